@@ -1,0 +1,96 @@
+"""SequenceSet: the one form in which every kind of sequence is held, ragged and never padded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.errors import DataError
+
+Kind = Literal["series", "prices", "text", "sound"]
+KINDS: tuple[Kind, ...] = ("series", "prices", "text", "sound")
+
+
+@dataclass(frozen=True)
+class SequenceSet:
+    """Sequences of one kind, joined end to end.
+
+    values     (N, D): float64 for series and prices (NaN is missing), int32 for text (Unicode code points, or bytes)
+               and for sound (samples as the file's integers)
+    offsets    (B + 1): sequence b is values[offsets[b]:offsets[b + 1]]; a sequence may be empty
+    ids        (B): unique_id of each sequence
+    channels   (D): names of the columns of values
+    times      (N): ds of each step, datetime64[us] or int64; None where steps have no time
+    frequency  a polars duration such as "1h", "1mo", "1bd" (business days), "step" (integer ds) or None
+    step       (B): sound only: the spacing of the amplitudes that really occur (256 for 8-bit sound stored as 16-bit)
+    terminated True where the end of a sequence is itself an event (one sequence a line)
+    count      True where the values are non-negative whole numbers (series only)
+    meta       how it was read, as JSON: source, columns, sample_rate, bits, alphabet ("characters" or "bytes")
+    notes      what the reader did that the user should know, in words
+    """
+
+    kind: Kind
+    values: NDArray[Any]
+    offsets: NDArray[np.int64]
+    ids: tuple[str, ...]
+    channels: tuple[str, ...] = ("y",)
+    times: NDArray[Any] | None = None
+    frequency: str | None = None
+    step: NDArray[np.float64] | None = None
+    terminated: bool = False
+    count: bool = False
+    meta: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise DataError(f"there is no kind of data called {self.kind!r}", fix=f"one of {', '.join(KINDS)}")
+        if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):
+            raise ValueError(f"values {self.values.shape} do not have {len(self.channels)} channels")
+        if len(self.offsets) != len(self.ids) + 1 or self.offsets[-1] != len(self.values):
+            raise ValueError("offsets do not cut the values into one piece an id")
+
+    def __len__(self) -> int:
+        """The number of sequences, B."""
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """(B): steps in each sequence."""
+        return np.diff(self.offsets)
+
+    def __getitem__(self, b: int) -> NDArray[Any]:
+        """(T, D): the values of sequence b."""
+        return self.values[self.offsets[b] : self.offsets[b + 1]]
+
+    def __iter__(self) -> Iterator[NDArray[Any]]:
+        return (self[b] for b in range(len(self)))
+
+    def times_of(self, b: int) -> NDArray[Any] | None:
+        """(T): the ds of sequence b."""
+        return None if self.times is None else self.times[self.offsets[b] : self.offsets[b + 1]]
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> SequenceSet:
+        """The sequences of these rows, in this order."""
+        spans = [(int(self.offsets[b]), int(self.offsets[b + 1])) for b in rows]
+        return self._spans(spans, tuple(self.ids[b] for b in rows), np.asarray(rows, dtype=np.int64))
+
+    def cut(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> SequenceSet:
+        """The steps starts[b] to stops[b] (exclusive) of every sequence."""
+        spans = [(int(o + a), int(o + z)) for o, a, z in zip(self.offsets[:-1], starts, stops, strict=True)]
+        return self._spans(spans, self.ids, np.arange(len(self)))
+
+    def _spans(self, spans: list[tuple[int, int]], ids: tuple[str, ...], rows: NDArray[np.int64]) -> SequenceSet:
+        index = np.concatenate([np.arange(a, z) for a, z in spans]) if spans else np.zeros(0, dtype=np.int64)
+        return replace(
+            self,
+            values=self.values[index],
+            offsets=np.cumsum([0, *(z - a for a, z in spans)], dtype=np.int64),
+            ids=ids,
+            times=None if self.times is None else self.times[index],
+            step=None if self.step is None else self.step[rows],
+        )
