@@ -1,0 +1,129 @@
+"""The memory of an autoregression: the last K values, and how many steps have been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ostinato.layers.autoregression import ARFit
+from ostinato.layers.recurrence import Recurrence
+from ostinato.shapes import State
+
+
+class AR(Recurrence):
+    """Predicts each channel's next value from its own last K: h_t = a + b (t + 1) + sum_l phi_l x_{t+1-l}.
+
+    h (.., D) is the conditional mean of the NEXT value, given the input and all before it. After k < K steps the
+    autoregression of order k is used, so that P(x_1 .. x_T) is defined from the first step. An input that is missing
+    (NaN) is replaced by its own prediction: the mean stays exact given the past, the spread is understated.
+
+    weight     (D, K + 1, K): row k has phi_1 .. phi_k of order k, then zeros
+    bias       (D, K + 1), slope (D, K + 1): a and b of order k; slopes are learned only where there is a trend
+    log_sigma  (D, K + 1), buffer: log standard deviation of the innovation under order k
+
+    State: values (B, K, D), newest first and zero where nothing was seen; seen (B), steps so far, in the parameters'
+    dtype (float32 counts exactly to 16.7 million; beyond it only a trend would notice).
+    """
+
+    def __init__(self, input_size: int, order: int, *, trend: bool = False, dtype: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.input_size = self.output_size = input_size
+        self.order = order
+        D, K = input_size, order
+        self.weight = nn.Parameter(torch.zeros(D, K + 1, K, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(D, K + 1, dtype=dtype))
+        self.slope = nn.Parameter(torch.zeros(D, K + 1, dtype=dtype), requires_grad=trend)
+        self.log_sigma: Tensor
+        self.register_buffer("log_sigma", torch.zeros(D, K + 1, dtype=dtype))
+
+    @classmethod
+    def from_fits(cls, fits: Sequence[ARFit], *, dtype: torch.dtype | None = None) -> AR:
+        """One fit a channel; K is the greatest of their orders, and a lower order is repeated up to it."""
+        K = max(fit.order for fit in fits)
+        ar = cls(len(fits), K, trend=any(fit.trend == "ct" for fit in fits), dtype=dtype)
+        with torch.no_grad():
+            for d, fit in enumerate(fits):
+                s, rows = fit.start_up, np.minimum(np.arange(K + 1), fit.order)
+                ar.weight[d, :, : fit.order] = torch.from_numpy(s.coefficients[rows])
+                ar.bias[d] = torch.from_numpy(s.intercepts[rows])
+                ar.slope[d] = torch.from_numpy(s.slopes[rows])
+                ar.log_sigma[d] = torch.from_numpy(0.5 * np.log(s.sigma2[rows]))
+        return ar
+
+    def first(self) -> Tensor:
+        """(D): the prediction of the first step, before anything was seen."""
+        return self.bias[:, 0] + self.slope[:, 0]
+
+    def sigma(self, seen: Tensor) -> Tensor:
+        """Standard deviation (..., D) of the next value's innovation after ``seen`` (...) steps, as in the state."""
+        return self.log_sigma.t()[self._row(seen)].exp()
+
+    def initial_state(self, batch: int) -> State:
+        """Nothing seen: values (B, K, D) and seen (B) of zeros."""
+        return self.bias.new_zeros(batch, self.order, self.input_size), self.bias.new_zeros(batch)
+
+    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """One step: x (B, D), NaN where missing -> the next state and the next value's mean h (B, D)."""
+        values, seen = state
+        missing = x.isnan()
+        if missing.any():
+            x = torch.where(missing, self._predict(values, seen), x)
+        values, seen = torch.cat([x[:, None], values], dim=1)[:, : self.order], seen + 1
+        return (values, seen), self._predict(values, seen)
+
+    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """All steps: x (T, B, D), NaN where missing -> the next values' means h (T, B, D) and the last state."""
+        (T, B, _), K = x.shape, self.order
+        values, seen = self.initial_state(B) if state is None else state
+        if lengths is not None:
+            inside = torch.arange(T, device=x.device)[:, None] < lengths
+            x = torch.where(inside[:, :, None], x, torch.zeros_like(x))
+        path = torch.cat([values.flip(1).transpose(0, 1), self._filled(x, values, seen)])  # (K + T, B, D)
+        # (T, B): how many steps have been seen once the input of this one is in.
+        after = seen + torch.arange(1, T + 1, dtype=seen.dtype, device=x.device)[:, None]
+        h = self._edge(after, K)
+        for lag in range(1, K + 1):
+            h = torch.addcmul(h, path[K + 1 - lag : K + 1 - lag + T], self.weight[:, K, lag - 1])
+        early = min(T, max(0, K - 1 - int(seen.min()))) if B else 0
+        if early:
+            h = torch.cat([self._start(path, after[:early]), h[early:]])
+        if lengths is None:
+            last, total = path[T:].flip(0).transpose(0, 1), seen + T
+        else:
+            back = lengths[:, None] + torch.arange(K - 1, -1, -1, device=x.device)  # (B, K)
+            last, total = path[back, torch.arange(B, device=x.device)[:, None]], seen + lengths.to(seen.dtype)
+        return h, (last, total)
+
+    def _row(self, seen: Tensor) -> Tensor:
+        return seen.clamp(max=self.order).long()
+
+    def _edge(self, seen: Tensor, row: Tensor | int) -> Tensor:
+        """Intercept and trend (..., D) of the value after ``seen`` (...) others, under the order ``row``."""
+        return self.bias.t()[row] + self.slope.t()[row] * (seen + 1)[..., None]
+
+    def _predict(self, values: Tensor, seen: Tensor) -> Tensor:
+        """values (..., K, D), newest first, and seen (...) -> the next value's mean (..., D)."""
+        row = self._row(seen)
+        return self._edge(seen, row) + (self.weight.permute(1, 2, 0)[row] * values).sum(-2)
+
+    def _start(self, path: Tensor, after: Tensor) -> Tensor:
+        """The first steps, (early, B): each row by the order that it has seen enough for."""
+        early, B = after.shape
+        if not self.order:
+            return self._predict(path.new_zeros(early, B, 0, self.input_size), after)
+        windows = path[1 : early + self.order].unfold(0, self.order, 1)  # (early, B, D, K), oldest first
+        return self._predict(windows.flip(-1).transpose(-1, -2), after)
+
+    def _filled(self, x: Tensor, values: Tensor, seen: Tensor) -> Tensor:
+        """x (T, B, D) with every missing value replaced by its prediction; only steps that miss one cost anything."""
+        missing = x.isnan()
+        if not missing.any():
+            return x
+        K, path = self.order, [*values.flip(1).unbind(1), *x.unbind(0)]
+        for t in missing.flatten(1).any(1).nonzero()[:, 0].tolist():
+            window = torch.stack(path[t : t + K][::-1], dim=1) if K else values
+            path[K + t] = torch.where(missing[t], self._predict(window, seen + t), path[K + t])
+        return torch.stack(path[K:])
