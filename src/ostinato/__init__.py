@@ -1,3 +1,71 @@
-"""ostinato."""
+"""ostinato: a file of sequences in, an honest probability model out.
+
+P(x_1..x_T) = prod P(x_t | x_<t), as a recurrence (what is remembered) and an emission (what distribution is asserted).
+Names are loaded when they are first used, so that importing the package is quick and opens nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ostinato.data.read import read as read
+    from ostinato.data.sequences import SequenceSet as SequenceSet
+    from ostinato.errors import ConfigError as ConfigError
+    from ostinato.errors import DataError as DataError
+    from ostinato.errors import ModelFileError as ModelFileError
+    from ostinato.errors import NonFiniteLossError as NonFiniteLossError
+    from ostinato.errors import OstinatoError as OstinatoError
+    from ostinato.gradients.methods import FullBPTT as FullBPTT
+    from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
+    from ostinato.inference.describe import describe_model as describe_model
+    from ostinato.inference.forecast import forecast as forecast
+    from ostinato.inference.sample import sample as sample
+    from ostinato.inference.score import score as score
+    from ostinato.inference.stream import Stream as Stream
+    from ostinato.layers.autoregression import fit_ar as fit_ar
+    from ostinato.model import SequenceModel as SequenceModel
+    from ostinato.model_file import load_model as load_model
+    from ostinato.model_file import save_model as save_model
+    from ostinato.training.config import Budget as Budget
+    from ostinato.training.fit import Fit as Fit
+    from ostinato.training.fit import fit as fit
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Budget": "training.config",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "Fit": "training.fit",
+    "FullBPTT": "gradients.methods",
+    "ModelFileError": "errors",
+    "NonFiniteLossError": "errors",
+    "OstinatoError": "errors",
+    "SequenceModel": "model",
+    "SequenceSet": "data.sequences",
+    "Stream": "inference.stream",
+    "TruncatedBPTT": "gradients.methods",
+    "describe_model": "inference.describe",
+    "fit": "training.fit",
+    "fit_ar": "layers.autoregression",
+    "forecast": "inference.forecast",
+    "load_model": "model_file",
+    "read": "data.read",
+    "sample": "inference.sample",
+    "save_model": "model_file",
+    "score": "inference.score",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ostinato' has no attribute {name!r}")
+    value = getattr(import_module(f"ostinato.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

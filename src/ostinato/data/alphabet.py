@@ -21,7 +21,7 @@ _SCALARS = 0x110000 - 0x800
 class Alphabet(Encoding):
     """Symbol ids: 0 is the unknown symbol, then the code points (or bytes) in order, then the end of a sequence.
 
-    An unknown character costs the unknown symbol and a uniform choice among all characters that are not in the alphabet,
+    An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet,
     so that P sums to one over every text, not only over texts in known characters.
     """
 
@@ -48,7 +48,7 @@ class Alphabet(Encoding):
         return self.size - 1 if self.terminated else -1
 
     def encode(self, data: SequenceSet) -> Encoded:
-        """See Encoding. Where the end is an event, every sequence is one step longer than its text."""
+        """See Encoding. Where the end is an event, a sequence is one step longer than its text; a prompt has no end."""
         points = np.asarray(self.code_points, dtype=np.int64)
         raw = data.values[:, 0].astype(np.int64)
         place = np.minimum(np.searchsorted(points, raw), max(len(points) - 1, 0))
@@ -56,7 +56,7 @@ class Alphabet(Encoding):
         symbols = np.where(known, place + 1, 0)
         penalty = np.where(known, 0.0, -math.log(max(1, (256 if self.of_bytes else _SCALARS) - len(points))))
         offsets = data.offsets
-        if self.terminated:
+        if self.terminated and data.terminated:
             ends = data.offsets[1:]
             symbols, penalty = np.insert(symbols, ends, self.end), np.insert(penalty, ends, 0.0)
             offsets = data.offsets + np.arange(len(data.offsets))

@@ -33,9 +33,9 @@ class Support:
 class Emission(ABC):
     """A family of distributions, as pure functions of unconstrained parameters (..., D, P).
 
-    Everything is in model space; log_prob is in nats: a log density where support.unit is 0, else the log probability of
-    the cell of width unit around x. For families with a location, params[..., 0] is it, in model space units, so that an
-    autoregression's prediction may be added to it.
+    Everything is in model space; log_prob is in nats: a log density where support.unit is 0, else the log probability
+    of the cell of width unit around x. For families with a location, params[..., 0] is it, in model space units, so
+    that an autoregression's prediction may be added to it.
     """
 
     name: ClassVar[str]
@@ -57,6 +57,10 @@ class Emission(ABC):
     @abstractmethod
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """params (..., D, P), q (Q,) in (0, 1) -> (..., D, Q), non-decreasing in q."""
+
+    @abstractmethod
+    def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
+        """P(X <= x): params (..., D, P), x (..., D) -> (..., D) in [0, 1]. On a lattice P(X < x) is cdf(x - unit)."""
 
     @abstractmethod
     def mean(self, params: Tensor, support: Support) -> Tensor:

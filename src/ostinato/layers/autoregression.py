@@ -8,7 +8,6 @@ parameter, the variance is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import ConfigError, DataError
-from ostinato.layers.least_squares import Array, Nested, solve_nested, triangle
+from ostinato.layers.lagged import Lagged, Trend, lagged
+from ostinato.layers.least_squares import Array, Nested, solve_nested
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
-Trend = Literal["n", "c", "ct"]
 
-#: Rows of one block of the factorisation: 51 columns of it are 1.6 MB, which stays in cache.
-BLOCK = 4096
 #: The least standard deviation, as a part of the series': a perfect fit is not believed beyond it.
 FLOOR = 1e-8
 
@@ -95,68 +92,6 @@ class ARFit:
         return x[K + n :], np.sqrt((weights[K:] ** 2).sum(axis=1))
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """One channel, scaled, and which of its steps can be targets.
-
-    z (N): (values - shift) / scale; date (N): steps from 1; run (N): values seen without a gap up to and with this one.
-    """
-
-    z: Array
-    date: NDArray[np.int64]
-    run: NDArray[np.int64]
-    shift: float
-    scale: float
-    span: float
-    trend: Trend
-
-    def blocks(self, mask: NDArray[np.bool_], order: int) -> Iterator[Array]:
-        """[1, t, lag 1 .. lag order | y] (rows, base + order + 1) of the steps in mask, in blocks."""
-        rows, base = np.flatnonzero(mask & (self.run > order)), len(self.trend.strip("n"))
-        for start in range(0, len(rows), BLOCK):
-            at = rows[start : start + BLOCK]
-            block = np.empty((len(at), base + order + 1), order="F")
-            if base > 0:
-                block[:, 0] = 1.0
-            if base > 1:
-                block[:, 1] = self.date[at] / self.span
-            for lag in range(1, order + 1):
-                block[:, base + lag - 1] = self.z[at - lag]
-            block[:, -1] = self.z[at]
-            yield block
-
-    def solve(self, mask: NDArray[np.bool_], order: int) -> tuple[Nested, int]:
-        """Every order 0 .. order on the sample they have in common, and the size of that sample."""
-        n, base = int((mask & (self.run > order)).sum()), len(self.trend.strip("n"))
-        return solve_nested(triangle(self.blocks(mask, order), base + order + 1), n, base), n
-
-    def start_up(self, nested: Nested, sigma2: Array) -> StartUp:
-        """The solutions in the units of the values."""
-        base = len(self.trend.strip("n"))
-        phi, edge = nested.coefficients[:, base:], nested.coefficients[:, :base]
-        zero = np.zeros(len(phi))
-        intercepts = self.scale * edge[:, 0] + self.shift * (1.0 - phi.sum(axis=1)) if base > 0 else zero
-        slopes = self.scale * edge[:, 1] / self.span if base > 1 else zero
-        return StartUp(phi, intercepts, slopes, sigma2)
-
-
-def _rows(values: Array, offsets: NDArray[np.int64], trend: Trend) -> _Rows:
-    N = len(values)
-    starts = np.repeat(offsets[:-1], np.diff(offsets))
-    index = np.arange(N)
-    seen = np.isfinite(values)
-    run = index - np.maximum.accumulate(np.maximum(np.where(seen, -1, index), starts - 1))
-    observed = values[seen]
-    shift = 0.0 if trend == "n" else float(observed.mean())
-    scale = float(np.sqrt(np.mean((observed - shift) ** 2)))
-    # A constant series may miss its own mean by a rounding: it is made exactly constant.
-    constant = scale <= 1e-14 * abs(shift)
-    z = np.zeros(N) if constant else (values - shift) / scale
-    scale = max(abs(shift), 1.0) if constant else scale
-    date = index - starts + 1
-    return _Rows(z, date, run, shift, scale, float(date.max()), trend)
-
-
 def fit_ar(
     values: Array,
     offsets: NDArray[np.int64],
@@ -186,7 +121,8 @@ def fit_ar(
     fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
     if not fitted.any():
         raise DataError("an autoregression has no observed value to fit", fix="give a channel with values in it")
-    rows, base, notes = _rows(values, offsets, trend), len(trend.strip("n")), []
+    rows, notes = lagged(values, offsets, trend), []
+    base = rows.base
 
     wanted = max_order if order is None else order
     # usable[p]: rows with p lags. A search over nearly as many orders as rows would always end at the last one.
@@ -198,7 +134,9 @@ def fit_ar(
             f"the order was capped at {top}, not {wanted}: {usable[wanted]} steps have {wanted} values before them"
         )
 
-    nested, n = rows.solve(fitted, top)
+    n = int(usable[top])
+    R = rows.triangle(fitted, top)
+    nested = solve_nested(R, n, base)
     if order is None and n < usable[0] / 2:
         notes.append(f"the order was chosen on {n} of {usable[0]} steps, those with {top} values before them")
     sigma2 = _sigma2(nested, n, rows.scale)
@@ -220,14 +158,16 @@ def fit_ar(
     best = top if order is not None else int(np.argmin(tables[criterion]))
 
     if best < top:
-        nested, n = rows.solve(fitted, best)
+        n = int(usable[best])
+        nested = solve_nested(rows.extended(R, fitted, top, best), n, base)
         sigma2 = _sigma2(nested, n, rows.scale)
         llf = _log_likelihood(nested.rss * rows.scale**2, sigma2, n)
-    if nested.dropped:
-        notes.append(f"{len(nested.dropped)} of {base + best} regressors depend on the others and were given no weight")
+    if len(nested.kept) < base + best:
+        dropped = base + best - len(nested.kept)
+        notes.append(f"{dropped} of {base + best} regressors depend on the others and were given no weight")
     if nested.rss[best] * rows.scale**2 < sigma2[best] * n * (1 - 1e-9):
         notes.append(f"the fit is perfect: the standard deviation was raised to {np.sqrt(sigma2[best]):.3g}")
-    start_up = rows.start_up(nested, sigma2)
+    start_up = _start_up(rows, nested, sigma2)
     return ARFit(
         order=best,
         trend=trend,
@@ -254,10 +194,20 @@ def _log_likelihood(rss: Array, sigma2: Array, n: int) -> Array:
     return -0.5 * (n * np.log(2 * np.pi * sigma2) + rss / sigma2)
 
 
-def _held_out(rows: _Rows, held_out: NDArray[np.bool_], top: int, nested: Nested, sigma2: Array) -> Array | None:
+def _held_out(rows: Lagged, held_out: NDArray[np.bool_], top: int, nested: Nested, sigma2: Array) -> Array | None:
     """Mean nats of a held-out step for every order; None where none of them has its target and lags."""
     rss, n = np.zeros(top + 1), 0
     for block in rows.blocks(held_out, top):
         rss += ((block[:, -1:] - block[:, :-1] @ nested.coefficients.T) ** 2).sum(axis=0)
         n += len(block)
     return -_log_likelihood(rss * rows.scale**2, sigma2, n) / n if n else None
+
+
+def _start_up(rows: Lagged, nested: Nested, sigma2: Array) -> StartUp:
+    """The solutions in the units of the values."""
+    base = rows.base
+    phi, edge = nested.coefficients[:, base:], nested.coefficients[:, :base]
+    zero = np.zeros(len(phi))
+    intercepts = rows.scale * edge[:, 0] + rows.shift * (1.0 - phi.sum(axis=1)) if base > 0 else zero
+    slopes = rows.scale * edge[:, 1] / rows.span if base > 1 else zero
+    return StartUp(phi, intercepts, slopes, sigma2)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg.lapack import dgeqrf, dtrtrs
 
 Array = NDArray[np.float64]
 
@@ -29,24 +30,40 @@ def triangle(blocks: Iterable[Array], columns: int) -> Array:
 
 
 def _triangle(a: Array) -> Array:
-    (R,) = qr(a, mode="r", overwrite_a=True, check_finite=False)
-    return np.asarray(R[: a.shape[1]], dtype=np.float64)
+    """R of a (rows >= columns, column-major, overwritten), by LAPACK itself: scipy's qr would zero all of a's rows."""
+    columns = a.shape[1]
+    packed, _, _, info = dgeqrf(a, lwork=64 * columns, overwrite_a=True)
+    if info:
+        raise ValueError(f"argument {-info} of geqrf is illegal")
+    return np.triu(np.asarray(packed[:columns], dtype=np.float64))
 
 
 @dataclass(frozen=True)
 class Nested:
     """All solutions of y on the first m columns of X, m = base .. P.
 
-    coefficients  (P - base + 1, P): row i on the first base + i columns, zero beyond them and at dropped columns
-    rss           (P - base + 1): residual sums of squares
-    rank          (P - base + 1): columns that count, without those that depend on earlier ones
-    dropped       columns that depend on earlier ones
+    rss       (P - base + 1): residual sums of squares
+    rank      (P - base + 1): columns that count, without those that depend on earlier ones
+    kept      the columns that count; the others are given no weight
+    columns   P
+    triangle  R of [the kept columns | y]
     """
 
-    coefficients: Array
     rss: Array
     rank: NDArray[np.int64]
-    dropped: tuple[int, ...]
+    kept: tuple[int, ...]
+    columns: int
+    triangle: Array
+
+    @cached_property
+    def coefficients(self) -> Array:
+        """(P - base + 1, P): row i on the first base + i columns, zero beyond them and at columns not kept."""
+        solved, A, kept = np.zeros((len(self.rank), self.columns)), np.asfortranarray(self.triangle), list(self.kept)
+        for i, m in enumerate(self.rank):
+            if m:
+                # No pivot is 0, for such a column is not kept: the solve cannot fail.
+                solved[i, kept[:m]] = dtrtrs(A[:m, :m], A[:m, -1])[0]
+        return solved
 
 
 def solve_nested(R: Array, rows: int, base: int) -> Nested:
@@ -64,9 +81,4 @@ def solve_nested(R: Array, rows: int, base: int) -> Nested:
     # tail[m] is the residual sum of squares on the first m kept columns.
     tail = np.append(np.cumsum(A[::-1, -1] ** 2)[::-1], 0.0)
     rank = np.searchsorted(np.asarray(kept), np.arange(base, P + 1), side="left")
-    coefficients = np.zeros((P - base + 1, P))
-    for i, m in enumerate(rank):
-        if m:
-            coefficients[i, kept[:m]] = solve_triangular(A[:m, :m], A[:m, -1], check_finite=False)
-    dropped = tuple(sorted(set(range(P)) - set(kept)))
-    return Nested(coefficients, tail[rank], rank.astype(np.int64), dropped)
+    return Nested(tail[rank], rank.astype(np.int64), tuple(kept), P, A)

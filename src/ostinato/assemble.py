@@ -1,0 +1,61 @@
+"""From a description to a model with its parts in place and its weights untrained: used by training and by loading."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.encoded import Encoding
+from ostinato.emissions.build import build_emission
+from ostinato.layers.ar import AR
+from ostinato.layers.build import build_memory
+from ostinato.layers.front import Front, Innovations, Symbols
+from ostinato.layers.markov import Markov
+from ostinato.model import Description, SequenceModel
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The sizes and names that fix a model's shape.
+
+    memory     "ar", or a name of layers.build.MEMORIES
+    base       the closed-form part: {"ar": {order, channels, trend}} or {"markov": its config} or {}
+    """
+
+    memory: str
+    emission: str
+    channels: int
+    hidden: int
+    depth: int
+    dropout: float
+    embedding: int
+    components: int
+    base: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self)
+
+
+def assemble(parts: Parts, encoding: Encoding, description: Description, base: AR | Markov | None) -> SequenceModel:
+    """The model of these parts. base None: the closed-form part is made empty, to be loaded into."""
+    symbols = encoding.size if isinstance(encoding, Alphabet) else None
+    emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
+    if base is None and "ar" in parts.base:
+        base = AR(parts.base["ar"]["channels"], parts.base["ar"]["order"], trend=parts.base["ar"]["trend"])
+    if base is None and "markov" in parts.base:
+        base = Markov.empty(parts.base["markov"])
+    front: Front
+    if isinstance(base, AR):
+        front = Innovations(base.requires_grad_(False))
+    else:
+        width = 0 if parts.memory == "ar" else parts.embedding
+        front = Symbols(symbols or 1, width, base)
+    memory = None
+    if parts.memory != "ar":
+        memory = build_memory(parts.memory, front.features, parts.hidden, parts.depth, parts.dropout)
+    start = torch.zeros(parts.channels, emission.parameters)
+    return SequenceModel(encoding, front, memory, emission, start, description)

@@ -1,0 +1,121 @@
+"""ostinato fit."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ostinato.cli import options
+from ostinato.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ostinato.training.fit import Fit
+
+
+def command(
+    data: options.Data,
+    output: options.Output = None,
+    model: Annotated[str, typer.Option(help="auto (the whole ladder), ar, linear, rnn, gru, lstm, conv ...")] = "auto",
+    budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
+    held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
+    window: Annotated[int | None, typer.Option(help="Truncation window of BPTT in steps; follows the data.")] = None,
+    hidden: Annotated[int | None, typer.Option(help="Hidden units.")] = None,
+    depth: Annotated[int | None, typer.Option(help="Layers.")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Dropout between layers and before the head.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    max_order: Annotated[int | None, typer.Option(help="Greatest order of the autoregression.")] = None,
+    emission: Annotated[str | None, typer.Option(help="normal, student_t, negative_binomial, ...")] = None,
+    seed: options.Seed = 0,
+    kind: options.Kind = None,
+    id_col: options.IdCol = None,
+    time_col: options.TimeCol = None,
+    target: options.Target = None,
+    channel: options.Channel = None,
+    alphabet: options.Alphabet = "characters",
+    per_line: options.PerLine = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed fit was.")] = False,
+    threads: options.Threads = None,
+) -> None:
+    """Fit a model to a file of sequences and write it to one file.
+
+    Example: ostinato fit sales.csv --budget 2m -o sales.ost
+    """
+    limits = options.seconds(budget)
+    path = output or Path(Path(data).name.split(".")[0] + ".ost")
+    options.writable(path)
+    options.use_threads(threads)
+    from ostinato.cli.progress import Ladder
+    from ostinato.data.read import read
+    from ostinato.gradients.methods import TruncatedBPTT
+    from ostinato.model_file import save_model
+    from ostinato.training.config import Budget
+    from ostinato.training.fit import fit
+
+    sequences = read(
+        data,
+        kind=kind,
+        id_col=id_col,
+        time_col=time_col,
+        target=(target[0] if len(target) == 1 else target) if target else None,
+        channel=channel,
+        alphabet=alphabet,
+        per_line=per_line,
+    )
+    spot = path.with_name(path.name + ".checkpoint")
+    if not resume:
+        shutil.rmtree(spot, ignore_errors=True)
+    spot.mkdir(exist_ok=True)
+    given = {
+        "hidden": hidden,
+        "depth": depth,
+        "dropout": dropout,
+        "learning_rate": learning_rate,
+        "max_order": max_order,
+        "emission": emission,
+        "seed": seed,
+    }
+    with Ladder(sequences.kind) as ladder:
+        result = fit(
+            sequences,
+            model=model,
+            budget=Budget(limits if limits or steps else 120.0, steps),
+            held_out=_share(held_out),
+            method=None if window is None else TruncatedBPTT(window),
+            checkpoint=spot,
+            on_progress=ladder.progress,
+            on_rung=ladder.rung,
+            **{k: v for k, v in given.items() if v is not None},
+        )
+    save_model(result.model, path)
+    shutil.rmtree(spot, ignore_errors=True)
+    for note in result.notes:
+        options.say(f"note: {note}")
+    ladder.table(result.table)
+    print(_verdict(result, sequences.kind))
+    print(f"model: {path}")
+
+
+def _share(text: str) -> float | str:
+    try:
+        share = float(text)
+    except ValueError:
+        return text
+    if math.isnan(share):
+        raise ConfigError("a held-out share of nan cannot be", fix="use a number between 0 and 1")
+    return share
+
+
+def _verdict(result: Fit, kind: str) -> str:
+    best, yardstick = result.best, result.table[0]
+    unit = {"text": "symbol", "sound": "sample"}.get(kind, "step")
+    bits = f" ({-best.held_out / math.log(2):.4f} bits a {unit})" if kind in ("text", "sound") else ""
+    if len(result.table) == 1 or best is yardstick:
+        beaten = ": nothing with a memory beats it on what was held out" if len(result.table) > 1 else ""
+        return f"kept: {yardstick.detail}, the closed form{beaten}{bits}"
+    gain = best.held_out - yardstick.held_out
+    return f"kept: {best.name}, ahead of {yardstick.detail} by {gain:.4f} nats a {unit}{bits}"

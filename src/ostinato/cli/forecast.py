@@ -1,0 +1,60 @@
+"""ostinato forecast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostinato.cli import options
+
+
+def command(
+    model: options.Model,
+    data: Annotated[
+        str | None, typer.Argument(help="The history to go on from; the one fitted to if left out.")
+    ] = None,
+    horizon: Annotated[int, typer.Option("--horizon", "-n", help="Steps ahead.")] = 12,
+    level: Annotated[
+        list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
+    ] = None,
+    paths: Annotated[int, typer.Option(help="Sample paths to draw a series.")] = 500,
+    output: options.Output = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG (needs ostinato[plot]).")] = None,
+    seed: options.Seed = 0,
+    threads: options.Threads = None,
+) -> None:
+    """Forecast with intervals, from the history it was fitted to or from a new one, without refitting.
+
+    Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
+    """
+    options.use_threads(threads)
+    for path in (output, plot):
+        if path:
+            options.writable(path)
+    from ostinato.errors import ConfigError
+    from ostinato.inference.forecast import forecast
+    from ostinato.inference.inputs import as_sequences
+    from ostinato.model_file import load_model
+    from ostinato.storage import atomic_write
+
+    fitted = load_model(model)
+    source = data or fitted.description.source.get("source")
+    if source is None:
+        raise ConfigError("the model does not know a file to go on from", fix="name the history after the model")
+    if data is None:
+        options.say(f"note: going on from {source}")
+    result = forecast(fitted, as_sequences(fitted, source), horizon, level or (80, 95), n_paths=paths, seed=seed)
+    for note in result.notes:
+        options.say(f"note: {note}")
+    if output:
+        atomic_write(output, result.frame.write_csv(float_precision=6).encode())
+        print(f"forecast: {output}")
+    else:
+        print(result.frame.write_csv(float_precision=6), end="")
+    if plot:
+        from ostinato.report.fan import draw
+
+        draw(result, plot)
+        print(f"picture: {plot}")

@@ -1,0 +1,92 @@
+"""The command line: one thin file a verb, and what they share of errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from ostinato import __version__
+from ostinato.cli import fit, forecast, inspect, sample, score, stream
+from ostinato.errors import OstinatoError
+
+
+class _Verbs(TyperGroup):
+    """Turns a mistake of the user's into a message and an exit code, never into a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OstinatoError as error:
+            complain(error)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            print("stopped", file=sys.stderr)
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:  # the reader has enough, as head has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
+        except OSError as error:
+            where = str(error.filename) if error.filename else None
+            fix = "make room and run it again" if error.errno == errno.ENOSPC else "check the path and its permissions"
+            complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
+            raise typer.Exit(1) from error
+
+
+def complain(error: OstinatoError) -> None:
+    """What was wrong, where, and what to do, on standard error."""
+    print(f"error: {error.what}", file=sys.stderr)
+    for label, text in (("where", error.where), ("fix", error.fix)):
+        if text:
+            print(f"  {label}: {text}", file=sys.stderr)
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    name="ostinato",
+    help="A file of sequences in, an honest probability model out.",
+    epilog="A first step: ostinato fit data.csv -o model.ost, then ostinato forecast model.ost --horizon 24",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (fit, score, forecast, sample, stream, inspect):
+    app.command(verb.__name__.rsplit(".", 1)[1])(verb.command)
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
+) -> None:
+    """A file of sequences in, an honest probability model out."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console entry point."""
+    app(args=spread(sys.argv[1:] if arguments is None else arguments), prog_name="ostinato")
+
+
+def spread(arguments: list[str]) -> list[str]:
+    """``--level 80 95`` as ``--level 80 --level 95``: people write the first, the parser knows the second."""
+    out: list[str] = []
+    inside = False
+    for argument in arguments:
+        if argument == "--level":
+            inside = True
+            continue
+        number = re.fullmatch(r"-?\d+(\.\d+)?", argument) is not None
+        if inside and (number or out[-1:] != ["--level"]):
+            out += ["--level", argument] if number else [argument]
+            inside = number
+        else:
+            out.append(argument)
+    return out

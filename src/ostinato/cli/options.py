@@ -1,0 +1,66 @@
+"""The options that verbs share, and how their words become values."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostinato.errors import ConfigError
+
+Data = Annotated[
+    str, typer.Argument(help="A file, folder or pattern: CSV, TSV, Parquet, text, WAV, FLAC or OGG; .gz too.")
+]
+Model = Annotated[Path, typer.Argument(help="A model file that fit wrote.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Kind = Annotated[str | None, typer.Option(help="series, prices, text or sound; found from the content if left out.")]
+IdCol = Annotated[str | None, typer.Option(help="The column that names the series (unique_id).")]
+TimeCol = Annotated[str | None, typer.Option(help="The column of times (ds).")]
+Target = Annotated[list[str] | None, typer.Option(help="The column to model (y); repeat it for several channels.")]
+Channel = Annotated[int | None, typer.Option(help="Sound of several channels: the one to take, from 0.")]
+Alphabet = Annotated[str, typer.Option(help="Text: characters or bytes.")]
+PerLine = Annotated[bool | None, typer.Option("--per-line/--whole", help="Text: one sequence a line, or one in all.")]
+Threads = Annotated[int | None, typer.Option(help="Threads to compute with.")]
+
+
+def seconds(text: str | None) -> float | None:
+    """ "90", "90s", "3m", "1.5h" -> seconds."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
+    if not match:
+        raise ConfigError(f"{text!r} is no length of time", fix="write 90s, 3m or 1h")
+    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+
+
+def use_threads(count: int | None) -> None:
+    """Set torch's threads. Raises ConfigError for fewer than one."""
+    if count is None:
+        return
+    if count < 1:
+        raise ConfigError(f"{count} threads cannot be", fix="use 1 or more")
+    import torch
+
+    torch.set_num_threads(count)
+
+
+def writable(path: Path) -> None:
+    """Find out before the work, not after it, that its result could not be written."""
+    import os
+
+    folder = path.parent
+    if not folder.is_dir():
+        raise ConfigError("the folder to write to does not exist", where=str(folder), fix=f"mkdir -p {folder}")
+    if path.is_dir():
+        raise ConfigError("the output is a folder", where=str(path), fix="give a file name")
+    if not os.access(folder, os.W_OK):
+        raise ConfigError("the folder cannot be written to", where=str(folder), fix="choose another with -o")
+
+
+def say(text: str) -> None:
+    """A word to the user, on standard error, so that standard output stays data."""
+    print(text, file=sys.stderr)

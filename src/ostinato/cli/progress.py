@@ -1,0 +1,74 @@
+"""What a person sees while a fit runs: a bar for the model in training, and the held-out table."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ostinato.training.fit import Rung
+    from ostinato.training.trainer import Progress as Event
+
+
+class Ladder:
+    """A context manager that shows a fit; quiet but for a line a model where there is no terminal."""
+
+    def __init__(self, kind: str) -> None:
+        self._bits = kind in ("text", "sound")
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description:>6}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[words]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task("", total=1.0, words="reading")
+
+    def __enter__(self) -> Ladder:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def progress(self, event: Event) -> None:
+        """Move the bar."""
+        loss, held = self._loss(event.nats), self._loss(-event.held_out)
+        words = f"loss {loss} held out {held} {event.steps_per_second:.1f} steps/s"
+        self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
+
+    def rung(self, rung: Rung) -> None:
+        """A model is done."""
+        if not sys.stderr.isatty():
+            self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
+
+    def table(self, rungs: Sequence[Rung]) -> None:
+        """The held-out table, best marked."""
+        best = max(rungs, key=lambda r: r.held_out)
+        table = Table(title="held out: log-likelihood in nats a step (higher is better)", title_justify="left")
+        table.add_column("model")
+        for name in ("nats", *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
+            table.add_column(name, justify="right")
+        for r in rungs:
+            bits = [f"{-r.held_out / math.log(2):.4f}"] if self._bits else []
+            cells = [f"{r.held_out:.4f}", *bits, f"{r.held_out - rungs[0].held_out:+.4f}"]
+            cells += [f"{r.seconds:.1f}", f"{r.steps:,}", f"{r.parameters:,}"]
+            table.add_row(r.name + (f" {r.detail}" if r.detail else ""), *cells, style="bold" if r is best else "")
+        Console().print(table)
+
+    def _loss(self, nats: float) -> str:
+        if math.isnan(nats):
+            return "-"
+        return f"{nats / math.log(2):.3f} bits" if self._bits else f"{nats:.3f} nats"

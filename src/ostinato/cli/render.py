@@ -1,0 +1,32 @@
+"""Samples as files that other programs read."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import polars as pl
+import soundfile
+from numpy.typing import NDArray
+
+
+def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> bytes:
+    """Sequences (T, D) as CSV: unique_id, ds (the step), and a column a channel."""
+    frames = [
+        pl.DataFrame({"unique_id": [f"sample-{i + 1}"] * len(x), "ds": range(1, len(x) + 1)}).hstack(
+            pl.DataFrame({name: x[:, d] for d, name in enumerate(channels)})
+        )
+        for i, x in enumerate(drawn)
+    ]
+    return pl.concat(frames).write_csv(float_precision=6).encode()
+
+
+def as_wav(samples: NDArray[Any], source: dict[str, Any]) -> bytes:
+    """Samples (T, 1) as a WAV file of the rate and bits of the training data."""
+    buffer = io.BytesIO()
+    bits = int(source.get("bits", 16))
+    wide = (samples.astype(np.int64) << (32 - bits)).astype(np.int32)
+    subtype = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}.get(bits, "PCM_32")
+    soundfile.write(buffer, wide, int(source.get("sample_rate", 8000)), subtype=subtype, format="WAV")
+    return buffer.getvalue()

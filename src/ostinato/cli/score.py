@@ -1,0 +1,60 @@
+"""ostinato score."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from ostinato.cli import options
+
+
+def command(
+    model: options.Model,
+    data: options.Data,
+    output: options.Output = None,
+    top: Annotated[int, typer.Option(help="How many of the most surprising places to name.")] = 5,
+    threads: options.Threads = None,
+) -> None:
+    """Score sequences: nats and bits a symbol, and the most surprising places. -o writes every step's surprisal as CSV.
+
+    Example: ostinato score sales.ost new-sales.csv --top 10
+    """
+    options.use_threads(threads)
+    if output:
+        options.writable(output)
+    import polars as pl
+
+    from ostinato.inference.inputs import as_sequences
+    from ostinato.inference.score import score
+    from ostinato.model_file import load_model
+    from ostinato.storage import atomic_write
+
+    fitted = load_model(model)
+    scores = score(fitted, as_sequences(fitted, data))
+    unit = {"text": "symbol", "sound": "sample"}.get(fitted.description.kind, "step")
+    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
+    print(
+        f"log P = {scores.log_prob.sum():.2f} nats over {int(scores.steps.sum()):,} steps, {len(scores.data):,} sequences"
+    )
+    if len(scores.data) <= 12 and len(scores.data) > 1:
+        for key, nats, steps in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
+            print(f"  {key}: {nats:.2f} nats" + (f", {-nats / steps:.4f} nats a {unit}" if steps else ""))
+    places = scores.most_surprising(top)
+    if places:
+        print("most surprising:")
+    for key, step, nats in places:
+        row = scores.data.ids.index(key)
+        print(f"  {key}, {unit} {step + 1}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
+    if output:
+        lengths = scores.offsets[1:] - scores.offsets[:-1]
+        frame = pl.DataFrame(
+            {
+                "unique_id": [key for key, n in zip(scores.data.ids, lengths, strict=True) for _ in range(n)],
+                "step": [t + 1 for n in lengths for t in range(n)],
+                "surprisal": scores.surprisal,
+            }
+        )
+        atomic_write(output, frame.write_csv().encode())
+        print(f"surprisals: {output}")

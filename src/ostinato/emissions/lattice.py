@@ -1,0 +1,65 @@
+"""Values on a lattice: the multiples of unit from low to high. Each stands for the cell of width unit around it.
+
+The first cell reaches down to -inf and the last up to +inf, so the edges absorb the tails and nothing is lost. Where
+unit is 0 the values are continuous and low and high are not used.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ostinato.emissions.emission import Support
+
+
+class Place(NamedTuple):
+    """Where x lies on its lattice: bool tensors of the shape that x and the support broadcast to."""
+
+    lattice: Tensor
+    first: Tensor
+    last: Tensor
+    below: Tensor
+    above: Tensor
+
+
+def place(x: Tensor, support: Support) -> Place:
+    """Whether x (..., D) is on a lattice, in its first or last cell, or outside it."""
+    lattice, half = support.unit > 0, support.unit / 2
+    below = lattice & (x + half < support.low)
+    above = lattice & (x - half > support.high)
+    return Place(lattice, lattice & (x - half < support.low), lattice & (x + half > support.high), below, above)
+
+
+def log_width(y: Tensor) -> Tensor:
+    """log(1 - exp(-y)) for y > 0, with an absolute error of one rounding."""
+    return torch.log(-torch.expm1(-y))
+
+
+def only_inside(log_prob: Tensor, at: Place) -> Tensor:
+    """-inf outside the lattice; NaN stays NaN, and the gradient finite."""
+    return torch.where(at.below | at.above, log_prob - torch.inf, log_prob)
+
+
+def edged_cdf(cdf: Tensor, at: Place) -> Tensor:
+    """The cdf at the upper end of a cell: 1 from the last cell on, 0 below the first; NaN stays NaN."""
+    return torch.where(at.last | at.above, cdf * 0 + 1, torch.where(at.below, cdf * 0, cdf))
+
+
+def settle(z: Tensor, support: Support) -> Tensor:
+    """z (..., D) -> the nearest value of the lattice; as it is where there is none."""
+    unit = torch.where(support.unit > 0, support.unit, 1.0)
+    return _within(torch.round(z / unit) * unit, z, support)
+
+
+def settle_quantile(z: Tensor, support: Support) -> Tensor:
+    """Quantiles z (..., D, Q) of the continuous values -> the least lattice value whose cell ends at or above z."""
+    support = Support(support.unit.unsqueeze(-1), support.low.unsqueeze(-1), support.high.unsqueeze(-1))
+    unit = torch.where(support.unit > 0, support.unit, 1.0)
+    return _within(torch.ceil(z / unit - 0.5) * unit, z, support)
+
+
+def _within(settled: Tensor, z: Tensor, support: Support) -> Tensor:
+    bounded = torch.minimum(torch.maximum(settled, support.low), support.high)
+    return torch.where(support.unit > 0, bounded, z).to(z.dtype)

@@ -1,0 +1,63 @@
+"""inspect: a model in words."""
+
+from __future__ import annotations
+
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.amplitude import Amplitude
+from ostinato.data.scaling import Scaling
+from ostinato.layers.ar import AR
+from ostinato.layers.front import Innovations, Symbols
+from ostinato.model import SequenceModel
+
+
+def describe_model(model: SequenceModel) -> list[str]:
+    """What the model is, how it was made and how good it was, a line a fact."""
+    d = model.description
+    parts, record = d.config["parts"], d.record
+    weights = sum(p.numel() for p in model.parameters())
+    memory = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
+    lines = [
+        f"a model of {d.kind}: {memory}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else ""),
+        f"asserts: {parts['emission'].replace('_', ' ')}",
+        f"stands on: {_base(model)}",
+        f"weights: {weights:,}",
+        f"input: {_input(model)}",
+    ]
+    source = d.source
+    if source.get("channels") and d.kind != "text":
+        lines.append(f"channels: {', '.join(source['channels'])}")
+    if source.get("frequency"):
+        lines.append(f"frequency: {source['frequency']}")
+    if record:
+        lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
+        lines += [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
+        lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
+    return lines
+
+
+def _base(model: SequenceModel) -> str:
+    match model.front:
+        case Innovations(ar=AR(order=order)):
+            return f"an autoregression of order {order}, fitted in closed form"
+        case Symbols(markov=markov) if markov is not None:
+            return f"a Markov chain of order {markov.order}, fitted by counting"
+        case _:
+            return "nothing"
+
+
+def _input(model: SequenceModel) -> str:
+    match model.encoding:
+        case Alphabet() as a:
+            return f"{len(a.code_points):,} {'bytes' if a.of_bytes else 'characters'}, and an unknown one" + (
+                ", and the end of a sequence" if a.terminated else ""
+            )
+        case Amplitude(scale=scale, bits=bits):
+            return f"{bits}-bit samples over {scale:.4g}"
+        case Scaling(returns=True):
+            return "log returns over their standard deviation"
+        case Scaling(per_id=per_id) if per_id:
+            return f"values less their mean over their standard deviation, of each of {len(per_id):,} series"
+        case Scaling(counts=True):
+            return "counts over their mean"
+        case _:
+            return "values less their mean over their standard deviation"

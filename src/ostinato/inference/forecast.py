@@ -1,0 +1,111 @@
+"""forecast: sample paths of what comes next, and their mean and quantiles in Nixtla's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from ostinato.data.calendar import future_times
+from ostinato.data.scaling import Scaling
+from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.emission import Support
+from ostinato.errors import ConfigError
+from ostinato.inference.inputs import as_sequences
+from ostinato.inference.rollout import paths, repeat, state_after
+from ostinato.model import SequenceModel
+
+#: Rows that are rolled out together: bounds memory, whatever the size of a panel.
+ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Sample paths and their table.
+
+    paths  one array (S, T, D) a sequence, in the data's units
+    frame  unique_id, ds, (channel,) ostinato (the mean), ostinato-lo-95 ... ostinato-hi-95
+    """
+
+    history: SequenceSet
+    paths: tuple[NDArray[np.float64], ...]
+    frame: pl.DataFrame
+    level: tuple[float, ...]
+    notes: tuple[str, ...] = ()
+
+
+@torch.inference_mode()
+def forecast(
+    model: SequenceModel,
+    data: SequenceSet | Any,
+    horizon: int,
+    level: Sequence[float] = (80, 95),
+    *,
+    n_paths: int = 500,
+    seed: int = 0,
+) -> Forecast:
+    """Forecast ``horizon`` steps on from the end of every sequence of data, without refitting.
+
+    level    coverage of the intervals in percent; n_paths  sample paths S a sequence
+
+    Raises ConfigError for a horizon under 1, a level outside (0, 100), or text, which is sampled and not forecast.
+    """
+    _check(model, horizon, level, n_paths)
+    data = as_sequences(model, data)
+    encoding, notes = model.encoding, list(data.notes)
+    if isinstance(encoding, Scaling) and encoding.per_id:
+        unseen = [key for key in data.ids if key not in encoding.per_id]
+        encoding = encoding.with_own(data)
+        if unseen:
+            notes.append(f"{len(unseen)} series new to the model, scaled by their own history: {', '.join(unseen[:3])}")
+    encoded = encoding.encode(data)
+    generator = torch.Generator().manual_seed(seed)
+    drawn: list[NDArray[np.float64]] = []
+    group = max(1, ROWS // n_paths)
+    for first in range(0, len(data), group):
+        rows = list(range(first, min(first + group, len(data))))
+        state = repeat(state_after(model, encoded, rows), n_paths)
+        support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in (encoded.unit, encoded.low, encoded.high)))
+        z = paths(model, state, support, horizon, generator).double().numpy()
+        z = z.reshape(horizon, len(rows), n_paths, -1).transpose(1, 2, 0, 3)
+        drawn += [np.asarray(encoding.decode(z[i], data, row), dtype=np.float64) for i, row in enumerate(rows)]
+    data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
+    return Forecast(data, tuple(drawn), _table(data, drawn, horizon, level), tuple(level), tuple(notes))
+
+
+def _check(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: int) -> None:
+    if model.description.kind == "text":
+        raise ConfigError("text has no mean to forecast", fix="use sample: it goes on from a prompt")
+    if horizon < 1:
+        raise ConfigError(f"a horizon of {horizon} steps cannot be", fix="use 1 or more")
+    if n_paths < 2:
+        raise ConfigError(f"{n_paths} sample paths have no quantiles", fix="use 2 or more; 500 is a good number")
+    for one in level:
+        if not 0 < one < 100:
+            raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
+
+
+def _table(data: SequenceSet, drawn: list[NDArray[np.float64]], horizon: int, level: Sequence[float]) -> pl.DataFrame:
+    frames = []
+    for b, path in enumerate(drawn):
+        times = data.times_of(b)
+        if times is None or not len(times):
+            ds: NDArray[Any] = np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)
+        else:
+            ds = future_times(times[-1], data.frequency, horizon, times)
+        for d, channel in enumerate(data.channels):
+            columns: dict[str, Any] = {"unique_id": [data.ids[b]] * horizon, "ds": ds}
+            if len(data.channels) > 1:
+                columns["channel"] = [channel] * horizon
+            columns["ostinato"] = path[:, :, d].mean(axis=0)
+            for one in sorted(level, reverse=True):
+                columns[f"ostinato-lo-{one:g}"] = np.quantile(path[:, :, d], 0.5 - one / 200, axis=0)
+            for one in sorted(level):
+                columns[f"ostinato-hi-{one:g}"] = np.quantile(path[:, :, d], 0.5 + one / 200, axis=0)
+            frames.append(pl.DataFrame(columns))
+    return pl.concat(frames) if frames else pl.DataFrame()

@@ -1,0 +1,61 @@
+"""From a history to its state, and from a state to sample paths: what forecast and sample share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ostinato.data.encoded import Encoded
+from ostinato.emissions.emission import Support
+from ostinato.inference.score import window_of
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+
+
+def state_after(model: SequenceModel, encoded: Encoded, rows: list[int]) -> State:
+    """The state (B, ...) after all steps of each of these sequences; unrolled a window at a time."""
+    lengths = torch.tensor([int(encoded.lengths[b]) for b in rows])
+    state, window = model.initial_state(len(rows)), window_of(model)
+    for start in range(0, int(lengths.max()) if rows else 0, window):
+        left = (lengths - start).clamp(0, window)
+        x = torch.zeros(int(left.max()), len(rows), encoded.values.shape[1], dtype=encoded.values.dtype)
+        for b, row in enumerate(rows):
+            at = int(encoded.offsets[row]) + start
+            x[: int(left[b]), b] = encoded.values[at : at + int(left[b])]
+        # rows of full length need no bookkeeping, which lets the fastest implementation run
+        _, state = model.unroll(x, state, None if bool((left == len(x)).all()) else left)
+    return state
+
+
+def paths(
+    model: SequenceModel,
+    state: State,
+    support: Support,
+    horizon: int,
+    generator: torch.Generator,
+    *,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
+    end: int = -1,
+) -> Tensor:
+    """Sample x_{t+1}..x_{t+horizon} one after the other from P(x_t | x_<t), for every row of state: (T, B, D).
+
+    With ``end`` (a symbol), sampling stops when every row has drawn it.
+    """
+    out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool)
+    for _ in range(horizon):
+        conditional, middle = model.predict(state)
+        x = conditional.sample(support, generator, temperature, top_p)
+        if model.description.kind == "text":
+            x = x.to(torch.int64)
+        out.append(x)
+        ended |= (x == end).any(-1) if end >= 0 else False
+        if end >= 0 and bool(ended.all()):
+            break
+        state = model.observe(middle, x)
+    return torch.stack(out)
+
+
+def repeat(state: State, times: int) -> State:
+    """Every row ``times`` times over: (B, ...) -> (B * times, ...), copies of a row side by side."""
+    return tuple(s.repeat_interleave(times, dim=0) for s in state)

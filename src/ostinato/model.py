@@ -1,0 +1,113 @@
+"""SequenceModel: P(x_1..x_T) = prod P(x_t | x_<t), as what is remembered and what is asserted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.encoded import Encoding
+from ostinato.emissions.conditional import Conditional
+from ostinato.emissions.emission import Emission
+from ostinato.layers.front import Front
+from ostinato.layers.recurrence import Recurrence
+from ostinato.shapes import State
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a model file says of its model, beside the weights: enough to read, encode and score raw data again.
+
+    name      the memory: "ar", "gru", ...
+    config    what the parts were built with, as JSON
+    source    how the training data was read (SequenceSet.meta), its channels and frequency
+    record    the run: seed, versions, held-out figures, time
+    """
+
+    name: str
+    kind: str
+    config: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+class SequenceModel(nn.Module):
+    """Recurrence + emission + how its inputs were encoded. It holds no training state, and no state of a sequence.
+
+    Its own state, as a recurrence's, goes in and comes out: the front's pending tensors, then the memory's.
+    Without a memory it is the closed-form autoregression alone, with constant parameters of the emission.
+    """
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        front: Front,
+        memory: Recurrence | None,
+        emission: Emission,
+        start: Tensor,
+        description: Description,
+    ) -> None:
+        """start (D, P): the emission's parameters before anything is learned; the head begins as this constant."""
+        super().__init__()
+        self.encoding, self.front, self.memory, self.emission = encoding, front, memory, emission
+        self.description = description
+        self.constant = nn.Parameter(start.clone())
+        self.head: nn.Linear | None = None
+        if memory is not None:
+            self.head = nn.Linear(memory.output_size, start.numel(), bias=False)
+            nn.init.zeros_(self.head.weight)
+
+    @property
+    def channels(self) -> int:
+        """D."""
+        return int(self.constant.shape[0])
+
+    def initial_state(self, batch: int) -> State:
+        """The state before the first step, (B, ...) each."""
+        memory = () if self.memory is None else self.memory.initial_state(batch)
+        return (*self.front.initial_state(batch), *memory)
+
+    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Conditional, State]:
+        """x (T, B, D) in model space -> P(x_t | x_<t) of each of these steps (T, B, ...), and the state after them."""
+        state = self.initial_state(x.shape[1]) if state is None else state
+        front, memory = self._parts(state)
+        inputs, loc, scale, front = self.front.unroll(x, front, lengths)
+        if self.memory is None:
+            return self._assert(None, loc, scale, x.shape[:2]), front
+        h, memory = self.memory.unroll(inputs, memory, lengths)
+        return self._assert(h, loc, scale, x.shape[:2]), (*front, *memory)
+
+    def predict(self, state: State) -> tuple[Conditional, State]:
+        """P(x_t | x_<t) of the next step (B, ...), and what ``observe`` needs to take x_t in."""
+        front, memory = self._parts(state)
+        inputs, loc, scale = self.front.pending(front)
+        if self.memory is None:
+            return self._assert(None, loc, scale, inputs.shape[:1]), state
+        memory, h = self.memory.step(memory, inputs)
+        return self._assert(h, loc, scale, inputs.shape[:1]), (*front, *memory)
+
+    def observe(self, state: State, x: Tensor) -> State:
+        """x (B, D), the value of the step just predicted -> the state after it."""
+        front, memory = self._parts(state)
+        return (*self.front.unroll(x[None], front)[3], *memory)
+
+    def _parts(self, state: State) -> tuple[State, State]:
+        cut = len(state) - (0 if self.memory is None else len(self.memory.initial_state(1)))
+        return state[:cut], state[cut:]
+
+    def _assert(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:
+        """h (..., H) -> the conditional distribution, standing on the closed-form prediction."""
+        params = self.constant.expand(*shape, *self.constant.shape)
+        if h is not None and self.head is not None:
+            params = params + self.head(h).unflatten(-1, self.constant.shape)
+        match self.emission.support:
+            case "real":
+                return Conditional(self.emission, params, loc, scale)
+            case "counts" if loc is not None:
+                return Conditional(self.emission, torch.cat([params[..., :1] + loc[..., None], params[..., 1:]], -1))
+            case "symbols" if loc is not None:
+                return Conditional(self.emission, params + loc)
+            case _:
+                return Conditional(self.emission, params)

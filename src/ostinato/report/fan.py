@@ -1,0 +1,64 @@
+"""A forecast drawn: the end of the history, the expected course, and the intervals as a fan."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ostinato.errors import ConfigError
+from ostinato.storage import atomic_write
+
+if TYPE_CHECKING:
+    from ostinato.inference.forecast import Forecast
+
+INK, BLUE = "#1f2933", "#1769aa"
+#: Panels in one picture: more would be too small to read.
+MOST = 6
+
+
+def draw(forecast: Forecast, path: Path) -> None:
+    """Write a PNG of the first series (and channels) of forecast to path.
+
+    Raises ConfigError where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ConfigError("drawing needs matplotlib", fix="pip install 'ostinato[plot]'") from error
+    data = forecast.history
+    panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
+    figure = Figure(figsize=(9, 1.2 + 3.4 * len(panels)), dpi=150, layout="constrained")
+    for axes, (b, d) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
+        _panel(axes, forecast, b, d)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    atomic_write(path, buffer.getvalue())
+
+
+def _panel(axes: Any, forecast: Forecast, b: int, d: int) -> None:
+    data, paths = forecast.history, forecast.paths[b][:, :, d]
+    horizon = paths.shape[1]
+    values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
+    frame = forecast.frame["ds"].to_numpy()
+    per = horizon * len(data.channels)
+    ahead = frame[b * per + d * horizon : b * per + (d + 1) * horizon]
+    shown = min(len(values), max(60, 4 * horizon))
+    past = np.arange(1, len(values) + 1) if times is None else times
+    axes.plot(past[-shown:], values[-shown:], color=INK, linewidth=1.2, label="observed")
+    for one in sorted(forecast.level, reverse=True):
+        low, high = np.quantile(paths, [0.5 - one / 200, 0.5 + one / 200], axis=0)
+        axes.fill_between(ahead, low, high, color=BLUE, alpha=0.18, linewidth=0, label=f"{one:g} % interval")
+    axes.plot(ahead, paths.mean(axis=0), color=BLUE, linewidth=1.8, label="forecast")
+    for path in paths[:3]:
+        axes.plot(ahead, path, color=BLUE, linewidth=0.5, alpha=0.5)
+    name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
+    axes.set_title(f"{name}: the next {horizon} steps", loc="left", color=INK)
+    axes.legend(frameon=False, loc="upper left", ncols=4, fontsize=8)
+    axes.margins(x=0.01)
+    axes.set_ylim(top=axes.get_ylim()[1] + 0.15 * np.ptp(axes.get_ylim()))
+    axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0, colors=INK)

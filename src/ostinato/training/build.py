@@ -1,0 +1,167 @@
+"""A model before its first gradient step: the closed-form part fitted, the emission started from the innovations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.assemble import Parts, assemble
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.encoded import Encoded, Encoding
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import Split
+from ostinato.emissions.build import default_emission
+from ostinato.emissions.emission import Support
+from ostinato.layers.ar import AR
+from ostinato.layers.autoregression import fit_ar
+from ostinato.layers.markov import Markov
+from ostinato.model import Description, SequenceModel
+from ostinato.training.config import Config
+
+#: Steps that are enough to fix a few dozen coefficients; more would only cost memory.
+ENOUGH = 400_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """The data of a fit: as read, in model space, and cut."""
+
+    data: SequenceSet
+    encoded: Encoded
+    encoding: Encoding
+    split: Split
+
+    def spans(self, *, train: bool) -> list[tuple[int, int, int]]:
+        """(sequence, first, stop) of the training part, or of what is held out, in steps of model space."""
+        out = []
+        for b, (length, raw, stop) in enumerate(
+            zip(self.encoded.lengths.tolist(), self.data.lengths.tolist(), self.split.train_stop.tolist(), strict=True)
+        ):
+            # the end symbol goes with the last step
+            cut = length if stop >= raw and self.split.kept[b] else min(stop, length)
+            a, z = (0, cut) if train else (cut, length)
+            if z > a:
+                out.append((b, a, z))
+        return out
+
+    def joined(self, *, train: bool, limit: int | None = None) -> tuple[Tensor, np.ndarray, list[int]]:
+        """The spans joined: values (N, D), offsets and the sequence of each, up to about ``limit`` steps."""
+        spans = self.spans(train=train)
+        if limit is not None and sum(z - a for _, a, z in spans) > limit:
+            order, kept, total = np.random.default_rng(0).permutation(len(spans)), [], 0
+            for i in order:
+                if total >= limit:
+                    break
+                b, a, z = spans[i]
+                kept.append((b, a, min(z, a + limit - total)))
+                total += kept[-1][2] - a
+            spans = sorted(kept)
+        at = self.encoded.offsets
+        values = torch.cat([self.encoded.values[at[b] + a : at[b] + z] for b, a, z in spans])
+        return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
+
+
+def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[str, ...]]:
+    """The yardstick: AR(tau) for values, a Markov chain for symbols, its order chosen; and notes on it."""
+    if isinstance(material.encoding, Alphabet):
+        values, offsets, _ = material.joined(train=True)
+        held, held_offsets, _ = material.joined(train=False, limit=ENOUGH)
+        vocabulary = material.encoding.size
+        symbols = values[:, 0].numpy(), offsets
+        markov = Markov.fit(
+            *symbols, vocabulary, config.max_order, held_out=(held[:, 0].numpy(), held_offsets), criterion="held-out"
+        )
+        return markov, ()
+    values, offsets, _ = material.joined(train=True, limit=ENOUGH)
+    z = values.double().numpy()
+    fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
+    return AR.from_fits(fits), tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
+
+
+def build(name: str, material: Material, base: AR | Markov, config: Config) -> SequenceModel:
+    """The model called ``name`` ("ar" or a memory), standing on base."""
+    data = material.data
+    emission = config.emission or default_emission(data.kind, data.count)
+    if name == "ar" and emission == "negative_binomial":
+        # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
+        emission = "normal"
+    if isinstance(base, AR):
+        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": base.slope.requires_grad}}
+    else:
+        shape = {"markov": base.config()}
+    channels = len(data.channels)
+    parts = Parts(
+        name,
+        emission,
+        channels,
+        config.hidden,
+        config.depth,
+        config.dropout,
+        config.embedding,
+        config.components,
+        shape,
+    )
+    source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
+    description = Description(name, data.kind, {"parts": parts.to_json()}, source)
+    model = assemble(parts, material.encoding, description, base)
+    if isinstance(base, AR):
+        with torch.no_grad():
+            model.constant.copy_(_start(model, base, material))
+        if name == "ar":
+            _polish(model, base, material)
+    return model
+
+
+def _innovations(base: AR, material: Material) -> tuple[Tensor, Support]:
+    """Standardised one-step errors of the closed form on the training part (N, D), and their support."""
+    values, offsets, rows = material.joined(train=True, limit=ENOUGH)
+    out, support = [], []
+    first, at = base.first(), material.encoded
+    for i, row in enumerate(rows):
+        x = values[offsets[i] : offsets[i + 1], None]
+        h, _ = base.unroll(x)
+        loc = torch.cat([first[None, None], h[:-1]])
+        scale = base.sigma(torch.arange(len(x), dtype=first.dtype)[:, None])
+        out.append(((x - loc) / scale)[:, 0])
+        support.append(torch.stack([(s[row] / scale[:, 0]) for s in (at.unit, at.low, at.high)]))
+    joined = torch.cat(support, dim=1)
+    return torch.cat(out), Support(joined[0], joined[1], joined[2])
+
+
+@torch.no_grad()
+def _start(model: SequenceModel, base: AR, material: Material) -> Tensor:
+    if model.emission.support == "counts":
+        values, _, rows = material.joined(train=True, limit=ENOUGH)
+        unit = material.encoded.unit[rows[0]]
+        start = model.emission.initial(values, Support(unit, torch.zeros_like(unit), unit + torch.inf))
+        start[:, 0] = 0.0
+        return start
+    e, support = _innovations(base, material)
+    return model.emission.initial(e, Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0)))
+
+
+def _polish(model: SequenceModel, base: AR, material: Material) -> None:
+    """The constants of the closed form's emission by maximum likelihood; a handful of parameters, so a full solver."""
+    with torch.no_grad():
+        e, support = _innovations(base, material)
+        keep = ~torch.isnan(e).any(-1)
+        if len(e) > 50_000:
+            keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0
+        e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
+    if not len(e):
+        return
+    before = model.constant.detach().clone()
+    solver = torch.optim.LBFGS([model.constant], max_iter=60, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        solver.zero_grad()
+        value: Tensor = -model.emission.log_prob(model.constant, e, support).mean()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    solver.step(loss)  # type: ignore[arg-type]
+    if not bool(torch.isfinite(model.constant).all()):
+        model.constant.data.copy_(before)

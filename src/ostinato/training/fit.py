@@ -1,0 +1,186 @@
+"""fit: a set of sequences in, the best model of the ladder out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ostinato import __version__
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.errors import ConfigError, DataError
+from ostinato.gradients.methods import Method
+from ostinato.layers.ar import AR
+from ostinato.layers.build import MEMORIES
+from ostinato.layers.markov import Markov
+from ostinato.model import SequenceModel
+from ostinato.model_file import load_model, save_model
+from ostinato.training.build import Material, build, closed_form
+from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
+from ostinato.training.objective import evaluate
+from ostinato.training.trainer import Checkpoint, Progress, Trainer, held_out_pieces
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One line of the held-out table: nats a step (higher is better), seconds, optimiser steps, parameters."""
+
+    name: str
+    held_out: float
+    seconds: float
+    steps: int
+    parameters: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What fit returns: the chosen model, the table it was chosen from, and what there is to say, in words."""
+
+    model: SequenceModel
+    table: tuple[Rung, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def best(self) -> Rung:
+        """The chosen rung."""
+        return max(self.table, key=lambda rung: rung.held_out)
+
+
+def fit(
+    data: SequenceSet | Any,
+    *,
+    model: str = "auto",
+    budget: Budget | float | None = None,
+    held_out: float | str = 0.1,
+    config: Config | None = None,
+    method: Method | None = None,
+    checkpoint: str | Path | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    on_rung: Callable[[Rung], None] | None = None,
+    **options: Any,
+) -> Fit:
+    """Fit a model to data and judge it on what it was not shown.
+
+    data      a SequenceSet, or anything that ``read`` takes
+    model     "auto" climbs the ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest; or one memory
+    budget    seconds for the whole fit, or a Budget
+    held_out  share of the data that is held out, or a pattern of ids; see ``split``
+    method    FullBPTT() or TruncatedBPTT(window); follows from the length of the sequences
+    checkpoint  a folder that a killed fit is taken up from; removed by nobody but you
+    options   fields of Config: hidden, depth, dropout, learning_rate, seed, ...
+
+    Raises ConfigError, DataError for what cannot be fitted, NonFiniteLossError where training diverges.
+    """
+    data = data if isinstance(data, SequenceSet) else read(data)
+    names = _rungs(model)
+    limits = budget if isinstance(budget, Budget) else Budget() if budget is None else Budget(float(budget))
+    config = replace(config or defaults(data), **options)
+    if not len(data.values):
+        raise DataError("there is nothing in the data", where=data.meta.get("source"), fix="give at least two steps")
+    cut = split(data, held_out)
+    encoding = fit_encoding(cut.train(data), by_id=cut.by_time)
+    material = Material(data, encoding.encode(data), encoding, cut)
+    if not material.encoded.observed.any():
+        raise DataError("nothing is observed: every value is missing", where=data.meta.get("source"))
+    base, notes = closed_form(material, config)
+    folder = Path(checkpoint) if checkpoint else None
+    mark = _fingerprint(data, config, limits, held_out)
+    chosen: SequenceModel | None = None
+    table: list[Rung] = []
+    for i, name in enumerate(names):
+        spent = sum(r.seconds for r in table)
+        share = limits
+        if limits.seconds is not None:
+            # what earlier rungs left over is shared among those to come
+            share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
+        rung, candidate = _climb(name, material, base, config, share, method, folder, mark, on_progress)
+        table.append(rung)
+        if on_rung:
+            on_rung(rung)
+        if chosen is None or rung.held_out > max(r.held_out for r in table[:-1]):
+            chosen = candidate
+    assert chosen is not None
+    chosen.description.record.update(_record(data, config, table, cut.words(data), mark))
+    return Fit(chosen.eval(), tuple(table), (*data.notes, *notes, cut.words(data)))
+
+
+def _rungs(model: str) -> tuple[str, ...]:
+    if model == "auto":
+        return LADDER
+    if model != "ar" and model not in MEMORIES:
+        raise ConfigError(f"there is no model called {model!r}", fix=f"one of auto, ar, {', '.join(MEMORIES)}")
+    return ("ar",) if model == "ar" else ("ar", model)
+
+
+def _climb(
+    name: str,
+    material: Material,
+    base: AR | Markov,
+    config: Config,
+    budget: Budget,
+    method: Method | None,
+    folder: Path | None,
+    mark: str,
+    on_progress: Callable[[Progress], None] | None,
+) -> tuple[Rung, SequenceModel]:
+    """Train one rung, or take it from the checkpoint folder where it is done."""
+    done = folder / f"{name}.ost" if folder else None
+    if done and done.exists():
+        finished = load_model(done)
+        if finished.description.record.get("fingerprint") == mark:
+            return Rung(**finished.description.record["rung"]), finished
+    torch.manual_seed(config.seed)
+    begun = time.monotonic()
+    model = build(name, material, base, config)
+    steps, seconds = 0, 0.0
+    if name != "ar":
+        trainer = Trainer(model, material, method or method_for(material.data), config)
+        spot = Checkpoint(folder / f"{name}.running", mark) if folder else None
+        run = trainer.fit(budget, on_progress, spot)
+        steps, seconds = run.step, run.elapsed
+        model.description.record["curve"] = run.curve
+    held = evaluate(model, material.encoded, held_out_pieces(material))
+    seconds = max(seconds, time.monotonic() - begun)
+    size = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    rung = Rung(name, held.per_step, seconds, steps, size, _detail(base) if name == "ar" else "")
+    if folder and done:
+        model.description.record.update({"rung": asdict(rung), "fingerprint": mark})
+        save_model(model, done)
+        (folder / f"{name}.running").unlink(missing_ok=True)
+    return rung, model
+
+
+def _detail(base: AR | Markov) -> str:
+    return f"AR({base.order})" if isinstance(base, AR) else f"Markov({base.order})"
+
+
+def _fingerprint(data: SequenceSet, config: Config, budget: Budget, held_out: float | str) -> str:
+    """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
+    digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
+    words = [asdict(config), asdict(budget), held_out, data.ids[:1000], torch.get_num_threads(), __version__]
+    digest.update(json.dumps(words, default=str, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _record(data: SequenceSet, config: Config, table: list[Rung], words: str, mark: str) -> dict[str, Any]:
+    return {
+        "seed": config.seed,
+        "config": asdict(config),
+        "table": [asdict(r) for r in table],
+        "split": words,
+        "fingerprint": mark,
+        "sequences": len(data),
+        "steps": int(data.lengths.sum()),
+        "versions": {"ostinato": __version__, "torch": str(torch.__version__), "python": platform.python_version()},
+    }

@@ -1,0 +1,79 @@
+"""The loss: the negative log-likelihood of what was observed, in nats, and its held-out counterpart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ostinato.data.batching import Batch, Piece, bucketed, whole
+from ostinato.data.encoded import Encoded
+from ostinato.emissions.emission import Support
+from ostinato.errors import NonFiniteLossError
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A log-likelihood of held-out data, in the data's own units.
+
+    nats   the sum of log P(x_t | x_<t)
+    steps  the steps it is over: those with anything observed
+    """
+
+    nats: float
+    steps: int
+
+    @property
+    def per_step(self) -> float:
+        """Nats a step; higher is better."""
+        return self.nats / max(self.steps, 1)
+
+
+def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, int, State]:
+    """Sum of -log P in nats over the batch's counted values, in model space; how many there are; the state after it.
+
+    No lengths are passed on: a row that ends inside a batch begins the next one from its initial state, so what its
+    state becomes over the padding is of no consequence.
+    """
+    conditional, state = model.unroll(batch.x, state)
+    x = batch.x if batch.x.dtype == torch.int64 else batch.x.nan_to_num(0.0)
+    nats = conditional.log_prob(x, Support(batch.unit, batch.low, batch.high))
+    # not a product with the weights: 0 times infinity would be NaN
+    return -nats[batch.weight].sum(), int(batch.weight.sum()), state
+
+
+def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) -> None:
+    """Raise NonFiniteLossError that names the batch, before its gradient is used."""
+    if loss == loss and abs(loss) != float("inf"):  # noqa: PLR0124 - NaN is the one value unequal to itself
+        return
+    named = [f"{ids[r]!r} from step {s + 1}" for r, s in zip(batch.rows, batch.starts, strict=True) if r >= 0]
+    raise NonFiniteLossError(
+        f"the loss became {loss} at {where}",
+        where=f"batch of {', '.join(named[:4])}{' ...' if len(named) > 4 else ''}",
+        fix="try a smaller --learning-rate, or look at these steps for extreme values",
+    )
+
+
+@torch.no_grad()
+def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], steps: int = 16384) -> Likelihood:
+    """The log-likelihood of the counted steps of these pieces, in the data's own units."""
+    model.eval()
+    total = sum(-float(negative_log_likelihood(model, whole(data, b), None)[0]) for b in bucketed(items, steps, None))
+    measure, count = _measure(data, items)
+    model.train()
+    return Likelihood(total + measure, count)
+
+
+def _measure(data: Encoded, items: Iterable[Piece]) -> tuple[float, int]:
+    """Nats between model space and the data's units over the counted steps, and the number of those steps."""
+    nats, count, observed = 0.0, 0, data.observed
+    for p in items:
+        at = int(data.offsets[p.row])
+        span = slice(at + p.counted, at + p.stop)
+        nats += float(data.log_measure[span][observed[span]].sum(dtype=torch.float64))
+        count += int(observed[span].any(dim=-1).sum())
+    return nats, count

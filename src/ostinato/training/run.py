@@ -1,0 +1,80 @@
+"""The state of a training run: all that a killed run needs to go on bitwise where it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+from ostinato.storage import load_bundle, save_bundle
+
+
+@dataclass
+class Run:
+    """One rung's progress.
+
+    epoch, position  how many batches of which epoch are done; with step, counted over all epochs
+    elapsed          seconds of training so far, over all lives of the run
+    best             held-out nats a step of the best weights so far, and bad, the evaluations since
+    curve            (step, seconds, training nats, held-out nats) at each evaluation
+    average          exponential moving average of the weights: what is judged and kept (Polyak and Juditsky 1992)
+    carried          the state that truncated BPTT carries to the next chunk
+    """
+
+    optimizer: torch.optim.Optimizer
+    average: dict[str, Tensor]
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    carried: State | None = None
+    epoch: int = 0
+    position: int = 0
+    step: int = 0
+    elapsed: float = 0.0
+    best: float = -float("inf")
+    bad: int = 0
+    recent: float = 0.0
+    curve: list[tuple[int, float, float, float]] = field(default_factory=list)
+
+    _COUNTERS = ("epoch", "position", "step", "elapsed", "best", "bad", "recent")
+
+    def save(self, path: Path, model: SequenceModel, fingerprint: str) -> None:
+        """Write the run to path, atomically."""
+        tensors = {f"live.{k}": v for k, v in model.state_dict().items()}
+        tensors |= {f"average.{k}": v for k, v in self.average.items()}
+        tensors |= {f"best.{k}": v for k, v in self.weights.items()}
+        tensors |= {f"carried.{i}": v for i, v in enumerate(self.carried or ())}
+        for index, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in slots.items()}
+        tensors["rng"] = torch.get_rng_state()
+        counters = {k: getattr(self, k) for k in self._COUNTERS}
+        counters["best"] = None if self.best == -float("inf") else self.best
+        save_bundle(path, tensors, {"fingerprint": fingerprint, "counters": counters, "curve": self.curve})
+
+    def load(self, path: Path, model: SequenceModel, fingerprint: str) -> bool:
+        """Take the run up from path; False where it belongs to other data or another configuration."""
+        tensors, document = load_bundle(path)
+        if document.get("fingerprint") != fingerprint:
+            return False
+        model.load_state_dict(_under(tensors, "live."))
+        self.average, self.weights = _under(tensors, "average."), _under(tensors, "best.")
+        carried = _under(tensors, "carried.")
+        self.carried = tuple(carried[str(i)] for i in range(len(carried))) or None
+        for name, value in document["counters"].items():
+            setattr(self, name, value)
+        self.best = -float("inf") if self.best is None else self.best
+        self.curve = [tuple(point) for point in document["curve"]]
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in _under(tensors, "adam.").items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+        torch.set_rng_state(tensors["rng"])
+        return True
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,192 @@
+"""The training loop of one model: batches in, gradient steps, evaluations, and the best weights out."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.data.batching import Batch, Piece, aligned, bucketed, pieces, whole
+from ostinato.gradients.methods import FullBPTT, Method
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+from ostinato.training.build import Material
+from ostinato.training.config import SHORT, Budget, Config
+from ostinato.training.objective import check_finite, evaluate, negative_log_likelihood
+from ostinato.training.run import Run
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a progress bar needs: after every optimiser step, and with ``held_out`` set after an evaluation."""
+
+    name: str
+    step: int
+    share: float
+    nats: float
+    held_out: float
+    steps_per_second: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run is saved while it goes, how often (seconds), and what it must match to be taken up again."""
+
+    path: Path
+    fingerprint: str
+    every: float = 10.0
+
+
+#: Held-out steps beyond this are not looked at during training; the table at the end uses them all.
+GLANCE = 60_000
+
+
+class Trainer:
+    """Trains one model on one Material. How the error is sent back is ``method``, a value."""
+
+    def __init__(self, model: SequenceModel, material: Material, method: Method, config: Config) -> None:
+        self.model, self.material, self.method, self.config = model, material, method, config
+        warm = 64
+        full = isinstance(method, FullBPTT)
+        spans = material.spans(train=True)
+        total = sum(z - a for _, a, z in spans)
+        # as many rows as fill the batch, none so short that it is mostly warm-up
+        longest = max(SHORT, *(z - a for _, a, z in spans)) if full else max(4 * warm, -(-total // config.rows))
+        self.train = pieces(spans, longest, warm)
+        self.held = held_out_pieces(material)
+        stride = max(1, sum(p.stop - p.counted for p in self.held) // GLANCE)
+        self.glance = self.held[::stride]
+        groups = self._decay_groups()
+        self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate), self._trainable())
+
+    def fit(
+        self,
+        budget: Budget,
+        on_progress: Callable[[Progress], None] | None = None,
+        checkpoint: Checkpoint | None = None,
+    ) -> Run:
+        """Train until the budget is spent or nothing improves; the model ends with the best weights found.
+
+        Raises NonFiniteLossError, which names the batch, before a bad gradient is used.
+        """
+        if checkpoint and checkpoint.path.exists():
+            self.run.load(checkpoint.path, self.model, checkpoint.fingerprint)
+        run, saved = self.run, time.monotonic()
+        begun = time.monotonic() - run.elapsed
+        self.model.train()
+        interval = self.config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
+        while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
+            for batch in self._epoch():
+                self._step(batch, budget.spent(run.elapsed, run.step))
+                run.elapsed = time.monotonic() - begun
+                share = budget.spent(run.elapsed, run.step)
+                if run.step % interval == 0 or share >= 1:
+                    self._judge()
+                if on_progress:
+                    held = run.curve[-1][3] if run.curve else math.nan
+                    rate = run.step / max(run.elapsed, 1e-9)
+                    on_progress(Progress(self.model.description.name, run.step, share, run.recent, held, rate))
+                if checkpoint and time.monotonic() - saved > checkpoint.every:
+                    run.save(checkpoint.path, self.model, checkpoint.fingerprint)
+                    saved = time.monotonic()
+                if share >= 1 or run.bad >= self.config.patience:
+                    break
+            else:
+                run.epoch, run.position, run.carried = run.epoch + 1, 0, None
+        if run.weights:
+            self.model.load_state_dict(run.weights, strict=False)
+        self.model.eval()
+        return run
+
+    def _epoch(self) -> Iterator[Batch]:
+        """The batches of this epoch that are still to come; their order follows from seed and epoch alone."""
+        rng = np.random.default_rng((self.config.seed, self.run.epoch))
+        if isinstance(self.method, FullBPTT):
+            batches = bucketed(self.train, self.config.batch_steps, rng)[self.run.position :]
+            yield from (whole(self.material.encoded, b) for b in batches)
+            return
+        order = [self.train[i] for i in rng.permutation(len(self.train))]
+        chunks = aligned(self.material.encoded, order, self.config.rows, self.method.window)
+        for i, chunk in enumerate(chunks):
+            if i >= self.run.position:
+                yield chunk
+
+    def _steps_per_epoch(self) -> int:
+        steps = sum(p.stop - p.first for p in self.train)
+        if isinstance(self.method, FullBPTT):
+            return max(1, steps // self.config.batch_steps)
+        return max(1, steps // (self.method.window * min(self.config.rows, len(self.train))))
+
+    def _step(self, batch: Batch, share: float) -> None:
+        """One optimiser step on one batch, from the state carried so far."""
+        run, config = self.run, self.config
+        state = self._state(batch) if not isinstance(self.method, FullBPTT) else None
+        loss, count, after = negative_log_likelihood(self.model, batch, state)
+        run.carried = tuple(s.detach() for s in after) if state is not None else None
+        run.position, run.step = run.position + 1, run.step + 1
+        if not count:
+            return
+        value = float(loss.detach()) / count
+        ids = self.material.data.ids
+        check_finite(value, batch, ids, f"step {run.step} of {self.model.description.name}")
+        run.optimizer.zero_grad(set_to_none=True)
+        (loss / count).backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        check_finite(float(norm), batch, ids, f"step {run.step} of {self.model.description.name} (its gradient)")
+        for group in run.optimizer.param_groups:
+            group["lr"] = config.learning_rate * schedule(share, run.step)
+        run.optimizer.step()
+        run.recent = value if run.step == 1 else 0.98 * run.recent + 0.02 * value
+        keep = min(0.998, (1 + run.step) / (10 + run.step))
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                if name in run.average:
+                    run.average[name].lerp_(parameter, 1 - keep)
+
+    def _state(self, batch: Batch) -> State:
+        initial = self.model.initial_state(len(batch.rows))
+        if self.run.carried is None:
+            return initial
+        fresh = [batch.reset.view(-1, *[1] * (s.dim() - 1)) for s in initial]
+        return tuple(torch.where(f, i, c) for f, i, c in zip(fresh, initial, self.run.carried, strict=True))
+
+    def _judge(self) -> None:
+        """Evaluate the averaged weights, and keep them where they are the best so far."""
+        run, live = self.run, self._trainable()
+        self.model.load_state_dict(run.average, strict=False)
+        held = evaluate(self.model, self.material.encoded, self.glance).per_step
+        if held > run.best:
+            run.best, run.bad, run.weights = held, 0, self._trainable()
+        else:
+            run.bad += 1
+        self.model.load_state_dict(live, strict=False)
+        run.curve.append((run.step, run.elapsed, run.recent, held))
+
+    def _trainable(self) -> dict[str, Tensor]:
+        return {k: p.detach().clone() for k, p in self.model.named_parameters() if p.requires_grad}
+
+    def _decay_groups(self) -> list[dict[str, object]]:
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        matrices = [p for p in parameters if p.dim() > 1]
+        rest = [p for p in parameters if p.dim() <= 1]
+        return [
+            {"params": matrices, "weight_decay": self.config.weight_decay},
+            {"params": rest, "weight_decay": 0.0},
+        ]
+
+
+def held_out_pieces(material: Material, longest: int = 2048, warm: int = 256) -> list[Piece]:
+    """The held-out steps, in pieces that are each given the steps before them as their past."""
+    return pieces(material.spans(train=False), longest, warm)
+
+
+def schedule(share: float, step: int, warm_up: int = 30) -> float:
+    """The learning rate as a share of its peak: linear warm-up, then a cosine over the budget to 2 %."""
+    cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return min(1.0, step / warm_up) * cosine
