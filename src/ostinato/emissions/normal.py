@@ -99,8 +99,9 @@ def _log_cell(t: Tensor, h: Tensor, log_h: Tensor) -> Tensor:
 def _log_ndtr(z: Tensor) -> Tensor:
     """log Phi(z); below -50 by its asymptotic series, since torch's gradient there becomes infinite."""
     far = z < -50
-    square = torch.where(far, z, -50.0).square().reciprocal()
-    tail = -0.5 / square + 0.5 * square.log() - _HALF_LOG_TWO_PI + torch.log1p(square * (3 * square - 1))
+    low = torch.where(far, z, -50.0)
+    r = low.reciprocal().square()
+    tail = -0.5 * low.square() - torch.log(-low) - _HALF_LOG_TWO_PI + torch.log1p(r * (3 * r - 1))
     return torch.where(far, tail, torch.special.log_ndtr(torch.where(far, 0.0, z)))
 
 
