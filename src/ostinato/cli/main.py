@@ -80,13 +80,9 @@ def spread(arguments: list[str]) -> list[str]:
     out: list[str] = []
     inside = False
     for argument in arguments:
-        if argument == "--level":
-            inside = True
-            continue
         number = re.fullmatch(r"-?\d+(\.\d+)?", argument) is not None
-        if inside and (number or out[-1:] != ["--level"]):
-            out += ["--level", argument] if number else [argument]
-            inside = number
-        else:
-            out.append(argument)
+        if inside and number and out[-1] != "--level":
+            out.append("--level")
+        inside = argument == "--level" or (inside and number)
+        out.append(argument)
     return out

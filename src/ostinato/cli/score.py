@@ -39,8 +39,8 @@ def command(
         f"log P = {scores.log_prob.sum():.2f} nats over {int(scores.steps.sum()):,} steps, {len(scores.data):,} sequences"
     )
     if len(scores.data) <= 12 and len(scores.data) > 1:
-        for key, nats, steps in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
-            print(f"  {key}: {nats:.2f} nats" + (f", {-nats / steps:.4f} nats a {unit}" if steps else ""))
+        for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
+            print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
     places = scores.most_surprising(top)
     if places:
         print("most surprising:")

@@ -40,7 +40,7 @@ class Scaling(Encoding):
         if by_id and len(data) > 1:
             for b, key in enumerate(data.ids):
                 row = y[data.offsets[b] : data.offsets[b + 1]]
-                if np.isfinite(row).sum(axis=0).min(initial=0) >= 2:
+                if np.isfinite(row).sum(axis=0).min() >= 2:
                     own = _moments(row, counts)
                     per_id[key] = (tuple(own[0].tolist()), tuple(own[1].tolist()))
         return Scaling(tuple(location.tolist()), tuple(scale.tolist()), per_id, data.kind == "prices", counts)

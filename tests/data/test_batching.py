@@ -1,0 +1,65 @@
+"""Every counted step is seen exactly once, aligned from chunk to chunk, and reset exactly where a piece begins."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.data.batching import Batch, aligned, bucketed, pieces, whole
+from ostinato.data.encoded import Encoded
+
+LENGTHS = st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(lambda x: sum(x) > 0)
+
+
+def encoded(lengths: list[int]) -> Encoded:
+    values = torch.arange(sum(lengths), dtype=torch.float32)[:, None]
+    flat = torch.zeros(len(lengths), 1)
+    return Encoded(values, np.cumsum([0, *lengths], dtype=np.int64), flat, flat, flat, torch.zeros_like(values))
+
+
+def counted(batches: list[Batch]) -> list[float]:
+    return sorted(v for b in batches for v in b.x[b.weight].tolist())
+
+
+@settings(deadline=None, max_examples=60)
+@given(LENGTHS, st.integers(1, 50), st.integers(0, 9), st.integers(1, 5), st.integers(1, 17))
+def test_aligned_chunks_see_every_step_once(
+    lengths: list[int], longest: int, warm: int, rows: int, window: int
+) -> None:
+    data = encoded(lengths)
+    items = pieces([(b, 0, n) for b, n in enumerate(lengths) if n], longest, warm)
+    batches = list(aligned(data, items, rows, window))
+    assert counted(batches) == list(range(sum(lengths)))
+    before: list[tuple[int, int]] = [(-1, 0)] * len(batches[0].rows)
+    for batch in batches:
+        assert len(batch.rows) == len(before)
+        for r, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
+            if row >= 0 and not batch.reset[r]:
+                assert before[r] == (row, start), "a row goes on exactly where it stopped"
+            before[r] = (row, start + window)
+
+
+@settings(deadline=None, max_examples=40)
+@given(LENGTHS, st.integers(1, 100), st.booleans())
+def test_buckets_hold_every_piece_once(lengths: list[int], steps: int, shuffled: bool) -> None:
+    data = encoded(lengths)
+    items = pieces([(b, 0, n) for b, n in enumerate(lengths) if n], 1000, 0)
+    batches = bucketed(items, steps, np.random.default_rng(0) if shuffled else None)
+    assert counted([whole(data, b) for b in batches]) == list(range(sum(lengths)))
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(p.stop - p.first for p in batch) <= steps
+
+
+def test_missing_values_are_not_counted() -> None:
+    data = encoded([5])
+    data.values[2] = torch.nan
+    (batch,) = aligned(data, pieces([(0, 0, 5)], 10, 0), 1, 10)
+    assert batch.weight[:, 0, 0].tolist() == [True, True, False, True, True]
+
+
+def test_the_order_of_an_epoch_follows_from_its_seed() -> None:
+    items = pieces([(b, 0, 5) for b in range(30)], 10, 0)
+    first, again, other = (bucketed(items, 25, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert first == again != other

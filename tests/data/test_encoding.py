@@ -1,0 +1,85 @@
+"""Encodings: there and back, and the measure that keeps a log_prob in the data's own units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.amplitude import Amplitude
+from ostinato.data.encoding import encoding_from_json, fit_encoding
+from ostinato.data.scaling import Scaling
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ModelFileError
+
+SERIES = SequenceSet(
+    "series", np.array([[1.0], [2.0], [np.nan], [4.0], [100.0], [300.0]]), np.array([0, 4, 6]), ("a", "b")
+)
+PRICES = SequenceSet("prices", np.array([[100.0], [110.0], [np.nan], [121.0], [133.1]]), np.array([0, 5]), ("a",))
+NAMES = SequenceSet(
+    "text",
+    np.array([[ord(c)] for c in "annabo"], dtype=np.int32),
+    np.array([0, 4, 4, 6]),
+    ("1", "2", "3"),
+    terminated=True,
+)
+SOUND = SequenceSet(
+    "sound", np.array([[256], [-512], [3], [5]], dtype=np.int32), np.array([0, 2, 4]), ("a", "b"),
+    step=np.array([256.0, 1.0]), meta={"bits": 16},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("data", [SERIES, PRICES, NAMES, SOUND], ids=lambda d: d.kind)
+def test_json_is_the_identity(data: SequenceSet) -> None:
+    encoding = fit_encoding(data, by_id=True)
+    assert encoding_from_json(encoding.to_json()) == encoding
+
+
+def test_scaling_goes_there_and_back_for_each_series() -> None:
+    scaling = Scaling.fit(SERIES, by_id=True)
+    z = scaling.encode(SERIES).values.double().numpy()
+    assert np.isnan(z[2, 0])
+    back = scaling.decode(z[None, 4:], SERIES, 1)[0]
+    np.testing.assert_allclose(back, SERIES[1], rtol=1e-6)
+    measure = scaling.encode(SERIES).log_measure.numpy()
+    assert measure[4, 0] == pytest.approx(-math.log(100.0), rel=1e-6)
+
+
+def test_prices_are_log_returns_and_none_spans_a_gap() -> None:
+    scaling = Scaling.fit(PRICES, by_id=False)
+    z = scaling.encode(PRICES).values[:, 0].double().numpy() * scaling.scale[0] + scaling.location[0]
+    assert np.isnan(z[[0, 2, 3]]).all()
+    np.testing.assert_allclose(z[[1, 4]], math.log(1.1), rtol=1e-5)
+    flat = replace(scaling, location=(0.0,), scale=(1.0,))
+    ahead = flat.decode(np.full((1, 2, 1), math.log(1.1)), PRICES, 0)
+    np.testing.assert_allclose(ahead[0, :, 0], [133.1 * 1.1, 133.1 * 1.21], rtol=1e-9)
+
+
+def test_the_end_of_a_name_is_a_symbol_and_an_unknown_letter_costs_its_choice() -> None:
+    alphabet = Alphabet.fit(NAMES.take([0, 1]))
+    out = alphabet.encode(NAMES)
+    assert out.offsets.tolist() == [0, 5, 6, 9]
+    assert out.values[:, 0].tolist() == [1, 2, 2, 1, 3, 3, 0, 0, 3]
+    assert out.log_measure[6, 0].item() == pytest.approx(-math.log(0x110000 - 0x800 - 2), rel=1e-6)
+    assert alphabet.text(np.array([1, 2, 3, 1])) == "an"
+
+
+def test_sound_lies_on_the_lattice_of_its_own_resolution() -> None:
+    amplitude = Amplitude.fit(SOUND)
+    out = amplitude.encode(SOUND)
+    steps = (out.values[:2, 0] / out.unit[0, 0]).tolist()
+    assert steps == pytest.approx([1.0, -2.0])
+    np.testing.assert_array_equal(amplitude.decode(out.values[2:].numpy(), SOUND, 1), SOUND[1])
+
+
+def test_a_scale_that_is_nothing_is_one() -> None:
+    constant = SequenceSet("series", np.full((5, 1), 7.0), np.array([0, 5]), ("a",))
+    assert Scaling.fit(constant, by_id=False).scale == (1.0,)
+
+
+def test_an_encoding_from_the_future_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="unknown here"):
+        encoding_from_json({"name": "telepathy"})
