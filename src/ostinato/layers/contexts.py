@@ -1,7 +1,7 @@
-"""Counting contexts: what followed every k symbols, for k = 0, 1, ..., and interpolated Kneser-Ney from the counts.
+"""Counting contexts: what followed every k symbols, for k = 0, 1, ....
 
 A context of order k + 1 is a context of order k and the symbol before it, so each order is one sort of pairs. The place
-before a sequence counts as a symbol, START; a context ends there, and before a missing symbol, for nothing more is known.
+before a sequence counts as a symbol, START. A context ends there, and at a missing symbol: nothing more is known.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 #: Stand-ins for symbols: before the first one, and nothing known.
 START, NOTHING = -1, -2
@@ -32,13 +31,6 @@ class Order(NamedTuple):
     pairs: Ints
     counts: Ints
     continued: Ints
-
-
-class Discounted(NamedTuple):
-    """P_k(w | c) = weights[c * V + w] + backoff[c] * P_{k-1}(w | c without its oldest symbol); (E,) and (C,)."""
-
-    weights: Floats
-    backoff: Floats
 
 
 def before(symbols: Ints, offsets: Ints, k: int) -> Ints:
@@ -69,28 +61,6 @@ def orders(symbols: Ints, offsets: Ints, vocabulary: int) -> Iterator[Order]:
         place, k = place[go], k + 1
 
 
-def kneser_ney(counts: Ints, context: Ints, contexts: int) -> Discounted:
-    """Discount counts (E,) of pairs in context (E,) 0 .. contexts - 1; what is taken off is left to the order below.
-
-    Modified Kneser-Ney: Chen and Goodman (1999), "An empirical study of smoothing techniques for language modeling",
-    equations 22 to 26: one discount each for counts of 1, 2, and 3 or more, from the counts of counts.
-    A discount that they do not give, or that is not between 0 and its count, is half its count.
-    """
-    n = [int((counts == i).sum()) for i in range(1, 5)]
-    discount = np.array([0.0, 0.5, 1.0, 1.5])
-    for i in (1, 2, 3):
-        if n[0] and n[i - 1]:
-            estimate = i - (i + 1) * n[0] / (n[0] + 2 * n[1]) * n[i] / n[i - 1]
-            if 0 < estimate < i:
-                discount[i] = estimate
-    off = discount[np.minimum(counts, 3)]
-    total = np.bincount(context, weights=counts, minlength=contexts)
-    backoff = np.bincount(context, weights=off, minlength=contexts)
-    # A context nothing followed (only order 0 of no data at all) leaves everything to the order below.
-    seen = total > 0
-    return Discounted((counts - off) / total[context], np.where(seen, backoff / np.where(seen, total, 1), 1.0))
-
-
 def find(table: Ints, keys: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """Where keys (N,) stand in a sorted table, and whether they do; (N,) each."""
     if not len(table):
@@ -100,7 +70,7 @@ def find(table: Ints, keys: Ints) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def set_aside(symbols: Ints, offsets: Ints, few: int = 20) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    """(symbols, offsets) of nine tenths and of the rest: every tenth sequence, or the end of each where they are few."""
+    """(symbols, offsets) of nine tenths and of the rest: every tenth sequence, or the end of each if they are few."""
     lengths = np.diff(offsets)
     row = np.repeat(np.arange(len(lengths)), lengths)
     step = np.arange(len(symbols)) - offsets[row]

@@ -10,32 +10,18 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError, DataError
-from ostinato.layers.contexts import (
-    NOTHING,
-    START,
-    Discounted,
-    Floats,
-    Ints,
-    Order,
-    before,
-    find,
-    kneser_ney,
-    orders,
-    set_aside,
-)
+from ostinato.layers.contexts import NOTHING, START, Ints, Order, before, orders, set_aside
+from ostinato.layers.kneser_ney import Discounted, Floats, best_orders, deeper, mix, smooth
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
-
-#: Orders that may bring nothing before the search for the best one stops.
-PATIENCE = 3
 
 
 class Markov(Recurrence):
     """P(next | last K symbols), interpolated over all orders 0 .. K, and over the uniform distribution below them.
 
-    h (.., V) is the log-probability (nats) of each NEXT symbol, given the input and all before it. An input is a symbol id
-    (.., 1), float or int64; negative or NaN is missing, and what came before a missing symbol is then not used. The place
-    before the first symbol is context too, so that first symbols have statistics of their own.
+    h (.., V) is the log-probability (nats) of each NEXT symbol, given the input and all before it. An input is a symbol
+    id (.., 1), float or int64; negative or NaN is missing, and what came before a missing symbol is then not used. The
+    place before the first symbol is context too, so that first symbols have statistics of their own.
 
     The contexts of all orders are one tree, numbered order by order, the empty one 0; C in all, E pairs seen:
     edges    (C - 1,) int64, sorted: of context i + 1, parent * (V + 1) + (its oldest symbol + 1)
@@ -82,7 +68,7 @@ class Markov(Recurrence):
         """Count symbols (N,), cut into sequences by offsets (B + 1,), and smooth by modified Kneser-Ney.
 
         "held-out" chooses the order up to max_order whose log-probability of held_out (symbols, offsets) is greatest,
-        and stops where PATIENCE orders in a row bring nothing; without held_out a tenth of the symbols is set aside for
+        and stops where a few orders in a row bring nothing; without held_out a tenth of the symbols is set aside for
         the choice, and counted again after it. "given" takes max_order.
 
         Raises ConfigError for an order or a vocabulary that cannot be, DataError for symbols outside the vocabulary.
@@ -95,12 +81,12 @@ class Markov(Recurrence):
         symbols, offsets = _checked(symbols, offsets, vocabulary)
         if criterion == "given":
             kept = list(islice(orders(symbols, offsets, vocabulary), max_order + 1))
-        elif held_out is None:
+        elif held_out is None or not len(held_out[0]):
             some, rest = set_aside(symbols, offsets)
-            best = len(_best(some, rest, vocabulary, max_order))
+            best = len(best_orders(some, rest, vocabulary, max_order))
             kept = list(islice(orders(symbols, offsets, vocabulary), best))
         else:
-            kept = _best((symbols, offsets), _checked(*held_out, vocabulary), vocabulary, max_order)
+            kept = best_orders((symbols, offsets), _checked(*held_out, vocabulary), vocabulary, max_order)
         return cls._from_orders(kept, vocabulary)
 
     @classmethod
@@ -108,12 +94,12 @@ class Markov(Recurrence):
         sizes = tuple(len(order.edges) for order in kept)
         chain = cls(vocabulary, sizes, sum(len(order.pairs) for order in kept))
         first = np.concatenate([[0], np.cumsum(sizes)])  # number of each order's first context
-        smooth = [_smooth(order, vocabulary, top=order is kept[-1]) for order in kept]
+        smoothed = [smooth(order, vocabulary, top=order is kept[-1]) for order in kept]
         parts = {
             "edges": [o.edges + first[k] * (vocabulary + 1) for k, o in enumerate(kept[1:])],
             "pairs": [o.pairs + first[k] * vocabulary for k, o in enumerate(kept)],
-            "weights": [s.weights for s in smooth],
-            "backoff": [s.backoff for s in smooth],
+            "weights": [s.weights for s in smoothed],
+            "backoff": [s.backoff for s in smoothed],
         }
         for name, arrays in parts.items():
             if arrays:
@@ -132,13 +118,13 @@ class Markov(Recurrence):
         V = self.output_size
         symbols, offsets = _checked(symbols, offsets, V)
         edges, pairs = self.edges.cpu().numpy(), self.pairs.cpu().numpy()
-        smooth = Discounted(self.weights.double().cpu().numpy(), self.backoff.double().cpu().numpy())
+        parts = Discounted(self.weights.double().cpu().numpy(), self.backoff.double().cpu().numpy())
         context = np.zeros(len(symbols), dtype=np.int64)
-        p = _mix(np.full(len(symbols), 1 / V), context, symbols, pairs, smooth, V)
+        p = mix(np.full(len(symbols), 1 / V), context, symbols, pairs, parts, V)
         for k in range(self.order):
-            at, found = find(edges, context * (V + 1) + before(symbols, offsets, k) + 1)
-            context = np.where(found & (context >= 0), at + 1, -1)
-            p = _mix(p, context, symbols, pairs, smooth, V)
+            at = deeper(edges, context, before(symbols, offsets, k), V)
+            context = np.where(at < 0, -1, at + 1)  # context i + 1 has edge i
+            p = mix(p, context, symbols, pairs, parts, V)
         return np.where(symbols < 0, 0.0, np.log(p))
 
     def initial_state(self, batch: int) -> State:
@@ -164,3 +150,59 @@ class Markov(Recurrence):
             return h, (path[T:].flip(0).t(),)
         back = lengths[:, None] + torch.arange(K - 1, -1, -1, device=x.device)  # (B, K)
         return h, (path[back, torch.arange(B, device=x.device)[:, None]],)
+
+    def _symbols(self, x: Tensor) -> Tensor:
+        """x, float or int64 -> symbol ids, NOTHING where missing."""
+        missing = x < 0 if not x.is_floating_point() else ~(x >= 0)
+        ids = torch.where(missing, torch.full_like(x, NOTHING), x).long()
+        if ids.numel() and int(ids.max()) >= self.output_size:
+            raise ValueError(f"symbol {int(ids.max())} is not one of {self.output_size}")
+        return ids
+
+    def _ahead(self, last: Tensor) -> Tensor:
+        """The last symbols (R, K), newest first -> log-probabilities (R, V) of the next."""
+        context = torch.zeros(len(last), dtype=torch.int64, device=last.device)
+        alive = torch.ones_like(context, dtype=torch.bool)
+        for k in range(self.order):
+            key = context * (self.output_size + 1) + last[:, k] + 1
+            at = torch.searchsorted(self.edges, key).clamp(max=len(self.edges) - 1)
+            alive = alive & (self.edges[at] == key) & (last[:, k] > NOTHING)
+            context = torch.where(alive, at + 1, context)
+        needed, row = torch.unique(context, return_inverse=True)
+        return self._table(needed)[row]
+
+    def _table(self, needed: Tensor) -> Tensor:
+        """Distinct sorted contexts (U,) -> the next symbol's log-probabilities after each (U, V).
+
+        Each is its parent's, backed off, and what was seen after it: so a batch pays once for a context, however often
+        it occurs, and for as few symbols as followed it.
+        """
+        V, line, asked = self.output_size, needed, needed
+        for _ in range(self.order):
+            line = torch.where(line > 0, self.edges[(line - 1).clamp(min=0)] // (V + 1), 0)
+            needed = torch.unique(torch.cat([needed, line]))
+        start = torch.searchsorted(self.pairs, needed * V)
+        count = torch.searchsorted(self.pairs, (needed + 1) * V) - start
+        row = torch.repeat_interleave(torch.arange(len(needed), device=needed.device), count)
+        at = torch.arange(len(row), device=row.device) + (start - count.cumsum(0) + count)[row]
+        p = self.weights.new_zeros(len(needed), V)
+        p[row, self.pairs[at] % V] = self.weights[at]
+        ends = torch.searchsorted(needed, torch.tensor(self.contexts, device=needed.device).cumsum(0)).tolist()
+        for k, (a, z) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+            below: Tensor | float = 1 / V
+            if k:
+                below = p[torch.searchsorted(needed, self.edges[needed[a:z] - 1] // (V + 1))]
+            p[a:z] += self.backoff[needed[a:z], None] * below
+        return p[torch.searchsorted(needed, asked)].log()
+
+
+def _checked(symbols: Ints, offsets: Ints, vocabulary: int) -> tuple[Ints, Ints]:
+    symbols, offsets = np.asarray(symbols, dtype=np.int64), np.asarray(offsets, dtype=np.int64)
+    if len(symbols) and int(symbols.max()) >= vocabulary:
+        where = int(symbols.argmax())
+        raise DataError(
+            f"symbol {int(symbols[where])} is outside a vocabulary of {vocabulary}",
+            where=f"step {where} of all sequences joined",
+            fix="number the symbols from 0, or give the size of the whole vocabulary",
+        )
+    return symbols, offsets
