@@ -97,7 +97,7 @@ def test_no_lag_crosses_a_boundary_or_a_missing_value() -> None:
 def test_blocks_do_not_change_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     y = simulated(200)
     whole = fit_ar(y, one(y), 5, order=5)
-    monkeypatch.setattr("ostinato.layers.autoregression.BLOCK", 7)
+    monkeypatch.setattr("ostinato.layers.lagged.BLOCK", 7)
     np.testing.assert_allclose(fit_ar(y, one(y), 5, order=5).coefficients, whole.coefficients, atol=1e-12)
 
 

@@ -14,8 +14,8 @@ from ostinato.layers.least_squares import Array, triangle
 
 Trend = Literal["n", "c", "ct"]
 
-#: Rows of one block of the factorisation: 51 columns of it are 0.8 MB, which stays in cache.
-BLOCK = 2048
+#: Rows of one block of the factorisation: 51 columns of it are 0.4 MB, which stays in cache.
+BLOCK = 1024
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dgeqrf, dtrtrs
+from scipy.linalg.lapack import dtrtrs
 
 Array = NDArray[np.float64]
 
@@ -30,12 +30,8 @@ def triangle(blocks: Iterable[Array], columns: int) -> Array:
 
 
 def _triangle(a: Array) -> Array:
-    """R of a (rows >= columns, column-major, overwritten), by LAPACK itself: scipy's qr would zero all of a's rows."""
-    columns = a.shape[1]
-    packed, _, _, info = dgeqrf(a, lwork=64 * columns, overwrite_a=True)
-    if info:
-        raise ValueError(f"argument {-info} of geqrf is illegal")
-    return np.triu(np.asarray(packed[:columns], dtype=np.float64))
+    # numpy's QR and not scipy's, here: each brings its own BLAS, and the threads of two of them fight for the cores.
+    return np.asarray(np.linalg.qr(a, mode="r"), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ def solve_nested(R: Array, rows: int, base: int) -> Nested:
         # The column's own norm is that of its column in R: rotations keep lengths.
         if abs(A[j, j]) <= tolerance * np.linalg.norm(A[: j + 1, j]):
             del kept[j]
-            A = _triangle(np.asfortranarray(np.delete(A, j, axis=1)))
+            A = _triangle(np.delete(A, j, axis=1))
         else:
             j += 1
     # tail[m] is the residual sum of squares on the first m kept columns.
