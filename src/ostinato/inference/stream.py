@@ -71,15 +71,6 @@ class Stream:
         expected = np.concatenate([s.prediction for s in seen])
         return Seen(np.concatenate([s.surprisal for s in seen]), self._decode(expected, data, len(raw)))
 
-    def peek(self) -> NDArray[np.float64]:
-        """(D,): the mean expected of the next value, in model space; for text (V,), its probabilities."""
-        with torch.inference_mode():
-            conditional, _ = self.model.predict(self._state)
-            if self.model.description.kind == "text":
-                return np.asarray(conditional.params[0, 0].softmax(-1).double().numpy())
-            support = Support.real()
-            return np.asarray(conditional.mean(support)[0].double().numpy())
-
     @property
     def _wide(self) -> bool:
         return self.model.description.kind != "text"

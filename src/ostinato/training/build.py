@@ -88,10 +88,14 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     if name == "ar" and emission == "negative_binomial":
         # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
         emission = "normal"
+    stands_on: AR | Markov | None = base
     if isinstance(base, AR):
-        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": base.slope.requires_grad}}
-    else:
+        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False}}
+    elif name == "ar":
         shape = {"markov": base.config()}
+    else:
+        # a chain has counted the very steps that a network is trained on, and would seem better there than it is
+        shape, stands_on = {}, None
     channels = len(data.channels)
     parts = Parts(
         name,
@@ -106,7 +110,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
-    model = assemble(parts, material.encoding, description, base)
+    model = assemble(parts, material.encoding, description, stands_on)
     if isinstance(base, AR):
         with torch.no_grad():
             model.constant.copy_(_start(model, base, material))

@@ -1,0 +1,149 @@
+"""Laws of the whole model, over every kind of data and every memory."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ostinato.data.batching import aligned, pieces, whole
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.sequences import Kind, SequenceSet
+from ostinato.data.split import split
+from ostinato.inference.forecast import forecast
+from ostinato.inference.sample import sample
+from ostinato.inference.score import score
+from ostinato.inference.stream import Stream
+from ostinato.model import SequenceModel
+from ostinato.model_file import load_model, save_model
+from ostinato.training.build import Material, build, closed_form
+from ostinato.training.config import LADDER, Budget, Config
+from ostinato.training.fit import fit
+from ostinato.training.objective import negative_log_likelihood
+
+KINDS = ("series", "channels", "counts", "prices", "text", "lines", "sound")
+PAIRS = [(kind, name) for kind in KINDS for name in LADDER]
+
+
+def made(what: str) -> SequenceSet:
+    """A small set of each kind, of uneven lengths, with missing values where the kind has them."""
+    rng = np.random.default_rng(7)
+    lengths = [60, 1, 37, 90]
+    total = sum(lengths)
+    offsets = np.cumsum([0, *lengths], dtype=np.int64)
+    ids = ("a", "b", "c", "d")
+    wave = np.sin(np.arange(total) / 3)[:, None] + 0.1 * rng.standard_normal((total, 1))
+    match what:
+        case "series":
+            wave[5] = np.nan
+            return SequenceSet("series", 50 + 9 * wave, offsets, ids)
+        case "channels":
+            return SequenceSet("series", np.hstack([wave, -3 * wave]), offsets, ids, ("u", "v"))
+        case "counts":
+            return SequenceSet("series", rng.poisson(3 + 2 * (1 + wave)).astype(float), offsets, ids, count=True)
+        case "prices":
+            return SequenceSet("prices", 90 * np.exp(0.01 * rng.standard_normal((total, 1)).cumsum(0)), offsets, ids)
+        case "sound":
+            samples = (2000 * wave).round().astype(np.int32)
+            step = np.array([1.0, 1.0, 1.0, 1.0])
+            return SequenceSet("sound", samples, offsets, ids, step=step, meta={"bits": 16, "sample_rate": 8000})
+        case _:
+            points = rng.choice([97, 98, 99, 0xAC00], size=(total, 1), p=[0.5, 0.2, 0.2, 0.1]).astype(np.int32)
+            kind: Kind = "text"
+            return SequenceSet(kind, points, offsets, ids, terminated=what == "lines")
+
+
+@cache
+def fitted(what: str, name: str) -> SequenceModel:
+    """The named model itself, with weights far from their start."""
+    data = made(what)
+    cut = split(data, 0.2)
+    encoding = fit_encoding(cut.train(data), by_id=True)
+    material = Material(data, encoding.encode(data), encoding, cut)
+    config = Config(hidden=8, embedding=6, max_order=3, components=3)
+    base, _ = closed_form(material, config)
+    torch.manual_seed(1)
+    model = build(name, material, base, config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    return model.eval()
+
+
+@pytest.mark.parametrize(("what", "name"), PAIRS)
+def test_score_equals_the_sum_of_the_stream(what: str, name: str) -> None:
+    model, data = fitted(what, name), made(what)
+    whole = score(model, data)
+    for b in (0, 2):
+        live = Stream(model, data.ids[b])
+        values = "".join(map(chr, data[b][:, 0])) if data.kind == "text" else data[b]
+        cuts = [0, 1, 2, 11, 30, len(values)]
+        seen = np.concatenate([live.update(values[a:z]).surprisal for a, z in itertools.pairwise(cuts)])
+        expected = whole.surprisal[whole.offsets[b] : whole.offsets[b] + len(seen)]
+        np.testing.assert_allclose(seen, expected, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize(("what", "name"), PAIRS)
+def test_save_and_load_is_the_identity(what: str, name: str, tmp_path: Path) -> None:
+    model, data = fitted(what, name), made(what)
+    save_model(model, tmp_path / "m.ost")
+    again = load_model(tmp_path / "m.ost")
+    np.testing.assert_array_equal(score(model, data).surprisal, score(again, data).surprisal)
+    assert again.description == model.description
+
+
+@pytest.mark.parametrize(("what", "name"), PAIRS)
+def test_a_batch_scores_as_its_rows_do(what: str, name: str) -> None:
+    model, data = fitted(what, name), made(what)
+    together = score(model, data).log_prob
+    alone = [float(score(model, data.take([b])).log_prob[0]) for b in range(len(data))]
+    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize(("what", "name"), PAIRS)
+def test_same_seed_same_samples(what: str, name: str) -> None:
+    model = fitted(what, name)
+    first, again, other = (sample(model, 12, seed=s) for s in (3, 3, 4))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert isinstance(first[0], str) or not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize(("what", "name"), [p for p in PAIRS if p[0] not in ("text", "lines")])
+def test_forecasts_are_finite_ordered_and_repeatable(what: str, name: str) -> None:
+    model, data = fitted(what, name), made(what)
+    one, two = (forecast(model, data, 5, (50, 90), n_paths=40, seed=1) for _ in range(2))
+    assert one.frame.equals(two.frame)
+    table = one.frame.select("ostinato-lo-90", "ostinato-lo-50", "ostinato-hi-50", "ostinato-hi-90").to_numpy()
+    assert np.isfinite(table).all()
+    assert (np.diff(table, axis=1) >= 0).all()
+    assert len(one.frame) == 5 * len(data) * len(data.channels)
+
+
+@pytest.mark.parametrize(("what", "name"), [p for p in PAIRS if p[1] != "ar"])
+def test_truncation_beyond_the_end_is_full_bptt(what: str, name: str) -> None:
+    model, data = fitted(what, name), made(what)
+    encoded = model.encoding.encode(data)
+    items = pieces([(b, 0, int(n)) for b, n in enumerate(encoded.lengths)], 1000, 0)
+    window = int(encoded.lengths.max()) + 1
+    gradients = []
+    for batch in (whole(encoded, items), *aligned(encoded, items[::-1], len(items), window)):
+        model.zero_grad()
+        negative_log_likelihood(model, batch, model.initial_state(len(items)))[0].backward()
+        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))
+    assert len(gradients) == 2
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_the_same_seed_gives_the_same_model(what: str) -> None:
+    first, again = (
+        fit(made(what), model="gru", budget=Budget(None, 6), held_out=0.2, hidden=8, max_order=2) for _ in range(2)
+    )
+    assert [r.held_out for r in first.table] == [r.held_out for r in again.table]
+    for a, b in zip(first.model.state_dict().values(), again.model.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
