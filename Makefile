@@ -1,0 +1,42 @@
+# Two commands: make demo, make test. Both set up everything they need, into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format demo lock clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
+
+setup: .venv/.ready ## make .venv with what requirements.lock pins
+
+.venv/.ready: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+lint: setup ## style, types, import rule
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint ## everything that CI runs
+	@$(BIN)/python -m pytest -n 2
+
+format: setup ## let ruff put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it
+	@mkdir -p out
+	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
+	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
+
+lock: setup ## write requirements.lock from .venv
+	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
+
+clean: ## remove what was made
+	@rm -rf .venv out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,124 @@
+"""Files that are written whole or not at all, and the container of models and checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as unpack
+from safetensors.torch import save as pack
+from torch import Tensor
+
+from ostinato.errors import ModelFileError
+
+FORMAT, VERSION = "ostinato", 1
+_DIGEST = 32
+
+
+def atomic_write(path: str | Path, content: bytes) -> None:
+    """Write content to path: a temporary file beside it, fsync, rename. An earlier file is replaced whole or kept.
+
+    Raises ModelFileError with the reason where the file cannot be written.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+        temporary = None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        fix = {
+            errno.ENOSPC: "make room, then write it again; an earlier file there is untouched",
+            errno.EACCES: "choose a folder that you may write to",
+            errno.ENOENT: f"make the folder first: {path.parent}",
+        }.get(error.errno or 0, "choose another path")
+        raise ModelFileError(
+            f"the file cannot be written: {error.strerror or error}", where=str(path), fix=fix
+        ) from error
+    finally:
+        if temporary:
+            with contextlib.suppress(OSError):  # the failure that matters is already being raised
+                Path(temporary).unlink()
+
+
+def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+    """Write tensors and a JSON document to one file: a SHA-256 of the rest, then safetensors with the document inside.
+
+    Raises ModelFileError where it cannot be written, ValueError for NaN or infinity in the document.
+    """
+    words = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    metadata = {"format": FORMAT, "format_version": str(VERSION), "document": words}
+    body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, metadata)
+    atomic_write(path, body + hashlib.sha256(body).digest())
+
+
+def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The inverse of save_bundle.
+
+    Raises ModelFileError for a file that is missing, cut short, altered, of a newer format, or something else.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(
+            f"the model file cannot be read: {error.strerror or error}", where=str(path), fix="check the path"
+        ) from error
+    body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
+    metadata = _metadata(body, path)
+    if metadata.get("format") != FORMAT:
+        raise ModelFileError("this is no ostinato model file", where=str(path), fix="give a file that fit wrote")
+    version = metadata.get("format_version", "")
+    if version.isdigit() and int(version) > VERSION:
+        raise ModelFileError(
+            f"the file is of format {version}, newer than this version of ostinato reads ({VERSION})",
+            where=str(path),
+            fix="update ostinato",
+        )
+    if hashlib.sha256(body).digest() != digest:
+        raise _damaged(path)
+    try:
+        return unpack(body), json.loads(metadata["document"])
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise _damaged(path) from error
+
+
+def _metadata(body: bytes, path: Path) -> dict[str, str]:
+    """The safetensors header's metadata, read without trusting it."""
+    size = int.from_bytes(body[:8], "little")
+    if len(body) < 8 or size > len(body) - 8:
+        raise _damaged(path)
+    try:
+        found = json.loads(body[8 : 8 + size]).get("__metadata__", {})
+    except (ValueError, AttributeError) as error:
+        raise _damaged(path) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _damaged(path: Path) -> ModelFileError:
+    return ModelFileError(
+        "the file is no model file, or was cut short or altered",
+        where=str(path),
+        fix="use another copy of it, or fit the model again",
+    )
