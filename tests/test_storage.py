@@ -1,0 +1,107 @@
+"""A model file is whole or refused, and an earlier one is never lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ostinato.errors import ModelFileError
+from ostinato.storage import atomic_write, load_bundle, save_bundle
+
+TENSORS = {
+    "a": torch.arange(6.0).reshape(2, 3).t(),
+    "n": torch.zeros(0, 4),
+    "i": torch.tensor([1, 2], dtype=torch.int64),
+    "b": torch.tensor([True, False]),
+    "r": torch.get_rng_state()[:16],
+}
+DOCUMENT = {"name": "한국", "numbers": [1, 2.5, None]}
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "m.ost"
+    save_bundle(path, TENSORS, DOCUMENT)
+    return path
+
+
+def test_there_and_back(good: Path) -> None:
+    tensors, document = load_bundle(good)
+    assert document == DOCUMENT
+    assert tensors.keys() == TENSORS.keys()
+    assert all(torch.equal(tensors[k], v) and tensors[k].dtype == v.dtype for k, v in TENSORS.items())
+
+
+def test_the_same_content_is_the_same_bytes(good: Path, tmp_path: Path) -> None:
+    save_bundle(tmp_path / "again.ost", dict(reversed(TENSORS.items())), DOCUMENT)
+    assert (tmp_path / "again.ost").read_bytes() == good.read_bytes()
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_any_flipped_bit_is_refused(good: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    raw = bytearray(good.read_bytes())
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    bad = tmp_path_factory.mktemp("bad") / "m.ost"
+    bad.write_bytes(raw)
+    with pytest.raises(ModelFileError):
+        load_bundle(bad)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_any_cut_is_refused(good: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    raw = good.read_bytes()
+    bad = tmp_path_factory.mktemp("bad") / "m.ost"
+    bad.write_bytes(raw[: data.draw(st.integers(0, len(raw) - 1))])
+    with pytest.raises(ModelFileError):
+        load_bundle(bad)
+
+
+def test_a_newer_format_says_so(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ostinato.storage.VERSION", 2)
+    save_bundle(tmp_path / "m.ost", TENSORS, DOCUMENT)
+    monkeypatch.undo()
+    with pytest.raises(ModelFileError, match="format 2, newer"):
+        load_bundle(tmp_path / "m.ost")
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "absent.ost"):
+        with pytest.raises(ModelFileError, match="cannot be read"):
+            load_bundle(path)
+
+
+def test_nan_is_not_json(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        save_bundle(tmp_path / "m.ost", {}, {"x": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("call", ["fsync", "fdopen"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int) -> None:
+    path = tmp_path / "m.ost"
+    atomic_write(path, b"earlier")
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(ModelFileError, match="cannot be written"):
+        atomic_write(path, b"later")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"earlier"
+    assert [p.name for p in tmp_path.iterdir()] == ["m.ost"]
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="cannot be written") as info:
+        atomic_write(tmp_path / "no" / "m.ost", b"x")
+    assert "make the folder first" in (info.value.fix or "")
