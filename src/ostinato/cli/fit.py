@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -70,7 +70,7 @@ def command(
     if not resume:
         shutil.rmtree(spot, ignore_errors=True)
     spot.mkdir(exist_ok=True)
-    given = {
+    given: dict[str, Any] = {
         "hidden": hidden,
         "depth": depth,
         "dropout": dropout,

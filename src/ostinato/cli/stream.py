@@ -43,7 +43,7 @@ def command(
             seen = live.update(block)
             out.writelines(f"{c!r},{s:.4f}\n" for c, s in zip(block, seen.surprisal, strict=False))
         else:
-            seen = live.update([_values(line, number + i, fitted.channels) for i, line in enumerate(lines)])  # type: ignore[arg-type]
+            seen = live.update([_values(line, number + i, fitted.channels) for i, line in enumerate(lines)])
             out.writelines(_rows(lines, seen))
         number += len(lines)
         out.flush()

@@ -58,6 +58,7 @@ def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceS
     if isinstance(prompt, SequenceSet):
         return prompt.take([0])
     encoding = model.encoding
+    values: np.ndarray
     if isinstance(encoding, Alphabet):
         points = list((prompt or "").encode()) if encoding.of_bytes else [ord(c) for c in prompt or ""]
         unknown = sorted({chr(p) for p in points if p not in set(encoding.code_points)})

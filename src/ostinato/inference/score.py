@@ -101,12 +101,12 @@ def score(model: SequenceModel, data: SequenceSet | Any) -> Scores:
         conditional, state = model.unroll(batch.x, state if state is not None else initial)
         x = batch.x if batch.x.dtype == torch.int64 else batch.x.nan_to_num(0.0)
         nats = conditional.log_prob(x, Support(batch.unit, batch.low, batch.high)).double()
-        nats = torch.where(batch.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
+        joint = torch.where(batch.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
             if row >= 0:
-                take = min(len(nats), int(lengths[row]) - start)
+                take = min(len(joint), int(lengths[row]) - start)
                 at = int(encoded.offsets[row]) + start
-                surprisal[at : at + take] = -nats[:take, b]
+                surprisal[at : at + take] = -joint[:take, b]
     return Scores(data, _in_units(surprisal, encoded), encoded.offsets)
 
 

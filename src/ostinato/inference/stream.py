@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +46,7 @@ class Stream:
         self.steps = 0
 
     @torch.inference_mode()
-    def update(self, values: NDArray[Any] | list[float] | str) -> Seen:
+    def update(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         """Take in a block: text, or values (T, D) or (T,) with NaN for missing.
 
         Raises DataError for values that are not finite or of another width; the state is then what it was.
@@ -82,9 +83,9 @@ class Stream:
         observed = x >= 0 if x.dtype == torch.int64 else ~torch.isnan(x)
         filled = x if x.dtype == torch.int64 else x.nan_to_num(0.0)
         nats = conditional.log_prob(filled, support) + encoded.log_measure[start : start + len(x), None]
-        nats = torch.where(observed, nats, torch.zeros_like(nats)).sum(-1)[:, 0].double().numpy()
+        joint = torch.where(observed, nats, torch.zeros_like(nats)).sum(-1)[:, 0].double().numpy()
         mean = conditional.mean(support)[:, 0].double().numpy()
-        return Seen(np.where(observed.any(-1)[:, 0].numpy(), -nats, np.nan), mean)
+        return Seen(np.where(observed.any(-1)[:, 0].numpy(), -joint, np.nan), mean)
 
     def _decode(self, z: NDArray[np.float64], data: SequenceSet, count: int) -> NDArray[np.float64]:
         """Predictions (T, D) in the data's units; a price's is its last price moved by the expected return."""
@@ -100,7 +101,7 @@ class Stream:
         ratio = np.stack([encoding.decode(row[None, None], one, 0)[0, 0] for row in z])
         return np.asarray(before * ratio)
 
-    def _raw(self, values: NDArray[Any] | list[float] | str) -> NDArray[Any]:
+    def _raw(self, values: NDArray[Any] | Sequence[Any] | str) -> NDArray[Any]:
         if isinstance(values, str):
             encoding = self.model.encoding
             of_bytes = isinstance(encoding, Alphabet) and encoding.of_bytes

@@ -29,11 +29,9 @@ class Recurrence(nn.Module, ABC):
         """One step: x (B, D) -> the next state and h (B, H)."""
 
     @abstractmethod
-    def unroll(
-        self, x: Tensor, state: State | None = None, lengths: Tensor | None = None
-    ) -> tuple[Tensor, State]:
+    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """All steps: x (T, B, D) -> h (T, B, H) and the last state.
 
-        state defaults to ``initial_state``. With lengths (B,) int64, row b is lengths[b] steps long: its last state is the
-        one after its own last step, and what h holds beyond it is unspecified (finite).
+        state defaults to ``initial_state``. With lengths (B,) int64, row b is lengths[b] steps long: its last state is
+        the one after its own last step, and what h holds beyond it is unspecified (finite).
         """

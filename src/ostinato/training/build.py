@@ -166,6 +166,6 @@ def _polish(model: SequenceModel, base: AR, material: Material) -> None:
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
-    solver.step(loss)  # type: ignore[arg-type]
+    solver.step(loss)  # type: ignore[no-untyped-call]
     if not bool(torch.isfinite(model.constant).all()):
         model.constant.data.copy_(before)

@@ -1,0 +1,53 @@
+"""The causal dilated convolution as a memory: its state is the inputs that its kernel still reaches."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.layers.recurrence import Recurrence
+from ostinato.ops.selection import pick
+from ostinato.shapes import State
+
+
+class CausalConv(Recurrence):
+    """tanh(W * x) sigmoid(V * x), then a mix of the units (WaveNet; van den Oord et al. 2016, eq. 2).
+
+    State: (the last (kernel_size - 1) dilation inputs (B, R, D), zeros before the start,).
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        kernel_size: int = 2,
+        dilation: int = 1,
+        implementation: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_size, self.output_size = input_size, hidden_size
+        self.reach, self.dilation = (kernel_size - 1) * dilation, dilation
+        bound = 1 / math.sqrt(input_size * kernel_size)
+        self.weight = nn.Parameter(torch.empty(2 * hidden_size, input_size, kernel_size).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(2 * hidden_size).uniform_(-bound, bound))
+        self.mix = nn.Linear(hidden_size, hidden_size)
+        self._unroll = pick("conv", implementation)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros (B, R, D)."""
+        return (self.weight.new_zeros(batch, self.reach, self.input_size),)
+
+    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """See Recurrence."""
+        h, state = self.unroll(x[None], state)
+        return state, h[0]
+
+    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See Recurrence."""
+        start = self.initial_state(x.shape[1]) if state is None else state
+        y, last = self._unroll(x, start, self.weight, self.bias, self.dilation, lengths)
+        value, gate = y.chunk(2, dim=-1)
+        h: Tensor = self.mix(torch.tanh(value) * torch.sigmoid(gate))
+        return h, last

@@ -1,0 +1,66 @@
+"""The diagonal linear RNN: a linear recurrence that can be unrolled in parallel, and a gate to make up for it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.layers.recurrence import Recurrence
+from ostinato.ops.selection import pick
+from ostinato.shapes import State
+
+
+class LinearRNN(Recurrence):
+    """The linear recurrent unit (Orvieto et al. 2023, section 3): s_t = a s_{t-1} + gamma B x_t.
+
+    h_t = V s_t * sigmoid(W s_t) + D x_t, s_t taken as real and imaginary parts.
+
+    a = exp(-exp(nu) + i theta), so |a| < 1 whatever the weights; gamma = sqrt(1 - |a|^2) keeps s of the size of x.
+    State: (s (B, 2H),), real parts and then imaginary ones.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, implementation: str | None = None) -> None:
+        super().__init__()
+        self.input_size, self.output_size = input_size, hidden_size
+        H = hidden_size
+        # radii between 0.5 and 0.999, so that memories of a few and of a thousand steps are there from the start
+        radius = torch.sqrt(torch.rand(H) * (0.999**2 - 0.5**2) + 0.5**2)
+        self.nu = nn.Parameter(torch.log(-torch.log(radius)))
+        self.theta = nn.Parameter(torch.log(torch.rand(H) * math.pi + 1e-4))
+        self.weight_in = nn.Parameter(torch.randn(2 * H, input_size) / math.sqrt(2 * input_size))
+        self.weight_out = nn.Linear(2 * H, 2 * H)
+        self.weight_skip = nn.Linear(input_size, H, bias=False)
+        self._unroll = pick("linear", implementation)
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros (B, 2H)."""
+        return (self.nu.new_zeros(batch, 2 * self.output_size),)
+
+    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """See Recurrence."""
+        h, state = self.unroll(x[None], state)
+        return state, h[0]
+
+    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See Recurrence."""
+        (s,) = self.initial_state(x.shape[1]) if state is None else state
+        decay = torch.exp(self.nu)
+        a = torch.polar(torch.exp(-decay), torch.exp(self.theta))
+        gamma = torch.sqrt(-torch.expm1(-2 * decay))
+        u = _complex(x @ self.weight_in.t() * torch.cat([gamma, gamma]))
+        path, (last,) = self._unroll(u, (_complex(s),), a, lengths)
+        value, gate = self.weight_out(_real(path)).chunk(2, dim=-1)
+        return value * torch.sigmoid(gate) + self.weight_skip(x), (_real(last),)
+
+
+def _complex(pair: Tensor) -> Tensor:
+    """(..., 2H) -> complex (..., H)."""
+    real, imaginary = pair.chunk(2, dim=-1)
+    return torch.complex(real, imaginary)
+
+
+def _real(z: Tensor) -> Tensor:
+    """The inverse of _complex."""
+    return torch.cat([z.real, z.imag], dim=-1)

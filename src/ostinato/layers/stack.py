@@ -1,0 +1,48 @@
+"""Depth: recurrences one above the other, with residual connections and dropout between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from ostinato.layers.recurrence import Recurrence
+from ostinato.shapes import State
+
+
+class Stack(Recurrence):
+    """Layer l + 1 reads what layer l gives; where sizes match, its own output is added to what it read.
+
+    dropout falls on the output of every layer, in training only. State: the layers' states, one after the other.
+    """
+
+    def __init__(self, layers: Sequence[Recurrence], dropout: float = 0.0, *, residual: bool = True) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.dropout = nn.Dropout(dropout)
+        self.residual = residual
+        self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
+        self._sizes = [len(layer.initial_state(1)) for layer in layers]
+
+    def initial_state(self, batch: int) -> State:
+        """See Recurrence."""
+        return tuple(s for layer in self._each() for s in layer.initial_state(batch))
+
+    def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """See Recurrence."""
+        h, state = self.unroll(x[None], state)
+        return state, h[0]
+
+    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
+        """See Recurrence."""
+        left = list(self.initial_state(x.shape[1]) if state is None else state)
+        out: list[Tensor] = []
+        for layer, size in zip(self._each(), self._sizes, strict=True):
+            h, last = layer.unroll(x, tuple(left[:size]), lengths)
+            h = self.dropout(h)
+            x = x + h if self.residual and x.shape[-1] == h.shape[-1] and layer is not self.layers[0] else h
+            left, out = left[size:], [*out, *last]
+        return x, tuple(out)
+
+    def _each(self) -> list[Recurrence]:
+        return [layer for layer in self.layers if isinstance(layer, Recurrence)]

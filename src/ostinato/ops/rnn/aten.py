@@ -1,0 +1,29 @@
+"""The plain recurrent network by torch's own unrolled operator. Same signature and result as the reference."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ostinato.ops.masking import last_of
+from ostinato.shapes import State
+
+_OPERATORS = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
+
+
+def unroll(
+    x: Tensor,
+    state: State,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor,
+    b_hh: Tensor,
+    lengths: Tensor | None = None,
+    nonlinearity: str = "tanh",
+) -> tuple[Tensor, State]:
+    """See the reference; tanh and relu only."""
+    if not len(x):
+        return x.new_zeros(0, *state[0].shape), state
+    weights = [w_ih, w_hh, b_ih, b_hh]
+    h, _ = _OPERATORS[nonlinearity](x, state[0][None], weights, True, 1, 0.0, False, False, False)
+    return h, (last_of(h, state[0], lengths),)
