@@ -39,7 +39,7 @@ def command(
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed fit was.")] = False,
-    threads: options.Threads = None,
+    threads: options.Threads = 1,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 

@@ -23,7 +23,7 @@ def command(
     output: options.Output = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG (needs ostinato[plot]).")] = None,
     seed: options.Seed = 0,
-    threads: options.Threads = None,
+    threads: options.Threads = 1,
 ) -> None:
     """Forecast with intervals, from the history it was fitted to or from a new one, without refitting.
 

@@ -24,7 +24,7 @@ Target = Annotated[list[str] | None, typer.Option(help="The column to model (y);
 Channel = Annotated[int | None, typer.Option(help="Sound of several channels: the one to take, from 0.")]
 Alphabet = Annotated[str, typer.Option(help="Text: characters or bytes.")]
 PerLine = Annotated[bool | None, typer.Option("--per-line/--whole", help="Text: one sequence a line, or one in all.")]
-Threads = Annotated[int | None, typer.Option(help="Threads to compute with.")]
+Threads = Annotated[int, typer.Option(help="Threads to compute with; one is best for small models.")]
 
 
 def seconds(text: str | None) -> float | None:
@@ -37,10 +37,8 @@ def seconds(text: str | None) -> float | None:
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
 
 
-def use_threads(count: int | None) -> None:
+def use_threads(count: int) -> None:
     """Set torch's threads. Raises ConfigError for fewer than one."""
-    if count is None:
-        return
     if count < 1:
         raise ConfigError(f"{count} threads cannot be", fix="use 1 or more")
     import torch

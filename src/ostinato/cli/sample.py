@@ -18,7 +18,7 @@ def command(
     top_p: Annotated[float, typer.Option(help="Keep the likeliest symbols of this total probability.")] = 1.0,
     output: options.Output = None,
     seed: options.Seed = 0,
-    threads: options.Threads = None,
+    threads: options.Threads = 1,
 ) -> None:
     """Draw new sequences from a model: text to the screen, series as CSV, sound as WAV (-o).
 

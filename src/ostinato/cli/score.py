@@ -15,7 +15,7 @@ def command(
     data: options.Data,
     output: options.Output = None,
     top: Annotated[int, typer.Option(help="How many of the most surprising places to name.")] = 5,
-    threads: options.Threads = None,
+    threads: options.Threads = 1,
 ) -> None:
     """Score sequences: nats and bits a symbol, and the most surprising places. -o writes every step's surprisal as CSV.
 
@@ -35,9 +35,8 @@ def command(
     scores = score(fitted, as_sequences(fitted, data))
     unit = {"text": "symbol", "sound": "sample"}.get(fitted.description.kind, "step")
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
-    print(
-        f"log P = {scores.log_prob.sum():.2f} nats over {int(scores.steps.sum()):,} steps, {len(scores.data):,} sequences"
-    )
+    total, steps = scores.log_prob.sum(), int(scores.steps.sum())
+    print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
     if len(scores.data) <= 12 and len(scores.data) > 1:
         for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
             print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
