@@ -6,10 +6,12 @@ import difflib
 from collections.abc import Callable
 
 from ostinato.errors import ConfigError
-from ostinato.layers.cells import GRU, LSTM, RNN
 from ostinato.layers.conv import CausalConv
+from ostinato.layers.gru import GRU
 from ostinato.layers.linear import LinearRNN
+from ostinato.layers.lstm import LSTM
 from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.rnn import RNN
 from ostinato.layers.stack import Stack
 
 #: name -> layer number l (from 0), input size, hidden size -> the layer
@@ -30,12 +32,14 @@ _CONV_LAYERS = 6
 def build_memory(name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0) -> Recurrence:
     """The memory called name, depth layers of it.
 
-    Raises ConfigError for a name that is not there.
+    A convolution has at least 6. Raises ConfigError for a name that is not there, or a depth below 1.
     """
     if name not in MEMORIES:
         close = difflib.get_close_matches(name, MEMORIES, 1)
         fix = f"did you mean {close[0]}?" if close else f"one of {', '.join(MEMORIES)}"
         raise ConfigError(f"there is no memory called {name!r}", fix=fix)
+    if depth < 1:
+        raise ConfigError(f"a memory of {depth} layers cannot be", fix="use 1 or more")
     layers = max(depth, _CONV_LAYERS) if name == "conv" else depth
     make = MEMORIES[name]
     return Stack([make(i, hidden_size if i else input_size, hidden_size) for i in range(layers)], dropout)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
+from ostinato.errors import ConfigError
 from ostinato.layers.recurrence import Recurrence
 from ostinato.ops.selection import pick
 from ostinato.shapes import State
 
 
+@final
 class CausalConv(Recurrence):
     """tanh(W * x) sigmoid(V * x), then a mix of the units (WaveNet; van den Oord et al. 2016, eq. 2).
 
@@ -27,13 +30,18 @@ class CausalConv(Recurrence):
         implementation: str | None = None,
     ) -> None:
         super().__init__()
+        if kernel_size < 1 or dilation < 1:
+            raise ConfigError(
+                f"a kernel of {kernel_size} with dilation {dilation} cannot be", fix="use 1 or more of each"
+            )
+        pick("conv", implementation)
         self.input_size, self.output_size = input_size, hidden_size
         self.reach, self.dilation = (kernel_size - 1) * dilation, dilation
         bound = 1 / math.sqrt(input_size * kernel_size)
         self.weight = nn.Parameter(torch.empty(2 * hidden_size, input_size, kernel_size).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(2 * hidden_size).uniform_(-bound, bound))
         self.mix = nn.Linear(hidden_size, hidden_size)
-        self._unroll = pick("conv", implementation)
+        self.implementation = implementation
 
     def initial_state(self, batch: int) -> State:
         """Zeros (B, R, D)."""
@@ -47,7 +55,7 @@ class CausalConv(Recurrence):
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """See Recurrence."""
         start = self.initial_state(x.shape[1]) if state is None else state
-        y, last = self._unroll(x, start, self.weight, self.bias, self.dilation, lengths)
+        y, last = pick("conv", self.implementation)(x, start, self.weight, self.bias, self.dilation, lengths)
         value, gate = y.chunk(2, dim=-1)
         h: Tensor = self.mix(torch.tanh(value) * torch.sigmoid(gate))
         return h, last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from ostinato.ops.selection import pick
 from ostinato.shapes import State
 
 
+@final
 class LinearRNN(Recurrence):
     """The linear recurrent unit (Orvieto et al. 2023, section 3): s_t = a s_{t-1} + gamma B x_t.
 
@@ -23,6 +25,7 @@ class LinearRNN(Recurrence):
 
     def __init__(self, input_size: int, hidden_size: int, implementation: str | None = None) -> None:
         super().__init__()
+        pick("linear", implementation)
         self.input_size, self.output_size = input_size, hidden_size
         H = hidden_size
         # radii between 0.5 and 0.999, so that memories of a few and of a thousand steps are there from the start
@@ -32,7 +35,7 @@ class LinearRNN(Recurrence):
         self.weight_in = nn.Parameter(torch.randn(2 * H, input_size) / math.sqrt(2 * input_size))
         self.weight_out = nn.Linear(2 * H, 2 * H)
         self.weight_skip = nn.Linear(input_size, H, bias=False)
-        self._unroll = pick("linear", implementation)
+        self.implementation = implementation
 
     def initial_state(self, batch: int) -> State:
         """Zeros (B, 2H)."""
@@ -50,7 +53,7 @@ class LinearRNN(Recurrence):
         a = torch.polar(torch.exp(-decay), torch.exp(self.theta))
         gamma = torch.sqrt(-torch.expm1(-2 * decay))
         u = _complex(x @ self.weight_in.t() * torch.cat([gamma, gamma]))
-        path, (last,) = self._unroll(u, (_complex(s),), a, lengths)
+        path, (last,) = pick("linear", self.implementation)(u, (_complex(s),), a, lengths)
         value, gate = self.weight_out(_real(path)).chunk(2, dim=-1)
         return value * torch.sigmoid(gate) + self.weight_skip(x), (_real(last),)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import final
 
 from torch import Tensor, nn
 
+from ostinato.errors import ConfigError
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
 
+@final
 class Stack(Recurrence):
     """Layer l + 1 reads what layer l gives; where sizes match, its own output is added to what it read.
 
@@ -18,6 +22,15 @@ class Stack(Recurrence):
 
     def __init__(self, layers: Sequence[Recurrence], dropout: float = 0.0, *, residual: bool = True) -> None:
         super().__init__()
+        if not layers:
+            raise ConfigError("a stack of no layers cannot be", fix="give at least one")
+        for i, (below, above) in enumerate(pairwise(layers)):
+            if above.input_size != below.output_size:
+                raise ConfigError(
+                    f"a layer of {above.input_size} inputs cannot stand on one of {below.output_size} outputs",
+                    where=f"layers {i} and {i + 1} of the stack",
+                    fix="give them the same width",
+                )
         self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(dropout)
         self.residual = residual

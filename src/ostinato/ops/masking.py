@@ -22,5 +22,6 @@ def last_of(h: Tensor, start: Tensor, lengths: Tensor | None) -> Tensor:
         return start
     if lengths is None:
         return h[-1]
-    every = torch.cat([start[None], h])
-    return every[lengths.to(h.device), torch.arange(h.shape[1], device=h.device)]
+    lengths = lengths.to(h.device)
+    last = h[(lengths - 1).clamp(min=0), torch.arange(h.shape[1], device=h.device)]
+    return torch.where(lengths[:, None] > 0, last, start)

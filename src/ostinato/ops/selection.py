@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ostinato.errors import ConfigError
@@ -16,42 +16,70 @@ from ostinato.ops.linear import scan as linear_scan
 from ostinato.ops.lstm import aten as lstm_aten
 from ostinato.ops.lstm import reference as lstm_reference
 from ostinato.ops.rnn import aten as rnn_aten
+from ostinato.ops.rnn import loop as rnn_loop
 from ostinato.ops.rnn import reference as rnn_reference
 
 Unroll = Callable[..., Any]
 
-#: cell -> implementations, the preferred one first; every cell has its reference.
+#: cell -> implementations, the preferred one first; every cell has its reference. ops/<cell>/native.py goes first.
 IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
-    "rnn": {"aten": rnn_aten.unroll, "reference": rnn_reference.unroll},
-    "rnn-identity": {"reference": rnn_reference.unroll},
+    "rnn": {"aten": rnn_aten.unroll, "loop": rnn_loop.unroll, "reference": rnn_reference.unroll},
     "gru": {"aten": gru_aten.unroll, "reference": gru_reference.unroll},
     "lstm": {"aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
     "linear": {"scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
 }
 
+
+def _no_operator(facts: Mapping[str, Any]) -> str | None:
+    f = facts.get("nonlinearity", "tanh")
+    return None if f in rnn_aten.OPERATORS else f"torch has no operator for the nonlinearity {f!r}"
+
+
+#: (cell, implementation) -> why it cannot run under these facts, or None where it can; who is not here always can.
+REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {("rnn", "aten"): _no_operator}
+
 #: Set to "reference" to run every cell by its specification.
 VARIABLE = "OSTINATO_IMPLEMENTATION"
 
 
-def pick(cell: str, implementation: str | None = None) -> Unroll:
-    """The implementation that runs: the one asked for, else the environment's, else the preferred one.
+def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
+    """The implementation that runs: the one asked for, else the environment's, else the first that can.
 
-    Raises ConfigError where the one asked for does not exist for this cell: it is never replaced by another.
+    facts are what decides whether one can run, such as nonlinearity="identity". Raises ConfigError where the one asked
+    for does not exist or cannot run: it is never replaced by another.
     """
-    table = IMPLEMENTATIONS[cell]
-    wanted = implementation or os.environ.get(VARIABLE) or next(iter(table))
-    if wanted not in table:
-        raise ConfigError(f"{cell} has no implementation {wanted!r}", fix=f"one of {', '.join(table)}")
-    return table[wanted]
+    return IMPLEMENTATIONS[cell][_choose(cell, implementation, facts)[0]]
 
 
-def explain(cell: str, implementation: str | None = None) -> str:
-    """Which implementation of cell runs, and why, in a sentence."""
-    pick(cell, implementation)
-    if implementation:
-        return f"{cell}: {implementation}, as asked for"
-    if chosen := os.environ.get(VARIABLE):
-        return f"{cell}: {chosen}, from {VARIABLE}"
-    first, *others = IMPLEMENTATIONS[cell]
-    return f"{cell}: {first}, " + (f"preferred over {', '.join(others)}" if others else "the only one")
+def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
+    """Which implementation of cell runs, and why, in a sentence. Raises what pick raises."""
+    name, why = _choose(cell, implementation, facts)
+    return f"{cell}: {name}, {why}"
+
+
+def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> tuple[str, str]:
+    """The name of the implementation that runs, and why."""
+    if cell not in IMPLEMENTATIONS:
+        raise ConfigError(f"there is no cell called {cell!r}", fix=f"one of {', '.join(IMPLEMENTATIONS)}")
+    reasons = {name: _refusal(cell, name, facts) for name in IMPLEMENTATIONS[cell]}
+    able = [name for name, reason in reasons.items() if reason is None]
+    asked, where = implementation, "as asked for"
+    if not asked:
+        asked, where = os.environ.get(VARIABLE), f"from {VARIABLE}"
+    if not asked:
+        others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason]
+        return able[0], "; ".join([f"preferred of {', '.join(able)}", *others])
+    if asked in able:
+        return asked, where
+    what = reasons.get(asked) or f"{cell} has no implementation of that name"
+    raise ConfigError(
+        f"{cell} cannot run by {asked!r}: {what}",
+        where=None if implementation else f"the environment variable {VARIABLE}",
+        fix=f"one of {', '.join(able)}, or leave it open",
+    )
+
+
+def _refusal(cell: str, name: str, facts: Mapping[str, Any]) -> str | None:
+    refuse = REFUSALS.get((cell, name))
+    return refuse(facts) if refuse else None

@@ -21,5 +21,5 @@ def unroll(
     """See the reference."""
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
-    h, _ = torch.gru(x, state[0][None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, False, False, False)
+    h, _ = torch.gru(x, state[0][None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)
     return h, (last_of(h, state[0], lengths),)

@@ -19,11 +19,11 @@ def unroll(
     lengths: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """See the reference."""
-    weights = [w_ih, w_hh, b_ih, b_hh]
+    weights, train = [w_ih, w_hh, b_ih, b_hh], torch.is_grad_enabled()
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     if lengths is None or bool((lengths == len(x)).all()):
-        h, *last = torch.lstm(x, [s[None] for s in state], weights, True, 1, 0.0, False, False, False)
+        h, *last = torch.lstm(x, [s[None] for s in state], weights, True, 1, 0.0, train, False, False)
         return h, (last[0][0], last[1][0])
     # c is not among the outputs, so rows of different length need the packed form, which in turn knows no empty rows
     rows = torch.nonzero(lengths > 0)[:, 0]
@@ -33,7 +33,7 @@ def unroll(
     packed = pack_padded_sequence(x[:, rows], lengths[rows].cpu(), enforce_sorted=False)
     order, back = packed.sorted_indices, packed.unsorted_indices
     given = [s[rows][order][None] for s in state]
-    out, h_n, c_n = torch.lstm(packed.data, packed.batch_sizes, given, weights, True, 1, 0.0, False, False)
+    out, h_n, c_n = torch.lstm(packed.data, packed.batch_sizes, given, weights, True, 1, 0.0, train, False)
     padded, _ = pad_packed_sequence(
         torch.nn.utils.rnn.PackedSequence(out, packed.batch_sizes, order, back), total_length=len(x)
     )

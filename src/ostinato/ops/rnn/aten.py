@@ -8,7 +8,7 @@ from torch import Tensor
 from ostinato.ops.masking import last_of
 from ostinato.shapes import State
 
-_OPERATORS = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
+OPERATORS = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
 
 
 def unroll(
@@ -25,5 +25,5 @@ def unroll(
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     weights = [w_ih, w_hh, b_ih, b_hh]
-    h, _ = _OPERATORS[nonlinearity](x, state[0][None], weights, True, 1, 0.0, False, False, False)
+    h, _ = OPERATORS[nonlinearity](x, state[0][None], weights, True, 1, 0.0, torch.is_grad_enabled(), False, False)
     return h, (last_of(h, state[0], lengths),)

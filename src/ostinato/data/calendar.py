@@ -1,0 +1,130 @@
+"""Times: how they are read, at what frequency they come, and which come next."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+#: frequency -> microseconds, for those of fixed length
+FIXED = {
+    "1s": 1_000_000,
+    "1m": 60_000_000,
+    "5m": 300_000_000,
+    "10m": 600_000_000,
+    "15m": 900_000_000,
+    "30m": 1_800_000_000,
+    "1h": 3_600_000_000,
+    "1d": 86_400_000_000,
+    "1w": 604_800_000_000,
+}
+MONTHS = {"1mo": 1, "3mo": 3, "1y": 12}
+_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%b %d %Y", "%d %b %Y", "%Y%m%d", "%Y-%m")
+
+
+def parse_times(column: pl.Series) -> NDArray[Any] | None:
+    """A column of dates, date-times, years or whole numbers -> datetime64[us] or int64; None if it is none of these."""
+    if column.dtype in (pl.Date, pl.Datetime) or isinstance(column.dtype, pl.Datetime):
+        return column.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+    if column.dtype.is_integer():
+        whole = column.to_numpy()
+        if len(whole) and whole.min() >= 17_000_101 and whole.max() <= 21_001_231:
+            column = column.cast(pl.String)
+        elif len(whole) and whole.min() >= 1000 and whole.max() <= 2200:
+            return (whole - 1970).astype("datetime64[Y]").astype("datetime64[us]")
+        else:
+            return whole.astype(np.int64)
+    if column.dtype.is_float():
+        return _decimal_years(column.to_numpy())
+    if column.dtype != pl.String:
+        return None
+    for form in (
+        *_FORMATS,
+        *(f"{f}{sep}{t}" for f in _FORMATS[:4] for sep in (" ", "T") for t in ("%H:%M:%S%.f", "%H:%M")),
+    ):
+        parsed = column.str.strip_chars().str.strip_suffix("Z").str.to_datetime(form, strict=False, time_unit="us")
+        if parsed.null_count() == column.null_count():
+            return parsed.to_numpy().astype("datetime64[us]")
+    return None
+
+
+def _decimal_years(years: NDArray[np.float64]) -> NDArray[Any] | None:
+    """1949.0833 is February 1949: months where the steps are twelfths, else whole years or nothing."""
+    if not len(years) or np.isnan(years).any() or years.min() < 1000 or years.max() > 2200:
+        return None
+    months = np.rint(years * 12)
+    if np.abs(years * 12 - months).max() > 0.2:
+        return None
+    return (months - 1970 * 12).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]")
+
+
+def find_frequency(times: list[NDArray[Any]]) -> str | None:
+    """The frequency that nearly all steps of these sequences have; None where there is none."""
+    times = [t for t in times if len(t) > 1]
+    if not times:
+        return None
+    steps = np.concatenate([np.diff(t) for t in times])
+    if steps.dtype.kind != "m":
+        return "step" if (steps == 1).mean() > 0.8 else None
+    months = np.concatenate([np.diff(t.astype("datetime64[M]").astype(np.int64)) for t in times])
+    same_day = all(
+        (t.astype("datetime64[D]") == t.astype("datetime64[M]").astype("datetime64[D]")).all() for t in times
+    )
+    if same_day and months.min() >= 1:
+        usual = Counter(months.tolist()).most_common(1)[0][0]
+        for name, count in MONTHS.items():
+            if usual == count:
+                return name
+    micros = steps.astype(np.int64)
+    days = np.concatenate([t.astype("datetime64[D]").astype(np.int64) for t in times])
+    weekdays = set(((days + 3) % 7).tolist())
+    usual, times_seen = Counter(micros.tolist()).most_common(1)[0]
+    if usual == FIXED["1d"] and not weekdays & {5, 6} and len(days) > 7:
+        return "1bd"
+    if times_seen < 0.6 * len(micros):
+        return None
+    for name, length in FIXED.items():
+        if usual == length:
+            return name
+    return f"{usual}us"
+
+
+def missing_steps(times: NDArray[Any], frequency: str | None) -> NDArray[np.int64] | None:
+    """The place of each time on the full grid of its frequency; None without such a grid, or with nothing absent."""
+    if frequency is None or len(times) < 2 or frequency == "1bd":
+        return None
+    if frequency in MONTHS:
+        place = (times.astype("datetime64[M]") - times[0].astype("datetime64[M]")).astype(np.int64)
+        place, rest = np.divmod(place, MONTHS[frequency])
+    else:
+        length = 1 if frequency == "step" else FIXED.get(frequency) or int(re.sub("us$", "", frequency))
+        place, rest = np.divmod((times - times[0]).astype(np.int64), length)
+    if rest.any() or place[-1] + 1 == len(times) or place[-1] > 20 * len(times):
+        return None
+    return np.asarray(place, dtype=np.int64)
+
+
+def future_times(last: Any, frequency: str | None, horizon: int, seen: NDArray[Any]) -> NDArray[Any]:
+    """The ``horizon`` times after last. Business days go on over the weekdays seen; no frequency: by the median step."""
+    ahead = np.arange(1, horizon + 1)
+    if np.asarray(seen).dtype.kind != "M":
+        step = int(np.median(np.diff(seen))) if len(seen) > 1 else 1
+        return np.asarray(last + ahead * max(step, 1))
+    last = np.datetime64(last, "us")
+    if frequency == "1bd":
+        days = np.asarray(seen).astype("datetime64[D]").astype(np.int64)
+        week = [bool(np.isin(d, (days + 3) % 7)) for d in range(7)]
+        return np.asarray(np.busday_offset(last.astype("datetime64[D]"), ahead, weekmask=week), dtype="datetime64[us]")
+    if frequency in MONTHS:
+        months = last.astype("datetime64[M]") + ahead * MONTHS[frequency]
+        return (
+            months.astype("datetime64[us]") + (last - last.astype("datetime64[M]").astype("datetime64[us]"))
+        ).astype("datetime64[us]")
+    length = FIXED.get(frequency or "")
+    if length is None:
+        length = int(np.median(np.diff(seen).astype(np.int64))) if len(seen) > 1 else FIXED["1d"]
+    return np.asarray(last + (ahead * length).astype("timedelta64[us]"))

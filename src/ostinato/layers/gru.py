@@ -1,0 +1,18 @@
+"""The gated recurrent unit."""
+
+from __future__ import annotations
+
+from typing import final
+
+from ostinato.layers.cell import Cell
+
+
+@final
+class GRU(Cell):
+    """Gates r, z, n, reset after the product (Cho et al. 2014, eq. 5-8). State: (h (B, H),).
+
+    Raises ConfigError for an implementation that cannot run.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, implementation: str | None = None) -> None:
+        super().__init__("gru", input_size, hidden_size, gates=3, implementation=implementation)
