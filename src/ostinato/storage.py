@@ -67,9 +67,10 @@ def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str
 
     Raises ModelFileError where it cannot be written, ValueError for NaN or infinity in the document.
     """
-    words = json.dumps(document, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    metadata = {"format": FORMAT, "format_version": str(VERSION), "document": words}
-    body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, metadata)
+    whole = {"format_version": VERSION, "document": document}
+    words = json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # one entry: safetensors writes several in no fixed order, and the same model should be the same bytes
+    body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, {FORMAT: words})
     atomic_write(path, body + hashlib.sha256(body).digest())
 
 
@@ -86,11 +87,9 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"the model file cannot be read: {error.strerror or error}", where=str(path), fix="check the path"
         ) from error
     body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
-    metadata = _metadata(body, path)
-    if metadata.get("format") != FORMAT:
-        raise ModelFileError("this is no ostinato model file", where=str(path), fix="give a file that fit wrote")
-    version = metadata.get("format_version", "")
-    if version.isdigit() and int(version) > VERSION:
+    whole = _whole(body, path)
+    version = whole.get("format_version")
+    if isinstance(version, int) and version > VERSION:
         raise ModelFileError(
             f"the file is of format {version}, newer than this version of ostinato reads ({VERSION})",
             where=str(path),
@@ -99,19 +98,22 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if hashlib.sha256(body).digest() != digest:
         raise _damaged(path)
     try:
-        return unpack(body), json.loads(metadata["document"])
-    except (SafetensorError, ValueError, KeyError) as error:
+        return unpack(body), dict(whole["document"])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise _damaged(path) from error
 
 
-def _metadata(body: bytes, path: Path) -> dict[str, str]:
-    """The safetensors header's metadata, read without trusting it."""
+def _whole(body: bytes, path: Path) -> dict[str, Any]:
+    """Version and document, from the safetensors header, read without trusting it."""
     size = int.from_bytes(body[:8], "little")
     if len(body) < 8 or size > len(body) - 8:
         raise _damaged(path)
     try:
-        found = json.loads(body[8 : 8 + size]).get("__metadata__", {})
-    except (ValueError, AttributeError) as error:
+        words = json.loads(body[8 : 8 + size]).get("__metadata__", {}).get(FORMAT)
+        if words is None:
+            raise ModelFileError("this is no ostinato model file", where=str(path), fix="give a file that fit wrote")
+        found = json.loads(words)
+    except (ValueError, AttributeError, TypeError) as error:
         raise _damaged(path) from error
     return found if isinstance(found, dict) else {}
 

@@ -109,7 +109,7 @@ def missing_steps(times: NDArray[Any], frequency: str | None) -> NDArray[np.int6
 
 
 def future_times(last: Any, frequency: str | None, horizon: int, seen: NDArray[Any]) -> NDArray[Any]:
-    """The ``horizon`` times after last. Business days go on over the weekdays seen; no frequency: by the median step."""
+    """The ``horizon`` times after last: over the weekdays seen for business days, by the median step for none."""
     ahead = np.arange(1, horizon + 1)
     if np.asarray(seen).dtype.kind != "M":
         step = int(np.median(np.diff(seen))) if len(seen) > 1 else 1
@@ -121,9 +121,8 @@ def future_times(last: Any, frequency: str | None, horizon: int, seen: NDArray[A
         return np.asarray(np.busday_offset(last.astype("datetime64[D]"), ahead, weekmask=week), dtype="datetime64[us]")
     if frequency in MONTHS:
         months = last.astype("datetime64[M]") + ahead * MONTHS[frequency]
-        return (
-            months.astype("datetime64[us]") + (last - last.astype("datetime64[M]").astype("datetime64[us]"))
-        ).astype("datetime64[us]")
+        within = last - last.astype("datetime64[M]").astype("datetime64[us]")
+        return np.asarray(months.astype("datetime64[us]") + within)
     length = FIXED.get(frequency or "")
     if length is None:
         length = int(np.median(np.diff(seen).astype(np.int64))) if len(seen) > 1 else FIXED["1d"]

@@ -1,0 +1,63 @@
+"""Every recurrence and implementation, by name: the table over which the laws run. A new memory is a line here.
+
+An entry makes the memory (its weights from torch's global generator, in float64) for D inputs. What an AR or a Markov
+chain needs to be fitted with, its factory does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from ostinato.layers.build import MEMORIES, build_memory
+from ostinato.layers.conv import CausalConv
+from ostinato.layers.gru import GRU
+from ostinato.layers.linear import LinearRNN
+from ostinato.layers.lstm import LSTM
+from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.rnn import RNN
+from ostinato.layers.stack import Stack
+
+D, H = 3, 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """make: the memory in float64; reference: the same memory by its specification, where it is another."""
+
+    make: Callable[[], Recurrence]
+    reference: Callable[[], Recurrence] | None = None
+
+
+def _pair(make: Callable[[str], Recurrence], implementation: str) -> Entry:
+    return Entry(lambda: make(implementation), lambda: make("reference"))
+
+
+_LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
+    "rnn-tanh": (lambda i: RNN(D, H, "tanh", i), ("aten", "loop")),
+    "rnn-relu": (lambda i: RNN(D, H, "relu", i), ("aten", "loop")),
+    "rnn-identity": (lambda i: RNN(D, H, "identity", i), ("loop",)),
+    "gru": (lambda i: GRU(D, H, i), ("aten",)),
+    "lstm": (lambda i: LSTM(D, H, implementation=i), ("aten",)),
+    "linear": (lambda i: LinearRNN(D, H, i), ("scan",)),
+    "conv-1": (lambda i: CausalConv(D, H, 1, 1, i), ("aten",)),
+    "conv-2": (lambda i: CausalConv(D, H, 2, 1, i), ("aten",)),
+    "conv-3x2": (lambda i: CausalConv(D, H, 3, 2, i), ("aten",)),
+}
+
+#: name -> entry
+CATALOGUE: dict[str, Entry] = {
+    **{f"{name}:{i}": _pair(make, i) for name, (make, fast) in _LAYERS.items() for i in fast},
+    **{f"{name}:reference": Entry(lambda make=make: make("reference")) for name, (make, _) in _LAYERS.items()},  # type: ignore[misc]
+    **{f"{name}, depth 2": Entry(lambda name=name: build_memory(name, D, H, 2)) for name in MEMORIES},  # type: ignore[misc]
+    "stack of unlike layers": Entry(lambda: Stack([LSTM(D, H), CausalConv(H, 5), GRU(5, 5), LinearRNN(5, H)])),
+    "stack, not residual": Entry(lambda: Stack([GRU(D, D), RNN(D, D)], residual=False)),
+}
+
+
+def build(make: Callable[[], Recurrence], seed: int = 0) -> Recurrence:
+    """The memory with weights from this seed: in float64, out of training."""
+    torch.manual_seed(seed)
+    return make().double().eval()
