@@ -45,8 +45,8 @@ class Ladder:
 
     def progress(self, event: Event) -> None:
         """Move the bar."""
-        loss, held = self._loss(event.nats), self._loss(-event.held_out)
-        words = f"loss {loss} held out {held} {event.steps_per_second:.1f} steps/s"
+        loss, last = self._loss(event.nats), self._loss(-event.validation)
+        words = f"loss {loss} validation {last} {event.steps_per_second:.1f} steps/s"
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
     def rung(self, rung: Rung) -> None:

@@ -28,7 +28,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
 from ostinato.training.objective import evaluate
-from ostinato.training.trainer import Checkpoint, Progress, Trainer, held_out_pieces
+from ostinato.training.trainer import Checkpoint, Progress, Trainer, judged_pieces
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def fit(
     if not len(data.values):
         raise DataError("there is nothing in the data", where=data.meta.get("source"), fix="give at least two steps")
     cut = split(data, held_out)
-    encoding = fit_encoding(cut.train(data), by_id=cut.by_time)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
     material = Material(data, encoding.encode(data), encoding, cut)
     if not material.encoded.observed.any():
         raise DataError("nothing is observed: every value is missing", where=data.meta.get("source"))
@@ -150,7 +150,7 @@ def _climb(
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
         model.description.record["curve"] = run.curve
-    held = evaluate(model, material.encoded, held_out_pieces(material))
+    held = evaluate(model, material.encoded, judged_pieces(material, "held-out"))
     seconds = max(seconds, time.monotonic() - begun)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     rung = Rung(name, held.per_step, seconds, steps, size, _detail(base) if name == "ar" else "")
