@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ostinato.inference.forecast import Forecast
 
 INK, BLUE = "#1f2933", "#1769aa"
+#: Of the intervals, the widest first; opaque, so that the legend shows what the picture does.
+SHADES = ("#dbe7f1", "#aecbe2", "#7fafd4")
 #: Panels in one picture: more would be too small to read.
 MOST = 6
 
@@ -48,17 +51,22 @@ def _panel(axes: Any, forecast: Forecast, b: int, d: int) -> None:
     shown = min(len(values), max(60, 4 * horizon))
     past = np.arange(1, len(values) + 1) if times is None else times
     axes.plot(past[-shown:], values[-shown:], color=INK, linewidth=1.2, label="observed")
-    for one in sorted(forecast.level, reverse=True):
+    if len(values) and np.isfinite(values[-1]):
+        # the fan opens at the last value, of which there is no doubt
+        ahead = np.concatenate([past[-1:], ahead])
+        paths = np.pad(paths, ((0, 0), (1, 0)), constant_values=values[-1])
+    for one, shade in zip(sorted(forecast.level, reverse=True), cycle(SHADES), strict=False):
         low, high = np.quantile(paths, [0.5 - one / 200, 0.5 + one / 200], axis=0)
-        axes.fill_between(ahead, low, high, color=BLUE, alpha=0.22, linewidth=0, label=f"{one:g} % interval")
-    axes.plot(ahead, paths.mean(axis=0), color=BLUE, linewidth=1.8, label="forecast")
-    for path in paths[:3]:
-        axes.plot(ahead, path, color=BLUE, linewidth=0.5, alpha=0.5)
+        axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
+    for path in paths[:3]:  # what a course may look like: the mean is smoother than any
+        axes.plot(ahead, path, color=BLUE, linewidth=0.5, alpha=0.6)
+    axes.plot(ahead, paths.mean(axis=0), color=BLUE, linewidth=1.8, label="mean")
     name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
     axes.set_title(f"{name}: the next {horizon} steps", loc="left", color=INK)
-    axes.legend(frameon=False, loc="upper left", ncols=4, fontsize=8)
+    axes.legend(frameon=False, loc="upper left", ncols=5, fontsize=8)
     axes.margins(x=0.01)
     axes.set_ylim(top=axes.get_ylim()[1] + 0.15 * np.ptp(axes.get_ylim()))
+    axes.set_axisbelow(True)
     axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0, colors=INK)

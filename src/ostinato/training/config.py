@@ -84,7 +84,8 @@ def defaults(data: SequenceSet) -> Config:
             hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
             lags = _LAGS.get(data.frequency or "", 32)
             longest = int(data.lengths.max(initial=1))
-            return Config(hidden=hidden, max_order=max(0, min(lags, longest // 5)), rows=16, weight_decay=0.05)
+            order = max(0, min(lags, longest // 5))
+            return Config(hidden=hidden, max_order=order, rows=16, dropout=0.2, weight_decay=0.05)
 
 
 def method_for(data: SequenceSet) -> Method:
