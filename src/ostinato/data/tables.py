@@ -123,7 +123,7 @@ def _check_widths(text: str, dialect: Dialect, where: str) -> None:
         width = width or len(cells)
         if cells and len(cells) != width:
             raise DataError(
-                f"the row has {len(cells)} cells, and the first has {width}",
+                f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, and the first has {width}",
                 where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",
                 fix=f"quote cells that hold a {dialect.separator!r}, or mend the row",
             )
