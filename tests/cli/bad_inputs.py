@@ -21,6 +21,10 @@ from ostinato.cli.main import main
 EARLIER = b"an earlier model"
 
 
+#: Of a file: as it is, or as it follows from the folder of fitted models.
+Content = bytes | str | Callable[[Path], bytes]
+
+
 @dataclass(frozen=True)
 class Bad:
     """One bad input: the command line given it, and words that its message must hold.
@@ -31,7 +35,7 @@ class Bad:
     name: str
     command: str
     says: tuple[str, ...]
-    files: Mapping[str, bytes | str] = field(default_factory=dict)
+    files: Mapping[str, Content] = field(default_factory=dict)
     stdin: bytes = b""
     code: int = 2
     patch: Callable[[pytest.MonkeyPatch], None] | None = None
@@ -53,7 +57,8 @@ def run(bad: Bad, folder: Path, models: Path) -> Outcome:
     for name, content in {"m.ost": EARLIER, **bad.files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        made = content(models) if callable(content) else content
+        path.write_bytes(made if isinstance(made, bytes) else made.encode())
     before = _listing(folder)
     arguments = shlex.split(bad.command.replace("{models}", str(models)))
     (models / "stdin").write_bytes(bad.stdin)

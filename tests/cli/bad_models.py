@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
-from bad_inputs import Bad
+from bad_inputs import Bad, Content
 from bad_tables import GOOD
 from safetensors.torch import save
 
@@ -12,7 +13,12 @@ NEWER = save({}, {"ostinato": json.dumps({"format_version": 99, "document": {}})
 OTHER = save({}, {"made by": "something else"}) + bytes(32)
 
 
-def broken(name: str, content: bytes | str, *says: str) -> Bad:
+def altered(change: Callable[[bytes], bytes]) -> Content:
+    """A good model file, changed."""
+    return lambda models: change((models / "series.ost").read_bytes())
+
+
+def broken(name: str, content: Content, *says: str) -> Bad:
     """A model file that is none."""
     return Bad(name, "inspect bad.ost", says, {"bad.ost": content})
 
@@ -21,6 +27,9 @@ ROWS = (
     Bad("a model file that is not there", "inspect no.ost", ("cannot be read", "no.ost", "check the path")),
     Bad("a folder as model", "score d {models}/series.csv", ("cannot be read", "d"), {"d/x": ""}),
     broken("an empty model file", b"", "cut short or altered", "bad.ost", "another copy"),
+    broken("a model file cut short", altered(lambda raw: raw[:-100]), "cut short or altered", "another copy"),
+    broken("a model file with one bit flipped", altered(lambda raw: raw[:-99] + bytes([raw[-99] ^ 1]) + raw[-98:]),
+           "cut short or altered", "fit the model again"),
     broken("a model file of another program", OTHER, "no ostinato model file", "a file that fit wrote"),
     broken("a model file from a newer version", NEWER, "format 99, newer", "update ostinato"),
     Bad("model and data the wrong way round", "score good.csv {models}/series.ost", ("no ostinato model", "first"),

@@ -70,6 +70,7 @@ ROWS = (
     csv("two columns of one name", "y,y\n1,2\n3,4\n", "2 columns are called 'y'", "line 1"),
     csv("an infinite value", long({8: "2024-01-07,inf"}), "an infinite value", "line 8", "leave the cell empty"),
     csv("a number beyond floating point", long({8: "2024-01-07,1e999"}), "an infinite value", "line 8"),
+    csv("a number whose square is infinite", long({8: "2024-01-07,-1e200"}), "too large to compute", "line 8"),
     csv("nothing observed", "ds,y\n2024-01-01,\n2024-01-02,NaN\n", "nothing is observed in column 'y'"),
     csv(
         "one series of several with nothing observed", PANEL + "c,2024-01-01,\nc,2024-01-02,\n",

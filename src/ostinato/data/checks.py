@@ -12,6 +12,9 @@ from ostinato.data.calendar import parse_times, unreadable
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 
+#: Beyond this the square of a value is no floating-point number.
+_LARGEST = 1e150
+
 
 def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
     """A column as float64 (N,), NaN where it is missing. Raises DataError for a word among the numbers."""
@@ -44,14 +47,16 @@ def times(column: pl.Series, origin: Origin) -> NDArray[Any]:
 
 
 def check_values(x: NDArray[np.float64], rows: NDArray[np.int64], names: tuple[str, ...], name: str, o: Origin) -> None:
-    """Raise DataError for an infinite value among x (T, D), or a channel with nothing observed."""
+    """Raise DataError for an infinite or too large value among x (T, D), or a channel with nothing observed."""
     for d, column in enumerate(names):
-        infinite = np.flatnonzero(np.isinf(x[:, d]))
-        if len(infinite):
+        large = np.flatnonzero(np.abs(x[:, d]) > _LARGEST)
+        if len(large):
+            value, infinite = x[large[0], d], np.isinf(x[large[0], d])
+            what = "an infinite value" if infinite else f"a value too large to compute with ({value:g})"
             raise DataError(
-                f"an infinite value in column {column!r}",
-                where=o.at(int(rows[infinite[0]]), name),
-                fix="leave the cell empty if the value is missing",
+                f"{what} in column {column!r}",
+                where=o.at(int(rows[large[0]]), name),
+                fix="leave the cell empty if the value is missing" if infinite else "use a larger unit",
             )
         if len(x) and np.isnan(x[:, d]).all():
             raise DataError(
