@@ -80,6 +80,11 @@ def test_a_scale_that_is_nothing_is_one() -> None:
     assert Scaling.fit(constant, by_id=False).scale == (1.0,)
 
 
+def test_small_values_are_no_rounding_noise() -> None:
+    small = SequenceSet("series", np.array([[1e-20], [3e-20]]), np.array([0, 2]), ("a",))
+    assert Scaling.fit(small, by_id=False).scale == pytest.approx((1e-20,))
+
+
 def test_an_encoding_from_the_future_is_refused() -> None:
     with pytest.raises(ModelFileError, match="unknown here"):
         encoding_from_json({"name": "telepathy"})

@@ -34,19 +34,23 @@ def command(
 
     fitted = load_model(model)
     live, text = Stream(fitted, unique_id), fitted.description.kind == "text"
-    out = sys.stdout
-    out.write("symbol,surprisal\n" if text else "value,expected,surprisal\n")
+    header = "symbol,surprisal\n" if text else "value,expected,surprisal\n"
     number = 1
     for lines in _blocks(sys.stdin.fileno()):
+        failure = None
         if text:
             block = "\n".join(lines) + "\n"
             seen = live.update(block)
-            out.writelines(f"{c!r},{s:.4f}\n" for c, s in zip(block, seen.surprisal, strict=False))
+            rows = [f"{c!r},{s:.4f}\n" for c, s in zip(block, seen.surprisal, strict=False)]
         else:
-            seen = live.update([_values(line, number + i, fitted.channels) for i, line in enumerate(lines)])
-            out.writelines(_rows(lines, seen))
+            values, failure = _values(lines, number, fitted.channels)
+            rows = list(_rows(lines[: len(values)], live.update(values))) if values else []
+        sys.stdout.writelines([header, *rows] if rows else [])
+        sys.stdout.flush()
+        if failure:
+            raise failure
+        header = "" if rows else header
         number += len(lines)
-        out.flush()
 
 
 def _rows(lines: list[str], seen: Seen) -> Iterator[str]:
@@ -73,17 +77,22 @@ def _decode(raw: bytes, number: int) -> str:
     try:
         return raw.decode().rstrip("\r")
     except UnicodeDecodeError as error:
-        raise DataError("not UTF-8", where=f"line {number} of standard input") from error
+        raise DataError("not UTF-8", where=f"line {number} of standard input", fix="send UTF-8") from error
 
 
-def _values(line: str, number: int, channels: int) -> list[float]:
-    cells = line.split(",")
-    try:
-        values = [float(cell) if cell.strip() else math.nan for cell in cells]
-    except ValueError as error:
-        where = f"line {number} of standard input: {line[:60]!r}"
-        raise DataError("not a number", where=where, fix="one value a line, channels by commas") from error
-    if len(values) != channels:
-        where = f"line {number} of standard input"
-        raise DataError(f"{len(values)} values, where the model has {channels} channels", where=where)
-    return values
+def _values(lines: list[str], number: int, channels: int) -> tuple[list[list[float]], DataError | None]:
+    """The values of lines up to the first that is wrong, and what is wrong with that one."""
+    out: list[list[float]] = []
+    for i, line in enumerate(lines):
+        where = f"line {number + i} of standard input: {line[:60]!r}"
+        try:
+            values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
+        except ValueError:
+            return out, DataError("not a number", where=where, fix="one value a line, channels by commas")
+        if any(map(math.isinf, values)):
+            return out, DataError("an infinite value", where=where, fix="leave it empty if it is missing")
+        if len(values) != channels:
+            what = f"{len(values)} values, where the model has {channels} channels"
+            return out, DataError(what, where=where, fix="one value a channel, by commas, in the order of training")
+        out.append(values)
+    return out, None

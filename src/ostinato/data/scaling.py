@@ -129,6 +129,6 @@ def _moments(y: Array, counts: bool) -> tuple[Array, Array]:
         if len(seen):
             location[d] = 0.0 if counts else seen.mean()
             spread = seen.mean() if counts else seen.std()
-            # rounding noise on a constant series is no scale
-            scale[d] = spread if spread > 1e-12 * max(1.0, abs(float(seen.mean()))) else 1.0
+            # rounding noise on a constant series is no scale; small values in a large unit are
+            scale[d] = spread if spread > 1e-12 * abs(float(seen.mean())) else 1.0
     return location, scale
