@@ -21,7 +21,9 @@ class _Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()  # here, where a reader that has gone is no error, and not at the interpreter's end
+            return result
         except OstinatoError as error:
             complain(error)
             raise typer.Exit(error.exit_code) from error
