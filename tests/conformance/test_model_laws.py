@@ -55,7 +55,7 @@ def fitted(what: str, name: str) -> SequenceModel:
     """The named model itself, with weights far from their start."""
     data = made(what)
     cut = split(data, 0.2)
-    encoding = fit_encoding(cut.train(data), by_id=True)
+    encoding = fit_encoding(cut.take("known", data), by_id=True)
     material = Material(data, encoding.encode(data), encoding, cut)
     config = Config(hidden=8, embedding=6, max_order=3, components=3)
     base, _ = closed_form(material, config)

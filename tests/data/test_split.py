@@ -1,12 +1,14 @@
-"""Train and held-out: by time, by whole sequence, by name; equal sequences on the same side."""
+"""Train, validation and held-out: by time, by whole sequence, by name; equal sequences on the same side."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ostinato.data.sequences import Kind, SequenceSet
-from ostinato.data.split import split
+from ostinato.data.split import Part, split
 from ostinato.errors import ConfigError, DataError
 
 
@@ -18,33 +20,62 @@ def made(rows: list[list[float]], kind: Kind = "series") -> SequenceSet:
 
 
 def test_a_series_gives_its_end() -> None:
-    cut = split(made([list(range(100)), list(range(50))]), 0.1)
+    data = made([list(range(100)), list(range(50)), [7]])
+    cut = split(data, 0.1)
     assert cut.by_time
-    assert cut.train_stop.tolist() == [90, 45]
-    assert cut.train(made([list(range(100)), list(range(50))])).values[-1, 0] == 44
+    assert cut.stops.tolist() == [[81, 90], [41, 45], [1, 1]]
+    assert cut.take("known", data).values[-2:, 0].tolist() == [44, 7]
+    assert cut.take("held-out", data).values[:, 0].tolist() == [*range(90, 100), *range(45, 50)]
+    assert cut.words(data) == "trained on 123 steps, stopped by the next 13, held out the last 15"
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=9), min_size=1, max_size=60),
+    st.floats(0.05, 0.9),
+    st.sampled_from(["text", "series"]),
+    st.booleans(),
+)
+def test_every_step_falls_into_one_part(rows: list[list[int]], share: float, kind: Kind, ends: bool) -> None:
+    data = made([[float(v) for v in row] for row in rows], kind)
+    try:
+        cut = split(data, share)
+    except DataError:
+        return
+    lengths = data.lengths + ends
+    parts: tuple[Part, ...] = ("train", "validation", "held-out")
+    seen = [(b, t) for part in parts for b, a, z in cut.spans(part, data.lengths, lengths) for t in range(a, z)]
+    assert sorted(seen) == [(b, t) for b, n in enumerate(lengths.tolist()) for t in range(n)]
 
 
 def test_equal_texts_fall_on_the_same_side() -> None:
     rows = [[float(i % 40), 1.0, float(i % 7)] for i in range(400)]
     cut = split(made(rows, "text"), 0.2)
     assert not cut.by_time
-    side: dict[tuple[float, ...], set[bool]] = {}
-    for row, kept in zip(rows, cut.kept.tolist(), strict=True):
-        side.setdefault(tuple(row), set()).add(kept)
+    side: dict[tuple[float, ...], set[tuple[int, ...]]] = {}
+    for row, stops in zip(rows, cut.stops.tolist(), strict=True):
+        side.setdefault(tuple(row), set()).add(tuple(stops))
     assert all(len(s) == 1 for s in side.values())
-    assert 0.05 < 1 - cut.kept.mean() < 0.4
+    assert 0.05 < (cut.stops[:, 1] < 0).mean() < 0.4
+    assert (cut.stops[:, 0] < cut.stops[:, 1]).any()
+
+
+def test_many_short_series_without_times_are_held_out_whole() -> None:
+    rows = [[float(i), 1.0, float(i % 7)] for i in range(100)]
+    assert not split(made(rows), 0.2).by_time
+    assert split(made([row * 50 for row in rows]), 0.2).by_time
 
 
 def test_a_text_split_does_not_depend_on_the_order_of_the_file() -> None:
     rows = [[float(i), float(i * i % 97)] for i in range(200)]
-    forward, back = split(made(rows, "text"), 0.3).kept, split(made(rows[::-1], "text"), 0.3).kept
+    forward, back = (split(made(r, "text"), 0.3).stops for r in (rows, rows[::-1]))
     assert forward.tolist() == back[::-1].tolist()
 
 
 def test_a_pattern_names_whole_sequences() -> None:
-    cut = split(made([[1.0, 2.0], [3.0], [4.0, 5.0]]), "s1")
-    assert cut.kept.tolist() == [True, False, True]
-    assert cut.words(made([[1.0, 2.0], [3.0], [4.0, 5.0]])) == "held out: 1 of 3 whole sequences"
+    data = made([[1.0, 2.0], [3.0], [4.0, 5.0]])
+    cut = split(data, "s1")
+    assert cut.take("known", data).ids == ("s0", "s2")
+    assert cut.words(data) == "held out 1 of 3 whole sequences; training stopped by 2 others"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, 2.0])

@@ -95,7 +95,7 @@ def command(
     shutil.rmtree(spot, ignore_errors=True)
     for note in result.notes:
         options.say(f"note: {note}")
-    ladder.table(result.table)
+    ladder.table(result.table, result.kept)
     print(_verdict(result, sequences.kind))
     print(f"model: {path}")
 
@@ -111,11 +111,13 @@ def _share(text: str) -> float | str:
 
 
 def _verdict(result: Fit, kind: str) -> str:
-    best, yardstick = result.best, result.table[0]
+    kept, yardstick = result.kept, result.table[0]
     unit = {"text": "symbol", "sound": "sample"}.get(kind, "step")
-    bits = f" ({-best.held_out / math.log(2):.4f} bits a {unit})" if kind in ("text", "sound") else ""
-    if len(result.table) == 1 or best is yardstick:
+    bits = f" ({-kept.held_out / math.log(2):.4f} bits a {unit})" if kind in ("text", "sound") else ""
+    if kept is yardstick:
         beaten = ": nothing with a memory beats it on what was held out" if len(result.table) > 1 else ""
         return f"kept: {yardstick.detail}, the closed form{beaten}{bits}"
-    gain = best.held_out - yardstick.held_out
-    return f"kept: {best.name}, ahead of {yardstick.detail} by {gain:.4f} nats a {unit}{bits}"
+    gain = kept.held_out - yardstick.held_out
+    if gain > 0:
+        return f"kept: {kept.name}, ahead of {yardstick.detail} by {gain:.4f} nats a {unit}{bits}"
+    return f"kept: {kept.name}, as asked; {yardstick.detail} is likelier by {-gain:.4f} nats a {unit}{bits}"

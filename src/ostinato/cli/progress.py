@@ -45,8 +45,8 @@ class Ladder:
 
     def progress(self, event: Event) -> None:
         """Move the bar."""
-        loss, held = self._loss(event.nats), self._loss(-event.held_out)
-        words = f"loss {loss} held out {held} {event.steps_per_second:.1f} steps/s"
+        loss, last = self._loss(event.nats), self._loss(-event.validation)
+        words = f"loss {loss} validation {last} {event.steps_per_second:.1f} steps/s"
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
     def rung(self, rung: Rung) -> None:
@@ -54,9 +54,8 @@ class Ladder:
         if not sys.stderr.isatty():
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
 
-    def table(self, rungs: Sequence[Rung]) -> None:
-        """The held-out table, best marked."""
-        best = max(rungs, key=lambda r: r.held_out)
+    def table(self, rungs: Sequence[Rung], kept: Rung) -> None:
+        """The held-out table, the kept model marked."""
         table = Table(title="held out: log-likelihood in nats a step (higher is better)", title_justify="left")
         table.add_column("model")
         for name in ("nats", *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
@@ -65,7 +64,7 @@ class Ladder:
             bits = [f"{-r.held_out / math.log(2):.4f}"] if self._bits else []
             cells = [f"{r.held_out:.4f}", *bits, f"{r.held_out - rungs[0].held_out:+.4f}"]
             cells += [f"{r.seconds:.1f}", f"{r.steps:,}", f"{r.parameters:,}"]
-            table.add_row(r.name + (f" {r.detail}" if r.detail else ""), *cells, style="bold" if r is best else "")
+            table.add_row(r.name + (f" {r.detail}" if r.detail else ""), *cells, style="bold" if r is kept else "")
         Console().print(table)
 
     def _loss(self, nats: float) -> str:

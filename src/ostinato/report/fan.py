@@ -50,7 +50,7 @@ def _panel(axes: Any, forecast: Forecast, b: int, d: int) -> None:
     axes.plot(past[-shown:], values[-shown:], color=INK, linewidth=1.2, label="observed")
     for one in sorted(forecast.level, reverse=True):
         low, high = np.quantile(paths, [0.5 - one / 200, 0.5 + one / 200], axis=0)
-        axes.fill_between(ahead, low, high, color=BLUE, alpha=0.18, linewidth=0, label=f"{one:g} % interval")
+        axes.fill_between(ahead, low, high, color=BLUE, alpha=0.22, linewidth=0, label=f"{one:g} % interval")
     axes.plot(ahead, paths.mean(axis=0), color=BLUE, linewidth=1.8, label="forecast")
     for path in paths[:3]:
         axes.plot(ahead, path, color=BLUE, linewidth=0.5, alpha=0.5)

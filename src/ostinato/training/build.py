@@ -12,7 +12,7 @@ from ostinato.assemble import Parts, assemble
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.split import Split
+from ostinato.data.split import Part, Split
 from ostinato.emissions.build import default_emission
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
@@ -34,22 +34,13 @@ class Material:
     encoding: Encoding
     split: Split
 
-    def spans(self, *, train: bool) -> list[tuple[int, int, int]]:
-        """(sequence, first, stop) of the training part, or of what is held out, in steps of model space."""
-        out = []
-        for b, (length, raw, stop) in enumerate(
-            zip(self.encoded.lengths.tolist(), self.data.lengths.tolist(), self.split.train_stop.tolist(), strict=True)
-        ):
-            # the end symbol goes with the last step
-            cut = length if stop >= raw and self.split.kept[b] else min(stop, length)
-            a, z = (0, cut) if train else (cut, length)
-            if z > a:
-                out.append((b, a, z))
-        return out
+    def spans(self, part: Part) -> list[tuple[int, int, int]]:
+        """(sequence, first, stop) of a part, in steps of model space."""
+        return self.split.spans(part, self.data.lengths, self.encoded.lengths)
 
-    def joined(self, *, train: bool, limit: int | None = None) -> tuple[Tensor, np.ndarray, list[int]]:
+    def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, np.ndarray, list[int]]:
         """The spans joined: values (N, D), offsets and the sequence of each, up to about ``limit`` steps."""
-        spans = self.spans(train=train)
+        spans = self.spans(part)
         if limit is not None and sum(z - a for _, a, z in spans) > limit:
             order, kept, total = np.random.default_rng(0).permutation(len(spans)), [], 0
             for i in order:
@@ -67,15 +58,17 @@ class Material:
 def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[str, ...]]:
     """The yardstick: AR(tau) for values, a Markov chain for symbols, its order chosen; and notes on it."""
     if isinstance(material.encoding, Alphabet):
-        values, offsets, _ = material.joined(train=True)
-        held, held_offsets, _ = material.joined(train=False, limit=ENOUGH)
-        vocabulary = material.encoding.size
-        symbols = values[:, 0].numpy(), offsets
-        markov = Markov.fit(
-            *symbols, vocabulary, config.max_order, held_out=(held[:, 0].numpy(), held_offsets), criterion="held-out"
+        (some, some_offsets, _), (rest, rest_offsets, _) = material.joined("train"), material.joined("validation")
+        chosen = Markov.fit(
+            some[:, 0].numpy(),
+            some_offsets,
+            material.encoding.size,
+            config.max_order,
+            (rest[:, 0].numpy(), rest_offsets),
         )
-        return markov, ()
-    values, offsets, _ = material.joined(train=True, limit=ENOUGH)
+        values, offsets, _ = material.joined()
+        return Markov.fit(values[:, 0].numpy(), offsets, material.encoding.size, chosen.order, criterion="given"), ()
+    values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
     fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
     return AR.from_fits(fits), tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
@@ -120,8 +113,8 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
 
 
 def _innovations(base: AR, material: Material) -> tuple[Tensor, Support]:
-    """Standardised one-step errors of the closed form on the training part (N, D), and their support."""
-    values, offsets, rows = material.joined(train=True, limit=ENOUGH)
+    """Standardised one-step errors of the closed form on what is known (N, D), and their support."""
+    values, offsets, rows = material.joined(limit=ENOUGH)
     out, support = [], []
     first, at = base.first(), material.encoded
     for i, row in enumerate(rows):
@@ -138,7 +131,7 @@ def _innovations(base: AR, material: Material) -> tuple[Tensor, Support]:
 @torch.no_grad()
 def _start(model: SequenceModel, base: AR, material: Material) -> Tensor:
     if model.emission.support == "counts":
-        values, _, rows = material.joined(train=True, limit=ENOUGH)
+        values, _, rows = material.joined(limit=ENOUGH)
         unit = material.encoded.unit[rows[0]]
         start = model.emission.initial(values, Support(unit, torch.zeros_like(unit), unit + torch.inf))
         start[:, 0] = 0.0

@@ -17,7 +17,7 @@ from ostinato import __version__
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.split import split
+from ostinato.data.split import Part, split
 from ostinato.errors import ConfigError, DataError
 from ostinato.gradients.methods import Method
 from ostinato.layers.ar import AR
@@ -28,7 +28,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
 from ostinato.training.objective import evaluate
-from ostinato.training.trainer import Checkpoint, Progress, Trainer, held_out_pieces
+from ostinato.training.trainer import Checkpoint, Progress, Trainer, judged_pieces
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,12 @@ class Rung:
 
 @dataclass(frozen=True)
 class Fit:
-    """What fit returns: the chosen model, the table it was chosen from, and what there is to say, in words."""
+    """What fit returns: the model, its line of the table, the whole table, and what there is to say, in words."""
 
     model: SequenceModel
+    kept: Rung
     table: tuple[Rung, ...]
     notes: tuple[str, ...]
-
-    @property
-    def best(self) -> Rung:
-        """The chosen rung."""
-        return max(self.table, key=lambda rung: rung.held_out)
 
 
 def fit(
@@ -73,7 +69,8 @@ def fit(
     """Fit a model to data and judge it on what it was not shown.
 
     data      a SequenceSet, or anything that ``read`` takes
-    model     "auto" climbs the ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest; or one memory
+    model     "auto" climbs the ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest; the name of a
+              memory keeps that one, judged beside the AR
     budget    seconds for the whole fit, or a Budget
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
     method    FullBPTT() or TruncatedBPTT(window); follows from the length of the sequences
@@ -89,30 +86,39 @@ def fit(
     if not len(data.values):
         raise DataError("there is nothing in the data", where=data.meta.get("source"), fix="give at least two steps")
     cut = split(data, held_out)
-    encoding = fit_encoding(cut.train(data), by_id=cut.by_time)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
     material = Material(data, encoding.encode(data), encoding, cut)
-    if not material.encoded.observed.any():
-        raise DataError("nothing is observed: every value is missing", where=data.meta.get("source"))
+    _check_observed(material)
     base, notes = closed_form(material, config)
     folder = Path(checkpoint) if checkpoint else None
-    mark = _fingerprint(data, config, limits, held_out)
-    chosen: SequenceModel | None = None
-    table: list[Rung] = []
+    mark = _fingerprint(data, config, limits, held_out, method)
+    climbed: list[tuple[Rung, SequenceModel]] = []
     for i, name in enumerate(names):
-        spent = sum(r.seconds for r in table)
+        spent = sum(rung.seconds for rung, _ in climbed)
         share = limits
         if limits.seconds is not None:
             # what earlier rungs left over is shared among those to come
             share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
-        rung, candidate = _climb(name, material, base, config, share, method, folder, mark, on_progress)
-        table.append(rung)
+        climbed.append(_climb(name, material, base, config, share, method, folder, mark, on_progress))
         if on_rung:
-            on_rung(rung)
-        if chosen is None or rung.held_out > max(r.held_out for r in table[:-1]):
-            chosen = candidate
-    assert chosen is not None
+            on_rung(climbed[-1][0])
+    kept, chosen = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
+    table = tuple(rung for rung, _ in climbed)
     chosen.description.record.update(_record(data, config, table, cut.words(data), mark))
-    return Fit(chosen.eval(), tuple(table), (*data.notes, *notes, cut.words(data)))
+    return Fit(chosen.eval(), kept, table, (*data.notes, *notes, cut.words(data)))
+
+
+def _check_observed(material: Material) -> None:
+    """Raises DataError where a part of the data has nothing observed in it."""
+    observed, at = material.encoded.observed, material.encoded.offsets
+    uses: dict[Part, str] = {"train": "learn from", "validation": "stop by", "held-out": "be judged on"}
+    for part, use in uses.items():
+        if not any(bool(observed[at[b] + a : at[b] + z].any()) for b, a, z in material.spans(part)):
+            raise DataError(
+                f"nothing is observed in the part to {use}: every value there is missing",
+                where=material.data.meta.get("source"),
+                fix="hold out another share with --held-out, or leave out the stretch without values",
+            )
 
 
 def _rungs(model: str) -> tuple[str, ...]:
@@ -150,7 +156,7 @@ def _climb(
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
         model.description.record["curve"] = run.curve
-    held = evaluate(model, material.encoded, held_out_pieces(material))
+    held = evaluate(model, material.encoded, judged_pieces(material, "held-out"))
     seconds = max(seconds, time.monotonic() - begun)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     rung = Rung(name, held.per_step, seconds, steps, size, _detail(base) if name == "ar" else "")
@@ -165,15 +171,17 @@ def _detail(base: AR | Markov) -> str:
     return f"AR({base.order})" if isinstance(base, AR) else f"Markov({base.order})"
 
 
-def _fingerprint(data: SequenceSet, config: Config, budget: Budget, held_out: float | str) -> str:
+def _fingerprint(
+    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None
+) -> str:
     """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
     digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
-    words = [asdict(config), asdict(budget), held_out, data.ids[:1000], torch.get_num_threads(), __version__]
+    words = [asdict(config), asdict(budget), held_out, method, data.ids[:1000], torch.get_num_threads(), __version__]
     digest.update(json.dumps(words, default=str, sort_keys=True).encode())
     return digest.hexdigest()
 
 
-def _record(data: SequenceSet, config: Config, table: list[Rung], words: str, mark: str) -> dict[str, Any]:
+def _record(data: SequenceSet, config: Config, table: tuple[Rung, ...], words: str, mark: str) -> dict[str, Any]:
     return {
         "seed": config.seed,
         "config": asdict(config),

@@ -68,6 +68,12 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], steps: int
     return Likelihood(total + measure, count)
 
 
+def mean_measure(data: Encoded, items: list[Piece]) -> float:
+    """Nats a step between model space and the data's units: what to add to a log_prob a step."""
+    nats, count = _measure(data, items)
+    return nats / max(count, 1)
+
+
 def _measure(data: Encoded, items: Iterable[Piece]) -> tuple[float, int]:
     """Nats between model space and the data's units over the counted steps, and the number of those steps."""
     nats, count, observed = 0.0, 0, data.observed

@@ -20,8 +20,8 @@ class Run:
 
     epoch, position  how many batches of which epoch are done; with step, counted over all epochs
     elapsed          seconds of training so far, over all lives of the run
-    best             held-out nats a step of the best weights so far, and bad, the evaluations since
-    curve            (step, seconds, training nats, held-out nats) at each evaluation
+    best             validation nats a step of the best weights so far, and bad, the evaluations since
+    curve            (step, seconds, training nats, validation nats) at each evaluation
     average          exponential moving average of the weights: what is judged and kept (Polyak and Juditsky 1992)
     carried          the state that truncated BPTT carries to the next chunk
     """

@@ -13,24 +13,25 @@ import torch
 from torch import Tensor
 
 from ostinato.data.batching import Batch, Piece, aligned, bucketed, pieces, whole
+from ostinato.data.split import Part
 from ostinato.gradients.methods import FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.config import SHORT, Budget, Config
-from ostinato.training.objective import check_finite, evaluate, negative_log_likelihood
+from ostinato.training.objective import check_finite, evaluate, mean_measure, negative_log_likelihood
 from ostinato.training.run import Run
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a progress bar needs: after every optimiser step, and with ``held_out`` set after an evaluation."""
+    """What a progress bar needs, after every optimiser step: nats a step in training, and in validation at its last."""
 
     name: str
     step: int
     share: float
     nats: float
-    held_out: float
+    validation: float
     steps_per_second: float
 
 
@@ -43,7 +44,7 @@ class Checkpoint:
     every: float = 10.0
 
 
-#: Held-out steps beyond this are not looked at during training; the table at the end uses them all.
+#: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
 
 
@@ -54,14 +55,15 @@ class Trainer:
         self.model, self.material, self.method, self.config = model, material, method, config
         warm = 64
         full = isinstance(method, FullBPTT)
-        spans = material.spans(train=True)
+        spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
         # as many rows as fill the batch, none so short that it is mostly warm-up
         longest = max(SHORT, *(z - a for _, a, z in spans)) if full else max(4 * warm, -(-total // config.rows))
         self.train = pieces(spans, longest, warm)
-        self.held = held_out_pieces(material)
-        stride = max(1, sum(p.stop - p.counted for p in self.held) // GLANCE)
-        self.glance = self.held[::stride]
+        watched = judged_pieces(material, "validation")
+        self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // GLANCE)]
+        #: from nats of a value in model space to nats of a step in the data's units
+        self.measure = mean_measure(material.encoded, self.train)
         groups = self._decay_groups()
         self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate), self._trainable())
 
@@ -80,6 +82,8 @@ class Trainer:
         run, saved = self.run, time.monotonic()
         begun = time.monotonic() - run.elapsed
         self.model.train()
+        if not run.weights:
+            self._judge()  # a network that nothing improves stays the closed form that it began as
         interval = self.config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
         while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
@@ -89,9 +93,9 @@ class Trainer:
                 if run.step % interval == 0 or share >= 1:
                     self._judge()
                 if on_progress:
-                    held = run.curve[-1][3] if run.curve else math.nan
+                    last = run.curve[-1][3] if run.curve else math.nan
                     rate = run.step / max(run.elapsed, 1e-9)
-                    on_progress(Progress(self.model.description.name, run.step, share, run.recent, held, rate))
+                    on_progress(Progress(self.model.description.name, run.step, share, run.recent, last, rate))
                 if checkpoint and time.monotonic() - saved > checkpoint.every:
                     run.save(checkpoint.path, self.model, checkpoint.fingerprint)
                     saved = time.monotonic()
@@ -142,7 +146,8 @@ class Trainer:
         for group in run.optimizer.param_groups:
             group["lr"] = config.learning_rate * schedule(share, run.step)
         run.optimizer.step()
-        run.recent = value if run.step == 1 else 0.98 * run.recent + 0.02 * value
+        nats = value * self.model.channels - self.measure
+        run.recent = nats if run.step == 1 else 0.98 * run.recent + 0.02 * nats
         keep = min(0.998, (1 + run.step) / (10 + run.step))
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
@@ -160,13 +165,14 @@ class Trainer:
         """Evaluate the averaged weights, and keep them where they are the best so far."""
         run, live = self.run, self._trainable()
         self.model.load_state_dict(run.average, strict=False)
-        held = evaluate(self.model, self.material.encoded, self.glance).per_step
-        if held > run.best:
-            run.best, run.bad, run.weights = held, 0, self._trainable()
+        reached = evaluate(self.model, self.material.encoded, self.watched).per_step
+        if reached > run.best:
+            run.best, run.bad, run.weights = reached, 0, self._trainable()
         else:
             run.bad += 1
         self.model.load_state_dict(live, strict=False)
-        run.curve.append((run.step, run.elapsed, run.recent, held))
+        if run.step:
+            run.curve.append((run.step, run.elapsed, run.recent, reached))
 
     def _trainable(self) -> dict[str, Tensor]:
         return {k: p.detach().clone() for k, p in self.model.named_parameters() if p.requires_grad}
@@ -181,9 +187,9 @@ class Trainer:
         ]
 
 
-def held_out_pieces(material: Material, longest: int = 2048, warm: int = 256) -> list[Piece]:
-    """The held-out steps, in pieces that are each given the steps before them as their past."""
-    return pieces(material.spans(train=False), longest, warm)
+def judged_pieces(material: Material, part: Part, longest: int = 2048, warm: int = 256) -> list[Piece]:
+    """The steps of a part, in pieces that are each given the steps before them as their past."""
+    return pieces(material.spans(part), longest, warm)
 
 
 def schedule(share: float, step: int, warm_up: int = 30) -> float:

@@ -1,0 +1,31 @@
+"""From a file to a forecast: 309 years of sunspots, which ship with the package.
+
+Run: python examples/sunspots.py [seconds to train]
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+
+import ostinato
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
+    data = ostinato.read(str(files("ostinato") / "datasets" / "sunspots.csv"))
+
+    result = ostinato.fit(data, model="auto", budget=seconds)
+    for rung in result.table:
+        print(f"{rung.name:>6} {rung.detail:6} {rung.held_out:8.4f} nats a step held out")
+
+    # the model is asked, never trained again: here of the history up to 1990, and of what came after it
+    early = data.cut(data.lengths * 0, data.lengths - 18)
+    print(ostinato.forecast(result.model, early, horizon=11, level=[80, 95]).frame)
+    scores = ostinato.score(result.model, data)
+    for _, step, nats in scores.most_surprising(3):
+        print(f"most surprising: {data.times[step].astype('datetime64[Y]')}, {nats:.2f} nats")
+
+
+if __name__ == "__main__":
+    main()
