@@ -23,15 +23,22 @@ FIXED = {
     "1w": 604_800_000_000,
 }
 MONTHS = {"1mo": 1, "3mo": 3, "1y": 12}
-_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%b %d %Y", "%d %b %Y", "%Y%m%d", "%Y-%m")
+_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%b %d %Y", "%d %b %Y", "%Y%m%d", "%Y-%m")
+_CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%z", "%H:%M%z")
+_FORMATS = (*_DATES, *(f"{date}{gap}{clock}" for date in _DATES[:5] for gap in (" ", "T") for clock in _CLOCKS))
 
 
 def parse_times(column: pl.Series) -> NDArray[Any] | None:
-    """A column of dates, date-times, years or whole numbers -> datetime64[us] or int64; None if it is none of these."""
-    if column.dtype in (pl.Date, pl.Datetime) or isinstance(column.dtype, pl.Datetime):
-        return column.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
+    """A column of dates, date-times, years or whole numbers -> datetime64[us] or int64; None if it is none of these.
+
+    Times with a zone become UTC.
+    """
+    if column.null_count():
+        return None
+    if column.dtype in (pl.Date, pl.Datetime):
+        return _naive(column)
     if column.dtype.is_integer():
-        whole = column.to_numpy()
+        whole = column.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
         if len(whole) and whole.min() >= 17_000_101 and whole.max() <= 21_001_231:
             column = column.cast(pl.String)
         elif len(whole) and whole.min() >= 1000 and whole.max() <= 2200:
@@ -42,14 +49,44 @@ def parse_times(column: pl.Series) -> NDArray[Any] | None:
         return _decimal_years(column.to_numpy())
     if column.dtype != pl.String:
         return None
-    for form in (
-        *_FORMATS,
-        *(f"{f}{sep}{t}" for f in _FORMATS[:4] for sep in (" ", "T") for t in ("%H:%M:%S%.f", "%H:%M")),
-    ):
-        parsed = column.str.strip_chars().str.strip_suffix("Z").str.to_datetime(form, strict=False, time_unit="us")
-        if parsed.null_count() == column.null_count():
-            return parsed.to_numpy().astype("datetime64[us]")
-    return None
+    parsed = _parse_words(column)
+    return None if parsed.null_count() else _naive(parsed)
+
+
+def unreadable(column: pl.Series) -> int:
+    """The first row of a column that ``parse_times`` cannot read."""
+    if column.null_count():
+        return int(column.is_null().arg_max() or 0)
+    return int(_parse_words(column.cast(pl.String)).is_null().arg_max() or 0)
+
+
+def ambiguous(column: pl.Series) -> bool:
+    """Whether dates such as 01/02/2024 could be day/month as well as month/day."""
+    if column.dtype != pl.String:
+        return False
+    days = column.str.extract(r"^\s*(\d{1,2})/\d{1,2}/\d{4}", 1).cast(pl.Int64, strict=False)
+    months = column.str.extract(r"^\s*\d{1,2}/(\d{1,2})/\d{4}", 1).cast(pl.Int64, strict=False)
+    both = (days <= 12) & (months <= 12) & (days != months)
+    return bool(both.any()) and bool(((days <= 12) & (months <= 12)).all())
+
+
+def _parse_words(column: pl.Series) -> pl.Series:
+    """Words as date-times by the format that reads most of them, null where it reads none."""
+    words = column.str.strip_chars().str.replace(r"Z$", "")
+    best: pl.Series | None = None
+    for form in _FORMATS:
+        parsed = words.str.to_datetime(form, strict=False, time_unit="us")
+        parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" is no date that can be read for certain
+        if best is None or parsed.null_count() < best.null_count():
+            best = parsed
+        if not parsed.null_count():
+            break
+    assert best is not None
+    return best
+
+
+def _naive(column: pl.Series) -> NDArray[Any]:
+    return column.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
 
 
 def _decimal_years(years: NDArray[np.float64]) -> NDArray[Any] | None:

@@ -34,37 +34,53 @@ def find(frame: pl.DataFrame, where: str, id_col: str | None, time_col: str | No
 
     Raises DataError for a column that is not there, or where none holds numbers.
     """
-    for asked in (id_col, time_col, *(target or ())):
-        if asked is not None and asked not in frame.columns:
-            close = difflib.get_close_matches(asked, frame.columns, 1, 0.5)
-            raise DataError(
-                f"there is no column {asked!r}",
-                where=where,
-                fix=(f"did you mean {close[0]!r}? " if close else "") + f"the columns are {', '.join(frame.columns)}",
-            )
-    left = [c for c in frame.columns if c not in (id_col, time_col)]
-    time_col = time_col or _named(left, TIMES) or _by_content(frame, left, target)
-    left = [c for c in left if c != time_col and not (c.lower() in _NUMBERS and _is_count(frame[c]))]
+    check_names(frame, where, (id_col, time_col, *(target or ())))
+    left = [c for c in frame.columns if c not in (id_col, time_col, *(target or ()))]
     if id_col is None:
-        named = _named(left, IDS)
-        id_col = named if named not in (target or ()) else None
+        id_col = _named(left, IDS)
     left = [c for c in left if c != id_col]
+    time_col = time_col or _time(frame, left, id_col)
     if target:
         return Roles(id_col, time_col, tuple(target))
-    numbers = [c for c in left if frame[c].dtype.is_numeric()]
+    left = [c for c in left if c != time_col and not (c.lower() in _NUMBERS and _is_count(frame[c]))]
+    numbers = [c for c in left if holds_numbers(frame[c])]
     price = [c for name in PRICES for c in numbers if c.lower() == name]
     if price:
         note = f"modelled: {price[0]!r} of {', '.join(numbers)} (--target to choose)" if len(numbers) > 1 else ""
         return Roles(id_col, time_col, (price[0],), (note,) if note else ())
-    named = _named([c for c in left if c.lower() in TARGETS], TARGETS)
+    named = _named(left, TARGETS)
     if named:
         return Roles(id_col, time_col, (named,))
     if not numbers:
-        if left:  # a column of numbers with a word in it is the likely case: the caller names the row
-            return Roles(id_col, time_col, (left[-1],))
-        raise DataError("there is no column of numbers", where=where, fix=f"the columns are {', '.join(frame.columns)}")
+        words = [c for c in left if frame[c].dtype == pl.String]
+        hint = f"; to model words: --target {words[-1]!r}" if words else ""
+        columns = f"the columns are {', '.join(frame.columns)}"
+        raise DataError("there is no column of numbers to model", where=where, fix=f"{columns}{hint}")
     note = f"{len(numbers)} channels: {', '.join(numbers)} (--target to choose)" if len(numbers) > 1 else ""
     return Roles(id_col, time_col, tuple(numbers), (note,) if note else ())
+
+
+def check_names(frame: pl.DataFrame, where: str, names: tuple[str | None, ...]) -> None:
+    """Raise DataError for a column that is not there, with the one that was perhaps meant."""
+    for asked in names:
+        if asked is not None and asked not in frame.columns:
+            close = difflib.get_close_matches(asked.lower(), [c.lower() for c in frame.columns], 1, 0.5)
+            meant = next((c for c in frame.columns if [c.lower()] == close), None)
+            raise DataError(
+                f"there is no column {asked!r}",
+                where=where,
+                fix=(f"did you mean {meant!r}? " if meant else "") + f"the columns are {', '.join(frame.columns)}",
+            )
+
+
+def holds_numbers(column: pl.Series) -> bool:
+    """Whether a column is of numbers: all of it, or most, so that a stray word in it is found and not passed over."""
+    if column.dtype.is_numeric() or column.null_count() == len(column):
+        return True
+    if column.dtype != pl.String:
+        return False
+    seen = column.drop_nulls()
+    return 2 * seen.str.strip_chars().cast(pl.Float64, strict=False).count() > len(seen)
 
 
 def _named(columns: list[str], names: tuple[str, ...]) -> str | None:
@@ -72,13 +88,20 @@ def _named(columns: list[str], names: tuple[str, ...]) -> str | None:
     return next((by_name[n] for n in names if n in by_name), None)
 
 
-def _by_content(frame: pl.DataFrame, columns: list[str], target: list[str] | None) -> str | None:
-    """A column of text that reads as dates, where no name says which one holds the times."""
+def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
+    """The column of times, by its name; of several, the one that tells all rows of a series apart. Else by content."""
+    by_name = {c.lower(): c for c in reversed(columns)}
+    named = [by_name[n] for n in TIMES if n in by_name]
+    if len(named) > 1:
+        series = [id_col] if id_col else []
+        unique = [c for c in named if not frame.select(c, *series).is_duplicated().any()]
+        named = [c for c in unique if parse_times(frame[c]) is not None] or named
+    if named:
+        return named[0]
     for c in columns:
-        if c not in (target or ()) and frame[c].dtype == pl.String and frame[c].null_count() < len(frame):
-            times = parse_times(frame[c])
-            if times is not None:
-                return c
+        words = frame[c].dtype == pl.String and not holds_numbers(frame[c])
+        if (words or frame[c].dtype in (pl.Date, pl.Datetime)) and parse_times(frame[c].head(50)) is not None:
+            return c
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ostinato.data.checks import stamp
 from ostinato.data.sequences import SequenceSet
 
 
@@ -31,5 +32,7 @@ def describe(data: SequenceSet) -> list[str]:
                 lines.append(f"  {name}: {seen.min():.6g} to {seen.max():.6g}, mean {seen.mean():.6g}")
         lines.append(f"missing: {int(np.isnan(data.values).sum()):,} values")
     if data.times is not None and len(data.times):
-        lines.append(f"times: {data.times.min()} to {data.times.max()}, frequency {data.frequency or 'irregular'}")
+        lines.append(
+            f"times: {stamp(data.times.min())} to {stamp(data.times.max())}, frequency {data.frequency or 'irregular'}"
+        )
     return [*lines, *(f"note: {note}" for note in data.notes)]

@@ -29,7 +29,7 @@ class SequenceSet:
     step       (B): sound only: the spacing of the amplitudes that really occur (256 for 8-bit sound stored as 16-bit)
     terminated True where the end of a sequence is itself an event (one sequence a line)
     count      True where the values are non-negative whole numbers (series only)
-    meta       how it was read, as JSON: source, columns, sample_rate, bits, alphabet ("characters" or "bytes")
+    meta       how it was read, as JSON: source, kind, asked (the kind asked for), columns, sample_rate, bits, alphabet
     notes      what the reader did that the user should know, in words
     """
 

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
+from ostinato.data.files import contents
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
-ENDINGS = (".wav", ".flac", ".ogg")
-_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "VORBIS": 16, "OPUS": 16}
+#: Bits of the samples; lossy and companded formats decode to 16, floating point is taken as 24.
+_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_24": 24, "PCM_32": 32, "FLOAT": 24, "DOUBLE": 24}
 
 
 def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
     """Sound files -> one sequence each, of the samples as whole numbers of the most bits any has.
 
-    Raises DataError for a file that is no sound, has several channels, or another rate than the others.
+    Raises DataError for a file that is no sound, is cut short, has several channels, or another rate than the others.
     """
-    rows, rates, bits = [], set(), 8
+    rows, widths = [], []
+    rates: dict[int, Path] = {}
     for path in paths:
-        try:
-            with soundfile.SoundFile(io.BytesIO(path.read_bytes())) as file:
-                rates.add(file.samplerate)
-                bits = max(bits, _BITS.get(file.subtype, 24))
-                data = file.read(dtype="int32", always_2d=True)
-        except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-            raise DataError(
-                "the file is no sound that can be read", where=str(path), fix="give WAV, FLAC or OGG"
-            ) from error
+        data, bits, rate = _decode(path)
         rows.append(data[:, _channel(path, data.shape[1], channel)])
+        rates.setdefault(rate, path)
+        widths.append(bits)
     if len(rates) > 1:
+        several = ", ".join(f"{rate:,} Hz ({path.name})" for rate, path in sorted(rates.items()))
         raise DataError(
-            f"the files have different sample rates: {', '.join(map(str, sorted(rates)))}",
+            f"the files have different sample rates: {several}",
             where=f"{paths[0].parent}",
-            fix="resample them to one rate",
+            fix="resample them to one rate, or name those of one",
         )
-    samples = [row >> (32 - bits) for row in rows]
+    bits = max(widths)
+    samples = [row << (bits - own) for row, own in zip(rows, widths, strict=True)]
     if not sum(map(len, samples)):
         raise DataError("there is no sound in it", where=str(paths[0]), fix="give a file with samples in it")
     step = [max(1, int(np.gcd.reduce(s))) if len(s) else 1 for s in samples]
@@ -48,19 +48,62 @@ def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
     notes = (f"{odd:,} of {len(paths):,} files are of fewer bits than they are stored in",) if odd else ()
     return SequenceSet(
         "sound",
-        np.concatenate(samples).reshape(-1, 1),
+        np.concatenate(samples).astype(np.int32).reshape(-1, 1),
         np.cumsum([0, *map(len, samples)], dtype=np.int64),
         tuple(names),
         ("amplitude",),
         step=np.array(coarse, dtype=np.float64),
-        meta={"sample_rate": rates.pop(), "bits": bits, "channel": channel},
+        meta={"sample_rate": next(iter(rates)), "bits": bits, "channel": channel},
         notes=notes,
     )
 
 
+def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
+    """Samples (T, channels) as whole numbers, their bits, and the sample rate."""
+    raw = contents(path)
+    if not raw:
+        raise DataError("the file is empty", where=str(path), fix="give WAV, FLAC or OGG")
+    try:
+        with soundfile.SoundFile(io.BytesIO(raw)) as file:
+            rate, promised = int(file.samplerate), int(file.frames)
+            bits = _BITS.get(file.subtype, 16)
+            real = file.subtype in ("FLOAT", "DOUBLE")
+            data: NDArray[Any] = file.read(
+                dtype="float64" if real else "int16" if bits == 16 else "int32", always_2d=True
+            )
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        raise DataError(
+            "the file is damaged, or no sound that can be read", where=str(path), fix="give WAV, FLAC or OGG"
+        ) from error
+    absent = _absent(raw)
+    if len(data) < promised or absent:
+        raise DataError(
+            f"the sound is cut short: {absent:,} bytes are absent" if absent else "the sound is cut short",
+            where=str(path),
+            fix="copy or download it again",
+        )
+    if real:
+        full = 2.0 ** (bits - 1)
+        return np.clip(np.rint(data * full), -full, full - 1).astype(np.int64), bits, rate
+    return data.astype(np.int64) >> (0 if bits == 16 else 32 - bits), bits, rate
+
+
+def _absent(raw: bytes) -> int:
+    """How many bytes a WAV file is shorter than it says: libsndfile reads what is there, and is silent about it."""
+    at = 12
+    while raw[:4] == b"RIFF" and at + 8 <= len(raw):
+        size = int.from_bytes(raw[at + 4 : at + 8], "little")
+        if raw[at : at + 4] == b"data":
+            # a program that writes to a pipe cannot know the size, and writes the greatest there is
+            return max(0, at + 8 + size - len(raw)) if size < 0xFFFF_FF00 else 0
+        at += 8 + size + size % 2
+    return 0
+
+
 def _channel(path: Path, channels: int, wanted: int | None) -> int:
     if wanted is None and channels > 1:
-        raise DataError(f"the sound has {channels} channels", where=str(path), fix="choose one: --channel 0")
+        choices = " or ".join(f"--channel {c}" for c in range(min(channels, 3)))
+        raise DataError(f"the sound has {channels} channels", where=str(path), fix=f"choose one: {choices}")
     if wanted is not None and not 0 <= wanted < channels:
         raise DataError(f"there is no channel {wanted}", where=str(path), fix=f"0 to {channels - 1}")
     return wanted or 0

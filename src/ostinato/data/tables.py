@@ -1,138 +1,172 @@
-"""Tables: CSV, TSV and Parquet, plain or gzip'd; long, wide, or a series a row."""
+"""Tables: CSV, TSV and Parquet, plain or gzip'd, as frames whose every row knows its line."""
 
 from __future__ import annotations
 
-import gzip
+import csv
 import io
+from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from ostinato.data.columns import Roles, find
-from ostinato.data.frames import from_columns
-from ostinato.data.sequences import SequenceSet
+from ostinato.data.columns import IDS, holds_numbers
+from ostinato.data.dialect import Dialect, is_number, sniff
+from ostinato.data.files import contents, decode
+from ostinato.data.origin import Origin, Part
 from ostinato.errors import DataError
 
-ENDINGS = (".csv", ".tsv", ".parquet", ".txt")
+#: What stands for a missing value in a table of numbers; in a column of words only an empty cell does.
+MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."]
 
 
-def contents(path: Path) -> bytes:
-    """The bytes of a file, unpacked where they are gzip'd. Raises DataError where it cannot be read."""
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-    except FileNotFoundError as error:
-        raise DataError("there is no such file", where=str(path), fix="check the path") from error
-    except (OSError, EOFError) as error:
-        raise DataError(
-            f"the file cannot be read: {error}", where=str(path), fix="check it, and its permissions"
-        ) from error
+def from_files(
+    paths: list[Path], source: str, *, id_col: str | None = None, words: bool = False
+) -> tuple[pl.DataFrame, Origin]:
+    """One table of all the rows; with words, every cell as it is written. Without a column of ids, a file is a series.
 
-
-def parse(raw: bytes, where: str) -> pl.DataFrame:
-    """A table from the bytes of a file.
-
-    Raises DataError for what is empty, binary, not UTF-8, or not a table, with the row.
+    Raises DataError for what is no table, with file and line, and for tables of different columns.
     """
-    if raw[:4] == b"PAR1":
+    tables = [parse(contents(p), str(p), words=words) for p in paths]
+    first = tables[0][0]
+    for (frame, _), path in zip(tables, paths, strict=True):
+        if set(frame.columns) != set(first.columns):
+            odd = sorted(set(frame.columns) ^ set(first.columns))
+            raise DataError(
+                f"the tables have different columns: {', '.join(odd)}",
+                where=f"{paths[0]} and {path}",
+                fix="read them one by one, or give them the same columns",
+            )
+    frames = [frame.select(first.columns) for frame, _ in tables]
+    if len(frames) > 1 and id_col is None and not words and not any(c.lower() in IDS for c in first.columns):
+        pairs = zip(frames, paths, strict=True)
+        frames = [f.with_columns(pl.lit(p.name.split(".")[0]).alias("unique_id")) for f, p in pairs]
+    return pl.concat(frames, how="vertical_relaxed"), Origin.joined(source, [origin for _, origin in tables])
+
+
+def parse(raw: bytes, where: str, *, words: bool = False) -> tuple[pl.DataFrame, Origin]:
+    """A table from the bytes of a file, and where its rows are.
+
+    Raises DataError for what is empty, binary, not UTF-8, damaged or ragged, with the line.
+    """
+    if raw[:4] == b"PAR1" or where.endswith(".parquet"):
         try:
-            return pl.read_parquet(io.BytesIO(raw))
-        except pl.exceptions.PolarsError as error:
-            raise DataError("the Parquet file is damaged", where=where, fix="write it again") from error
-    if not raw.strip():
-        raise DataError("the file is empty", where=where, fix="give a file with data in it")
-    if b"\0" in raw[:100_000]:
-        raise DataError("the file is binary, not a table of text", where=where, fix="give CSV, TSV or Parquet")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"not UTF-8: byte {raw[error.start]:#04x}", where=f"{where}, row {line}", fix="save the file as UTF-8"
-        ) from error
-    lines = text.splitlines()
-    separator = max(",;\t", key=lines[0].count)
-    header = not all(_number(cell) for cell in lines[0].split(separator))
+            frame = pl.read_parquet(io.BytesIO(raw))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError("the Parquet file is damaged, or none", where=where, fix="write it again") from error
+        origin = Origin.frame(len(frame), where)
+    else:
+        text = decode(raw, where)
+        if not text.strip():
+            raise DataError("the file is empty", where=where, fix="give a file with data in it")
+        frame, origin = _parse_text(text.rstrip("\r\n"), where, words)
+    if not len(frame):
+        raise DataError("the table has a header and no rows", where=where, fix="give a file with data in it")
+    return frame, origin
+
+
+def _parse_text(text: str, where: str, words: bool) -> tuple[pl.DataFrame, Origin]:
+    dialect = sniff(text, where)
     try:
         frame = pl.read_csv(
             io.StringIO(text),
-            separator=separator,
-            has_header=header,
+            separator=dialect.separator,
+            quote_char='"' if dialect.quoted else None,
+            has_header=dialect.header,
+            infer_schema=not words,
             infer_schema_length=None,
-            null_values=["", "NA", "NaN", "nan", "null", "None", "."],
-            truncate_ragged_lines=False,
+            null_values=None if words else MISSING,
+            decimal_comma=dialect.comma,
         )
     except pl.exceptions.PolarsError as error:
-        width = lines[0].count(separator)
-        bad = next((i for i, line in enumerate(lines) if line.count(separator) != width), 0)
+        _check_widths(text, dialect, where)
         raise DataError(
-            "the rows have different numbers of cells",
-            where=f"{where}, row {bad + 1}: {lines[bad][:60]!r}",
-            fix="quote cells that hold a comma, or mend the row",
+            f"the table cannot be read: {str(error).splitlines()[0]}", where=where, fix="check its cells and quotes"
         ) from error
-    if not header:
-        frame.columns = [f"channel_{i + 1}" for i in range(frame.width)] if frame.width > 1 else ["y"]
-    if not len(frame):
-        raise DataError("the table has a header and no rows", where=where, fix="give a file with data in it")
+    lines = _Lines(text, dialect)
+    last = frame[frame.columns[-1]]
+    if frame.width > 1 and last.null_count():
+        _check_widths(text, dialect, where)
+        frame = frame.filter(~pl.Series(lines.blank(len(frame))))
+    frame = _named(frame, text, dialect, where)
+    if dialect.comma:
+        # a column with a stray word in it came as words: its numbers should still read as numbers
+        frame = frame.with_columns(pl.col(pl.String).str.replace(r"^(\s*[-+]?\d+),(\d+\s*)$", "$1.$2"))
+    return frame, Origin(where, (Part(where, len(frame), lines),))
+
+
+class _Lines:
+    """The line of each row of a frame, found only when one is asked for."""
+
+    def __init__(self, text: str, dialect: Dialect) -> None:
+        self._text, self._dialect = text, dialect
+
+    def __call__(self, row: int) -> int:
+        """Row from 0 -> line from 1; blank lines are rows only in a table of one column, as missing values."""
+        found = [line for line, cells in self._rows() if cells or self._narrow]
+        return found[row]
+
+    def blank(self, rows: int) -> list[bool]:
+        """Which of the frame's rows are blank lines."""
+        return [not cells for _, cells in self._rows()][:rows]
+
+    def _rows(self) -> list[tuple[int, list[str]]]:
+        records = list(self._dialect.records(self._text))
+        first = next(i for i, (_, cells) in enumerate(records) if cells)
+        self._narrow = len(records[first][1]) == 1
+        return records[first + self._dialect.header :]
+
+
+def _check_widths(text: str, dialect: Dialect, where: str) -> None:
+    """Raise DataError with the first row that has more or fewer cells than the first one."""
+    width = 0
+    for line, cells in dialect.records(text):
+        width = width or len(cells)
+        if cells and len(cells) != width:
+            raise DataError(
+                f"the row has {len(cells)} cells, and the first has {width}",
+                where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",
+                fix=f"quote cells that hold a {dialect.separator!r}, or mend the row",
+            )
+
+
+def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.DataFrame:
+    """The frame with plain column names. Raises DataError where two columns have one name."""
+    if not dialect.header:
+        names = [f"channel_{i + 1}" for i in range(frame.width)] if frame.width > 1 else ["y"]
+    else:
+        line, cells = next((line, cells) for line, cells in dialect.records(text) if cells)
+        names = [c.strip() for c in cells]
+        names = [n or ("" if i == 0 else f"column_{i + 1}") for i, n in enumerate(names)]
+        name, times = Counter(names).most_common(1)[0]
+        if times > 1:
+            raise DataError(
+                f"{times} columns are called {name!r}", where=f"{where}, line {line}", fix="give each its own name"
+            )
+    frame.columns = names
+    # a separator at the end of every line makes a column of nothing
+    if dialect.header and frame.width > 1 and not cells[-1].strip() and frame[names[-1]].null_count() == len(frame):
+        frame = frame.drop(names[-1])
     return frame
+
+
+def is_words(frame: pl.DataFrame, target: list[str] | None) -> bool:
+    """Whether the one column that is asked for holds words."""
+    if target is None or len(target) != 1 or target[0] not in frame.columns:
+        return False
+    return frame[target[0]].dtype == pl.String and not holds_numbers(frame[target[0]])
 
 
 def looks_like_table(raw: bytes) -> bool:
     """Whether text is a table: several lines of the same number of separated cells, some of them numbers."""
-    lines = raw[:20_000].decode("utf-8", errors="ignore").splitlines()[:50]
+    lines = raw[:20_000].decode("utf-8-sig", errors="ignore").splitlines()[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
-    for separator in ",\t;":
-        cells = [line.split(separator) for line in lines]
-        if len(lines) > 1 and len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
-            return sum(_number(x) for x in cells[1]) > 0
-    return len(lines) > 1 and all(_number(line) for line in lines[1:])
-
-
-def from_frame(
-    frame: pl.DataFrame,
-    where: str,
-    *,
-    kind: str | None,
-    id_col: str | None,
-    time_col: str | None,
-    target: list[str] | None,
-) -> SequenceSet:
-    """A table as a SequenceSet, its layout found: a series a row, or long or wide with a step a row."""
-    if id_col is None and time_col is None and target is None and _rows_are_series(frame):
-        return _by_row(frame, where, kind)
-    roles: Roles = find(frame, where, id_col, time_col, target)
-    return from_columns(frame, roles, where, kind)
-
-
-def _rows_are_series(frame: pl.DataFrame) -> bool:
-    """A name, and then many unnamed columns of numbers, as the M competitions' files are."""
-    rest = frame.columns[1:]
-    return (
-        len(rest) >= 10
-        and frame[frame.columns[0]].dtype == pl.String
-        and all(frame[c].dtype.is_numeric() or frame[c].null_count() == len(frame) for c in rest)
-        and sum(c.lstrip("Vvxt_").isdigit() for c in rest) > 0.9 * len(rest)
-    )
-
-
-def _by_row(frame: pl.DataFrame, where: str, kind: str | None) -> SequenceSet:
-    names = frame[frame.columns[0]].cast(pl.String).to_list()
-    table = frame.select(pl.col(frame.columns[1:]).cast(pl.Float64)).to_numpy()
-    rows = []
-    for row in table:
-        seen = np.flatnonzero(~np.isnan(row))
-        rows.append(row[: seen[-1] + 1 if len(seen) else 0])
-    long = pl.DataFrame(
-        {"unique_id": [n for n, row in zip(names, rows, strict=True) for _ in row], "y": np.concatenate(rows)}
-    )
-    out = from_columns(long, Roles("unique_id", None, ("y",), ("a series a row",)), where, kind)
-    return out
-
-
-def _number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
+    if len(lines) < 2:
         return False
-    return True
+    try:
+        for separator in "\t;,":
+            cells = [c for _, c in Dialect(separator).records("\n".join(lines))]
+            if len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
+                return any(is_number(c.replace(",", ".") if separator == ";" else c) for c in cells[1])
+    except csv.Error:
+        return False
+    return all(is_number(line) for line in lines[1:])
