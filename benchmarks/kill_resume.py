@@ -9,6 +9,7 @@ how far the fit was; at the end whether all weights of the kept model are bitwis
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from pathlib import Path
 
 import torch
 
+from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
+from ostinato.training.config import LADDER
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data"
 DEFAULT = [DATA / "text/names.txt", DATA / "timeseries/sunspot.month.csv"]
@@ -26,7 +29,7 @@ DEFAULT = [DATA / "text/names.txt", DATA / "timeseries/sunspot.month.csv"]
 
 def start(data: Path, output: Path, steps: int, *more: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "ostinato", "fit", str(data), "-o", str(output), "--steps", str(steps)]
-    command += ["--hidden", "32", "--dropout", "0.2", "--checkpoint-every", "0.2s", *more]
+    command += ["--hidden", "32", "--dropout", "0.2", "--checkpoint-every", "0.1s", *more]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
@@ -36,32 +39,32 @@ def finish(process: subprocess.Popen[bytes]) -> None:
         raise SystemExit(words.decode())
 
 
-def place(folder: Path) -> str:
-    """How far a killed fit was, from what it left."""
-    done = sorted(path.stem for path in folder.glob("[!.]*.ost"))
-    running = [f"{p.stem} at step {load_bundle(p)[1]['counters']['step']}" for p in folder.glob("[!.]*.running")]
-    halves = len(list(folder.glob(".*")))
-    words = f"done: {', '.join(done) or 'nothing'}; saved: {', '.join(running) or 'nothing'}"
-    return words + ("; in the middle of a write" if halves else "")
+def progress(folder: Path, steps: int) -> float:
+    """Rungs that are done, and the share of the one that is running."""
+    done = float(len(list(folder.glob("[!.]*.ost"))))
+    with contextlib.suppress(ModelFileError, FileNotFoundError):  # a rung may end while it is looked at
+        done += sum(load_bundle(p)[1]["counters"]["step"] / steps for p in folder.glob("[!.]*.running"))
+    return done
 
 
 def trial(data: Path, kills: int, steps: int, folder: Path, draw: random.Random) -> bool:
+    """Whether a fit killed so many times ends as one that is left alone; at moments spread over its whole course."""
     straight, killed = folder / "straight.ost", folder / "killed.ost"
     spot = killed.with_name(killed.name + ".checkpoint")
     begun = time.monotonic()
     finish(start(data, straight, steps))
-    whole = time.monotonic() - begun
-    print(f"{data.name}: {whole:.1f} s when it is left alone", flush=True)
-    for i in range(kills):
-        process, begun = start(data, killed, steps, "--resume"), time.monotonic()
-        while not (spot / "run").exists():  # importing and reading are not yet a fit
-            time.sleep(0.001)
-        time.sleep(draw.uniform(0, (whole - (time.monotonic() - begun)) / kills))
+    print(f"{data.name}: {time.monotonic() - begun:.1f} s when it is left alone", flush=True)
+    for moment in sorted(draw.uniform(0, len(LADDER)) for _ in range(kills)):
+        process = start(data, killed, steps, "--resume")
+        while progress(spot, steps) < moment and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.5))
         process.kill()
         process.communicate()
-        where = place(spot) if spot.exists() else "done before it was killed"
-        print(f"  kill {i + 1} after {time.monotonic() - begun:.2f} s: {where}", flush=True)
-        for half in spot.glob(".*"):
+        halves = list(spot.glob(".*"))
+        where = f"  killed at {progress(spot, steps):.2f} of {len(LADDER)} rungs"
+        print(where + (", in the middle of a write" if halves else ""), flush=True)
+        for half in halves:
             half.unlink()
     finish(start(data, killed, steps, "--resume"))
     (expected, said), (got, says) = load_bundle(straight), load_bundle(killed)
