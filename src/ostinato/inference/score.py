@@ -94,6 +94,8 @@ class Scores:
 def score(model: SequenceModel, data: SequenceSet | Any) -> Scores:
     """Score data (a SequenceSet, or anything that ``read`` takes) by model; each sequence from its own start.
 
+    A series new to the model of a panel is scaled as all of them together were: its own scale would be a look ahead.
+
     Raises what ``as_sequences`` raises where the data cannot be the model's.
     """
     data = as_sequences(model, data)
@@ -104,7 +106,7 @@ def score(model: SequenceModel, data: SequenceSet | Any) -> Scores:
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
     state: State | None = None
-    for batch in aligned(encoded, items, rows, window_of(model)):
+    for batch in aligned(encoded, items, rows, min(window_of(model), max(64, 65_536 // rows))):
         initial = model.initial_state(len(batch.rows))
         if state is not None:
             state = tuple(
