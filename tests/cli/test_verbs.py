@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 import soundfile
 
 from ostinato.cli.main import main, spread
+from ostinato.cli.render import as_table
 from ostinato.data.read import read
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
@@ -105,6 +107,24 @@ def test_forecast_to_the_screen_a_file_and_a_picture(home: Path, say: Say) -> No
     assert (home / "f.png").read_bytes().startswith(b"\x89PNG")
     assert pl.read_csv(home / "f.csv", try_parse_dates=True).equals(frame)
     assert say(*words, home / "series.csv") == say(*words)  # the history by its name is the one fitted to
+
+
+@pytest.mark.parametrize(
+    ("first", "every", "words"),
+    [
+        ("2024-01-31", "1d", "2024-01-31"),
+        ("2024-01-31 06:00", "1h", "2024-01-31 06:00:00"),
+        ("2024-01-31 06:00:00.25", "250ms", "2024-01-31 06:00:00.250"),
+    ],
+)
+def test_times_are_written_as_short_as_they_are(first: str, every: str, words: str) -> None:
+    start = datetime.fromisoformat(first)
+    frame = pl.DataFrame({"ds": pl.datetime_range(start, datetime(2025, 1, 1), every, eager=True)[:2], "y": [1.0, 2.0]})
+    assert as_table(frame).splitlines()[1] == f"{words},1.000000"
+
+
+def test_integer_times_are_written_as_they_are() -> None:
+    assert as_table(pl.DataFrame({"ds": [7]})) == "ds\n7\n"
 
 
 def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
