@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ostinato.errors import ModelFileError as ModelFileError
     from ostinato.errors import NonFiniteLossError as NonFiniteLossError
     from ostinato.errors import OstinatoError as OstinatoError
+    from ostinato.errors import WriteError as WriteError
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
@@ -47,6 +48,7 @@ _HOMES = {
     "SequenceSet": "data.sequences",
     "Stream": "inference.stream",
     "TruncatedBPTT": "gradients.methods",
+    "WriteError": "errors",
     "describe_model": "inference.describe",
     "fit": "training.fit",
     "fit_ar": "layers.autoregression",

@@ -29,6 +29,12 @@ class ModelFileError(OstinatoError):
     """A model file cannot be read or written, or does not fit the data it is used on."""
 
 
+class WriteError(ModelFileError):
+    """The system refused to write a file: no space, no permission."""
+
+    exit_code = 1
+
+
 class NonFiniteLossError(OstinatoError):
     """The loss became NaN or infinite; training stopped before the weights were touched."""
 

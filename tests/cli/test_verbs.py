@@ -147,7 +147,8 @@ def test_inspect_a_model_and_its_data(home: Path, say: Say) -> None:
 
 def start(*words: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-W", "error", "-m", "ostinato", *map(str, words)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # unbuffered here, or select would not see what has been read ahead
+    return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def test_stream_answers_a_line_with_a_line_and_many_with_many(home: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ostinato.cli import options
+from ostinato.cli.checkpoint import checkpoint
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,11 +67,6 @@ def command(
         alphabet=alphabet,
         per_line=per_line,
     )
-    spot = path.with_name(path.name + ".checkpoint")
-    if not resume:
-        shutil.rmtree(spot, ignore_errors=True)
-    elif not spot.exists():
-        options.say("note: there is no checkpoint to go on from: the fit begins anew")
     given: dict[str, Any] = {
         "hidden": hidden,
         "depth": depth,
@@ -81,21 +76,21 @@ def command(
         "emission": emission,
         "seed": seed,
     }
-    with Ladder(sequences.kind) as ladder:
-        result = fit(
-            sequences,
-            model=model,
-            budget=Budget(limits if limits or steps else 120.0, steps),
-            held_out=_share(held_out),
-            method=None if window is None else TruncatedBPTT(window),
-            checkpoint=spot,
-            checkpoint_every=options.seconds(checkpoint_every) or 0.0,
-            on_progress=ladder.progress,
-            on_rung=ladder.rung,
-            **{k: v for k, v in given.items() if v is not None},
-        )
-    save_model(result.model, path)
-    shutil.rmtree(spot, ignore_errors=True)
+    with checkpoint(path, resume=resume) as spot:
+        with Ladder(sequences.kind) as ladder:
+            result = fit(
+                sequences,
+                model=model,
+                budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
+                held_out=_share(held_out),
+                method=None if window is None else TruncatedBPTT(window),
+                checkpoint=spot,
+                checkpoint_every=options.seconds(checkpoint_every) or 0.0,
+                on_progress=ladder.progress,
+                on_rung=ladder.rung,
+                **{k: v for k, v in given.items() if v is not None},
+            )
+        save_model(result.model, path)
     for note in result.notes:
         options.say(f"note: {note}")
     ladder.table(result.table, result.kept)

@@ -15,14 +15,18 @@ def command(
     data: Annotated[
         str | None, typer.Argument(help="The history to go on from; the one fitted to if left out.")
     ] = None,
-    horizon: Annotated[int, typer.Option("--horizon", "-n", help="Steps ahead.")] = 12,
+    horizon: Annotated[int, typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead.")] = 12,
     level: Annotated[
         list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
     ] = None,
-    paths: Annotated[int, typer.Option(help="Sample paths to draw a series.")] = 500,
+    paths: Annotated[int, typer.Option(max=1_000_000, help="Sample paths to draw a series.")] = 500,
     output: options.Output = None,
     plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG (needs ostinato[plot]).")] = None,
     seed: options.Seed = 0,
+    id_col: options.IdCol = None,
+    time_col: options.TimeCol = None,
+    target: options.Target = None,
+    channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
     """Forecast with intervals, from the history it was fitted to or from a new one, without refitting.
@@ -46,7 +50,8 @@ def command(
         raise ConfigError("the model does not know a file to go on from", fix="name the history after the model")
     if data is None:
         options.say(f"note: going on from {source}")
-    result = forecast(fitted, as_sequences(fitted, source), horizon, level or (80, 95), n_paths=paths, seed=seed)
+    history = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    result = forecast(fitted, history, horizon, level or (80, 95), n_paths=paths, seed=seed)
     for note in result.notes:
         options.say(f"note: {note}")
     if output:

@@ -15,12 +15,17 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    channel: options.Channel = None,
+    alphabet: options.Alphabet = "characters",
+    per_line: options.PerLine = None,
 ) -> None:
     """Say in words what a model or a data file is.
 
     Example: ostinato inspect sales.csv
     """
-    if path.endswith(".ost"):
+    from ostinato.storage import is_bundle
+
+    if path.endswith(".ost") or is_bundle(path):
         from ostinato.inference.describe import describe_model
         from ostinato.model_file import load_model
 
@@ -29,5 +34,15 @@ def command(
         from ostinato.data.describe import describe
         from ostinato.data.read import read
 
-        lines = describe(read(path, kind=kind, id_col=id_col, time_col=time_col, target=target or None))
+        data = read(
+            path,
+            kind=kind,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+            channel=channel,
+            alphabet=alphabet,
+            per_line=per_line,
+        )
+        lines = describe(data)
     print("\n".join(lines))

@@ -15,6 +15,9 @@ from ostinato import __version__
 from ostinato.cli import fit, forecast, inspect, sample, score, stream
 from ostinato.errors import OstinatoError
 
+#: What the parser raises for words that it does not understand; newer versions of typer bring their own parser.
+_UsageError: Any = typer.BadParameter.__base__
+
 
 class _Verbs(TyperGroup):
     """Turns a mistake of the user's into a message and an exit code, never into a traceback."""
@@ -22,7 +25,7 @@ class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # here, where a reader that has gone is no error, and not at the interpreter's end
+            sys.stdout.flush()  # here, where a full disk can still be told of, and a reader that has gone is no error
             return result
         except OstinatoError as error:
             complain(error)
@@ -34,7 +37,7 @@ class _Verbs(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
         except OSError as error:
-            where = str(error.filename) if error.filename else None
+            where = str(error.filename) if error.filename else "standard output"
             fix = "make room and run it again" if error.errno == errno.ENOSPC else "check the path and its permissions"
             complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
             raise typer.Exit(1) from error
@@ -62,19 +65,34 @@ for verb in (fit, score, forecast, sample, stream, inspect):
     app.command(verb.__name__.rsplit(".", 1)[1])(verb.command)
 
 
-@app.callback()
-def options(
-    version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
-) -> None:
-    """A file of sequences in, an honest probability model out."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         print(__version__)
         raise typer.Exit
 
 
+@app.callback()
+def options(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", is_eager=True, callback=_print_version
+    ),
+) -> None:
+    """A file of sequences in, an honest probability model out."""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """The console entry point."""
-    app(args=spread(sys.argv[1:] if arguments is None else arguments), prog_name="ostinato")
+    words = spread(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = app(args=words, prog_name="ostinato", standalone_mode=False)
+    except _UsageError as error:
+        if not words:  # the help that a bare command gives
+            error.show()
+        else:
+            verb = error.ctx.command_path if error.ctx else "ostinato"
+            complain(OstinatoError(error.format_message(), fix=f"see {verb} --help"))
+        code = error.exit_code
+    sys.exit(code or 0)
 
 
 def spread(arguments: list[str]) -> list[str]:

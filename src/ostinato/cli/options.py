@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -16,12 +17,14 @@ Data = Annotated[
 ]
 Model = Annotated[Path, typer.Argument(help="A model file that fit wrote.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Where to write.")]
-Seed = Annotated[int, typer.Option(help="Same seed, same result.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same result.", min=0, max=2**63 - 1)]
 Kind = Annotated[str | None, typer.Option(help="series, prices, text or sound; found from the content if left out.")]
 IdCol = Annotated[str | None, typer.Option(help="The column that names the series (unique_id).")]
 TimeCol = Annotated[str | None, typer.Option(help="The column of times (ds).")]
-Target = Annotated[list[str] | None, typer.Option(help="The column to model (y); repeat it for several channels.")]
-Channel = Annotated[int | None, typer.Option(help="Sound of several channels: the one to take, from 0.")]
+Target = Annotated[
+    list[str] | None, typer.Option(help="The column to model (y), numbers or words; repeat it for several channels.")
+]
+Channel = Annotated[int | None, typer.Option(min=0, help="Sound of several channels: the one to take, from 0.")]
 Alphabet = Annotated[str, typer.Option(help="Text: characters or bytes.")]
 PerLine = Annotated[bool | None, typer.Option("--per-line/--whole", help="Text: one sequence a line, or one in all.")]
 Threads = Annotated[int, typer.Option(help="Threads to compute with; one is best for small models.")]
@@ -48,9 +51,9 @@ def use_threads(count: int) -> None:
 
 def writable(path: Path) -> None:
     """Find out before the work, not after it, that its result could not be written."""
-    import os
-
     folder = path.parent
+    if path.exists() and not path.is_dir() and not path.is_file():  # a device or a pipe: /dev/stdout, /dev/null
+        return
     if not folder.is_dir():
         raise ConfigError("the folder to write to does not exist", where=str(folder), fix=f"mkdir -p {folder}")
     if path.is_dir():

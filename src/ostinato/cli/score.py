@@ -14,7 +14,11 @@ def command(
     model: options.Model,
     data: options.Data,
     output: options.Output = None,
-    top: Annotated[int, typer.Option(help="How many of the most surprising places to name.")] = 5,
+    top: Annotated[int, typer.Option(min=0, help="How many of the most surprising places to name.")] = 5,
+    id_col: options.IdCol = None,
+    time_col: options.TimeCol = None,
+    target: options.Target = None,
+    channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
     """Score sequences: nats and bits a symbol, and the most surprising places. -o writes every step's surprisal as CSV.
@@ -32,7 +36,7 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    scores = score(fitted, as_sequences(fitted, data))
+    scores = score(fitted, as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel))
     unit = {"text": "symbol", "sound": "sample"}.get(fitted.description.kind, "step")
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())

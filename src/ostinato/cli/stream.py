@@ -35,17 +35,17 @@ def command(
 
     fitted = load_model(model)
     live, text = Stream(fitted, unique_id), fitted.description.kind == "text"
-    sys.stdout.write("symbol,surprisal\n" if text else "value,expected,surprisal\n")
-    sys.stdout.flush()
-    number = 1
+    header, number = ["symbol,surprisal\n" if text else "value,expected,surprisal\n"], 1
     for raw in _blocks(sys.stdin.fileno()):
         answer = _text if text else _numbers
         try:
-            sys.stdout.writelines(answer(live, raw, number))
+            sys.stdout.writelines(header + answer(live, raw, number))
+            header = []
         except DataError:
             # once more line by line: those before the bad one have their answer
             for i, line in enumerate(raw):
-                sys.stdout.writelines(answer(live, [line], number + i))
+                sys.stdout.writelines(header + answer(live, [line], number + i))
+                header = []
         number += len(raw)
         sys.stdout.flush()
 
@@ -90,17 +90,18 @@ def _decode(raw: bytes, number: int) -> str:
     try:
         return raw.decode().rstrip("\r")
     except UnicodeDecodeError as error:
-        raise DataError("not UTF-8", where=f"line {number} of standard input") from error
+        raise DataError("not UTF-8", where=f"line {number} of standard input", fix="send UTF-8") from error
 
 
 def _values(line: str, number: int, channels: int) -> list[float]:
-    cells = line.split(",")
+    where = f"line {number} of standard input: {line[:60]!r}"
     try:
-        values = [float(cell) if cell.strip() else math.nan for cell in cells]
+        values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
     except ValueError as error:
-        where = f"line {number} of standard input: {line[:60]!r}"
         raise DataError("not a number", where=where, fix="one value a line, channels by commas") from error
+    if any(map(math.isinf, values)):
+        raise DataError("an infinite value", where=where, fix="leave it empty if it is missing")
     if len(values) != channels:
-        where = f"line {number} of standard input"
-        raise DataError(f"{len(values)} values, where the model has {channels} channels", where=where)
+        what = f"{len(values)} values, where the model has {channels} channels"
+        raise DataError(what, where=where, fix="one value a channel, by commas, in the order of training")
     return values

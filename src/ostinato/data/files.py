@@ -84,6 +84,8 @@ def decode(raw: bytes, where: str) -> str:
         raise DataError("the file is UTF-16", where=where, fix="save it as UTF-8")
     if raw[:4] == b"PK\x03\x04":
         raise DataError("the file is a zip archive or a spreadsheet", where=where, fix="save the sheet as CSV")
+    if raw[8:24] == b'{"__metadata__":':
+        raise DataError("the file is a model, not data", where=where, fix="give the data it should be asked about")
     if b"\0" in raw[:100_000]:
         raise DataError("the file is binary: no table, text or sound", where=where, fix="give CSV, TSV, Parquet, text")
     try:

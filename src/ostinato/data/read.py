@@ -92,8 +92,12 @@ def _from_files(
 def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
     """Read new data as the data of ``meta`` (SequenceSet.meta) were read."""
     names = ("id_col", "time_col", "target", "channel", "alphabet", "per_line")
-    # a kind that was found is found again, or the data are another kind; only numbers cannot say that they are prices
-    kind = meta.get("asked") or (meta["kind"] if meta.get("kind") in ("series", "prices") else None)
+    kind = meta.get("asked")
+    numbers = meta.get("kind") in ("series", "prices")
+    if numbers and isinstance(source, str | Path) and not _tabular(files.find(source)):
+        return read(source)  # it is of another kind, which the caller can tell
+    if numbers:
+        kind = meta["kind"]  # numbers cannot say that they are prices
     return read(source, kind=kind, **{k: meta[k] for k in names if meta.get(k) is not None})
 
 

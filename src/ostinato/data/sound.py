@@ -105,5 +105,5 @@ def _channel(path: Path, channels: int, wanted: int | None) -> int:
         choices = " or ".join(f"--channel {c}" for c in range(min(channels, 3)))
         raise DataError(f"the sound has {channels} channels", where=str(path), fix=f"choose one: {choices}")
     if wanted is not None and not 0 <= wanted < channels:
-        raise DataError(f"there is no channel {wanted}", where=str(path), fix=f"0 to {channels - 1}")
+        raise DataError(f"there is no channel {wanted}", where=str(path), fix=f"choose 0 to {channels - 1}")
     return wanted or 0

@@ -15,7 +15,7 @@ from ostinato.data.files import contents, decode
 from ostinato.data.origin import Origin, Part
 from ostinato.errors import DataError
 
-#: What stands for a missing value in a table of numbers; in a column of words only an empty cell does.
+#: What stands for a missing value in a column of numbers.
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."]
 
 
@@ -74,7 +74,7 @@ def _parse_text(text: str, where: str, words: bool) -> tuple[pl.DataFrame, Origi
             has_header=dialect.header,
             infer_schema=not words,
             infer_schema_length=None,
-            null_values=None if words else MISSING,
+            null_values=None if words else [""],
             decimal_comma=dialect.comma,
         )
     except pl.exceptions.PolarsError as error:
@@ -88,10 +88,27 @@ def _parse_text(text: str, where: str, words: bool) -> tuple[pl.DataFrame, Origi
         _check_widths(text, dialect, where)
         frame = frame.filter(~pl.Series(lines.blank(len(frame))))
     frame = _named(frame, text, dialect, where)
-    if dialect.comma:
-        # a column with a stray word in it came as words: its numbers should still read as numbers
-        frame = frame.with_columns(pl.col(pl.String).str.replace(r"^(\s*[-+]?\d+),(\d+\s*)$", "$1.$2"))
+    if not words:
+        frame = frame.with_columns(
+            _tidy(column, dialect) for column in frame.iter_columns() if column.dtype == pl.String
+        )
     return frame, Origin(where, (Part(where, len(frame), lines),))
+
+
+def _tidy(column: pl.Series, dialect: Dialect) -> pl.Series:
+    """A column that came as words, as numbers where it is of numbers and of what stands for a missing one.
+
+    In a column of words only an empty cell is missing: a series may be called NA.
+    """
+    column = column.str.strip_chars()
+    if dialect.comma:
+        column = column.str.replace(r"^([-+]?\d+),(\d+)$", "$1.$2")
+    seen = column.set(column.is_in(MISSING), None)
+    numbers = seen.cast(pl.Float64, strict=False)
+    if numbers.null_count() == seen.null_count():
+        return numbers
+    # mostly numbers: a column with a stray word in it, which is named when the column is used
+    return seen if holds_numbers(seen) else column.set(column == "", None)
 
 
 class _Lines:
@@ -123,7 +140,7 @@ def _check_widths(text: str, dialect: Dialect, where: str) -> None:
         width = width or len(cells)
         if cells and len(cells) != width:
             raise DataError(
-                f"the row has {len(cells)} cells, and the first has {width}",
+                f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, and the first has {width}",
                 where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",
                 fix=f"quote cells that hold a {dialect.separator!r}, or mend the row",
             )

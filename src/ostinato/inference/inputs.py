@@ -16,14 +16,14 @@ from ostinato.errors import DataError, ModelFileError
 from ostinato.model import SequenceModel
 
 
-def as_sequences(model: SequenceModel, data: SequenceSet | Any) -> SequenceSet:
-    """data as a SequenceSet that model can take.
+def as_sequences(model: SequenceModel, data: SequenceSet | Any, **asked: Any) -> SequenceSet:
+    """data as a SequenceSet that model can take. asked: arguments of ``read``, instead of those of the training data.
 
     Raises ModelFileError where its kind, channels, sample rate or bits are not the model's; DataError for values that
     it gives no probability to; what ``read`` raises.
     """
     if not isinstance(data, SequenceSet):
-        data = read_like(data, model.description.source)
+        data = read_like(data, {**model.description.source, **{k: v for k, v in asked.items() if v is not None}})
     kind = model.description.kind
     if data.kind != kind:
         raise ModelFileError(

@@ -1,0 +1,40 @@
+"""Bad inputs: model files, and data that are not the model's."""
+
+from __future__ import annotations
+
+import json
+
+from bad_inputs import Bad
+from bad_tables import GOOD
+from safetensors.torch import save
+
+NEWER = save({}, {"ostinato": json.dumps({"format_version": 99, "document": {}})}) + bytes(32)
+OTHER = save({}, {"made by": "something else"}) + bytes(32)
+
+
+def broken(name: str, content: bytes | str, *says: str) -> Bad:
+    """A model file that is none."""
+    return Bad(name, "inspect bad.ost", says, {"bad.ost": content})
+
+
+ROWS = (
+    Bad("a model file that is not there", "inspect no.ost", ("cannot be read", "no.ost", "check the path")),
+    Bad("a folder as model", "score d {models}/series.csv", ("cannot be read", "d"), {"d/x": ""}),
+    broken("an empty model file", b"", "cut short or altered", "bad.ost", "another copy"),
+    broken("a model file of another program", OTHER, "no ostinato model file", "a file that fit wrote"),
+    broken("a model file from a newer version", NEWER, "format 99, newer", "update ostinato"),
+    Bad("model and data the wrong way round", "score good.csv {models}/series.ost", ("no ostinato model", "first"),
+        {"good.csv": GOOD}),
+    Bad("a model as data", "fit {models}/series.ost -o m.ost", ("is a model, not data",)),
+    Bad("a model of text for a series", "score {models}/names.ost {models}/series.csv", ("of text", "are series")),
+    Bad("a model of a series for text", "score {models}/series.ost {models}/names.txt", ("of series", "are text")),
+    Bad("a model of a series for sound", "score {models}/series.ost {models}/sound.wav", ("of series", "are sound")),
+    Bad("a model of sound for text", "score {models}/sound.ost {models}/names.txt", ("of sound", "are text")),
+    Bad("a model of prices for values below 0", "score {models}/prices.ost bad.csv", ("not above 0: -1", "line 3"),
+        {"bad.csv": "price\n1\n-1\n2\n"}),
+    Bad("a model of two channels for one", "score {models}/wide.ost one.csv", ("no column 'b'", "columns are a"),
+        {"one.csv": "a\n1\n2\n"}),
+    Bad("history that is not there", "forecast {models}/series.ost no.csv", ("there is no such file", "no.csv")),
+    Bad("history of length 0", "forecast {models}/series.ost no.csv", ("a header and no rows", "no.csv"),
+        {"no.csv": "y\n"}),
+)  # fmt: skip

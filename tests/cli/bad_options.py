@@ -1,0 +1,102 @@
+"""Bad inputs: options that cannot be, and places that cannot be written to."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from bad_inputs import Bad
+from bad_tables import GOOD
+
+
+def fit(name: str, options: str, *says: str) -> Bad:
+    """A fit with bad options to a good file."""
+    return Bad(name, f"fit good.csv -o m.ost {options}", says, {"good.csv": GOOD})
+
+
+def ask(name: str, command: str, *says: str, stdin: bytes = b"") -> Bad:
+    """A question to a good model."""
+    return Bad(name, command, says, stdin=stdin)
+
+
+def full(patch: pytest.MonkeyPatch) -> None:
+    """No space left on the device."""
+
+    def fail(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    patch.setattr(os, "fsync", fail)
+
+
+def forbidden(patch: pytest.MonkeyPatch) -> None:
+    """A folder that may not be written to; for root every folder may be."""
+    patch.setattr(os, "access", lambda path, mode, **_: mode != os.W_OK)
+
+
+FORECAST, SAMPLE = "forecast {models}/series.ost {models}/series.csv", "sample {models}/names.ost"
+STREAM = "stream {models}/series.ost"
+
+ROWS = (
+    fit("an unknown model", "--model transformer", "no model called 'transformer'", "auto, ar"),
+    fit("an unknown emission", "--model gru --emission norml", "no emission called 'norml'", "perhaps 'normal'"),
+    fit("an emission for text", "--emission categorical", "categorical"),
+    fit("an emission for counts", "--model gru --emission negative_binomial", "negative_binomial is for counts"),
+    fit("no held-out share", "--held-out 0", "held-out share of 0", "between 0 and 1"),
+    fit("everything held out", "--held-out 1", "held-out share of 1"),
+    fit("more than everything held out", "--held-out 1.5", "held-out share of 1.5"),
+    fit("a held-out share of nan", "--held-out nan", "share of nan"),
+    fit("a held-out pattern that matches nothing", "--held-out 'x*'", "matches no sequence", "ids: y"),
+    fit("a held-out pattern that matches everything", "--held-out '*'", "matches every sequence"),
+    fit("a budget in words", "--budget soon", "'soon' is no length of time", "90s"),
+    fit("a budget of 0", "--budget 0", "budget of 0", "positive"),
+    fit("a budget below 0", "--budget=-1", "'-1' is no length of time"),
+    fit("0 steps", "--steps 0", "0 training steps"),
+    fit("a window of 0", "--window 0", "window of 0"),
+    fit("0 hidden units", "--model rnn --hidden 0", "hidden = 0"),
+    fit("0 layers", "--depth 0", "depth = 0"),
+    fit("a dropout of 1", "--dropout 1", "dropout of 1"),
+    fit("a learning rate of 0", "--learning-rate 0", "learning rate of 0"),
+    fit("an order below 0", "--max-order -1", "maximum order of -1"),
+    fit("0 threads", "--threads 0", "0 threads"),
+    fit("a seed below 0", "--seed -1", "--seed", "greater than or equal to 0"),
+    fit("a number that is none", "--hidden many", "--hidden", "a valid integer"),
+    fit("an option that is not there", "--hiden 3", "No such option", "--hidden"),
+    Bad("an unknown verb", "guess good.csv", ("No such command", "guess")),
+    Bad("no data", "fit", ("Missing argument",)),
+    ask("a horizon of 0", f"{FORECAST} --horizon 0", "horizon of 0", "1 or more"),
+    ask("a horizon without end", f"{FORECAST} -n 99999999999", "--horizon", "less than or equal to 1000000"),
+    ask("a level of 0", f"{FORECAST} --level 0", "level of 0", "between 0 and 100"),
+    ask("a level of 100", f"{FORECAST} --level 80 100", "level of 100"),
+    ask("a level of 150", f"{FORECAST} --level 150", "level of 150"),
+    ask("1 sample path", f"{FORECAST} --paths 1", "1 sample paths"),
+    ask("a forecast of text", "forecast {models}/names.ost {models}/names.txt", "text has no mean", "use sample"),
+    ask("a prompt of unknown characters", f"{SAMPLE} --prompt Zoë", "'Z' 'ë'", "leave them out"),
+    ask("a prompt for a series", "sample {models}/series.ost --prompt x", "cannot go on from words"),
+    ask("a temperature below 0", f"{SAMPLE} --temperature -1", "temperature -1"),
+    ask("a top-p of 0", f"{SAMPLE} --top-p 0", "top-p 0"),
+    ask("samples of no length", f"{SAMPLE} --length 0", "0 steps"),
+    ask("0 samples", f"{SAMPLE} --count 0", "0 samples"),
+    ask("sound to the screen", "sample {models}/sound.ost", "sound is written to a file", "-o"),
+    ask("words in a stream of numbers", STREAM, "not a number", "line 1", "'hello'", stdin=b"hello\n"),
+    ask("an infinite value in a stream", STREAM, "an infinite value", "line 1", stdin=b"inf\n"),
+    ask("too many channels in a stream", STREAM, "2 values", "1 channels", "line 1", stdin=b"1,2\n"),
+    ask("bad UTF-8 in a stream", STREAM, "not UTF-8", "line 1", stdin=b"\xff\n"),
+    ask("a price below 0 in a stream", "stream {models}/prices.ost", "cannot take: -1", "step 1", stdin=b"-1\n"),
+    ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "--top", "equal to 0"),
+    Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),
+    Bad("an output folder that is not there", "fit good.csv -o d/m.ost", ("mkdir -p d",), {"good.csv": GOOD}),
+    Bad("a file as output folder", "fit good.csv -o good.csv/m", ("does not exist", "good.csv"), {"good.csv": GOOD}),
+    Bad(
+        "a folder that may not be written to", "fit good.csv -o m.ost", ("cannot be written to", "another with -o"),
+        {"good.csv": GOOD}, patch=forbidden,
+    ),
+    Bad(
+        "no space left for a model", "fit good.csv --model ar -o m.ost", ("No space left", "m.ost", "make room"),
+        {"good.csv": GOOD}, code=1, patch=full,
+    ),
+    Bad(
+        "no space left for a forecast", f"{FORECAST} -o f.csv", ("No space left", "f.csv", "make room"),
+        {"f.csv": "earlier"}, code=1, patch=full,
+    ),
+)  # fmt: skip

@@ -1,0 +1,10 @@
+"""All bad inputs."""
+
+from __future__ import annotations
+
+import bad_media
+import bad_models
+import bad_options
+import bad_tables
+
+ROWS = (*bad_tables.ROWS, *bad_media.ROWS, *bad_options.ROWS, *bad_models.ROWS)

@@ -1,0 +1,119 @@
+"""What a mistake leaves behind: nothing new, and all that was there; what a process says of it to its caller."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bad_inputs import fit_models
+
+from ostinato.cli.checkpoint import checkpoint
+from ostinato.errors import ConfigError, WriteError
+from ostinato.storage import atomic_write
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fit_models(tmp_path_factory.mktemp("models"))
+
+
+def ostinato(*arguments: object, stdin: bytes = b"", stdout: Any = subprocess.PIPE) -> Any:
+    command = [sys.executable, "-m", "ostinato", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, stdout=stdout, stderr=subprocess.PIPE, check=False)
+
+
+def attempt(model: Path, error: type[BaseException], *, resume: bool = False, begun: bool = True) -> None:
+    """A fit that is stopped by error, before or after it has begun to write."""
+    with checkpoint(model, resume=resume) as spot:
+        if begun:
+            (spot / "ar.ost").touch()
+        raise error("stopped")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("fit", "absent.csv"), 2, b"there is no such file"),
+        (("inspect", "series.csv", "--target", "z"), 2, b"there is no column 'z'"),
+        (("score", "series.csv", "series.ost"), 2, b"no ostinato model file"),
+        (("fit", "series.csv", "--hiden", "3"), 2, b"No such option"),
+        (("--version",), 0, b""),
+        ((), 2, b""),
+    ],
+)
+def test_a_process(models: Path, arguments: tuple[str, ...], code: int, says: bytes) -> None:
+    there = [str(models / a) if "." in a else a for a in arguments]
+    done = ostinato(*there)
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False)
+    assert says in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_no_space_on_standard_output(models: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = ostinato("forecast", models / "series.ost", models / "series.csv", stdout=full)
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"where: standard output" in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_a_stream_says_what_it_can_before_the_bad_line(models: Path) -> None:
+    done = ostinato("stream", models / "series.ost", stdin=b"1\n2\nthree\n4\n")
+    assert done.returncode == 2
+    assert [line.split(b",")[0] for line in done.stdout.splitlines()] == [b"value", b"1", b"2"]
+    assert b"line 3 of standard input: 'three'" in done.stderr
+
+
+class TestCheckpoint:
+    """The folder of a run."""
+
+    def test_it_goes_with_a_fit_that_ends_well(self, tmp_path: Path) -> None:
+        (tmp_path / "m.checkpoint").mkdir()
+        with checkpoint(tmp_path / "m", resume=False) as spot:
+            (spot / "ar.ost").touch()
+        assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize("begun", [False, True])
+    def test_a_mistake_brings_the_earlier_run_back(self, tmp_path: Path, begun: bool) -> None:
+        (tmp_path / "m.checkpoint").mkdir()
+        (tmp_path / "m.checkpoint" / "gru.running").write_text("hours of work")
+        with pytest.raises(ConfigError):
+            attempt(tmp_path / "m", ConfigError, begun=begun)
+        assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint"]
+        assert (tmp_path / "m.checkpoint" / "gru.running").read_text() == "hours of work"
+
+    @pytest.mark.parametrize("error", [WriteError, KeyboardInterrupt])
+    def test_what_can_be_resumed_stays(self, tmp_path: Path, error: type[BaseException]) -> None:
+        with pytest.raises(error):
+            attempt(tmp_path / "m", error)
+        with pytest.raises(ConfigError):
+            attempt(tmp_path / "m", ConfigError, resume=True, begun=False)
+        assert (tmp_path / "m.checkpoint" / "ar.ost").exists()
+
+
+class TestAtomicWrite:
+    """Where a file is not a plain one."""
+
+    def test_a_link_is_followed(self, tmp_path: Path) -> None:
+        (tmp_path / "real").mkdir()
+        (tmp_path / "real" / "m.ost").write_bytes(b"earlier")
+        (tmp_path / "link.ost").symlink_to(tmp_path / "real" / "m.ost")
+        atomic_write(tmp_path / "link.ost", b"later")
+        assert (tmp_path / "link.ost").is_symlink()
+        assert (tmp_path / "real" / "m.ost").read_bytes() == b"later"
+        assert len(list((tmp_path / "real").iterdir())) == 1
+
+    def test_a_pipe_is_written_to_and_not_replaced(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        atomic_write(pipe, b"words")
+        assert os.read(reader, 99) == b"words"
+        os.close(reader)
+        assert stat.S_ISFIFO(pipe.stat().st_mode)

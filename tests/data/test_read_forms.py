@@ -1,0 +1,145 @@
+"""One table in many forms: however it is written down, it is read as the same sequences."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import DataError
+
+LONG = pl.DataFrame(
+    {
+        "unique_id": ["a", "b", "a", "a", "b"],
+        "ds": ["2024-01-01", "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-02"],
+        "y": [1.5, -2.0, None, 3.25, 1e3],
+    }
+)
+A, B = [1.5, np.nan, 3.25], [-2.0, 1000.0]
+
+
+def check(data: SequenceSet) -> None:
+    assert (data.kind, data.ids, data.offsets.tolist(), data.frequency) == ("series", ("a", "b"), [0, 3, 5], "1d")
+    np.testing.assert_array_equal(data.values[:, 0], A + B)
+    assert data.times is not None
+    assert data.times.astype("datetime64[D]").astype(str).tolist() == [*LONG["ds"][[0, 2, 3]], *LONG["ds"][[1, 4]]]
+
+
+def csv(separator: str = ",", **options: object) -> bytes:
+    return LONG.write_csv(separator=separator, **options).encode()  # type: ignore[arg-type]
+
+
+EUROPEAN = csv(";", decimal_comma=True)
+FORMS = {
+    "plain.csv": csv(),
+    "tabs.tsv": csv("\t"),
+    "semicolons.csv": csv(";"),
+    "bars.csv": csv("|"),
+    "european.csv": EUROPEAN,
+    "quoted.csv": csv(quote_style="always"),
+    "packed.csv.gz": gzip.compress(csv()),
+    "packed": gzip.compress(csv()),
+    "table.txt": csv(),
+    "mark.csv": b"\xef\xbb\xbf" + csv(),
+    "windows.csv": csv().replace(b"\n", b"\r\n"),
+    "no-end.csv": csv().rstrip(),
+    "blank-lines.csv": b"\n" + csv().replace(b"\n", b"\n\n"),
+    "spaces.csv": csv().replace(b",", b" , "),
+    "last-cell.csv": csv().replace(b"\n", b",\n"),
+    "words.csv": csv().replace(b",\n", b",NA\n"),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_of_writing(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(FORMS[name])
+    check(read(tmp_path / name))
+
+
+def test_a_series_may_be_called_na(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,ds,y\nDE,1,1.5\nNA,1,2.5\nNA,2,NA\n")
+    data = read(tmp_path / "t.csv")
+    assert (data.ids, data.lengths.tolist()) == (("DE", "NA"), [1, 2])
+    np.testing.assert_array_equal(data.values[:, 0], [1.5, 2.5, np.nan])
+
+
+def test_frames_and_parquet(tmp_path: Path) -> None:
+    LONG.write_parquet(tmp_path / "t.parquet")
+    frame = LONG.to_pandas()
+    dated = LONG.with_columns(pl.col("ds").str.to_date())
+    zoned = dated.with_columns(pl.col("ds").cast(pl.Datetime("ns", "UTC")))
+    for source in (tmp_path / "t.parquet", LONG, LONG.lazy(), frame, dated, dated.to_pandas(), zoned):
+        check(read(source))
+    check(read(frame.assign(ds=pd.to_datetime(frame["ds"])).set_index("ds")))
+    check(read(LONG.rename({"unique_id": "shop", "ds": "when", "y": "sold"}), id_col="shop", target="sold"))
+
+
+def test_a_folder_of_files_is_a_series_a_file(tmp_path: Path) -> None:
+    for name, part in (("a", LONG.filter(unique_id="a")), ("b", LONG.filter(unique_id="b"))):
+        part.drop("unique_id").write_csv(tmp_path / f"{name}.csv")
+    (tmp_path / ".hidden.txt").write_text("not data")
+    (tmp_path / "notes.md").write_text("not data")
+    check(read(tmp_path))
+    check(read(f"{tmp_path}/[ab].csv"))
+
+
+def test_a_folder_of_parts_of_one_panel(tmp_path: Path) -> None:
+    LONG.head(3).write_csv(tmp_path / "1.csv")
+    LONG.tail(2).select("y", "ds", "unique_id").write_csv(tmp_path / "2.csv")
+    check(read(tmp_path))
+
+
+def test_arrays() -> None:
+    for source in ({"a": np.array(A), "b": B}, {"a": np.array(A)[:, None], "b": np.array(B)[:, None]}):
+        data = read(source)
+        assert (data.ids, data.offsets.tolist(), data.times) == (("a", "b"), [0, 3, 5], None)
+        np.testing.assert_array_equal(data.values[:, 0], A + B)
+    assert read([np.array(A), np.array(B)]).ids == ("0", "1")
+    for one in (np.array(A), A, pl.Series(A), pd.Series(A)):
+        assert read(one).offsets.tolist() == [0, 3]
+    assert read(np.zeros((7, 2))).channels == ("channel_1", "channel_2")
+    assert read(np.zeros((7, 2))).notes == ("1 series never change: y",)
+    dated = read(pd.Series(A, index=pd.date_range("2024-01-01", periods=3, freq="MS"), name="sold"))
+    assert (dated.frequency, dated.channels) == ("1mo", ("sold",))
+
+
+def test_lengths_of_0_and_1() -> None:
+    data = read({"none": np.zeros(0), "one": np.array([2.5]), "two": np.array([1.0, 2.0]), "last": []})
+    assert (data.ids, data.lengths.tolist()) == (("none", "one", "two", "last"), [0, 1, 2, 0])
+    assert [len(x) for x in data] == [0, 1, 2, 0]
+    lines = read({"1": "", "2": "a", "3": "bc"}, kind="text")
+    assert (lines.lengths.tolist(), lines.terminated) == ([0, 1, 2], True)
+    assert read(["", "a", "bc"], kind="text").lengths.tolist() == [0, 1, 2]
+
+
+def test_a_series_a_row_may_be_of_any_length(tmp_path: Path) -> None:
+    header = ",".join(["id", *(f"V{i}" for i in range(2, 15))])
+    cells = [["long", *map(str, range(13))], ["gap", "1", "", "3", *[""] * 10], ["none", *[""] * 13]]
+    (tmp_path / "m.csv").write_text("\n".join([header, *map(",".join, cells)]) + "\n")
+    data = read(tmp_path / "m.csv")
+    assert (data.ids, data.lengths.tolist()) == (("long", "gap", "none"), [13, 3, 0])
+    np.testing.assert_array_equal(data[1][:, 0], [1, np.nan, 3])
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ([np.zeros((2, 2)), np.zeros((2, 3))], r"different numbers of channels: \[2, 3\]"),
+        (np.zeros((2, 2, 2)), "3 axes"),
+        (["words"], "not of numbers"),
+        (5, "a int holds no sequences"),
+        (None, "a NoneType holds no sequences"),
+        ({"a": [1.0, np.inf]}, "an infinite value(.|\n)*sequence 'a', step 1"),
+        ([[1.0], [1.0, np.nan, np.inf]], "sequence '1', step 2"),
+        (LONG.with_columns(y=pl.lit(np.inf)), r"the frame, row 0 \(from 0\), series 'a'"),
+    ],
+)
+def test_what_is_no_data(source: object, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read(source)

@@ -1,0 +1,71 @@
+"""Times: in every usual form, with a zone, out of the ordinary; steps that are left out become missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ostinato.data.read import read
+from ostinato.errors import DataError
+
+HOURS = pl.datetime_range(pl.datetime(2024, 3, 1), pl.datetime(2024, 3, 5), "1h", eager=True)
+DAYS = pl.date_range(pl.date(2024, 3, 1), pl.date(2024, 4, 20), "1d", eager=True)
+FORMS = ["%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%b %d %Y", "%d %b %Y", "%Y%m%d"]
+
+
+def table(times: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"ds": times, "y": np.arange(len(times)) + 0.5})
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_of_date(form: str) -> None:
+    data = read(table(DAYS.dt.strftime(form)))
+    assert data.times is not None
+    assert (data.frequency, data.times.astype("datetime64[D]").tolist()) == ("1d", DAYS.to_list())
+
+
+@pytest.mark.parametrize("form", [*(f"{d}{gap}{c}" for d in FORMS[:4] for gap in " T" for c in ("%H:%M", "%H:%M:%S"))])
+@pytest.mark.parametrize("zone", ["", "Z", "+00:00"])
+def test_a_form_of_date_and_time(form: str, zone: str) -> None:
+    data = read(table(HOURS.dt.strftime(form + zone)))
+    assert data.times is not None
+    assert (data.frequency, data.times.tolist()) == ("1h", HOURS.to_list())
+
+
+def test_a_zone_becomes_utc() -> None:
+    data = read(table(HOURS.dt.strftime("%Y-%m-%d %H:%M:%S+09:00")))
+    assert data.times is not None
+    assert data.times[0] == np.datetime64("2024-02-29T15:00")
+
+
+def test_dates_that_could_be_two_are_named() -> None:
+    months = pl.Series(["01/02/2024", "02/02/2024", "03/02/2024"])
+    assert "dates such as 01/02/2024 are read as month/day/year" in read(table(months)).notes
+    assert not read(table(DAYS.dt.strftime("%d/%m/%Y"))).notes
+
+
+@pytest.mark.parametrize("years", [[1990, 1991, 1992], ["1990-01", "1991-01", "1992-01"], [1990.0, 1991.0, 1992.0]])
+def test_years(years: list[object]) -> None:
+    assert read(pl.DataFrame({"year": years, "y": [1.5, 2.5, 3.5]})).frequency == "1y"
+
+
+def test_steps_left_out_are_missing() -> None:
+    data = read(table(HOURS).filter(pl.int_range(pl.len()).is_in([3, 4, 50]).not_()))
+    assert (len(data.values), np.flatnonzero(np.isnan(data.values[:, 0])).tolist()) == (len(HOURS), [3, 4, 50])
+    assert data.times is not None
+    assert data.times.tolist() == HOURS.to_list()
+    assert "3 steps that the times leave out are taken as missing" in data.notes
+
+
+def test_whole_numbers_are_steps() -> None:
+    data = read(pl.DataFrame({"ds": [1, 2, 3, 5, 6, 7, 8], "y": np.arange(7.0) + 0.5}))
+    assert (data.frequency, np.flatnonzero(np.isnan(data.values[:, 0])).tolist()) == ("step", [3])
+
+
+@pytest.mark.parametrize("bad", ["someday", "2024-13-01", "07.02.06", "99"])
+def test_what_is_no_time(bad: str) -> None:
+    words = DAYS.dt.strftime("%Y-%m-%d").to_list()
+    words[7] = bad
+    with pytest.raises(DataError, match=f"'{bad}' in column 'ds' is no time(.|\n)*row 7"):
+        read(table(pl.Series(words)))
