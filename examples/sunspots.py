@@ -23,7 +23,7 @@ def main() -> None:
     early = data.cut(data.lengths * 0, data.lengths - 18)
     print(ostinato.forecast(result.model, early, horizon=11, level=[80, 95]).frame)
     scores = ostinato.score(result.model, data)
-    for _, step, nats in scores.most_surprising(3):
+    for _, step, nats, _ in scores.most_surprising(3):
         print(f"most surprising: {data.times[step].astype('datetime64[Y]')}, {nats:.2f} nats")
 
 

@@ -82,7 +82,7 @@ ROWS = (
     ask("an infinite value in a stream", STREAM, "an infinite value", "line 1", stdin=b"inf\n"),
     ask("too many channels in a stream", STREAM, "2 values", "1 channels", "line 1", stdin=b"1,2\n"),
     ask("bad UTF-8 in a stream", STREAM, "not UTF-8", "line 1", stdin=b"\xff\n"),
-    ask("a price below 0 in a stream", "stream {models}/prices.ost", "cannot be: [-1.0]", "step 1", stdin=b"-1\n"),
+    ask("a price below 0 in a stream", "stream {models}/prices.ost", "cannot take: -1", "step 1", stdin=b"-1\n"),
     ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "--top", "equal to 0"),
     Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),
     Bad("an output folder that is not there", "fit good.csv -o d/m.ost", ("mkdir -p d",), {"good.csv": GOOD}),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,12 +12,7 @@ from ostinato.data.batching import aligned, pieces, whole
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import Kind, SequenceSet
 from ostinato.data.split import split
-from ostinato.inference.forecast import forecast
-from ostinato.inference.sample import sample
-from ostinato.inference.score import score
-from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
-from ostinato.model_file import load_model, save_model
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Budget, Config
 from ostinato.training.fit import fit
@@ -73,55 +66,6 @@ def fitted(what: str, name: str) -> SequenceModel:
             if parameter.requires_grad:
                 parameter.add_(0.1 * torch.randn_like(parameter))
     return model.eval()
-
-
-@pytest.mark.parametrize(("what", "name"), PAIRS)
-def test_score_equals_the_sum_of_the_stream(what: str, name: str) -> None:
-    model, data = fitted(what, name), made(what)
-    whole = score(model, data)
-    for b in (0, 2):
-        live = Stream(model, data.ids[b])
-        values = "".join(map(chr, data[b][:, 0])) if data.kind == "text" else data[b]
-        cuts = [0, 1, 2, 11, 30, len(values)]
-        seen = np.concatenate([live.update(values[a:z]).surprisal for a, z in itertools.pairwise(cuts)])
-        expected = whole.surprisal[whole.offsets[b] : whole.offsets[b] + len(seen)]
-        np.testing.assert_allclose(seen, expected, rtol=2e-4, atol=2e-4)
-
-
-@pytest.mark.parametrize(("what", "name"), PAIRS)
-def test_save_and_load_is_the_identity(what: str, name: str, tmp_path: Path) -> None:
-    model, data = fitted(what, name), made(what)
-    save_model(model, tmp_path / "m.ost")
-    again = load_model(tmp_path / "m.ost")
-    np.testing.assert_array_equal(score(model, data).surprisal, score(again, data).surprisal)
-    assert again.description == model.description
-
-
-@pytest.mark.parametrize(("what", "name"), PAIRS)
-def test_a_batch_scores_as_its_rows_do(what: str, name: str) -> None:
-    model, data = fitted(what, name), made(what)
-    together = score(model, data).log_prob
-    alone = [float(score(model, data.take([b])).log_prob[0]) for b in range(len(data))]
-    np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-3)
-
-
-@pytest.mark.parametrize(("what", "name"), PAIRS)
-def test_same_seed_same_samples(what: str, name: str) -> None:
-    model = fitted(what, name)
-    first, again, other = (sample(model, 12, seed=s) for s in (3, 3, 4))
-    np.testing.assert_array_equal(first[0], again[0])
-    assert isinstance(first[0], str) or not np.array_equal(first[0], other[0])
-
-
-@pytest.mark.parametrize(("what", "name"), [p for p in PAIRS if p[0] not in ("text", "lines")])
-def test_forecasts_are_finite_ordered_and_repeatable(what: str, name: str) -> None:
-    model, data = fitted(what, name), made(what)
-    one, two = (forecast(model, data, 5, (50, 90), n_paths=40, seed=1) for _ in range(2))
-    assert one.frame.equals(two.frame)
-    table = one.frame.select("ostinato-lo-90", "ostinato-lo-50", "ostinato-hi-50", "ostinato-hi-90").to_numpy()
-    assert np.isfinite(table).all()
-    assert (np.diff(table, axis=1) >= 0).all()
-    assert len(one.frame) == 5 * len(data) * len(data.channels)
 
 
 @pytest.mark.parametrize(("what", "name"), [p for p in PAIRS if p[1] != "ar"])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ostinato.cli import options
 from ostinato.errors import OstinatoError, WriteError
 
 
@@ -18,6 +19,8 @@ def checkpoint(model: Path, *, resume: bool) -> Iterator[Path]:
     """
     spot = model.with_name(model.name + ".checkpoint")
     aside = model.with_name(model.name + ".checkpoint.earlier")
+    if resume and not spot.exists():
+        options.say("note: there is no checkpoint to go on from: the fit begins anew")
     if spot.exists() and not resume:
         _remove(aside)
         spot.rename(aside)

@@ -39,6 +39,7 @@ def command(
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed fit was.")] = False,
+    checkpoint_every: Annotated[str, typer.Option(help="Time between checkpoints.")] = "10s",
     threads: options.Threads = 1,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
@@ -84,6 +85,7 @@ def command(
                 held_out=_share(held_out),
                 method=None if window is None else TruncatedBPTT(window),
                 checkpoint=spot,
+                checkpoint_every=options.seconds(checkpoint_every) or 0.0,
                 on_progress=ladder.progress,
                 on_rung=ladder.rung,
                 **{k: v for k, v in given.items() if v is not None},

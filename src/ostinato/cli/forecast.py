@@ -37,6 +37,7 @@ def command(
     for path in (output, plot):
         if path:
             options.writable(path)
+    from ostinato.cli.render import as_table
     from ostinato.errors import ConfigError
     from ostinato.inference.forecast import forecast
     from ostinato.inference.inputs import as_sequences
@@ -54,10 +55,10 @@ def command(
     for note in result.notes:
         options.say(f"note: {note}")
     if output:
-        atomic_write(output, result.frame.write_csv(float_precision=6).encode())
+        atomic_write(output, as_table(result.frame).encode())
         print(f"forecast: {output}")
     else:
-        print(result.frame.write_csv(float_precision=6), end="")
+        print(as_table(result.frame), end="")
     if plot:
         from ostinato.report.fan import draw
 

@@ -25,7 +25,7 @@ class _Verbs(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # here, where a full disk can still be told of
+            sys.stdout.flush()  # here, where a full disk can still be told of, and a reader that has gone is no error
             return result
         except OstinatoError as error:
             complain(error)

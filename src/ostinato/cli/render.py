@@ -1,4 +1,4 @@
-"""Samples as files that other programs read."""
+"""Forecasts and samples as files that other programs read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,14 @@ def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> bytes:
         for i, x in enumerate(drawn)
     ]
     return pl.concat(frames).write_csv(float_precision=6).encode()
+
+
+def as_table(frame: pl.DataFrame) -> str:
+    """A forecast as CSV; times as short as they are, 2024-01-31 where they are days."""
+    ds, form = frame["ds"], "%Y-%m-%d %H:%M:%S%.f"
+    if ds.dtype.is_temporal() and bool((ds.dt.truncate("1d") == ds).all()):
+        form = "%Y-%m-%d"
+    return frame.write_csv(float_precision=6, datetime_format=form)
 
 
 def as_wav(samples: NDArray[Any], source: dict[str, Any]) -> bytes:

@@ -47,8 +47,7 @@ def command(
     places = scores.most_surprising(top)
     if places:
         print("most surprising:")
-    for key, step, nats in places:
-        row = scores.data.ids.index(key)
+    for key, step, nats, row in places:
         print(f"  {key}, {unit} {step + 1}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
     if output:
         lengths = scores.offsets[1:] - scores.offsets[:-1]

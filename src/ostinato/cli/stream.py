@@ -14,7 +14,7 @@ from ostinato.cli import options
 from ostinato.errors import DataError
 
 if TYPE_CHECKING:
-    from ostinato.inference.stream import Seen
+    from ostinato.inference.stream import Stream
 
 
 def command(
@@ -24,7 +24,8 @@ def command(
 ) -> None:
     """Follow a live sequence on standard input: a value a line (channels by commas, empty if missing), or text.
 
-    Out comes, for every line: the value, what was expected of it, and its surprisal in nats. Memory stays constant.
+    Out comes, for every line: the value, what was expected of it, and its surprisal in nats; for text a line for every
+    character. Memory stays constant. Where the model is one of lines, a newline is the end of a sequence.
 
     Example: tail -f sensor.log | ostinato stream sensor.ost
     """
@@ -34,43 +35,55 @@ def command(
 
     fitted = load_model(model)
     live, text = Stream(fitted, unique_id), fitted.description.kind == "text"
-    header = "symbol,surprisal\n" if text else "value,expected,surprisal\n"
-    number = 1
-    for lines in _blocks(sys.stdin.fileno()):
-        failure = None
-        if text:
-            block = "\n".join(lines) + "\n"
-            seen = live.update(block)
-            rows = [f"{c!r},{s:.4f}\n" for c, s in zip(block, seen.surprisal, strict=False)]
-        else:
-            values, failure = _values(lines, number, fitted.channels)
-            rows = list(_rows(lines[: len(values)], live.update(values))) if values else []
-        sys.stdout.writelines([header, *rows] if rows else [])
+    header, number = ["symbol,surprisal\n" if text else "value,expected,surprisal\n"], 1
+    for raw in _blocks(sys.stdin.fileno()):
+        answer = _text if text else _numbers
+        try:
+            sys.stdout.writelines(header + answer(live, raw, number))
+            header = []
+        except DataError:
+            # once more line by line: those before the bad one have their answer
+            for i, line in enumerate(raw):
+                sys.stdout.writelines(header + answer(live, [line], number + i))
+                header = []
+        number += len(raw)
         sys.stdout.flush()
-        if failure:
-            raise failure
-        header = "" if rows else header
-        number += len(lines)
 
 
-def _rows(lines: list[str], seen: Seen) -> Iterator[str]:
-    for line, expected, nats in zip(lines, seen.prediction, seen.surprisal, strict=True):
+def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
+    """A row a line. DataError where a line is not what the model takes; the stream is then where it was."""
+    lines = [_decode(line, number + i) for i, line in enumerate(raw)]
+    seen = live.update([_values(line, number + i, live.model.channels) for i, line in enumerate(lines)])
+    rows = []
+    for line, expected, nats in zip(lines, seen.prediction.tolist(), seen.surprisal.tolist(), strict=True):
         values = line if "," not in line else f'"{line}"'
         words = ";".join("" if math.isnan(e) else f"{e:.6g}" for e in expected)
-        yield f"{values},{words},{'' if math.isnan(nats) else f'{nats:.4f}'}\n"
+        rows.append(f"{values},{words},{'' if math.isnan(nats) else f'{nats:.4f}'}\n")
+    return rows
 
 
-def _blocks(handle: int) -> Iterator[list[str]]:
+def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
+    """A row a character; one of several bytes, in a model of bytes, has the surprisal of all of them."""
+    block = "".join(_decode(line, number + i) + "\n" for i, line in enumerate(raw))
+    nats = live.update(block).surprisal
+    rows, at, of_bytes = [], 0, len(nats) > len(block)
+    for character in block:
+        after = at + (len(character.encode()) if of_bytes else 1)
+        word = repr(character).replace('"', '""')
+        rows.append(f'"{word}",{nats[at:after].sum():.4f}\n')
+        at = after
+    return rows
+
+
+def _blocks(handle: int) -> Iterator[list[bytes]]:
     """The complete lines that are there, as soon as they are there: one when they trickle, thousands when they pour."""
     rest = b""
-    line = 1
     while chunk := os.read(handle, 65_536):
         *whole, rest = (rest + chunk).split(b"\n")
         if whole:
-            yield [_decode(raw, line + i) for i, raw in enumerate(whole)]
-            line += len(whole)
+            yield whole
     if rest:
-        yield [_decode(rest, line)]
+        yield [rest]
 
 
 def _decode(raw: bytes, number: int) -> str:
@@ -80,19 +93,15 @@ def _decode(raw: bytes, number: int) -> str:
         raise DataError("not UTF-8", where=f"line {number} of standard input", fix="send UTF-8") from error
 
 
-def _values(lines: list[str], number: int, channels: int) -> tuple[list[list[float]], DataError | None]:
-    """The values of lines up to the first that is wrong, and what is wrong with that one."""
-    out: list[list[float]] = []
-    for i, line in enumerate(lines):
-        where = f"line {number + i} of standard input: {line[:60]!r}"
-        try:
-            values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
-        except ValueError:
-            return out, DataError("not a number", where=where, fix="one value a line, channels by commas")
-        if any(map(math.isinf, values)):
-            return out, DataError("an infinite value", where=where, fix="leave it empty if it is missing")
-        if len(values) != channels:
-            what = f"{len(values)} values, where the model has {channels} channels"
-            return out, DataError(what, where=where, fix="one value a channel, by commas, in the order of training")
-        out.append(values)
-    return out, None
+def _values(line: str, number: int, channels: int) -> list[float]:
+    where = f"line {number} of standard input: {line[:60]!r}"
+    try:
+        values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
+    except ValueError as error:
+        raise DataError("not a number", where=where, fix="one value a line, channels by commas") from error
+    if any(map(math.isinf, values)):
+        raise DataError("an infinite value", where=where, fix="leave it empty if it is missing")
+    if len(values) != channels:
+        what = f"{len(values)} values, where the model has {channels} channels"
+        raise DataError(what, where=where, fix="one value a channel, by commas, in the order of training")
+    return values

@@ -20,12 +20,16 @@ class Amplitude(Encoding):
     name = "amplitude"
     scale: float
     bits: int
+    #: the spacing of amplitudes that most files have: what a sound made from nothing has too
+    usual_step: float = 1.0
 
     @staticmethod
     def fit(data: SequenceSet) -> Amplitude:
         """The scale of data (the training part)."""
         spread = float(data.values.astype(np.float64).std()) if data.values.size else 0.0
-        return Amplitude(spread or 1.0, int(data.meta.get("bits", 16)))
+        steps, files = np.unique(np.ones(len(data)) if data.step is None else data.step, return_counts=True)
+        usual = float(steps[files.argmax()]) if len(data) else 1.0
+        return Amplitude(spread or 1.0, int(data.meta.get("bits", 16)), usual)
 
     def encode(self, data: SequenceSet) -> Encoded:
         """See Encoding."""
@@ -44,9 +48,9 @@ class Amplitude(Encoding):
 
     def to_json(self) -> dict[str, Any]:
         """See Encoding."""
-        return {"name": self.name, "scale": self.scale, "bits": self.bits}
+        return {"name": self.name, "scale": self.scale, "bits": self.bits, "usual_step": self.usual_step}
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Amplitude:
         """The inverse of to_json."""
-        return Amplitude(document["scale"], document["bits"])
+        return Amplitude(document["scale"], document["bits"], document.get("usual_step", 1.0))

@@ -108,10 +108,7 @@ def find_frequency(times: list[NDArray[Any]]) -> str | None:
     if steps.dtype.kind != "m":
         return "step" if (steps == 1).mean() > 0.8 else None
     months = np.concatenate([np.diff(t.astype("datetime64[M]").astype(np.int64)) for t in times])
-    same_day = all(
-        (t.astype("datetime64[D]") == t.astype("datetime64[M]").astype("datetime64[D]")).all() for t in times
-    )
-    if same_day and months.min() >= 1:
+    if all(_day_of_month(t) is not None for t in times) and months.min() >= 1:
         usual = Counter(months.tolist()).most_common(1)[0][0]
         for name, count in MONTHS.items():
             if usual == count:
@@ -128,6 +125,19 @@ def find_frequency(times: list[NDArray[Any]]) -> str | None:
         if usual == length:
             return name
     return f"{usual}us"
+
+
+def _day_of_month(times: NDArray[Any]) -> int | None:
+    """The day that all these times have in their months, counted from 1; 0 for the last one; None where they differ."""
+    days = times.astype("datetime64[D]")
+    of_month = _within_month(days).astype(np.int64)
+    if (of_month == of_month[0]).all():
+        return int(of_month[0]) + 1
+    return 0 if not _within_month(days + np.timedelta64(1, "D")).astype(np.int64).any() else None
+
+
+def _within_month(times: Any) -> Any:
+    return times - times.astype("datetime64[M]").astype(times.dtype)
 
 
 def missing_steps(times: NDArray[Any], frequency: str | None) -> NDArray[np.int64] | None:
@@ -158,8 +168,10 @@ def future_times(last: Any, frequency: str | None, horizon: int, seen: NDArray[A
         return np.asarray(np.busday_offset(last.astype("datetime64[D]"), ahead, weekmask=week), dtype="datetime64[us]")
     if frequency in MONTHS:
         months = last.astype("datetime64[M]") + ahead * MONTHS[frequency]
-        within = last - last.astype("datetime64[M]").astype("datetime64[us]")
-        return np.asarray(months.astype("datetime64[us]") + within)
+        if _day_of_month(seen) == 0:
+            months, last = months + 1, last + np.timedelta64(1, "D")
+            return np.asarray(months.astype("datetime64[us]") + _within_month(last) - np.timedelta64(1, "D"))
+        return np.asarray(months.astype("datetime64[us]") + _within_month(last))
     length = FIXED.get(frequency or "")
     if length is None:
         length = int(np.median(np.diff(seen).astype(np.int64))) if len(seen) > 1 else FIXED["1d"]

@@ -36,22 +36,13 @@ class Scaling(Encoding):
         """Locations and scales of data (the training part). by_id: one for each series of a panel."""
         y, counts = _modelled(data), data.count
         location, scale = _moments(y, counts)
-        per_id = {}
-        if by_id and len(data) > 1:
-            for b, key in enumerate(data.ids):
-                row = y[data.offsets[b] : data.offsets[b + 1]]
-                if np.isfinite(row).sum(axis=0).min() >= 2:
-                    own = _moments(row, counts)
-                    per_id[key] = (tuple(own[0].tolist()), tuple(own[1].tolist()))
+        per_id = _each(data, y, counts) if by_id and len(data) > 1 else {}
         return Scaling(tuple(location.tolist()), tuple(scale.tolist()), per_id, data.kind == "prices", counts)
 
     def with_own(self, data: SequenceSet) -> Scaling:
         """The same, with unseen series scaled by the history given: what a forecast conditions on anyway."""
         new = data.take([b for b, key in enumerate(data.ids) if key not in self.per_id])
-        own = Scaling.fit(new, by_id=True).per_id if self.per_id and len(new) > 1 else {}
-        if self.per_id and len(new) == 1:
-            location, scale = _moments(_modelled(new), self.counts)
-            own = {new.ids[0]: (tuple(location.tolist()), tuple(scale.tolist()))}
+        own = _each(new, _modelled(new), self.counts) if self.per_id else {}
         return Scaling(self.location, self.scale, {**own, **self.per_id}, self.returns, self.counts)
 
     def _of(self, ids: tuple[str, ...]) -> tuple[Array, Array]:
@@ -73,8 +64,7 @@ class Scaling(Encoding):
 
     def decode(self, z: NDArray[Any], data: SequenceSet, row: int) -> NDArray[Any]:
         """See Encoding. Prices go on from the last observed one."""
-        location, scale = self._of((data.ids[row],))
-        y = z * scale + location
+        y = self.unscale(z, data.ids[row])
         if self.counts:
             return np.rint(y)
         if not self.returns:
@@ -82,6 +72,11 @@ class Scaling(Encoding):
         history = data[row]
         last = np.array([c[np.isfinite(c)][-1] if np.isfinite(c).any() else np.nan for c in history.T])
         return np.asarray(last * np.exp(np.cumsum(y, axis=-2)))
+
+    def unscale(self, z: NDArray[Any], unique_id: str) -> Array:
+        """(..., D) in model space -> values, or for prices log returns; those of counts are not rounded."""
+        location, scale = self._of((unique_id,))
+        return np.asarray(z * scale[0] + location[0])
 
     def to_json(self) -> dict[str, Any]:
         """See Encoding."""
@@ -118,6 +113,17 @@ def _modelled(data: SequenceSet) -> Array:
                 values[span, d], where=np.isfinite(values[span, d]), out=np.full(span.stop - span.start, np.nan)
             )
             out[span, d][pairs] = logs[pairs] - logs[pairs - 1]
+    return out
+
+
+def _each(data: SequenceSet, y: Array, counts: bool) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
+    """unique_id -> location and scale of its own steps of y (N, D); not of those that have too few for a scale."""
+    out = {}
+    for b, key in enumerate(data.ids):
+        row = y[data.offsets[b] : data.offsets[b + 1]]
+        if np.isfinite(row).sum(axis=0).min() >= 2:
+            location, scale = _moments(row, counts)
+            out[key] = (tuple(location.tolist()), tuple(scale.tolist()))
     return out
 
 

@@ -28,8 +28,7 @@ class Conditional:
         if self.loc is None or self.scale is None:
             return self.emission.log_prob(self.params, x, support)
         loc, scale = self.loc, self.scale
-        moved = Support(support.unit / scale, (support.low - loc) / scale, (support.high - loc) / scale)
-        nats = self.emission.log_prob(self.params, (x - loc) / scale, moved)
+        nats = self.emission.log_prob(self.params, (x - loc) / scale, _moved(support, loc, scale))
         return torch.where(support.unit > 0, nats, nats - scale.log())
 
     def sample(
@@ -45,11 +44,10 @@ class Conditional:
         return self._back(self.emission.quantile(self.params, q, inner), support, trailing=True)
 
     def mean(self, support: Support) -> Tensor:
-        """(..., D)."""
-        e = self.emission.mean(self.params, support if self.loc is None else _line(self.params))
+        """(..., D); within the support's edges."""
         if self.loc is None or self.scale is None:
-            return e
-        return self.loc + self.scale * e
+            return self.emission.mean(self.params, support)
+        return self.loc + self.scale * self.emission.mean(self.params, _moved(support, self.loc, self.scale))
 
     def _back(self, e: Tensor, support: Support, *, trailing: bool = False) -> Tensor:
         """Innovations to values; on a lattice to the nearest point, which is what its cells' probabilities say."""
@@ -61,6 +59,11 @@ class Conditional:
         x = loc + scale * e
         cell = torch.where(unit > 0, unit, torch.ones_like(unit))
         return torch.where(unit > 0, (x / cell).round() * cell, x).clamp(low, high)
+
+
+def _moved(support: Support, loc: Tensor, scale: Tensor) -> Support:
+    """Where the standardised innovation of a value on the support can lie."""
+    return Support(support.unit / scale, (support.low - loc) / scale, (support.high - loc) / scale)
 
 
 def _line(like: Tensor) -> Support:

@@ -22,6 +22,8 @@ from ostinato.model import SequenceModel
 
 #: Rows that are rolled out together: bounds memory, whatever the size of a panel.
 ROWS = 8192
+#: Missing steps at the end of a history that are rolled out too; of a longer gap the rest is filled by predictions.
+GAP = 512
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Forecast:
     """Sample paths and their table.
 
     paths  one array (S, T, D) a sequence, in the data's units
-    frame  unique_id, ds, (channel,) ostinato (the mean), ostinato-lo-95 ... ostinato-hi-95
+    frame  unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95. The column ostinato is the mean; of
+           prices it is the median, since with a Student's t for its log return a price has no mean
     """
 
     history: SequenceSet
@@ -51,6 +54,8 @@ def forecast(
 ) -> Forecast:
     """Forecast ``horizon`` steps on from the end of every sequence of data, without refitting.
 
+    Steps that are missing at the end of a history are drawn as well, so that the intervals own up to them.
+
     level    coverage of the intervals in percent; n_paths  sample paths S a sequence
 
     Raises ConfigError for a horizon under 1, a level outside (0, 100), or text, which is sampled and not forecast.
@@ -59,11 +64,16 @@ def forecast(
     data = as_sequences(model, data)
     encoding, notes = model.encoding, list(data.notes)
     if isinstance(encoding, Scaling) and encoding.per_id:
-        unseen = [key for key in data.ids if key not in encoding.per_id]
-        encoding = encoding.with_own(data)
-        if unseen:
-            notes.append(f"{len(unseen)} series new to the model, scaled by their own history: {', '.join(unseen[:3])}")
-    encoded = encoding.encode(data)
+        known, encoding = encoding.per_id, encoding.with_own(data)
+        new = [key for key in data.ids if key not in known]
+        if new:
+            notes.append(f"{len(new)} series new to the model, scaled by their own history: {_some(new)}")
+    gaps = _missing_at_the_end(data)
+    history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
+    encoded = encoding.encode(history)
+    empty = [key for key, x in zip(data.ids, history, strict=True) if data.kind == "prices" and not len(x)]
+    if empty:
+        notes.append(f"{len(empty)} series without a price to go on from: {_some(empty)}")
     generator = torch.Generator().manual_seed(seed)
     drawn: list[NDArray[np.float64]] = []
     group = max(1, ROWS // n_paths)
@@ -71,9 +81,12 @@ def forecast(
         rows = list(range(first, min(first + group, len(data))))
         state = repeat(state_after(model, encoded, rows), n_paths)
         support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in (encoded.unit, encoded.low, encoded.high)))
-        z = paths(model, state, support, horizon, generator).double().numpy()
-        z = z.reshape(horizon, len(rows), n_paths, -1).transpose(1, 2, 0, 3)
-        drawn += [np.asarray(encoding.decode(z[i], data, row), dtype=np.float64) for i, row in enumerate(rows)]
+        steps = horizon + int(gaps[rows].max())
+        z = paths(model, state, support, steps, generator).double().numpy()
+        z = z.reshape(steps, len(rows), n_paths, -1).transpose(1, 2, 0, 3)
+        for i, row in enumerate(rows):
+            raw = np.asarray(encoding.decode(z[i], history, row), dtype=np.float64)
+            drawn.append(raw[:, gaps[row] : gaps[row] + horizon])
     data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
     return Forecast(data, tuple(drawn), _table(data, drawn, horizon, level), tuple(level), tuple(notes))
 
@@ -90,6 +103,18 @@ def _check(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: 
             raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
 
 
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+
+
+def _missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
+    """(B,): how many steps at the end of each sequence miss every value; at most GAP."""
+    seen = np.asarray((~np.isnan(data.values.astype(np.float64))).any(axis=1))
+    last = [np.flatnonzero(seen[a:z]) for a, z in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
+    gaps = [int(n) - (int(at[-1]) + 1 if len(at) else 0) for n, at in zip(data.lengths, last, strict=True)]
+    return np.minimum(np.array(gaps, dtype=np.int64), GAP)
+
+
 def _table(data: SequenceSet, drawn: list[NDArray[np.float64]], horizon: int, level: Sequence[float]) -> pl.DataFrame:
     frames = []
     for b, path in enumerate(drawn):
@@ -102,7 +127,8 @@ def _table(data: SequenceSet, drawn: list[NDArray[np.float64]], horizon: int, le
             columns: dict[str, Any] = {"unique_id": [data.ids[b]] * horizon, "ds": ds}
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
-            columns["ostinato"] = path[:, :, d].mean(axis=0)
+            middle = np.median if data.kind == "prices" else np.mean
+            columns["ostinato"] = middle(path[:, :, d], axis=0)
             for one in sorted(level, reverse=True):
                 columns[f"ostinato-lo-{one:g}"] = np.quantile(path[:, :, d], 0.5 - one / 200, axis=0)
             for one in sorted(level):

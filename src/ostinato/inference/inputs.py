@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.amplitude import Amplitude
 from ostinato.data.read import read_like
+from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ModelFileError
+from ostinato.errors import DataError, ModelFileError
 from ostinato.model import SequenceModel
 
 
 def as_sequences(model: SequenceModel, data: SequenceSet | Any, **asked: Any) -> SequenceSet:
     """data as a SequenceSet that model can take. asked: arguments of ``read``, instead of those of the training data.
 
-    Raises ModelFileError where its kind or channels are not the model's; what ``read`` raises.
+    Raises ModelFileError where its kind, channels, sample rate or bits are not the model's; DataError for values that
+    it gives no probability to; what ``read`` raises.
     """
     if not isinstance(data, SequenceSet):
         data = read_like(data, {**model.description.source, **{k: v for k, v in asked.items() if v is not None}})
@@ -30,4 +37,70 @@ def as_sequences(model: SequenceModel, data: SequenceSet | Any, **asked: Any) ->
             where=data.meta.get("source"),
             fix=f"choose the model's columns: {', '.join(model.description.source.get('channels', []))}",
         )
+    if isinstance(model.encoding, Amplitude):
+        data = _like_the_models(data, model.encoding, model.description.source.get("sample_rate"))
+    bad = impossible(model, data.values)
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        row = int(np.searchsorted(data.offsets, at, side="right")) - 1
+        raise DataError(
+            f"a value that the model cannot take: {words(data.values[at])}",
+            where=f"{data.meta.get('source', 'the data')}, {data.ids[row]!r}, step {at - int(data.offsets[row]) + 1}",
+            fix=possible(model),
+        )
     return data
+
+
+def impossible(model: SequenceModel, values: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,): which steps of raw values (N, D) have no probability whatever came before them; NaN is missing."""
+    match model.encoding:
+        case Scaling(returns=True):
+            bad = np.isinf(values) | (values <= 0)
+        case Scaling(counts=True):
+            # a lattice's probabilities belong to its points: 2.5 would be given those of 2
+            bad = np.isinf(values) | (values < 0) | (values != np.rint(values)) & ~np.isnan(values)
+        case Scaling():
+            bad = np.isinf(values)
+        case Amplitude(bits=bits):
+            full = 2 ** (bits - 1)
+            bad = ~np.isnan(values) & ((values < -full) | (values >= full) | (values != np.rint(values)))
+        case _:
+            bad = np.zeros(values.shape, dtype=bool)
+    return np.asarray(bad.any(axis=-1))
+
+
+def possible(model: SequenceModel) -> str:
+    """What the model can take, in words."""
+    match model.encoding:
+        case Scaling(returns=True):
+            return "give prices above 0; leave one empty if it is missing"
+        case Scaling(counts=True):
+            return "the model counts: give whole numbers from 0 up, or fit another with --emission student_t"
+        case Amplitude(bits=bits):
+            return f"give samples of {bits} bits"
+        case _:
+            return "leave it empty if it is missing"
+
+
+def words(step: NDArray[Any]) -> str:
+    """A step (D,) for a person to read."""
+    return ", ".join(f"{v:.6g}" for v in step)
+
+
+def _like_the_models(data: SequenceSet, encoding: Amplitude, rate: int | None) -> SequenceSet:
+    """Sound in the model's bits: a file of fewer lies on a coarser lattice of the same amplitudes."""
+    own, bits = data.meta.get("sample_rate"), int(data.meta.get("bits", encoding.bits))
+    where = data.meta.get("source")
+    if own and rate and own != rate:
+        raise ModelFileError(
+            f"the model hears {rate} samples a second, and the sound has {own}", where=where, fix=f"resample to {rate}"
+        )
+    if bits == encoding.bits:
+        return data
+    step = (np.ones(len(data)) if data.step is None else data.step) * 2.0 ** (encoding.bits - bits)
+    if (step < 1).any():
+        raise ModelFileError(
+            f"the sound has {bits} bits, and the model was fitted to {encoding.bits}", where=where, fix="fit another"
+        )
+    values = np.rint(data.values * 2.0 ** (encoding.bits - bits)).astype(data.values.dtype)
+    return replace(data, values=values, step=step, meta={**data.meta, "bits": encoding.bits})

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ostinato.data.alphabet import Alphabet
+from ostinato.data.amplitude import Amplitude
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
@@ -79,5 +80,6 @@ def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceS
         np.array([0, len(values)], dtype=np.int64),
         ("sample",),
         tuple(source.get("channels", ("y",))),
+        step=np.array([encoding.usual_step]) if isinstance(encoding, Amplitude) else None,
         meta=source,
     )

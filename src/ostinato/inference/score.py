@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,17 +15,29 @@ from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
-from ostinato.inference.inputs import as_sequences
+from ostinato.inference.inputs import as_sequences, words
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
+
+
+class Place(NamedTuple):
+    """A step (from 0) of a sequence, its surprisal in nats, and the sequence's row in the data."""
+
+    unique_id: str
+    step: int
+    nats: float
+    row: int
 
 
 @dataclass(frozen=True)
 class Scores:
     """What a model says of data.
 
-    surprisal  (N,): -log P(x_t | x_<t) of every step in nats, in the data's own units, NaN where nothing was observed;
-               where the end of a sequence is an event it is a step too
+    surprisal  (N,): -log P(x_t | x_<t) of every step in nats, over all its channels together, NaN where nothing was
+               observed; where the end of a sequence is an event it is a step too. Text, sound and counts have
+               probabilities; series have densities in their own units; prices the density of their log return,
+               which is the same in any currency (of the price itself it is that over the price). A sequence's first
+               price has no return and is not scored.
     offsets    (B + 1): sequence b is surprisal[offsets[b]:offsets[b + 1]]
     """
 
@@ -41,7 +53,7 @@ class Scores:
     @property
     def steps(self) -> NDArray[np.int64]:
         """(B,): scored steps of each sequence."""
-        return np.array([int(np.isfinite(self.surprisal[a:z]).sum()) for a, z in self._spans()], dtype=np.int64)
+        return np.array([int((~np.isnan(self.surprisal[a:z])).sum()) for a, z in self._spans()], dtype=np.int64)
 
     @property
     def nats_per_step(self) -> float:
@@ -54,15 +66,15 @@ class Scores:
         """The same in bits."""
         return self.nats_per_step / math.log(2)
 
-    def most_surprising(self, count: int = 5) -> list[tuple[str, int, float]]:
-        """(unique_id, step from 0, nats) of the least likely steps, the worst first."""
-        ranked = np.argsort(-np.nan_to_num(self.surprisal, nan=-np.inf), kind="stable")[:count]
-        out = []
-        for i in ranked.tolist():
-            if np.isfinite(self.surprisal[i]):
-                b = int(np.searchsorted(self.offsets, i, side="right")) - 1
-                out.append((self.data.ids[b], i - int(self.offsets[b]), float(self.surprisal[i])))
-        return out
+    def most_surprising(self, count: int = 5) -> list[Place]:
+        """The least likely steps, the worst first."""
+        seen = np.flatnonzero(~np.isnan(self.surprisal))
+        ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
+        rows = np.searchsorted(self.offsets, ranked, side="right") - 1
+        return [
+            Place(self.data.ids[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
+            for i, b in zip(ranked.tolist(), rows.tolist(), strict=True)
+        ]
 
     def label(self, row: int, step: int) -> str:
         """The value at a step of a sequence, for a person to read."""
@@ -70,8 +82,9 @@ class Scores:
         if step >= len(values):
             return "the end"
         if self.data.kind == "text":
-            return repr(chr(int(values[step, 0])))
-        return ", ".join(f"{v:.6g}" for v in values[step])
+            point = int(values[step, 0])
+            return f"byte {point:#04x}" if self.data.meta.get("alphabet") == "bytes" else repr(chr(point))
+        return words(values[step])
 
     def _spans(self) -> list[tuple[int, int]]:
         return list(zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True))
@@ -81,7 +94,9 @@ class Scores:
 def score(model: SequenceModel, data: SequenceSet | Any) -> Scores:
     """Score data (a SequenceSet, or anything that ``read`` takes) by model; each sequence from its own start.
 
-    Raises ModelFileError where the data are of another kind or have other channels than the model's.
+    A series new to the model of a panel is scaled as all of them together were: its own scale would be a look ahead.
+
+    Raises what ``as_sequences`` raises where the data cannot be the model's.
     """
     data = as_sequences(model, data)
     encoded = model.encoding.encode(data)
@@ -91,7 +106,7 @@ def score(model: SequenceModel, data: SequenceSet | Any) -> Scores:
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
     state: State | None = None
-    for batch in aligned(encoded, items, rows, window_of(model)):
+    for batch in aligned(encoded, items, rows, min(window_of(model), max(64, 65_536 // rows))):
         initial = model.initial_state(len(batch.rows))
         if state is not None:
             state = tuple(

@@ -25,6 +25,7 @@ from ostinato.layers.build import MEMORIES
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
+from ostinato.storage import atomic_write
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
 from ostinato.training.objective import evaluate
@@ -62,6 +63,7 @@ def fit(
     config: Config | None = None,
     method: Method | None = None,
     checkpoint: str | Path | None = None,
+    checkpoint_every: float = 10.0,
     on_progress: Callable[[Progress], None] | None = None,
     on_rung: Callable[[Rung], None] | None = None,
     **options: Any,
@@ -74,10 +76,12 @@ def fit(
     budget    seconds for the whole fit, or a Budget
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
     method    FullBPTT() or TruncatedBPTT(window); follows from the length of the sequences
-    checkpoint  a folder that a killed fit is taken up from; removed by nobody but you
+    checkpoint  a folder that a killed fit is taken up from, written every ``checkpoint_every`` seconds; removed by
+                nobody but you. With a budget in steps the weights are bitwise those of a fit that was never killed
     options   fields of Config: hidden, depth, dropout, learning_rate, seed, ...
 
-    Raises ConfigError, DataError for what cannot be fitted, NonFiniteLossError where training diverges.
+    Raises ConfigError (a checkpoint of other data or options too), DataError for what cannot be fitted,
+    NonFiniteLossError where training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
     names = _rungs(model)
@@ -90,8 +94,10 @@ def fit(
     material = Material(data, encoding.encode(data), encoding, cut)
     _check_observed(material)
     base, notes = closed_form(material, config)
-    folder = Path(checkpoint) if checkpoint else None
     mark = _fingerprint(data, config, limits, held_out, method)
+    keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
+    if keep:
+        _claim(keep)
     climbed: list[tuple[Rung, SequenceModel]] = []
     for i, name in enumerate(names):
         spent = sum(rung.seconds for rung, _ in climbed)
@@ -99,7 +105,7 @@ def fit(
         if limits.seconds is not None:
             # what earlier rungs left over is shared among those to come
             share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
-        climbed.append(_climb(name, material, base, config, share, method, folder, mark, on_progress))
+        climbed.append(_climb(name, material, base, config, share, method, keep, on_progress))
         if on_rung:
             on_rung(climbed[-1][0])
     kept, chosen = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
@@ -136,23 +142,21 @@ def _climb(
     config: Config,
     budget: Budget,
     method: Method | None,
-    folder: Path | None,
-    mark: str,
+    keep: Checkpoint | None,
     on_progress: Callable[[Progress], None] | None,
 ) -> tuple[Rung, SequenceModel]:
     """Train one rung, or take it from the checkpoint folder where it is done."""
-    done = folder / f"{name}.ost" if folder else None
+    done = keep.path / f"{name}.ost" if keep else None
     if done and done.exists():
         finished = load_model(done)
-        if finished.description.record.get("fingerprint") == mark:
-            return Rung(**finished.description.record["rung"]), finished
+        return Rung(**finished.description.record["rung"]), finished
     torch.manual_seed(config.seed)
     begun = time.monotonic()
     model = build(name, material, base, config)
     steps, seconds = 0, 0.0
     if name != "ar":
         trainer = Trainer(model, material, method or method_for(material.data), config)
-        spot = Checkpoint(folder / f"{name}.running", mark) if folder else None
+        spot = replace(keep, path=keep.path / f"{name}.running") if keep else None
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
         model.description.record["curve"] = run.curve
@@ -160,11 +164,24 @@ def _climb(
     seconds = max(seconds, time.monotonic() - begun)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     rung = Rung(name, held.per_step, seconds, steps, size, _detail(base) if name == "ar" else "")
-    if folder and done:
-        model.description.record.update({"rung": asdict(rung), "fingerprint": mark})
+    if keep and done:
+        model.description.record["rung"] = asdict(rung)
         save_model(model, done)
-        (folder / f"{name}.running").unlink(missing_ok=True)
+        (keep.path / f"{name}.running").unlink(missing_ok=True)
     return rung, model
+
+
+def _claim(keep: Checkpoint) -> None:
+    """Make the checkpoint folder this run's. Raises ConfigError where it is another's already."""
+    keep.path.mkdir(parents=True, exist_ok=True)
+    owner = keep.path / "run"
+    if owner.exists() and owner.read_text() != keep.fingerprint:
+        raise ConfigError(
+            "the checkpoint is of other data or other options",
+            where=str(keep.path),
+            fix="give those that it was begun with, or begin anew without --resume",
+        )
+    atomic_write(owner, keep.fingerprint.encode())
 
 
 def _detail(base: AR | Markov) -> str:
@@ -176,7 +193,8 @@ def _fingerprint(
 ) -> str:
     """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
     digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
-    words = [asdict(config), asdict(budget), held_out, method, data.ids[:1000], torch.get_num_threads(), __version__]
+    words = [data.kind, data.count, data.terminated, data.ids[:1000], asdict(config), asdict(budget), held_out, method]
+    words += [torch.get_num_threads(), __version__]
     digest.update(json.dumps(words, default=str, sort_keys=True).encode())
     return digest.hexdigest()
 

@@ -41,7 +41,7 @@ class Run:
 
     _COUNTERS = ("epoch", "position", "step", "elapsed", "best", "bad", "recent")
 
-    def save(self, path: Path, model: SequenceModel, fingerprint: str) -> None:
+    def save(self, path: Path, model: SequenceModel) -> None:
         """Write the run to path, atomically."""
         tensors = {f"live.{k}": v for k, v in model.state_dict().items()}
         tensors |= {f"average.{k}": v for k, v in self.average.items()}
@@ -52,13 +52,11 @@ class Run:
         tensors["rng"] = torch.get_rng_state()
         counters = {k: getattr(self, k) for k in self._COUNTERS}
         counters["best"] = None if self.best == -float("inf") else self.best
-        save_bundle(path, tensors, {"fingerprint": fingerprint, "counters": counters, "curve": self.curve})
+        save_bundle(path, tensors, {"counters": counters, "curve": self.curve})
 
-    def load(self, path: Path, model: SequenceModel, fingerprint: str) -> bool:
-        """Take the run up from path; False where it belongs to other data or another configuration."""
+    def load(self, path: Path, model: SequenceModel) -> None:
+        """Take the run up from path."""
         tensors, document = load_bundle(path)
-        if document.get("fingerprint") != fingerprint:
-            return False
         model.load_state_dict(_under(tensors, "live."))
         self.average, self.weights = _under(tensors, "average."), _under(tensors, "best.")
         carried = _under(tensors, "carried.")
@@ -73,7 +71,6 @@ class Run:
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         torch.set_rng_state(tensors["rng"])
-        return True
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

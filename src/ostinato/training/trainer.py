@@ -78,7 +78,7 @@ class Trainer:
         Raises NonFiniteLossError, which names the batch, before a bad gradient is used.
         """
         if checkpoint and checkpoint.path.exists():
-            self.run.load(checkpoint.path, self.model, checkpoint.fingerprint)
+            self.run.load(checkpoint.path, self.model)
         run, saved = self.run, time.monotonic()
         begun = time.monotonic() - run.elapsed
         self.model.train()
@@ -97,7 +97,7 @@ class Trainer:
                     rate = run.step / max(run.elapsed, 1e-9)
                     on_progress(Progress(self.model.description.name, run.step, share, run.recent, last, rate))
                 if checkpoint and time.monotonic() - saved > checkpoint.every:
-                    run.save(checkpoint.path, self.model, checkpoint.fingerprint)
+                    run.save(checkpoint.path, self.model)
                     saved = time.monotonic()
                 if share >= 1 or run.bad >= self.config.patience:
                     break

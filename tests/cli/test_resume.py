@@ -1,0 +1,100 @@
+"""A fit killed with SIGKILL and resumed ends with the weights, bit for bit, of a fit that was never killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ostinato.errors import ConfigError
+from ostinato.storage import load_bundle
+from ostinato.training.config import Budget
+from ostinato.training.fit import fit
+
+#: a checkpoint after every step, so that many a kill falls into the writing of one; dropout draws on the generator
+OPTIONS = ["--model", "gru", "--steps", "40", "--hidden", "12", "--depth", "2", "--dropout", "0.3"]
+OPTIONS += ["--checkpoint-every", "0s"]
+
+
+def short_lines(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    path.write_text("".join("".join(rng.choice(list("abcde"), rng.integers(2, 9))) + "\n" for _ in range(300)))
+
+
+def long_series(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = np.sin(np.arange(3000) / 5) + 0.3 * rng.standard_normal(3000)
+    path.write_text("y\n" + "".join(f"{v:.4f}\n" for v in values))
+
+
+#: full BPTT, and truncated BPTT with a state that is carried
+DATA: dict[str, Callable[[Path], None]] = {"lines.txt": short_lines, "series.csv": long_series}
+
+
+def start(data: Path, output: Path, *more: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "ostinato", "fit", str(data), *OPTIONS, "-o", str(output), *more]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    _, words = process.communicate(timeout=300)
+    assert process.returncode == 0, words.decode()
+
+
+def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
+    while not reached():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.0005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def checkpoints(path: Path, count: int) -> Callable[[], bool]:
+    """Whether path has been written count times since the first call."""
+    seen: list[int] = []
+
+    def reached() -> bool:
+        number = path.stat().st_ino if path.exists() else -1
+        if not seen or seen[-1] != number:
+            seen.append(number)
+        return len(seen) > count
+
+    return reached
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_killed_and_resumed_is_bitwise_never_killed(name: str, tmp_path: Path) -> None:
+    data, spot = tmp_path / name, tmp_path / "killed.ost.checkpoint"
+    DATA[name](data)
+    straight = start(data, tmp_path / "straight.ost")
+    kill_when(start(data, tmp_path / "killed.ost"), (spot / "ar.ost").exists)  # between two rungs
+    kill_when(start(data, tmp_path / "killed.ost", "--resume"), checkpoints(spot / "gru.running", 11))
+    finish(start(data, tmp_path / "killed.ost", "--resume"))
+    finish(straight)
+    (expected, said), (got, says) = (load_bundle(tmp_path / f"{n}.ost") for n in ("straight", "killed"))
+    assert expected.keys() == got.keys()
+    assert all(torch.equal(expected[k], got[k]) for k in expected)
+    tables = [[r["held_out"] for r in d["description"]["record"]["table"]] for d in (said, says)]
+    assert tables[0] == tables[1]
+    assert not spot.exists()
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
+    wave = np.sin(np.arange(200) / 3)
+    how = {"model": "gru", "budget": Budget(None, 3), "checkpoint": tmp_path / "spot"}
+    first = fit(wave, hidden=4, **how)
+    again = fit(wave, hidden=4, **how)
+    assert [r.held_out for r in first.table] == [r.held_out for r in again.table]
+    for other in ({"hidden": 5}, {"hidden": 4, "seed": 1}):
+        with pytest.raises(ConfigError, match="checkpoint is of other data or other options"):
+            fit(wave, **other, **how)
+    with pytest.raises(ConfigError, match="checkpoint is of other data"):
+        fit(wave[1:], hidden=4, **how)

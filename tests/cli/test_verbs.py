@@ -1,0 +1,208 @@
+"""The commands end to end, as they are typed: on a real series, short lines, and a sound."""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+
+from ostinato.cli.main import main, spread
+from ostinato.cli.render import as_table
+from ostinato.data.read import read
+from ostinato.inference.score import score
+from ostinato.model_file import load_model
+
+VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect")
+Say = Callable[..., str]
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Say:
+    """Run a command in this process and give back what it printed; the words may hold paths."""
+
+    def run(*words: object) -> str:
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        assert not stop.value.code, err
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one small model of each kind, fitted by the command."""
+    folder = tmp_path_factory.mktemp("home")
+    rng = np.random.default_rng(0)
+    wave = 20 + 5 * np.sin(np.arange(400) / 4) + rng.standard_normal(400)
+    times = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 2, 1), "1h", eager=True)[:400]
+    pl.DataFrame({"unique_id": ["s"] * 400, "ds": times, "y": wave}).write_csv(folder / "series.csv")
+    names = ["".join(rng.choice(list("aeioulmn"), rng.integers(2, 8))) for _ in range(400)]
+    (folder / "lines.txt").write_text("\n".join(names) + "\n")
+    (folder / "sound").mkdir()
+    for i in range(3):
+        samples = (60 * np.sin(np.arange(800) / (3 + i))).astype(np.int16) * 256
+        soundfile.write(folder / "sound" / f"{i}.wav", samples, 8000, subtype="PCM_16")
+    for data, name in (("series.csv", "gru"), ("lines.txt", "rnn"), ("sound", "gru")):
+        with pytest.raises(SystemExit) as stop:
+            main(["fit", f"{folder / data}", "--model", name, "--steps", "5", "-o", f"{folder / data}.ost"])
+        assert not stop.value.code
+    return folder
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(verb: str, say: Say) -> None:
+    shown = " ".join(say(verb, "--help").replace("│", " ").split())
+    assert "Example: " in shown
+    assert f"ostinato {verb} " in shown.split("Example: ")[1]
+
+
+def test_help_names_every_verb_and_a_first_step(say: Say) -> None:
+    shown = say("--help")
+    assert all(f" {verb} " in shown for verb in VERBS)
+    assert "ostinato fit data.csv" in shown
+
+
+def test_levels_may_follow_one_another() -> None:
+    assert spread(["m.ost", "--level", "80", "95", "-n", "3"]) == ["m.ost", "--level", "80", "--level", "95", "-n", "3"]
+    assert spread(["m.ost", "--horizon", "3", "4"]) == ["m.ost", "--horizon", "3", "4"]
+
+
+def test_fit_says_what_it_kept(home: Path, say: Say) -> None:
+    out = say("fit", home / "series.csv", "--model", "ar", "-o", home / "ar.ost")
+    assert "held out: log-likelihood in nats a step" in out
+    assert "kept: AR(" in out
+    assert not list(home.glob("*.checkpoint"))
+
+
+def test_score_adds_up_and_writes_every_step(home: Path, say: Say) -> None:
+    out = say("score", home / "lines.txt.ost", home / "lines.txt", "--top", "2", "-o", home / "steps.csv")
+    scores = score(load_model(home / "lines.txt.ost"), read(home / "lines.txt"))
+    assert f"{scores.nats_per_step:.4f} nats a symbol, {scores.bits_per_step:.4f} bits a symbol" in out
+    assert out.split("most surprising:")[1].count("nats") == 2
+    steps = pl.read_csv(home / "steps.csv")
+    assert steps.columns == ["unique_id", "step", "surprisal"]
+    assert steps["surprisal"].sum() == pytest.approx(-scores.log_prob.sum())
+
+
+def test_forecast_to_the_screen_a_file_and_a_picture(home: Path, say: Say) -> None:
+    words = ["forecast", home / "series.csv.ost", "--horizon", "4", "--paths", "50"]
+    frame = pl.read_csv(io.StringIO(say(*words, "--level", "80", "95")), try_parse_dates=True)
+    sides = ("lo-95", "lo-80", "hi-80", "hi-95")
+    assert frame.columns == ["unique_id", "ds", "ostinato", *(f"ostinato-{side}" for side in sides)]
+    assert frame["ds"].diff().drop_nulls().dt.total_hours().to_list() == [1, 1, 1]
+    out = say(*words, "-o", home / "f.csv", "--plot", home / "f.png")
+    assert out == f"forecast: {home / 'f.csv'}\npicture: {home / 'f.png'}\n"
+    assert (home / "f.png").read_bytes().startswith(b"\x89PNG")
+    assert pl.read_csv(home / "f.csv", try_parse_dates=True).equals(frame)
+    assert say(*words, home / "series.csv") == say(*words)  # the history by its name is the one fitted to
+
+
+@pytest.mark.parametrize(
+    ("first", "every", "words"),
+    [
+        ("2024-01-31", "1d", "2024-01-31"),
+        ("2024-01-31 06:00", "1h", "2024-01-31 06:00:00"),
+        ("2024-01-31 06:00:00.25", "250ms", "2024-01-31 06:00:00.250"),
+    ],
+)
+def test_times_are_written_as_short_as_they_are(first: str, every: str, words: str) -> None:
+    start = datetime.fromisoformat(first)
+    frame = pl.DataFrame({"ds": pl.datetime_range(start, datetime(2025, 1, 1), every, eager=True)[:2], "y": [1.0, 2.0]})
+    assert as_table(frame).splitlines()[1] == f"{words},1.000000"
+
+
+def test_integer_times_are_written_as_they_are() -> None:
+    assert as_table(pl.DataFrame({"ds": [7]})) == "ds\n7\n"
+
+
+def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
+    drawn = say("sample", home / "lines.txt.ost", "--count", "5", "--prompt", "mo", "--temperature", "0.8")
+    assert [line[:2] for line in drawn.splitlines()] == ["mo"] * 5
+    table = pl.read_csv(io.StringIO(say("sample", home / "series.csv.ost", "-n", "6", "--count", "2")))
+    assert table.columns == ["unique_id", "ds", "y"]
+    assert len(table) == 12
+    say("sample", home / "sound.ost", "-n", "300", "-o", home / "new.wav")
+    samples, rate = soundfile.read(home / "new.wav", dtype="int16")
+    assert (rate, len(samples)) == (8000, 300)
+    assert (samples % 256 == 0).all()
+
+
+def test_inspect_a_model_and_its_data(home: Path, say: Say) -> None:
+    for data in ("series.csv", "lines.txt", "sound"):
+        assert say("inspect", home / f"{data}.ost").startswith("a model of ")
+        assert len(say("inspect", home / data).splitlines()) >= 3
+
+
+def start(*words: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-W", "error", "-m", "ostinato", *map(str, words)]
+    # unbuffered here, or select would not see what has been read ahead
+    return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_stream_answers_a_line_with_a_line_and_many_with_many(home: Path) -> None:
+    pipe = start("stream", home / "series.csv.ost", "--unique-id", "s")
+    assert pipe.stdin
+    assert pipe.stdout
+    values = read(home / "series.csv").values[:40, 0]
+    lines = [f"{v}\n" for v in values]
+    answers = []
+    for line in lines[:5]:  # nothing else comes until the answer is there
+        pipe.stdin.write(line.encode())
+        pipe.stdin.flush()
+        while len(answers) < 1 + lines.index(line) + 1:  # the header is the first
+            assert select.select([pipe.stdout], [], [], 60)[0], "no answer to a line"
+            answers.append(pipe.stdout.readline())
+    rest, words = pipe.communicate("".join(lines[5:]).encode())
+    assert not words
+    frame = pl.read_csv(b"".join(answers) + rest)
+    assert frame.columns == ["value", "expected", "surprisal"]
+    np.testing.assert_allclose(frame["value"], values)
+    expected = score(load_model(home / "series.csv.ost"), read(home / "series.csv")).surprisal[:40]
+    np.testing.assert_allclose(frame["surprisal"], expected, atol=2e-4)
+
+
+def test_stream_of_lines(home: Path) -> None:
+    text = (home / "lines.txt").read_bytes()
+    out, words = start("stream", home / "lines.txt.ost").communicate(text)
+    assert not words
+    frame = pl.read_csv(out)
+    expected = score(load_model(home / "lines.txt.ost"), read(home / "lines.txt")).surprisal
+    np.testing.assert_allclose(frame["surprisal"], expected, atol=2e-4)
+    assert frame["symbol"][:3].to_list() == [repr(chr(c)) for c in text[:3]]
+
+
+def test_lines_before_a_bad_one_are_answered(home: Path) -> None:
+    pipe = start("stream", home / "series.csv.ost")
+    out, words = pipe.communicate(b"20.5\n\n21\nx\n22\n")
+    assert pipe.returncode == 2
+    assert [line.split(b",")[0] for line in out.splitlines()] == [b"value", b"20.5", b"", b"21"]
+    assert b"line 4 of standard input" in words
+    assert b"Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    "words", [("forecast", "-n", "3", "--paths", "9"), ("stream",), ("sample",)], ids=lambda w: w[0]
+)
+def test_a_reader_that_has_enough_is_no_error(home: Path, words: tuple[str, ...]) -> None:
+    """As in ``ostinato ... | head -1``, when the pipe is closed before anything is written to it."""
+    verb, *more = words
+    command = [sys.executable, "-W", "error", "-m", "ostinato", verb, str(home / "series.csv.ost"), *more]
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(command, input=b"20\n21\n", stdout=theirs, stderr=subprocess.PIPE, check=False)
+    os.close(theirs)
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    assert b"BrokenPipe" not in done.stderr

@@ -1,0 +1,139 @@
+"""sample: greedy at the cold end, the nucleus, prompts, and where a text ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from ostinato.data.alphabet import Alphabet
+from ostinato.emissions.emission import Support
+from ostinato.errors import ConfigError
+from ostinato.inference.rollout import state_after
+from ostinato.inference.sample import sample
+from ostinato.model import SequenceModel
+from zoo import MEMORIES, NUMBERS, fitted, made
+
+WORDS = [(kind, name) for kind in ("text", "lines") for name in MEMORIES]
+
+
+def alphabet(model: SequenceModel) -> Alphabet:
+    assert isinstance(model.encoding, Alphabet)
+    return model.encoding
+
+
+def next_symbol(model: SequenceModel, prompt: str) -> torch.Tensor:
+    """(V,): probabilities of the symbol after prompt."""
+    points = [alphabet(model).code_points.index(ord(c)) + 1 for c in prompt]
+    x = torch.tensor(points, dtype=torch.int64).reshape(-1, 1, 1)
+    with torch.no_grad():
+        state = model.unroll(x)[1] if points else model.initial_state(1)
+        conditional, _ = model.predict(state)
+    return conditional.params[0, 0].softmax(-1)
+
+
+@pytest.mark.parametrize(("kind", "name"), WORDS)
+def test_cold_text_is_the_likeliest_symbol_each_time(kind: str, name: str) -> None:
+    model = fitted(kind, name)
+    cold = sample(model, 12, n=2, prompt="a", temperature=1e-5)
+    assert cold[0] == cold[1]
+    text, encoding = "a", alphabet(model)
+    for _ in range(12):
+        best = int(next_symbol(model, text).argmax())
+        if best in (encoding.end, 0):
+            break
+        text += chr(encoding.code_points[best - 1])
+    assert cold[0] == text or cold[0].startswith(text + "\ufffd")
+
+
+@pytest.mark.parametrize(("kind", "name"), [p for p in NUMBERS if p[0] != "counts"])
+def test_cold_numbers_are_all_alike(kind: str, name: str) -> None:
+    model = fitted(kind, name)
+    first, other = sample(model, 10, n=2, temperature=1e-6, seed=1)
+    if "mixture" not in kind and "sound" not in kind:  # of which the likeliest component is taken
+        x = torch.zeros(0, 1, model.channels)
+        with torch.no_grad():
+            support = Support.real()
+            mean = model.predict(model.unroll(x)[1])[0].mean(support)[0].double().numpy()
+        data = made(kind)
+        start = data.take([3]) if data.kind != "prices" else None
+        if start is not None and not data.count:
+            np.testing.assert_allclose(first[0], model.encoding.decode(mean[None, None], start, 0)[0, 0], rtol=1e-3)
+    unit = made(kind).step
+    np.testing.assert_allclose(first, other, rtol=1e-2, atol=1e-2 if unit is None else 2 * float(unit[0]))
+
+
+@pytest.mark.parametrize(("kind", "name"), WORDS)
+def test_first_symbols_come_as_often_as_their_probability_says(kind: str, name: str) -> None:
+    model, count = fitted(kind, name), 3000
+    p = next_symbol(model, "b").double().numpy()
+    drawn = Counter(text[1:2] for text in sample(model, 1, n=count, prompt="b"))
+    table = ["\ufffd", *map(chr, alphabet(model).code_points), ""][: len(p)]
+    seen = np.array([drawn[c] for c in table])
+    assert seen.sum() == count
+    assert stats.chisquare(seen, count * p / p.sum()).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("kind", "name"), WORDS)
+def test_top_p_keeps_to_the_nucleus(kind: str, name: str) -> None:
+    model = fitted(kind, name)
+    p = next_symbol(model, "b")
+    order = p.argsort(descending=True)
+    nucleus = order[: int((p[order].cumsum(0) < 0.6).sum()) + 1].tolist()
+    table = ["\ufffd", *map(chr, alphabet(model).code_points), ""]
+    drawn = {text[1:2] for text in sample(model, 1, n=500, prompt="b", top_p=0.6)}
+    assert drawn == {table[i] for i in nucleus}
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_a_prompt_is_what_the_model_goes_on_from(name: str) -> None:
+    model = fitted("text", name)
+    texts = sample(model, 7, n=3, prompt="abc가", seed=9)
+    assert all(text.startswith("abc가") and len(text) == 11 for text in texts)
+    data = made("series").take([0])
+    numbers = fitted("series", name)
+    state = state_after(numbers, numbers.encoding.encode(data), [0])
+    with torch.no_grad():
+        mean = numbers.predict(state)[0].mean(Support.real())
+    cold = sample(numbers, 1, prompt=data, temperature=1e-6)[0]
+    expected = numbers.encoding.decode(mean.double().numpy()[None], data, 0)[0]
+    np.testing.assert_allclose(cold, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_lines_end_where_their_end_is_drawn(name: str) -> None:
+    """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
+    model, count = fitted("lines", name), 2000
+    end = float(next_symbol(model, "")[alphabet(model).end])
+    drawn = sample(model, 30, n=count)
+    assert all("\n" not in text and len(text) <= 30 for text in drawn)
+    assert sum(not text for text in drawn) == pytest.approx(count * end, abs=5 * np.sqrt(count * end) + 1)
+
+
+def test_prices_go_on_from_a_hundred_or_from_their_prompt() -> None:
+    model = fitted("prices", "ar")
+    assert sample(model, 1, temperature=1e-6)[0][0, 0] == pytest.approx(100, rel=0.05)
+    history = made("prices").take([0])
+    assert sample(model, 1, prompt=history, temperature=1e-6)[0][0, 0] == pytest.approx(history[0][-1, 0], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("text", {"length": 0}),
+        ("text", {"n": 0}),
+        ("text", {"temperature": 0.0}),
+        ("text", {"temperature": -1.0}),
+        ("text", {"top_p": 0.0}),
+        ("text", {"top_p": 1.5}),
+        ("text", {"prompt": "xyz"}),
+        ("series", {"top_p": 0.5}),
+        ("series", {"prompt": "words"}),
+    ],
+)
+def test_what_cannot_be_asked(kind: str, how: dict[str, float]) -> None:
+    with pytest.raises(ConfigError):
+        sample(fitted(kind, "ar"), **{"length": 3, **how})  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""stream: what it expects, what it refuses, lines that end, and memory that does not grow."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from ostinato.errors import DataError
+from ostinato.inference.score import score
+from ostinato.inference.stream import Stream
+from zoo import MEMORIES, NUMBERS, as_text, fitted, live, made
+
+
+@pytest.mark.parametrize(("kind", "name"), NUMBERS)
+def test_a_value_is_expected_before_it_is_seen(kind: str, name: str) -> None:
+    """What is expected of a step does not depend on it, and is in the data's units."""
+    model, data = fitted(kind, name), made(kind)
+    values = np.asarray(data[4], dtype=float)
+    first, second = live(model, data, 4), live(model, data, 4)
+    changed = values.copy()
+    changed[60:] = values[70]
+    a, b = first.update(values).prediction, second.update(changed).prediction
+    np.testing.assert_allclose(a[:61], b[:61], rtol=1e-5)
+    known = np.isfinite(a).all(axis=1) & np.isfinite(values).all(axis=1)
+    assert known.sum() >= 87  # the first price of all, and one after a missing price, have none to move
+    spread = values[known].std(axis=0)
+    assert (np.abs(a[known] - values[known]).mean(axis=0) < 3 * spread + 2).all()
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize(("kind", "bad"), [("series", np.inf), ("prices", 0.0), ("counts", 0.5), ("sound", 1e6)])
+def test_a_refused_block_leaves_the_stream_as_it_was(kind: str, bad: float, name: str) -> None:
+    if (kind, name) == ("counts", "ar"):
+        name = "gru"
+    model, data = fitted(kind, name), made(kind)
+    values = np.asarray(data[4], dtype=float)
+    stream, spoilt = live(model, data, 4), np.append(values[30:40], bad)
+    before = stream.update(values[:30]).surprisal
+    with pytest.raises(DataError, match="cannot take") as error:
+        stream.update(spoilt)
+    assert "step 41" in str(error.value)
+    seen = np.concatenate([before, stream.update(values[30:]).surprisal])
+    expected = score(model, data.take([4])).surprisal
+    np.testing.assert_allclose(seen, expected, rtol=2e-4, atol=2e-4)
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_lines_end_and_begin_again(name: str) -> None:
+    model, data = fitted("lines", name), made("lines")
+    text = "".join(as_text(row) + "\n" for row in data)
+    expected = score(model, data).surprisal
+    for size in (1, 7, 1000):
+        stream = Stream(model)
+        seen = [stream.update(text[i : i + size]).surprisal for i in range(0, len(text), size)]
+        np.testing.assert_allclose(np.concatenate(seen), expected, rtol=2e-4, atol=2e-4)
+
+
+def test_an_unknown_character_is_no_mistake() -> None:
+    model = fitted("text", "gru")
+    seen = Stream(model).update("a☃b")
+    assert seen.surprisal[1] > 13  # one of 1.1 million
+    assert np.isfinite(seen.surprisal).all()
+
+
+def test_a_step_of_the_wrong_width() -> None:
+    with pytest.raises(DataError, match="a step of 1 values, where the model has 2"):
+        Stream(fitted("channels", "ar")).update([1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("kind", ["series", "prices", "text", "lines"])
+def test_memory_does_not_grow(kind: str, name: str) -> None:
+    """What a stream holds after 4,000 more steps is what it held before them."""
+    model, data = fitted(kind, name), made(kind)
+    rng = np.random.default_rng(0)
+    stream, held = Stream(model), []
+    tracemalloc.start()
+    for _ in range(3):
+        for _ in range(20):
+            block = as_text(data[4]) + "\n"[: kind == "lines"] if data.kind == "text" else data[4][rng.permutation(90)]
+            stream.update(block)
+        gc.collect()
+        held.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert held[2] - held[1] < 20_000
+    assert sum(s.numel() for s in stream._state) == sum(s.numel() for s in model.initial_state(1))

@@ -1,0 +1,24 @@
+"""The figure of the held-out table is what ``score`` says of the same steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ostinato.data.split import split
+from ostinato.inference.score import score
+from ostinato.training.config import Budget
+from ostinato.training.fit import fit
+from zoo import KINDS, made
+
+
+@pytest.mark.parametrize("name", ["ar", "gru"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_held_out_is_the_score(kind: str, name: str) -> None:
+    data = made(kind).take([0, 2, 4])
+    emission = KINDS[kind].emission
+    result = fit(data, model=name, budget=Budget(None, 4), held_out=0.2, emission=emission, hidden=8, max_order=3)
+    scores = score(result.model, data)
+    spans = split(data, 0.2).spans("held-out", data.lengths, np.diff(scores.offsets))
+    nats = np.concatenate([scores.surprisal[scores.offsets[b] + a : scores.offsets[b] + z] for b, a, z in spans])
+    assert result.kept.held_out == pytest.approx(-np.nanmean(nats), rel=1e-4, abs=1e-4)

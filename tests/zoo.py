@@ -1,0 +1,155 @@
+"""Every kind of sequence with every memory, tiny: the table over which the laws of the verbs run.
+
+The models are built, not trained: their closed form is fitted, and every other weight is a draw far from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ostinato.assemble import Parts, assemble
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.sequences import SequenceSet
+from ostinato.inference.stream import Stream
+from ostinato.layers.ar import AR
+from ostinato.layers.autoregression import fit_ar
+from ostinato.layers.markov import Markov
+from ostinato.model import Description, SequenceModel
+
+LENGTHS = (60, 1, 37, 0, 90)
+MEMORIES = ("ar", "linear", "rnn", "gru", "lstm", "conv")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """make: (generator, steps N, offsets) -> the data; panel: each series is scaled by its own values."""
+
+    make: Callable[[np.random.Generator, int, dict[str, Any]], SequenceSet]
+    emission: str
+    panel: bool = False
+
+
+def _wave(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    return np.sin(np.arange(n) / 3)[:, None] + 0.3 * rng.standard_normal((n, 1))
+
+
+def _series(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceSet:
+    values = 50 + 9 * _wave(rng, n)
+    values[[5, 6, 70]] = np.nan
+    return SequenceSet("series", values, **where)
+
+
+def _channels(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceSet:
+    wave = _wave(rng, n)
+    values = np.hstack([wave, -3 * wave + rng.standard_normal((n, 1))])
+    values[8] = np.nan
+    values[9, 1] = np.nan
+    return SequenceSet("series", values, channels=("u", "v"), **where)
+
+
+def _counts(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceSet:
+    rate = 3 + 2 * np.sin(np.arange(n) / 3)[:, None]
+    return SequenceSet("series", rng.poisson(rate).astype(float), count=True, **where)
+
+
+def _prices(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceSet:
+    values = 90 * np.exp(0.01 * rng.standard_normal((n, 1)).cumsum(0))
+    values[12] = np.nan
+    return SequenceSet("prices", values, **where)
+
+
+def _text(rng: np.random.Generator, n: int, where: dict[str, Any], **how: Any) -> SequenceSet:
+    points = rng.choice([97, 98, 99, 0xAC00], size=(n, 1), p=[0.5, 0.2, 0.2, 0.1]).astype(np.int32)
+    return SequenceSet("text", points, meta={"alphabet": "characters"}, **how, **where)
+
+
+def _bytes(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceSet:
+    points = rng.integers(97, 100, size=(n, 1)).astype(np.int32)
+    return SequenceSet("text", points, meta={"alphabet": "bytes"}, **where)
+
+
+def _sound(rng: np.random.Generator, n: int, where: dict[str, Any], step: int = 1, bits: int = 16) -> SequenceSet:
+    amplitude = 0.1 * 2 ** (bits - 1) / step
+    samples = ((amplitude * _wave(rng, n)).round() * step).astype(np.int32)
+    meta = {"bits": bits, "sample_rate": 8000, "channel": None}
+    spacing = np.full(len(where["ids"]), float(step))
+    return SequenceSet("sound", samples, step=spacing, channels=("amplitude",), meta=meta, **where)
+
+
+KINDS: dict[str, Kind] = {
+    "series": Kind(_series, "student_t"),
+    "series, normal": Kind(_series, "normal"),
+    "series, mixture": Kind(_series, "logistic_mixture"),
+    "panel": Kind(_series, "student_t", panel=True),
+    "channels": Kind(_channels, "student_t"),
+    "counts": Kind(_counts, "negative_binomial"),
+    "counts, normal": Kind(_counts, "normal"),
+    "prices": Kind(_prices, "student_t"),
+    "price panel": Kind(_prices, "student_t", panel=True),
+    "text": Kind(_text, "categorical"),
+    "lines": Kind(lambda *a: _text(*a, terminated=True), "categorical"),
+    "bytes": Kind(_bytes, "categorical"),
+    "sound": Kind(_sound, "logistic_mixture"),
+    "coarse sound": Kind(lambda *a: _sound(*a, step=256), "logistic_mixture"),
+    "small sound": Kind(lambda *a: _sound(*a, bits=8), "logistic_mixture"),
+}
+#: a linear prediction may be negative, so the closed form never stands alone under a negative binomial
+PAIRS = [(kind, name) for kind in KINDS for name in MEMORIES if (kind, name) != ("counts", "ar")]
+WORDS = ("text", "lines", "bytes")
+NUMBERS = [pair for pair in PAIRS if pair[0] not in WORDS]
+
+
+@cache
+def made(kind: str) -> SequenceSet:
+    """Five sequences of uneven lengths, one empty and one of a single step; missing values where the kind has them."""
+    offsets = np.cumsum([0, *LENGTHS], dtype=np.int64)
+    where = {"offsets": offsets, "ids": tuple("abcde")}
+    return KINDS[kind].make(np.random.default_rng(7), int(offsets[-1]), where)
+
+
+@cache
+def fitted(kind: str, name: str) -> SequenceModel:
+    """The model of this kind with this memory."""
+    return build(made(kind), name, KINDS[kind].emission, panel=KINDS[kind].panel)
+
+
+def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, order: int = 3) -> SequenceModel:
+    """A model of data whose weights are a draw, on a closed form of this order that is fitted."""
+    encoding = fit_encoding(data, by_id=panel)
+    encoded = encoding.encode(data)
+    base: AR | Markov | None
+    if isinstance(encoding, Alphabet):
+        symbols = encoded.values[:, 0].numpy()
+        base = Markov.fit(symbols, encoded.offsets, encoding.size, 2, criterion="given") if name == "ar" else None
+        shape = {"markov": base.config()} if base else {}
+    else:
+        z = encoded.values.double().numpy()
+        base = AR.from_fits([fit_ar(column, encoded.offsets, order, order=order) for column in z.T])
+        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False}}
+    parts = Parts(name, emission, len(data.channels), 8, 1, 0.3, 6, 3, shape)
+    source = {**data.meta, "kind": data.kind, "channels": list(data.channels), "count": data.count}
+    torch.manual_seed(1)
+    model = assemble(parts, encoding, Description(name, data.kind, {"parts": parts.to_json()}, source), base)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.15 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def as_text(values: NDArray[Any]) -> str:
+    """Code points (T, 1), or bytes under 128, as a string."""
+    return "".join(map(chr, values[:, 0].tolist()))
+
+
+def live(model: SequenceModel, data: SequenceSet, row: int) -> Stream:
+    """A stream that takes a sequence of data in as ``score`` would."""
+    return Stream(model, data.ids[row], step=1.0 if data.step is None else float(data.step[row]))
