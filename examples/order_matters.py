@@ -3,7 +3,7 @@
 Korean marks who does what by particles (이/가 does it, 을/를 has it done to them), so the same two nouns and a verb can
 say that a dog bit a man, that a man bit a dog, or nothing that anyone would say.
 
-Run: python examples/order_matters.py [seconds to train]
+Run: python examples/order_matters.py [training steps]
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def sentence(rng: random.Random) -> str:
 
 def main() -> None:
     rng = random.Random(0)
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
+    budget = ostinato.Budget(None, int(sys.argv[1]) if len(sys.argv) > 1 else 600)
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "sentences.txt"
         corpus.write_text("\n".join(sentence(rng) for _ in range(3000)) + "\n", encoding="utf-8")
         data = ostinato.read(corpus, per_line=True)
-    model = ostinato.fit(data, model="gru", budget=seconds, hidden=64, learning_rate=0.01, dropout=0.0).model
+    model = ostinato.fit(data, model="gru", budget=budget, hidden=64, learning_rate=0.01, dropout=0.0).model
 
     said = Path(tempfile.mkdtemp()) / "said.txt"
     lines = ["개가 사람을 물었다", "사람이 개를 물었다", "물었다 개가 사람을"]

@@ -1,6 +1,6 @@
 """From a file to a forecast: 309 years of sunspots, which ship with the package.
 
-Run: python examples/sunspots.py [seconds to train]
+Run: python examples/sunspots.py [training steps a model]
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import ostinato
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
+    budget = ostinato.Budget(None, int(sys.argv[1]) if len(sys.argv) > 1 else 400)
     data = ostinato.read(str(files("ostinato") / "datasets" / "sunspots.csv"))
 
-    result = ostinato.fit(data, model="auto", budget=seconds)
+    result = ostinato.fit(data, model="auto", budget=budget)
     for rung in result.table:
         print(f"{rung.name:>6} {rung.detail:6} {rung.held_out:8.4f} nats a step held out")
 
