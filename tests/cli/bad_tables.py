@@ -56,6 +56,7 @@ ROWS = (
         "a word in one of several columns", "a,b\n1,2\n3,x\n5,6\n7,8\n", "'x' in column 'b'", "bad.csv, line 3"
     ),
     csv("the same after blank lines", "\n\ny\n1\n2\nx\n3\n4\n", "'x' in column 'y'", "bad.csv, line 6"),
+    csv("the same after blank lines and no header", "\n\n1\n2\nx\n3\n4\n", "'x' in column 'y'", "bad.csv, line 5"),
     csv("the same after a blank line within", "a,b\n1,2\n\n3,x\n5,6\n7,8\n", "'x' in column 'b'", "line 4"),
     csv("the same without a header", "1,2\n3,4\n5,x\n7,8\n", "'x' in column 'channel_2'", "bad.csv, line 3"),
     csv("the same after a cell of two lines", 'n,y\n"a\nb",1\nc,x\nd,2\ne,4\n', "'x' in column 'y'", "bad.csv, line 4"),

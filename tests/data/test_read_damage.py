@@ -55,7 +55,7 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage(tmp_path: Path, name: str, data: st.DataObject) -> None:
     raw = bytearray(FILES[name])

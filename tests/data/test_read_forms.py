@@ -48,6 +48,7 @@ FORMS = {
     "table.txt": csv(),
     "mark.csv": b"\xef\xbb\xbf" + csv(),
     "windows.csv": csv().replace(b"\n", b"\r\n"),
+    "old-mac.csv": csv().replace(b"\n", b"\r"),
     "no-end.csv": csv().rstrip(),
     "blank-lines.csv": b"\n" + csv().replace(b"\n", b"\n\n"),
     "spaces.csv": csv().replace(b",", b" , "),

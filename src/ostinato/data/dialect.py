@@ -17,12 +17,16 @@ _QUOTED = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|\r?$)')
 
 @dataclass(frozen=True)
 class Dialect:
-    """separator; quoted: cells may be in double quotes; comma: 1,5 is one and a half; header: the first row names."""
+    """separator; quoted: cells may be in double quotes; comma: 1,5 is one and a half; header: the first row names.
+
+    skipped: blank lines before the text.
+    """
 
     separator: str
     quoted: bool = True
     comma: bool = False
     header: bool = True
+    skipped: int = 0
 
     def records(self, text: str) -> Iterator[tuple[int, list[str]]]:
         """(line, as an editor counts them; cells) of every record, blank lines as records of no cells."""
@@ -31,26 +35,26 @@ class Dialect:
         reader = csv.reader(
             lines, delimiter=self.separator, quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
         )
-        line = 1
+        line = 1 + self.skipped
         for cells in reader:
             yield line, cells
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + self.skipped
 
 
-def sniff(text: str, where: str) -> Dialect:
+def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
     """The dialect of a table. Raises DataError for a quote that is opened and never closed."""
-    head = "\n".join(text[:100_000].splitlines()[:50])
+    head = "\n".join(text[:100_000].split("\n")[:50])
     separator = _separator(head)
     quoted = '"' in text and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
     if quoted and text.count('"') % 2 and re.search(rf'(?m)(^|{re.escape(separator)})"', text):
-        opened = _unclosed(text, separator)
+        opened = _unclosed(text, separator) + skipped
         raise DataError("a quote is opened and never closed", where=f"{where}, line {opened}", fix="mend the quotes")
     edge = re.escape(separator)
     comma = separator in ";\t" and bool(re.search(rf'(?m)(?:^|{edge})\s*"?-?\d+,\d+"?\s*(?:{edge}|$)', head))
-    first = next((c for _, c in Dialect(separator, quoted).records(head) if c), [])
+    _, first = next(Dialect(separator, quoted).records(head))
     cells = [c.strip().replace(",", ".") if comma else c.strip() for c in first]
     data = any(cells) and all(is_number(c) or _DATE.fullmatch(c) for c in cells if c)
-    return Dialect(separator, quoted, comma, not data)
+    return Dialect(separator, quoted, comma, not data, skipped)
 
 
 def is_number(cell: str) -> bool:
@@ -68,7 +72,7 @@ def _separator(head: str) -> str:
         widths = {len(cells) for _, cells in Dialect(separator).records(head) if cells}
         if len(widths) == 1 and widths != {1}:
             return separator
-    first = head.lstrip("\n").split("\n", 1)[0]
+    first = head.split("\n", 1)[0]
     return max(",;\t|", key=first.count)
 
 

@@ -51,21 +51,21 @@ def parse(raw: bytes, where: str, *, words: bool = False) -> tuple[pl.DataFrame,
     if raw[:4] == b"PAR1" or where.endswith(".parquet"):
         try:
             frame = pl.read_parquet(io.BytesIO(raw))
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise DataError("the Parquet file is damaged, or none", where=where, fix="write it again") from error
         origin = Origin.frame(len(frame), where)
     else:
-        text = decode(raw, where)
+        text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file with data in it")
-        frame, origin = _parse_text(text.rstrip("\r\n"), where, words)
+        frame, origin = _parse_text(text.strip("\n"), where, words, len(text) - len(text.lstrip("\n")))
     if not len(frame):
         raise DataError("the table has a header and no rows", where=where, fix="give a file with data in it")
     return frame, origin
 
 
-def _parse_text(text: str, where: str, words: bool) -> tuple[pl.DataFrame, Origin]:
-    dialect = sniff(text, where)
+def _parse_text(text: str, where: str, words: bool, skipped: int) -> tuple[pl.DataFrame, Origin]:
+    dialect = sniff(text, where, skipped)
     try:
         frame = pl.read_csv(
             io.StringIO(text),
@@ -128,9 +128,8 @@ class _Lines:
 
     def _rows(self) -> list[tuple[int, list[str]]]:
         records = list(self._dialect.records(self._text))
-        first = next(i for i, (_, cells) in enumerate(records) if cells)
-        self._narrow = len(records[first][1]) == 1
-        return records[first + self._dialect.header :]
+        self._narrow = len(records[0][1]) == 1
+        return records[self._dialect.header :]
 
 
 def _check_widths(text: str, dialect: Dialect, where: str) -> None:
@@ -151,7 +150,7 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
     if not dialect.header:
         names = [f"channel_{i + 1}" for i in range(frame.width)] if frame.width > 1 else ["y"]
     else:
-        line, cells = next((line, cells) for line, cells in dialect.records(text) if cells)
+        line, cells = next(dialect.records(text))
         names = [c.strip() for c in cells]
         names = [n or ("" if i == 0 else f"column_{i + 1}") for i, n in enumerate(names)]
         name, times = Counter(names).most_common(1)[0]
@@ -159,6 +158,8 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
             raise DataError(
                 f"{times} columns are called {name!r}", where=f"{where}, line {line}", fix="give each its own name"
             )
+    if len(names) != frame.width:
+        raise DataError("the header cannot be read", where=f"{where}, line {line}", fix="check its cells and quotes")
     frame.columns = names
     # a separator at the end of every line makes a column of nothing
     if dialect.header and frame.width > 1 and not cells[-1].strip() and frame[names[-1]].null_count() == len(frame):
@@ -175,7 +176,8 @@ def is_words(frame: pl.DataFrame, target: list[str] | None) -> bool:
 
 def looks_like_table(raw: bytes) -> bool:
     """Whether text is a table: several lines of the same number of separated cells, some of them numbers."""
-    lines = raw[:20_000].decode("utf-8-sig", errors="ignore").splitlines()[:50]
+    text = raw[:20_000].decode("utf-8-sig", errors="ignore")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
     if len(lines) < 2:
         return False
