@@ -61,10 +61,10 @@ def memory(model: Path, steps: int, marks: list[int]) -> list[tuple[int, float, 
     pipe, out = start(model), []
     assert pipe.stdout
     writer = threading.Thread(target=pour, args=(pipe, steps), daemon=True)
-    pipe.stdout.readline()
     begun = time.perf_counter()
     writer.start()
-    for count, _ in enumerate(pipe.stdout, 1):
+    count = 0
+    for count, _ in enumerate(pipe.stdout):  # the header is line 0
         if count in marks:
             out.append((count, resident(pipe.pid), count / (time.perf_counter() - begun)))
     if pipe.wait() or count != steps:
@@ -77,6 +77,9 @@ def latency(model: Path, rounds: int = 2000) -> float:
     pipe, took = start(model), []
     assert pipe.stdin
     assert pipe.stdout
+    pipe.stdin.write(b"0\n")
+    pipe.stdin.flush()
+    pipe.stdout.readline()
     pipe.stdout.readline()
     for i in range(rounds):
         begun = time.perf_counter()
