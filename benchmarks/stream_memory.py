@@ -3,8 +3,8 @@
 Run from the repository root: python benchmarks/stream_memory.py [--steps 10000000]
 
 Lines are made in a thread here and piped into the command, whose output is read and counted; the memory is that of
-the command's process, from /proc, once it has answered so many lines. The last figures ask for one answer at a time:
-the time from a line in to its line out.
+the command's process, from /proc, once it has answered so many lines; the speed counts its start. The last figures ask
+for one answer at a time: the time from a line in to its line out.
 """
 
 from __future__ import annotations
