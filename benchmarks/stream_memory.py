@@ -3,8 +3,8 @@
 Run from the repository root: python benchmarks/stream_memory.py [--steps 10000000]
 
 Lines are made in a thread here and piped into the command, whose output is read and counted; the memory is that of
-the command's process, from /proc, once it has answered so many lines. The last figures ask for one answer at a time:
-the time from a line in to its line out.
+the command's process, from /proc, once it has answered so many lines; the speed counts its start. The last figures ask
+for one answer at a time: the time from a line in to its line out.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ def memory(model: Path, steps: int, marks: list[int]) -> list[tuple[int, float, 
     pipe, out = start(model), []
     assert pipe.stdout
     writer = threading.Thread(target=pour, args=(pipe, steps), daemon=True)
-    pipe.stdout.readline()
     begun = time.perf_counter()
     writer.start()
-    for count, _ in enumerate(pipe.stdout, 1):
+    count = 0
+    for count, _ in enumerate(pipe.stdout):  # the header is line 0
         if count in marks:
             out.append((count, resident(pipe.pid), count / (time.perf_counter() - begun)))
     if pipe.wait() or count != steps:
@@ -77,6 +77,9 @@ def latency(model: Path, rounds: int = 2000) -> float:
     pipe, took = start(model), []
     assert pipe.stdin
     assert pipe.stdout
+    pipe.stdin.write(b"0\n")
+    pipe.stdin.flush()
+    pipe.stdout.readline()
     pipe.stdout.readline()
     for i in range(rounds):
         begun = time.perf_counter()
