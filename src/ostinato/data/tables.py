@@ -83,6 +83,8 @@ def _parse_text(text: str, where: str, words: bool, skipped: int) -> tuple[pl.Da
             f"the table cannot be read: {str(error).splitlines()[0]}", where=where, fix="check its cells and quotes"
         ) from error
     lines = _Lines(text, dialect)
+    if dialect.quoted and len(frame) != lines.count():
+        raise DataError("the quotes do not pair", where=where, fix='close every ", or write "" for one in a cell')
     last = frame[frame.columns[-1]]
     if frame.width > 1 and last.null_count():
         _check_widths(text, dialect, where)
@@ -121,6 +123,10 @@ class _Lines:
         """Row from 0 -> line from 1; blank lines are rows only in a table of one column, as missing values."""
         found = [line for line, cells in self._rows() if cells or self._narrow]
         return found[row]
+
+    def count(self) -> int:
+        """Rows, blank ones too: what the frame has, or else some quote was understood in two ways."""
+        return len(self._rows())
 
     def blank(self, rows: int) -> list[bool]:
         """Which of the frame's rows are blank lines."""
