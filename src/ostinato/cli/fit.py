@@ -49,7 +49,6 @@ def command(
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     options.writable(path)
-    options.use_threads(threads)
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
     from ostinato.gradients.methods import TruncatedBPTT
@@ -85,6 +84,7 @@ def command(
                 held_out=_share(held_out),
                 method=None if window is None else TruncatedBPTT(window),
                 checkpoint=spot,
+                threads=threads,
                 checkpoint_every=options.seconds(checkpoint_every) or 0.0,
                 on_progress=ladder.progress,
                 on_rung=ladder.rung,

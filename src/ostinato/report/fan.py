@@ -45,22 +45,22 @@ def _panel(axes: Any, forecast: Forecast, b: int, d: int) -> None:
     data, paths = forecast.history, forecast.paths[b][:, :, d]
     horizon = paths.shape[1]
     values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
-    frame = forecast.frame["ds"].to_numpy()
-    per = horizon * len(data.channels)
-    ahead = frame[b * per + d * horizon : b * per + (d + 1) * horizon]
+    table = forecast.frame.slice((b * len(data.channels) + d) * horizon, horizon)
+    ahead, expected = table["ds"].to_numpy(), table["ostinato"].to_numpy()
     shown = min(len(values), max(60, 4 * horizon))
     past = np.arange(1, len(values) + 1) if times is None else times
     axes.plot(past[-shown:], values[-shown:], color=INK, linewidth=1.2, label="observed")
     if len(values) and np.isfinite(values[-1]):
         # the fan opens at the last value, of which there is no doubt
         ahead = np.concatenate([past[-1:], ahead])
+        expected = np.concatenate([values[-1:], expected])
         paths = np.pad(paths, ((0, 0), (1, 0)), constant_values=values[-1])
     for one, shade in zip(sorted(forecast.level, reverse=True), cycle(SHADES), strict=False):
         low, high = np.quantile(paths, [0.5 - one / 200, 0.5 + one / 200], axis=0)
         axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
-    for path in paths[:3]:  # what a course may look like: the mean is smoother than any
+    for path in paths[:3]:  # what a course may look like: the forecast is smoother than any
         axes.plot(ahead, path, color=BLUE, linewidth=0.5, alpha=0.6)
-    axes.plot(ahead, paths.mean(axis=0), color=BLUE, linewidth=1.8, label="mean")
+    axes.plot(ahead, expected, color=BLUE, linewidth=1.8, label="forecast")
     name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
     axes.set_title(f"{name}: the next {horizon} steps", loc="left", color=INK)
     axes.legend(frameon=False, loc="upper left", ncols=5, fontsize=8)

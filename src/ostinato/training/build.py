@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from torch import Tensor
 
 from ostinato.assemble import Parts, assemble
@@ -38,7 +40,7 @@ class Material:
         """(sequence, first, stop) of a part, in steps of model space."""
         return self.split.spans(part, self.data.lengths, self.encoded.lengths)
 
-    def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, np.ndarray, list[int]]:
+    def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, NDArray[np.int64], list[int]]:
         """The spans joined: values (N, D), offsets and the sequence of each, up to about ``limit`` steps."""
         spans = self.spans(part)
         if limit is not None and sum(z - a for _, a, z in spans) > limit:
@@ -150,15 +152,16 @@ def _polish(model: SequenceModel, base: AR, material: Material) -> None:
         e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
-    before = model.constant.detach().clone()
-    solver = torch.optim.LBFGS([model.constant], max_iter=60, line_search_fn="strong_wolfe")
+    shape = model.constant.shape
 
-    def loss() -> Tensor:
-        solver.zero_grad()
-        value: Tensor = -model.emission.log_prob(model.constant, e, support).mean()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+    def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
+        value = -model.emission.log_prob(constant, e, support).mean()
+        (slope,) = torch.autograd.grad(value, constant)
+        return float(value.detach()), slope.flatten().double().numpy()
 
-    solver.step(loss)  # type: ignore[no-untyped-call]
-    if not bool(torch.isfinite(model.constant).all()):
-        model.constant.data.copy_(before)
+    # scipy's solver: torch's brings its compiler along, at a second and a half an import
+    found = minimize(loss, model.constant.detach().flatten().double().numpy(), jac=True, method="L-BFGS-B")
+    if np.isfinite(found.x).all() and np.isfinite(found.fun):
+        with torch.no_grad():
+            model.constant.copy_(torch.from_numpy(found.x).reshape(shape))

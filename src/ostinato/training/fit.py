@@ -29,6 +29,7 @@ from ostinato.storage import atomic_write
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
 from ostinato.training.objective import evaluate
+from ostinato.training.threads import threads as use_threads
 from ostinato.training.trainer import Checkpoint, Progress, Trainer, judged_pieces
 
 
@@ -64,6 +65,7 @@ def fit(
     method: Method | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
+    threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
     on_rung: Callable[[Rung], None] | None = None,
     **options: Any,
@@ -78,6 +80,7 @@ def fit(
     method    FullBPTT() or TruncatedBPTT(window); follows from the length of the sequences
     checkpoint  a folder that a killed fit is taken up from, written every ``checkpoint_every`` seconds; removed by
                 nobody but you. With a budget in steps the weights are bitwise those of a fit that was never killed
+    threads   to compute with: one is best for small models; afterwards torch has its own number again
     options   fields of Config: hidden, depth, dropout, learning_rate, seed, ...
 
     Raises ConfigError (a checkpoint of other data or options too), DataError for what cannot be fitted,
@@ -94,7 +97,7 @@ def fit(
     material = Material(data, encoding.encode(data), encoding, cut)
     _check_observed(material)
     base, notes = closed_form(material, config)
-    mark = _fingerprint(data, config, limits, held_out, method)
+    mark = _fingerprint(data, config, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     if keep:
         _claim(keep)
@@ -105,7 +108,8 @@ def fit(
         if limits.seconds is not None:
             # what earlier rungs left over is shared among those to come
             share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
-        climbed.append(_climb(name, material, base, config, share, method, keep, on_progress))
+        with use_threads(threads):
+            climbed.append(_climb(name, material, base, config, share, method, keep, on_progress))
         if on_rung:
             on_rung(climbed[-1][0])
     kept, chosen = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
@@ -189,12 +193,12 @@ def _detail(base: AR | Markov) -> str:
 
 
 def _fingerprint(
-    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None
+    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
 ) -> str:
     """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
     digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
     words = [data.kind, data.count, data.terminated, data.ids[:1000], asdict(config), asdict(budget), held_out, method]
-    words += [torch.get_num_threads(), __version__]
+    words += [threads, __version__]
     digest.update(json.dumps(words, default=str, sort_keys=True).encode())
     return digest.hexdigest()
 
