@@ -18,7 +18,8 @@ struct GradientStep {
     Blocked<T> carry, dc;     // (H / V, B) dh past the product and dc of the state after: replaced in place
     bool carried;             // whether carry holds anything for these rows
     Blocked<T> d_sum, d_x;    // this step's rows, written: gradients of the hidden and the input side's sums
-    const T* dy;              // or null
+    const T* y;
+    const T* dy;  // or null
     const Index* place;
     Index hidden;
 
@@ -43,6 +44,8 @@ struct GradientStep {
                 OSTINATO_UNROLL
                 for (int s = 0; s < Cell::slots; ++s) in.slot[s] = load(slot + s * slots.stride);
                 in.dh = sum[i][j];
+                if constexpr (Cell::recalls)
+                    in.after = load_part(y + place[row + i] * hidden + unit * lanes<T>, valid);
                 if (dy) in.dh += load_part(dy + place[row + i] * hidden + unit * lanes<T>, valid);
                 in.h = load(h.at(unit, row + i));
                 if constexpr (Cell::states == 2) {
@@ -200,7 +203,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
             GradientStep<T, Cell> step{saved.from(0, p.start[t]), space.h.from(0, at), c,
                                        space.carry, space.dc, Cell::direct,
                                        space.d_sum.from(0, at), space.d_x.from(0, at),
-                                       io.dy, p.place + p.start[t], H};
+                                       io.y, io.dy, p.place + p.start[t], H};
             const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, G);
             product(step, d_next, w.hh, G * H, 0, next, units);
             step.carried = true;  // rows whose last step this is: nothing comes but what their last state is owed

@@ -1,6 +1,7 @@
 // The Python module. Arrays cross as addresses (Tensor.data_ptr(), 0 for none), which costs nothing; shapes and types are
 // the caller's to check, in ostinato.ops.engine.
 #include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -9,6 +10,7 @@
 #include <string>
 #include <tuple>
 
+#include "pool.h"
 #include "run.h"
 
 namespace nb = nanobind;
@@ -76,6 +78,14 @@ void backward(const std::string& cell, const Sizes& sizes, const Places& places,
                     {at<T>(std::get<0>(g)), at<T>(std::get<1>(g)), at<T>(std::get<2>(g)), at<T>(std::get<3>(g))});
 }
 
+// An array of the pool's memory, which goes back to it when the last who holds it lets go.
+template <class T>
+nb::ndarray<nb::numpy, T> empty(std::size_t count) {
+    auto* memory = new Memory(count * sizeof(T));
+    const nb::capsule owner(memory, [](void* m) noexcept { delete static_cast<Memory*>(m); });
+    return nb::ndarray<nb::numpy, T>(memory->get(), {count}, owner);
+}
+
 }  // namespace
 
 NB_MODULE(_engine, m) {
@@ -98,6 +108,9 @@ NB_MODULE(_engine, m) {
         const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
         return std::make_tuple(s.head, s.width);
     });
+    m.def("empty32", empty<float>);
+    m.def("empty64", empty<double>);
+    m.def("release_memory", release_memory);
     m.def("forward32", forward<float>);
     m.def("forward64", forward<double>);
     m.def("backward32", backward<float>);

@@ -2,7 +2,8 @@
 //
 //     gates    G: products a unit takes
 //     apart    how many of them, the last, keep the hidden side's product and bias apart from the input side's
-//     slots    vectors a step leaves for backward, at least G
+//     slots    vectors a step leaves for backward: none, or at least G
+//     recalls  whether backward reads h after the step too (it is in y)
 //     states   1 (h) or 2 (h, c)
 //     direct   whether dh reaches the step before past the product too
 //     forward(Given, After), backward(Seen, Sent)
@@ -22,15 +23,16 @@ struct Given {
 
 template <class T, int S>
 struct After {
-    Vec<T> slot[S];
+    Vec<T> slot[S ? S : 1];
     Vec<T> h, c;
 };
 
 template <class T, int S>
 struct Seen {
-    Vec<T> slot[S];  // as forward left them
-    Vec<T> h, c;     // the state before the step
-    Vec<T> dh, dc;   // gradients of the state after the step
+    Vec<T> slot[S ? S : 1];  // as forward left them
+    Vec<T> h, c;             // the state before the step
+    Vec<T> after;            // h after the step, where the cell recalls it
+    Vec<T> dh, dc;           // gradients of the state after the step
 };
 
 template <class T, int G>

@@ -8,7 +8,7 @@ namespace {
 
 // Vectors a unit block keeps of a step: the cell's slots, and c where there is one.
 template <class Cell>
-inline constexpr int kept = Cell::slots + Cell::states - 1;
+inline constexpr int kept = Cell::slots ? Cell::slots + Cell::states - 1 : 0;
 
 // The input product: bias in, slots out.
 template <class T, class Cell>
@@ -84,7 +84,7 @@ struct RecurrentStep {
                 in.h = load(h.at(unit, row + i));
                 if constexpr (Cell::states == 2) in.c = load(c.at(unit, row + i));
                 Cell::template forward<T>(in, out);
-                if (save) {
+                if (Cell::slots && save) {
                     OSTINATO_UNROLL
                     for (int s = 0; s < Cell::slots; ++s) store(slot + s * slots.stride, out.slot[s]);
                     if constexpr (Cell::states == 2) store(slot + Cell::slots * slots.stride, out.c);
@@ -107,7 +107,7 @@ struct ForwardSpace {
     ForwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks, bool save) {
         const Index units = blocks_of<T>(s.hidden);
         x = arena.blocked<T>(blocks_of<T>(s.inputs), chunks.capacity);
-        if (!save) slots = arena.blocked<T>(units * Cell::gates, chunks.capacity);
+        if (!save || !Cell::slots) slots = arena.blocked<T>(units * Cell::gates, chunks.capacity);
         for (auto& state : h) state = arena.blocked<T>(units, p.rows);
         if (Cell::states == 2) c = arena.blocked<T>(units, p.rows);
     }
@@ -115,7 +115,7 @@ struct ForwardSpace {
 
 template <class T, class Cell>
 Chunks forward_chunks(const Shape& s, const Part& p) {
-    return {p, (s.inputs + kept<Cell> * s.hidden) * sizeof(T)};
+    return {p, (s.inputs + Cell::gates * s.hidden) * sizeof(T)};
 }
 
 template <class T, class Cell>
@@ -135,7 +135,7 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
     const ForwardPanels<T, Cell> w(packed, s);
     const Chunks chunks = forward_chunks<T, Cell>(s, p);
-    const bool save = io.saved != nullptr;
+    const bool save = Cell::slots && io.saved;
     ForwardSpace<T, Cell> space(arena, s, p, chunks, save);
     const Index units = blocks_of<T>(s.hidden), slots_block = save ? kept<Cell> : Cell::gates;
     const Blocked<T> saved{io.saved, Blocked<T>::stride_of(p.start[p.steps])};

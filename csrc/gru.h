@@ -10,7 +10,7 @@ namespace {
 
 struct Gru {
     static constexpr int gates = 3, apart = 1, slots = 4, states = 1;  // slots: r, z, n, h_n
-    static constexpr bool direct = true;
+    static constexpr bool direct = true, recalls = false;
 
     template <class T>
     static OSTINATO_INLINE void forward(const Given<T, 3>& in, After<T, 4>& out) {

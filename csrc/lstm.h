@@ -10,7 +10,7 @@ namespace {
 
 struct Lstm {
     static constexpr int gates = 4, apart = 0, slots = 5, states = 2;  // slots: i, f, g, o, tanh(c')
-    static constexpr bool direct = false;
+    static constexpr bool direct = false, recalls = false;
 
     template <class T>
     static OSTINATO_INLINE void forward(const Given<T, 4>& in, After<T, 5>& out) {

@@ -30,17 +30,17 @@ struct Identity {
 
 template <class F>
 struct Rnn {
-    static constexpr int gates = 1, apart = 0, slots = 1, states = 1;  // slots: h'
-    static constexpr bool direct = false;
+    static constexpr int gates = 1, apart = 0, slots = 0, states = 1;
+    static constexpr bool direct = false, recalls = true;
 
     template <class T>
-    static OSTINATO_INLINE void forward(const Given<T, 1>& in, After<T, 1>& out) {
-        out.h = out.slot[0] = F::template value<T>(in.sum[0]);
+    static OSTINATO_INLINE void forward(const Given<T, 1>& in, After<T, 0>& out) {
+        out.h = F::template value<T>(in.sum[0]);
     }
 
     template <class T>
-    static OSTINATO_INLINE void backward(const Seen<T, 1>& in, Sent<T, 1>& out) {
-        out.sum[0] = F::template slope<T>(in.slot[0], in.dh);
+    static OSTINATO_INLINE void backward(const Seen<T, 0>& in, Sent<T, 1>& out) {
+        out.sum[0] = F::template slope<T>(in.after, in.dh);
     }
 };
 

@@ -1,29 +1,14 @@
 #include "run.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
 #include <thread>
+
+#include "pool.h"
 
 namespace ostinato {
 
 namespace {
-
-// Memory for a call, aligned to cache lines.
-class Memory {
-  public:
-    explicit Memory(std::size_t bytes) : at_(std::aligned_alloc(128, (bytes + 255) & ~std::size_t{127})) {
-        if (!at_) throw std::bad_alloc();
-    }
-    Memory(Memory&& other) noexcept : at_(other.at_) { other.at_ = nullptr; }
-    Memory(const Memory&) = delete;
-    ~Memory() { std::free(at_); }
-    void* get() const { return at_; }
-
-  private:
-    void* at_;
-};
 
 // work(0) .. work(count - 1) at once. The threads are made for the call and joined (about 20 us each): none is left to
 // spin beside torch's, to be lost in a fork, or to be shared by two callers.

@@ -5,6 +5,9 @@ places   addresses of lengths (B), base (T) and column (B), int64: see csrc/plan
 weights  addresses of w_ih, w_hh, b_ih, b_hh
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 Sizes = tuple[int, int, int, int, int, bool]
 Places = tuple[int, int, int]
 Four = tuple[int, int, int, int]
@@ -21,6 +24,13 @@ def cells() -> list[tuple[str, int, int]]:
 
 def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
     """(head, width): ``saved`` holds head + width (places + B + 1) numbers, however many threads there are."""
+
+def empty32(count: int) -> NDArray[np.float32]:
+    """Memory that is kept between calls: it returns to the engine when the last reference to it goes."""
+
+def empty64(count: int) -> NDArray[np.float64]: ...
+def release_memory() -> int:
+    """What is kept goes back to the system; how many bytes that was."""
 
 # forward and backward raise ValueError for lengths and places that cannot be.
 def forward32(

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -77,7 +79,7 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     call, save = Call._make(args[:-1]).contiguous(), args[-1]
     _check(call)
-    y, h_n, c_n, saved = results = _results(call, save)
+    y, h_n, c_n, saved = results = _results(call, save, _pooled)
     run: Any = _engine.forward32 if call.x.dtype == torch.float32 else _engine.forward64
     threads = torch.get_num_threads()
     written = _addresses(y, h_n, c_n, saved if save else None)
@@ -97,7 +99,7 @@ def backward(*args: Any) -> Gradients:
     if not saved.numel():
         raise ConfigError("the forward pass saved nothing to differentiate", fix="run it with gradients enabled")
     owed = [None if t is None else t.contiguous() for t in owed]
-    dx, dh0, dc0, *dw = results = _gradients(call, need_x, need_weights)
+    dx, dh0, dc0, *dw = results = _gradients(call, need_x, need_weights, _pooled)
     biases = [None if b is None else d for b, d in zip((call.b_ih, call.b_hh), dw[2:], strict=True)]
     run: Any = _engine.backward32 if call.x.dtype == torch.float32 else _engine.backward64
     run(
@@ -122,21 +124,38 @@ def _addresses(*tensors: Tensor | None) -> Any:
     return tuple([0 if t is None else t.data_ptr() for t in tensors])
 
 
-def _results(call: Call, save: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+#: Numbers from which an array is taken from the engine's pool; below, torch's own allocator has them at hand.
+_LARGE = 1 << 16
+
+
+def _pooled(like: Tensor, *shape: int) -> Tensor:
+    """Memory of the type of ``like``, unwritten."""
+    count = math.prod(shape)
+    if count < _LARGE:
+        return like.new_empty(shape)
+    array = _engine.empty32(count) if like.dtype == torch.float32 else _engine.empty64(count)
+    return torch.from_numpy(array).view(shape)
+
+
+def _results(
+    call: Call, save: bool, empty: Callable[..., Tensor] = torch.Tensor.new_empty
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Memory for what forward returns."""
     x, h0, c0 = call.x, call.h0, call.c0
     c_n = h0.new_empty(0) if c0 is None else torch.empty_like(c0)
     B, H = h0.shape
     head, width = _engine.saved_size(call.cell, 8 * x.element_size(), int(H)) if save else (0, 0)
-    saved = x.new_empty(head + width * (call.places + B + 1))
-    return x.new_empty(*x.shape[:-1], H), torch.empty_like(h0), c_n, saved
+    saved = empty(x, head + width * (call.places + B + 1))
+    return empty(x, *x.shape[:-1], H), torch.empty_like(h0), c_n, saved
 
 
-def _gradients(call: Call, need_x: bool, need_weights: bool) -> Gradients:
+def _gradients(
+    call: Call, need_x: bool, need_weights: bool, empty: Callable[..., Tensor] = torch.Tensor.new_empty
+) -> Gradients:
     """Memory for what backward returns."""
 
     def like(t: Tensor | None, needed: bool = True) -> Tensor:
-        return call.x.new_empty(0) if t is None or not needed else torch.empty_like(t)
+        return call.x.new_empty(0) if t is None or not needed else empty(t, *t.shape)
 
     w_ih, w_hh, b_ih, b_hh = (like(t, need_weights) for t in (call.w_ih, call.w_hh, call.b_ih, call.b_hh))
     return like(call.x, need_x), like(call.h0), like(call.c0), w_ih, w_hh, b_ih, b_hh
