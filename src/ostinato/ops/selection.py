@@ -63,6 +63,11 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     facts are what decides whether one can run: nonlinearity="identity", device="cpu", dtype=torch.float32.
     Raises ConfigError where the one asked for does not exist or cannot run: it is never replaced by another.
     """
+    if not implementation and VARIABLE not in os.environ:
+        # what a layer asks at every call, without the reasons that explain gives
+        for name, unroll in IMPLEMENTATIONS.get(cell, {}).items():
+            if _refusal(cell, name, facts) is None:
+                return unroll
     return IMPLEMENTATIONS[cell][_choose(cell, implementation, facts)[0]]
 
 

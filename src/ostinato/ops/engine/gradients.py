@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ostinato.ops.engine.operator import LIBRARY, Call
+from ostinato.ops.engine.operator import LIBRARY, Call, backward, forward
 from ostinato.ops.engine.places import Places
 from ostinato.ops.gru import reference as gru_reference
 from ostinato.ops.lstm import reference as lstm_reference
@@ -44,15 +44,36 @@ def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> No
     ctx.set_materialize_grads(False)
 
 
-def _backward(ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, _: Any) -> tuple[Any, ...]:
+def _backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+    return _gradients(ctx, torch.ops.ostinato.recurrence_backward, *owed)
+
+
+def _gradients(
+    ctx: Any, run: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, _: Any
+) -> tuple[Any, ...]:
     *tensors, y, saved = ctx.saved_tensors
     asked = ctx.needs_input_grad
     need_x, need_weights = asked[1], any(asked[4:8])
     owed = dy, dh_n, None if tensors[2] is None else dc_n
-    run = torch.ops.ostinato.recurrence_backward
     gradients = run(ctx.cell, *tensors, ctx.reverse, y, saved, *owed, need_x, need_weights)
     given = [g if needed else None for g, needed in zip(gradients, asked[1:8], strict=True)]
     return (None, *given, *[None] * 5)
+
+
+class Eager(torch.autograd.Function):
+    """The same node without the way through torch's dispatcher, which takes longer than a small recurrence does."""
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> tuple[Tensor, ...]:
+        results = forward(*args)
+        _set_up(ctx, args, results)
+        ctx.mark_non_differentiable(results[3])
+        return results
+
+    @staticmethod
+    def backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+        watched = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        return _gradients(ctx, torch.ops.ostinato.recurrence_backward if watched else backward, *owed)
 
 
 def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

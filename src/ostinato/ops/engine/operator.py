@@ -18,6 +18,9 @@ from ostinato.ops.engine.extension import ABSENT
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
+#: cell -> gates, states
+_SIZES = {} if ABSENT else {name: (gates, states) for name, gates, states in _engine.cells()}
+
 
 class Call(NamedTuple):
     """What both operators are given first.
@@ -46,6 +49,8 @@ class Call(NamedTuple):
 
     def contiguous(self) -> Call:
         """The same, as the kernels read it: no strides, places in int64."""
+        if self[8:11] == (None, None, None) and all(t is None or t.is_contiguous() for t in self[1:8]):
+            return self
         numbers = [None if t is None else t.contiguous() for t in self[1:8]]
         places = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in self[8:11]]
         return Call._make((self.cell, *numbers, *places, self.reverse))
@@ -163,31 +168,29 @@ def _gradients(
 
 def _check(call: Call) -> None:
     """Raises ConfigError unless the kernels may be let loose on these addresses."""
-    known = {name: (gates, states) for name, gates, states in _engine.cells()}
-    if call.cell not in known:
-        raise ConfigError(f"the engine has no cell called {call.cell!r}", fix=f"one of {', '.join(known)}")
-    G, states = known[call.cell]
-    x, (B, H), D = call.x, call.h0.shape, call.x.shape[-1]
-    if (call.c0 is None) != (states == 1):
+    if call.cell not in _SIZES:
+        raise ConfigError(f"the engine has no cell called {call.cell!r}", fix=f"one of {', '.join(_SIZES)}")
+    G, states = _SIZES[call.cell]
+    _, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths, base, column, _ = call
+    if (c0 is None) != (states == 1):
         raise ConfigError(f"{call.cell} has {states} states", fix="give h0, and c0 to a cell of two")
-    shapes = {
-        "x": (len(x), B, D) if call.base is None else (len(x), D),
-        "c0": (B, H),
-        "w_ih": (G * H, D),
-        "w_hh": (G * H, H),
-        "b_ih": (G * H,),
-        "b_hh": (G * H,),
-        "lengths": (B,),
-        "base": None,
-        "column": (B,),
-    }
-    for name, t in call._asdict().items():
-        if not isinstance(t, Tensor):
-            continue
-        if shapes.get(name) and t.shape != shapes[name]:
-            raise ConfigError(f"{name} has the shape {tuple(t.shape)}", fix=f"it should be {shapes[name]}")
-        if t.is_floating_point() and t.dtype != x.dtype:
-            raise ConfigError(f"{name} is of type {t.dtype}", fix=f"it should be {x.dtype}, as x is")
+    (B, H), D = h0.shape, x.shape[-1]
+    expected = (
+        ("x", x, (len(x), B, D) if base is None else (len(x), D)),
+        ("h0", h0, (B, H)),
+        ("c0", c0, (B, H)),
+        ("w_ih", w_ih, (G * H, D)),
+        ("w_hh", w_hh, (G * H, H)),
+        ("b_ih", b_ih, (G * H,)),
+        ("b_hh", b_hh, (G * H,)),
+    )
+    for name, t, shape in expected:
+        if t is not None and (t.shape != shape or t.dtype != x.dtype):
+            given = f"{tuple(t.shape)} of {t.dtype}"
+            raise ConfigError(f"{name} has the shape {given}", fix=f"it should be {shape} of {x.dtype}")
+    for name, t in (("lengths", lengths), ("column", column)):
+        if t is not None and t.shape != (B,):
+            raise ConfigError(f"{name} has the shape {tuple(t.shape)}", fix=f"it should be {(B,)}")
 
 
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from ostinato.ops.engine import gradients as gradients
+from ostinato.ops.engine.gradients import Eager
+from ostinato.ops.engine.operator import Call, forward
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
 
 _PADDED = Places()
+_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def unroll(
@@ -28,7 +33,21 @@ def unroll(
     """
     h0, c0 = state if len(state) == 2 else (state[0], None)
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh
+    call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    p, run = places, torch.ops.ostinato.recurrence
-    h, h_n, c_n, _ = run(cell, *tensors, p.lengths, p.base, p.column, p.reverse, save)
+    run: Callable[..., Any] = torch.ops.ostinato.recurrence
+    if _eager(tensors):
+        run = Eager.apply if save else forward
+    h, h_n, c_n, _ = run(*call, save)
     return h, (h_n,) if c0 is None else (h_n, c_n)
+
+
+def _eager(tensors: tuple[Tensor | None, ...]) -> bool:
+    """Whether nobody watches the operators (a compiler, a transform, a mode, autocast): then they may be left out."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._are_functorch_transforms_active()
+        or any(t is not None and type(t) not in _PLAIN for t in tensors)
+    )
