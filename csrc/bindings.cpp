@@ -108,6 +108,7 @@ NB_MODULE(_engine, m) {
         const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
         return std::make_tuple(s.head, s.width);
     });
+    m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);
     m.def("release_memory", release_memory);

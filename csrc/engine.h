@@ -97,6 +97,7 @@ struct Kernels {
     int count;
     const Kernel<float>* float32;
     const Kernel<double>* float64;
+    double (*peak)(Index loops);  // see peak.h
 };
 
 }  // namespace ostinato

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backward.h"
+#include "peak.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -33,6 +34,6 @@ constexpr Kernel<T> table[] = {OSTINATO_CELLS(OSTINATO_KERNEL)};
 #define OSTINATO_NAME(NAME) OSTINATO_TEXT(NAME)
 extern const Kernels kernels;
 const Kernels kernels = {OSTINATO_NAME(OSTINATO_SET), OSTINATO_BYTES, sizeof(table<float>) / sizeof(table<float>[0]),
-                         table<float>, table<double>};
+                         table<float>, table<double>, peak};
 
 }  // namespace ostinato::OSTINATO_SET

@@ -25,6 +25,9 @@ def cells() -> list[tuple[str, int, int]]:
 def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
     """(head, width): ``saved`` holds head + width (places + B + 1) numbers, however many threads there are."""
 
+def peak(loops: int) -> float:
+    """Multiply and add on registers, float32, for so many rounds; returns the number of operations."""
+
 def empty32(count: int) -> NDArray[np.float32]:
     """Memory that is kept between calls: it returns to the engine when the last reference to it goes."""
 
