@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo lock clean
+.PHONY: help setup test lint format demo bench lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
@@ -34,6 +34,10 @@ demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it
 	@mkdir -p out
 	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
 	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
+
+bench: setup ## the engine beside torch.nn: verified, then timed; a table, JSON and a picture in out/
+	@mkdir -p out
+	@$(BIN)/python benchmarks/recurrences.py --json out/bench.json --picture out/bench.png
 
 lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 import torch
+from _pytest.mark import ParameterSet
 
 from ostinato.layers.build import MEMORIES, build_memory
 from ostinato.layers.conv import CausalConv
@@ -19,6 +21,7 @@ from ostinato.layers.lstm import LSTM
 from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.rnn import RNN
 from ostinato.layers.stack import Stack
+from ostinato.ops.engine import extension
 
 D, H = 3, 4
 
@@ -36,11 +39,11 @@ def _pair(make: Callable[[str], Recurrence], implementation: str) -> Entry:
 
 
 _LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
-    "rnn-tanh": (lambda i: RNN(D, H, "tanh", i), ("aten", "loop")),
-    "rnn-relu": (lambda i: RNN(D, H, "relu", i), ("aten", "loop")),
-    "rnn-identity": (lambda i: RNN(D, H, "identity", i), ("loop",)),
-    "gru": (lambda i: GRU(D, H, i), ("aten",)),
-    "lstm": (lambda i: LSTM(D, H, implementation=i), ("aten",)),
+    "rnn-tanh": (lambda i: RNN(D, H, "tanh", i), ("native", "aten", "loop")),
+    "rnn-relu": (lambda i: RNN(D, H, "relu", i), ("native", "aten", "loop")),
+    "rnn-identity": (lambda i: RNN(D, H, "identity", i), ("native", "loop")),
+    "gru": (lambda i: GRU(D, H, i), ("native", "aten")),
+    "lstm": (lambda i: LSTM(D, H, implementation=i), ("native", "aten")),
     "linear": (lambda i: LinearRNN(D, H, i), ("scan",)),
     "conv-1": (lambda i: CausalConv(D, H, 1, 1, i), ("aten",)),
     "conv-2": (lambda i: CausalConv(D, H, 2, 1, i), ("aten",)),
@@ -55,6 +58,13 @@ CATALOGUE: dict[str, Entry] = {
     "stack of unlike layers": Entry(lambda: Stack([LSTM(D, H), CausalConv(H, 5), GRU(5, 5), LinearRNN(5, H)])),
     "stack, not residual": Entry(lambda: Stack([GRU(D, D), RNN(D, D)], residual=False)),
 }
+
+
+def names(*, fast: bool = False) -> list[str | ParameterSet]:
+    """For parametrize; fast: those alone that have a reference. Without the engine its own are skipped by name."""
+    absent = pytest.mark.skip(reason=extension.ABSENT or "")
+    chosen = [name for name, entry in CATALOGUE.items() if entry.reference or not fast]
+    return [pytest.param(n, marks=absent) if extension.ABSENT and n.endswith(":native") else n for n in chosen]
 
 
 def build(make: Callable[[], Recurrence], seed: int = 0) -> Recurrence:

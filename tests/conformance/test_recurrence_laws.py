@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from catalogue import CATALOGUE, build
+from catalogue import CATALOGUE, build, names
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -17,8 +17,8 @@ from ostinato.shapes import State
 
 T, B = 9, 5
 LENGTHS = (9, 0, 4, 1, 9)
-every = pytest.mark.parametrize("name", CATALOGUE)
-fast = pytest.mark.parametrize("name", [name for name, entry in CATALOGUE.items() if entry.reference])
+every = pytest.mark.parametrize("name", names())
+fast = pytest.mark.parametrize("name", names(fast=True))
 ragged = pytest.mark.parametrize(
     "lengths", [None, LENGTHS, (T,) * B, (0,) * B], ids=["whole", "ragged", "full", "empty"]
 )

@@ -59,6 +59,6 @@ class Cell(Recurrence):
         """See Recurrence."""
         start = self.initial_state(x.shape[1]) if state is None else state
         weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
-        run = pick(self.cell, self.implementation, **self._options)
+        run = pick(self.cell, self.implementation, device=x.device.type, dtype=x.dtype, **self._options)
         h, last = run(x, start, *weights, lengths, **self._options)
         return h, last

@@ -1,4 +1,4 @@
-"""Which implementation of a cell runs, and why. The compiled engine takes its place in this table."""
+"""Which implementation of a cell runs, and why."""
 
 from __future__ import annotations
 
@@ -9,23 +9,32 @@ from typing import Any
 from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
+from ostinato.ops.engine import extension
 from ostinato.ops.gru import aten as gru_aten
+from ostinato.ops.gru import native as gru_native
 from ostinato.ops.gru import reference as gru_reference
 from ostinato.ops.linear import reference as linear_reference
 from ostinato.ops.linear import scan as linear_scan
 from ostinato.ops.lstm import aten as lstm_aten
+from ostinato.ops.lstm import native as lstm_native
 from ostinato.ops.lstm import reference as lstm_reference
 from ostinato.ops.rnn import aten as rnn_aten
 from ostinato.ops.rnn import loop as rnn_loop
+from ostinato.ops.rnn import native as rnn_native
 from ostinato.ops.rnn import reference as rnn_reference
 
 Unroll = Callable[..., Any]
 
-#: cell -> implementations, the preferred one first; every cell has its reference. ops/<cell>/native.py goes first.
+#: cell -> implementations, the preferred one first; every cell has its reference.
 IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
-    "rnn": {"aten": rnn_aten.unroll, "loop": rnn_loop.unroll, "reference": rnn_reference.unroll},
-    "gru": {"aten": gru_aten.unroll, "reference": gru_reference.unroll},
-    "lstm": {"aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
+    "rnn": {
+        "native": rnn_native.unroll,
+        "aten": rnn_aten.unroll,
+        "loop": rnn_loop.unroll,
+        "reference": rnn_reference.unroll,
+    },
+    "gru": {"native": gru_native.unroll, "aten": gru_aten.unroll, "reference": gru_reference.unroll},
+    "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
     "linear": {"scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
 }
@@ -37,7 +46,12 @@ def _no_operator(facts: Mapping[str, Any]) -> str | None:
 
 
 #: (cell, implementation) -> why it cannot run under these facts, or None where it can; who is not here always can.
-REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {("rnn", "aten"): _no_operator}
+REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
+    ("rnn", "aten"): _no_operator,
+    ("rnn", "native"): extension.refusal,
+    ("gru", "native"): extension.refusal,
+    ("lstm", "native"): extension.refusal,
+}
 
 #: Set to "reference" to run every cell by its specification.
 VARIABLE = "OSTINATO_IMPLEMENTATION"
@@ -46,9 +60,14 @@ VARIABLE = "OSTINATO_IMPLEMENTATION"
 def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     """The implementation that runs: the one asked for, else the environment's, else the first that can.
 
-    facts are what decides whether one can run, such as nonlinearity="identity". Raises ConfigError where the one asked
-    for does not exist or cannot run: it is never replaced by another.
+    facts are what decides whether one can run: nonlinearity="identity", device="cpu", dtype=torch.float32.
+    Raises ConfigError where the one asked for does not exist or cannot run: it is never replaced by another.
     """
+    if not implementation and VARIABLE not in os.environ:
+        # what a layer asks at every call, without the reasons that explain gives
+        for name, unroll in IMPLEMENTATIONS.get(cell, {}).items():
+            if _refusal(cell, name, facts) is None:
+                return unroll
     return IMPLEMENTATIONS[cell][_choose(cell, implementation, facts)[0]]
 
 

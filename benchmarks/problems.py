@@ -1,0 +1,116 @@
+"""The catalogue of recurrences as modules and inputs, and the check before every timing, which tests run too."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pack_sequence
+
+from ostinato import nn
+
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One cell at one size: T steps, B rows, D inputs, H hidden units; see problems.toml."""
+
+    group: str
+    cell: str
+    T: int
+    B: int
+    D: int
+    H: int
+    layers: int = 1
+    directions: int = 1
+    ragged: bool = False
+    forward: float = 0.0
+    train: float = 0.0
+
+    def __str__(self) -> str:
+        extra = f" x{self.layers} layers" * (self.layers > 1) + " both ways" * (self.directions > 1)
+        return f"{self.cell} T={self.T} B={self.B} D={self.D} H={self.H}{extra}{' ragged' * self.ragged}"
+
+    @property
+    def lengths(self) -> list[int]:
+        """Steps of each row."""
+        if not self.ragged:
+            return [self.T] * self.B
+        # a fixed shuffle of an even spread between 1 and T on a logarithmic scale
+        spread = torch.logspace(0, torch.log10(torch.tensor(float(self.T))).item(), self.B).round().long()
+        return spread[torch.randperm(self.B, generator=torch.Generator().manual_seed(0))].tolist()
+
+    @property
+    def operations(self) -> float:
+        """Multiplications and additions of the products of one forward pass; training takes three times as many."""
+        layers = [self.D, *[self.directions * self.H] * (self.layers - 1)]
+        each = [2 * GATES[self.cell] * self.H * (read + self.H) * self.directions for read in layers]
+        return float(sum(self.lengths) * sum(each))
+
+    def modules(self, dtype: torch.dtype = torch.float32) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """Ours and torch's, of the same weights."""
+        torch.manual_seed(0)
+        how: dict[str, Any] = {"num_layers": self.layers, "bidirectional": self.directions == 2}
+        theirs = getattr(torch.nn, self.cell.upper())(self.D, self.H, **how).to(dtype)
+        ours = getattr(nn, self.cell.upper())(self.D, self.H, **how).to(dtype)
+        ours.load_state_dict(theirs.state_dict())
+        return ours, theirs
+
+    def inputs(self, dtype: torch.dtype = torch.float32) -> tuple[Any, Tensor]:
+        """What the modules are called with, and the gradient of what they give (packed: of its data)."""
+        g = torch.Generator().manual_seed(1)
+        draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
+        width = self.directions * self.H
+        if self.ragged:
+            packed = pack_sequence([draw(n, self.D) for n in self.lengths], enforce_sorted=False)
+            return PackedSequence(packed.data.requires_grad_(), *packed[1:]), draw(len(packed.data), width)
+        return draw(self.T, self.B, self.D).requires_grad_(), draw(self.T, self.B, width)
+
+    def short(self) -> Problem:
+        """The same with few steps, for tests."""
+        return replace(self, T=min(self.T, 12))
+
+
+def catalogue() -> list[Problem]:
+    """All problems of problems.toml."""
+    groups = tomllib.loads(Path(__file__).with_name("problems.toml").read_text())["problem"]
+    return [
+        Problem(g["name"], cell, **shape, forward=g["forward"], train=g["train"])
+        for g in groups
+        for cell in g["cells"]
+        for shape in g["shapes"]
+    ]
+
+
+def training_step(net: torch.nn.Module, x: Any, dy: Tensor) -> Callable[[], list[Tensor]]:
+    """A function that runs forward and backward once; it returns y, dx and the weights' gradients."""
+    leaf = x.data if isinstance(x, PackedSequence) else x
+    leaves = [leaf, *net.parameters()]
+
+    def step() -> list[Tensor]:
+        for each in leaves:
+            each.grad = None
+        y, _ = net(x)
+        data = y.data if isinstance(y, PackedSequence) else y
+        data.backward(dy)
+        return [data.detach(), *[each.grad for each in leaves]]
+
+    return step
+
+
+def verify(problem: Problem) -> None:
+    """Ours in float64 and float32 against torch in float64. Raises AssertionError where they differ."""
+    _, theirs = problem.modules(torch.float64)
+    true = training_step(theirs, *problem.inputs(torch.float64))()
+    for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-4)):
+        ours, _ = problem.modules(dtype)
+        found = training_step(ours, *problem.inputs(dtype))()
+        for one, other in zip(found, true, strict=True):
+            size = float(other.abs().max())
+            torch.testing.assert_close(one.double() / size, other / size, rtol=0, atol=tolerance, msg=str(problem))

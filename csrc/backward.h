@@ -1,0 +1,254 @@
+// The time loop backward. The product d_{t+1} W_hh ends in step t's gate gradients, and the weights' gradients and dx are
+// taken chunk by chunk, while what they read is in the cache.
+#pragma once
+
+#include "forward.h"
+
+namespace ostinato::OSTINATO_SET {
+namespace {
+
+// From the gradient of the state after step t to those of the step's sums and of the state before it.
+template <class T, class Cell>
+struct GradientStep {
+    using scalar = T;
+    static constexpr int gates = 1;
+
+    Blocked<T> slots;         // this step's rows, as saved
+    Blocked<T> h, c;          // the state before the step: rows of this step
+    Blocked<T> carry, dc;     // (H / V, B) dh past the product and dc of the state after: replaced in place
+    bool carried;             // whether carry holds anything for these rows
+    Blocked<T> d_sum, d_x;    // this step's rows, written: gradients of the hidden and the input side's sums
+    const T* y;
+    const T* dy;  // or null
+    const Index* place;
+    Index hidden;
+
+    template <int MR, int NV>
+    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j)
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) sum[i][j] = carried ? load(carry.at(block + j, row + i)) : Vec<T>{};
+    }
+    template <int MR, int NV>
+    OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        constexpr int G = Cell::gates;
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j) {
+            const Index unit = block + j, valid = hidden - unit * lanes<T>;
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) {
+                const T* slot = slots.at(unit * kept<Cell>, row + i);
+                Seen<T, Cell::slots> in;
+                Sent<T, G> out;
+                OSTINATO_UNROLL
+                for (int s = 0; s < Cell::slots; ++s) in.slot[s] = load(slot + s * slots.stride);
+                in.dh = sum[i][j];
+                if constexpr (Cell::recalls)
+                    in.after = load_part(y + place[row + i] * hidden + unit * lanes<T>, valid);
+                if (dy) in.dh += load_part(dy + place[row + i] * hidden + unit * lanes<T>, valid);
+                in.h = load(h.at(unit, row + i));
+                if constexpr (Cell::states == 2) {
+                    in.c = load(c.at(unit * kept<Cell>, row + i));
+                    in.dc = load(dc.at(unit, row + i));
+                }
+                Cell::template backward<T>(in, out);
+                T* to = d_sum.at(unit * G, row + i);
+                OSTINATO_UNROLL
+                for (int g = 0; g < G; ++g) store(to + g * d_sum.stride, out.sum[g]);
+                if constexpr (Cell::apart > 0) {
+                    T* to_x = d_x.at(unit * G, row + i);
+                    OSTINATO_UNROLL
+                    for (int g = 0; g < G; ++g)
+                        store(to_x + g * d_x.stride, g < G - Cell::apart ? out.sum[g] : out.x[g]);
+                }
+                if constexpr (Cell::direct) store(carry.at(unit, row + i), out.dh);
+                if constexpr (Cell::states == 2) store(dc.at(unit, row + i), out.dc);
+            }
+        }
+    }
+};
+
+// A product whose rows go to rows of a plain matrix, in an order of their own.
+template <class T>
+struct ToRows {
+    using scalar = T;
+    static constexpr int gates = 1;
+
+    T* to;
+    const Index* place;
+    Index columns;
+    Blocked<T> plus;  // what is added, or null
+
+    template <int MR, int NV>
+    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j)
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) sum[i][j] = plus.first ? load(plus.at(block + j, row + i)) : Vec<T>{};
+    }
+    template <int MR, int NV>
+    OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j) {
+            const Index column = (block + j) * lanes<T>;
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) store_part(to + place[row + i] * columns + column, sum[i][j], columns - column);
+        }
+    }
+};
+
+// A part's share of the weights' gradients.
+template <class T, class Cell>
+struct Sums {
+    Blocked<T> ih;  // (G H / V, D) of W_ih, transposed
+    Blocked<T> hh;  // (G H / V, H) of W_hh, transposed
+    T* b_ih;        // (G H, blocked)
+    T* b_hh;        // (G H, blocked)
+    Index count;    // of numbers in all four together, in one piece
+
+    Sums(Arena& arena, const Shape& s) {
+        const Index blocks = blocks_of<T>(s.hidden) * Cell::gates;
+        const std::size_t begin = arena.used;
+        ih = arena.blocked<T>(blocks, s.inputs);
+        hh = arena.blocked<T>(blocks, s.hidden);
+        b_ih = arena.take<T>(blocks * lanes<T>);
+        b_hh = arena.take<T>(blocks * lanes<T>);
+        count = static_cast<Index>((arena.used - begin) / sizeof(T));
+    }
+};
+
+template <class T, class Cell>
+struct BackwardSpace {
+    Sums<T, Cell> sums;  // first, so that it is found without the part
+    Blocked<T> d_sum;    // (G H / V, chunk + B) gradients of the hidden side's sums; the last rows: the step after's
+    Blocked<T> d_x;      // (G H / V, chunk) of the input side's; the same buffer where no gate keeps them apart
+    Blocked<T> h;        // (H / V, chunk) the state before each step
+    Blocked<T> x;        // (D / V, chunk)
+    Blocked<T> carry;    // (H / V, B) see GradientStep
+    Blocked<T> dc;       // (H / V, B)
+    Blocked<T> c0;       // (kept H / V, B) c before the first step, where a saved step would have it
+
+    BackwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks) : sums(arena, s) {
+        const Index units = blocks_of<T>(s.hidden);
+        d_sum = arena.blocked<T>(units * Cell::gates, chunks.capacity + p.rows);
+        d_x = Cell::apart ? arena.blocked<T>(units * Cell::gates, chunks.capacity) : d_sum;
+        h = arena.blocked<T>(units, chunks.capacity);
+        x = arena.blocked<T>(blocks_of<T>(s.inputs), chunks.capacity);
+        carry = arena.blocked<T>(units, p.rows);
+        if (Cell::states == 2) {
+            dc = arena.blocked<T>(units, p.rows);
+            c0 = arena.blocked<T>(units * kept<Cell>, p.rows);
+        }
+    }
+};
+
+template <class T, class Cell>
+Chunks backward_chunks(const Shape& s, const Part& p) {
+    return {p, (s.inputs + (1 + Cell::gates * (Cell::apart ? 2 : 1)) * s.hidden) * sizeof(T)};
+}
+
+template <class T, class Cell>
+std::size_t backward_bytes(const Shape& s, const Part& p) {
+    Arena arena{nullptr};
+    BackwardSpace<T, Cell>(arena, s, p, backward_chunks<T, Cell>(s, p));
+    return arena.used;
+}
+
+template <class T>
+void pack_or_clear(const Blocked<T>& to, Index row, const T* from, Index columns) {
+    if (from)
+        pack_row(to, row, from, columns);
+    else
+        for (Index block = 0; block < blocks_of<T>(columns); ++block) store(to.at(block, row), Vec<T>{});
+}
+
+template <class T, class Cell>
+void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* panels, void* scratch) {
+    constexpr int G = Cell::gates;
+    const Index H = s.hidden, D = s.inputs, units = blocks_of<T>(H);
+    Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
+    const BackwardPanels<T, Cell> w(packed, s);
+    const Chunks chunks = backward_chunks<T, Cell>(s, p);
+    BackwardSpace<T, Cell> space(arena, s, p, chunks);
+    const Blocked<T> saved{const_cast<T*>(io.saved), Blocked<T>::stride_of(p.start[p.steps])};
+    const Left<T> nothing{};
+
+    clear(space.sums.ih.first, space.sums.count);
+    for (Index b = 0; b < p.rows; ++b) {
+        const Index row = p.order[b] * H;
+        pack_or_clear(space.carry, b, io.dh_n ? io.dh_n + row : nullptr, H);
+        if constexpr (Cell::states == 2) {
+            pack_or_clear(space.dc, b, io.dc_n ? io.dc_n + row : nullptr, H);
+            for (Index unit = 0; unit < units; ++unit)
+                store(space.c0.at(unit * kept<Cell>, b), load_part(io.c0 + row + unit * lanes<T>, H - unit * lanes<T>));
+        }
+    }
+
+    for (Index t1 = p.steps, t0; t1 > 0; t1 = t0) {
+        t0 = chunks.begin(p, t1);
+        const Index base = p.start[t0], places = p.start[t1] - base;
+        const Index after = t1 < p.steps ? p.active[t1] : 0;
+        for (Index block = 0; block < units * G; ++block)
+            std::memmove(space.d_sum.at(block, places), space.d_sum.at(block, 0), after * lanes<T> * sizeof(T));
+        for (Index t = t0; t < t1; ++t)
+            for (Index i = 0; i < p.active[t]; ++i)
+                pack_row(space.h, p.start[t] - base + i,
+                         t ? io.y + p.place[p.start[t - 1] + i] * H : io.h0 + p.order[i] * H, H);
+
+        for (Index t = t1 - 1; t >= t0; --t) {
+            const Index at = p.start[t] - base;
+            const Index next = t + 1 < p.steps ? p.active[t + 1] : 0;
+            const Blocked<T> c = t ? saved.from(Cell::slots, p.start[t - 1]) : space.c0;
+            GradientStep<T, Cell> step{saved.from(0, p.start[t]), space.h.from(0, at), c,
+                                       space.carry, space.dc, Cell::direct,
+                                       space.d_sum.from(0, at), space.d_x.from(0, at),
+                                       io.y, io.dy, p.place + p.start[t], H};
+            const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, G);
+            product(step, d_next, w.hh, G * H, 0, next, units);
+            step.carried = true;  // rows whose last step this is: nothing comes but what their last state is owed
+            product(step, nothing, w.hh, G * H, next, p.active[t], units);
+        }
+
+        if (io.weights)
+            for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * D, D);
+        if (io.dx)
+            product(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, 0, places,
+                    blocks_of<T>(D));
+        if (io.weights) {
+            outer(space.sums.ih, space.x, D, space.d_x, units * G, places);
+            outer(space.sums.hh, space.h, H, space.d_sum, units * G, places);
+            column_sums(space.sums.b_ih, space.d_x, units * G, places);
+            if (Cell::apart) column_sums(space.sums.b_hh, space.d_sum, units * G, places);
+        }
+    }
+
+    const Index first = p.steps ? p.active[0] : 0;
+    const Blocked<T> plus = Cell::direct ? space.carry : Blocked<T>{};
+    product(ToRows<T>{io.dh0, p.order, H, plus}, left_of(space.d_sum, H, G), w.hh, G * H, 0, first, units);
+    for (Index b = first; b < p.rows; ++b) unpack_row(io.dh0 + p.order[b] * H, space.carry, b, H);
+    if constexpr (Cell::states == 2)
+        for (Index b = 0; b < p.rows; ++b) unpack_row(io.dc0 + p.order[b] * H, space.dc, b, H);
+}
+
+template <class T, class Cell>
+void add(const Shape& s, void* scratch, const void* other) {
+    Arena here{static_cast<char*>(scratch)}, there{static_cast<char*>(const_cast<void*>(other))};
+    const Sums<T, Cell> to(here, s), from(there, s);
+    for (Index i = 0; i < to.count; i += lanes<T>)
+        store(to.ih.first + i, load(to.ih.first + i) + load(from.ih.first + i));
+}
+
+template <class T, class Cell>
+void collect(const Shape& s, const void* scratch, const WeightGradients<T>& out) {
+    Arena arena{static_cast<char*>(const_cast<void*>(scratch))};
+    const Sums<T, Cell> sums(arena, s);
+    unpack_gates(out.ih, sums.ih, Cell::gates, s.hidden, s.inputs);
+    unpack_gates(out.hh, sums.hh, Cell::gates, s.hidden, s.hidden);
+    const Index one = Blocked<T>::stride_of(1);
+    if (out.b_ih) unpack_gates(out.b_ih, Blocked<T>{sums.b_ih, one}, Cell::gates, s.hidden, 1);
+    if (out.b_hh) unpack_gates(out.b_hh, Blocked<T>{Cell::apart ? sums.b_hh : sums.b_ih, one}, Cell::gates, s.hidden, 1);
+}
+
+}  // namespace
+}  // namespace ostinato::OSTINATO_SET

@@ -1,0 +1,119 @@
+// The Python module. Arrays cross as addresses (Tensor.data_ptr(), 0 for none), which costs nothing; shapes and types are
+// the caller's to check, in ostinato.ops.engine.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <stdexcept>
+#include <string>
+#include <tuple>
+
+#include "pool.h"
+#include "run.h"
+
+namespace nb = nanobind;
+using namespace ostinato;
+using Address = std::uintptr_t;
+
+namespace {
+
+template <class T>
+T* at(Address address) {
+    return reinterpret_cast<T*>(address);
+}
+
+template <class T>
+const Kernel<T>& find(const std::string& cell) {
+    const Kernels& set = set_in_use();
+    for (int i = 0; i < set.count; ++i) {
+        if constexpr (sizeof(T) == 4) {
+            if (cell == set.float32[i].name) return set.float32[i];
+        } else {
+            if (cell == set.float64[i].name) return set.float64[i];
+        }
+    }
+    throw std::invalid_argument("no cell is called " + cell);
+}
+
+// (rows, steps, places, inputs, hidden, reverse), and the addresses of lengths, base and column (see Layout).
+using Sizes = std::tuple<Index, Index, Index, Index, Index, bool>;
+using Places = std::tuple<Address, Address, Address>;
+using Four = std::tuple<Address, Address, Address, Address>;
+
+Layout layout_of(const Sizes& s, const Places& p) {
+    return {std::get<0>(s), std::get<1>(s), std::get<2>(s), at<Index>(std::get<0>(p)), at<Index>(std::get<1>(p)),
+            at<Index>(std::get<2>(p)), std::get<5>(s)};
+}
+
+Shape shape_of(const Sizes& s) { return {std::get<3>(s), std::get<4>(s)}; }
+
+
+template <class T>
+Weights<T> weights_of(const Four& w) {
+    return {at<T>(std::get<0>(w)), at<T>(std::get<1>(w)), at<T>(std::get<2>(w)), at<T>(std::get<3>(w))};
+}
+
+template <class T>
+void forward(const std::string& cell, const Sizes& sizes, const Places& places, const Four& weights, int threads,
+             Address x, Address h0, Address c0, Address y, Address h_n, Address c_n, Address saved) {
+    const Kernel<T>& kernel = find<T>(cell);
+    const nb::gil_scoped_release released;
+    run_forward<T>(kernel, shape_of(sizes), layout_of(sizes, places), threads,
+                   weights_of<T>(weights),
+                   {at<T>(x), at<T>(h0), at<T>(c0), at<T>(y), at<T>(h_n), at<T>(c_n), at<T>(saved)});
+}
+
+template <class T>
+void backward(const std::string& cell, const Sizes& sizes, const Places& places, const Four& weights, Address x,
+              Address h0, Address c0, Address y, Address saved, Address dy, Address dh_n, Address dc_n, Address dx,
+              Address dh0, Address dc0, const Four& gradients) {
+    const Kernel<T>& kernel = find<T>(cell);
+    const Four& g = gradients;
+    const nb::gil_scoped_release released;
+    run_backward<T>(kernel, shape_of(sizes), layout_of(sizes, places), weights_of<T>(weights),
+                    {at<T>(x), at<T>(h0), at<T>(c0), at<T>(y), at<T>(saved), at<T>(dy), at<T>(dh_n), at<T>(dc_n),
+                     at<T>(dx), at<T>(dh0), at<T>(dc0), std::get<0>(g) != 0},
+                    {at<T>(std::get<0>(g)), at<T>(std::get<1>(g)), at<T>(std::get<2>(g)), at<T>(std::get<3>(g))});
+}
+
+// An array of the pool's memory, which goes back to it when the last who holds it lets go.
+template <class T>
+nb::ndarray<nb::numpy, T> empty(std::size_t count) {
+    auto* memory = new Memory(count * sizeof(T));
+    const nb::capsule owner(memory, [](void* m) noexcept { delete static_cast<Memory*>(m); });
+    return nb::ndarray<nb::numpy, T>(memory->get(), {count}, owner);
+}
+
+}  // namespace
+
+NB_MODULE(_engine, m) {
+    m.def("sets", [] {
+        std::vector<std::string> names;
+        for (const Kernels* set : usable_sets()) names.emplace_back(set->set);
+        return names;
+    });
+    m.def("set_in_use", [] { return std::string(set_in_use().set); });
+    m.def("use_set", [](const std::string& name) { use_set(name.c_str()); });
+    m.def("cells", [] {
+        std::vector<std::tuple<std::string, int, int>> cells;
+        const Kernels& set = set_in_use();
+        for (int i = 0; i < set.count; ++i)
+            cells.emplace_back(set.float32[i].name, set.float32[i].gates, set.float32[i].states);
+        return cells;
+    });
+    m.def("saved_size", [](const std::string& cell, int bits, Index hidden) {
+        const Shape shape{1, hidden};
+        const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
+        return std::make_tuple(s.head, s.width);
+    });
+    m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
+    m.def("empty32", empty<float>);
+    m.def("empty64", empty<double>);
+    m.def("release_memory", release_memory);
+    m.def("forward32", forward<float>);
+    m.def("forward64", forward<double>);
+    m.def("backward32", backward<float>);
+    m.def("backward64", backward<double>);
+}

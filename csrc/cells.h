@@ -1,0 +1,13 @@
+// The cells, by name. A new one is a header like gru.h and a line here.
+#pragma once
+
+#include "gru.h"
+#include "lstm.h"
+#include "rnn.h"
+
+#define OSTINATO_CELLS(CELL)         \
+    CELL("rnn_tanh", Rnn<Tanh>)      \
+    CELL("rnn_relu", Rnn<Relu>)      \
+    CELL("rnn_identity", Rnn<Identity>) \
+    CELL("gru", Gru)                 \
+    CELL("lstm", Lstm)

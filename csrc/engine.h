@@ -1,0 +1,103 @@
+// What the plain part of the engine and the kernels of each instruction set share: plain data, no code.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace ostinato {
+
+using Index = std::int64_t;
+
+struct Shape {
+    Index inputs;  // D
+    Index hidden;  // H
+};
+
+// The rows (sequences) of one thread, longest first, so that those with a step t are the first active[t].
+// A row's step is a "place": one row of x, y and their gradients. start counts the places before each step.
+struct Part {
+    Index rows;           // B
+    Index steps;          // T: the longest row's
+    const Index* active;  // (T) rows that have a step t, falling
+    const Index* start;   // (T + 1) sum of active before t
+    const Index* place;   // (start[T]) which row of x and y, step by step
+    const Index* order;   // (B) which row of the states
+};
+
+// Weights in torch's form: gates stacked, row-major; a bias may be null.
+template <class T>
+struct Weights {
+    const T* ih;    // (G H, D)
+    const T* hh;    // (G H, H)
+    const T* b_ih;  // (G H)
+    const T* b_hh;  // (G H)
+};
+
+template <class T>
+struct Forward {
+    const T* x;   // (places, D)
+    const T* h0;  // (B, H)
+    const T* c0;  // (B, H), cells of two states only
+    T* y;         // (places, H) written: h of every step
+    T* h_n;       // (B, H) written: h after each row's last step
+    T* c_n;       // (B, H) written, cells of two states only
+    T* saved;     // the part's `saved_count` numbers, written: what survives to backward; null where nothing need
+};
+
+template <class T>
+struct Backward {
+    const T* x;      // as in Forward
+    const T* h0;     // as in Forward
+    const T* c0;     // as in Forward
+    const T* y;      // as written by Forward
+    const T* saved;  // as written by Forward
+    const T* dy;     // (places, H) or null for zero
+    const T* dh_n;   // (B, H) or null for zero
+    const T* dc_n;   // (B, H) or null for zero
+    T* dx;           // (places, D) written, or null where nobody asks
+    T* dh0;          // (B, H) written
+    T* dc0;          // (B, H) written, cells of two states only
+    bool weights;    // whether the weights' gradients are asked for
+};
+
+template <class T>
+struct WeightGradients {
+    T* ih;    // (G H, D) written
+    T* hh;    // (G H, H) written
+    T* b_ih;  // (G H) written, or null
+    T* b_hh;  // (G H) written, or null
+};
+
+// One cell, compiled for one scalar and one instruction set. All memory is the caller's; sizes are in bytes, or in
+// numbers where they are called counts.
+template <class T>
+struct Kernel {
+    const char* name;
+    int gates;   // G
+    int states;  // 1 (h) or 2 (h, c)
+
+    std::size_t (*panels_bytes)(const Shape&, bool backward);
+    void (*pack)(const Shape&, const Weights<T>&, bool backward, void* panels);
+
+    Index (*saved_count)(const Shape&, Index places);
+    std::size_t (*forward_bytes)(const Shape&, const Part&, bool save);
+    void (*forward)(const Shape&, const Part&, const Forward<T>&, const void* panels, void* scratch);
+
+    // The scratch holds the part's share of the weights' gradients; add puts another part's to it, collect gives it out.
+    std::size_t (*backward_bytes)(const Shape&, const Part&);
+    void (*backward)(const Shape&, const Part&, const Backward<T>&, const void* panels, void* scratch);
+    void (*add)(const Shape&, void* scratch, const void* other);
+    void (*collect)(const Shape&, const void* scratch, const WeightGradients<T>&);
+};
+
+// All cells of one instruction set.
+struct Kernels {
+    const char* set;
+    int vector_bytes;
+    int count;
+    const Kernel<float>* float32;
+    const Kernel<double>* float64;
+    double (*peak)(Index loops);  // see peak.h
+};
+
+}  // namespace ostinato

@@ -1,0 +1,175 @@
+// The time loop forward: the input product of a chunk of steps, then the steps one by one.
+#pragma once
+
+#include "panels.h"
+
+namespace ostinato::OSTINATO_SET {
+namespace {
+
+// Vectors a unit block keeps of a step: the cell's slots, and c where there is one.
+template <class Cell>
+inline constexpr int kept = Cell::slots ? Cell::slots + Cell::states - 1 : 0;
+
+// The input product: bias in, slots out.
+template <class T, class Cell>
+struct InputStep {
+    using scalar = T;
+    static constexpr int gates = Cell::gates;
+
+    Blocked<T> slots;   // rows as the product's
+    Index slots_block;  // slots of a unit block there
+    const T* bias;
+
+    template <int MR, int NV>
+    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index, Index block) const {
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j) {
+            const Vec<T> b = load(bias + (block * gates + j) * lanes<T>);
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) sum[i][j] = b;
+        }
+    }
+    template <int MR, int NV>
+    OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j) {
+            T* to = slots.at((block + j / gates) * slots_block + j % gates, row);
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) store(to + i * lanes<T>, sum[i][j]);
+        }
+    }
+};
+
+// The recurrent product: from the input product's result to the next state.
+template <class T, class Cell>
+struct RecurrentStep {
+    using scalar = T;
+    static constexpr int gates = Cell::gates;
+
+    Blocked<T> slots;  // this step's rows: holds the input product, gets the cell's slots and c where they are kept
+    Index slots_block;
+    bool save;
+    Blocked<T> h, h_next, c;  // (H / V, B) state before and after; c is replaced in place
+    const T* bias;            // of the gates kept apart
+    T* y;
+    const Index* place;  // of this step's rows
+    Index hidden;
+
+    template <int MR, int NV>
+    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j) {
+            const Index unit = block + j / gates;
+            const bool apart = j % gates >= gates - Cell::apart;
+            const T* from = slots.at(unit * slots_block + j % gates, row);
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i)
+                sum[i][j] = load(apart ? bias + (unit * gates + j % gates) * lanes<T> : from + i * lanes<T>);
+        }
+    }
+    template <int MR, int NV>
+    OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
+        OSTINATO_UNROLL
+        for (int n = 0; n < NV / gates; ++n) {
+            const Index unit = block + n, valid = hidden - unit * lanes<T>;
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) {
+                T* slot = slots.at(unit * slots_block, row + i);
+                Given<T, gates> in;
+                After<T, Cell::slots> out;
+                OSTINATO_UNROLL
+                for (int g = 0; g < gates; ++g) in.sum[g] = sum[i][n * gates + g];
+                OSTINATO_UNROLL
+                for (int g = gates - Cell::apart; g < gates; ++g) in.x[g] = load(slot + g * slots.stride);
+                in.h = load(h.at(unit, row + i));
+                if constexpr (Cell::states == 2) in.c = load(c.at(unit, row + i));
+                Cell::template forward<T>(in, out);
+                if (Cell::slots && save) {
+                    OSTINATO_UNROLL
+                    for (int s = 0; s < Cell::slots; ++s) store(slot + s * slots.stride, out.slot[s]);
+                    if constexpr (Cell::states == 2) store(slot + Cell::slots * slots.stride, out.c);
+                }
+                if constexpr (Cell::states == 2) store(c.at(unit, row + i), out.c);
+                store(h_next.at(unit, row + i), out.h);
+                store_part(y + place[row + i] * hidden + unit * lanes<T>, out.h, valid);
+            }
+        }
+    }
+};
+
+template <class T, class Cell>
+struct ForwardSpace {
+    Blocked<T> x;      // (D / V, chunk) the chunk's inputs
+    Blocked<T> slots;  // (G H / V, chunk) where nothing is saved: the chunk's input product
+    Blocked<T> h[2];   // (H / V, B) the state before and after a step, taking turns
+    Blocked<T> c;      // (H / V, B)
+
+    ForwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks, bool save) {
+        const Index units = blocks_of<T>(s.hidden);
+        x = arena.blocked<T>(blocks_of<T>(s.inputs), chunks.capacity);
+        if (!save || !Cell::slots) slots = arena.blocked<T>(units * Cell::gates, chunks.capacity);
+        for (auto& state : h) state = arena.blocked<T>(units, p.rows);
+        if (Cell::states == 2) c = arena.blocked<T>(units, p.rows);
+    }
+};
+
+template <class T, class Cell>
+Chunks forward_chunks(const Shape& s, const Part& p) {
+    return {p, (s.inputs + Cell::gates * s.hidden) * sizeof(T)};
+}
+
+template <class T, class Cell>
+Index saved_count(const Shape& s, Index places) {
+    return blocks_of<T>(s.hidden) * kept<Cell> * Blocked<T>::stride_of(places);
+}
+
+template <class T, class Cell>
+std::size_t forward_bytes(const Shape& s, const Part& p, bool save) {
+    Arena arena{nullptr};
+    ForwardSpace<T, Cell>(arena, s, p, forward_chunks<T, Cell>(s, p), save);
+    return arena.used;
+}
+
+template <class T, class Cell>
+void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* panels, void* scratch) {
+    Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
+    const ForwardPanels<T, Cell> w(packed, s);
+    const Chunks chunks = forward_chunks<T, Cell>(s, p);
+    const bool save = Cell::slots && io.saved;
+    ForwardSpace<T, Cell> space(arena, s, p, chunks, save);
+    const Index units = blocks_of<T>(s.hidden), slots_block = save ? kept<Cell> : Cell::gates;
+    const Blocked<T> saved{io.saved, Blocked<T>::stride_of(p.start[p.steps])};
+
+    for (Index b = 0; b < p.rows; ++b) {
+        pack_row(space.h[0], b, io.h0 + p.order[b] * s.hidden, s.hidden);
+        if constexpr (Cell::states == 2) pack_row(space.c, b, io.c0 + p.order[b] * s.hidden, s.hidden);
+    }
+    int now = 0;
+    const auto leave = [&](Index begin, Index end) {  // rows that have had their last step
+        for (Index b = begin; b < end; ++b) {
+            unpack_row(io.h_n + p.order[b] * s.hidden, space.h[now], b, s.hidden);
+            if constexpr (Cell::states == 2) unpack_row(io.c_n + p.order[b] * s.hidden, space.c, b, s.hidden);
+        }
+    };
+    leave(p.steps ? p.active[0] : 0, p.rows);
+
+    for (Index t0 = 0, t1; t0 < p.steps; t0 = t1) {
+        t1 = chunks.end(p, t0);
+        const Index base = p.start[t0], places = p.start[t1] - base;
+        for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * s.inputs, s.inputs);
+        const Blocked<T> slots = save ? saved.from(0, base) : space.slots;
+        const InputStep<T, Cell> input{slots, slots_block, w.bias_x};
+        product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, units);
+        for (Index t = t0; t < t1; ++t) {
+            const Index at = p.start[t] - base;
+            const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save,     space.h[now],      space.h[1 - now],
+                                              space.c,           w.bias_h,    io.y, p.place + p.start[t], s.hidden};
+            product(step, left_of(space.h[now], s.hidden), w.hh, s.hidden, 0, p.active[t], units);
+            now = 1 - now;
+            leave(t + 1 < p.steps ? p.active[t + 1] : 0, p.active[t]);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace ostinato::OSTINATO_SET

@@ -1,0 +1,56 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+namespace ostinato {
+
+// Rows, longest first, are dealt out to the parts in turn: every part gets its share of every length.
+Plan::Plan(const Layout& l, int count) : parts_(std::max<Index>(1, std::min<Index>(count, l.rows))) {
+    const auto length = [&](Index row) { return l.lengths ? l.lengths[row] : l.steps; };
+    for (Index row = 0; row < l.rows; ++row)
+        if (length(row) < 0 || length(row) > l.steps) throw std::invalid_argument("a length is not of 0 to T steps");
+    std::vector<Index> order(l.rows);
+    std::iota(order.begin(), order.end(), Index{0});
+    if (l.lengths)
+        std::stable_sort(order.begin(), order.end(), [&](Index a, Index b) { return l.lengths[a] > l.lengths[b]; });
+
+    const Index parts = static_cast<Index>(parts_.size());
+    for (Index k = 0; k < parts; ++k) {
+        Arrays& part = parts_[k];
+        for (Index i = k; i < l.rows; i += parts) part.order.push_back(order[i]);
+        Index left = static_cast<Index>(part.order.size());
+        const Index steps = left ? length(part.order[0]) : 0;
+        part.active.reserve(steps);
+        part.start.reserve(steps + 1);
+        part.start.push_back(0);
+        for (Index t = 0; t < steps; ++t) {
+            while (length(part.order[left - 1]) <= t) --left;
+            part.active.push_back(left);
+            part.start.push_back(part.start.back() + left);
+        }
+        part.place.resize(part.start.back());
+        for (Index t = 0; t < steps; ++t)
+            for (Index i = 0; i < part.active[t]; ++i) {
+                const Index row = part.order[i], step = l.reverse ? length(row) - 1 - t : t;
+                const Index place = (l.base ? l.base[step] : step * l.rows) + (l.column ? l.column[row] : row);
+                if (place < 0 || place >= l.places) throw std::invalid_argument("a step lies outside of x");
+                part.place[part.start[t] + i] = place;
+            }
+    }
+}
+
+Index Plan::visited() const {
+    Index sum = 0;
+    for (const Arrays& part : parts_) sum += part.start.back();
+    return sum;
+}
+
+Part Plan::operator[](int i) const {
+    const Arrays& a = parts_[i];
+    return {static_cast<Index>(a.order.size()), static_cast<Index>(a.active.size()), a.active.data(), a.start.data(),
+            a.place.data(), a.order.data()};
+}
+
+}  // namespace ostinato

@@ -1,0 +1,90 @@
+#include "pool.h"
+
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace ostinato {
+
+namespace {
+
+constexpr std::size_t limit = std::size_t{256} << 20, huge = std::size_t{2} << 20, smallest = 4096;
+
+// Four sizes to every power of two: a piece fits what is asked for within a quarter.
+std::size_t rounded(std::size_t bytes) {
+    std::size_t step = smallest;
+    while (step * 8 < bytes) step *= 2;
+    const std::size_t size = (bytes + step - 1) / step * step;
+    return size ? size : smallest;
+}
+
+struct Kept {
+    std::mutex mutex;
+    std::map<std::size_t, std::vector<void*>> free;  // by rounded size
+    std::size_t bytes = 0;
+};
+
+// Never destroyed: tensors may give memory back while the process ends.
+Kept& kept() {
+    static Kept* const pool = new Kept;
+    return *pool;
+}
+
+}  // namespace
+
+void* take_memory(std::size_t bytes) {
+    const std::size_t size = rounded(bytes);
+    {
+        Kept& pool = kept();
+        const std::lock_guard lock(pool.mutex);
+        const auto found = pool.free.find(size);
+        if (found != pool.free.end() && !found->second.empty()) {
+            void* at = found->second.back();
+            found->second.pop_back();
+            pool.bytes -= size;
+            return at;
+        }
+    }
+    void* at = std::aligned_alloc(size >= huge ? huge : smallest, size >= huge ? (size + huge - 1) / huge * huge : size);
+    if (!at) throw std::bad_alloc();
+#if defined(__linux__)
+    if (size >= huge) madvise(at, size, MADV_HUGEPAGE);  // a wish: without it all is the same, and slower
+#endif
+    return at;
+}
+
+void give_memory(void* at, std::size_t bytes) noexcept {
+    const std::size_t size = rounded(bytes);
+    Kept& pool = kept();
+    {
+        const std::lock_guard lock(pool.mutex);
+        if (pool.bytes + size <= limit) try {
+                pool.free[size].push_back(at);
+                pool.bytes += size;
+                return;
+            } catch (const std::bad_alloc&) {
+                // no room to note it down: it goes back to the system
+            }
+    }
+    std::free(at);
+}
+
+std::size_t release_memory() noexcept {
+    Kept& pool = kept();
+    const std::lock_guard lock(pool.mutex);
+    for (auto& [size, pieces] : pool.free) {
+        for (void* at : pieces) std::free(at);
+        pieces.clear();
+    }
+    const std::size_t bytes = pool.bytes;
+    pool.bytes = 0;
+    return bytes;
+}
+
+}  // namespace ostinato

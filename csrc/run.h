@@ -1,0 +1,33 @@
+// A call of the engine: pack the weights, run the parts in threads, put their sums together.
+#pragma once
+
+#include "plan.h"
+
+namespace ostinato {
+
+// `saved` holds head + width * (places + rows + 1) numbers: room for each part (at most one a row) to round its places up
+// to an odd number.
+struct SavedSize {
+    Index head, width;
+};
+template <class T>
+SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape);
+
+// On at most `threads` threads; what comes out is the same for the same number of them.
+template <class T>
+void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
+                 const Forward<T>& io);
+
+// On as many threads as run_forward took: they decide how `saved` is laid out, and it says so.
+template <class T>
+void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
+                  const Backward<T>& io, const WeightGradients<T>& gradients);
+
+// The instruction sets this processor can run, the best first, and the one in use.
+std::vector<const Kernels*> usable_sets();
+const Kernels& set_in_use();
+
+// Raises std::invalid_argument for a set that is not there or cannot run.
+void use_set(const char* name);
+
+}  // namespace ostinato

@@ -1,0 +1,104 @@
+// Vectors of one instruction set, by the extension that GCC and Clang share: no intrinsics.
+//
+// The including file defines OSTINATO_SET (a namespace of its own: the same inline function compiled for two instruction
+// sets would be one symbol to the linker), OSTINATO_BYTES (width of a vector) and OSTINATO_ACCUMULATORS (how many
+// vectors of sums a register tile may hold). Nothing here may include the C++ standard library, for the same reason.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#define OSTINATO_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define OSTINATO_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define OSTINATO_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+namespace ostinato::OSTINATO_SET {
+namespace {
+
+using Index = std::int64_t;
+
+template <class T>
+struct Word;  // the integer of the scalar's size, and where its exponent sits
+template <>
+struct Word<float> {
+    using type = std::int32_t;
+    static constexpr int mantissa = 23;
+    static constexpr type bias = 127;
+};
+template <>
+struct Word<double> {
+    using type = std::int64_t;
+    static constexpr int mantissa = 52;
+    static constexpr type bias = 1023;
+};
+
+template <class T>
+struct Simd {
+    static constexpr int lanes = OSTINATO_BYTES / sizeof(T);
+    typedef T vec __attribute__((vector_size(OSTINATO_BYTES)));
+    typedef T loose __attribute__((vector_size(OSTINATO_BYTES), aligned(alignof(T)), may_alias));
+    typedef typename Word<T>::type word __attribute__((vector_size(OSTINATO_BYTES)));
+};
+
+template <class T>
+using Vec = typename Simd<T>::vec;
+template <class T>
+inline constexpr Index lanes = Simd<T>::lanes;
+
+template <class T>
+OSTINATO_INLINE Vec<T> load(const T* at) {
+    return *reinterpret_cast<const typename Simd<T>::loose*>(at);
+}
+
+template <class T>
+OSTINATO_INLINE void store(T* at, Vec<T> v) {
+    *reinterpret_cast<typename Simd<T>::loose*>(at) = v;
+}
+
+// The first `count` lanes; the others are zero.
+template <class T>
+OSTINATO_INLINE Vec<T> load_part(const T* at, Index count) {
+    if (count >= lanes<T>) return load(at);
+    Vec<T> v = {};
+    std::memcpy(&v, at, count * sizeof(T));
+    return v;
+}
+
+template <class T>
+OSTINATO_INLINE void store_part(T* at, Vec<T> v, Index count) {
+    if (count >= lanes<T>)
+        store(at, v);
+    else
+        std::memcpy(at, &v, count * sizeof(T));
+}
+
+template <class T>
+OSTINATO_INLINE Vec<T> fill(T value) {
+    return value - Vec<T>{};  // not a sum: -0 + 0 is +0
+}
+
+template <class T>
+OSTINATO_INLINE typename Simd<T>::word bits(Vec<T> v) {
+    return reinterpret_cast<typename Simd<T>::word>(v);
+}
+
+template <class T>
+OSTINATO_INLINE Vec<T> number(typename Simd<T>::word w) {
+    return reinterpret_cast<Vec<T>>(w);
+}
+
+inline Index smaller(Index a, Index b) { return a < b ? a : b; }
+inline Index larger(Index a, Index b) { return a < b ? b : a; }
+
+// Columns in whole vectors.
+template <class T>
+inline Index blocks_of(Index columns) {
+    return (columns + lanes<T> - 1) / lanes<T>;
+}
+
+}  // namespace
+}  // namespace ostinato::OSTINATO_SET

@@ -1,0 +1,102 @@
+"""The compiled engine (csrc/bindings.cpp). Arrays cross as addresses, 0 for none; the caller checks shapes and types.
+
+sizes    rows B, steps T, places (rows of x), inputs D, hidden H, reverse
+places   addresses of lengths (B), base (T) and column (B), int64: see csrc/plan.h
+weights  addresses of w_ih, w_hh, b_ih, b_hh
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sizes = tuple[int, int, int, int, int, bool]
+Places = tuple[int, int, int]
+Four = tuple[int, int, int, int]
+
+def sets() -> list[str]:
+    """The instruction sets that this processor can run, the best first."""
+
+def set_in_use() -> str: ...
+def use_set(name: str) -> None:
+    """Raises ValueError for a set that is not there or cannot run."""
+
+def cells() -> list[tuple[str, int, int]]:
+    """(name, gates, states) of every cell."""
+
+def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
+    """(head, width): ``saved`` holds head + width (places + B + 1) numbers, however many threads there are."""
+
+def peak(loops: int) -> float:
+    """Multiply and add on registers, float32, for so many rounds; returns the number of operations."""
+
+def empty32(count: int) -> NDArray[np.float32]:
+    """Memory that is kept between calls: it returns to the engine when the last reference to it goes."""
+
+def empty64(count: int) -> NDArray[np.float64]: ...
+def release_memory() -> int:
+    """What is kept goes back to the system; how many bytes that was."""
+
+# forward and backward raise ValueError for lengths and places that cannot be.
+def forward32(
+    cell: str,
+    sizes: Sizes,
+    places: Places,
+    weights: Four,
+    threads: int,
+    x: int,
+    h0: int,
+    c0: int,
+    y: int,
+    h_n: int,
+    c_n: int,
+    saved: int,
+) -> None: ...
+def forward64(
+    cell: str,
+    sizes: Sizes,
+    places: Places,
+    weights: Four,
+    threads: int,
+    x: int,
+    h0: int,
+    c0: int,
+    y: int,
+    h_n: int,
+    c_n: int,
+    saved: int,
+) -> None: ...
+def backward32(
+    cell: str,
+    sizes: Sizes,
+    places: Places,
+    weights: Four,
+    x: int,
+    h0: int,
+    c0: int,
+    y: int,
+    saved: int,
+    dy: int,
+    dh_n: int,
+    dc_n: int,
+    dx: int,
+    dh0: int,
+    dc0: int,
+    gradients: Four,
+) -> None: ...
+def backward64(
+    cell: str,
+    sizes: Sizes,
+    places: Places,
+    weights: Four,
+    x: int,
+    h0: int,
+    c0: int,
+    y: int,
+    saved: int,
+    dy: int,
+    dh_n: int,
+    dc_n: int,
+    dx: int,
+    dh0: int,
+    dc0: int,
+    gradients: Four,
+) -> None: ...

@@ -1,0 +1,112 @@
+"""The engine's gradients in autograd: first order by its own backward, second order through the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.ops.engine.operator import LIBRARY, Call, backward, forward
+from ostinato.ops.engine.places import Places
+from ostinato.ops.gru import reference as gru_reference
+from ostinato.ops.lstm import reference as lstm_reference
+from ostinato.ops.rnn import reference as rnn_reference
+
+#: cell of the engine -> its specification, and what that takes beside weights
+REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    **{f"rnn_{f}": (rnn_reference.unroll, {"nonlinearity": f}) for f in rnn_reference.NONLINEARITIES},
+    "gru": (gru_reference.unroll, {}),
+    "lstm": (lstm_reference.unroll, {}),
+}
+
+
+def by_reference(call: Call) -> tuple[Tensor, ...]:
+    """What the operator gives, by the specification: y, h_n, and c_n where there is one."""
+    unroll, options = REFERENCES[call.cell]
+    B, H = call.h0.shape
+    steps = len(call.x if call.base is None else call.base)
+    index, there = Places(call.lengths, call.base, call.column, call.reverse).index(steps, B)
+    flat = call.x.reshape(-1, call.x.shape[-1])
+    biases = [call.w_hh.new_zeros(len(call.w_hh)) if b is None else b for b in (call.b_ih, call.b_hh)]
+    state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
+    h, last = unroll(flat[index], state, call.w_ih, call.w_hh, *biases, there.sum(0), **options)
+    y = flat.new_zeros(len(flat), H).index_put((index[there],), h[there])
+    return (y.reshape(*call.x.shape[:-1], H), *last)
+
+
+def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    *call, _ = inputs
+    y, _, _, saved = output
+    ctx.cell, ctx.reverse = call[0], call[11]
+    ctx.save_for_backward(*call[1:11], y, saved)
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+    return _gradients(ctx, torch.ops.ostinato.recurrence_backward, *owed)
+
+
+def _gradients(
+    ctx: Any, run: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, _: Any
+) -> tuple[Any, ...]:
+    *tensors, y, saved = ctx.saved_tensors
+    asked = ctx.needs_input_grad
+    need_x, need_weights = asked[1], any(asked[4:8])
+    owed = dy, dh_n, None if tensors[2] is None else dc_n
+    gradients = run(ctx.cell, *tensors, ctx.reverse, y, saved, *owed, need_x, need_weights)
+    given = [g if needed else None for g, needed in zip(gradients, asked[1:8], strict=True)]
+    return (None, *given, *[None] * 5)
+
+
+class Eager(torch.autograd.Function):
+    """The same node without the way through torch's dispatcher, which takes longer than a small recurrence does."""
+
+    @staticmethod
+    def forward(ctx: Any, *args: Any) -> tuple[Tensor, ...]:
+        results = forward(*args)
+        _set_up(ctx, args, results)
+        ctx.mark_non_differentiable(results[3])
+        return results
+
+    @staticmethod
+    def backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+        watched = torch.is_grad_enabled() or torch.compiler.is_compiling()
+        return _gradients(ctx, torch.ops.ostinato.recurrence_backward if watched else backward, *owed)
+
+
+def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    ctx.cell, ctx.reverse = inputs[0], inputs[11]
+    ctx.save_for_backward(*inputs[1:11], *inputs[14:17])
+    ctx.set_materialize_grads(False)
+
+
+def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
+    """moved: the gradients of the first order's results -> those of what it was given, computed by the reference."""
+    *tensors, dy, dh_n, dc_n = ctx.saved_tensors
+    sources = [*tensors[:7], dy, dh_n, dc_n]
+    with torch.enable_grad():
+        fresh = [None if t is None else t.detach().requires_grad_() for t in sources]
+        call = Call._make((ctx.cell, *fresh[:7], *tensors[7:], ctx.reverse))
+        pairs = [(o, d) for o, d in zip(by_reference(call), fresh[7:], strict=False) if d is not None]
+        inputs = [t for t in fresh[:7] if t is not None]
+        first = torch.autograd.grad(
+            [o for o, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, materialize_grads=True
+        )
+        along = [m for m, t in zip(moved, fresh[:7], strict=True) if t is not None]
+        kept = [(g, m) for g, m in zip(first, along, strict=True) if m is not None and g.requires_grad]
+        wanted = [t for t in fresh if t is not None]
+        second = iter(
+            torch.autograd.grad(
+                [g for g, _ in kept], wanted, [m for _, m in kept], allow_unused=True, materialize_grads=True
+            )
+        )
+    given = [None if t is None else next(second) for t in fresh]
+    return (None, *given[:7], *[None] * 6, *given[7:], None, None)
+
+
+torch.library.register_autograd("ostinato::recurrence", _backward, setup_context=_set_up, lib=LIBRARY)
+torch.library.register_autograd(
+    "ostinato::recurrence_backward", _backward_of_backward, setup_context=_set_up_second, lib=LIBRARY
+)

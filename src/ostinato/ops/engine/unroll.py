@@ -1,0 +1,53 @@
+"""One way into the engine for every cell, with the signature that the references have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ostinato.ops.engine.gradients import Eager
+from ostinato.ops.engine.operator import Call, forward
+from ostinato.ops.engine.places import Places
+from ostinato.shapes import State
+
+_PADDED = Places()
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def unroll(
+    cell: str,
+    x: Tensor,
+    state: State,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    places: Places = _PADDED,
+) -> tuple[Tensor, State]:
+    """x (T, B, D), or (places, D) with places.base -> h of every step, (T, B, H) or (places, H), and the last state.
+
+    cell is the engine's name for it; state (h (B, H),) or (h, c). Raises ConfigError for what cannot be.
+    """
+    h0, c0 = state if len(state) == 2 else (state[0], None)
+    tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh
+    call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
+    save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    run: Callable[..., Any] = torch.ops.ostinato.recurrence
+    if _eager(tensors):
+        run = Eager.apply if save else forward
+    h, h_n, c_n, _ = run(*call, save)
+    return h, (h_n,) if c0 is None else (h_n, c_n)
+
+
+def _eager(tensors: tuple[Tensor | None, ...]) -> bool:
+    """Whether nobody watches the operators (a compiler, a transform, a mode, autocast): then they may be left out."""
+    return not (
+        torch.compiler.is_compiling()
+        or torch.is_autocast_enabled("cpu")
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._are_functorch_transforms_active()
+        or any(t is not None and type(t) not in _PLAIN for t in tensors)
+    )

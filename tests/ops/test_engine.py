@@ -1,0 +1,276 @@
+"""The compiled kernels against float64 references: sizes, instruction sets, extremes, threads, layouts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from ostinato.errors import ConfigError
+from ostinato.ops.engine import extension
+from ostinato.ops.engine.places import Places
+
+if extension.ABSENT:
+    pytest.skip(extension.ABSENT, allow_module_level=True)
+
+from ostinato.ops.engine.gradients import REFERENCES, by_reference
+from ostinato.ops.engine.operator import Call
+from ostinato.ops.engine.unroll import unroll
+
+CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "lstm": 4}
+cells = pytest.mark.parametrize("cell", CELLS)
+
+
+@pytest.fixture(params=extension.sets())
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every set that this processor runs, one after the other."""
+    before = extension.set_in_use()
+    assert before is not None
+    extension.use_set(request.param)
+    yield request.param
+    extension.use_set(before)
+
+
+def problem(
+    cell: str,
+    T: int,
+    B: int,
+    D: int,
+    H: int,
+    dtype: torch.dtype = torch.float64,
+    places: Places | None = None,
+    seed: int = 0,
+) -> Call:
+    """Random inputs, states and weights; x is as long as its places need."""
+    g, G = torch.Generator().manual_seed(seed), CELLS[cell]
+    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
+    places = places or Places()
+    x = draw(T, B, D) if places.base is None else draw(T, D)
+    c0 = draw(B, H) if cell == "lstm" else None
+    weights = draw(G * H, D) / H**0.5, draw(G * H, H) / H**0.5, draw(G * H) / 2, draw(G * H) / 2
+    return Call(cell, x, draw(B, H), c0, *weights, places.lengths, places.base, places.column, places.reverse)
+
+
+def engine(call: Call) -> tuple[Tensor, ...]:
+    """What the engine gives: h of every step and the last state."""
+    state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
+    places = Places(call.lengths, call.base, call.column, call.reverse)
+    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places)
+    return (h, *last)
+
+
+def with_gradients(compute, call: Call) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:  # type: ignore[no-untyped-def]
+    """Results, and all gradients of a fixed random functional of them."""
+    fresh = [t.detach().requires_grad_() if isinstance(t, Tensor) and t.is_floating_point() else t for t in call]
+    call = Call._make(fresh)
+    results = compute(call)
+    g = torch.Generator().manual_seed(1)
+    loss = sum((r * torch.randn(r.shape, generator=g, dtype=torch.float64).to(r.dtype)).sum() for r in results)
+    leaves = [t for t in fresh if isinstance(t, Tensor) and t.is_floating_point()]
+    gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
+    return tuple(r.detach() for r in results), gradients
+
+
+def assert_is_reference(call: Call) -> None:
+    """Results and gradients within the type's precision of the specification in float64."""
+    exact = Call._make(t.double() if isinstance(t, Tensor) and t.is_floating_point() else t for t in call)
+    ours, true = with_gradients(engine, call), with_gradients(by_reference, exact)
+    tolerance = 1e-11 if call.x.dtype == torch.float64 else 3e-5
+    for mine, reference in zip(ours[0] + ours[1], true[0] + true[1], strict=True):
+        size = max(1.0, float(reference.abs().max())) if reference.numel() else 1.0
+        torch.testing.assert_close(mine.double() / size, reference / size, rtol=0, atol=tolerance)
+
+
+sizes = st.tuples(*(st.integers(1, n) for n in (12, 19, 20, 40)))
+
+
+@cells
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@settings(deadline=None, max_examples=8)
+@given(size=sizes, threads=st.integers(1, 4), reverse=st.booleans(), data=st.data())
+def test_any_size_is_the_reference(
+    cell: str, dtype: torch.dtype, size: tuple[int, ...], threads: int, reverse: bool, data: st.DataObject
+) -> None:
+    T, B, D, H = size
+    lengths = data.draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B))
+    torch.set_num_threads(threads)
+    places = Places(None if lengths is None else torch.tensor(lengths), reverse=reverse)
+    assert_is_reference(problem(cell, T, B, D, H, dtype, places))
+
+
+@cells
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize(("T", "B", "D", "H"), [(3, 64, 64, 64), (40, 9, 3, 130), (300, 1, 5, 33), (2, 200, 70, 17)])
+def test_many_chunks_and_panels_are_the_reference(cell: str, T: int, B: int, D: int, H: int) -> None:
+    assert_is_reference(problem(cell, T, B, D, H))
+
+
+@cells
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+def test_any_number_of_threads_is_the_reference(cell: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    lengths = torch.tensor([60, 1, 0, 33, 60, 59, 7, 60, 60])
+    for places in (Places(), Places(lengths), Places(lengths, reverse=True)):
+        call = problem(cell, 60, 9, 3, 150, places=places)
+        assert_is_reference(call)
+        one, other = with_gradients(engine, call), with_gradients(engine, call)
+        assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+
+
+@cells
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
+def test_gradients_of_the_kernels_are_finite_differences(cell: str, ragged: bool) -> None:
+    call = problem(cell, 3, 3, 2, 3, places=Places(torch.tensor([3, 0, 2])) if ragged else None)
+    leaves = [t.requires_grad_() for t in call[1:8] if isinstance(t, Tensor)]
+
+    def f(*tensors: Tensor) -> tuple[Tensor, ...]:
+        given = iter(tensors)
+        return engine(Call._make([call.cell, *(None if t is None else next(given) for t in call[1:8]), *call[8:]]))
+
+    assert torch.autograd.gradcheck(f, leaves)
+    assert torch.autograd.gradgradcheck(f, leaves, fast_mode=True)
+
+
+@cells
+def test_values_and_offsets_are_taken_as_they_are(cell: str) -> None:
+    offsets = torch.tensor([0, 4, 4, 5, 11])
+    for reverse in (False, True):
+        call = problem(cell, 11, 4, 3, 5, places=Places.ragged(offsets, reverse=reverse))
+        assert_is_reference(call)
+        y = engine(call)[0]
+        for b, (a, z) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+            row = call._replace(
+                x=call.x[a:z, None],
+                h0=call.h0[b : b + 1],
+                c0=None if call.c0 is None else call.c0[b : b + 1],
+                lengths=None,
+                base=None,
+                column=None,
+            )
+            torch.testing.assert_close(y[a:z], engine(row)[0][:, 0], rtol=1e-12, atol=1e-12)
+
+
+@cells
+@pytest.mark.parametrize("reverse", [False, True])
+def test_packed_by_steps(cell: str, reverse: bool) -> None:
+    packed = torch.nn.utils.rnn.pack_sequence([torch.zeros(n, 2) for n in (7, 4, 4, 1)])
+    places = Places.packed(packed.batch_sizes, reverse=reverse)
+    assert places.lengths is not None
+    assert places.lengths.tolist() == [7, 4, 4, 1]
+    assert_is_reference(problem(cell, len(packed.data), 4, 2, 6, places=places))
+
+
+EXTREMES = (0.0, -0.0, 1e-42, -1e-42, 1e-20, 88.0, -88.5, 104.0, -104.0, 1e30, -1e30, torch.inf, -torch.inf, torch.nan)
+
+
+@cells
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_extremes_go_through_as_in_the_reference(cell: str, dtype: torch.dtype) -> None:
+    """One extreme a row, at a step of its own: finite where the reference is, infinite and NaN where it is."""
+    T, B, H = 4, len(EXTREMES), 19
+    call = problem(cell, T, B, 1, H, dtype)
+    call.x[1, :, 0] = torch.tensor(EXTREMES, dtype=dtype)
+    weighed = lambda results: tuple(r[:, :] for r in results)  # noqa: E731
+    ours, true = with_gradients(lambda c: weighed(engine(c)), call), with_gradients(by_reference, call)
+    for mine, reference in zip(ours[0], true[0], strict=True):
+        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5, equal_nan=True)
+    # dx, row by row: a weight's gradient is a sum over rows, and one NaN is all it holds
+    torch.testing.assert_close(ours[1][0], true[1][0], rtol=1e-3, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("cell", ["rnn_tanh", "lstm"])
+def test_nonlinearities_are_exact_to_the_last_places(cell: str, dtype: torch.dtype) -> None:
+    """tanh by the plain network, sigmoid by the input gate of an LSTM whose c is 1: against float64."""
+    a = torch.cat([torch.linspace(-30, 30, 6001), torch.logspace(-30, 2, 600), -torch.logspace(-30, 2, 600)]).to(dtype)
+    one, none = torch.ones(1, 1, dtype=dtype), torch.zeros(1, 1, dtype=dtype)
+    if cell == "rnn_tanh":
+        h, _ = unroll(cell, a[None, :, None], (none.expand(len(a), 1),), one, none, None, None)
+        true = torch.tanh(a.double())
+    else:
+        c0 = torch.ones(len(a), 1, dtype=dtype)
+        w = torch.tensor([[0.0], [1.0], [0.0], [0.0]], dtype=dtype)  # f = sigmoid(a), g = 0: c = f
+        _, (_, c) = unroll(cell, a[None, :, None], (none.expand(len(a), 1), c0), w, w * 0, None, None)
+        h, true = c[None], torch.sigmoid(a.double())
+    error = ((h[0, :, 0].double() - true) / true).abs()
+    floor = 1e-36 if dtype == torch.float32 else 1e-300
+    assert float(error[true.abs() > floor].max()) < 3 * torch.finfo(dtype).eps
+
+
+@cells
+def test_eight_python_threads_at_once(cell: str) -> None:
+    torch.set_num_threads(2)
+    calls = [problem(cell, 20, 7, 5, 33, seed=seed) for seed in range(8)]
+    alone = [with_gradients(engine, call) for call in calls]
+    together: list[object] = [None] * 8
+
+    def work(i: int) -> None:
+        for _ in range(10):
+            together[i] = with_gradients(engine, calls[i])
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for one, other in zip(alone, together, strict=True):
+        assert isinstance(other, tuple)
+        assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+
+
+@cells
+def test_backward_twice_gives_the_same(cell: str) -> None:
+    call = problem(cell, 5, 3, 2, 7)
+    call.x.requires_grad_()
+    h = engine(call)[0].sum()
+    first, second = (torch.autograd.grad(h, call.x, retain_graph=True)[0] for _ in range(2))
+    assert torch.equal(first, second)
+
+
+@cells
+def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
+    call = problem(cell, 5, 3, 2, 7)
+    for which in (1, 4):
+        moved = [t.detach().clone() if isinstance(t, Tensor) else t for t in call]
+        moved[which].requires_grad_()
+        both = with_gradients(engine, call)[1]
+        g = torch.Generator().manual_seed(1)
+        results = engine(Call._make(moved))
+        loss = sum((r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in results)
+        loss.backward()
+        torch.testing.assert_close(moved[which].grad, both[which - 1 if which < 4 or cell == "lstm" else which - 2])
+        assert all(t.grad is None for i, t in enumerate(moved) if isinstance(t, Tensor) and i != which)
+
+
+def test_what_cannot_be_is_an_error() -> None:
+    call = problem("gru", 4, 3, 2, 5)
+    wrong = [
+        call._replace(h0=call.h0[:2]),
+        call._replace(x=call.x[:, :, :1]),
+        call._replace(w_hh=call.w_hh[:, :4]),
+        call._replace(b_ih=call.b_ih.float() if call.b_ih is not None else None),
+        call._replace(c0=call.h0),
+        call._replace(cell="elman"),
+        call._replace(lengths=torch.tensor([1, 2])),
+        call._replace(lengths=torch.tensor([1, 2, 5])),
+        call._replace(lengths=torch.tensor([1, -1, 4])),
+        call._replace(x=call.x[0], base=torch.tensor([0, 3])),
+    ]
+    for one in wrong:
+        with pytest.raises(ConfigError):
+            engine(one)
+
+
+def test_every_cell_has_its_reference() -> None:
+    from ostinato.ops.engine import _engine
+
+    assert {name for name, _, _ in _engine.cells()} == set(REFERENCES) == set(CELLS)

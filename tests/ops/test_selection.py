@@ -1,0 +1,61 @@
+"""Which implementation runs is visible, and one that cannot run is an error."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from ostinato.errors import ConfigError
+from ostinato.layers.gru import GRU
+from ostinato.ops.engine import extension
+from ostinato.ops.selection import explain
+
+engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
+
+
+@engine
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_the_engine_is_preferred(cell: str) -> None:
+    assert explain(cell, device="cpu", dtype=torch.float32).startswith(f"{cell}: native, preferred of native")
+
+
+@engine
+def test_why_the_engine_does_not_run_is_said() -> None:
+    assert "not on cuda" in explain("gru", device="cuda")
+    assert "not in bfloat16" in explain("gru", dtype=torch.bfloat16)
+    with pytest.raises(ConfigError, match="not in float16"):
+        explain("gru", "native", dtype=torch.float16)
+    assert explain("gru", dtype=torch.bfloat16).startswith("gru: aten")
+
+
+def test_without_the_engine_torch_runs_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extension, "ABSENT", "the compiled engine is not installed")
+    assert explain("lstm") == (
+        "lstm: aten, preferred of aten, reference; native cannot run (the compiled engine is not installed)"
+    )
+    with pytest.raises(ConfigError, match="not installed"):
+        GRU(2, 3, implementation="native")
+
+
+@engine
+@pytest.mark.parametrize("name", extension.sets())
+def test_the_environment_forces_an_instruction_set(name: str) -> None:
+    code = "from ostinato.ops.engine.extension import set_in_use; print(set_in_use())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, extension.VARIABLE: name},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == name
+
+
+@engine
+def test_an_instruction_set_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="cannot run by 'vax'"):
+        extension.use_set("vax")
