@@ -117,7 +117,9 @@ CASES = {
         False,
     ),
     "text": Case("text/names.txt", ("--model", "gru", "--budget", "3m"), {}, 0.1, counted, False),
-    "sound": Case("sound/fsdd", ("--held-out", "*_[0-4]", "--model", "rnn", "--budget", "5m"), {}, "*_[0-4]", flac, True),
+    "sound": Case(
+        "sound/fsdd", ("--held-out", "*_[0-4]", "--model", "rnn", "--budget", "5m"), {}, "*_[0-4]", flac, True
+    ),
 }
 
 
