@@ -86,9 +86,24 @@ nb::ndarray<nb::numpy, T> empty(std::size_t count) {
     return nb::ndarray<nb::numpy, T>(memory->get(), {count}, owner);
 }
 
+// Step holds the interpreter's lock while it runs: it takes less time than giving the lock away.
+template <class T>
+void bind_step(nb::module_& m, const char* name) {
+    nb::class_<Step<T>>(m, name)
+        .def("__init__",
+             [](Step<T>* self, const std::string& cell, Index inputs, Index hidden, const Four& weights) {
+                 new (self) Step<T>(find<T>(cell), {inputs, hidden}, weights_of<T>(weights));
+             })
+        .def("__call__", [](const Step<T>& self, Address x, Address h, Address c, Address h_next, Address c_next) {
+            self(at<T>(x), at<T>(h), at<T>(c), at<T>(h_next), at<T>(c_next));
+        });
+}
+
 }  // namespace
 
 NB_MODULE(_engine, m) {
+    bind_step<float>(m, "Step32");
+    bind_step<double>(m, "Step64");
     m.def("sets", [] {
         std::vector<std::string> names;
         for (const Kernels* set : usable_sets()) names.emplace_back(set->set);

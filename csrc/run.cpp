@@ -4,7 +4,6 @@
 #include <cstring>
 #include <thread>
 
-#include "pool.h"
 
 namespace ostinato {
 
@@ -82,12 +81,29 @@ void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& lay
     kernel.collect(shape, scratch[0].get(), gradients);
 }
 
+template <class T>
+Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w)
+    : kernel_(kernel),
+      shape_(shape),
+      part_{1, 1, one_, start_, &zero_, &zero_},
+      panels_(kernel.panels_bytes(shape, false)),
+      scratch_(kernel.forward_bytes(shape, part_, false)) {
+    kernel_.pack(shape_, w, false, panels_.get());
+}
+
+template <class T>
+void Step<T>::operator()(const T* x, const T* h, const T* c, T* h_next, T* c_next) const {
+    kernel_.forward(shape_, part_, {x, h, c, h_next, h_next, c_next, nullptr}, panels_.get(), scratch_.get());
+}
+
 #define OSTINATO_FOR(T)                                                                                             \
     template SavedSize saved_size(const Kernel<T>&, const Shape&);                                                   \
     template void run_forward(const Kernel<T>&, const Shape&, const Layout&, int, const Weights<T>&,                \
                               const Forward<T>&);                                                                   \
     template void run_backward(const Kernel<T>&, const Shape&, const Layout&, const Weights<T>&, const Backward<T>&, \
                                const WeightGradients<T>&);
+template class Step<float>;
+template class Step<double>;
 OSTINATO_FOR(float)
 OSTINATO_FOR(double)
 #undef OSTINATO_FOR

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plan.h"
+#include "pool.h"
 
 namespace ostinato {
 
@@ -22,6 +23,23 @@ void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
 template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients);
+
+// One row, one step at a time: the weights are packed once, when it is made. Not for several threads at once.
+template <class T>
+class Step {
+  public:
+    Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w);
+    Step(const Step&) = delete;
+    // x (D), h and c (H) -> h_next and c_next (H), which may be h and c themselves; c of cells of two states only.
+    void operator()(const T* x, const T* h, const T* c, T* h_next, T* c_next) const;
+
+  private:
+    const Kernel<T>& kernel_;
+    Shape shape_;
+    Index one_[2] = {1, 1}, start_[2] = {0, 1}, zero_ = 0;
+    Part part_;
+    Memory panels_, scratch_;
+};
 
 // The instruction sets this processor can run, the best first, and the one in use.
 std::vector<const Kernels*> usable_sets();

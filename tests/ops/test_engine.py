@@ -20,6 +20,7 @@ if extension.ABSENT:
 
 from ostinato.ops.engine.gradients import REFERENCES, by_reference
 from ostinato.ops.engine.operator import Call
+from ostinato.ops.engine.step import Step
 from ostinato.ops.engine.unroll import unroll
 
 CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "lstm": 4}
@@ -268,6 +269,25 @@ def test_what_cannot_be_is_an_error() -> None:
     for one in wrong:
         with pytest.raises(ConfigError):
             engine(one)
+
+
+@cells
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) -> None:
+    call = problem(cell, 6, 1, 3, 21, dtype)
+    step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh)
+    state = [s[0].clone() for s in (call.h0, call.c0) if s is not None]
+    y, *last = engine(call)
+    for t in range(6):
+        step(call.x[t, 0], *state)
+        torch.testing.assert_close(state[0], y[t, 0])
+    for mine, true in zip(state, last, strict=True):
+        torch.testing.assert_close(mine, true[0])
+    for wrong in (call.x[0, 0, :2], call.x[0, 0].half()):
+        with pytest.raises(ConfigError):
+            step(wrong, *state)
+    with pytest.raises(ConfigError):
+        step(call.x[0, 0], *state, state[0]) if len(state) == 1 else step(call.x[0, 0], state[0])
 
 
 def test_every_cell_has_its_reference() -> None:

@@ -35,6 +35,16 @@ def empty64(count: int) -> NDArray[np.float64]: ...
 def release_memory() -> int:
     """What is kept goes back to the system; how many bytes that was."""
 
+class Step32:
+    """One row, one step at a time, by weights packed once; not for several threads at once."""
+
+    def __init__(self, cell: str, inputs: int, hidden: int, weights: Four) -> None: ...
+    def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
+
+class Step64:
+    def __init__(self, cell: str, inputs: int, hidden: int, weights: Four) -> None: ...
+    def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
+
 # forward and backward raise ValueError for lengths and places that cannot be.
 def forward32(
     cell: str,

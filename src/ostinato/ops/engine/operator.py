@@ -83,7 +83,7 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     and places that cannot be.
     """
     call, save = Call._make(args[:-1]).contiguous(), args[-1]
-    _check(call)
+    check(call)
     y, h_n, c_n, saved = results = _results(call, save, _pooled)
     run: Any = _engine.forward32 if call.x.dtype == torch.float32 else _engine.forward64
     threads = torch.get_num_threads()
@@ -166,7 +166,7 @@ def _gradients(
     return like(call.x, need_x), like(call.h0), like(call.c0), w_ih, w_hh, b_ih, b_hh
 
 
-def _check(call: Call) -> None:
+def check(call: Call) -> None:
     """Raises ConfigError unless the kernels may be let loose on these addresses."""
     if call.cell not in _SIZES:
         raise ConfigError(f"the engine has no cell called {call.cell!r}", fix=f"one of {', '.join(_SIZES)}")
