@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench lock clean
+.PHONY: help setup test lint format demo bench wheel lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
@@ -38,6 +38,9 @@ demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it
 bench: setup ## the engine beside torch.nn: verified, then timed; a table, JSON and a picture in out/
 	@mkdir -p out
 	@$(BIN)/python benchmarks/recurrences.py --json out/bench.json --picture out/bench.png
+
+wheel: setup ## one wheel for this platform, every instruction set in it, into dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
