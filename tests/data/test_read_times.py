@@ -55,7 +55,7 @@ def test_steps_left_out_are_missing() -> None:
     assert (len(data.values), np.flatnonzero(np.isnan(data.values[:, 0])).tolist()) == (len(HOURS), [3, 4, 50])
     assert data.times is not None
     assert data.times.tolist() == HOURS.to_list()
-    assert "3 steps that the times leave out are taken as missing" in data.notes
+    assert "3 steps that the times leave out: taken as missing" in data.notes
 
 
 def test_whole_numbers_are_steps() -> None:

@@ -56,7 +56,7 @@ def join(
     full = series if found == "prices" else [_spread(s, frequency) for s in series]
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
-        said.append(f"{absent:,} steps that the times leave out are taken as missing")
+        said.append(f"{absent:,} step{'s' * (absent != 1)} that the times leave out: taken as missing")
     constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
     if constant:
         said.append(f"{len(constant)} series never change: {', '.join(constant[:3])}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -25,12 +23,12 @@ from ostinato.layers.build import MEMORIES
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
-from ostinato.storage import atomic_write
 from ostinato.training.build import Material, build, closed_form
+from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
 from ostinato.training.objective import evaluate
 from ostinato.training.threads import threads as use_threads
-from ostinato.training.trainer import Checkpoint, Progress, Trainer, judged_pieces
+from ostinato.training.trainer import Progress, Trainer, judged_pieces
 
 
 @dataclass(frozen=True)
@@ -97,10 +95,10 @@ def fit(
     material = Material(data, encoding.encode(data), encoding, cut)
     _check_observed(material)
     base, notes = closed_form(material, config)
-    mark = _fingerprint(data, config, limits, held_out, method, threads)
+    mark = fingerprint(data, config, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     if keep:
-        _claim(keep)
+        keep.claim()
     climbed: list[tuple[Rung, SequenceModel]] = []
     for i, name in enumerate(names):
         spent = sum(rung.seconds for rung, _ in climbed)
@@ -175,32 +173,8 @@ def _climb(
     return rung, model
 
 
-def _claim(keep: Checkpoint) -> None:
-    """Make the checkpoint folder this run's. Raises ConfigError where it is another's already."""
-    keep.path.mkdir(parents=True, exist_ok=True)
-    owner = keep.path / "run"
-    if owner.exists() and owner.read_text() != keep.fingerprint:
-        raise ConfigError(
-            "the checkpoint is of other data or other options",
-            where=str(keep.path),
-            fix="give those that it was begun with, or begin anew without --resume",
-        )
-    atomic_write(owner, keep.fingerprint.encode())
-
-
 def _detail(base: AR | Markov) -> str:
     return f"AR({base.order})" if isinstance(base, AR) else f"Markov({base.order})"
-
-
-def _fingerprint(
-    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
-) -> str:
-    """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
-    digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
-    words = [data.kind, data.count, data.terminated, data.ids[:1000], asdict(config), asdict(budget), held_out, method]
-    words += [threads, __version__]
-    digest.update(json.dumps(words, default=str, sort_keys=True).encode())
-    return digest.hexdigest()
 
 
 def _record(data: SequenceSet, config: Config, table: tuple[Rung, ...], words: str, mark: str) -> dict[str, Any]:

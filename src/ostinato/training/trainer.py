@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from ostinato.gradients.methods import FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
+from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import SHORT, Budget, Config
 from ostinato.training.objective import check_finite, evaluate, mean_measure, negative_log_likelihood
 from ostinato.training.run import Run
@@ -33,15 +33,6 @@ class Progress:
     nats: float
     validation: float
     steps_per_second: float
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a run is saved while it goes, how often (seconds), and what it must match to be taken up again."""
-
-    path: Path
-    fingerprint: str
-    every: float = 10.0
 
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.

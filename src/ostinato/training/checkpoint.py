@@ -1,0 +1,47 @@
+"""Where a fit is kept while it goes on, and what must be the same for it to be taken up again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ostinato import __version__
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError
+from ostinato.gradients.methods import Method
+from ostinato.storage import atomic_write
+from ostinato.training.config import Budget, Config
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a run is saved while it goes, how often (seconds), and what it must match to be taken up again."""
+
+    path: Path
+    fingerprint: str
+    every: float = 10.0
+
+    def claim(self) -> None:
+        """Make the checkpoint folder this run's. Raises ConfigError where it is another's already."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        owner = self.path / "run"
+        if owner.exists() and owner.read_text() != self.fingerprint:
+            raise ConfigError(
+                "the checkpoint is of other data or other options",
+                where=str(self.path),
+                fix="give those that it was begun with, or begin anew without --resume",
+            )
+        atomic_write(owner, self.fingerprint.encode())
+
+
+def fingerprint(
+    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
+) -> str:
+    """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
+    digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
+    words = [data.kind, data.count, data.terminated, data.ids[:1000], asdict(config), asdict(budget), held_out, method]
+    words += [threads, __version__]
+    digest.update(json.dumps(words, default=str, sort_keys=True).encode())
+    return digest.hexdigest()
