@@ -144,3 +144,11 @@ def test_a_series_a_row_may_be_of_any_length(tmp_path: Path) -> None:
 def test_what_is_no_data(source: object, says: str) -> None:
     with pytest.raises(DataError, match=says):
         read(source)
+
+
+def test_an_id_is_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,ds,y\n007,1,2.5\n007,2,2\n7,1,3\n7,2,4\n")
+    assert read(path).ids == ("007", "7")
+    path.write_text("shop,ds,y\n007,1,2.5\n007,2,2\n")
+    assert read(path, id_col="shop").ids == ("007",)

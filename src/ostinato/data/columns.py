@@ -37,7 +37,7 @@ def find(frame: pl.DataFrame, where: str, id_col: str | None, time_col: str | No
     check_names(frame, where, (id_col, time_col, *(target or ())))
     left = [c for c in frame.columns if c not in (id_col, time_col, *(target or ()))]
     if id_col is None:
-        id_col = _named(left, IDS)
+        id_col = named(left, IDS)
     left = [c for c in left if c != id_col]
     time_col = time_col or _time(frame, left, id_col)
     if target:
@@ -48,9 +48,9 @@ def find(frame: pl.DataFrame, where: str, id_col: str | None, time_col: str | No
     if price:
         note = f"modelled: {price[0]!r} of {', '.join(numbers)} (--target to choose)" if len(numbers) > 1 else ""
         return Roles(id_col, time_col, (price[0],), (note,) if note else ())
-    named = _named(left, TARGETS)
-    if named:
-        return Roles(id_col, time_col, (named,))
+    found = named(left, TARGETS)
+    if found:
+        return Roles(id_col, time_col, (found,))
     if not numbers:
         words = [c for c in left if frame[c].dtype == pl.String]
         hint = f"; to model words: --target {words[-1]!r}" if words else ""
@@ -83,7 +83,8 @@ def holds_numbers(column: pl.Series) -> bool:
     return 2 * seen.str.strip_chars().cast(pl.Float64, strict=False).count() > len(seen)
 
 
-def _named(columns: list[str], names: tuple[str, ...]) -> str | None:
+def named(columns: list[str], names: tuple[str, ...]) -> str | None:
+    """The column that has one of the names, in any case; of several, the first of the names."""
     by_name = {c.lower(): c for c in reversed(columns)}
     return next((by_name[n] for n in names if n in by_name), None)
 

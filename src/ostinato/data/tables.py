@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from ostinato.data.columns import IDS, holds_numbers
+from ostinato.data.columns import IDS, holds_numbers, named
 from ostinato.data.dialect import Dialect, is_number, sniff
 from ostinato.data.files import contents, decode
 from ostinato.data.origin import Origin, Part
@@ -26,7 +26,7 @@ def from_files(
 
     Raises DataError for what is no table, with file and line, and for tables of different columns.
     """
-    tables = [parse(contents(p), str(p), words=words) for p in paths]
+    tables = [parse(contents(p), str(p), id_col=id_col, words=words) for p in paths]
     first = tables[0][0]
     for (frame, _), path in zip(tables, paths, strict=True):
         if set(frame.columns) != set(first.columns):
@@ -43,7 +43,7 @@ def from_files(
     return pl.concat(frames, how="vertical_relaxed"), Origin.joined(source, [origin for _, origin in tables])
 
 
-def parse(raw: bytes, where: str, *, words: bool = False) -> tuple[pl.DataFrame, Origin]:
+def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = False) -> tuple[pl.DataFrame, Origin]:
     """A table from the bytes of a file, and where its rows are.
 
     Raises DataError for what is empty, binary, not UTF-8, damaged or ragged, with the line.
@@ -58,20 +58,24 @@ def parse(raw: bytes, where: str, *, words: bool = False) -> tuple[pl.DataFrame,
         text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file with data in it")
-        frame, origin = _parse_text(text.strip("\n"), where, words, len(text) - len(text.lstrip("\n")))
+        frame, origin = _parse_text(text.strip("\n"), where, id_col, words, len(text) - len(text.lstrip("\n")))
     if not len(frame):
         raise DataError("the table has a header and no rows", where=where, fix="give a file with data in it")
     return frame, origin
 
 
-def _parse_text(text: str, where: str, words: bool, skipped: int) -> tuple[pl.DataFrame, Origin]:
+def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped: int) -> tuple[pl.DataFrame, Origin]:
     dialect = sniff(text, where, skipped)
+    _, header = next(dialect.records(text)) if dialect.header else (1, [])
+    # an id is what is written: 007 is not 7
+    key = id_col or named(header, IDS)
     try:
         frame = pl.read_csv(
             io.StringIO(text),
             separator=dialect.separator,
             quote_char='"' if dialect.quoted else None,
             has_header=dialect.header,
+            schema_overrides={key: pl.String} if key in header else None,
             infer_schema=not words,
             infer_schema_length=None,
             null_values=None if words else [""],
@@ -92,7 +96,9 @@ def _parse_text(text: str, where: str, words: bool, skipped: int) -> tuple[pl.Da
     frame = _named(frame, text, dialect, where)
     if not words:
         frame = frame.with_columns(
-            _tidy(column, dialect) for column in frame.iter_columns() if column.dtype == pl.String
+            column.str.strip_chars() if column.name == key else _tidy(column, dialect)
+            for column in frame.iter_columns()
+            if column.dtype == pl.String
         )
     return frame, Origin(where, (Part(where, len(frame), lines),))
 

@@ -63,9 +63,8 @@ def _panel(axes: Any, forecast: Forecast, b: int, d: int) -> None:
     axes.plot(ahead, expected, color=BLUE, linewidth=1.8, label="forecast")
     name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
     axes.set_title(f"{name}: the next {horizon} steps", loc="left", color=INK)
-    axes.legend(frameon=False, loc="upper left", ncols=5, fontsize=8)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
     axes.margins(x=0.01)
-    axes.set_ylim(top=axes.get_ylim()[1] + 0.15 * np.ptp(axes.get_ylim()))
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
     axes.spines[["top", "right", "left"]].set_visible(False)
