@@ -57,7 +57,8 @@ def exact(y: Array, order: int) -> Array:
 
 def gap(a: Array, b: Array) -> float:
     """The greatest difference, relative to the size of b's greatest entry where that is above 1."""
-    return float(np.max(np.abs(np.asarray(a) - b)) / max(1.0, float(np.max(np.abs(b)))))
+    a, b = np.asarray(a), np.asarray(b)
+    return float(np.abs(a - b).max(initial=0.0) / max(1.0, float(np.abs(b).max(initial=0.0))))
 
 
 def compare(y: Array, max_order: int) -> tuple[str, list[float]]:
