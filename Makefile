@@ -15,6 +15,7 @@ setup: .venv/.ready ## make .venv with what requirements.lock pins
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
 	@touch $@
 
 lint: setup ## style, types, import rule
