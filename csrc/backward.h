@@ -223,11 +223,13 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         }
     }
 
-    const Index first = p.steps ? p.active[0] : 0;
-    const Blocked<T> plus = Cell::direct ? space.carry : Blocked<T>{};
-    product(ToRows<T>{io.dh0, p.order, H, plus}, left_of(space.d_sum, H, G), w.hh, G * H, 0, first, units);
-    for (Index b = first; b < p.rows; ++b) unpack_row(io.dh0 + p.order[b] * H, space.carry, b, H);
-    if constexpr (Cell::states == 2)
+    if (io.dh0) {
+        const Index first = p.steps ? p.active[0] : 0;
+        const Blocked<T> plus = Cell::direct ? space.carry : Blocked<T>{};
+        product(ToRows<T>{io.dh0, p.order, H, plus}, left_of(space.d_sum, H, G), w.hh, G * H, 0, first, units);
+        for (Index b = first; b < p.rows; ++b) unpack_row(io.dh0 + p.order[b] * H, space.carry, b, H);
+    }
+    if (Cell::states == 2 && io.dc0)
         for (Index b = 0; b < p.rows; ++b) unpack_row(io.dc0 + p.order[b] * H, space.dc, b, H);
 }
 

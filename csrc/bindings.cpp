@@ -74,7 +74,7 @@ void backward(const std::string& cell, const Sizes& sizes, const Places& places,
     const nb::gil_scoped_release released;
     run_backward<T>(kernel, shape_of(sizes), layout_of(sizes, places), weights_of<T>(weights),
                     {at<T>(x), at<T>(h0), at<T>(c0), at<T>(y), at<T>(saved), at<T>(dy), at<T>(dh_n), at<T>(dc_n),
-                     at<T>(dx), at<T>(dh0), at<T>(dc0), std::get<0>(g) != 0},
+                     at<T>(dx), at<T>(dh0), at<T>(dc0), std::get<1>(g) != 0},
                     {at<T>(std::get<0>(g)), at<T>(std::get<1>(g)), at<T>(std::get<2>(g)), at<T>(std::get<3>(g))});
 }
 
@@ -126,6 +126,9 @@ NB_MODULE(_engine, m) {
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);
+    nb::class_<Memory>(m, "Memory")
+        .def(nb::init<std::size_t>())
+        .def_prop_ro("address", [](const Memory& m) { return reinterpret_cast<Address>(m.get()); });
     m.def("release_memory", release_memory);
     m.def("forward32", forward<float>);
     m.def("forward64", forward<double>);

@@ -55,8 +55,8 @@ struct Backward {
     const T* dh_n;   // (B, H) or null for zero
     const T* dc_n;   // (B, H) or null for zero
     T* dx;           // (places, D) written, or null where nobody asks
-    T* dh0;          // (B, H) written
-    T* dc0;          // (B, H) written, cells of two states only
+    T* dh0;          // (B, H) written, or null where nobody asks
+    T* dc0;          // (B, H) written, cells of two states only, or null
     bool weights;    // whether the weights' gradients are asked for
 };
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
 from numbers import Number
 from typing import Any
 
@@ -55,28 +54,24 @@ class Network(nn.Module):
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
         read = proj_size or hidden_size
+        self.names: list[list[str]] = []
         for layer in range(num_layers):
             below = read * self.directions if layer else input_size
             shapes: dict[str, tuple[int, ...]] = {"weight_ih": (below,), "weight_hh": (read,)}
             if bias:
                 shapes |= {"bias_ih": (), "bias_hh": ()}
-            for suffix in self._suffixes:
-                for name, shape in shapes.items():
-                    value = torch.empty(self.gates * hidden_size, *shape, device=device, dtype=dtype)
-                    self.register_parameter(f"{name}_l{layer}{suffix}", nn.Parameter(value))
-                if proj_size:
-                    value = torch.empty(proj_size, hidden_size, device=device, dtype=dtype)
-                    self.register_parameter(f"weight_hr_l{layer}{suffix}", nn.Parameter(value))
+            sizes = {name: (self.gates * hidden_size, *shape) for name, shape in shapes.items()}
+            sizes |= {"weight_hr": (proj_size, hidden_size)} if proj_size else {}
+            for end in (f"_l{layer}", f"_l{layer}_reverse")[: self.directions]:
+                for name, size in sizes.items():
+                    self.register_parameter(name + end, nn.Parameter(torch.empty(size, device=device, dtype=dtype)))
+                self.names.append([name + end for name in sizes])
         self.reset_parameters()
 
     @property
     def directions(self) -> int:
         """2 where each layer reads the sequence from its end too."""
         return 2 if self.bidirectional else 1
-
-    @property
-    def _suffixes(self) -> tuple[str, ...]:
-        return ("", "_reverse")[: self.directions]
 
     def reset_parameters(self) -> None:
         """All uniform within 1 / sqrt(hidden_size), as torch's."""
@@ -90,15 +85,7 @@ class Network(nn.Module):
     @property
     def all_weights(self) -> list[list[Tensor]]:
         """Of each layer and direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, those that there are."""
-        names = ("weight_ih", "weight_hh", *(("bias_ih", "bias_hh") if self.bias else ()))
-        names += ("weight_hr",) if self.proj_size else ()
-        ends = [f"l{layer}{suffix}" for layer in range(self.num_layers) for suffix in self._suffixes]
-        return [[getattr(self, f"{name}_{end}") for name in names] for end in ends]
-
-    def each(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None, Tensor | None]]:
-        """w_ih, w_hh, b_ih, b_hh of each layer and direction, in the order of the states."""
-        for w_ih, w_hh, *biases in self.all_weights:
-            yield w_ih, w_hh, *(biases if self.bias else (None, None))
+        return [[getattr(self, name) for name in names] for names in self.names]
 
     def extra_repr(self) -> str:
         """What differs from the defaults, as torch has it."""

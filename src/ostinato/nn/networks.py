@@ -12,14 +12,10 @@ from torch.nn.utils.rnn import PackedSequence
 from ostinato.nn.base import Network
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import unroll
-from ostinato.ops.gru import native as gru_native
-from ostinato.ops.lstm import native as lstm_native
-from ostinato.ops.rnn import native as rnn_native
-from ostinato.ops.selection import pick
+from ostinato.ops.selection import prefers_native
 from ostinato.shapes import State
 
 _PADDED = Places(), Places(reverse=True)
-_NATIVE = {"rnn": rnn_native.unroll, "gru": gru_native.unroll, "lstm": lstm_native.unroll}
 _OPERATORS: dict[str, Any] = {
     "rnn_tanh": torch.rnn_tanh,
     "rnn_relu": torch.rnn_relu,
@@ -30,8 +26,7 @@ _OPERATORS: dict[str, Any] = {
 
 def engine_runs(cell: str, x: Tensor) -> bool:
     """Whether ops.selection picks the engine for the cell; where it does not, torch's own operator runs."""
-    kind = cell.split("_", maxsplit=1)[0]
-    return pick(kind, device=x.device.type, dtype=x.dtype) is _NATIVE[kind]
+    return prefers_native(cell.split("_", maxsplit=1)[0], device=x.device.type, dtype=x.dtype)
 
 
 def _forward(net: Network, given: Tensor | PackedSequence, hx: State | None) -> tuple[Any, State]:
@@ -64,19 +59,21 @@ def _run(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple[T
     if sizes is not None:
         packed = Places.packed(sizes)
         places = packed, replace(packed, reverse=True)
-    weights, ends = list(net.each()), []
+    ends = []
     for layer in range(net.num_layers):
         halves = []
         for d in range(net.directions):
             i = layer * net.directions + d
-            h, last = unroll(net.mode, x, tuple(s[i] for s in state), *weights[i], places[d])
+            w_ih, w_hh, *biases = [getattr(net, name) for name in net.names[i]]
+            b_ih, b_hh = biases or (None, None)
+            h, last = unroll(net.mode, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d])
             halves.append(h)
             ends.append(last)
         x = halves[0] if net.directions == 1 else torch.cat(halves, -1)
         if net.dropout and net.training and layer + 1 < net.num_layers:
             x = nn.functional.dropout(x, net.dropout, training=True)
     if len(ends) == 1:
-        return x, tuple(s[None] for s in ends[0])
+        return x, tuple([s.unsqueeze(0) for s in ends[0]])
     return x, tuple(torch.stack(s) for s in zip(*ends, strict=True))
 
 
@@ -98,7 +95,7 @@ def _start(net: Network, x: Tensor, rows: int, hx: State | None, *, batched: boo
     names = ("hidden[0]", "hidden[1]") if net.mode == "lstm" else ("hidden",)
     shapes = ((count, rows, net.proj_size or H), (count, rows, H))[: len(names)]
     if hx is None:
-        return tuple(x.new_zeros(shape) for shape in shapes)
+        return tuple([x.new_zeros(shape) for shape in shapes])
     axes = 3 if batched else 2
     for name, s in zip(names, hx, strict=True):
         if s.dim() != axes:

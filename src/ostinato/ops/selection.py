@@ -71,6 +71,13 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     return IMPLEMENTATIONS[cell][_choose(cell, implementation, facts)[0]]
 
 
+def prefers_native(cell: str, **facts: Any) -> bool:
+    """Whether the engine is what ``pick`` gives."""
+    if VARIABLE in os.environ:
+        return _choose(cell, None, facts)[0] == "native"
+    return "native" in IMPLEMENTATIONS[cell] and _refusal(cell, "native", facts) is None
+
+
 def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
     """Which implementation of cell runs, and why, in a sentence. Raises what pick raises."""
     name, why = _choose(cell, implementation, facts)

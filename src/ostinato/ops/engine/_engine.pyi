@@ -32,6 +32,14 @@ def empty32(count: int) -> NDArray[np.float32]:
     """Memory that is kept between calls: it returns to the engine when the last reference to it goes."""
 
 def empty64(count: int) -> NDArray[np.float64]: ...
+
+class Memory:
+    """So many bytes that are kept between calls, and where they are."""
+
+    def __init__(self, count: int) -> None: ...
+    @property
+    def address(self) -> int: ...
+
 def release_memory() -> int:
     """What is kept goes back to the system; how many bytes that was."""
 

@@ -8,11 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ostinato.ops.engine.operator import LIBRARY, Call, backward, forward
+from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.operator import (
+    LIBRARY,
+    Call,
+    check,
+    fresh,
+    outputs,
+    run_backward,
+    run_forward,
+    saved_count,
+)
 from ostinato.ops.engine.places import Places
 from ostinato.ops.gru import reference as gru_reference
 from ostinato.ops.lstm import reference as lstm_reference
 from ostinato.ops.rnn import reference as rnn_reference
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
 
 #: cell of the engine -> its specification, and what that takes beside weights
 REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
@@ -45,35 +58,56 @@ def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> No
 
 
 def _backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
-    return _gradients(ctx, torch.ops.ostinato.recurrence_backward, *owed)
-
-
-def _gradients(
-    ctx: Any, run: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, _: Any
-) -> tuple[Any, ...]:
     *tensors, y, saved = ctx.saved_tensors
     asked = ctx.needs_input_grad
-    need_x, need_weights = asked[1], any(asked[4:8])
-    owed = dy, dh_n, None if tensors[2] is None else dc_n
-    gradients = run(ctx.cell, *tensors, ctx.reverse, y, saved, *owed, need_x, need_weights)
+    if tensors[2] is None:
+        owed = *owed[:2], None
+    call = ctx.cell, *tensors, ctx.reverse
+    gradients = torch.ops.ostinato.recurrence_backward(*call, y, saved, *owed[:3], asked[1], any(asked[4:8]))
     given = [g if needed else None for g, needed in zip(gradients, asked[1:8], strict=True)]
     return (None, *given, *[None] * 5)
 
 
 class Eager(torch.autograd.Function):
-    """The same node without the way through torch's dispatcher, which takes longer than a small recurrence does."""
+    """The same node without the way through torch's dispatcher, which takes longer than a small recurrence does.
+
+    What forward saved is the engine's memory, no tensor, and goes back with the first backward; a second one over a
+    retained graph runs forward once more.
+    """
 
     @staticmethod
-    def forward(ctx: Any, *args: Any) -> tuple[Tensor, ...]:
-        results = forward(*args)
-        _set_up(ctx, args, results)
-        ctx.mark_non_differentiable(results[3])
+    def forward(ctx: Any, *args: Any) -> tuple[Tensor | None, ...]:
+        *tensors, call = args
+        call = call.contiguous()
+        check(call)
+        ctx.saved = _engine.Memory(saved_count(call) * call.x.element_size())
+        y, h_n, c_n = results = outputs(call)
+        run_forward(call, y, h_n, c_n, ctx.saved.address)
+        ctx.call = call[0], *call[8:]
+        ctx.save_for_backward(*tensors, y)
+        ctx.set_materialize_grads(False)
         return results
 
     @staticmethod
     def backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
-        watched = torch.is_grad_enabled() or torch.compiler.is_compiling()
-        return _gradients(ctx, torch.ops.ostinato.recurrence_backward if watched else backward, *owed)
+        *tensors, y = ctx.saved_tensors
+        call = Call._make((ctx.call[0], *tensors, *ctx.call[1:]))
+        asked = ctx.needs_input_grad[:7]
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            nothing = y.new_empty(0)
+            run = torch.ops.ostinato.recurrence_backward
+            found = run(*call, y, nothing, *owed, asked[0], any(asked[3:]))
+            return *[g if needed else None for g, needed in zip(found, asked, strict=True)], None
+        call = call.contiguous()
+        saved, ctx.saved = ctx.saved, None
+        if saved is None:
+            saved = _engine.Memory(saved_count(call) * y.element_size())
+            run_forward(call, *outputs(call), saved.address)
+        weights = any(asked[3:])
+        wanted = *asked[:3], weights, weights, weights, weights
+        found = [None if t is None or not w else fresh(t) for t, w in zip(call[1:8], wanted, strict=True)]
+        run_backward(call, y, saved.address, owed, found)
+        return *found, None
 
 
 def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -84,37 +84,53 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     call, save = Call._make(args[:-1]).contiguous(), args[-1]
     check(call)
-    y, h_n, c_n, saved = results = _results(call, save, _pooled)
-    run: Any = _engine.forward32 if call.x.dtype == torch.float32 else _engine.forward64
-    threads = torch.get_num_threads()
-    written = _addresses(y, h_n, c_n, saved if save else None)
-    try:
-        run(call.cell, *_whereabouts(call), threads, *_addresses(call.x, call.h0, call.c0), *written)
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
+    y, h_n, c_n, saved = results = _results(call, save, pooled)
+    run_forward(call, y, h_n, c_n, saved.data_ptr())
     return results
 
 
 def backward(*args: Any) -> Gradients:
     """A Call, y, saved, the gradients of y, h_n and c_n or None, and whose are asked for: x's, the weights'.
 
-    Returns the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh; empty for what is absent or not asked for.
+    Returns the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh; empty for what is absent or not asked for. Where nothing
+    was saved, forward is run once more.
     """
     call, (y, saved, *owed, need_x, need_weights) = Call._make(args[:12]).contiguous(), args[12:]
     if not saved.numel():
-        raise ConfigError("the forward pass saved nothing to differentiate", fix="run it with gradients enabled")
-    owed = [None if t is None else t.contiguous() for t in owed]
-    dx, dh0, dc0, *dw = results = _gradients(call, need_x, need_weights, _pooled)
-    biases = [None if b is None else d for b, d in zip((call.b_ih, call.b_hh), dw[2:], strict=True)]
-    run: Any = _engine.backward32 if call.x.dtype == torch.float32 else _engine.backward64
-    run(
-        call.cell,
-        *_whereabouts(call),
-        *_addresses(call.x, call.h0, call.c0, y, saved, *owed),
-        *_addresses(dx if need_x else None, dh0, dc0),
-        _addresses(*dw[:2], *biases) if need_weights else (0, 0, 0, 0),
-    )
+        *_, saved = forward(*call, True)
+    results = _gradients(call, need_x, need_weights, pooled)
+    run_backward(call, y, saved.data_ptr(), owed, results)
     return results
+
+
+def plain(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
+    """y, h_n, c_n (None for a cell of one state) with nothing saved and nobody watching."""
+    call = call.contiguous()
+    check(call)
+    results = outputs(call)
+    run_forward(call, *results, 0)
+    return results
+
+
+def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: int) -> None:
+    """Write y, h_n and c_n; saved is an address, 0 for nowhere. The call is contiguous and checked."""
+    run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
+    inputs = _addresses(call.x, call.h0, call.c0)
+    try:
+        run(call.cell, *_whereabouts(call), torch.get_num_threads(), *inputs, *_addresses(y, h_n, c_n), saved)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
+def run_backward(
+    call: Call, y: Tensor, saved: int, owed: Sequence[Tensor | None], results: Sequence[Tensor | None]
+) -> None:
+    """Write results, the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh; those that are None or empty are left out."""
+    run: Any = _engine.backward32 if call.x.dtype is torch.float32 else _engine.backward64
+    dx, dh0, dc0, *dw = _addresses(*results)
+    owed = [None if t is None else t.contiguous() for t in owed]
+    inputs = _addresses(call.x, call.h0, call.c0, y)
+    run(call.cell, *_whereabouts(call), *inputs, saved, *_addresses(*owed), dx, dh0, dc0, tuple(dw))
 
 
 def _whereabouts(call: Call) -> Any:
@@ -133,7 +149,12 @@ def _addresses(*tensors: Tensor | None) -> Any:
 _LARGE = 1 << 16
 
 
-def _pooled(like: Tensor, *shape: int) -> Tensor:
+def fresh(like: Tensor) -> Tensor:
+    """Memory of the type and shape of ``like``, unwritten."""
+    return torch.empty_like(like) if like.numel() < _LARGE else pooled(like, *like.shape)
+
+
+def pooled(like: Tensor, *shape: int) -> Tensor:
     """Memory of the type of ``like``, unwritten."""
     count = math.prod(shape)
     if count < _LARGE:
@@ -142,16 +163,27 @@ def _pooled(like: Tensor, *shape: int) -> Tensor:
     return torch.from_numpy(array).view(shape)
 
 
+def saved_count(call: Call) -> int:
+    """How many numbers forward saves for backward."""
+    B, H = call.h0.shape
+    head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(H))
+    return head + width * (call.places + B + 1)
+
+
+def outputs(call: Call, empty: Callable[..., Tensor] = pooled) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Memory for y, h_n and c_n."""
+    x, h0, c0 = call.x, call.h0, call.c0
+    y = empty(x, *x.shape[:-1], h0.shape[-1])
+    return y, torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
+
+
 def _results(
     call: Call, save: bool, empty: Callable[..., Tensor] = torch.Tensor.new_empty
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Memory for what forward returns."""
-    x, h0, c0 = call.x, call.h0, call.c0
-    c_n = h0.new_empty(0) if c0 is None else torch.empty_like(c0)
-    B, H = h0.shape
-    head, width = _engine.saved_size(call.cell, 8 * x.element_size(), int(H)) if save else (0, 0)
-    saved = empty(x, head + width * (call.places + B + 1))
-    return empty(x, *x.shape[:-1], H), torch.empty_like(h0), c_n, saved
+    y, h_n, c_n = outputs(call, empty)
+    saved = empty(call.x, saved_count(call) if save else 0)
+    return y, h_n, h_n.new_empty(0) if c_n is None else c_n, saved
 
 
 def _gradients(

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ostinato.ops.engine.gradients import Eager
-from ostinato.ops.engine.operator import Call, forward
+from ostinato.ops.engine.operator import Call, plain
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
 
 _PADDED = Places()
-_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 def unroll(
@@ -35,11 +33,18 @@ def unroll(
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh
     call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    run: Callable[..., Any] = torch.ops.ostinato.recurrence
-    if _eager(tensors):
-        run = Eager.apply if save else forward
-    h, h_n, c_n, _ = run(*call, save)
-    return h, (h_n,) if c0 is None else (h_n, c_n)
+    results: Any
+    if not _eager(tensors):
+        results = torch.ops.ostinato.recurrence(*call, save)
+    elif save:
+        results = Eager.apply(*tensors, call)  # type: ignore[no-untyped-call]
+    else:
+        results = plain(call)
+    return results[0], (results[1],) if c0 is None else (results[1], results[2])
+
+
+#: What is left as it is: by tensors of other classes and under these modes the operators must be seen.
+_PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
 def _eager(tensors: tuple[Tensor | None, ...]) -> bool:
@@ -49,5 +54,5 @@ def _eager(tensors: tuple[Tensor | None, ...]) -> bool:
         or torch.is_autocast_enabled("cpu")
         or torch._C._len_torch_dispatch_stack()
         or torch._C._are_functorch_transforms_active()
-        or any(t is not None and type(t) not in _PLAIN for t in tensors)
+        or not _PLAIN.issuperset(map(type, tensors))
     )
