@@ -277,10 +277,17 @@ def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) ->
     call = problem(cell, 6, 1, 3, 21, dtype)
     step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh)
     state = [s[0].clone() for s in (call.h0, call.c0) if s is not None]
+    held, at = [s.numpy().copy() for s in state], call.x[0, 0].numpy().copy()
+    bound = step.bound(at, *held)
     y, *last = engine(call)
     for t in range(6):
         step(call.x[t, 0], *state)
         torch.testing.assert_close(state[0], y[t, 0])
+        at[:] = call.x[t, 0].numpy()
+        bound()
+        torch.testing.assert_close(torch.from_numpy(held[0]), y[t, 0])
+    with pytest.raises(ConfigError):
+        step.bound(at[:2], *held)
     for mine, true in zip(state, last, strict=True):
         torch.testing.assert_close(mine, true[0])
     for wrong in (call.x[0, 0, :2], call.x[0, 0].half()):

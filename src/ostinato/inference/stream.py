@@ -17,6 +17,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
 from ostinato.inference.inputs import impossible, possible, words
+from ostinato.inference.live.build import live
 from ostinato.inference.score import window_of
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -51,14 +52,27 @@ class Stream:
         self._state: State = model.initial_state(1)
         self._last: NDArray[Any] | None = None
         self.steps = 0
+        self._live, self._held = live(model, unique_id), False
 
-    @torch.inference_mode()
     def update(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         """Take in a block: text, or values (T, D) or (T,) with NaN for missing.
 
         Raises DataError for values that the model gives no probability to, or of another width; the state is then what
         it was.
         """
+        if self._live is not None:
+            if not self._held:
+                self._live.hold(self._state, self._last)
+                self._held = True
+            one = self._live.take(values)
+            if one is not None:
+                self.steps += 1
+                return Seen(np.array(one[:1]), np.array(one[1:]))
+            self._state, self._last, self._held = self._live.state, self._live.last, False
+        return self._block(values)
+
+    @torch.inference_mode()
+    def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         encoding = self.model.encoding
         if isinstance(encoding, Alphabet):
             return self._text(encoding, str(values))

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.layers.recurrence import Recurrence
-from ostinato.ops.selection import pick
+from ostinato.ops.engine.step import Step
+from ostinato.ops.selection import pick, prefers_native
 from ostinato.shapes import State
 
 
@@ -62,3 +63,11 @@ class Cell(Recurrence):
         run = pick(self.cell, self.implementation, device=x.device.type, dtype=x.dtype, **self._options)
         h, last = run(x, start, *weights, lengths, **self._options)
         return h, last
+
+    def live(self) -> Step | None:
+        """One row, one step at a time by the engine, with the weights of now; None where the engine does not run it."""
+        facts = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
+        if self.implementation not in (None, "native") or not prefers_native(self.cell, **facts):
+            return None
+        name = "_".join([self.cell, *self._options.values()])
+        return Step(name, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.errors import ConfigError
@@ -13,6 +16,9 @@ from ostinato.ops.engine.operator import Call, check
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
+
+
+Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
 class Step:
@@ -45,11 +51,29 @@ class Step:
 
         Raises ConfigError for tensors of another size, type or layout.
         """
+        self._check(x, h, c)
+        at = h.data_ptr()
+        last = 0 if c is None else c.data_ptr()
+        self._run(x.data_ptr(), at, last, at, last)
+
+    def bound(self, x: Array, h: Array, c: Array | None = None) -> Callable[[], None]:
+        """The step on NumPy arrays that stay where they are: each call takes in what x holds by then.
+
+        Raises ConfigError for arrays of another size, type or layout.
+        """
+        tensors = torch.from_numpy(x), torch.from_numpy(h), None if c is None else torch.from_numpy(c)
+        self._check(*tensors)
+        at, state, cell = (0 if t is None else t.data_ptr() for t in tensors)
+        run = self._run
+
+        def step(_held: object = tensors) -> None:
+            run(at, state, cell, state, cell)
+
+        return step
+
+    def _check(self, x: Tensor, h: Tensor, c: Tensor | None) -> None:
         for t, size in ((x, self.inputs), (h, self.hidden), (h if c is None else c, self.hidden)):
             if t.numel() != size or t.dtype is not self.dtype or not t.is_contiguous():
                 raise ConfigError(f"{tuple(t.shape)} of {t.dtype}", fix=f"a contiguous row of {size}, {self.dtype}")
         if (c is None) != (self.states == 1):
             raise ConfigError(f"the cell has {self.states} states", fix="give h, and c to a cell of two")
-        at = h.data_ptr()
-        last = 0 if c is None else c.data_ptr()
-        self._run(x.data_ptr(), at, last, at, last)

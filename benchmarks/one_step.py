@@ -1,0 +1,94 @@
+"""One step at a time: the recurrences' steps beside torch's cells, and whole updates of a public Stream.
+
+Run from the repository root: python benchmarks/one_step.py
+
+Steps are at B = 1, H = 64 and verified against torch's cell first; they are timed in turn, in blocks of 200 calls on the
+clock of this thread, and the median block counts. An update encodes, steps, and gives the distribution's expectation and
+the surprisal.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+import ostinato
+from ostinato.ops.engine.step import Step
+
+H, CALLS = 64, 200
+
+
+def medians(tasks: dict[str, Callable[[], Any]], blocks: int = 60) -> dict[str, float]:
+    """Microseconds a call."""
+    found: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(blocks):
+        for name, task in tasks.items():
+            task()
+            start = time.thread_time_ns()
+            for _ in range(CALLS):
+                task()
+            found[name].append((time.thread_time_ns() - start) / CALLS / 1e3)
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def steps(cell: str) -> dict[str, float]:
+    """torch's cell, ours with tensors and ours on NumPy arrays that stay where they are."""
+    torch.manual_seed(0)
+    module = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[cell](H, H)
+    step = Step(cell, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
+    x, states = torch.randn(1, H), [torch.randn(1, H) for _ in range(step.states)]
+    given: Any = tuple(states) if cell == "lstm" else states[0]
+    with torch.no_grad():
+        after = module(x, given)
+    true = after if cell == "lstm" else (after,)
+    own, arrays = [s.clone() for s in states], [s.numpy().copy() for s in states]
+    bound = step.bound(x.numpy(), *arrays)
+    step(x, *own)
+    bound()
+    for one, other, wanted in zip(own, arrays, true, strict=True):
+        torch.testing.assert_close(one, wanted, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(other, wanted.numpy(), rtol=0, atol=1e-5)
+
+    def theirs() -> None:
+        with torch.no_grad():
+            module(x, given)
+
+    return medians({"torch": theirs, "tensors": lambda: step(x, *own), "NumPy": bound})
+
+
+def updates() -> dict[str, float]:
+    """A number and a character given to streams of barely trained models: their weights do not matter here."""
+    rng = np.random.default_rng(0)
+    wave = (np.sin(np.arange(2000) / 5) + 0.3 * rng.standard_normal(2000)).tolist()
+    text = "the same phrase again and again " * 200
+    tasks = {}
+    for memory in ("ar", "rnn", "gru", "lstm"):
+        kept = ostinato.fit(np.array(wave), model=memory, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
+        stream, values = ostinato.Stream(kept), iter(wave * 1000)
+        tasks[f"numbers, {memory}"] = lambda s=stream, v=values: s.update([next(v)])
+    for memory in ("gru", "lstm"):
+        data = ostinato.read([text] * 4, kind="text")
+        kept = ostinato.fit(data, model=memory, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
+        stream, characters = ostinato.Stream(kept), iter(text * 1000)
+        tasks[f"text, {memory}"] = lambda s=stream, c=characters: s.update(next(c))
+    return medians(tasks)
+
+
+def main() -> None:
+    """Print the tables."""
+    torch.set_num_threads(1)
+    print(f"one step, B = 1, H = {H}: microseconds")
+    for cell in ("gru", "lstm"):
+        print(f"  {cell:5}", "  ".join(f"{name} {time_:.2f}" for name, time_ in steps(cell).items()))
+    print(f"one update of a Stream, H = {H}: microseconds")
+    for name, time_ in updates().items():
+        print(f"  {name:15} {time_:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Live numbers: continuous values on an autoregression."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, final
+
+import numpy as np
+
+from ostinato.data.scaling import Scaling
+from ostinato.emissions.live import DENSITIES
+from ostinato.inference.live.step import Live, array_of
+from ostinato.layers.ar import AR
+from ostinato.model import SequenceModel
+from ostinato.ops.engine.step import Step
+
+
+@final
+class LiveNumbers(Live):
+    """z = (y - location) / scale, standing on the autoregression's prediction; of prices y is the log return."""
+
+    def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any) -> None:
+        """location and scale (D,): z = (y - location) / scale."""
+        super().__init__(model, steps, 5)
+        self._location, self._scale = location.tolist(), scale.tolist()
+        self._measure = -float(np.log(scale).sum())
+        self._order, self._density = ar.order, DENSITIES[model.emission.name]
+        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
+        self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
+        self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
+        self._returns = isinstance(model.encoding, Scaling) and model.encoding.returns
+
+    def _take(self, front: list[Any]) -> None:
+        self._input, self._loc, self._sd, self._values, self._seen = front
+        self._newest = self._values.T  # (D, K), newest first
+
+    def take(self, values: Any) -> tuple[float, list[float]] | None:
+        """See Live."""
+        y = self._row(values)
+        if y is None:
+            return None
+        if not self._returns:
+            return self._update(y)
+        if self.last is None or min(y) <= 0:
+            return None
+        before = self.last[0].tolist()
+        if not all(map(math.isfinite, before)):
+            return None
+        nats, expected = self._update([math.log(v) - math.log(w) for v, w in zip(y, before, strict=True)])
+        self.last = np.array([y])
+        return nats, [w * math.exp(r) for w, r in zip(before, expected, strict=True)]
+
+    def _row(self, values: Any) -> list[float] | None:
+        """The D finite numbers of the one step that values hold; None where they hold anything else."""
+        try:
+            (row,) = values
+            y = [float(row)] if isinstance(row, float | int) else [float(v) for v in row]
+        except (TypeError, ValueError):
+            return None
+        return y if len(y) == len(self._scale) and all(map(math.isfinite, y)) else None
+
+    def _update(self, y: list[float]) -> tuple[float, list[float]]:
+        D, log, density = len(y), math.log, self._density
+        loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
+        nats, expected, z, asinh = self._measure, [0.0] * D, [0.0] * D, [0.0] * D
+        for d in range(D):
+            z[d] = (y[d] - self._location[d]) / self._scale[d]
+            e = (z[d] - loc[d]) / sd[d]
+            nats += density(params[d], e) - log(sd[d])
+            expected[d] = (loc[d] + sd[d] * params[d][0]) * self._scale[d] + self._location[d]
+            asinh[d] = math.asinh(e)
+        self._observe(z, asinh)
+        return -nats, expected
+
+    def _observe(self, z: list[float], asinh: list[float]) -> None:
+        D, values = len(z), self._values
+        if self._order:
+            values[1:] = values[:-1]
+            values[0] = z
+        seen = float(self._seen) + 1
+        self._seen[...] = seen
+        row = min(int(seen), self._order)
+        ahead = np.vecdot(self._weight[row], self._newest).tolist()
+        bias, slope = self._bias[row], self._slope[row]
+        loc = [ahead[d] + bias[d] + slope[d] * (seen + 1) for d in range(D)]
+        self._loc[:], self._sd[:] = loc, self._sigma[row]
+        self._input[:] = [*z, *[1.0] * D, *loc, *asinh]

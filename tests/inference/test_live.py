@@ -1,0 +1,72 @@
+"""A live step in plain numbers is the model's step: the same surprisals, expectations and state."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from ostinato.emissions.build import build_emission
+from ostinato.emissions.emission import Support
+from ostinato.emissions.live import DENSITIES
+from ostinato.errors import DataError
+from ostinato.inference.live.build import live as plain_form
+from ostinato.ops.engine import extension
+from zoo import KINDS, MEMORIES, PAIRS, as_text, fitted, live, made
+
+PLAIN = [
+    (kind, name)
+    for kind, name in PAIRS
+    if KINDS[kind].emission in (*DENSITIES, "categorical") and kind != "counts, normal"
+    if (name == "ar" and KINDS[kind].emission != "categorical") or name in ("rnn", "gru", "lstm")
+]
+engine = pytest.mark.skipif(bool(extension.ABSENT), reason=str(extension.ABSENT))
+
+
+@engine
+def test_which_models_have_a_plain_form() -> None:
+    found = [(kind, name) for kind, name in PAIRS if plain_form(fitted(kind, name), "a") is not None]
+    assert found == PLAIN
+    assert {"linear", "conv"} == set(MEMORIES) - {name for _, name in found}
+
+
+@engine
+@pytest.mark.parametrize(("kind", "name"), PLAIN)
+def test_one_at_a_time_is_a_block(kind: str, name: str) -> None:
+    """Missing values and blocks in between go the long way round, and the state goes with them."""
+    model, data = fitted(kind, name), made(kind)
+    row = as_text(data[4]) if data.kind == "text" else np.asarray(data[4], dtype=float)
+    whole, single = live(model, data, 4), live(model, data, 4)
+    expected = whole.update(row)
+    cuts = [*range(31), 37, *range(38, len(row) + 1)]
+    parts = [single.update(row[a:b]) for a, b in pairwise(cuts)]
+    assert single.steps == whole.steps == len(row)
+    found = np.concatenate([p.surprisal for p in parts])
+    np.testing.assert_allclose(found, expected.surprisal, rtol=1e-4, atol=1e-4)
+    found = np.concatenate([p.prediction for p in parts])
+    np.testing.assert_allclose(found, expected.prediction, rtol=1e-4, atol=1e-4)
+
+
+@engine
+def test_what_is_refused_is_refused_after_live_steps() -> None:
+    model, data = fitted("channels", "gru"), made("channels")
+    stream = live(model, data, 4)
+    for bad in ([[1.0, np.inf]], [1.0], [[1.0]], [[1.0, 2.0, 3.0]], [["a", "b"]]):
+        one = stream.update([[0.5, -1.0]])
+        assert np.isfinite(one.surprisal).all()
+        with pytest.raises((DataError, ValueError)):
+            stream.update(bad)
+    assert stream.steps == 5
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_densities_of_one_number_are_the_emissions(name: str) -> None:
+    emission = build_emission(name, symbols=None, components=3)
+    raw = torch.tensor([-30.0, -5.0, -0.1, 0.0, 0.7, 4.0, 40.0, 1e4], dtype=torch.float64)
+    x = torch.tensor([0.0, 1e-3, -1.0, 7.0, -1e6, 1e30], dtype=torch.float64)
+    params = torch.cartesian_prod(*[raw] * emission.parameters)
+    true = emission.log_prob(params[:, None], x, Support.real(torch.float64))
+    found = [[DENSITIES[name](p, v) for v in x.tolist()] for p in params.tolist()]
+    torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), true, rtol=1e-9, atol=1e-9)
