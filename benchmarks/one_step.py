@@ -2,9 +2,9 @@
 
 Run from the repository root: python benchmarks/one_step.py
 
-Steps are at B = 1, H = 64 and verified against torch's cell first; they are timed in turn, in blocks of 200 calls on the
-clock of this thread, and the median block counts. An update encodes, steps, and gives the distribution's expectation and
-the surprisal.
+Steps are at B = 1, H = 64 and verified against torch's cell first; they are timed in turn, in blocks of 200 calls on
+the clock of this thread, and the median block counts. An update encodes, steps, and gives the distribution's
+expectation and the surprisal.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """The engine beside torch.nn, through the public modules: each problem is verified first and only then timed.
 
 Both run in turn in one process, six times a turn, and the medians of the last four are compared. The first two are not
-counted because they pay for the other: what it freed must be sorted by the allocator (just after torch's GRU even a bare
-autograd function takes five times as long), and its threads spin for a while on cores that are needed. With one thread
-the clock is the processor time of that thread, which a busy machine does not lengthen; with more the one on the wall.
+counted because they pay for the other: what it freed must be sorted by the allocator (just after torch's GRU even a
+bare autograd function takes five times as long), and its threads spin for a while on cores that are needed. With one
+thread the clock is the processor time of that thread, which a busy machine does not lengthen; with more the one on the
+wall.
 """
 
 from __future__ import annotations
