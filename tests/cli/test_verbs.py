@@ -21,8 +21,9 @@ from ostinato.cli.render import as_table
 from ostinato.data.read import read
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
+from ostinato.ops.selection import IMPLEMENTATIONS
 
-VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect")
+VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect", "doctor")
 Say = Callable[..., str]
 
 
@@ -149,6 +150,16 @@ def start(*words: object) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-W", "error", "-m", "ostinato", *map(str, words)]
     # unbuffered here, or select would not see what has been read ahead
     return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_doctor_says_what_runs_and_why(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = say("doctor")
+    assert all(f"\n{cell}: " in printed for cell in IMPLEMENTATIONS)
+    assert "engine: " in printed
+    monkeypatch.setenv("OSTINATO_IMPLEMENTATION", "reference")
+    assert "gru: reference, from OSTINATO_IMPLEMENTATION" in say("doctor")
+    monkeypatch.setattr("ostinato.ops.engine.extension.ABSENT", "it was not built")
+    assert "engine: none. it was not built" in say("doctor")
 
 
 def test_stream_answers_a_line_with_a_line_and_many_with_many(home: Path) -> None:

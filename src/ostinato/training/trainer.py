@@ -56,7 +56,7 @@ class Trainer:
         #: from nats of a value in model space to nats of a step in the data's units
         self.measure = mean_measure(material.encoded, self.train)
         groups = self._decay_groups()
-        self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate), self._trainable())
+        self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), self._trainable())
 
     def fit(
         self,

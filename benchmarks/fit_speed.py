@@ -1,0 +1,142 @@
+"""Characters a second in training: `fit`'s loop beside the same model of torch.nn in a loop as people write it.
+
+Run from the repository root, with a folder of texts: python benchmarks/fit_speed.py ../shared/data/text
+
+Both train a GRU of H = 128 on the same batches in one process: embedding, GRU, linear layer, cross entropy, gradients
+clipped, AdamW. They take turns of 10 optimiser steps, the first two uncounted; the clock is this thread's, and medians
+are compared. Ours does more at every step: it checks the loss and keeps an average of the weights. The share outside
+the engine is what its loop takes beside the two calls of the compiled kernels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import ostinato
+from ostinato.data.batching import Batch
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.split import split
+from ostinato.gradients.methods import FullBPTT, TruncatedBPTT
+from ostinato.ops.engine import gradients as engine
+from ostinato.training.build import Material, build, closed_form
+from ostinato.training.config import Config
+from ostinato.training.trainer import Trainer
+
+H, ROWS, WINDOW, TURN = 128, 64, 128, 10
+
+
+class Plain(nn.Module):
+    """What people write."""
+
+    def __init__(self, symbols: int, config: Config) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(symbols + 1, config.embedding)
+        self.gru = nn.GRU(config.embedding, config.hidden)
+        self.out = nn.Linear(config.hidden, symbols)
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """x (T, B) -> logits (T, B, V) and the last state."""
+        y, h = self.gru(self.embedding(x), h)
+        return self.out(y), h
+
+
+def theirs(symbols: int, config: Config) -> Callable[[Batch], None]:
+    """One optimiser step of the plain loop; under truncated BPTT the state is carried."""
+    torch.manual_seed(0)
+    net = Plain(symbols, config)
+    adam = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    held: dict[str, Any] = {"h": None, "before": None}
+
+    def step(batch: Batch) -> None:
+        x, h = batch.x[..., 0], held["h"]
+        fresh = batch.reset | (x.shape[1] != (0 if h is None else h.shape[1]))
+        first = torch.full_like(x[:1], symbols) if h is None else torch.where(fresh, symbols, held["before"])
+        h = None if h is None else torch.where(fresh[None, :, None], 0.0, h)
+        logits, h = net(torch.cat([first, x[:-1]]), h)
+        loss = nn.functional.cross_entropy(logits[batch.weight[..., 0]], x[batch.weight[..., 0]])
+        adam.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+        adam.step()
+        carried = not bool(batch.reset.all())
+        held.update({"h": h.detach() if carried or held["h"] is not None else None, "before": x[-1:]})
+
+    return step
+
+
+def trainer(data: Any, truncated: bool) -> tuple[Trainer, list[Batch]]:
+    """Ours, before its first step, and the batches of its first epoch."""
+    config = Config(hidden=H, embedding=64, rows=ROWS, batch_steps=2048, max_order=2)
+    cut = split(data, 0.1)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
+    material = Material(data, encoding.encode(data), encoding, cut)
+    base, _ = closed_form(material, config)
+    torch.manual_seed(0)
+    model = build("gru", material, base, config)
+    ours = Trainer(model, material, TruncatedBPTT(WINDOW) if truncated else FullBPTT(), config)
+    ours.model.train()
+    return ours, [b for b in ours._epoch() if b.x.shape[1] > 1]
+
+
+def clocked(spent: list[float], run: Callable[..., None]) -> Callable[..., None]:
+    """The same call, its time added to spent[0]."""
+
+    def call(*args: Any) -> None:
+        start = time.thread_time()
+        run(*args)
+        spent[0] += time.thread_time() - start
+
+    return call
+
+
+def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
+    """A row of the table."""
+    ours, batches = trainer(data, truncated)
+    plain = theirs(ours.model.front.vocabulary, ours.config)
+    spent = [0.0]
+    kernels = engine.run_forward, engine.run_backward
+    engine.run_forward, engine.run_backward = (clocked(spent, k) for k in kernels)
+    tasks = {"ours": lambda b: ours._step(b, 0.5), "torch.nn": plain}
+    rates: dict[str, list[float]] = {name: [] for name in tasks}
+    outside, at = [], 0
+    for turn in range(turns + 2):
+        some = [batches[(at + i) % len(batches)] for i in range(TURN)]
+        characters, at = sum(int(b.weight.sum()) for b in some), at + TURN
+        for who, task in tasks.items():
+            spent[0], start = 0.0, time.thread_time()
+            for batch in some:
+                task(batch)
+            took = time.thread_time() - start
+            if turn >= 2:
+                rates[who].append(characters / took)
+                if who == "ours":
+                    outside.append(1 - spent[0] / took)
+    engine.run_forward, engine.run_backward = kernels
+    a, b = (statistics.median(rates[who]) for who in tasks)
+    shape = tuple(batches[0].x.shape[:2])
+    share = statistics.median(outside)
+    print(f"{name:18} {shape!s:>11} {a:14,.0f} {b:14,.0f} {a / b:7.2f} {share:16.0%}", flush=True)
+
+
+def main() -> None:
+    """See the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--turns", type=int, default=8)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"{'':18} {'first (T, B)':>11} {'ours, chars/s':>14} {'torch.nn':>13} {'ratio':>7} {'outside engine':>16}")
+    for name, truncated in (("names.txt", False), ("tinyshakespeare.txt", True)):
+        compare(name, ostinato.read(given.folder / name), truncated=truncated, turns=given.turns)
+
+
+if __name__ == "__main__":
+    main()
