@@ -19,9 +19,7 @@ def command() -> None:
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
     if extension.ABSENT:
         print(f"engine: none. {extension.ABSENT}")
-        print(
-            "  to have it: a C++17 compiler (gcc or clang), then pip install --force-reinstall --no-binary :all: ostinato"
-        )
+        print("  to have it: install a C++17 compiler (gcc or clang), then ostinato again from its source")
     else:
         print(f"engine: {extension.set_in_use()}, of {', '.join(extension.sets())} that this processor can run")
     for variable in (extension.VARIABLE, VARIABLE):
