@@ -15,7 +15,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,15 @@ def measure(problem: Problem, threads: int, seconds: float) -> Row:
     )
 
 
+def packed_cost(problem: Problem, seconds: float) -> float:
+    """Our time a real step on a packed batch over that on a padded one of as many real steps; training, one thread."""
+    torch.set_num_threads(1)
+    padded = replace(problem, T=round(sum(problem.lengths) / problem.B), ragged=False)
+    steps = [training_step(p.modules()[0], *p.inputs()) for p in (problem, padded)]
+    a, b = medians(steps, time.thread_time, seconds)
+    return a / sum(problem.lengths) / (b / sum(padded.lengths))
+
+
 def show(rows: Sequence[Row]) -> None:
     """Geometric means of the training ratios."""
     for threads in sorted({r.threads for r in rows}):
@@ -149,6 +158,9 @@ def main() -> None:
     for problem in catalogue():
         if given.only not in f"{problem.group} {problem}":
             continue
+        if problem.ragged:
+            cost = packed_cost(problem, given.seconds)
+            print(f"{problem!s:44} one real step costs {cost:.2f} of a padded one")
         for threads in given.threads:
             r = measure(problem, threads, given.seconds)
             rows.append(r)
