@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gru.h"
+#include "gru_before.h"
 #include "lstm.h"
 #include "rnn.h"
 
@@ -10,4 +11,6 @@
     CELL("rnn_relu", Rnn<Relu>)      \
     CELL("rnn_identity", Rnn<Identity>) \
     CELL("gru", Gru)                 \
-    CELL("lstm", Lstm)
+    CELL("gru_before", GruBefore)    \
+    CELL("lstm", Lstm)               \
+    CELL("lstm_projected", Projected<Lstm>)
