@@ -129,8 +129,8 @@ struct BackwardSpace {
     Sums<T, Cell> sums;  // first, so that it is found without the part
     Blocked<T> d_sum;    // (E H / V, chunk + B) gradients of the hidden side's sums; the last rows: the step after's
     Blocked<T> d_x;      // (G H / V, chunk) of the input side's; the same buffer where no gate keeps them apart
-    Blocked<T> d_second; // (P / V, chunk) of the second product; of a late gate those blocks of d_x
-    Blocked<T> m;        // (H / V, chunk) what the second product was taken of
+    Blocked<T> d_second; // (P / V, chunk) of the second product, where the cell projects
+    Blocked<T> m;        // (H / V, chunk) cells of two products: what the second was taken of
     Blocked<T> h;        // (P / V, chunk) the state before each step
     Blocked<T> x;        // (D / V, chunk)
     Blocked<T> carry;    // (P / V, B) see GradientStep
@@ -142,7 +142,6 @@ struct BackwardSpace {
         d_sum = arena.blocked<T>(units * early<Cell>, chunks.capacity + p.rows);
         d_x = Cell::apart || Cell::late ? arena.blocked<T>(units * Cell::gates, chunks.capacity) : d_sum;
         if (Cell::projects) d_second = arena.blocked<T>(outputs, chunks.capacity);
-        if (Cell::late) d_second = {d_x.first + early<Cell> * d_x.stride, Cell::gates * d_x.stride};
         if (two_products<Cell>) m = arena.blocked<T>(units, chunks.capacity);
         h = arena.blocked<T>(outputs, chunks.capacity);
         x = arena.blocked<T>(blocks_of<T>(s.inputs), chunks.capacity);
@@ -183,6 +182,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     const Chunks chunks = backward_chunks<T, Cell>(s, p);
     BackwardSpace<T, Cell> space(arena, s, p, chunks);
     const Blocked<T> saved{const_cast<T*>(io.saved), Blocked<T>::stride_of(p.start[p.steps])};
+    // gradients of the second product: of a late gate they are its blocks of d_x
+    const Blocked<T> d_second = Cell::late ? Blocked<T>{space.d_x.at(E, 0), G * space.d_x.stride} : space.d_second;
     const Left<T> nothing{};
 
     clear(space.sums.ih.first, space.sums.count);
@@ -213,20 +214,22 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
             const Blocked<T> c = t ? saved.from(Cell::slots, p.start[t - 1]) : space.c0;
             GradientStep<T, Cell> step{saved.from(0, p.start[t]), space.h.from(0, at), c,
                                        space.carry, space.dc, Cell::direct,
-                                       space.d_sum.from(0, at), space.d_x.from(0, at), space.m.from(0, at),
+                                       space.d_sum.from(0, at), space.d_x.from(0, at),
+                                       two_products<Cell> ? space.m.from(0, at) : space.m,
                                        io.y, io.dy, p.place + p.start[t], H};
             const auto arrive = [&](auto& epilogue) {
-                product(epilogue, left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E), w.hh, E * H, 0, next, outputs);
-                epilogue.carried = true;  // rows whose last step this is: nothing comes but what their last state is owed
+                const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E);
+                product(epilogue, d_next, w.hh, E * H, 0, next, outputs);
+                epilogue.carried = true;  // a row's last step: nothing comes but what its last state is owed
                 product(epilogue, nothing, w.hh, E * H, next, p.active[t], outputs);
             };
             if constexpr (two_products<Cell>) {
-                const Blocked<T> d_second = space.d_second.from(0, at);
-                SecondGradient<T, Cell> second{saved.from(0, p.start[t]), space.carry, Cell::direct, d_second,
-                                               io.dy, p.place + p.start[t], P};
+                const Blocked<T> d = d_second.from(0, at);
+                SecondGradient<T, Cell> second{saved.from(0, p.start[t]), space.carry, Cell::direct, d, io.dy,
+                                               p.place + p.start[t], P};
                 arrive(second);
                 step.carried = false;
-                product(step, left_of(d_second, P), w.second, P, 0, p.active[t], units);
+                product(step, left_of(d, P), w.second, P, 0, p.active[t], units);
             } else {
                 arrive(step);
             }
@@ -240,7 +243,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         if (io.weights) {
             outer(space.sums.ih, space.x, D, space.d_x, units * G, places);
             outer(space.sums.hh, space.h, P, space.d_sum, units * E, places);
-            if (two_products<Cell>) outer(space.sums.second, space.m, H, space.d_second, outputs, places);
+            if (two_products<Cell>) outer(space.sums.second, space.m, H, d_second, outputs, places);
             column_sums(space.sums.b_ih, space.d_x, units * G, places);
             if (Cell::apart) column_sums(space.sums.b_hh, space.d_sum, units * G, places);
         }

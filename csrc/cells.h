@@ -6,11 +6,11 @@
 #include "lstm.h"
 #include "rnn.h"
 
-#define OSTINATO_CELLS(CELL)         \
-    CELL("rnn_tanh", Rnn<Tanh>)      \
-    CELL("rnn_relu", Rnn<Relu>)      \
+#define OSTINATO_CELLS(CELL)            \
+    CELL("rnn_tanh", Rnn<Tanh>)         \
+    CELL("rnn_relu", Rnn<Relu>)         \
     CELL("rnn_identity", Rnn<Identity>) \
-    CELL("gru", Gru)                 \
-    CELL("gru_before", GruBefore)    \
-    CELL("lstm", Lstm)               \
+    CELL("gru", Gru)                    \
+    CELL("gru_before", GruBefore)       \
+    CELL("lstm", Lstm)                  \
     CELL("lstm_projected", Projected<Lstm>)

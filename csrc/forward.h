@@ -7,10 +7,10 @@ namespace ostinato::OSTINATO_SET {
 namespace {
 
 // The input product: bias in, slots out.
-template <class T, class Cell>
+template <class T, int G>
 struct InputStep {
     using scalar = T;
-    static constexpr int gates = Cell::gates;
+    static constexpr int gates = G;
 
     Blocked<T> slots;   // rows as the product's
     Index slots_block;  // slots of a unit block there
@@ -157,18 +157,21 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
         const Index base = p.start[t0], places = p.start[t1] - base;
         for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * s.inputs, s.inputs);
         const Blocked<T> slots = save ? saved.from(0, base) : space.slots;
-        const InputStep<T, Cell> input{slots, slots_block, w.bias_x};
+        const InputStep<T, Cell::gates> input{slots, slots_block, w.bias_x};
         product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, units);
         for (Index t = t0; t < t1; ++t) {
             const Index at = p.start[t] - base;
             const Blocked<T> h = space.h[now], h_next = space.h[1 - now];
             const Index* place = p.place + p.start[t];
-            const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save, h, two_products<Cell> ? space.m : h_next,
-                                              space.c, w.bias_h, io.y, place, s.hidden};
+            const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save, h,
+                                              two_products<Cell> ? space.m : h_next, space.c, w.bias_h, io.y, place,
+                                              s.hidden};
             product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], units);
             if constexpr (two_products<Cell>) {
-                const SecondStep<T, Cell> second{slots.from(0, at), slots_block, save, h, h_next, io.y, place, s.outputs};
-                product(second, left_of(space.m, s.hidden), w.second, s.hidden, 0, p.active[t], blocks_of<T>(s.outputs));
+                const SecondStep<T, Cell> second{slots.from(0, at), slots_block, save, h, h_next, io.y, place,
+                                                 s.outputs};
+                product(second, left_of(space.m, s.hidden), w.second, s.hidden, 0, p.active[t],
+                        blocks_of<T>(s.outputs));
             }
             now = 1 - now;
             leave(t + 1 < p.steps ? p.active[t + 1] : 0, p.active[t]);
