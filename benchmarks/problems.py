@@ -19,7 +19,7 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 @dataclass(frozen=True)
 class Problem:
-    """One cell at one size: T steps, B rows, D inputs, H hidden units; see problems.toml."""
+    """One cell at one size: T steps, B rows, D inputs, H hidden units, projected to P; see problems.toml."""
 
     group: str
     cell: str
@@ -27,6 +27,7 @@ class Problem:
     B: int
     D: int
     H: int
+    P: int = 0
     layers: int = 1
     directions: int = 1
     ragged: bool = False
@@ -34,7 +35,11 @@ class Problem:
     train: float = 0.0
 
     def __str__(self) -> str:
-        extra = f" x{self.layers} layers" * (self.layers > 1) + " both ways" * (self.directions > 1)
+        extra = (
+            f" P={self.P}" * (self.P > 0)
+            + f" x{self.layers} layers" * (self.layers > 1)
+            + " both ways" * (self.directions > 1)
+        )
         return f"{self.cell} T={self.T} B={self.B} D={self.D} H={self.H}{extra}{' ragged' * self.ragged}"
 
     @property
@@ -49,14 +54,16 @@ class Problem:
     @property
     def operations(self) -> float:
         """Multiplications and additions of the products of one forward pass; training takes three times as many."""
-        layers = [self.D, *[self.directions * self.H] * (self.layers - 1)]
-        each = [2 * GATES[self.cell] * self.H * (read + self.H) * self.directions for read in layers]
+        h = self.P or self.H
+        layers = [self.D, *[self.directions * h] * (self.layers - 1)]
+        each = [2 * self.H * (GATES[self.cell] * (read + h) + self.P) * self.directions for read in layers]
         return float(sum(self.lengths) * sum(each))
 
     def modules(self, dtype: torch.dtype = torch.float32) -> tuple[torch.nn.Module, torch.nn.Module]:
         """Ours and torch's, of the same weights."""
         torch.manual_seed(0)
         how: dict[str, Any] = {"num_layers": self.layers, "bidirectional": self.directions == 2}
+        how |= {"proj_size": self.P} if self.P else {}
         theirs = getattr(torch.nn, self.cell.upper())(self.D, self.H, **how).to(dtype)
         ours = getattr(nn, self.cell.upper())(self.D, self.H, **how).to(dtype)
         ours.load_state_dict(theirs.state_dict())
@@ -66,7 +73,7 @@ class Problem:
         """What the modules are called with, and the gradient of what they give (packed: of its data)."""
         g = torch.Generator().manual_seed(1)
         draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
-        width = self.directions * self.H
+        width = self.directions * (self.P or self.H)
         if self.ragged:
             packed = pack_sequence([draw(n, self.D) for n in self.lengths], enforce_sorted=False)
             return PackedSequence(packed.data.requires_grad_(), *packed[1:]), draw(len(packed.data), width)

@@ -15,9 +15,10 @@ struct GradientStep {
 
     Blocked<T> slots;         // this step's rows, as saved
     Blocked<T> h, c;          // the state before the step: rows of this step
-    Blocked<T> carry, dc;     // (H / V, B) dh past the product and dc of the state after: replaced in place
+    Blocked<T> carry, dc;     // (P / V, B), (H / V, B) dh past the product and dc of the state after: replaced in place
     bool carried;             // whether carry holds anything for these rows
     Blocked<T> d_sum, d_x;    // this step's rows, written: gradients of the hidden and the input side's sums
+    Blocked<T> m;             // this step's rows, written: cells of two products only, whose second's gradient this is
     const T* y;
     const T* dy;  // or null
     const Index* place;
@@ -32,7 +33,7 @@ struct GradientStep {
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        constexpr int G = Cell::gates;
+        constexpr int G = Cell::gates, E = early<Cell>;
         OSTINATO_UNROLL
         for (int j = 0; j < NV; ++j) {
             const Index unit = block + j, valid = hidden - unit * lanes<T>;
@@ -40,30 +41,33 @@ struct GradientStep {
             for (int i = 0; i < MR; ++i) {
                 const T* slot = slots.at(unit * kept<Cell>, row + i);
                 Seen<T, Cell::slots> in;
-                Sent<T, G> out;
+                Sent<T, E> out;
                 OSTINATO_UNROLL
                 for (int s = 0; s < Cell::slots; ++s) in.slot[s] = load(slot + s * slots.stride);
                 in.dh = sum[i][j];
+                if constexpr (Cell::late > 0) in.dh = load(carry.at(unit, row + i)), in.dm = sum[i][j];
                 if constexpr (Cell::recalls)
                     in.after = load_part(y + place[row + i] * hidden + unit * lanes<T>, valid);
-                if (dy) in.dh += load_part(dy + place[row + i] * hidden + unit * lanes<T>, valid);
-                in.h = load(h.at(unit, row + i));
+                if (!two_products<Cell> && dy)
+                    in.dh += load_part(dy + place[row + i] * hidden + unit * lanes<T>, valid);
+                if constexpr (!Cell::projects) in.h = load(h.at(unit, row + i));
                 if constexpr (Cell::states == 2) {
                     in.c = load(c.at(unit * kept<Cell>, row + i));
                     in.dc = load(dc.at(unit, row + i));
                 }
                 Cell::template backward<T>(in, out);
-                T* to = d_sum.at(unit * G, row + i);
+                T* to = d_sum.at(unit * E, row + i);
                 OSTINATO_UNROLL
-                for (int g = 0; g < G; ++g) store(to + g * d_sum.stride, out.sum[g]);
-                if constexpr (Cell::apart > 0) {
+                for (int g = 0; g < E; ++g) store(to + g * d_sum.stride, out.sum[g]);
+                if constexpr (Cell::apart || Cell::late) {
                     T* to_x = d_x.at(unit * G, row + i);
                     OSTINATO_UNROLL
-                    for (int g = 0; g < G; ++g)
+                    for (int g = 0; g < E; ++g)
                         store(to_x + g * d_x.stride, g < G - Cell::apart ? out.sum[g] : out.x[g]);
                 }
                 if constexpr (Cell::direct) store(carry.at(unit, row + i), out.dh);
                 if constexpr (Cell::states == 2) store(dc.at(unit, row + i), out.dc);
+                if constexpr (two_products<Cell>) store(m.at(unit, row + i), out.m);
             }
         }
     }
@@ -101,17 +105,19 @@ struct ToRows {
 // A part's share of the weights' gradients.
 template <class T, class Cell>
 struct Sums {
-    Blocked<T> ih;  // (G H / V, D) of W_ih, transposed
-    Blocked<T> hh;  // (G H / V, H) of W_hh, transposed
-    T* b_ih;        // (G H, blocked)
-    T* b_hh;        // (G H, blocked)
-    Index count;    // of numbers in all four together, in one piece
+    Blocked<T> ih;      // (G H / V, D) of W_ih, transposed
+    Blocked<T> hh;      // (E H / V, P) of W_hh, transposed
+    Blocked<T> second;  // (P / V, H) of W_hr or the late gate's rows of W_hh, transposed: cells of two products only
+    T* b_ih;            // (G H, blocked)
+    T* b_hh;            // (G H, blocked)
+    Index count;        // of numbers in all together, in one piece
 
     Sums(Arena& arena, const Shape& s) {
         const Index blocks = blocks_of<T>(s.hidden) * Cell::gates;
         const std::size_t begin = arena.used;
         ih = arena.blocked<T>(blocks, s.inputs);
-        hh = arena.blocked<T>(blocks, s.hidden);
+        hh = arena.blocked<T>(blocks_of<T>(s.hidden) * early<Cell>, s.outputs);
+        if (two_products<Cell>) second = arena.blocked<T>(blocks_of<T>(s.outputs), s.hidden);
         b_ih = arena.take<T>(blocks * lanes<T>);
         b_hh = arena.take<T>(blocks * lanes<T>);
         count = static_cast<Index>((arena.used - begin) / sizeof(T));
@@ -121,21 +127,25 @@ struct Sums {
 template <class T, class Cell>
 struct BackwardSpace {
     Sums<T, Cell> sums;  // first, so that it is found without the part
-    Blocked<T> d_sum;    // (G H / V, chunk + B) gradients of the hidden side's sums; the last rows: the step after's
+    Blocked<T> d_sum;    // (E H / V, chunk + B) gradients of the hidden side's sums; the last rows: the step after's
     Blocked<T> d_x;      // (G H / V, chunk) of the input side's; the same buffer where no gate keeps them apart
-    Blocked<T> h;        // (H / V, chunk) the state before each step
+    Blocked<T> d_second; // (P / V, chunk) of the second product, where the cell projects
+    Blocked<T> m;        // (H / V, chunk) cells of two products: what the second was taken of
+    Blocked<T> h;        // (P / V, chunk) the state before each step
     Blocked<T> x;        // (D / V, chunk)
-    Blocked<T> carry;    // (H / V, B) see GradientStep
+    Blocked<T> carry;    // (P / V, B) see GradientStep
     Blocked<T> dc;       // (H / V, B)
     Blocked<T> c0;       // (kept H / V, B) c before the first step, where a saved step would have it
 
     BackwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks) : sums(arena, s) {
-        const Index units = blocks_of<T>(s.hidden);
-        d_sum = arena.blocked<T>(units * Cell::gates, chunks.capacity + p.rows);
-        d_x = Cell::apart ? arena.blocked<T>(units * Cell::gates, chunks.capacity) : d_sum;
-        h = arena.blocked<T>(units, chunks.capacity);
+        const Index units = blocks_of<T>(s.hidden), outputs = blocks_of<T>(s.outputs);
+        d_sum = arena.blocked<T>(units * early<Cell>, chunks.capacity + p.rows);
+        d_x = Cell::apart || Cell::late ? arena.blocked<T>(units * Cell::gates, chunks.capacity) : d_sum;
+        if (Cell::projects) d_second = arena.blocked<T>(outputs, chunks.capacity);
+        if (two_products<Cell>) m = arena.blocked<T>(units, chunks.capacity);
+        h = arena.blocked<T>(outputs, chunks.capacity);
         x = arena.blocked<T>(blocks_of<T>(s.inputs), chunks.capacity);
-        carry = arena.blocked<T>(units, p.rows);
+        carry = arena.blocked<T>(outputs, p.rows);
         if (Cell::states == 2) {
             dc = arena.blocked<T>(units, p.rows);
             c0 = arena.blocked<T>(units * kept<Cell>, p.rows);
@@ -145,7 +155,7 @@ struct BackwardSpace {
 
 template <class T, class Cell>
 Chunks backward_chunks(const Shape& s, const Part& p) {
-    return {p, (s.inputs + (1 + Cell::gates * (Cell::apart ? 2 : 1)) * s.hidden) * sizeof(T)};
+    return {p, (s.inputs + (1 + Cell::gates * (Cell::apart || Cell::late ? 2 : 1)) * s.hidden) * sizeof(T)};
 }
 
 template <class T, class Cell>
@@ -165,19 +175,21 @@ void pack_or_clear(const Blocked<T>& to, Index row, const T* from, Index columns
 
 template <class T, class Cell>
 void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* panels, void* scratch) {
-    constexpr int G = Cell::gates;
-    const Index H = s.hidden, D = s.inputs, units = blocks_of<T>(H);
+    constexpr int G = Cell::gates, E = early<Cell>;
+    const Index H = s.hidden, D = s.inputs, P = s.outputs, units = blocks_of<T>(H), outputs = blocks_of<T>(P);
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
     const BackwardPanels<T, Cell> w(packed, s);
     const Chunks chunks = backward_chunks<T, Cell>(s, p);
     BackwardSpace<T, Cell> space(arena, s, p, chunks);
     const Blocked<T> saved{const_cast<T*>(io.saved), Blocked<T>::stride_of(p.start[p.steps])};
+    // gradients of the second product: of a late gate they are its blocks of d_x
+    const Blocked<T> d_second = Cell::late ? Blocked<T>{space.d_x.at(E, 0), G * space.d_x.stride} : space.d_second;
     const Left<T> nothing{};
 
     clear(space.sums.ih.first, space.sums.count);
     for (Index b = 0; b < p.rows; ++b) {
         const Index row = p.order[b] * H;
-        pack_or_clear(space.carry, b, io.dh_n ? io.dh_n + row : nullptr, H);
+        pack_or_clear(space.carry, b, io.dh_n ? io.dh_n + p.order[b] * P : nullptr, P);
         if constexpr (Cell::states == 2) {
             pack_or_clear(space.dc, b, io.dc_n ? io.dc_n + row : nullptr, H);
             for (Index unit = 0; unit < units; ++unit)
@@ -189,12 +201,12 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         t0 = chunks.begin(p, t1);
         const Index base = p.start[t0], places = p.start[t1] - base;
         const Index after = t1 < p.steps ? p.active[t1] : 0;
-        for (Index block = 0; block < units * G; ++block)
+        for (Index block = 0; block < units * E; ++block)
             std::memmove(space.d_sum.at(block, places), space.d_sum.at(block, 0), after * lanes<T> * sizeof(T));
         for (Index t = t0; t < t1; ++t)
             for (Index i = 0; i < p.active[t]; ++i)
                 pack_row(space.h, p.start[t] - base + i,
-                         t ? io.y + p.place[p.start[t - 1] + i] * H : io.h0 + p.order[i] * H, H);
+                         t ? io.y + p.place[p.start[t - 1] + i] * P : io.h0 + p.order[i] * P, P);
 
         for (Index t = t1 - 1; t >= t0; --t) {
             const Index at = p.start[t] - base;
@@ -203,11 +215,24 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
             GradientStep<T, Cell> step{saved.from(0, p.start[t]), space.h.from(0, at), c,
                                        space.carry, space.dc, Cell::direct,
                                        space.d_sum.from(0, at), space.d_x.from(0, at),
+                                       two_products<Cell> ? space.m.from(0, at) : space.m,
                                        io.y, io.dy, p.place + p.start[t], H};
-            const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, G);
-            product(step, d_next, w.hh, G * H, 0, next, units);
-            step.carried = true;  // rows whose last step this is: nothing comes but what their last state is owed
-            product(step, nothing, w.hh, G * H, next, p.active[t], units);
+            const auto arrive = [&](auto& epilogue) {
+                const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E);
+                product(epilogue, d_next, w.hh, E * H, 0, next, outputs);
+                epilogue.carried = true;  // a row's last step: nothing comes but what its last state is owed
+                product(epilogue, nothing, w.hh, E * H, next, p.active[t], outputs);
+            };
+            if constexpr (two_products<Cell>) {
+                const Blocked<T> d = d_second.from(0, at);
+                SecondGradient<T, Cell> second{saved.from(0, p.start[t]), space.carry, Cell::direct, d, io.dy,
+                                               p.place + p.start[t], P};
+                arrive(second);
+                step.carried = false;
+                product(step, left_of(d, P), w.second, P, 0, p.active[t], units);
+            } else {
+                arrive(step);
+            }
         }
 
         if (io.weights)
@@ -217,7 +242,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
                     blocks_of<T>(D));
         if (io.weights) {
             outer(space.sums.ih, space.x, D, space.d_x, units * G, places);
-            outer(space.sums.hh, space.h, H, space.d_sum, units * G, places);
+            outer(space.sums.hh, space.h, P, space.d_sum, units * E, places);
+            if (two_products<Cell>) outer(space.sums.second, space.m, H, d_second, outputs, places);
             column_sums(space.sums.b_ih, space.d_x, units * G, places);
             if (Cell::apart) column_sums(space.sums.b_hh, space.d_sum, units * G, places);
         }
@@ -226,8 +252,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     if (io.dh0) {
         const Index first = p.steps ? p.active[0] : 0;
         const Blocked<T> plus = Cell::direct ? space.carry : Blocked<T>{};
-        product(ToRows<T>{io.dh0, p.order, H, plus}, left_of(space.d_sum, H, G), w.hh, G * H, 0, first, units);
-        for (Index b = first; b < p.rows; ++b) unpack_row(io.dh0 + p.order[b] * H, space.carry, b, H);
+        product(ToRows<T>{io.dh0, p.order, P, plus}, left_of(space.d_sum, H, E), w.hh, E * H, 0, first, outputs);
+        for (Index b = first; b < p.rows; ++b) unpack_row(io.dh0 + p.order[b] * P, space.carry, b, P);
     }
     if (Cell::states == 2 && io.dc0)
         for (Index b = 0; b < p.rows; ++b) unpack_row(io.dc0 + p.order[b] * H, space.dc, b, H);
@@ -246,7 +272,11 @@ void collect(const Shape& s, const void* scratch, const WeightGradients<T>& out)
     Arena arena{static_cast<char*>(const_cast<void*>(scratch))};
     const Sums<T, Cell> sums(arena, s);
     unpack_gates(out.ih, sums.ih, Cell::gates, s.hidden, s.inputs);
-    unpack_gates(out.hh, sums.hh, Cell::gates, s.hidden, s.hidden);
+    unpack_gates(out.hh, sums.hh, early<Cell>, s.hidden, s.outputs);
+    if (two_products<Cell>) {
+        T* second = Cell::projects ? out.hr : out.hh + early<Cell> * s.hidden * s.hidden;
+        unpack_gates(second, sums.second, 1, s.outputs, s.hidden);
+    }
     const Index one = Blocked<T>::stride_of(1);
     if (out.b_ih) unpack_gates(out.b_ih, Blocked<T>{sums.b_ih, one}, Cell::gates, s.hidden, 1);
     if (out.b_hh) unpack_gates(out.b_hh, Blocked<T>{Cell::apart ? sums.b_hh : sums.b_ih, one}, Cell::gates, s.hidden, 1);

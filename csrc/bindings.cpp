@@ -37,26 +37,26 @@ const Kernel<T>& find(const std::string& cell) {
     throw std::invalid_argument("no cell is called " + cell);
 }
 
-// (rows, steps, places, inputs, hidden, reverse), and the addresses of lengths, base and column (see Layout).
-using Sizes = std::tuple<Index, Index, Index, Index, Index, bool>;
+// (rows, steps, places, inputs, hidden, outputs, reverse), and the addresses of lengths, base and column (see Layout).
+using Sizes = std::tuple<Index, Index, Index, Index, Index, Index, bool>;
 using Places = std::tuple<Address, Address, Address>;
-using Four = std::tuple<Address, Address, Address, Address>;
+using Five = std::tuple<Address, Address, Address, Address, Address>;
 
 Layout layout_of(const Sizes& s, const Places& p) {
     return {std::get<0>(s), std::get<1>(s), std::get<2>(s), at<Index>(std::get<0>(p)), at<Index>(std::get<1>(p)),
-            at<Index>(std::get<2>(p)), std::get<5>(s)};
+            at<Index>(std::get<2>(p)), std::get<6>(s)};
 }
 
-Shape shape_of(const Sizes& s) { return {std::get<3>(s), std::get<4>(s)}; }
-
+Shape shape_of(const Sizes& s) { return {std::get<3>(s), std::get<4>(s), std::get<5>(s)}; }
 
 template <class T>
-Weights<T> weights_of(const Four& w) {
-    return {at<T>(std::get<0>(w)), at<T>(std::get<1>(w)), at<T>(std::get<2>(w)), at<T>(std::get<3>(w))};
+Weights<T> weights_of(const Five& w) {
+    return {at<T>(std::get<0>(w)), at<T>(std::get<1>(w)), at<T>(std::get<2>(w)), at<T>(std::get<3>(w)),
+            at<T>(std::get<4>(w))};
 }
 
 template <class T>
-void forward(const std::string& cell, const Sizes& sizes, const Places& places, const Four& weights, int threads,
+void forward(const std::string& cell, const Sizes& sizes, const Places& places, const Five& weights, int threads,
              Address x, Address h0, Address c0, Address y, Address h_n, Address c_n, Address saved) {
     const Kernel<T>& kernel = find<T>(cell);
     const nb::gil_scoped_release released;
@@ -66,16 +66,17 @@ void forward(const std::string& cell, const Sizes& sizes, const Places& places, 
 }
 
 template <class T>
-void backward(const std::string& cell, const Sizes& sizes, const Places& places, const Four& weights, Address x,
+void backward(const std::string& cell, const Sizes& sizes, const Places& places, const Five& weights, Address x,
               Address h0, Address c0, Address y, Address saved, Address dy, Address dh_n, Address dc_n, Address dx,
-              Address dh0, Address dc0, const Four& gradients) {
+              Address dh0, Address dc0, const Five& gradients) {
     const Kernel<T>& kernel = find<T>(cell);
-    const Four& g = gradients;
+    const Five& g = gradients;
     const nb::gil_scoped_release released;
     run_backward<T>(kernel, shape_of(sizes), layout_of(sizes, places), weights_of<T>(weights),
                     {at<T>(x), at<T>(h0), at<T>(c0), at<T>(y), at<T>(saved), at<T>(dy), at<T>(dh_n), at<T>(dc_n),
                      at<T>(dx), at<T>(dh0), at<T>(dc0), std::get<1>(g) != 0},
-                    {at<T>(std::get<0>(g)), at<T>(std::get<1>(g)), at<T>(std::get<2>(g)), at<T>(std::get<3>(g))});
+                    {at<T>(std::get<0>(g)), at<T>(std::get<1>(g)), at<T>(std::get<2>(g)), at<T>(std::get<3>(g)),
+                     at<T>(std::get<4>(g))});
 }
 
 // An array of the pool's memory, which goes back to it when the last who holds it lets go.
@@ -91,8 +92,8 @@ template <class T>
 void bind_step(nb::module_& m, const char* name) {
     nb::class_<Step<T>>(m, name)
         .def("__init__",
-             [](Step<T>* self, const std::string& cell, Index inputs, Index hidden, const Four& weights) {
-                 new (self) Step<T>(find<T>(cell), {inputs, hidden}, weights_of<T>(weights));
+             [](Step<T>* self, const std::string& cell, Index inputs, Index hidden, Index outputs, const Five& weights) {
+                 new (self) Step<T>(find<T>(cell), {inputs, hidden, outputs}, weights_of<T>(weights));
              })
         .def("__call__", [](const Step<T>& self, Address x, Address h, Address c, Address h_next, Address c_next) {
             self(at<T>(x), at<T>(h), at<T>(c), at<T>(h_next), at<T>(c_next));
@@ -112,14 +113,14 @@ NB_MODULE(_engine, m) {
     m.def("set_in_use", [] { return std::string(set_in_use().set); });
     m.def("use_set", [](const std::string& name) { use_set(name.c_str()); });
     m.def("cells", [] {
-        std::vector<std::tuple<std::string, int, int>> cells;
+        std::vector<std::tuple<std::string, int, int, bool>> cells;
         const Kernels& set = set_in_use();
         for (int i = 0; i < set.count; ++i)
-            cells.emplace_back(set.float32[i].name, set.float32[i].gates, set.float32[i].states);
+            cells.emplace_back(set.float32[i].name, set.float32[i].gates, set.float32[i].states, set.float32[i].projects);
         return cells;
     });
     m.def("saved_size", [](const std::string& cell, int bits, Index hidden) {
-        const Shape shape{1, hidden};
+        const Shape shape{1, hidden, hidden};
         const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
         return std::make_tuple(s.head, s.width);
     });

@@ -7,6 +7,13 @@
 //     states   1 (h) or 2 (h, c)
 //     direct   whether dh reaches the step before past the product too
 //     forward(Given, After), backward(Seen, Sent)
+//
+// Most cells take one product a step, W_hh h (OneProduct). In the others forward gives not h but m, which goes through a
+// second product in the same step (second.h):
+//     projects  h' = W_hr m; h is narrower than m
+//     late      how many gates, the last (one), take their rows of W_hh with m in place of h; the cell then has
+//               finish(Given, After) from this product's sum to h', with the slots that forward left, and
+//               owed(Seen) the gradient of this sum. `gates` counts them, Given, Sent and forward's slots leave them out.
 #pragma once
 
 #include "vec.h"
@@ -24,7 +31,7 @@ struct Given {
 template <class T, int S>
 struct After {
     Vec<T> slot[S ? S : 1];
-    Vec<T> h, c;
+    Vec<T> h, c;  // h: or m, from forward of a cell of two products
 };
 
 template <class T, int S>
@@ -32,7 +39,8 @@ struct Seen {
     Vec<T> slot[S ? S : 1];  // as forward left them
     Vec<T> h, c;             // the state before the step
     Vec<T> after;            // h after the step, where the cell recalls it
-    Vec<T> dh, dc;           // gradients of the state after the step
+    Vec<T> dh, dc;           // gradients of the state after the step; dh of m where the cell projects
+    Vec<T> dm;               // of m, where a gate is late
 };
 
 template <class T, int G>
@@ -40,7 +48,24 @@ struct Sent {
     Vec<T> sum[G];  // gradients of Given::sum
     Vec<T> x[G];    // gradients of Given::x, of gates kept apart
     Vec<T> dh, dc;  // gradients of the state before the step, without what goes through W_hh
+    Vec<T> m;       // as forward gave it, from a cell of two products
 };
+
+struct OneProduct {
+    static constexpr bool projects = false;
+    static constexpr int late = 0;
+};
+
+template <class Cell>
+struct Projected : Cell {
+    static_assert(!Cell::late && !Cell::apart && !Cell::direct && !Cell::recalls);
+    static constexpr bool projects = true;
+};
+
+template <class Cell>
+inline constexpr bool two_products = Cell::projects || Cell::late > 0;
+template <class Cell>
+inline constexpr int early = Cell::gates - Cell::late;  // E: gates that take the first product
 
 }  // namespace
 }  // namespace ostinato::OSTINATO_SET

@@ -2,12 +2,15 @@
 #pragma once
 
 #include "gru.h"
+#include "gru_before.h"
 #include "lstm.h"
 #include "rnn.h"
 
-#define OSTINATO_CELLS(CELL)         \
-    CELL("rnn_tanh", Rnn<Tanh>)      \
-    CELL("rnn_relu", Rnn<Relu>)      \
+#define OSTINATO_CELLS(CELL)            \
+    CELL("rnn_tanh", Rnn<Tanh>)         \
+    CELL("rnn_relu", Rnn<Relu>)         \
     CELL("rnn_identity", Rnn<Identity>) \
-    CELL("gru", Gru)                 \
-    CELL("lstm", Lstm)
+    CELL("gru", Gru)                    \
+    CELL("gru_before", GruBefore)       \
+    CELL("lstm", Lstm)                  \
+    CELL("lstm_projected", Projected<Lstm>)

@@ -9,8 +9,9 @@ namespace ostinato {
 using Index = std::int64_t;
 
 struct Shape {
-    Index inputs;  // D
-    Index hidden;  // H
+    Index inputs;   // D
+    Index hidden;   // H
+    Index outputs;  // P, the width of h: H, but where the cell projects
 };
 
 // The rows (sequences) of one thread, longest first, so that those with a step t are the first active[t].
@@ -28,18 +29,19 @@ struct Part {
 template <class T>
 struct Weights {
     const T* ih;    // (G H, D)
-    const T* hh;    // (G H, H)
+    const T* hh;    // (G H, P)
     const T* b_ih;  // (G H)
     const T* b_hh;  // (G H)
+    const T* hr;    // (P, H), cells that project only
 };
 
 template <class T>
 struct Forward {
     const T* x;   // (places, D)
-    const T* h0;  // (B, H)
+    const T* h0;  // (B, P)
     const T* c0;  // (B, H), cells of two states only
-    T* y;         // (places, H) written: h of every step
-    T* h_n;       // (B, H) written: h after each row's last step
+    T* y;         // (places, P) written: h of every step
+    T* h_n;       // (B, P) written: h after each row's last step
     T* c_n;       // (B, H) written, cells of two states only
     T* saved;     // the part's `saved_count` numbers, written: what survives to backward; null where nothing need
 };
@@ -51,11 +53,11 @@ struct Backward {
     const T* c0;     // as in Forward
     const T* y;      // as written by Forward
     const T* saved;  // as written by Forward
-    const T* dy;     // (places, H) or null for zero
-    const T* dh_n;   // (B, H) or null for zero
+    const T* dy;     // (places, P) or null for zero
+    const T* dh_n;   // (B, P) or null for zero
     const T* dc_n;   // (B, H) or null for zero
     T* dx;           // (places, D) written, or null where nobody asks
-    T* dh0;          // (B, H) written, or null where nobody asks
+    T* dh0;          // (B, P) written, or null where nobody asks
     T* dc0;          // (B, H) written, cells of two states only, or null
     bool weights;    // whether the weights' gradients are asked for
 };
@@ -63,9 +65,10 @@ struct Backward {
 template <class T>
 struct WeightGradients {
     T* ih;    // (G H, D) written
-    T* hh;    // (G H, H) written
+    T* hh;    // (G H, P) written
     T* b_ih;  // (G H) written, or null
     T* b_hh;  // (G H) written, or null
+    T* hr;    // (P, H) written, cells that project only
 };
 
 // One cell, compiled for one scalar and one instruction set. All memory is the caller's; sizes are in bytes, or in
@@ -73,8 +76,9 @@ struct WeightGradients {
 template <class T>
 struct Kernel {
     const char* name;
-    int gates;   // G
-    int states;  // 1 (h) or 2 (h, c)
+    int gates;      // G
+    int states;     // 1 (h) or 2 (h, c)
+    bool projects;  // whether h = W_hr m
 
     std::size_t (*panels_bytes)(const Shape&, bool backward);
     void (*pack)(const Shape&, const Weights<T>&, bool backward, void* panels);

@@ -1,20 +1,16 @@
 // The time loop forward: the input product of a chunk of steps, then the steps one by one.
 #pragma once
 
-#include "panels.h"
+#include "second.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// Vectors a unit block keeps of a step: the cell's slots, and c where there is one.
-template <class Cell>
-inline constexpr int kept = Cell::slots ? Cell::slots + Cell::states - 1 : 0;
-
 // The input product: bias in, slots out.
-template <class T, class Cell>
+template <class T, int G>
 struct InputStep {
     using scalar = T;
-    static constexpr int gates = Cell::gates;
+    static constexpr int gates = G;
 
     Blocked<T> slots;   // rows as the product's
     Index slots_block;  // slots of a unit block there
@@ -40,16 +36,16 @@ struct InputStep {
     }
 };
 
-// The recurrent product: from the input product's result to the next state.
+// The recurrent product: from the input product's result to the next state, or to m.
 template <class T, class Cell>
 struct RecurrentStep {
     using scalar = T;
-    static constexpr int gates = Cell::gates;
+    static constexpr int gates = early<Cell>;
 
     Blocked<T> slots;  // this step's rows: holds the input product, gets the cell's slots and c where they are kept
     Index slots_block;
     bool save;
-    Blocked<T> h, h_next, c;  // (H / V, B) state before and after; c is replaced in place
+    Blocked<T> h, h_next, c;  // (H / V, B) state before and after, or m; c is replaced in place
     const T* bias;            // of the gates kept apart
     T* y;
     const Index* place;  // of this step's rows
@@ -81,17 +77,18 @@ struct RecurrentStep {
                 for (int g = 0; g < gates; ++g) in.sum[g] = sum[i][n * gates + g];
                 OSTINATO_UNROLL
                 for (int g = gates - Cell::apart; g < gates; ++g) in.x[g] = load(slot + g * slots.stride);
-                in.h = load(h.at(unit, row + i));
+                if constexpr (!Cell::projects) in.h = load(h.at(unit, row + i));
                 if constexpr (Cell::states == 2) in.c = load(c.at(unit, row + i));
                 Cell::template forward<T>(in, out);
-                if (Cell::slots && save) {
+                if (Cell::late || (Cell::slots && save)) {
                     OSTINATO_UNROLL
-                    for (int s = 0; s < Cell::slots; ++s) store(slot + s * slots.stride, out.slot[s]);
+                    for (int s = 0; s < Cell::slots - Cell::late; ++s) store(slot + s * slots.stride, out.slot[s]);
                     if constexpr (Cell::states == 2) store(slot + Cell::slots * slots.stride, out.c);
                 }
                 if constexpr (Cell::states == 2) store(c.at(unit, row + i), out.c);
                 store(h_next.at(unit, row + i), out.h);
-                store_part(y + place[row + i] * hidden + unit * lanes<T>, out.h, valid);
+                if constexpr (!two_products<Cell>)
+                    store_part(y + place[row + i] * hidden + unit * lanes<T>, out.h, valid);
             }
         }
     }
@@ -101,15 +98,17 @@ template <class T, class Cell>
 struct ForwardSpace {
     Blocked<T> x;      // (D / V, chunk) the chunk's inputs
     Blocked<T> slots;  // (G H / V, chunk) where nothing is saved: the chunk's input product
-    Blocked<T> h[2];   // (H / V, B) the state before and after a step, taking turns
+    Blocked<T> h[2];   // (P / V, B) the state before and after a step, taking turns
     Blocked<T> c;      // (H / V, B)
+    Blocked<T> m;      // (H / V, B) cells of two products: what the second is taken of
 
     ForwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks, bool save) {
         const Index units = blocks_of<T>(s.hidden);
         x = arena.blocked<T>(blocks_of<T>(s.inputs), chunks.capacity);
         if (!save || !Cell::slots) slots = arena.blocked<T>(units * Cell::gates, chunks.capacity);
-        for (auto& state : h) state = arena.blocked<T>(units, p.rows);
+        for (auto& state : h) state = arena.blocked<T>(blocks_of<T>(s.outputs), p.rows);
         if (Cell::states == 2) c = arena.blocked<T>(units, p.rows);
+        if (two_products<Cell>) m = arena.blocked<T>(units, p.rows);
     }
 };
 
@@ -141,13 +140,13 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
     const Blocked<T> saved{io.saved, Blocked<T>::stride_of(p.start[p.steps])};
 
     for (Index b = 0; b < p.rows; ++b) {
-        pack_row(space.h[0], b, io.h0 + p.order[b] * s.hidden, s.hidden);
+        pack_row(space.h[0], b, io.h0 + p.order[b] * s.outputs, s.outputs);
         if constexpr (Cell::states == 2) pack_row(space.c, b, io.c0 + p.order[b] * s.hidden, s.hidden);
     }
     int now = 0;
     const auto leave = [&](Index begin, Index end) {  // rows that have had their last step
         for (Index b = begin; b < end; ++b) {
-            unpack_row(io.h_n + p.order[b] * s.hidden, space.h[now], b, s.hidden);
+            unpack_row(io.h_n + p.order[b] * s.outputs, space.h[now], b, s.outputs);
             if constexpr (Cell::states == 2) unpack_row(io.c_n + p.order[b] * s.hidden, space.c, b, s.hidden);
         }
     };
@@ -158,13 +157,22 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
         const Index base = p.start[t0], places = p.start[t1] - base;
         for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * s.inputs, s.inputs);
         const Blocked<T> slots = save ? saved.from(0, base) : space.slots;
-        const InputStep<T, Cell> input{slots, slots_block, w.bias_x};
+        const InputStep<T, Cell::gates> input{slots, slots_block, w.bias_x};
         product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, units);
         for (Index t = t0; t < t1; ++t) {
             const Index at = p.start[t] - base;
-            const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save,     space.h[now],      space.h[1 - now],
-                                              space.c,           w.bias_h,    io.y, p.place + p.start[t], s.hidden};
-            product(step, left_of(space.h[now], s.hidden), w.hh, s.hidden, 0, p.active[t], units);
+            const Blocked<T> h = space.h[now], h_next = space.h[1 - now];
+            const Index* place = p.place + p.start[t];
+            const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save, h,
+                                              two_products<Cell> ? space.m : h_next, space.c, w.bias_h, io.y, place,
+                                              s.hidden};
+            product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], units);
+            if constexpr (two_products<Cell>) {
+                const SecondStep<T, Cell> second{slots.from(0, at), slots_block, save, h, h_next, io.y, place,
+                                                 s.outputs};
+                product(second, left_of(space.m, s.hidden), w.second, s.hidden, 0, p.active[t],
+                        blocks_of<T>(s.outputs));
+            }
             now = 1 - now;
             leave(t + 1 < p.steps ? p.active[t + 1] : 0, p.active[t]);
         }

@@ -8,7 +8,7 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-struct Gru {
+struct Gru : OneProduct {
     static constexpr int gates = 3, apart = 1, slots = 4, states = 1;  // slots: r, z, n, h_n
     static constexpr bool direct = true, recalls = false;
 

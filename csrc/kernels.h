@@ -12,6 +12,7 @@ constexpr Kernel<T> kernel(const char* name) {
     return {name,
             Cell::gates,
             Cell::states,
+            Cell::projects,
             panels_bytes<T, Cell>,
             pack<T, Cell>,
             saved_count<T, Cell>,

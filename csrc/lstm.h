@@ -1,5 +1,6 @@
 // Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000); gates i, f, g, o:
 //     i, f, o = sigmoid(.), g = tanh(.), c' = f c + i g, h' = o tanh(c').
+// With projections (Sak et al. 2014) h' = W_hr (o tanh(c')).
 #pragma once
 
 #include "cell.h"
@@ -8,7 +9,7 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-struct Lstm {
+struct Lstm : OneProduct {
     static constexpr int gates = 4, apart = 0, slots = 5, states = 2;  // slots: i, f, g, o, tanh(c')
     static constexpr bool direct = false, recalls = false;
 
@@ -31,6 +32,7 @@ struct Lstm {
         out.sum[2] = dc * i * (T(1) - g * g);
         out.sum[3] = in.dh * squashed * o * (T(1) - o);
         out.dc = dc * f;
+        out.m = o * squashed;  // for the projection
     }
 };
 

@@ -11,28 +11,31 @@ namespace {
 template <class T, class Cell>
 struct ForwardPanels {
     T* ih;      // D steps of G H columns, gates of a unit together: the input product
-    T* hh;      // H steps of the same: the recurrent product
+    T* hh;      // P steps of E H columns, the same way: the recurrent product
     T* bias_x;  // (G H, blocked) what the input product starts from: b_ih, and b_hh where the gate's sides are joined
     T* bias_h;  // (G H, blocked) what the recurrent product of a gate kept apart starts from: b_hh
+    T* second;  // H steps of H or P columns, cells of two products only: W_hr, or the late gate's rows of W_hh
 
     ForwardPanels(Arena& arena, const Shape& s) {
-        const Index units = blocks_of<T>(s.hidden) * lanes<T> * Cell::gates;
+        const Index width = blocks_of<T>(s.hidden) * lanes<T>, units = width * Cell::gates;
         ih = arena.take<T>(s.inputs * units);
-        hh = arena.take<T>(s.hidden * units);
+        hh = arena.take<T>(s.outputs * width * early<Cell>);
         bias_x = arena.take<T>(units);
         bias_h = arena.take<T>(units);
+        if (two_products<Cell>) second = arena.take<T>(s.hidden * blocks_of<T>(s.outputs) * lanes<T>);
     }
 };
 
 template <class T, class Cell>
 struct BackwardPanels {
-    T* ih;  // G H steps (units in blocks, gates within) of D columns: the product that gives dx
-    T* hh;  // G H steps of H columns: the product that gives dh
+    T* ih;      // G H steps (units in blocks, gates within) of D columns: the product that gives dx
+    T* hh;      // E H steps of P columns: the product that gives dh
+    T* second;  // H or P steps of H columns, cells of two products only: the product that gives dm
 
     BackwardPanels(Arena& arena, const Shape& s) {
-        const Index units = Cell::gates * s.hidden;
-        ih = arena.take<T>(units * blocks_of<T>(s.inputs) * lanes<T>);
-        hh = arena.take<T>(units * blocks_of<T>(s.hidden) * lanes<T>);
+        ih = arena.take<T>(Cell::gates * s.hidden * blocks_of<T>(s.inputs) * lanes<T>);
+        hh = arena.take<T>(early<Cell> * s.hidden * blocks_of<T>(s.outputs) * lanes<T>);
+        if (two_products<Cell>) second = arena.take<T>(s.outputs * blocks_of<T>(s.hidden) * lanes<T>);
     }
 };
 
@@ -60,16 +63,19 @@ void pack_bias(T* to, const T* one, const T* other, Index hidden, int from_gate,
 template <class T, class Cell>
 void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory) {
     Arena arena{static_cast<char*>(memory)};
-    constexpr int G = Cell::gates, joined = G - Cell::apart;
+    constexpr int G = Cell::gates, E = early<Cell>, joined = G - Cell::apart;
+    const T* second = Cell::projects ? w.hr : w.hh + E * s.hidden * s.hidden;  // where there is one
     if (backward) {
         const BackwardPanels<T, Cell> to(arena, s);
         pack_units(to.ih, w.ih, G, s.hidden, s.inputs);
-        pack_units(to.hh, w.hh, G, s.hidden, s.hidden);
+        pack_units(to.hh, w.hh, E, s.hidden, s.outputs);
+        if (two_products<Cell>) pack_units(to.second, second, 1, s.outputs, s.hidden);
         return;
     }
     const ForwardPanels<T, Cell> to(arena, s);
     pack_gates(to.ih, w.ih, G, s.hidden, s.inputs);
-    pack_gates(to.hh, w.hh, G, s.hidden, s.hidden);
+    pack_gates(to.hh, w.hh, E, s.hidden, s.outputs);
+    if (two_products<Cell>) pack_gates(to.second, second, 1, s.outputs, s.hidden);
     pack_bias<T, Cell>(to.bias_x, w.b_ih, w.b_hh, s.hidden, 0, joined);
     pack_bias<T, Cell>(to.bias_x, w.b_ih, nullptr, s.hidden, joined, G);
     pack_bias<T, Cell>(to.bias_h, nullptr, w.b_hh, s.hidden, joined, G);

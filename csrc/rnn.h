@@ -29,7 +29,7 @@ struct Identity {
 };
 
 template <class F>
-struct Rnn {
+struct Rnn : OneProduct {
     static constexpr int gates = 1, apart = 0, slots = 0, states = 1;
     static constexpr bool direct = false, recalls = true;
 

@@ -23,7 +23,7 @@ void at_once(int count, const Work& work) {
 // How many threads are worth starting: one for every ten million operations, at most one a row.
 template <class T>
 int worth(int threads, const Kernel<T>& kernel, const Shape& s, const Layout& l) {
-    const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.hidden);
+    const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
     const Index most = std::min<Index>(l.rows, static_cast<Index>(operations / 1e7));
     return static_cast<int>(std::max<Index>(1, std::min<Index>(threads, most)));
 }
@@ -55,7 +55,7 @@ void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
         if (io.saved) parts[i].saved = io.saved + saved;
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
-    if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * shape.hidden * sizeof(T));
+    if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * shape.outputs * sizeof(T));
     at_once(plan.size(), [&](int i) { kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get()); });
 }
 

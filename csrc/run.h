@@ -30,7 +30,7 @@ class Step {
   public:
     Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w);
     Step(const Step&) = delete;
-    // x (D), h and c (H) -> h_next and c_next (H), which may be h and c themselves; c of cells of two states only.
+    // x (D), h (P) and c (H) -> h_next (P) and c_next (H), which may be h and c themselves; c of cells of two states only.
     void operator()(const T* x, const T* h, const T* c, T* h_next, T* c_next) const;
 
   private:

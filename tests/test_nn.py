@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
 from ostinato import nn
+from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
+from ostinato.ops.selection import VARIABLE
 
 D, H, T, B = 5, 7, 6, 4
 FORMS = [
@@ -24,6 +26,8 @@ FORMS = [
     {"num_layers": 3, "batch_first": True, "bidirectional": True},
 ]
 NAMES = ["RNN", "LSTM", "GRU"]
+#: Of a step of two products.
+PRODUCTS = [{"mode": "LSTM", "proj_size": 3}, {"mode": "GRU", "reset_after": False}]
 networks = pytest.mark.parametrize("name", NAMES)
 forms = pytest.mark.parametrize("form", FORMS, ids=str)
 
@@ -105,8 +109,57 @@ def test_relu() -> None:
     both(*pair("RNN", nonlinearity="relu"), torch.randn(T, B, D).double())
 
 
-def test_projections_are_torchs() -> None:
-    both(*pair("LSTM", proj_size=3), torch.randn(T, B, D).double())
+@forms
+@pytest.mark.parametrize("P", [1, 3])
+def test_projections_are_torchs(form: dict[str, Any], P: int) -> None:
+    theirs, ours = pair("LSTM", proj_size=P, **form)
+    assert repr(theirs) == repr(ours)
+    N = count(form)
+    state = lambda *rows: (states("GRU", N, *rows, P), states("GRU", N, *rows, H))  # noqa: E731
+    x = torch.randn(B, T, D).double() if form.get("batch_first") else torch.randn(T, B, D).double()
+    packed = pack_sequence([torch.randn(n, D).double() for n in (4, 1, 6, 4)], enforce_sorted=False)
+    for given, hx in ((x, state(B)), (packed, state(B)), (torch.randn(T, D).double(), state())):
+        both(theirs, ours, given)
+        both(theirs, ours, given, hx)
+
+
+@pytest.mark.parametrize("form", [{}, {"num_layers": 2, "bidirectional": True}, {"bias": False}], ids=str)
+def test_a_reset_before_the_product_is_the_reference(form: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = nn.GRU(D, H, reset_after=False, **form).double()
+    packed = pack_sequence([torch.randn(n, D).double() for n in (4, 1, 6, 4)], enforce_sorted=False)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    for x in (torch.randn(T, B, D).double(), packed):
+        found = ours(x, h0 := states("GRU", count(form), B, H))
+        grads = torch.autograd.grad(sum(t.sum() for t in flat(found)), [h0, *ours.parameters()])
+        with monkeypatch.context() as forced:
+            forced.setenv(VARIABLE, "reference")
+            true = ours(x, h0)
+            grads_true = torch.autograd.grad(sum(t.sum() for t in flat(true)), [h0, *ours.parameters()])
+        for a, b in zip([*flat(found), *grads], [*flat(true), *grads_true], strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
+    plain = nn.GRU(D, H, **form).double()
+    plain.load_state_dict(ours.state_dict())
+    assert not torch.allclose(plain(packed)[0].data, ours(packed)[0].data)
+    assert repr(ours) == repr(plain)[:-1] + ", reset_after=False)"
+    monkeypatch.setenv(VARIABLE, "aten")
+    with pytest.raises(ConfigError, match="no operator"):
+        ours(packed)
+
+
+@pytest.mark.parametrize("implementation", ["reference", ""])
+def test_a_cell_with_the_reset_before_the_product_is_a_step(
+    implementation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, implementation)
+    net, cell = nn.GRU(D, H, reset_after=False).double(), nn.GRUCell(D, H, reset_after=False).double()
+    cell.load_state_dict({name.removesuffix("_l0"): w for name, w in net.state_dict().items()})
+    x = torch.randn(T, B, D).double()
+    y, _ = net(x)
+    h = None
+    for t in range(T):
+        h = cell(x[t], h)
+        torch.testing.assert_close(h, y[t])
+    assert repr(cell) == f"GRUCell({D}, {H}, reset_after=False)"
 
 
 @networks
@@ -193,10 +246,12 @@ def test_what_torch_refuses_is_refused(name: str, case: str) -> None:
 
 
 @pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
-@networks
+@pytest.mark.parametrize("form", [{"mode": n} for n in NAMES] + PRODUCTS, ids=str)
 @pytest.mark.filterwarnings("ignore")
-def test_compiles_and_exports(name: str) -> None:
-    _, ours = pair(name, num_layers=2, bidirectional=True)
+def test_compiles_and_exports(form: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    how = {k: v for k, v in form.items() if k != "mode"}
+    ours = getattr(nn, form["mode"])(D, H, num_layers=2, bidirectional=True, **how).double()
     x = torch.randn(T, B, D).double()
     torch.compiler.reset()
     compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")

@@ -43,6 +43,7 @@ _LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
     "rnn-relu": (lambda i: RNN(D, H, "relu", i), ("native", "aten", "loop")),
     "rnn-identity": (lambda i: RNN(D, H, "identity", i), ("native", "loop")),
     "gru": (lambda i: GRU(D, H, i), ("native", "aten")),
+    "gru-before": (lambda i: GRU(D, H, i, reset_after=False), ("native",)),
     "lstm": (lambda i: LSTM(D, H, implementation=i), ("native", "aten")),
     "linear": (lambda i: LinearRNN(D, H, i), ("scan",)),
     "conv-1": (lambda i: CausalConv(D, H, 1, 1, i), ("aten",)),

@@ -23,7 +23,7 @@ from ostinato.ops.engine.operator import Call
 from ostinato.ops.engine.step import Step
 from ostinato.ops.engine.unroll import unroll
 
-CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "lstm": 4}
+CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "gru_before": 3, "lstm": 4, "lstm_projected": 4}
 cells = pytest.mark.parametrize("cell", CELLS)
 
 
@@ -47,21 +47,23 @@ def problem(
     places: Places | None = None,
     seed: int = 0,
 ) -> Call:
-    """Random inputs, states and weights; x is as long as its places need."""
+    """Random inputs, states and weights; x is as long as its places need. A projection is two thirds as wide."""
     g, G = torch.Generator().manual_seed(seed), CELLS[cell]
     draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
     places = places or Places()
     x = draw(T, B, D) if places.base is None else draw(T, D)
-    c0 = draw(B, H) if cell == "lstm" else None
-    weights = draw(G * H, D) / H**0.5, draw(G * H, H) / H**0.5, draw(G * H) / 2, draw(G * H) / 2
-    return Call(cell, x, draw(B, H), c0, *weights, places.lengths, places.base, places.column, places.reverse)
+    P = max(1, 2 * H // 3) if cell == "lstm_projected" else H
+    c0 = draw(B, H) if cell.startswith("lstm") else None
+    weights = draw(G * H, D) / H**0.5, draw(G * H, P) / H**0.5, draw(G * H) / 2, draw(G * H) / 2
+    w_hr = draw(P, H) / H**0.5 if cell == "lstm_projected" else None
+    return Call(cell, x, draw(B, P), c0, *weights, w_hr, places.lengths, places.base, places.column, places.reverse)
 
 
 def engine(call: Call) -> tuple[Tensor, ...]:
     """What the engine gives: h of every step and the last state."""
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
     places = Places(call.lengths, call.base, call.column, call.reverse)
-    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places)
+    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places, call.w_hr)
     return (h, *last)
 
 
@@ -129,11 +131,11 @@ def test_any_number_of_threads_is_the_reference(cell: str, threads: int) -> None
 @pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
 def test_gradients_of_the_kernels_are_finite_differences(cell: str, ragged: bool) -> None:
     call = problem(cell, 3, 3, 2, 3, places=Places(torch.tensor([3, 0, 2])) if ragged else None)
-    leaves = [t.requires_grad_() for t in call[1:8] if isinstance(t, Tensor)]
+    leaves = [t.requires_grad_() for t in call[1:9] if isinstance(t, Tensor)]
 
     def f(*tensors: Tensor) -> tuple[Tensor, ...]:
         given = iter(tensors)
-        return engine(Call._make([call.cell, *(None if t is None else next(given) for t in call[1:8]), *call[8:]]))
+        return engine(Call._make([call.cell, *(None if t is None else next(given) for t in call[1:9]), *call[9:]]))
 
     assert torch.autograd.gradcheck(f, leaves)
     assert torch.autograd.gradgradcheck(f, leaves, fast_mode=True)
@@ -243,23 +245,28 @@ def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
     for which in (1, 4):
         moved = [t.detach().clone() if isinstance(t, Tensor) else t for t in call]
         moved[which].requires_grad_()
-        both = with_gradients(engine, call)[1]
+        names = [n for n, t in zip(Call._fields, call, strict=True) if isinstance(t, Tensor) and t.is_floating_point()]
+        both = dict(zip(names, with_gradients(engine, call)[1], strict=True))
         g = torch.Generator().manual_seed(1)
         results = engine(Call._make(moved))
         loss = sum((r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in results)
         loss.backward()
-        torch.testing.assert_close(moved[which].grad, both[which - 1 if which < 4 or cell == "lstm" else which - 2])
+        torch.testing.assert_close(moved[which].grad, both[Call._fields[which]])
         assert all(t.grad is None for i, t in enumerate(moved) if isinstance(t, Tensor) and i != which)
 
 
 def test_what_cannot_be_is_an_error() -> None:
-    call = problem("gru", 4, 3, 2, 5)
+    call, projected = problem("gru", 4, 3, 2, 5), problem("lstm_projected", 4, 3, 2, 5)
     wrong = [
         call._replace(h0=call.h0[:2]),
         call._replace(x=call.x[:, :, :1]),
         call._replace(w_hh=call.w_hh[:, :4]),
         call._replace(b_ih=call.b_ih.float() if call.b_ih is not None else None),
         call._replace(c0=call.h0),
+        call._replace(w_hr=call.w_hh[:5]),
+        projected._replace(w_hr=None),
+        projected._replace(h0=projected.c0),
+        projected._replace(w_hh=projected.w_hh[:, :2]),
         call._replace(cell="elman"),
         call._replace(lengths=torch.tensor([1, 2])),
         call._replace(lengths=torch.tensor([1, 2, 5])),
@@ -275,7 +282,7 @@ def test_what_cannot_be_is_an_error() -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) -> None:
     call = problem(cell, 6, 1, 3, 21, dtype)
-    step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh)
+    step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
     state = [s[0].clone() for s in (call.h0, call.c0) if s is not None]
     held, at = [s.numpy().copy() for s in state], call.x[0, 0].numpy().copy()
     bound = step.bound(at, *held)
@@ -300,4 +307,4 @@ def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) ->
 def test_every_cell_has_its_reference() -> None:
     from ostinato.ops.engine import _engine
 
-    assert {name for name, _, _ in _engine.cells()} == set(REFERENCES) == set(CELLS)
+    assert {name for name, *_ in _engine.cells()} == set(REFERENCES) == set(CELLS)

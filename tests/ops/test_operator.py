@@ -80,7 +80,7 @@ def test_the_operators_keep_torchs_rules(name: str) -> None:
     c0 = torch.zeros(4, 5) if name == "lstm" else None
     weights = layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0
     cell = "rnn_tanh" if name == "rnn" else name
-    call = (cell, x.requires_grad_(), torch.zeros(4, 5, requires_grad=True), c0, *weights, None, None, None, False)
+    call = (cell, x.requires_grad_(), torch.zeros(4, 5, requires_grad=True), c0, *weights, *[None] * 4, False)
     tests = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(torch.ops.ostinato.recurrence.default, (*call, True), test_utils=tests)
 

@@ -12,6 +12,7 @@ import torch
 from ostinato.errors import ConfigError
 from ostinato.layers.gru import GRU
 from ostinato.ops.engine import extension
+from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.selection import explain
 
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
@@ -30,6 +31,14 @@ def test_why_the_engine_does_not_run_is_said() -> None:
     with pytest.raises(ConfigError, match="not in float16"):
         explain("gru", "native", dtype=torch.float16)
     assert explain("gru", dtype=torch.bfloat16).startswith("gru: aten")
+
+
+def test_a_reset_before_the_product_has_no_operator() -> None:
+    assert explain("gru", "reference", reset_after=False) == "gru: reference, as asked for"
+    with pytest.raises(ConfigError, match="no operator"):
+        GRU(2, 3, "aten", reset_after=False)
+    with pytest.raises(ConfigError, match="no operator"):
+        gru_aten.unroll(*[torch.zeros(1, 1)] * 6, reset_after=False)
 
 
 def test_without_the_engine_torch_runs_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

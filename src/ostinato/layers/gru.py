@@ -9,10 +9,14 @@ from ostinato.layers.cell import Cell
 
 @final
 class GRU(Cell):
-    """Gates r, z, n, reset after the product (Cho et al. 2014, eq. 5-8). State: (h (B, H),).
+    """Gates r, z, n (Cho et al. 2014, eq. 5-8), reset after the product as torch has it, or before it as published.
 
-    Raises ConfigError for an implementation that cannot run.
+    State: (h (B, H),). Raises ConfigError for an implementation that cannot run.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, implementation: str | None = None) -> None:
-        super().__init__("gru", input_size, hidden_size, gates=3, implementation=implementation)
+    def __init__(
+        self, input_size: int, hidden_size: int, implementation: str | None = None, *, reset_after: bool = True
+    ) -> None:
+        super().__init__(
+            "gru", input_size, hidden_size, gates=3, implementation=implementation, reset_after=reset_after
+        )

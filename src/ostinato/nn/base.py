@@ -96,4 +96,5 @@ class Network(nn.Module):
         words += ["batch_first=True"] if self.batch_first else []
         words += [f"dropout={self.dropout}"] if self.dropout else []
         words += ["bidirectional=True"] if self.bidirectional else []
+        words += ["reset_after=False"] if self.mode == "gru_before" else []
         return ", ".join(words)

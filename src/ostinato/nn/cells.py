@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import final
+from typing import Any, final
 
 from torch import Tensor, nn
 
 from ostinato.nn.networks import engine_runs
-from ostinato.ops.engine.unroll import unroll
+from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.shapes import State
 
 
@@ -30,7 +30,8 @@ def _step(module: nn.RNNCellBase, cell: str, x: Tensor, hx: State | None) -> Sta
     for s in hx:
         if s.shape != shape:
             raise RuntimeError(f"hidden has the shape {tuple(s.shape)}, expected {shape}")
-    _, last = unroll(cell, x[None], hx, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
+    run = unroll if engine_runs(cell, x) else specified
+    _, last = run(cell, x[None], hx, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
     return last if batched else tuple(s[0] for s in last)
 
 
@@ -47,13 +48,32 @@ class RNNCell(nn.RNNCell):
 
 @final
 class GRUCell(nn.GRUCell):
-    """torch.nn.GRUCell by the engine. Raises what it raises."""
+    """torch.nn.GRUCell by the engine. Raises what it raises. reset_after is ours: see GRU."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        reset_after: bool = True,
+    ) -> None:
+        """See torch.nn.GRUCell."""
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+        self.reset_after = reset_after
+
+    def extra_repr(self) -> str:
+        """As torch's, and the reset where it is not torch's."""
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:  # noqa: A002
         """See torch.nn.GRUCell."""
-        if not engine_runs("gru", input):
+        cell = "gru" if self.reset_after else "gru_before"
+        if self.reset_after and not engine_runs(cell, input):
             return super().forward(input, hx)
-        return _step(self, "gru", input, None if hx is None else (hx,))[0]
+        return _step(self, cell, input, None if hx is None else (hx,))[0]
 
 
 @final

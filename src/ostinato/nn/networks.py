@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.nn.base import Network
 from ostinato.ops.engine.places import Places
-from ostinato.ops.engine.unroll import unroll
+from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.ops.selection import prefers_native
 from ostinato.shapes import State
 
@@ -26,7 +26,8 @@ _OPERATORS: dict[str, Any] = {
 
 def engine_runs(cell: str, x: Tensor) -> bool:
     """Whether ops.selection picks the engine for the cell; where it does not, torch's own operator runs."""
-    return prefers_native(cell.split("_", maxsplit=1)[0], device=x.device.type, dtype=x.dtype)
+    facts = {"reset_after": False} if cell == "gru_before" else {}
+    return prefers_native(cell.split("_", maxsplit=1)[0], device=x.device.type, dtype=x.dtype, **facts)
 
 
 def _forward(net: Network, given: Tensor | PackedSequence, hx: State | None) -> tuple[Any, State]:
@@ -53,8 +54,10 @@ def _forward(net: Network, given: Tensor | PackedSequence, hx: State | None) -> 
 
 def _run(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
     """All layers and directions: x (T, B, D), or packed (N, D) with its batch sizes."""
-    if net.proj_size or not engine_runs(net.mode, x):
+    run = unroll if engine_runs(net.mode, x) else specified
+    if run is specified and net.mode in _OPERATORS:
         return _torch(net, x, state, sizes)
+    cell = "lstm_projected" if net.proj_size else net.mode
     places = _PADDED
     if sizes is not None:
         packed = Places.packed(sizes)
@@ -64,9 +67,10 @@ def _run(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple[T
         halves = []
         for d in range(net.directions):
             i = layer * net.directions + d
-            w_ih, w_hh, *biases = [getattr(net, name) for name in net.names[i]]
-            b_ih, b_hh = biases or (None, None)
-            h, last = unroll(net.mode, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d])
+            w_ih, w_hh, *others = [getattr(net, name) for name in net.names[i]]
+            w_hr = others.pop() if net.proj_size else None
+            b_ih, b_hh = others or (None, None)
+            h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d], w_hr)
             halves.append(h)
             ends.append(last)
         x = halves[0] if net.directions == 1 else torch.cat(halves, -1)
@@ -143,7 +147,11 @@ class RNN(Network):
 
 @final
 class GRU(Network):
-    """torch.nn.GRU by the engine."""
+    """torch.nn.GRU by the engine.
+
+    reset_after is ours: False is the GRU as published (Cho et al. 2014), with the reset before the product,
+    n = tanh(W_in x + b_in + W_hn (r h) + b_hn). torch has none: where the engine cannot run, the reference does.
+    """
 
     mode, gates = "gru", 3
 
@@ -158,8 +166,11 @@ class GRU(Network):
         bidirectional: bool = False,
         device: Any = None,
         dtype: Any = None,
+        *,
+        reset_after: bool = True,
     ) -> None:
         """See torch.nn.GRU."""
+        self.mode = "gru" if reset_after else "gru_before"
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
@@ -172,7 +183,7 @@ class GRU(Network):
 
 @final
 class LSTM(Network):
-    """torch.nn.LSTM by the engine; with proj_size by torch."""
+    """torch.nn.LSTM by the engine."""
 
     mode, gates = "lstm", 4
 

@@ -45,10 +45,15 @@ def _no_operator(facts: Mapping[str, Any]) -> str | None:
     return None if f in rnn_aten.OPERATORS else f"torch has no operator for the nonlinearity {f!r}"
 
 
+def _no_reset_before(facts: Mapping[str, Any]) -> str | None:
+    return None if facts.get("reset_after", True) else gru_aten.NO_OPERATOR
+
+
 #: (cell, implementation) -> why it cannot run under these facts, or None where it can; who is not here always can.
 REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("rnn", "aten"): _no_operator,
     ("rnn", "native"): extension.refusal,
+    ("gru", "aten"): _no_reset_before,
     ("gru", "native"): extension.refusal,
     ("lstm", "native"): extension.refusal,
 }
@@ -60,7 +65,8 @@ VARIABLE = "OSTINATO_IMPLEMENTATION"
 def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     """The implementation that runs: the one asked for, else the environment's, else the first that can.
 
-    facts are what decides whether one can run: nonlinearity="identity", device="cpu", dtype=torch.float32.
+    facts are what decides whether one can run: nonlinearity="identity", reset_after=False, device="cpu",
+    dtype=torch.float32.
     Raises ConfigError where the one asked for does not exist or cannot run: it is never replaced by another.
     """
     if not implementation and VARIABLE not in os.environ:

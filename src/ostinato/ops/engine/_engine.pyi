@@ -1,16 +1,16 @@
 """The compiled engine (csrc/bindings.cpp). Arrays cross as addresses, 0 for none; the caller checks shapes and types.
 
-sizes    rows B, steps T, places (rows of x), inputs D, hidden H, reverse
+sizes    rows B, steps T, places (rows of x), inputs D, hidden H, outputs P (the width of h), reverse
 places   addresses of lengths (B), base (T) and column (B), int64: see csrc/plan.h
-weights  addresses of w_ih, w_hh, b_ih, b_hh
+weights  addresses of w_ih, w_hh, b_ih, b_hh, w_hr
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-Sizes = tuple[int, int, int, int, int, bool]
+Sizes = tuple[int, int, int, int, int, int, bool]
 Places = tuple[int, int, int]
-Four = tuple[int, int, int, int]
+Five = tuple[int, int, int, int, int]
 
 def sets() -> list[str]:
     """The instruction sets that this processor can run, the best first."""
@@ -19,8 +19,8 @@ def set_in_use() -> str: ...
 def use_set(name: str) -> None:
     """Raises ValueError for a set that is not there or cannot run."""
 
-def cells() -> list[tuple[str, int, int]]:
-    """(name, gates, states) of every cell."""
+def cells() -> list[tuple[str, int, int, bool]]:
+    """(name, gates, states, whether it has w_hr) of every cell."""
 
 def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
     """(head, width): ``saved`` holds head + width (places + B + 1) numbers, however many threads there are."""
@@ -46,11 +46,11 @@ def release_memory() -> int:
 class Step32:
     """One row, one step at a time, by weights packed once; not for several threads at once."""
 
-    def __init__(self, cell: str, inputs: int, hidden: int, weights: Four) -> None: ...
+    def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
 class Step64:
-    def __init__(self, cell: str, inputs: int, hidden: int, weights: Four) -> None: ...
+    def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
 # forward and backward raise ValueError for lengths and places that cannot be.
@@ -58,7 +58,7 @@ def forward32(
     cell: str,
     sizes: Sizes,
     places: Places,
-    weights: Four,
+    weights: Five,
     threads: int,
     x: int,
     h0: int,
@@ -72,7 +72,7 @@ def forward64(
     cell: str,
     sizes: Sizes,
     places: Places,
-    weights: Four,
+    weights: Five,
     threads: int,
     x: int,
     h0: int,
@@ -86,7 +86,7 @@ def backward32(
     cell: str,
     sizes: Sizes,
     places: Places,
-    weights: Four,
+    weights: Five,
     x: int,
     h0: int,
     c0: int,
@@ -98,13 +98,13 @@ def backward32(
     dx: int,
     dh0: int,
     dc0: int,
-    gradients: Four,
+    gradients: Five,
 ) -> None: ...
 def backward64(
     cell: str,
     sizes: Sizes,
     places: Places,
-    weights: Four,
+    weights: Five,
     x: int,
     h0: int,
     c0: int,
@@ -116,5 +116,5 @@ def backward64(
     dx: int,
     dh0: int,
     dc0: int,
-    gradients: Four,
+    gradients: Five,
 ) -> None: ...

@@ -31,29 +31,32 @@ if not ABSENT:
 REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     **{f"rnn_{f}": (rnn_reference.unroll, {"nonlinearity": f}) for f in rnn_reference.NONLINEARITIES},
     "gru": (gru_reference.unroll, {}),
+    "gru_before": (gru_reference.unroll, {"reset_after": False}),
     "lstm": (lstm_reference.unroll, {}),
+    "lstm_projected": (lstm_reference.unroll, {}),
 }
 
 
 def by_reference(call: Call) -> tuple[Tensor, ...]:
     """What the operator gives, by the specification: y, h_n, and c_n where there is one."""
     unroll, options = REFERENCES[call.cell]
-    B, H = call.h0.shape
+    B, P = call.h0.shape
     steps = len(call.x if call.base is None else call.base)
     index, there = Places(call.lengths, call.base, call.column, call.reverse).index(steps, B)
     flat = call.x.reshape(-1, call.x.shape[-1])
     biases = [call.w_hh.new_zeros(len(call.w_hh)) if b is None else b for b in (call.b_ih, call.b_hh)]
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
+    options = options if call.w_hr is None else {"w_hr": call.w_hr}
     h, last = unroll(flat[index], state, call.w_ih, call.w_hh, *biases, there.sum(0), **options)
-    y = flat.new_zeros(len(flat), H).index_put((index[there],), h[there])
-    return (y.reshape(*call.x.shape[:-1], H), *last)
+    y = flat.new_zeros(len(flat), P).index_put((index[there],), h[there])
+    return (y.reshape(*call.x.shape[:-1], P), *last)
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     *call, _ = inputs
     y, _, _, saved = output
-    ctx.cell, ctx.reverse = call[0], call[11]
-    ctx.save_for_backward(*call[1:11], y, saved)
+    ctx.cell, ctx.reverse = call[0], call[12]
+    ctx.save_for_backward(*call[1:12], y, saved)
     ctx.set_materialize_grads(False)
 
 
@@ -63,8 +66,8 @@ def _backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
     if tensors[2] is None:
         owed = *owed[:2], None
     call = ctx.cell, *tensors, ctx.reverse
-    gradients = torch.ops.ostinato.recurrence_backward(*call, y, saved, *owed[:3], asked[1], any(asked[4:8]))
-    given = [g if needed else None for g, needed in zip(gradients, asked[1:8], strict=True)]
+    gradients = torch.ops.ostinato.recurrence_backward(*call, y, saved, *owed[:3], asked[1], any(asked[4:9]))
+    given = [g if needed else None for g, needed in zip(gradients, asked[1:9], strict=True)]
     return (None, *given, *[None] * 5)
 
 
@@ -83,7 +86,7 @@ class Eager(torch.autograd.Function):
         ctx.saved = _engine.Memory(saved_count(call) * call.x.element_size())
         y, h_n, c_n = results = outputs(call)
         run_forward(call, y, h_n, c_n, ctx.saved.address)
-        ctx.call = call[0], *call[8:]
+        ctx.call = call[0], *call[9:]
         ctx.save_for_backward(*tensors, y)
         ctx.set_materialize_grads(False)
         return results
@@ -92,7 +95,7 @@ class Eager(torch.autograd.Function):
     def backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
         *tensors, y = ctx.saved_tensors
         call = Call._make((ctx.call[0], *tensors, *ctx.call[1:]))
-        asked = ctx.needs_input_grad[:7]
+        asked = ctx.needs_input_grad[:8]
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
             nothing = y.new_empty(0)
             run = torch.ops.ostinato.recurrence_backward
@@ -104,31 +107,31 @@ class Eager(torch.autograd.Function):
             saved = _engine.Memory(saved_count(call) * y.element_size())
             run_forward(call, *outputs(call), saved.address)
         weights = any(asked[3:])
-        wanted = *asked[:3], weights, weights, weights, weights
-        found = [None if t is None or not w else fresh(t) for t, w in zip(call[1:8], wanted, strict=True)]
+        wanted = *asked[:3], *[weights] * 5
+        found = [None if t is None or not w else fresh(t) for t, w in zip(call[1:9], wanted, strict=True)]
         run_backward(call, y, saved.address, owed, found)
         return *found, None
 
 
 def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.cell, ctx.reverse = inputs[0], inputs[11]
-    ctx.save_for_backward(*inputs[1:11], *inputs[14:17])
+    ctx.cell, ctx.reverse = inputs[0], inputs[12]
+    ctx.save_for_backward(*inputs[1:12], *inputs[15:18])
     ctx.set_materialize_grads(False)
 
 
 def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
     """moved: the gradients of the first order's results -> those of what it was given, computed by the reference."""
     *tensors, dy, dh_n, dc_n = ctx.saved_tensors
-    sources = [*tensors[:7], dy, dh_n, dc_n]
+    sources = [*tensors[:8], dy, dh_n, dc_n]
     with torch.enable_grad():
         fresh = [None if t is None else t.detach().requires_grad_() for t in sources]
-        call = Call._make((ctx.cell, *fresh[:7], *tensors[7:], ctx.reverse))
-        pairs = [(o, d) for o, d in zip(by_reference(call), fresh[7:], strict=False) if d is not None]
-        inputs = [t for t in fresh[:7] if t is not None]
+        call = Call._make((ctx.cell, *fresh[:8], *tensors[8:], ctx.reverse))
+        pairs = [(o, d) for o, d in zip(by_reference(call), fresh[8:], strict=False) if d is not None]
+        inputs = [t for t in fresh[:8] if t is not None]
         first = torch.autograd.grad(
             [o for o, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, materialize_grads=True
         )
-        along = [m for m, t in zip(moved, fresh[:7], strict=True) if t is not None]
+        along = [m for m, t in zip(moved, fresh[:8], strict=True) if t is not None]
         kept = [(g, m) for g, m in zip(first, along, strict=True) if m is not None and g.requires_grad]
         wanted = [t for t in fresh if t is not None]
         second = iter(
@@ -137,7 +140,7 @@ def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
             )
         )
     given = [None if t is None else next(second) for t in fresh]
-    return (None, *given[:7], *[None] * 6, *given[7:], None, None)
+    return (None, *given[:8], *[None] * 6, *given[8:], None, None)
 
 
 torch.library.register_autograd("ostinato::recurrence", _backward, setup_context=_set_up, lib=LIBRARY)

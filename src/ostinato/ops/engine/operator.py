@@ -18,8 +18,8 @@ from ostinato.ops.engine.extension import ABSENT
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
-#: cell -> gates, states
-_SIZES = {} if ABSENT else {name: (gates, states) for name, gates, states in _engine.cells()}
+#: cell -> gates, states, whether it has w_hr
+_SIZES = {} if ABSENT else {name: sizes for name, *sizes in _engine.cells()}
 
 
 class Call(NamedTuple):
@@ -27,9 +27,10 @@ class Call(NamedTuple):
 
     cell                   its name in the engine
     x                      (T, B, D), or (places, D) where base says which step is where
-    h0, c0                 (B, H); c0 None for a cell of one state
-    w_ih, w_hh             (GH, D), (GH, H)
+    h0, c0                 (B, P), (B, H); c0 None for a cell of one state; P, the width of h, is H without w_hr
+    w_ih, w_hh             (GH, D), (GH, P)
     b_ih, b_hh             (GH), or None
+    w_hr                   (P, H) for a cell that projects, else None
     lengths, base, column  see Places
     reverse                see Places
     """
@@ -42,6 +43,7 @@ class Call(NamedTuple):
     w_hh: Tensor
     b_ih: Tensor | None
     b_hh: Tensor | None
+    w_hr: Tensor | None = None
     lengths: Tensor | None = None
     base: Tensor | None = None
     column: Tensor | None = None
@@ -49,10 +51,10 @@ class Call(NamedTuple):
 
     def contiguous(self) -> Call:
         """The same, as the kernels read it: no strides, places in int64."""
-        if self[8:11] == (None, None, None) and all(t is None or t.is_contiguous() for t in self[1:8]):
+        if self[9:12] == (None, None, None) and all(t is None or t.is_contiguous() for t in self[1:9]):
             return self
-        numbers = [None if t is None else t.contiguous() for t in self[1:8]]
-        places = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in self[8:11]]
+        numbers = [None if t is None else t.contiguous() for t in self[1:9]]
+        places = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in self[9:12]]
         return Call._make((self.cell, *numbers, *places, self.reverse))
 
     @property
@@ -60,27 +62,32 @@ class Call(NamedTuple):
         """Rows of x."""
         return self.x.shape[:-1].numel()
 
+    @property
+    def hidden(self) -> int:
+        """H."""
+        return (self.h0 if self.c0 is None else self.c0).shape[-1]
 
-Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+
+Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 _CALL = (
     "str cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh, "
-    "Tensor? lengths, Tensor? base, Tensor? column, bool reverse"
+    "Tensor? w_hr, Tensor? lengths, Tensor? base, Tensor? column, bool reverse"
 )
 LIBRARY: Any = torch.library.Library("ostinato", "DEF")  # type: ignore[no-untyped-call]
 LIBRARY.define(f"recurrence({_CALL}, bool save) -> (Tensor, Tensor, Tensor, Tensor)")
 LIBRARY.define(
     f"recurrence_backward({_CALL}, Tensor y, Tensor saved, Tensor? dy, Tensor? dh_n, Tensor? dc_n, "
-    "bool need_x, bool need_weights) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
+    "bool need_x, bool need_weights) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)"
 )
 
 
 def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """A Call, and whether to save what backward needs -> y, h_n, c_n, saved.
 
-    y (T, B, H) or (places, H) is zero where no row has a step; h_n and c_n (B, H) are the state after each row's own
-    last step, c_n empty for a cell of one state; saved is for ``backward`` alone. Raises ConfigError for shapes, types
-    and places that cannot be.
+    y (T, B, P) or (places, P) is zero where no row has a step; h_n (B, P) and c_n (B, H) are the state after each row's
+    own last step, c_n empty for a cell of one state; saved is for ``backward`` alone. Raises ConfigError for shapes,
+    types and places that cannot be.
     """
     call, save = Call._make(args[:-1]).contiguous(), args[-1]
     check(call)
@@ -92,10 +99,10 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def backward(*args: Any) -> Gradients:
     """A Call, y, saved, the gradients of y, h_n and c_n or None, and whose are asked for: x's, the weights'.
 
-    Returns the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh; empty for what is absent or not asked for. Where nothing
-    was saved, forward is run once more.
+    Returns the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr; empty for what is absent or not asked for. Where
+    nothing was saved, forward is run once more.
     """
-    call, (y, saved, *owed, need_x, need_weights) = Call._make(args[:12]).contiguous(), args[12:]
+    call, (y, saved, *owed, need_x, need_weights) = Call._make(args[:13]).contiguous(), args[13:]
     if not saved.numel():
         *_, saved = forward(*call, True)
     results = _gradients(call, need_x, need_weights, pooled)
@@ -125,7 +132,7 @@ def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: i
 def run_backward(
     call: Call, y: Tensor, saved: int, owed: Sequence[Tensor | None], results: Sequence[Tensor | None]
 ) -> None:
-    """Write results, the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh; those that are None or empty are left out."""
+    """Write results, the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr; None and empty ones are left out."""
     run: Any = _engine.backward32 if call.x.dtype is torch.float32 else _engine.backward64
     dx, dh0, dc0, *dw = _addresses(*results)
     owed = [None if t is None else t.contiguous() for t in owed]
@@ -135,10 +142,10 @@ def run_backward(
 
 def _whereabouts(call: Call) -> Any:
     """Sizes, places and weights, as the extension takes them."""
-    (B, H), T = call.h0.shape, len(call.x if call.base is None else call.base)
-    sizes = B, T, call.places, call.x.shape[-1], H, call.reverse
+    (B, P), T = call.h0.shape, len(call.x if call.base is None else call.base)
+    sizes = B, T, call.places, call.x.shape[-1], call.hidden, P, call.reverse
     places = _addresses(call.lengths, call.base, call.column)
-    return sizes, places, _addresses(call.w_ih, call.w_hh, call.b_ih, call.b_hh)
+    return sizes, places, _addresses(*call[4:9])
 
 
 def _addresses(*tensors: Tensor | None) -> Any:
@@ -165,9 +172,8 @@ def pooled(like: Tensor, *shape: int) -> Tensor:
 
 def saved_count(call: Call) -> int:
     """How many numbers forward saves for backward."""
-    B, H = call.h0.shape
-    head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(H))
-    return head + width * (call.places + B + 1)
+    head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(call.hidden))
+    return head + width * (call.places + len(call.h0) + 1)
 
 
 def outputs(call: Call, empty: Callable[..., Tensor] = pooled) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -194,27 +200,32 @@ def _gradients(
     def like(t: Tensor | None, needed: bool = True) -> Tensor:
         return call.x.new_empty(0) if t is None or not needed else empty(t, *t.shape)
 
-    w_ih, w_hh, b_ih, b_hh = (like(t, need_weights) for t in (call.w_ih, call.w_hh, call.b_ih, call.b_hh))
-    return like(call.x, need_x), like(call.h0), like(call.c0), w_ih, w_hh, b_ih, b_hh
+    w_ih, w_hh, b_ih, b_hh, w_hr = (like(t, need_weights) for t in call[4:9])
+    return like(call.x, need_x), like(call.h0), like(call.c0), w_ih, w_hh, b_ih, b_hh, w_hr
 
 
 def check(call: Call) -> None:
     """Raises ConfigError unless the kernels may be let loose on these addresses."""
     if call.cell not in _SIZES:
         raise ConfigError(f"the engine has no cell called {call.cell!r}", fix=f"one of {', '.join(_SIZES)}")
-    G, states = _SIZES[call.cell]
-    _, x, h0, c0, w_ih, w_hh, b_ih, b_hh, lengths, base, column, _ = call
+    G, states, projects = _SIZES[call.cell]
+    _, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _ = call
     if (c0 is None) != (states == 1):
         raise ConfigError(f"{call.cell} has {states} states", fix="give h0, and c0 to a cell of two")
-    (B, H), D = h0.shape, x.shape[-1]
+    if (w_hr is not None) != projects:
+        raise ConfigError(
+            f"{call.cell} {'needs' if projects else 'has no'} w_hr", fix="give it to lstm_projected alone"
+        )
+    (B, P), D, H = h0.shape, x.shape[-1], call.hidden
     expected = (
         ("x", x, (len(x), B, D) if base is None else (len(x), D)),
-        ("h0", h0, (B, H)),
+        ("h0", h0, (B, P)),
         ("c0", c0, (B, H)),
         ("w_ih", w_ih, (G * H, D)),
-        ("w_hh", w_hh, (G * H, H)),
+        ("w_hh", w_hh, (G * H, P)),
         ("b_ih", b_ih, (G * H,)),
         ("b_hh", b_hh, (G * H,)),
+        ("w_hr", w_hr, (P, H)),
     )
     for name, t, shape in expected:
         if t is not None and (t.shape != shape or t.dtype != x.dtype):
@@ -230,7 +241,7 @@ def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def _fake_backward(*args: Any) -> Gradients:
-    return _gradients(Call._make(args[:12]), *args[-2:])
+    return _gradients(Call._make(args[:13]), *args[-2:])
 
 
 for _name, _compute, _fake in (

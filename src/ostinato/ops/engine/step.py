@@ -28,26 +28,34 @@ class Step:
     """
 
     def __init__(
-        self, cell: str, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
+        self,
+        cell: str,
+        w_ih: Tensor,
+        w_hh: Tensor,
+        b_ih: Tensor | None = None,
+        b_hh: Tensor | None = None,
+        w_hr: Tensor | None = None,
     ) -> None:
-        """cell as the engine calls it, w_ih (GH, D), w_hh (GH, H), b_ih and b_hh (GH).
+        """cell as the engine calls it; for the weights see Call.
 
         Raises ConfigError for weights that cannot be, and where the engine cannot run.
         """
         why = refusal({"device": w_ih.device.type, "dtype": w_ih.dtype})
         if why:
             raise ConfigError(f"{cell} cannot be stepped: {why}")
-        self.inputs, self.hidden, self.dtype = w_ih.shape[1], w_hh.shape[1], w_ih.dtype
-        zeros = w_ih.new_zeros(1, self.hidden)
-        c0 = zeros if cell == "lstm" else None
-        weights = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh)]
-        check(Call._make((cell, w_ih.new_zeros(1, 1, self.inputs), zeros, c0, *weights, None, None, None, False)))
+        self.inputs, self.outputs, self.dtype = w_ih.shape[1], w_hh.shape[1], w_ih.dtype
+        self.hidden = self.outputs if w_hr is None else w_hr.shape[1]
+        c0 = w_ih.new_zeros(1, self.hidden) if cell.startswith("lstm") else None
+        weights = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh, w_hr)]
+        state = w_ih.new_zeros(1, self.outputs), c0
+        check(Call._make((cell, w_ih.new_zeros(1, 1, self.inputs), *state, *weights, None, None, None, False)))
         make: Any = _engine.Step32 if self.dtype == torch.float32 else _engine.Step64
-        self._run = make(cell, self.inputs, self.hidden, tuple(0 if w is None else w.data_ptr() for w in weights))
+        addresses = tuple(0 if w is None else w.data_ptr() for w in weights)
+        self._run = make(cell, self.inputs, self.hidden, self.outputs, addresses)
         self.states = 1 if c0 is None else 2
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor | None = None) -> None:
-        """x (D,), h and c (H,), contiguous, of the weights' type -> h and c are replaced in place.
+        """x (D,), h (P,) and c (H,), contiguous, of the weights' type -> h and c are replaced in place.
 
         Raises ConfigError for tensors of another size, type or layout.
         """
@@ -72,8 +80,8 @@ class Step:
         return step
 
     def _check(self, x: Tensor, h: Tensor, c: Tensor | None) -> None:
-        for t, size in ((x, self.inputs), (h, self.hidden), (h if c is None else c, self.hidden)):
-            if t.numel() != size or t.dtype is not self.dtype or not t.is_contiguous():
+        for t, size in ((x, self.inputs), (h, self.outputs), (c, self.hidden)):
+            if t is not None and (t.numel() != size or t.dtype is not self.dtype or not t.is_contiguous()):
                 raise ConfigError(f"{tuple(t.shape)} of {t.dtype}", fix=f"a contiguous row of {size}, {self.dtype}")
         if (c is None) != (self.states == 1):
             raise ConfigError(f"the cell has {self.states} states", fix="give h, and c to a cell of two")

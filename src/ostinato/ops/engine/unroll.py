@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ostinato.ops.engine.gradients import Eager
+from ostinato.ops.engine.gradients import Eager, by_reference
 from ostinato.ops.engine.operator import Call, plain
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
@@ -24,13 +24,15 @@ def unroll(
     b_ih: Tensor | None,
     b_hh: Tensor | None,
     places: Places = _PADDED,
+    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """x (T, B, D), or (places, D) with places.base -> h of every step, (T, B, H) or (places, H), and the last state.
+    """x (T, B, D), or (places, D) with places.base -> h of every step, (T, B, P) or (places, P), and the last state.
 
-    cell is the engine's name for it; state (h (B, H),) or (h, c). Raises ConfigError for what cannot be.
+    cell is the engine's name for it; state (h (B, P),) or (h, c); for the weights see Call. Raises ConfigError for what
+    cannot be.
     """
     h0, c0 = state if len(state) == 2 else (state[0], None)
-    tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh
+    tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
     call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     results: Any
@@ -41,6 +43,24 @@ def unroll(
     else:
         results = plain(call)
     return results[0], (results[1],) if c0 is None else (results[1], results[2])
+
+
+def specified(
+    cell: str,
+    x: Tensor,
+    state: State,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None,
+    b_hh: Tensor | None,
+    places: Places = _PADDED,
+    w_hr: Tensor | None = None,
+) -> tuple[Tensor, State]:
+    """The same by the specification: for cells that torch has no operator for, where the engine cannot run."""
+    h0, c0 = state if len(state) == 2 else (state[0], None)
+    tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
+    h, *last = by_reference(Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse))
+    return h, tuple(last)
 
 
 #: What is left as it is: by tensors of other classes and under these modes the operators must be seen.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ostinato.errors import ConfigError
 from ostinato.ops.masking import last_of
 from ostinato.shapes import State
+
+NO_OPERATOR = "torch has no operator for a GRU with the reset before the product"
 
 
 def unroll(
@@ -17,8 +20,11 @@ def unroll(
     b_ih: Tensor,
     b_hh: Tensor,
     lengths: Tensor | None = None,
+    reset_after: bool = True,
 ) -> tuple[Tensor, State]:
-    """See the reference."""
+    """See the reference; the reset after the product only."""
+    if not reset_after:
+        raise ConfigError(NO_OPERATOR)
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     h, _ = torch.gru(x, state[0][None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)

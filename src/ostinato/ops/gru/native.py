@@ -17,6 +17,7 @@ def unroll(
     b_ih: Tensor,
     b_hh: Tensor,
     lengths: Tensor | None = None,
+    reset_after: bool = True,
 ) -> tuple[Tensor, State]:
     """See the reference."""
-    return run("gru", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))
+    return run("gru" if reset_after else "gru_before", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))

@@ -1,4 +1,4 @@
-"""The gated recurrent unit, step by step: the specification (Cho et al. 2014, eq. 5-8, reset after the product)."""
+"""The gated recurrent unit, step by step: the specification (Cho et al. 2014, eq. 5-8)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,21 @@ def unroll(
     b_ih: Tensor,
     b_hh: Tensor,
     lengths: Tensor | None = None,
+    reset_after: bool = True,
 ) -> tuple[Tensor, State]:
     """r, z = sigmoid(.), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h_{t-1}.
 
-    Gates are stacked r, z, n. x (T, B, D), state (h (B, H),), w_ih (3H, D), w_hh (3H, H), b_ih and b_hh (3H)
-    -> h (T, B, H) and the last state.
+    That is the reset after the product, as torch has it; reset_after=False is the paper's, before it:
+    n = tanh(W_in x + b_in + W_hn (r h) + b_hn). Gates are stacked r, z, n. x (T, B, D), state (h (B, H),),
+    w_ih (3H, D), w_hh (3H, H), b_ih and b_hh (3H) -> h (T, B, H) and the last state.
     """
     (h,), out = state, []
+    (w_hr, w_hz, w_hn), (b_hr, b_hz, b_hn) = w_hh.chunk(3), b_hh.chunk(3)
     for t in range(len(x)):
         x_r, x_z, x_n = (x[t] @ w_ih.t() + b_ih).chunk(3, dim=-1)
-        h_r, h_z, h_n = (h @ w_hh.t() + b_hh).chunk(3, dim=-1)
-        r, z = torch.sigmoid(x_r + h_r), torch.sigmoid(x_z + h_z)
-        n = torch.tanh(x_n + r * h_n)
+        r, z = torch.sigmoid(x_r + h @ w_hr.t() + b_hr), torch.sigmoid(x_z + h @ w_hz.t() + b_hz)
+        h_n = r * (h @ w_hn.t() + b_hn) if reset_after else (r * h) @ w_hn.t() + b_hn
+        n = torch.tanh(x_n + h_n)
         h = keep(running(t, lengths, h), (1 - z) * n + z * h, h)
         out.append(h)
     return torch.stack(out) if out else x.new_zeros(0, *h.shape), (h,)

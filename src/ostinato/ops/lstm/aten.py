@@ -17,9 +17,10 @@ def unroll(
     b_ih: Tensor,
     b_hh: Tensor,
     lengths: Tensor | None = None,
+    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """See the reference."""
-    weights, train = [w_ih, w_hh, b_ih, b_hh], torch.is_grad_enabled()
+    weights, train = [w for w in (w_ih, w_hh, b_ih, b_hh, w_hr) if w is not None], torch.is_grad_enabled()
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     if lengths is None or bool((lengths == len(x)).all()):

@@ -17,6 +17,8 @@ def unroll(
     b_ih: Tensor,
     b_hh: Tensor,
     lengths: Tensor | None = None,
+    w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """See the reference."""
-    return run("lstm", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))
+    cell = "lstm" if w_hr is None else "lstm_projected"
+    return run(cell, x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths), w_hr)
