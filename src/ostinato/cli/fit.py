@@ -10,7 +10,6 @@ import typer
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
-from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
     from ostinato.training.fit import Fit
@@ -81,7 +80,7 @@ def command(
                 sequences,
                 model=model,
                 budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
-                held_out=_share(held_out),
+                held_out=options.share(held_out),
                 method=None if window is None else TruncatedBPTT(window),
                 checkpoint=spot,
                 threads=threads,
@@ -96,16 +95,6 @@ def command(
     ladder.table(result.table, result.kept)
     print(_verdict(result, sequences.kind))
     print(f"model: {path}")
-
-
-def _share(text: str) -> float | str:
-    try:
-        share = float(text)
-    except ValueError:
-        return text
-    if math.isnan(share):
-        raise ConfigError("a held-out share of nan cannot be", fix="use a number between 0 and 1")
-    return share
 
 
 def _verdict(result: Fit, kind: str) -> str:

@@ -18,6 +18,7 @@ class Cell(Recurrence):
     """weight_ih_l0 (GH, D), weight_hh_l0 (GH, H), bias_ih_l0 and bias_hh_l0 (GH); uniform in +-1/sqrt(H), as torch's.
 
     cell            its name in ops.selection
+    engine          its name in the engine
     gates, states   G, and the number of tensors (B, H) in the state
     implementation  its name in ops.selection; None leaves the choice open
     options         what the implementations take besides weights, such as nonlinearity
@@ -31,6 +32,7 @@ class Cell(Recurrence):
         input_size: int,
         hidden_size: int,
         *,
+        engine: str,
         gates: int,
         states: int = 1,
         implementation: str | None = None,
@@ -38,6 +40,7 @@ class Cell(Recurrence):
     ) -> None:
         super().__init__()
         pick(cell, implementation, **options)
+        self._engine = engine
         self.cell, self.implementation, self._states, self._options = cell, implementation, states, options
         self.input_size, self.output_size = input_size, hidden_size
         self.weight_ih_l0 = nn.Parameter(torch.empty(gates * hidden_size, input_size))
@@ -69,5 +72,4 @@ class Cell(Recurrence):
         facts = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
         if self.implementation not in (None, "native") or not prefers_native(self.cell, **facts):
             return None
-        name = "_".join([self.cell, *self._options.values()])
-        return Step(name, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
+        return Step(self._engine, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

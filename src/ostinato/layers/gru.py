@@ -18,5 +18,11 @@ class GRU(Cell):
         self, input_size: int, hidden_size: int, implementation: str | None = None, *, reset_after: bool = True
     ) -> None:
         super().__init__(
-            "gru", input_size, hidden_size, gates=3, implementation=implementation, reset_after=reset_after
+            "gru",
+            input_size,
+            hidden_size,
+            engine="gru" if reset_after else "gru_before",
+            gates=3,
+            implementation=implementation,
+            reset_after=reset_after,
         )

@@ -20,6 +20,8 @@ class LSTM(Cell):
     def __init__(
         self, input_size: int, hidden_size: int, forget_bias: float = 1.0, implementation: str | None = None
     ) -> None:
-        super().__init__("lstm", input_size, hidden_size, gates=4, states=2, implementation=implementation)
+        super().__init__(
+            "lstm", input_size, hidden_size, engine="lstm", gates=4, states=2, implementation=implementation
+        )
         with torch.no_grad():
             self.bias_ih_l0[hidden_size : 2 * hidden_size] += forget_bias

@@ -25,7 +25,13 @@ class RNN(Cell):
         if nonlinearity not in NONLINEARITIES:
             raise ConfigError(f"no nonlinearity is called {nonlinearity!r}", fix=f"one of {', '.join(NONLINEARITIES)}")
         super().__init__(
-            "rnn", input_size, hidden_size, gates=1, implementation=implementation, nonlinearity=nonlinearity
+            "rnn",
+            input_size,
+            hidden_size,
+            engine=f"rnn_{nonlinearity}",
+            gates=1,
+            implementation=implementation,
+            nonlinearity=nonlinearity,
         )
         if nonlinearity != "tanh":
             # near the identity, so that an unsquashed state neither dies nor explodes at the start (Le et al. 2015)
