@@ -53,4 +53,4 @@ lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
 
 clean: ## remove what was made
-	@rm -rf .venv out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv out dist build docs/theory/figures docs/ko/theory/figures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
