@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,7 +19,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml"]
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 2
-exclude_patterns = ["ko", "README.md"]
+exclude_patterns = ["ko"]
 autodoc_member_order = "bysource"
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
@@ -71,6 +70,5 @@ def as_written(
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    os.environ.setdefault("MPLBACKEND", "Agg")
     app.connect("builder-inited", draw)
     app.connect("autodoc-process-docstring", as_written)

@@ -7,12 +7,14 @@ import io
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import matplotlib.pyplot as plt
 import torch
 from sybil import Example, Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
 
+matplotlib.use("Agg")
 _run = PythonEvaluator()
 
 
