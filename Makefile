@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo bench wheel lock clean
+.PHONY: help setup test lint format demo docs bench wheel lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
@@ -36,6 +36,12 @@ demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it
 	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
 	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
 
+docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
+	@rm -rf out/site
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -d out/doctrees/en docs out/site
+	@$(BIN)/python -m sphinx -q -W --keep-going -E -d out/doctrees/ko -c docs -D language=ko docs/ko out/site/ko
+	@echo out/site/index.html
+
 bench: setup ## the engine beside torch.nn: verified, then timed; a table, JSON and a picture in out/
 	@mkdir -p out
 	@$(BIN)/python benchmarks/recurrences.py --json out/bench.json --picture out/bench.png
@@ -47,4 +53,4 @@ lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
 
 clean: ## remove what was made
-	@rm -rf .venv out dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv out dist build docs/theory/figures docs/ko/theory/figures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,74 @@
+"""The site: MyST pages, the furo theme, formulas as MathML. One configuration for both languages; see `make docs`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from pages import run  # noqa: E402
+from sphinx.application import Sphinx  # noqa: E402
+
+from ostinato import __version__  # noqa: E402
+
+project = "ostinato"
+release = __version__
+extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml"]
+html_math_renderer = "mathml"
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 2
+exclude_patterns = ["ko"]
+autodoc_member_order = "bysource"
+maximum_signature_line_length = 80
+python_use_unqualified_type_names = True
+autodoc_typehints_format = "short"
+
+html_theme = "furo"
+html_title = "ostinato"
+html_static_path = [str(HERE / "_static")]
+html_css_files = ["style.css"]
+templates_path = [str(HERE / "_templates")]
+html_sidebars = {
+    "**": [
+        f"sidebar/{part}.html"
+        for part in ("brand", "search", "scroll-start", "navigation")
+    ]
+    + ["language.html", "sidebar/scroll-end.html"]
+}
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+html_context = {
+    "translated": sorted(
+        str(p.relative_to(HERE / "ko"))[:-3] for p in (HERE / "ko").rglob("*.md")
+    )
+}
+
+
+def draw(app: Sphinx) -> None:
+    """Run the theory pages: a block that fails stops the build, and what they draw lies in theory/figures."""
+    theory = Path(app.srcdir) / "theory"
+    for page in sorted(theory.glob("*.md")):
+        run(page, theory)
+
+
+def as_written(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """Docstrings are plain text in columns, not markup: show them as they are."""
+    if lines:
+        lines[:] = [
+            ".. code-block:: text",
+            "   :class: docstring",
+            "",
+            *(f"   {line}" for line in lines),
+            "",
+        ]
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("builder-inited", draw)
+    app.connect("autodoc-process-docstring", as_written)

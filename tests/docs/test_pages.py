@@ -1,0 +1,73 @@
+"""Every block of every page runs; the Korean pages have the code, the formulas and the figures of the English ones."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from pages import run
+
+import ostinato
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+KOREAN = DOCS / "ko"
+PAGES = sorted(p.relative_to(DOCS) for p in DOCS.rglob("*.md"))
+TRANSLATED = sorted(p.relative_to(KOREAN) for p in KOREAN.rglob("*.md"))
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DISPLAYED = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"\$([^$]+)\$")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def parts(page: Path) -> dict[str, object]:
+    """What a translation leaves as it is. Words order themselves anew around inline formulas: those are counted."""
+    text = page.read_text(encoding="utf-8")
+    blocks, prose = BLOCK.findall(text), BLOCK.sub("", text)
+    displayed, prose = DISPLAYED.findall(prose), DISPLAYED.sub("", prose)
+    return {
+        "blocks": blocks,
+        "displayed formulas": displayed,
+        "inline formulas": Counter(" ".join(formula.split()) for formula in INLINE.findall(prose)),
+        "links and figures": Counter(LINK.findall(prose)),
+        "headings": [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)],
+        "rows of tables": len(re.findall(r"^\|", prose, re.MULTILINE)),
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_every_block_runs(page: Path, tmp_path: Path) -> None:
+    run(DOCS / page, tmp_path)
+    figures = {f for f in LINK.findall((DOCS / page).read_text(encoding="utf-8")) if f.startswith("figures/")}
+    assert {f"figures/{drawn.name}" for drawn in (tmp_path / "figures").iterdir()} == figures
+
+
+@pytest.mark.parametrize("page", TRANSLATED, ids=str)
+def test_the_korean_page_is_the_english_one(page: Path) -> None:
+    english, korean = parts(DOCS / page), parts(KOREAN / page)
+    for name, of_english in english.items():
+        assert korean[name] == of_english, name
+
+
+def test_the_whole_theory_is_translated() -> None:
+    assert {p for p in PAGES if p.parts[0] == "theory"} <= set(TRANSLATED)
+
+
+def test_a_false_output_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"line 5: the block above it printed\n2"):
+        run(page, tmp_path)
+
+
+def test_every_figure_has_a_text_for_those_who_do_not_see_it() -> None:
+    for page in PAGES:
+        texts = re.findall(r"!\[([^]]*)\]", (DOCS / page).read_text(encoding="utf-8"))
+        assert all(len(text) > 30 for text in texts), page
+
+
+def test_every_public_name_is_on_the_page_of_functions() -> None:
+    shown = set(re.findall(r"^\.\. auto\w+:: (\w+)", (DOCS / "api.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(ostinato._HOMES) <= shown
