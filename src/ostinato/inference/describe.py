@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.scaling import Scaling
 from ostinato.layers.ar import AR
 from ostinato.layers.front import Innovations, Symbols
-from ostinato.model import SequenceModel
+from ostinato.model import Description, SequenceModel
 
 
 def describe_model(model: SequenceModel) -> list[str]:
@@ -33,6 +35,21 @@ def describe_model(model: SequenceModel) -> list[str]:
         lines += [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
         lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
     return lines
+
+
+def verdict(description: Description) -> str:
+    """What was kept of the ladder in the record, and how it stands to the closed form."""
+    table = description.record["table"]
+    yardstick, kept = table[0], next(rung for rung in table if rung["name"] == description.name)
+    unit = {"text": "symbol", "sound": "sample"}.get(description.kind, "step")
+    bits = f" ({-kept['held_out'] / math.log(2):.4f} bits a {unit})" if unit != "step" else ""
+    if kept is yardstick:
+        beaten = ": nothing with a memory beats it on what was held out" if len(table) > 1 else ""
+        return f"kept: {yardstick['detail']}, the closed form{beaten}{bits}"
+    gain = kept["held_out"] - yardstick["held_out"]
+    if gain > 0:
+        return f"kept: {kept['name']}, ahead of {yardstick['detail']} by {gain:.4f} nats a {unit}{bits}"
+    return f"kept: {kept['name']}, as asked; {yardstick['detail']} is likelier by {-gain:.4f} nats a {unit}{bits}"
 
 
 def _base(model: SequenceModel) -> str:

@@ -1,0 +1,105 @@
+"""The report: one HTML file of a model and data, that needs nothing beside it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from ostinato.data.encoded import Encoded
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.errors import ConfigError
+from ostinato.evaluation.calibration import Spans, calibrate, judged
+from ostinato.inference.describe import describe_model, verdict
+from ostinato.inference.inputs import as_sequences
+from ostinato.model import SequenceModel
+from ostinato.report import checks, forecasts, run, sound, surprisal
+from ostinato.storage import atomic_write
+from ostinato.training.objective import evaluate
+
+_UNITS = {"text": "symbol", "sound": "sample"}
+
+
+def write_report(model: SequenceModel, data: SequenceSet | Any, path: str | Path, *, seed: int = 0) -> None:
+    """Write one self-contained HTML file on model, judged by data: by the held-out part of what it was fitted to, or
+    by all of other data.
+
+    data  a SequenceSet, or anything that ``read`` takes; seed  of forecasts, samples and the randomised PIT
+
+    Raises ConfigError where the packages of ostinato[plot] are not installed; what ``as_sequences`` raises; WriteError.
+    """
+    html = render(model, as_sequences(model, data), seed)
+    # a lone surrogate, which no file can hold, becomes a question mark
+    atomic_write(path, html.encode("utf-8", "replace"))
+
+
+def render(model: SequenceModel, data: SequenceSet, seed: int) -> str:
+    """The page as HTML."""
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError as error:
+        raise ConfigError("a report needs jinja2", fix="pip install 'ostinato[plot]'") from error
+    page = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,  # ids, texts and commands are the user's: they are words here, never HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page.filters["svg"] = Markup  # drawn here, of numbers and words of ours alone
+    return page.get_template("page.html.j2").render(_contents(model, data, seed))
+
+
+def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, Any]:
+    description = model.eval().description
+    record, kind = description.record, description.kind
+    encoded = model.encoding.encode(data)
+    spans, raw, words = _judged(record, data, encoded)
+    found = calibrate(model, encoded, spans, seed=seed)
+    reached = evaluate(model, encoded, judged(spans)).per_step
+    table = record.get("table", [])
+    return {
+        "name": description.name,
+        "kind": kind,
+        "unit": _UNITS.get(kind, "step"),
+        "source": Path(str(data.meta.get("source", "data given in Python"))).name,
+        "facts": describe_model(model),
+        "verdict": verdict(description) if table else "",
+        "judged": words,
+        "reached": reached,
+        "bits": -reached / math.log(2) if kind in _UNITS else None,
+        "table": table,
+        "notes": data.notes,
+        "calibration": found if len(found.pit) else None,
+        "calibration_verdict": checks.verdict(found) if len(found.pit) else "",
+        "calibration_charts": [checks.pit(found), checks.coverage(found)] if len(found.pit) else [],
+        "curves": checks.curves(_curves(description.name, record), description.name),
+        "fans": forecasts.fans(model, data, raw, seed) if kind in ("series", "prices") else None,
+        "text": surprisal.excerpt(model, data, raw, seed) if kind == "text" else None,
+        "edges": surprisal.EDGES,
+        "sound": sound.recording(model, data, raw, seed) if kind == "sound" else None,
+        "run": run.facts(record, data, seed),
+        "command": record.get("command"),
+    }
+
+
+def _judged(record: dict[str, Any], data: SequenceSet, encoded: Encoded) -> tuple[Spans, Spans, str]:
+    """The steps that judge the model, in model space and as read, and what they are in words."""
+    if record.get("data") == data.digest:
+        cut = split(data, record["held_out"])
+        spans = cut.spans("held-out", data.lengths, encoded.lengths)
+        steps = sum(z - a for _, a, z in spans)
+        raw = cut.spans("held-out", data.lengths, data.lengths)
+        return spans, raw, f"the {steps:,} steps held out of the data that it was fitted to"
+    spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
+    steps = sum(z for _, _, z in spans)
+    new = "data that it was not fitted to" if "data" in record else "the data given, new to it or not"
+    return spans, raw, f"all {steps:,} steps of {new}"
+
+
+def _curves(name: str, record: dict[str, Any]) -> dict[str, checks.Curve]:
+    """Of a file of an earlier version, the curve of the model that was kept."""
+    alone = {name: record["curve"]} if "curve" in record else {}
+    return {k: [tuple(point) for point in curve] for k, curve in record.get("curves", alone).items()}

@@ -1,0 +1,37 @@
+"""The record of a run, as facts for the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ostinato.data.sequences import SequenceSet
+
+
+def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[str, str]]:
+    """(what, words): how the model came about, and this page."""
+    out = []
+    if "data" in record:
+        out.append(("data it was fitted to", f"SHA-256 of the sequences as read: {record['data']}"))
+        if record["data"] != data.digest:
+            out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
+    if "sequences" in record:
+        out.append(("how much", f"{record['steps']:,} steps in {record['sequences']:,} sequences"))
+        out.append(("split", record["split"]))
+        out.append(("seed", f"{record['seed']} (of this page: {seed})"))
+    if "budget" in record:
+        out.append(("budget", _budget(record["budget"])))
+        out.append(("error sent back by", record["method"]))
+        out.append(("threads", str(record["threads"])))
+    if "config" in record:
+        out.append(("configuration", ", ".join(f"{k} {v}" for k, v in record["config"].items() if v is not None)))
+    if "versions" in record:
+        out.append(("versions", ", ".join(f"{k} {v}" for k, v in record["versions"].items())))
+    return out
+
+
+def _budget(budget: dict[str, Any]) -> str:
+    seconds, steps = budget["seconds"], budget["steps"]
+    parts = [f"{seconds:g} seconds in all"] if seconds else []
+    parts += [f"{steps:,} optimiser steps a model"] if steps else []
+    exact = "" if seconds else "; with a budget in steps, the same command gives the same weights"
+    return " and ".join(parts) + exact
