@@ -13,6 +13,7 @@ from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
 from ostinato.errors import ConfigError
 
+
 def command(
     ctx: typer.Context,
     data: options.Data,

@@ -65,7 +65,7 @@ def calibrate(
 
 
 def judged(spans: Spans, enough: int = ENOUGH) -> list[Piece]:
-    """Pieces of the spans, each given the steps before it as its past; evenly taken where there are more than enough."""
+    """Pieces of the spans, each given the steps before it as its past; evenly taken of more than enough."""
     items = pieces(spans, 2048, 256)
     return items[:: max(1, sum(p.stop - p.counted for p in items) // enough)]
 

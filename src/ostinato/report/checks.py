@@ -57,28 +57,30 @@ def coverage(found: Calibration) -> Chart:
         axes.set_xlim(0, 101)
         axes.set_ylim(0, 101)
 
-    words = "; ".join(f"of {x:.0%} promised, {y:.1%} held" for x, y in zip(LEVELS, held, strict=True)) + "."
+    words = "; ".join(f"{x:.0%} promised, {y:.1%} held" for x, y in zip(LEVELS, held, strict=True)) + "."
     rows = tuple((f"{x:.0%}", f"{y:.2%}") for x, y in zip(LEVELS, held, strict=True))
     return chart("Coverage", words, draw, table=Table(("promised", "held"), rows))
 
 
 def verdict(found: Calibration) -> str:
     """Calibration in a sentence."""
-    gap = float(np.mean([found.coverage(level) - level for level in LEVELS]))
+    gap, count = float(np.mean([found.coverage(level) - level for level in LEVELS])), len(found.pit)
     what = "sets of likeliest symbols" if found.ranked else "intervals"
-    if abs(gap) < max(0.01, 1.5 / np.sqrt(len(found.pit))):
-        return f"The {what} hold about what they promise."
+    if abs(gap) < max(0.01, 0.6 / np.sqrt(count)):  # twice the standard error of such a mean, or a percent
+        few = f"; {count} predictions are few, and would show gross mistakes alone" if count < 200 else ""
+        return f"The {what} hold about what they promise{few}."
     more = "more" if gap > 0 else "less"
     width = "too wide: the model is less sure than it could be" if gap > 0 else "too narrow: the model is too sure"
     return f"The {what} hold {abs(gap):.1%} {more} than they promise, on average: they are {width}."
 
 
-Curve = list[tuple[int, float, float, float]]  # (step, seconds, training nats, validation nats)
+#: (step, seconds, training, validation): log-likelihoods in nats a step, higher is better
+Curve = list[tuple[int, float, float, float]]
 
 
 def curves(found: dict[str, Curve], kept: str) -> list[Chart]:
     """Validation of every model of the ladder over time, and training beside validation of the one that was kept."""
-    found = {name: curve for name, curve in found.items() if len(curve) > 1}
+    found = {name: curve for name, curve in found.items() if curve}
     return [*([_ladder(found, kept)] if found else []), *([_kept(found[kept], kept)] if kept in found else [])]
 
 
@@ -86,12 +88,15 @@ def _ladder(found: dict[str, Curve], kept: str) -> Chart:
     dashes = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
 
     def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.subplots()
         for (name, curve), dash in zip(found.items(), dashes, strict=False):
             _, seconds, _, validation = zip(*_thinned(curve), strict=True)
             style = {"color": BLUE, "linewidth": 2.2} if name == kept else {"color": INK, "linestyle": dash}
-            axes.plot(seconds, validation, label=name, **style)
+            axes.plot(seconds, validation, label=name, marker=_marker(curve), **style)
         _from_where_it_matters(axes, [v for curve in found.values() for _, _, _, v in curve])
+        axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set_xlabel("seconds of training")
         axes.set_ylabel("validation, nats a step")
         plain(axes)
@@ -106,11 +111,15 @@ def _ladder(found: dict[str, Curve], kept: str) -> Chart:
 
 def _kept(curve: Curve, kept: str) -> Chart:
     def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         axes = figure.subplots()
         steps, _, training, validation = zip(*_thinned(curve), strict=True)
-        axes.plot(steps, training, color=INK, linestyle="--", label="training")
-        axes.plot(steps, validation, color=BLUE, linewidth=2.2, label="validation")
+        marker = _marker(curve)
+        axes.plot(steps, training, color=INK, linestyle="--", marker=marker, label="training")
+        axes.plot(steps, validation, color=BLUE, linewidth=2.2, marker=marker, label="validation")
         _from_where_it_matters(axes, [*training, *validation])
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("optimiser steps")
         axes.set_ylabel("nats a step")
         plain(axes)
@@ -119,12 +128,16 @@ def _kept(curve: Curve, kept: str) -> Chart:
     best = max(curve, key=lambda point: point[3])
     words = (
         f"{kept} was best on validation after {best[0]:,} of {curve[-1][0]:,} steps: {best[3]:.4f} nats a step, "
-        f"where training was at {best[2]:.4f}. Training is with dropout, and of the moment's weights."
+        f"where training was at {best[2]:.4f}. Training is with dropout, and of the moment's weights, a running mean."
     )
     points = _thinned(curve, 12)
     rows = tuple((f"{s:,}", f"{sec:.1f}", f"{t:.4f}", f"{v:.4f}") for s, sec, t, v in points)
     table = Table(("step", "seconds", "training", "validation"), rows)
     return chart("The model that was kept", words, draw, height=250, table=table)
+
+
+def _marker(curve: Curve) -> str:
+    return "." if len(curve) < 10 else ""
 
 
 def _thinned(curve: Curve, count: int = POINTS) -> Curve:

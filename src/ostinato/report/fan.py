@@ -71,7 +71,7 @@ def course(
     values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
     table = forecast.frame.slice((b * len(data.channels) + d) * horizon, horizon)
     ahead, expected = table["ds"].to_numpy(), table["ostinato"].to_numpy()
-    shown = min(len(values), max(60, 4 * horizon))
+    shown = min(len(values), max(60, 4 * horizon) if came is None else max(20, 2 * horizon))
     past = np.arange(1, len(values) + 1) if times is None else times
     axes.plot(past[-shown:], values[-shown:], color=colours.ink, linewidth=1.2, label="observed")
     if len(values) and np.isfinite(values[-1]):

@@ -126,4 +126,4 @@ def _times(ds: NDArray[Any]) -> list[str]:
 
 
 def _number(x: float) -> str:
-    return "" if np.isnan(x) else np.format_float_positional(x, 5, unique=False, fractional=False, trim="-")
+    return "" if np.isnan(x) else np.format_float_positional(x, 4, unique=False, fractional=False, trim="-")

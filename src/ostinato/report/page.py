@@ -11,7 +11,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.errors import ConfigError
 from ostinato.evaluation.calibration import Spans, calibrate, judged
-from ostinato.inference.describe import describe_model, verdict
+from ostinato.inference.describe import describe_model, facts, verdict
 from ostinato.inference.inputs import as_sequences
 from ostinato.model import SequenceModel
 from ostinato.report import checks, forecasts, run, sound, surprisal
@@ -58,14 +58,16 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
     encoded = model.encoding.encode(data)
     spans, raw, words = _judged(record, data, encoded)
     found = calibrate(model, encoded, spans, seed=seed)
-    reached = evaluate(model, encoded, judged(spans)).per_step
     table = record.get("table", [])
+    fitted = record.get("data") == data.digest
+    kept = [rung["held_out"] for rung in table if fitted and rung["name"] == description.name]
+    reached = kept[0] if kept else evaluate(model, encoded, judged(spans)).per_step
     return {
         "name": description.name,
         "kind": kind,
         "unit": _UNITS.get(kind, "step"),
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
-        "facts": describe_model(model),
+        "about": describe_model(model)[0],
         "verdict": verdict(description) if table else "",
         "judged": words,
         "reached": reached,
@@ -73,6 +75,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "table": table,
         "notes": data.notes,
         "calibration": found if len(found.pit) else None,
+        "chance": bool((encoded.unit > 0).any()),
         "calibration_verdict": checks.verdict(found) if len(found.pit) else "",
         "calibration_charts": [checks.pit(found), checks.coverage(found)] if len(found.pit) else [],
         "curves": checks.curves(_curves(description.name, record), description.name),
@@ -80,7 +83,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "text": surprisal.excerpt(model, data, raw, seed) if kind == "text" else None,
         "edges": surprisal.EDGES,
         "sound": sound.recording(model, data, raw, seed) if kind == "sound" else None,
-        "run": run.facts(record, data, seed),
+        "run": [*facts(model), *run.facts(record, data, seed)],
         "command": record.get("command"),
     }
 
@@ -102,4 +105,5 @@ def _judged(record: dict[str, Any], data: SequenceSet, encoded: Encoded) -> tupl
 def _curves(name: str, record: dict[str, Any]) -> dict[str, checks.Curve]:
     """Of a file of an earlier version, the curve of the model that was kept."""
     alone = {name: record["curve"]} if "curve" in record else {}
-    return {k: [tuple(point) for point in curve] for k, curve in record.get("curves", alone).items()}
+    # training is kept as a loss
+    return {k: [(n, s, -t, v) for n, s, t, v in curve] for k, curve in record.get("curves", alone).items()}

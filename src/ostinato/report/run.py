@@ -15,7 +15,12 @@ def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[st
         if record["data"] != data.digest:
             out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
     if "sequences" in record:
-        out.append(("how much", f"{record['steps']:,} steps in {record['sequences']:,} sequences"))
+        out.append(
+            (
+                "how much",
+                f"{record['steps']:,} steps in {record['sequences']:,} sequence{'' if record['sequences'] == 1 else 's'}",
+            )
+        )
         out.append(("split", record["split"]))
         out.append(("seed", f"{record['seed']} (of this page: {seed})"))
     if "budget" in record:

@@ -1,4 +1,4 @@
-"""A recording: its waveform, its spectrogram, how surprising each of its moments was; and what the model goes on with."""
+"""A recording: waveform, spectrogram, how surprising each of its moments was, and how the model would go on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ostinato.report.chart import BLUE, INK, Chart, Table, chart, plain
 SHOWN, GIVEN, DRAWN = 2.0, 0.25, 0.5
 #: Seconds over which surprisal is averaged.
 MOMENT = 0.01
-#: Parts of a waveform: of each, the least and the greatest sample are drawn.
+#: Parts of the time shown: of each, the least and the greatest sample are drawn, and one spectrum.
 PARTS = 600
 
 
@@ -102,13 +102,12 @@ def _moments(surprisal: NDArray[np.float64], width: int) -> NDArray[np.float64]:
 
 
 def _spectrogram(axes: Any, samples: NDArray[np.float64], rate: float) -> None:
-    """Power in decibels: Hann windows of 32 ms, every 8 ms."""
-    width = min(len(samples), max(16, int(0.032 * rate)))
-    hop = max(1, width // 4)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop] * np.hanning(width)
+    """Power in decibels: Hann windows of 32 ms."""
+    width, hop = max(16, int(0.032 * rate)), max(1, len(samples) // PARTS)
+    around = np.pad(samples, width // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(around, width)[::hop] * np.hanning(width)
     power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    decibels = 10 * np.log10(np.maximum(power, power.max(initial=1e-12) * 1e-8 + 1e-20))
-    first = width / 2 / rate
-    extent = (first, first + len(frames) * hop / rate, 0.0, rate / 2000)
-    axes.imshow(decibels.T, origin="lower", aspect="auto", extent=extent, cmap="magma", interpolation="nearest")
+    decibels = 10 * np.log10(np.maximum(power, power.max() * 1e-7 + 1e-20))  # what is 70 dB below is not heard
+    extent = (0.0, len(samples) / rate, 0.0, rate / 2000)
+    axes.imshow(decibels.T, origin="lower", aspect="auto", extent=extent, cmap="magma", interpolation="bilinear")
     axes.set_ylabel("kHz")

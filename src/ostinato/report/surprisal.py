@@ -25,12 +25,13 @@ LINES, SHOWN, BEFORE = 40, 1500, 512
 
 @dataclass(frozen=True)
 class Excerpt:
-    """runs: neighbouring characters of one class of surprisal; bits a symbol over all of them."""
+    """runs: neighbouring characters of one class of surprisal; bits a character; short: lines of a word or two."""
 
     runs: list[tuple[int, str]]
     bits: float
     surprising: Table
     drawn: list[str]
+    short: bool
 
 
 def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) -> Excerpt:
@@ -48,10 +49,13 @@ def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) ->
         some, skip = data.take([b]).cut(np.array([before]), np.array([min(z, first + SHOWN)])), first - before
     scores = score(model, some)
     pairs = list(itertools.chain(*(_characters(scores, b)[skip:] for b in range(len(some)))))
-    runs = [(k, "".join(_seen(c) for c, _ in group)) for k, group in itertools.groupby(pairs, lambda pair: _class(pair[1]))]
+    runs = [
+        (k, "".join(_seen(c) for c, _ in group)) for k, group in itertools.groupby(pairs, lambda pair: _class(pair[1]))
+    ]
     bits = float(np.nanmean([x for _, x in pairs])) if pairs else math.nan
     length, count = (60, 8) if data.terminated else (400, 1)
-    return Excerpt(runs, bits, _places(pairs), [_seen(t) for t in sample(model, length, n=count, seed=seed)])
+    drawn = [_seen(text) for text in sample(model, length, n=count, seed=seed)]
+    return Excerpt(runs, bits, _places(pairs), drawn, bool(whole) and float(some.lengths.mean()) < 24)
 
 
 def _characters(scores: Scores, b: int) -> list[tuple[str, float]]:
