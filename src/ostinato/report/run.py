@@ -15,22 +15,17 @@ def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[st
         if record["data"] != data.digest:
             out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
     if "sequences" in record:
-        out.append(
-            (
-                "how much",
-                f"{record['steps']:,} steps in {record['sequences']:,} sequence{'' if record['sequences'] == 1 else 's'}",
-            )
-        )
+        count = record["sequences"]
+        out.append(("how much", f"{record['steps']:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
         out.append(("split", record["split"]))
         out.append(("seed", f"{record['seed']} (of this page: {seed})"))
     if "budget" in record:
         out.append(("budget", _budget(record["budget"])))
         out.append(("error sent back by", record["method"]))
         out.append(("threads", str(record["threads"])))
-    if "config" in record:
-        out.append(("configuration", ", ".join(f"{k} {v}" for k, v in record["config"].items() if v is not None)))
-    if "versions" in record:
-        out.append(("versions", ", ".join(f"{k} {v}" for k, v in record["versions"].items())))
+    for key, what in (("config", "configuration"), ("versions", "versions")):
+        if key in record:
+            out.append((what, ", ".join(f"{k} {v}" for k, v in sorted(record[key].items()) if v is not None)))
     return out
 
 
