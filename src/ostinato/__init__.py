@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
+    from ostinato.inference.diagnose import diagnose as diagnose
+    from ostinato.inference.diagnosis import Diagnosis as Diagnosis
     from ostinato.inference.forecast import forecast as forecast
     from ostinato.inference.sample import sample as sample
     from ostinato.inference.score import score as score
@@ -40,6 +42,7 @@ _HOMES = {
     "Budget": "training.config",
     "ConfigError": "errors",
     "DataError": "errors",
+    "Diagnosis": "inference.diagnosis",
     "Fit": "training.fit",
     "FullBPTT": "gradients.methods",
     "ModelFileError": "errors",
@@ -51,6 +54,7 @@ _HOMES = {
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
     "describe_model": "inference.describe",
+    "diagnose": "inference.diagnose",
     "fit": "training.fit",
     "fit_ar": "layers.autoregression",
     "forecast": "inference.forecast",

@@ -72,33 +72,34 @@ class SequenceModel(nn.Module):
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Conditional, State]:
         """x (T, B, D) in model space -> P(x_t | x_<t) of each of these steps (T, B, ...), and the state after them."""
         state = self.initial_state(x.shape[1]) if state is None else state
-        front, memory = self._parts(state)
+        front, memory = self.parts(state)
         inputs, loc, scale, front = self.front.unroll(x, front, lengths)
         if self.memory is None:
-            return self._assert(None, loc, scale, x.shape[:2]), front
+            return self.conditional(None, loc, scale, x.shape[:2]), front
         h, memory = self.memory.unroll(inputs, memory, lengths)
-        return self._assert(h, loc, scale, x.shape[:2]), (*front, *memory)
+        return self.conditional(h, loc, scale, x.shape[:2]), (*front, *memory)
 
     def predict(self, state: State) -> tuple[Conditional, State]:
         """P(x_t | x_<t) of the next step (B, ...), and what ``observe`` needs to take x_t in."""
-        front, memory = self._parts(state)
+        front, memory = self.parts(state)
         inputs, loc, scale = self.front.pending(front)
         if self.memory is None:
-            return self._assert(None, loc, scale, inputs.shape[:1]), state
+            return self.conditional(None, loc, scale, inputs.shape[:1]), state
         memory, h = self.memory.step(memory, inputs)
-        return self._assert(h, loc, scale, inputs.shape[:1]), (*front, *memory)
+        return self.conditional(h, loc, scale, inputs.shape[:1]), (*front, *memory)
 
     def observe(self, state: State, x: Tensor) -> State:
         """x (B, D), the value of the step just predicted -> the state after it."""
-        front, memory = self._parts(state)
+        front, memory = self.parts(state)
         return (*self.front.unroll(x[None], front)[3], *memory)
 
-    def _parts(self, state: State) -> tuple[State, State]:
+    def parts(self, state: State) -> tuple[State, State]:
+        """The front's part of a state, and the memory's."""
         cut = len(state) - (0 if self.memory is None else len(self.memory.initial_state(1)))
         return state[:cut], state[cut:]
 
-    def _assert(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:
-        """h (..., H) -> the conditional distribution, standing on the closed-form prediction."""
+    def conditional(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:
+        """The memory's h (*shape, H) and the front's loc and scale -> what is asserted, (*shape, ...)."""
         params = self.constant.expand(*shape, *self.constant.shape)
         if h is not None and self.head is not None:
             params = params + self.head(h).unflatten(-1, self.constant.shape)

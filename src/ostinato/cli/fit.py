@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,6 @@ import typer
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
-from ostinato.errors import ConfigError
 
 
 def command(
@@ -84,7 +82,7 @@ def command(
                 sequences,
                 model=model,
                 budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
-                held_out=_share(held_out),
+                held_out=options.share(held_out),
                 method=None if window is None else TruncatedBPTT(window),
                 checkpoint=spot,
                 threads=threads,
@@ -105,13 +103,3 @@ def command(
 
         write_report(result.model, sequences, report, seed=seed)
         print(f"report: {report}")
-
-
-def _share(text: str) -> float | str:
-    try:
-        share = float(text)
-    except ValueError:
-        return text
-    if math.isnan(share):
-        raise ConfigError("a held-out share of nan cannot be", fix="use a number between 0 and 1")
-    return share

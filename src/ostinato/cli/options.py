@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import sys
@@ -41,6 +42,17 @@ def seconds(text: str | None) -> float | None:
     if not match:
         raise ConfigError(f"{text!r} is no length of time", fix="write 90s, 3m or 1h")
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+
+
+def share(text: str) -> float | str:
+    """ "0.1" -> a share to hold out; any other words are a pattern of ids."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if math.isnan(number):
+        raise ConfigError("a held-out share of nan cannot be", fix="use a number between 0 and 1")
+    return number
 
 
 def use_threads(count: int) -> None:

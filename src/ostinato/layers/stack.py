@@ -35,11 +35,12 @@ class Stack(Recurrence):
         self.dropout = nn.Dropout(dropout)
         self.residual = residual
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
-        self._sizes = [len(layer.initial_state(1)) for layer in layers]
+        #: tensors in the state of each layer
+        self.sizes = [len(layer.initial_state(1)) for layer in layers]
 
     def initial_state(self, batch: int) -> State:
         """See Recurrence."""
-        return tuple(s for layer in self._each() for s in layer.initial_state(batch))
+        return tuple(s for layer in self.each() for s in layer.initial_state(batch))
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """See Recurrence."""
@@ -50,12 +51,17 @@ class Stack(Recurrence):
         """See Recurrence."""
         left = list(self.initial_state(x.shape[1]) if state is None else state)
         out: list[Tensor] = []
-        for layer, size in zip(self._each(), self._sizes, strict=True):
+        for layer, size in zip(self.each(), self.sizes, strict=True):
             h, last = layer.unroll(x, tuple(left[:size]), lengths)
-            h = self.dropout(h)
-            x = x + h if self.residual and x.shape[-1] == h.shape[-1] and layer is not self.layers[0] else h
+            x = self.above(layer, x, h)
             left, out = left[size:], [*out, *last]
         return x, tuple(out)
 
-    def _each(self) -> list[Recurrence]:
+    def above(self, layer: Recurrence, x: Tensor, h: Tensor) -> Tensor:
+        """What the layer above this one reads, where this one read x (..., D) and gave h (..., H)."""
+        h = self.dropout(h)
+        return x + h if self.residual and x.shape[-1] == h.shape[-1] and layer is not self.layers[0] else h
+
+    def each(self) -> list[Recurrence]:
+        """The layers, the lowest first."""
         return [layer for layer in self.layers if isinstance(layer, Recurrence)]

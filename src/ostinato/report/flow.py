@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.inference.diagnosis import Diagnosis
+from ostinato.inference.diagnosis import WORTH, Diagnosis
 from ostinato.report.chart import BLUE, INK, MIDDLE, RED, Chart, Table, chart, plain
 
 #: Rows of a table of lags: they are spread as the eye sees them, on a geometric grid.
@@ -34,11 +34,13 @@ def facts(found: Diagnosis) -> list[tuple[str, str]]:
         out.append(
             ("Lyapunov exponent", f"{found.lyapunov:.4f}{error} nats a step: a difference between two states {fate}")
         )
-    out.append(("the model uses", f"{_steps(found.model_reach)}: what is older brings it less than 1 % of the whole"))
-    out.append(("the data reward", f"{_steps(found.data_reach)}, by {found.reference}"))
+    out.append(
+        ("the model gains from", f"{_steps(found.model_reach)}: what is older brings it less than {WORTH} nats a step")
+    )
+    out.append(("the data reward", f"{_steps(found.data_reach)}, by the gain of {found.reference}"))
     if found.picked:
         out.append(("lags worth a parameter", ", ".join(map(str, found.picked))))
-    return [*out, ("looked at", f"{found.sampled}; seed {found.seed}")]
+    return [*out, ("looked at", found.sampled)]
 
 
 def _steps(count: int) -> str:
@@ -96,9 +98,9 @@ def _worth(found: Diagnosis) -> Chart:
         figure.legend(loc="outside upper left", ncols=2)
 
     words = (
-        f"The whole past brings the model {found.score - found.scores[0]:.4f} nats a step, and beyond "
-        f"{_steps(found.model_reach)} less than a hundredth of it; it would bring a closed form {rewards[-1]:.4f}, and "
-        f"beyond {_steps(found.data_reach)} less than a hundredth."
+        f"The whole past brings the model {found.score - found.scores[0]:.4f} nats a step; beyond "
+        f"{_steps(found.model_reach)} it brings less than {WORTH} more. The reference gains {rewards[-1]:.4f}, and "
+        f"beyond {_steps(found.data_reach)} less than {WORTH}. Dotted lines are at these lags."
     )
     rows = [
         (f"{k:,}", f"{g:.4f}", f"{e:.4f}", f"{r:.4f}")

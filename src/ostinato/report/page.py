@@ -9,12 +9,13 @@ from typing import Any
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.calibration import Spans, calibrate, judged
 from ostinato.inference.describe import describe_model, facts, verdict
+from ostinato.inference.diagnose import diagnose
 from ostinato.inference.inputs import as_sequences
 from ostinato.model import SequenceModel
-from ostinato.report import checks, forecasts, run, sound, surprisal
+from ostinato.report import checks, flow, forecasts, run, sound, surprisal
 from ostinato.storage import atomic_write
 from ostinato.training.objective import evaluate
 
@@ -78,6 +79,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "chance": bool((encoded.unit > 0).any()),
         "calibration_verdict": checks.verdict(found) if len(found.pit) else "",
         "calibration_charts": [checks.pit(found), checks.coverage(found)] if len(found.pit) else [],
+        **_how_far_back(model, data, record.get("held_out", 0.1) if fitted else 0.1, seed),
         "curves": checks.curves(_curves(description.name, record), description.name),
         "fans": forecasts.fans(model, data, raw, seed) if kind in ("series", "prices") else None,
         "text": surprisal.excerpt(model, data, raw, seed) if kind == "text" else None,
@@ -100,6 +102,15 @@ def _judged(record: dict[str, Any], data: SequenceSet, encoded: Encoded) -> tupl
     steps = sum(z for _, _, z in spans)
     new = "data that it was not fitted to" if "data" in record else "the data given, new to it or not"
     return spans, raw, f"all {steps:,} steps of {new}"
+
+
+def _how_far_back(model: SequenceModel, data: SequenceSet, held_out: float | str, seed: int) -> dict[str, Any]:
+    """The diagnosis and its charts; where there can be none, why."""
+    try:
+        found = diagnose(model, data, held_out=held_out, seed=seed)
+    except (ConfigError, DataError) as error:
+        return {"diagnosis": None, "why_not": error.what}
+    return {"diagnosis": found, "flow_facts": flow.facts(found), "flow_charts": flow.charts(found)}
 
 
 def _curves(name: str, record: dict[str, Any]) -> dict[str, checks.Curve]:

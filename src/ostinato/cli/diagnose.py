@@ -1,0 +1,97 @@
+"""ostinato diagnose."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ostinato.cli import options
+
+if TYPE_CHECKING:
+    from ostinato.inference.diagnosis import Diagnosis
+
+
+def command(
+    model: options.Model,
+    data: options.Data,
+    to_json: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
+    max_lag: Annotated[int, typer.Option(help="As far back as is looked, in steps.")] = 512,
+    positions: Annotated[int, typer.Option(max=1_000_000, help="Sampled stretches of held-out data.")] = 512,
+    held_out: Annotated[str, typer.Option(help="As given to fit, so that the same part is judged.")] = "0.1",
+    seed: options.Seed = 0,
+    id_col: options.IdCol = None,
+    time_col: options.TimeCol = None,
+    target: options.Target = None,
+    channel: options.Channel = None,
+    threads: options.Threads = 1,
+) -> None:
+    """How far back: from where the gradient comes, what older inputs bring the model, and what they would bring at all.
+
+    Example: ostinato diagnose sales.ost sales.csv --json flow.json
+    """
+    options.use_threads(threads)
+    if to_json:
+        options.writable(to_json)
+    from ostinato.inference.diagnose import diagnose
+    from ostinato.inference.inputs import as_sequences
+    from ostinato.model_file import load_model
+    from ostinato.storage import atomic_write
+
+    fitted = load_model(model)
+    sequences = as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    found = diagnose(
+        fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed
+    )
+    Console().print(_table(found))
+    for line in _lines(found):
+        print(line)
+    if to_json:
+        text = json.dumps(found.to_dict(), indent=1, allow_nan=False)
+        atomic_write(to_json, (text + "\n").encode())
+        print(f"diagnosis: {to_json}")
+
+
+def _table(found: Diagnosis) -> Table:
+    """The gradient's quartiles, the model's score and the reference's gain, every second lag of the grid."""
+    table = Table(title="by lag in steps; likelihoods in nats a step, higher is better", title_justify="left")
+    table.add_column("lag", justify="right")
+    for flow in found.flows:
+        table.add_column(f"gradient, {flow.layer}: median (quartiles)", justify="right")
+    table.add_column("score, past cut here", justify="right")
+    table.add_column("past brings a reference", justify="right")
+    shown = {cut for cut in found.cuts if cut < 4} | set(found.cuts[::-2])
+    for cut, score, error, reward in zip(found.cuts, found.scores, found.errors, found.rewards, strict=True):
+        if cut in shown:
+            flows = [_quartiles(f.lower[cut - 1], f.median[cut - 1], f.upper[cut - 1]) for f in found.flows if cut]
+            empty = [] if cut else [""] * len(found.flows)
+            table.add_row(str(cut), *empty, *flows, f"{score:.4f} ± {error:.4f}", f"{reward:+.4f}")
+    return table
+
+
+def _quartiles(lower: float, median: float, upper: float) -> str:
+    return f"{median:.1e} ({lower:.1e} {upper:.1e})"
+
+
+def _lines(found: Diagnosis) -> list[str]:
+    """What the table does not hold, and the verdict."""
+    from ostinato.inference.verdict import layers_for
+
+    lines = [f"score with the whole past: {found.score:.4f} nats a step"]
+    if found.lyapunov is not None:
+        lines.append(f"largest Lyapunov exponent: {found.lyapunov:+.4f} ± {found.lyapunov_error:.4f} nats a step")
+    if found.flows:
+        whole = f"lag {found.effective_memory}" if found.effective_memory else f"over {len(found.lags)} lags"
+        lines.append(f"effective memory (99 % of the gradient): {whole}")
+    if found.window is not None:
+        lines.append(f"its window: {found.window} lags")
+    lines.append(f"reference: {found.reference}; lags used: {', '.join(map(str, found.picked)) or 'none'}")
+    far = found.reach
+    if far:
+        depth = layers_for(far)
+        lines.append(f"worth looking back: AR of order {far}, convolution of {depth} layers, BPTT window of {far}")
+    return [*lines, f"sampled: {found.sampled}", f"verdict: {found.verdict}"]
