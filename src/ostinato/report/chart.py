@@ -25,7 +25,7 @@ INK, GRID, BLUE, RED, WIDE, MIDDLE, NARROW = (f"#01020{i}" for i in range(len(NA
 #: Width in CSS pixels: a card's on a phone, and the page's on a screen.
 PHONE, SCREEN = 360, 1080
 #: Dots an inch of what is no line but an image, such as a spectrogram.
-DOTS = 192
+DOTS = 144
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def verdict(found: Calibration) -> str:
     return f"The {what} hold {abs(gap):.1%} {more} than they promise, on average: they are {width}."
 
 
-#: (step, seconds, training, validation): log-likelihoods in nats a step, higher is better
+#: (step, seconds, training, validation): log-likelihoods in nats a step, higher is better; NaN before the first step
 Curve = list[tuple[int, float, float, float]]
 
 
@@ -118,7 +118,7 @@ def _kept(curve: Curve, kept: str) -> Chart:
         marker = _marker(curve)
         axes.plot(steps, training, color=INK, linestyle="--", marker=marker, label="training")
         axes.plot(steps, validation, color=BLUE, linewidth=2.2, marker=marker, label="validation")
-        _from_where_it_matters(axes, [*training, *validation])
+        _from_where_it_matters(axes, [x for x in (*training, *validation) if np.isfinite(x)])
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("optimiser steps")
         axes.set_ylabel("nats a step")
@@ -126,12 +126,13 @@ def _kept(curve: Curve, kept: str) -> Chart:
         figure.legend(loc="outside upper left", ncols=2)
 
     best = max(curve, key=lambda point: point[3])
-    words = (
-        f"{kept} was best on validation after {best[0]:,} of {curve[-1][0]:,} steps: {best[3]:.4f} nats a step, "
-        f"where training was at {best[2]:.4f}. Training is with dropout, and of the moment's weights, a running mean."
-    )
+    words = f"{kept} was best on validation after {best[0]:,} of {curve[-1][0]:,} steps: {best[3]:.4f} nats a step"
+    if best[0]:
+        words += f", where training was at {best[2]:.4f}. Training is with dropout, a running mean over steps."
+    else:
+        words += ". Nothing that it learned was better than the closed form that it began as."
     points = _thinned(curve, 12)
-    rows = tuple((f"{s:,}", f"{sec:.1f}", f"{t:.4f}", f"{v:.4f}") for s, sec, t, v in points)
+    rows = tuple((f"{n:,}", f"{s:.1f}", f"{t:.4f}" if n else "", f"{v:.4f}") for n, s, t, v in points)
     table = Table(("step", "seconds", "training", "validation"), rows)
     return chart("The model that was kept", words, draw, height=250, table=table)
 

@@ -16,7 +16,12 @@ ROWS = 12
 
 def charts(found: Diagnosis) -> list[Chart]:
     """The gradient where there is a hidden state for it to come back through, and the worth of the past."""
-    return [*([_gradient(found)] if found.flows else []), _worth(found)]
+    return [*([_gradient(found)] if flowing(found) else []), _worth(found)]
+
+
+def flowing(found: Diagnosis) -> bool:
+    """Whether any gradient comes back: not where there is no hidden state, or nothing is read from it."""
+    return any(max(layer.upper) > 0 for layer in found.flows)
 
 
 def facts(found: Diagnosis) -> list[tuple[str, str]]:
@@ -24,7 +29,7 @@ def facts(found: Diagnosis) -> list[tuple[str, str]]:
     out = []
     if found.window is not None:
         out.append(("window", f"{_steps(found.window)}: nothing older can reach the model"))
-    if found.flows:
+    if flowing(found):
         beyond = f"more than {found.lags[-1]:,} steps"
         memory = beyond if found.effective_memory is None else _steps(found.effective_memory)
         out.append(("effective memory", f"{memory}: 99 % of the gradient's mass has come back by then"))

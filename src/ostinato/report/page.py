@@ -110,11 +110,19 @@ def _how_far_back(model: SequenceModel, data: SequenceSet, held_out: float | str
         found = diagnose(model, data, held_out=held_out, seed=seed)
     except (ConfigError, DataError) as error:
         return {"diagnosis": None, "why_not": error.what}
-    return {"diagnosis": found, "flow_facts": flow.facts(found), "flow_charts": flow.charts(found)}
+    return {
+        "diagnosis": found,
+        "flowing": flow.flowing(found),
+        "flow_facts": flow.facts(found),
+        "flow_charts": flow.charts(found),
+    }
 
 
 def _curves(name: str, record: dict[str, Any]) -> dict[str, checks.Curve]:
     """Of a file of an earlier version, the curve of the model that was kept."""
     alone = {name: record["curve"]} if "curve" in record else {}
     # training is kept as a loss
-    return {k: [(n, s, -t, v) for n, s, t, v in curve] for k, curve in record.get("curves", alone).items()}
+    return {
+        k: [(n, s, math.nan if t is None else -t, v) for n, s, t, v in curve]
+        for k, curve in record.get("curves", alone).items()
+    }
