@@ -63,13 +63,15 @@ def _table(found: Diagnosis) -> Table:
     for flow in found.flows:
         table.add_column(f"gradient, {flow.layer}: median (quartiles)", justify="right")
     table.add_column("score, past cut here", justify="right")
-    table.add_column("past brings a reference", justify="right")
+    table.add_column("the same of the reference", justify="right")
     shown = {cut for cut in found.cuts if cut < 4} | set(found.cuts[::-2])
     for cut, score, error, reward in zip(found.cuts, found.scores, found.errors, found.rewards, strict=True):
         if cut in shown:
             flows = [_quartiles(f.lower[cut - 1], f.median[cut - 1], f.upper[cut - 1]) for f in found.flows if cut]
             empty = [] if cut else [""] * len(found.flows)
-            table.add_row(str(cut), *empty, *flows, f"{score:.4f} ± {error:.4f}", f"{reward:+.4f}")
+            table.add_row(
+                str(cut), *empty, *flows, f"{score:.4f} ± {error:.4f}", f"{found.reference_score + reward:.4f}"
+            )
     return table
 
 
@@ -79,7 +81,7 @@ def _quartiles(lower: float, median: float, upper: float) -> str:
 
 def _lines(found: Diagnosis) -> list[str]:
     """What the table does not hold, and the verdict."""
-    from ostinato.inference.verdict import layers_for
+    from ostinato.inference.diagnosis import layers_for
 
     lines = [f"score with the whole past: {found.score:.4f} nats a step"]
     if found.lyapunov is not None:

@@ -30,25 +30,27 @@ def gradient_norms(
     """
     stack = memory if isinstance(memory, Stack) else Stack([memory], residual=False).train(memory.training)
     hidden: list[list[tuple[Tensor, ...]]] = [[] for _ in stack.each()]
+    # a step at a time, so that every hidden state is a tensor of its own; a convolution's are not made from each other
+    windows = all(isinstance(layer, CausalConv) for layer in stack.each())
     h = inputs
     with torch.enable_grad():
         # so that there is a graph where the weights are frozen too
         state = tuple(s.detach().requires_grad_() for s in state)
-        for x in inputs.detach():
+        for x in inputs.detach().split(len(inputs) if windows else 1):
             h, left = x, list(state)
             carried: list[Tensor] = []
             for layer, size, seen in zip(stack.each(), stack.sizes, hidden, strict=True):
-                last, out = layer.step(tuple(left[:size]), h)
+                out, last = layer.unroll(h, tuple(left[:size]))
                 if isinstance(layer, Cell):
-                    out = last[0]  # one tensor for both ways that it goes on: upwards and into the next step
+                    out = last[0][None]  # one tensor for both ways that it goes on: upwards and into the next step
                 seen.append(_hidden(layer, last, out))
                 h = stack.above(layer, h, out)
                 left, carried = left[size:], [*carried, *last]
             state = tuple(carried)
         flat = [t for seen in hidden for parts in seen for t in parts]
-        found = iter(torch.autograd.grad(loss(h).sum(), flat, allow_unused=True, materialize_grads=True))
+        found = iter(torch.autograd.grad(loss(h[-1]).sum(), flat, allow_unused=True, materialize_grads=True))
     return tuple(
-        torch.stack([_norm([next(found) for _ in parts]) for parts in seen]).flip(0).detach() for seen in hidden
+        torch.cat([_norms([next(found) for _ in parts]) for parts in seen]).flip(0).detach() for seen in hidden
     )
 
 
@@ -86,6 +88,12 @@ def _hidden(layer: Recurrence, state: State, out: Tensor) -> tuple[Tensor, ...]:
     if isinstance(layer, Cell):
         return state
     return (out,) if isinstance(layer, CausalConv) else (*state, out)
+
+
+def _norms(parts: list[Tensor]) -> Tensor:
+    """(B, ...) of one step or (T, B, ...) of all -> (T, B), of all of them together."""
+    whole = [p if p.dim() == 3 else p[None] for p in parts]
+    return torch.cat(whole, dim=2).square().sum(dim=2).sqrt()
 
 
 def _norm(parts: list[Tensor]) -> Tensor:

@@ -22,7 +22,6 @@ from ostinato.inference.horizon import geometric, horizon
 from ostinato.inference.inputs import as_sequences
 from ostinato.inference.reference import reference
 from ostinato.inference.samples import Source
-from ostinato.inference.verdict import verdict
 from ostinato.model import SequenceModel
 
 #: As far back as is looked where nothing is said.
@@ -65,39 +64,31 @@ def diagnose(
         raise DataError("nothing is observed in what is held out", where=data.meta.get("source"), fix="hold out more")
     reward_words, rewards = reference(source, cuts, rng)
     found = norms(source, cuts, max(8, positions // 8), rng) if model.memory is not None else np.zeros((0, farthest, 0))
-    effective = effective_memory(found) if len(found) else None
-    growth, window = exponent(source, rng, seed), window_of_memory(model)
-    reaches = {"model_reach": measured.reach(cuts), "data_reach": rewards.reach(WORTH)}
+    growth = exponent(source, rng, seed)
     unit = {"text": "symbol", "sound": "sample"}.get(data.kind, "step")
-    name = model.description.name
     return Diagnosis(
-        memory=name,
+        kind=data.kind,
+        memory=model.description.name,
         lags=tuple(range(1, farthest + 1)),
         flows=flows(source, found),
         lyapunov=growth and growth[0],
         lyapunov_error=growth and growth[1],
-        effective_memory=effective,
-        window=window,
+        effective_memory=effective_memory(found) if len(found) else None,
+        window=window_of_memory(model),
+        order=order_of_closed_form(model),
         cuts=tuple(cuts),
         score=measured.score,
         scores=tuple((measured.score - measured.lost).tolist()),
         errors=tuple(measured.errors.tolist()),
+        model_reach=measured.reach(cuts),
         reference=reward_words,
+        reference_score=rewards.score,
         rewards=tuple(rewards.at(cut)[0] for cut in cuts),
         picked=rewards.picked,
-        verdict=verdict(
-            name,
-            farthest=farthest,
-            window=window,
-            effective=effective,
-            lyapunov=growth and growth[0],
-            order=order_of_closed_form(model),
-            **reaches,
-        ),
+        data_reach=rewards.reach(WORTH),
         sampled=(
             f"{positions:,} stretches of what is held out ({measured.steps:,} {unit}s) for the likelihood, "
             f"{found.shape[2]:,} {unit}s for the gradient, {rewards.steps:,} for the reference; seed {seed}"
         ),
         seed=seed,
-        **reaches,
     )

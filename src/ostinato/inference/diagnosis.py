@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ class LayerFlow:
 class Diagnosis:
     """The gradient, the likelihood and the data, each by lag in steps. Likelihoods are nats a step, higher is better.
 
+    kind              of sequence: "series", "prices", "text" or "sound"
     memory            the model's memory: "gru", "conv", ...; "ar" where it is the closed form alone
     lags, flows       1 .. K, and the gradient's norms there, a layer each from the lowest; none without hidden states
     lyapunov          the largest Lyapunov exponent of the hidden dynamics, nats a step, and its standard error; under 0
@@ -37,17 +39,19 @@ class Diagnosis:
     effective_memory  the lag by which 99 % of the gradient's mass, summed over lags, has come back; None where it goes
                       on beyond K, and where there is no hidden state
     window            the farthest lag that the model can use at all; None where a state is carried on without end
+    order             of the closed form that the model stands on; 0 where there is none
     cuts              lags 0 .. K on a geometric grid
     score             of the sampled held-out steps, each with its whole past (up to 2 K steps)
     scores            the same with the past cut at each of cuts; errors: standard errors of scores less score
     model_reach       the lag beyond which older inputs bring the model less than WORTH, on the grid of cuts
     reference, rewards  a closed form that sees up to K, in words, and what the past up to each of cuts brings it
+    reference_score   of the reference with no past; with a reward added, with that past
     picked            the lags that it found worth their parameter, nearest first
     data_reach        the lag beyond which older inputs bring the reference less than WORTH, or nothing certain
-    verdict           all of it in a sentence or two
     sampled           what was looked at, in words; it follows from seed
     """
 
+    kind: str
     memory: str
     lags: tuple[int, ...]
     flows: tuple[LayerFlow, ...]
@@ -55,24 +59,76 @@ class Diagnosis:
     lyapunov_error: float | None
     effective_memory: int | None
     window: int | None
+    order: int
     cuts: tuple[int, ...]
     score: float
     scores: tuple[float, ...]
     errors: tuple[float, ...]
     model_reach: int
     reference: str
+    reference_score: float
     rewards: tuple[float, ...]
     picked: tuple[int, ...]
     data_reach: int
-    verdict: str
     sampled: str
     seed: int
 
     @property
     def reach(self) -> int:
-        """How far back is worth looking: the data reward at least what a model gains."""
-        return max(self.model_reach, self.data_reach)
+        """How far back the data reward looking: as far as a model gains, unless the reference does better with less.
+
+        A model that nearer inputs would have served better proves nothing of what the data hold: its state has still to
+        settle after a cut, whatever there is to remember.
+        """
+        beats = self.score > self.reference_score + max(self.rewards) + WORTH
+        return max(self.model_reach, self.data_reach) if beats else self.data_reach
+
+    @property
+    def verdict(self) -> str:
+        """All of it in a sentence: what the model can use, what the data reward, and what to do about a difference."""
+        farthest, reach = len(self.lags), self.reach
+        if self.window is not None:
+            seen = ("no lag", "lag 1 only")[self.window] if self.window < 2 else f"lags 1 to {self.window} only"
+            what = f"the {'closed form' if self.memory == 'ar' else 'convolution'} sees {seen}"
+        elif self.effective_memory is not None:
+            what = f"gradients vanish by lag {self.effective_memory}"
+        elif self.lyapunov is not None and self.lyapunov > 0:
+            what = "gradients grow with the lag"
+        else:
+            what = f"gradients still come back at lag {farthest}"
+        gained = (
+            f"the model gains from inputs up to lag {self.model_reach}" if self.model_reach else "it gains from none"
+        )
+        asked = f"the data reward lag {reach}" if reach else "the data reward no lag"
+        return f"{what}; {gained}; {asked}{', the farthest looked at' if reach == farthest else ''}: {self._advice()}"
+
+    def _advice(self) -> str:
+        reach = self.reach
+        able = self.window if self.window is not None else max(self.effective_memory or len(self.lags), self.order)
+        if not reach:
+            return "a constant distribution does as well as a memory"
+        if reach > able:
+            match self.memory:
+                case "ar" if self.kind == "text":
+                    return "a chain of such an order would have counted too little: use a memory without a window"
+                case "ar":
+                    return f"raise the order to {reach} (--max-order {reach}), or use a memory without a window"
+                case "conv":
+                    return f"use {layers_for(reach)} layers (--depth {layers_for(reach)})"
+                case "lstm" | "linear":
+                    return f"train with a window of at least {reach}"
+                case _:
+                    return f"use LSTM, or a window of at least {reach}"
+        if reach > 1.5 * self.model_reach and reach - self.model_reach > 2:
+            # it could be carried so far, and is not
+            return "fit its order anew" if self.memory == "ar" else f"train longer, with a window of at least {reach}"
+        return "it looks back far enough"
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: dicts, lists, words and numbers."""
-        return asdict(self)
+        """As JSON: dicts, lists, words and numbers, the verdict and the reach among them."""
+        return asdict(self) | {"verdict": self.verdict, "reach": self.reach}
+
+
+def layers_for(lag: int) -> int:
+    """Layers of a convolution of kernel 2 with doubling dilation that see so far: together they see 2^layers steps."""
+    return max(1, math.ceil(math.log2(max(lag, 1))))

@@ -26,6 +26,7 @@ class Rewards:
     gains   (C,): nats a step that the past up to it brings
     errors  (C,): standard error of what lies beyond it, the last gain less this one
     picked  the lags in the reference that may use all of them, ascending
+    score   nats a step that the reference has with no past; with a gain added, what it has with that past
     steps   held-out steps that this is the mean of
     """
 
@@ -33,6 +34,7 @@ class Rewards:
     gains: Array
     errors: Array
     picked: tuple[int, ...]
+    score: float
     steps: int
 
     def reach(self, worth: float) -> int:
@@ -53,10 +55,12 @@ def together(parts: list[Rewards]) -> Rewards:
     at = np.array([[p.at(int(lag)) for lag in lags] for p in parts])
     picked = tuple(sorted({lag for p in parts for lag in p.picked}))
     errors = np.sqrt((at[:, :, 1] ** 2).sum(axis=0))
-    return Rewards(lags, at[:, :, 0].sum(axis=0), errors, picked, max(p.steps for p in parts))
+    return Rewards(
+        lags, at[:, :, 0].sum(axis=0), errors, picked, sum(p.score for p in parts), max(p.steps for p in parts)
+    )
 
 
-NOTHING = Rewards(np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1), (), 0)
+NOTHING = Rewards(np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1), (), -np.inf, 0)
 
 
 def sparse_autoregression(
@@ -92,9 +96,9 @@ def sparse_autoregression(
     gains = 0.5 * np.log(mean[0] / mean)
     best = int(np.argmax(gains))
     apart = 0.5 * (squares / mean - (squares / mean)[:, best : best + 1])
-    return Rewards(
-        np.array(lags, dtype=np.int64), gains, apart.std(axis=0) / np.sqrt(len(squares)), picked, len(squares)
-    )
+    error = apart.std(axis=0) / np.sqrt(len(squares))
+    score = -0.5 * float(np.log(2 * np.pi * np.e * mean[0] * rows.scale**2))
+    return Rewards(np.array(lags, dtype=np.int64), gains, error, picked, score, len(squares))
 
 
 def _pursue(G: Array, n: int, farthest: int) -> list[int]:

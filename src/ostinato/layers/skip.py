@@ -89,7 +89,7 @@ def skip_chain(
     top = scored[int(np.argmax(gains))]
     errors = np.array([float((top - logs).std()) / np.sqrt(len(top)) for logs in scored])
     every = (*range(1, order + 1), *picked)
-    return Rewards(np.array(lags, dtype=np.int64), gains, errors, every, len(top))
+    return Rewards(np.array(lags, dtype=np.int64), gains, errors, every, float(scored[0].mean()), len(top))
 
 
 def _given(counted: Ints, asked: Ints, frequency: Floats) -> Floats:
