@@ -22,7 +22,7 @@ from ostinato.data.read import read
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
 
-VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect")
+VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect", "diagnose", "report")
 Say = Callable[..., str]
 
 

@@ -52,7 +52,7 @@ def sound() -> SequenceSet:
         HOSTILE[:3],
         ("amplitude",),
         step=np.ones(3),
-        meta={"sample_rate": 8000, "bits": 16, "channel": None},
+        meta={"sample_rate": 1000, "bits": 16, "channel": None},
     )
 
 

@@ -12,6 +12,8 @@ from ostinato.report.chart import BLUE, INK, MIDDLE, RED, Chart, Table, chart, p
 
 #: Rows of a table of lags: they are spread as the eye sees them, on a geometric grid.
 ROWS = 12
+#: A norm of less than this share of the greatest is nothing, and not drawn.
+LEAST = 1e-12
 
 
 def charts(found: Diagnosis) -> list[Chart]:
@@ -65,6 +67,8 @@ def _gradient(found: Diagnosis) -> Chart:
             axes.plot(lags, _shown(layer.median), color=colour, linestyle=dashes[i % len(dashes)], label=layer.layer)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        top = max(max(layer.upper) for layer in found.flows)
+        axes.set_ylim(max(axes.get_ylim()[0], top * LEAST), 3 * top)
         if found.effective_memory is not None:
             axes.axvline(found.effective_memory, color=RED, linewidth=1, linestyle=":", label="99 % of the mass")
         axes.set_xlabel("lag k, steps")

@@ -61,10 +61,11 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
     found = calibrate(model, encoded, spans, seed=seed)
     table = record.get("table", [])
     fitted = record.get("data") == data.digest
-    kept = [rung["held_out"] for rung in table if fitted and rung["name"] == description.name]
-    reached = kept[0] if kept else evaluate(model, encoded, judged(spans)).per_step
+    kept = next((rung for rung in table if rung["name"] == description.name), None)
+    reached = kept["held_out"] if fitted and kept else evaluate(model, encoded, judged(spans)).per_step
     return {
         "name": description.name,
+        "called": (kept and kept["detail"]) or description.name,
         "kind": kind,
         "unit": _UNITS.get(kind, "step"),
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
