@@ -150,3 +150,19 @@ def test_a_report_from_the_command_is_that_of_the_fit(tmp_path: Path) -> None:
     pages = [(tmp_path / name).read_text() for name in ("fit.html", "report.html")]
     assert pages[0] == pages[1]
     assert "ostinato fit s.csv --model rnn" in Elements(pages[0]).words
+
+
+def test_a_file_of_an_earlier_version_has_a_page(fits: Fits, tmp_path: Path) -> None:
+    """Such a file keeps the curve of the one model, and no digest of what it was fitted to."""
+    result, data = fits["prices"]
+    save_model(result.model, tmp_path / "m.ost")
+    model = load_model(tmp_path / "m.ost")
+    record = model.description.record
+    for key in ("data", "held_out", "budget", "method", "threads", "curves", "command"):
+        record.pop(key, None)
+    record["curve"] = record["curve"][1:]
+    write_report(model, data, tmp_path / "page.html")
+    words = Elements((tmp_path / "page.html").read_text()).words
+    assert "all 500 steps of the data given, new to it or not" in words
+    assert "The model that was kept" in words
+    assert "no command to repeat it by" in words
