@@ -43,6 +43,7 @@ def without(package: str) -> Callable[[pytest.MonkeyPatch], None]:
 
 FORECAST, SAMPLE = "forecast {models}/series.ost {models}/series.csv", "sample {models}/names.ost"
 REPORT = "report {models}/series.ost {models}/series.csv"
+DIAGNOSE = "diagnose {models}/series.ost {models}/series.csv"
 STREAM = "stream {models}/series.ost"
 
 ROWS = (
@@ -95,6 +96,11 @@ ROWS = (
     ask("a report into a folder that is not there", f"{REPORT} -o d/r.html", "mkdir -p d"),
     fit("a report of a fit into a folder that is not there", "--report d/r.html", "mkdir -p d"),
     ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "--top", "equal to 0"),
+    ask("a lag of 0", f"{DIAGNOSE} --max-lag 0", "max_lag = 0", "1 or more"),
+    ask("0 positions", f"{DIAGNOSE} --positions 0", "positions = 0", "1 or more"),
+    ask("a diagnosis of other data", "diagnose {models}/series.ost {models}/names.txt", "of series", "are text"),
+    ask("a diagnosis of nothing held out", f"{DIAGNOSE} --held-out 0", "held-out share of 0"),
+    ask("a diagnosis to a folder that is not there", f"{DIAGNOSE} --json d/f.json", "mkdir -p d"),
     Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),
     Bad("an output folder that is not there", "fit good.csv -o d/m.ost", ("mkdir -p d",), {"good.csv": GOOD}),
     Bad("a file as output folder", "fit good.csv -o good.csv/m", ("does not exist", "good.csv"), {"good.csv": GOOD}),
@@ -121,5 +127,9 @@ ROWS = (
     Bad(
         "a report without jinja2", f"{REPORT} -o r.html", ("needs jinja2", "ostinato[plot]"),
         {"r.html": "earlier"}, patch=without("jinja2"),
+    ),
+    Bad(
+        "no space left for a diagnosis", f"{DIAGNOSE} --max-lag 5 --json f.json", ("No space left", "f.json"),
+        {"f.json": "earlier"}, code=1, patch=full,
     ),
 )  # fmt: skip

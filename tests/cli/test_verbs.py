@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import select
 import subprocess
@@ -137,6 +138,18 @@ def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
     samples, rate = soundfile.read(home / "new.wav", dtype="int16")
     assert (rate, len(samples)) == (8000, 300)
     assert (samples % 256 == 0).all()
+
+
+def test_diagnose_shows_and_writes_how_far_back(home: Path, say: Say) -> None:
+    for data in ("series.csv", "lines.txt", "sound"):
+        words = ["diagnose", home / f"{data}.ost", home / data, "--max-lag", "20", "--positions", "20"]
+        out = say(*words, "--json", home / "flow.json")
+        document = json.loads((home / "flow.json").read_text())
+        assert f"verdict: {document['verdict']}" in out
+        assert document["lags"] == list(range(1, len(document["lags"]) + 1))
+        assert all(f" {cut} " in out for cut in document["cuts"][-1:])
+        assert f"{document['score']:.4f} nats a step" in out
+        assert "effective memory" in out
 
 
 def test_inspect_a_model_and_its_data(home: Path, say: Say) -> None:

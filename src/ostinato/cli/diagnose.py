@@ -47,12 +47,12 @@ def command(
     found = diagnose(
         fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed
     )
+    if to_json:
+        atomic_write(to_json, (json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n").encode())
     Console().print(_table(found))
     for line in _lines(found):
         print(line)
     if to_json:
-        text = json.dumps(found.to_dict(), indent=1, allow_nan=False)
-        atomic_write(to_json, (text + "\n").encode())
         print(f"diagnosis: {to_json}")
 
 

@@ -36,7 +36,7 @@ def gradient_norms(
     with torch.enable_grad():
         # so that there is a graph where the weights are frozen too
         state = tuple(s.detach().requires_grad_() for s in state)
-        for x in inputs.detach().split(len(inputs) if windows else 1):
+        for x in torch.split(inputs.detach(), len(inputs) if windows else 1):
             h, left = x, list(state)
             carried: list[Tensor] = []
             for layer, size, seen in zip(stack.each(), stack.sizes, hidden, strict=True):

@@ -46,7 +46,7 @@ def horizon(source: Source, cuts: list[int], count: int, rng: np.random.Generato
     """
     spans, far = source.spans("held-out"), cuts[-1]
     starts = draw(spans, count, rng, before=far)
-    edges, total, number = np.array([*cuts, far + 1]), 0.0, 0
+    edges, total, weights, number = np.array([*cuts, far + 1]), 0.0, 0.0, 0
     sums, counts = np.zeros((len(starts), len(cuts))), np.zeros((len(starts), len(cuts)))
     for group in range(0, len(starts), ROWS):
         some = starts[group : group + ROWS]
@@ -59,7 +59,10 @@ def horizon(source: Source, cuts: list[int], count: int, rng: np.random.Generato
             j = np.arange(max(first - s, 0), z - s)
             full = whole[s - w + j, r].numpy()
             lost, there = full - short[j, r].numpy(), ~np.isnan(full)
-            total, number = total + float(full[there].sum()), number + int(there.sum())
+            # in a short sequence a late step is drawn more often than an early one
+            weight = 1 / np.minimum(s + j[there], far + 1)
+            total, weights = total + float(weight @ full[there]), weights + float(weight.sum())
+            number += int(there.sum())
             place = np.searchsorted(edges, j[there], side="right") - 1
             sums[group + r] = np.bincount(place, weights=lost[there], minlength=len(cuts))
             counts[group + r] = np.bincount(place, minlength=len(cuts))
@@ -68,7 +71,7 @@ def horizon(source: Source, cuts: list[int], count: int, rng: np.random.Generato
     # steps of one stretch are not independent: the error is that of a ratio of sums over stretches
     errors = np.sqrt(((sums - mean * counts) ** 2).sum(axis=0)) / n
     share = np.array([_longer(spans, lag) for lag in cuts]) / max(_longer(spans, -1), 1)
-    return Horizon(total / max(number, 1), mean * share, errors * share, number)
+    return Horizon(total / weights if weights else 0.0, mean * share, errors * share, number)
 
 
 def _longer(spans: list[tuple[int, int, int]], lag: int) -> int:

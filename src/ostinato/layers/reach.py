@@ -84,11 +84,14 @@ def sparse_autoregression(
     if not (held_out & (rows.run > farthest)).any() or n < 8:
         return NOTHING
     G = R.T @ R
-    picked = tuple(sorted(_pursue(G, n, farthest)))
-    lags = sorted({0, *(c for c in cuts if c < farthest), farthest, *picked})
-    solved = np.zeros((len(lags), farthest + 1))
-    for i, lag in enumerate(lags):
-        columns = [0, *sorted(_pursue(G, n, lag))]
+    wanted = np.log(n) + 2 * np.log(max(farthest, 1))
+    every = _pursue(G, farthest, n, wanted)
+    lags = sorted({0, *(c for c in cuts if c < farthest), farthest, *every})
+    solved, chosen = np.zeros((len(lags), farthest + 1)), every
+    for i, lag in reversed(list(enumerate(lags))):
+        # a search that never looked beyond a lag is the same search where it may not
+        chosen = chosen if max(chosen, default=0) <= lag else _pursue(G, lag, n, wanted)
+        columns = [0, *sorted(chosen)]
         solved[i, columns] = np.linalg.lstsq(R[:, columns], R[:, -1], rcond=None)[0]
     errors = np.concatenate([block[:, -1:] - block[:, :-1] @ solved.T for block in rows.blocks(held_out, farthest)])
     squares = errors**2
@@ -98,14 +101,14 @@ def sparse_autoregression(
     apart = 0.5 * (squares / mean - (squares / mean)[:, best : best + 1])
     error = apart.std(axis=0) / np.sqrt(len(squares))
     score = -0.5 * float(np.log(2 * np.pi * np.e * mean[0] * rows.scale**2))
-    return Rewards(np.array(lags, dtype=np.int64), gains, error, picked, score, len(squares))
+    return Rewards(np.array(lags, dtype=np.int64), gains, error, tuple(sorted(every)), score, len(squares))
 
 
-def _pursue(G: Array, n: int, farthest: int) -> list[int]:
-    """The lags 1 .. farthest that pay, in the order in which they are taken; G = [1, lags | y]' [1, lags | y]."""
+def _pursue(G: Array, farthest: int, n: int, cost: float) -> list[int]:
+    """The lags 1 .. farthest that pay ``cost``, as they are taken; G = [1, lags | y]' [1, lags | y] of n rows."""
     keep = [*range(farthest + 1), len(G) - 1]
     A = G[np.ix_(keep, keep)].copy()
-    least, cost = 1e-9 * np.diag(A)[:-1], np.log(n) + 2 * np.log(max(farthest, 1))
+    least = 1e-9 * np.diag(A)[:-1]
     chosen: list[int] = []
     at = 0
     while True:

@@ -67,6 +67,7 @@ def _gradient(found: Diagnosis) -> Chart:
             axes.plot(lags, _shown(layer.median), color=colour, linestyle=dashes[i % len(dashes)], label=layer.layer)
         axes.set_xscale("log")
         axes.set_yscale("log")
+        axes.minorticks_off()
         top = max(max(layer.upper) for layer in found.flows)
         axes.set_ylim(max(axes.get_ylim()[0], top * LEAST), 3 * top)
         if found.effective_memory is not None:

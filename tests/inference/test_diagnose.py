@@ -1,0 +1,185 @@
+"""diagnose: known lags are named, windows are what they are, and what is sampled is all that is touched."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.errors import ConfigError, DataError
+from ostinato.inference.backward import in_float64, norms, window_of_memory
+from ostinato.inference.diagnose import diagnose
+from ostinato.inference.diagnosis import Diagnosis, layers_for
+from ostinato.inference.horizon import geometric, horizon
+from ostinato.inference.samples import Source, draw, log_probs
+from ostinato.inference.score import score
+from ostinato.model import SequenceModel
+from zoo import MEMORIES, PAIRS, build, fitted, made
+
+
+@cache
+def echo(lag: int, steps: int = 4000) -> SequenceSet:
+    """x_t = 0.8 x_{t-lag} + 0.6 noise."""
+    x = np.random.default_rng(lag).standard_normal(steps)
+    for t in range(lag, steps):
+        x[t] = 0.8 * x[t - lag] + 0.6 * x[t]
+    return SequenceSet("series", x[:, None], np.array([0, steps]), ("echo",))
+
+
+@cache
+def model_of(lag: int, name: str, order: int) -> SequenceModel:
+    return build(echo(lag), name, "normal", order=order)
+
+
+@pytest.mark.parametrize("lag", [7, 50, 300])
+def test_the_lag_that_data_were_made_with_is_named_by_a_model_that_cannot_reach_it(lag: int) -> None:
+    for name in ("ar", "rnn") if lag < 300 else ("rnn",):
+        found = diagnose(model_of(lag, name, 2), echo(lag), max_lag=lag + 10, positions=64)
+        assert found.picked == (lag,)
+        assert found.reach == lag
+        assert f"the data reward lag {lag}:" in found.verdict
+        if name == "ar":
+            assert found.window == 2
+            assert f"--max-order {lag}" in found.verdict
+        elif lag > 7:
+            assert found.effective_memory is not None
+            assert found.effective_memory < lag
+            assert f"use LSTM, or a window of at least {lag}" in found.verdict
+
+
+@pytest.mark.parametrize("lag", [7, 50])
+def test_a_model_that_reaches_it_gains_up_to_it(lag: int) -> None:
+    found = diagnose(model_of(lag, "ar", lag), echo(lag), max_lag=lag + 30, positions=256)
+    grid = geometric(lag + 30)
+    assert found.model_reach in (max(cut for cut in grid if cut <= lag), min(cut for cut in grid if cut >= lag))
+    before = [s for cut, s in zip(found.cuts, found.scores, strict=True) if cut < lag / 2]
+    # without the lag the variance is 1, with it 0.36
+    assert found.score - np.mean(before) == pytest.approx(-0.5 * np.log(0.36), abs=0.12)
+    assert found.scores[-1] == pytest.approx(found.score, abs=0.01)
+    assert found.verdict.endswith("it looks back far enough")
+
+
+@pytest.mark.parametrize(("kind", "name"), PAIRS)
+def test_every_model_is_diagnosed(kind: str, name: str) -> None:
+    found = diagnose(fitted(kind, name), made(kind), max_lag=12, positions=8)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == found.verdict
+    assert found.lags == tuple(range(1, 13))
+    assert len(found.scores) == len(found.errors) == len(found.rewards) == len(found.cuts)
+    assert len(found.flows) == {"ar": 0, "conv": 6}.get(name, 1)
+    for flow in found.flows:
+        assert len(flow.median) == 12
+        assert all(a <= b <= c for a, b, c in zip(flow.lower, flow.median, flow.upper, strict=True))
+    assert (found.window is not None) == (name in ("ar", "conv"))
+
+
+@pytest.mark.parametrize("kind", ["series", "lines"])
+@pytest.mark.parametrize("name", ["ar", "conv"])
+def test_a_window_is_the_last_input_that_counts(kind: str, name: str) -> None:
+    model = in_float64(fitted(kind, name))
+    window = window_of_memory(model)
+    assert window is not None
+    torch.manual_seed(0)
+    T = window + 8
+    x = torch.randn(T, 1, 1, dtype=torch.float64) if kind == "series" else torch.randint(1, 4, (T, 1, 1))
+
+    def last(moved: int) -> torch.Tensor:
+        y = x.clone()
+        y[T - 1 - moved] = 3 - y[T - 1 - moved] if kind == "series" else y[T - 1 - moved] % 3 + 1
+        conditional = model.unroll(y)[0]
+        h = conditional.params[-1, 0]
+        return h if conditional.loc is None else torch.cat([h.flatten(), conditional.loc[-1, 0]])
+
+    assert not torch.equal(last(window), last(window + 1))
+    torch.testing.assert_close(last(window + 1), last(window + 2), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("kind", ["series", "panel", "prices", "text", "lines", "sound", "coarse sound"])
+@pytest.mark.parametrize("name", ["ar", "gru"])
+def test_a_stretch_is_scored_as_the_whole_is(kind: str, name: str) -> None:
+    model, data = fitted(kind, name), made(kind)
+    if model.description.kind != "text":
+        data = data.take([0, 2, 4])
+    source = Source(model, data, split(data, 0.3))
+    whole = score(model, data)
+    spans = [(b, 0, int(n)) for b, n in enumerate(np.diff(whole.offsets)) if n]
+    rows = source.rows(spans)
+    nats = log_probs(model, rows).numpy()
+    for r, (b, _, stop) in enumerate(spans):
+        at = int(whole.offsets[b])
+        np.testing.assert_allclose(nats[:stop, r], -whole.surprisal[at : at + stop], rtol=1e-4, atol=1e-4)
+    for b, _, stop in spans:
+        if stop > 20:
+            part, full = source.encode((b, 11, stop - 2)), source.encode((b, 0, stop))
+            torch.testing.assert_close(part.values, full.values[11 : stop - 2], equal_nan=True)
+
+
+def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = echo(7)
+    source = Source(model_of(7, "rnn", 2), data, split(data, 0.1))
+    first = horizon(source, geometric(30), 40, np.random.default_rng(0))
+    monkeypatch.setattr("ostinato.inference.horizon.ROWS", 7)
+    again = horizon(source, geometric(30), 40, np.random.default_rng(0))
+    np.testing.assert_allclose(first.lost, again.lost, atol=1e-6)
+    one = norms(source, geometric(30), 20, np.random.default_rng(0))
+    monkeypatch.setattr("ostinato.inference.backward.ROOM", 1)
+    np.testing.assert_allclose(one, norms(source, geometric(30), 20, np.random.default_rng(0)), rtol=1e-10)
+
+
+def test_the_seed_says_all() -> None:
+    def run(seed: int) -> Diagnosis:
+        return diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12, seed=seed)
+
+    assert run(1) == run(1)
+    assert run(1).scores != run(2).scores
+
+
+def test_sequences_may_be_longer_than_memory(tmp_path: Path) -> None:
+    """Values on disk, of which nothing is read but one stretch at a time."""
+    data = echo(7, 50_000)
+    np.save(tmp_path / "values.npy", data.values)
+    values = np.load(tmp_path / "values.npy", mmap_mode="r")
+    asked: list[int] = []
+
+    class Watched(np.ndarray):
+        def __getitem__(self, key: object) -> object:
+            out = super().__getitem__(key)  # type: ignore[call-overload]
+            asked.append(int(np.size(out)))
+            return out
+
+    source = Source(model_of(7, "rnn", 2), replace(data, values=values.view(Watched)), split(data, 0.1))
+    horizon(source, geometric(50), 64, np.random.default_rng(0))
+    assert asked
+    assert max(asked) <= 2 * 50 + 1
+
+
+def test_draws_have_a_past_and_lie_in_their_span() -> None:
+    spans = [(0, 0, 5), (1, 90, 100), (2, 0, 1)]
+    for before in (0, 20):
+        drawn = draw(spans, 500, np.random.default_rng(0), before=before)
+        assert {i for i, _ in drawn} == {0, 1}
+        assert {t for i, t in drawn if i == 0} == {1, 2, 3, 4}
+        assert {t for i, t in drawn if i == 1} == set(range(90 - before, 100))
+    assert draw([(0, 0, 1)], 5, np.random.default_rng(0)) == []
+
+
+def test_layers_of_a_convolution() -> None:
+    assert [layers_for(lag) for lag in (1, 2, 3, 64, 65)] == [1, 1, 2, 6, 7]
+
+
+@pytest.mark.parametrize("name", MEMORIES)
+def test_what_cannot_be_asked(name: str) -> None:
+    with pytest.raises(ConfigError, match="max_lag = 0"):
+        diagnose(fitted("series", name), made("series"), max_lag=0)
+    with pytest.raises(ConfigError, match="positions = 0"):
+        diagnose(fitted("series", name), made("series"), positions=0)
+    values = np.array([[1.0], [2.0], [3.0], [np.nan], [np.nan], [np.nan]])
+    empty = SequenceSet("series", values, np.array([0, 6]), ("s",))
+    with pytest.raises(DataError, match="nothing is observed"):
+        diagnose(fitted("series", name), empty, held_out=0.4)

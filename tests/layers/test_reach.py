@@ -1,0 +1,106 @@
+"""What the past up to a lag brings a closed form: known lags are named, and noise names none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ostinato.layers.reach import NOTHING, Rewards, sparse_autoregression, together
+from ostinato.layers.skip import Symbols, skip_chain
+
+CUTS = [0, 1, 2, 4, 8, 16, 32, 64]
+FAR = [*CUTS, 128, 256, 310]
+WORTH = 0.005
+SEED = 0
+
+
+def autoregressive(weights: dict[int, float], steps: int = 4000) -> NDArray[np.float64]:
+    x = np.random.default_rng(SEED).standard_normal(steps)
+    for t in range(max(weights), steps):
+        x[t] += sum(w * x[t - lag] for lag, w in weights.items())
+    return x
+
+
+def rewards(x: NDArray[np.float64], cuts: list[int] = CUTS) -> Rewards:
+    known = np.arange(len(x)) < 0.7 * len(x)
+    return sparse_autoregression(x, np.array([0, len(x)]), ~known, known, cuts)
+
+
+@pytest.mark.parametrize("lag", [1, 7, 50, 300])
+def test_a_lag_is_named_and_valued(lag: int) -> None:
+    found = rewards(autoregressive({lag: 0.8}), FAR if lag > 64 else CUTS)
+    assert found.picked == (lag,)
+    assert found.reach(WORTH) == lag
+    # a variance of 1 / (1 - 0.64) is left as 1: half the logarithm of the ratio
+    assert found.at(310)[0] == pytest.approx(-0.5 * np.log(1 - 0.64), abs=0.08)
+    assert found.at(lag - 1)[0] < 0.02
+    assert found.score + found.at(310)[0] == pytest.approx(-0.5 * np.log(2 * np.pi * np.e), abs=0.05)
+
+
+def test_several_lags_and_the_farthest_that_is_worth_it() -> None:
+    found = rewards(autoregressive({1: 0.5, 24: 0.3, 168: 0.15}), [*CUTS, 128, 180])
+    assert set(found.picked) >= {1, 24, 168}
+    assert found.reach(WORTH) == 168
+    assert found.reach(0.05) == 24
+
+
+def test_noise_rewards_nothing() -> None:
+    found = rewards(np.random.default_rng(1).standard_normal(4000))
+    assert found.picked == ()
+    assert found.reach(WORTH) == 0
+
+
+def test_a_change_of_level_in_the_noise_is_nobodys_gain() -> None:
+    x = np.random.default_rng(2).standard_normal(4000)
+    x[2800:] *= 9
+    assert rewards(x).reach(WORTH) == 0
+
+
+def test_missing_values_and_short_sequences_lower_what_can_be_seen() -> None:
+    x = autoregressive({3: 0.8}, 600)
+    x[::150] = np.nan
+    found = rewards(x)
+    assert found.picked == (3,)
+    assert found.lags[-1] < 150
+    assert rewards(np.full(50, np.nan)) is NOTHING
+    assert rewards(np.ones(50)).reach(WORTH) == 0
+
+
+def test_channels_add_up() -> None:
+    one, two = rewards(autoregressive({2: 0.8})), rewards(autoregressive({9: 0.8}))
+    both = together([one, two])
+    assert both.picked == (2, 9)
+    assert both.at(310)[0] == pytest.approx(one.at(310)[0] + two.at(310)[0])
+    assert both.score == pytest.approx(one.score + two.score)
+    assert both.reach(WORTH) == 9
+
+
+def symbols(lag: int, steps: int, again: float = 0.6, seed: int = SEED) -> Symbols:
+    """Of six symbols, a share that repeats the one lag steps before."""
+    rng = np.random.default_rng(seed)
+    x, repeated = rng.integers(0, 6, steps), rng.random(steps) < again
+    for t in range(lag, steps):
+        x[t] = x[t - lag] if repeated[t] else x[t]
+    return Symbols(x, np.array([0, steps]), np.arange(steps) >= 60)
+
+
+@pytest.mark.parametrize("lag", [7, 50])
+def test_a_symbol_far_out_is_named_and_valued(lag: int) -> None:
+    found = skip_chain(*(symbols(lag, n, seed=n) for n in (8000, 3000, 3001)), 6, 3, [0, 1, 4, 16, 60])
+    assert lag in found.picked
+    assert found.reach(WORTH) == lag
+    p = np.array([2 / 3, *[1 / 15] * 5])  # 0.6 for the one that is repeated, and 0.4 shared by all
+    assert found.at(60)[0] == pytest.approx(np.log(6) + (p * np.log(p)).sum(), abs=0.05)
+
+
+def test_letters_without_order_reward_nothing() -> None:
+    assert skip_chain(*(symbols(5, n, 0.0, n) for n in (8000, 3000, 3001)), 6, 3, [0, 1, 4, 16, 60]).reach(WORTH) == 0
+
+
+def test_many_different_symbols_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a table or by sorting: the same figures."""
+    parts = [symbols(9, n, seed=n) for n in (4000, 1500, 1501)]
+    table = skip_chain(*parts, 6, 2, [0, 2, 12])
+    monkeypatch.setattr("ostinato.layers.skip._TABLE", 0)
+    np.testing.assert_array_equal(skip_chain(*parts, 6, 2, [0, 2, 12]).gains, table.gains)
