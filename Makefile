@@ -31,10 +31,11 @@ format: setup ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it
+demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
 	@mkdir -p out
 	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
 	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
+	@$(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
 
 docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
 	@rm -rf out/site

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ostinato.model import SequenceModel as SequenceModel
     from ostinato.model_file import load_model as load_model
     from ostinato.model_file import save_model as save_model
+    from ostinato.report.page import write_report as write_report
     from ostinato.training.config import Budget as Budget
     from ostinato.training.fit import Fit as Fit
     from ostinato.training.fit import fit as fit
@@ -62,6 +63,7 @@ _HOMES = {
     "sample": "inference.sample",
     "save_model": "model_file",
     "score": "inference.score",
+    "write_report": "report.page",
 }
 
 

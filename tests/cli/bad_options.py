@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+from collections.abc import Callable
 
 import pytest
 from bad_inputs import Bad
@@ -34,7 +36,13 @@ def forbidden(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(os, "access", lambda path, mode, **_: mode != os.W_OK)
 
 
+def without(package: str) -> Callable[[pytest.MonkeyPatch], None]:
+    """The package is not installed."""
+    return lambda patch: patch.setitem(sys.modules, package, None)
+
+
 FORECAST, SAMPLE = "forecast {models}/series.ost {models}/series.csv", "sample {models}/names.ost"
+REPORT = "report {models}/series.ost {models}/series.csv"
 DIAGNOSE = "diagnose {models}/series.ost {models}/series.csv"
 STREAM = "stream {models}/series.ost"
 
@@ -84,6 +92,9 @@ ROWS = (
     ask("too many channels in a stream", STREAM, "2 values", "1 channels", "line 1", stdin=b"1,2\n"),
     ask("bad UTF-8 in a stream", STREAM, "not UTF-8", "line 1", stdin=b"\xff\n"),
     ask("a price below 0 in a stream", "stream {models}/prices.ost", "cannot take: -1", "step 1", stdin=b"-1\n"),
+    ask("a report on text of a series", "report {models}/names.ost {models}/series.csv", "of text", "are series"),
+    ask("a report into a folder that is not there", f"{REPORT} -o d/r.html", "mkdir -p d"),
+    fit("a report of a fit into a folder that is not there", "--report d/r.html", "mkdir -p d"),
     ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "--top", "equal to 0"),
     ask("a lag of 0", f"{DIAGNOSE} --max-lag 0", "max_lag = 0", "1 or more"),
     ask("0 positions", f"{DIAGNOSE} --positions 0", "positions = 0", "1 or more"),
@@ -104,6 +115,18 @@ ROWS = (
     Bad(
         "no space left for a forecast", f"{FORECAST} -o f.csv", ("No space left", "f.csv", "make room"),
         {"f.csv": "earlier"}, code=1, patch=full,
+    ),
+    Bad(
+        "no space left for a report", f"{REPORT} -o r.html", ("No space left", "r.html", "make room"),
+        {"r.html": "earlier"}, code=1, patch=full,
+    ),
+    Bad(
+        "a report without matplotlib", f"{REPORT} -o r.html", ("drawing needs matplotlib", "ostinato[plot]"),
+        {"r.html": "earlier"}, patch=without("matplotlib.figure"),
+    ),
+    Bad(
+        "a report without jinja2", f"{REPORT} -o r.html", ("needs jinja2", "ostinato[plot]"),
+        {"r.html": "earlier"}, patch=without("jinja2"),
     ),
     Bad(
         "no space left for a diagnosis", f"{DIAGNOSE} --max-lag 5 --json f.json", ("No space left", "f.json"),

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib", "safetensors")
+HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib", "jinja2", "safetensors")
 
 HELP = """
 from ostinato.cli.main import main
-verbs = "fit", "score", "forecast", "sample", "stream", "inspect"
+verbs = "fit", "score", "forecast", "sample", "stream", "inspect", "diagnose", "report"
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:
         main(words)

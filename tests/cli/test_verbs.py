@@ -24,7 +24,7 @@ from ostinato.inference.score import score
 from ostinato.model_file import load_model
 from ostinato.ops.selection import IMPLEMENTATIONS
 
-VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect", "diagnose", "doctor")
+VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect", "diagnose", "report", "doctor")
 Say = Callable[..., str]
 
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
 
-if TYPE_CHECKING:
-    from ostinato.training.fit import Fit
-
 
 def command(
+    ctx: typer.Context,
     data: options.Data,
     output: options.Output = None,
+    report: Annotated[Path | None, typer.Option(help="Write a report on it to this HTML file.")] = None,
     model: Annotated[str, typer.Option(help="auto (the whole ladder), ar, linear, rnn, gru, lstm, conv ...")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
@@ -47,10 +46,13 @@ def command(
     """
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
-    options.writable(path)
+    for each in (path, report):
+        if each:
+            options.writable(each)
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
     from ostinato.gradients.methods import TruncatedBPTT
+    from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
     from ostinato.training.config import Budget
     from ostinato.training.fit import fit
@@ -89,22 +91,15 @@ def command(
                 on_rung=ladder.rung,
                 **{k: v for k, v in given.items() if v is not None},
             )
+        result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])
         save_model(result.model, path)
     for note in result.notes:
         options.say(f"note: {note}")
     ladder.table(result.table, result.kept)
-    print(_verdict(result, sequences.kind))
+    print(verdict(result.model.description))
     print(f"model: {path}")
+    if report:
+        from ostinato.report.page import write_report
 
-
-def _verdict(result: Fit, kind: str) -> str:
-    kept, yardstick = result.kept, result.table[0]
-    unit = {"text": "symbol", "sound": "sample"}.get(kind, "step")
-    bits = f" ({-kept.held_out / math.log(2):.4f} bits a {unit})" if kind in ("text", "sound") else ""
-    if kept is yardstick:
-        beaten = ": nothing with a memory beats it on what was held out" if len(result.table) > 1 else ""
-        return f"kept: {yardstick.detail}, the closed form{beaten}{bits}"
-    gain = kept.held_out - yardstick.held_out
-    if gain > 0:
-        return f"kept: {kept.name}, ahead of {yardstick.detail} by {gain:.4f} nats a {unit}{bits}"
-    return f"kept: {kept.name}, as asked; {yardstick.detail} is likelier by {-gain:.4f} nats a {unit}{bits}"
+        write_report(result.model, sequences, report, seed=seed)
+        print(f"report: {report}")

@@ -38,18 +38,13 @@ def command(
         if path:
             options.writable(path)
     from ostinato.cli.render import as_table
-    from ostinato.errors import ConfigError
     from ostinato.inference.forecast import forecast
     from ostinato.inference.inputs import as_sequences
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    source = data or fitted.description.source.get("source")
-    if source is None:
-        raise ConfigError("the model does not know a file to go on from", fix="name the history after the model")
-    if data is None:
-        options.say(f"note: going on from {source}")
+    source = options.source(fitted, data)
     history = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
     result = forecast(fitted, history, horizon, level or (80, 95), n_paths=paths, seed=seed)
     for note in result.notes:

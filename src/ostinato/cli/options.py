@@ -7,11 +7,14 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostinato.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ostinato.model import SequenceModel
 
 Data = Annotated[
     str, typer.Argument(help="A file, folder or pattern: CSV, TSV, Parquet, text, WAV, FLAC or OGG; .gz too.")
@@ -59,6 +62,16 @@ def use_threads(count: int) -> None:
     import torch
 
     torch.set_num_threads(count)
+
+
+def source(model: SequenceModel, data: str | None) -> str:
+    """data, or what model was fitted to. Raises ConfigError where that was no file."""
+    found = data or model.description.source.get("source")
+    if found is None:
+        raise ConfigError("the model does not know a file to go on from", fix="name the data after the model")
+    if data is None:
+        say(f"note: going on from {found}")
+    return str(found)
 
 
 def writable(path: Path) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
-import numpy as np
 import polars as pl
-import soundfile
 from numpy.typing import NDArray
 
 
@@ -28,13 +25,3 @@ def as_table(frame: pl.DataFrame) -> str:
     if ds.dtype.is_temporal() and bool((ds.dt.truncate("1d") == ds).all()):
         form = "%Y-%m-%d"
     return frame.write_csv(float_precision=6, datetime_format=form)
-
-
-def as_wav(samples: NDArray[Any], source: dict[str, Any]) -> bytes:
-    """Samples (T, 1) as a WAV file of the rate and bits of the training data."""
-    buffer = io.BytesIO()
-    bits = int(source.get("bits", 16))
-    wide = (samples.astype(np.int64) << (32 - bits)).astype(np.int32)
-    subtype = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}.get(bits, "PCM_32")
-    soundfile.write(buffer, wide, int(source.get("sample_rate", 8000)), subtype=subtype, format="WAV")
-    return buffer.getvalue()

@@ -27,7 +27,8 @@ def command(
     options.use_threads(threads)
     if output:
         options.writable(output)
-    from ostinato.cli.render import as_csv, as_wav
+    from ostinato.cli.render import as_csv
+    from ostinato.data.sound import as_wav
     from ostinato.errors import ConfigError
     from ostinato.inference.sample import sample
     from ostinato.model_file import load_model

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -62,6 +64,15 @@ class SequenceSet:
     def lengths(self) -> NDArray[np.int64]:
         """(B): steps in each sequence."""
         return np.diff(self.offsets)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what the sequences are, whatever file or frame they were read from: in hexadecimal."""
+        words = [self.kind, self.count, self.terminated, self.ids, self.channels]
+        sha = hashlib.sha256(json.dumps(words).encode())
+        for part in (self.values, self.offsets, self.times, self.step):
+            sha.update(b"" if part is None else part.tobytes())
+        return sha.hexdigest()
 
     def __getitem__(self, b: int) -> NDArray[Any]:
         """(T, D): the values of sequence b."""

@@ -1,4 +1,4 @@
-"""Sound files through libsndfile, as whole numbers at their real resolution."""
+"""Sound files through libsndfile, as whole numbers at their real resolution; and samples as a WAV file."""
 
 from __future__ import annotations
 
@@ -56,6 +56,16 @@ def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
         meta={"sample_rate": next(iter(rates)), "bits": bits, "channel": channel},
         notes=notes,
     )
+
+
+def as_wav(samples: NDArray[Any], meta: dict[str, Any]) -> bytes:
+    """Samples (T, 1) as a WAV file of the rate and bits in meta (SequenceSet.meta)."""
+    buffer = io.BytesIO()
+    bits = int(meta.get("bits", 16))
+    wide = (samples.astype(np.int64) << (32 - bits)).astype(np.int32)
+    subtype = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}.get(bits, "PCM_32")
+    soundfile.write(buffer, wide, int(meta.get("sample_rate", 8000)), subtype=subtype, format="WAV")
+    return buffer.getvalue()
 
 
 def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:

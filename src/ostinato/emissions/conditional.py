@@ -43,6 +43,13 @@ class Conditional:
         inner = support if self.loc is None else _line(self.params)
         return self._back(self.emission.quantile(self.params, q, inner), support, trailing=True)
 
+    def cdf(self, x: Tensor, support: Support) -> Tensor:
+        """P(X <= x) (..., D) of x (..., D) in model space."""
+        if self.loc is None or self.scale is None:
+            return self.emission.cdf(self.params, x, support)
+        moved = _moved(support, self.loc, self.scale)
+        return self.emission.cdf(self.params, (x - self.loc) / self.scale, moved)
+
     def mean(self, support: Support) -> Tensor:
         """(..., D); within the support's edges."""
         if self.loc is None or self.scale is None:

@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
+import math
+
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.scaling import Scaling
 from ostinato.layers.ar import AR
 from ostinato.layers.front import Innovations, Symbols
-from ostinato.model import SequenceModel
+from ostinato.model import Description, SequenceModel
 
 
 def describe_model(model: SequenceModel) -> list[str]:
     """What the model is, how it was made and how good it was, a line a fact."""
     d = model.description
     parts, record = d.config["parts"], d.record
-    weights = sum(p.numel() for p in model.parameters())
     memory = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
-    lines = [
-        f"a model of {d.kind}: {memory}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else ""),
-        f"asserts: {parts['emission'].replace('_', ' ')}",
-        f"stands on: {_base(model)}",
-        f"weights: {weights:,}",
-        f"input: {_input(model)}",
-    ]
-    source = d.source
-    if source.get("channels") and d.kind != "text":
-        lines.append(f"channels: {', '.join(source['channels'])}")
-    if source.get("frequency"):
-        lines.append(f"frequency: {source['frequency']}")
+    lines = [f"a model of {d.kind}: {memory}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else "")]
+    lines += [f"{what}: {words}" for what, words in facts(model)]
     if record:
         lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
         lines += [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
         lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
     return lines
+
+
+def facts(model: SequenceModel) -> list[tuple[str, str]]:
+    """(what, words): what the model is made of, beside its memory."""
+    d = model.description
+    out = [
+        ("asserts", d.config["parts"]["emission"].replace("_", " ")),
+        ("stands on", _base(model)),
+        ("weights", f"{sum(p.numel() for p in model.parameters()):,}"),
+        ("input", _input(model)),
+    ]
+    if d.source.get("channels") and d.kind != "text":
+        out.append(("channels", ", ".join(d.source["channels"])))
+    if d.source.get("frequency"):
+        out.append(("frequency", d.source["frequency"]))
+    return out
+
+
+def verdict(description: Description) -> str:
+    """What was kept of the ladder in the record, and how it stands to the closed form."""
+    table = description.record["table"]
+    yardstick, kept = table[0], next(rung for rung in table if rung["name"] == description.name)
+    unit = {"text": "symbol", "sound": "sample"}.get(description.kind, "step")
+    bits = f" ({-kept['held_out'] / math.log(2):.4f} bits a {unit})" if unit != "step" else ""
+    if kept is yardstick:
+        beaten = ": nothing with a memory beats it on what was held out" if len(table) > 1 else ""
+        return f"kept: {yardstick['detail']}, the closed form{beaten}{bits}"
+    gain = kept["held_out"] - yardstick["held_out"]
+    if gain > 0:
+        return f"kept: {kept['name']}, ahead of {yardstick['detail']} by {gain:.4f} nats a {unit}{bits}"
+    return f"kept: {kept['name']}, as asked; {yardstick['detail']} is likelier by {-gain:.4f} nats a {unit}{bits}"
 
 
 def _base(model: SequenceModel) -> str:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.errors import ConfigError
+from ostinato.report import chart
 from ostinato.storage import atomic_write
 
 if TYPE_CHECKING:
     from ostinato.inference.forecast import Forecast
 
-INK, BLUE = "#1f2933", "#1769aa"
-#: Of the intervals, the widest first; opaque, so that the legend shows what the picture does.
-SHADES = ("#dbe7f1", "#aecbe2", "#7fafd4")
+
+@dataclass(frozen=True)
+class Colours:
+    """shades: of intervals, the widest first; opaque, so that the legend shows what the picture does."""
+
+    ink: str
+    blue: str
+    shades: tuple[str, ...]
+
+
+PICTURE = Colours("#1f2933", "#1769aa", ("#dbe7f1", "#aecbe2", "#7fafd4"))
+PAGE = Colours(chart.INK, chart.BLUE, (chart.WIDE, chart.MIDDLE, chart.NARROW))
 #: Panels in one picture: more would be too small to read.
 MOST = 6
 
@@ -35,37 +47,45 @@ def draw(forecast: Forecast, path: Path) -> None:
     panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
     figure = Figure(figsize=(9, 1.2 + 3.4 * len(panels)), dpi=150, layout="constrained")
     for axes, (b, d) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
-        _panel(axes, forecast, b, d)
+        course(axes, forecast, b, d, PICTURE)
+        name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
+        title = f"{name}: the next {forecast.paths[b].shape[1]} steps"
+        axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
+        axes.margins(x=0.01)
+        axes.set_axisbelow(True)
+        axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(length=0, colors=PICTURE.ink)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     atomic_write(path, buffer.getvalue())
 
 
-def _panel(axes: Any, forecast: Forecast, b: int, d: int) -> None:
+def course(
+    axes: Any, forecast: Forecast, b: int, d: int, colours: Colours, came: NDArray[np.float64] | None = None
+) -> None:
+    """Channel d of sequence b on axes; came (horizon,): what really followed, where it is known."""
     data, paths = forecast.history, forecast.paths[b][:, :, d]
     horizon = paths.shape[1]
     values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
     table = forecast.frame.slice((b * len(data.channels) + d) * horizon, horizon)
     ahead, expected = table["ds"].to_numpy(), table["ostinato"].to_numpy()
-    shown = min(len(values), max(60, 4 * horizon))
+    shown = min(len(values), max(60, 4 * horizon) if came is None else max(20, 2 * horizon))
     past = np.arange(1, len(values) + 1) if times is None else times
-    axes.plot(past[-shown:], values[-shown:], color=INK, linewidth=1.2, label="observed")
+    axes.plot(past[-shown:], values[-shown:], color=colours.ink, linewidth=1.2, label="observed")
     if len(values) and np.isfinite(values[-1]):
         # the fan opens at the last value, of which there is no doubt
         ahead = np.concatenate([past[-1:], ahead])
         expected = np.concatenate([values[-1:], expected])
         paths = np.pad(paths, ((0, 0), (1, 0)), constant_values=values[-1])
-    for one, shade in zip(sorted(forecast.level, reverse=True), cycle(SHADES), strict=False):
+        came = None if came is None else np.concatenate([values[-1:], came])
+    for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
         low, high = np.quantile(paths, [0.5 - one / 200, 0.5 + one / 200], axis=0)
         axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
-    for path in paths[:3]:  # what a course may look like: the forecast is smoother than any
-        axes.plot(ahead, path, color=BLUE, linewidth=0.5, alpha=0.6)
-    axes.plot(ahead, expected, color=BLUE, linewidth=1.8, label="forecast")
-    name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
-    axes.set_title(f"{name}: the next {horizon} steps", loc="left", color=INK)
-    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
-    axes.margins(x=0.01)
-    axes.set_axisbelow(True)
-    axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=0, colors=INK)
+    if came is None:
+        for path in paths[:3]:  # what a course may look like: the forecast is smoother than any
+            axes.plot(ahead, path, color=colours.blue, linewidth=0.5, alpha=0.6)
+    axes.plot(ahead, expected, color=colours.blue, linewidth=1.8, label="forecast")
+    if came is not None:
+        axes.plot(ahead, came, color=colours.ink, linewidth=1.2)

@@ -40,8 +40,5 @@ def fingerprint(
     data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
 ) -> str:
     """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
-    digest = hashlib.sha256(data.values.tobytes() + data.offsets.tobytes())
-    words = [data.kind, data.count, data.terminated, data.ids[:1000], asdict(config), asdict(budget), held_out, method]
-    words += [threads, __version__]
-    digest.update(json.dumps(words, default=str, sort_keys=True).encode())
-    return digest.hexdigest()
+    words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__]
+    return hashlib.sha256(json.dumps(words, default=str, sort_keys=True).encode()).hexdigest()

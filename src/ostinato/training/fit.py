@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +10,6 @@ from typing import Any
 
 import torch
 
-from ostinato import __version__
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
@@ -27,6 +25,7 @@ from ostinato.training.build import Material, build, closed_form
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
 from ostinato.training.objective import evaluate
+from ostinato.training.record import record
 from ostinato.training.threads import threads as use_threads
 from ostinato.training.trainer import Progress, Trainer, judged_pieces
 
@@ -95,6 +94,7 @@ def fit(
     material = Material(data, encoding.encode(data), encoding, cut)
     _check_observed(material)
     base, notes = closed_form(material, config)
+    way = method or method_for(data)
     mark = fingerprint(data, config, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     if keep:
@@ -107,12 +107,15 @@ def fit(
             # what earlier rungs left over is shared among those to come
             share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
         with use_threads(threads):
-            climbed.append(_climb(name, material, base, config, share, method, keep, on_progress))
+            climbed.append(_climb(name, material, base, config, share, way, keep, on_progress))
         if on_rung:
             on_rung(climbed[-1][0])
     kept, chosen = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     table = tuple(rung for rung, _ in climbed)
-    chosen.description.record.update(_record(data, config, table, cut.words(data), mark))
+    curves = {rung.name: m.description.record["curve"] for rung, m in climbed if "curve" in m.description.record}
+    asked = {"held_out": held_out, "threads": threads, "budget": asdict(limits), "method": repr(way)}
+    chosen.description.record.update(record(data, config, asked, cut.words(data)))
+    chosen.description.record.update(table=[asdict(r) for r in table], curves=curves, fingerprint=mark)
     return Fit(chosen.eval(), kept, table, (*data.notes, *notes, cut.words(data)))
 
 
@@ -143,7 +146,7 @@ def _climb(
     base: AR | Markov,
     config: Config,
     budget: Budget,
-    method: Method | None,
+    method: Method,
     keep: Checkpoint | None,
     on_progress: Callable[[Progress], None] | None,
 ) -> tuple[Rung, SequenceModel]:
@@ -157,7 +160,7 @@ def _climb(
     model = build(name, material, base, config)
     steps, seconds = 0, 0.0
     if name != "ar":
-        trainer = Trainer(model, material, method or method_for(material.data), config)
+        trainer = Trainer(model, material, method, config)
         spot = replace(keep, path=keep.path / f"{name}.running") if keep else None
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
@@ -175,16 +178,3 @@ def _climb(
 
 def _detail(base: AR | Markov) -> str:
     return f"AR({base.order})" if isinstance(base, AR) else f"Markov({base.order})"
-
-
-def _record(data: SequenceSet, config: Config, table: tuple[Rung, ...], words: str, mark: str) -> dict[str, Any]:
-    return {
-        "seed": config.seed,
-        "config": asdict(config),
-        "table": [asdict(r) for r in table],
-        "split": words,
-        "fingerprint": mark,
-        "sequences": len(data),
-        "steps": int(data.lengths.sum()),
-        "versions": {"ostinato": __version__, "torch": str(torch.__version__), "python": platform.python_version()},
-    }

@@ -61,10 +61,11 @@ def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) ->
 @torch.no_grad()
 def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], steps: int = 16384) -> Likelihood:
     """The log-likelihood of the counted steps of these pieces, in the data's own units."""
+    training = model.training
     model.eval()
     total = sum(-float(negative_log_likelihood(model, whole(data, b), None)[0]) for b in bucketed(items, steps, None))
     measure, count = _measure(data, items)
-    model.train()
+    model.train(training)
     return Likelihood(total + measure, count)
 
 

@@ -21,7 +21,8 @@ class Run:
     epoch, position  how many batches of which epoch are done; with step, counted over all epochs
     elapsed          seconds of training so far, over all lives of the run
     best             validation nats a step of the best weights so far, and bad, the evaluations since
-    curve            (step, seconds, training nats, validation nats) at each evaluation
+    curve            (step, seconds, training loss, validation) at each evaluation, in nats a step: a loss is better
+                     low, validation is a log-likelihood; before the first step there is no loss yet
     average          exponential moving average of the weights: what is judged and kept (Polyak and Juditsky 1992)
     carried          the state that truncated BPTT carries to the next chunk
     """
@@ -37,7 +38,7 @@ class Run:
     best: float = -float("inf")
     bad: int = 0
     recent: float = 0.0
-    curve: list[tuple[int, float, float, float]] = field(default_factory=list)
+    curve: list[tuple[int, float, float | None, float]] = field(default_factory=list)
 
     _COUNTERS = ("epoch", "position", "step", "elapsed", "best", "bad", "recent")
 

@@ -162,8 +162,7 @@ class Trainer:
         else:
             run.bad += 1
         self.model.load_state_dict(live, strict=False)
-        if run.step:
-            run.curve.append((run.step, run.elapsed, run.recent, reached))
+        run.curve.append((run.step, run.elapsed, run.recent if run.step else None, reached))
 
     def _trainable(self) -> dict[str, Tensor]:
         return {k: p.detach().clone() for k, p in self.model.named_parameters() if p.requires_grad}

@@ -1,0 +1,40 @@
+"""ostinato report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ostinato.cli import options
+
+
+def command(
+    model: options.Model,
+    data: Annotated[
+        str | None, typer.Argument(help="The data to judge it by; those it was fitted to if left out.")
+    ] = None,
+    output: options.Output = None,
+    seed: options.Seed = 0,
+    id_col: options.IdCol = None,
+    time_col: options.TimeCol = None,
+    target: options.Target = None,
+    channel: options.Channel = None,
+    threads: options.Threads = 1,
+) -> None:
+    """Write one HTML file on a model: its figures, forecasts or text or sound, calibration, learning, the run.
+
+    Example: ostinato report sales.ost sales.csv -o report.html
+    """
+    options.use_threads(threads)
+    path = output or model.with_suffix(".html")
+    options.writable(path)
+    from ostinato.inference.inputs import as_sequences
+    from ostinato.model_file import load_model
+    from ostinato.report.page import write_report
+
+    fitted = load_model(model)
+    source = options.source(fitted, data)
+    sequences = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    write_report(fitted, sequences, path, seed=seed)
+    print(f"report: {path}")

@@ -1,0 +1,37 @@
+"""The record of a run, as facts for the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ostinato.data.sequences import SequenceSet
+
+
+def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[str, str]]:
+    """(what, words): how the model came about, and this page."""
+    out = []
+    if "data" in record:
+        out.append(("data it was fitted to", f"SHA-256 of the sequences as read: {record['data']}"))
+        if record["data"] != data.digest:
+            out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
+    if "sequences" in record:
+        count = record["sequences"]
+        out.append(("how much", f"{record['steps']:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
+        out.append(("split", record["split"]))
+        out.append(("seed", f"{record['seed']} (of this page: {seed})"))
+    if "budget" in record:
+        out.append(("budget", _budget(record["budget"])))
+        out.append(("error sent back by", record["method"]))
+        out.append(("threads", str(record["threads"])))
+    for key, what in (("config", "configuration"), ("versions", "versions")):
+        if key in record:
+            out.append((what, ", ".join(f"{k} {v}" for k, v in sorted(record[key].items()) if v is not None)))
+    return out
+
+
+def _budget(budget: dict[str, Any]) -> str:
+    seconds, steps = budget["seconds"], budget["steps"]
+    parts = [f"{seconds:g} seconds in all"] if seconds else []
+    parts += [f"{steps:,} optimiser steps a model"] if steps else []
+    exact = "" if seconds else "; with a budget in steps, the same command gives the same weights"
+    return " and ".join(parts) + exact

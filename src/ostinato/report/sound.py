@@ -1,0 +1,113 @@
+"""A recording: waveform, spectrogram, how surprising each of its moments was, and how the model would go on."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.sound import as_wav
+from ostinato.evaluation.calibration import Spans
+from ostinato.inference.sample import sample
+from ostinato.inference.score import score
+from ostinato.model import SequenceModel
+from ostinato.report.chart import BLUE, INK, Chart, Table, chart, plain
+
+#: Seconds of a recording that are shown, seconds of them that the model is given, and seconds that it adds.
+SHOWN, GIVEN, DRAWN = 2.0, 0.25, 0.5
+#: Seconds over which surprisal is averaged.
+MOMENT = 0.01
+#: Parts of the time shown: of each, the least and the greatest sample are drawn, and one spectrum.
+PARTS = 600
+
+
+@dataclass(frozen=True)
+class Recording:
+    """chart, and two sounds as data URIs: what was recorded, and the model's going on from its first part."""
+
+    chart: Chart
+    recorded: str
+    drawn: str
+
+
+def recording(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) -> Recording:
+    """One recording (of middling length) of the judged ones."""
+    rate = float(data.meta.get("sample_rate", 8000))
+    b, a, z = sorted(spans, key=lambda span: span[2] - span[1])[len(spans) // 2]
+    first = 0 if a == 0 else max(0, a - int(MOMENT * rate))
+    some = data.take([b]).cut(np.array([first]), np.array([min(z, first + int(SHOWN * rate))]))
+    surprisal = score(model, some).surprisal / np.log(2)
+    samples = some.values[:, 0].astype(np.float64) / 2.0 ** (int(data.meta.get("bits", 16)) - 1)
+    given = some.cut(np.array([0]), np.minimum(some.lengths, int(GIVEN * rate)))
+    drawn = sample(model, int(DRAWN * rate), prompt=given, seed=seed)[0]
+    return Recording(
+        _chart(samples, surprisal, rate, some.ids[0]),
+        _uri(as_wav(some.values, data.meta)),
+        _uri(as_wav(np.concatenate([given.values, drawn]), data.meta)),
+    )
+
+
+def _uri(wav: bytes) -> str:
+    return "data:audio/wav;base64," + base64.b64encode(wav).decode()
+
+
+def _chart(samples: NDArray[np.float64], surprisal: NDArray[np.float64], rate: float, name: str) -> Chart:
+    seconds = len(samples) / rate
+    moments = _moments(surprisal, max(1, int(MOMENT * rate)))
+    when = (np.arange(len(moments)) + 0.5) * seconds / max(len(moments), 1)
+
+    def draw(figure: Any) -> None:
+        wave, spectrum, bits = figure.subplots(3, 1, sharex=True, height_ratios=(2, 3, 2))
+        parts = np.array_split(samples, min(PARTS, len(samples)))
+        at = (np.arange(len(parts)) + 0.5) * seconds / len(parts)
+        wave.fill_between(at, [p.min() for p in parts], [p.max() for p in parts], color=INK, linewidth=0.6)
+        wave.set_ylabel("amplitude")
+        _spectrogram(spectrum, samples, rate)
+        bits.plot(when, moments, color=BLUE)
+        bits.set_ylabel("bits a sample")
+        bits.set_xlabel("seconds")
+        for axes in (wave, spectrum, bits):
+            plain(axes)
+            axes.set_xlim(0, seconds)
+        spectrum.grid(visible=False)
+        figure.align_ylabels()
+
+    loud = float(np.sqrt((samples**2).mean()))
+    peak = float(when[np.nanargmax(moments)]) if np.isfinite(moments).any() else 0.0
+    words = (
+        f"{seconds:.2f} seconds at {rate:,.0f} samples a second, {20 * np.log10(max(loud, 1e-9)):.0f} dB of full scale "
+        f"on average: the waveform, its spectrogram, and the surprisal, {np.nanmean(surprisal):.2f} bits a sample; "
+        f"it is greatest at {peak:.2f} seconds."
+    )
+    rows = tuple((f"{t:.2f}", f"{m:.2f}") for t, m in zip(when[::5], moments[::5], strict=True))
+    return chart(
+        "A recording, and how surprising it was",
+        words,
+        draw,
+        height=420,
+        wide=True,
+        name=name,
+        table=Table(("seconds", "bits a sample"), rows),
+    )
+
+
+def _moments(surprisal: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Means over ``width`` samples each; a last part that is shorter is left out."""
+    whole = surprisal[: max(1, len(surprisal) // width) * width]
+    return np.asarray(whole.reshape(-1, min(width, len(whole))).mean(axis=1))
+
+
+def _spectrogram(axes: Any, samples: NDArray[np.float64], rate: float) -> None:
+    """Power in decibels: Hann windows of 32 ms."""
+    width, hop = max(16, int(0.032 * rate)), max(1, len(samples) // PARTS)
+    around = np.pad(samples, width // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(around, width)[::hop] * np.hanning(width)
+    power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
+    decibels = 10 * np.log10(np.maximum(power, power.max() * 1e-7 + 1e-20))  # what is 70 dB below is not heard
+    extent = (0.0, len(samples) / rate, 0.0, rate / 2000)
+    axes.imshow(decibels.T, origin="lower", aspect="auto", extent=extent, cmap="magma", interpolation="bilinear")
+    axes.set_ylabel("kHz")

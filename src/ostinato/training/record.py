@@ -1,0 +1,27 @@
+"""The record of a run: what a model file keeps of how its weights came about, so that they can be had again."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import torch
+
+from ostinato import __version__
+from ostinato.data.sequences import SequenceSet
+from ostinato.training.config import Config
+
+
+def record(data: SequenceSet, config: Config, asked: dict[str, Any], split: str) -> dict[str, Any]:
+    """As JSON. asked: what fit was told beside config; split: in words."""
+    return {
+        **asked,
+        "seed": config.seed,
+        "config": asdict(config),
+        "split": split,
+        "data": data.digest,
+        "sequences": len(data),
+        "steps": int(data.lengths.sum()),
+        "versions": {"ostinato": __version__, "torch": str(torch.__version__), "python": platform.python_version()},
+    }

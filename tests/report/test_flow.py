@@ -1,0 +1,78 @@
+"""The section on how far back: what is drawn and said of diagnoses of every sort."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+from ostinato.inference.diagnosis import Diagnosis, LayerFlow
+from ostinato.report import flow
+
+LAGS = tuple(range(1, 101))
+NORMS = tuple(0.9**k for k in LAGS)
+CUTS = (0, 1, 3, 10, 30, 100)
+FOUND = Diagnosis(
+    kind="series",
+    memory="gru",
+    lags=LAGS,
+    flows=(LayerFlow("gru", NORMS, tuple(x / 2 for x in NORMS), tuple(2 * x for x in NORMS)),),
+    lyapunov=-0.1054,
+    lyapunov_error=0.002,
+    effective_memory=44,
+    window=None,
+    order=3,
+    cuts=CUTS,
+    score=-1.0,
+    scores=(-2.0, -1.5, -1.2, -1.1, -1.0, -1.0),
+    errors=(0.1, 0.1, 0.05, 0.02, 0.01, 0.0),
+    model_reach=30,
+    reference="an autoregression",
+    reference_score=-1.9,
+    rewards=(0.0, 0.4, 0.7, 0.8, 0.8, 0.8),
+    picked=(1, 2, 7),
+    data_reach=10,
+    sampled="some steps; seed 0",
+    seed=0,
+)
+
+
+def test_the_gradient_and_the_worth_of_the_past_are_drawn_and_said() -> None:
+    gradient, worth = flow.charts(FOUND)
+    assert "gru: 0.9 at lag 1, 2.7e-05 at lag 100" in gradient.words
+    assert "brings the model 1.0000 nats a step" in worth.words
+    assert gradient.table is not None
+    assert gradient.table.rows[0] == ("1", "0.45", "0.9", "1.8")
+    assert gradient.table.rows[-1][0] == "100"
+    assert worth.table is not None
+    assert worth.table.rows[1] == ("1", "0.5000", "0.1000", "0.4000")
+    facts = dict(flow.facts(FOUND))
+    assert facts["effective memory"].startswith("44 steps")
+    assert "-0.1054 ± 0.0020" in facts["Lyapunov exponent"]
+    assert "window" not in facts
+
+
+def test_a_window_has_no_gradient() -> None:
+    found = replace(FOUND, memory="ar", flows=(), lyapunov=None, effective_memory=None, window=1)
+    (worth,) = flow.charts(found)
+    assert worth.title == "What the past is worth"
+    facts = dict(flow.facts(found))
+    assert facts["window"].startswith("1 step: ")
+    assert not {"effective memory", "Lyapunov exponent"} & facts.keys()
+
+
+def test_a_gradient_that_is_nothing_is_not_drawn() -> None:
+    """As of a network that training left at its start, where nothing is read from the hidden state."""
+    nothing = (0.0,) * len(LAGS)
+    found = replace(FOUND, flows=(LayerFlow("gru", nothing, nothing, nothing),), effective_memory=None)
+    assert len(flow.charts(found)) == 1
+    assert "effective memory" not in dict(flow.facts(found))
+
+
+def test_layers_and_underflow() -> None:
+    """Several layers are told apart; norms that end in 0 have a logarithmic axis all the same."""
+    ends = tuple(x if k < 50 else 0.0 for k, x in zip(LAGS, NORMS, strict=True))
+    layers = tuple(LayerFlow(f"gru, layer {i}", ends, ends, ends) for i in (1, 2, 3))
+    gradient = flow.charts(replace(FOUND, flows=layers, effective_memory=None))[0]
+    words = [e.text for e in ElementTree.fromstring(gradient.svgs[0]).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"gru, layer 1", "gru, layer 2", "gru, layer 3"} <= set(words)
+    assert dict(flow.facts(replace(FOUND, effective_memory=None)))["effective memory"].startswith("more than 100 steps")

@@ -1,0 +1,168 @@
+"""The page as a file: whole in itself, the user's words as words, and the same for the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from conftest import HOSTILE, KINDS
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.errors import ModelFileError
+from ostinato.evaluation.calibration import calibrate
+from ostinato.model_file import load_model, save_model
+from ostinato.report.page import write_report
+from ostinato.training.fit import Fit
+from zoo import KINDS as ZOO
+from zoo import fitted, made
+
+Fits = dict[str, tuple[Fit, SequenceSet]]
+#: What stands in every page, by kind.
+SECTIONS = {"series": "Forecasts", "prices": "Forecasts", "text": "Text, by surprisal", "sound": "Sound, by surprisal"}
+#: Kinds that differ on the page, and the closed form.
+ODD = [(kind, "gru") for kind in ZOO if kind not in ("series, normal", "series, mixture", "coarse sound")]
+ODD += [(kind, "ar") for kind in ("series", "prices", "lines")]
+
+
+class Elements(HTMLParser):
+    """The tags of a page, their attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_whole_in_itself(kind: str, pages: dict[str, Path]) -> None:
+    raw = pages[kind].read_bytes()
+    assert len(raw) < 1_000_000
+    for tag, attributes in Elements(raw.decode()).tags:
+        assert tag not in ("script", "iframe", "object", "embed", "base", "form")
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href", "srcset", "action", "poster", "style"):
+            value = attributes.get(name) or ""
+            assert "://" not in value
+            assert name not in ("src", "href") or not value or value.startswith(("data:", "#"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_words_of_the_users_are_words(kind: str, pages: dict[str, Path]) -> None:
+    page = Elements(pages[kind].read_text())
+    assert f"ostinato fit '{HOSTILE[0]}'" in page.words
+    assert not any(tag in ("img", "script") for tag, _ in page.tags)
+    if kind != "text":
+        assert HOSTILE[0] in page.words
+    else:
+        assert "<script>" in re.sub(r"\s", "", page.words)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_section_is_there_and_every_chart_is_said(kind: str, pages: dict[str, Path]) -> None:
+    page = Elements(pages[kind].read_text())
+    for heading in ("The ladder", SECTIONS[kind], "Calibration", "Learning", "How far back", "The run"):
+        assert heading in page.words
+    drawings = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(drawings) >= 4
+    assert all(d["role"] == "img" and len(d["aria-label"] or "") > 40 for d in drawings)
+    ids = [attributes["id"] for _, attributes in page.tags if attributes.get("id")]
+    used = re.findall(r"url\(#(\w+)\)", pages[kind].read_text())
+    assert len(ids) == len(set(ids))
+    assert set(used) <= set(ids)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_figures_are_those_of_the_fit_and_of_the_calibration(kind: str, pages: dict[str, Path], fits: Fits) -> None:
+    result, data = fits[kind]
+    words = " ".join(Elements(pages[kind].read_text()).words.split())
+    for rung in result.table:
+        assert f"{rung.held_out:.4f}" in words
+    record = result.model.description.record
+    assert record["data"] == data.digest
+    assert data.digest in words
+    encoded = result.model.encoding.encode(data)
+    held = split(data, record["held_out"]).spans("held-out", data.lengths, encoded.lengths)
+    found = calibrate(result.model, encoded, held)
+    assert f"80% promised, {found.coverage(0.8):.1%} held" in words
+    assert f"{sum(z - a for _, a, z in held):,} steps held out" in words
+
+
+def test_same_model_same_data_same_page(pages: dict[str, Path], fits: Fits, tmp_path: Path) -> None:
+    result, data = fits["text"]
+    write_report(result.model, data, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == pages["text"].read_bytes()
+    write_report(result.model, data, tmp_path / "other.html", seed=1)
+    assert (tmp_path / "other.html").read_bytes() != pages["text"].read_bytes()
+
+
+def test_a_model_from_its_file_gives_the_same_page(pages: dict[str, Path], fits: Fits, tmp_path: Path) -> None:
+    result, data = fits["prices"]
+    save_model(result.model, tmp_path / "m.ost")
+    write_report(load_model(tmp_path / "m.ost"), data, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_bytes() == pages["prices"].read_bytes()
+
+
+def test_other_data_judge_as_a_whole(fits: Fits, tmp_path: Path) -> None:
+    result, data = fits["prices"]
+    write_report(result.model, data.take([1]), tmp_path / "page.html")
+    words = Elements((tmp_path / "page.html").read_text()).words
+    assert "all 200 steps of data that it was not fitted to" in words
+    assert data.take([1]).digest in words
+
+
+def test_data_of_another_kind_are_refused_and_nothing_is_written(fits: Fits, tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="model is one of prices"):
+        write_report(fits["prices"][0].model, fits["text"][1], tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("kind", "name"), ODD)
+def test_a_model_without_a_record_has_a_page(kind: str, name: str, tmp_path: Path) -> None:
+    """Every kind of the zoo: missing values, empty sequences, several channels; and files of earlier versions."""
+    write_report(fitted(kind, name), made(kind), tmp_path / "page.html")
+    words = Elements((tmp_path / "page.html").read_text()).words
+    assert "Calibration" in words
+    assert "nan" not in re.findall(r"[a-z]+", words.lower())
+
+
+def test_a_report_from_the_command_is_that_of_the_fit(tmp_path: Path) -> None:
+    def run(words: str) -> str:
+        command = [sys.executable, "-W", "error", "-m", "ostinato", *words.split()]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    (tmp_path / "s.csv").write_bytes((files("ostinato") / "datasets" / "sunspots.csv").read_bytes())
+    said = run("fit s.csv --model rnn --steps 5 -o m.ost --report fit.html")
+    assert said.endswith("model: m.ost\nreport: fit.html\n")
+    assert run("report m.ost s.csv -o report.html") == "report: report.html\n"
+    pages = [(tmp_path / name).read_text() for name in ("fit.html", "report.html")]
+    assert pages[0] == pages[1]
+    assert "ostinato fit s.csv --model rnn" in Elements(pages[0]).words
+
+
+def test_a_file_of_an_earlier_version_has_a_page(fits: Fits, tmp_path: Path) -> None:
+    """Such a file keeps the curve of the one model, and no digest of what it was fitted to."""
+    result, data = fits["prices"]
+    save_model(result.model, tmp_path / "m.ost")
+    model = load_model(tmp_path / "m.ost")
+    record = model.description.record
+    for key in ("data", "held_out", "budget", "method", "threads", "curves", "command"):
+        record.pop(key, None)
+    record["curve"] = record["curve"][1:]
+    write_report(model, data, tmp_path / "page.html")
+    words = Elements((tmp_path / "page.html").read_text()).words
+    assert "all 500 steps of the data given, new to it or not" in words
+    assert "The model that was kept" in words
+    assert "no command to repeat it by" in words
