@@ -154,14 +154,9 @@ struct BackwardSpace {
 };
 
 template <class T, class Cell>
-Chunks backward_chunks(const Shape& s, const Part& p) {
-    return {p, (s.inputs + (1 + Cell::gates * (Cell::apart || Cell::late ? 2 : 1)) * s.hidden) * sizeof(T)};
-}
-
-template <class T, class Cell>
 std::size_t backward_bytes(const Shape& s, const Part& p) {
     Arena arena{nullptr};
-    BackwardSpace<T, Cell>(arena, s, p, backward_chunks<T, Cell>(s, p));
+    BackwardSpace<T, Cell>(arena, s, p, Chunks(p));
     return arena.used;
 }
 
@@ -179,7 +174,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     const Index H = s.hidden, D = s.inputs, P = s.outputs, units = blocks_of<T>(H), outputs = blocks_of<T>(P);
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
     const BackwardPanels<T, Cell> w(packed, s);
-    const Chunks chunks = backward_chunks<T, Cell>(s, p);
+    const Chunks chunks(p);
     BackwardSpace<T, Cell> space(arena, s, p, chunks);
     const Blocked<T> saved{const_cast<T*>(io.saved), Blocked<T>::stride_of(p.start[p.steps])};
     // gradients of the second product: of a late gate they are its blocks of d_x

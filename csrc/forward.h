@@ -113,11 +113,6 @@ struct ForwardSpace {
 };
 
 template <class T, class Cell>
-Chunks forward_chunks(const Shape& s, const Part& p) {
-    return {p, (s.inputs + Cell::gates * s.hidden) * sizeof(T)};
-}
-
-template <class T, class Cell>
 Index saved_count(const Shape& s, Index places) {
     return blocks_of<T>(s.hidden) * kept<Cell> * Blocked<T>::stride_of(places);
 }
@@ -125,7 +120,7 @@ Index saved_count(const Shape& s, Index places) {
 template <class T, class Cell>
 std::size_t forward_bytes(const Shape& s, const Part& p, bool save) {
     Arena arena{nullptr};
-    ForwardSpace<T, Cell>(arena, s, p, forward_chunks<T, Cell>(s, p), save);
+    ForwardSpace<T, Cell>(arena, s, p, Chunks(p), save);
     return arena.used;
 }
 
@@ -133,7 +128,7 @@ template <class T, class Cell>
 void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* panels, void* scratch) {
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
     const ForwardPanels<T, Cell> w(packed, s);
-    const Chunks chunks = forward_chunks<T, Cell>(s, p);
+    const Chunks chunks(p);
     const bool save = Cell::slots && io.saved;
     ForwardSpace<T, Cell> space(arena, s, p, chunks, save);
     const Index units = blocks_of<T>(s.hidden), slots_block = save ? kept<Cell> : Cell::gates;

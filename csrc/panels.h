@@ -81,17 +81,13 @@ void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory) {
     pack_bias<T, Cell>(to.bias_h, nullptr, w.b_hh, s.hidden, joined, G);
 }
 
-// Time goes in chunks of whole steps, about as many places as keep a chunk's buffers in the second-level cache.
+// Time goes in chunks of whole steps, about 256 places each: what a chunk holds is used while it is in the cache, and the
+// weights' sums, which are larger where H is large, are gone through once for so many places.
 struct Chunks {
-    Index target;    // places
-    Index capacity;  // places of the largest chunk there can be
+    static constexpr Index target = 256;  // places
+    Index capacity;                       // places of the largest chunk there can be
 
-    Chunks(const Part& p, std::size_t bytes_a_place) {
-        constexpr std::size_t cache = 512 * 1024;
-        const Index fitting = static_cast<Index>(cache / bytes_a_place);
-        target = fitting < 64 ? 64 : fitting > 256 ? 256 : fitting;
-        capacity = larger(1, smaller(larger(target, p.rows), p.start[p.steps]));
-    }
+    explicit Chunks(const Part& p) : capacity(larger(1, smaller(larger(target, p.rows), p.start[p.steps]))) {}
 
     // The end of the chunk that starts with step t, and the start of the one that ends before step t.
     Index end(const Part& p, Index t) const {
