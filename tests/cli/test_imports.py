@@ -11,7 +11,7 @@ HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib
 
 HELP = """
 from ostinato.cli.main import main
-verbs = "fit", "score", "forecast", "sample", "stream", "inspect"
+verbs = "fit", "score", "forecast", "backtest", "sample", "stream", "inspect"
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:
         main(words)
