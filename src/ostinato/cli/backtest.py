@@ -70,22 +70,22 @@ def command(
     for note in notes:
         options.say(f"note: {note}")
     many = "s" * (windows != 1)
-    _show(result.table, f"{windows} window{many} of {horizon} steps: less is better; nats a step: more; in 80%: 80")
+    _show(result.table, f"{windows} window{many} of {horizon} steps (less is better; nats a step: more; in 80%: 80)")
     print(verdict)
     if output:
         atomic_write(output, as_bytes(result.frame, output))
         print(f"forecasts: {output}")
 
 
-#: Column of the table -> its heading, decimals, and factor; what is not here is a coverage, shown in percent.
+#: Column of the table -> its heading, form, and factor; what is not here is a coverage, shown in percent.
 _SHOWN = {
-    "mase": ("MASE", 3, 1),
-    "smape": ("sMAPE", 2, 1),
-    "owa": ("OWA", 3, 1),
-    "wql": ("wQL", 4, 1),
-    "msis": ("MSIS", 2, 1),
-    "log_prob": ("nats", 3, 1),
-    "seconds": ("seconds", 1, 1),
+    "mase": ("MASE", ".3f", 1),
+    "smape": ("sMAPE", ".2f", 1),
+    "owa": ("OWA", ".3f", 1),
+    "wql": ("wQL", ".3g", 1),
+    "msis": ("MSIS", ".2f", 1),
+    "log_prob": ("nats", ".3f", 1),
+    "seconds": ("seconds", ".1f", 1),
 }
 
 
@@ -95,17 +95,17 @@ def _show(table: pl.DataFrame, title: str) -> None:
     from rich.table import Table
 
     shown = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    forms = {name: _SHOWN.get(name, (name.replace("coverage-", "in ") + "%", 1, 100)) for name in table.columns[1:]}
+    forms = {name: _SHOWN.get(name, (name.replace("coverage-", "in ") + "%", ".1f", 100)) for name in table.columns[1:]}
     for heading in ("model", *(heading for heading, _, _ in forms.values())):
         shown.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     least = table["wql"].drop_nans().min()
     for row in table.iter_rows(named=True):
-        cells = [_cell(row[name] * factor, decimals) for name, (_, decimals, factor) in forms.items()]
+        cells = [_cell(row[name] * factor, form) for name, (_, form, factor) in forms.items()]
         shown.add_row(row["model"], *cells, style="bold" if row["wql"] == least else "")
     console = Console()
     console.width = max(console.width, 20 + 10 * len(forms))  # a figure is never cut, even if the line must wrap
     console.print(shown)
 
 
-def _cell(value: float, decimals: int) -> str:
-    return "-" if math.isnan(value) else f"{value:,.{decimals}f}"
+def _cell(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else f"{value:{form}}"

@@ -122,14 +122,14 @@ def verdict(table: pl.DataFrame) -> str:
         return "nothing could be measured: every value to forecast is missing"
     name, least = yardsticks["model"][0], yardsticks["wql"][0]
     if not len(rest):
-        return f"the best baseline is {name}, with a wQL of {least:.4f}"
+        return f"the best baseline is {name}, with a wQL of {least:.4g}"
     best, figure = rest["model"][0], rest["wql"][0]
     if figure < least:
         gain = 100 * (1 - figure / least)
-        return f"{best} beats every baseline: wQL {figure:.4f}, {gain:.1f} % under {name}'s {least:.4f}"
+        return f"{best} beats every baseline: wQL {figure:.4g}, {gain:.1f} % under {name}'s {least:.4g}"
     if figure == least:
-        return f"nothing beats the baseline: {best} is as good as {name}, wQL {least:.4f}"
-    return f"nothing beats the baseline: {name} has a wQL of {least:.4f}, {best} of {figure:.4f}"
+        return f"nothing beats the baseline: {best} is as good as {name}, wQL {least:.4g}"
+    return f"nothing beats the baseline: {name} has a wQL of {least:.4g}, {best} of {figure:.4g}"
 
 
 def _measure(

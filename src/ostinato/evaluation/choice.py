@@ -16,8 +16,10 @@ from ostinato.evaluation.windows import Plan
 from ostinato.model import SequenceModel
 from ostinato.training.fit import fit
 
-#: Windows to choose by, at most.
-_MOST = 3
+#: "auto" chooses by so many windows and so many steps of each series, whatever is more, or by a quarter of the longest.
+_WINDOWS, _STEPS = 3, 60
+#: Of the least wQL: who is within this of it counts as equal, for so few windows tell no closer.
+_MARGIN = 0.02
 #: What is used where a history is too short to choose by.
 _SHORT = "naive2"
 
@@ -37,8 +39,8 @@ def forecaster(
 ) -> tuple[Forecaster, list[str]]:
     """Fit the model called ``name`` to history, and nothing after it; and what there is to say.
 
-    "auto" is the ladder's best where that has a lower wQL than all baselines on windows at the end of history, which
-    the fit was not shown; else it is the best baseline.
+    "auto" is the simplest whose wQL is within _MARGIN of the least, on windows at the end of history which the fit was
+    not shown: one of the baselines, or the ladder's best where that is ahead of them all.
     """
     drawn = {"n_paths": options.pop("n_paths"), "seed": options.get("seed", 0)}
     if isinstance(model, SequenceModel):
@@ -46,22 +48,22 @@ def forecaster(
     if model != "auto":
         return Fitted(name, fit(history, model=model, **options).model, **drawn), []
     longest = int(history.lengths.max())
-    count = min(plan.count, _MOST, longest // (2 * plan.horizon))
+    steps = min(longest // 4, max(_WINDOWS * plan.horizon, _STEPS))
+    count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
     if not count:
         words = f"auto: {longest} steps are too few to choose a model by {plan.horizon} of them: {_SHORT} is used"
         return Baseline(name, _SHORT, season), [words]
     earlier = Plan(plan.horizon, count, plan.horizon)
     fitted = fit(earlier.before(history), model="auto", **options)
-    # the simplest first: of equals it is kept
+    # the simplest first
     candidates: list[Forecaster] = [*baselines(season, refit=False), Fitted(fitted.kept.name, fitted.model, **drawn)]
     losses = _losses(candidates, history, earlier)
-    best = candidates[int(np.argmin(losses))]
-    yardstick = int(np.argmin(losses[:-1]))
-    other = candidates[yardstick].name
-    figures = f"wQL {losses[-1]:.4f} of {fitted.kept.name}, {losses[yardstick]:.4f} of {other}"
+    at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
+    best, other = candidates[at], at if at < len(losses) - 1 else int(np.argmin(losses[:-1]))
+    figures = f"wQL {losses[-1]:.4g} of {fitted.kept.name}, {losses[other]:.4g} of {candidates[other].name}"
     where = f"on the {count} window{'s' * (count > 1)} before the first cutoff"
     if isinstance(best, Baseline):
-        words = f"auto: nothing beats {best.name} {where} ({figures}): {best.name} is used"
+        words = f"auto: nothing beats {best.name} by {_MARGIN:.0%} {where} ({figures}): {best.name} is used"
         return Baseline(name, best.rule, season, best.keep), [words]
     return Fitted(name, fitted.model, **drawn), [f"auto: {fitted.kept.name} is used, ahead {where} ({figures})"]
 

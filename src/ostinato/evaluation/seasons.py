@@ -33,12 +33,16 @@ _CRITICAL = 1.645
 def season_length(data: SequenceSet, asked: int | None = None) -> tuple[int, str]:
     """Steps of a season, and a word on where the number is from: as asked, else by the frequency, else 1.
 
+    Prices have none: a season that anyone knew would be traded away.
+
     Raises ConfigError for a season under 1.
     """
     if asked is not None:
         if asked < 1:
             raise ConfigError(f"a season of {asked} steps cannot be", fix="use 1 (none) or more, such as 24")
         return asked, "as asked"
+    if data.kind == "prices":
+        return 1, "since prices are taken to have none"
     if data.frequency in SEASONS:
         return SEASONS[data.frequency], f"from the frequency {data.frequency}"
     return 1, "as the frequency is not known: name it with --season"
