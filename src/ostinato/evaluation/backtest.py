@@ -16,7 +16,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
-from ostinato.evaluation.forecasters import Forecaster, Predicted, baselines
+from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.seasons import season_length
 from ostinato.evaluation.summary import Tally, at, edges, probabilities, summary
@@ -100,7 +100,8 @@ def cross_validation(
                     name, given, window.history if refit else history, plan, season, n_paths=n_paths, **options
                 )
                 tallies[name].seconds += time.monotonic() - begun
-                asked.append(chosen)
+                # a step's log_prob depends on the steps before it, and on no cutoff, while the weights stay
+                asked.append(chosen.scored(data) if isinstance(chosen, Fitted) and not refit else chosen)
                 notes.extend(said)
             asked.extend(baselines(season, refit=refit))
         frame = _measure(window, asked, tallies, level, season)

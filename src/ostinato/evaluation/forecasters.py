@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -54,12 +54,27 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model. Its weights and scales stay as they are; its state takes in each history."""
+    """A fitted model. Its weights and scales stay as they are; its state takes in each history.
+
+    known  unique_id -> log_prob (T,) of all steps of a series, where ``scored`` has found it
+    """
 
     name: str
     model: SequenceModel
     n_paths: int = 500
     seed: int = 0
+    known: dict[str, Array] | None = None
+
+    def scored(self, data: SequenceSet) -> Fitted:
+        """The same, with the log_prob of every step of data at hand: one pass does for all windows on it."""
+        scores = score(self.model, data)
+        return replace(
+            self,
+            known={
+                key: -scores.surprisal[a:z]
+                for key, a, z in zip(data.ids, scores.offsets[:-1], scores.offsets[1:], strict=True)
+            },
+        )
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
         """See Forecaster."""
@@ -75,8 +90,8 @@ class Fitted:
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
         """See Forecaster."""
-        scores = score(self.model, whole)
-        return np.stack([-scores.surprisal[z - horizon : z] for z in scores.offsets[1:]])
+        known = self.known if self.known is not None else self.scored(whole).known or {}
+        return np.stack([known[key][stop - horizon : stop] for key, stop in zip(whole.ids, whole.lengths, strict=True)])
 
 
 @dataclass(frozen=True)
