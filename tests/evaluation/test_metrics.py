@@ -36,7 +36,7 @@ def test_quantile_loss_by_hand() -> None:
 
 
 def test_the_mean_quantile_loss_of_a_normal_is_its_crps() -> None:
-    """Gneiting and Raftery 2007, eq. 21: sigma (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi))."""
+    """Gneiting and Raftery 2007, 4.2: sigma (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi))."""
     mean, deviation, y = 3.0, 2.0, np.array([4.5, -1.0])
     p = (np.arange(20_000) + 0.5) / 20_000
     quantiles = np.repeat(stats.norm.ppf(p, mean, deviation)[:, None], 2, axis=1)

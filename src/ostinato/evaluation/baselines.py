@@ -101,7 +101,7 @@ def seasonal_naive(y: Array, season: int) -> Rule:
 
 
 def naive2(y: Array, season: int) -> Rule:
-    """Naive on the seasonally adjusted series, where M4's test finds a season (Makridakis et al. 2020, appendix A)."""
+    """Naive on the seasonally adjusted series, where M4's test finds a season (the code of the M4 organisers)."""
     full = _interpolated(y)
     if is_seasonal(full, season):
         return _shift(y, 1, indices(full, season))
@@ -109,7 +109,7 @@ def naive2(y: Array, season: int) -> Rule:
 
 
 def drift(y: Array, season: int) -> Rule:
-    """The last value, moved on by the mean change a step (FPP3, eq. 5.1)."""
+    """The last value, moved on by the mean change a step (FPP3, 5.2)."""
     seen = np.flatnonzero(np.isfinite(y))
     steps = int(seen[-1] - seen[0])
     if steps < 2:

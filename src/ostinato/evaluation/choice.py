@@ -35,14 +35,21 @@ def names(models: list[str | SequenceModel]) -> list[str]:
 
 
 def forecaster(
-    name: str, model: str | SequenceModel, history: SequenceSet, plan: Plan, season: int, **options: Any
+    name: str,
+    model: str | SequenceModel,
+    history: SequenceSet,
+    plan: Plan,
+    season: int,
+    *,
+    n_paths: int,
+    **options: Any,
 ) -> tuple[Forecaster, list[str]]:
     """Fit the model called ``name`` to history, and nothing after it; and what there is to say.
 
     "auto" is the simplest whose wQL is within _MARGIN of the least, on windows at the end of history which the fit was
     not shown: one of the baselines, or the ladder's best where that is ahead of them all.
     """
-    drawn = {"n_paths": options.pop("n_paths"), "seed": options.get("seed", 0)}
+    drawn = {"n_paths": n_paths, "seed": options.get("seed", 0)}
     if isinstance(model, SequenceModel):
         return Fitted(name, model, **drawn), []
     if model != "auto":

@@ -22,7 +22,7 @@ def mean(x: Array, axis: int | tuple[int, ...] | None = -1) -> Array:
 def seasonal_error(history: Array, season: int) -> float:
     """What MASE and MSIS divide by: the mean of |y_t - y_{t-m}| over history (T,), m the season, or 1 where T <= m.
 
-    NaN where nothing can be compared or nothing ever changes. Hyndman and Koehler 2006, eq. 6, with Makridakis et al.
+    NaN where nothing can be compared or nothing ever changes. Hyndman and Koehler 2006, with Makridakis et al.
     2020 (M4) for m > 1.
     """
     lag = season if len(history) > season else 1
@@ -38,7 +38,7 @@ def mase(y: Array, point: Array, scale: Array) -> Array:
 def smape(y: Array, point: Array) -> Array:
     """Symmetric mean absolute percentage error, in percent, 0 to 200: the mean of 200 |y - point| / (|y| + |point|).
 
-    Where both are 0 the error is 0. Makridakis et al. 2020 (M4), section 2.
+    Where both are 0 the error is 0. Makridakis et al. 2020 (M4).
     """
     size = np.abs(y) + np.abs(point)
     return mean(np.where(size == 0, 0.0, 200 * np.abs(y - point) / np.where(size == 0, 1.0, size)))
@@ -47,7 +47,7 @@ def smape(y: Array, point: Array) -> Array:
 def owa(mase_: float, smape_: float, mase_naive2: float, smape_naive2: float) -> float:
     """Overall weighted average: the mean of both errors over those of Naive2, all four first averaged over the series.
 
-    1 is Naive2, less is better; NaN where Naive2 makes no error. Makridakis et al. 2020 (M4), section 2.
+    1 is Naive2, less is better; NaN where Naive2 makes no error. Makridakis et al. 2020 (M4).
     """
     if not (mase_naive2 > 0 and smape_naive2 > 0):
         return float("nan")
@@ -57,7 +57,7 @@ def owa(mase_: float, smape_: float, mase_naive2: float, smape_naive2: float) ->
 def quantile_loss(y: Array, quantiles: Array, probabilities: Array) -> Array:
     """Twice the pinball loss of quantiles (..., Q, H) at probabilities (Q): (..., Q, H), in the units of y (..., H).
 
-    Its mean over a fine grid of probabilities is the CRPS (Gneiting and Ranjan 2011, eq. 5).
+    Its mean over a fine grid of probabilities is the CRPS (Gneiting and Ranjan 2011).
     """
     error = y[..., None, :] - quantiles
     p = probabilities[:, None]
@@ -84,7 +84,7 @@ def interval_score(y: Array, low: Array, high: Array, level: float) -> Array:
 def msis(y: Array, low: Array, high: Array, level: float, scale: Array) -> Array:
     """Mean scaled interval score: that of the intervals over scale, that of ``seasonal_error``: (..., H) -> (...).
 
-    Makridakis et al. 2020 (M4), section 2, where the level is 95 %.
+    Makridakis et al. 2020 (M4), where the level is 95 %.
     """
     return np.asarray(mean(interval_score(y, low, high, level)) / scale)
 

@@ -10,7 +10,7 @@ from ostinato.errors import ConfigError
 
 Array = NDArray[np.float64]
 
-#: frequency -> steps of the season that people mean by it: the day's, the week's or the year's.
+#: frequency -> steps of the season that people mean by it: the day's, the week's or the year's. M4 took 1 for weeks.
 SEASONS = {
     "1s": 60,
     "1m": 60,
@@ -52,7 +52,7 @@ def is_seasonal(y: Array, season: int) -> bool:
     """Whether the autocorrelation of y (T,) at lag ``season`` is more than chance, at 90 %.
 
     |r_m| > 1.645 sqrt((1 + 2 (r_1^2 + .. + r_{m-1}^2)) / T), which is Bartlett's bound, and T is three seasons or more:
-    the test of M4's Naive2 (Makridakis et al. 2020, appendix A), except that R's ``acf`` knows no lag beyond
+    the test of M4's Naive2 (its organisers' code), except that R's ``acf`` knows no lag beyond
     10 log10(T), and there finds no season.
     """
     T = len(y)

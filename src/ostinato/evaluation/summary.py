@@ -13,7 +13,7 @@ from ostinato.evaluation.forecasters import Predicted
 
 Array = NDArray[np.float64]
 
-#: The quantiles that wQL is a mean over: GluonTS' and the M5 competition's neighbours, the nine deciles.
+#: The probabilities that wQL is a mean over, as in GluonTS' evaluator.
 DECILES = tuple(round(0.1 * k, 1) for k in range(1, 10))
 
 
