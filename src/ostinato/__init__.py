@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ostinato.errors import NonFiniteLossError as NonFiniteLossError
     from ostinato.errors import OstinatoError as OstinatoError
     from ostinato.errors import WriteError as WriteError
+    from ostinato.evaluation.backtest import cross_validation as cross_validation
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
@@ -53,6 +54,7 @@ _HOMES = {
     "Stream": "inference.stream",
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
+    "cross_validation": "evaluation.backtest",
     "describe_model": "inference.describe",
     "diagnose": "inference.diagnose",
     "fit": "training.fit",

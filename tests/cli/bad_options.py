@@ -22,6 +22,11 @@ def ask(name: str, command: str, *says: str, stdin: bytes = b"") -> Bad:
     return Bad(name, command, says, stdin=stdin)
 
 
+def back(name: str, options: str, *says: str) -> Bad:
+    """A backtest of a good file with bad options, to a file that is there."""
+    return Bad(name, f"backtest good.csv -o m.ost {options}", says, {"good.csv": GOOD})
+
+
 def full(patch: pytest.MonkeyPatch) -> None:
     """No space left on the device."""
 
@@ -79,6 +84,16 @@ ROWS = (
     ask("a level of 100", f"{FORECAST} --level 80 100", "level of 100"),
     ask("a level of 150", f"{FORECAST} --level 150", "level of 150"),
     ask("1 sample path", f"{FORECAST} --paths 1", "1 sample paths"),
+    back("a backtest of no windows", "--windows 0", "0 windows cannot be", "1 or more"),
+    back("a backtest of 0 steps ahead", "-n 0", "a horizon of 0 steps", "1 or more"),
+    back("windows that do not move", "--step 0", "a step of 0 steps"),
+    back("more windows than there are steps", "--windows 100000", "no series is long enough", "the longest has"),
+    back("a season of 0", "--season 0", "a season of 0 steps", "such as 24"),
+    back("a level of 100 in a backtest", "--level 100", "a level of 100"),
+    back("a model asked for twice", "--model gru --model gru", "gru is asked for twice"),
+    back("a baseline asked for", "--model naive2", "naive2 is a baseline"),
+    back("an unknown model to backtest", "--model transformer", "no model called 'transformer'"),
+    ask("a backtest of text", "backtest {models}/names.txt", "text has no mean", "use score"),
     ask("a forecast of text", "forecast {models}/names.ost {models}/names.txt", "text has no mean", "use sample"),
     ask("a prompt of unknown characters", f"{SAMPLE} --prompt Zoë", "'Z' 'ë'", "leave them out"),
     ask("a prompt for a series", "sample {models}/series.ost --prompt x", "cannot go on from words"),

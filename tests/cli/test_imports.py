@@ -11,7 +11,7 @@ HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib
 
 HELP = """
 from ostinato.cli.main import main
-verbs = "fit", "score", "forecast", "sample", "stream", "inspect", "diagnose", "report"
+verbs = "fit", "score", "forecast", "backtest", "sample", "stream", "inspect", "diagnose", "report"
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:
         main(words)

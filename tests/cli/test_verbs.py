@@ -24,7 +24,7 @@ from ostinato.inference.score import score
 from ostinato.model_file import load_model
 from ostinato.ops.selection import IMPLEMENTATIONS
 
-VERBS = ("fit", "score", "forecast", "sample", "stream", "inspect", "diagnose", "report", "doctor")
+VERBS = ("fit", "score", "forecast", "backtest", "sample", "stream", "inspect", "diagnose", "report", "doctor")
 Say = Callable[..., str]
 
 
@@ -109,6 +109,23 @@ def test_forecast_to_the_screen_a_file_and_a_picture(home: Path, say: Say) -> No
     assert (home / "f.png").read_bytes().startswith(b"\x89PNG")
     assert pl.read_csv(home / "f.csv", try_parse_dates=True).equals(frame)
     assert say(*words, home / "series.csv") == say(*words)  # the history by its name is the one fitted to
+
+
+def test_backtest_prints_the_table_and_writes_every_forecast(home: Path, say: Say) -> None:
+    words = ["backtest", home / "series.csv", "-n", "4", "--windows", "2", "--steps", "2", "--paths", "20"]
+    out = say(*words, "--model", "gru", "--level", "80", "95", "-o", home / "cv.parquet")
+    heading, *rows, verdict, written = out.splitlines()[1:]
+    assert " ".join(heading.split()) == "model MASE sMAPE OWA wQL MSIS in 80% in 95% nats seconds"
+    assert [row.split()[0] for row in rows] == ["gru", "naive", "seasonal_naive", "naive2", "drift", "local_ar"]
+    assert rows[3].split()[3] == "1.000"  # Naive2's OWA
+    assert "baseline" in verdict
+    assert written == f"forecasts: {home / 'cv.parquet'}"
+    frame = pl.read_parquet(home / "cv.parquet")
+    assert frame.columns[:5] == ["unique_id", "ds", "cutoff", "y", "gru"]
+    assert len(frame) == 8
+    say(*words, "--model", "gru", "--level", "80", "95", "-o", home / "cv.csv")
+    table = pl.read_csv(home / "cv.csv", try_parse_dates=True)
+    assert table.select("ds", "cutoff").equals(frame.select("ds", "cutoff"))
 
 
 @pytest.mark.parametrize(

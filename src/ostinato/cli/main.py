@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato import __version__
-from ostinato.cli import diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
+from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
 from ostinato.errors import OstinatoError
 
 #: What the parser raises for words that it does not understand; newer versions of typer bring their own parser.
@@ -61,7 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (fit, score, forecast, sample, stream, inspect, diagnose, report, doctor):
+for verb in (fit, score, forecast, backtest, sample, stream, inspect, diagnose, report, doctor):
     app.command(verb.__name__.rsplit(".", 1)[1])(verb.command)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 from numpy.typing import NDArray
 
 
@@ -21,7 +24,16 @@ def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> bytes:
 
 def as_table(frame: pl.DataFrame) -> str:
     """A forecast as CSV; times as short as they are, 2024-01-31 where they are days."""
-    ds, form = frame["ds"], "%Y-%m-%d %H:%M:%S%.f"
-    if ds.dtype.is_temporal() and bool((ds.dt.truncate("1d") == ds).all()):
+    times, form = frame.select(cs.temporal()), "%Y-%m-%d %H:%M:%S%.f"
+    if all(bool((ds.dt.truncate("1d") == ds).all()) for ds in times):
         form = "%Y-%m-%d"
     return frame.write_csv(float_precision=6, datetime_format=form)
+
+
+def as_bytes(frame: pl.DataFrame, path: Path) -> bytes:
+    """A frame as Parquet where the path says so, else as CSV."""
+    if path.suffix != ".parquet":
+        return as_table(frame).encode()
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    return buffer.getvalue()

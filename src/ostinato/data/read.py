@@ -21,6 +21,7 @@ def read(
     id_col: str | None = None,
     time_col: str | None = None,
     target: str | list[str] | None = None,
+    target_col: str | None = None,
     channel: int | None = None,
     alphabet: str = "characters",
     per_line: bool | None = None,
@@ -28,7 +29,8 @@ def read(
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
     kind       series, prices, text or sound; found from the content if left out
-    id_col, time_col, target  columns of a table: unique_id, ds and y by default, or what looks like them
+    id_col, time_col, target  columns of a table: unique_id, ds and y by default, or what looks like them;
+               target_col is Nixtla's name of target
     channel    of a sound of several channels, from 0
     alphabet   "characters" or "bytes"; per_line: one text sequence a line, or one in all
 
@@ -41,6 +43,7 @@ def read(
         raise DataError(f"there is no kind of data called {kind!r}", fix=f"one of {', '.join(KINDS)}")
     if alphabet not in ("characters", "bytes"):
         raise DataError(f"there is no alphabet called {alphabet!r}", fix="characters or bytes")
+    target = target_col or target
     columns = [target] if isinstance(target, str) else target or None
     if isinstance(source, SequenceSet):
         return source

@@ -1,0 +1,59 @@
+"""The package's models beside the naive methods: the last windows of M4-Hourly's and M4-Weekly's training files.
+
+Run from the repository root: python benchmarks/backtest_m4.py [folder] [--windows 1] [--models ar gru] [--steps 300]
+The test files of the competition are never read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault(
+    "OPENBLAS_NUM_THREADS", "1"
+)  # thousands of small factorisations: threads only wait for each other
+
+import polars as pl
+
+import ostinato
+from ostinato.training.config import Budget
+
+#: file -> horizon and season, the competition's own
+CASES = {"M4-Hourly-train.csv.gz": (48, 24), "M4-Weekly-train.csv.gz": (13, 1)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    home = Path(__file__).resolve().parents[2] / "shared/data/timeseries"
+    parser.add_argument("folder", nargs="?", type=Path, default=home)
+    parser.add_argument("--windows", type=int, default=1)
+    parser.add_argument("--models", nargs="*", default=["ar", "gru"])
+    parser.add_argument("--steps", type=int, default=300, help="optimiser steps a model: the same work on any machine")
+    parser.add_argument("--only", choices=CASES)
+    parser.add_argument("--json", type=Path, help="write the tables here too")
+    args = parser.parse_args()
+    pl.Config.set_tbl_formatting("MARKDOWN").set_tbl_hide_column_data_types(True).set_tbl_hide_dataframe_shape(True)
+    pl.Config.set_tbl_cols(-1).set_tbl_width_chars(200).set_float_precision(4)
+    tables = {}
+    for name in [args.only] if args.only else CASES:
+        horizon, season = CASES[name]
+        result = ostinato.cross_validation(
+            args.folder / name,
+            args.models,
+            horizon=horizon,
+            n_windows=args.windows,
+            season=season,
+            on_window=lambda frame: None,
+            budget=Budget(None, args.steps),
+        )
+        print(f"{name}: {args.windows} x {horizon} steps, {args.steps} optimiser steps a model\n\n{result.table}\n")
+        print("\n".join(result.notes), flush=True)
+        tables[name] = {"table": result.table.to_dicts(), "notes": result.notes, **vars(args)}
+    if args.json:
+        args.json.write_text(json.dumps(tables, indent=1, default=str))
+
+
+if __name__ == "__main__":
+    main()

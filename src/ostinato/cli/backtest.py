@@ -1,0 +1,111 @@
+"""ostinato backtest."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ostinato.cli import options
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def command(
+    data: options.Data,
+    model: Annotated[
+        list[str] | None, typer.Option(help="auto, or a model as fit takes it; repeat it for several.")
+    ] = None,
+    horizon: Annotated[int, typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead.")] = 12,
+    windows: Annotated[int, typer.Option(help="Cutoffs to forecast from.")] = 1,
+    step: Annotated[int | None, typer.Option(help="Steps from a cutoff to the next; the horizon if left out.")] = None,
+    level: Annotated[
+        list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
+    ] = None,
+    season: Annotated[int | None, typer.Option(help="Steps of a season; from the frequency if left out.")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Fit anew at every cutoff.")] = False,
+    budget: Annotated[str | None, typer.Option(help="Time for each fit: 60s, 3m, 1h.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
+    paths: Annotated[int, typer.Option(max=1_000_000, help="Sample paths to draw a series.")] = 500,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Every forecast: .csv or .parquet.")] = None,
+    seed: options.Seed = 0,
+    kind: options.Kind = None,
+    id_col: options.IdCol = None,
+    time_col: options.TimeCol = None,
+    target: options.Target = None,
+    threads: options.Threads = 1,
+) -> None:
+    """Forecast from rolling cutoffs, and measure what came, beside the naive methods.
+
+    Example: ostinato backtest sales.csv --model auto --horizon 24 --windows 3 --level 80 95 -o cv.csv
+    """
+    limits = options.seconds(budget)
+    if output:
+        options.writable(output)
+    from ostinato.cli.render import as_bytes
+    from ostinato.data.read import read
+    from ostinato.evaluation.backtest import cross_validation
+    from ostinato.storage import atomic_write
+    from ostinato.training.config import Budget
+
+    result = cross_validation(
+        read(data, kind=kind, id_col=id_col, time_col=time_col, target=target),
+        model or ["auto"],
+        horizon=horizon,
+        n_windows=windows,
+        step_size=step,
+        level=level or (80, 95),
+        season=season,
+        refit=refit,
+        n_paths=paths,
+        on_window=None if output else lambda frame: None,
+        seed=seed,
+        threads=threads,
+        budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
+    )
+    *notes, verdict = result.notes
+    for note in notes:
+        options.say(f"note: {note}")
+    many = "s" * (windows != 1)
+    _show(result.table, f"{windows} window{many} of {horizon} steps (less is better; nats a step: more; in 80%: 80)")
+    print(verdict)
+    if output:
+        atomic_write(output, as_bytes(result.frame, output))
+        print(f"forecasts: {output}")
+
+
+#: Column of the table -> its heading, form, and factor; what is not here is a coverage, shown in percent.
+_SHOWN = {
+    "mase": ("MASE", ".3f", 1),
+    "smape": ("sMAPE", ".2f", 1),
+    "owa": ("OWA", ".3f", 1),
+    "wql": ("wQL", ".3g", 1),
+    "msis": ("MSIS", ".2f", 1),
+    "log_prob": ("nats", ".3f", 1),
+    "seconds": ("seconds", ".1f", 1),
+}
+
+
+def _show(table: pl.DataFrame, title: str) -> None:
+    """The measures, with the lowest wQL in bold; narrow enough for a terminal of 80 columns."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    forms = {name: _SHOWN.get(name, (name.replace("coverage-", "in ") + "%", ".1f", 100)) for name in table.columns[1:]}
+    for heading in ("model", *(heading for heading, _, _ in forms.values())):
+        shown.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    least = table["wql"].drop_nans().min()
+    for row in table.iter_rows(named=True):
+        cells = [_cell(row[name] * factor, form) for name, (_, form, factor) in forms.items()]
+        shown.add_row(row["model"], *cells, style="bold" if row["wql"] == least else "")
+    console = Console()
+    console.width = max(console.width, 20 + 10 * len(forms))  # a figure is never cut, even if the line must wrap
+    console.print(shown)
+
+
+def _cell(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else f"{value:{form}}"

@@ -1,0 +1,154 @@
+"""What a backtest asks: a fitted model, or a baseline fitted to each series, in one form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.evaluation.baselines import BASELINES, Rule
+from ostinato.inference.forecast import forecast
+from ostinato.inference.score import score
+from ostinato.model import SequenceModel
+
+Array = NDArray[np.float64]
+
+#: Values of sample paths that are held at a time: bounds memory, whatever the size of a panel.
+_PATHS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is said of the steps ahead: the point forecast (B, D, H), and quantiles (B, D, Q, H).
+
+    The point is the mean; of prices it is the median.
+    """
+
+    point: Array
+    quantiles: Array
+
+
+class Forecaster(Protocol):
+    """Something that forecasts."""
+
+    @property
+    def name(self) -> str:
+        """The name of its column."""
+        ...
+
+    def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
+        """Forecast from the end of every sequence of history, with quantiles at probabilities (Q)."""
+        ...
+
+    def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
+        """(B, H): nats of the last ``horizon`` steps of every sequence, each given all steps before it.
+
+        NaN where nothing was observed. Densities as in ``score``: of prices that of the log return.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model. Its weights and scales stay as they are; its state takes in each history.
+
+    known  unique_id -> log_prob (T,) of all steps of a series, where ``scored`` has found it
+    """
+
+    name: str
+    model: SequenceModel
+    n_paths: int = 500
+    seed: int = 0
+    known: dict[str, Array] | None = None
+
+    def scored(self, data: SequenceSet) -> Fitted:
+        """The same, with the log_prob of every step of data at hand: one pass does for all windows on it."""
+        scores = score(self.model, data)
+        return replace(
+            self,
+            known={
+                key: -scores.surprisal[a:z]
+                for key, a, z in zip(data.ids, scores.offsets[:-1], scores.offsets[1:], strict=True)
+            },
+        )
+
+    def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
+        """See Forecaster."""
+        points, quantiles = [], []
+        group = max(1, _PATHS // (self.n_paths * horizon * len(history.channels)))
+        middle = np.median if history.kind == "prices" else np.mean
+        for first in range(0, len(history), group):
+            some = history.take(range(first, min(first + group, len(history))))
+            for paths in forecast(self.model, some, horizon, (), n_paths=self.n_paths, seed=self.seed).paths:
+                points.append(middle(paths, axis=0).T)
+                quantiles.append(np.quantile(paths, probabilities, axis=0).transpose(2, 0, 1))
+        return Predicted(np.stack(points), np.stack(quantiles))
+
+    def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
+        """See Forecaster."""
+        known = self.known if self.known is not None else self.scored(whole).known or {}
+        return np.stack([known[key][stop - horizon : stop] for key, stop in zip(whole.ids, whole.lengths, strict=True)])
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A rule of BASELINES on every channel of every series by itself; on prices, on their logarithm.
+
+    It is fitted to each history that it is given; with ``keep``, to the first one of a series, and stays.
+    """
+
+    name: str
+    rule: str
+    season: int
+    keep: bool = False
+    fits: dict[tuple[str, int], Rule] = field(default_factory=dict)
+
+    def _fit(self, key: tuple[str, int], y: Array) -> Rule:
+        if not self.keep:
+            return BASELINES[self.rule](y, self.season)
+        if key not in self.fits:
+            self.fits[key] = BASELINES[self.rule](y, self.season)
+        return self.fits[key]
+
+    def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
+        """See Forecaster. Steps that are missing at the end of a history are forecast too, and left out."""
+        B, D, prices = len(history), len(history.channels), history.kind == "prices"
+        point, quantiles = np.empty((B, D, horizon)), np.empty((B, D, len(probabilities), horizon))
+        z = ndtri(probabilities)[:, None]
+        for b, key in enumerate(history.ids):
+            for d, y in enumerate(_modelled(history, b)):
+                stop = int(np.flatnonzero(np.isfinite(y))[-1]) + 1
+                gap = len(y) - stop
+                mean, deviation = self._fit((key, d), y[:stop]).ahead(y[:stop], gap + horizon)
+                mean, deviation = mean[gap:], deviation[gap:]
+                point[b, d], quantiles[b, d] = mean, mean + z * deviation
+        return Predicted(np.exp(point), np.exp(quantiles)) if prices else Predicted(point, quantiles)
+
+    def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
+        """See Forecaster. Of counts it is the density too, which stands for the probability of a whole number."""
+        out = np.zeros((len(whole), horizon))
+        for b, key in enumerate(whole.ids):
+            seen = np.zeros(horizon, dtype=bool)
+            for d, y in enumerate(_modelled(whole, b)):
+                history, later = y[:-horizon], y[-horizon:]
+                mean, deviation = self._fit((key, d), history).one_step(history, later)
+                nats = -0.5 * ((later - mean) / deviation) ** 2 - np.log(deviation) - 0.5 * np.log(2 * np.pi)
+                seen |= np.isfinite(nats)
+                out[b] += np.nan_to_num(nats)
+            out[b][~seen] = np.nan
+        return out
+
+
+def baselines(season: int, *, refit: bool) -> list[Baseline]:
+    """All of them. What has more than a scale to estimate, the autoregression, is refitted only where models are."""
+    return [Baseline(name, name, season, keep=name == "local_ar" and not refit) for name in BASELINES]
+
+
+def _modelled(data: SequenceSet, b: int) -> Array:
+    """(D, T): the values of a series, or the logarithms of prices."""
+    y = data[b].T.astype(np.float64)
+    return np.log(y) if data.kind == "prices" else y
