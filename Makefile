@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo docs bench wheel lock clean
+.PHONY: help setup test lint format demo docs bench wheel sanitize lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
@@ -49,6 +49,22 @@ bench: setup ## the engine beside torch.nn: verified, then timed; a table, JSON 
 
 wheel: setup ## one wheel for this platform, every instruction set in it, into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
+# The sanitizers' library must come before Python's own memory (LD_PRELOAD); Python keeps memory to its end, which is no
+# leak of ours. -S leaves out the editable install, so that the package beside the sanitized engine is the one imported.
+SANITIZED := build/sanitize/site
+SANITIZED_TESTS ?= tests/ops tests/test_nn.py
+
+sanitize: setup ## the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(BIN)/cmake -S . -B build/sanitize -G Ninja --log-level=WARNING -DOSTINATO_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPython_EXECUTABLE=$(abspath $(BIN)/python)
+	@$(BIN)/cmake --build build/sanitize -- --quiet
+	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED) && cp -R src/ostinato $(SANITIZED)
+	@$(BIN)/cmake --install build/sanitize --prefix $(SANITIZED) > /dev/null
+	@LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		PYTHONPATH="$(SANITIZED):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+		$(BIN)/python -S -m pytest -n 0 -p no:cacheprovider $(SANITIZED_TESTS)
 
 lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock

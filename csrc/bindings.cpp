@@ -79,6 +79,38 @@ void backward(const std::string& cell, const Sizes& sizes, const Places& places,
                      at<T>(std::get<4>(g))});
 }
 
+template <class T>
+const Linear<T>& linear() {
+    if constexpr (sizeof(T) == 4)
+        return set_in_use().linear32;
+    else
+        return set_in_use().linear64;
+}
+
+// (rows, steps, numbers a row, complex)
+using LinearSizes = std::tuple<Index, Index, Index, bool>;
+
+Layout padded(const LinearSizes& s, Address lengths) {
+    const Index rows = std::get<0>(s), steps = std::get<1>(s);
+    return {rows, steps, rows * steps, at<Index>(lengths), nullptr, nullptr, false};
+}
+
+template <class T>
+void linear_forward(const LinearSizes& sizes, Address lengths, int threads, Address a, Address u, Address h0, Address y,
+                    Address h_n) {
+    const nb::gil_scoped_release released;
+    run_linear_forward<T>(linear<T>(), std::get<2>(sizes), std::get<3>(sizes), padded(sizes, lengths), threads,
+                          {at<T>(a), at<T>(u), at<T>(h0), at<T>(y), at<T>(h_n)});
+}
+
+template <class T>
+void linear_backward(const LinearSizes& sizes, Address lengths, int threads, Address a, Address h0, Address y, Address dy,
+                     Address dh_n, Address du, Address dh0, Address da) {
+    const nb::gil_scoped_release released;
+    run_linear_backward<T>(linear<T>(), std::get<2>(sizes), std::get<3>(sizes), padded(sizes, lengths), threads,
+                           {at<T>(a), at<T>(h0), at<T>(y), at<T>(dy), at<T>(dh_n), at<T>(du), at<T>(dh0)}, at<T>(da));
+}
+
 // An array of the pool's memory, which goes back to it when the last who holds it lets go.
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::size_t count) {
@@ -135,4 +167,8 @@ NB_MODULE(_engine, m) {
     m.def("forward64", forward<double>);
     m.def("backward32", backward<float>);
     m.def("backward64", backward<double>);
+    m.def("linear_forward32", linear_forward<float>);
+    m.def("linear_forward64", linear_forward<double>);
+    m.def("linear_backward32", linear_backward<float>);
+    m.def("linear_backward64", linear_backward<double>);
 }

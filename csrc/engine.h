@@ -94,6 +94,34 @@ struct Kernel {
     void (*collect)(const Shape&, const void* scratch, const WeightGradients<T>&);
 };
 
+// The diagonal linear recurrence h' = a h + u. A row of complex numbers is one of twice as many, W, in pairs.
+template <class T>
+struct LinearForward {
+    const T* a;   // (W)
+    const T* u;   // (places, W)
+    const T* h0;  // (B, W)
+    T* y;         // (places, W) written: h of every step
+    T* h_n;       // (B, W) written: h after each row's last step
+};
+
+template <class T>
+struct LinearBackward {
+    const T* a;     // as in LinearForward
+    const T* h0;    // as in LinearForward
+    const T* y;     // as written by LinearForward
+    const T* dy;    // (places, W) or null for zero
+    const T* dh_n;  // (B, W) or null for zero
+    T* du;          // (places, W) written
+    T* dh0;         // (B, W) written
+};
+
+template <class T>
+struct Linear {
+    std::size_t (*bytes)(Index width);  // of scratch
+    void (*forward[2])(Index width, const Part&, const LinearForward<T>&, void* scratch);  // of real, of complex numbers
+    void (*backward[2])(Index width, const Part&, const LinearBackward<T>&, void* scratch);  // leaves da (W) in scratch
+};
+
 // All cells of one instruction set.
 struct Kernels {
     const char* set;
@@ -101,6 +129,8 @@ struct Kernels {
     int count;
     const Kernel<float>* float32;
     const Kernel<double>* float64;
+    Linear<float> linear32;
+    Linear<double> linear64;
     double (*peak)(Index loops);  // see peak.h
 };
 

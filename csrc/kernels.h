@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backward.h"
+#include "linear.h"
 #include "peak.h"
 
 namespace ostinato::OSTINATO_SET {
@@ -35,6 +36,6 @@ constexpr Kernel<T> table[] = {OSTINATO_CELLS(OSTINATO_KERNEL)};
 #define OSTINATO_NAME(NAME) OSTINATO_TEXT(NAME)
 extern const Kernels kernels;
 const Kernels kernels = {OSTINATO_NAME(OSTINATO_SET), OSTINATO_BYTES, sizeof(table<float>) / sizeof(table<float>[0]),
-                         table<float>, table<double>, peak};
+                         table<float>, table<double>, linear<float>, linear<double>, peak};
 
 }  // namespace ostinato::OSTINATO_SET

@@ -14,12 +14,17 @@ namespace ostinato {
 
 namespace {
 
-constexpr std::size_t limit = std::size_t{256} << 20, huge = std::size_t{2} << 20, smallest = 4096;
+constexpr std::size_t huge = std::size_t{2} << 20;
+#if defined(OSTINATO_SANITIZE)  // nothing is kept and little rounded up, so that a sanitizer sees where a piece ends
+constexpr std::size_t limit = 0, smallest = 128;
+#else
+constexpr std::size_t limit = std::size_t{256} << 20, smallest = 4096;
+#endif
 
 // Four sizes to every power of two: a piece fits what is asked for within a quarter.
 std::size_t rounded(std::size_t bytes) {
     std::size_t step = smallest;
-    while (step * 8 < bytes) step *= 2;
+    while (limit && step * 8 < bytes) step *= 2;
     const std::size_t size = (bytes + step - 1) / step * step;
     return size ? size : smallest;
 }

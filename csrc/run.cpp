@@ -4,7 +4,6 @@
 #include <cstring>
 #include <thread>
 
-
 namespace ostinato {
 
 namespace {
@@ -21,12 +20,17 @@ void at_once(int count, const Work& work) {
 }
 
 // How many threads are worth starting: one for every ten million operations, at most one a row.
-template <class T>
-int worth(int threads, const Kernel<T>& kernel, const Shape& s, const Layout& l) {
-    const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
+int worth(int threads, double operations, const Layout& l) {
     const Index most = std::min<Index>(l.rows, static_cast<Index>(operations / 1e7));
     return static_cast<int>(std::max<Index>(1, std::min<Index>(threads, most)));
 }
+template <class T>
+int worth(int threads, const Kernel<T>& kernel, const Shape& s, const Layout& l) {
+    return worth(threads, 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs), l);
+}
+
+// A number that comes from memory costs as much as some ten operations on one that is there.
+int worth(int threads, Index width, const Layout& l) { return worth(threads, 10.0 * l.places * width, l); }
 
 // `saved` starts with the number of parts; their own saved numbers follow.
 template <class T>
@@ -82,6 +86,29 @@ void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& lay
 }
 
 template <class T>
+void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
+                        const LinearForward<T>& io) {
+    const Plan plan(layout, worth(threads, width, layout));
+    std::vector<Memory> scratch;
+    for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
+    if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * width * sizeof(T));
+    at_once(plan.size(), [&](int i) { kernel.forward[complex](width, plan[i], io, scratch[i].get()); });
+}
+
+template <class T>
+void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
+                         const LinearBackward<T>& io, T* da) {
+    const Plan plan(layout, worth(threads, width, layout));
+    std::vector<Memory> scratch;
+    for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
+    if (plan.visited() < layout.places) std::memset(io.du, 0, layout.places * width * sizeof(T));
+    at_once(plan.size(), [&](int i) { kernel.backward[complex](width, plan[i], io, scratch[i].get()); });
+    std::fill_n(da, width, T(0));
+    for (const Memory& part : scratch)
+        for (Index c = 0; c < width; ++c) da[c] += static_cast<const T*>(part.get())[c];
+}
+
+template <class T>
 Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w)
     : kernel_(kernel),
       shape_(shape),
@@ -101,7 +128,9 @@ void Step<T>::operator()(const T* x, const T* h, const T* c, T* h_next, T* c_nex
     template void run_forward(const Kernel<T>&, const Shape&, const Layout&, int, const Weights<T>&,                \
                               const Forward<T>&);                                                                   \
     template void run_backward(const Kernel<T>&, const Shape&, const Layout&, const Weights<T>&, const Backward<T>&, \
-                               const WeightGradients<T>&);
+                               const WeightGradients<T>&);                                                          \
+    template void run_linear_forward(const Linear<T>&, Index, bool, const Layout&, int, const LinearForward<T>&);   \
+    template void run_linear_backward(const Linear<T>&, Index, bool, const Layout&, int, const LinearBackward<T>&, T*);
 template class Step<float>;
 template class Step<double>;
 OSTINATO_FOR(float)

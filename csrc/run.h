@@ -24,6 +24,16 @@ template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients);
 
+// The diagonal linear recurrence of rows of W numbers. On at most `threads` threads, each on rows of its own.
+template <class T>
+void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
+                        const LinearForward<T>& io);
+
+// da (W) is written too: the rows' sums, added in the order of the threads.
+template <class T>
+void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
+                         const LinearBackward<T>& io, T* da);
+
 // One row, one step at a time: the weights are packed once, when it is made. Not for several threads at once.
 template <class T>
 class Step {

@@ -91,6 +91,22 @@ OSTINATO_INLINE Vec<T> number(typename Simd<T>::word w) {
     return reinterpret_cast<Vec<T>>(w);
 }
 
+// Neighbours exchanged: lanes 1, 0, 3, 2, ...
+template <class T>
+OSTINATO_INLINE Vec<T> swap_pairs(Vec<T> v) {
+#if defined(__clang__)
+    if constexpr (lanes<T> == 2) return __builtin_shufflevector(v, v, 1, 0);
+    if constexpr (lanes<T> == 4) return __builtin_shufflevector(v, v, 1, 0, 3, 2);
+    if constexpr (lanes<T> == 8) return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
+    if constexpr (lanes<T> == 16)
+        return __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+#else
+    typename Simd<T>::word from = {};
+    for (int i = 0; i < lanes<T>; ++i) from[i] = i ^ 1;
+    return __builtin_shuffle(v, from);
+#endif
+}
+
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }
 inline Index larger(Index a, Index b) { return a < b ? b : a; }
 

@@ -45,7 +45,7 @@ _LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
     "gru": (lambda i: GRU(D, H, i), ("native", "aten")),
     "gru-before": (lambda i: GRU(D, H, i, reset_after=False), ("native",)),
     "lstm": (lambda i: LSTM(D, H, implementation=i), ("native", "aten")),
-    "linear": (lambda i: LinearRNN(D, H, i), ("scan",)),
+    "linear": (lambda i: LinearRNN(D, H, i), ("native", "scan")),
     "conv-1": (lambda i: CausalConv(D, H, 1, 1, i), ("aten",)),
     "conv-2": (lambda i: CausalConv(D, H, 2, 1, i), ("aten",)),
     "conv-3x2": (lambda i: CausalConv(D, H, 3, 2, i), ("aten",)),

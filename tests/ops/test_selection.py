@@ -19,7 +19,7 @@ engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSEN
 
 
 @engine
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "linear"])
 def test_the_engine_is_preferred(cell: str) -> None:
     assert explain(cell, device="cpu", dtype=torch.float32).startswith(f"{cell}: native, preferred of native")
 
@@ -31,6 +31,8 @@ def test_why_the_engine_does_not_run_is_said() -> None:
     with pytest.raises(ConfigError, match="not in float16"):
         explain("gru", "native", dtype=torch.float16)
     assert explain("gru", dtype=torch.bfloat16).startswith("gru: aten")
+    assert explain("linear", dtype=torch.complex64).startswith("linear: native")
+    assert "not in float16" in explain("linear", dtype=torch.complex32)
 
 
 def test_a_reset_before_the_product_has_no_operator() -> None:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+
 from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
@@ -13,6 +15,7 @@ from ostinato.ops.engine import extension
 from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.gru import native as gru_native
 from ostinato.ops.gru import reference as gru_reference
+from ostinato.ops.linear import native as linear_native
 from ostinato.ops.linear import reference as linear_reference
 from ostinato.ops.linear import scan as linear_scan
 from ostinato.ops.lstm import aten as lstm_aten
@@ -35,7 +38,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     },
     "gru": {"native": gru_native.unroll, "aten": gru_aten.unroll, "reference": gru_reference.unroll},
     "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
-    "linear": {"scan": linear_scan.unroll, "reference": linear_reference.unroll},
+    "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
 }
 
@@ -49,6 +52,12 @@ def _no_reset_before(facts: Mapping[str, Any]) -> str | None:
     return None if facts.get("reset_after", True) else gru_aten.NO_OPERATOR
 
 
+def _no_pairs(facts: Mapping[str, Any]) -> str | None:
+    """A complex number is two real ones to the engine."""
+    dtype = facts.get("dtype", torch.float32)
+    return extension.refusal({**facts, "dtype": dtype.to_real()})
+
+
 #: (cell, implementation) -> why it cannot run under these facts, or None where it can; who is not here always can.
 REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("rnn", "aten"): _no_operator,
@@ -56,6 +65,7 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("gru", "aten"): _no_reset_before,
     ("gru", "native"): extension.refusal,
     ("lstm", "native"): extension.refusal,
+    ("linear", "native"): _no_pairs,
 }
 
 #: Set to "reference" to run every cell by its specification.

@@ -118,3 +118,39 @@ def backward64(
     dc0: int,
     gradients: Five,
 ) -> None: ...
+
+# The diagonal linear recurrence. sizes: rows B, steps T, numbers a row (two for a complex one), whether it is complex.
+LinearSizes = tuple[int, int, int, bool]
+
+def linear_forward32(
+    sizes: LinearSizes, lengths: int, threads: int, a: int, u: int, h0: int, y: int, h_n: int
+) -> None: ...
+def linear_forward64(
+    sizes: LinearSizes, lengths: int, threads: int, a: int, u: int, h0: int, y: int, h_n: int
+) -> None: ...
+def linear_backward32(
+    sizes: LinearSizes,
+    lengths: int,
+    threads: int,
+    a: int,
+    h0: int,
+    y: int,
+    dy: int,
+    dh_n: int,
+    du: int,
+    dh0: int,
+    da: int,
+) -> None: ...
+def linear_backward64(
+    sizes: LinearSizes,
+    lengths: int,
+    threads: int,
+    a: int,
+    h0: int,
+    y: int,
+    dy: int,
+    dh_n: int,
+    du: int,
+    dh0: int,
+    da: int,
+) -> None: ...

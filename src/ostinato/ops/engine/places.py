@@ -8,6 +8,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from ostinato.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class Places:
@@ -49,3 +51,61 @@ class Places:
         base = torch.arange(steps) * rows if self.base is None else self.base
         column = torch.arange(rows) if self.column is None else self.column
         return torch.where(there, base[step] + column, 0) if steps else step, there
+
+    def cut(self, resets: Tensor, steps: int, rows: int) -> Pieces:
+        """The rows cut before every step that resets (as x without its last axis, bool) marks.
+
+        Raises ConfigError for a packed batch, and for resets of another type.
+        """
+        if resets.dtype is not torch.bool:
+            raise ConfigError(f"resets are of {resets.dtype}", fix="torch.bool: whether a row starts anew at this step")
+        apart = rows if self.base is None else 1
+        if self.base is not None and (self.column is None or not torch.equal(self.base, torch.arange(steps))):
+            raise ConfigError(
+                "a packed batch takes no resets: the distance between two steps of a row is not the same everywhere",
+                fix="give the values and their offsets (Places.ragged), or a padded batch",
+            )
+        lengths = torch.full((rows,), steps) if self.lengths is None else self.lengths.cpu()
+        column = torch.arange(rows) if self.column is None else self.column.cpu()
+        place = resets.cpu().flatten().nonzero()[:, 0]
+        row = place % rows if self.base is None else torch.searchsorted(column, place, right=True) - 1
+        step = (place - column[row]) // apart
+        there = (step >= 0) & (step < lengths[row])
+        # a piece is a number, its row's times the span of a row and its first step: in order of both, each once
+        span = steps + 1
+        marked = row[there] * span + step[there]
+        starts = torch.cat([torch.arange(rows) * span, marked]).unique()  # type: ignore[no-untyped-call]
+        row, first = starts // span, starts % span
+        count = torch.bincount(row, minlength=rows)
+        last_piece = count.cumsum(0) - 1
+        first_piece = last_piece - count + 1
+        end = torch.cat([first[1:], first.new_zeros(1)])
+        end[last_piece] = lengths
+        if self.reverse:
+            takes = torch.zeros(len(starts), dtype=torch.bool).index_fill(0, last_piece, True)
+        else:
+            takes = (first == 0) & ~torch.isin(starts, marked)
+        length = end - first
+        base = torch.arange(int(length.max()) if rows else 0) * apart
+        places = Places(length, base, column[row] + first * apart, self.reverse)
+        return Pieces(places, row, takes, first_piece if self.reverse else last_piece)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Rows cut into shorter ones, K in all, row after row.
+
+    places  where the steps of the pieces lie
+    row     (K,) int64, of which row each is a piece
+    takes   (K,) bool, whether it starts from its row's initial state; the others start from zero
+    last    (B,) int64, the piece after which a row's last state is
+    """
+
+    places: Places
+    row: Tensor
+    takes: Tensor
+    last: Tensor
+
+    def initial(self, state: Tensor) -> Tensor:
+        """(B, H) of the rows -> (K, H) of the pieces."""
+        return torch.where(self.takes[:, None], state[self.row], 0)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.errors import ConfigError
 from ostinato.ops.engine.gradients import Eager, by_reference
 from ostinato.ops.engine.operator import Call, plain
 from ostinato.ops.engine.places import Places
@@ -25,18 +26,31 @@ def unroll(
     b_hh: Tensor | None,
     places: Places = _PADDED,
     w_hr: Tensor | None = None,
+    resets: Tensor | None = None,
 ) -> tuple[Tensor, State]:
     """x (T, B, D), or (places, D) with places.base -> h of every step, (T, B, P) or (places, P), and the last state.
 
     cell is the engine's name for it; state (h (B, P),) or (h, c); for the weights see Call. Raises ConfigError for what
     cannot be.
+
+    resets (T, B) or (places,) bool: from a step so marked on, a row is another sequence, whose state starts from zero;
+    a row whose first step is marked has no use for the state it is given. With places.reverse each of these sequences
+    is run from its own end, and the row's last takes the state. How many there are is in the data, so torch.compile
+    cannot take them into a graph.
     """
+    if resets is not None:
+        if resets.shape != x.shape[:-1]:
+            raise ConfigError(f"resets has the shape {tuple(resets.shape)}", fix=f"it should be {tuple(x.shape[:-1])}")
+        pieces = places.cut(resets, len(x if places.base is None else places.base), len(state[0]))
+        starts = tuple(pieces.initial(s) for s in state)
+        h, last = unroll(cell, x.flatten(0, -2), starts, w_ih, w_hh, b_ih, b_hh, pieces.places, w_hr)
+        return h.view(*x.shape[:-1], h.shape[-1]), tuple(s[pieces.last] for s in last)
     h0, c0 = state if len(state) == 2 else (state[0], None)
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
     call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     results: Any
-    if not _eager(tensors):
+    if not unwatched(tensors):
         results = torch.ops.ostinato.recurrence(*call, save)
     elif save:
         results = Eager.apply(*tensors, call)  # type: ignore[no-untyped-call]
@@ -67,7 +81,7 @@ def specified(
 _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
-def _eager(tensors: tuple[Tensor | None, ...]) -> bool:
+def unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
     """Whether nobody watches the operators (a compiler, a transform, a mode, autocast): then they may be left out."""
     return not (
         torch.compiler.is_compiling()
