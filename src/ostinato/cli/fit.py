@@ -10,8 +10,10 @@ import typer
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
+from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ostinato.gradients.methods import Method
     from ostinato.training.fit import Fit
 
 
@@ -22,7 +24,10 @@ def command(
     budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
     held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
-    window: Annotated[int | None, typer.Option(help="Truncation window of BPTT in steps; follows the data.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="Truncation window of BPTT: steps, or auto (it follows the bias); follows the data."),
+    ] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden units.")] = None,
     depth: Annotated[int | None, typer.Option(help="Layers.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Dropout between layers and before the head.")] = None,
@@ -50,7 +55,6 @@ def command(
     options.writable(path)
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
-    from ostinato.gradients.methods import TruncatedBPTT
     from ostinato.model_file import save_model
     from ostinato.training.config import Budget
     from ostinato.training.fit import fit
@@ -81,7 +85,7 @@ def command(
                 model=model,
                 budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
                 held_out=options.share(held_out),
-                method=None if window is None else TruncatedBPTT(window),
+                method=None if window is None else _method(window),
                 checkpoint=spot,
                 threads=threads,
                 checkpoint_every=options.seconds(checkpoint_every) or 0.0,
@@ -95,6 +99,18 @@ def command(
     ladder.table(result.table, result.kept)
     print(_verdict(result, sequences.kind))
     print(f"model: {path}")
+
+
+def _method(window: str) -> Method:
+    """ "auto" -> AdaptiveBPTT(), "64" -> TruncatedBPTT(64)."""
+    from ostinato.gradients.methods import AdaptiveBPTT, TruncatedBPTT
+
+    if window == "auto":
+        return AdaptiveBPTT()
+    try:
+        return TruncatedBPTT(int(window))
+    except ValueError:
+        raise ConfigError(f"{window!r} is no truncation window", fix="give a number of steps, or auto") from None
 
 
 def _verdict(result: Fit, kind: str) -> str:

@@ -17,7 +17,7 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
 from ostinato.errors import ConfigError, DataError
-from ostinato.gradients.methods import Method
+from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
 from ostinato.layers.build import MEMORIES
 from ostinato.layers.markov import Markov
@@ -29,6 +29,7 @@ from ostinato.training.config import LADDER, Budget, Config, defaults, method_fo
 from ostinato.training.objective import evaluate
 from ostinato.training.threads import threads as use_threads
 from ostinato.training.trainer import Progress, Trainer, judged_pieces
+from ostinato.training.truncation import describe
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def fit(
               memory keeps that one, judged beside the AR
     budget    seconds for the whole fit, or a Budget
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
-    method    FullBPTT() or TruncatedBPTT(window); follows from the length of the sequences
+    method    FullBPTT(), TruncatedBPTT(window) or AdaptiveBPTT(bias); follows from the length of the sequences
     checkpoint  a folder that a killed fit is taken up from, written every ``checkpoint_every`` seconds; removed by
                 nobody but you. With a budget in steps the weights are bitwise those of a fit that was never killed
     threads   to compute with: one is best for small models; afterwards torch has its own number again
@@ -113,7 +114,8 @@ def fit(
     kept, chosen = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     table = tuple(rung for rung, _ in climbed)
     chosen.description.record.update(_record(data, config, table, cut.words(data), mark))
-    return Fit(chosen.eval(), kept, table, (*data.notes, *notes, cut.words(data)))
+    words = [*notes, cut.words(data), *filter(None, [chosen.description.record.get("truncation")])]
+    return Fit(chosen.eval(), kept, table, (*data.notes, *words))
 
 
 def _check_observed(material: Material) -> None:
@@ -157,11 +159,15 @@ def _climb(
     model = build(name, material, base, config)
     steps, seconds = 0, 0.0
     if name != "ar":
-        trainer = Trainer(model, material, method or method_for(material.data), config)
+        method = method or method_for(material.data)
+        trainer = Trainer(model, material, method, config)
         spot = replace(keep, path=keep.path / f"{name}.running") if keep else None
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
         model.description.record["curve"] = run.curve
+        if isinstance(method, AdaptiveBPTT):
+            model.description.record["windows"] = run.windows
+            model.description.record["truncation"] = describe(name, method, run.windows)
     held = evaluate(model, material.encoded, judged_pieces(material, "held-out"))
     seconds = max(seconds, time.monotonic() - begun)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
