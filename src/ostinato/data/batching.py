@@ -76,7 +76,7 @@ def whole(data: Encoded, items: list[Piece]) -> Batch:
 
 
 def aligned(data: Encoded, items: list[Piece], rows: int, window: int | Callable[[int], int]) -> Iterator[Batch]:
-    """Chunks in which row r goes on where row r of the chunk before stopped; of ``window`` steps, or the i-th of window(i).
+    """Chunks of ``window`` steps, or the i-th of window(i), in which row r goes on where the one before stopped.
 
     window(i) is asked when the chunk is, so that it may follow from what was done with those before.
 

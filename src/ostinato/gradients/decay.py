@@ -52,12 +52,13 @@ class Decay:
     def without_end(self, share: float, window: int, stretch: int) -> float:
         """The relative bias of ``window`` in sequences without end, from the ``share`` that it is on a stretch.
 
-        The gradient of a stretch is itself one in chunks, of the stretch's length. With b the bias of ``window`` and
-        r b that of the stretch, share = (b - r b) / (1 - r b); r is taken from the norms.
+        A stretch of L steps holds L - k of the terms of lag k, and none from L on. How much those weigh in the bias and
+        in the gradient is taken from the norms.
         """
-        lost = self.lost(window)
-        ratio = self.lost(stretch) / lost if lost else 0.0
-        return share / (1 - ratio + ratio * share) if share else 0.0
+        lags = np.arange(min(len(self.norms), stretch))
+        held = self.norms[lags] * (1 - lags / stretch)
+        missed = float((held * np.minimum(lags / window, 1)).sum())
+        return min(1.0, share * self.lost(window) * float(held.sum()) / missed) if missed else share
 
     @property
     def _beyond(self) -> float:

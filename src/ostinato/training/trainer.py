@@ -39,7 +39,7 @@ class Progress:
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
 #: AdaptiveBPTT measures after this many steps, and whenever their number has doubled.
-FIRST_LOOK = 64
+FIRST_LOOK = 128
 
 
 class Trainer:

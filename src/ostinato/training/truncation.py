@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -28,8 +30,8 @@ class Bias:
     """The relative bias of the weights' gradient in chunks, ||E g_W - g|| / ||g||, of a model as it is now.
 
     On stretches of L steps it is exact: their gradient in chunks of W steps against the one in a single chunk. What a
-    stretch is too short to show, lags from L on, is added by how the gradient's norms decay. A norm alone overstates
-    the bias several times, for what comes back from different steps partly cancels. Dropout is left out.
+    stretch is too short to show is added by how the gradient's norms decay. From norms alone the bias is overstated,
+    for what comes back from different steps partly cancels. Dropout is left out.
 
     spans (sequence, first, stop) of ``data``: where stretches are drawn from.
     """
@@ -57,18 +59,25 @@ class Bias:
             return 0.0
         direct = min(window, max(self.length // 2, 1))
         if direct not in self._found:
-            short, size = self.gradient(direct) - self.whole, float(self.whole.norm())
-            share = float(short.norm()) / size if size else 0.0
-            self._found[direct] = self.decay.without_end(share, direct, self.length)
+            self._found[direct] = self.decay.without_end(self.share(direct), direct, self.length)
         lost = self.decay.lost(direct)
         return self._found[direct] * (self.decay.lost(window) / lost if lost else 1.0)
 
-    def gradient(self, window: int) -> Tensor:
-        """(N,): the gradient of the stretches' loss with respect to all N weights, in chunks."""
+    def share(self, window: int, offsets: int = 2) -> float:
+        """The relative bias on the stretches: that of the mean over chunks that end at so many offsets."""
+        chunks = [self.gradient(window, max(1, (2 * i + 1) * window // (2 * offsets))) for i in range(offsets)]
+        size = float(self.whole.norm())
+        return float((torch.stack(chunks).mean(0) - self.whole).norm()) / size if size else 0.0
+
+    def gradient(self, window: int, offset: int = 0) -> Tensor:
+        """(N,): the gradient of the stretches' loss with respect to all N weights, in chunks.
+
+        Chunks end at offset, offset + window, ..., and with the stretch.
+        """
         weights = [p for p in self.model.parameters() if p.requires_grad]
         total, state = torch.zeros(sum(p.numel() for p in weights)), self.state
-        for first in range(0, self.length, window):
-            loss, _, after = negative_log_likelihood(self.model, _steps(self.batch, first, first + window), state)
+        for first, stop in pairwise([0, *range(offset or window, self.length, window), self.length]):
+            loss, _, after = negative_log_likelihood(self.model, _steps(self.batch, first, stop), state)
             found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
             total += torch.cat([g.flatten() for g in found])
             state = tuple(s.detach() for s in after)
@@ -95,12 +104,15 @@ def choose(
     """The least window that keeps the bias under ``method.bias``, by doubling and halving; and its bias."""
     model.eval()
     found = Bias(model, data, spans, max(4 * window, 128), rng)
-    while found.at(window) > method.bias and window < method.longest:
+    # where it explodes over a stretch, it would with a longer window too
+    finite = bool(found.whole.isfinite().all())
+    while finite and found.at(window) > method.bias and window < method.longest:
         window = min(2 * window, method.longest)
-    while window > method.shortest and found.at(max(window // 2, method.shortest)) <= method.bias:
+    while finite and window > method.shortest and found.at(max(window // 2, method.shortest)) <= method.bias:
         window = max(window // 2, method.shortest)
+    bias = found.at(window) if finite else 1.0
     model.train()
-    return window, found.at(window)
+    return window, bias
 
 
 def describe(name: str, method: AdaptiveBPTT, windows: list[tuple[int, int, float]]) -> str:
