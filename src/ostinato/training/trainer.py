@@ -129,7 +129,7 @@ class Trainer:
             return
         # a draw of its own: what training draws is the same with and without it
         rng = np.random.default_rng((self.config.seed, step))
-        spans = [(p.row, p.first, p.stop) for p in self.train]
+        spans = self.material.spans("train")
         found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
         self.run.windows.append((step, *found))
 

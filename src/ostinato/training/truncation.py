@@ -137,12 +137,17 @@ def _draw(
     rows: int,
     rng: np.random.Generator,
 ) -> tuple[Batch, State]:
-    """Stretches from anywhere in the spans that are long enough, and the state before each."""
-    room = np.array([max(0, stop - first - length + 1) for _, first, stop in spans])
-    drawn = rng.choice(len(spans), size=rows, p=room / room.sum())
-    starts = [(*spans[i][:2], spans[i][1] + int(rng.integers(room[i]))) for i in drawn]
+    """At most so many stretches of the spans, and the state before each; no two overlap, for that would be noise."""
+    sizes = np.array([stop - first for _, first, stop in spans])
+    ends, shift = (sizes // length).cumsum(), rng.random()
+    starts = []
+    for place in np.sort(rng.choice(ends[-1], size=min(rows, ends[-1]), replace=False)):
+        i = int(np.searchsorted(ends, place, side="right"))
+        row, first, _ = spans[i]
+        slack = int(shift * (sizes[i] % length + 1))
+        starts.append((row, first, first + slack + int(place - ends[i] + sizes[i] // length) * length))
     before = whole(data, [Piece(row, max(first, a - WARM), a, a) for row, first, a in starts])
-    state = model.initial_state(rows)
+    state = model.initial_state(len(starts))
     if len(before.x):
         lengths = torch.tensor([min(WARM, a - first) for _, first, a in starts])
         with torch.no_grad():
