@@ -67,6 +67,7 @@ ROWS = (
     fit("a budget below 0", "--budget=-1", "'-1' is no length of time"),
     fit("0 steps", "--steps 0", "0 training steps"),
     fit("a window of 0", "--window 0", "window of 0"),
+    fit("a window in words", "--window long", "'long' is no truncation window", "auto"),
     fit("0 hidden units", "--model rnn --hidden 0", "hidden = 0"),
     fit("0 layers", "--depth 0", "depth = 0"),
     fit("a dropout of 1", "--dropout 1", "dropout of 1"),

@@ -88,6 +88,13 @@ def test_fit_says_what_it_kept(home: Path, say: Say) -> None:
     assert not list(home.glob("*.checkpoint"))
 
 
+def test_fit_takes_a_window_or_chooses_it(home: Path, say: Say) -> None:
+    for window, methods in (("auto", True), ("16", False)):
+        path = home / "window.ost"
+        say("fit", home / "series.csv", "--model", "rnn", "--steps", "2", "--window", window, "-o", path)
+        assert ("truncation" in load_model(path).description.record) == methods
+
+
 def test_score_adds_up_and_writes_every_step(home: Path, say: Say) -> None:
     out = say("score", home / "lines.txt.ost", home / "lines.txt", "--top", "2", "-o", home / "steps.csv")
     scores = score(load_model(home / "lines.txt.ost"), read(home / "lines.txt"))

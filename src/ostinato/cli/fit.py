@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
+from ostinato.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ostinato.gradients.methods import Method
 
 
 def command(
@@ -21,7 +25,10 @@ def command(
     budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
     held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
-    window: Annotated[int | None, typer.Option(help="Truncation window of BPTT in steps; follows the data.")] = None,
+    window: Annotated[
+        str | None,
+        typer.Option(help="Truncation window of BPTT: steps, or auto (it follows the bias); follows the data."),
+    ] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden units.")] = None,
     depth: Annotated[int | None, typer.Option(help="Layers.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Dropout between layers and before the head.")] = None,
@@ -51,7 +58,6 @@ def command(
             options.writable(each)
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
-    from ostinato.gradients.methods import TruncatedBPTT
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
     from ostinato.training.config import Budget
@@ -83,7 +89,7 @@ def command(
                 model=model,
                 budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
                 held_out=options.share(held_out),
-                method=None if window is None else TruncatedBPTT(window),
+                method=None if window is None else _method(window),
                 checkpoint=spot,
                 threads=threads,
                 checkpoint_every=options.seconds(checkpoint_every) or 0.0,
@@ -103,3 +109,15 @@ def command(
 
         write_report(result.model, sequences, report, seed=seed)
         print(f"report: {report}")
+
+
+def _method(window: str) -> Method:
+    """ "auto" -> AdaptiveBPTT(), "64" -> TruncatedBPTT(64)."""
+    from ostinato.gradients.methods import AdaptiveBPTT, TruncatedBPTT
+
+    if window == "auto":
+        return AdaptiveBPTT()
+    try:
+        return TruncatedBPTT(int(window))
+    except ValueError:
+        raise ConfigError(f"{window!r} is no truncation window", fix="give a number of steps, or auto") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,15 +75,17 @@ def whole(data: Encoded, items: list[Piece]) -> Batch:
     return _pad(data, [(p, p.first, p.stop) for p in items], torch.ones(len(items), dtype=torch.bool))
 
 
-def aligned(data: Encoded, items: list[Piece], rows: int, window: int) -> Iterator[Batch]:
-    """Chunks of ``window`` steps in which row r goes on where row r of the chunk before stopped.
+def aligned(data: Encoded, items: list[Piece], rows: int, window: int | Callable[[int], int]) -> Iterator[Batch]:
+    """Chunks of ``window`` steps, or the i-th of window(i), in which row r goes on where the one before stopped.
+
+    window(i) is asked when the chunk is, so that it may follow from what was done with those before.
 
     A row whose piece has ended takes the next one at the next chunk, with ``reset`` set; the last, partial chunk of a
     piece is a chunk like any other, padded.
     """
     queue = list(reversed(items))
     active: list[tuple[Piece, int] | None] = [None] * min(rows, len(items))
-    while True:
+    for i in itertools.count():
         reset = torch.zeros(len(active), dtype=torch.bool)
         for r, at in enumerate(active):
             if (at is None or at[1] >= at[0].stop) and queue:
@@ -93,8 +95,9 @@ def aligned(data: Encoded, items: list[Piece], rows: int, window: int) -> Iterat
                 active[r] = None
         if not any(active):
             return
-        yield _pad(data, [at and (at[0], at[1], min(at[1] + window, at[0].stop)) for at in active], reset)
-        active = [at and (at[0], at[1] + window) for at in active]
+        steps = window(i) if callable(window) else window
+        yield _pad(data, [at and (at[0], at[1], min(at[1] + steps, at[0].stop)) for at in active], reset)
+        active = [at and (at[0], at[1] + steps) for at in active]
 
 
 def _pad(data: Encoded, spans: list[tuple[Piece, int, int] | None], reset: Tensor) -> Batch:

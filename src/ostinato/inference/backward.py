@@ -68,15 +68,15 @@ def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator)
         group = list(same)
         for at in range(0, len(group), rows):
             some = source.rows([(row, max(0, t - back - far), t + 1) for _, row, t in group[at : at + rows]])
-            each = torch.stack(_norms(model, _double(some), back))
+            each = torch.stack(norms_at_end(model, _double(some), back))
             some_far = torch.full((len(each), far - back, each.shape[2]), math.nan, dtype=each.dtype)
             found.append(torch.cat([each, some_far], dim=1))
     layers = len(model.memory.each()) if isinstance(model.memory, Stack) else 1
     return torch.cat(found, dim=2).numpy() if found else np.zeros((layers, far, 0))
 
 
-def _norms(model: SequenceModel, rows: Rows, back: int) -> tuple[Tensor, ...]:
-    """Of the last step of each row, over the ``back`` steps before it; what is older only warms the state."""
+def norms_at_end(model: SequenceModel, rows: Rows, back: int) -> tuple[Tensor, ...]:
+    """(back, B) a layer: of the last step of each row, over ``back`` steps; what is older only warms the state."""
     assert model.memory is not None
     warm, B = rows.lengths - back, len(rows.lengths)
     with torch.no_grad():

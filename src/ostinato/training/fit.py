@@ -15,7 +15,7 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
 from ostinato.errors import ConfigError, DataError
-from ostinato.gradients.methods import Method
+from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
 from ostinato.layers.build import MEMORIES
 from ostinato.layers.markov import Markov
@@ -28,6 +28,7 @@ from ostinato.training.objective import evaluate
 from ostinato.training.record import record
 from ostinato.training.threads import threads as use_threads
 from ostinato.training.trainer import Progress, Trainer, judged_pieces
+from ostinato.training.truncation import describe
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def fit(
               memory keeps that one, judged beside the AR
     budget    seconds for the whole fit, or a Budget
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
-    method    FullBPTT() or TruncatedBPTT(window); follows from the length of the sequences
+    method    FullBPTT(), TruncatedBPTT(window) or AdaptiveBPTT(bias); follows from the length of the sequences
     checkpoint  a folder that a killed fit is taken up from, written every ``checkpoint_every`` seconds; removed by
                 nobody but you. With a budget in steps the weights are bitwise those of a fit that was never killed
     threads   to compute with: one is best for small models; afterwards torch has its own number again
@@ -116,7 +117,8 @@ def fit(
     asked = {"held_out": held_out, "threads": threads, "budget": asdict(limits), "method": repr(way)}
     chosen.description.record.update(record(data, config, asked, cut.words(data)))
     chosen.description.record.update(table=[asdict(r) for r in table], curves=curves, fingerprint=mark)
-    return Fit(chosen.eval(), kept, table, (*data.notes, *notes, cut.words(data)))
+    words = [*notes, cut.words(data), *filter(None, [chosen.description.record.get("truncation")])]
+    return Fit(chosen.eval(), kept, table, (*data.notes, *words))
 
 
 def _check_observed(material: Material) -> None:
@@ -165,6 +167,9 @@ def _climb(
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
         model.description.record["curve"] = run.curve
+        if isinstance(method, AdaptiveBPTT):
+            model.description.record["windows"] = run.windows
+            model.description.record["truncation"] = describe(name, method, run.windows)
     held = evaluate(model, material.encoded, judged_pieces(material, "held-out"))
     seconds = max(seconds, time.monotonic() - begun)
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)

@@ -23,6 +23,7 @@ class Run:
     best             validation nats a step of the best weights so far, and bad, the evaluations since
     curve            (step, seconds, training loss, validation) at each evaluation, in nats a step: a loss is better
                      low, validation is a log-likelihood; before the first step there is no loss yet
+    windows          (steps done, truncation window from there on, its estimated bias) whenever AdaptiveBPTT measured
     average          exponential moving average of the weights: what is judged and kept (Polyak and Juditsky 1992)
     carried          the state that truncated BPTT carries to the next chunk
     """
@@ -39,6 +40,7 @@ class Run:
     bad: int = 0
     recent: float = 0.0
     curve: list[tuple[int, float, float | None, float]] = field(default_factory=list)
+    windows: list[tuple[int, int, float]] = field(default_factory=list)
 
     _COUNTERS = ("epoch", "position", "step", "elapsed", "best", "bad", "recent")
 
@@ -53,7 +55,7 @@ class Run:
         tensors["rng"] = torch.get_rng_state()
         counters = {k: getattr(self, k) for k in self._COUNTERS}
         counters["best"] = None if self.best == -float("inf") else self.best
-        save_bundle(path, tensors, {"counters": counters, "curve": self.curve})
+        save_bundle(path, tensors, {"counters": counters, "curve": self.curve, "windows": self.windows})
 
     def load(self, path: Path, model: SequenceModel) -> None:
         """Take the run up from path."""
@@ -66,6 +68,7 @@ class Run:
             setattr(self, name, value)
         self.best = -float("inf") if self.best is None else self.best
         self.curve = [tuple(point) for point in document["curve"]]
+        self.windows = [tuple(look) for look in document["windows"]]
         state: dict[int, dict[str, Any]] = {}
         for key, value in _under(tensors, "adam.").items():
             index, name = key.split(".", 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ostinato.data.batching import Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
-from ostinato.gradients.methods import FullBPTT, Method
+from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
@@ -21,6 +21,7 @@ from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import SHORT, Budget, Config
 from ostinato.training.objective import check_finite, evaluate, mean_measure, negative_log_likelihood
 from ostinato.training.run import Run
+from ostinato.training.truncation import choose
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Progress:
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
+#: AdaptiveBPTT measures after this many steps, and whenever their number has doubled.
+FIRST_LOOK = 128
 
 
 class Trainer:
@@ -79,6 +82,7 @@ class Trainer:
         while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
                 self._step(batch, budget.spent(run.elapsed, run.step))
+                self._adapt()
                 run.elapsed = time.monotonic() - begun
                 share = budget.spent(run.elapsed, run.step)
                 if run.step % interval == 0 or share >= 1:
@@ -107,10 +111,27 @@ class Trainer:
             yield from (whole(self.material.encoded, b) for b in batches)
             return
         order = [self.train[i] for i in rng.permutation(len(self.train))]
-        chunks = aligned(self.material.encoded, order, self.config.rows, self.method.window)
+        begun = self.run.step - self.run.position
+        chunks = aligned(self.material.encoded, order, self.config.rows, lambda i: self._window(begun + i))
         for i, chunk in enumerate(chunks):
             if i >= self.run.position:
                 yield chunk
+
+    def _window(self, step: int) -> int:
+        """The truncation window after this many steps: it changes between two chunks, the carried state does not."""
+        assert not isinstance(self.method, FullBPTT)
+        return next((window for at, window, _ in reversed(self.run.windows) if at <= step), self.method.window)
+
+    def _adapt(self) -> None:
+        """Measure the bias of the window where it is time to, and choose the next."""
+        step, method = self.run.step, self.method
+        if not isinstance(method, AdaptiveBPTT) or step < FIRST_LOOK or step & (step - 1):
+            return
+        # a draw of its own: what training draws is the same with and without it
+        rng = np.random.default_rng((self.config.seed, step))
+        spans = self.material.spans("train")
+        found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
+        self.run.windows.append((step, *found))
 
     def _steps_per_epoch(self) -> int:
         steps = sum(p.stop - p.first for p in self.train)

@@ -1,0 +1,67 @@
+"""The true relative bias of the gradient in chunks of K steps against full BPTT, beside AdaptiveBPTT's estimate.
+
+On the weights of a GRU trained by a number of optimiser steps, for ETTh1's oil temperature and tinyshakespeare. Truth
+is ||E g_K - g|| / ||g|| over long stretches, g by full BPTT over each, E over where chunks end; the estimate is
+AdaptiveBPTT's own, from other, shorter stretches, drawn as in training: that which it makes when its window stands at
+the power of two below K. "Norms alone" is the share of the gradient's norm by lag that chunks leave out, without the
+part that is exact.
+Run from the repository root: python benchmarks/truncation_bias.py [folder of data] [--steps 300]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import ostinato
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.split import split
+from ostinato.gradients.methods import TruncatedBPTT
+from ostinato.training.build import Material
+from ostinato.training.config import Budget
+from ostinato.training.truncation import Bias
+
+WINDOWS = (5, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 400)
+DATA = {"ETTh1, OT": ("timeseries/ETTh1.csv.gz", {"target": "OT"}), "tinyshakespeare": ("text/tinyshakespeare.txt", {})}
+#: The truth: steps in a stretch, and in all of them.
+LONG, MANY = 2048, 65_536
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--only", help="data whose name begins so")
+    parser.add_argument("--hidden", type=int, default=64)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    for name, (file, how) in DATA.items():
+        if args.only and not name.startswith(args.only):
+            continue
+        data = ostinato.read(args.folder / file, **how)
+        model = ostinato.fit(
+            data, model="gru", budget=Budget(None, args.steps), method=TruncatedBPTT(128), hidden=args.hidden
+        ).model
+        cut = split(data, 0.1)
+        encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
+        encoded = encoding.encode(data)
+        spans = Material(data, encoded, encoding, cut).spans("train")
+        truth = Bias(model, encoded, spans, LONG, np.random.default_rng(0), MANY)
+        print(f"\n{name}: GRU of {args.hidden}, {args.steps} steps of training")
+        print(f"{'K':>4} {'true':>8} {'estimate':>9} {'ratio':>6} {'norms alone':>12}", flush=True)
+        seen: dict[int, Bias] = {}
+        for window in WINDOWS:
+            stand = min(max(1 << (window.bit_length() - 1), 16), 1024)
+            if stand not in seen:
+                seen[stand] = Bias(model, encoded, spans, max(4 * stand, 128), np.random.default_rng(stand))
+            missed = truth.share(window, 2 if window < 50 else 8)
+            found = seen[stand].at(window)
+            alone = seen[stand].decay.lost(window)
+            print(f"{window:4} {missed:8.2%} {found:9.2%} {found / missed:6.2f} {alone:12.2%}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
