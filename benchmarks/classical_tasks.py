@@ -70,7 +70,8 @@ class Net(nn.Module):
         # Tallec and Ollivier 2018, eq. 16
         cell.bias_ih_l0.zero_()
         cell.bias_hh_l0.zero_()
-        cell.weight_hh_l0.mul_(0.1)  # or what is remembered moves the gates
+        if isinstance(self.task, AddingProblem):
+            cell.weight_hh_l0.mul_(0.1)  # a sum must not move the gates; a word must, to be said in order
         cell.bias_ih_l0[HIDDEN : 2 * HIDDEN] = keeps
         if memory == "lstm":
             cell.bias_ih_l0[:HIDDEN] = -keeps
