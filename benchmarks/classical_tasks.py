@@ -156,7 +156,7 @@ class Adaptive:
                 return float((net.gradient(batch, window) - whole).norm() / whole.norm())
 
             while self.window < net.task.steps and found(self.window) > self.bias:
-                self.window *= 2
+                self.window = min(2 * self.window, net.task.steps)
             while self.window > self.shortest and found(self.window // 2) <= self.bias:
                 self.window //= 2
         self.asked += 1

@@ -53,4 +53,4 @@ def test_the_adaptive_window_is_the_least_that_keeps_the_bias() -> None:
     assert sorted(bias.values(), reverse=True) == list(bias.values())
     for bound in (0.9, 0.5, 0.2, 0.05):
         window = Adaptive(bound, shortest=2)(net, batch)
-        assert window == min((w for w in bias if bias[w] <= bound), default=64)
+        assert window == min((w for w in bias if bias[w] <= bound), default=task.steps)
