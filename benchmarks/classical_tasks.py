@@ -34,7 +34,7 @@ HIDDEN, ROWS, LOOK = 64, 32, 50
 #: Letters of a word to copy: three are learnt in a tenth of the time that ten take.
 SYMBOLS = 3
 #: A training ends after so many steps of the optimiser, or so many steps of a batch's sequences.
-MOST, STEPS = 2000, 500_000
+MOST, STEPS = 3000, 700_000
 #: By memory, at its peak.
 RATES = {"rnn": 1e-3, "gru": 1e-2, "lstm": 1e-2, "linear": 5e-3}
 #: Adding is solved below this squared error, copying above this share of letters.
