@@ -1,0 +1,250 @@
+"""The adding problem and copy memory: which memory, trained by which gradient, solves which length.
+
+Each line is one training: plain AdamW on batches made from a seed, ended when the task is solved or the steps are
+spent; the clock is the processor's. ``error`` is the test's: squared, of sums (0.167 without a memory); the share of
+wrong letters, of words (0.875). ``gradient`` is the norm of dL/dh at the task's lag over that at the last step, before
+the training and after it.
+Run from the repository root: python benchmarks/classical_tasks.py [--only adding] [--lengths 50 200] [--memories gru]
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TypeAlias
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ostinato.datasets.tasks import AddingProblem, CopyMemory
+from ostinato.gradients.flow import gradient_norms
+from ostinato.layers.build import build_memory
+
+Task: TypeAlias = AddingProblem | CopyMemory
+Batch: TypeAlias = tuple[Tensor, Tensor]
+
+#: Hidden units, rows of a batch, and steps between two looks at the test.
+HIDDEN, ROWS, LOOK = 64, 32, 50
+#: Letters of a word to copy: three are learnt in a tenth of the time that ten take.
+SYMBOLS = 3
+#: A training ends after so many steps of the optimiser, or so many steps of a batch's sequences.
+MOST, STEPS = 3000, 700_000
+#: By memory, at its peak.
+RATES = {"rnn": 1e-3, "gru": 1e-2, "lstm": 1e-2, "linear": 5e-3}
+#: Adding is solved below this squared error, copying above this share of letters.
+ADDED, COPIED = 0.01, 0.99
+
+
+class Net(nn.Module):
+    """A memory of the package and a linear head. A method of training is a window for each batch."""
+
+    def __init__(self, memory: str, task: Task) -> None:
+        super().__init__()
+        self.task = task
+        # a linear memory cannot multiply a value by its mark: one layer of max(0, .) before it can
+        before = memory == "linear"
+        self.front = nn.Sequential(nn.Linear(task.inputs, HIDDEN), nn.ReLU()) if before else nn.Identity()
+        self.memory = build_memory(memory, HIDDEN if before else task.inputs, HIDDEN)
+        self.head = nn.Linear(HIDDEN, task.outputs)
+        self._start(memory)
+
+    @torch.no_grad()
+    def _start(self, memory: str) -> None:
+        """Each memory's best known start where the order of the lag is known: times of forgetting from 1 to T."""
+        cell = self.memory.layers[0]
+        if memory == "rnn":
+            nn.init.orthogonal_(cell.weight_hh_l0)  # nothing shrinks but by tanh
+            return
+        keeps = torch.log(1 + torch.rand(HIDDEN) * (self.task.steps - 2))
+        if memory == "linear":
+            cell.nu.copy_(-keeps)
+            if isinstance(self.task, AddingProblem):
+                cell.theta -= math.log(self.task.steps)  # a sum has no order
+            return
+        # Tallec and Ollivier 2018, eq. 16
+        cell.bias_ih_l0.zero_()
+        cell.bias_hh_l0.zero_()
+        if isinstance(self.task, AddingProblem):
+            cell.weight_hh_l0.mul_(0.1)  # a sum must not move the gates; a word must, to be said in order
+        cell.bias_ih_l0[HIDDEN : 2 * HIDDEN] = keeps
+        if memory == "lstm":
+            cell.bias_ih_l0[:HIDDEN] = -keeps
+
+    def loss(self, h: Tensor, y: Tensor, at: slice) -> Tensor | None:
+        """The loss (B,) of the steps ``at``, from h there; None where the task asks nothing of them."""
+        if isinstance(self.task, CopyMemory):
+            return cross_entropy(self.head(h).movedim(-1, 1), y[at], reduction="none").sum(0)
+        return (self.head(h[-1])[:, 0] - y).square() if at.stop == self.task.steps else None
+
+    def backward(self, batch: Batch, window: int) -> None:
+        """The gradient, cut where a chunk of ``window`` steps begins; the last chunk is a whole one."""
+        x, y = batch
+        state = self.memory.initial_state(x.shape[1])
+        for at in chunks(self.task.steps, window):
+            asked = isinstance(self.task, CopyMemory) or at.stop == self.task.steps
+            with torch.set_grad_enabled(asked):
+                h, state = self.memory.unroll(self.front(x[at]), state)
+                loss = self.loss(h, y, at)
+            if loss is not None:
+                loss.mean().backward()
+            state = tuple(s.detach() for s in state)
+
+    def gradient(self, batch: Batch, window: int) -> Tensor:
+        """All of it (N,), with respect to N weights."""
+        self.zero_grad()
+        self.backward(batch, window)
+        return torch.cat([p.grad.flatten() for p in self.parameters() if p.grad is not None])
+
+    @torch.no_grad()
+    def error(self, batch: Batch) -> float:
+        """Squared, of sums; the share of wrong letters, of words."""
+        x, y = batch
+        h, _ = self.memory.unroll(self.front(x))
+        if isinstance(self.task, CopyMemory):
+            said = self.head(h[-self.task.symbols :]).argmax(-1)
+            return float((said != y[-self.task.symbols :]).float().mean())
+        return float((self.head(h[-1])[:, 0] - y).square().mean())
+
+    def norms(self, batch: Batch) -> Tensor:
+        """The norm of dL/dh of the last step's loss by lag (T,): of all layers together, mean over rows."""
+        x, y = batch
+        start = self.memory.initial_state(x.shape[1])
+        last = slice(self.task.steps - 1, self.task.steps)
+        layers = gradient_norms(self.memory, self.front(x), start, lambda h: self.loss(h[None], y, last))
+        return torch.stack(layers).square().sum(0).sqrt().mean(1)
+
+
+def chunks(steps: int, window: int) -> Iterator[slice]:
+    """Slices of window steps that end with the sequence; what is left over comes first."""
+    stops = [*range(steps, 0, -window)][::-1]
+    return (slice(max(0, stop - window), stop) for stop in stops)
+
+
+def full(net: Net, batch: Batch) -> int:
+    """All the steps."""
+    return net.task.steps
+
+
+def fixed(net: Net, batch: Batch) -> int:
+    """Twenty steps, fewer than any lag here."""
+    return 20
+
+
+class Adaptive:
+    """The least window that keeps the relative bias of the weights' gradient under a bound, by doubling and halving.
+
+    ||g_W - g|| / ||g|| on a batch, g the gradient of whole sequences: what AdaptiveBPTT bounds in `fit`. There it must
+    estimate what is beyond its stretches; these sequences end, and it is measured.
+    """
+
+    def __init__(self, bias: float = 0.05, shortest: int = 20, every: int = 25) -> None:
+        self.bias, self.shortest, self.every = bias, shortest, every
+        self.asked, self.window = 0, shortest
+
+    def __call__(self, net: Net, batch: Batch) -> int:
+        """The window for this batch."""
+        if self.asked % self.every == 0:
+            whole = net.gradient(batch, net.task.steps)
+
+            def found(window: int) -> float:
+                return float((net.gradient(batch, window) - whole).norm() / whole.norm())
+
+            while self.window < net.task.steps and found(self.window) > self.bias:
+                self.window = min(2 * self.window, net.task.steps)
+            while self.window > self.shortest and found(self.window // 2) <= self.bias:
+                self.window //= 2
+        self.asked += 1
+        return self.window
+
+
+METHODS: dict[str, Callable[[], Callable[[Net, Batch], int]]] = {
+    "full": lambda: full,
+    "TBPTT(20)": lambda: fixed,
+    "adaptive": Adaptive,
+}
+
+
+@dataclass
+class Outcome:
+    """A line of the table."""
+
+    solved: bool = False
+    error: float = float("inf")
+    steps: int = 0
+    seconds: float = 0.0
+    windows: list[int] = field(default_factory=list)
+    before: float = 0.0
+    after: float = 0.0
+
+
+def train(memory: str, task: Task, window: Callable[[Net, Batch], int]) -> Outcome:
+    """Until the test is passed, or the steps are spent."""
+    torch.manual_seed(0)
+    rate = RATES[memory]
+    net, made = Net(memory, task), torch.Generator().manual_seed(1)
+    test = task.batch(256, torch.Generator().manual_seed(2))
+    few = some(test, 16)
+    optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.0, fused=True)
+    found = Outcome(before=came_back(net, few))
+    for _ in range(min(MOST, STEPS // task.steps)):
+        begun = time.thread_time()
+        batch = task.batch(ROWS, made)
+        found.windows.append(window(net, batch))
+        optimizer.zero_grad()
+        net.backward(batch, found.windows[-1])
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1.0, (found.steps + 1) / 50)
+        optimizer.step()
+        found.steps += 1
+        found.seconds += time.thread_time() - begun
+        if found.steps % LOOK == 0:
+            found.error = net.error(test)
+            found.solved = found.error < (ADDED if isinstance(task, AddingProblem) else 1 - COPIED)
+            if found.solved:
+                break
+    found.after = came_back(net, few)
+    return found
+
+
+def some(batch: Batch, rows: int) -> Batch:
+    """The first rows of it."""
+    x, y = batch
+    return x[:, :rows], y[..., :rows]
+
+
+def came_back(net: Net, batch: Batch) -> float:
+    """The gradient's norm at the task's lag over that at the last step."""
+    norms = net.norms(batch)
+    return float(norms[net.task.lag] / norms[0])
+
+
+def main() -> None:
+    """See the arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["adding", "copying"], nargs="+", default=["adding", "copying"])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[50, 200, 1000])
+    parser.add_argument("--memories", nargs="+", default=list(RATES), choices=list(RATES))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    print("task        T memory method     solved   error steps seconds window  gradient")
+    for name, length, memory, method in product(args.only, args.lengths, args.memories, args.methods):
+        task = AddingProblem(length) if name == "adding" else CopyMemory(length, SYMBOLS)
+        found = train(memory, task, METHODS[method]())
+        solved, window = "yes" if found.solved else "no", round(statistics.median(found.windows))
+        print(
+            f"{name:8}{length:5} {memory:7}{method:10}{solved:>7}{found.error:8.4f}{found.steps:6}{found.seconds:8.1f}"
+            f"{window:7}  {found.before:.1e} -> {found.after:.1e}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Data that ships with the package, and the classical tasks that it makes."""
