@@ -4,8 +4,8 @@ Run from the repository root: python benchmarks/forecast_marks.py [folder] [--on
     [--networks 3] [--json FILE]
 
 M4: a fit to all but the last three horizons of every series, then a forecast of each of the three without refitting;
-the competition's test files are never read. OWA is that of each window against Naive2 (naive for the weekly series, whose
-official season is 1), its mean at the end; wQL over the nine deciles, the seasonal naive's from normal intervals.
+the competition's test files are never read. OWA is that of each window against Naive2 (naive for the weekly series,
+whose official season is 1), its mean at the end; wQL over the nine deciles, the seasonal naive's from normal intervals.
 ETTh1: oil temperature alone, Informer's protocol: 8,640 hours to fit, 2,880 to choose by, 2,880 to judge, all windows;
 least squares only, and the mark is direct least squares on 336 hours.
 """

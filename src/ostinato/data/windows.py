@@ -88,8 +88,7 @@ class Window:
         spread = np.abs(of - of.mean(axis=1, keepdims=True)).mean(axis=1, keepdims=True)
         least = FLOOR if self.log else FLOOR * np.abs(past).mean(axis=1, keepdims=True) + 1e-12
         scale = np.maximum(np.broadcast_to(spread, level.shape), least)
-        inside = [np.clip((x - level) / scale, -FARTHEST, FARTHEST) for x in (past, after)]
-        return Windows(inside[0], inside[1], level, scale)
+        return Windows(bounded((past - level) / scale), (after - level) / scale, level, scale)
 
     def _modelled(self, y: Array) -> Array:
         x = filled(np.asarray(y, dtype=np.float64), self.season)
@@ -98,6 +97,11 @@ class Window:
     def to_json(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)
+
+
+def bounded(z: Array) -> Array:
+    """z, nothing in it farther from 0 than FARTHEST."""
+    return np.asarray(np.clip(z, -FARTHEST, FARTHEST))
 
 
 def filled(y: Array, season: int) -> Array:

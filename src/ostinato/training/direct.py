@@ -8,23 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.windows import Windows, channels
-from ostinato.direct import Direct, DirectModel, predicted
-from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
+from ostinato.data.windows import channels
+from ostinato.direct import Direct, DirectModel
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.build import MEMORIES
 from ostinato.layers.direct import seasonal_naive
 from ostinato.layers.segments import Segments
 from ostinato.training.direct_closed import Choice, Panel, candidates, search, solve
+from ostinato.training.direct_judge import Candidate, calibrate, judge
 from ostinato.training.direct_network import Network, examples, train
 from ostinato.training.threads import threads as use_threads
-
-Array = NDArray[np.float64]
 
 #: The share of a series that is held out to choose by and to calibrate, where no number of steps is given.
 SHARE = 10
@@ -32,17 +29,6 @@ SHARE = 10
 JUDGED = 3000
 #: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
 MARGIN = 0.02
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A line of the table: the quantile loss on held-out windows in seasonal errors, and the share within 95 %."""
-
-    name: str
-    loss: float
-    coverage: float
-    seconds: float
-    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,7 +89,7 @@ def fit_direct(
         best: tuple[float, Choice, Direct, tuple[Segments, ...]] | None = None
         for choice in [*ladder, chosen]:
             direct, crossed = solve(choice, panel)
-            judged = _judge(choice.name, panel, direct, (), ids, begun, _words(choice))
+            judged = judge(choice.name, panel, direct, (), ids, begun, _words(choice))
             begun = time.monotonic()
             table.append(judged)
             if best is None or judged.loss < best[0] * (1 - MARGIN):
@@ -114,14 +100,14 @@ def fit_direct(
         if memory and networks:
             given = examples(direct, crossed, ids)
             nets = tuple(train(direct, given, len(ids), config, seed + i) for i in range(networks))
-            judged = _judge(memory, panel, direct, nets, ids, begun, f"{networks} on {_words(chosen)}")
+            judged = judge(memory, panel, direct, nets, ids, begun, f"{networks} on {_words(chosen)}")
             table.append(judged)
             if judged.loss < best[0] * (1 - MARGIN):
                 best = judged.loss, replace(chosen, name=memory), direct, nets
             if on_candidate:
                 on_candidate(judged)
         _, choice, direct, nets = best
-        factors, before, after = _calibrate(panel, direct, nets, ids)
+        factors, before, after = calibrate(panel, direct, nets, ids)
         if refit:
             direct, _ = solve(choice, panel, whole=True)
     notes.append(_verdict(choice.name, table))
@@ -175,54 +161,6 @@ def _panel(data: SequenceSet, horizon: int, held_out: int | None) -> Panel:
         )
     stride = max(1, (longest - horizon + 1) // JUDGED, -(-(longest - horizon + 1) * len(series) // 20_000))
     return Panel(series, known, horizon, stride)
-
-
-def _held(
-    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
-) -> tuple[dict[str, Windows], Array]:
-    held = panel.held_out(direct.window)
-    return held, predicted(direct, nets, ids, held)
-
-
-def _judge(
-    name: str,
-    panel: Panel,
-    direct: Direct,
-    nets: tuple[Segments, ...],
-    ids: tuple[str, ...],
-    begun: float,
-    detail: str,
-) -> Candidate:
-    held, z = _held(panel, direct, nets, ids)
-    units, first, losses = panel.units(direct.window), 0, []
-    for key, w in held.items():
-        q = direct.window.restore(z[first : first + len(w.inputs)], w)
-        loss = quantile_loss(direct.window.restore(w.targets, w), q) / units[key]
-        losses.append(float(np.minimum(loss, 1e6).mean()))
-        first += len(w.inputs)
-    inside = coverage(np.concatenate([w.targets for w in held.values()]), z)
-    return Candidate(name, float(np.mean(losses)), float(inside[_NINETY_FIVE]), time.monotonic() - begun, detail)
-
-
-#: The place of the 95 % interval among the central ones, widest first.
-_NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
-
-
-def _calibrate(
-    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
-) -> tuple[Array, float, float]:
-    """Factors by all held-out windows; the 95 % coverage without them, and by those of every other series or window."""
-    held, z = _held(panel, direct, nets, ids)
-    y = np.concatenate([w.targets for w in held.values()])
-    if len(held) > 1:
-        half = np.repeat(np.arange(len(held)) % 2, [len(w.inputs) for w in held.values()]) == 0
-    else:
-        half = np.arange(len(y)) < len(y) // 2
-    before = float(coverage(y, z)[_NINETY_FIVE])
-    after = before
-    if half.any() and not half.all():
-        after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
-    return calibration(y, z), before, after
 
 
 def _words(choice: Choice) -> str:

@@ -11,7 +11,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.windows import Window, Windows
+from ostinato.data.windows import Window, Windows, bounded
 from ostinato.direct import Direct
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.layers.direct import Moments, design, moments, own, pooled, seasonal_naive
@@ -91,7 +91,7 @@ def search(panel: Panel, windows: Iterable[Window]) -> tuple[Choice, float]:
     for window in windows:
         held = panel.held_out(window)
         sums = {
-            k: moments(w.inputs, w.targets)
+            k: moments(w.inputs, bounded(w.targets))
             for k, y in panel.series.items()
             if len((w := window.cut(y, panel.horizon, 0, panel.known[k])).inputs)
         }
@@ -175,7 +175,7 @@ def _fold(n: int) -> NDArray[np.int64]:
 
 def _rows(w: Windows, fold: int) -> tuple[Array, Array]:
     rows = _fold(len(w.inputs)) == fold
-    return w.inputs[rows], w.targets[rows]
+    return w.inputs[rows], bounded(w.targets[rows])
 
 
 def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Array, dict[str, Array], Array]:

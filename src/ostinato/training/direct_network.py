@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.windows import Windows
+from ostinato.data.windows import Windows, bounded
 from ostinato.direct import Direct
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
@@ -64,7 +64,7 @@ def examples(direct: Direct, crossed: dict[str, tuple[Windows, Array]], ids: tup
         (
             w.inputs[::every],
             base[::every],
-            w.targets[::every],
+            bounded(w.targets[::every]),
             w.scale[::every, 0],
             np.broadcast_to(direct.deviation[key], base[::every].shape),
             np.full(len(base[::every]), number[key]),
