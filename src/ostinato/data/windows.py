@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 #: Farther from the last value than this many spreads, all values are one: no outlier decides a least-squares fit.
 FARTHEST = 20.0
-#: Real steps that a window has at least; what is before the start of its series is the first value again.
+#: Real steps that a window of a short series has at least; what is before its start is the first value again.
 LEAST = 10
 #: The least spread: of logarithms, and of values as a part of their size.
 FLOOR = 1e-3
@@ -59,7 +59,9 @@ class Window:
         """
         K = self.memory
         x = self._modelled(y[:stop])
-        padded = np.concatenate([np.full(max(K - LEAST, 0), x[0] if len(x) else 0.0), x])
+        # a window that is mostly its own first value has next to no spread: only series with few others are given such
+        before = max(K - LEAST, 0) if len(x) < 2 * (K + horizon) else 0
+        padded = np.concatenate([np.full(before, x[0] if len(x) else 0.0), x])
         lead = len(padded) - len(x)
         origins = np.arange(stop - horizon, max(first, K - lead) - 1, -stride)[::-1]
         if not len(origins):

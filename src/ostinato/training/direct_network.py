@@ -91,8 +91,9 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     window = direct.window
-    segment = window.season if 1 < window.season <= window.memory else min(direct.horizon, window.memory)
-    shape = window.memory, direct.horizon, min(segment, 64), count, len(LEVELS)
+    # a season a step, or less where no more is to be forecast; a window holds two segments at least
+    segment = min(window.season if window.season > 1 else direct.horizon, direct.horizon, max(window.memory // 2, 1))
+    shape = window.memory, direct.horizon, segment, count, len(LEVELS)
     net = Segments(config.memory, *shape, config.hidden, config.dropout).train()
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     levels = torch.from_numpy(LEVELS.astype(np.float32))
