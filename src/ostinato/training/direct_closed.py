@@ -83,8 +83,8 @@ def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[
 def search(panel: Panel, windows: Iterable[Window]) -> tuple[Choice, float]:
     """The least-squares choice with the least error on the held-out windows.
 
-    The error is OWA's, the seasonal naive forecast in Naive2's place: absolute, in seasonal errors and in the size of
-    the values, each over that forecast's (Makridakis et al. 2020), so that large or lively series do not decide alone.
+    The error is OWA's, the better of the naive forecasts in Naive2's place: absolute, in seasonal errors and in the
+    size of the values, each over that forecast's (Makridakis et al. 2020), so large or lively series do not decide.
     """
     best: tuple[float, Choice] | None = None
     positive = panel.positive
@@ -118,14 +118,15 @@ def _loss(
     strength: float,
     positive: bool,
 ) -> float:
-    yardstick = seasonal_naive(window.memory, W.shape[1], window.season if window.season <= window.memory else 1)
+    steps = {1, window.season if window.season <= window.memory else 1}
+    yardsticks = [seasonal_naive(window.memory, W.shape[1], season) for season in steps]
     losses = []
     for key, w in held.items():
         y, weights = window.restore(w.targets, w), own(sums[key], W, strength) if key in sums else W
-        middles = design(w.inputs) @ weights, design(w.inputs) @ yardstick
+        middles = [design(w.inputs) @ each for each in (weights, *yardsticks)]
         losses.append([_sizes(window.restore(z, w), y, units[key], positive) for z in middles])
-    model, naive = np.mean(losses, axis=0)
-    return float((model / np.maximum(naive, 1e-12)).mean())
+    model, *naive = np.mean(losses, axis=0)
+    return float((model / np.maximum(np.min(naive, axis=0), 1e-12)).mean())
 
 
 def _sizes(forecast: Array, y: Array, unit: float, positive: bool) -> tuple[float, float]:
