@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
+    from ostinato.direct import DirectModel as DirectModel
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
     from ostinato.errors import ModelFileError as ModelFileError
@@ -25,16 +26,21 @@ if TYPE_CHECKING:
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.diagnose import diagnose as diagnose
     from ostinato.inference.diagnosis import Diagnosis as Diagnosis
+    from ostinato.inference.direct import forecast_direct as forecast_direct
     from ostinato.inference.forecast import forecast as forecast
     from ostinato.inference.sample import sample as sample
     from ostinato.inference.score import score as score
     from ostinato.inference.stream import Stream as Stream
     from ostinato.layers.autoregression import fit_ar as fit_ar
     from ostinato.model import SequenceModel as SequenceModel
+    from ostinato.model_file import load_direct as load_direct
     from ostinato.model_file import load_model as load_model
+    from ostinato.model_file import save_direct as save_direct
     from ostinato.model_file import save_model as save_model
     from ostinato.report.page import write_report as write_report
     from ostinato.training.config import Budget as Budget
+    from ostinato.training.direct import DirectFit as DirectFit
+    from ostinato.training.direct import fit_direct as fit_direct
     from ostinato.training.fit import Fit as Fit
     from ostinato.training.fit import fit as fit
 
@@ -46,6 +52,8 @@ _HOMES = {
     "ConfigError": "errors",
     "DataError": "errors",
     "Diagnosis": "inference.diagnosis",
+    "DirectFit": "training.direct",
+    "DirectModel": "direct",
     "Fit": "training.fit",
     "FullBPTT": "gradients.methods",
     "ModelFileError": "errors",
@@ -61,10 +69,14 @@ _HOMES = {
     "diagnose": "inference.diagnose",
     "fit": "training.fit",
     "fit_ar": "layers.autoregression",
+    "fit_direct": "training.direct",
     "forecast": "inference.forecast",
+    "forecast_direct": "inference.direct",
+    "load_direct": "model_file",
     "load_model": "model_file",
     "read": "data.read",
     "sample": "inference.sample",
+    "save_direct": "model_file",
     "save_model": "model_file",
     "score": "inference.score",
     "write_report": "report.page",

@@ -16,9 +16,10 @@ from statsmodels.tsa.seasonal import seasonal_decompose
 from statsmodels.tsa.stattools import acf
 
 from ostinato.data.read import read
+from ostinato.data.seasons import SEASONS, season_length
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES, Lags, Shift
-from ostinato.evaluation.seasons import SEASONS, indices, is_seasonal, season_length
+from ostinato.evaluation.seasons import indices, is_seasonal
 
 
 def wave(steps: int = 120, season: int = 12, seed: int = 0) -> np.ndarray:

@@ -12,13 +12,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.read import read
+from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
-from ostinato.evaluation.seasons import season_length
 from ostinato.evaluation.summary import Tally, at, edges, probabilities, summary
 from ostinato.evaluation.windows import Plan, Window
 from ostinato.model import SequenceModel

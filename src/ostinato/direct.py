@@ -1,0 +1,123 @@
+"""DirectModel: quantiles of every step up to the horizon at once, from the last K values of a series.
+
+Unlike a SequenceModel it asserts no P(x_t | x_<t): it draws no paths and scores no sequence. It forecasts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ostinato.data.windows import Window, Windows
+from ostinato.emissions.quantiles import MEDIAN, calibrated
+from ostinato.layers.direct import design
+from ostinato.layers.segments import Segments
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Direct:
+    """The closed form: a linear map of the window for the middle, and how its errors were distributed.
+
+    weights     (K + 1, H), of the whole panel;  own: by series, (K + 1, H) float32, where it has weights of its own
+    typical     (H): mean absolute error of cross-fitted forecasts, in model space;  deviation: by series, (H)
+    shape       (H, Q): quantiles at LEVELS of those errors, over the series' deviation
+    """
+
+    window: Window
+    weights: Array
+    own: dict[str, NDArray[np.float32]]
+    typical: Array
+    deviation: dict[str, Array]
+    shape: Array
+
+    @property
+    def horizon(self) -> int:
+        """H."""
+        return int(self.weights.shape[1])
+
+    def middle(self, windows: Windows, series: str) -> Array:
+        """(n, H): the forecast in model space."""
+        return np.asarray(design(windows.inputs) @ self.own.get(series, self.weights))
+
+    def quantiles(self, middle: Array, series: str, moves: Array | float = 0.0) -> Array:
+        """(n, H, Q) in model space, in order; moves (n, H, Q) are a network's, in deviations."""
+        deviation = self.deviation.get(series, self.typical)
+        return np.sort(middle[..., None] + deviation[:, None] * (self.shape + moves), axis=-1)
+
+
+@dataclass(frozen=True)
+class DirectModel:
+    """The closed form, the networks that move its quantiles, and the calibration of its intervals.
+
+    name      "naive", "seasonal naive", "least squares", or the memory of the networks, such as "gru"
+    ids       the series fitted, in the order of the networks' embeddings, from 1
+    factors   (Q // 2): see ``quantiles.calibration``
+    record    how it was made: the table of candidates, coverage, ...;  source: how its data were read
+    """
+
+    name: str
+    base: Direct
+    networks: tuple[Segments, ...]
+    ids: tuple[str, ...]
+    factors: Array
+    record: dict[str, Any] = field(default_factory=dict)
+    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def horizon(self) -> int:
+        """H: the farthest step that it forecasts."""
+        return self.base.horizon
+
+    def predict(self, series: dict[str, Array]) -> tuple[Array, Array]:
+        """Point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of what follows each series (T,), in its units.
+
+        The point is the median where there are networks, and the least-squares forecast where there are none.
+        """
+        ends = {key: self.base.window.last(y) for key, y in series.items()}
+        q = calibrated(self.uncalibrated(ends), self.factors)
+        points, out = [], []
+        for b, (key, w) in enumerate(ends.items()):
+            middle = q[b, :, MEDIAN] if self.networks else self.base.middle(w, key)[0]
+            points.append(self.base.window.restore(middle[None], w)[0])
+            out.append(self.base.window.restore(q[b][None], w)[0])
+        return np.stack(points), np.stack(out)
+
+    def uncalibrated(self, windows: dict[str, Windows]) -> Array:
+        """(N, H, Q): quantiles in model space of all these windows, series after series."""
+        return predicted(self.base, self.networks, self.ids, windows)
+
+
+def predicted(base: Direct, networks: tuple[Segments, ...], ids: tuple[str, ...], windows: dict[str, Windows]) -> Array:
+    """(N, H, Q): quantiles in model space of these windows, series after series, by the networks' mean moves."""
+    number = {key: i + 1 for i, key in enumerate(ids)}
+    middles = {key: base.middle(w, key) for key, w in windows.items()}
+    moves: dict[str, Any] = dict.fromkeys(windows, 0.0)
+    if networks:
+        counts = [len(w.inputs) for w in windows.values()]
+        rows = np.repeat([number.get(key, 0) for key in windows], counts)
+        given = (
+            np.concatenate([w.inputs for w in windows.values()]),
+            np.concatenate(list(middles.values())),
+            np.concatenate([w.scale[:, 0] for w in windows.values()]),
+        )
+        parts = np.split(_moves(networks, given, rows), np.cumsum(counts)[:-1])
+        moves = dict(zip(windows, parts, strict=True))
+    return np.concatenate([base.quantiles(middles[key], key, moves[key]) for key in windows])
+
+
+@torch.inference_mode()
+def _moves(networks: tuple[Segments, ...], given: tuple[Array, Array, Array], rows: NDArray[np.int64]) -> Array:
+    """(N, H, Q), the mean over the networks, a block at a time."""
+    out = []
+    for first in range(0, len(rows), 4096):
+        some = slice(first, first + 4096)
+        tensors = [torch.from_numpy(x[some].astype(np.float32)) for x in given]
+        each = [network(*tensors, torch.from_numpy(rows[some])) for network in networks]
+        out.append(torch.stack(each).mean(0).double().numpy())
+    return np.concatenate(out)

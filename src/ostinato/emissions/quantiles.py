@@ -1,0 +1,66 @@
+"""A distribution told by its quantiles: the levels, their loss, and the intervals' calibration.
+
+The quantile loss (Koenker and Bassett 1978) averaged over evenly spaced levels is half of the continuous ranked
+probability score, in the limit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+Array = NDArray[np.float64]
+
+#: The levels that are forecast: the deciles, and the ends of 90, 95 and 99 percent; symmetric, the middle the median.
+LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995])
+MEDIAN = len(LEVELS) // 2
+DECILES = slice(3, 12)
+
+
+def quantile_loss(y: Array, quantiles: Array) -> Array:
+    """Twice the mean loss over the deciles: y (...), quantiles (..., Q) at LEVELS -> (...); in the units of y."""
+    level = LEVELS[DECILES]
+    error = y[..., None] - quantiles[..., DECILES]
+    return np.asarray(2 * np.maximum(level * error, (level - 1) * error).mean(axis=-1))
+
+
+def at(quantiles: Array, probabilities: Array) -> Array:
+    """Quantiles (..., Q) at LEVELS -> (..., P) at probabilities (P): linear in the normal deviate, also beyond."""
+    x, z = ndtri(LEVELS), ndtri(np.asarray(probabilities, dtype=np.float64))
+    i = np.clip(np.searchsorted(x, z) - 1, 0, len(x) - 2)
+    share = (z - x[i]) / (x[i + 1] - x[i])
+    return np.asarray(quantiles[..., i] * (1 - share) + quantiles[..., i + 1] * share)
+
+
+def coverage(y: Array, quantiles: Array) -> Array:
+    """(Q // 2): the share of y (...) inside each central interval of quantiles (..., Q), widest first."""
+    low, high = quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1]
+    inside = (y[..., None] >= low) & (y[..., None] <= high)
+    return np.asarray(inside.reshape(-1, MEDIAN).mean(axis=0))
+
+
+def calibration(y: Array, quantiles: Array) -> Array:
+    """Factors (Q // 2) of the central intervals' half-widths, widest first, at which held-out y (...) are covered.
+
+    Never under 1: the held-out windows have chosen the model too, which flatters it, so they may widen and not narrow.
+    Split conformal prediction with the score max((m - y) / (m - lo), (y - m) / (hi - m)), m the median (conformalised
+    quantile regression, Romano et al. 2019, in its scaled form): with n exchangeable scores the ceil((n + 1) p)-th
+    smallest covers p or more. Windows of one series are not exchangeable: the coverage to expect is near p, no bound.
+    """
+    middle = quantiles[..., MEDIAN, None]
+    low, high = quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1]
+    tiny = 1e-12 * (np.abs(middle) + 1)
+    score = np.maximum(
+        (middle - y[..., None]) / (middle - low + tiny), (y[..., None] - middle) / (high - middle + tiny)
+    )
+    score = np.sort(score.reshape(-1, MEDIAN), axis=0)
+    rank = np.ceil((len(score) + 1) * (1 - 2 * LEVELS[:MEDIAN])).astype(np.int64) - 1
+    return np.asarray(np.maximum(score[np.minimum(rank, len(score) - 1), np.arange(MEDIAN)], 1.0))
+
+
+def calibrated(quantiles: Array, factors: Array) -> Array:
+    """Quantiles (..., Q) with the half-widths of their intervals multiplied by factors (Q // 2), in order again."""
+    middle = quantiles[..., MEDIAN, None]
+    each = np.concatenate([factors, [1.0], factors[::-1]])
+    return np.sort(middle + (quantiles - middle) * each, axis=-1)
