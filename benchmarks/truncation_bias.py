@@ -57,7 +57,7 @@ def main() -> None:
             stand = min(max(1 << (window.bit_length() - 1), 16), 1024)
             if stand not in seen:
                 seen[stand] = Bias(model, encoded, spans, max(4 * stand, 128), np.random.default_rng(stand))
-            missed = truth.share(window, 2 if window < 50 else 8)
+            missed = truth.share(window, 4 if window < 16 else 8)
             found = seen[stand].at(window)
             alone = seen[stand].decay.lost(window)
             print(f"{window:4} {missed:8.2%} {found:9.2%} {found / missed:6.2f} {alone:12.2%}", flush=True)
