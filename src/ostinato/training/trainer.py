@@ -38,7 +38,7 @@ class Progress:
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
-#: AdaptiveBPTT measures after this many steps, and whenever their number has doubled.
+#: AdaptiveBPTT measures after this many optimiser steps, and whenever their number is four times as many.
 FIRST_LOOK = 128
 
 
@@ -124,7 +124,8 @@ class Trainer:
     def _adapt(self) -> None:
         """Measure the bias of the window where it is time to, and choose the next."""
         step, method = self.run.step, self.method
-        if not isinstance(method, AdaptiveBPTT) or step < FIRST_LOOK or step & (step - 1):
+        times, rest = divmod(step, FIRST_LOOK)
+        if not isinstance(method, AdaptiveBPTT) or rest or times not in {4**i for i in range(times.bit_length())}:
             return
         # a draw of its own: what training draws is the same with and without it
         rng = np.random.default_rng((self.config.seed, step))
