@@ -5,7 +5,7 @@ is ||E g_K - g|| / ||g|| over long stretches, g by full BPTT over each, E over w
 AdaptiveBPTT's own, from other, shorter stretches, drawn as in training: that which it makes when its window stands at
 the power of two below K. "Norms alone" is the share of the gradient's norm by lag that chunks leave out, without the
 part that is exact.
-Run from the repository root: python benchmarks/truncation_bias.py [folder of data] [--steps 300]
+Run from the repository root: python benchmarks/truncation_bias.py [folder of data] [--steps 100]
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ LONG, MANY = 2048, 65_536
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--only", help="data whose name begins so")
     parser.add_argument("--hidden", type=int, default=64)
     args = parser.parse_args()
@@ -57,7 +57,7 @@ def main() -> None:
             stand = min(max(1 << (window.bit_length() - 1), 16), 1024)
             if stand not in seen:
                 seen[stand] = Bias(model, encoded, spans, max(4 * stand, 128), np.random.default_rng(stand))
-            missed = truth.share(window, 2 if window < 50 else 8)
+            missed = truth.share(window, 4 if window < 16 else 8)
             found = seen[stand].at(window)
             alone = seen[stand].decay.lost(window)
             print(f"{window:4} {missed:8.2%} {found:9.2%} {found / missed:6.2f} {alone:12.2%}", flush=True)

@@ -38,7 +38,7 @@ class Progress:
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
-#: AdaptiveBPTT measures after this many steps, and whenever their number has doubled.
+#: AdaptiveBPTT measures after this many optimiser steps, and whenever their number is four times as many.
 FIRST_LOOK = 128
 
 
@@ -78,14 +78,13 @@ class Trainer:
         self.model.train()
         if not run.weights:
             self._judge()  # a network that nothing improves stays the closed form that it began as
-        interval = self.config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
         while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
                 self._step(batch, budget.spent(run.elapsed, run.step))
                 self._adapt()
                 run.elapsed = time.monotonic() - begun
                 share = budget.spent(run.elapsed, run.step)
-                if run.step % interval == 0 or share >= 1:
+                if run.step % self._interval() == 0 or share >= 1:
                     self._judge()
                 if on_progress:
                     last = run.curve[-1][3] if run.curve else math.nan
@@ -125,13 +124,21 @@ class Trainer:
     def _adapt(self) -> None:
         """Measure the bias of the window where it is time to, and choose the next."""
         step, method = self.run.step, self.method
-        if not isinstance(method, AdaptiveBPTT) or step < FIRST_LOOK or step & (step - 1):
+        times, rest = divmod(step, FIRST_LOOK)
+        if not isinstance(method, AdaptiveBPTT) or rest or times not in {4**i for i in range(times.bit_length())}:
             return
         # a draw of its own: what training draws is the same with and without it
         rng = np.random.default_rng((self.config.seed, step))
         spans = self.material.spans("train")
         found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
         self.run.windows.append((step, *found))
+
+    def _interval(self) -> int:
+        """Optimiser steps between two evaluations; those of a window that was halved count half."""
+        steps = self.config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
+        if not isinstance(self.method, AdaptiveBPTT):
+            return steps
+        return max(1, steps * self.method.window // self._window(self.run.step))
 
     def _steps_per_epoch(self) -> int:
         steps = sum(p.stop - p.first for p in self.train)

@@ -63,7 +63,7 @@ class Bias:
         lost = self.decay.lost(direct)
         return self._found[direct] * (self.decay.lost(window) / lost if lost else 1.0)
 
-    def share(self, window: int, offsets: int = 2) -> float:
+    def share(self, window: int, offsets: int = 4) -> float:
         """The relative bias on the stretches: that of the mean over chunks that end at so many offsets."""
         chunks = [self.gradient(window, max(1, (2 * i + 1) * window // (2 * offsets))) for i in range(offsets)]
         size = float(self.whole.norm())
