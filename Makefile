@@ -56,14 +56,14 @@ SANITIZED := build/sanitize/site
 SANITIZED_TESTS ?= tests/ops tests/test_nn.py
 
 sanitize: setup ## the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@$(BIN)/cmake -S . -B build/sanitize -G Ninja --log-level=WARNING -DOSTINATO_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPython_EXECUTABLE=$(abspath $(BIN)/python)
+	@$(BIN)/cmake -S . -B build/sanitize -G Ninja -DOSTINATO_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPython_EXECUTABLE=$(abspath $(BIN)/python) > /dev/null
 	@$(BIN)/cmake --build build/sanitize -- --quiet
 	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED) && cp -R src/ostinato $(SANITIZED)
 	@$(BIN)/cmake --install build/sanitize --prefix $(SANITIZED) > /dev/null
 	@LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-		PYTHONPATH="$(SANITIZED):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+		PYTHONPATH="$(abspath $(SANITIZED)):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 		$(BIN)/python -S -m pytest -n 0 -p no:cacheprovider $(SANITIZED_TESTS)
 
 lock: setup ## write requirements.lock from .venv
