@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ostinato.errors import NonFiniteLossError as NonFiniteLossError
     from ostinato.errors import OstinatoError as OstinatoError
     from ostinato.errors import WriteError as WriteError
+    from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
@@ -39,6 +40,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Budget": "training.config",
+    "CheckpointedBPTT": "gradients.methods",
     "ConfigError": "errors",
     "DataError": "errors",
     "Diagnosis": "inference.diagnosis",
