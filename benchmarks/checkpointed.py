@@ -3,8 +3,9 @@
 Run from the repository root: python benchmarks/checkpointed.py [--hidden 128] [--threads 1]
 
 The loss is on the last state. Every line is a process of its own: its peak resident memory (VmHWM) less what it had
-with the input, the weights and one short run in place. At T = 100,000 the gradients are compared with the stored
-ones: the greatest difference as a share of the greatest entry, over all weights.
+with the input, the weights and short runs in place. At T = 100,000 the gradients are compared with the stored
+ones in float64: the greatest difference as a share of the greatest entry, over all weights. In float32 both are apart
+from them by the rounding of sums over 100,000 steps.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ METHODS = {
     "memory 20MB": CheckpointedBPTT(memory="20MB"),
 }
 CASES = [
-    (100_000, "stored"),
-    (100_000, "sqrt(T) segments"),
-    (100_000, "memory 20MB"),
-    (1_000_000, "sqrt(T) segments"),
-    (1_000_000, "memory 200MB"),
+    (100_000, "stored", torch.float64),
+    (100_000, "sqrt(T) segments", torch.float64),
+    (100_000, "stored", torch.float32),
+    (100_000, "sqrt(T) segments", torch.float32),
+    (100_000, "memory 20MB", torch.float32),
+    (1_000_000, "sqrt(T) segments", torch.float32),
+    (1_000_000, "memory 200MB", torch.float32),
 ]
 
 
@@ -50,18 +53,23 @@ def gradient(gru: GRU, x: Tensor, method: CheckpointedBPTT) -> tuple[Tensor, ...
     return torch.autograd.grad(h.square().sum(), tuple(gru.parameters()))
 
 
-def measure(steps: int, name: str, hidden: int, threads: int, out: Path) -> None:
+def measure(steps: int, name: str, dtype: torch.dtype, hidden: int, threads: int, out: Path) -> None:
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    gru, x = GRU(INPUTS, hidden), torch.randn(steps, 1, INPUTS)
+    gru, x = GRU(INPUTS, hidden).to(dtype), torch.randn(steps, 1, INPUTS).to(dtype)
     with torch.no_grad():
         gru.bias_ih_l0[hidden : 2 * hidden] += 10  # the update gate: so that the gradient reaches back 20,000 steps
-    gradient(gru, x[:200], CheckpointedBPTT(segments=2))
+    for warm in (CheckpointedBPTT(segments=2), CheckpointedBPTT(memory="1MB")):
+        gradient(gru, x[:200], warm)
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
     held, begun = resident("VmRSS"), time.perf_counter()
     found = gradient(gru, x, METHODS[name])
     took = time.perf_counter() - begun
-    print(f"T {steps:>9,d}  {name:17s} {took:7.2f} s  {resident('VmHWM') - held:7.1f} MB", end="", flush=True)
+    print(
+        f"T {steps:>9,d}  {name:17s} {str(dtype)[6:]} {took:7.2f} s  {resident('VmHWM') - held:7.1f} MB",
+        end="",
+        flush=True,
+    )
     torch.save(found, out)
 
 
@@ -75,18 +83,15 @@ def main() -> None:
     if args.case is not None:
         return measure(*CASES[args.case], args.hidden, args.threads, args.out)
     with tempfile.TemporaryDirectory() as folder:
-        stored: dict[int, list[Tensor]] = {}
-        for case, (steps, name) in enumerate(CASES):
+        true: list[Tensor] = []
+        for case, (steps, _, _) in enumerate(CASES):
             out = Path(folder) / f"{case}.pt"
             command = [sys.executable, __file__, "--case", str(case), "--out", str(out)]
             subprocess.run([*command, "--hidden", str(args.hidden), "--threads", str(args.threads)], check=True)
             found = torch.load(out, weights_only=True)
-            true = stored.setdefault(steps, found) if name == "stored" else stored.get(steps)
-            if true is None or name == "stored":
-                print(flush=True)
-                continue
+            true = true or found
             apart = max(float((f - t).abs().max() / t.abs().max()) for f, t in zip(found, true, strict=True))
-            print(f"  {apart:.1e} from stored", flush=True)
+            print(f"  {apart:.1e}" if steps == CASES[0][0] else "", flush=True)
     return None
 
 

@@ -99,17 +99,21 @@ class _Chain(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         state, weights = rest[:count], rest[count:]
         outputs: list[Tensor] = []
-        kept: list[Tensor] = []
+        # (segments, B, ...) each, made at once: crumbs between what the segments free would break up the heap
+        kept = [s.new_empty(len(borders) - 1, *s.shape) for s in state]
         ctx.random = []
-        for a, z in pairwise(borders):
-            kept += state
-            # a module that does not train draws nothing
-            ctx.random.append((torch.get_rng_state(), *get_device_states(x)) if bound.module.training else None)
+        for i, (a, z) in enumerate(pairwise(borders)):
+            for all_of, s in zip(kept, state, strict=True):
+                all_of[i] = s
+            before = torch.get_rng_state(), *get_device_states(x)
             made, state = bound(x[a:z], a, state)
-            # a state may be a view of all that the segment made
-            state = tuple(s.clone() for s in state)
+            # kept where something was drawn: always on a device, where looking would cost more
+            drawn = before[1] or not torch.equal(before[0], torch.get_rng_state())
+            ctx.random.append(before if drawn else None)
             outputs.append(made)
-        ctx.bound, ctx.borders, ctx.names, ctx.count = bound, borders, names, count
+        # a state may be a view of all that the segment made, or of what was given
+        state = tuple(s.clone() for s in state)
+        ctx.bound, ctx.borders, ctx.names = bound, borders, names
         ctx.save_for_backward(x, *weights, *kept)
         ctx.set_materialize_grads(False)
         return (*outputs, *state)
@@ -125,7 +129,7 @@ class _Chain(torch.autograd.Function):
         carried = owed[len(spans) :]
         for i in range(len(spans) - 1, -1, -1):
             a, z = spans[i]
-            leaves = [x[a:z], *kept[i * ctx.count : (i + 1) * ctx.count]]
+            leaves = [x[a:z], *(all_of[i] for all_of in kept)]
             wanted = [dx is not None, *[s.is_floating_point() or s.is_complex() for s in leaves[1:]]]
             leaves = [t.detach().requires_grad_(w) for t, w in zip(leaves, wanted, strict=True)]
             with torch.enable_grad(), _drawing(ctx.random[i]):

@@ -28,6 +28,7 @@ def borders_of(segment: Segment[M], module: M, x: Tensor, state: State, method: 
         length = -(-steps // method.segments)
     else:
         assert method.bytes is not None
+        # a segment that draws dropout keeps the generator's state too
         border = sum(s.nbytes for s in state) + (torch.get_rng_state().nbytes if module.training else 0)
         # a gradient beside each number that is stored
         step = 2 * _stored(segment, module, x[:_PROBE], state)
