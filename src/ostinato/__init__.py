@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ostinato.errors import WriteError as WriteError
     from ostinato.evaluation.backtest import cross_validation as cross_validation
     from ostinato.gradients.methods import AdaptiveBPTT as AdaptiveBPTT
+    from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
@@ -49,6 +50,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AdaptiveBPTT": "gradients.methods",
     "Budget": "training.config",
+    "CheckpointedBPTT": "gradients.methods",
     "ConfigError": "errors",
     "DataError": "errors",
     "Diagnosis": "inference.diagnosis",

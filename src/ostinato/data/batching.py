@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,11 @@ class Batch:
     high: Tensor
     rows: list[int]
     starts: list[int]
+
+    def steps(self, first: int, count: int) -> Batch:
+        """These steps alone."""
+        span = slice(first, first + count)
+        return replace(self, x=self.x[span], weight=self.weight[span])
 
 
 def pieces(spans: list[tuple[int, int, int]], longest: int, warm: int) -> list[Piece]:

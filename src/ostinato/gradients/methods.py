@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +12,46 @@ from ostinato.errors import ConfigError
 @dataclass(frozen=True)
 class FullBPTT:
     """The exact gradient: every sequence is unrolled whole (Rumelhart, Hinton, Williams 1986). For short sequences."""
+
+
+#: Bytes in a unit of memory, by its name in lower case.
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+@dataclass(frozen=True)
+class CheckpointedBPTT(FullBPTT):
+    """The exact gradient in less memory: states are kept at the borders of segments, the rest is computed once more.
+
+    One of the two, never both:
+
+    segments  how many segments a sequence is cut into; about sqrt(T) hold least (Chen, Xu, Zhang, Guestrin 2016), and
+              more than T are T
+    memory    "200MB", "1.5 GiB": what may be held for the gradient beside the inputs, the outputs that are asked for
+              and the weights; the fewest segments that keep to it, one (which stores everything) where that fits
+
+    Raises ConfigError for other values, and where it is used for a memory that no number of segments keeps to.
+    """
+
+    segments: int | None = None
+    memory: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.segments is None) == (self.memory is None):
+            raise ConfigError(
+                "CheckpointedBPTT needs to know how much to keep, in one way", fix="give segments or memory, not both"
+            )
+        if self.segments is not None and self.segments < 1:
+            raise ConfigError(f"{self.segments} segments cannot be", fix="use 1 or more")
+        if self.memory is not None and not self.bytes:
+            raise ConfigError(f"a memory of {self.memory!r} cannot be read", fix='write it as "200MB" or "1.5 GiB"')
+
+    @property
+    def bytes(self) -> int | None:
+        """The memory as a number; 0 where it cannot be read, None where none is given."""
+        if self.memory is None:
+            return None
+        found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmg]?i?b)\s*", self.memory, re.IGNORECASE | re.ASCII)
+        return int(float(found[1]) * _UNITS.get(found[2].lower(), 0)) if found else 0
 
 
 @dataclass(frozen=True)
@@ -55,4 +96,4 @@ class AdaptiveBPTT:
             )
 
 
-Method: TypeAlias = FullBPTT | TruncatedBPTT | AdaptiveBPTT
+Method: TypeAlias = FullBPTT | TruncatedBPTT | AdaptiveBPTT  # CheckpointedBPTT is a FullBPTT

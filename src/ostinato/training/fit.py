@@ -75,7 +75,8 @@ def fit(
               memory keeps that one, judged beside the AR
     budget    seconds for the whole fit, or a Budget
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
-    method    FullBPTT(), TruncatedBPTT(window) or AdaptiveBPTT(bias); follows from the length of the sequences
+    method    FullBPTT(), CheckpointedBPTT(segments or memory), TruncatedBPTT(window) or AdaptiveBPTT(bias); follows
+              from the length of the sequences
     checkpoint  a folder that a killed fit is taken up from, written every ``checkpoint_every`` seconds; removed by
                 nobody but you. With a budget in steps the weights are bitwise those of a fit that was never killed
     threads   to compute with: one is best for small models; afterwards torch has its own number again

@@ -12,6 +12,8 @@ from ostinato.data.batching import Batch, Piece, bucketed, whole
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
 from ostinato.errors import NonFiniteLossError
+from ostinato.gradients.checkpointed import chain
+from ostinato.gradients.methods import CheckpointedBPTT
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
@@ -44,6 +46,17 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
     nats = conditional.log_prob(x, Support(batch.unit, batch.low, batch.high))
     # not a product with the weights: 0 times infinity would be NaN
     return -nats[batch.weight].sum(), int(batch.weight.sum()), state
+
+
+def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> tuple[Tensor, int]:
+    """The same of whole sequences, with the emission inside the segments: nothing as long as they are is kept."""
+
+    def segment(model: SequenceModel, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
+        loss, _, state = negative_log_likelihood(model, batch.steps(t, len(x)), state)
+        return loss, state
+
+    losses, _ = chain(segment, model, batch.x, model.initial_state(len(batch.rows)), method)
+    return torch.stack(losses).sum(), int(batch.weight.sum())
 
 
 def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) -> None:

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ostinato.data.batching import Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
-from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
+from ostinato.gradients.methods import AdaptiveBPTT, CheckpointedBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import SHORT, Budget, Config
-from ostinato.training.objective import check_finite, evaluate, mean_measure, negative_log_likelihood
+from ostinato.training.objective import check_finite, evaluate, in_segments, mean_measure, negative_log_likelihood
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 
@@ -150,8 +150,11 @@ class Trainer:
         """One optimiser step on one batch, from the state carried so far."""
         run, config = self.run, self.config
         state = self._state(batch) if not isinstance(self.method, FullBPTT) else None
-        loss, count, after = negative_log_likelihood(self.model, batch, state)
-        run.carried = tuple(s.detach() for s in after) if state is not None else None
+        if isinstance(self.method, CheckpointedBPTT):
+            loss, count = in_segments(self.model, batch, self.method)
+        else:
+            loss, count, after = negative_log_likelihood(self.model, batch, state)
+            run.carried = tuple(s.detach() for s in after) if state is not None else None
         run.position, run.step = run.position + 1, run.step + 1
         if not count:
             return
