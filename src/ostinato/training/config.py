@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
-from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
+from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
@@ -89,7 +89,10 @@ def defaults(data: SequenceSet) -> Config:
 
 
 def method_for(data: SequenceSet) -> Method:
-    """Full BPTT where the sequences are short; where they are long, truncated in a window that follows the bias."""
+    """Full BPTT where the sequences are short; where they are long, truncated in a fixed window.
+
+    AdaptiveBPTT is not it: at equal time on a text a fixed window reached the better likelihood.
+    """
     if int(data.lengths.max(initial=0)) <= SHORT:
         return FullBPTT()
-    return AdaptiveBPTT(window=256 if data.kind == "sound" else 128)
+    return TruncatedBPTT(window=256 if data.kind == "sound" else 128)
