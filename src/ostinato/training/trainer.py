@@ -58,6 +58,8 @@ class Trainer:
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // GLANCE)]
         #: from nats of a value in model space to nats of a step in the data's units
         self.measure = mean_measure(material.encoded, self.train)
+        #: optimiser steps between two evaluations
+        self.interval = config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
         groups = self._decay_groups()
         self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), self._trainable())
 
@@ -135,10 +137,9 @@ class Trainer:
 
     def _interval(self) -> int:
         """Optimiser steps between two evaluations; those of a window that was halved count half."""
-        steps = self.config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
         if not isinstance(self.method, AdaptiveBPTT):
-            return steps
-        return max(1, steps * self.method.window // self._window(self.run.step))
+            return self.interval
+        return max(1, self.interval * self.method.window // self._window(self.run.step))
 
     def _steps_per_epoch(self) -> int:
         steps = sum(p.stop - p.first for p in self.train)
