@@ -21,6 +21,7 @@ from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, basel
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, at, edges, probabilities, summary
 from ostinato.evaluation.windows import Plan, Window
+from ostinato.inference.forecast import check_levels
 from ostinato.model import SequenceModel
 
 
@@ -80,9 +81,7 @@ def cross_validation(
         data = read(data, id_col=id_col, time_col=time_col, target=target_col)
     if data.kind == "text":
         raise ConfigError("text has no mean to forecast", fix="use score: it judges a model of text")
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
+    check_levels(level)
     plan = Plan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, str | SequenceModel) else list(model)
     columns, level = names(models), sorted(set(level))

@@ -17,6 +17,7 @@ from ostinato.data.windows import channels
 from ostinato.direct import DirectModel
 from ostinato.emissions.quantiles import at
 from ostinato.errors import ConfigError, DataError
+from ostinato.inference.forecast import check_levels, some_of
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,7 @@ def forecast_direct(
             f"a horizon of {horizon} steps: this model forecasts 1 to {model.horizon}",
             fix="fit it with a longer horizon; all steps ahead are forecast at once, and none beyond",
         )
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
+    check_levels(level)
     if not isinstance(data, SequenceSet):
         data = read_like(data, model.source)
     series = channels(data)
@@ -62,8 +61,7 @@ def forecast_direct(
     new = [key for key in series if key not in model.ids]
     notes = list(data.notes)
     if new:
-        some = ", ".join(new[:3]) + (" ..." if len(new) > 3 else "")
-        notes.append(f"{len(new)} series new to the model, forecast by the weights of all: {some}")
+        notes.append(f"{len(new)} series new to the model, forecast by the weights of all: {some_of(new)}")
     point, quantiles = model.predict(series)
     point, quantiles = point[:, :horizon], quantiles[:, :horizon]
     frames = []

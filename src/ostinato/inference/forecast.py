@@ -67,13 +67,13 @@ def forecast(
         known, encoding = encoding.per_id, encoding.with_own(data)
         new = [key for key in data.ids if key not in known]
         if new:
-            notes.append(f"{len(new)} series new to the model, scaled by their own history: {_some(new)}")
+            notes.append(f"{len(new)} series new to the model, scaled by their own history: {some_of(new)}")
     gaps = _missing_at_the_end(data)
     history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
     encoded = encoding.encode(history)
     empty = [key for key, x in zip(data.ids, history, strict=True) if data.kind == "prices" and not len(x)]
     if empty:
-        notes.append(f"{len(empty)} series without a price to go on from: {_some(empty)}")
+        notes.append(f"{len(empty)} series without a price to go on from: {some_of(empty)}")
     generator = torch.Generator().manual_seed(seed)
     drawn: list[NDArray[np.float64]] = []
     group = max(1, ROWS // n_paths)
@@ -98,12 +98,18 @@ def _check(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: 
         raise ConfigError(f"a horizon of {horizon} steps cannot be", fix="use 1 or more")
     if n_paths < 2:
         raise ConfigError(f"{n_paths} sample paths have no quantiles", fix="use 2 or more; 500 is a good number")
+    check_levels(level)
+
+
+def check_levels(level: Sequence[float]) -> None:
+    """Raises ConfigError for a level, in percent, outside (0, 100)."""
     for one in level:
         if not 0 < one < 100:
             raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
 
 
-def _some(names: list[str]) -> str:
+def some_of(names: list[str]) -> str:
+    """The first three, for a note."""
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
