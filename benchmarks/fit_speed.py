@@ -74,7 +74,7 @@ def theirs(symbols: int, config: Config) -> Callable[[Batch], None]:
 
 def trainer(data: Any, truncated: bool) -> tuple[Trainer, list[Batch]]:
     """Ours, before its first step, and the batches of its first epoch."""
-    config = Config(hidden=H, embedding=64, rows=ROWS, batch_steps=2048, max_order=2)
+    config = Config(hidden=H, embedding=64, batch_steps=ROWS * WINDOW if truncated else 2048, max_order=2)
     cut = split(data, 0.1)
     encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
     material = Material(data, encoding.encode(data), encoding, cut)

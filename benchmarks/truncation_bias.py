@@ -1,10 +1,10 @@
 """The true relative bias of the gradient in chunks of K steps against full BPTT, beside AdaptiveBPTT's estimate.
 
 On the weights of a GRU trained by a number of optimiser steps, for ETTh1's oil temperature and tinyshakespeare. Truth
-is ||E g_K - g|| / ||g|| over long stretches, g by full BPTT over each, E over where chunks end; the estimate is
-AdaptiveBPTT's own, from other, shorter stretches, drawn as in training: that which it makes when its window stands at
-the power of two below K. "Norms alone" is the share of the gradient's norm by lag that chunks leave out, without the
-part that is exact.
+is ||E g_K - g|| / ||g|| over long stretches, g by full BPTT over each, E over where chunks end; its error is the
+jackknife's, over eight groups of stretches. The estimate is AdaptiveBPTT's own, from other, shorter stretches, drawn as
+in training: that which it makes when its window stands at the power of two below K. "Plain" is the truth without the
+removal of what chance adds to a norm; "norms alone" the share of the gradient's norm by lag that chunks leave out.
 Run from the repository root: python benchmarks/truncation_bias.py [folder of data] [--steps 100]
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import ostinato
 from ostinato.data.encoding import fit_encoding
@@ -22,12 +23,12 @@ from ostinato.data.split import split
 from ostinato.gradients.methods import TruncatedBPTT
 from ostinato.training.build import Material
 from ostinato.training.config import Budget
-from ostinato.training.truncation import Bias
+from ostinato.training.truncation import SHORTEST, Bias, norm
 
 WINDOWS = (5, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 400)
 DATA = {"ETTh1, OT": ("timeseries/ETTh1.csv.gz", {"target": "OT"}), "tinyshakespeare": ("text/tinyshakespeare.txt", {})}
 #: The truth: steps in a stretch, and in all of them.
-LONG, MANY = 2048, 65_536
+LONG, MANY, GROUPS = 2048, 131_072, 8
 
 
 def main() -> None:
@@ -49,18 +50,33 @@ def main() -> None:
         encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
         encoded = encoding.encode(data)
         spans = Material(data, encoded, encoding, cut).spans("train")
-        truth = Bias(model, encoded, spans, LONG, np.random.default_rng(0), MANY)
+        truth = Bias(model, encoded, spans, LONG, np.random.default_rng(0), MANY, GROUPS)
         print(f"\n{name}: GRU of {args.hidden}, {args.steps} steps of training")
-        print(f"{'K':>4} {'true':>8} {'estimate':>9} {'ratio':>6} {'norms alone':>12}", flush=True)
+        print(
+            f"{'K':>4} {'true':>8} {'error':>7} {'estimate':>9} {'ratio':>6} {'plain':>8} {'norms alone':>12}",
+            flush=True,
+        )
         seen: dict[int, Bias] = {}
         for window in WINDOWS:
             stand = min(max(1 << (window.bit_length() - 1), 16), 1024)
             if stand not in seen:
-                seen[stand] = Bias(model, encoded, spans, max(4 * stand, 128), np.random.default_rng(stand))
-            missed = truth.share(window, 4 if window < 16 else 8)
+                seen[stand] = Bias(model, encoded, spans, max(4 * stand, SHORTEST), np.random.default_rng(stand))
+            missed, error, plain = true(truth.missed(window, 8), truth.whole, truth.drawn)
             found = seen[stand].at(window)
-            alone = seen[stand].decay.lost(window)
-            print(f"{window:4} {missed:8.2%} {found:9.2%} {found / missed:6.2f} {alone:12.2%}", flush=True)
+            print(
+                f"{window:4} {missed:8.2%} {error:7.2%} {found:9.2%} {found / missed if missed else np.nan:6.2f} "
+                f"{plain:8.2%} {seen[stand].decay.lost(window):12.2%}",
+                flush=True,
+            )
+
+
+def true(missed: Tensor, whole: Tensor, drawn: float) -> tuple[float, float, float]:
+    """The relative bias, its standard error, and what it seems with chance left in the norms; rows are groups."""
+    found = norm(missed, drawn) / norm(whole, drawn)
+    others = [torch.arange(len(whole)) != g for g in range(len(whole))]
+    left = np.array([norm(missed[o], drawn) / norm(whole[o], drawn) for o in others])
+    error = np.sqrt((1 - drawn) * (len(left) - 1) * left.var())
+    return found, float(error), float(missed.mean(0).norm() / whole.mean(0).norm())
 
 
 if __name__ == "__main__":

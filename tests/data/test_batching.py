@@ -23,22 +23,24 @@ def counted(batches: list[Batch]) -> list[float]:
     return sorted(v for b in batches for v in b.x[b.weight].tolist())
 
 
-@settings(deadline=None, max_examples=60)
-@given(LENGTHS, st.integers(1, 50), st.integers(0, 9), st.integers(1, 5), st.integers(1, 17))
+@settings(deadline=None, max_examples=100)
+@given(LENGTHS, st.integers(1, 50), st.integers(0, 9), st.integers(1, 60), st.lists(st.integers(1, 17), min_size=1))
 def test_aligned_chunks_see_every_step_once(
-    lengths: list[int], longest: int, warm: int, rows: int, window: int
+    lengths: list[int], longest: int, warm: int, steps: int, windows: list[int]
 ) -> None:
     data = encoded(lengths)
     items = pieces([(b, 0, n) for b, n in enumerate(lengths) if n], longest, warm)
-    batches = list(aligned(data, items, rows, window))
+    asked = [*windows, *[windows[-1]] * 5000]
+    batches = list(aligned(data, items, steps, lambda i: asked[i], warm))
     assert counted(batches) == list(range(sum(lengths)))
-    before: list[tuple[int, int]] = [(-1, 0)] * len(batches[0].rows)
-    for batch in batches:
-        assert len(batch.rows) == len(before)
-        for r, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
-            if row >= 0 and not batch.reset[r]:
-                assert before[r] == (row, start), "a row goes on exactly where it stopped"
-            before[r] = (row, start + window)
+    before: list[tuple[int, int]] = []
+    for batch, window in zip(batches, asked, strict=False):
+        assert len(batch.rows) == 1 or len(batch.rows) * window <= steps
+        fresh = [bool(r) for r in batch.reset]
+        assert all(fresh[len(before) :]), "a row that was added begins a piece"
+        for at, (row, start), reset in zip(before, zip(batch.rows, batch.starts, strict=True), fresh, strict=False):
+            assert row < 0 or reset or at == (row, start), "a row goes on exactly where it stopped"
+        before = [(row, start + window) for row, start in zip(batch.rows, batch.starts, strict=True)]
 
 
 @settings(deadline=None, max_examples=40)
@@ -55,7 +57,7 @@ def test_buckets_hold_every_piece_once(lengths: list[int], steps: int, shuffled:
 def test_missing_values_are_not_counted() -> None:
     data = encoded([5])
     data.values[2] = torch.nan
-    (batch,) = aligned(data, pieces([(0, 0, 5)], 10, 0), 1, 10)
+    (batch,) = aligned(data, pieces([(0, 0, 5)], 10, 0), 10, 10)
     assert batch.weight[:, 0, 0].tolist() == [True, True, False, True, True]
 
 

@@ -91,7 +91,7 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training, "FIRST_LOOK", 4)
-    material, config = noise(), Config(hidden=8, dropout=0.3, rows=4)
+    material, config = noise(), Config(hidden=8, dropout=0.3, batch_steps=128)
     base, _ = closed_form(material, config)
 
     def run(name: str, last: int = 0) -> tuple[SequenceModel, Run]:

@@ -80,29 +80,37 @@ def whole(data: Encoded, items: list[Piece]) -> Batch:
     return _pad(data, [(p, p.first, p.stop) for p in items], torch.ones(len(items), dtype=torch.bool))
 
 
-def aligned(data: Encoded, items: list[Piece], rows: int, window: int | Callable[[int], int]) -> Iterator[Batch]:
+def aligned(
+    data: Encoded, items: list[Piece], steps: int, window: int | Callable[[int], int], warm: int = 0
+) -> Iterator[Batch]:
     """Chunks of ``window`` steps, or the i-th of window(i), in which row r goes on where the one before stopped.
 
-    window(i) is asked when the chunk is, so that it may follow from what was done with those before.
+    As many rows as fill ``steps``: a longer window must not make the optimiser's steps fewer. Where it grows, the last
+    rows stop, and go on later as pieces of their own, warmed by up to ``warm`` steps. window(i) is asked when the chunk
+    is, so that it may follow from what was done with those before.
 
     A row whose piece has ended takes the next one at the next chunk, with ``reset`` set; the last, partial chunk of a
     piece is a chunk like any other, padded.
     """
     queue = list(reversed(items))
-    active: list[tuple[Piece, int] | None] = [None] * min(rows, len(items))
+    active: list[tuple[Piece, int] | None] = []
     for i in itertools.count():
+        width = window(i) if callable(window) else window
+        rows = max(1, steps // width)
+        going = [at if at and at[1] < at[0].stop else None for at in active]
+        for piece, at in filter(None, going[rows:]):
+            queue.append(replace(piece, first=max(piece.first, at - warm), counted=max(piece.counted, at)))
+        active = going[:rows]
+        active += [None] * min(rows - len(active), max(len(queue) - active.count(None), 0))
         reset = torch.zeros(len(active), dtype=torch.bool)
-        for r, at in enumerate(active):
-            if (at is None or at[1] >= at[0].stop) and queue:
+        for r, row in enumerate(active):
+            if row is None and queue:
                 active[r] = (queue[-1], queue.pop().first)
                 reset[r] = True
-            elif at is not None and at[1] >= at[0].stop:
-                active[r] = None
         if not any(active):
             return
-        steps = window(i) if callable(window) else window
-        yield _pad(data, [at and (at[0], at[1], min(at[1] + steps, at[0].stop)) for at in active], reset)
-        active = [at and (at[0], at[1] + steps) for at in active]
+        yield _pad(data, [at and (at[0], at[1], min(at[1] + width, at[0].stop)) for at in active], reset)
+        active = [at and (at[0], at[1] + width) for at in active]
 
 
 def _pad(data: Encoded, spans: list[tuple[Piece, int, int] | None], reset: Tensor) -> Batch:

@@ -36,7 +36,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Config:
-    """How a model is built and trained. Lengths are in steps, sizes in units."""
+    """How a model is built and trained. Lengths are in steps, sizes in units.
+
+    batch_steps  steps of all rows of an optimiser's batch together, whichever way the error is sent back
+    """
 
     hidden: int = 64
     depth: int = 1
@@ -45,7 +48,6 @@ class Config:
     learning_rate: float = 3e-3
     weight_decay: float = 0.01
     clip: float = 1.0
-    rows: int = 32
     batch_steps: int = 4096
     max_order: int = 32
     patience: int = 12
@@ -55,7 +57,7 @@ class Config:
     components: int = 10
 
     def __post_init__(self) -> None:
-        for name in ("hidden", "depth", "embedding", "rows", "batch_steps", "patience", "components"):
+        for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} = {getattr(self, name)} cannot be", fix="use 1 or more")
         if not 0 <= self.dropout < 1:
@@ -77,15 +79,16 @@ def defaults(data: SequenceSet) -> Config:
         case "text" if data.terminated:
             return Config(hidden=192, embedding=64, batch_steps=2048, dropout=0.15, max_order=8, learning_rate=4e-3)
         case "text":
-            return Config(hidden=192, embedding=64, rows=32, dropout=0.1, max_order=8, learning_rate=3e-3)
+            return Config(hidden=192, embedding=64, batch_steps=1024, dropout=0.1, max_order=8, learning_rate=3e-3)
         case "sound":
-            return Config(hidden=96, rows=64, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
+            return Config(hidden=96, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
         case _:
             hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
             lags = _LAGS.get(data.frequency or "", 32)
             longest = int(data.lengths.max(initial=1))
             order = max(0, min(lags, longest // 5))
-            return Config(hidden=hidden, max_order=order, rows=16, dropout=0.2, weight_decay=0.05)
+            batch = 4096 if longest <= SHORT else 2048
+            return Config(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
 
 
 def method_for(data: SequenceSet) -> Method:

@@ -38,6 +38,8 @@ class Progress:
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
+#: Steps that warm the state of a piece that begins in mid-sequence.
+WARM = 64
 #: AdaptiveBPTT measures after this many optimiser steps, and whenever their number is four times as many.
 FIRST_LOOK = 128
 
@@ -47,19 +49,21 @@ class Trainer:
 
     def __init__(self, model: SequenceModel, material: Material, method: Method, config: Config) -> None:
         self.model, self.material, self.method, self.config = model, material, method, config
-        warm = 64
-        full = isinstance(method, FullBPTT)
         spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
-        # as many rows as fill the batch, none so short that it is mostly warm-up
-        longest = max(SHORT, *(z - a for _, a, z in spans)) if full else max(4 * warm, -(-total // config.rows))
-        self.train = pieces(spans, longest, warm)
+        if isinstance(method, FullBPTT):
+            longest = max(SHORT, *(z - a for _, a, z in spans))
+        else:
+            # as many rows as fill the batch, none so short that it is mostly warm-up
+            least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
+            longest = max(4 * WARM, -(-total * least // config.batch_steps))
+        self.train = pieces(spans, longest, WARM)
         watched = judged_pieces(material, "validation")
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // GLANCE)]
         #: from nats of a value in model space to nats of a step in the data's units
         self.measure = mean_measure(material.encoded, self.train)
         #: optimiser steps between two evaluations
-        self.interval = config.evaluate_every or min(max(self._steps_per_epoch(), 20), 200)
+        self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
         groups = self._decay_groups()
         self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), self._trainable())
 
@@ -86,7 +90,7 @@ class Trainer:
                 self._adapt()
                 run.elapsed = time.monotonic() - begun
                 share = budget.spent(run.elapsed, run.step)
-                if run.step % self._interval() == 0 or share >= 1:
+                if run.step % self.interval == 0 or share >= 1:
                     self._judge()
                 if on_progress:
                     last = run.curve[-1][3] if run.curve else math.nan
@@ -113,7 +117,8 @@ class Trainer:
             return
         order = [self.train[i] for i in rng.permutation(len(self.train))]
         begun = self.run.step - self.run.position
-        chunks = aligned(self.material.encoded, order, self.config.rows, lambda i: self._window(begun + i))
+        steps = self.config.batch_steps
+        chunks = aligned(self.material.encoded, order, steps, lambda i: self._window(begun + i), WARM)
         for i, chunk in enumerate(chunks):
             if i >= self.run.position:
                 yield chunk
@@ -134,18 +139,6 @@ class Trainer:
         spans = self.material.spans("train")
         found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
         self.run.windows.append((step, *found))
-
-    def _interval(self) -> int:
-        """Optimiser steps between two evaluations; those of a window that was halved count half."""
-        if not isinstance(self.method, AdaptiveBPTT):
-            return self.interval
-        return max(1, self.interval * self.method.window // self._window(self.run.step))
-
-    def _steps_per_epoch(self) -> int:
-        steps = sum(p.stop - p.first for p in self.train)
-        if isinstance(self.method, FullBPTT):
-            return max(1, steps // self.config.batch_steps)
-        return max(1, steps // (self.method.window * min(self.config.rows, len(self.train))))
 
     def _step(self, batch: Batch, share: float) -> None:
         """One optimiser step on one batch, from the state carried so far."""
@@ -181,8 +174,10 @@ class Trainer:
         initial = self.model.initial_state(len(batch.rows))
         if self.run.carried is None:
             return initial
+        # rows that a change of window took away or added are the last ones, and those that were added begin anew
+        carried = [torch.cat([c[: len(i)], i[len(c) :]]) for c, i in zip(self.run.carried, initial, strict=True)]
         fresh = [batch.reset.view(-1, *[1] * (s.dim() - 1)) for s in initial]
-        return tuple(torch.where(f, i, c) for f, i, c in zip(fresh, initial, self.run.carried, strict=True))
+        return tuple(torch.where(f, i, c) for f, i, c in zip(fresh, initial, carried, strict=True))
 
     def _judge(self) -> None:
         """Evaluate the averaged weights, and keep them where they are the best so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +23,10 @@ from ostinato.training.objective import negative_log_likelihood
 
 #: Steps of all stretches together, and the least number of them; steps before each that warm its state.
 STEPS, FEWEST, WARM = 16_384, 4, 64
+#: Steps of a stretch, at least: where it is cut off from what was before, terms are lost.
+SHORTEST = 1024
+#: The stretches are dealt into so many groups, whose gradients are independent of one another.
+GROUPS = 4
 #: Lags at which the gradient's norm is measured.
 LAGS = 256
 
@@ -32,6 +37,9 @@ class Bias:
     On stretches of L steps it is exact: their gradient in chunks of W steps against the one in a single chunk. What a
     stretch is too short to show is added by how the gradient's norms decay. From norms alone the bias is overstated,
     for what comes back from different steps partly cancels. Dropout is left out.
+
+    Near an optimum the chance of which stretches are drawn is greater than the bias, and would be taken for it: what it
+    adds to a norm is removed (see ``norm``).
 
     spans (sequence, first, stop) of ``data``: where stretches are drawn from.
     """
@@ -44,11 +52,13 @@ class Bias:
         length: int,
         rng: np.random.Generator,
         steps: int = STEPS,
+        groups: int = GROUPS,
     ) -> None:
         self.model = model
         self.longest = max(stop - first for _, first, stop in spans)
         self.length = min(length, self.longest)
-        self.batch, self.state = _draw(model, data, spans, self.length, max(FEWEST, steps // self.length), rng)
+        starts, self.drawn = _draw(spans, self.length, max(FEWEST, steps // self.length), rng)
+        self.groups = [_stretches(model, data, starts[i::groups], self.length) for i in range(min(groups, len(starts)))]
         self.whole = self.gradient(self.length)
         self.decay = Decay.fit(self._norms())
         self._found: dict[int, float] = {}
@@ -63,34 +73,60 @@ class Bias:
         lost = self.decay.lost(direct)
         return self._found[direct] * (self.decay.lost(window) / lost if lost else 1.0)
 
-    def share(self, window: int, offsets: int = 4) -> float:
-        """The relative bias on the stretches: that of the mean over chunks that end at so many offsets."""
-        chunks = [self.gradient(window, max(1, (2 * i + 1) * window // (2 * offsets))) for i in range(offsets)]
-        size = float(self.whole.norm())
-        return float((torch.stack(chunks).mean(0) - self.whole).norm()) / size if size else 0.0
+    def share(self, window: int, offsets: int = 1) -> float:
+        """The relative bias on the stretches, from chunks that end at so many offsets in each group."""
+        # where the gradient is lost in chance, its bias is measured by what is seen of it, not by nothing
+        size = max(norm(self.whole, self.drawn), 0.5 * float(self.whole.mean(0).norm()))
+        return norm(self.missed(window, offsets), self.drawn) / size if size else 0.0
 
-    def gradient(self, window: int, offset: int = 0) -> Tensor:
-        """(N,): the gradient of the stretches' loss with respect to all N weights, in chunks.
+    def missed(self, window: int, offsets: int = 1) -> Tensor:
+        """(G, N): E g_W - g of each group, the mean over chunks with so many ends, other ones in each group."""
+        ends = torch.arange(offsets * len(self.groups)).view(offsets, -1)
+        ends = ((ends + 0.5) * window / ends.numel()).long().clamp(min=1)
+        return torch.stack([self.gradient(window, row.tolist()) for row in ends]).mean(0) - self.whole
 
-        Chunks end at offset, offset + window, ..., and with the stretch.
+    def gradient(self, window: int, ends: list[int] | None = None) -> Tensor:
+        """(G, N): the gradient of each group's loss with respect to all N weights, in chunks.
+
+        A group's chunks end at its own of ``ends``, every ``window`` steps from there, and with the stretch.
         """
+        ends = ends or [window] * len(self.groups)
+        return torch.stack([self._gradient(*group, window, end) for group, end in zip(self.groups, ends, strict=True)])
+
+    def _gradient(self, batch: Batch, state: State, window: int, end: int) -> Tensor:
         weights = [p for p in self.model.parameters() if p.requires_grad]
-        total, state = torch.zeros(sum(p.numel() for p in weights)), self.state
-        for first, stop in pairwise([0, *range(offset or window, self.length, window), self.length]):
-            loss, _, after = negative_log_likelihood(self.model, _steps(self.batch, first, stop), state)
-            found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
+        total = torch.zeros(sum(p.numel() for p in weights))
+        for first, stop in pairwise([0, *range(end, self.length, window), self.length]):
+            loss, _, after = negative_log_likelihood(self.model, batch.steps(first, stop - first), state)
+            found = torch.autograd.grad(loss / len(batch.rows), weights, allow_unused=True, materialize_grads=True)
             total += torch.cat([g.flatten() for g in found])
             state = tuple(s.detach() for s in after)
         return total
 
     def _norms(self) -> NDArray[np.float64]:
         """(K,): the mean norm of dL_t/dh_{t-k} over the stretches' last steps, all layers together."""
-        batch = self.batch
-        lengths = torch.full((len(batch.rows),), self.length)
-        support = Support(batch.unit, batch.low, batch.high)
-        rows = Rows(batch.x, lengths, batch.weight, torch.zeros_like(batch.weight, dtype=batch.unit.dtype), support)
-        layers = torch.stack(norms_at_end(self.model, rows, min(self.length, LAGS)))
-        return np.asarray(layers.double().square().sum(0).sqrt().nanmean(1).nan_to_num(0.0).numpy())
+        found = []
+        for batch, _ in self.groups:
+            lengths = torch.full((len(batch.rows),), self.length)
+            support = Support(batch.unit, batch.low, batch.high)
+            rows = Rows(batch.x, lengths, batch.weight, torch.zeros_like(batch.weight, dtype=batch.unit.dtype), support)
+            layers = torch.stack(norms_at_end(self.model, rows, min(self.length, LAGS)))
+            found.append(layers.double().square().sum(0).sqrt())
+        return np.asarray(torch.cat(found, dim=1).nanmean(1).nan_to_num(0.0).numpy())
+
+
+def norm(vectors: Tensor, drawn: float) -> float:
+    """The norm of the mean over all stretches, from G groups' means (G, N) of those drawn, a share ``drawn`` of all.
+
+    The square of their mean's norm has in it what chance adds, but where all were drawn. The mean inner product of two
+    different groups has none (0 where that is negative); between the two lies the correction for a finite population.
+    """
+    groups, total = len(vectors), vectors.double()
+    seen = float(total.mean(0).square().sum())
+    if groups == 1 or math.isnan(seen):
+        return math.sqrt(seen)
+    between = (groups**2 * seen - float(total.square().sum())) / (groups * (groups - 1))
+    return math.sqrt(max(drawn * seen + (1 - drawn) * between, 0.0))
 
 
 def choose(
@@ -103,7 +139,7 @@ def choose(
 ) -> tuple[int, float]:
     """The least window that keeps the bias under ``method.bias``, by doubling and halving; and its bias."""
     model.eval()
-    found = Bias(model, data, spans, max(4 * window, 128), rng)
+    found = Bias(model, data, spans, max(4 * window, SHORTEST), rng)
     # where it explodes over a stretch, it would with a longer window too
     finite = bool(found.whole.isfinite().all())
     while finite and found.at(window) > method.bias and window < method.longest:
@@ -130,22 +166,27 @@ def describe(name: str, method: AdaptiveBPTT, windows: list[tuple[int, int, floa
 
 
 def _draw(
-    model: SequenceModel,
-    data: Encoded,
-    spans: list[tuple[int, int, int]],
-    length: int,
-    rows: int,
-    rng: np.random.Generator,
-) -> tuple[Batch, State]:
-    """At most so many stretches of the spans, and the state before each; no two overlap, for that would be noise."""
+    spans: list[tuple[int, int, int]], length: int, rows: int, rng: np.random.Generator
+) -> tuple[list[tuple[int, int, int]], float]:
+    """Where at most so many stretches begin, (sequence, first of its span, start), in random order; their share of all.
+
+    No two overlap, for that would be noise.
+    """
     sizes = np.array([stop - first for _, first, stop in spans])
     ends, shift = (sizes // length).cumsum(), rng.random()
     starts = []
-    for place in np.sort(rng.choice(ends[-1], size=min(rows, ends[-1]), replace=False)):
+    for place in rng.choice(ends[-1], size=min(rows, ends[-1]), replace=False):
         i = int(np.searchsorted(ends, place, side="right"))
         row, first, _ = spans[i]
         slack = int(shift * (sizes[i] % length + 1))
         starts.append((row, first, first + slack + int(place - ends[i] + sizes[i] // length) * length))
+    return starts, len(starts) / int(ends[-1])
+
+
+def _stretches(
+    model: SequenceModel, data: Encoded, starts: list[tuple[int, int, int]], length: int
+) -> tuple[Batch, State]:
+    """The stretches that begin there, and the state before each."""
     before = whole(data, [Piece(row, max(first, a - WARM), a, a) for row, first, a in starts])
     state = model.initial_state(len(starts))
     if len(before.x):
@@ -153,16 +194,3 @@ def _draw(
         with torch.no_grad():
             state = model.unroll(before.x, state, lengths)[1]
     return whole(data, [Piece(row, a, a, a + length) for row, _, a in starts]), state
-
-
-def _steps(batch: Batch, first: int, stop: int) -> Batch:
-    return Batch(
-        batch.x[first:stop],
-        batch.weight[first:stop],
-        batch.reset,
-        batch.unit,
-        batch.low,
-        batch.high,
-        batch.rows,
-        batch.starts,
-    )
