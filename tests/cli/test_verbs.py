@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+import torch
 
 from ostinato.cli.main import main, spread
 from ostinato.cli.render import as_table

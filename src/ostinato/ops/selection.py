@@ -78,8 +78,8 @@ VARIABLE = "OSTINATO_IMPLEMENTATION"
 def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     """The implementation that runs: the one asked for, else the environment's, else the first that can.
 
-    facts are what decides whether one can run, and is quicker: nonlinearity="identity", reset_after=False, device="cpu",
-    dtype=torch.float32, steps=1.
+    facts are what decides whether one can run, and is quicker: nonlinearity="identity", reset_after=False,
+    device="cpu", dtype=torch.float32, steps=1.
     Raises ConfigError where the one asked for does not exist or cannot run: it is never replaced by another.
     """
     if not implementation and VARIABLE not in os.environ:
