@@ -26,10 +26,7 @@ struct GradientStep {
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j)
-            OSTINATO_UNROLL
-            for (int i = 0; i < MR; ++i) sum[i][j] = carried ? load(carry.at(block + j, row + i)) : Vec<T>{};
+        start_from(sum, carry, carried, row, block);
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -86,10 +83,7 @@ struct ToRows {
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j)
-            OSTINATO_UNROLL
-            for (int i = 0; i < MR; ++i) sum[i][j] = plus.first ? load(plus.at(block + j, row + i)) : Vec<T>{};
+        start_from(sum, plus, plus.first, row, block);
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -169,7 +163,7 @@ void pack_or_clear(const Blocked<T>& to, Index row, const T* from, Index columns
 }
 
 template <class T, class Cell>
-void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* panels, void* scratch) {
+void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* panels, void* scratch, const Team& team) {
     constexpr int G = Cell::gates, E = early<Cell>;
     const Index H = s.hidden, D = s.inputs, P = s.outputs, units = blocks_of<T>(H), outputs = blocks_of<T>(P);
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
@@ -181,8 +175,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     const Blocked<T> d_second = Cell::late ? Blocked<T>{space.d_x.at(E, 0), G * space.d_x.stride} : space.d_second;
     const Left<T> nothing{};
 
-    clear(space.sums.ih.first, space.sums.count);
-    for (Index b = 0; b < p.rows; ++b) {
+    if (!team.rank) clear(space.sums.ih.first, space.sums.count);
+    for (Index b = 0; !team.rank && b < p.rows; ++b) {
         const Index row = p.order[b] * H;
         pack_or_clear(space.carry, b, io.dh_n ? io.dh_n + p.order[b] * P : nullptr, P);
         if constexpr (Cell::states == 2) {
@@ -192,8 +186,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         }
     }
 
-    for (Index t1 = p.steps, t0; t1 > 0; t1 = t0) {
-        t0 = chunks.begin(p, t1);
+    const auto steps = [&](Index t0, Index t1) {
         const Index base = p.start[t0], places = p.start[t1] - base;
         const Index after = t1 < p.steps ? p.active[t1] : 0;
         for (Index block = 0; block < units * E; ++block)
@@ -230,19 +223,31 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
             }
         }
 
-        if (io.weights)
+    };
+
+    for (Index t1 = p.steps, t0; t1 > 0; t1 = t0) {
+        t0 = chunks.begin(p, t1);
+        const Index base = p.start[t0], places = p.start[t1] - base;
+        if (!team.rank) steps(t0, t1);
+        if (io.weights && team.rank == team.size - 1)  // in a team while the steps are taken
             for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * D, D);
+        meet(team);
+        const Range rows = share(team, places);
         if (io.dx)
-            product(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, 0, places,
+            product(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, rows.begin, rows.end,
                     blocks_of<T>(D));
         if (io.weights) {
-            outer(space.sums.ih, space.x, D, space.d_x, units * G, places);
-            outer(space.sums.hh, space.h, P, space.d_sum, units * E, places);
-            if (two_products<Cell>) outer(space.sums.second, space.m, H, d_second, outputs, places);
-            column_sums(space.sums.b_ih, space.d_x, units * G, places);
-            if (Cell::apart) column_sums(space.sums.b_hh, space.d_sum, units * G, places);
+            const Range of_x = share(team, units * G, outer_group), of_h = share(team, units * E, outer_group);
+            outer(space.sums.ih, space.x, D, space.d_x, of_x, places);
+            outer(space.sums.hh, space.h, P, space.d_sum, of_h, places);
+            if (two_products<Cell>)
+                outer(space.sums.second, space.m, H, d_second, share(team, outputs, outer_group), places);
+            column_sums(space.sums.b_ih, space.d_x, of_x, places);
+            if (Cell::apart) column_sums(space.sums.b_hh, space.d_sum, of_h, places);
         }
+        meet(team);
     }
+    if (team.rank) return;
 
     if (io.dh0) {
         const Index first = p.steps ? p.active[0] : 0;

@@ -23,7 +23,17 @@ struct Part {
     const Index* start;   // (T + 1) sum of active before t
     const Index* place;   // (start[T]) which row of x and y, step by step
     const Index* order;   // (B) which row of the states
+    Index chunk;          // about how many places are worked on at a time
 };
+
+// Threads that work on one part together: on shares of the large products, while the steps are rank 0's. A single thread
+// is a team of one.
+struct Meeting;
+struct Team {
+    int rank, size;
+    Meeting* meeting;  // where they wait for each other; of a team of one: null
+};
+void meet(Meeting&, int members) noexcept;  // returns when all have come
 
 // Weights in torch's form: gates stacked, row-major; a bias may be null.
 template <class T>
@@ -85,11 +95,11 @@ struct Kernel {
 
     Index (*saved_count)(const Shape&, Index places);
     std::size_t (*forward_bytes)(const Shape&, const Part&, bool save);
-    void (*forward)(const Shape&, const Part&, const Forward<T>&, const void* panels, void* scratch);
+    void (*forward)(const Shape&, const Part&, const Forward<T>&, const void* panels, void* scratch, const Team&);
 
     // The scratch holds the part's share of the weights' gradients; add puts another part's to it, collect gives it out.
     std::size_t (*backward_bytes)(const Shape&, const Part&);
-    void (*backward)(const Shape&, const Part&, const Backward<T>&, const void* panels, void* scratch);
+    void (*backward)(const Shape&, const Part&, const Backward<T>&, const void* panels, void* scratch, const Team&);
     void (*add)(const Shape&, void* scratch, const void* other);
     void (*collect)(const Shape&, const void* scratch, const WeightGradients<T>&);
 };

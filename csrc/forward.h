@@ -125,7 +125,7 @@ std::size_t forward_bytes(const Shape& s, const Part& p, bool save) {
 }
 
 template <class T, class Cell>
-void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* panels, void* scratch) {
+void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* panels, void* scratch, const Team& team) {
     Arena packed{static_cast<char*>(const_cast<void*>(panels))}, arena{static_cast<char*>(scratch)};
     const ForwardPanels<T, Cell> w(packed, s);
     const Chunks chunks(p);
@@ -134,13 +134,13 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
     const Index units = blocks_of<T>(s.hidden), slots_block = save ? kept<Cell> : Cell::gates;
     const Blocked<T> saved{io.saved, Blocked<T>::stride_of(p.start[p.steps])};
 
-    for (Index b = 0; b < p.rows; ++b) {
+    for (Index b = 0; !team.rank && b < p.rows; ++b) {
         pack_row(space.h[0], b, io.h0 + p.order[b] * s.outputs, s.outputs);
         if constexpr (Cell::states == 2) pack_row(space.c, b, io.c0 + p.order[b] * s.hidden, s.hidden);
     }
     int now = 0;
     const auto leave = [&](Index begin, Index end) {  // rows that have had their last step
-        for (Index b = begin; b < end; ++b) {
+        for (Index b = begin; !team.rank && b < end; ++b) {
             unpack_row(io.h_n + p.order[b] * s.outputs, space.h[now], b, s.outputs);
             if constexpr (Cell::states == 2) unpack_row(io.c_n + p.order[b] * s.hidden, space.c, b, s.hidden);
         }
@@ -150,11 +150,14 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
     for (Index t0 = 0, t1; t0 < p.steps; t0 = t1) {
         t1 = chunks.end(p, t0);
         const Index base = p.start[t0], places = p.start[t1] - base;
-        for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * s.inputs, s.inputs);
+        const Range mine = share(team, places);
+        for (Index n = mine.begin; n < mine.end; ++n)
+            pack_row(space.x, n, io.x + p.place[base + n] * s.inputs, s.inputs);
         const Blocked<T> slots = save ? saved.from(0, base) : space.slots;
         const InputStep<T, Cell::gates> input{slots, slots_block, w.bias_x};
-        product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, units);
-        for (Index t = t0; t < t1; ++t) {
+        product(input, left_of(space.x, s.inputs), w.ih, s.inputs, mine.begin, mine.end, units);
+        meet(team);
+        for (Index t = t0; !team.rank && t < t1; ++t) {
             const Index at = p.start[t] - base;
             const Blocked<T> h = space.h[now], h_next = space.h[1 - now];
             const Index* place = p.place + p.start[t];
@@ -171,6 +174,7 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
             now = 1 - now;
             leave(t + 1 < p.steps ? p.active[t + 1] : 0, p.active[t]);
         }
+        if (!save) meet(team);  // or the next chunk's input product would be written over what the steps still read
     }
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "blocked.h"
+#include "share.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -72,6 +73,15 @@ OSTINATO_INLINE void multiply(Vec<T> (&sum)[MR][NV], const Left<T>& a, Index row
 // An Epilogue says what a product starts from and what becomes of it:
 //   scalar, gates          the number type, and the vectors of a column block
 //   start(sum, row, block) fills the tile's sums;  finish(sum, row, block) uses them.
+// start_from is the commonest start: what a blocked matrix holds, or zero where there is nothing.
+template <class T, int MR, int NV>
+OSTINATO_INLINE void start_from(Vec<T> (&sum)[MR][NV], const Blocked<T>& held, bool there, Index row, Index block) {
+    OSTINATO_UNROLL
+    for (int j = 0; j < NV; ++j)
+        OSTINATO_UNROLL
+        for (int i = 0; i < MR; ++i) sum[i][j] = there ? load(held.at(block + j, row + i)) : Vec<T>{};
+}
+
 template <class Epilogue, int MR, int NV>
 __attribute__((noinline)) void tile(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
                                     const typename Epilogue::scalar* panel, Index row, Index block) {
@@ -163,28 +173,29 @@ OSTINATO_INLINE void outer_column(T* sums, Index sums_stride, const T* x, const 
     if constexpr (MR > 1) outer_column<T, NV, MR / 2>(sums, sums_stride, x, d, d_stride, rows, columns);
 }
 
-// sums (blocks of d, columns of x as rows) += x' d over `rows` rows: a weight's gradient, in blocked form.
+// sums (those blocks of d, columns of x as rows) += x' d over `rows` rows: a weight's gradient, in blocked form.
+inline constexpr int outer_group = 3;
 template <class T>
-void outer(const Blocked<T>& sums, const Blocked<T>& x, Index columns, const Blocked<T>& d, Index blocks, Index rows) {
+void outer(const Blocked<T>& sums, const Blocked<T>& x, Index columns, const Blocked<T>& d, Range blocks, Index rows) {
     constexpr int most = OSTINATO_ACCUMULATORS >= 24 && lanes<T> >= 8 ? 8 : lanes<T> >= 4 ? 4 : 2;
-    for (Index block = 0; block < blocks; block += 3)
+    for (Index block = blocks.begin; block < blocks.end; block += outer_group)
         for (Index c = 0; c < columns; c += lanes<T>) {
             T* to = sums.at(block, c);
             const T *left = x.at(c / lanes<T>, 0), *right = d.at(block, 0);
             const Index count = smaller(lanes<T>, columns - c);
-            if (blocks - block >= 3)
-                outer_column<T, 3, most>(to, sums.stride, left, right, d.stride, rows, count);
-            else if (blocks - block == 2)
+            if (blocks.end - block >= outer_group)
+                outer_column<T, outer_group, most>(to, sums.stride, left, right, d.stride, rows, count);
+            else if (blocks.end - block == 2)
                 outer_column<T, 2, most>(to, sums.stride, left, right, d.stride, rows, count);
             else
                 outer_column<T, 1, most>(to, sums.stride, left, right, d.stride, rows, count);
         }
 }
 
-// sums (blocks of V) += the columns of d over `rows` rows.
+// sums (those blocks of V) += the columns of d over `rows` rows.
 template <class T>
-inline void column_sums(T* sums, const Blocked<T>& d, Index blocks, Index rows) {
-    for (Index block = 0; block < blocks; ++block) {
+inline void column_sums(T* sums, const Blocked<T>& d, Range blocks, Index rows) {
+    for (Index block = blocks.begin; block < blocks.end; ++block) {
         Vec<T> total = load(sums + block * lanes<T>);
         for (Index row = 0; row < rows; ++row) total += load(d.at(block, row));
         store(sums + block * lanes<T>, total);

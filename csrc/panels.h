@@ -81,23 +81,22 @@ void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory) {
     pack_bias<T, Cell>(to.bias_h, nullptr, w.b_hh, s.hidden, joined, G);
 }
 
-// Time goes in chunks of whole steps, about 256 places each: what a chunk holds is used while it is in the cache, and the
-// weights' sums, which are larger where H is large, are gone through once for so many places.
+// Time goes in chunks of whole steps: what a chunk holds is used while it is in the cache, and the weights' sums, which
+// are larger where H is large, are gone through once for so many places.
 struct Chunks {
-    static constexpr Index target = 256;  // places
-    Index capacity;                       // places of the largest chunk there can be
+    Index capacity;  // places of the largest chunk there can be
 
-    explicit Chunks(const Part& p) : capacity(larger(1, smaller(larger(target, p.rows), p.start[p.steps]))) {}
+    explicit Chunks(const Part& p) : capacity(larger(1, smaller(larger(p.chunk, p.rows), p.start[p.steps]))) {}
 
     // The end of the chunk that starts with step t, and the start of the one that ends before step t.
     Index end(const Part& p, Index t) const {
         Index e = t + 1;
-        while (e < p.steps && p.start[e + 1] - p.start[t] <= target) ++e;
+        while (e < p.steps && p.start[e + 1] - p.start[t] <= p.chunk) ++e;
         return e;
     }
     Index begin(const Part& p, Index t) const {
         Index b = t - 1;
-        while (b > 0 && p.start[t] - p.start[b - 1] <= target) --b;
+        while (b > 0 && p.start[t] - p.start[b - 1] <= p.chunk) --b;
         return b;
     }
 };

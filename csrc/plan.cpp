@@ -6,8 +6,16 @@
 
 namespace ostinato {
 
+namespace {
+
+// Places of a chunk: what fits the cache; and so many that a team seldom waits.
+constexpr Index chunk = 256, shared_chunk = 2048;
+
+}  // namespace
+
 // Rows, longest first, are dealt out to the parts in turn: every part gets its share of every length.
-Plan::Plan(const Layout& l, int count) : parts_(std::max<Index>(1, std::min<Index>(count, l.rows))) {
+Plan::Plan(const Layout& l, int threads)
+    : parts_(std::max<Index>(1, std::min<Index>(threads, l.rows))), team_(l.rows == 1 ? std::max(1, threads) : 1) {
     const auto length = [&](Index row) { return l.lengths ? l.lengths[row] : l.steps; };
     for (Index row = 0; row < l.rows; ++row)
         if (length(row) < 0 || length(row) > l.steps) throw std::invalid_argument("a length is not of 0 to T steps");
@@ -50,7 +58,7 @@ Index Plan::visited() const {
 Part Plan::operator[](int i) const {
     const Arrays& a = parts_[i];
     return {static_cast<Index>(a.order.size()), static_cast<Index>(a.active.size()), a.active.data(), a.start.data(),
-            a.place.data(), a.order.data()};
+            a.place.data(), a.order.data(), team_ > 1 ? shared_chunk : chunk};
 }
 
 }  // namespace ostinato

@@ -23,8 +23,11 @@ struct Layout {
 // Owns the arrays that Part points to.
 class Plan {
   public:
-    // Raises std::invalid_argument for lengths that are not of 0 to T steps, and for steps outside of x.
-    Plan(const Layout& layout, int parts);
+    // At most one part a row. Raises std::invalid_argument for lengths that are not of 0 to T steps, and for steps
+    // outside of x.
+    Plan(const Layout& layout, int threads);
+    // Threads that work on a part together: all where there is a single row.
+    int team() const { return team_; }
     int size() const { return static_cast<int>(parts_.size()); }
     Index visited() const;  // places that hold a step
     Part operator[](int i) const;
@@ -34,6 +37,7 @@ class Plan {
         std::vector<Index> active, start, place, order;
     };
     std::vector<Arrays> parts_;
+    int team_;
 };
 
 }  // namespace ostinato

@@ -2,37 +2,43 @@
 
 #include <algorithm>
 #include <cstring>
-#include <thread>
+
+#include "team.h"
 
 namespace ostinato {
 
 namespace {
 
-// work(0) .. work(count - 1) at once. The threads are made for the call and joined (about 20 us each): none is left to
-// spin beside torch's, to be lost in a fork, or to be shared by two callers.
+constexpr Team alone = {0, 1, nullptr};
+
+// work(part, team), each part in a thread of its own, or the only one by all of a team.
 template <class Work>
-void at_once(int count, const Work& work) {
-    std::vector<std::thread> others;
-    others.reserve(count - 1);
-    for (int i = 1; i < count; ++i) others.emplace_back([&work, i] { work(i); });
-    work(0);
-    for (auto& other : others) other.join();
+void deal_out(const Plan& plan, const Work& work) {
+    if (plan.team() > 1) {
+        Meeting meeting;
+        at_once(plan.team(), [&](int i, int size) { work(0, Team{i, size, &meeting}); });
+    } else {
+        at_once(plan.size(), [&](int i, int size) {
+            for (int part = i; part < plan.size(); part += size) work(part, alone);
+        });
+    }
 }
 
-// How many threads are worth starting: one for every ten million operations, at most one a row.
-int worth(int threads, double operations, const Layout& l) {
-    const Index most = std::min<Index>(l.rows, static_cast<Index>(operations / 1e7));
-    return static_cast<int>(std::max<Index>(1, std::min<Index>(threads, most)));
+// How many threads are worth starting: one for every ten million operations that they can share.
+int worth(int threads, double operations) {
+    return static_cast<int>(std::max(1.0, std::min<double>(threads, operations / 1e7)));
 }
+// Of a single row's operations a team shares only the smaller part.
 template <class T>
 int worth(int threads, const Kernel<T>& kernel, const Shape& s, const Layout& l) {
-    return worth(threads, 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs), l);
+    const double all = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
+    return worth(threads, l.rows == 1 ? all / 5 : all);
 }
 
-// A number that comes from memory costs as much as some ten operations on one that is there.
-int worth(int threads, Index width, const Layout& l) { return worth(threads, 10.0 * l.places * width, l); }
+// A number that comes from memory costs as much as some ten operations on one that is there. A single row is one thread's.
+int worth(int threads, Index width, const Layout& l) { return l.rows == 1 ? 1 : worth(threads, 10.0 * l.places * width); }
 
-// `saved` starts with the number of parts; their own saved numbers follow.
+// `saved` starts with the number of threads; the parts' own saved numbers follow.
 template <class T>
 constexpr Index head = 64 / sizeof(T);
 
@@ -51,7 +57,7 @@ void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
     kernel.pack(shape, w, false, panels.get());
     std::vector<Memory> scratch;
     std::vector<Forward<T>> parts(plan.size(), io);
-    if (io.saved) io.saved[0] = static_cast<T>(plan.size());
+    if (io.saved) io.saved[0] = static_cast<T>(std::max(plan.size(), plan.team()));
     Index saved = head<T>;
     for (int i = 0; i < plan.size(); ++i) {
         const Part part = plan[i];
@@ -60,7 +66,9 @@ void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
     if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * shape.outputs * sizeof(T));
-    at_once(plan.size(), [&](int i) { kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get()); });
+    deal_out(plan, [&](int i, const Team& team) {
+        kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team);
+    });
 }
 
 template <class T>
@@ -79,7 +87,9 @@ void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& lay
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
     if (io.dx && plan.visited() < layout.places) std::memset(io.dx, 0, layout.places * shape.inputs * sizeof(T));
-    at_once(plan.size(), [&](int i) { kernel.backward(shape, plan[i], parts[i], panels.get(), scratch[i].get()); });
+    deal_out(plan, [&](int i, const Team& team) {
+        kernel.backward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team);
+    });
     if (!io.weights) return;
     for (int i = 1; i < plan.size(); ++i) kernel.add(shape, scratch[0].get(), scratch[i].get());
     kernel.collect(shape, scratch[0].get(), gradients);
@@ -92,7 +102,7 @@ void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, cons
     std::vector<Memory> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * width * sizeof(T));
-    at_once(plan.size(), [&](int i) { kernel.forward[complex](width, plan[i], io, scratch[i].get()); });
+    deal_out(plan, [&](int i, const Team&) { kernel.forward[complex](width, plan[i], io, scratch[i].get()); });
 }
 
 template <class T>
@@ -102,7 +112,7 @@ void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, con
     std::vector<Memory> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.du, 0, layout.places * width * sizeof(T));
-    at_once(plan.size(), [&](int i) { kernel.backward[complex](width, plan[i], io, scratch[i].get()); });
+    deal_out(plan, [&](int i, const Team&) { kernel.backward[complex](width, plan[i], io, scratch[i].get()); });
     std::fill_n(da, width, T(0));
     for (const Memory& part : scratch)
         for (Index c = 0; c < width; ++c) da[c] += static_cast<const T*>(part.get())[c];
@@ -112,7 +122,7 @@ template <class T>
 Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w)
     : kernel_(kernel),
       shape_(shape),
-      part_{1, 1, one_, start_, &zero_, &zero_},
+      part_{1, 1, one_, start_, &zero_, &zero_, 1},
       panels_(kernel.panels_bytes(shape, false)),
       scratch_(kernel.forward_bytes(shape, part_, false)) {
     kernel_.pack(shape_, w, false, panels_.get());
@@ -120,7 +130,7 @@ Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w)
 
 template <class T>
 void Step<T>::operator()(const T* x, const T* h, const T* c, T* h_next, T* c_next) const {
-    kernel_.forward(shape_, part_, {x, h, c, h_next, h_next, c_next, nullptr}, panels_.get(), scratch_.get());
+    kernel_.forward(shape_, part_, {x, h, c, h_next, h_next, c_next, nullptr}, panels_.get(), scratch_.get(), alone);
 }
 
 #define OSTINATO_FOR(T)                                                                                             \

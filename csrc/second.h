@@ -74,10 +74,7 @@ struct SecondGradient {
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j)
-            OSTINATO_UNROLL
-            for (int i = 0; i < MR; ++i) sum[i][j] = carried ? load(carry.at(block + j, row + i)) : Vec<T>{};
+        start_from(sum, carry, carried, row, block);
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
+import torch
 
 from ostinato.cli.main import main, spread
 from ostinato.cli.render import as_table
@@ -93,6 +94,19 @@ def test_fit_takes_a_window_or_chooses_it(home: Path, say: Say) -> None:
         path = home / "window.ost"
         say("fit", home / "series.csv", "--model", "rnn", "--steps", "2", "--window", window, "-o", path)
         assert ("truncation" in load_model(path).description.record) == methods
+
+
+def test_fit_takes_exact_gradients_from_checkpoints(home: Path, say: Say) -> None:
+    """However they are kept, they are the same gradients, so the same model."""
+    weights = []
+    for way in ([], ["--gradient-checkpoints", "3"], ["--gradient-checkpoints", "200MB"]):
+        path = home / "checkpoints.ost"
+        say("fit", home / "series.csv", "--model", "rnn", "--steps", "2", *way, "-o", path)
+        model = load_model(path)
+        assert ("Checkpointed" in model.description.record["method"]) == bool(way)
+        weights.append(list(model.parameters()))
+    for others in weights[1:]:
+        torch.testing.assert_close(others, weights[0], rtol=1e-4, atol=1e-5)
 
 
 def test_score_adds_up_and_writes_every_step(home: Path, say: Say) -> None:

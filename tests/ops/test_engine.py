@@ -18,8 +18,8 @@ from ostinato.ops.engine.places import Places
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
 
+from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.gradients import REFERENCES, by_reference
-from ostinato.ops.engine.operator import Call
 from ostinato.ops.engine.step import Step
 from ostinato.ops.engine.unroll import unroll
 
@@ -126,6 +126,33 @@ def test_any_number_of_threads_is_the_reference(cell: str, threads: int) -> None
         assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
 
 
+def long_row(cell: str, T: int, H: int, places: Places | None = None, seed: int = 0) -> Call:
+    """A single row that several threads are worth, D = H."""
+    return problem(cell, T, 1, H, H, places=places, seed=seed)
+
+
+@cells
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("lengths", [None, [2400]], ids=["whole", "ragged"])
+def test_a_single_row_is_the_same_on_any_number_of_threads(cell: str, lengths: list[int] | None) -> None:
+    n = None if lengths is None else torch.tensor(lengths)
+    call = long_row(cell, 2500, 110, Places(n, reverse=n is not None))
+    torch.set_num_threads(1)
+    (h, *last), true = with_gradients(engine, call)
+    with torch.no_grad():
+        scored = engine(call)
+    for threads in (2, 3):
+        torch.set_num_threads(threads)
+        results, gradients = with_gradients(engine, call)
+        again = with_gradients(engine, call)
+        assert all(torch.equal(a, b) for a, b in zip(results + gradients, again[0] + again[1], strict=True))
+        with torch.no_grad():
+            unsaved = engine(call)
+        for mine, one in zip(results + gradients + unsaved, (h, *last, *true, *scored), strict=True):
+            size = max(1.0, float(one.abs().max()))
+            torch.testing.assert_close(mine / size, one / size, rtol=0, atol=1e-11)
+
+
 @cells
 @pytest.mark.usefixtures("instruction_set")
 @pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
@@ -210,14 +237,18 @@ def test_nonlinearities_are_exact_to_the_last_places(cell: str, dtype: torch.dty
 
 
 @cells
-def test_eight_python_threads_at_once(cell: str) -> None:
+@pytest.mark.parametrize("rows", [7, 1])
+def test_eight_python_threads_at_once(cell: str, rows: int) -> None:
     torch.set_num_threads(2)
-    calls = [problem(cell, 20, 7, 5, 33, seed=seed) for seed in range(8)]
+    if rows == 1:
+        calls = [long_row(cell, 700, 200, seed=seed) for seed in range(8)]
+    else:
+        calls = [problem(cell, 20, rows, 5, 33, seed=seed) for seed in range(8)]
     alone = [with_gradients(engine, call) for call in calls]
     together: list[object] = [None] * 8
 
     def work(i: int) -> None:
-        for _ in range(10):
+        for _ in range(10 if rows > 1 else 2):
             together[i] = with_gradients(engine, calls[i])
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]

@@ -196,6 +196,20 @@ def test_compiles_as_one_graph() -> None:
         torch.testing.assert_close(one, other)
 
 
+def test_autocast_computes_in_float32() -> None:
+    """In 16 bits as in the other recurrences: what is given is cast, gradients come back in its type."""
+    u, h0, a = (t.detach().bfloat16().requires_grad_() for t in problem(7, 3, 4, torch.float32))
+    with torch.autocast("cpu", torch.bfloat16):
+        h, (last,) = native.unroll(u, (h0,), a)
+    assert h.dtype == last.dtype == torch.float32
+    expected, _ = reference.unroll(u.float(), (h0.float(),), a.float())
+    torch.testing.assert_close(h, expected)
+    ours, true = (torch.autograd.grad(y.square().sum(), (u, h0, a)) for y in (h, expected))
+    for one, other in zip(ours, true, strict=True):
+        assert one.dtype == torch.bfloat16
+        torch.testing.assert_close(one, other)
+
+
 def test_what_cannot_be_is_an_error() -> None:
     u, h0, a = problem(4, 3, 2, torch.float64)
     for wrong in (

@@ -13,7 +13,8 @@ from ostinato.errors import ConfigError
 from ostinato.layers.gru import GRU
 from ostinato.ops.engine import extension
 from ostinato.ops.gru import aten as gru_aten
-from ostinato.ops.selection import explain
+from ostinato.ops.linear import scan as linear_scan
+from ostinato.ops.selection import explain, pick
 
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
 
@@ -22,6 +23,14 @@ engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSEN
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "linear"])
 def test_the_engine_is_preferred(cell: str) -> None:
     assert explain(cell, device="cpu", dtype=torch.float32).startswith(f"{cell}: native, preferred of native")
+
+
+@engine
+def test_a_single_step_of_the_linear_recurrence_runs_by_the_scan() -> None:
+    assert explain("linear", steps=1) == "linear: scan, quickest for a single step of scan, native, reference"
+    assert pick("linear", steps=1) is linear_scan.unroll
+    assert pick("linear", steps=2) is pick("linear", "native", steps=1)
+    assert explain("gru", steps=1).startswith("gru: native, preferred")
 
 
 @engine

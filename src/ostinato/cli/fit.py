@@ -29,6 +29,10 @@ def command(
         str | None,
         typer.Option(help="Truncation window of BPTT: steps, or auto (it follows the bias); follows the data."),
     ] = None,
+    gradient_checkpoints: Annotated[
+        str | None,
+        typer.Option(help="Exact gradients of whole sequences from checkpoints: segments (32), or a memory (200MB)."),
+    ] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden units.")] = None,
     depth: Annotated[int | None, typer.Option(help="Layers.")] = None,
     dropout: Annotated[float | None, typer.Option(help="Dropout between layers and before the head.")] = None,
@@ -51,7 +55,7 @@ def command(
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
-    limits = options.seconds(budget)
+    limits, method = options.seconds(budget), _method(window, gradient_checkpoints)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     for each in (path, report):
         if each:
@@ -89,7 +93,7 @@ def command(
                 model=model,
                 budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
                 held_out=options.share(held_out),
-                method=None if window is None else _method(window),
+                method=method,
                 checkpoint=spot,
                 threads=threads,
                 checkpoint_every=options.seconds(checkpoint_every) or 0.0,
@@ -111,10 +115,20 @@ def command(
         print(f"report: {report}")
 
 
-def _method(window: str) -> Method:
-    """ "auto" -> AdaptiveBPTT(), "64" -> TruncatedBPTT(64)."""
-    from ostinato.gradients.methods import AdaptiveBPTT, TruncatedBPTT
+def _method(window: str | None, checkpoints: str | None) -> Method | None:
+    """A window "auto" -> AdaptiveBPTT(), "64" -> TruncatedBPTT(64); checkpoints "32", "200MB" -> CheckpointedBPTT."""
+    from ostinato.gradients.methods import AdaptiveBPTT, CheckpointedBPTT, TruncatedBPTT
 
+    if checkpoints is not None:
+        if window is not None:
+            raise ConfigError(
+                "a truncation window and gradient checkpoints are two ways to send the error back",
+                fix="give --window or --gradient-checkpoints, not both",
+            )
+        segments = int(checkpoints) if checkpoints.isdecimal() else None
+        return CheckpointedBPTT(segments, None if segments is not None else checkpoints)
+    if window is None:
+        return None
     if window == "auto":
         return AdaptiveBPTT()
     try:

@@ -53,7 +53,7 @@ class LinearRNN(Recurrence):
         a = torch.polar(torch.exp(-decay), torch.exp(self.theta))
         gamma = torch.sqrt(-torch.expm1(-2 * decay))
         u = _complex(x @ self.weight_in.t() * torch.cat([gamma, gamma]))
-        run = pick("linear", self.implementation, device=u.device.type, dtype=u.dtype)
+        run = pick("linear", self.implementation, device=u.device.type, dtype=u.dtype, steps=len(u))
         path, (last,) = run(u, (_complex(s),), a, lengths)
         value, gate = self.weight_out(_real(path)).chunk(2, dim=-1)
         return value * torch.sigmoid(gate) + self.weight_skip(x), (_real(last),)

@@ -68,6 +68,9 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("linear", "native"): _no_pairs,
 }
 
+#: cell -> what is quicker for a single step than the preferred one: one line of torch against a call of the engine.
+SINGLE_STEP = {"linear": "scan"}
+
 #: Set to "reference" to run every cell by its specification.
 VARIABLE = "OSTINATO_IMPLEMENTATION"
 
@@ -75,15 +78,15 @@ VARIABLE = "OSTINATO_IMPLEMENTATION"
 def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     """The implementation that runs: the one asked for, else the environment's, else the first that can.
 
-    facts are what decides whether one can run: nonlinearity="identity", reset_after=False, device="cpu",
-    dtype=torch.float32.
+    facts are what decides whether one can run, and is quicker: nonlinearity="identity", reset_after=False,
+    device="cpu", dtype=torch.float32, steps=1.
     Raises ConfigError where the one asked for does not exist or cannot run: it is never replaced by another.
     """
     if not implementation and VARIABLE not in os.environ:
         # what a layer asks at every call, without the reasons that explain gives
-        for name, unroll in IMPLEMENTATIONS.get(cell, {}).items():
+        for name in _order(cell, facts):
             if _refusal(cell, name, facts) is None:
-                return unroll
+                return IMPLEMENTATIONS[cell][name]
     return IMPLEMENTATIONS[cell][_choose(cell, implementation, facts)[0]]
 
 
@@ -104,14 +107,15 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     """The name of the implementation that runs, and why."""
     if cell not in IMPLEMENTATIONS:
         raise ConfigError(f"there is no cell called {cell!r}", fix=f"one of {', '.join(IMPLEMENTATIONS)}")
-    reasons = {name: _refusal(cell, name, facts) for name in IMPLEMENTATIONS[cell]}
+    reasons = {name: _refusal(cell, name, facts) for name in _order(cell, facts)}
     able = [name for name, reason in reasons.items() if reason is None]
     asked, where = implementation, "as asked for"
     if not asked:
         asked, where = os.environ.get(VARIABLE), f"from {VARIABLE}"
     if not asked:
         others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason]
-        return able[0], "; ".join([f"preferred of {', '.join(able)}", *others])
+        what = "quickest for a single step" if able[0] == _quickest(cell, facts) else "preferred"
+        return able[0], "; ".join([f"{what} of {', '.join(able)}", *others])
     if asked in able:
         return asked, where
     what = reasons.get(asked) or f"{cell} has no implementation of that name"
@@ -120,6 +124,16 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
         where=None if implementation else f"the environment variable {VARIABLE}",
         fix=f"one of {', '.join(able)}, or leave it open",
     )
+
+
+def _quickest(cell: str, facts: Mapping[str, Any]) -> str | None:
+    return SINGLE_STEP.get(cell) if facts.get("steps") == 1 else None
+
+
+def _order(cell: str, facts: Mapping[str, Any]) -> list[str]:
+    """Names of implementations, the preferred one first; none of a cell that is not there."""
+    names, first = list(IMPLEMENTATIONS.get(cell, ())), _quickest(cell, facts)
+    return names if first is None else [first, *(name for name in names if name != first)]
 
 
 def _refusal(cell: str, name: str, facts: Mapping[str, Any]) -> str | None:

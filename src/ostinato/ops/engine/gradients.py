@@ -8,17 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.operator import (
-    LIBRARY,
-    Call,
-    check,
-    fresh,
-    outputs,
-    run_backward,
-    run_forward,
-    saved_count,
-)
+from ostinato.ops.engine.memory import fresh, outputs, saved_count
+from ostinato.ops.engine.operator import LIBRARY, run_backward, run_forward
 from ostinato.ops.engine.places import Places
 from ostinato.ops.gru import reference as gru_reference
 from ostinato.ops.lstm import reference as lstm_reference

@@ -5,70 +5,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.memory import Gradients, gradients, outputs, pooled, results
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
-
-#: cell -> gates, states, whether it has w_hr
-_SIZES = {} if ABSENT else {name: sizes for name, *sizes in _engine.cells()}
-
-
-class Call(NamedTuple):
-    """What both operators are given first.
-
-    cell                   its name in the engine
-    x                      (T, B, D), or (places, D) where base says which step is where
-    h0, c0                 (B, P), (B, H); c0 None for a cell of one state; P, the width of h, is H without w_hr
-    w_ih, w_hh             (GH, D), (GH, P)
-    b_ih, b_hh             (GH), or None
-    w_hr                   (P, H) for a cell that projects, else None
-    lengths, base, column  see Places
-    reverse                see Places
-    """
-
-    cell: str
-    x: Tensor
-    h0: Tensor
-    c0: Tensor | None
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor | None
-    b_hh: Tensor | None
-    w_hr: Tensor | None = None
-    lengths: Tensor | None = None
-    base: Tensor | None = None
-    column: Tensor | None = None
-    reverse: bool = False
-
-    def contiguous(self) -> Call:
-        """The same, as the kernels read it: no strides, places in int64."""
-        if self[9:12] == (None, None, None) and all(t is None or t.is_contiguous() for t in self[1:9]):
-            return self
-        numbers = [None if t is None else t.contiguous() for t in self[1:9]]
-        places = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in self[9:12]]
-        return Call._make((self.cell, *numbers, *places, self.reverse))
-
-    @property
-    def places(self) -> int:
-        """Rows of x."""
-        return self.x.shape[:-1].numel()
-
-    @property
-    def hidden(self) -> int:
-        """H."""
-        return (self.h0 if self.c0 is None else self.c0).shape[-1]
-
-
-Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 _CALL = (
     "str cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh, "
@@ -91,9 +40,9 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """
     call, save = Call._make(args[:-1]).contiguous(), args[-1]
     check(call)
-    y, h_n, c_n, saved = results = _results(call, save, pooled)
+    y, h_n, c_n, saved = found = results(call, save, pooled)
     run_forward(call, y, h_n, c_n, saved.data_ptr())
-    return results
+    return found
 
 
 def backward(*args: Any) -> Gradients:
@@ -105,18 +54,18 @@ def backward(*args: Any) -> Gradients:
     call, (y, saved, *owed, need_x, need_weights) = Call._make(args[:13]).contiguous(), args[13:]
     if not saved.numel():
         *_, saved = forward(*call, True)
-    results = _gradients(call, need_x, need_weights, pooled)
-    run_backward(call, y, saved.data_ptr(), owed, results)
-    return results
+    found = gradients(call, need_x, need_weights, pooled)
+    run_backward(call, y, saved.data_ptr(), owed, found)
+    return found
 
 
 def plain(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
     """y, h_n, c_n (None for a cell of one state) with nothing saved and nobody watching."""
     call = call.contiguous()
     check(call)
-    results = outputs(call)
-    run_forward(call, *results, 0)
-    return results
+    found = outputs(call)
+    run_forward(call, *found, 0)
+    return found
 
 
 def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: int) -> None:
@@ -130,11 +79,11 @@ def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: i
 
 
 def run_backward(
-    call: Call, y: Tensor, saved: int, owed: Sequence[Tensor | None], results: Sequence[Tensor | None]
+    call: Call, y: Tensor, saved: int, owed: Sequence[Tensor | None], found: Sequence[Tensor | None]
 ) -> None:
-    """Write results, the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr; None and empty ones are left out."""
+    """Write found, the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr; None and empty ones are left out."""
     run: Any = _engine.backward32 if call.x.dtype is torch.float32 else _engine.backward64
-    dx, dh0, dc0, *dw = _addresses(*results)
+    dx, dh0, dc0, *dw = _addresses(*found)
     owed = [None if t is None else t.contiguous() for t in owed]
     inputs = _addresses(call.x, call.h0, call.c0, y)
     run(call.cell, *_whereabouts(call), *inputs, saved, *_addresses(*owed), dx, dh0, dc0, tuple(dw))
@@ -152,96 +101,12 @@ def _addresses(*tensors: Tensor | None) -> Any:
     return tuple([0 if t is None else t.data_ptr() for t in tensors])
 
 
-#: Numbers from which an array is taken from the engine's pool; below, torch's own allocator has them at hand.
-_LARGE = 1 << 16
-
-
-def fresh(like: Tensor) -> Tensor:
-    """Memory of the type and shape of ``like``, unwritten."""
-    return torch.empty_like(like) if like.numel() < _LARGE else pooled(like, *like.shape)
-
-
-def pooled(like: Tensor, *shape: int) -> Tensor:
-    """Memory of the type of ``like``, unwritten."""
-    count = math.prod(shape)
-    if count < _LARGE:
-        return like.new_empty(shape)
-    array = _engine.empty32(count) if like.dtype == torch.float32 else _engine.empty64(count)
-    return torch.from_numpy(array).view(shape)
-
-
-def saved_count(call: Call) -> int:
-    """How many numbers forward saves for backward."""
-    head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(call.hidden))
-    return head + width * (call.places + len(call.h0) + 1)
-
-
-def outputs(call: Call, empty: Callable[..., Tensor] = pooled) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Memory for y, h_n and c_n."""
-    x, h0, c0 = call.x, call.h0, call.c0
-    y = empty(x, *x.shape[:-1], h0.shape[-1])
-    return y, torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
-
-
-def _results(
-    call: Call, save: bool, empty: Callable[..., Tensor] = torch.Tensor.new_empty
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Memory for what forward returns."""
-    y, h_n, c_n = outputs(call, empty)
-    saved = empty(call.x, saved_count(call) if save else 0)
-    return y, h_n, h_n.new_empty(0) if c_n is None else c_n, saved
-
-
-def _gradients(
-    call: Call, need_x: bool, need_weights: bool, empty: Callable[..., Tensor] = torch.Tensor.new_empty
-) -> Gradients:
-    """Memory for what backward returns."""
-
-    def like(t: Tensor | None, needed: bool = True) -> Tensor:
-        return call.x.new_empty(0) if t is None or not needed else empty(t, *t.shape)
-
-    w_ih, w_hh, b_ih, b_hh, w_hr = (like(t, need_weights) for t in call[4:9])
-    return like(call.x, need_x), like(call.h0), like(call.c0), w_ih, w_hh, b_ih, b_hh, w_hr
-
-
-def check(call: Call) -> None:
-    """Raises ConfigError unless the kernels may be let loose on these addresses."""
-    if call.cell not in _SIZES:
-        raise ConfigError(f"the engine has no cell called {call.cell!r}", fix=f"one of {', '.join(_SIZES)}")
-    G, states, projects = _SIZES[call.cell]
-    _, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _ = call
-    if (c0 is None) != (states == 1):
-        raise ConfigError(f"{call.cell} has {states} states", fix="give h0, and c0 to a cell of two")
-    if (w_hr is not None) != projects:
-        raise ConfigError(
-            f"{call.cell} {'needs' if projects else 'has no'} w_hr", fix="give it to lstm_projected alone"
-        )
-    (B, P), D, H = h0.shape, x.shape[-1], call.hidden
-    expected = (
-        ("x", x, (len(x), B, D) if base is None else (len(x), D)),
-        ("h0", h0, (B, P)),
-        ("c0", c0, (B, H)),
-        ("w_ih", w_ih, (G * H, D)),
-        ("w_hh", w_hh, (G * H, P)),
-        ("b_ih", b_ih, (G * H,)),
-        ("b_hh", b_hh, (G * H,)),
-        ("w_hr", w_hr, (P, H)),
-    )
-    for name, t, shape in expected:
-        if t is not None and (t.shape != shape or t.dtype != x.dtype):
-            given = f"{tuple(t.shape)} of {t.dtype}"
-            raise ConfigError(f"{name} has the shape {given}", fix=f"it should be {shape} of {x.dtype}")
-    for name, t in (("lengths", lengths), ("column", column)):
-        if t is not None and t.shape != (B,):
-            raise ConfigError(f"{name} has the shape {tuple(t.shape)}", fix=f"it should be {(B,)}")
-
-
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return _results(Call._make(args[:-1]), args[-1])
+    return results(Call._make(args[:-1]), args[-1])
 
 
 def _fake_backward(*args: Any) -> Gradients:
-    return _gradients(Call._make(args[:13]), *args[-2:])
+    return gradients(Call._make(args[:13]), *args[-2:])
 
 
 for _name, _compute, _fake in (

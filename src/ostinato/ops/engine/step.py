@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT, refusal
-from ostinato.ops.engine.operator import Call, check
 
 if not ABSENT:
     from ostinato.ops.engine import _engine

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.gradients import Eager, by_reference
-from ostinato.ops.engine.operator import Call, plain
+from ostinato.ops.engine.operator import plain
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.operator import LIBRARY, pooled
+from ostinato.ops.engine.memory import pooled
+from ostinato.ops.engine.operator import LIBRARY
 from ostinato.ops.engine.unroll import unwatched
 from ostinato.ops.linear import reference
 from ostinato.shapes import State
@@ -151,6 +152,9 @@ torch.library.register_fake(
 torch.library.register_fake(
     "ostinato::linear_backward", lambda *given: tuple(t.new_empty(t.shape) for t in given[:3]), lib=LIBRARY
 )
+# as the other recurrences: of 16 bits under autocast they become float32; torch has no complex numbers of 16 bits
+torch.library.register_autocast("ostinato::linear", "cpu", torch.float32, lib=LIBRARY)
+torch.library.register_autocast("ostinato::linear_backward", "cpu", torch.float32, lib=LIBRARY)
 torch.library.register_autograd("ostinato::linear", _backward, setup_context=_set_up, lib=LIBRARY)
 torch.library.register_autograd(
     "ostinato::linear_backward", _backward_of_backward, setup_context=_set_up_second, lib=LIBRARY
