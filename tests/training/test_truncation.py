@@ -21,7 +21,7 @@ from ostinato.training.config import Budget, Config
 from ostinato.training.fit import fit
 from ostinato.training.run import Run
 from ostinato.training.trainer import Progress, Trainer
-from ostinato.training.truncation import Bias, choose
+from ostinato.training.truncation import Bias, choose, norm
 
 
 def noise(steps: int = 12_000) -> Material:
@@ -81,6 +81,16 @@ def test_with_a_tiny_bias_short_sequences_are_unrolled_whole() -> None:
     found = Bias(model, material.encoded, spans, 200, np.random.default_rng(1))
     assert torch.equal(found.gradient(window), found.gradient(200))
     assert not torch.equal(found.gradient(100), found.gradient(200))
+
+
+@pytest.mark.parametrize(("drawn", "seen"), [(0.0, 3.0), (1.0, (9 + 500 / 50) ** 0.5)])
+def test_chance_is_taken_out_of_a_norm_as_far_as_not_all_were_drawn(drawn: float, seen: float) -> None:
+    rng = torch.Generator().manual_seed(0)
+    mean = torch.zeros(500)
+    mean[0] = 3.0
+    groups = mean + torch.randn(50, 500, generator=rng)
+    assert norm(groups, drawn) == pytest.approx(seen, rel=0.1)
+    assert norm(groups[:1], drawn) == pytest.approx(float(groups[0].norm()))
 
 
 class Killed(Exception):  # noqa: N818 - what it stands for is no error
