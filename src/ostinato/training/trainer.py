@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -40,14 +40,20 @@ class Progress:
 GLANCE = 60_000
 #: Steps that warm the state of a piece that begins in mid-sequence.
 WARM = 64
-#: AdaptiveBPTT measures after this many optimiser steps, and whenever their number is four times as many.
-FIRST_LOOK = 128
+#: AdaptiveBPTT measures after this many optimiser steps, and whenever their number has grown by so many times: a look
+#: costs as much as some hundred steps.
+FIRST_LOOK, LOOKS_APART = 256, 8
+#: It takes no window that leaves a batch fewer rows than these: the engine would be slow.
+FEWEST_ROWS = 4
 
 
 class Trainer:
     """Trains one model on one Material. How the error is sent back is ``method``, a value."""
 
     def __init__(self, model: SequenceModel, material: Material, method: Method, config: Config) -> None:
+        if isinstance(method, AdaptiveBPTT):
+            most = max(method.window, min(method.longest, config.batch_steps // FEWEST_ROWS))
+            method = replace(method, longest=most)
         self.model, self.material, self.method, self.config = model, material, method, config
         spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
@@ -131,8 +137,7 @@ class Trainer:
     def _adapt(self) -> None:
         """Measure the bias of the window where it is time to, and choose the next."""
         step, method = self.run.step, self.method
-        times, rest = divmod(step, FIRST_LOOK)
-        if not isinstance(method, AdaptiveBPTT) or rest or times not in {4**i for i in range(times.bit_length())}:
+        if not isinstance(method, AdaptiveBPTT) or step not in {FIRST_LOOK * LOOKS_APART**i for i in range(12)}:
             return
         # a draw of its own: what training draws is the same with and without it
         rng = np.random.default_rng((self.config.seed, step))
