@@ -1,9 +1,9 @@
 """ETTh1 by Informer's protocol, beside direct least squares on 336 hours, which this file computes.
 
 8,640 hours to fit, 2,880 to choose by, 2,880 to judge, all windows; each channel standardised by the first part. The
-mark is fitted to the first part, a channel at a time, the last value subtracted and without an intercept, as the
-published figures of it were; with one it is a harder mark, printed beside it. We are fitted to the first part as well. Informer's own figures are no
-mark: repeating the last value beats them.
+mark is fitted to the first part, a channel at a time, the last value subtracted and without an intercept; with one it
+is a harder mark, printed beside it. We are fitted to the first part as well. Informer's own figures are no mark:
+repeating the last value beats them.
 """
 
 from __future__ import annotations

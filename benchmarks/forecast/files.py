@@ -1,4 +1,4 @@
-"""What passes between our process and the peers': a case out, forecasts and seconds back; kept, so that a run goes on."""
+"""What passes between our process and the peers': a case out, forecasts and seconds back; kept for the next run."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""GARCH(1,1) with Student's t, by the package arch. This file runs in the peers' environment, and imports nothing of ours.
+"""GARCH(1,1) with Student's t, by the package arch. This runs in the peers' environment, and imports nothing of ours.
 
-python -m forecast.garch FOLDER PANEL: FOLDER/PANEL.parquet (unique_id, y: log returns in percent, known: 1 where it may be
-fitted) in; PANEL.garch.parquet out: the log density of every return given those before it, and its PIT.
+python -m forecast.garch FOLDER PANEL: FOLDER/PANEL.parquet (unique_id, y: log returns in percent, known: 1 where it may
+be fitted) in; PANEL.garch.parquet out: the log density of every return given those before it, and its PIT.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The peers, with their own defaults. This file runs in their environment, and imports nothing of ours.
 
-python -m forecast.peers FOLDER CASE MODEL: FOLDER/CASE.parquet and CASE.json in, CASE.MODEL.parquet and .json out. A peer
-is given the deciles and the ends of the intervals to forecast; where its default is a point alone, the quantile loss at
+python -m forecast.peers FOLDER CASE MODEL: FOLDER/CASE.parquet and CASE.json in, CASE.MODEL.parquet and .json out. A
+peer is given the deciles and the ends of the intervals to forecast; where its default is a point alone, the quantile loss at
 these takes the place of its default loss. Local methods are fitted to each history anew, the networks once.
 """
 
@@ -66,7 +66,7 @@ def _of_intervals(task: Task, frame: pd.DataFrame, name: str, middle: str) -> Sa
 
 
 def statsforecast(name: str, task: Task) -> Predict:
-    """SeasonalNaive, AutoETS, AutoTheta, MSTL; where a history is too short for one, its own fallback, the last value."""
+    """SeasonalNaive, AutoETS, AutoTheta, MSTL; where a history is too short for one, the last value."""
     from statsforecast import StatsForecast, models
 
     season = task.seasons if name == "MSTL" else 1 if name == "SeasonalNaive" and task.season == 1 else task.seasons[0]

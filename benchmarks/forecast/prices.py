@@ -1,7 +1,7 @@
 """Densities of tomorrow's return: ours, a random walk of constant variance, and GARCH(1,1) with Student's t.
 
-Everyone is fitted to the first 70 % of each series, and then says day after day what the next return's density is. Nothing
-is claimed of the mean: log-likelihood, and whether what is said to happen does.
+Everyone is fitted to the first 70 % of each series, and then says day after day what the next return's density is.
+Nothing is claimed of the mean: log-likelihood, and whether what is said to happen does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ from ostinato.training.fit import fit
 
 Array = NDArray[np.float64]
 
+#: Of each series: what may be fitted.
 SHARE = 0.7
+#: Optimiser steps a rung.
+STEPS = 600
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,10 @@ def walk(series: dict[str, Array]) -> Judged:
     return Judged(np.concatenate(nats), np.concatenate(pit), 0.0)
 
 
-def ours(series: dict[str, Array], steps: int) -> Judged:
+def ours(series: dict[str, Array]) -> Judged:
     """``fit`` by its own choice of the ladder, a budget in optimiser steps so that any machine does the same work."""
     begun = time.perf_counter()
-    chosen = fit(read({key: y[: stop(y)] for key, y in series.items()}, kind="prices"), budget=Budget(None, steps))
+    chosen = fit(read({key: y[: stop(y)] for key, y in series.items()}, kind="prices"), budget=Budget(None, STEPS))
     seconds = time.perf_counter() - begun
     data = read(series, kind="prices")
     scores = score(chosen.model, data)
@@ -149,11 +152,11 @@ def _by_days(parts: list[Array]) -> float:
     return standard_error(days)
 
 
-def run(folder: Path, out: Path, peer: Callable[[list[str]], None], steps: int) -> dict[str, list[dict[str, Any]]]:
+def run(folder: Path, out: Path, peer: Callable[[list[str]], None]) -> dict[str, list[dict[str, Any]]]:
     """Both panels."""
     found = {}
     for name, series in panels(folder).items():
-        everyone = {"ostinato": ours(series, steps), "constant variance": walk(series)}
+        everyone = {"ostinato": ours(series), "constant variance": walk(series)}
         other = garch(series, name, out, peer)
         if other:
             everyone["arch GARCH(1,1)-t"] = other
