@@ -134,9 +134,10 @@ def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, o
     else:
         z = encoded.values.double().numpy()
         base = AR.from_fits([fit_ar(column, encoded.offsets, order, order=order) for column in z.T])
-        if data.kind == "prices":
+        changing = data.kind == "prices"
+        if changing:
             base.volatility = Volatility.of([(0.2, 0.7)] * base.output_size)
-        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": data.kind == "prices"}}
+        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
     parts = Parts(name, emission, len(data.channels), 8, 1, 0.3, 6, 3, shape)
     source = {**data.meta, "kind": data.kind, "channels": list(data.channels), "count": data.count}
     torch.manual_seed(1)

@@ -1,8 +1,8 @@
 """The peers, with their own defaults. This file runs in their environment, and imports nothing of ours.
 
 python -m forecast.peers FOLDER CASE MODEL: FOLDER/CASE.parquet and CASE.json in, CASE.MODEL.parquet and .json out. A
-peer is given the deciles and the ends of the intervals to forecast; where its default is a point alone, the quantile loss at
-these takes the place of its default loss. Local methods are fitted to each history anew, the networks once.
+peer is given the deciles and the ends of the intervals to forecast; where its default is a point alone, the loss of
+these quantiles takes the place of its default loss. Local methods are fitted to each history anew, the networks once.
 """
 
 from __future__ import annotations
