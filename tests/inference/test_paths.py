@@ -1,4 +1,4 @@
-"""Sample paths in plain numbers are those of the model's own steps: with no noise the same values, with noise its law."""
+"""Sample paths in plain numbers are those of the model: with no noise the same values, with noise its law."""
 
 from __future__ import annotations
 
