@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.read import read
+from ostinato.data.windows import channels
 from ostinato.inference.direct import forecast_direct
 from ostinato.inference.forecast import forecast
 from ostinato.training.config import Budget
@@ -59,9 +60,7 @@ def ours(folder: Path) -> list[dict[str, Any]]:
     direct = fit_direct(one, HORIZON, season=12, memory=None).model
     sequence = fit(one, model="gru", budget=Budget(None, 30)).model
     tasks: dict[str, Callable[[Any], object]] = {
-        "direct, the point and all quantiles as arrays": lambda data: direct.predict(
-            dict(zip(data.ids, data, strict=True))
-        ),
+        "direct, the point and all quantiles as arrays": lambda data: direct.predict(channels(data)),
         "direct, as a frame": lambda data: forecast_direct(direct, data, HORIZON),
         f"gru, {PATHS} sample paths and quantiles as a frame": lambda data: forecast(
             sequence, data, HORIZON, n_paths=PATHS
