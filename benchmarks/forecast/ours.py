@@ -24,4 +24,5 @@ def ostinato(case: Case, **options: Any) -> Said:
         spent.append(time.perf_counter() - begun)
         points.append(point)
         quantiles.append(q)
-    return Said(np.stack(points), np.stack(quantiles), seconds, float(np.mean(spent)), notes=fit.notes)
+    notes = (*fit.notes, *(f"{name}: {value}" for name, value in options.items()))
+    return Said(np.stack(points), np.stack(quantiles), seconds, float(np.mean(spent)), notes=notes)
