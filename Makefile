@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo docs bench wheel sanitize lock clean
+.PHONY: help setup test lint format demo docs bench bench-forecast wheel sanitize lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
@@ -47,6 +47,17 @@ bench: setup ## the engine beside torch.nn: verified, then timed; a table, JSON 
 	@mkdir -p out
 	@$(BIN)/python benchmarks/recurrences.py --json out/bench.json --picture out/bench.png
 
+# what people use: neural ones need a torch, which is pinned to the processor's as ours is
+PEERS := .venv-peers
+
+$(PEERS)/.ready: benchmarks/forecast/peers.lock
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/forecast/peers.lock
+	@touch $@
+
+bench-forecast: setup $(PEERS)/.ready ## forecasts beside the peers'; FORECAST="--only hourly --peers gluonts-DeepAR" for a part
+	@cd benchmarks && ../$(BIN)/python -m forecast --python ../$(PEERS)/bin/python $(FORECAST)
+
 wheel: setup ## one wheel for this platform, every instruction set in it, into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
@@ -70,4 +81,4 @@ lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
 
 clean: ## remove what was made
-	@rm -rf .venv out dist build docs/theory/figures docs/ko/theory/figures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv $(PEERS) out dist build docs/theory/figures docs/ko/theory/figures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

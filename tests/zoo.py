@@ -22,6 +22,7 @@ from ostinato.inference.stream import Stream
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
 from ostinato.layers.markov import Markov
+from ostinato.layers.volatility import Volatility
 from ostinato.model import Description, SequenceModel
 
 LENGTHS = (60, 1, 37, 0, 90)
@@ -133,7 +134,10 @@ def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, o
     else:
         z = encoded.values.double().numpy()
         base = AR.from_fits([fit_ar(column, encoded.offsets, order, order=order) for column in z.T])
-        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False}}
+        changing = data.kind == "prices"
+        if changing:
+            base.volatility = Volatility.of([(0.2, 0.7)] * base.output_size)
+        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
     parts = Parts(name, emission, len(data.channels), 8, 1, 0.3, 6, 3, shape)
     source = {**data.meta, "kind": data.kind, "channels": list(data.channels), "count": data.count}
     torch.manual_seed(1)

@@ -22,7 +22,7 @@ class Parts:
     """The sizes and names that fix a model's shape.
 
     memory     "ar", or a name of layers.build.MEMORIES
-    base       the closed-form part: {"ar": {order, channels, trend}} or {"markov": its config} or {}
+    base       the closed-form part: {"ar": {order, channels, trend, volatility}} or {"markov": its config} or {}
     """
 
     memory: str
@@ -45,7 +45,8 @@ def assemble(parts: Parts, encoding: Encoding, description: Description, base: A
     symbols = encoding.size if isinstance(encoding, Alphabet) else None
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
     if base is None and "ar" in parts.base:
-        base = AR(parts.base["ar"]["channels"], parts.base["ar"]["order"], trend=parts.base["ar"]["trend"])
+        ar = parts.base["ar"]
+        base = AR(ar["channels"], ar["order"], trend=ar["trend"], volatility=ar.get("volatility", False))
     if base is None and "markov" in parts.base:
         base = Markov.empty(parts.base["markov"])
     front: Front

@@ -15,6 +15,7 @@ import pytest
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.quantiles import pinball
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation import metrics
 from ostinato.evaluation.backtest import Backtest, cross_validation
@@ -135,8 +136,8 @@ def test_wql_and_log_prob_are_those_of_the_model() -> None:
     p = np.arange(1, 10) / 10
     y = np.stack([x[-6:, 0] for x in data])
     paths = forecast(model, history, 6, n_paths=50).paths
-    quantiles = np.stack([np.quantile(x[:, :, 0], p, axis=0) for x in paths])
-    expected = metrics.weighted_quantile_loss(metrics.quantile_loss(y, quantiles, p), float(np.abs(y).sum()))
+    quantiles = np.stack([np.quantile(x[:, :, 0], p, axis=0).T for x in paths])
+    expected = metrics.weighted_quantile_loss(pinball(y, quantiles, p), float(np.abs(y).sum()))
     assert row["wql"] == pytest.approx(expected, rel=1e-9)
     scores = score(model, data)
     assert row["log_prob"] == pytest.approx(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
+from ostinato.emissions.quantiles import pinball
 from ostinato.evaluation import metrics
 
 Y = np.array([10.0, 12.0, 8.0])
@@ -29,9 +30,9 @@ def test_by_hand() -> None:
 
 
 def test_quantile_loss_by_hand() -> None:
-    loss = metrics.quantile_loss(np.array([5.0]), np.array([[3.0], [9.0]]), np.array([0.1, 0.9]))
+    loss = pinball(np.array([5.0]), np.array([[3.0, 9.0]]), np.array([0.1, 0.9]))
     # over the quantile by 2: 2 * 0.1 * 2; under it by 4: 2 * (1 - 0.9) * 4
-    np.testing.assert_allclose(loss, [[0.4], [0.8]])
+    np.testing.assert_allclose(loss, [[0.4, 0.8]])
     assert metrics.weighted_quantile_loss(loss, 5.0) == pytest.approx(1.2 / 2 / 5)
 
 
@@ -39,10 +40,10 @@ def test_the_mean_quantile_loss_of_a_normal_is_its_crps() -> None:
     """Gneiting and Raftery 2007, 4.2: sigma (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi))."""
     mean, deviation, y = 3.0, 2.0, np.array([4.5, -1.0])
     p = (np.arange(20_000) + 0.5) / 20_000
-    quantiles = np.repeat(stats.norm.ppf(p, mean, deviation)[:, None], 2, axis=1)
+    quantiles = np.repeat(stats.norm.ppf(p, mean, deviation)[None], 2, axis=0)
     z = (y - mean) / deviation
     crps = deviation * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
-    np.testing.assert_allclose(metrics.quantile_loss(y, quantiles, p).mean(axis=0), crps, rtol=1e-4)
+    np.testing.assert_allclose(pinball(y, quantiles, p).mean(axis=-1), crps, rtol=1e-4)
 
 
 def test_the_true_interval_has_the_least_score_and_its_coverage() -> None:
@@ -68,7 +69,7 @@ def test_a_perfect_forecast_costs_nothing(y: np.ndarray) -> None:
     assert not metrics.mase(y, y, one).any()
     assert not metrics.smape(y, y).any()
     assert not metrics.msis(y, y, y, 95, one).any()
-    assert not metrics.quantile_loss(y, np.stack([y, y], axis=1), np.array([0.1, 0.9])).any()
+    assert not pinball(y, np.stack([y, y], axis=-1), np.array([0.1, 0.9])).any()
     assert (metrics.coverage(y, y, y) == 1).all()
 
 

@@ -1,12 +1,18 @@
-"""log_prob of one number in plain floats: what a live sequence asks for at every step."""
+"""Emissions in plain numbers, without torch's dispatch: the log_prob of one, and draws of many."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.emissions.constraints import FARTHEST, FLOOR
 from ostinato.emissions.student_t import LEAST_DF
+
+Floats: TypeAlias = NDArray[np.float32]
 
 
 def normal(params: Sequence[float], x: float) -> float:
@@ -26,6 +32,30 @@ def student_t(params: Sequence[float], x: float) -> float:
 
 #: emission -> nats of one number; who is not here has no plain form
 DENSITIES: dict[str, Callable[[Sequence[float], float], float]] = {"normal": normal, "student_t": student_t}
+
+
+def draw_normal(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
+    """params (..., 2) -> draws (...); temperature multiplies the scale."""
+    return _draws(params, rng.standard_normal(params.shape[:-1], dtype=np.float32), temperature)
+
+
+def draw_student_t(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
+    """params (..., 3) -> draws (...); temperature multiplies the scale."""
+    half = (np.logaddexp(np.float32(0), params[..., 2]) + np.float32(LEAST_DF)) / 2
+    noise = rng.standard_normal(half.shape, dtype=np.float32)
+    return _draws(params, noise * np.sqrt(half / rng.standard_gamma(half)).astype(np.float32), temperature)
+
+
+#: emission -> draws on the real line
+DRAWS: dict[str, Callable[[Floats, np.random.Generator, float], Floats]] = {
+    "normal": draw_normal,
+    "student_t": draw_student_t,
+}
+
+
+def _draws(params: Floats, noise: Floats, temperature: float) -> Floats:
+    scale = np.logaddexp(np.float32(0), params[..., 1]) + np.float32(FLOOR)
+    return np.asarray(params[..., 0] + np.float32(temperature) * scale * noise)
 
 
 def _residual(x: float, location: float) -> float:

@@ -18,11 +18,18 @@ MEDIAN = len(LEVELS) // 2
 DECILES = slice(3, 12)
 
 
+def pinball(y: Array, quantiles: Array, probabilities: Array) -> Array:
+    """Twice the loss of each quantile: y (...), quantiles (..., Q) at probabilities (Q) -> (..., Q), in the units of y.
+
+    Its mean over a fine grid of probabilities is the CRPS (Gneiting and Ranjan 2011).
+    """
+    error = y[..., None] - quantiles
+    return np.asarray(2 * np.maximum(probabilities * error, (probabilities - 1) * error))
+
+
 def quantile_loss(y: Array, quantiles: Array) -> Array:
-    """Twice the mean loss over the deciles: y (...), quantiles (..., Q) at LEVELS -> (...); in the units of y."""
-    level = LEVELS[DECILES]
-    error = y[..., None] - quantiles[..., DECILES]
-    return np.asarray(2 * np.maximum(level * error, (level - 1) * error).mean(axis=-1))
+    """The mean of ``pinball`` over the deciles: y (...), quantiles (..., Q) at LEVELS -> (...)."""
+    return np.asarray(pinball(y, quantiles[..., DECILES], LEVELS[DECILES]).mean(axis=-1))
 
 
 def at(quantiles: Array, probabilities: Array) -> Array:
@@ -33,10 +40,14 @@ def at(quantiles: Array, probabilities: Array) -> Array:
     return np.asarray(quantiles[..., i] * (1 - share) + quantiles[..., i + 1] * share)
 
 
+def covered(y: Array, low: Array, high: Array) -> Array:
+    """1 where y lies in its interval, its ends included, 0 where it does not, NaN where it was not observed."""
+    return np.asarray(np.where(np.isfinite(y), (low <= y) & (y <= high), np.nan))
+
+
 def coverage(y: Array, quantiles: Array) -> Array:
     """(Q // 2): the share of y (...) inside each central interval of quantiles (..., Q), widest first."""
-    low, high = quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1]
-    inside = (y[..., None] >= low) & (y[..., None] <= high)
+    inside = covered(y[..., None], quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1])
     return np.asarray(inside.reshape(-1, MEDIAN).mean(axis=0))
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.emissions.quantiles import covered
+
 Array = NDArray[np.float64]
 
 
@@ -54,22 +56,12 @@ def owa(mase_: float, smape_: float, mase_naive2: float, smape_naive2: float) ->
     return 0.5 * (mase_ / mase_naive2 + smape_ / smape_naive2)
 
 
-def quantile_loss(y: Array, quantiles: Array, probabilities: Array) -> Array:
-    """Twice the pinball loss of quantiles (..., Q, H) at probabilities (Q): (..., Q, H), in the units of y (..., H).
-
-    Its mean over a fine grid of probabilities is the CRPS (Gneiting and Ranjan 2011).
-    """
-    error = y[..., None, :] - quantiles
-    p = probabilities[:, None]
-    return np.asarray(2 * np.maximum(p * error, (p - 1) * error))
-
-
 def weighted_quantile_loss(loss: Array, size: float) -> float:
-    """wQL: ``quantile_loss`` (..., Q, H), its mean over Q and its sum over the rest, over size, the summed |y|.
+    """wQL: ``pinball`` (..., Q), its mean over Q and its sum over the rest, over size, the summed |y|.
 
     Summed over all series before the division, so large ones weigh more; GluonTS calls it ``mean_wQuantileLoss``.
     """
-    return float(np.nansum(loss)) / loss.shape[-2] / size if size > 0 else float("nan")
+    return float(np.nansum(loss)) / loss.shape[-1] / size if size > 0 else float("nan")
 
 
 def interval_score(y: Array, low: Array, high: Array, level: float) -> Array:
@@ -91,4 +83,4 @@ def msis(y: Array, low: Array, high: Array, level: float, scale: Array) -> Array
 
 def coverage(y: Array, low: Array, high: Array) -> Array:
     """The share of steps that lie in their interval, its ends included: (..., H) -> (...); NaN of none."""
-    return mean(np.where(np.isfinite(y), (low <= y) & (y <= high), np.nan))
+    return mean(covered(y, low, high))

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.emissions.quantiles import pinball
 from ostinato.evaluation import metrics
 from ostinato.evaluation.forecasters import Predicted
 
@@ -41,15 +42,15 @@ class Tally:
         self.level = tuple(level)
         self.seconds = 0.0
         self._means: dict[str, tuple[float, int]] = {}
-        self._loss, self._size = np.zeros((len(DECILES), 1)), 0.0
+        self._loss, self._size = np.zeros(len(DECILES)), 0.0
 
     def add(self, y: Array, predicted: Predicted, scale: Array, nats: Array) -> None:
         """A window: y and the point (B, D, H), quantiles (B, D, Q, H), the seasonal errors (B, D), log_prob (B, H)."""
         self._mean("mase", metrics.mase(y, predicted.point, scale))
         self._mean("smape", metrics.smape(y, predicted.point))
         self._mean("log_prob", nats)
-        loss = metrics.quantile_loss(y, at(predicted.quantiles, self.level, DECILES), np.array(DECILES))
-        self._loss += np.nansum(loss, axis=(0, 1, 3))[:, None]
+        deciles = np.moveaxis(at(predicted.quantiles, self.level, DECILES), -2, -1)
+        self._loss += np.nansum(pinball(y, deciles, np.array(DECILES)), axis=(0, 1, 2))
         self._size += float(np.nansum(np.abs(y)))
         for one in self.level:
             low, high = np.moveaxis(at(predicted.quantiles, self.level, edges(one)), -2, 0)

@@ -59,8 +59,9 @@ def verdict(description: Description) -> str:
 
 def _base(model: SequenceModel) -> str:
     match model.front:
-        case Innovations(ar=AR(order=order)):
-            return f"an autoregression of order {order}, fitted in closed form"
+        case Innovations(ar=AR(order=order, volatility=volatility)):
+            changing = "" if volatility is None else " with the variance of a GARCH(1,1)"
+            return f"an autoregression of order {order}{changing}, fitted in closed form"
         case Symbols(markov=markov) if markov is not None:
             return f"a Markov chain of order {markov.order}, fitted by counting"
         case _:

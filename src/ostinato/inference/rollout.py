@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
+from ostinato.inference.live.paths import plain_paths
 from ostinato.inference.score import window_of
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -42,6 +44,10 @@ def paths(
 
     With ``end`` (a symbol), sampling stops when every row has drawn it.
     """
+    plain = plain_paths(model) if top_p == 1.0 and not bool((support.unit > 0).any()) else None
+    if plain is not None:
+        seed = int(torch.randint(2**62, (), generator=generator))
+        return plain.draw(state, horizon, np.random.default_rng(seed), temperature)
     out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool)
     for _ in range(horizon):
         conditional, middle = model.predict(state)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ostinato.layers.autoregression import ARFit
 from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.volatility import Volatility
 from ostinato.shapes import State
 
 
@@ -23,13 +24,23 @@ class AR(Recurrence):
     weight     (D, K + 1, K): row k has phi_1 .. phi_k of order k, then zeros
     bias       (D, K + 1), slope (D, K + 1): a and b of order k; slopes are learned only where there is a trend
     log_sigma  (D, K + 1), buffer: log standard deviation of the innovation under order k
+    volatility how the innovation's variance changes about that, where it does
 
     State: values (B, K, D), newest first and zero where nothing was seen; seen (B), steps so far, in the parameters'
     dtype (float32 counts exactly to 16.7 million; beyond it only a trend would notice).
     """
 
-    def __init__(self, input_size: int, order: int, *, trend: bool = False, dtype: torch.dtype | None = None) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        order: int,
+        *,
+        trend: bool = False,
+        volatility: bool = False,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
+        self.volatility = Volatility(input_size) if volatility else None
         self.input_size = self.output_size = input_size
         self.order = order
         D, K = input_size, order

@@ -41,7 +41,9 @@ class Innovations(Front):
     """For real values: an autoregression predicts, and the memory is shown how it did.
 
     Inputs, four a channel: the value before (0 where missing), whether it was observed, the prediction for this step,
-    and the last innovation, squashed by asinh so that one outlier does not drown the rest.
+    and the last innovation over its everyday scale, squashed by asinh so that one outlier does not drown the rest.
+
+    Where the autoregression has a volatility, the scale that the emission stands on is the everyday one times its root.
     """
 
     def __init__(self, ar: AR) -> None:
@@ -66,11 +68,14 @@ class Innovations(Front):
         """See Front: inputs (T, B, 4D), loc and scale (T, B, D)."""
         ahead, after = self.ar.unroll(x, state[3:], lengths)
         loc = torch.cat([state[1][None], ahead])
-        scale = torch.cat([state[2][None], self.ar.sigma(state[4] + torch.arange(1, len(x) + 1)[:, None])])
+        everyday = self.ar.sigma(state[4] + torch.arange(len(x) + 1)[:, None])
+        innovation, scale = (x - loc[:-1]) / everyday[:-1], everyday
+        if self.ar.volatility is not None:
+            # the pending scale holds the variance that it came from
+            scale = everyday * self.ar.volatility.unroll(innovation, (state[2] / everyday[0]).square()).sqrt()
         seen = ~torch.isnan(x)
-        value = torch.where(seen, x, torch.zeros_like(x))
-        innovation = torch.where(seen, torch.asinh((value - loc[:-1]) / scale[:-1]), torch.zeros_like(x))
-        fed = torch.cat([value, seen.to(x.dtype), loc[1:], innovation], -1)
+        value, told = (torch.where(seen, t, torch.zeros_like(t)) for t in (x, torch.asinh(innovation)))
+        fed = torch.cat([value, seen.to(x.dtype), loc[1:], told], -1)
         inputs = torch.cat([state[0][None], fed])
         last = _last(inputs, lengths), _last(loc, lengths), _last(scale, lengths)
         return inputs[:-1], loc[:-1], scale[:-1], (*last, *after)

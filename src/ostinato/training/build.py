@@ -19,7 +19,9 @@ from ostinato.emissions.build import default_emission
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
+from ostinato.layers.front import Front, Innovations
 from ostinato.layers.markov import Markov
+from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import Description, SequenceModel
 from ostinato.training.config import Config
 
@@ -73,7 +75,13 @@ def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
     fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
-    return AR.from_fits(fits), tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
+    base = AR.from_fits(fits)
+    if material.data.kind == "prices":
+        e = _innovations(Innovations(base), material)[0].double().numpy()
+        pairs = [fit_volatility(column, offsets) for column in e.T]
+        if any(pairs):
+            base.volatility = Volatility.of([pair or (0.0, 0.0) for pair in pairs])
+    return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
 def build(name: str, material: Material, base: AR | Markov, config: Config) -> SequenceModel:
@@ -85,7 +93,8 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
         emission = "normal"
     stands_on: AR | Markov | None = base
     if isinstance(base, AR):
-        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False}}
+        changing = base.volatility is not None
+        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
     elif name == "ar":
         shape = {"markov": base.config()}
     else:
@@ -108,22 +117,23 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     model = assemble(parts, material.encoding, description, stands_on)
     if isinstance(base, AR):
         with torch.no_grad():
-            model.constant.copy_(_start(model, base, material))
+            model.constant.copy_(_start(model, material))
         if name == "ar":
-            _polish(model, base, material)
+            _polish(model, material)
     return model
 
 
-def _innovations(base: AR, material: Material) -> tuple[Tensor, Support]:
+@torch.no_grad()
+def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
     """Standardised one-step errors of the closed form on what is known (N, D), and their support."""
     values, offsets, rows = material.joined(limit=ENOUGH)
     out, support = [], []
-    first, at = base.first(), material.encoded
+    at = material.encoded
     for i, row in enumerate(rows):
         x = values[offsets[i] : offsets[i + 1], None]
-        h, _ = base.unroll(x)
-        loc = torch.cat([first[None, None], h[:-1]])
-        scale = base.sigma(torch.arange(len(x), dtype=first.dtype)[:, None])
+        _, loc, scale, _ = front.unroll(x, front.initial_state(1))
+        assert loc is not None
+        assert scale is not None
         out.append(((x - loc) / scale)[:, 0])
         support.append(torch.stack([(s[row] / scale[:, 0]) for s in (at.unit, at.low, at.high)]))
     joined = torch.cat(support, dim=1)
@@ -131,21 +141,21 @@ def _innovations(base: AR, material: Material) -> tuple[Tensor, Support]:
 
 
 @torch.no_grad()
-def _start(model: SequenceModel, base: AR, material: Material) -> Tensor:
+def _start(model: SequenceModel, material: Material) -> Tensor:
     if model.emission.support == "counts":
         values, _, rows = material.joined(limit=ENOUGH)
         unit = material.encoded.unit[rows[0]]
         start = model.emission.initial(values, Support(unit, torch.zeros_like(unit), unit + torch.inf))
         start[:, 0] = 0.0
         return start
-    e, support = _innovations(base, material)
+    e, support = _innovations(model.front, material)
     return model.emission.initial(e, Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0)))
 
 
-def _polish(model: SequenceModel, base: AR, material: Material) -> None:
+def _polish(model: SequenceModel, material: Material) -> None:
     """The constants of the closed form's emission by maximum likelihood; a handful of parameters, so a full solver."""
     with torch.no_grad():
-        e, support = _innovations(base, material)
+        e, support = _innovations(model.front, material)
         keep = ~torch.isnan(e).any(-1)
         if len(e) > 50_000:
             keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0

@@ -183,4 +183,6 @@ def _climb(
 
 
 def _detail(base: AR | Markov) -> str:
-    return f"AR({base.order})" if isinstance(base, AR) else f"Markov({base.order})"
+    if isinstance(base, AR):
+        return f"AR({base.order})" + ("" if base.volatility is None else "-GARCH(1,1)")
+    return f"Markov({base.order})"

@@ -11,6 +11,7 @@ from ostinato.data.scaling import Scaling
 from ostinato.emissions.live import DENSITIES
 from ostinato.inference.live.step import Live, array_of
 from ostinato.layers.ar import AR
+from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
 from ostinato.ops.engine.step import Step
 
@@ -28,6 +29,9 @@ class LiveNumbers(Live):
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
+        v, still = ar.volatility, [0.0] * ar.output_size
+        self._shock: list[float] = still if v is None else v.shock.tolist()
+        self._decay: list[float] = still if v is None else v.decay.tolist()
         self._returns = isinstance(model.encoding, Scaling) and model.encoding.returns
 
     def _take(self, front: list[Any]) -> None:
@@ -62,17 +66,21 @@ class LiveNumbers(Live):
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
         D, log, density = len(y), math.log, self._density
         loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
-        nats, expected, z, asinh = self._measure, [0.0] * D, [0.0] * D, [0.0] * D
+        everyday = self._sigma[min(int(self._seen), self._order)]
+        nats, expected, z, told, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
         for d in range(D):
             z[d] = (y[d] - self._location[d]) / self._scale[d]
-            e = (z[d] - loc[d]) / sd[d]
-            nats += density(params[d], e) - log(sd[d])
+            residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
+            nats += density(params[d], residual / sd[d]) - log(sd[d])
             expected[d] = (loc[d] + sd[d] * params[d][0]) * self._scale[d] + self._location[d]
-            asinh[d] = math.asinh(e)
-        self._observe(z, asinh)
+            e = residual / everyday[d]
+            told[d] = math.asinh(e)
+            if a:
+                v[d] = 1 - a - b + a * min(abs(e), FARTHEST) ** 2 + b * (sd[d] / everyday[d]) ** 2
+        self._observe(z, told, v)
         return -nats, expected
 
-    def _observe(self, z: list[float], asinh: list[float]) -> None:
+    def _observe(self, z: list[float], told: list[float], v: list[float]) -> None:
         D, values = len(z), self._values
         if self._order:
             values[1:] = values[:-1]
@@ -83,5 +91,5 @@ class LiveNumbers(Live):
         ahead = np.vecdot(self._weight[row], self._newest).tolist()
         bias, slope = self._bias[row], self._slope[row]
         loc = [ahead[d] + bias[d] + slope[d] * (seen + 1) for d in range(D)]
-        self._loc[:], self._sd[:] = loc, self._sigma[row]
-        self._input[:] = [*z, *[1.0] * D, *loc, *asinh]
+        self._loc[:], self._sd[:] = loc, [s * math.sqrt(w) for s, w in zip(self._sigma[row], v, strict=True)]
+        self._input[:] = [*z, *[1.0] * D, *loc, *told]

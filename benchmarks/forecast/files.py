@@ -1,0 +1,66 @@
+"""What passes between our process and the peers': a case out, forecasts and seconds back; kept for the next run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from forecast.cases import Case
+from ostinato.emissions.quantiles import LEVELS
+
+Array = NDArray[np.float64]
+_COLUMNS = [f"q{p:g}" for p in LEVELS]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one model forecast: points (W, B, H), quantiles (W, B, H, Q) at LEVELS, seconds to fit and for a window."""
+
+    point: Array
+    quantiles: Array
+    fit_seconds: float
+    predict_seconds: float
+    version: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def write(case: Case, folder: Path) -> None:
+    """CASE.parquet: unique_id, ds from 0, y, and what is known ahead; CASE.json: everything else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = [
+        pl.DataFrame({"unique_id": [key] * len(y), "ds": np.arange(len(y)), "y": y, **case.known})
+        for key, y in case.series.items()
+    ]
+    pl.concat(frames).write_parquet(folder / f"{case.name}.parquet")
+    told = {key: getattr(case, key) for key in ("horizon", "season", "seasons", "backs", "freq", "start")}
+    (folder / f"{case.name}.json").write_text(json.dumps({**told, "known": list(case.known)}) + "\n")
+
+
+def kept(case: Case, model: str, folder: Path) -> Said | None:
+    """What a model forecast in an earlier run, if it did."""
+    paths = [folder / f"{case.name}.{model}.{ending}" for ending in ("parquet", "json")]
+    if not all(path.exists() for path in paths):
+        return None
+    frame, facts = pl.read_parquet(paths[0]), json.loads(paths[1].read_text())
+    shape = (len(case.backs), len(case.series), case.horizon)
+    return Said(
+        frame["point"].to_numpy().reshape(shape),
+        frame.select(_COLUMNS).to_numpy().reshape(*shape, len(_COLUMNS)),
+        facts["fit seconds"],
+        float(np.mean(facts["predict seconds"])),
+        facts.get("version", ""),
+        tuple(facts.get("notes", ())),
+    )
+
+
+def keep(case: Case, model: str, said: Said, folder: Path) -> None:
+    """Write ours down in the same form."""
+    columns = {name: said.quantiles[..., i].ravel() for i, name in enumerate(_COLUMNS)}
+    pl.DataFrame({"point": said.point.ravel(), **columns}).write_parquet(folder / f"{case.name}.{model}.parquet")
+    facts = {"fit seconds": said.fit_seconds, "predict seconds": [said.predict_seconds], "version": said.version}
+    (folder / f"{case.name}.{model}.json").write_text(json.dumps({**facts, "notes": said.notes}, indent=1) + "\n")

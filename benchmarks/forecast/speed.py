@@ -1,0 +1,92 @@
+"""How long a forecast takes from a fitted model in memory: one small series, and ten thousand.
+
+AirPassengers, 24 steps; then 10,000 copies of it, each at its own level. Ours without and with sample paths, and the
+peers, whose networks are trained for a few steps only: what they forecast does not matter here.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from ostinato.data.read import read
+from ostinato.data.windows import channels
+from ostinato.inference.direct import forecast_direct
+from ostinato.inference.forecast import forecast
+from ostinato.training.config import Budget
+from ostinato.training.direct import fit_direct
+from ostinato.training.fit import fit
+
+Array = NDArray[np.float64]
+
+HORIZON, PATHS, MANY = 24, 200, 10_000
+
+
+def passengers(folder: Path) -> Array:
+    """(144,)."""
+    return pl.read_csv(folder / "AirPassengers.csv")["value"].to_numpy().astype(np.float64)
+
+
+def many(y: Array) -> Array:
+    """(MANY, 144): the same series at other levels."""
+    return y * np.exp(np.random.default_rng(0).normal(0, 1, (MANY, 1)))
+
+
+def median_ms(task: Callable[[], object], times: int) -> float:
+    """After one run that is not counted."""
+    task()
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        task()
+        found.append(time.perf_counter() - begun)
+    return 1e3 * statistics.median(found)
+
+
+def ours(folder: Path) -> list[dict[str, Any]]:
+    """Rows: what, ms for one series, series a second of many."""
+    torch.set_num_threads(1)
+    y = passengers(folder) + 0.5  # not whole numbers: a density, as the peers'
+    one, all_ = read([y]), read(list(many(y)))
+    direct = fit_direct(one, HORIZON, season=12, memory=None).model
+    sequence = fit(one, model="gru", budget=Budget(None, 30)).model
+    tasks: dict[str, Callable[[Any], object]] = {
+        "direct, the point and all quantiles as arrays": lambda data: direct.predict(channels(data)),
+        "direct, as a frame": lambda data: forecast_direct(direct, data, HORIZON),
+        f"gru, {PATHS} sample paths and quantiles as a frame": lambda data: forecast(
+            sequence, data, HORIZON, n_paths=PATHS
+        ),
+    }
+    rows = []
+    for name, task in tasks.items():
+        begun = time.perf_counter()
+        task(all_)
+        rows.append(
+            {
+                "what": name,
+                "ms": median_ms(lambda task=task: task(one), 50),
+                "series a second": MANY / (time.perf_counter() - begun),
+            }
+        )
+    return rows
+
+
+def run(folder: Path, out: Path, peer: Callable[[list[str]], None]) -> list[dict[str, Any]]:
+    """Ours, then the peers'."""
+    rows = [{"who": "ostinato", **row} for row in ours(folder)]
+    done = out / "speed.peers.json"
+    if not done.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        y = passengers(folder) + 0.5
+        np.save(out / "speed.npy", np.concatenate([y[None], many(y)]))
+        peer(["forecast.peer_speed", str(out), str(HORIZON)])
+    return rows + (json.loads(done.read_text()) if done.exists() else [])

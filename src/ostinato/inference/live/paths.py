@@ -1,0 +1,78 @@
+"""Sample paths of continuous values in plain numbers: torch is asked for the memory's step alone."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ostinato.data.scaling import Scaling
+from ostinato.emissions.live import DRAWS, Floats
+from ostinato.inference.live.step import array_of
+from ostinato.layers.ar import AR
+from ostinato.layers.front import Innovations
+from ostinato.layers.volatility import FARTHEST
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+
+
+def plain_paths(model: SequenceModel) -> PlainPaths | None:
+    """The paths of model in plain numbers; None where it has none: symbols, counts, sound, all but float32."""
+    match model.encoding, model.front:
+        case Scaling(counts=False), Innovations(ar=ar) if model.emission.name in DRAWS:
+            return PlainPaths(model, ar) if model.constant.dtype == torch.float32 else None
+        case _:
+            return None
+
+
+@final
+class PlainPaths:
+    """The same steps as ``predict``, ``sample`` and ``observe`` take, on rows (B, ...) of float32."""
+
+    def __init__(self, model: SequenceModel, ar: AR) -> None:
+        self._model, self._order, self._draws = model, ar.order, DRAWS[model.emission.name]
+        self._constant = array_of(model.constant)
+        self._head = None if model.head is None else array_of(model.head.weight).T
+        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
+        self._bias, self._slope = array_of(ar.bias).T, array_of(ar.slope).T  # (K + 1, D)
+        self._sigma = np.exp(array_of(ar.log_sigma).T)
+        self._volatility = (
+            None if ar.volatility is None else (array_of(ar.volatility.shock), array_of(ar.volatility.decay))
+        )
+
+    def draw(self, state: State, horizon: int, rng: np.random.Generator, temperature: float) -> Tensor:
+        """(T, B, D): x_{t+1} .. x_{t+horizon}, in model space."""
+        front, memory = self._model.parts(state)
+        inputs, loc, sd, past, steps = (array_of(t) for t in front)
+        (B, D), K = loc.shape, self._order
+        seen = steps.astype(np.int64)
+        # newest first: a window of it moves to the front by a step a time
+        values = np.empty((B, D, K + horizon), dtype=np.float32)
+        values[:, :, horizon:] = past.transpose(0, 2, 1)
+        for t in range(horizon):
+            params: Floats = np.broadcast_to(self._constant, (B, *self._constant.shape))
+            if self._head is not None and self._model.memory is not None:
+                memory, h = self._model.memory.step(memory, torch.from_numpy(inputs))
+                params = self._constant + (h.numpy() @ self._head).reshape(params.shape)
+            z = np.asarray(loc + sd * self._draws(params, rng, temperature), dtype=np.float32)
+            values[:, :, horizon - 1 - t] = z
+            e = np.asarray((z - loc) / self._sigma[np.minimum(seen, K)], dtype=np.float32)
+            change = self._changed(e, sd, seen)
+            seen = seen + 1
+            row = K if (seen >= K).all() else np.minimum(seen, K)
+            ahead = np.vecdot(self._weight[row], values[:, :, horizon - 1 - t : horizon - 1 - t + K])
+            loc = ahead + self._bias[row] + self._slope[row] * (seen + 1).astype(np.float32)[:, None]
+            sd = np.broadcast_to(self._sigma[row] * change, (B, D))
+            inputs = np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1)
+        return torch.from_numpy(values[:, :, horizon - 1 :: -1].transpose(2, 0, 1).copy())
+
+    def _changed(self, e: Floats, sd: Floats, seen: NDArray[np.int64]) -> Floats | float:
+        """The next step's scale over the everyday one (B, D)."""
+        if self._volatility is None:
+            return 1.0
+        a, b = self._volatility
+        v = np.square(sd / self._sigma[np.minimum(seen, self._order)])
+        return np.asarray(np.sqrt(1 - a - b + a * np.square(np.clip(e, -FARTHEST, FARTHEST)) + b * v))
