@@ -5,7 +5,7 @@ Unlike a SequenceModel it asserts no P(x_t | x_<t): it draws no paths and scores
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.windows import Window, Windows
+from ostinato.description import Description
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.layers.direct import design
 from ostinato.layers.segments import Segments
@@ -58,7 +59,7 @@ class DirectModel:
     name      "naive", "seasonal naive", "least squares", or the memory of the networks, such as "gru"
     ids       the series fitted, in the order of the networks' embeddings, from 1
     factors   (Q // 2): see ``quantiles.calibration``
-    record    how it was made: the table of candidates, coverage, ...;  source: how its data were read
+    description  called "direct"; how its data were read and how it was made: the table of candidates, coverage, ...
     """
 
     name: str
@@ -66,8 +67,7 @@ class DirectModel:
     networks: tuple[Segments, ...]
     ids: tuple[str, ...]
     factors: Array
-    record: dict[str, Any] = field(default_factory=dict)
-    source: dict[str, Any] = field(default_factory=dict)
+    description: Description
 
     @property
     def horizon(self) -> int:

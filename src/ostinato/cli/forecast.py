@@ -15,7 +15,10 @@ def command(
     data: Annotated[
         str | None, typer.Argument(help="The history to go on from; the one fitted to if left out.")
     ] = None,
-    horizon: Annotated[int, typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead.")] = 12,
+    horizon: Annotated[
+        int | None,
+        typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead: a direct model's own, else 12, if left out."),
+    ] = None,
     level: Annotated[
         list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
     ] = None,

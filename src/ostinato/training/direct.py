@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,48 +13,53 @@ from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.windows import channels
+from ostinato.description import Description
 from ostinato.direct import Direct, DirectModel
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.build import MEMORIES
 from ostinato.layers.direct import seasonal_naive
 from ostinato.layers.segments import Segments
+from ostinato.training.config import Budget
 from ostinato.training.direct_closed import Choice, Panel, candidates, search, solve
-from ostinato.training.direct_judge import Candidate, calibrate, judge
+from ostinato.training.direct_judge import calibrate, judge
 from ostinato.training.direct_network import Network, examples, train
+from ostinato.training.record import record
+from ostinato.training.result import Candidate, Fit
 from ostinato.training.threads import threads as use_threads
 
-#: The share of a series that is held out to choose by and to calibrate, where no number of steps is given.
-SHARE = 10
+#: The share of a series that is held out to choose by and to calibrate.
+SHARE = 0.1
 #: Windows of one series to judge by, at most.
 JUDGED = 3000
+#: Windows of all series together that say when a network is trained enough.
+LOOKED = 2000
 #: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
 MARGIN = 0.02
+#: What ``fit_direct`` can be told beside the data, by name.
+OPTIONS = frozenset(
+    {"season", "window", "memory", "networks", "held_out", "budget", "refit", "seed", "threads"}
+    | {f.name for f in fields(Network)}
+)
+#: Those that the ladder does not know.
+ONLY_DIRECT = frozenset({"season", "window", "memory", "networks", "refit"})
 
 
-@dataclass(frozen=True)
-class DirectFit:
-    """What fit_direct returns: the model, the table of what was tried, and what there is to say, in words."""
-
-    model: DirectModel
-    table: tuple[Candidate, ...]
-    notes: tuple[str, ...]
-
-
-def fit_direct(
+def fit_direct(  # noqa: PLR0915
     data: SequenceSet | Any,
-    horizon: int,
+    horizon: int | None,
     *,
     season: int | None = None,
     window: int | None = None,
     memory: str | None = "gru",
     networks: int = 3,
-    held_out: int | None = None,
+    held_out: float | str = SHARE,
+    budget: Budget | float | None = None,
     refit: bool = True,
     seed: int = 0,
     threads: int = 1,
-    on_candidate: Callable[[Candidate], None] | None = None,
+    on_rung: Callable[[Candidate], None] | None = None,
     **options: Any,
-) -> DirectFit:
+) -> Fit:
     """Fit a direct forecaster of up to ``horizon`` steps to every channel of every series of data.
 
     Tried in turn, each to beat the one before on held-out windows: the naive forecast, the seasonal naive, direct least
@@ -64,7 +69,9 @@ def fit_direct(
     season    steps; from the frequency of the data if left out
     window    steps of the past that are seen; searched if left out
     memory    of the networks, as ``fit`` names it; None leaves them out;  networks  how many, a seed each
-    held_out  last steps of every series that are held out; a tenth or the horizon if left out
+    held_out  the share of every series at its end that is held out, though never less than the horizon; or steps, from
+              the horizon up
+    budget    seconds for the networks, or a Budget; they stop by themselves before
     refit     least squares is solved again on everything once it is chosen
     options   fields of Network: hidden, steps, batch, learning_rate, ...
 
@@ -72,11 +79,12 @@ def fit_direct(
     sound, NonFiniteLossError where training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    _check(data, horizon, window, memory, networks, held_out)
-    config = Network(memory=memory or "gru", **options)
+    horizon, share = _checked(data, horizon, window, memory, networks, held_out)
+    config = _network(memory, options)
+    limits = budget if isinstance(budget, Budget) else Budget(None if budget is None else float(budget))
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}"]
-    panel = _panel(data, horizon, held_out)
+    panel = _panel(data, horizon, share)
     ids, table = tuple(panel.series), []
     with use_threads(threads):
         begun = time.monotonic()
@@ -94,38 +102,54 @@ def fit_direct(
             table.append(judged)
             if best is None or judged.loss < best[0] * (1 - MARGIN):
                 best = judged.loss, choice, direct, ()
-            if on_candidate:
-                on_candidate(judged)
+            if on_rung:
+                on_rung(judged)
         assert best is not None
         if memory and networks:
             given = examples(direct, crossed, ids)
-            nets = tuple(train(direct, given, len(ids), config, seed + i) for i in range(networks))
-            judged = judge(memory, panel, direct, nets, ids, begun, f"{networks} on {_words(chosen)}")
+            limits = Budget(limits.seconds and limits.seconds / networks, limits.steps)
+            look = panel.fewer(LOOKED)
+
+            def loss_of(net: Segments) -> float:
+                return judge("", look, direct, (net,), ids, begun, "").loss
+
+            trained = [train(direct, given, len(ids), config, seed + i, limits, loss_of) for i in range(networks)]
+            nets = tuple(net for net, _ in trained)
+            taken = " + ".join(str(steps) for _, steps in trained)
+            judged = judge(memory, panel, direct, nets, ids, begun, f"{taken} steps, on {_words(chosen)}")
             table.append(judged)
             if judged.loss < best[0] * (1 - MARGIN):
                 best = judged.loss, replace(chosen, name=memory), direct, nets
-            if on_candidate:
-                on_candidate(judged)
+            if on_rung:
+                on_rung(judged)
         _, choice, direct, nets = best
         factors, before, after = calibrate(panel, direct, nets, ids)
         if refit:
             direct, _ = solve(choice, panel, whole=True)
-    notes.append(_verdict(choice.name, table))
+    verdict = _verdict(choice.name, table)
+    notes.append(verdict)
     notes.append(f"95 % intervals held {before:.1%} of the held-out values, and calibrated on half of them {after:.1%}")
-    record = {
+    asked = {"held_out": share, "threads": threads, "budget": asdict(limits), "horizon": horizon}
+    found = {
         "table": [asdict(c) for c in table],
+        "verdict": verdict,
         "choice": {"penalty": choice.penalty, "strength": min(choice.strength, 1e300)},
-        "network": asdict(config) if nets else None,
-        "coverage": {"held out": before, "calibrated": after},
-        "seed": seed,
+        "coverage": {"held_out": before, "calibrated": after},
     }
-    source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "kind": data.kind}
-    return DirectFit(DirectModel(choice.name, direct, nets, ids, factors, record, source), tuple(table), tuple(notes))
+    how = f"of each series the last {f'{share:.0%}' if share < 1 else f'{share:g} steps'} held out, from {horizon} up"
+    source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency}
+    made = record(data, config, seed, asked, how)
+    description = Description("direct", data.kind, source=source, record={**made, **found})
+    kept = next(c for c in table if c.name == choice.name)
+    return Fit(DirectModel(choice.name, direct, nets, ids, factors, description), kept, tuple(table), tuple(notes))
 
 
-def _check(
-    data: SequenceSet, horizon: int, window: int | None, memory: str | None, networks: int, held_out: int | None
-) -> None:
+def _checked(
+    data: SequenceSet, horizon: int | None, window: int | None, memory: str | None, networks: int, held_out: float | str
+) -> tuple[int, float]:
+    """The horizon and what is held out, when everything can be."""
+    if horizon is None:
+        raise ConfigError("a direct model is fitted for a horizon", fix="name it: --horizon 24, or horizon=24")
     if data.kind not in ("series", "prices"):
         raise DataError(f"a direct forecast is of series or prices, and the data are {data.kind}", fix="use sample")
     if horizon < 1:
@@ -136,11 +160,22 @@ def _check(
         raise ConfigError(f"there is no memory called {memory!r}", fix=f"one of {', '.join(MEMORIES)}")
     if networks < 0:
         raise ConfigError(f"{networks} networks cannot be", fix="use 0 (none) or more")
-    if held_out is not None and held_out < horizon:
+    if not isinstance(held_out, int | float) or not held_out > 0:
+        raise ConfigError(f"{held_out!r} cannot be held out of a direct fit", fix="a share such as 0.1, or steps")
+    if 1 <= held_out < horizon:
         raise ConfigError(f"{held_out} steps hold no window of {horizon}", fix="hold out the horizon or more")
+    return horizon, held_out
 
 
-def _panel(data: SequenceSet, horizon: int, held_out: int | None) -> Panel:
+def _network(memory: str | None, options: dict[str, Any]) -> Network:
+    known = [f.name for f in fields(Network)]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ConfigError(f"a direct model has no option {unknown[0]!r}", fix=f"one of {', '.join(known)}")
+    return Network(**{"memory": memory or "gru", **options})
+
+
+def _panel(data: SequenceSet, horizon: int, held_out: float) -> Panel:
     """Every channel as a series up to its last observed step; a series that is short is not held out from."""
     series, known = {}, {}
     for key, whole in channels(data).items():
@@ -148,7 +183,7 @@ def _panel(data: SequenceSet, horizon: int, held_out: int | None) -> Panel:
         if not len(seen):
             continue
         y = whole[: seen[-1] + 1]
-        hold = held_out if held_out is not None else max(horizon, len(y) // SHARE)
+        hold = int(held_out) if held_out >= 1 else max(horizon, int(len(y) * held_out))
         series[key] = y
         known[key] = len(y) - hold if len(y) >= 2 * hold + horizon else len(y)
     longest = max((len(y) - known[key] for key, y in series.items()), default=0)

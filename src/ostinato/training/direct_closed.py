@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import product
 from operator import add
@@ -46,6 +46,11 @@ class Panel:
     def positive(self) -> bool:
         """Whether every observed value is above 0."""
         return all(bool((y[np.isfinite(y)] > 0).all()) for y in self.series.values())
+
+    def fewer(self, windows: int) -> Panel:
+        """The same, judged by about so many windows in all."""
+        all_of = sum(max(len(y) - self.known[k] - self.horizon + 1, 0) // self.stride for k, y in self.series.items())
+        return replace(self, stride=self.stride * max(1, all_of // windows))
 
     def held_out(self, window: Window) -> dict[str, Windows]:
         """The windows whose targets come after what is known; only series that have any."""

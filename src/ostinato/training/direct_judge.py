@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,22 +12,12 @@ from ostinato.direct import Direct, predicted
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.layers.segments import Segments
 from ostinato.training.direct_closed import Panel
+from ostinato.training.result import Candidate
 
 Array = NDArray[np.float64]
 
 #: The place of the 95 % interval among the central ones, widest first.
 _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A line of the table: the quantile loss on held-out windows in seasonal errors, and the share within 95 %."""
-
-    name: str
-    loss: float
-    coverage: float
-    seconds: float
-    detail: str = ""
 
 
 def _held(
