@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ostinato.assemble import Parts, assemble
+from ostinato.data.effects import Effects, Form
 from ostinato.data.encoding import encoding_from_json
 from ostinato.data.windows import Window
 from ostinato.description import Description
@@ -22,6 +23,7 @@ from ostinato.storage import load_bundle, save_bundle
 
 #: What a model file may hold.
 Model: TypeAlias = SequenceModel | DirectModel
+_EFFECTS = ("centre", "spread", "hinges", "weights")
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -67,6 +69,13 @@ def _direct_parts(model: DirectModel) -> tuple[dict[str, Tensor], dict[str, Any]
         "shape": base.shape,
         "factors": model.factors,
     }
+    groups, effects = list(base.groups), base.effects
+    if groups:
+        arrays["groups"] = np.stack([base.groups[k] for k in groups])
+    if effects:
+        arrays |= {f"effects.{name}": getattr(effects, name) for name in _EFFECTS}
+        if effects.own:
+            arrays["effects.own"] = np.stack([effects.own[k] for k in effects.own])
     tensors = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in arrays.items()}
     for i, network in enumerate(model.networks):
         tensors.update({f"network.{i}.{name}": x for name, x in network.state_dict().items()})
@@ -77,6 +86,8 @@ def _direct_parts(model: DirectModel) -> tuple[dict[str, Tensor], dict[str, Any]
         "ids": list(model.ids),
         "own": own,
         "deviation": known,
+        "groups": groups,
+        "effects": effects and effects.to_json(),
     }
     return tensors, {"direct": document}
 
@@ -85,10 +96,21 @@ def _direct(tensors: dict[str, Tensor], document: dict[str, Any], description: D
     x = {name: t.numpy() for name, t in tensors.items() if not name.startswith("network.")}
     own = dict(zip(document["own"], x["own"], strict=True))
     deviation = dict(zip(document["deviation"], x["deviation"], strict=True))
-    base = Direct(Window(**document["window"]), x["weights"], own, x["typical"], deviation, x["shape"])
+    groups = dict(zip(document["groups"], x.get("groups", ()), strict=True))
+    window, effects = Window(**document["window"]), _effects(document["effects"], x)
+    base = Direct(window, x["weights"], own, x["typical"], deviation, x["shape"], effects, groups)
     networks = []
     for i, config in enumerate(document["networks"]):
         network, start = Segments(**config), f"network.{i}."
         network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
         networks.append(network.eval())
     return DirectModel(document["name"], base, tuple(networks), tuple(document["ids"]), x["factors"], description)
+
+
+def _effects(document: dict[str, Any] | None, x: dict[str, Any]) -> Effects | None:
+    if document is None:
+        return None
+    own = dict(zip(document["own"], x.get("effects.own", ()), strict=True))
+    centre, spread, hinges, weights = (x[f"effects.{name}"] for name in _EFFECTS)
+    form = Form(**document["form"])
+    return Effects(form, document["season"], document["log"], centre, spread, hinges, weights, own)

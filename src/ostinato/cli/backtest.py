@@ -36,6 +36,9 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    known: options.Known = None,
+    past: options.Past = None,
+    static: options.Static = None,
     threads: options.Threads = 1,
 ) -> None:
     """Forecast from rolling cutoffs, and measure what came, beside the naive methods.
@@ -52,7 +55,16 @@ def command(
     from ostinato.training.config import Budget
 
     result = cross_validation(
-        read(data, kind=kind, id_col=id_col, time_col=time_col, target=target),
+        read(
+            data,
+            kind=kind,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+            known=known or (),
+            past=past or (),
+            static=static or (),
+        ),
         model or ["auto"],
         horizon=horizon,
         n_windows=windows,

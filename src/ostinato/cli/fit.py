@@ -48,6 +48,9 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    known: options.Known = None,
+    past: options.Past = None,
+    static: options.Static = None,
     channel: options.Channel = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
@@ -56,6 +59,9 @@ def command(
     threads: options.Threads = 1,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
+
+    Of a direct model, which forecasts all steps up to a horizon at once, put lists of columns after the data:
+    ostinato fit sales.csv --model direct --horizon 48 --known promotion holiday --static store -o sales.ost
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
@@ -80,6 +86,9 @@ def command(
         channel=channel,
         alphabet=alphabet,
         per_line=per_line,
+        known=known or (),
+        past=past or (),
+        static=static or (),
     )
     direct = model == "direct" or (model == "auto" and horizon is not None and sequences.kind in ("series", "prices"))
     given: dict[str, Any] = {

@@ -29,6 +29,11 @@ Target = Annotated[
     list[str] | None, typer.Option(help="The column to model (y), numbers or words; repeat it for several channels.")
 ]
 Season = Annotated[int | None, typer.Option(help="Steps of a season; from the frequency if left out.")]
+Known = Annotated[
+    list[str] | None, typer.Option(help="Columns that are known of the steps ahead too: --known temperature holiday.")
+]
+Past = Annotated[list[str] | None, typer.Option(help="Columns of covariates that are known up to the present.")]
+Static = Annotated[list[str] | None, typer.Option(help="Columns of categories that a series keeps: --static store.")]
 Channel = Annotated[int | None, typer.Option(min=0, help="Sound of several channels: the one to take, from 0.")]
 Alphabet = Annotated[str, typer.Option(help="Text: characters or bytes.")]
 PerLine = Annotated[bool | None, typer.Option("--per-line/--whole", help="Text: one sequence a line, or one in all.")]

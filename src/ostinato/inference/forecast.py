@@ -38,6 +38,7 @@ def forecast(
     horizon: int | None = None,
     level: Sequence[float] = (80, 95),
     *,
+    future: Any = None,
     n_paths: int = 500,
     seed: int = 0,
 ) -> Forecast:
@@ -49,6 +50,7 @@ def forecast(
     whose history never goes below 0 has a forecast that does not either.
 
     horizon  steps ahead; if left out, those of a direct model, else 12
+    future   rows of the known covariates of the steps ahead, a file or a frame, where the model was fitted with any
     level    coverage of the intervals in percent; n_paths, seed  of the sample paths S a sequence
 
     Raises ConfigError for a horizon that cannot be, a level outside (0, 100), or text, which is sampled and not
@@ -57,7 +59,11 @@ def forecast(
     """
     check_levels(level)
     if isinstance(model, DirectModel):
-        return ahead(model, data, horizon, level)
+        return ahead(model, data, horizon, level, future)
+    if future is not None:
+        raise ConfigError(
+            f"{model.description.name} takes no covariates", fix="leave out future, or fit a direct model"
+        )
     return _rolled_out(model, data, USUAL if horizon is None else horizon, level, n_paths, seed)
 
 

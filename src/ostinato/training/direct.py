@@ -7,12 +7,10 @@ from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-import numpy as np
-
+from ostinato.data.effects import Form
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.windows import channels
 from ostinato.description import Description
 from ostinato.direct import Direct, DirectModel
 from ostinato.errors import ConfigError, DataError
@@ -20,17 +18,16 @@ from ostinato.layers.build import MEMORIES
 from ostinato.layers.direct import seasonal_naive
 from ostinato.layers.segments import Segments
 from ostinato.training.config import Budget
-from ostinato.training.direct_closed import Choice, Panel, candidates, search, solve
+from ostinato.training.direct_closed import Choice, candidates, search, solve
 from ostinato.training.direct_judge import calibrate, judge
 from ostinato.training.direct_network import Network, examples, train
+from ostinato.training.panel import panel_of
 from ostinato.training.record import record
 from ostinato.training.result import Candidate, Fit
 from ostinato.training.threads import threads as use_threads
 
 #: The share of a series that is held out to choose by and to calibrate.
 SHARE = 0.1
-#: Windows of one series to judge by, at most.
-JUDGED = 3000
 #: Windows of all series together that say when a network is trained enough.
 LOOKED = 2000
 #: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
@@ -84,13 +81,13 @@ def fit_direct(  # noqa: PLR0915
     limits = budget if isinstance(budget, Budget) else Budget(None if budget is None else float(budget))
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}"]
-    panel = _panel(data, horizon, share)
+    panel = panel_of(data, horizon, share)
     ids, table = tuple(panel.series), []
     with use_threads(threads):
         begun = time.monotonic()
-        chosen, _ = search(panel, candidates(panel, season, window))
+        chosen = search(panel, candidates(panel, season, window))
         least = chosen.window
-        naive = replace(least, memory=max(season, 2), log=False, own=False)
+        naive = replace(least, memory=max(season, 2), log=False, own=False, past=False)
         ladder = [Choice("naive", naive, fixed=seasonal_naive(naive.memory, horizon, 1))]
         if season > 1:
             ladder.append(Choice("seasonal naive", naive, fixed=seasonal_naive(naive.memory, horizon, season)))
@@ -139,7 +136,9 @@ def fit_direct(  # noqa: PLR0915
     how = f"of each series the last {f'{share:.0%}' if share < 1 else f'{share:g} steps'} held out, from {horizon} up"
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency}
     made = record(data, config, seed, asked, how)
-    description = Description("direct", data.kind, source=source, record={**made, **found})
+    beside = data.covariates
+    config_of = {"static": [sorted(set(words)) for words in zip(*beside.static, strict=True)] if beside else []}
+    description = Description("direct", data.kind, config_of, source, record={**made, **found})
     kept = next(c for c in table if c.name == choice.name)
     return Fit(DirectModel(choice.name, direct, nets, ids, factors, description), kept, tuple(table), tuple(notes))
 
@@ -175,35 +174,19 @@ def _network(memory: str | None, options: dict[str, Any]) -> Network:
     return Network(**{"memory": memory or "gru", **options})
 
 
-def _panel(data: SequenceSet, horizon: int, held_out: float) -> Panel:
-    """Every channel as a series up to its last observed step; a series that is short is not held out from."""
-    series, known = {}, {}
-    for key, whole in channels(data).items():
-        seen = np.flatnonzero(np.isfinite(whole))
-        if not len(seen):
-            continue
-        y = whole[: seen[-1] + 1]
-        hold = int(held_out) if held_out >= 1 else max(horizon, int(len(y) * held_out))
-        series[key] = y
-        known[key] = len(y) - hold if len(y) >= 2 * hold + horizon else len(y)
-    longest = max((len(y) - known[key] for key, y in series.items()), default=0)
-    if not longest:
-        raise DataError(
-            f"no series is long enough for a horizon of {horizon}: the longest has "
-            f"{max((len(y) for y in series.values()), default=0)} steps, and {3 * horizon} are needed",
-            where=data.meta.get("source"),
-            fix="use a shorter horizon",
-        )
-    stride = max(1, (longest - horizon + 1) // JUDGED, -(-(longest - horizon + 1) * len(series) // 20_000))
-    return Panel(series, known, horizon, stride)
-
-
 def _words(choice: Choice) -> str:
     if choice.fixed is not None:
         return ""
     w = choice.window
     of = ("logarithms, " if w.log else "") + ("each window's own spread" if w.own else "the series' spread")
-    return f"{w.memory} steps, {of}"
+    beside = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
+    return ", ".join([f"{w.memory} steps, {of}", *beside, *(["static categories"] if choice.grouped else [])])
+
+
+def _effects(form: Form) -> list[str]:
+    hours = " by the hour" if form.by_hour else ""
+    known = {"": [], "linear": ["known covariates"], "curved": ["known covariates, curved" + hours]}[form.known]
+    return [*known, *(["the hour of the week"] if form.clock else [])]
 
 
 def _verdict(name: str, table: list[Candidate]) -> str:

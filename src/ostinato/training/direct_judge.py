@@ -11,7 +11,7 @@ from ostinato.data.windows import Windows
 from ostinato.direct import Direct, predicted
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.layers.segments import Segments
-from ostinato.training.direct_closed import Panel
+from ostinato.training.panel import Panel
 from ostinato.training.result import Candidate
 
 Array = NDArray[np.float64]
@@ -23,8 +23,8 @@ _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
 def _held(
     panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
 ) -> tuple[dict[str, Windows], Array]:
-    held = panel.held_out(direct.window)
-    return held, predicted(direct, nets, ids, held)
+    held = panel.held_out(direct.window, direct.effects)
+    return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
 
 
 def judge(
@@ -38,7 +38,7 @@ def judge(
 ) -> Candidate:
     """The candidate's line, on the held-out windows of panel; every series weighs the same."""
     held, z = _held(panel, direct, nets, ids)
-    units, first, losses = panel.units(direct.window), 0, []
+    units, first, losses = panel.units(direct.window.season), 0, []
     for key, w in held.items():
         q = direct.window.restore(z[first : first + len(w.inputs)], w)
         loss = quantile_loss(direct.window.restore(w.targets, w), q) / units[key]

@@ -111,6 +111,9 @@ def fit(
     asked = {"held_out": held_out, "threads": threads, "budget": asdict(limits), "method": repr(way)}
     chosen.description.record.update(record(data, config, config.seed, asked, cut.words(data)))
     chosen.description.record.update(table=[asdict(r) for r in table], curves=curves, fingerprint=mark)
+    if data.covariates:
+        columns = ", ".join(data.covariates.columns.all)
+        notes = (*notes, f"passed over: {columns}; of all models only a direct one takes covariates")
     words = [*notes, cut.words(data), *filter(None, [chosen.description.record.get("truncation")])]
     return Fit(chosen.eval(), kept, table, (*data.notes, *words))
 
