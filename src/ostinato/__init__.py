@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
+    from ostinato.data.update import update as update
     from ostinato.direct import DirectModel as DirectModel
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
@@ -71,6 +72,7 @@ _HOMES = {
     "sample": "inference.sample",
     "save_model": "model_file",
     "score": "inference.score",
+    "update": "data.update",
     "write_report": "report.page",
 }
 

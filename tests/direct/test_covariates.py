@@ -98,7 +98,7 @@ def test_future_rows_are_taken_from_a_frame_and_what_they_say_matters() -> None:
     changed = ostinato.forecast(model, past, future=other).frame
     calm = (future["holiday"] == "FALSE").to_numpy()
     fall = (plain["ostinato"] - changed["ostinato"]).to_numpy() / np.repeat([1, 10, 100], 12)
-    np.testing.assert_allclose(fall[calm], 20, atol=4)
+    np.testing.assert_allclose(fall[calm], 20, atol=8)
     np.testing.assert_allclose(fall[~calm], 0, atol=1e-9)
 
 
@@ -259,12 +259,11 @@ def test_a_history_that_never_goes_below_0_has_a_forecast_that_does_not() -> Non
 
 
 def test_vic_elec_is_forecast_better_with_temperature_and_holidays(shared_data: Callable[[str], Path]) -> None:
-    frame = pl.read_csv(shared_data("timeseries/vic_elec.csv.gz")).tail(48 * 120)
+    frame = pl.read_csv(shared_data("timeseries/vic_elec.csv.gz")).tail(48 * 150)
     columns = {"time_col": "Time", "target": "Demand"}
+    asked = {"horizon": 48, "n_windows": 8, "step_size": 160, "networks": 0, "window": 96}
     with_them, without = (
-        ostinato.cross_validation(
-            ostinato.read(frame, **columns, **beside), "direct", horizon=48, n_windows=6, networks=0, window=96
-        ).table["wql"][0]
+        ostinato.cross_validation(ostinato.read(frame, **columns, **beside), "direct", **asked).table["wql"][0]
         for beside in ({"known": ["Temperature", "Holiday"]}, {})
     )
     assert with_them < 0.9 * without

@@ -61,9 +61,7 @@ def forecast(
     if isinstance(model, DirectModel):
         return ahead(model, data, horizon, level, future)
     if future is not None:
-        raise ConfigError(
-            f"{model.description.name} takes no covariates", fix="leave out future, or fit a direct model"
-        )
+        raise ConfigError("this model takes no covariates", fix="leave out the future rows, or fit a direct model")
     return _rolled_out(model, data, USUAL if horizon is None else horizon, level, n_paths, seed)
 
 

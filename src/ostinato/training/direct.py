@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
+from functools import partial
 from typing import Any
 
-from ostinato.data.effects import Form
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
-from ostinato.direct import Direct, DirectModel
+from ostinato.direct import DirectModel
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.build import MEMORIES
-from ostinato.layers.direct import seasonal_naive
-from ostinato.layers.segments import Segments
 from ostinato.training.config import Budget
-from ostinato.training.direct_closed import Choice, candidates, search, solve
-from ostinato.training.direct_judge import calibrate, judge
+from ostinato.training.direct_closed import naives, solve, words
+from ostinato.training.direct_judge import Ladder, calibrate, loss
 from ostinato.training.direct_network import Network, examples, train
+from ostinato.training.direct_search import candidates, search
 from ostinato.training.panel import panel_of
 from ostinato.training.record import record
 from ostinato.training.result import Candidate, Fit
@@ -30,8 +28,6 @@ from ostinato.training.threads import threads as use_threads
 SHARE = 0.1
 #: Windows of all series together that say when a network is trained enough.
 LOOKED = 2000
-#: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
-MARGIN = 0.02
 #: What ``fit_direct`` can be told beside the data, by name.
 OPTIONS = frozenset(
     {"season", "window", "memory", "networks", "held_out", "budget", "refit", "seed", "threads"}
@@ -41,7 +37,7 @@ OPTIONS = frozenset(
 ONLY_DIRECT = frozenset({"season", "window", "memory", "networks", "refit"})
 
 
-def fit_direct(  # noqa: PLR0915
+def fit_direct(
     data: SequenceSet | Any,
     horizon: int | None,
     *,
@@ -82,53 +78,31 @@ def fit_direct(  # noqa: PLR0915
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}"]
     panel = panel_of(data, horizon, share)
-    ids, table = tuple(panel.series), []
+    ids = tuple(panel.series)
+    ladder = Ladder(panel, ids, on_rung)
     with use_threads(threads):
-        begun = time.monotonic()
         chosen = search(panel, candidates(panel, season, window))
-        least = chosen.window
-        naive = replace(least, memory=max(season, 2), log=False, own=False, past=False)
-        ladder = [Choice("naive", naive, fixed=seasonal_naive(naive.memory, horizon, 1))]
-        if season > 1:
-            ladder.append(Choice("seasonal naive", naive, fixed=seasonal_naive(naive.memory, horizon, season)))
-        best: tuple[float, Choice, Direct, tuple[Segments, ...]] | None = None
-        for choice in [*ladder, chosen]:
+        for choice in [*naives(chosen, horizon, season), chosen]:
             direct, crossed = solve(choice, panel)
-            judged = judge(choice.name, panel, direct, (), ids, begun, _words(choice))
-            begun = time.monotonic()
-            table.append(judged)
-            if best is None or judged.loss < best[0] * (1 - MARGIN):
-                best = judged.loss, choice, direct, ()
-            if on_rung:
-                on_rung(judged)
-        assert best is not None
+            ladder.judge(choice, direct, (), words(choice))
         if memory and networks:
-            given = examples(direct, crossed, ids)
-            limits = Budget(limits.seconds and limits.seconds / networks, limits.steps)
-            look = panel.fewer(LOOKED)
-
-            def loss_of(net: Segments) -> float:
-                return judge("", look, direct, (net,), ids, begun, "").loss
-
-            trained = [train(direct, given, len(ids), config, seed + i, limits, loss_of) for i in range(networks)]
-            nets = tuple(net for net, _ in trained)
+            given, look = examples(direct, crossed, ids), panel.fewer(LOOKED)
+            part = Budget(limits.seconds and limits.seconds / networks, limits.steps)
+            loss_of = partial(loss, look, direct, ids)
+            trained = [train(direct, given, len(ids), config, seed + i, part, loss_of) for i in range(networks)]
             taken = " + ".join(str(steps) for _, steps in trained)
-            judged = judge(memory, panel, direct, nets, ids, begun, f"{taken} steps, on {_words(chosen)}")
-            table.append(judged)
-            if judged.loss < best[0] * (1 - MARGIN):
-                best = judged.loss, replace(chosen, name=memory), direct, nets
-            if on_rung:
-                on_rung(judged)
-        _, choice, direct, nets = best
+            nets = tuple(net for net, _ in trained)
+            ladder.judge(replace(chosen, name=memory), direct, nets, f"{taken} steps, on {words(chosen)}")
+        kept, choice, direct, nets = ladder.kept
         factors, before, after = calibrate(panel, direct, nets, ids)
         if refit:
             direct, _ = solve(choice, panel, whole=True)
-    verdict = _verdict(choice.name, table)
+    verdict = ladder.verdict()
     notes.append(verdict)
     notes.append(f"95 % intervals held {before:.1%} of the held-out values, and calibrated on half of them {after:.1%}")
     asked = {"held_out": share, "threads": threads, "budget": asdict(limits), "horizon": horizon}
     found = {
-        "table": [asdict(c) for c in table],
+        "table": [asdict(c) for c in ladder.table],
         "verdict": verdict,
         "choice": {"penalty": choice.penalty, "strength": min(choice.strength, 1e300)},
         "coverage": {"held_out": before, "calibrated": after},
@@ -139,8 +113,9 @@ def fit_direct(  # noqa: PLR0915
     beside = data.covariates
     config_of = {"static": [sorted(set(words)) for words in zip(*beside.static, strict=True)] if beside else []}
     description = Description("direct", data.kind, config_of, source, record={**made, **found})
-    kept = next(c for c in table if c.name == choice.name)
-    return Fit(DirectModel(choice.name, direct, nets, ids, factors, description), kept, tuple(table), tuple(notes))
+    return Fit(
+        DirectModel(choice.name, direct, nets, ids, factors, description), kept, tuple(ladder.table), tuple(notes)
+    )
 
 
 def _checked(
@@ -172,31 +147,3 @@ def _network(memory: str | None, options: dict[str, Any]) -> Network:
     if unknown:
         raise ConfigError(f"a direct model has no option {unknown[0]!r}", fix=f"one of {', '.join(known)}")
     return Network(**{"memory": memory or "gru", **options})
-
-
-def _words(choice: Choice) -> str:
-    if choice.fixed is not None:
-        return ""
-    w = choice.window
-    of = ("logarithms, " if w.log else "") + ("each window's own spread" if w.own else "the series' spread")
-    beside = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
-    return ", ".join([f"{w.memory} steps, {of}", *beside, *(["static categories"] if choice.grouped else [])])
-
-
-def _effects(form: Form) -> list[str]:
-    hours = " by the hour" if form.by_hour else ""
-    known = {"": [], "linear": ["known covariates"], "curved": ["known covariates, curved" + hours]}[form.known]
-    return [*known, *(["the hour of the week"] if form.clock else [])]
-
-
-def _verdict(name: str, table: list[Candidate]) -> str:
-    losses = {c.name: c.loss for c in table}
-    if name in ("naive", "seasonal naive"):
-        other = min((c for c in table if c.name != name), key=lambda c: c.loss)
-        return (
-            f"nothing beats the {name} forecast by {MARGIN:.0%} on the held-out windows, so it is used: quantile loss "
-            f"{losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}"
-        )
-    yard = "seasonal naive" if "seasonal naive" in losses else "naive"
-    gain = 1 - losses[name] / losses[yard]
-    return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {yard} forecast's"

@@ -1,17 +1,15 @@
-"""The closed form of a direct forecaster: its window, penalty and strength by held-out windows, its errors by folds."""
+"""The closed form of a direct forecaster, solved: its weights, and its errors by folds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.effects import Form, forms
+from ostinato.data.effects import Form
 from ostinato.data.windows import Window, Windows, bounded
 from ostinato.direct import Direct, group
 from ostinato.emissions.quantiles import LEVELS
@@ -20,10 +18,6 @@ from ostinato.training.panel import Panel
 
 Array = NDArray[np.float64]
 
-PENALTIES = (1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0)
-STRENGTHS = (30.0, 100.0, 300.0, 1000.0, np.inf)
-#: Multiples of the season that are tried as memories, and the longest memory.
-SEASONS, LONGEST = (1, 2, 4, 7, 14, 30), 800
 #: Folds of a series' windows in time; a window's error is that of weights which were fitted without its fold.
 FOLDS = 6
 #: A panel of more series than this hardly depends on one fold of one of them.
@@ -48,107 +42,7 @@ class Choice:
     grouped: bool = False
 
 
-def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[Window]:
-    """Windows to try: memories or the one asked for, and logarithms where every value is positive."""
-    usual = int(np.median(list(panel.known.values())))
-    least = max(2, min(panel.horizon, usual // 4))
-    lengths = {n * season for n in SEASONS} if season > 1 else {n * panel.horizon for n in (2, 4, 8)}
-    inside = sorted(n for n in lengths if least <= n <= min(usual // 3, LONGEST)) or [max(2, usual // 4)]
-    # what several series have in common is a scale that follows the window; a series alone has one throughout
-    several = len(panel.series) > 1
-    for memory, log in product([asked] if asked else inside, (True, False) if panel.positive else (False,)):
-        yield Window(memory, log, several, season)
-
-
-def search(panel: Panel, windows: Iterable[Window]) -> Choice:
-    """The least-squares choice with the least error on the held-out windows.
-
-    The error is OWA's, the better of the naive forecasts in Naive2's place: absolute, in seasonal errors and in the
-    size of the values, each over that forecast's (Makridakis et al. 2020), so large or lively series do not decide.
-    What is known beside the series is taken in where it makes the error less: first effects in the best window without
-    them, then the windows once more with these effects, then past covariates and static words.
-    """
-    tried = Search(panel)
-    windows = list(windows)
-    for window in windows:
-        tried.window(window)
-    if tried.best is None:
-        raise ValueError("no window has both something to fit and something held out")
-    plain = tried.best
-    for form in forms(panel.beside.values()):
-        tried.window(plain.window, form)
-    if tried.best.form is not None:
-        for window in windows:
-            if window != plain.window:
-                tried.window(window, tried.best.form)
-    first = next(iter(panel.beside.values()))
-    if first.past.shape[1]:
-        tried.window(replace(tried.best.window, past=True), tried.best.form)
-    if first.static and len(panel.series) > 1:
-        tried.window(tried.best.window, tried.best.form, grouped=True)
-    return tried.best
-
-
-class Search:
-    """The best choice so far."""
-
-    def __init__(self, panel: Panel) -> None:
-        self._panel, self._positive = panel, panel.positive
-        self.best: Choice | None = None
-        self.loss = np.inf
-        self._yard: dict[int, Array] = {}
-
-    def window(self, window: Window, form: Form | None = None, grouped: bool = False) -> None:
-        """Try a window, with every penalty or strength."""
-        panel = self._panel
-        effects = panel.effects(form, window) if form else None
-        held = panel.held_out(window, effects)
-        sums = {k: moments(w.inputs, bounded(w.targets)) for k, w in panel.fitted(window, effects).items()}
-        if not sums or not held:
-            return
-        total = reduce(add, (m.capped() for m in sums.values()))
-        # a panel hardly needs a penalty, and a series has no panel to be drawn to
-        alone = [(penalty, np.inf) for penalty in PENALTIES]
-        for penalty, strength in alone if len(sums) == 1 else [(PENALTIES[0], s) for s in STRENGTHS]:
-            W = pooled(total, penalty)
-            shared = _groups(sums, panel, W, strength) if grouped else {}
-            sizes = []
-            for key, w in held.items():
-                to = shared.get(group(panel.beside[key].static), W)
-                weights = own(sums[key], to, strength) if key in sums else to
-                sizes.append(self._sizes(window, w, design(w.inputs) @ weights, key))
-            loss = float((np.mean(sizes, axis=0) / self._naive(window.season)).mean())
-            if loss < self.loss:
-                self.loss = loss
-                self.best = Choice("least squares", window, penalty, strength, form=form, grouped=grouped)
-
-    def _naive(self, season: int) -> Array:
-        """(2,): the sizes of the better naive forecast's errors."""
-        if season not in self._yard:
-            window = Window(max(season, 2), log=False, own=False, season=season)
-            held, H = self._panel.held_out(window, None), self._panel.horizon
-            each = [
-                np.mean([self._sizes(window, w, design(w.inputs) @ W, key) for key, w in held.items()], axis=0)
-                for W in (seasonal_naive(window.memory, H, step) for step in {1, season})
-            ]
-            self._yard[season] = np.maximum(np.min(each, axis=0), 1e-12)
-        return self._yard[season]
-
-    def _sizes(self, window: Window, w: Windows, z: Array, key: str) -> tuple[float, float]:
-        """Mean absolute error in the series' unit, and in the size of forecast and value (a half of sMAPE).
-
-        Where values may be negative their size says nothing, and the second is the mean square.
-        """
-        y, forecast = window.restore(w.targets, w), window.restore(z, w)
-        unit = self._panel.unit(key, window.season)
-        # a forecast that runs away in logarithms must lose, and not stop the search
-        error = np.minimum(np.abs(forecast - y) / unit, 1e6)
-        if self._positive:
-            return float(error.mean()), float((error * unit / (np.abs(forecast) + np.abs(y))).mean())
-        return float(error.mean()), float((error**2).mean())
-
-
-def _groups(sums: dict[str, Moments], panel: Panel, W: Array, strength: float) -> dict[str, Array]:
+def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float) -> dict[str, Array]:
     """The weights of the series of each group of static words, drawn to the panel's."""
     together: dict[str, list[Moments]] = {}
     for key, m in sums.items():
@@ -172,7 +66,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[Direct, di
         sums = {k: reduce(add, each) for k, each in folds.items()}
         total = reduce(add, (m.capped() for m in sums.values()))
         W = pooled(total, choice.penalty)
-        shared = _groups(sums, panel, W, choice.strength) if choice.grouped else {}
+        shared = groups_of(sums, panel, W, choice.strength) if choice.grouped else {}
         for k, w in cut.items():
             base = np.empty_like(w.targets)
             share = sums[k].capped().n / sums[k].n
@@ -211,3 +105,27 @@ def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Ar
         [(w.targets - base)[:: -(-len(base) // each)] / deviation[k] for k, (w, base) in crossed.items()]
     )
     return typical, deviation, np.quantile(errors, LEVELS, axis=0).T
+
+
+def naives(choice: Choice, horizon: int, season: int) -> list[Choice]:
+    """The naive forecasts as choices, simplest first; their windows have the scale of choice's series."""
+    window = Window(max(season, 2), log=False, own=False, season=choice.window.season)
+    steps = {"naive": 1, "seasonal naive": season}
+    names = list(steps) if season > 1 else ["naive"]
+    return [Choice(name, window, fixed=seasonal_naive(window.memory, horizon, steps[name])) for name in names]
+
+
+def words(choice: Choice) -> str:
+    """What is in it, for a person."""
+    if choice.fixed is not None:
+        return ""
+    w = choice.window
+    of = ("logarithms, " if w.log else "") + ("each window's own spread" if w.own else "the series' spread")
+    beside = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
+    return ", ".join([f"{w.memory} steps, {of}", *beside, *(["static categories"] if choice.grouped else [])])
+
+
+def _effects(form: Form) -> list[str]:
+    hours = " by the hour" if form.by_hour else ""
+    known = {"": [], "linear": ["known covariates"], "curved": ["known covariates, curved" + hours]}[form.known]
+    return [*known, *(["the hour of the week"] if form.clock else [])]
