@@ -18,6 +18,7 @@ from ostinato.data.beside import besides
 from ostinato.data.effects import Form, fit_effects
 from ostinato.data.future import with_future
 from ostinato.errors import DataError, ModelFileError, OstinatoError
+from ostinato.training.panel import panel_of
 from ostinato.training.result import Fit
 
 KNOWN = ["heat", "holiday"]
@@ -100,6 +101,17 @@ def test_future_rows_are_taken_from_a_frame_and_what_they_say_matters() -> None:
     fall = (plain["ostinato"] - changed["ostinato"]).to_numpy() / np.repeat([1, 10, 100], 12)
     np.testing.assert_allclose(fall[calm], 20, atol=8)
     np.testing.assert_allclose(fall[~calm], 0, atol=1e-9)
+
+
+def test_a_window_that_was_judged_is_forecast_as_it_was() -> None:
+    """The effects that leave a window in training come back in a forecast, to the same values."""
+    data = read(shops(), known=KNOWN)
+    model = fit(data, refit=False).model
+    panel = panel_of(data, 12, 0.1)
+    cut = data.cut(np.zeros(3, dtype=np.int64), data.lengths - 12)
+    ahead = ostinato.forecast(model, cut).frame["ostinato"].to_numpy().reshape(3, 12)
+    for b, (key, w) in enumerate(panel.held_out(model.base.window, model.base.effects).items()):
+        np.testing.assert_allclose(ahead[b], model.base.window.restore(model.base.middle(w, key), w)[-1], rtol=1e-9)
 
 
 def test_a_cut_leaves_what_is_known_ahead_and_nothing_else() -> None:

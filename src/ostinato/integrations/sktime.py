@@ -6,13 +6,14 @@ Only this module imports sktime and pandas: pip install 'ostinato[sktime]'.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import polars as pl
 from numpy.typing import NDArray
-from sktime.forecasting.base import BaseForecaster
+from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
@@ -107,8 +108,13 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         history = _read(self._y, self._X)
         if history.covariates is None or X is None:
             return forecast(self.model_, history, None, level).frame
-        future = _frame(pd.Series(np.nan, index=X.index), X).drop("y")
-        return forecast(self.model_, history, min(self.model_.horizon, len(X)), level, future=future).frame
+        # X may have only the steps that are asked for: those between, which nobody sees, are as the one before
+        at = np.asarray(ForecastingHorizon(X.index, is_relative=False).to_relative(self.cutoff).to_numpy(), dtype=int)
+        rows = np.flatnonzero(at > 0)
+        each = np.searchsorted(at[rows], np.arange(1, at.max(initial=0) + 1), side="right") - 1
+        ahead = X.to_numpy(dtype=np.float64)[rows[np.maximum(each, 0)]]
+        history = replace(history, covariates=replace(history.covariates, ahead=(ahead,)))
+        return forecast(self.model_, history, min(self.model_.horizon, len(ahead)), level).frame
 
     def _steps(self, fh: Any) -> NDArray[np.int64]:
         return np.asarray(fh.to_relative(self.cutoff).to_numpy(), dtype=np.int64)

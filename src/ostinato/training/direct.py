@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
-from functools import partial
 from typing import Any
 
 from ostinato.data.read import read
@@ -16,7 +15,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.layers.build import MEMORIES
 from ostinato.training.config import Budget
 from ostinato.training.direct_closed import naives, solve, words
-from ostinato.training.direct_judge import Ladder, calibrate, loss
+from ostinato.training.direct_judge import Ladder, calibrate, stopping
 from ostinato.training.direct_network import Network, examples, train
 from ostinato.training.direct_search import candidates, search
 from ostinato.training.panel import panel_of
@@ -88,7 +87,7 @@ def fit_direct(
         if memory and networks:
             given, look = examples(direct, crossed, ids), panel.fewer(LOOKED)
             part = Budget(limits.seconds and limits.seconds / networks, limits.steps)
-            loss_of = partial(loss, look, direct, ids)
+            loss_of = stopping(look, direct, ids)
             trained = [train(direct, given, len(ids), config, seed + i, part, loss_of) for i in range(networks)]
             taken = " + ".join(str(steps) for _, steps in trained)
             nets = tuple(net for net, _ in trained)

@@ -31,22 +31,38 @@ def _held(
     return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
 
 
-def loss(panel: Panel, direct: Direct, ids: tuple[str, ...], net: Segments) -> float:
-    """That of one network, as ``judge`` gives it."""
-    return _judge(panel, direct, (net,), ids)[0]
+def stopping(panel: Panel, direct: Direct, ids: tuple[str, ...]) -> Callable[[Segments], float]:
+    """What a network's training stops by: its quantile losses over the closed form's, the mean of two.
+
+    In one every series weighs the same, in the other what it is large; by the first alone a network may learn the
+    many small series long after it has begun to forget what the few large ones do.
+    """
+    least = _judge(panel, direct, (), ids)[:2]
+
+    def loss(net: Segments) -> float:
+        losses = _judge(panel, direct, (net,), ids)[:2]
+        return sum(x / max(y, 1e-300) for x, y in zip(losses, least, strict=True)) / 2
+
+    return loss
 
 
-def _judge(panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]) -> tuple[float, float]:
-    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; and the share within 95 %."""
+def _judge(
+    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
+) -> tuple[float, float, float]:
+    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; that over the size of all
+    values, as wQL; and the share within 95 %.
+    """
     held, z = _held(panel, direct, nets, ids)
-    units, first, losses = panel.units(direct.window.season), 0, []
+    units, first, losses, total, size = panel.units(direct.window.season), 0, [], 0.0, 0.0
     for key, w in held.items():
-        q = direct.window.restore(z[first : first + len(w.inputs)], w)
-        each = quantile_loss(direct.window.restore(w.targets, w), q) / units[key]
-        losses.append(float(np.minimum(each, 1e6).mean()))
+        y = direct.window.restore(w.targets, w)
+        each = quantile_loss(y, direct.window.restore(z[first : first + len(w.inputs)], w))
+        losses.append(float(np.minimum(each / units[key], 1e6).mean()))
+        # a series' windows are many or few, and it has one weight: its mean size
+        total, size = total + float(each.mean()), size + float(np.abs(y).mean())
         first += len(w.inputs)
     inside = coverage(np.concatenate([w.targets for w in held.values()]), z)
-    return float(np.mean(losses)), float(inside[_NINETY_FIVE])
+    return float(np.mean(losses)), total / max(size, 1e-300), float(inside[_NINETY_FIVE])
 
 
 class Ladder:
@@ -60,7 +76,7 @@ class Ladder:
 
     def judge(self, choice: Choice, direct: Direct, nets: tuple[Segments, ...], detail: str) -> None:
         """Add a forecaster, which took the time since the last one."""
-        least, inside = _judge(self._panel, direct, nets, self._ids)
+        least, _, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
         judged = Candidate(choice.name, least, inside, now - self._begun, detail)
         self._begun = now
