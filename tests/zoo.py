@@ -18,12 +18,13 @@ from ostinato.assemble import Parts, assemble
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
+from ostinato.description import Description
 from ostinato.inference.stream import Stream
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility
-from ostinato.model import Description, SequenceModel
+from ostinato.model import SequenceModel
 
 LENGTHS = (60, 1, 37, 0, 90)
 MEMORIES = ("ar", "linear", "rnn", "gru", "lstm", "conv")

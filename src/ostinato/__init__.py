@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
+    from ostinato.data.update import update as update
     from ostinato.direct import DirectModel as DirectModel
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
@@ -27,23 +28,18 @@ if TYPE_CHECKING:
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.diagnose import diagnose as diagnose
     from ostinato.inference.diagnosis import Diagnosis as Diagnosis
-    from ostinato.inference.direct import forecast_direct as forecast_direct
     from ostinato.inference.forecast import forecast as forecast
     from ostinato.inference.sample import sample as sample
     from ostinato.inference.score import score as score
     from ostinato.inference.stream import Stream as Stream
     from ostinato.layers.autoregression import fit_ar as fit_ar
     from ostinato.model import SequenceModel as SequenceModel
-    from ostinato.model_file import load_direct as load_direct
     from ostinato.model_file import load_model as load_model
-    from ostinato.model_file import save_direct as save_direct
     from ostinato.model_file import save_model as save_model
     from ostinato.report.page import write_report as write_report
     from ostinato.training.config import Budget as Budget
-    from ostinato.training.direct import DirectFit as DirectFit
-    from ostinato.training.direct import fit_direct as fit_direct
-    from ostinato.training.fit import Fit as Fit
     from ostinato.training.fit import fit as fit
+    from ostinato.training.result import Fit as Fit
 
 __version__ = "0.1.0"
 
@@ -54,9 +50,8 @@ _HOMES = {
     "ConfigError": "errors",
     "DataError": "errors",
     "Diagnosis": "inference.diagnosis",
-    "DirectFit": "training.direct",
     "DirectModel": "direct",
-    "Fit": "training.fit",
+    "Fit": "training.result",
     "FullBPTT": "gradients.methods",
     "ModelFileError": "errors",
     "NonFiniteLossError": "errors",
@@ -71,16 +66,13 @@ _HOMES = {
     "diagnose": "inference.diagnose",
     "fit": "training.fit",
     "fit_ar": "layers.autoregression",
-    "fit_direct": "training.direct",
     "forecast": "inference.forecast",
-    "forecast_direct": "inference.direct",
-    "load_direct": "model_file",
     "load_model": "model_file",
     "read": "data.read",
     "sample": "inference.sample",
-    "save_direct": "model_file",
     "save_model": "model_file",
     "score": "inference.score",
+    "update": "data.update",
     "write_report": "report.page",
 }
 

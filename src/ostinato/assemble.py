@@ -9,12 +9,13 @@ import torch
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoding
+from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.layers.ar import AR
 from ostinato.layers.build import build_memory
 from ostinato.layers.front import Front, Innovations, Symbols
 from ostinato.layers.markov import Markov
-from ostinato.model import Description, SequenceModel
+from ostinato.model import SequenceModel
 
 
 @dataclass(frozen=True)

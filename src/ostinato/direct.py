@@ -12,7 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.data.beside import Beside
+from ostinato.data.effects import Effects
 from ostinato.data.windows import Window, Windows
+from ostinato.description import Description
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.layers.direct import design
 from ostinato.layers.segments import Segments
@@ -27,6 +30,7 @@ class Direct:
     weights     (K + 1, H), of the whole panel;  own: by series, (K + 1, H) float32, where it has weights of its own
     typical     (H): mean absolute error of cross-fitted forecasts, in model space;  deviation: by series, (H)
     shape       (H, Q): quantiles at LEVELS of those errors, over the series' deviation
+    effects     of known covariates and the clock, taken out of the windows;  groups: by static words, (K + 1, H)
     """
 
     window: Window
@@ -35,15 +39,25 @@ class Direct:
     typical: Array
     deviation: dict[str, Array]
     shape: Array
+    effects: Effects | None = None
+    groups: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def horizon(self) -> int:
         """H."""
         return int(self.weights.shape[1])
 
-    def middle(self, windows: Windows, series: str) -> Array:
-        """(n, H): the forecast in model space."""
-        return np.asarray(design(windows.inputs) @ self.own.get(series, self.weights))
+    def middle(self, windows: Windows, series: str, static: tuple[str, ...] = ()) -> Array:
+        """(n, H): the forecast in model space. A series without weights of its own has those of its static words."""
+        weights = self.own.get(series, self.groups.get(group(static), self.weights))
+        return np.asarray(design(windows.inputs) @ weights)
+
+    def last(self, key: str, y: Array, beside: Beside | None) -> Windows:
+        """The window at the end of y (T,)."""
+        if beside is None:
+            return self.window.last(y)
+        effect = self.effects.of(key, y, beside) if self.effects else None
+        return self.window.last(y, effect, beside.past)
 
     def quantiles(self, middle: Array, series: str, moves: Array | float = 0.0) -> Array:
         """(n, H, Q) in model space, in order; moves (n, H, Q) are a network's, in deviations."""
@@ -58,7 +72,7 @@ class DirectModel:
     name      "naive", "seasonal naive", "least squares", or the memory of the networks, such as "gru"
     ids       the series fitted, in the order of the networks' embeddings, from 1
     factors   (Q // 2): see ``quantiles.calibration``
-    record    how it was made: the table of candidates, coverage, ...;  source: how its data were read
+    description  called "direct"; how its data were read and how it was made: the table of candidates, coverage, ...
     """
 
     name: str
@@ -66,37 +80,51 @@ class DirectModel:
     networks: tuple[Segments, ...]
     ids: tuple[str, ...]
     factors: Array
-    record: dict[str, Any] = field(default_factory=dict)
-    source: dict[str, Any] = field(default_factory=dict)
+    description: Description
 
     @property
     def horizon(self) -> int:
         """H: the farthest step that it forecasts."""
         return self.base.horizon
 
-    def predict(self, series: dict[str, Array]) -> tuple[Array, Array]:
+    def predict(self, series: dict[str, Array], beside: dict[str, Beside] | None = None) -> tuple[Array, Array]:
         """Point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of what follows each series (T,), in its units.
 
-        The point is the median where there are networks, and the least-squares forecast where there are none.
+        The point is the median where there are networks, and the least-squares forecast where there are none. Of a
+        series that never goes below 0, neither does. beside: its covariates, where the model has any.
         """
-        ends = {key: self.base.window.last(y) for key, y in series.items()}
-        q = calibrated(self.uncalibrated(ends), self.factors)
+        known = beside or {}
+        ends = {key: self.base.last(key, y, known.get(key)) for key, y in series.items()}
+        statics = {key: one.static for key, one in known.items()}
+        q = calibrated(predicted(self.base, self.networks, self.ids, ends, statics), self.factors)
         points, out = [], []
         for b, (key, w) in enumerate(ends.items()):
-            middle = q[b, :, MEDIAN] if self.networks else self.base.middle(w, key)[0]
-            points.append(self.base.window.restore(middle[None], w)[0])
-            out.append(self.base.window.restore(q[b][None], w)[0])
+            middle = q[b, :, MEDIAN] if self.networks else self.base.middle(w, key, statics.get(key, ()))[0]
+            least = 0.0 if self.floored(series[key]) else -np.inf
+            points.append(np.maximum(self.base.window.restore(middle[None], w)[0], least))
+            out.append(np.maximum(self.base.window.restore(q[b][None], w)[0], least))
         return np.stack(points), np.stack(out)
 
-    def uncalibrated(self, windows: dict[str, Windows]) -> Array:
-        """(N, H, Q): quantiles in model space of all these windows, series after series."""
-        return predicted(self.base, self.networks, self.ids, windows)
+    def floored(self, y: Array) -> bool:
+        """Whether the forecast of what follows y (T,) is kept from going below 0, where nothing else does."""
+        return not self.base.window.log and bool(np.nanmin(y) >= 0)
 
 
-def predicted(base: Direct, networks: tuple[Segments, ...], ids: tuple[str, ...], windows: dict[str, Windows]) -> Array:
+def group(static: tuple[str, ...]) -> str:
+    """Static words as one, the key of ``Direct.groups``."""
+    return "\x1f".join(static)
+
+
+def predicted(
+    base: Direct,
+    networks: tuple[Segments, ...],
+    ids: tuple[str, ...],
+    windows: dict[str, Windows],
+    statics: dict[str, tuple[str, ...]],
+) -> Array:
     """(N, H, Q): quantiles in model space of these windows, series after series, by the networks' mean moves."""
     number = {key: i + 1 for i, key in enumerate(ids)}
-    middles = {key: base.middle(w, key) for key, w in windows.items()}
+    middles = {key: base.middle(w, key, statics.get(key, ())) for key, w in windows.items()}
     moves: dict[str, Any] = dict.fromkeys(windows, 0.0)
     if networks:
         counts = [len(w.inputs) for w in windows.values()]

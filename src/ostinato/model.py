@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from ostinato.data.encoded import Encoding
+from ostinato.description import Description
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Emission
 from ostinato.layers.front import Front
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a model file says of its model, beside the weights: enough to read, encode and score raw data again.
-
-    name      the memory: "ar", "gru", ...
-    config    what the parts were built with, as JSON
-    source    how the training data was read (SequenceSet.meta), its channels and frequency
-    record    the run: seed, versions, held-out figures, time
-    """
-
-    name: str
-    kind: str
-    config: dict[str, Any] = field(default_factory=dict)
-    source: dict[str, Any] = field(default_factory=dict)
-    record: dict[str, Any] = field(default_factory=dict)
 
 
 class SequenceModel(nn.Module):

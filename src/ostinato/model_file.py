@@ -4,35 +4,62 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ostinato.assemble import Parts, assemble
+from ostinato.data.effects import Effects, Form
 from ostinato.data.encoding import encoding_from_json
 from ostinato.data.windows import Window
+from ostinato.description import Description
 from ostinato.direct import Direct, DirectModel
 from ostinato.errors import ModelFileError
 from ostinato.layers.segments import Segments
-from ostinato.model import Description, SequenceModel
+from ostinato.model import SequenceModel
 from ostinato.storage import load_bundle, save_bundle
 
+#: What a model file may hold.
+Model: TypeAlias = SequenceModel | DirectModel
+_EFFECTS = ("centre", "spread", "hinges", "weights")
 
-def save_model(model: SequenceModel, path: str | Path) -> None:
+
+def save_model(model: Model, path: str | Path) -> None:
     """Write model to path: weights as safetensors, everything else as JSON. An earlier file is replaced whole or kept.
 
     Raises OstinatoError where the file cannot be written.
     """
-    document = {"description": asdict(model.description), "encoding": model.encoding.to_json()}
-    save_bundle(Path(path), model.state_dict(), document)
+    if isinstance(model, DirectModel):
+        tensors, document = _direct_parts(model)
+    else:
+        tensors, document = model.state_dict(), {"encoding": model.encoding.to_json()}
+    save_bundle(Path(path), tensors, {"description": asdict(model.description), **document})
 
 
-def save_direct(model: DirectModel, path: str | Path) -> None:
-    """Write a direct model to path, as ``save_model`` does.
+def load_model(path: str | Path) -> Model:
+    """Read a model from path: a SequenceModel, or a DirectModel where the file holds one.
 
-    Raises OstinatoError where the file cannot be written.
+    Raises ModelFileError for a file that is missing, cut short, altered, of a newer format, or no model file.
     """
+    tensors, document = load_bundle(Path(path))
+    try:
+        description = Description(**document["description"])
+        if "direct" in document:
+            return _direct(tensors, document["direct"], description)
+        parts: dict[str, Any] = description.config["parts"]
+        model = assemble(Parts(**parts), encoding_from_json(document["encoding"]), description, None)
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ModelFileError(
+            f"the file is not a model this version understands ({error})", where=str(path), fix="update ostinato"
+        ) from error
+    return model.eval()
+
+
+def _direct_parts(model: DirectModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and document of a direct model."""
     base, own, known = model.base, list(model.base.own), list(model.base.deviation)
     arrays = {
         "weights": base.weights,
@@ -42,61 +69,48 @@ def save_direct(model: DirectModel, path: str | Path) -> None:
         "shape": base.shape,
         "factors": model.factors,
     }
+    groups, effects = list(base.groups), base.effects
+    if groups:
+        arrays["groups"] = np.stack([base.groups[k] for k in groups])
+    if effects:
+        arrays |= {f"effects.{name}": getattr(effects, name) for name in _EFFECTS}
+        if effects.own:
+            arrays["effects.own"] = np.stack([effects.own[k] for k in effects.own])
     tensors = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in arrays.items()}
     for i, network in enumerate(model.networks):
         tensors.update({f"network.{i}.{name}": x for name, x in network.state_dict().items()})
     document = {
-        "direct": model.name,
+        "name": model.name,
         "window": base.window.to_json(),
         "networks": [network.config for network in model.networks],
         "ids": list(model.ids),
         "own": own,
         "deviation": known,
-        "record": model.record,
-        "source": model.source,
+        "groups": groups,
+        "effects": effects and effects.to_json(),
     }
-    save_bundle(Path(path), tensors, document)
+    return tensors, {"direct": document}
 
 
-def load_direct(path: str | Path) -> DirectModel:
-    """Read a direct model from path.
-
-    Raises ModelFileError as ``load_model`` does.
-    """
-    tensors, document = load_bundle(Path(path))
-    try:
-        x = {name: t.numpy() for name, t in tensors.items() if not name.startswith("network.")}
-        own = dict(zip(document["own"], x["own"], strict=True))
-        deviation = dict(zip(document["deviation"], x["deviation"], strict=True))
-        base = Direct(Window(**document["window"]), x["weights"], own, x["typical"], deviation, x["shape"])
-        networks = []
-        for i, config in enumerate(document["networks"]):
-            network, start = Segments(**config), f"network.{i}."
-            network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
-            networks.append(network.eval())
-        ids, record, source = tuple(document["ids"]), document["record"], document["source"]
-        return DirectModel(document["direct"], base, tuple(networks), ids, x["factors"], record, source)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise _unknown(error, path) from error
+def _direct(tensors: dict[str, Tensor], document: dict[str, Any], description: Description) -> DirectModel:
+    x = {name: t.numpy() for name, t in tensors.items() if not name.startswith("network.")}
+    own = dict(zip(document["own"], x["own"], strict=True))
+    deviation = dict(zip(document["deviation"], x["deviation"], strict=True))
+    groups = dict(zip(document["groups"], x.get("groups", ()), strict=True))
+    window, effects = Window(**document["window"]), _effects(document["effects"], x)
+    base = Direct(window, x["weights"], own, x["typical"], deviation, x["shape"], effects, groups)
+    networks = []
+    for i, config in enumerate(document["networks"]):
+        network, start = Segments(**config), f"network.{i}."
+        network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
+        networks.append(network.eval())
+    return DirectModel(document["name"], base, tuple(networks), tuple(document["ids"]), x["factors"], description)
 
 
-def load_model(path: str | Path) -> SequenceModel:
-    """Read a model from path.
-
-    Raises ModelFileError for a file that is missing, cut short, altered, of a newer format, or no model file.
-    """
-    tensors, document = load_bundle(Path(path))
-    try:
-        description = Description(**document["description"])
-        parts: dict[str, Any] = description.config["parts"]
-        model = assemble(Parts(**parts), encoding_from_json(document["encoding"]), description, None)
-        model.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise _unknown(error, path) from error
-    return model.eval()
-
-
-def _unknown(error: Exception, path: str | Path) -> ModelFileError:
-    return ModelFileError(
-        f"the file is not a model this version understands ({error})", where=str(path), fix="update ostinato"
-    )
+def _effects(document: dict[str, Any] | None, x: dict[str, Any]) -> Effects | None:
+    if document is None:
+        return None
+    own = dict(zip(document["own"], x.get("effects.own", ()), strict=True))
+    centre, spread, hinges, weights = (x[f"effects.{name}"] for name in _EFFECTS)
+    form = Form(**document["form"])
+    return Effects(form, document["season"], document["log"], centre, spread, hinges, weights, own)

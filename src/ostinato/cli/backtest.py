@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def command(
     data: options.Data,
     model: Annotated[
-        list[str] | None, typer.Option(help="auto, or a model as fit takes it; repeat it for several.")
+        list[str] | None, typer.Option(help="auto, direct, or a model as fit takes it; repeat it for several.")
     ] = None,
     horizon: Annotated[int, typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead.")] = 12,
     windows: Annotated[int, typer.Option(help="Cutoffs to forecast from.")] = 1,
@@ -25,7 +25,7 @@ def command(
     level: Annotated[
         list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
     ] = None,
-    season: Annotated[int | None, typer.Option(help="Steps of a season; from the frequency if left out.")] = None,
+    season: options.Season = None,
     refit: Annotated[bool, typer.Option("--refit", help="Fit anew at every cutoff.")] = False,
     budget: Annotated[str | None, typer.Option(help="Time for each fit: 60s, 3m, 1h.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
@@ -36,6 +36,9 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    known: options.Known = None,
+    past: options.Past = None,
+    static: options.Static = None,
     threads: options.Threads = 1,
 ) -> None:
     """Forecast from rolling cutoffs, and measure what came, beside the naive methods.
@@ -52,7 +55,16 @@ def command(
     from ostinato.training.config import Budget
 
     result = cross_validation(
-        read(data, kind=kind, id_col=id_col, time_col=time_col, target=target),
+        read(
+            data,
+            kind=kind,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+            known=known or (),
+            past=past or (),
+            static=static or (),
+        ),
         model or ["auto"],
         horizon=horizon,
         n_windows=windows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,13 +22,20 @@ def command(
     data: options.Data,
     output: options.Output = None,
     report: Annotated[Path | None, typer.Option(help="Write a report on it to this HTML file.")] = None,
-    model: Annotated[str, typer.Option(help="auto (the whole ladder), ar, linear, rnn, gru, lstm, conv ...")] = "auto",
+    model: Annotated[
+        str, typer.Option(help="auto (the whole ladder), ar, linear, rnn, gru, lstm, conv, direct ...")
+    ] = "auto",
+    horizon: Annotated[
+        int | None, typer.Option("--horizon", "-n", help="Steps ahead, of a direct model; auto with it is direct.")
+    ] = None,
+    season: options.Season = None,
+    networks: Annotated[int | None, typer.Option(min=0, help="Direct: networks to average; 0 leaves them out.")] = None,
     budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
     held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
     window: Annotated[
         str | None,
-        typer.Option(help="Truncation window of BPTT: steps, or auto (it follows the bias); follows the data."),
+        typer.Option(help="Truncation window of BPTT: steps, or auto (by its bias). Direct: steps that are seen."),
     ] = None,
     gradient_checkpoints: Annotated[
         str | None,
@@ -44,6 +52,9 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    known: options.Known = None,
+    past: options.Past = None,
+    static: options.Static = None,
     channel: options.Channel = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
@@ -53,9 +64,12 @@ def command(
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 
+    Of a direct model, which forecasts all steps up to a horizon at once, put lists of columns after the data:
+    ostinato fit sales.csv --model direct --horizon 48 --known promotion holiday --static store -o sales.ost
+
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
-    limits, method = options.seconds(budget), _method(window, gradient_checkpoints)
+    limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     for each in (path, report):
         if each:
@@ -76,7 +90,11 @@ def command(
         channel=channel,
         alphabet=alphabet,
         per_line=per_line,
+        known=known or (),
+        past=past or (),
+        static=static or (),
     )
+    direct = model == "direct" or (model == "auto" and horizon is not None and sequences.kind in ("series", "prices"))
     given: dict[str, Any] = {
         "hidden": hidden,
         "depth": depth,
@@ -84,29 +102,32 @@ def command(
         "learning_rate": learning_rate,
         "max_order": max_order,
         "emission": emission,
-        "seed": seed,
+        "horizon": horizon,
+        "season": season,
+        "networks": networks,
     }
-    with checkpoint(path, resume=resume) as spot:
+    if limits is not None or steps is not None or not direct:
+        given["budget"] = Budget(limits if limits is not None or steps is not None else 120.0, steps)
+    if direct and gradient_checkpoints is not None:
+        raise ConfigError("a direct model needs no gradient checkpoints", fix="leave out --gradient-checkpoints")
+    if direct:
+        given["window"] = None if window is None else _steps(window)
+    else:
+        given["method"] = _method(window, gradient_checkpoints)
+    shared: dict[str, Any] = {"model": model, "held_out": options.share(held_out), "seed": seed, "threads": threads}
+    shared.update((name, value) for name, value in given.items() if value is not None)
+    with nullcontext() if direct else checkpoint(path, resume=resume) as spot:
+        if spot is not None:
+            shared.update(checkpoint=spot, checkpoint_every=options.seconds(checkpoint_every) or 0.0)
         with Ladder(sequences.kind) as ladder:
-            result = fit(
-                sequences,
-                model=model,
-                budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
-                held_out=options.share(held_out),
-                method=method,
-                checkpoint=spot,
-                threads=threads,
-                checkpoint_every=options.seconds(checkpoint_every) or 0.0,
-                on_progress=ladder.progress,
-                on_rung=ladder.rung,
-                **{k: v for k, v in given.items() if v is not None},
-            )
+            result = fit(sequences, on_progress=ladder.progress, on_rung=ladder.rung, **shared)
         result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])
         save_model(result.model, path)
     for note in result.notes:
         options.say(f"note: {note}")
-    ladder.table(result.table, result.kept)
-    print(verdict(result.model.description))
+    ladder.table(result)
+    record = result.model.description.record
+    print(record["verdict"] if direct else verdict(result.model.description))
     print(f"model: {path}")
     if report:
         from ostinato.report.page import write_report
@@ -131,7 +152,11 @@ def _method(window: str | None, checkpoints: str | None) -> Method | None:
         return None
     if window == "auto":
         return AdaptiveBPTT()
+    return TruncatedBPTT(_steps(window))
+
+
+def _steps(window: str) -> int:
     try:
-        return TruncatedBPTT(int(window))
+        return int(window)
     except ValueError:
-        raise ConfigError(f"{window!r} is no truncation window", fix="give a number of steps, or auto") from None
+        raise ConfigError(f"{window!r} is no window", fix="give a number of steps, or auto for truncation") from None

@@ -15,7 +15,11 @@ def command(
     data: Annotated[
         str | None, typer.Argument(help="The history to go on from; the one fitted to if left out.")
     ] = None,
-    horizon: Annotated[int, typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead.")] = 12,
+    horizon: Annotated[
+        int | None,
+        typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead: a direct model's own, else 12, if left out."),
+    ] = None,
+    future: Annotated[str | None, typer.Option(help="Rows of the known covariates of the steps ahead, a file.")] = None,
     level: Annotated[
         list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
     ] = None,
@@ -46,7 +50,7 @@ def command(
     fitted = load_model(model)
     source = options.source(fitted, data)
     history = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
-    result = forecast(fitted, history, horizon, level or (80, 95), n_paths=paths, seed=seed)
+    result = forecast(fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed)
     for note in result.notes:
         options.say(f"note: {note}")
     if output:

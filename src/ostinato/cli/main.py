@@ -95,14 +95,18 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
+#: Options that people write one list after, and what may stand in it.
+_LISTS = {"--level": r"-?\d+(\.\d+)?", "--known": r"[^-].*", "--past": r"[^-].*", "--static": r"[^-].*"}
+
+
 def spread(arguments: list[str]) -> list[str]:
     """``--level 80 95`` as ``--level 80 --level 95``: people write the first, the parser knows the second."""
     out: list[str] = []
-    inside = False
+    inside = ""
     for argument in arguments:
-        number = re.fullmatch(r"-?\d+(\.\d+)?", argument) is not None
-        if inside and number and out[-1] != "--level":
-            out.append("--level")
-        inside = argument == "--level" or (inside and number)
+        goes_on = bool(inside) and re.fullmatch(_LISTS[inside], argument) is not None
+        if goes_on and out[-1] != inside:
+            out.append(inside)
+        inside = argument if argument in _LISTS else inside if goes_on else ""
         out.append(argument)
     return out

@@ -14,7 +14,7 @@ import typer
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ostinato.model import SequenceModel
+    from ostinato.model_file import Model as AnyModel
 
 Data = Annotated[
     str, typer.Argument(help="A file, folder or pattern: CSV, TSV, Parquet, text, WAV, FLAC or OGG; .gz too.")
@@ -28,6 +28,12 @@ TimeCol = Annotated[str | None, typer.Option(help="The column of times (ds).")]
 Target = Annotated[
     list[str] | None, typer.Option(help="The column to model (y), numbers or words; repeat it for several channels.")
 ]
+Season = Annotated[int | None, typer.Option(help="Steps of a season; from the frequency if left out.")]
+Known = Annotated[
+    list[str] | None, typer.Option(help="Columns that are known of the steps ahead too: --known temperature holiday.")
+]
+Past = Annotated[list[str] | None, typer.Option(help="Columns of covariates that are known up to the present.")]
+Static = Annotated[list[str] | None, typer.Option(help="Columns of categories that a series keeps: --static store.")]
 Channel = Annotated[int | None, typer.Option(min=0, help="Sound of several channels: the one to take, from 0.")]
 Alphabet = Annotated[str, typer.Option(help="Text: characters or bytes.")]
 PerLine = Annotated[bool | None, typer.Option("--per-line/--whole", help="Text: one sequence a line, or one in all.")]
@@ -64,7 +70,7 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
-def source(model: SequenceModel, data: str | None) -> str:
+def source(model: AnyModel, data: str | None) -> str:
     """data, or what model was fitted to. Raises ConfigError where that was no file."""
     found = data or model.description.source.get("source")
     if found is None:

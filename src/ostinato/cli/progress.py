@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ostinato.training.result import Candidate, Fit, Rung
+
 if TYPE_CHECKING:
-    from ostinato.training.fit import Rung
     from ostinato.training.trainer import Progress as Event
 
 
@@ -49,13 +50,34 @@ class Ladder:
         words = f"loss {loss} validation {last} {event.steps_per_second:.1f} steps/s"
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
-    def rung(self, rung: Rung) -> None:
+    def rung(self, rung: Rung | Candidate) -> None:
         """A model is done."""
-        if not sys.stderr.isatty():
+        if sys.stderr.isatty():
+            return
+        if isinstance(rung, Candidate):
+            inside = f"{rung.coverage:.1%} in 95 % intervals"
+            self._console.print(f"{rung.name:>14}  quantile loss {rung.loss:.4f}, {inside}, {rung.seconds:.1f} s")
+        else:
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
 
-    def table(self, rungs: Sequence[Rung], kept: Rung) -> None:
+    def table(self, fit: Fit) -> None:
         """The held-out table, the kept model marked."""
+        candidates = [c for c in fit.table if isinstance(c, Candidate)]
+        self._candidates(candidates, fit.kept) if candidates else self._rungs(fit)
+
+    def _candidates(self, candidates: Sequence[Candidate], kept: object) -> None:
+        table = Table(title="held out: quantile loss in seasonal errors (lower is better)", title_justify="left")
+        table.add_column("forecaster")
+        for name in ("loss", "in 95 %", "seconds"):
+            table.add_column(name, justify="right")
+        for c in candidates:
+            name = c.name + (f": {c.detail}" if c.detail else "")
+            cells = [f"{c.loss:.4f}", f"{c.coverage:.1%}", f"{c.seconds:.1f}"]
+            table.add_row(name, *cells, style="bold" if c is kept else "")
+        Console().print(table)
+
+    def _rungs(self, fit: Fit) -> None:
+        rungs = [r for r in fit.table if isinstance(r, Rung)]
         table = Table(title="held out: log-likelihood in nats a step (higher is better)", title_justify="left")
         table.add_column("model")
         for name in ("nats", *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
@@ -64,7 +86,7 @@ class Ladder:
             bits = [f"{-r.held_out / math.log(2):.4f}"] if self._bits else []
             cells = [f"{r.held_out:.4f}", *bits, f"{r.held_out - rungs[0].held_out:+.4f}"]
             cells += [f"{r.seconds:.1f}", f"{r.steps:,}", f"{r.parameters:,}"]
-            table.add_row(r.name + (f" {r.detail}" if r.detail else ""), *cells, style="bold" if r is kept else "")
+            table.add_row(r.name + (f" {r.detail}" if r.detail else ""), *cells, style="bold" if r is fit.kept else "")
         Console().print(table)
 
     def _loss(self, nats: float) -> str:

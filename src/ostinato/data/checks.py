@@ -8,12 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import parse_times, unreadable
+from ostinato.data.calendar import FIXED, parse_times, unreadable
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 
 #: Beyond this the square of a value is no floating-point number.
 _LARGEST = 1e150
+#: So many equal steps in a row are a frequency.
+RUN = 4
 
 
 def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
@@ -77,6 +79,30 @@ def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Ori
         if bad.any():
             at = int(np.flatnonzero(bad)[0]) + 1
             raise DataError(f"{what}: {stamp(t[at])}", where=origin.at(int(rows[at]), name), fix=fix)
+
+
+def check_frequency(t: NDArray[Any] | None, frequency: str, rows: NDArray[np.int64], name: str, origin: Origin) -> None:
+    """Raise DataError where times (T,) come at one frequency, and from some step on at another."""
+    if t is None or len(t) < 2 * RUN + 1:
+        return
+    steps = np.diff(t).astype(np.int64)
+    # months and business days are of unequal length, and a step that was left out changes none but its own
+    changed = np.flatnonzero(steps[RUN:] != steps[:-RUN]) + RUN
+    for at in changed.tolist() if frequency in FIXED or frequency == "step" else ():
+        before, after = steps[at - RUN : at], steps[at : at + RUN]
+        if len(after) == RUN and (before == before[0]).all() and (after == after[0]).all() and before[0] != after[0]:
+            one, other = _length(t, before[0]), _length(t, after[0])
+            raise DataError(
+                f"the frequency changes: steps of {one}, and of {other} after {stamp(t[at])}",
+                where=origin.at(int(rows[at + 1]), name),
+                fix="bring the series to one frequency, or give its parts names of their own",
+            )
+
+
+def _length(t: NDArray[Any], step: int) -> str:
+    if t.dtype.kind != "M":
+        return str(step)
+    return next((name for name, micros in FIXED.items() if micros == step), f"{step / 1e6:g}s")
 
 
 def check_prices(x: NDArray[np.float64], rows: NDArray[np.int64], name: str, origin: Origin) -> None:

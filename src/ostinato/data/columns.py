@@ -29,13 +29,21 @@ class Roles:
     notes: tuple[str, ...] = ()
 
 
-def find(frame: pl.DataFrame, where: str, id_col: str | None, time_col: str | None, target: list[str] | None) -> Roles:
-    """The roles of frame's columns: as asked, else by name, else by content.
+def find(
+    frame: pl.DataFrame,
+    where: str,
+    id_col: str | None,
+    time_col: str | None,
+    target: list[str] | None,
+    beside: tuple[str, ...] = (),
+) -> Roles:
+    """The roles of frame's columns: as asked, else by name, else by content; those in beside are covariates.
 
     Raises DataError for a column that is not there, or where none holds numbers.
     """
-    check_names(frame, where, (id_col, time_col, *(target or ())))
-    left = [c for c in frame.columns if c not in (id_col, time_col, *(target or ()))]
+    asked = (id_col, time_col, *(target or ()), *beside)
+    check_names(frame, where, asked)
+    left = [c for c in frame.columns if c not in asked]
     if id_col is None:
         id_col = named(left, IDS)
     left = [c for c in left if c != id_col]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import numpy as np
 import polars as pl
 
 from ostinato.data import checks
 from ostinato.data.calendar import ambiguous
 from ostinato.data.columns import Roles, find
+from ostinato.data.covariates import Columns, check_known, numbers, words_of
 from ostinato.data.join import Rows, join
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+
+_NONE = Columns()
 
 
 def from_frame(
@@ -21,20 +27,23 @@ def from_frame(
     id_col: str | None = None,
     time_col: str | None = None,
     target: list[str] | None = None,
+    beside: Columns = _NONE,
 ) -> SequenceSet:
     """A table as a SequenceSet, its layout found: a series a row, or long or wide with a step a row.
 
     Raises DataError for words among numbers, infinite values, times that cannot be read, are out of order or come
     twice, a series with nothing observed, and prices that are not above 0; each with its row and series.
     """
-    if id_col is None and time_col is None and target is None and _rows_are_series(frame):
+    if id_col is None and time_col is None and target is None and not beside.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    return _by_step(frame, find(frame, origin.name, id_col, time_col, target), origin, kind)
+    roles = find(frame, origin.name, id_col, time_col, target, beside.all)
+    return _by_step(frame, roles, beside, origin, kind)
 
 
-def _by_step(frame: pl.DataFrame, roles: Roles, origin: Origin, kind: str | None) -> SequenceSet:
+def _by_step(frame: pl.DataFrame, roles: Roles, beside: Columns, origin: Origin, kind: str | None) -> SequenceSet:
     """Long or wide, in the order of its own rows; the rows of a series need not be together."""
     values = np.stack([checks.numbers(frame[c], origin) for c in roles.values], axis=1)
+    known, past = (numbers(frame, names, origin) for names in (beside.known, beside.past))
     notes = list(roles.notes)
     times = None
     if roles.time is not None:
@@ -49,12 +58,15 @@ def _by_step(frame: pl.DataFrame, roles: Roles, origin: Origin, kind: str | None
     codes = keys.replace_strict(ids, np.arange(len(ids)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)
     cuts = np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1]
-    rows = [
-        Rows(name, values[part], None if times is None else times[part], part)
-        for name, part in zip(ids.to_list(), np.split(order, cuts), strict=True)
-    ]
-    meta = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
-    return join(rows, roles.values, kind, origin, meta, tuple(notes))
+    rows = []
+    for name, part in zip(ids.to_list(), np.split(order, cuts), strict=True):
+        check_known(known[part], part, beside.known, name, origin)
+        static = words_of(frame, part, beside.static, name, origin)
+        when = None if times is None else times[part]
+        rows.append(Rows(name, values[part], when, part, known[part], past[part], static))
+    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
+    meta.update((name, list(names)) for name, names in asdict(beside).items() if names)
+    return join(rows, roles.values, kind, origin, meta, tuple(notes), beside)
 
 
 def _rows_are_series(frame: pl.DataFrame) -> bool:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.calendar import find_frequency, missing_steps
-from ostinato.data.checks import check_prices, check_times, check_values
+from ostinato.data.checks import check_frequency, check_prices, check_times, check_values
 from ostinato.data.columns import PRICES
+from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import KINDS, Kind, SequenceSet
 from ostinato.errors import DataError
@@ -22,12 +23,18 @@ _COUNTS = 1000
 
 @dataclass(frozen=True)
 class Rows:
-    """One series: values (T, D), times (T,) or None, and the row (T,) of its source that each step came from."""
+    """One series: values (T, D), times (T,) or None, and the row (T,) of its source that each step came from.
+
+    known (T, C), past (T, P) and static (S): its covariates.
+    """
 
     name: str
     values: NDArray[np.float64]
     times: NDArray[Any] | None
     rows: NDArray[np.int64]
+    known: NDArray[np.float64] | None = None
+    past: NDArray[np.float64] | None = None
+    static: tuple[str, ...] = ()
 
 
 def join(
@@ -37,6 +44,7 @@ def join(
     origin: Origin,
     meta: dict[str, Any],
     notes: tuple[str, ...] = (),
+    beside: Columns | None = None,
 ) -> SequenceSet:
     """Series end to end. Raises DataError for values and times that cannot be, with row and series."""
     names = [s.name for s in series]
@@ -53,6 +61,9 @@ def join(
     frequency = find_frequency(times) if times else None
     if times and frequency is None and sum(map(len, times)) > len(series):
         said.append("the times have no regular frequency: rows are taken as consecutive steps")
+    if frequency:
+        for s in series:
+            check_frequency(s.times, frequency, s.rows, s.name, origin)
     full = series if found == "prices" else [_spread(s, frequency) for s in series]
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
@@ -75,6 +86,7 @@ def join(
         frequency,
         count=count,
         meta=meta,
+        covariates=_covariates(full, beside) if beside and beside.all else None,
         notes=tuple(said),
     )
 
@@ -121,4 +133,19 @@ def _spread(s: Rows, frequency: str | None) -> Rows:
     full = np.full((len(steps), s.values.shape[1]), np.nan)
     full[place] = s.values
     stamps = np.rint(np.interp(steps, place, s.times.astype(np.int64))).astype(np.int64).astype(s.times.dtype)
-    return Rows(s.name, full, stamps, s.rows)
+    # of a step that was left out, what is known is what was known before it
+    known = None if s.known is None else s.known[np.searchsorted(place, steps, side="right") - 1]
+    past = None
+    if s.past is not None:
+        past = np.full((len(steps), s.past.shape[1]), np.nan)
+        past[place] = s.past
+    return Rows(s.name, full, stamps, s.rows, known, past, s.static)
+
+
+def _covariates(series: Sequence[Rows], beside: Columns) -> Covariates:
+    known, past = (
+        np.concatenate([x for x in parts if x is not None])
+        for parts in ([s.known for s in series], [s.past for s in series])
+    )
+    nothing = np.zeros((0, len(beside.known)))
+    return Covariates(beside, known, past, tuple(s.static for s in series), (nothing,) * len(series))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ostinato.data import files, sound, tables, text
 from ostinato.data.arrays import as_frame, as_texts, from_arrays
+from ostinato.data.covariates import Columns
 from ostinato.data.frames import from_frame
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import KINDS, SequenceSet
@@ -25,6 +27,9 @@ def read(
     channel: int | None = None,
     alphabet: str = "characters",
     per_line: bool | None = None,
+    known: Sequence[str] = (),
+    past: Sequence[str] = (),
+    static: Sequence[str] = (),
 ) -> SequenceSet:
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
@@ -33,6 +38,9 @@ def read(
                target_col is Nixtla's name of target
     channel    of a sound of several channels, from 0
     alphabet   "characters" or "bytes"; per_line: one text sequence a line, or one in all
+
+    known, past, static  columns of covariates: known of the steps ahead too, as holidays are; known up to the present;
+               one word for a whole series
 
     A target of words, or kind="text" with a target, is text: a sequence a row of the table. kind="text" also takes a
     list or a mapping of strings.
@@ -45,11 +53,12 @@ def read(
         raise DataError(f"there is no alphabet called {alphabet!r}", fix="characters or bytes")
     target = target_col or target
     columns = [target] if isinstance(target, str) else target or None
+    beside = Columns(tuple(known), tuple(past), tuple(static))
     if isinstance(source, SequenceSet):
         return source
     if isinstance(source, str | Path):
-        out = _from_files(source, kind, id_col, time_col, columns, channel, alphabet, per_line)
-        return replace(out, meta={**out.meta, "source": str(source), "kind": out.kind, "asked": kind})
+        out = _from_files(source, kind, id_col, time_col, columns, channel, alphabet, per_line, beside)
+        return replace(_with(out, beside), meta={**out.meta, "source": str(source), "kind": out.kind, "asked": kind})
     strings = as_texts(source) if kind == "text" else None
     if strings is not None:
         out = text.from_strings(strings, "the strings", alphabet=alphabet, terminated=True)
@@ -58,10 +67,19 @@ def read(
         if kind == "text" or (kind is None and tables.is_words(frame, columns)):
             out = text.from_column(frame, origin, id_col=id_col, target=columns, alphabet=alphabet)
         else:
-            out = from_frame(frame, origin, kind=kind, id_col=id_col, time_col=time_col, target=columns)
+            out = from_frame(frame, origin, kind=kind, id_col=id_col, time_col=time_col, target=columns, beside=beside)
     else:
         out = from_arrays(source, kind)
-    return replace(out, meta={**out.meta, "kind": out.kind, "asked": kind})
+    return replace(_with(out, beside), meta={**out.meta, "kind": out.kind, "asked": kind})
+
+
+def _with(data: SequenceSet, beside: Columns) -> SequenceSet:
+    """data, which has the covariates where any were asked for. Raises DataError where it could not."""
+    if beside.all and data.covariates is None:
+        raise DataError(
+            f"{data.kind} has no columns beside it, such as {beside.all[0]!r}", fix="covariates are columns of a table"
+        )
+    return data
 
 
 def _from_files(
@@ -73,6 +91,7 @@ def _from_files(
     channel: int | None,
     alphabet: str,
     per_line: bool | None,
+    beside: Columns,
 ) -> SequenceSet:
     paths, name = files.find(source), str(source)
     sounds = _all(paths, files.SOUNDS)
@@ -89,12 +108,12 @@ def _from_files(
         # once more, for every cell as it is written: "nan" may be a word
         frame, origin = tables.from_files(paths, name, words=True)
         return text.from_column(frame, origin, id_col=id_col, target=target, alphabet=alphabet)
-    return from_frame(frame, origin, kind=kind, id_col=id_col, time_col=time_col, target=target)
+    return from_frame(frame, origin, kind=kind, id_col=id_col, time_col=time_col, target=target, beside=beside)
 
 
 def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
     """Read new data as the data of ``meta`` (SequenceSet.meta) were read."""
-    names = ("id_col", "time_col", "target", "channel", "alphabet", "per_line")
+    names = ("id_col", "time_col", "target", "channel", "alphabet", "per_line", "known", "past", "static")
     kind = meta.get("asked")
     numbers = meta.get("kind") in ("series", "prices")
     if numbers and isinstance(source, str | Path) and not _tabular(files.find(source)):

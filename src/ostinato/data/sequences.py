@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.covariates import Covariates
 from ostinato.errors import DataError
 
 Kind = Literal["series", "prices", "text", "sound"]
@@ -32,6 +33,7 @@ class SequenceSet:
     terminated True where the end of a sequence is itself an event (one sequence a line)
     count      True where the values are non-negative whole numbers (series only)
     meta       how it was read, as JSON: source, kind, asked (the kind asked for), columns, sample_rate, bits, alphabet
+    covariates what is known beside the values of series and prices: of the past, of the steps ahead, static
     notes      what the reader did that the user should know, in words
     """
 
@@ -46,6 +48,7 @@ class SequenceSet:
     terminated: bool = False
     count: bool = False
     meta: dict[str, Any] = field(default_factory=dict)
+    covariates: Covariates | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -72,6 +75,8 @@ class SequenceSet:
         sha = hashlib.sha256(json.dumps(words).encode())
         for part in (self.values, self.offsets, self.times, self.step):
             sha.update(b"" if part is None else part.tobytes())
+        if self.covariates is not None:
+            self.covariates.update(sha)
         return sha.hexdigest()
 
     def __getitem__(self, b: int) -> NDArray[Any]:
@@ -104,4 +109,5 @@ class SequenceSet:
             ids=ids,
             times=None if self.times is None else self.times[index],
             step=None if self.step is None else self.step[rows],
+            covariates=None if self.covariates is None else self.covariates.of(spans, rows.tolist(), self.offsets),
         )

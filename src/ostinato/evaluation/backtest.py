@@ -21,8 +21,8 @@ from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, basel
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, at, edges, probabilities, summary
 from ostinato.evaluation.windows import Plan, Window
-from ostinato.inference.forecast import check_levels
-from ostinato.model import SequenceModel
+from ostinato.inference.frame import check_levels
+from ostinato.model_file import Model
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Backtest:
 
 def cross_validation(
     data: SequenceSet | Any,
-    model: str | SequenceModel | Sequence[str | SequenceModel] = "auto",
+    model: str | Model | Sequence[str | Model] = "auto",
     *,
     horizon: int,
     n_windows: int = 1,
@@ -83,7 +83,7 @@ def cross_validation(
         raise ConfigError("text has no mean to forecast", fix="use score: it judges a model of text")
     check_levels(level)
     plan = Plan(horizon, n_windows, horizon if step_size is None else step_size)
-    models = [model] if isinstance(model, str | SequenceModel) else list(model)
+    models = [model] if isinstance(model, Model | str) else list(model)
     columns, level = names(models), sorted(set(level))
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import BASELINES
-from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, baselines
+from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
 from ostinato.evaluation.summary import Tally, probabilities
 from ostinato.evaluation.windows import Plan
-from ostinato.model import SequenceModel
+from ostinato.model_file import Model
+from ostinato.training.direct import ONLY_DIRECT, OPTIONS
 from ostinato.training.fit import fit
 
 #: "auto" chooses by so many windows and so many steps of each series, whatever is more, or by a quarter of the longest.
@@ -24,7 +28,7 @@ _MARGIN = 0.02
 _SHORT = "naive2"
 
 
-def names(models: list[str | SequenceModel]) -> list[str]:
+def names(models: list[str | Model]) -> list[str]:
     """The columns of models. Raises ConfigError where two are called the same, or one as a baseline is."""
     out = [model if isinstance(model, str) else "ostinato" for model in models]
     for name in out:
@@ -36,7 +40,7 @@ def names(models: list[str | SequenceModel]) -> list[str]:
 
 def forecaster(
     name: str,
-    model: str | SequenceModel,
+    model: str | Model,
     history: SequenceSet,
     plan: Plan,
     season: int,
@@ -46,14 +50,17 @@ def forecaster(
 ) -> tuple[Forecaster, list[str]]:
     """Fit the model called ``name`` to history, and nothing after it; and what there is to say.
 
-    "auto" is the simplest whose wQL is within _MARGIN of the least, on windows at the end of history which the fit was
-    not shown: one of the baselines, or the ladder's best where that is ahead of them all.
+    "auto" is the simplest whose wQL is within _MARGIN of the least, on windows at the end of history that no fit was
+    shown: one of the baselines, a direct model, or the ladder's best where that is ahead of them all.
     """
     drawn = {"n_paths": n_paths, "seed": options.get("seed", 0)}
-    if isinstance(model, SequenceModel):
-        return Fitted(name, model, **drawn), []
+    if not isinstance(model, str):
+        return fitted(name, model, **drawn), []
+    if model == "direct":
+        found = fit(history, model=model, horizon=plan.horizon, **{"season": season, **options})
+        return fitted(name, found.model, **drawn), [f"direct: {found.notes[-2]}"]
     if model != "auto":
-        return Fitted(name, fit(history, model=model, **options).model, **drawn), []
+        return fitted(name, fit(history, model=model, **options).model, **drawn), []
     longest = int(history.lengths.max())
     steps = min(longest // 4, max(_WINDOWS * plan.horizon, _STEPS))
     count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
@@ -61,21 +68,38 @@ def forecaster(
         words = f"auto: {longest} steps are too few to choose a model by {plan.horizon} of them: {_SHORT} is used"
         return Baseline(name, _SHORT, season), [words]
     earlier = Plan(plan.horizon, count, plan.horizon)
-    fitted = fit(earlier.before(history), model="auto", **options)
+    before = earlier.before(history)
     # the simplest first
-    candidates: list[Forecaster] = [*baselines(season, refit=False), Fitted(fitted.kept.name, fitted.model, **drawn)]
+    candidates: list[Baseline | Quantiles | Fitted] = list(baselines(season, refit=False))
+    candidates += _models(before, plan.horizon, season, drawn, options)
     losses = _losses(candidates, history, earlier)
     at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
-    best, other = candidates[at], at if at < len(losses) - 1 else int(np.argmin(losses[:-1]))
-    figures = f"wQL {losses[-1]:.4g} of {fitted.kept.name}, {losses[other]:.4g} of {candidates[other].name}"
+    best, ours = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
+    # the figures of the best of the other sort stand beside those of the chosen one
+    rivals = ours if isinstance(best, Baseline) else [i for i in range(len(candidates)) if i != at]
+    rival = min(rivals, key=lambda i: losses[i])
+    figures = f"wQL {losses[at]:.4g} of {best.name}, {losses[rival]:.4g} of {candidates[rival].name}"
     where = f"on the {count} window{'s' * (count > 1)} before the first cutoff"
     if isinstance(best, Baseline):
         words = f"auto: nothing beats {best.name} by {_MARGIN:.0%} {where} ({figures}): {best.name} is used"
         return Baseline(name, best.rule, season, best.keep), [words]
-    return Fitted(name, fitted.model, **drawn), [f"auto: {fitted.kept.name} is used, ahead {where} ({figures})"]
+    return replace(best, name=name), [f"auto: {best.name} is used, ahead {where} ({figures})"]
 
 
-def _losses(candidates: list[Forecaster], history: SequenceSet, plan: Plan) -> NDArray[np.float64]:
+def _models(
+    before: SequenceSet, horizon: int, season: int, drawn: dict[str, int], options: dict[str, Any]
+) -> list[Quantiles | Fitted]:
+    """A direct model, where the series are long enough for one, and the best of the ladder."""
+    out: list[Quantiles | Fitted] = []
+    own = {name: value for name, value in options.items() if name in OPTIONS}
+    with suppress(DataError):
+        found = fit(before, model="direct", horizon=horizon, **{"season": season, **own})
+        out.append(fitted(f"direct ({found.kept.name})", found.model, **drawn))
+    found = fit(before, model="auto", **{name: value for name, value in options.items() if name not in ONLY_DIRECT})
+    return [*out, fitted(found.kept.name, found.model, **drawn)]
+
+
+def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: Plan) -> NDArray[np.float64]:
     """wQL of each candidate on the windows of plan."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):

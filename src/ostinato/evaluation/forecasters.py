@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.direct import DirectModel
+from ostinato.emissions.quantiles import at
 from ostinato.evaluation.baselines import BASELINES, Rule
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 
 Array = NDArray[np.float64]
 
@@ -95,6 +98,26 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Quantiles:
+    """A direct model: it has quantiles of the steps ahead, and no log_prob."""
+
+    name: str
+    model: DirectModel
+
+    def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
+        """See Forecaster. The point is the median, or where there is no network the least-squares forecast."""
+        shape = len(history), len(history.channels)
+        said = forecast(self.model, history, horizon, ())
+        assert said.quantiles is not None
+        quantiles = at(said.quantiles, probabilities).reshape(*shape, horizon, -1)
+        return Predicted(said.frame["ostinato"].to_numpy().reshape(*shape, horizon), quantiles.swapaxes(-1, -2))
+
+    def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
+        """See Forecaster."""
+        return np.full((len(whole), horizon), np.nan)
+
+
+@dataclass(frozen=True)
 class Baseline:
     """A rule of BASELINES on every channel of every series by itself; on prices, on their logarithm.
 
@@ -141,6 +164,11 @@ class Baseline:
                 out[b] += np.nan_to_num(nats)
             out[b][~seen] = np.nan
         return out
+
+
+def fitted(name: str, model: Model, *, n_paths: int, seed: int) -> Quantiles | Fitted:
+    """A fitted model of either sort."""
+    return Quantiles(name, model) if isinstance(model, DirectModel) else Fitted(name, model, n_paths, seed)
 
 
 def baselines(season: int, *, refit: bool) -> list[Baseline]:

@@ -7,14 +7,19 @@ import math
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.scaling import Scaling
+from ostinato.description import Description
+from ostinato.direct import DirectModel
 from ostinato.layers.ar import AR
 from ostinato.layers.front import Innovations, Symbols
-from ostinato.model import Description, SequenceModel
+from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 
 
-def describe_model(model: SequenceModel) -> list[str]:
+def describe_model(model: Model) -> list[str]:
     """What the model is, how it was made and how good it was, a line a fact."""
     d = model.description
+    if isinstance(model, DirectModel):
+        return _describe_direct(model)
     parts, record = d.config["parts"], d.record
     memory = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
     lines = [f"a model of {d.kind}: {memory}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else "")]
@@ -26,15 +31,40 @@ def describe_model(model: SequenceModel) -> list[str]:
     return lines
 
 
-def facts(model: SequenceModel) -> list[tuple[str, str]]:
+def _describe_direct(model: DirectModel) -> list[str]:
+    record = model.description.record
+    what = f"a direct forecaster of {model.description.kind}: quantiles of {model.horizon} steps ahead at once"
+    lines = [f"{what}, by {model.name}", *(f"{what}: {words}" for what, words in facts(model))]
+    for c in record["table"]:
+        words = f"quantile loss {c['loss']:.4g} seasonal errors, {c['coverage']:.1%} in 95 % intervals"
+        lines.append(f"held out, {c['name']}: {words}" + f" ({c['detail']})" * bool(c["detail"]))
+    lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
+    lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
+    return lines
+
+
+def facts(model: Model) -> list[tuple[str, str]]:
     """(what, words): what the model is made of, beside its memory."""
     d = model.description
-    out = [
-        ("asserts", d.config["parts"]["emission"].replace("_", " ")),
-        ("stands on", _base(model)),
-        ("weights", f"{sum(p.numel() for p in model.parameters()):,}"),
-        ("input", _input(model)),
-    ]
+    if isinstance(model, DirectModel):
+        window, coverage = model.base.window, d.record["coverage"]
+        of = "logarithms, " if window.log else ""
+        out = [
+            ("sees", f"the last {window.memory} steps, of {of}seasons of {window.season}"),
+            ("own weights", f"of {len(model.base.own):,} of {len(model.ids):,} series"),
+            ("networks", str(len(model.networks))),
+            (
+                "95 % intervals",
+                f"held {coverage['held_out']:.1%} of held-out values, {coverage['calibrated']:.1%} calibrated",
+            ),
+        ]
+    else:
+        out = [
+            ("asserts", d.config["parts"]["emission"].replace("_", " ")),
+            ("stands on", _base(model)),
+            ("weights", f"{sum(p.numel() for p in model.parameters()):,}"),
+            ("input", _input(model)),
+        ]
     if d.source.get("channels") and d.kind != "text":
         out.append(("channels", ", ".join(d.source["channels"])))
     if d.source.get("frequency"):

@@ -19,17 +19,17 @@ from ostinato.inference.backward import (
 )
 from ostinato.inference.diagnosis import WORTH, Diagnosis
 from ostinato.inference.horizon import geometric, horizon
-from ostinato.inference.inputs import as_sequences
+from ostinato.inference.inputs import as_sequences, likelihood
 from ostinato.inference.reference import reference
 from ostinato.inference.samples import Source
-from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 
 #: As far back as is looked where nothing is said.
 FARTHEST = 512
 
 
 def diagnose(
-    model: SequenceModel,
+    model: Model,
     data: SequenceSet | Any,
     *,
     max_lag: int = FARTHEST,
@@ -49,6 +49,7 @@ def diagnose(
     Raises ConfigError for numbers that cannot be, DataError where no held-out step has a past, and what
     ``as_sequences`` and ``split`` raise.
     """
+    model = likelihood(model, "be diagnosed")
     for name, value in (("max_lag", max_lag), ("positions", positions)):
         if value < 1:
             raise ConfigError(f"{name} = {value} cannot be", fix="use 1 or more")

@@ -1,82 +1,66 @@
-"""forecast_direct: quantiles of the steps ahead from a direct model, in Nixtla's columns."""
+"""The forecast of a direct model: its quantiles of the steps ahead."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.beside import besides
 from ostinato.data.calendar import future_times
-from ostinato.data.read import read_like
+from ostinato.data.checks import stamp
+from ostinato.data.covariates import Columns
+from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.windows import channels
 from ostinato.direct import DirectModel
 from ostinato.emissions.quantiles import at
-from ostinato.errors import ConfigError, DataError
-from ostinato.inference.forecast import check_levels, some_of
+from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.inference.frame import Forecast, some_of, table
+from ostinato.inference.inputs import as_sequences
 
 
-@dataclass(frozen=True)
-class DirectForecast:
-    """What is said of the steps ahead of every channel of every sequence.
-
-    quantiles  (B * D, T, Q) at emissions.quantiles.LEVELS, in the data's units
-    frame      unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95. The column ostinato is the median,
-               or where no network is used the least-squares forecast
-    """
-
-    history: SequenceSet
-    quantiles: NDArray[np.float64]
-    frame: pl.DataFrame
-    level: tuple[float, ...]
-    notes: tuple[str, ...] = ()
-
-
-def forecast_direct(
-    model: DirectModel, data: SequenceSet | Any, horizon: int | None = None, level: Sequence[float] = (80, 95)
-) -> DirectForecast:
-    """Forecast ``horizon`` steps (those of the fit if left out) on from the end of every sequence, without refitting.
-
-    Histories may be longer than those fitted, and series new: those are forecast by the weights of all. A value that
-    is missing is taken from a season before.
-
-    Raises ConfigError for a horizon that the model has not, or a level outside (0, 100); DataError for a series without
-    a value, and for values that are not above 0 where the model was fitted to logarithms.
-    """
+def ahead(
+    model: DirectModel, data: SequenceSet | Any, horizon: int | None, level: Sequence[float], future: Any = None
+) -> Forecast:
+    """See ``forecast``."""
     horizon = model.horizon if horizon is None else horizon
     if not 1 <= horizon <= model.horizon:
         raise ConfigError(
             f"a horizon of {horizon} steps: this model forecasts 1 to {model.horizon}",
             fix="fit it with a longer horizon; all steps ahead are forecast at once, and none beyond",
         )
-    check_levels(level)
-    if not isinstance(data, SequenceSet):
-        data = read_like(data, model.source)
+    data = as_sequences(model, data)
+    data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
     series = channels(data)
     _check(model, series, data)
+    _check_covariates(model, data)
+    if future is not None:
+        data = with_future(data, future)
+    _check_ahead(model, data, horizon)
     new = [key for key in series if key not in model.ids]
     notes = list(data.notes)
     if new:
         notes.append(f"{len(new)} series new to the model, forecast by the weights of all: {some_of(new)}")
-    point, quantiles = model.predict(series)
+    point, quantiles = model.predict(series, besides(data, model.horizon))
     point, quantiles = point[:, :horizon], quantiles[:, :horizon]
-    frames = []
-    for i, _ in enumerate(series):
-        b, d = divmod(i, len(data.channels))
-        columns: dict[str, Any] = {"unique_id": [data.ids[b]] * horizon, "ds": _future(data, b, horizon, model)}
-        if len(data.channels) > 1:
-            columns["channel"] = [data.channels[d]] * horizon
-        columns["ostinato"] = point[i]
-        for one in sorted(level, reverse=True):
-            columns[f"ostinato-lo-{one:g}"] = at(quantiles[i], np.array([0.5 - one / 200]))[:, 0]
-        for one in sorted(level):
-            columns[f"ostinato-hi-{one:g}"] = at(quantiles[i], np.array([0.5 + one / 200]))[:, 0]
-        frames.append(pl.DataFrame(columns))
-    return DirectForecast(data, quantiles, pl.concat(frames), tuple(level), tuple(notes))
+    floored = [key for key, q in zip(series, quantiles, strict=True) if model.floored(series[key]) and not q.all()]
+    if floored:
+        notes.append(
+            f"{len(floored)} series never went below 0, and their forecasts are kept from it: {some_of(floored)}"
+        )
+    D = len(data.channels)
+    frame = table(
+        data,
+        horizon,
+        level,
+        lambda b, d: point[b * D + d],
+        lambda b, d, p: at(quantiles[b * D + d], np.array([p]))[:, 0],
+    )
+    return Forecast(data, frame, horizon, tuple(level), quantiles=quantiles, notes=tuple(notes))
 
 
 def _check(model: DirectModel, series: dict[str, NDArray[np.float64]], data: SequenceSet) -> None:
@@ -93,8 +77,45 @@ def _check(model: DirectModel, series: dict[str, NDArray[np.float64]], data: Seq
             )
 
 
-def _future(data: SequenceSet, b: int, horizon: int, model: DirectModel) -> NDArray[Any]:
-    times = data.times_of(b)
-    if times is None or not len(times):
-        return np.arange(1, horizon + 1) + int(data.lengths[b])
-    return future_times(times[-1], data.frequency or model.source.get("frequency"), horizon, times)
+def _check_covariates(model: DirectModel, data: SequenceSet) -> None:
+    """Raises ModelFileError for other covariates than the model's, DataError for a category that it has not seen."""
+    source = model.description.source
+    mine = Columns(**{name: tuple(source.get(name, ())) for name in ("known", "past", "static")})
+    given = data.covariates.columns if data.covariates else Columns()
+    if mine.all and mine != given:
+        raise ModelFileError(
+            f"the model has the covariates {', '.join(mine.all)}, and the data {', '.join(given.all) or 'none'}",
+            where=data.meta.get("source"),
+            fix="name the same columns as known, past and static when the data are read",
+        )
+    categories = model.description.config.get("static", [])
+    if not data.covariates or not mine.static:
+        return
+    for key, words in zip(data.ids, data.covariates.static, strict=True):
+        for name, word, seen in zip(mine.static, words, categories, strict=True):
+            if word not in seen:
+                raise DataError(
+                    f"an unknown category {word!r} in the static column {name!r}",
+                    where=f"{data.meta.get('source', 'the data')}, series {key!r}, from its first row on",
+                    fix=f"the model knows {some_of(seen)}; fit it anew to data that have this one",
+                )
+
+
+def _check_ahead(model: DirectModel, data: SequenceSet, horizon: int) -> None:
+    """Raises DataError where the known covariates end before the horizon."""
+    if not data.covariates or not data.covariates.columns.known or not model.base.effects:
+        return
+    if not model.base.effects.form.known:
+        return
+    for b, (key, known) in enumerate(zip(data.ids, data.covariates.ahead, strict=True)):
+        if len(known) < horizon:
+            times = data.times_of(b)
+            ends = f"step {int(data.lengths[b]) + len(known)}"
+            if times is not None and len(times):
+                after = future_times(times[-1], data.frequency, len(known), times)
+                ends = stamp([*times[-1:], *after][-1])
+            raise DataError(
+                f"a horizon of {horizon} steps, and the known covariates end after {len(known)}, at {ends}",
+                where=f"{data.meta.get('source', 'the data')}, series {key!r}",
+                fix="give rows of them for every step ahead: --future rows.csv, or a shorter horizon",
+            )

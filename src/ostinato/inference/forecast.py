@@ -1,24 +1,26 @@
-"""forecast: sample paths of what comes next, and their mean and quantiles in Nixtla's columns."""
+"""forecast: what comes next, by sample paths or by the quantiles of a direct model, in Nixtla's columns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import future_times
 from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
+from ostinato.direct import DirectModel
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
+from ostinato.inference.direct import ahead
+from ostinato.inference.frame import Forecast, check_levels, some_of, table
 from ostinato.inference.inputs import as_sequences
 from ostinato.inference.rollout import paths, repeat, state_after
 from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 
 #: Rows that are rolled out together: bounds memory, whatever the size of a panel.
 ROWS = 8192
@@ -26,41 +28,49 @@ ROWS = 8192
 GAP = 512
 
 
-@dataclass(frozen=True)
-class Forecast:
-    """Sample paths and their table.
-
-    paths  one array (S, T, D) a sequence, in the data's units
-    frame  unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95. The column ostinato is the mean; of
-           prices it is the median, since with a Student's t for its log return a price has no mean
-    """
-
-    history: SequenceSet
-    paths: tuple[NDArray[np.float64], ...]
-    frame: pl.DataFrame
-    level: tuple[float, ...]
-    notes: tuple[str, ...] = ()
+#: Steps ahead where none are named.
+USUAL = 12
 
 
-@torch.inference_mode()
 def forecast(
-    model: SequenceModel,
+    model: Model,
     data: SequenceSet | Any,
-    horizon: int,
+    horizon: int | None = None,
     level: Sequence[float] = (80, 95),
     *,
+    future: Any = None,
     n_paths: int = 500,
     seed: int = 0,
 ) -> Forecast:
     """Forecast ``horizon`` steps on from the end of every sequence of data, without refitting.
 
-    Steps that are missing at the end of a history are drawn as well, so that the intervals own up to them.
+    Histories may be longer than those fitted, and series new. A SequenceModel draws sample paths; steps that are
+    missing at the end of a history are drawn as well, so that the intervals own up to them. A DirectModel gives its
+    quantiles, up to the horizon that it was fitted for; a missing value is taken from a season before, and a series
+    whose history never goes below 0 has a forecast that does not either.
 
-    level    coverage of the intervals in percent; n_paths  sample paths S a sequence
+    horizon  steps ahead; if left out, those of a direct model, else 12
+    future   rows of the known covariates of the steps ahead, a file or a frame, where the model was fitted with any
+    level    coverage of the intervals in percent; n_paths, seed  of the sample paths S a sequence
 
-    Raises ConfigError for a horizon under 1, a level outside (0, 100), or text, which is sampled and not forecast.
+    Raises ConfigError for a horizon that cannot be, a level outside (0, 100), or text, which is sampled and not
+    forecast; what ``as_sequences`` raises; DataError where a direct model is given a series without a value, or values
+    that are not above 0 where it was fitted to logarithms.
     """
-    _check(model, horizon, level, n_paths)
+    check_levels(level)
+    if isinstance(model, DirectModel):
+        return ahead(model, data, horizon, level, future)
+    if future is not None:
+        raise ConfigError("this model takes no covariates", fix="leave out the future rows, or fit a direct model")
+    return _rolled_out(model, data, USUAL if horizon is None else horizon, level, n_paths, seed)
+
+
+@torch.inference_mode()
+def _rolled_out(
+    model: SequenceModel, data: SequenceSet | Any, horizon: int, level: Sequence[float], n_paths: int, seed: int
+) -> Forecast:
+    """Sample paths, and their mean and quantiles."""
+    _check(model, horizon, n_paths)
     data = as_sequences(model, data)
     encoding, notes = model.encoding, list(data.notes)
     if isinstance(encoding, Scaling) and encoding.per_id:
@@ -88,29 +98,24 @@ def forecast(
             raw = np.asarray(encoding.decode(z[i], history, row), dtype=np.float64)
             drawn.append(raw[:, gaps[row] : gaps[row] + horizon])
     data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
-    return Forecast(data, tuple(drawn), _table(data, drawn, horizon, level), tuple(level), tuple(notes))
+    middle = np.median if data.kind == "prices" else np.mean
+    frame = table(
+        data,
+        horizon,
+        level,
+        lambda b, d: middle(drawn[b][:, :, d], axis=0),
+        lambda b, d, p: np.quantile(drawn[b][:, :, d], p, axis=0),
+    )
+    return Forecast(data, frame, horizon, tuple(level), tuple(drawn), notes=tuple(notes))
 
 
-def _check(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: int) -> None:
+def _check(model: SequenceModel, horizon: int, n_paths: int) -> None:
     if model.description.kind == "text":
         raise ConfigError("text has no mean to forecast", fix="use sample: it goes on from a prompt")
     if horizon < 1:
         raise ConfigError(f"a horizon of {horizon} steps cannot be", fix="use 1 or more")
     if n_paths < 2:
         raise ConfigError(f"{n_paths} sample paths have no quantiles", fix="use 2 or more; 500 is a good number")
-    check_levels(level)
-
-
-def check_levels(level: Sequence[float]) -> None:
-    """Raises ConfigError for a level, in percent, outside (0, 100)."""
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
-
-
-def some_of(names: list[str]) -> str:
-    """The first three, for a note."""
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
 
 
 def _missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
@@ -119,25 +124,3 @@ def _missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
     last = [np.flatnonzero(seen[a:z]) for a, z in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
     gaps = [int(n) - (int(at[-1]) + 1 if len(at) else 0) for n, at in zip(data.lengths, last, strict=True)]
     return np.minimum(np.array(gaps, dtype=np.int64), GAP)
-
-
-def _table(data: SequenceSet, drawn: list[NDArray[np.float64]], horizon: int, level: Sequence[float]) -> pl.DataFrame:
-    frames = []
-    for b, path in enumerate(drawn):
-        times = data.times_of(b)
-        if times is None or not len(times):
-            ds: NDArray[Any] = np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)
-        else:
-            ds = future_times(times[-1], data.frequency, horizon, times)
-        for d, channel in enumerate(data.channels):
-            columns: dict[str, Any] = {"unique_id": [data.ids[b]] * horizon, "ds": ds}
-            if len(data.channels) > 1:
-                columns["channel"] = [channel] * horizon
-            middle = np.median if data.kind == "prices" else np.mean
-            columns["ostinato"] = middle(path[:, :, d], axis=0)
-            for one in sorted(level, reverse=True):
-                columns[f"ostinato-lo-{one:g}"] = np.quantile(path[:, :, d], 0.5 - one / 200, axis=0)
-            for one in sorted(level):
-                columns[f"ostinato-hi-{one:g}"] = np.quantile(path[:, :, d], 0.5 + one / 200, axis=0)
-            frames.append(pl.DataFrame(columns))
-    return pl.concat(frames) if frames else pl.DataFrame()

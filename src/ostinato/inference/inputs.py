@@ -12,11 +12,23 @@ from ostinato.data.amplitude import Amplitude
 from ostinato.data.read import read_like
 from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import DataError, ModelFileError
+from ostinato.direct import DirectModel
+from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 
 
-def as_sequences(model: SequenceModel, data: SequenceSet | Any, **asked: Any) -> SequenceSet:
+def likelihood(model: Model, verb: str) -> SequenceModel:
+    """model, which must assert a P(x_t | x_<t) for what verb says. Raises ConfigError where it is a direct one."""
+    if isinstance(model, DirectModel):
+        raise ConfigError(
+            f"a direct model cannot {verb}: it has quantiles of the steps ahead, and no P(x_t | x_<t)",
+            fix="use forecast, or fit another with --model auto and without --horizon",
+        )
+    return model
+
+
+def as_sequences(model: Model, data: SequenceSet | Any, **asked: Any) -> SequenceSet:
     """data as a SequenceSet that model can take. asked: arguments of ``read``, instead of those of the training data.
 
     Raises ModelFileError where its kind, channels, sample rate or bits are not the model's; DataError for values that
@@ -31,12 +43,16 @@ def as_sequences(model: SequenceModel, data: SequenceSet | Any, **asked: Any) ->
             where=data.meta.get("source"),
             fix=f"give {kind}, or fit a model to these data",
         )
-    if kind != "text" and len(data.channels) != model.channels:
+    known = model.description.source.get("channels", [])
+    channels = len(known) if isinstance(model, DirectModel) else model.channels
+    if kind != "text" and len(data.channels) != channels:
         raise ModelFileError(
-            f"the model has {model.channels} channels and the data {len(data.channels)}: {', '.join(data.channels)}",
+            f"the model has {channels} channels and the data {len(data.channels)}: {', '.join(data.channels)}",
             where=data.meta.get("source"),
-            fix=f"choose the model's columns: {', '.join(model.description.source.get('channels', []))}",
+            fix=f"choose the model's columns: {', '.join(known)}",
         )
+    if isinstance(model, DirectModel):
+        return data
     if isinstance(model.encoding, Amplitude):
         data = _like_the_models(data, model.encoding, model.description.source.get("sample_rate"))
     bad = impossible(model, data.values)

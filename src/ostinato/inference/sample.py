@@ -12,13 +12,15 @@ from ostinato.data.amplitude import Amplitude
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
+from ostinato.inference.inputs import likelihood
 from ostinato.inference.rollout import paths, repeat, state_after
 from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 
 
 @torch.inference_mode()
 def sample(
-    model: SequenceModel,
+    model: Model,
     length: int = 200,
     *,
     n: int = 1,
@@ -34,6 +36,7 @@ def sample(
 
     Raises ConfigError for a length, temperature or top_p that cannot be, or a prompt of characters the model never saw.
     """
+    model = likelihood(model, "draw samples")
     if length < 1 or n < 1:
         raise ConfigError(f"{n} samples of {length} steps cannot be", fix="use 1 or more of each")
     if not temperature > 0 or not 0 < top_p <= 1:

@@ -15,8 +15,9 @@ from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
-from ostinato.inference.inputs import as_sequences, words
+from ostinato.inference.inputs import as_sequences, likelihood, words
 from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 from ostinato.shapes import State
 
 
@@ -91,13 +92,14 @@ class Scores:
 
 
 @torch.inference_mode()
-def score(model: SequenceModel, data: SequenceSet | Any) -> Scores:
+def score(model: Model, data: SequenceSet | Any) -> Scores:
     """Score data (a SequenceSet, or anything that ``read`` takes) by model; each sequence from its own start.
 
     A series new to the model of a panel is scaled as all of them together were: its own scale would be a look ahead.
 
     Raises what ``as_sequences`` raises where the data cannot be the model's.
     """
+    model = likelihood(model, "score")
     data = as_sequences(model, data)
     encoded = model.encoding.encode(data)
     surprisal = np.full(len(encoded.values), np.nan)

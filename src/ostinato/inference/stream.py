@@ -16,10 +16,10 @@ from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
-from ostinato.inference.inputs import impossible, possible, words
+from ostinato.inference.inputs import impossible, likelihood, possible, words
 from ostinato.inference.live.build import live
 from ostinato.inference.score import window_of
-from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 from ostinato.shapes import State
 
 
@@ -43,11 +43,12 @@ class Stream:
     end of a text is an event (a model of lines), a newline is that end, and the next character begins a new sequence.
     """
 
-    def __init__(self, model: SequenceModel, unique_id: str = "stream", *, step: float = 1.0) -> None:
+    def __init__(self, model: Model, unique_id: str = "stream", *, step: float = 1.0) -> None:
         """unique_id: the series this is, where the model scales each series of a panel by its own values.
 
         step: the spacing of a sound's amplitudes, such as 256 for 8-bit sound stored as 16-bit.
         """
+        model = likelihood(model, "follow a stream")
         self.model, self._id, self._step = model.eval(), unique_id, np.array([step])
         self._state: State = model.initial_state(1)
         self._last: NDArray[Any] | None = None

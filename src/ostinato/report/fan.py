@@ -16,7 +16,7 @@ from ostinato.report import chart
 from ostinato.storage import atomic_write
 
 if TYPE_CHECKING:
-    from ostinato.inference.forecast import Forecast
+    from ostinato.inference.frame import Forecast
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def draw(forecast: Forecast, path: Path) -> None:
     for axes, (b, d) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
         course(axes, forecast, b, d, PICTURE)
         name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
-        title = f"{name}: the next {forecast.paths[b].shape[1]} steps"
+        title = f"{name}: the next {forecast.horizon} steps"
         axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
         axes.margins(x=0.01)
@@ -66,26 +66,24 @@ def course(
     axes: Any, forecast: Forecast, b: int, d: int, colours: Colours, came: NDArray[np.float64] | None = None
 ) -> None:
     """Channel d of sequence b on axes; came (horizon,): what really followed, where it is known."""
-    data, paths = forecast.history, forecast.paths[b][:, :, d]
-    horizon = paths.shape[1]
+    data, horizon, table = forecast.history, forecast.horizon, forecast.course(b, d)
     values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
-    table = forecast.frame.slice((b * len(data.channels) + d) * horizon, horizon)
-    ahead, expected = table["ds"].to_numpy(), table["ostinato"].to_numpy()
     shown = min(len(values), max(60, 4 * horizon) if came is None else max(20, 2 * horizon))
     past = np.arange(1, len(values) + 1) if times is None else times
     axes.plot(past[-shown:], values[-shown:], color=colours.ink, linewidth=1.2, label="observed")
-    if len(values) and np.isfinite(values[-1]):
-        # the fan opens at the last value, of which there is no doubt
-        ahead = np.concatenate([past[-1:], ahead])
-        expected = np.concatenate([values[-1:], expected])
-        paths = np.pad(paths, ((0, 0), (1, 0)), constant_values=values[-1])
-        came = None if came is None else np.concatenate([values[-1:], came])
+    # the fan opens at the last value, of which there is no doubt
+    opens = len(values) > 0 and bool(np.isfinite(values[-1]))
+
+    def on(x: NDArray[Any], last: NDArray[Any] = values[-1:]) -> NDArray[Any]:
+        return np.concatenate([last, x]) if opens else x
+
+    ahead = on(table["ds"].to_numpy(), past[-1:])
     for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
-        low, high = np.quantile(paths, [0.5 - one / 200, 0.5 + one / 200], axis=0)
+        low, high = (on(table[f"ostinato-{side}-{one:g}"].to_numpy()) for side in ("lo", "hi"))
         axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
-    if came is None:
-        for path in paths[:3]:  # what a course may look like: the forecast is smoother than any
-            axes.plot(ahead, path, color=colours.blue, linewidth=0.5, alpha=0.6)
-    axes.plot(ahead, expected, color=colours.blue, linewidth=1.8, label="forecast")
+    if came is None and forecast.paths:
+        for path in forecast.paths[b][:3, :, d]:  # what a course may look like: the forecast is smoother than any
+            axes.plot(ahead, on(path), color=colours.blue, linewidth=0.5, alpha=0.6)
+    axes.plot(ahead, on(table["ostinato"].to_numpy()), color=colours.blue, linewidth=1.8, label="forecast")
     if came is not None:
-        axes.plot(ahead, came, color=colours.ink, linewidth=1.2)
+        axes.plot(ahead, on(came), color=colours.ink, linewidth=1.2)

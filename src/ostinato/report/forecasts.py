@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.direct import DirectModel
 from ostinato.evaluation.calibration import Spans
-from ostinato.inference.forecast import Forecast, forecast
-from ostinato.model import SequenceModel
+from ostinato.inference.forecast import forecast
+from ostinato.inference.frame import Forecast
+from ostinato.model_file import Model
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE, course
 
@@ -31,13 +33,15 @@ class Fans:
     held: list[Chart]
 
 
-def fans(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) -> Fans:
+def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
     """Fans of up to three sequences (or channels) of data; spans: the judged steps, as read."""
     spans = [(b, max(a, 1), z) for b, a, z in spans if z > max(a, 1)][:MOST]
     if not spans:
         return Fans([], [])
     rows = [b for b, _, _ in spans]
     horizon = _horizon(data, rows)
+    if isinstance(model, DirectModel):
+        horizon = min(horizon, model.horizon)
     ahead = forecast(model, data.take(rows), horizon, LEVELS, seed=seed)
     panels = [(i, d) for i in range(len(rows)) for d in range(len(data.channels))][:MOST]
     return Fans([_next(ahead, i, d) for i, d in panels], _held(model, data, spans, horizon, seed))
@@ -49,11 +53,10 @@ def _horizon(data: SequenceSet, rows: list[int]) -> int:
 
 
 def _next(ahead: Forecast, i: int, d: int) -> Chart:
-    horizon = ahead.paths[i].shape[1]
     table = _table(ahead, i, d)
     last = table.rows[-1]
     words = (
-        f"{horizon} steps on from the end of the data. At the last of them, {last[0]}: "
+        f"{ahead.horizon} steps on from the end of the data. At the last of them, {last[0]}: "
         f"forecast {last[1]}, 80 % interval {last[3]} to {last[4]}."
     )
     return chart(
@@ -61,7 +64,7 @@ def _next(ahead: Forecast, i: int, d: int) -> Chart:
     )
 
 
-def _held(model: SequenceModel, data: SequenceSet, spans: Spans, horizon: int, seed: int) -> list[Chart]:
+def _held(model: Model, data: SequenceSet, spans: Spans, horizon: int, seed: int) -> list[Chart]:
     places = [spans[k % len(spans)] for k in range(MOST)]
     origins = []
     for k, (_, a, z) in enumerate(places):
@@ -81,7 +84,7 @@ def _held(model: SequenceModel, data: SequenceSet, spans: Spans, horizon: int, s
 
 
 def _beside(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Chart:
-    low, high = np.quantile(back.paths[i][:, :, d], [0.1, 0.9], axis=0)
+    low, high = back.course(i, d).select("ostinato-lo-80", "ostinato-hi-80").to_numpy().T
     seen = np.isfinite(came)
     inside = int(((low <= came) & (came <= high))[seen].sum())
     words = f"{inside} of {int(seen.sum())} values that came lie in their 80 % intervals."
@@ -107,8 +110,7 @@ def _name(result: Forecast, i: int, d: int) -> str:
 
 
 def _table(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None = None) -> Table:
-    horizon, channels = result.paths[i].shape[1], len(result.history.channels)
-    rows = result.frame.slice((i * channels + d) * horizon, horizon)
+    rows = result.course(i, d)
     columns = ["ostinato", "ostinato-lo-95", "ostinato-lo-80", "ostinato-hi-80", "ostinato-hi-95"]
     head = ("when", "forecast", "95 % from", "80 % from", "80 % to", "95 % to", *(() if came is None else ("came",)))
     numbers = rows.select(columns).to_numpy()

@@ -9,20 +9,22 @@ from typing import Any
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.direct import DirectModel
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.calibration import Spans, calibrate, judged
 from ostinato.inference.describe import describe_model, facts, verdict
 from ostinato.inference.diagnose import diagnose
 from ostinato.inference.inputs import as_sequences
 from ostinato.model import SequenceModel
-from ostinato.report import checks, flow, forecasts, run, sound, surprisal
+from ostinato.model_file import Model
+from ostinato.report import checks, direct, flow, forecasts, run, sound, surprisal
 from ostinato.storage import atomic_write
 from ostinato.training.objective import evaluate
 
 _UNITS = {"text": "symbol", "sound": "sample"}
 
 
-def write_report(model: SequenceModel, data: SequenceSet | Any, path: str | Path, *, seed: int = 0) -> None:
+def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, seed: int = 0) -> None:
     """Write one self-contained HTML file on model, judged by data: by the held-out part of what it was fitted to, or
     by all of other data.
 
@@ -35,7 +37,7 @@ def write_report(model: SequenceModel, data: SequenceSet | Any, path: str | Path
     atomic_write(path, html.encode("utf-8", "replace"))
 
 
-def render(model: SequenceModel, data: SequenceSet, seed: int) -> str:
+def render(model: Model, data: SequenceSet, seed: int) -> str:
     """The page as HTML."""
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -50,7 +52,9 @@ def render(model: SequenceModel, data: SequenceSet, seed: int) -> str:
         lstrip_blocks=True,
     )
     page.filters["svg"] = Markup  # drawn here, of numbers and words of ours alone
-    return page.get_template("page.html.j2").render(_contents(model, data, seed))
+    return page.get_template("page.html.j2").render(
+        direct.contents(model, data, seed) if isinstance(model, DirectModel) else _contents(model, data, seed)
+    )
 
 
 def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, Any]:

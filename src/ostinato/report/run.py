@@ -21,7 +21,8 @@ def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[st
         out.append(("seed", f"{record['seed']} (of this page: {seed})"))
     if "budget" in record:
         out.append(("budget", _budget(record["budget"])))
-        out.append(("error sent back by", record["method"]))
+        if "method" in record:
+            out.append(("error sent back by", record["method"]))
         out.append(("threads", str(record["threads"])))
     for key, what in (("config", "configuration"), ("versions", "versions")):
         if key in record:

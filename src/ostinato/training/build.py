@@ -15,6 +15,7 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
+from ostinato.description import Description
 from ostinato.emissions.build import default_emission
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
@@ -22,7 +23,7 @@ from ostinato.layers.autoregression import fit_ar
 from ostinato.layers.front import Front, Innovations
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
-from ostinato.model import Description, SequenceModel
+from ostinato.model import SequenceModel
 from ostinato.training.config import Config
 
 #: Steps that are enough to fix a few dozen coefficients; more would only cost memory.

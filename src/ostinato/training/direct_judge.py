@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,51 +12,92 @@ from ostinato.data.windows import Windows
 from ostinato.direct import Direct, predicted
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.layers.segments import Segments
-from ostinato.training.direct_closed import Panel
+from ostinato.training.direct_closed import Choice
+from ostinato.training.panel import Panel
+from ostinato.training.result import Candidate
 
 Array = NDArray[np.float64]
 
+#: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
+MARGIN = 0.02
 #: The place of the 95 % interval among the central ones, widest first.
 _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A line of the table: the quantile loss on held-out windows in seasonal errors, and the share within 95 %."""
-
-    name: str
-    loss: float
-    coverage: float
-    seconds: float
-    detail: str = ""
 
 
 def _held(
     panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
 ) -> tuple[dict[str, Windows], Array]:
-    held = panel.held_out(direct.window)
-    return held, predicted(direct, nets, ids, held)
+    held = panel.held_out(direct.window, direct.effects)
+    return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
 
 
-def judge(
-    name: str,
-    panel: Panel,
-    direct: Direct,
-    nets: tuple[Segments, ...],
-    ids: tuple[str, ...],
-    begun: float,
-    detail: str,
-) -> Candidate:
-    """The candidate's line, on the held-out windows of panel; every series weighs the same."""
+def stopping(panel: Panel, direct: Direct, ids: tuple[str, ...]) -> Callable[[Segments], float]:
+    """What a network's training stops by: its quantile losses over the closed form's, the mean of two.
+
+    In one every series weighs the same, in the other what it is large; by the first alone a network may learn the
+    many small series long after it has begun to forget what the few large ones do.
+    """
+    least = _judge(panel, direct, (), ids)[:2]
+
+    def loss(net: Segments) -> float:
+        losses = _judge(panel, direct, (net,), ids)[:2]
+        return sum(x / max(y, 1e-300) for x, y in zip(losses, least, strict=True)) / 2
+
+    return loss
+
+
+def _judge(
+    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
+) -> tuple[float, float, float]:
+    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; that over the size of all
+    values, as wQL; and the share within 95 %.
+    """
     held, z = _held(panel, direct, nets, ids)
-    units, first, losses = panel.units(direct.window), 0, []
+    units, first, losses, total, size = panel.units(direct.window.season), 0, [], 0.0, 0.0
     for key, w in held.items():
-        q = direct.window.restore(z[first : first + len(w.inputs)], w)
-        loss = quantile_loss(direct.window.restore(w.targets, w), q) / units[key]
-        losses.append(float(np.minimum(loss, 1e6).mean()))
+        y = direct.window.restore(w.targets, w)
+        each = quantile_loss(y, direct.window.restore(z[first : first + len(w.inputs)], w))
+        losses.append(float(np.minimum(each / units[key], 1e6).mean()))
+        # a series' windows are many or few, and it has one weight: its mean size
+        total, size = total + float(each.mean()), size + float(np.abs(y).mean())
         first += len(w.inputs)
     inside = coverage(np.concatenate([w.targets for w in held.values()]), z)
-    return Candidate(name, float(np.mean(losses)), float(inside[_NINETY_FIVE]), time.monotonic() - begun, detail)
+    return float(np.mean(losses)), total / max(size, 1e-300), float(inside[_NINETY_FIVE])
+
+
+class Ladder:
+    """Forecasters from the simplest on, judged on the held-out windows; one is kept that beats all simpler ones."""
+
+    def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[Candidate], None] | None) -> None:
+        self._panel, self._ids, self._on_rung = panel, ids, on_rung
+        self._begun = time.monotonic()
+        self.table: list[Candidate] = []
+        self.kept: tuple[Candidate, Choice, Direct, tuple[Segments, ...]]
+
+    def judge(self, choice: Choice, direct: Direct, nets: tuple[Segments, ...], detail: str) -> None:
+        """Add a forecaster, which took the time since the last one."""
+        least, _, inside = _judge(self._panel, direct, nets, self._ids)
+        now = time.monotonic()
+        judged = Candidate(choice.name, least, inside, now - self._begun, detail)
+        self._begun = now
+        if not self.table or least < self.kept[0].loss * (1 - MARGIN):
+            self.kept = judged, choice, direct, nets
+        self.table.append(judged)
+        if self._on_rung:
+            self._on_rung(judged)
+
+    def verdict(self) -> str:
+        """What is kept, and by how much it is ahead, in words."""
+        name, losses = self.kept[0].name, {c.name: c.loss for c in self.table}
+        if name in ("naive", "seasonal naive"):
+            other = min((c for c in self.table if c.name != name), key=lambda c: c.loss)
+            return (
+                f"nothing beats the {name} forecast by {MARGIN:.0%} on the held-out windows, so it is used: "
+                f"quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}"
+            )
+        yard = "seasonal naive" if "seasonal naive" in losses else "naive"
+        gain = 1 - losses[name] / losses[yard]
+        return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {yard} forecast's"
 
 
 def calibrate(

@@ -7,19 +7,23 @@ will be in use; on forecasts of its own sample the network would learn to trust 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ostinato.data.windows import Windows, bounded
 from ostinato.direct import Direct
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
 from ostinato.layers.segments import Segments
+from ostinato.training.config import Budget
 
 Array = NDArray[np.float64]
 
@@ -29,6 +33,13 @@ HELD = 100_000_000
 UNKNOWN = 0.1
 
 
+#: Optimiser steps between two looks at the held-out windows, looks without a better loss after which training ends, and
+#: steps at most.
+LOOK, PATIENCE, MOST = 200, 4, 8000
+#: Of the mean of the weights over the steps, which is what is judged and kept: how much of it a step leaves.
+AVERAGE = 0.995
+
+
 @dataclass(frozen=True)
 class Network:
     """How a network is made and trained. hidden in units, batch in windows."""
@@ -36,7 +47,6 @@ class Network:
     memory: str = "gru"
     hidden: int = 96
     dropout: float = 0.1
-    steps: int = 2000
     batch: int = 256
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
@@ -82,43 +92,77 @@ def train(
     count: int,
     config: Network,
     seed: int,
-    on_step: Callable[[int, float], None] | None = None,
-) -> Segments:
-    """One network. The same seed gives the same weights.
+    budget: Budget,
+    loss_of: Callable[[Segments], float],
+) -> tuple[Segments, int]:
+    """One network, and the steps it took: as many as ``loss_of``, its loss on held-out windows, gets better by.
+
+    What is judged and kept is the running mean of the weights (Polyak and Juditsky 1992), so that no schedule needs to
+    know the end beforehand. With a budget in steps, or none, the same seed gives the same weights.
 
     Raises ConfigError for a memory that is not there, NonFiniteLossError where training diverges.
     """
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    window = direct.window
-    # a season a step, or less where no more is to be forecast; a window holds two segments at least
-    segment = min(window.season if window.season > 1 else direct.horizon, direct.horizon, max(window.memory // 2, 1))
-    shape = window.memory, direct.horizon, segment, count, len(LEVELS)
-    net = Segments(config.memory, *shape, config.hidden, config.dropout).train()
+    rng, begun = np.random.default_rng(seed), time.monotonic()
+    net = _untrained(direct, count, config).train()
+    mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))  # type: ignore[no-untyped-call]
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    levels = torch.from_numpy(LEVELS.astype(np.float32))
-    start = torch.from_numpy(direct.shape.astype(np.float32))
-    # over its own spread every window weighs the same; half of the weight goes by how much a window moves for its size
-    weight = 0.5 + 0.5 * data.scale / data.scale.mean() if window.log and window.own else torch.ones_like(data.scale)
-    for step in range(config.steps):
-        rows = torch.from_numpy(rng.integers(0, len(data.series), config.batch))
-        told = torch.from_numpy(rng.random(config.batch) >= UNKNOWN)
-        moves = net(data.inputs[rows], data.base[rows], data.scale[rows], data.series[rows] * told)
-        q = data.base[rows][..., None] + data.deviation[rows][..., None] * (start + moves)
-        error = data.targets[rows][..., None] - q
-        loss = (torch.maximum(levels * error, (levels - 1) * error).mean((1, 2)) * weight[rows]).mean()
+    batch = _Batches(direct, data, config.batch, rng)
+    most = MOST if budget.steps is None else budget.steps
+    best, kept, looks = math.inf, net.state_dict(), 0
+    for step in range(1, most + 1):
+        loss = batch.loss(net)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise NonFiniteLossError(
-                f"the loss of step {step + 1} is {value}", where=f"network of seed {seed}", fix="lower learning_rate"
+                f"the loss of step {step} is {value}", where=f"network of seed {seed}", fix="lower learning_rate"
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         for group in optimizer.param_groups:
-            cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / config.steps))
-            group["lr"] = config.learning_rate * min(cosine, (step + 1) / 50)
+            group["lr"] = config.learning_rate * min(1.0, step / 50)
         optimizer.step()
-        if on_step:
-            on_step(step + 1, value)
-    return net.eval()
+        mean.update_parameters(net)
+        over = step == most or budget.spent(time.monotonic() - begun, 0) >= 1
+        if over or step % LOOK == 0:
+            judged = cast(Segments, mean.module).eval()
+            looks, held = looks + 1, loss_of(judged)
+            if held < best:
+                best, looks, taken = held, 0, step
+                kept = {name: x.clone() for name, x in judged.state_dict().items()}
+            if over or looks >= PATIENCE:
+                break
+    net.load_state_dict(kept)
+    return net.eval(), taken
+
+
+def _untrained(direct: Direct, count: int, config: Network) -> Segments:
+    window, H = direct.window, direct.horizon
+    # a season a step, or less where no more is to be forecast; a window holds two segments at least
+    segment = min(window.season if window.season > 1 else H, H, max(window.memory // 2, 1))
+    shape = window.memory, H, segment, count, len(LEVELS)
+    return Segments(config.memory, *shape, config.hidden, config.dropout)
+
+
+class _Batches:
+    """The quantile loss of random windows."""
+
+    def __init__(self, direct: Direct, data: Examples, rows: int, rng: np.random.Generator) -> None:
+        self._data, self._rows, self._rng = data, rows, rng
+        self._levels = torch.from_numpy(LEVELS.astype(np.float32))
+        self._start = torch.from_numpy(direct.shape.astype(np.float32))
+        # over its own spread every window weighs the same; half of the weight goes by how much a window moves for its
+        # size
+        scale = data.scale
+        self._weight = 0.5 + 0.5 * scale / scale.mean() if direct.window.log and direct.window.own else scale**0
+
+    def loss(self, net: Segments) -> Tensor:
+        """Of the next batch."""
+        d, levels = self._data, self._levels
+        rows = torch.from_numpy(self._rng.integers(0, len(d.series), self._rows))
+        told = torch.from_numpy(self._rng.random(self._rows) >= UNKNOWN)
+        moves = net(d.inputs[rows], d.base[rows], d.scale[rows], d.series[rows] * told)
+        q = d.base[rows][..., None] + d.deviation[rows][..., None] * (self._start + moves)
+        error = d.targets[rows][..., None] - q
+        return (torch.maximum(levels * error, (levels - 1) * error).mean((1, 2)) * self._weight[rows]).mean()

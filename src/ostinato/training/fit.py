@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,39 +24,20 @@ from ostinato.model_file import load_model, save_model
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
+from ostinato.training.direct import fit_direct
 from ostinato.training.objective import evaluate
 from ostinato.training.record import record
+from ostinato.training.result import Fit, Rung
 from ostinato.training.threads import threads as use_threads
 from ostinato.training.trainer import Progress, Trainer, judged_pieces
 from ostinato.training.truncation import describe
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One line of the held-out table: nats a step (higher is better), seconds, optimiser steps, parameters."""
-
-    name: str
-    held_out: float
-    seconds: float
-    steps: int
-    parameters: int
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What fit returns: the model, its line of the table, the whole table, and what there is to say, in words."""
-
-    model: SequenceModel
-    kept: Rung
-    table: tuple[Rung, ...]
-    notes: tuple[str, ...]
 
 
 def fit(
     data: SequenceSet | Any,
     *,
     model: str = "auto",
+    horizon: int | None = None,
     budget: Budget | float | None = None,
     held_out: float | str = 0.1,
     config: Config | None = None,
@@ -65,27 +46,39 @@ def fit(
     checkpoint_every: float = 10.0,
     threads: int = 1,
     on_progress: Callable[[Progress], None] | None = None,
-    on_rung: Callable[[Rung], None] | None = None,
+    on_rung: Callable[[Any], None] | None = None,
     **options: Any,
 ) -> Fit:
     """Fit a model to data and judge it on what it was not shown.
 
     data      a SequenceSet, or anything that ``read`` takes
     model     "auto" climbs the ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest; the name of a
-              memory keeps that one, judged beside the AR
-    budget    seconds for the whole fit, or a Budget
+              memory keeps that one, judged beside the AR; "direct", or "auto" with a horizon, is a direct forecaster,
+              as ``fit_direct`` makes it
+    horizon   steps ahead that a direct model forecasts; the others forecast any
+    budget    seconds for the whole fit, or a Budget; a direct model needs none: its networks stop by themselves
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
     method    FullBPTT(), CheckpointedBPTT(segments or memory), TruncatedBPTT(window) or AdaptiveBPTT(bias); follows
               from the length of the sequences
     checkpoint  a folder that a killed fit is taken up from, written every ``checkpoint_every`` seconds; removed by
                 nobody but you. With a budget in steps the weights are bitwise those of a fit that was never killed
     threads   to compute with: one is best for small models; afterwards torch has its own number again
-    options   fields of Config: hidden, depth, dropout, learning_rate, seed, ...
+    options   fields of Config: hidden, depth, dropout, learning_rate, seed, ...; of a direct model what ``fit_direct``
+              takes: season, window, memory, networks, ...
 
     Raises ConfigError (a checkpoint of other data or options too), DataError for what cannot be fitted,
     NonFiniteLossError where training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
+    if model == "direct" or (model == "auto" and horizon is not None and data.kind in ("series", "prices")):
+        if config or method or checkpoint:
+            raise ConfigError("a direct model takes no config, method or checkpoint", fix="leave them out")
+        shared: dict[str, Any] = {"budget": budget, "held_out": held_out, "threads": threads, "on_rung": on_rung}
+        found = fit_direct(data, horizon, **shared, **options)
+        said = "auto: with a horizon, a direct forecaster; without one, the ladder of models with a likelihood"
+        return found if model == "direct" else replace(found, notes=(said, *found.notes))
+    if horizon is not None:
+        raise ConfigError(f"{model} forecasts any horizon, and is fitted to none", fix="leave it out, or fit direct")
     names = _rungs(model)
     limits = budget if isinstance(budget, Budget) else Budget() if budget is None else Budget(float(budget))
     config = replace(config or defaults(data), **options)
@@ -116,8 +109,11 @@ def fit(
     table = tuple(rung for rung, _ in climbed)
     curves = {rung.name: m.description.record["curve"] for rung, m in climbed if "curve" in m.description.record}
     asked = {"held_out": held_out, "threads": threads, "budget": asdict(limits), "method": repr(way)}
-    chosen.description.record.update(record(data, config, asked, cut.words(data)))
+    chosen.description.record.update(record(data, config, config.seed, asked, cut.words(data)))
     chosen.description.record.update(table=[asdict(r) for r in table], curves=curves, fingerprint=mark)
+    if data.covariates:
+        columns = ", ".join(data.covariates.columns.all)
+        notes = (*notes, f"passed over: {columns}; of all models only a direct one takes covariates")
     words = [*notes, cut.words(data), *filter(None, [chosen.description.record.get("truncation")])]
     return Fit(chosen.eval(), kept, table, (*data.notes, *words))
 
@@ -139,7 +135,7 @@ def _rungs(model: str) -> tuple[str, ...]:
     if model == "auto":
         return LADDER
     if model != "ar" and model not in MEMORIES:
-        raise ConfigError(f"there is no model called {model!r}", fix=f"one of auto, ar, {', '.join(MEMORIES)}")
+        raise ConfigError(f"there is no model called {model!r}", fix=f"one of auto, ar, direct, {', '.join(MEMORIES)}")
     return ("ar",) if model == "ar" else ("ar", model)
 
 
@@ -157,6 +153,7 @@ def _climb(
     done = keep.path / f"{name}.ost" if keep else None
     if done and done.exists():
         finished = load_model(done)
+        assert isinstance(finished, SequenceModel)
         return Rung(**finished.description.record["rung"]), finished
     torch.manual_seed(config.seed)
     begun = time.monotonic()

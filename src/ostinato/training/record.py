@@ -10,14 +10,13 @@ import torch
 
 from ostinato import __version__
 from ostinato.data.sequences import SequenceSet
-from ostinato.training.config import Config
 
 
-def record(data: SequenceSet, config: Config, asked: dict[str, Any], split: str) -> dict[str, Any]:
-    """As JSON. asked: what fit was told beside config; split: in words."""
+def record(data: SequenceSet, config: Any, seed: int, asked: dict[str, Any], split: str) -> dict[str, Any]:
+    """As JSON. config: a dataclass; asked: what fit was told beside it; split: in words."""
     return {
         **asked,
-        "seed": config.seed,
+        "seed": seed,
         "config": asdict(config),
         "split": split,
         "data": data.digest,

@@ -1,0 +1,69 @@
+"""update: new rows at the end of known histories."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ostinato.data.covariates import Covariates
+from ostinato.data.join import Rows, join
+from ostinato.data.origin import Origin, Part
+from ostinato.data.read import read_like
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import DataError
+
+
+def update(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
+    """history with rows after the end of each series, for a model to go on from without being fitted again.
+
+    rows are a SequenceSet, or anything that ``read`` takes, with the columns of history; series may be new. Steps that
+    the times leave out are missing, as when they are read together.
+
+    Raises DataError for text and sound, other channels or covariates, and times that do not come after those known.
+    """
+    new = rows if isinstance(rows, SequenceSet) else read_like(rows, history.meta)
+    if history.kind not in ("series", "prices"):
+        raise DataError(f"{history.kind} is not updated by rows", fix="follow it with a Stream")
+    columns = [x.covariates.columns if x.covariates else None for x in (history, new)]
+    if new.channels != history.channels or columns[0] != columns[1]:
+        raise DataError(
+            f"the new rows have other columns: {', '.join(new.channels)}",
+            where=new.meta.get("source"),
+            fix="name the same",
+        )
+    parts = [(history, 0), (new, len(history.values))]
+    pieces: dict[str, list[Rows]] = {}
+    for data, first in parts:
+        for b, key in enumerate(data.ids):
+            pieces.setdefault(key, []).append(_rows(data, b, first))
+    origin = Origin("the updated history", tuple(Part(n, len(x.values)) for n, (x, _) in _named(parts)))
+    meta, beside = history.meta, columns[0]
+    return join([_one(each) for each in pieces.values()], history.channels, history.kind, origin, meta, (), beside)
+
+
+def _named(parts: list[tuple[SequenceSet, int]]) -> list[tuple[str, tuple[SequenceSet, int]]]:
+    return list(zip(("the history", "the new rows"), parts, strict=True))
+
+
+def _rows(data: SequenceSet, b: int, first: int) -> Rows:
+    span = slice(int(data.offsets[b]), int(data.offsets[b + 1]))
+    c: Covariates | None = data.covariates
+    at = np.arange(span.start, span.stop) + first
+    values = np.asarray(data[b], dtype=np.float64)
+    if c is None:
+        return Rows(data.ids[b], values, data.times_of(b), at)
+    return Rows(data.ids[b], values, data.times_of(b), at, c.known[span], c.past[span], c.static[b])
+
+
+def _one(rows: list[Rows]) -> Rows:
+    """Pieces of one series end to end."""
+    if len(rows) == 1:
+        return rows[0]
+    old, new = rows
+    joined = [
+        None if a is None or z is None else np.concatenate([a, z])
+        for a, z in ((old.times, new.times), (old.known, new.known), (old.past, new.past))
+    ]
+    values, at = np.concatenate([old.values, new.values]), np.concatenate([old.rows, new.rows])
+    return Rows(old.name, values, joined[0], at, joined[1], joined[2], old.static)

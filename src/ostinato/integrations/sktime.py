@@ -1,0 +1,140 @@
+"""A forecaster for sktime: a direct model behind fit, predict, predict_quantiles and update.
+
+Only this module imports sktime and pandas: pip install 'ostinato[sktime]'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from numpy.typing import NDArray
+from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
+
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.direct import DirectModel
+from ostinato.errors import ConfigError
+from ostinato.inference.forecast import forecast
+from ostinato.training.config import Budget
+from ostinato.training.direct import fit_direct
+
+Array = NDArray[np.float64]
+
+
+class DirectForecaster(BaseForecaster):  # type: ignore[misc]
+    """Quantiles of every step ahead at once, from the last values of a series; X is known of the steps ahead.
+
+    season    steps of it; from the frequency of the index if left out
+    window    steps of the past that are seen; searched if left out
+    networks  that are put upon least squares; 0 leaves them out;  steps  of each at most; seed  same seed, same result
+
+    ``update`` with update_params=False goes on from the new values without fitting anew.
+
+    >>> import pandas as pd
+    >>> from ostinato.integrations.sktime import DirectForecaster
+    >>> y = pd.Series([float(t % 4) for t in range(60)])
+    >>> DirectForecaster(season=4, networks=0).fit(y, fh=[1, 2]).predict().round(3).tolist()
+    [0.0, 1.0]
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "authors": ["ostinato"],
+        "y_inner_mtype": "pd.Series",
+        "X_inner_mtype": "pd.DataFrame",
+        "scitype:y": "univariate",
+        "capability:exogenous": True,
+        "capability:missing_values": True,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": False,
+        "capability:insample": False,
+        "requires-fh-in-fit": True,
+        "enforce_index_type": None,
+        "python_dependencies": "torch",
+    }
+
+    def __init__(
+        self,
+        season: int | None = None,
+        window: int | None = None,
+        networks: int = 1,
+        steps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.season, self.window, self.networks, self.steps, self.seed = season, window, networks, steps, seed
+        super().__init__()
+        self.set_config(remember_data=True)  # what was seen is the history that a forecast goes on from
+
+    def _fit(self, y: pd.Series, X: pd.DataFrame | None, fh: Any) -> DirectForecaster:
+        ahead = self._steps(fh)
+        if ahead.min() < 1:
+            raise ConfigError("steps before the end of the series are not forecast", fix="use an fh of 1 or more")
+        budget = Budget(None, self.steps)
+        options: dict[str, Any] = {"season": self.season, "window": self.window, "networks": self.networks}
+        fitted = fit_direct(_read(y, X), int(ahead.max()), budget=budget, seed=self.seed, **options).model
+        assert isinstance(fitted, DirectModel)
+        self.model_ = fitted
+        return self
+
+    def _predict(self, fh: Any, X: pd.DataFrame | None) -> pd.Series:
+        point = self._ahead(X)["ostinato"].to_numpy()
+        index = fh.to_absolute_index(self.cutoff)
+        return pd.Series(point[self._steps(fh) - 1], index=index, name=self._y.name)
+
+    def _predict_quantiles(self, fh: Any, X: pd.DataFrame | None, alpha: Sequence[float]) -> pd.DataFrame:
+        # an interval of 100 |1 - 2 p| percent has its ends at p and 1 - p; the median is between two ends that meet
+        level = sorted({round(max(100 * abs(1 - 2 * p), 1e-6), 6) for p in alpha})
+        table, steps = self._ahead(X, level), self._steps(fh) - 1
+        name = self._y.name if self._y.name is not None else 0
+        columns = {}
+        for p in alpha:
+            side, one = ("lo" if p < 0.5 else "hi"), round(max(100 * abs(1 - 2 * p), 1e-6), 6)
+            columns[name, p] = table[f"ostinato-{side}-{one:g}"].to_numpy()[steps]
+        frame = pd.DataFrame(columns, index=fh.to_absolute_index(self.cutoff))
+        frame.columns = pd.MultiIndex.from_tuples(list(columns))
+        return frame
+
+    def _update(self, y: pd.Series, X: pd.DataFrame | None = None, update_params: bool = True) -> DirectForecaster:
+        if update_params:
+            self._fit(self._y, self._X, self._fh)
+        return self
+
+    def _ahead(self, X: pd.DataFrame | None, level: Sequence[float] = ()) -> pl.DataFrame:
+        """The table of every step up to the horizon, from the end of all that was seen."""
+        history = _read(self._y, self._X)
+        if history.covariates is None or X is None:
+            return forecast(self.model_, history, None, level).frame
+        # X may have only the steps that are asked for: those between, which nobody sees, are as the one before
+        at = np.asarray(ForecastingHorizon(X.index, is_relative=False).to_relative(self.cutoff).to_numpy(), dtype=int)
+        rows = np.flatnonzero(at > 0)
+        each = np.searchsorted(at[rows], np.arange(1, at.max(initial=0) + 1), side="right") - 1
+        ahead = X.to_numpy(dtype=np.float64)[rows[np.maximum(each, 0)]]
+        history = replace(history, covariates=replace(history.covariates, ahead=(ahead,)))
+        return forecast(self.model_, history, min(self.model_.horizon, len(ahead)), level).frame
+
+    def _steps(self, fh: Any) -> NDArray[np.int64]:
+        return np.asarray(fh.to_relative(self.cutoff).to_numpy(), dtype=np.int64)
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
+        """Quick ones, for sktime's own tests."""
+        return [{"networks": 0, "season": 1, "window": 4}, {"networks": 1, "steps": 2, "season": 2, "window": 4}]
+
+
+def _read(y: pd.Series, X: pd.DataFrame | None) -> SequenceSet:
+    frame = _frame(y, X)
+    return read(frame, kind="series", time_col="ds", target="y", known=frame.columns[2:])
+
+
+def _frame(y: pd.Series, X: pd.DataFrame | None) -> pl.DataFrame:
+    """ds, y, and the columns of X where its rows are those of y."""
+    index = y.index.to_timestamp() if isinstance(y.index, pd.PeriodIndex) else y.index
+    columns: dict[str, Any] = {"ds": index.to_numpy(), "y": y.to_numpy(dtype=np.float64)}
+    if X is not None:
+        X = X.loc[y.index]
+        columns.update((f"x{i}", X.iloc[:, i].to_numpy(dtype=np.float64)) for i in range(X.shape[1]))
+    return pl.DataFrame(columns)

@@ -1,0 +1,108 @@
+"""Panel: the series of a direct fit, what is known beside them, and which steps of them are held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.beside import Beside, besides
+from ostinato.data.effects import Effects, Form, fit_effects
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.windows import Window, Windows, channels
+from ostinato.errors import DataError
+
+Array = NDArray[np.float64]
+
+#: Windows of one series to judge by, at most.
+JUDGED = 3000
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series (T,) by name; the first ``known[b]`` steps of each are fitted, those after it say how well.
+
+    stride: every how many windows is judged.
+    """
+
+    series: dict[str, Array]
+    beside: dict[str, Beside]
+    known: dict[str, int]
+    horizon: int
+    stride: int
+
+    @property
+    def positive(self) -> bool:
+        """Whether every observed value is above 0."""
+        return all(bool((y[np.isfinite(y)] > 0).all()) for y in self.series.values())
+
+    def fewer(self, windows: int) -> Panel:
+        """The same, judged by about so many windows in all."""
+        all_of = sum(max(len(y) - self.known[k] - self.horizon + 1, 0) // self.stride for k, y in self.series.items())
+        return replace(self, stride=self.stride * max(1, all_of // windows))
+
+    def effects(self, form: Form, window: Window, whole: bool = False) -> Effects:
+        """Those in what is known, or in everything."""
+        shown = {k: (y if whole else y[: self.known[k]], self.beside[k]) for k, y in self.series.items()}
+        return fit_effects(form, window.season, window.log, shown)
+
+    def fitted(self, window: Window, effects: Effects | None, whole: bool = False) -> dict[str, Windows]:
+        """The windows of what is known, or of everything; only series that have any."""
+        cut = {k: self._cut(window, effects, k, 0, len(y) if whole else self.known[k]) for k, y in self.series.items()}
+        return {k: w for k, w in cut.items() if len(w.inputs)}
+
+    def held_out(self, window: Window, effects: Effects | None) -> dict[str, Windows]:
+        """The windows whose targets come after what is known; only series that have any."""
+        cut = {
+            k: self._cut(window, effects, k, self.known[k], len(y), self.stride)
+            for k, y in self.series.items()
+            if self.known[k] < len(y)
+        }
+        return {k: w for k, w in cut.items() if len(w.inputs)}
+
+    def _cut(
+        self, window: Window, effects: Effects | None, key: str, first: int, stop: int, stride: int = 1
+    ) -> Windows:
+        y, beside = self.series[key], self.beside[key]
+        effect = effects.of(key, y[: self.known[key]], beside) if effects else None
+        return window.cut(y, self.horizon, first, stop, stride, effect, beside.past)
+
+    def units(self, season: int) -> dict[str, float]:
+        """What an error of each series is measured in: its mean absolute change over a season, over what is known."""
+        return {k: self.unit(k, season) for k in self.series}
+
+    def unit(self, key: str, season: int) -> float:
+        """That of one series."""
+        return _change(self.series[key][: self.known[key]], season)
+
+
+def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
+    """Every channel as a series up to its last observed step; a series that is short is not held out from."""
+    series, known, beside = {}, {}, besides(data, horizon)
+    for key, whole in channels(data).items():
+        seen = np.flatnonzero(np.isfinite(whole))
+        if not len(seen):
+            continue
+        y = whole[: seen[-1] + 1]
+        hold = int(share) if share >= 1 else max(horizon, int(len(y) * share))
+        series[key] = y
+        known[key] = len(y) - hold if len(y) >= 2 * hold + horizon else len(y)
+    longest = max((len(y) - known[key] for key, y in series.items()), default=0)
+    if not longest:
+        raise DataError(
+            f"no series is long enough for a horizon of {horizon}: the longest has "
+            f"{max((len(y) for y in series.values()), default=0)} steps, and {3 * horizon} are needed",
+            where=data.meta.get("source"),
+            fix="use a shorter horizon",
+        )
+    stride = max(1, (longest - horizon + 1) // JUDGED, -(-(longest - horizon + 1) * len(series) // 20_000))
+    return Panel(series, {k: beside[k] for k in series}, known, horizon, stride)
+
+
+def _change(y: Array, season: int) -> float:
+    lag = season if len(y) > season else 1
+    change = np.abs(y[lag:] - y[:-lag])
+    seen = change[np.isfinite(change)]
+    level = float(np.nanmean(np.abs(y))) if np.isfinite(y).any() else 1.0
+    return max(float(seen.mean()) if len(seen) else level, 1e-9 * level, 1e-300)
