@@ -60,7 +60,7 @@ def forecast(
 
     Raises ConfigError for a horizon under 1, a level outside (0, 100), or text, which is sampled and not forecast.
     """
-    _check(model, horizon, level, n_paths)
+    check_forecast(model, horizon, level, n_paths)
     data = as_sequences(model, data)
     encoding, notes = model.encoding, list(data.notes)
     if isinstance(encoding, Scaling) and encoding.per_id:
@@ -91,7 +91,8 @@ def forecast(
     return Forecast(data, tuple(drawn), _table(data, drawn, horizon, level), tuple(level), tuple(notes))
 
 
-def _check(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: int) -> None:
+def check_forecast(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: int) -> None:
+    """Raises ConfigError for what ``forecast`` cannot be asked."""
     if model.description.kind == "text":
         raise ConfigError("text has no mean to forecast", fix="use sample: it goes on from a prompt")
     if horizon < 1:
@@ -121,14 +122,18 @@ def _missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
     return np.minimum(np.array(gaps, dtype=np.int64), GAP)
 
 
+def times_after(data: SequenceSet, b: int, horizon: int) -> NDArray[Any]:
+    """(T,): the ds of the steps that follow sequence b; their numbers where it has no times."""
+    times = data.times_of(b)
+    if times is None or not len(times):
+        return np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)
+    return future_times(times[-1], data.frequency, horizon, times)
+
+
 def _table(data: SequenceSet, drawn: list[NDArray[np.float64]], horizon: int, level: Sequence[float]) -> pl.DataFrame:
     frames = []
     for b, path in enumerate(drawn):
-        times = data.times_of(b)
-        if times is None or not len(times):
-            ds: NDArray[Any] = np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)
-        else:
-            ds = future_times(times[-1], data.frequency, horizon, times)
+        ds = times_after(data, b, horizon)
         for d, channel in enumerate(data.channels):
             columns: dict[str, Any] = {"unique_id": [data.ids[b]] * horizon, "ds": ds}
             if len(data.channels) > 1:
