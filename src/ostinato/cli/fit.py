@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, panels
 from ostinato.cli.checkpoint import checkpoint
 from ostinato.errors import ConfigError
 
@@ -43,6 +43,12 @@ def command(
     channel: options.Channel = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="An autoregression for each series of a Parquet panel, into a folder.")
+    ] = False,
+    season: Annotated[int | None, typer.Option(help="Of --each: steps of a season; from the frequency.")] = None,
+    on: options.On = None,
+    workers: options.Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed fit was.")] = False,
     checkpoint_every: Annotated[str, typer.Option(help="Time between checkpoints.")] = "10s",
     threads: options.Threads = 1,
@@ -51,11 +57,15 @@ def command(
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
+    if each:
+        place = panels.Place(output, on, workers, threads)
+        panels.run("fit", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
+        return
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
-    for each in (path, report):
-        if each:
-            options.writable(each)
+    for file in (path, report):
+        if file:
+            options.writable(file)
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
     from ostinato.inference.describe import verdict

@@ -1,6 +1,23 @@
-"""Past one machine: the verbs over panels that do not fit in memory, here or on a Ray cluster."""
+"""Past one machine: the verbs over panels that do not fit in memory, here or on a Ray cluster.
 
-from ostinato.scale.cluster import ray as ray
-from ostinato.scale.panels import fit as fit
-from ostinato.scale.panels import forecast as forecast
-from ostinato.scale.panels import score as score
+Names are loaded when they are first used, so that a program can still say how many threads it computes with.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ostinato.scale.cluster import ray as ray
+    from ostinato.scale.panels import fit as fit
+    from ostinato.scale.panels import forecast as forecast
+    from ostinato.scale.panels import score as score
+
+_HOMES = {"fit": "panels", "forecast": "panels", "ray": "cluster", "score": "panels"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ostinato.scale' has no attribute {name!r}")
+    return getattr(import_module(f"ostinato.scale.{_HOMES[name]}"), name)

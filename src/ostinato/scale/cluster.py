@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ostinato.errors import ConfigError, OstinatoError
+from ostinato.scale.threads import environment
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,7 +34,7 @@ class Cluster:
         with self._joined() as ray:
             shared = ray.put(work)
             task = ray.remote(_call).options(
-                num_cpus=self.threads, max_retries=RETRIES, runtime_env={"env_vars": threads_of(self.threads)}
+                num_cpus=self.threads, max_retries=RETRIES, runtime_env={"env_vars": environment(self.threads)}
             )
             # more than there are processors, so that none waits for the next part to be sent to it
             most = self.workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)) // self.threads)
@@ -79,12 +80,6 @@ def ray(address: str | None = None, *, workers: int | None = None, threads: int 
         if count is not None and count < 1:
             raise ConfigError(f"{count} {name} cannot be", fix="use 1 or more")
     return Cluster(address, workers, threads)
-
-
-def threads_of(count: int) -> dict[str, str]:
-    """The environment of a process that computes with so many threads, in every library."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-    return dict.fromkeys(names, str(count))
 
 
 def _call(work: Callable[[Item], Result], item: Item) -> Result:

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ostinato.data.seasons import season_length
 from ostinato.errors import ConfigError
 from ostinato.inference.forecast import check_forecast
 from ostinato.inference.inputs import as_sequences
 from ostinato.model import SequenceModel
+from ostinato.model_file import load_model
 from ostinato.scale.each import FitEach, ForecastEach
 from ostinato.scale.models import Forecast, Score
 from ostinato.scale.plan import Panel, plan
@@ -45,7 +46,7 @@ def fit(
 
 
 def forecast(
-    model: SequenceModel | Literal["ar"],
+    model: SequenceModel | str | Path,
     source: str | Path,
     output: str | Path,
     *,
@@ -58,24 +59,25 @@ def forecast(
     on_progress: Callable[[Progress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
-    """Forecast every series of a panel from its end: by a fitted model, or "ar", an autoregression of its own for each.
+    """Forecast every series of a panel from its end: by a model, given or in a file, or "ar", an AR of its own each.
 
     The tables have the columns of ``ostinato.forecast``; the other arguments are those of ``fit``. A model draws
     ``n_paths`` sample paths; an autoregression's quantiles are exact, those of a normal.
 
     Raises what ``run`` and ``ostinato.forecast`` raise.
     """
-    if isinstance(model, str):
+    if model == "ar":
         panel = _of_one_channel(source, columns)
         steps, _ = season_length(empty(panel), season)
         return run(panel, ForecastEach(steps, horizon, tuple(level)), output, on, on_progress)
+    model = _loaded(model)
     check_forecast(model, horizon, level, n_paths)
     verb = Forecast(_name(model), model, horizon, tuple(level), n_paths, seed)
     return run(_like(model, source, columns), verb, output, on, on_progress)
 
 
 def score(
-    model: SequenceModel,
+    model: SequenceModel | str | Path,
     source: str | Path,
     output: str | Path,
     *,
@@ -83,13 +85,18 @@ def score(
     on_progress: Callable[[Progress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
-    """Score every series of a panel by a fitted model: unique_id, step, surprisal in nats.
+    """Score every series of a panel by a model, given or in a file: unique_id, step, surprisal in nats.
 
     The sums are log_prob, of everything, and scored, the steps that it is over. Other arguments are those of ``fit``.
 
     Raises what ``run`` raises.
     """
+    model = _loaded(model)
     return run(_like(model, source, columns), Score(_name(model), model), output, on, on_progress)
+
+
+def _loaded(model: SequenceModel | str | Path) -> SequenceModel:
+    return model if isinstance(model, SequenceModel) else load_model(model)
 
 
 def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> Panel:
