@@ -96,6 +96,22 @@ def test_a_model_forecasts_a_panel(panel: Path, tmp_path: Path, model: ostinato.
         assert (np.abs(out[column] - expected[column]) < 0.1 * spread).all()
 
 
+def test_a_backtest_in_parts_has_the_table_of_the_whole(
+    panel: Path, tmp_path: Path, model: ostinato.SequenceModel
+) -> None:
+    how = {"horizon": 4, "n_windows": 2, "season": 7, "level": [80]}
+    table, found = scale.cross_validation(None, panel, tmp_path / "out", **how)
+    expected = ostinato.cross_validation(good_rows(panel), (), **how)
+    assert_frame_equal(table.drop("seconds"), expected.table.drop("seconds"), rel_tol=1e-9)
+    by = ["unique_id", "ds", "cutoff"]
+    assert_frame_equal(results(tmp_path / "out").sort(by), expected.frame.sort(by), check_exact=True)
+    assert failures(tmp_path / "out")["p-one"] == "too short for these windows"
+    table, _ = scale.cross_validation(model, panel, tmp_path / "model", **how)
+    assert table["model"][0] == "ostinato"
+    assert {"ostinato", "ostinato-lo-80"} <= {*results(tmp_path / "model").columns}
+    assert found.series == 24
+
+
 @pytest.mark.parametrize("groups", [50, 100_000])
 def test_a_panel_whose_rows_lie_mixed_gives_the_same(groups: int, panel: Path, tmp_path: Path) -> None:
     whole = pl.read_parquet(panel / "*.parquet")

@@ -45,8 +45,8 @@ class Place:
         return ray(None if self.on == "ray" else self.on, workers=self.workers, threads=self.threads)
 
 
-def run(verb: str, place: Place, *given: Any, **more: Any) -> Outcome:
-    """``ostinato.scale.<verb>`` with a progress line, and a word on what came of it."""
+def run(verb: str, place: Place, *given: Any, **more: Any) -> Any:
+    """``ostinato.scale.<verb>`` with a progress line, a word on what came of it, and what it returned."""
     output = place.output
     if output is None:
         raise ConfigError("the results of a panel are a folder of parts", fix="name it with -o")
@@ -57,13 +57,14 @@ def run(verb: str, place: Place, *given: Any, **more: Any) -> Outcome:
     from ostinato import scale
 
     with _line() as show:
-        out: Outcome = getattr(scale, verb)(*given, output=output, on=where, on_progress=show, **more)
+        result = getattr(scale, verb)(*given, output=output, on=where, on_progress=show, **more)
+    out: Outcome = result[-1] if isinstance(result, tuple) else result
     if out.earlier:
         options.say(f"note: {out.earlier} of {out.parts} parts were there from an earlier run")
     if out.failed:
         options.say(f"note: {out.failed:,} series failed; why is in {output / 'errors.parquet'}")
     print(f"{verb}: {out.series:,} series, {out.steps:,} steps, in {out.parts} parts: {output}")
-    return out
+    return result
 
 
 @contextmanager

@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ostinato.scale.cluster import ray as ray
+    from ostinato.scale.panels import cross_validation as cross_validation
     from ostinato.scale.panels import fit as fit
     from ostinato.scale.panels import forecast as forecast
     from ostinato.scale.panels import score as score
 
-_HOMES = {"fit": "panels", "forecast": "panels", "ray": "cluster", "score": "panels"}
+_HOMES = {
+    "cross_validation": "panels",
+    "fit": "panels",
+    "forecast": "panels",
+    "ray": "cluster",
+    "score": "panels",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -104,9 +104,13 @@ def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
 
 def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
     """The types of a forecast's columns."""
-    times = pl.Datetime("us") if data.times is not None and data.times.dtype.kind == "M" else pl.Int64()
     channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-    return {"unique_id": pl.String(), "ds": times, **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
+    return {"unique_id": pl.String(), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
+
+
+def time_type(data: SequenceSet) -> pl.DataType:
+    """The type of a column of times; of numbers of steps where there are none."""
+    return pl.Datetime("us") if data.times is not None and data.times.dtype.kind == "M" else pl.Int64()
 
 
 def _values(data: SequenceSet, b: int) -> Array:

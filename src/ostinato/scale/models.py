@@ -29,7 +29,7 @@ class Score:
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """See Verb."""
-        data, bad = _possible(self.model, data)
+        data, bad = possible(self.model, data)
         scores = score(self.model, data)
         lengths = np.diff(scores.offsets)
         steps = np.arange(len(scores.surprisal)) - np.repeat(scores.offsets[:-1], lengths) + 1
@@ -55,7 +55,7 @@ class Forecast:
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """See Verb."""
-        data, bad = _possible(self.model, data)
+        data, bad = possible(self.model, data)
         schema = forecast_schema(data, self.level)
         if not len(data):
             return Out(pl.DataFrame(schema=schema), bad)
@@ -64,7 +64,7 @@ class Forecast:
         return Out(made.frame.cast(pl.Schema(schema)), bad)
 
 
-def _possible(model: SequenceModel, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
+def possible(model: SequenceModel, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
     """data without the series that have a value which the model gives no probability to."""
     bad = np.flatnonzero(impossible(model, data.values))
     rows = np.unique(np.searchsorted(data.offsets, bad, side="right") - 1)

@@ -8,12 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from ostinato.data.seasons import season_length
 from ostinato.errors import ConfigError
+from ostinato.evaluation.summary import Tally, summary
+from ostinato.evaluation.windows import Plan as Windows
 from ostinato.inference.forecast import check_forecast
 from ostinato.inference.inputs import as_sequences
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model
+from ostinato.scale.backtests import CrossValidation
 from ostinato.scale.each import FitEach, ForecastEach
 from ostinato.scale.models import Forecast, Score
 from ostinato.scale.plan import Panel, plan
@@ -93,6 +98,37 @@ def score(
     """
     model = _loaded(model)
     return run(_like(model, source, columns), Score(_name(model), model), output, on, on_progress)
+
+
+def cross_validation(
+    model: SequenceModel | str | Path | None,
+    source: str | Path,
+    output: str | Path,
+    *,
+    horizon: int,
+    n_windows: int = 1,
+    step_size: int | None = None,
+    level: Sequence[float] = (80, 95),
+    on: Workers | None = None,
+    season: int | None = None,
+    n_paths: int = 500,
+    on_progress: Callable[[Progress], None] | None = None,
+    **columns: Any,
+) -> tuple[pl.DataFrame, Outcome]:
+    """Backtest a fitted model, if any, and the baselines, local_ar among them, over a panel: the table, and the run.
+
+    The parts have the frame of ``ostinato.cross_validation``, and the table is made of the sums over all of them. The
+    other arguments are those of that function, and of ``fit``.
+
+    Raises what ``run`` and ``ostinato.cross_validation`` raise.
+    """
+    model = None if model is None else _loaded(model)
+    panel = _like(model, source, columns) if model else plan(source, **columns)
+    steps, _ = season_length(empty(panel), season)
+    windows = Windows(horizon, n_windows, horizon if step_size is None else step_size)
+    verb = CrossValidation(_name(model) if model else "", model, windows, steps, tuple(sorted(set(level))), n_paths)
+    out = run(panel, verb, output, on, on_progress)
+    return summary({name: Tally.of(verb.level, sums) for name, sums in out.sums.items()}), out
 
 
 def _loaded(model: SequenceModel | str | Path) -> SequenceModel:
