@@ -72,6 +72,7 @@ def command(
     from ostinato.model_file import save_model
     from ostinato.training.config import Budget
     from ostinato.training.fit import fit
+    from ostinato.training.workers import started
 
     sequences = read(
         data,
@@ -92,8 +93,8 @@ def command(
         "emission": emission,
         "seed": seed,
     }
-    with checkpoint(path, resume=resume) as spot:
-        with Ladder(sequences.kind) as ladder:
+    with started() as joined, checkpoint(path, resume=resume, leads=joined.leads) as spot:
+        with Ladder(sequences.kind, shown=joined.leads) as ladder:
             result = fit(
                 sequences,
                 model=model,
@@ -107,6 +108,8 @@ def command(
                 on_rung=ladder.rung,
                 **{k: v for k, v in given.items() if v is not None},
             )
+        if not joined.leads:
+            return
         result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])
         save_model(result.model, path)
     for note in result.notes:

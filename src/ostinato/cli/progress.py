@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Ladder:
     """A context manager that shows a fit; quiet but for a line a model where there is no terminal."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, shown: bool = True) -> None:
+        self._shown = shown
         self._bits = kind in ("text", "sound")
         self._console = Console(stderr=True)
         self._bar = Progress(
@@ -30,7 +31,7 @@ class Ladder:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not sys.stderr.isatty(),
+            disable=not (shown and sys.stderr.isatty()),
         )
         self._task = self._bar.add_task("", total=1.0, words="reading")
 
@@ -51,7 +52,7 @@ class Ladder:
 
     def rung(self, rung: Rung) -> None:
         """A model is done."""
-        if not sys.stderr.isatty():
+        if self._shown and not sys.stderr.isatty():
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
 
     def table(self, rungs: Sequence[Rung], kept: Rung) -> None:

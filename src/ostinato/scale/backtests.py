@@ -22,7 +22,7 @@ from ostinato.scale.work import Out
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """The windows of every series, forecast by a model that is fitted already, if any, and by the baselines. Sums: by model.
+    """The windows of every series, forecast by a fitted model, if any, and by the baselines. Sums: by model.
 
     name: what stands for the model in a fingerprint.
     """

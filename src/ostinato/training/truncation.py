@@ -77,7 +77,7 @@ class Bias:
         weights = [p for p in self.model.parameters() if p.requires_grad]
         total, state = torch.zeros(sum(p.numel() for p in weights)), self.state
         for first, stop in pairwise([0, *range(offset or window, self.length, window), self.length]):
-            loss, _, after = negative_log_likelihood(self.model, _steps(self.batch, first, stop), state)
+            loss, after = negative_log_likelihood(self.model, _steps(self.batch, first, stop), state)
             found = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
             total += torch.cat([g.flatten() for g in found])
             state = tuple(s.detach() for s in after)
