@@ -42,8 +42,8 @@ def assert_same(first: Path, second: Path) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_the_files_are_those_of_one_process(workers: int, panel: Path, tmp_path: Path, cluster: str) -> None:
     on = scale.ray(workers=workers)
-    scale.fit(panel, tmp_path / "here")
-    assert scale.fit(panel, tmp_path / "there", on=on).failed == len(POISON)
+    scale.fit_each(panel, tmp_path / "here")
+    assert scale.fit_each(panel, tmp_path / "there", on=on).failed == len(POISON)
     assert_same(tmp_path / "here", tmp_path / "there")
     scale.forecast("ar", panel, tmp_path / "here-ahead", horizon=12)
     scale.forecast("ar", panel, tmp_path / "there-ahead", horizon=12, on=on)
@@ -65,7 +65,7 @@ class Shot(FitEach):
 
 
 def test_killed_workers_leave_every_series_exactly_once(panel: Path, tmp_path: Path, cluster: str) -> None:
-    scale.fit(panel, tmp_path / "here", season=7)
+    scale.fit_each(panel, tmp_path / "here", season=7)
     (tmp_path / "marks").mkdir()
     cloudpickle.register_pickle_by_value(sys.modules[__name__])  # which the workers cannot import
     run(plan(panel), Shot(7, str(tmp_path / "marks")), tmp_path / "there", scale.ray())
@@ -85,10 +85,10 @@ def test_a_mistake_on_a_worker_is_the_users_message(panel: Path, tmp_path: Path,
 
 def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp_path: Path, cluster: str) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
-    scale.fit(panel, here)
+    scale.fit_each(panel, here)
     code = (
         "from ostinato import scale; from ostinato.scale import plan; plan.ROWS, plan.MOST = 150, 1200; "
-        f"scale.fit({str(panel)!r}, {str(there)!r}, on=scale.ray({cluster!r}, workers=1))"
+        f"scale.fit_each({str(panel)!r}, {str(there)!r}, on=scale.ray({cluster!r}, workers=1))"
     )
     driver = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     while len(list(there.glob("part-*.parquet"))) < 2:
@@ -97,6 +97,6 @@ def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp
     driver.kill()
     driver.communicate()
     assert not (there / "errors.parquet").exists()
-    found = scale.fit(panel, there, on=scale.ray())
+    found = scale.fit_each(panel, there, on=scale.ray())
     assert 2 <= found.earlier < found.parts
     assert_same(here, there)

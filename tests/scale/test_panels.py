@@ -36,7 +36,7 @@ def failures(folder: Path) -> dict[str, str]:
 
 def test_every_series_is_fitted_once_and_a_poisoned_one_is_named(panel: Path, tmp_path: Path) -> None:
     assert len(plan(panel).parts) > 4
-    found = scale.fit(panel, tmp_path / "out", season=7)
+    found = scale.fit_each(panel, tmp_path / "out", season=7)
     files = sorted((tmp_path / "out").glob("part-*.parquet"))
     out = results(tmp_path / "out")
     assert out["unique_id"].to_list() == GOOD
@@ -120,8 +120,8 @@ def test_a_panel_whose_rows_lie_mixed_gives_the_same(groups: int, panel: Path, t
     (tmp_path / "mixed").mkdir()
     mixed.write_parquet(tmp_path / "mixed" / "a.parquet", row_group_size=groups)
     assert not plan(tmp_path / "mixed").parts
-    scale.fit(panel, tmp_path / "sorted-fits", season=7)
-    scale.fit(tmp_path / "mixed", tmp_path / "mixed-fits", season=7)
+    scale.fit_each(panel, tmp_path / "sorted-fits", season=7)
+    scale.fit_each(tmp_path / "mixed", tmp_path / "mixed-fits", season=7)
     found = [results(tmp_path / name).sort("unique_id") for name in ("sorted-fits", "mixed-fits")]
     assert_frame_equal(*found, check_exact=True)
     assert failures(tmp_path / "sorted-fits") == failures(tmp_path / "mixed-fits")
@@ -132,7 +132,7 @@ def test_a_run_that_stopped_goes_on_from_its_parts(
     panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, again = tmp_path / "whole", tmp_path / "again"
-    scale.fit(panel, whole)
+    scale.fit_each(panel, whole)
     count, real = 0, work.load
 
     def dying(*given: object) -> object:
@@ -144,30 +144,30 @@ def test_a_run_that_stopped_goes_on_from_its_parts(
 
     monkeypatch.setattr(work, "load", dying)
     with pytest.raises(KeyboardInterrupt):
-        scale.fit(panel, again)
+        scale.fit_each(panel, again)
     kept = {f.name: f.stat().st_mtime_ns for f in again.glob("part-*")}
     assert len(kept) == 3
-    found = scale.fit(panel, again)
+    found = scale.fit_each(panel, again)
     assert found.earlier == 3
     assert all((again / name).stat().st_mtime_ns == at for name, at in kept.items())
     assert_frame_equal(results(whole), results(again), check_exact=True)
     assert failures(whole) == failures(again)
-    assert scale.fit(panel, again).earlier == found.parts
+    assert scale.fit_each(panel, again).earlier == found.parts
 
 
 def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, model: ostinato.SequenceModel) -> None:
-    scale.fit(panel, tmp_path / "out")
+    scale.fit_each(panel, tmp_path / "out")
     for other in ({"season": 12}, {"kind": "prices"}):
         with pytest.raises(ConfigError, match="results of other data or other options"):
-            scale.fit(panel, tmp_path / "out", **other)
+            scale.fit_each(panel, tmp_path / "out", **other)
     with pytest.raises(ConfigError, match="holds other files"):
-        scale.fit(panel, panel)
+        scale.fit_each(panel, panel)
     (tmp_path / "a.csv").write_text("unique_id,y\na,1\n")
     with pytest.raises(DataError, match="of Parquet files"):
-        scale.fit(tmp_path / "a.csv", tmp_path / "new")
+        scale.fit_each(tmp_path / "a.csv", tmp_path / "new")
     pl.DataFrame({"y": [1.0, 2.0]}).write_parquet(tmp_path / "y.parquet")
     with pytest.raises(DataError, match="no column that names its series"):
-        scale.fit(tmp_path / "y.parquet", tmp_path / "new")
+        scale.fit_each(tmp_path / "y.parquet", tmp_path / "new")
     pl.DataFrame({"unique_id": ["a"], "u": [1.0], "v": [2.0]}).write_parquet(tmp_path / "uv.parquet")
     with pytest.raises(ModelFileError, match="1 channels and the data 2"):
         scale.score(model, tmp_path / "uv.parquet", tmp_path / "new")
@@ -179,9 +179,9 @@ def test_prices_are_fitted_in_logarithms_and_years_left_out_are_missing(tmp_path
     close = 50 * np.exp(0.1 * rng.standard_normal(60).cumsum())
     frame = pl.DataFrame({"ticker": ["A"] * 60, "close": close})
     frame.write_parquet(tmp_path / "prices.parquet")
-    scale.fit(tmp_path / "prices.parquet", tmp_path / "prices")
+    scale.fit_each(tmp_path / "prices.parquet", tmp_path / "prices")
     assert results(tmp_path / "prices")["sigma"][0] == np.sqrt(local_ar(np.log(close), 1).fit.sigma2)
     years = pl.DataFrame({"id": ["A"] * 60, "year": np.arange(1900, 1960), "y": close})
     years.filter(pl.col("year") != 1930).write_parquet(tmp_path / "years.parquet")
-    scale.fit(tmp_path / "years.parquet", tmp_path / "years")
+    scale.fit_each(tmp_path / "years.parquet", tmp_path / "years")
     assert results(tmp_path / "years")["steps"].to_list() == [60]

@@ -59,7 +59,7 @@ def command(
     """
     if each:
         place = panels.Place(output, on, workers, threads)
-        panels.run("fit", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
+        panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
         return
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ostinato.scale.cluster import ray as ray
+    from ostinato.scale.global_fit import fit as fit
     from ostinato.scale.panels import cross_validation as cross_validation
-    from ostinato.scale.panels import fit as fit
+    from ostinato.scale.panels import fit_each as fit_each
     from ostinato.scale.panels import forecast as forecast
     from ostinato.scale.panels import score as score
 
 _HOMES = {
     "cross_validation": "panels",
-    "fit": "panels",
+    "fit": "global_fit",
+    "fit_each": "panels",
     "forecast": "panels",
     "ray": "cluster",
     "score": "panels",

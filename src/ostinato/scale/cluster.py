@@ -31,7 +31,7 @@ class Cluster:
         Raises what work raises, ConfigError without ray or where no cluster answers, OstinatoError where the workers of
         a part died over and over.
         """
-        with self._joined() as ray:
+        with self.joined() as ray:
             shared = ray.put(work)
             task = ray.remote(_call).options(
                 num_cpus=self.threads, max_retries=RETRIES, runtime_env={"env_vars": environment(self.threads)}
@@ -47,7 +47,7 @@ class Cluster:
                 yield _next(ray, waiting)
 
     @contextmanager
-    def _joined(self) -> Iterator[Any]:
+    def joined(self) -> Iterator[Any]:
         """ray, connected; left again where it was not before."""
         try:
             import ray

@@ -26,7 +26,7 @@ from ostinato.scale.run import Outcome, Progress, Workers, run
 from ostinato.scale.series import empty
 
 
-def fit(
+def fit_each(
     source: str | Path,
     output: str | Path,
     *,
@@ -66,7 +66,7 @@ def forecast(
 ) -> Outcome:
     """Forecast every series of a panel from its end: by a model, given or in a file, or "ar", an AR of its own each.
 
-    The tables have the columns of ``ostinato.forecast``; the other arguments are those of ``fit``. A model draws
+    The tables have the columns of ``ostinato.forecast``; the other arguments are those of ``fit_each``. A model draws
     ``n_paths`` sample paths; an autoregression's quantiles are exact, those of a normal.
 
     Raises what ``run`` and ``ostinato.forecast`` raise.
@@ -92,7 +92,7 @@ def score(
 ) -> Outcome:
     """Score every series of a panel by a model, given or in a file: unique_id, step, surprisal in nats.
 
-    The sums are log_prob, of everything, and scored, the steps that it is over. Other arguments are those of ``fit``.
+    The sums are log_prob, of everything, and scored, the steps that it is over. Other arguments: see ``fit_each``.
 
     Raises what ``run`` raises.
     """
@@ -118,7 +118,7 @@ def cross_validation(
     """Backtest a fitted model, if any, and the baselines, local_ar among them, over a panel: the table, and the run.
 
     The parts have the frame of ``ostinato.cross_validation``, and the table is made of the sums over all of them. The
-    other arguments are those of that function, and of ``fit``.
+    other arguments are those of that function, and of ``fit_each``.
 
     Raises what ``run`` and ``ostinato.cross_validation`` raise.
     """
