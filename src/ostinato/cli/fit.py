@@ -46,6 +46,9 @@ def command(
     each: Annotated[
         bool, typer.Option("--each", help="An autoregression for each series of a Parquet panel, into a folder.")
     ] = False,
+    search: Annotated[
+        int | None, typer.Option(min=1, help="Fits of other memories, widths, rates; the budget is that of all.")
+    ] = None,
     season: Annotated[int | None, typer.Option(help="Of --each: steps of a season; from the frequency.")] = None,
     on: options.On = None,
     workers: options.Workers = None,
@@ -61,29 +64,32 @@ def command(
         place = panels.Place(output, on, workers, threads)
         panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
         return
+    cluster = None if on is None else panels.Place(output, on, workers, threads).cluster()
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     for file in (path, report):
         if file:
             options.writable(file)
+    from ostinato import scale
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
     from ostinato.training.config import Budget
     from ostinato.training.fit import fit
+    from ostinato.training.search import search as find
     from ostinato.training.workers import started
 
-    sequences = read(
-        data,
-        kind=kind,
-        id_col=id_col,
-        time_col=time_col,
-        target=(target[0] if len(target) == 1 else target) if target else None,
-        channel=channel,
-        alphabet=alphabet,
-        per_line=per_line,
-    )
+    reading: dict[str, Any] = {
+        "kind": kind,
+        "id_col": id_col,
+        "time_col": time_col,
+        "target": (target[0] if len(target) == 1 else target) if target else None,
+        "channel": channel,
+        "alphabet": alphabet,
+        "per_line": per_line,
+    }
+    sequences = read(data, **reading)
     given: dict[str, Any] = {
         "hidden": hidden,
         "depth": depth,
@@ -91,23 +97,28 @@ def command(
         "learning_rate": learning_rate,
         "max_order": max_order,
         "emission": emission,
+    }
+    asked: dict[str, Any] = {
+        "model": model,
+        "method": None if window is None else _method(window),
+        "checkpoint_every": options.seconds(checkpoint_every) or 0.0,
+        **{k: v for k, v in given.items() if v is not None},
+    }
+    whole: dict[str, Any] = {
+        "budget": Budget(limits if limits is not None or steps is not None else 120.0, steps),
+        "held_out": options.share(held_out),
         "seed": seed,
     }
     with started() as joined, checkpoint(path, resume=resume, leads=joined.leads) as spot:
         with Ladder(sequences.kind, shown=joined.leads) as ladder:
-            result = fit(
-                sequences,
-                model=model,
-                budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
-                held_out=options.share(held_out),
-                method=None if window is None else _method(window),
-                checkpoint=spot,
-                threads=threads,
-                checkpoint_every=options.seconds(checkpoint_every) or 0.0,
-                on_progress=ladder.progress,
-                on_rung=ladder.rung,
-                **{k: v for k, v in given.items() if v is not None},
-            )
+            if search:
+                _check_searched(asked)
+                result, _ = find(sequences, search, spot, threads=threads, on_trial=ladder.trial, **whole)
+            elif cluster:
+                result = scale.fit(data, path, on=cluster, reading=reading, checkpoint=str(spot), **whole, **asked)
+            else:
+                shown: dict[str, Any] = {"on_progress": ladder.progress, "on_rung": ladder.rung}
+                result = fit(sequences, checkpoint=spot, threads=threads, **shown, **whole, **asked)
         if not joined.leads:
             return
         result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])
@@ -122,6 +133,14 @@ def command(
 
         write_report(result.model, sequences, report, seed=seed)
         print(f"report: {report}")
+
+
+def _check_searched(asked: dict[str, Any]) -> None:
+    """Raises ConfigError for an option that the search chooses itself."""
+    chosen = {"model": "auto", "method": None, "checkpoint_every": 10.0}
+    given = [name for name, value in asked.items() if value != chosen.get(name)]
+    if given:
+        raise ConfigError(f"a search chooses {', '.join(given)} itself", fix="leave it out, or leave out --search")
 
 
 def _method(window: str) -> Method:

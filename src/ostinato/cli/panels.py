@@ -15,7 +15,8 @@ from ostinato.errors import ConfigError
 from ostinato.scale.threads import environment
 
 if TYPE_CHECKING:
-    from ostinato.scale.run import Outcome, Progress, Workers
+    from ostinato.scale.cluster import Cluster
+    from ostinato.scale.run import Outcome, Progress
 
 
 def asked(on: str | None, model: Path | None = None) -> bool:
@@ -32,7 +33,7 @@ class Place:
     workers: int | None
     threads: int
 
-    def cluster(self) -> Workers | None:
+    def cluster(self) -> Cluster | None:
         """What --on means; None is this process."""
         if self.on in (None, "here"):
             if self.workers is not None:

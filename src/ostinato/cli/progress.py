@@ -14,6 +14,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from ostinato.training.fit import Rung
+    from ostinato.training.search import Trial
     from ostinato.training.trainer import Progress as Event
 
 
@@ -54,6 +55,12 @@ class Ladder:
         """A model is done."""
         if self._shown and not sys.stderr.isatty():
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
+
+    def trial(self, row: Trial) -> None:
+        """A trial of a search is done."""
+        reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
+        asked = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
+        self._console.print(f"trial {row.number + 1}: {asked}: {reached}")
 
     def table(self, rungs: Sequence[Rung], kept: Rung) -> None:
         """The held-out table, the kept model marked."""
