@@ -113,7 +113,12 @@ def command(
         with Ladder(sequences.kind, shown=joined.leads) as ladder:
             if search:
                 _check_searched(asked)
-                result, _ = find(sequences, search, spot, threads=threads, on_trial=ladder.trial, **whole)
+                if cluster:
+                    result, rows = scale.search(data, search, spot, on=cluster, reading=reading, **whole)
+                    for row in rows:
+                        ladder.trial(row)
+                else:
+                    result, _ = find(sequences, search, spot, threads=threads, on_trial=ladder.trial, **whole)
             elif cluster:
                 result = scale.fit(data, path, on=cluster, reading=reading, checkpoint=str(spot), **whole, **asked)
             else:

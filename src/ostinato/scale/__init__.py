@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ostinato.scale.panels import fit_each as fit_each
     from ostinato.scale.panels import forecast as forecast
     from ostinato.scale.panels import score as score
+    from ostinato.scale.tune import search as search
 
 _HOMES = {
     "cross_validation": "panels",
@@ -23,6 +24,7 @@ _HOMES = {
     "forecast": "panels",
     "ray": "cluster",
     "score": "panels",
+    "search": "tune",
 }
 
 
