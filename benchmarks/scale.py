@@ -101,7 +101,7 @@ def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
     if workers:
         import ray
 
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="error")
+        ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="error")
         # the processes are there, and have imported what they work with, before the clock starts
         ray.get([ray.remote(_warm).options(runtime_env={"env_vars": environment(1)}).remote() for _ in range(workers)])
         on = scale.ray(workers=workers)
