@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from ostinato.scale.panels import fit_each as fit_each
     from ostinato.scale.panels import forecast as forecast
     from ostinato.scale.panels import score as score
+    from ostinato.scale.run import Outcome as Outcome
     from ostinato.scale.tune import search as search
 
 _HOMES = {
+    "Outcome": "run",
     "cross_validation": "panels",
     "fit": "global_fit",
     "fit_each": "panels",
