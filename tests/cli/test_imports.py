@@ -7,7 +7,31 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib", "jinja2", "safetensors")
+HEAVY = (
+    "torch",
+    "polars",
+    "scipy",
+    "numpy",
+    "pandas",
+    "soundfile",
+    "matplotlib",
+    "jinja2",
+    "safetensors",
+    "ray",
+    "optuna",
+)
+    "torch",
+    "polars",
+    "scipy",
+    "numpy",
+    "pandas",
+    "soundfile",
+    "matplotlib",
+    "jinja2",
+    "safetensors",
+    "ray",
+    "optuna",
+)
 
 HELP = """
 from ostinato.cli.main import main

@@ -45,7 +45,7 @@ def command(
 
     Example: ostinato backtest sales.csv --model auto --horizon 24 --windows 3 --level 80 95 -o cv.csv
     """
-    if panels.asked(on):
+    if panels.asked(on, workers):
         if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
             raise ConfigError("a panel in parts is forecast by one fitted model", fix="--model sales.ost, or none")
         table, _ = panels.run(

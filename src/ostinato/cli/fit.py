@@ -64,7 +64,7 @@ def command(
         place = panels.Place(output, on, workers, threads)
         panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
         return
-    cluster = None if on is None else panels.Place(output, on, workers, threads).cluster()
+    cluster = panels.Place(output, on, workers, threads).cluster()
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     for file in (path, report):

@@ -37,7 +37,7 @@ def command(
 
     Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
     """
-    if panels.asked(on, model):
+    if panels.asked(on, workers, model):
         if data is None:
             raise ConfigError("a panel is named after the model", fix="ostinato forecast ar panel/ -o out/")
         panels.run(

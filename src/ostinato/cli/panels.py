@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ostinato.scale.run import Outcome, Progress
 
 
-def asked(on: str | None, model: Path | None = None) -> bool:
+def asked(on: str | None, workers: int | None, model: Path | None = None) -> bool:
     """Whether the command is one over a panel: where is said, or the model is an AR for each series."""
-    return on is not None or (model is not None and str(model) == "ar" and not model.exists())
+    return on is not None or workers is not None or (model is not None and str(model) == "ar" and not model.exists())
 
 
 @dataclass(frozen=True)

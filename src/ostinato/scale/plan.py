@@ -106,6 +106,9 @@ def plan(
             if roles.id is None:
                 fix = "add a column unique_id, or name it with --id-col"
                 raise DataError("the panel has no column that names its series", where=file, fix=fix)
+            words = [c for c in roles.values if head[c].dtype == pl.String]
+            if words:
+                raise DataError(f"the values in column {words[0]!r} are words", where=file, fix="write them as numbers")
         groups += _groups(file, str(roles.id), roles)
     rows = sum(g.rows for g in groups)
     if not rows or roles is None or head is None:
@@ -128,9 +131,11 @@ def _head(file: str) -> pl.DataFrame:
 
 def _groups(file: str, key: str, roles: Roles) -> list[Group]:
     """The row groups of a file, from its footer."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise ConfigError("pyarrow is not installed", fix="pip install 'ostinato[ray]'") from error
     try:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:
