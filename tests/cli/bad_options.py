@@ -162,7 +162,7 @@ ROWS = (
         {"p.parquet": parquet(u=[1.0], v=[2.0])},
     ),
     Bad(
-        "a panel without ids", "fit p.parquet --each --id-col id -o out", ("no column 'id'", "the columns are unique_id, y"),
+        "a panel without ids", "fit p.parquet --each --id-col id -o out", ("no column 'id'", "are unique_id, y"),
         {"p.parquet": parquet(y=[1.0])},
     ),
     Bad(

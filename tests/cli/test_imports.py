@@ -7,31 +7,8 @@ import sys
 
 import pytest
 
-HEAVY = (
-    "torch",
-    "polars",
-    "scipy",
-    "numpy",
-    "pandas",
-    "soundfile",
-    "matplotlib",
-    "jinja2",
-    "safetensors",
-    "ray",
-    "optuna",
-)
-    "torch",
-    "polars",
-    "scipy",
-    "numpy",
-    "pandas",
-    "soundfile",
-    "matplotlib",
-    "jinja2",
-    "safetensors",
-    "ray",
-    "optuna",
-)
+HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib", "jinja2", "safetensors")
+HEAVY += ("ray", "optuna", "pyarrow")
 
 HELP = """
 from ostinato.cli.main import main
