@@ -50,6 +50,34 @@ def workers() -> list[int]:
     return found
 
 
+def there(out: Path) -> int:
+    """Parts that are written."""
+    return len(list(out.glob("part-*")))
+
+
+def kills(code: str, out: Path, cluster: Cluster, node: object, rng: np.random.Generator) -> None:
+    """Start the program, and kill: workers, a node, the program itself."""
+    driver = subprocess.Popen([sys.executable, "-c", code])
+    while not there(out):
+        if driver.poll() is not None:
+            sys.exit("the driver ended before there was a part")
+        time.sleep(0.1)
+    shots = 0
+    while driver.poll() is None and shots < 10:
+        alive = workers()
+        if alive:
+            os.kill(int(rng.choice(alive)), signal.SIGKILL)
+            shots += 1
+        time.sleep(float(rng.uniform(0.2, 2.0)))
+    print(f"{shots} workers killed; {there(out)} parts are there", flush=True)
+    cluster.remove_node(node, allow_graceful=False)
+    time.sleep(3)
+    print(f"a node killed; {there(out)} parts are there", flush=True)
+    driver.kill()
+    driver.wait()
+    print(f"the driver killed; {there(out)} parts are there", flush=True)
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--series", type=int, default=3000)
@@ -72,37 +100,17 @@ def main() -> None:
     code = DRIVER.format(rows=ROWS, panel=str(panel.absolute()), out=out, address=address)
     try:
         time.sleep(10)  # the head's server for programs takes a while after its nodes
-        driver = subprocess.Popen([sys.executable, "-c", code])
-        shots = 0
-        while not list(Path(out).glob("part-*")):
-            if driver.poll() is not None:
-                sys.exit("the driver ended before there was a part")
-            time.sleep(0.1)
-        while driver.poll() is None and shots < 10:
-            time.sleep(float(rng.uniform(0.2, 2.0)))
-            alive = workers()
-            if alive:
-                os.kill(int(rng.choice(alive)), signal.SIGKILL)
-                shots += 1
-        parts = len(list(Path(out).glob("part-*")))
-        print(f"{shots} workers killed; {parts} parts are there")
-        cluster.remove_node(nodes[0], allow_graceful=False)
-        print("a node killed")
-        time.sleep(3)
-        driver.kill()
-        driver.wait()
-        parts = len(list(Path(out).glob("part-*")))
-        print(f"the driver killed; {parts} parts are there")
+        kills(code, Path(out), cluster, nodes[0], rng)
         cluster.add_node(num_cpus=1)
         if subprocess.call([sys.executable, "-c", code]):
             sys.exit("the rerun failed")
     finally:
         ray.shutdown()
         cluster.shutdown()
-    here, there = (pl.read_parquet(folder / name / "part-*.parquet") for name in ("here", "there"))
-    if not here.equals(there):
+    ours, theirs = (pl.read_parquet(folder / name / "part-*.parquet") for name in ("here", "there"))
+    if not ours.equals(theirs):
         sys.exit("the rows differ")
-    once = there.group_by("unique_id").len()["len"]
+    once = theirs.group_by("unique_id").len()["len"]
     print(f"{len(once):,} series, each {once.min()} to {once.max()} rows, as in process")
 
 

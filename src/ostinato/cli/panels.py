@@ -64,7 +64,8 @@ def run(verb: str, place: Place, *given: Any, **more: Any) -> Any:
         options.say(f"note: {out.earlier} of {out.parts} parts were there from an earlier run")
     if out.failed:
         options.say(f"note: {out.failed:,} series failed; why is in {output / 'errors.parquet'}")
-    print(f"{verb}: {out.series:,} series, {out.steps:,} steps, in {out.parts} parts: {output}")
+    many = "s" * (out.parts != 1)
+    print(f"{out.series:,} series, {out.steps:,} steps, in {out.parts} part{many}: {output}")
     return result
 
 
