@@ -16,7 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
+from ostinato.scale.threads import environment
+
+os.environ.update(environment(1), RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
 
 import numpy as np
 import polars as pl
