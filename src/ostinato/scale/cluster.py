@@ -61,8 +61,13 @@ class Cluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             fix = "check the address, and that the cluster runs: ray status"
             raise ConfigError(f"no Ray cluster answers: {error}", where=self.address, fix=fix) from error
+        import grpc  # by which a program reaches a cluster elsewhere
+
         try:
             yield ray
+        except (ConnectionError, grpc.RpcError) as error:
+            fix = "run it again: what is done is kept"
+            raise OstinatoError("the connection to the cluster was lost", where=self.address, fix=fix) from error
         finally:
             ray.shutdown()
 

@@ -39,8 +39,7 @@ def fit_each(
 
     source   Parquet: a file, a folder or a pattern, a row a step. Nothing is read whole
     output   the folder for the results; a run that was stopped is taken up from the parts in it
-    on       where: in this process, or ``scale.ray(...)``. In this process BLAS has the threads that it was started with;
-             with OMP_NUM_THREADS=1 it is quickest
+    on       where: in this process, quickest when it was started with OMP_NUM_THREADS=1, or ``scale.ray(...)``
     season   steps of a season; orders go up to two of them and a step. From the frequency if left out
     columns  kind, id_col, time_col and target, as in ``read``
 
