@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
 
+import polars as pl
 import pytest
 from bad_inputs import Bad
 from bad_tables import GOOD
@@ -44,6 +46,14 @@ def forbidden(patch: pytest.MonkeyPatch) -> None:
 def without(package: str) -> Callable[[pytest.MonkeyPatch], None]:
     """The package is not installed."""
     return lambda patch: patch.setitem(sys.modules, package, None)
+
+
+def parquet(**columns: list[object]) -> bytes:
+    """A Parquet file of one series."""
+    rows = len(next(iter(columns.values())))
+    buffer = io.BytesIO()
+    pl.DataFrame({"unique_id": ["a"] * rows, **columns}).write_parquet(buffer)
+    return buffer.getvalue()
 
 
 FORECAST, SAMPLE = "forecast {models}/series.ost {models}/series.csv", "sample {models}/names.ost"
@@ -121,6 +131,52 @@ ROWS = (
     ask("a diagnosis of other data", "diagnose {models}/series.ost {models}/names.txt", "of series", "are text"),
     ask("a diagnosis of nothing held out", f"{DIAGNOSE} --held-out 0", "held-out share of 0"),
     ask("a diagnosis to a folder that is not there", f"{DIAGNOSE} --json d/f.json", "mkdir -p d"),
+    fit("a panel of CSV", "--each", "of Parquet files", "good.csv", "unique_id, ds, y"),
+    fit("an unknown place to work", "--on moon", "no place 'moon'", "ray://HOST:PORT"),
+    fit("workers of no cluster", "--workers 2", "workers are those of a cluster", "--on ray"),
+    fit("0 workers", "--on ray --workers 0", "--workers", "greater than or equal to 1"),
+    fit("a search of what it chooses", "--search 2 --model gru", "a search chooses model itself", "leave it out"),
+    fit("a search of no trials", "--search 0", "--search", "greater than or equal to 1"),
+    back("a panel backtested by what is not fitted", "--on here --model gru", "one fitted model", "sales.ost"),
+    ask("a panel and no folder", "forecast ar {models}/series.csv", "a folder of parts", "-o"),
+    ask("an autoregression of no panel", "forecast ar -o out", "a panel is named after the model"),
+    ask("a panel on a file", "forecast ar p.parquet -o m.ost", "no such file", "p.parquet"),
+    Bad(
+        "a search without optuna", "fit good.csv --search 2 -o m.ost", ("optuna is not installed", "ostinato[ray]"),
+        {"good.csv": GOOD}, patch=without("optuna"),
+    ),
+    Bad(
+        "a panel over a file", "forecast ar p.parquet -o m.ost", ("the output is a file", "name a folder"),
+        {"p.parquet": parquet(y=[1.0, 2.0, 4.0])},
+    ),
+    Bad(
+        "a panel without pyarrow", "fit p.parquet --each -o out", ("pyarrow is not installed", "ostinato[ray]"),
+        {"p.parquet": parquet(y=[1.0, 2.0, 4.0])}, patch=without("pyarrow.parquet"),
+    ),
+    Bad(
+        "a cluster without ray", "fit good.csv --on ray -o m.ost", ("ray is not installed", "ostinato[ray]"),
+        {"good.csv": GOOD}, patch=without("ray"),
+    ),
+    Bad(
+        "a panel of words", "fit p.parquet --each --target y -o out", ("the values in column 'y' are words",),
+        {"p.parquet": parquet(y=["1", "2", "x"])},
+    ),
+    Bad(
+        "a panel of two columns", "fit p.parquet --each -o out", ("2 columns of numbers", "--target one of u, v"),
+        {"p.parquet": parquet(u=[1.0], v=[2.0])},
+    ),
+    Bad(
+        "a panel without ids", "fit p.parquet --each --id-col id -o out", ("no column 'id'", "are unique_id, y"),
+        {"p.parquet": parquet(y=[1.0])},
+    ),
+    Bad(
+        "a panel of times in words", "fit p.parquet --each -o out", ("the times in column 'ds' are words",),
+        {"p.parquet": parquet(ds=["2024-01-01"], y=[1.0])},
+    ),
+    Bad(
+        "a folder of other results", "fit p.parquet --each -o out", ("the folder holds other files", "an empty folder"),
+        {"p.parquet": parquet(y=[1.0]), "out/notes.txt": "mine"},
+    ),
     Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),
     Bad("an output folder that is not there", "fit good.csv -o d/m.ost", ("mkdir -p d",), {"good.csv": GOOD}),
     Bad("a file as output folder", "fit good.csv -o good.csv/m", ("does not exist", "good.csv"), {"good.csv": GOOD}),

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib", "jinja2", "safetensors")
+HEAVY += ("ray", "optuna", "pyarrow")
 
 HELP = """
 from ostinato.cli.main import main

@@ -268,3 +268,29 @@ def test_a_reader_that_has_enough_is_no_error(home: Path, words: tuple[str, ...]
     assert done.returncode == 0, done.stderr.decode()
     assert b"Traceback" not in done.stderr
     assert b"BrokenPipe" not in done.stderr
+
+
+def test_a_panel_goes_into_a_folder_by_every_verb_that_takes_one(
+    tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng, days = np.random.default_rng(0), np.datetime64("2024-01-01", "us") + np.arange(60) * np.timedelta64(1, "D")
+    frames = [pl.DataFrame({"unique_id": key, "ds": days, "y": rng.standard_normal(60).cumsum()}) for key in "abc"]
+    pl.concat(frames).write_parquet("panel.parquet")
+    commands = {
+        "fits": "fit panel.parquet --each",
+        "ahead": "forecast ar panel.parquet --horizon 3 --level 80",
+        "judged": "backtest panel.parquet --horizon 3 --on here",
+        "same": "forecast m.ost panel.parquet --horizon 3 --level 80 --on here --paths 50",
+        "scores": "score m.ost panel.parquet --on here",
+    }
+    say("fit", "panel.parquet", "--model", "ar", "-o", "m.ost")
+    for folder, command in commands.items():
+        words = [*command.split(), "-o", folder]
+        assert f"3 series, 180 steps, in 1 part: {folder}" in say(*words)
+        part = Path(folder) / "part-000000.parquet"
+        written = part.stat().st_mtime_ns
+        assert set(pl.read_parquet(part)["unique_id"]) == set("abc")
+        say(*words)
+        assert part.stat().st_mtime_ns == written
+    assert pl.read_parquet("ahead/part-*.parquet").columns == pl.read_parquet("same/part-*.parquet").columns

@@ -42,9 +42,8 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole(kind: str, method: Che
         for p in model.parameters():
             p.add_(0.1 * torch.randn(p.shape, dtype=p.dtype))
     asked = [p for p in model.parameters() if p.requires_grad]
-    loss, count, _ = negative_log_likelihood(model, batch, None)
-    found, found_count = in_segments(model, batch, method)
-    assert found_count == count
+    loss, _ = negative_log_likelihood(model, batch, None)
+    found = in_segments(model, batch, method)
     torch.testing.assert_close(found, loss, rtol=1e-10, atol=0)
     true = torch.autograd.grad(loss, asked, allow_unused=True)
     torch.testing.assert_close(torch.autograd.grad(found, asked, allow_unused=True), true, rtol=1e-9, atol=1e-9)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, panels
+from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,12 +40,35 @@ def command(
     known: options.Known = None,
     past: options.Past = None,
     static: options.Static = None,
+    on: options.On = None,
+    workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
     """Forecast from rolling cutoffs, and measure what came, beside the naive methods.
 
     Example: ostinato backtest sales.csv --model auto --horizon 24 --windows 3 --level 80 95 -o cv.csv
     """
+    if panels.asked(on, workers):
+        if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
+            raise ConfigError("a panel in parts is forecast by one fitted model", fix="--model sales.ost, or none")
+        table, _ = panels.run(
+            "cross_validation",
+            panels.Place(output, on, workers, threads),
+            model[0] if model else None,
+            data,
+            horizon=horizon,
+            n_windows=windows,
+            step_size=step,
+            level=level or (80, 95),
+            season=season,
+            n_paths=paths,
+            kind=kind,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+        )
+        _show(table, f"{windows} window{'s' * (windows != 1)} of {horizon} steps (less is better)")
+        return
     limits = options.seconds(budget)
     if output:
         options.writable(output)

@@ -12,12 +12,17 @@ from ostinato.errors import OstinatoError, WriteError
 
 
 @contextmanager
-def checkpoint(model: Path, *, resume: bool) -> Iterator[Path]:
+def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Path]:
     """The folder beside the model file: gone after a fit that ends well, kept by one that is killed or cannot write.
+
+    Of several workers only the one that leads touches it.
 
     A mistake that stops a fit leaves everything as it was: an earlier run's folder, put aside meanwhile, comes back.
     """
     spot = model.with_name(model.name + ".checkpoint")
+    if not leads:
+        yield spot
+        return
     aside = model.with_name(model.name + ".checkpoint.earlier")
     if resume and not spot.exists():
         options.say("note: there is no checkpoint to go on from: the fit begins anew")

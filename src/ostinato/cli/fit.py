@@ -5,16 +5,12 @@ from __future__ import annotations
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, panels, ways
 from ostinato.cli.checkpoint import checkpoint
-from ostinato.errors import ConfigError
-
-if TYPE_CHECKING:
-    from ostinato.gradients.methods import Method
 
 
 def command(
@@ -58,6 +54,14 @@ def command(
     channel: options.Channel = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="An autoregression for each series of a Parquet panel, into a folder.")
+    ] = False,
+    search: Annotated[
+        int | None, typer.Option(min=1, help="Fits of other memories, widths, rates; the budget is that of all.")
+    ] = None,
+    on: options.On = None,
+    workers: options.Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed fit was.")] = False,
     checkpoint_every: Annotated[str, typer.Option(help="Time between checkpoints.")] = "10s",
     threads: options.Threads = 1,
@@ -69,31 +73,36 @@ def command(
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
+    if each:
+        place = panels.Place(output, on, workers, threads)
+        panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
+        return
+    cluster = panels.Place(output, on, workers, threads).cluster()
     limits = options.seconds(budget)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
-    for each in (path, report):
-        if each:
-            options.writable(each)
+    for file in (path, report):
+        if file:
+            options.writable(file)
     from ostinato.cli.progress import Ladder
     from ostinato.data.read import read
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
     from ostinato.training.config import Budget
-    from ostinato.training.fit import fit
+    from ostinato.training.workers import started
 
-    sequences = read(
-        data,
-        kind=kind,
-        id_col=id_col,
-        time_col=time_col,
-        target=(target[0] if len(target) == 1 else target) if target else None,
-        channel=channel,
-        alphabet=alphabet,
-        per_line=per_line,
-        known=known or (),
-        past=past or (),
-        static=static or (),
-    )
+    reading: dict[str, Any] = {
+        "kind": kind,
+        "id_col": id_col,
+        "time_col": time_col,
+        "target": (target[0] if len(target) == 1 else target) if target else None,
+        "channel": channel,
+        "alphabet": alphabet,
+        "per_line": per_line,
+        "known": known or (),
+        "past": past or (),
+        "static": static or (),
+    }
+    sequences = read(data, **reading)
     direct = model == "direct" or (model == "auto" and horizon is not None and sequences.kind in ("series", "prices"))
     given: dict[str, Any] = {
         "hidden": hidden,
@@ -106,21 +115,23 @@ def command(
         "season": season,
         "networks": networks,
     }
+    asked: dict[str, Any] = {"model": model, "checkpoint_every": options.seconds(checkpoint_every) or 0.0}
+    whole: dict[str, Any] = {"held_out": options.share(held_out), "seed": seed}
     if limits is not None or steps is not None or not direct:
-        given["budget"] = Budget(limits if limits is not None or steps is not None else 120.0, steps)
-    if direct and gradient_checkpoints is not None:
-        raise ConfigError("a direct model needs no gradient checkpoints", fix="leave out --gradient-checkpoints")
+        whole["budget"] = Budget(limits if limits is not None or steps is not None else 120.0, steps)
     if direct:
-        given["window"] = None if window is None else _steps(window)
+        ways.check_direct(cluster is not None or bool(search), gradient_checkpoints)
+        given["window"] = None if window is None else ways.steps(window)
+        del asked["checkpoint_every"]
     else:
-        given["method"] = _method(window, gradient_checkpoints)
-    shared: dict[str, Any] = {"model": model, "held_out": options.share(held_out), "seed": seed, "threads": threads}
-    shared.update((name, value) for name, value in given.items() if value is not None)
-    with nullcontext() if direct else checkpoint(path, resume=resume) as spot:
-        if spot is not None:
-            shared.update(checkpoint=spot, checkpoint_every=options.seconds(checkpoint_every) or 0.0)
-        with Ladder(sequences.kind) as ladder:
-            result = fit(sequences, on_progress=ladder.progress, on_rung=ladder.rung, **shared)
+        given["method"] = ways.method(window, gradient_checkpoints)
+    asked.update((name, value) for name, value in given.items() if value is not None)
+    way = ways.Way(path, reading, search, cluster, threads)
+    with started() as joined, nullcontext() if direct else checkpoint(path, resume=resume, leads=joined.leads) as spot:
+        with Ladder(sequences.kind, shown=joined.leads) as ladder:
+            result = ways.run(data, sequences, spot, ladder, way, asked, whole)
+        if not joined.leads:
+            return
         result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])
         save_model(result.model, path)
     for note in result.notes:
@@ -134,29 +145,3 @@ def command(
 
         write_report(result.model, sequences, report, seed=seed)
         print(f"report: {report}")
-
-
-def _method(window: str | None, checkpoints: str | None) -> Method | None:
-    """A window "auto" -> AdaptiveBPTT(), "64" -> TruncatedBPTT(64); checkpoints "32", "200MB" -> CheckpointedBPTT."""
-    from ostinato.gradients.methods import AdaptiveBPTT, CheckpointedBPTT, TruncatedBPTT
-
-    if checkpoints is not None:
-        if window is not None:
-            raise ConfigError(
-                "a truncation window and gradient checkpoints are two ways to send the error back",
-                fix="give --window or --gradient-checkpoints, not both",
-            )
-        segments = int(checkpoints) if checkpoints.isdecimal() else None
-        return CheckpointedBPTT(segments, None if segments is not None else checkpoints)
-    if window is None:
-        return None
-    if window == "auto":
-        return AdaptiveBPTT()
-    return TruncatedBPTT(_steps(window))
-
-
-def _steps(window: str) -> int:
-    try:
-        return int(window)
-    except ValueError:
-        raise ConfigError(f"{window!r} is no window", fix="give a number of steps, or auto for truncation") from None

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, panels
+from ostinato.errors import ConfigError
 
 
 def command(
-    model: options.Model,
+    model: Annotated[Path, typer.Argument(help="A model file that fit wrote; or ar: an autoregression a series.")],
     data: Annotated[
         str | None, typer.Argument(help="The history to go on from; the one fitted to if left out.")
     ] = None,
@@ -31,12 +32,33 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    season: Annotated[int | None, typer.Option(help="Of ar: steps of a season; from the frequency.")] = None,
+    on: options.On = None,
+    workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
     """Forecast with intervals, from the history it was fitted to or from a new one, without refitting.
 
     Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
     """
+    if panels.asked(on, workers, model):
+        if data is None:
+            raise ConfigError("a panel is named after the model", fix="ostinato forecast ar panel/ -o out/")
+        panels.run(
+            "forecast",
+            panels.Place(output, on, workers, threads),
+            "ar" if str(model) == "ar" else model,
+            data,
+            horizon=horizon,
+            level=level or (80, 95),
+            season=season,
+            n_paths=paths,
+            seed=seed,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+        )
+        return
     options.use_threads(threads)
     for path in (output, plot):
         if path:

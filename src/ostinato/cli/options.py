@@ -37,6 +37,10 @@ Static = Annotated[list[str] | None, typer.Option(help="Columns of categories th
 Channel = Annotated[int | None, typer.Option(min=0, help="Sound of several channels: the one to take, from 0.")]
 Alphabet = Annotated[str, typer.Option(help="Text: characters or bytes.")]
 PerLine = Annotated[bool | None, typer.Option("--per-line/--whole", help="Text: one sequence a line, or one in all.")]
+On = Annotated[
+    str | None, typer.Option(help="Work on a Parquet panel in parts, into a folder: here, ray, or ray://HOST:PORT.")
+]
+Workers = Annotated[int | None, typer.Option(min=1, help="With --on ray: workers; all processors if left out.")]
 Threads = Annotated[int, typer.Option(help="Threads to compute with; one is best for small models.")]
 
 

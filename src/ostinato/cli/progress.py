@@ -15,13 +15,15 @@ from rich.table import Table
 from ostinato.training.result import Candidate, Fit, Rung
 
 if TYPE_CHECKING:
+    from ostinato.training.search import Trial
     from ostinato.training.trainer import Progress as Event
 
 
 class Ladder:
     """A context manager that shows a fit; quiet but for a line a model where there is no terminal."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, shown: bool = True) -> None:
+        self._shown = shown
         self._bits = kind in ("text", "sound")
         self._console = Console(stderr=True)
         self._bar = Progress(
@@ -31,7 +33,7 @@ class Ladder:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not sys.stderr.isatty(),
+            disable=not (shown and sys.stderr.isatty()),
         )
         self._task = self._bar.add_task("", total=1.0, words="reading")
 
@@ -52,13 +54,19 @@ class Ladder:
 
     def rung(self, rung: Rung | Candidate) -> None:
         """A model is done."""
-        if sys.stderr.isatty():
+        if not self._shown or sys.stderr.isatty():
             return
         if isinstance(rung, Candidate):
             inside = f"{rung.coverage:.1%} in 95 % intervals"
             self._console.print(f"{rung.name:>14}  quantile loss {rung.loss:.4f}, {inside}, {rung.seconds:.1f} s")
         else:
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
+
+    def trial(self, row: Trial) -> None:
+        """A trial of a search is done."""
+        reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
+        asked = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
+        self._console.print(f"trial {row.number + 1}: {asked}: {reached}")
 
     def table(self, fit: Fit) -> None:
         """The held-out table, the kept model marked."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, panels
 
 
 def command(
@@ -19,12 +19,19 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    on: options.On = None,
+    workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
     """Score sequences: nats and bits a symbol, and the most surprising places. -o writes every step's surprisal as CSV.
 
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
+    if panels.asked(on, workers):
+        place = panels.Place(output, on, workers, threads)
+        sums = panels.run("score", place, model, data, id_col=id_col, time_col=time_col, target=target).sums
+        print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {sums['scored']:,} steps")
+        return
     options.use_threads(threads)
     if output:
         options.writable(output)

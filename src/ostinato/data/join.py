@@ -64,7 +64,7 @@ def join(
     if frequency:
         for s in series:
             check_frequency(s.times, frequency, s.rows, s.name, origin)
-    full = series if found == "prices" else [_spread(s, frequency) for s in series]
+    full = series if found == "prices" else [spread(s, frequency) for s in series]
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
         said.append(f"{absent:,} step{'s' * (absent != 1)} that the times leave out: taken as missing")
@@ -124,7 +124,7 @@ def _counts(values: NDArray[np.float64]) -> bool:
     )
 
 
-def _spread(s: Rows, frequency: str | None) -> Rows:
+def spread(s: Rows, frequency: str | None) -> Rows:
     """A series on the full grid of its steps, NaN where there was none; the times in between are interpolated."""
     place = None if s.times is None else missing_steps(s.times, frequency)
     if place is None or s.times is None:

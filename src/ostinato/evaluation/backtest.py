@@ -32,12 +32,14 @@ class Backtest:
     frame   unique_id, ds, cutoff (the ds of the last step of the history), (channel), y, and for each model
             <model>, <model>-lo-95 ... <model>-hi-95; empty where the windows were handed to ``on_window``
     table   a row a model, see ``summary``; the baselines come last
+    tallies by model, the sums that its row was made of
     season  steps of the season that the baselines and the scaled errors use
     notes   what there is to say, in words; the last one says whether anything beats the baselines
     """
 
     frame: pl.DataFrame
     table: pl.DataFrame
+    tallies: dict[str, Tally]
     season: int
     notes: tuple[str, ...]
 
@@ -110,7 +112,9 @@ def cross_validation(
             frames.append(frame)
     table = summary(tallies)
     notes.append(verdict(table))
-    return Backtest(pl.concat(frames) if frames else pl.DataFrame(), table, season, tuple(dict.fromkeys(notes)))
+    return Backtest(
+        pl.concat(frames) if frames else pl.DataFrame(), table, tallies, season, tuple(dict.fromkeys(notes))
+    )
 
 
 def verdict(table: pl.DataFrame) -> str:

@@ -118,7 +118,7 @@ def drift(y: Array, season: int) -> Rule:
     return Shift(1, _sigma(np.diff(y) - slope, y, 1), slope, steps)
 
 
-def local_ar(y: Array, season: int) -> Rule:
+def local_ar(y: Array, season: int) -> Lags:
     """An autoregression by least squares, its order by BIC: up to two seasons and a step, or a fifth of the history."""
     order = 2 * season + 1 if season > 1 else 32
     return Lags(fit_ar(y, np.array([0, len(y)]), max(0, min(order, len(y) // 5))))

@@ -143,11 +143,9 @@ class Baseline:
         point, quantiles = np.empty((B, D, horizon)), np.empty((B, D, len(probabilities), horizon))
         z = ndtri(probabilities)[:, None]
         for b, key in enumerate(history.ids):
-            for d, y in enumerate(_modelled(history, b)):
-                stop = int(np.flatnonzero(np.isfinite(y))[-1]) + 1
-                gap = len(y) - stop
-                mean, deviation = self._fit((key, d), y[:stop]).ahead(y[:stop], gap + horizon)
-                mean, deviation = mean[gap:], deviation[gap:]
+            for d, y in enumerate(modelled(history, b)):
+                known = observed(y)
+                mean, deviation = beyond(self._fit((key, d), known), known, len(y) - len(known), horizon)
                 point[b, d], quantiles[b, d] = mean, mean + z * deviation
         return Predicted(np.exp(point), np.exp(quantiles)) if prices else Predicted(point, quantiles)
 
@@ -156,7 +154,7 @@ class Baseline:
         out = np.zeros((len(whole), horizon))
         for b, key in enumerate(whole.ids):
             seen = np.zeros(horizon, dtype=bool)
-            for d, y in enumerate(_modelled(whole, b)):
+            for d, y in enumerate(modelled(whole, b)):
                 history, later = y[:-horizon], y[-horizon:]
                 mean, deviation = self._fit((key, d), history).one_step(history, later)
                 nats = -0.5 * ((later - mean) / deviation) ** 2 - np.log(deviation) - 0.5 * np.log(2 * np.pi)
@@ -176,7 +174,18 @@ def baselines(season: int, *, refit: bool) -> list[Baseline]:
     return [Baseline(name, name, season, keep=name == "local_ar" and not refit) for name in BASELINES]
 
 
-def _modelled(data: SequenceSet, b: int) -> Array:
-    """(D, T): the values of a series, or the logarithms of prices."""
+def observed(y: Array) -> Array:
+    """y (T,) up to its last observed step."""
+    return y[: int(np.flatnonzero(np.isfinite(y))[-1]) + 1]
+
+
+def beyond(rule: Rule, known: Array, gap: int, horizon: int) -> tuple[Array, Array]:
+    """Means and standard deviations (H,) of what follows ``gap`` missing steps, which are forecast too and left out."""
+    mean, deviation = rule.ahead(known, gap + horizon)
+    return mean[gap:], deviation[gap:]
+
+
+def modelled(data: SequenceSet, b: int) -> Array:
+    """(D, T): the values of series b, or the logarithms of prices."""
     y = data[b].T.astype(np.float64)
     return np.log(y) if data.kind == "prices" else y

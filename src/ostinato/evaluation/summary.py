@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -58,6 +59,20 @@ class Tally:
             self._mean(f"coverage-{one:g}", metrics.coverage(y[..., None], low[..., None], high[..., None]))
             if one == msis_level(self.level):
                 self._mean("msis", metrics.msis(y, low, high, one, scale))
+
+    def sums(self) -> dict[str, Any]:
+        """The sums as JSON: those of two tallies, added number by number, are the tally of both."""
+        means = {name: list(pair) for name, pair in self._means.items()}
+        return {"seconds": self.seconds, "means": means, "loss": self._loss[:, 0].tolist(), "size": self._size}
+
+    @staticmethod
+    def of(level: Sequence[float], sums: dict[str, Any]) -> Tally:
+        """The inverse of ``sums``."""
+        tally = Tally(level)
+        tally.seconds, tally._size = sums["seconds"], sums["size"]
+        tally._means = {name: (total, int(count)) for name, (total, count) in sums["means"].items()}
+        tally._loss = np.array(sums["loss"])[:, None]
+        return tally
 
     def _mean(self, name: str, values: Array) -> None:
         seen = values[np.isfinite(values)]

@@ -57,8 +57,8 @@ def forecast(
     forecast; what ``as_sequences`` raises; DataError where a direct model is given a series without a value, or values
     that are not above 0 where it was fitted to logarithms.
     """
-    check_levels(level)
     if isinstance(model, DirectModel):
+        check_levels(level)
         return ahead(model, data, horizon, level, future)
     if future is not None:
         raise ConfigError("this model takes no covariates", fix="leave out the future rows, or fit a direct model")
@@ -70,7 +70,7 @@ def _rolled_out(
     model: SequenceModel, data: SequenceSet | Any, horizon: int, level: Sequence[float], n_paths: int, seed: int
 ) -> Forecast:
     """Sample paths, and their mean and quantiles."""
-    _check(model, horizon, n_paths)
+    check_forecast(model, horizon, level, n_paths)
     data = as_sequences(model, data)
     encoding, notes = model.encoding, list(data.notes)
     if isinstance(encoding, Scaling) and encoding.per_id:
@@ -109,7 +109,9 @@ def _rolled_out(
     return Forecast(data, frame, horizon, tuple(level), tuple(drawn), notes=tuple(notes))
 
 
-def _check(model: SequenceModel, horizon: int, n_paths: int) -> None:
+def check_forecast(model: SequenceModel, horizon: int, level: Sequence[float], n_paths: int) -> None:
+    """Raises ConfigError for what ``forecast`` cannot be asked of a model that draws paths."""
+    check_levels(level)
     if model.description.kind == "text":
         raise ConfigError("text has no mean to forecast", fix="use sample: it goes on from a prompt")
     if horizon < 1:

@@ -64,7 +64,7 @@ def table(
     """A row a step of a channel of a sequence; point(b, d) and quantile(b, d, p) are (T,)."""
     frames = []
     for b, key in enumerate(data.ids):
-        ds = _ahead(data, b, horizon)
+        ds = times_after(data, b, horizon)
         for d, channel in enumerate(data.channels):
             columns: dict[str, Any] = {"unique_id": [key] * horizon, "ds": ds}
             if len(data.channels) > 1:
@@ -78,8 +78,8 @@ def table(
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def _ahead(data: SequenceSet, b: int, horizon: int) -> NDArray[Any]:
-    """ds of the steps ahead; without times, steps are counted from 1."""
+def times_after(data: SequenceSet, b: int, horizon: int) -> NDArray[Any]:
+    """(T,): the ds of the steps that follow sequence b; without times, steps are counted from 1."""
     times = data.times_of(b)
     if times is None or not len(times):
         return np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ostinato.data.encoding import fit_encoding
@@ -31,6 +32,7 @@ from ostinato.training.result import Fit, Rung
 from ostinato.training.threads import threads as use_threads
 from ostinato.training.trainer import Progress, Trainer, judged_pieces
 from ostinato.training.truncation import describe
+from ostinato.training.workers import Workers, current
 
 
 def fit(
@@ -92,7 +94,8 @@ def fit(
     way = method or method_for(data)
     mark = fingerprint(data, config, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
-    if keep:
+    workers = current()
+    if keep and workers.leads:
         keep.claim()
     climbed: list[tuple[Rung, SequenceModel]] = []
     for i, name in enumerate(names):
@@ -102,7 +105,7 @@ def fit(
             # what earlier rungs left over is shared among those to come
             share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
         with use_threads(threads):
-            climbed.append(_climb(name, material, base, config, share, way, keep, on_progress))
+            climbed.append(_climb(name, material, base, config, share, way, keep, workers, on_progress))
         if on_rung:
             on_rung(climbed[-1][0])
     kept, chosen = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
@@ -114,7 +117,7 @@ def fit(
     if data.covariates:
         columns = ", ".join(data.covariates.columns.all)
         notes = (*notes, f"passed over: {columns}; of all models only a direct one takes covariates")
-    words = [*notes, cut.words(data), *filter(None, [chosen.description.record.get("truncation")])]
+    words = [*notes, cut.words(data), *filter(None, map(chosen.description.record.get, ("truncation", "moved")))]
     return Fit(chosen.eval(), kept, table, (*data.notes, *words))
 
 
@@ -147,11 +150,12 @@ def _climb(
     budget: Budget,
     method: Method,
     keep: Checkpoint | None,
+    workers: Workers,
     on_progress: Callable[[Progress], None] | None,
 ) -> tuple[Rung, SequenceModel]:
     """Train one rung, or take it from the checkpoint folder where it is done."""
     done = keep.path / f"{name}.ost" if keep else None
-    if done and done.exists():
+    if done and workers.first(done.exists()):
         finished = load_model(done)
         assert isinstance(finished, SequenceModel)
         return Rung(**finished.description.record["rung"]), finished
@@ -160,19 +164,23 @@ def _climb(
     model = build(name, material, base, config)
     steps, seconds = 0, 0.0
     if name != "ar":
-        trainer = Trainer(model, material, method, config)
+        if workers.size > 1:
+            torch.manual_seed(int(np.random.SeedSequence((config.seed, workers.rank)).generate_state(1)[0]))
+        trainer = Trainer(model, material, method, config, workers)
         spot = replace(keep, path=keep.path / f"{name}.running") if keep else None
         run = trainer.fit(budget, on_progress, spot)
         steps, seconds = run.step, run.elapsed
         model.description.record["curve"] = run.curve
+        if run.moved:
+            model.description.record["moved"] = f"{name}: {run.moved}"
         if isinstance(method, AdaptiveBPTT):
             model.description.record["windows"] = run.windows
             model.description.record["truncation"] = describe(name, method, run.windows)
-    held = evaluate(model, material.encoded, judged_pieces(material, "held-out"))
-    seconds = max(seconds, time.monotonic() - begun)
+    held = evaluate(model, material.encoded, judged_pieces(material, "held-out"), workers)
+    seconds = max(seconds, workers.first(time.monotonic() - begun))
     size = sum(p.numel() for p in model.parameters() if p.requires_grad)
     rung = Rung(name, held.per_step, seconds, steps, size, _detail(base) if name == "ar" else "")
-    if keep and done:
+    if keep and done and workers.leads:
         model.description.record["rung"] = asdict(rung)
         save_model(model, done)
         (keep.path / f"{name}.running").unlink(missing_ok=True)

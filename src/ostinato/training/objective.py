@@ -6,16 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ostinato.data.batching import Batch, Piece, bucketed, whole
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
 from ostinato.errors import NonFiniteLossError
 from ostinato.gradients.checkpointed import chain
-from ostinato.gradients.methods import CheckpointedBPTT
+from ostinato.gradients.methods import CheckpointedBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
+from ostinato.training.workers import Workers
+
+#: Steps that are evaluated at a time.
+JUDGED = 16_384
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ class Likelihood:
         return self.nats / max(self.steps, 1)
 
 
-def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, int, State]:
-    """Sum of -log P in nats over the batch's counted values, in model space; how many there are; the state after it.
+def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, State]:
+    """Sum of -log P in nats over the batch's counted values, in model space, and the state after it.
 
     No lengths are passed on: a row that ends inside a batch begins the next one from its initial state, so what its
     state becomes over the padding is of no consequence.
@@ -45,18 +49,33 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
     x = batch.x if batch.x.dtype == torch.int64 else batch.x.nan_to_num(0.0)
     nats = conditional.log_prob(x, Support(batch.unit, batch.low, batch.high))
     # not a product with the weights: 0 times infinity would be NaN
-    return -nats[batch.weight].sum(), int(batch.weight.sum()), state
+    return -nats[batch.weight].sum(), state
 
 
-def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> tuple[Tensor, int]:
+def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> Tensor:
     """The same of whole sequences, with the emission inside the segments: nothing as long as they are is kept."""
 
     def segment(model: SequenceModel, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
-        loss, _, state = negative_log_likelihood(model, batch.steps(t, len(x)), state)
+        loss, state = negative_log_likelihood(model, batch.steps(t, len(x)), state)
         return loss, state
 
     losses, _ = chain(segment, model, batch.x, model.initial_state(len(batch.rows)), method)
-    return torch.stack(losses).sum(), int(batch.weight.sum())
+    return torch.stack(losses).sum()
+
+
+class Loss(nn.Module):
+    """The loss of a batch as a module, which is what DistributedDataParallel takes."""
+
+    def __init__(self, model: SequenceModel, method: Method) -> None:
+        super().__init__()
+        self.model, self.method = model, method
+
+    def forward(self, batch: Batch, state: State | None) -> tuple[Tensor, State | None]:
+        """-log P of the counted values in nats; and the state after them, where one is given."""
+        if isinstance(self.method, CheckpointedBPTT):
+            return in_segments(self.model, batch, self.method), None
+        loss, after = negative_log_likelihood(self.model, batch, state)
+        return loss, None if state is None else after
 
 
 def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) -> None:
@@ -72,14 +91,17 @@ def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) ->
 
 
 @torch.no_grad()
-def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], steps: int = 16384) -> Likelihood:
-    """The log-likelihood of the counted steps of these pieces, in the data's own units."""
+def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: Workers | None = None) -> Likelihood:
+    """The log-likelihood of the counted steps of these pieces, in the data's own units; workers share them."""
+    workers = workers or Workers()
     training = model.training
     model.eval()
-    total = sum(-float(negative_log_likelihood(model, whole(data, b), None)[0]) for b in bucketed(items, steps, None))
-    measure, count = _measure(data, items)
+    own = items[workers.rank :: workers.size]
+    nats = sum(-float(negative_log_likelihood(model, whole(data, b), None)[0]) for b in bucketed(own, JUDGED, None))
+    measure, count = _measure(data, own)
     model.train(training)
-    return Likelihood(total + measure, count)
+    total, steps = workers.total(nats + measure, count)
+    return Likelihood(total, int(steps))
 
 
 def mean_measure(data: Encoded, items: list[Piece]) -> float:

@@ -13,15 +13,16 @@ from torch import Tensor
 
 from ostinato.data.batching import Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
-from ostinato.gradients.methods import AdaptiveBPTT, CheckpointedBPTT, FullBPTT, Method
+from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import SHORT, Budget, Config
-from ostinato.training.objective import check_finite, evaluate, in_segments, mean_measure, negative_log_likelihood
+from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
+from ostinato.training.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,19 @@ FEWEST_ROWS = 4
 
 
 class Trainer:
-    """Trains one model on one Material. How the error is sent back is ``method``, a value."""
+    """Trains one model on one Material. How the error is sent back is ``method``, a value.
 
-    def __init__(self, model: SequenceModel, material: Material, method: Method, config: Config) -> None:
+    Of several ``workers`` each has its own rows of every batch; together they do what one would with all of them.
+    """
+
+    def __init__(
+        self, model: SequenceModel, material: Material, method: Method, config: Config, workers: Workers | None = None
+    ) -> None:
         if isinstance(method, AdaptiveBPTT):
             most = max(method.window, min(method.longest, config.batch_steps // FEWEST_ROWS))
             method = replace(method, longest=most)
         self.model, self.material, self.method, self.config = model, material, method, config
+        self.workers = workers or Workers()
         spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
         if isinstance(method, FullBPTT):
@@ -70,6 +77,7 @@ class Trainer:
         self.measure = mean_measure(material.encoded, self.train)
         #: optimiser steps between two evaluations
         self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
+        self._loss = self.workers.wrap(Loss(model, method))
         groups = self._decay_groups()
         self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), self._trainable())
 
@@ -84,8 +92,8 @@ class Trainer:
         Raises NonFiniteLossError, which names the batch, before a bad gradient is used.
         """
         if checkpoint and checkpoint.path.exists():
-            self.run.load(checkpoint.path, self.model)
-        run, saved = self.run, time.monotonic()
+            self.run.load(checkpoint.path, self.model, self.workers)
+        run, saved = self.run, self.run.elapsed
         begun = time.monotonic() - run.elapsed
         self.model.train()
         if not run.weights:
@@ -94,7 +102,7 @@ class Trainer:
             for batch in self._epoch():
                 self._step(batch, budget.spent(run.elapsed, run.step))
                 self._adapt()
-                run.elapsed = time.monotonic() - begun
+                run.elapsed = self.workers.first(time.monotonic() - begun)
                 share = budget.spent(run.elapsed, run.step)
                 if run.step % self.interval == 0 or share >= 1:
                     self._judge()
@@ -102,9 +110,9 @@ class Trainer:
                     last = run.curve[-1][3] if run.curve else math.nan
                     rate = run.step / max(run.elapsed, 1e-9)
                     on_progress(Progress(self.model.description.name, run.step, share, run.recent, last, rate))
-                if checkpoint and time.monotonic() - saved > checkpoint.every:
-                    run.save(checkpoint.path, self.model)
-                    saved = time.monotonic()
+                if checkpoint and run.elapsed - saved > checkpoint.every:
+                    run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
+                    saved = run.elapsed
                 if share >= 1 or run.bad >= self.config.patience:
                     break
             else:
@@ -147,21 +155,18 @@ class Trainer:
 
     def _step(self, batch: Batch, share: float) -> None:
         """One optimiser step on one batch, from the state carried so far."""
-        run, config = self.run, self.config
-        state = self._state(batch) if not isinstance(self.method, FullBPTT) else None
-        if isinstance(self.method, CheckpointedBPTT):
-            loss, count = in_segments(self.model, batch, self.method)
-        else:
-            loss, count, after = negative_log_likelihood(self.model, batch, state)
-            run.carried = tuple(s.detach() for s in after) if state is not None else None
+        run, config, workers = self.run, self.config, self.workers
+        count, mine = int(batch.weight.sum()), workers.share(batch)
+        loss, after = self._loss(mine, None if isinstance(self.method, FullBPTT) else self._state(mine))
+        run.carried = None if after is None else tuple(s.detach() for s in after)
         run.position, run.step = run.position + 1, run.step + 1
         if not count:
             return
-        value = float(loss.detach()) / count
+        value = workers.total(float(loss.detach()))[0] / count
         ids = self.material.data.ids
         check_finite(value, batch, ids, f"step {run.step} of {self.model.description.name}")
         run.optimizer.zero_grad(set_to_none=True)
-        (loss / count).backward()  # type: ignore[no-untyped-call]
+        (loss * (workers.size / count)).backward()  # of which the mean over the workers is taken
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         check_finite(float(norm), batch, ids, f"step {run.step} of {self.model.description.name} (its gradient)")
         for group in run.optimizer.param_groups:
@@ -188,7 +193,7 @@ class Trainer:
         """Evaluate the averaged weights, and keep them where they are the best so far."""
         run, live = self.run, self._trainable()
         self.model.load_state_dict(run.average, strict=False)
-        reached = evaluate(self.model, self.material.encoded, self.watched).per_step
+        reached = evaluate(self.model, self.material.encoded, self.watched, self.workers).per_step
         if reached > run.best:
             run.best, run.bad, run.weights = reached, 0, self._trainable()
         else:

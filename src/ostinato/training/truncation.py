@@ -97,7 +97,7 @@ class Bias:
         weights = [p for p in self.model.parameters() if p.requires_grad]
         total = torch.zeros(sum(p.numel() for p in weights))
         for first, stop in pairwise([0, *range(end, self.length, window), self.length]):
-            loss, _, after = negative_log_likelihood(self.model, batch.steps(first, stop - first), state)
+            loss, after = negative_log_likelihood(self.model, batch.steps(first, stop - first), state)
             found = torch.autograd.grad(loss / len(batch.rows), weights, allow_unused=True, materialize_grads=True)
             total += torch.cat([g.flatten() for g in found])
             state = tuple(s.detach() for s in after)

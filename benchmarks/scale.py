@@ -1,0 +1,168 @@
+"""A panel of made series: an autoregression of the best order for each, and its forecast of 12 steps, in parts.
+
+In process, and on a Ray cluster of this machine with one worker and with two: verified to be the same rows, then series
+a second, what Ray takes of it, and the greatest memory of the driver and of each worker.
+
+python benchmarks/scale.py --series 10000 --json out/scale.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ostinato.scale.threads import environment
+
+os.environ.update(environment(1), RAY_USAGE_STATS_ENABLED="0")
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+from scipy.signal import lfilter
+
+from ostinato import scale
+from ostinato.scale.each import ForecastEach
+from ostinato.scale.plan import plan
+from ostinato.scale.run import run
+from ostinato.scale.work import Out
+
+#: Points of a series, from and to.
+POINTS = (60, 1001)
+#: Rows of a row group.
+GROUP = 100_000
+
+
+def make(count: int, file: Path) -> int:
+    """Write ``count`` daily series, AR(2) with a trend in a fifth of them, a thousand at a time; how many rows."""
+    rng, writer, rows = np.random.default_rng(0), None, 0
+    for first in range(0, count, 1000):
+        lengths = rng.integers(*POINTS, size=min(1000, count - first))
+        total = int(lengths.sum())
+        step = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        slope = np.repeat(np.where(rng.random(len(lengths)) < 0.2, 0.01, 0.0), lengths)
+        y = 50 + lfilter([1.0], [1.0, -0.6, -0.2], rng.standard_normal(total)) + slope * step
+        ids = pl.Series([f"s{first + i:08d}" for i in range(len(lengths))])
+        frame = pl.DataFrame(
+            {
+                "unique_id": pl.select(pl.lit(ids).repeat_by(pl.Series(lengths)).explode()).to_series(),
+                "ds": np.datetime64("2015-01-01", "us") + step * np.timedelta64(1, "D"),
+                "y": y,
+            }
+        ).to_arrow()
+        writer = writer or pq.ParquetWriter(file, frame.schema)
+        writer.write_table(frame, row_group_size=GROUP)
+        rows += total
+    if writer:
+        writer.close()
+    return rows
+
+
+def megabytes() -> float:
+    """The most memory that this process has had since it began; getrusage would count its parent's too."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
+@dataclass(frozen=True)
+class Watched(ForecastEach):
+    """The forecast; and every part leaves a file on its worker: its memory, its processor time so far, its series."""
+
+    folder: str
+
+    def __call__(self, data: object, number: int) -> Out:
+        out = super().__call__(data, number)  # type: ignore[arg-type]
+        told = [os.getpid(), megabytes(), time.process_time(), len(out.frame) // self.horizon]
+        (Path(self.folder) / str(number)).write_text(json.dumps(told))
+        return out
+
+
+def processor(told: list[tuple[int, float, float, int]]) -> float:
+    """Seconds of a worker's processor a series, whatever it does between the ends of its first part and its last."""
+    seconds, series = 0.0, 0
+    for worker in {pid for pid, *_ in told}:
+        own = sorted((at, count) for pid, _, at, count in told if pid == worker)
+        seconds, series = seconds + own[-1][0] - own[0][0], series + sum(count for _, count in own[1:])
+    return seconds / max(series, 1)
+
+
+def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
+    """A run in a process of its own: 0 workers is in process."""
+    marks = out.with_name(out.name + "-marks")
+    marks.mkdir()
+    begun = time.perf_counter()
+    on = None
+    if workers:
+        import ray
+
+        ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="error")
+        # the processes are there, and have imported what they work with, before the clock starts
+        ray.get([ray.remote(_warm).options(runtime_env={"env_vars": environment(1)}).remote() for _ in range(workers)])
+        on = scale.ray(workers=workers)
+    started, driver = time.perf_counter(), time.process_time()
+    found = run(plan(panel), Watched(7, 12, (80.0, 95.0), str(marks)), out, on)
+    seconds = time.perf_counter() - started
+    told = [tuple(json.loads(mark.read_text())) for mark in marks.iterdir()]
+    return {
+        "workers": workers,
+        "series": found.series,
+        "start": started - begun,
+        "seconds": seconds,
+        "series_per_second": found.series / seconds,
+        "worker_ms": 1e3 * processor(told),
+        "driver_ms": 1e3 * (time.process_time() - driver) / found.series if workers else 0.0,
+        "driver_mb": megabytes(),
+        "worker_mb": max(most for _, most, _, _ in told),
+    }
+
+
+def _warm() -> None:
+
+    time.sleep(2)  # so that each worker has one of these
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--series", type=int, default=10_000)
+    options.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
+    options.add_argument("--folder", type=Path, default=Path("out/scale"))
+    options.add_argument("--json", type=Path)
+    options.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    asked = options.parse_args()
+    panel = asked.folder / f"panel-{asked.series}.parquet"
+    if asked.one is not None:
+        print(json.dumps(one(panel, asked.folder / f"out-{asked.one}", asked.one)))
+        return
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    for old in asked.folder.glob("out-*"):
+        shutil.rmtree(old)
+    rows = make(asked.series, panel)
+    print(f"{asked.series:,} series, {rows:,} points, {panel.stat().st_size / 1e6:.0f} MB")
+    results: list[dict[str, float]] = []
+    same: pl.DataFrame | None = None
+    for workers in asked.workers:
+        command = [sys.executable, __file__, "--series", str(asked.series), "--folder", str(asked.folder)]
+        ran = subprocess.run([*command, "--one", str(workers)], capture_output=True, text=True, check=False)
+        if ran.returncode:
+            sys.exit(ran.stderr)
+        results.append(json.loads(ran.stdout.splitlines()[-1]))
+        whole = pl.scan_parquet(asked.folder / f"out-{workers}" / "part-*.parquet").collect()
+        same = whole if same is None else same
+        if not same.equals(whole):
+            sys.exit(f"{workers} workers gave other rows than {asked.workers[0]}")
+        r = results[-1]
+        r["under_by_clock"] = 1 - r["series_per_second"] / max(workers, 1) / results[0]["series_per_second"]
+        r["over_by_processor"] = (r["worker_ms"] + r["driver_ms"]) / results[0]["worker_ms"] - 1
+        print({name: round(value, 3) for name, value in r.items()}, flush=True)
+    if asked.json:
+        asked.json.write_text(json.dumps({"rows": rows, "runs": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Backtests over the series of a part, as sums that those of all parts are added to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.evaluation.backtest import cross_validation
+from ostinato.evaluation.baselines import BASELINES
+from ostinato.evaluation.windows import Plan
+from ostinato.inference.frame import check_levels
+from ostinato.model import SequenceModel
+from ostinato.scale.each import time_type
+from ostinato.scale.models import possible
+from ostinato.scale.series import Failure
+from ostinato.scale.work import Out
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """The windows of every series, forecast by a fitted model, if any, and by the baselines. Sums: by model.
+
+    name: what stands for the model in a fingerprint.
+    """
+
+    name: str
+    model: SequenceModel | None = field(repr=False)
+    windows: Plan
+    season: int
+    level: tuple[float, ...]
+    n_paths: int
+
+    def __post_init__(self) -> None:
+        check_levels(self.level)
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        """See Verb."""
+        bad: list[Failure] = []
+        if self.model:
+            data, bad = possible(self.model, data)
+        long = self.windows.fits(data, 0)
+        bad += [
+            Failure(key, "too short for these windows") for key, fits in zip(data.ids, long, strict=True) if not fits
+        ]
+        schema = pl.Schema(self._schema(data))
+        if not long.any():
+            return Out(pl.DataFrame(schema=schema), bad)
+        made = cross_validation(
+            data.take(np.flatnonzero(long)),
+            [self.model] if self.model else (),
+            horizon=self.windows.horizon,
+            n_windows=self.windows.count,
+            step_size=self.windows.step,
+            level=self.level,
+            season=self.season,
+            n_paths=self.n_paths,
+        )
+        return Out(made.frame.cast(schema), bad, {name: tally.sums() for name, tally in made.tallies.items()})
+
+    def _schema(self, data: SequenceSet) -> dict[str, Any]:
+        times = time_type(data)
+        channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
+        lower, upper = sorted(self.level, reverse=True), sorted(self.level)
+        ends = ["", *(f"-lo-{one:g}" for one in lower), *(f"-hi-{one:g}" for one in upper)]
+        columns = [name + end for name in (*(["ostinato"] if self.model else []), *BASELINES) for end in ends]
+        whole = {"unique_id": pl.String(), "ds": times, "cutoff": times, **channel}
+        return {**whole, **dict.fromkeys(("y", *columns), pl.Float64())}

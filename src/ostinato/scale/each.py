@@ -1,0 +1,130 @@
+"""An autoregression for each series of a part: fitted in closed form, its order by BIC, and forecast from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.special import ndtri
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError, DataError
+from ostinato.evaluation.baselines import Array, Lags, local_ar
+from ostinato.evaluation.forecasters import beyond, modelled, observed
+from ostinato.evaluation.windows import LEAST
+from ostinato.inference.frame import check_levels, times_after
+from ostinato.scale.series import SPARED, Failure, message
+from ostinato.scale.work import Out
+
+_REAL = pl.Float64()
+_FIT: dict[str, Any] = {
+    "unique_id": pl.String(),
+    **dict.fromkeys(("steps", "n", "order"), pl.Int64()),
+    "intercept": _REAL,
+    "coefficients": pl.List(_REAL),
+    **dict.fromkeys(("sigma", "log_likelihood", "bic"), _REAL),
+}
+
+
+@dataclass(frozen=True)
+class FitEach:
+    """The fit of every series, a row each; of prices that of their logarithms.
+
+    unique_id, steps, n (rows fitted), order, intercept, coefficients (phi_1 .. phi_order), sigma (standard deviation of
+    the innovations), log_likelihood (nats of the n rows, given their lags), bic.
+    """
+
+    season: int
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        """See Verb."""
+        rows, bad = [], []
+        for b, key in enumerate(data.ids):
+            try:
+                fit = _fitted(_values(data, b), self.season).fit
+            except SPARED as error:
+                bad.append(Failure(key, message(error)))
+                continue
+            phi, sigma = fit.coefficients[: fit.order].tolist(), float(np.sqrt(fit.sigma2))
+            size = (len(data[b]), fit.n, fit.order)
+            rows.append((key, *size, fit.intercept, phi, sigma, fit.log_likelihood, float(fit.bic[fit.order])))
+        return Out(pl.DataFrame(rows, _FIT, orient="row"), bad)
+
+
+@dataclass(frozen=True)
+class ForecastEach:
+    """The forecast of every series by its own autoregression, normal, in the columns of ``ostinato.forecast``.
+
+    Of prices it is made on their logarithms, and the column ostinato is the median.
+    """
+
+    season: int
+    horizon: int
+    level: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.horizon < 1:
+            raise ConfigError(f"a horizon of {self.horizon} steps cannot be", fix="use 1 or more")
+        check_levels(self.level)
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        """See Verb."""
+        keys, stamps, means, spreads, bad = [], [], [], [], []
+        for b, key in enumerate(data.ids):
+            y = _values(data, b)
+            try:
+                known = observed(y)
+                mean, deviation = beyond(_fitted(known, self.season), known, len(y) - len(known), self.horizon)
+                _check_finite(mean, deviation)
+            except SPARED as error:
+                bad.append(Failure(key, message(error)))
+                continue
+            keys.append(key)
+            stamps.append(times_after(data, b, self.horizon))
+            means.append(mean)
+            spreads.append(deviation)
+        schema = forecast_schema(data, self.level)
+        if not keys:
+            return Out(pl.DataFrame(schema=schema), bad)
+        loc, scale = np.concatenate(means), np.concatenate(spreads)
+        drawn = {name: loc + ndtri(p) * scale for name, p in forecast_columns(self.level).items()}
+        if data.kind == "prices":
+            drawn = {name: np.exp(x) for name, x in drawn.items()}
+        names = pl.Series(keys).repeat_by(self.horizon).explode()
+        return Out(pl.DataFrame({"unique_id": names, "ds": np.concatenate(stamps), **drawn}, schema), bad)
+
+
+def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
+    """The columns of a forecast and the probability of each, in their order."""
+    low = {f"ostinato-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {"ostinato": 0.5, **low, **{f"ostinato-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+
+
+def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
+    """The types of a forecast's columns."""
+    channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
+    return {"unique_id": pl.String(), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
+
+
+def time_type(data: SequenceSet) -> pl.DataType:
+    """The type of a column of times; of numbers of steps where there are none."""
+    return pl.Datetime("us") if data.times is not None and data.times.dtype.kind == "M" else pl.Int64()
+
+
+def _values(data: SequenceSet, b: int) -> Array:
+    """(T,): what is fitted of a series."""
+    return np.asarray(modelled(data, b)[0])
+
+
+def _fitted(y: Array, season: int) -> Lags:
+    seen = int(np.isfinite(y).sum())
+    if seen < LEAST:
+        raise DataError(f"{seen} observed value{'s' * (seen != 1)}, where an autoregression needs {LEAST}")
+    return local_ar(y, season)
+
+
+def _check_finite(mean: Array, deviation: Array) -> None:
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        raise DataError("the autoregression explodes within the horizon")

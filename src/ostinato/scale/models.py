@@ -1,0 +1,71 @@
+"""What a fitted model says of the series of a part: the verbs score and forecast, by the functions of those names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.inference.forecast import forecast
+from ostinato.inference.inputs import as_sequences, impossible
+from ostinato.inference.score import score
+from ostinato.model import SequenceModel
+from ostinato.scale.each import forecast_schema
+from ostinato.scale.series import Failure, without
+from ostinato.scale.work import Out
+
+
+@dataclass(frozen=True)
+class Score:
+    """The surprisal of every step, in nats: unique_id, step (from 1), surprisal. Sums: nats and scored steps.
+
+    name: what stands for the model in a fingerprint.
+    """
+
+    name: str
+    model: SequenceModel = field(repr=False)
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        """See Verb."""
+        data, bad = possible(self.model, data)
+        scores = score(self.model, data)
+        lengths = np.diff(scores.offsets)
+        steps = np.arange(len(scores.surprisal)) - np.repeat(scores.offsets[:-1], lengths) + 1
+        keys = pl.DataFrame({"unique_id": pl.Series(data.ids, dtype=pl.String), "n": lengths})
+        names = keys.select(pl.col("unique_id").repeat_by("n").explode(empty_as_null=False)).to_series()
+        sums = {"log_prob": float(scores.log_prob.sum()), "scored": int(scores.steps.sum())}
+        return Out(pl.DataFrame({"unique_id": names, "step": steps, "surprisal": scores.surprisal}), bad, sums)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The forecast of every series from the end of its history, in the columns of ``ostinato.forecast``.
+
+    A part has draws of its own, which follow from the seed and its number.
+    """
+
+    name: str
+    model: SequenceModel = field(repr=False)
+    horizon: int
+    level: tuple[float, ...]
+    n_paths: int
+    seed: int
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        """See Verb."""
+        data, bad = possible(self.model, data)
+        schema = forecast_schema(data, self.level)
+        if not len(data):
+            return Out(pl.DataFrame(schema=schema), bad)
+        seed = int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
+        made = forecast(self.model, data, self.horizon, self.level, n_paths=self.n_paths, seed=seed)
+        return Out(made.frame.cast(pl.Schema(schema)), bad)
+
+
+def possible(model: SequenceModel, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
+    """data without the series that have a value which the model gives no probability to."""
+    bad = np.flatnonzero(impossible(model, data.values))
+    rows = np.unique(np.searchsorted(data.offsets, bad, side="right") - 1)
+    return without(data, rows.tolist(), lambda one: as_sequences(model, one))

@@ -1,0 +1,51 @@
+"""A made panel, and a Ray cluster of two nodes on loopback."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from panels_made import poisoned, series
+
+from ostinato.scale import plan
+
+
+@pytest.fixture
+def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """24 series of 20 to 90 days and the poisoned ones, in two files; one series lies across them. Parts are small."""
+    monkeypatch.setattr(plan, "ROWS", 150)
+    monkeypatch.setattr(plan, "MOST", 1200)
+    rng = np.random.default_rng(1)
+    made = [series(f"s{i:02d}", int(rng.integers(20, 91)), rng) for i in range(24)]
+    whole = pl.concat([*poisoned(), *made])
+    folder, half = tmp_path / "panel", len(whole) // 2
+    folder.mkdir()
+    whole[:half].write_parquet(folder / "a.parquet", row_group_size=60)
+    whole[half:].write_parquet(folder / "b.parquet", row_group_size=60)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The address of a cluster of a head without processors and two nodes of one processor each; ray is connected."""
+    ray = pytest.importorskip("ray", reason="needs ostinato[ray]")
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # ray's own, of what it will change one day
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        for _ in range(2):
+            nodes.add_node(num_cpus=1)
+        nodes.wait_for_nodes()
+        ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
+        try:
+            yield nodes.address
+        finally:
+            ray.shutdown()
+            nodes.shutdown()

@@ -1,0 +1,34 @@
+"""Series of a panel, good ones and poisoned ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+#: The poisoned series of a panel, and what is said of each.
+POISON = {
+    "p-infinite": "an infinite value",
+    "p-missing": "nothing is observed",
+    "p-one": "1 observed value",
+    "p-twice": "a time comes twice",
+}
+
+
+def series(name: str, n: int, rng: np.random.Generator) -> pl.DataFrame:
+    """n days of an autoregression of order 2."""
+    e, y = rng.standard_normal(n + 20), np.zeros(n + 20)
+    for t in range(2, n + 20):
+        y[t] = 0.6 * y[t - 1] + 0.2 * y[t - 2] + e[t]
+    ds = np.datetime64("2020-01-01", "us") + np.arange(n) * np.timedelta64(1, "D")
+    return pl.DataFrame({"unique_id": [name] * n, "ds": ds, "y": y[20:]})
+
+
+def poisoned() -> list[pl.DataFrame]:
+    """The series of POISON."""
+    rng, y = np.random.default_rng(9), pl.col("y")
+    bad = {name: series(name, 1 if name == "p-one" else 40, rng) for name in POISON}
+    step = pl.int_range(pl.len())
+    bad["p-infinite"] = bad["p-infinite"].with_columns(pl.when(step == 7).then(float("inf")).otherwise(y).alias("y"))
+    bad["p-missing"] = bad["p-missing"].with_columns(y=pl.lit(float("nan")))
+    bad["p-twice"] = bad["p-twice"].with_columns(ds=pl.when(step == 9).then(pl.col("ds").shift()).otherwise("ds"))
+    return list(bad.values())

@@ -1,0 +1,102 @@
+"""The same on a Ray cluster of two nodes: the same rows, whoever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+from panels_made import POISON
+from polars.testing import assert_frame_equal
+
+from ostinato import scale
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError, DataError
+from ostinato.scale.each import FitEach
+from ostinato.scale.plan import plan
+from ostinato.scale.run import run
+from ostinato.scale.work import Out
+
+cloudpickle = pytest.importorskip("ray.cloudpickle", reason="needs ostinato[ray]")
+
+
+def contents(folder: Path) -> Iterator[tuple[str, pl.DataFrame]]:
+    for file in sorted([*folder.glob("part-*.parquet"), folder / "errors.parquet"]):
+        yield file.name, pl.read_parquet(file)
+
+
+def assert_same(first: Path, second: Path) -> None:
+    """File by file and row by row, bitwise."""
+    for (name, one), (other, two) in zip(contents(first), contents(second), strict=True):
+        assert name == other
+        assert_frame_equal(one, two, check_exact=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_files_are_those_of_one_process(workers: int, panel: Path, tmp_path: Path, cluster: str) -> None:
+    on = scale.ray(workers=workers)
+    scale.fit_each(panel, tmp_path / "here")
+    assert scale.fit_each(panel, tmp_path / "there", on=on).failed == len(POISON)
+    assert_same(tmp_path / "here", tmp_path / "there")
+    scale.forecast("ar", panel, tmp_path / "here-ahead", horizon=12)
+    scale.forecast("ar", panel, tmp_path / "there-ahead", horizon=12, on=on)
+    assert_same(tmp_path / "here-ahead", tmp_path / "there-ahead")
+
+
+@dataclass(frozen=True)
+class Shot(FitEach):
+    """Fits, in a worker that is killed at its first try of the third part and of the fifth."""
+
+    folder: str
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        mark = Path(self.folder) / f"shot-{number}"
+        if number in (2, 4) and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(data, number)
+
+
+def test_killed_workers_leave_every_series_exactly_once(panel: Path, tmp_path: Path, cluster: str) -> None:
+    scale.fit_each(panel, tmp_path / "here", season=7)
+    (tmp_path / "marks").mkdir()
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # which the workers cannot import
+    run(plan(panel), Shot(7, str(tmp_path / "marks")), tmp_path / "there", scale.ray())
+    assert len(list((tmp_path / "marks").iterdir())) == 2
+    assert_same(tmp_path / "here", tmp_path / "there")
+
+
+def test_a_mistake_on_a_worker_is_the_users_message(panel: Path, tmp_path: Path, cluster: str) -> None:
+    planned = plan(panel)
+    for file in panel.iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        run(planned, FitEach(7), tmp_path / "out", scale.ray())
+    with pytest.raises(ConfigError, match="0 workers cannot be"):
+        scale.ray(workers=0)
+
+
+def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp_path: Path, cluster: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    scale.fit_each(panel, here)
+    code = (
+        "from ostinato import scale; from ostinato.scale import plan; plan.ROWS, plan.MOST = 150, 1200; "
+        f"scale.fit_each({str(panel)!r}, {str(there)!r}, on=scale.ray({cluster!r}, workers=1))"
+    )
+    driver = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    while len(list(there.glob("part-*.parquet"))) < 2:
+        assert driver.poll() is None, driver.stderr.read() if driver.stderr else ""
+        time.sleep(0.001)
+    driver.kill()
+    driver.communicate()
+    assert not (there / "errors.parquet").exists()
+    found = scale.fit_each(panel, there, on=scale.ray())
+    assert 2 <= found.earlier < found.parts
+    assert_same(here, there)

@@ -1,0 +1,45 @@
+"""One model, and a search, by the workers of the cluster: what one process reaches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ostinato
+from ostinato import scale
+from ostinato.scale.global_fit import _work
+from ostinato.training.config import Budget
+
+
+@pytest.fixture
+def wave(tmp_path: Path) -> Path:
+    path = tmp_path / "wave.csv"
+    values = np.sin(np.arange(1500) / 5) + 0.3 * np.random.default_rng(0).standard_normal(1500)
+    path.write_text("y\n" + "".join(f"{v:.4f}\n" for v in values))
+    return path
+
+
+def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, cluster: str) -> None:
+    how = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
+    there = scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), **how)
+    here = ostinato.fit(wave, **how)
+    assert there.kept.steps == here.kept.steps == 30
+    for one, other in zip(here.table, there.table, strict=True):
+        assert other.held_out == pytest.approx(one.held_out, abs=1e-5)
+    assert there.notes == here.notes
+
+
+def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
+    asked = {"source": str(wave), "reading": {}, "options": {"model": "grue"}, "output": str(tmp_path / "bad.ost")}
+    assert "there is no model called 'grue'" in str(_work(asked))
+    assert not (tmp_path / "bad.ost").exists()
+
+
+def test_a_search_has_its_trials_and_keeps_the_best(wave: Path, tmp_path: Path, cluster: str) -> None:
+    found, table = scale.search(wave, 2, tmp_path / "search", on=scale.ray(workers=2), budget=Budget(None, 5))
+    assert len(table) == 2
+    best = max(table, key=lambda row: row.validation or -np.inf)
+    assert found.kept.name == best.asked["model"]
+    assert len(found.model.description.record["search"]) == 2

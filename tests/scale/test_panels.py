@@ -1,0 +1,187 @@
+"""A panel in parts, in this process: what comes out is what the verbs give to the whole."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from panels_made import POISON
+from polars.testing import assert_frame_equal
+
+import ostinato
+from ostinato import scale
+from ostinato.data.read import read
+from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.evaluation.baselines import Lags, local_ar
+from ostinato.scale import work
+from ostinato.scale.plan import plan
+
+GOOD = [f"s{i:02d}" for i in range(24)]
+
+
+def results(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / "part-*.parquet")
+
+
+def good_rows(panel: Path) -> pl.DataFrame:
+    return pl.read_parquet(panel / "*.parquet").filter(pl.col("unique_id").is_in(GOOD))
+
+
+def failures(folder: Path) -> dict[str, str]:
+    return dict(pl.read_parquet(folder / "errors.parquet").rows())
+
+
+def test_every_series_is_fitted_once_and_a_poisoned_one_is_named(panel: Path, tmp_path: Path) -> None:
+    assert len(plan(panel).parts) > 4
+    found = scale.fit_each(panel, tmp_path / "out", season=7)
+    files = sorted((tmp_path / "out").glob("part-*.parquet"))
+    out = results(tmp_path / "out")
+    assert out["unique_id"].to_list() == GOOD
+    assert (found.series, found.failed, found.parts) == (24, len(POISON), len(files))
+    said = failures(tmp_path / "out")
+    assert said.keys() == POISON.keys()
+    assert all(POISON[key] in word for key, word in said.items())
+    data = read(good_rows(panel))
+    assert found.steps == len(data.values)
+    for row, y in zip(out.iter_rows(named=True), data, strict=True):
+        rule = local_ar(y[:, 0], 7)
+        assert isinstance(rule, Lags)
+        assert row["coefficients"] == rule.fit.coefficients.tolist()
+        assert (row["steps"], row["n"], row["order"]) == (len(y), rule.fit.n, rule.fit.order)
+        assert row["sigma"] == np.sqrt(rule.fit.sigma2)
+
+
+def test_a_forecast_is_that_of_the_baseline_of_the_same_name(panel: Path, tmp_path: Path) -> None:
+    scale.forecast("ar", panel, tmp_path / "out", horizon=3, level=[80], season=7)
+    out = results(tmp_path / "out")
+    after = good_rows(panel).group_by("unique_id", maintain_order=True).tail(1).sort("unique_id")
+    assert out["ds"][::3].to_list() == (after["ds"] + timedelta(days=1)).to_list()
+    longer = pl.concat([good_rows(panel), out.select("unique_id", "ds", pl.lit(0.0).alias("y"))]).sort(
+        "unique_id", "ds"
+    )
+    judged = ostinato.cross_validation(longer, (), horizon=3, season=7, level=[80]).frame
+    for mine, theirs in (("ostinato", "local_ar"), ("ostinato-lo-80", "local_ar-lo-80")):
+        np.testing.assert_allclose(out[mine], judged[theirs], rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def model() -> ostinato.SequenceModel:
+    rng = np.random.default_rng(3)
+    return ostinato.fit([rng.standard_normal(80).cumsum() for _ in range(4)], model="ar").model
+
+
+def test_a_model_scores_a_panel_as_it_scores_a_frame(
+    panel: Path, tmp_path: Path, model: ostinato.SequenceModel
+) -> None:
+    found = scale.score(model, panel, tmp_path / "out")
+    out = results(tmp_path / "out")
+    expected = ostinato.score(model, pl.read_parquet(panel / "*.parquet").filter(~pl.col("unique_id").is_in(POISON)))
+    inside = out.filter(pl.col("unique_id").is_in(GOOD))
+    assert inside["unique_id"].unique(maintain_order=True).to_list() == GOOD
+    np.testing.assert_allclose(inside["surprisal"], expected.surprisal, rtol=1e-5)
+    assert found.sums["log_prob"] == pytest.approx(-float(np.nansum(out["surprisal"])))
+    assert found.sums["scored"] == int(out["surprisal"].is_not_nan().sum())
+
+
+def test_a_model_forecasts_a_panel(panel: Path, tmp_path: Path, model: ostinato.SequenceModel) -> None:
+    scale.forecast(model, panel, tmp_path / "out", horizon=2, level=[80], n_paths=4000)
+    out = results(tmp_path / "out").filter(pl.col("unique_id").is_in(GOOD))
+    expected = ostinato.forecast(model, good_rows(panel), 2, [80], n_paths=4000).frame
+    assert_frame_equal(out.select("unique_id", "ds"), expected.select("unique_id", "ds"))
+    spread = (expected["ostinato-hi-80"] - expected["ostinato-lo-80"]).to_numpy()
+    for column in ("ostinato", "ostinato-lo-80"):
+        assert (np.abs(out[column] - expected[column]) < 0.1 * spread).all()
+
+
+def test_a_backtest_in_parts_has_the_table_of_the_whole(
+    panel: Path, tmp_path: Path, model: ostinato.SequenceModel
+) -> None:
+    how = {"horizon": 4, "n_windows": 2, "season": 7, "level": [80]}
+    table, found = scale.cross_validation(None, panel, tmp_path / "out", **how)
+    expected = ostinato.cross_validation(good_rows(panel), (), **how)
+    assert_frame_equal(table.drop("seconds"), expected.table.drop("seconds"), rel_tol=1e-9)
+    by = ["unique_id", "ds", "cutoff"]
+    assert_frame_equal(results(tmp_path / "out").sort(by), expected.frame.sort(by), check_exact=True)
+    assert failures(tmp_path / "out")["p-one"] == "too short for these windows"
+    table, _ = scale.cross_validation(model, panel, tmp_path / "model", **how)
+    assert table["model"][0] == "ostinato"
+    assert {"ostinato", "ostinato-lo-80"} <= {*results(tmp_path / "model").columns}
+    assert found.series == 24
+
+
+@pytest.mark.parametrize("groups", [50, 100_000])
+def test_a_panel_whose_rows_lie_mixed_gives_the_same(groups: int, panel: Path, tmp_path: Path) -> None:
+    whole = pl.read_parquet(panel / "*.parquet")
+    day = pl.int_range(pl.len()).over("unique_id")  # the first rows of all series, then the second ones
+    mixed = whole.with_columns(day=day).sort("day", maintain_order=True).drop("day")
+    (tmp_path / "mixed").mkdir()
+    mixed.write_parquet(tmp_path / "mixed" / "a.parquet", row_group_size=groups)
+    assert not plan(tmp_path / "mixed").parts
+    scale.fit_each(panel, tmp_path / "sorted-fits", season=7)
+    scale.fit_each(tmp_path / "mixed", tmp_path / "mixed-fits", season=7)
+    found = [results(tmp_path / name).sort("unique_id") for name in ("sorted-fits", "mixed-fits")]
+    assert_frame_equal(*found, check_exact=True)
+    assert failures(tmp_path / "sorted-fits") == failures(tmp_path / "mixed-fits")
+    assert not (tmp_path / "mixed-fits" / ".arranged").exists()
+
+
+def test_a_run_that_stopped_goes_on_from_its_parts(
+    panel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    scale.fit_each(panel, whole)
+    count, real = 0, work.load
+
+    def dying(*given: object) -> object:
+        nonlocal count
+        count += 1
+        if count == 4:
+            raise KeyboardInterrupt
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(work, "load", dying)
+    with pytest.raises(KeyboardInterrupt):
+        scale.fit_each(panel, again)
+    kept = {f.name: f.stat().st_mtime_ns for f in again.glob("part-*")}
+    assert len(kept) == 3
+    found = scale.fit_each(panel, again)
+    assert found.earlier == 3
+    assert all((again / name).stat().st_mtime_ns == at for name, at in kept.items())
+    assert_frame_equal(results(whole), results(again), check_exact=True)
+    assert failures(whole) == failures(again)
+    assert scale.fit_each(panel, again).earlier == found.parts
+
+
+def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, model: ostinato.SequenceModel) -> None:
+    scale.fit_each(panel, tmp_path / "out")
+    for other in ({"season": 12}, {"kind": "prices"}):
+        with pytest.raises(ConfigError, match="results of other data or other options"):
+            scale.fit_each(panel, tmp_path / "out", **other)
+    with pytest.raises(ConfigError, match="holds other files"):
+        scale.fit_each(panel, panel)
+    (tmp_path / "a.csv").write_text("unique_id,y\na,1\n")
+    with pytest.raises(DataError, match="of Parquet files"):
+        scale.fit_each(tmp_path / "a.csv", tmp_path / "new")
+    pl.DataFrame({"y": [1.0, 2.0]}).write_parquet(tmp_path / "y.parquet")
+    with pytest.raises(DataError, match="no column that names its series"):
+        scale.fit_each(tmp_path / "y.parquet", tmp_path / "new")
+    pl.DataFrame({"unique_id": ["a"], "u": [1.0], "v": [2.0]}).write_parquet(tmp_path / "uv.parquet")
+    with pytest.raises(ModelFileError, match="1 channels and the data 2"):
+        scale.score(model, tmp_path / "uv.parquet", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_prices_are_fitted_in_logarithms_and_years_left_out_are_missing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    close = 50 * np.exp(0.1 * rng.standard_normal(60).cumsum())
+    frame = pl.DataFrame({"ticker": ["A"] * 60, "close": close})
+    frame.write_parquet(tmp_path / "prices.parquet")
+    scale.fit_each(tmp_path / "prices.parquet", tmp_path / "prices")
+    assert results(tmp_path / "prices")["sigma"][0] == np.sqrt(local_ar(np.log(close), 1).fit.sigma2)
+    years = pl.DataFrame({"id": ["A"] * 60, "year": np.arange(1900, 1960), "y": close})
+    years.filter(pl.col("year") != 1930).write_parquet(tmp_path / "years.parquet")
+    scale.fit_each(tmp_path / "years.parquet", tmp_path / "years")
+    assert results(tmp_path / "years")["steps"].to_list() == [60]

@@ -1,0 +1,63 @@
+"""A search: trials until their number, whatever stops it on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError
+from ostinato.training import search as module
+from ostinato.training.config import Budget
+from ostinato.training.search import search
+
+pytest.importorskip("optuna", reason="needs ostinato[ray]")
+BUDGET = Budget(None, 25)
+
+
+@pytest.fixture
+def data() -> SequenceSet:
+    return read(np.sin(np.arange(300) / 3) + 0.3 * np.random.default_rng(0).standard_normal(300))
+
+
+def test_a_search_that_is_stopped_goes_on_where_it_was(
+    data: SequenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, real = 0, module.attempt
+
+    def stopping(data: SequenceSet, asked: dict[str, object], *rest: object, **options: object) -> float:
+        nonlocal count
+        count += 1
+        if count == 3:
+            stopped.update(asked)
+            raise KeyboardInterrupt
+        return real(data, asked, *rest, **options)  # type: ignore[arg-type]
+
+    stopped: dict[str, object] = {}
+    monkeypatch.setattr(module, "attempt", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        search(data, 5, tmp_path, budget=BUDGET)
+    before = (tmp_path / "trial-0000.ost").stat().st_mtime_ns
+    found, table = search(data, 5, tmp_path, budget=BUDGET)
+    assert count == 6  # two, the one that was stopped, and the three that were left
+    assert len(table) == 5
+    assert table[2].asked == stopped  # it is asked for once more
+    assert (tmp_path / "trial-0000.ost").stat().st_mtime_ns == before
+    best = max((row for row in table if row.state == "complete"), key=lambda row: row.validation or -np.inf)
+    assert found.kept.name == best.asked["model"]
+    assert max(point[3] for point in found.model.description.record["curve"]) == best.validation
+    assert len(found.model.description.record["search"]) == 5
+    again, _ = search(data, 5, tmp_path, budget=BUDGET)
+    assert count == 6
+    assert again.kept == found.kept
+
+
+def test_what_cannot_be_searched_is_refused(data: SequenceSet, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a search of 0 trials"):
+        search(data, 0, tmp_path)
+    search(data, 1, tmp_path, budget=BUDGET)
+    with pytest.raises(ConfigError, match="of other data or other options"):
+        search(data, 1, tmp_path, budget=BUDGET, seed=1)

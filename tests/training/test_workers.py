@@ -1,0 +1,73 @@
+"""Two processes that train together, started by torchrun: what one process does with all the rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from losses_of_workers import METHODS, STEPS
+
+from ostinato.storage import load_bundle
+
+HERE = Path(__file__).parent
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+
+
+def done(command: list[str]) -> str:
+    """Runs it; what it printed and said, where it ended well."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout + ran.stderr
+
+
+@pytest.fixture(scope="module")
+def losses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]]]:
+    """Of one process and of two."""
+    folder, script, out = tmp_path_factory.mktemp("losses"), str(HERE / "losses_of_workers.py"), []
+    for count, start in ((1, [sys.executable]), (2, TORCHRUN)):
+        file = folder / f"{count}.json"
+        done([*start, script, str(file)])
+        found = json.loads(file.read_text())
+        assert found["workers"] == count
+        out.append(found["losses"])
+    return out
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-5), (torch.float64, 1e-10)])
+def test_two_workers_are_one_with_the_joined_batch(
+    method: str, dtype: torch.dtype, bound: float, losses: list[dict[str, list[float]]]
+) -> None:
+    one, two = (np.array(found[f"{method} {dtype}"]) for found in losses)
+    assert len(one) == len(two) == STEPS
+    assert np.ptp(one) > 0.02  # they moved
+    np.testing.assert_allclose(two, one, rtol=0, atol=bound)
+
+
+def test_a_fit_that_two_began_is_ended_by_one(tmp_path: Path) -> None:
+    wave = np.sin(np.arange(3000) / 5) + 0.3 * np.random.default_rng(0).standard_normal(3000)
+    data, one, two = tmp_path / "wave.csv", tmp_path / "one.ost", tmp_path / "two.ost"
+    data.write_text("y\n" + "".join(f"{v:.4f}\n" for v in wave))
+    fit = ["-m", "ostinato", "fit", str(data), "--model", "gru", "--hidden", "8", "--dropout", "0", "--steps", "60"]
+    fit += ["--checkpoint-every", "0s", "-o"]
+    done([sys.executable, *fit, str(one)])
+    pair = subprocess.Popen([*TORCHRUN, *fit, str(two)], stderr=subprocess.PIPE)
+    while not (tmp_path / "two.ost.checkpoint" / "gru.running").exists():
+        assert pair.poll() is None, "it ended before it could be killed"
+        time.sleep(0.001)
+    children = Path(f"/proc/{pair.pid}/task/{pair.pid}/children").read_text().split()
+    for process in (pair.pid, *map(int, children)):
+        os.kill(process, signal.SIGKILL)
+    pair.communicate()
+    assert "begun by 2 workers, taken up by 1" in done([sys.executable, *fit, str(two), "--resume"])
+    (_, ours), (_, theirs) = load_bundle(one), load_bundle(two)
+    tables = [[rung["held_out"] for rung in d["description"]["record"]["table"]] for d in (ours, theirs)]
+    np.testing.assert_allclose(*tables, atol=1e-4)
