@@ -1,6 +1,6 @@
 """Ten workers of a cluster killed at random moments, then a node, then the driver: every series once, as without kills.
 
-A cluster of two nodes on loopback, which the program at the other end reaches as ray://127.0.0.1:PORT.
+A cluster of two nodes on loopback; the driver is a program of its own.
 
 python benchmarks/kill_workers.py --series 3000
 """
@@ -71,7 +71,7 @@ def kills(code: str, out: Path, cluster: Cluster, node: object, rng: np.random.G
             os.kill(int(rng.choice(alive)), signal.SIGKILL)
             shots += 1
         time.sleep(float(rng.uniform(0.2, 2.0)))
-    print(f"{shots} workers killed; {there(out)} parts are there", flush=True)
+    print(f"{shots} workers killed; {there(out)} parts are there; the driver: {driver.poll() or 'runs'}", flush=True)
     cluster.remove_node(node, allow_graceful=False)
     time.sleep(3)
     print(f"a node killed; {there(out)} parts are there", flush=True)
@@ -84,7 +84,6 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--series", type=int, default=3000)
     options.add_argument("--folder", type=Path, default=Path("out/kills"))
-    options.add_argument("--port", type=int, default=25_001)
     options.add_argument("--seed", type=int, default=0)
     asked = options.parse_args()
     rng, folder = np.random.default_rng(asked.seed), asked.folder
@@ -94,14 +93,13 @@ def main() -> None:
     make(asked.series, panel)
     scale.plan.ROWS = ROWS
     print(scale.forecast("ar", panel, folder / "here", horizon=12))
-    head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": asked.port}
+    head = {"num_cpus": 0, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     cluster.wait_for_nodes()
-    address, out = f"ray://127.0.0.1:{asked.port}", str((folder / "there").absolute())
+    address, out = cluster.address, str((folder / "there").absolute())
     code = DRIVER.format(rows=ROWS, panel=str(panel.absolute()), out=out, address=address)
     try:
-        time.sleep(10)  # the head's server for programs takes a while after its nodes
         kills(code, Path(out), cluster, nodes[0], rng)
         cluster.add_node(num_cpus=1)
         if subprocess.call([sys.executable, "-c", code]):
