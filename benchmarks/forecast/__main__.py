@@ -65,7 +65,7 @@ def main() -> None:
             print(f"  failed: {' '.join(words)}: {(done.stderr.strip().splitlines() or ['?'])[-1]}", flush=True)
 
     pl.Config.set_tbl_formatting("MARKDOWN").set_tbl_hide_column_data_types(True).set_tbl_hide_dataframe_shape(True)
-    pl.Config.set_tbl_cols(-1).set_tbl_rows(-1).set_tbl_width_chars(180).set_float_precision(4)
+    pl.Config.set_tbl_cols(-1).set_tbl_rows(-1).set_tbl_width_chars(180).set_float_precision(4).set_fmt_str_lengths(60)
     tables: dict[str, pl.DataFrame] = {}
     found: dict[str, Any] = {}
     for name in args.only:

@@ -17,6 +17,7 @@ from ostinato.data.effects import Effects
 from ostinato.data.windows import Window, Windows
 from ostinato.description import Description
 from ostinato.emissions.quantiles import MEDIAN, calibrated
+from ostinato.errors import ConfigError
 from ostinato.layers.direct import design
 from ostinato.layers.segments import Segments
 
@@ -55,6 +56,10 @@ class Direct:
     def last(self, key: str, y: Array, beside: Beside | None) -> Windows:
         """The window at the end of y (T,)."""
         if beside is None:
+            if self.effects:
+                raise ConfigError(
+                    "this model has effects of covariates or the clock", fix="use forecast on data with them"
+                )
             return self.window.last(y)
         effect = self.effects.of(key, y, beside) if self.effects else None
         return self.window.last(y, effect, beside.past)

@@ -238,6 +238,21 @@ def test_an_unknown_category_and_other_columns_are_named() -> None:
         ostinato.forecast(model, read(shops(10)))
 
 
+def test_another_frequency_and_times_that_are_not_there_are_named() -> None:
+    frame = shops(14)
+    week = frame.with_columns(y=pl.col("y") + 40 * (pl.col("ds").dt.weekday() > 5) * pl.col("ds").dt.hour())
+    model = fit(read(week)).model
+    daily = frame.group_by("unique_id", pl.col("ds").dt.truncate("1d"), maintain_order=True).agg(pl.col("y").mean())
+    with pytest.raises(ModelFileError, match="the model is of steps of 1h, and the data have steps of 1d"):
+        ostinato.forecast(model, read(daily))
+    assert model.base.effects is not None
+    assert model.base.effects.form.clock
+    with pytest.raises(OstinatoError, match="use forecast"):
+        model.predict({"s0": daily["y"].to_numpy()})
+    with pytest.raises(ModelFileError, match="the data have no times"):
+        ostinato.forecast(model, {"s0": daily["y"].to_numpy()[:10]})
+
+
 def test_the_command_line_takes_lists_of_columns_and_future_rows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

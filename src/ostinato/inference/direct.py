@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.beside import besides
-from ostinato.data.calendar import future_times
+from ostinato.data.calendar import FIXED, future_times
 from ostinato.data.checks import stamp
 from ostinato.data.covariates import Columns
 from ostinato.data.future import with_future
@@ -78,8 +78,17 @@ def _check(model: DirectModel, series: dict[str, NDArray[np.float64]], data: Seq
 
 
 def _check_covariates(model: DirectModel, data: SequenceSet) -> None:
-    """Raises ModelFileError for other covariates than the model's, DataError for a category that it has not seen."""
-    source = model.description.source
+    """Raises ModelFileError for other covariates or another frequency, DataError for a category it has not seen."""
+    source, effects = model.description.source, model.base.effects
+    frequencies = [source.get("frequency"), data.frequency]
+    timed = effects is not None and (effects.form.clock or effects.form.by_hour)
+    if (frequencies[0] != frequencies[1] and set(frequencies) <= set(FIXED)) or (timed and data.times is None):
+        found = f"steps of {data.frequency}" if data.times is not None else "no times"
+        raise ModelFileError(
+            f"the model is of steps of {frequencies[0]}, and the data have {found}",
+            where=data.meta.get("source"),
+            fix="bring the data to the frequency of the model, or fit another",
+        )
     mine = Columns(**{name: tuple(source.get(name, ())) for name in ("known", "past", "static")})
     given = data.covariates.columns if data.covariates else Columns()
     if mine.all and mine != given:
