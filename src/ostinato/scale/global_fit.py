@@ -9,8 +9,8 @@ from ostinato.errors import OstinatoError
 from ostinato.model_file import load_model, save_model
 from ostinato.scale.cluster import Cluster
 from ostinato.scale.threads import environment
-from ostinato.training.result import Fit, Rung
 from ostinato.training.fit import fit as fit_here
+from ostinato.training.result import Fit, Rung
 from ostinato.training.workers import current
 
 #: Times that the workers are started again after one of them died; they go on from the last checkpoint.

@@ -136,7 +136,7 @@ def _loaded(model: SequenceModel | str | Path) -> SequenceModel:
     loaded = model if isinstance(model, SequenceModel) else load_model(model)
     if isinstance(loaded, SequenceModel):
         return loaded
-    raise ConfigError("a direct model does not go over a panel in parts", fix="forecast in this process: leave out --on")
+    raise ConfigError("a direct model does not go over a panel in parts", fix="leave out --on, and name the file")
 
 
 def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> Panel:
