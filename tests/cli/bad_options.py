@@ -77,7 +77,7 @@ ROWS = (
     fit("a budget below 0", "--budget=-1", "'-1' is no length of time"),
     fit("0 steps", "--steps 0", "0 training steps"),
     fit("a window of 0", "--window 0", "window of 0"),
-    fit("a window in words", "--window long", "'long' is no truncation window", "auto"),
+    fit("a window in words", "--window long", "'long' is no window", "auto"),
     fit("gradients from 0 segments", "--gradient-checkpoints 0", "0 segments cannot be", "1 or more"),
     fit("a memory in words", "--gradient-checkpoints much", "a memory of 'much' cannot be read", "200MB"),
     fit("a window and checkpoints", "--window 5 --gradient-checkpoints 3", "two ways", "not both"),

@@ -75,7 +75,7 @@ def test_truncation_beyond_the_end_is_full_bptt(what: str, name: str) -> None:
     items = pieces([(b, 0, int(n)) for b, n in enumerate(encoded.lengths)], 1000, 0)
     window = int(encoded.lengths.max()) + 1
     gradients = []
-    for batch in (whole(encoded, items), *aligned(encoded, items[::-1], len(items), window)):
+    for batch in (whole(encoded, items), *aligned(encoded, items[::-1], len(items) * window, window)):
         model.zero_grad()
         negative_log_likelihood(model, batch, model.initial_state(len(items)))[0].backward()
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))

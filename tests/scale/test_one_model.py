@@ -21,6 +21,7 @@ def wave(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # of its own settings
 def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, cluster: str) -> None:
     how = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
     there = scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), **how)

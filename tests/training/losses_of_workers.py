@@ -46,7 +46,7 @@ def material(dtype: torch.dtype) -> Material:
 
 def losses(method: Method, dtype: torch.dtype, workers: Any) -> list[float]:
     """Nats a value of every step's batch, over all workers."""
-    made, config = material(dtype), Config(hidden=8, rows=5, batch_steps=300, evaluate_every=20, patience=1000)
+    made, config = material(dtype), Config(hidden=8, batch_steps=250, evaluate_every=20, patience=1000)
     base, _ = closed_form(material(torch.float32), config)
     torch.manual_seed(0)
     model = build("gru", material(torch.float32), base, config).to(dtype)

@@ -44,12 +44,16 @@ def command(
     if panels.asked(on, workers, model):
         if data is None:
             raise ConfigError("a panel is named after the model", fix="ostinato forecast ar panel/ -o out/")
+        if future is not None:
+            raise ConfigError("a panel in parts takes no future rows", fix="leave out --future, or --on")
+        from ostinato.inference.forecast import USUAL
+
         panels.run(
             "forecast",
             panels.Place(output, on, workers, threads),
             "ar" if str(model) == "ar" else model,
             data,
-            horizon=horizon,
+            horizon=USUAL if horizon is None else horizon,
             level=level or (80, 95),
             season=season,
             n_paths=paths,

@@ -63,7 +63,7 @@ class Tally:
     def sums(self) -> dict[str, Any]:
         """The sums as JSON: those of two tallies, added number by number, are the tally of both."""
         means = {name: list(pair) for name, pair in self._means.items()}
-        return {"seconds": self.seconds, "means": means, "loss": self._loss[:, 0].tolist(), "size": self._size}
+        return {"seconds": self.seconds, "means": means, "loss": self._loss.tolist(), "size": self._size}
 
     @staticmethod
     def of(level: Sequence[float], sums: dict[str, Any]) -> Tally:
@@ -71,7 +71,7 @@ class Tally:
         tally = Tally(level)
         tally.seconds, tally._size = sums["seconds"], sums["size"]
         tally._means = {name: (total, int(count)) for name, (total, count) in sums["means"].items()}
-        tally._loss = np.array(sums["loss"])[:, None]
+        tally._loss = np.array(sums["loss"])
         return tally
 
     def _mean(self, name: str, values: Array) -> None:
