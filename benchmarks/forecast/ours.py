@@ -3,26 +3,56 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
+import polars as pl
 
 from forecast.cases import Case
 from forecast.files import Said
 from ostinato.data.read import read
-from ostinato.training.direct import fit_direct
+from ostinato.data.sequences import SequenceSet
+from ostinato.inference.forecast import forecast
+from ostinato.training.config import Budget
+from ostinato.training.fit import fit
 
 
-def ostinato(case: Case, **options: Any) -> Said:
-    """fit_direct, its season the shortest that models are told; options are its own."""
+def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said:
+    """A direct model, its season the shortest that models are told; networks stop by themselves, or after ``steps``."""
     begun = time.perf_counter()
-    fit = fit_direct(read(case.before(case.backs[0])), case.horizon, season=case.seasons[0], **options)
+    made = fit(
+        _history(case, case.backs[0]),
+        model="direct",
+        horizon=case.horizon,
+        season=case.seasons[0],
+        networks=networks,
+        budget=Budget(None, steps),
+    )
     seconds, points, quantiles, spent = time.perf_counter() - begun, [], [], []
     for back in case.backs:
         begun = time.perf_counter()
-        point, q = fit.model.predict(case.before(back))
+        future = _frame(case, back, back - case.horizon).drop("y") if case.known else None
+        said = forecast(made.model, _history(case, back), case.horizon, (), future=future)
         spent.append(time.perf_counter() - begun)
-        points.append(point)
-        quantiles.append(q)
-    notes = (*fit.notes, *(f"{name}: {value}" for name, value in options.items()))
+        points.append(said.frame["ostinato"].to_numpy().reshape(-1, case.horizon))
+        quantiles.append(said.quantiles)
+    notes = (*made.notes, f"networks: {networks}", f"steps: {steps or 'by held-out loss'}")
     return Said(np.stack(points), np.stack(quantiles), seconds, float(np.mean(spent)), notes=notes)
+
+
+def _history(case: Case, back: int) -> SequenceSet:
+    """What was known at the cutoff: with the clock and covariates where the times are real."""
+    if case.freq != "30min":
+        return read(case.before(back))
+    return read(_frame(case, None, back), known=tuple(case.known))
+
+
+def _frame(case: Case, first: int | None, back: int) -> pl.DataFrame:
+    """Rows of the one series from ``first`` to ``back`` steps before its end, or from its beginning."""
+    ((key, y),) = case.series.items()
+    start = pl.Series([case.start]).str.to_datetime(time_unit="us")[0]
+    ds = pl.datetime_range(start, start + (len(y) - 1) * pl.duration(minutes=30), "30m", eager=True)
+    part = slice(None if first is None else len(y) - first, len(y) - back)
+    columns = {"ds": ds, "y": y, **case.known}
+    return pl.DataFrame({name: values[part] for name, values in columns.items()}).insert_column(
+        0, pl.lit(key).alias("unique_id")
+    )

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from ostinato.data.read import read
 from ostinato.data.windows import channels
-from ostinato.inference.direct import forecast_direct
 from ostinato.inference.forecast import forecast
 from ostinato.training.config import Budget
 from ostinato.training.direct import fit_direct
@@ -61,7 +60,7 @@ def ours(folder: Path) -> list[dict[str, Any]]:
     sequence = fit(one, model="gru", budget=Budget(None, 30)).model
     tasks: dict[str, Callable[[Any], object]] = {
         "direct, the point and all quantiles as arrays": lambda data: direct.predict(channels(data)),
-        "direct, as a frame": lambda data: forecast_direct(direct, data, HORIZON),
+        "direct, as a frame": lambda data: forecast(direct, data, HORIZON),
         f"gru, {PATHS} sample paths and quantiles as a frame": lambda data: forecast(
             sequence, data, HORIZON, n_paths=PATHS
         ),
