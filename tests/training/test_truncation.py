@@ -57,7 +57,7 @@ def linear(rate: float, material: Material) -> SequenceModel:
 def test_the_window_is_the_one_that_the_closed_form_asks_for(rate: float, expected: int, start: int) -> None:
     material = noise()
     model, rng = linear(rate, material), np.random.default_rng(1)
-    method = AdaptiveBPTT(bias=0.05, window=start)
+    method = AdaptiveBPTT(bias=0.05, window=start, shortest=16)
     window, bias = choose(model, material.encoded, material.spans("train"), method, start, rng)
     assert window == expected
     assert bias == pytest.approx(rate * (1 - rate**window) / (window * (1 - rate)), rel=0.1)
@@ -65,7 +65,7 @@ def test_the_window_is_the_one_that_the_closed_form_asks_for(rate: float, expect
 
 def test_the_longest_window_is_the_end() -> None:
     material = noise()
-    method = AdaptiveBPTT(bias=0.01, window=16, longest=48)
+    method = AdaptiveBPTT(bias=0.01, window=16, shortest=16, longest=48)
     found = choose(
         linear(0.97, material), material.encoded, material.spans("train"), method, 16, np.random.default_rng(1)
     )
@@ -112,7 +112,7 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
 
         torch.manual_seed(0)
         model = build("gru", material, base, config)
-        trainer = Trainer(model, material, AdaptiveBPTT(bias=0.3, window=32), config)
+        trainer = Trainer(model, material, AdaptiveBPTT(bias=0.3, window=32, shortest=16), config)
         return model, trainer.fit(Budget(None, 20), progress if last else None, Checkpoint(tmp_path / name, "", 0.0))
 
     straight, expected = run("straight")

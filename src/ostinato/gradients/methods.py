@@ -74,7 +74,8 @@ class AdaptiveBPTT:
 
     bias               the greatest relative bias of the gradient with respect to the weights, ||E g_W - g|| / ||g||
     window             steps in a chunk until the bias is first measured
-    shortest, longest  what the window is kept between; from the first one on it is doubled and halved
+    shortest, longest  what the window is kept between; from the first one on it is doubled and halved. An optimiser's
+                       batch has as many steps whatever the window, so that one below 64 would save nothing
 
     In the paper every step's error goes back over K steps, and the bias falls like rho^K. In chunks the j-th step's
     goes back over j, so the bias falls like 1 / W only: it is the mean over j = 1..W of what lags from j on are worth.
@@ -83,7 +84,7 @@ class AdaptiveBPTT:
 
     bias: float = 0.05
     window: int = 128
-    shortest: int = 16
+    shortest: int = 64
     longest: int = 1024
 
     def __post_init__(self) -> None:
