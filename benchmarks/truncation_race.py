@@ -1,8 +1,8 @@
 """At equal time: the window that AdaptiveBPTT chooses beside 16, 64 and 256 steps, on a text and on a series.
 
 Each trains the same GRU by `fit` for the same seconds, to the end (no early stop; the best weights of the validation
-part are kept), and is judged on the same held-out part. The clock is the processor's: of one thread on an idle machine it
-is the wall's, and on another it does not run for what others do.
+part are kept), and is judged on the same held-out part. The clock is the processor's: of one thread on an idle machine
+it is the wall's, and on another it does not run for what others do.
 Run from the repository root: python benchmarks/truncation_race.py ../shared/data [--seconds 120] [--seeds 3]
 """
 
