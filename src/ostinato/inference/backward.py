@@ -31,11 +31,11 @@ def in_float64(model: SequenceModel) -> SequenceModel:
     return copy.deepcopy(model).double().eval()
 
 
-def order_of_closed_form(model: SequenceModel) -> int:
-    """How many values back the closed form sees that the model stands on; 0 where there is none."""
+def order_of_closed_form(model: SequenceModel) -> int | None:
+    """How many values back the closed form sees that the model stands on; 0 where there is none, None for all."""
     match model.front:
         case Innovations(ar=ar):
-            return ar.order
+            return ar.order if ar.volatility is None else None
         case Symbols(markov=markov) if markov is not None:
             return markov.order
         case _:
@@ -45,7 +45,7 @@ def order_of_closed_form(model: SequenceModel) -> int:
 def window_of_memory(model: SequenceModel) -> int | None:
     """The farthest lag that the model's prediction depends on; None where a state is carried on without end."""
     order = order_of_closed_form(model)
-    if model.memory is None:
+    if model.memory is None or order is None:
         return order
     layers = model.memory.each() if isinstance(model.memory, Stack) else [model.memory]
     reaches = [layer.reach for layer in layers if isinstance(layer, CausalConv)]

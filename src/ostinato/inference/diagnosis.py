@@ -39,7 +39,8 @@ class Diagnosis:
     effective_memory  the lag by which 99 % of the gradient's mass, summed over lags, has come back; None where it goes
                       on beyond K, and where there is no hidden state
     window            the farthest lag that the model can use at all; None where a state is carried on without end
-    order             of the closed form that the model stands on; 0 where there is none
+    order             of the closed form that the model stands on; 0 where there is none, None where its scale follows
+                      the size of all innovations
     cuts              lags 0 .. K on a geometric grid
     score             of the sampled held-out steps, each with its whole past (up to 2 K steps)
     scores            the same with the past cut at each of cuts; errors: standard errors of scores less score
@@ -59,7 +60,7 @@ class Diagnosis:
     lyapunov_error: float | None
     effective_memory: int | None
     window: int | None
-    order: int
+    order: int | None
     cuts: tuple[int, ...]
     score: float
     scores: tuple[float, ...]
@@ -90,6 +91,8 @@ class Diagnosis:
         if self.window is not None:
             seen = ("no lag", "lag 1 only")[self.window] if self.window < 2 else f"lags 1 to {self.window} only"
             what = f"the {'closed form' if self.memory == 'ar' else 'convolution'} sees {seen}"
+        elif self.memory == "ar":
+            what = "the closed form's scale follows all of the past"
         elif self.effective_memory is not None:
             what = f"gradients vanish by lag {self.effective_memory}"
         elif self.lyapunov is not None and self.lyapunov > 0:
@@ -103,8 +106,8 @@ class Diagnosis:
         return f"{what}; {gained}; {asked}{', the farthest looked at' if reach == farthest else ''}: {self._advice()}"
 
     def _advice(self) -> str:
-        reach = self.reach
-        able = self.window if self.window is not None else max(self.effective_memory or len(self.lags), self.order)
+        reach, order = self.reach, len(self.lags) if self.order is None else self.order
+        able = self.window if self.window is not None else max(self.effective_memory or len(self.lags), order)
         if not reach:
             return "a constant distribution does as well as a memory"
         if reach > able:
