@@ -73,13 +73,13 @@ class Bias:
         lost = self.decay.lost(direct)
         return self._found[direct] * (self.decay.lost(window) / lost if lost else 1.0)
 
-    def share(self, window: int, offsets: int = 1) -> float:
+    def share(self, window: int, offsets: int = 2) -> float:
         """The relative bias on the stretches, from chunks that end at so many offsets in each group."""
         # where the gradient is lost in chance, its bias is measured by what is seen of it, not by nothing
         size = max(norm(self.whole, self.drawn), 0.5 * float(self.whole.mean(0).norm()))
         return norm(self.missed(window, offsets), self.drawn) / size if size else 0.0
 
-    def missed(self, window: int, offsets: int = 1) -> Tensor:
+    def missed(self, window: int, offsets: int = 2) -> Tensor:
         """(G, N): E g_W - g of each group, the mean over chunks with so many ends, other ones in each group."""
         ends = torch.arange(offsets * len(self.groups)).view(offsets, -1)
         ends = ((ends + 0.5) * window / ends.numel()).long().clamp(min=1)
