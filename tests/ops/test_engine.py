@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -25,16 +24,6 @@ from ostinato.ops.engine.unroll import unroll
 
 CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "gru_before": 3, "lstm": 4, "lstm_projected": 4}
 cells = pytest.mark.parametrize("cell", CELLS)
-
-
-@pytest.fixture(params=extension.sets())
-def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every set that this processor runs, one after the other."""
-    before = extension.set_in_use()
-    assert before is not None
-    extension.use_set(request.param)
-    yield request.param
-    extension.use_set(before)
 
 
 def problem(

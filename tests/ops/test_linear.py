@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -26,16 +25,6 @@ dtypes = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: str(d).removepre
 doubles = pytest.mark.parametrize("dtype", [torch.float64, torch.complex128], ids=["real", "complex"])
 #: by which a result of each type may be off the specification's in double precision, beside its size
 TOLERANCE = {torch.float32: 3e-6, torch.complex64: 3e-6, torch.float64: 1e-13, torch.complex128: 1e-13}
-
-
-@pytest.fixture(params=extension.sets())
-def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every set that this processor runs, one after the other."""
-    before = extension.set_in_use()
-    assert before is not None
-    extension.use_set(request.param)
-    yield request.param
-    extension.use_set(before)
 
 
 def problem(T: int, B: int, H: int, dtype: torch.dtype, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:

@@ -69,14 +69,13 @@ def command(
         )
         _show(table, f"{windows} window{'s' * (windows != 1)} of {horizon} steps (less is better)")
         return
-    limits = options.seconds(budget)
+    limits = options.limits(budget, steps)
     if output:
         options.writable(output)
     from ostinato.cli.render import as_bytes
     from ostinato.data.read import read
     from ostinato.evaluation.backtest import cross_validation
     from ostinato.storage import atomic_write
-    from ostinato.training.config import Budget
 
     result = cross_validation(
         read(
@@ -100,7 +99,7 @@ def command(
         on_window=None if output else lambda frame: None,
         seed=seed,
         threads=threads,
-        budget=Budget(limits if limits is not None or steps is not None else 120.0, steps),
+        budget=limits,
     )
     *notes, verdict = result.notes
     for note in notes:

@@ -78,7 +78,7 @@ def command(
         panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
         return
     cluster = panels.Place(output, on, workers, threads).cluster()
-    limits = options.seconds(budget)
+    limits = options.limits(budget, steps)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     for file in (path, report):
         if file:
@@ -87,7 +87,6 @@ def command(
     from ostinato.data.read import read
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
-    from ostinato.training.config import Budget
     from ostinato.training.workers import started
 
     reading: dict[str, Any] = {
@@ -117,8 +116,8 @@ def command(
     }
     asked: dict[str, Any] = {"model": model, "checkpoint_every": options.seconds(checkpoint_every) or 0.0}
     whole: dict[str, Any] = {"held_out": options.share(held_out), "seed": seed}
-    if limits is not None or steps is not None or not direct:
-        whole["budget"] = Budget(limits if limits is not None or steps is not None else 120.0, steps)
+    if budget is not None or steps is not None or not direct:
+        whole["budget"] = limits
     if direct:
         ways.check_direct(cluster is not None or bool(search), gradient_checkpoints)
         given["window"] = None if window is None else ways.steps(window)

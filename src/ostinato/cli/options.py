@@ -15,6 +15,7 @@ from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
     from ostinato.model_file import Model as AnyModel
+    from ostinato.training.config import Budget
 
 Data = Annotated[
     str, typer.Argument(help="A file, folder or pattern: CSV, TSV, Parquet, text, WAV, FLAC or OGG; .gz too.")
@@ -52,6 +53,14 @@ def seconds(text: str | None) -> float | None:
     if not match:
         raise ConfigError(f"{text!r} is no length of time", fix="write 90s, 3m or 1h")
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+
+
+def limits(budget: str | None, steps: int | None) -> Budget:
+    """--budget and --steps; two minutes where neither is given."""
+    from ostinato.training.config import Budget
+
+    time = seconds(budget)
+    return Budget(120.0 if time is None and steps is None else time, steps)
 
 
 def share(text: str) -> float | str:

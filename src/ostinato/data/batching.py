@@ -12,6 +12,9 @@ from torch import Tensor
 
 from ostinato.data.encoded import Encoded
 
+#: Steps before a piece that begins in mid-sequence, in training: they warm its state.
+WARM = 64
+
 
 @dataclass(frozen=True)
 class Piece:

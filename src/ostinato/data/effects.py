@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.beside import Beside
+from ostinato.data.seasons import mean_change
 from ostinato.layers.direct import Moments, moments, own, pooled
 
 Array = NDArray[np.float64]
@@ -133,10 +134,8 @@ def unit(y: Array, season: int, log: bool) -> float:
     """What effects on y (T,) are measured in: nothing for logarithms, else its mean absolute seasonal difference."""
     if log:
         return 1.0
-    lag = season if len(y) > season else 1
-    change = np.abs(y[lag:] - y[:-lag])
-    seen = change[np.isfinite(change)]
-    return max(float(seen.mean()) if len(seen) else 0.0, 1e-300) if len(seen) and seen.any() else 1.0
+    change = mean_change(y, season)
+    return max(change, 1e-300) if change > 0 else 1.0
 
 
 def forms(beside: Iterable[Beside]) -> Iterator[Form]:

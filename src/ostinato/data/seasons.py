@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 
@@ -39,3 +42,11 @@ def season_length(data: SequenceSet, asked: int | None = None) -> tuple[int, str
     if data.frequency in SEASONS:
         return SEASONS[data.frequency], f"from the frequency {data.frequency}"
     return 1, "as the frequency is not known: name it with --season"
+
+
+def mean_change(y: NDArray[np.float64], season: int) -> float:
+    """The mean of |y_t - y_{t-m}| over what is observed of y (T,), m the season, or 1 where T <= m; or NaN."""
+    lag = season if len(y) > season else 1
+    change = np.abs(y[lag:] - y[:-lag])
+    seen = change[np.isfinite(change)]
+    return float(seen.mean()) if len(seen) else np.nan

@@ -32,18 +32,14 @@ def update(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
             where=new.meta.get("source"),
             fix="name the same",
         )
-    parts = [(history, 0), (new, len(history.values))]
     pieces: dict[str, list[Rows]] = {}
-    for data, first in parts:
+    for data, first in ((history, 0), (new, len(history.values))):
         for b, key in enumerate(data.ids):
             pieces.setdefault(key, []).append(_rows(data, b, first))
-    origin = Origin("the updated history", tuple(Part(n, len(x.values)) for n, (x, _) in _named(parts)))
+    lengths = {"the history": len(history.values), "the new rows": len(new.values)}
+    origin = Origin("the updated history", tuple(Part(name, n) for name, n in lengths.items()))
     meta, beside = history.meta, columns[0]
     return join([_one(each) for each in pieces.values()], history.channels, history.kind, origin, meta, (), beside)
-
-
-def _named(parts: list[tuple[SequenceSet, int]]) -> list[tuple[str, tuple[SequenceSet, int]]]:
-    return list(zip(("the history", "the new rows"), parts, strict=True))
 
 
 def _rows(data: SequenceSet, b: int, first: int) -> Rows:

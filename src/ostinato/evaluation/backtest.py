@@ -19,9 +19,9 @@ from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
-from ostinato.evaluation.summary import Tally, at, edges, probabilities, summary
+from ostinato.evaluation.summary import Tally, at, probabilities, summary
 from ostinato.evaluation.windows import Plan, Window
-from ostinato.inference.frame import check_levels
+from ostinato.inference.frame import check_levels, ends
 from ostinato.model_file import Model
 
 
@@ -173,11 +173,8 @@ def _columns(window: Window, y: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[str, NDArray[np.float64]]:
-    columns = {name: predicted.point.reshape(-1)}
-    for sides, i, order in (("lo", 0, reversed(level)), ("hi", 1, level)):
-        for one in order:
-            columns[f"{name}-{sides}-{one:g}"] = at(predicted.quantiles, level, [edges(one)[i]]).reshape(-1)
-    return columns
+    drawn = {column: at(predicted.quantiles, level, [p]).reshape(-1) for column, p in ends(name, level).items()}
+    return {name: predicted.point.reshape(-1), **drawn}
 
 
 def _left_out(plan: Plan, data: SequenceSet) -> list[str]:

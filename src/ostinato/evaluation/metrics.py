@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.seasons import mean_change
 from ostinato.emissions.quantiles import covered
 
 Array = NDArray[np.float64]
@@ -27,8 +28,7 @@ def seasonal_error(history: Array, season: int) -> float:
     NaN where nothing can be compared or nothing ever changes. Hyndman and Koehler 2006, with Makridakis et al.
     2020 (M4) for m > 1.
     """
-    lag = season if len(history) > season else 1
-    error = float(mean(np.abs(history[lag:] - history[:-lag]))) if len(history) > lag else np.nan
+    error = mean_change(history, season)
     return error if error > 0 else np.nan
 
 

@@ -49,6 +49,12 @@ def check_levels(level: Sequence[float]) -> None:
             raise ConfigError(f"a level of {one:g} % cannot be", fix="use a number between 0 and 100, such as 95")
 
 
+def ends(name: str, level: Sequence[float]) -> dict[str, float]:
+    """The columns of a model's intervals and the probability of each, in Nixtla's names and order."""
+    low = {f"{name}-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {**low, **{f"{name}-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+
+
 def some_of(names: list[str]) -> str:
     """The first three, for a note."""
     return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
@@ -70,10 +76,7 @@ def table(
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
             columns["ostinato"] = point(b, d)
-            for one in sorted(level, reverse=True):
-                columns[f"ostinato-lo-{one:g}"] = quantile(b, d, 0.5 - one / 200)
-            for one in sorted(level):
-                columns[f"ostinato-hi-{one:g}"] = quantile(b, d, 0.5 + one / 200)
+            columns.update((name, quantile(b, d, p)) for name, p in ends("ostinato", level).items())
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames) if frames else pl.DataFrame()
 

@@ -12,7 +12,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import Plan
-from ostinato.inference.frame import check_levels
+from ostinato.inference.frame import check_levels, ends
 from ostinato.model import SequenceModel
 from ostinato.scale.each import time_type
 from ostinato.scale.models import possible
@@ -64,8 +64,7 @@ class CrossValidation:
     def _schema(self, data: SequenceSet) -> dict[str, Any]:
         times = time_type(data)
         channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-        lower, upper = sorted(self.level, reverse=True), sorted(self.level)
-        ends = ["", *(f"-lo-{one:g}" for one in lower), *(f"-hi-{one:g}" for one in upper)]
-        columns = [name + end for name in (*(["ostinato"] if self.model else []), *BASELINES) for end in ends]
+        models = (*(["ostinato"] if self.model else []), *BASELINES)
+        columns = [column for name in models for column in (name, *ends(name, self.level))]
         whole = {"unique_id": pl.String(), "ds": times, "cutoff": times, **channel}
         return {**whole, **dict.fromkeys(("y", *columns), pl.Float64())}

@@ -14,7 +14,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
 from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
-from ostinato.inference.frame import check_levels, times_after
+from ostinato.inference.frame import check_levels, ends, times_after
 from ostinato.scale.series import SPARED, Failure, message
 from ostinato.scale.work import Out
 
@@ -98,8 +98,7 @@ class ForecastEach:
 
 def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
     """The columns of a forecast and the probability of each, in their order."""
-    low = {f"ostinato-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
-    return {"ostinato": 0.5, **low, **{f"ostinato-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+    return {"ostinato": 0.5, **ends("ostinato", level)}
 
 
 def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:

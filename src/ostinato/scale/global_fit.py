@@ -10,7 +10,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.scale.cluster import Cluster
 from ostinato.scale.threads import environment
 from ostinato.training.fit import fit as fit_here
-from ostinato.training.result import Fit, Rung
+from ostinato.training.result import Fit, fit_of
 from ostinato.training.workers import current
 
 #: Times that the workers are started again after one of them died; they go on from the last checkpoint.
@@ -58,10 +58,7 @@ def fit(
             raise OstinatoError(f"the workers died: {error}", where=options["checkpoint"], fix=fix) from error
     if isinstance(told, OstinatoError):
         raise told
-    model = load_model(output)
-    table = tuple(Rung(**rung) for rung in model.description.record["table"])
-    kept = next(rung for rung in table if rung.name == model.description.name)
-    return Fit(model, kept, table, tuple(told))
+    return fit_of(load_model(output), told)
 
 
 def _work(asked: dict[str, Any]) -> list[str] | OstinatoError:

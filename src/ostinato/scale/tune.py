@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError, OstinatoError
 from ostinato.scale.cluster import Cluster
-from ostinato.training.checkpoint import Checkpoint, fingerprint
-from ostinato.training.config import Budget, defaults
+from ostinato.training.config import Budget
 from ostinato.training.result import Fit
-from ostinato.training.search import Trial, attempt, chosen, space
+from ostinato.training.search import Trial, attempt, chosen, claim, space
 
 
 def search(
@@ -37,10 +35,7 @@ def search(
     """
     source, folder = Path(source).absolute(), Path(folder).absolute()
     data, limits = read(source, **(reading or {})), budget or Budget()
-    mark = fingerprint(data, defaults(data), limits, held_out, None, on.threads) + f" {trials} {seed} ray"
-    Checkpoint(folder, mark).claim()
-    share = replace(limits, seconds=limits.seconds and limits.seconds / trials)
-    how = {"budget": share, "held_out": held_out, "seed": seed, "threads": on.threads}
+    how = claim(folder, data, trials, limits, " ray", held_out=held_out, seed=seed, threads=on.threads)
     asked = {"source": str(source), "reading": reading or {}, "folder": str(folder), "how": how}
     with on.joined():
         from ray import tune

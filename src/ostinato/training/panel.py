@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.beside import Beside, besides
 from ostinato.data.effects import Effects, Form, fit_effects
+from ostinato.data.seasons import mean_change
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.windows import Window, Windows, channels
 from ostinato.errors import DataError
@@ -101,8 +102,5 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
 
 
 def _change(y: Array, season: int) -> float:
-    lag = season if len(y) > season else 1
-    change = np.abs(y[lag:] - y[:-lag])
-    seen = change[np.isfinite(change)]
-    level = float(np.nanmean(np.abs(y))) if np.isfinite(y).any() else 1.0
-    return max(float(seen.mean()) if len(seen) else level, 1e-9 * level, 1e-300)
+    change, level = mean_change(y, season), float(np.nanmean(np.abs(y))) if np.isfinite(y).any() else 1.0
+    return max(level if np.isnan(change) else change, 1e-9 * level, 1e-300)

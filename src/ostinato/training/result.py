@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ostinato.model_file import Model
@@ -40,3 +41,10 @@ class Fit:
     kept: Rung | Candidate
     table: tuple[Rung, ...] | tuple[Candidate, ...]
     notes: tuple[str, ...]
+
+
+def fit_of(model: Model, notes: Iterable[str]) -> Fit:
+    """The fit that a model of the ladder was kept of, by its record."""
+    table = tuple(Rung(**rung) for rung in model.description.record["table"])
+    kept = next(rung for rung in table if rung.name == model.description.name)
+    return Fit(model, kept, table, tuple(notes))

@@ -20,7 +20,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, SHORT, Budget, defaults
 from ostinato.training.fit import fit
-from ostinato.training.result import Fit, Rung
+from ostinato.training.result import Fit, fit_of
 from ostinato.training.trainer import Progress
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def search(
     if trials < 1:
         raise ConfigError(f"a search of {trials} trials cannot be", fix="use 1 or more")
     folder, limits = Path(folder), budget or Budget()
-    mark = fingerprint(data, defaults(data), limits, held_out, None, threads) + f" {trials} {seed}"
-    Checkpoint(folder, mark).claim()
-    share = replace(limits, seconds=limits.seconds and limits.seconds / trials)
+    how = claim(folder, data, trials, limits, held_out=held_out, seed=seed, threads=threads)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _study(folder, seed)
 
@@ -115,7 +113,6 @@ def search(
                 raise optuna.TrialPruned
 
         file = folder / f"trial-{trial.number:04d}.ost"
-        how = {"budget": share, "held_out": held_out, "seed": seed, "threads": threads}
         try:
             return attempt(data, space(trial, data), file, report, **how)
         except NonFiniteLossError as error:
@@ -136,14 +133,33 @@ def search(
     return chosen(folder / f"trial-{best.number:04d}.ost", table), table
 
 
+def claim(
+    folder: Path,
+    data: SequenceSet,
+    trials: int,
+    limits: Budget,
+    by: str = "",
+    *,
+    held_out: float | str,
+    seed: int,
+    threads: int,
+) -> dict[str, Any]:
+    """Make the folder this search's, and say how each trial is fitted: a share of the seconds, and all of the steps.
+
+    by: what searches, where it is not this module. Raises ConfigError where the folder is of another search.
+    """
+    mark = fingerprint(data, defaults(data), limits, held_out, None, threads) + f" {trials} {seed}{by}"
+    Checkpoint(folder, mark).claim()
+    share = replace(limits, seconds=limits.seconds and limits.seconds / trials)
+    return {"budget": share, "held_out": held_out, "seed": seed, "threads": threads}
+
+
 def chosen(file: Path, table: tuple[Trial, ...]) -> Fit:
     """The fit of a trial, with the table of all of them in its record."""
     model = load_model(file)
     record = model.description.record
     record["search"] = [vars(row) for row in table]
-    rungs = tuple(Rung(**rung) for rung in record["table"])
-    kept = next(rung for rung in rungs if rung.name == model.description.name)
-    return Fit(model, kept, rungs, tuple(record["notes"]))
+    return fit_of(model, record["notes"])
 
 
 def _study(folder: Path, seed: int) -> optuna.Study:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.batching import Batch, Piece, aligned, bucketed, pieces, whole
+from ostinato.data.batching import WARM, Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
@@ -39,8 +39,6 @@ class Progress:
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
-#: Steps that warm the state of a piece that begins in mid-sequence.
-WARM = 64
 #: AdaptiveBPTT measures after this many optimiser steps, and whenever their number has grown by so many times: a look
 #: costs as much as some hundred steps.
 FIRST_LOOK, LOOKS_APART = 256, 8

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.batching import Batch, Piece, whole
+from ostinato.data.batching import WARM, Batch, Piece, whole
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
 from ostinato.gradients.decay import Decay
@@ -21,8 +21,8 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.objective import negative_log_likelihood
 
-#: Steps of all stretches together, and the least number of them; steps before each that warm its state.
-STEPS, FEWEST, WARM = 16_384, 4, 64
+#: Steps of all stretches together, and the least number of them.
+STEPS, FEWEST = 16_384, 4
 #: Steps of a stretch, at least: where it is cut off from what was before, terms are lost.
 SHORTEST = 1024
 #: The stretches are dealt into so many groups, whose gradients are independent of one another.

@@ -1,0 +1,19 @@
+"""What the engine's tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ostinato.ops.engine import extension
+
+
+@pytest.fixture(params=extension.sets())
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Every set that this processor runs, one after the other."""
+    before = extension.set_in_use()
+    assert before is not None
+    extension.use_set(request.param)
+    yield request.param
+    extension.use_set(before)
