@@ -14,6 +14,8 @@ from ostinato.data.files import contents
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
+#: Frames that are read at a time.
+_BLOCK = 1 << 20
 #: Bits of the samples; lossy and companded formats decode to 16, floating point is taken as 24.
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_24": 24, "PCM_32": 32, "FLOAT": 24, "DOUBLE": 24}
 
@@ -78,9 +80,12 @@ def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
             rate, promised = int(file.samplerate), int(file.frames)
             bits = _BITS.get(file.subtype, 16)
             real = file.subtype in ("FLOAT", "DOUBLE")
-            data: NDArray[Any] = file.read(
-                dtype="float64" if real else "int16" if bits == 16 else "int32", always_2d=True
-            )
+            dtype = "float64" if real else "int16" if bits == 16 else "int32"
+            # a damaged header may promise more than there is memory for: no block is larger than these
+            blocks: list[NDArray[Any]] = [file.read(0, dtype=dtype, always_2d=True)]
+            while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
+                blocks.append(block)
+            data = np.concatenate(blocks)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise DataError(
             "the file is damaged, or no sound that can be read", where=str(path), fix="give WAV, FLAC or OGG"
