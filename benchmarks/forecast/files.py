@@ -19,12 +19,16 @@ _COLUMNS = [f"q{p:g}" for p in LEVELS]
 
 @dataclass(frozen=True)
 class Said:
-    """What one model forecast: points (W, B, H), quantiles (W, B, H, Q) at LEVELS, seconds to fit and for a window."""
+    """What one model forecast: points (W, B, H), quantiles (W, B, H, Q) at LEVELS, seconds to fit and for a window.
+
+    processor_seconds  of everything, imports too where a process was started for it: what a busy machine does not change
+    """
 
     point: Array
     quantiles: Array
     fit_seconds: float
     predict_seconds: float
+    processor_seconds: float = 0.0
     version: str = ""
     notes: tuple[str, ...] = ()
 
@@ -53,6 +57,7 @@ def kept(case: Case, model: str, folder: Path) -> Said | None:
         frame.select(_COLUMNS).to_numpy().reshape(*shape, len(_COLUMNS)),
         facts["fit seconds"],
         float(np.mean(facts["predict seconds"])),
+        facts.get("processor seconds", 0.0),
         facts.get("version", ""),
         tuple(facts.get("notes", ())),
     )
@@ -62,5 +67,11 @@ def keep(case: Case, model: str, said: Said, folder: Path) -> None:
     """Write ours down in the same form."""
     columns = {name: said.quantiles[..., i].ravel() for i, name in enumerate(_COLUMNS)}
     pl.DataFrame({"point": said.point.ravel(), **columns}).write_parquet(folder / f"{case.name}.{model}.parquet")
-    facts = {"fit seconds": said.fit_seconds, "predict seconds": [said.predict_seconds], "version": said.version}
-    (folder / f"{case.name}.{model}.json").write_text(json.dumps({**facts, "notes": said.notes}, indent=1) + "\n")
+    facts = {
+        "fit seconds": said.fit_seconds,
+        "predict seconds": [said.predict_seconds],
+        "processor seconds": said.processor_seconds,
+        "version": said.version,
+        "notes": said.notes,
+    }
+    (folder / f"{case.name}.{model}.json").write_text(json.dumps(facts, indent=1) + "\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import sys
 import tempfile
 import time
@@ -162,7 +163,9 @@ def main() -> None:
             frames.append(pd.DataFrame({"window": window, "point": point.ravel(), **columns}))
         os.chdir(folder)
     pd.concat(frames).to_parquet(folder / f"{case}.{peer}.parquet")
-    facts = {"fit seconds": fit, "predict seconds": spent, "version": version(family)}
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    processor = sum(u.ru_utime + u.ru_stime for u in used)
+    facts = {"fit seconds": fit, "predict seconds": spent, "processor seconds": processor, "version": version(family)}
     (folder / f"{case}.{peer}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 

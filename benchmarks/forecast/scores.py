@@ -55,6 +55,7 @@ def table(case: Case, everyone: dict[str, Said]) -> pl.DataFrame:
         pl.col("coverage-95") / 1.0,
         pl.Series("fit s", [said.fit_seconds for said in everyone.values()]),
         pl.Series("window s", [said.predict_seconds for said in everyone.values()]),
+        pl.Series("processor s", [said.processor_seconds for said in everyone.values()]),
         pl.Series("owa of a window", [list(row) for row in zip(*owas, strict=True)]),
     )
 
