@@ -21,7 +21,7 @@ _COLUMNS = [f"q{p:g}" for p in LEVELS]
 class Said:
     """What one model forecast: points (W, B, H), quantiles (W, B, H, Q) at LEVELS, seconds to fit and for a window.
 
-    processor_seconds  of everything, imports too where a process was started for it: what a busy machine does not change
+    processor_seconds  of everything, and of its imports where it is a process: a busy machine does not change it
     """
 
     point: Array

@@ -36,14 +36,16 @@ DENSITIES: dict[str, Callable[[Sequence[float], float], float]] = {"normal": nor
 
 def draw_normal(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
     """params (..., 2) -> draws (...); temperature multiplies the scale."""
-    return _draws(params, rng.standard_normal(params.shape[:-1], dtype=np.float32), temperature)
+    scale = np.logaddexp(np.float32(0), params[..., 1])
+    return _draws(params, scale, rng.standard_normal(params.shape[:-1], dtype=np.float32), temperature)
 
 
 def draw_student_t(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
     """params (..., 3) -> draws (...); temperature multiplies the scale."""
-    half = (np.logaddexp(np.float32(0), params[..., 2]) + np.float32(LEAST_DF)) / 2
+    raw = np.logaddexp(np.float32(0), params[..., 1:])
+    half = (raw[..., 1] + np.float32(LEAST_DF)) / 2
     noise = rng.standard_normal(half.shape, dtype=np.float32)
-    return _draws(params, noise * np.sqrt(half / rng.standard_gamma(half)).astype(np.float32), temperature)
+    return _draws(params, raw[..., 0], noise * np.sqrt(half / rng.standard_gamma(half)).astype(np.float32), temperature)
 
 
 #: emission -> draws on the real line
@@ -53,9 +55,8 @@ DRAWS: dict[str, Callable[[Floats, np.random.Generator, float], Floats]] = {
 }
 
 
-def _draws(params: Floats, noise: Floats, temperature: float) -> Floats:
-    scale = np.logaddexp(np.float32(0), params[..., 1]) + np.float32(FLOOR)
-    return np.asarray(params[..., 0] + np.float32(temperature) * scale * noise)
+def _draws(params: Floats, scale: Floats, noise: Floats, temperature: float) -> Floats:
+    return np.asarray(params[..., 0] + np.float32(temperature) * (scale + np.float32(FLOOR)) * noise)
 
 
 def _residual(x: float, location: float) -> float:

@@ -58,7 +58,7 @@ def ahead(
         horizon,
         level,
         lambda b, d: point[b * D + d],
-        lambda b, d, p: at(quantiles[b * D + d], np.array([p]))[:, 0],
+        lambda b, d, p: at(quantiles[b * D + d], p).T,
     )
     return Forecast(data, frame, horizon, tuple(level), quantiles=quantiles, notes=tuple(notes))
 

@@ -65,10 +65,11 @@ def table(
     horizon: int,
     level: Sequence[float],
     point: Callable[[int, int], Array],
-    quantile: Callable[[int, int, float], Array],
+    quantiles: Callable[[int, int, Array], Array],
 ) -> pl.DataFrame:
-    """A row a step of a channel of a sequence; point(b, d) and quantile(b, d, p) are (T,)."""
-    frames = []
+    """A row a step of a channel of a sequence; point(b, d) is (T,), and quantiles(b, d, p) of p (P,) are (P, T)."""
+    frames, asked = [], ends("ostinato", level)
+    p = np.array(list(asked.values()))
     for b, key in enumerate(data.ids):
         ds = times_after(data, b, horizon)
         for d, channel in enumerate(data.channels):
@@ -76,7 +77,7 @@ def table(
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
             columns["ostinato"] = point(b, d)
-            columns.update((name, quantile(b, d, p)) for name, p in ends("ostinato", level).items())
+            columns.update(zip(asked, quantiles(b, d, p), strict=True))
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames) if frames else pl.DataFrame()
 

@@ -1,7 +1,8 @@
-"""Sample paths of continuous values in plain numbers: torch is asked for the memory's step alone."""
+"""Sample paths of continuous values in plain numbers, with torch only where the engine does not step the memory."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ostinato.data.scaling import Scaling
 from ostinato.emissions.live import DRAWS, Floats
-from ostinato.inference.live.step import array_of
+from ostinato.inference.live.step import array_of, bind, steps_of
 from ostinato.layers.ar import AR
 from ostinato.layers.front import Innovations
 from ostinato.layers.volatility import FARTHEST
@@ -46,7 +47,9 @@ class PlainPaths:
     def draw(self, state: State, horizon: int, rng: np.random.Generator, temperature: float) -> Tensor:
         """(T, B, D): x_{t+1} .. x_{t+horizon}, in model space."""
         front, memory = self._model.parts(state)
-        inputs, loc, sd, past, steps = (array_of(t) for t in front)
+        read, loc, sd, past, steps = (array_of(t) for t in front)
+        inputs = read.copy()
+        remember = self._remembering(memory, inputs)
         (B, D), K = loc.shape, self._order
         seen = steps.astype(np.int64)
         # newest first: a window of it moves to the front by a step a time
@@ -54,20 +57,40 @@ class PlainPaths:
         values[:, :, horizon:] = past.transpose(0, 2, 1)
         for t in range(horizon):
             params: Floats = np.broadcast_to(self._constant, (B, *self._constant.shape))
-            if self._head is not None and self._model.memory is not None:
-                memory, h = self._model.memory.step(memory, torch.from_numpy(inputs))
-                params = self._constant + (h.numpy() @ self._head).reshape(params.shape)
+            if self._head is not None:
+                params = self._constant + (remember() @ self._head).reshape(params.shape)
             z = np.asarray(loc + sd * self._draws(params, rng, temperature), dtype=np.float32)
             values[:, :, horizon - 1 - t] = z
             e = np.asarray((z - loc) / self._sigma[np.minimum(seen, K)], dtype=np.float32)
             change = self._changed(e, sd, seen)
             seen = seen + 1
             row = K if (seen >= K).all() else np.minimum(seen, K)
-            ahead = np.vecdot(self._weight[row], values[:, :, horizon - 1 - t : horizon - 1 - t + K])
+            ahead: Floats = np.vecdot(self._weight[row], values[:, :, horizon - 1 - t : horizon - 1 - t + K])
             loc = ahead + self._bias[row] + self._slope[row] * (seen + 1).astype(np.float32)[:, None]
-            sd = np.broadcast_to(self._sigma[row] * change, (B, D))
-            inputs = np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1)
+            sd = np.asarray(self._sigma[row] * change, dtype=np.float32)
+            np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1, out=inputs)
         return torch.from_numpy(values[:, :, horizon - 1 :: -1].transpose(2, 0, 1).copy())
+
+    def _remembering(self, state: State, inputs: Floats) -> Callable[[], Floats]:
+        """From what inputs (B, N) hold by then to what the memory gives (B, H)."""
+        steps, memory = steps_of(self._model), self._model.memory
+        if steps is not None:
+            calls, h = bind(steps, [array_of(s).copy() for s in state], inputs)
+
+            def bound() -> Floats:
+                for call in calls:
+                    call()
+                return h
+
+            return bound
+
+        def through_torch() -> Floats:
+            nonlocal state
+            assert memory is not None
+            state, out = memory.step(state, torch.from_numpy(inputs))
+            return array_of(out)
+
+        return through_torch
 
     def _changed(self, e: Floats, sd: Floats, seen: NDArray[np.int64]) -> Floats | float:
         """The next step's scale over the everyday one (B, D)."""

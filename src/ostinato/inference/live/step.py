@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.layers.cell import Cell
+from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 from ostinato.ops.engine.step import Step
 from ostinato.shapes import State
@@ -38,19 +40,7 @@ class Live(ABC):
         own = [s[0].detach().clone(memory_format=torch.contiguous_format).numpy() for s in state]
         self.state = tuple(torch.from_numpy(a)[None] for a in own)
         self._take(own[: self._front])
-        held, self._memory = own[self._front :], []
-        below: Floats = self._input
-        for i, step in enumerate(self._layers):
-            states, held = held[: step.states], held[step.states :]
-            self._memory.append(step.bound(below, *states))
-            h = states[0]
-            if i and below.shape == h.shape:
-                # a residual connection: the layer above reads the sum
-                total = np.zeros_like(h)
-                self._memory.append(_sum(below, h, total))
-                h = total
-            below = h
-        self._h = below
+        self._memory, self._h = bind(self._layers, own[self._front :], self._input)
 
     @abstractmethod
     def take(self, values: Any) -> tuple[float, list[float]] | None:
@@ -74,6 +64,31 @@ class Live(ABC):
     _input: Floats
     state: State
     last: NDArray[Any] | None
+
+
+def steps_of(model: SequenceModel) -> list[Step] | None:
+    """The engine's steps of the layers of its memory, lowest first; None where it does not step them all in float32."""
+    layers = list(model.memory.layers) if isinstance(model.memory, Stack) else []
+    steps = [layer.live() for layer in layers if isinstance(layer, Cell)]
+    whole = [step for step in steps if step is not None]
+    lacks = len(whole) < len(layers) or (model.memory is not None and not whole)
+    return None if lacks or model.constant.dtype != torch.float32 else whole
+
+
+def bind(steps: list[Step], held: list[Floats], below: Floats) -> tuple[list[Callable[[], None]], Floats]:
+    """What takes in ``below`` and replaces the layers' states, ``held``, in place; and what it leaves for the head."""
+    calls: list[Callable[[], None]] = []
+    for i, step in enumerate(steps):
+        states, held = held[: step.states], held[step.states :]
+        calls.append(step.bound(below, *states))
+        h = states[0]
+        if i and below.shape == h.shape:
+            # a residual connection: the layer above reads the sum
+            total = np.zeros_like(h)
+            calls.append(_sum(below, h, total))
+            h = total
+        below = h
+    return calls, below
 
 
 def array_of(t: Tensor) -> Floats:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -76,6 +76,22 @@ def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: i
         run(call.cell, *_whereabouts(call), torch.get_num_threads(), *inputs, *_addresses(y, h_n, c_n), saved)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def repeated(call: Call) -> Callable[[], None]:
+    """A call of one step to be made over and over: each time x is read anew, and h0 and c0 are replaced in place.
+
+    The call is contiguous and checked, and its tensors stay where they are.
+    """
+    run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
+    y = torch.empty_like(call.h0)
+    inputs, outputs = _addresses(call.x, call.h0, call.c0), _addresses(y, call.h0, call.c0)
+    given = (call.cell, *_whereabouts(call), torch.get_num_threads(), *inputs, *outputs, 0)
+
+    def step(_held: object = (call, y)) -> None:
+        run(*given)
+
+    return step
 
 
 def run_backward(

@@ -13,6 +13,7 @@ from torch import Tensor
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT, refusal
+from ostinato.ops.engine.operator import repeated
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -22,9 +23,10 @@ Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
 class Step:
-    """state -> state after x, without gradients; B = 1.
+    """state -> state after x, without gradients.
 
-    The weights are copied when it is made: later changes of theirs have no effect. One thread at a time may use it.
+    For one row the weights are copied when it is made: later changes of theirs have no effect. One thread at a time may
+    use it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Step:
         make: Any = _engine.Step32 if self.dtype == torch.float32 else _engine.Step64
         addresses = tuple(0 if w is None else w.data_ptr() for w in weights)
         self._run = make(cell, self.inputs, self.hidden, self.outputs, addresses)
+        self._cell, self._weights = cell, weights
         self.states = 1 if c0 is None else 2
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor | None = None) -> None:
@@ -67,9 +70,17 @@ class Step:
     def bound(self, x: Array, h: Array, c: Array | None = None) -> Callable[[], None]:
         """The step on NumPy arrays that stay where they are: each call takes in what x holds by then.
 
+        x (D,), h (P,) and c (H,), or B rows of each, which need about as little of Python as one row does.
+
         Raises ConfigError for arrays of another size, type or layout.
         """
         tensors = torch.from_numpy(x), torch.from_numpy(h), None if c is None else torch.from_numpy(c)
+        if x.ndim == 2:
+            call = Call._make((self._cell, tensors[0][None], *tensors[1:], *self._weights, None, None, None, False))
+            check(call)
+            if call.contiguous() is not call:
+                raise ConfigError("the rows do not lie one after the other", fix="give contiguous arrays")
+            return repeated(call)
         self._check(*tensors)
         at, state, cell = (0 if t is None else t.data_ptr() for t in tensors)
         run = self._run
