@@ -43,7 +43,7 @@ def main() -> None:
     )
     parser.add_argument("--python", type=Path, default=root / ".venv-peers/bin/python", help="of the peers")
     parser.add_argument("--out", type=Path, default=root / "out/forecast")
-    parser.add_argument("--steps", type=int, help="optimiser steps of each network; they stop by themselves")
+    parser.add_argument("--steps", type=int, help="optimiser steps of each network")
     parser.add_argument("--networks", type=int, default=3)
     args = parser.parse_args()
     out: Path = args.out.resolve()

@@ -17,7 +17,7 @@ from ostinato.training.fit import fit
 
 
 def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said:
-    """A direct model, its season the shortest that models are told; networks stop by themselves, or after ``steps``."""
+    """A direct model, its season the shortest that models are told; networks take their usual steps, or so many."""
     begun, used = time.perf_counter(), time.process_time()
     made = fit(
         _history(case, case.backs[0]),
@@ -35,7 +35,7 @@ def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said
         spent.append(time.perf_counter() - begun)
         points.append(said.frame["ostinato"].to_numpy().reshape(-1, case.horizon))
         quantiles.append(said.quantiles)
-    notes = (*made.notes, f"networks: {networks}", f"steps: {steps or 'by held-out loss'}")
+    notes = (*made.notes, f"networks: {networks}", f"steps: {steps or 'the usual'}")
     used = time.process_time() - used
     return Said(np.stack(points), np.stack(quantiles), seconds, float(np.mean(spent)), used, notes=notes)
 

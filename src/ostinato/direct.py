@@ -65,9 +65,9 @@ class Direct:
         return self.window.last(y, effect, beside.past)
 
     def quantiles(self, middle: Array, series: str, moves: Array | float = 0.0) -> Array:
-        """(n, H, Q) in model space, in order; moves (n, H, Q) are a network's, in deviations."""
+        """(n, H, Q) in model space, in order; moves (n, H, Q) are the networks'."""
         deviation = self.deviation.get(series, self.typical)
-        return np.sort(middle[..., None] + deviation[:, None] * (self.shape + moves), axis=-1)
+        return np.sort(middle[..., None] + deviation[:, None] * self.shape + moves, axis=-1)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ class Segments(nn.Module):
     """inputs (B, K), base (B, H), scale (B), series (B) -> moves (B, H, Q) of the closed form's quantiles.
 
     base is the closed form's forecast, scale the window's. Series are numbered from 1; 0 is one that is not known. The
-    moves are zero before anything is learned.
+    moves are zero before anything is learned; they are in units of the window and not of the series' errors, so that a
+    series that the closed form forecasts well is moved as far as another.
     """
 
     def __init__(
@@ -72,5 +73,5 @@ class Segments(nn.Module):
         about = torch.cat([h[-1], self.series(series), scale.log()[:, None], x.abs().mean(1, keepdim=True)], dim=1)
         each = about[:, None].expand(-1, self.ahead, -1), self.place.expand(B, -1, -1)
         hidden = F.relu(self.mix(torch.cat([*each, padded.view(B, self.ahead, self.segment)], dim=2)))
-        moves: Tensor = self.head(self.dropout(hidden))
+        moves: Tensor = self.head(self.dropout(hidden)) / 2
         return moves.view(B, self.ahead * self.segment, self.levels)[:, : self.horizon]

@@ -15,8 +15,8 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.layers.build import MEMORIES
 from ostinato.training.config import Budget
 from ostinato.training.direct_closed import naives, solve, words
-from ostinato.training.direct_judge import Ladder, calibrate, stopping
-from ostinato.training.direct_network import Network, examples, train
+from ostinato.training.direct_judge import Ladder, calibrate
+from ostinato.training.direct_network import Network, ensemble
 from ostinato.training.direct_search import candidates, search
 from ostinato.training.panel import panel_of
 from ostinato.training.record import record
@@ -25,8 +25,6 @@ from ostinato.training.threads import threads as use_threads
 
 #: The share of a series that is held out to choose by and to calibrate.
 SHARE = 0.1
-#: Windows of all series together that say when a network is trained enough.
-LOOKED = 2000
 #: What ``fit_direct`` can be told beside the data, by name.
 OPTIONS = frozenset(
     {"season", "window", "memory", "networks", "held_out", "budget", "refit", "seed", "threads"}
@@ -63,8 +61,8 @@ def fit_direct(
     memory    of the networks, as ``fit`` names it; None leaves them out;  networks  how many, a seed each
     held_out  the share of every series at its end that is held out, though never less than the horizon; or steps, from
               the horizon up
-    budget    seconds for the networks, or a Budget; they stop by themselves before
-    refit     least squares is solved again on everything once it is chosen
+    budget    seconds for the networks, or a Budget; without one they are shown every window a few times
+    refit     what is chosen is fitted again, to everything
     options   fields of Network: hidden, steps, batch, learning_rate, ...
 
     Raises ConfigError for options that cannot be, DataError where no series is long enough, or for text and
@@ -78,6 +76,7 @@ def fit_direct(
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}"]
     panel = panel_of(data, horizon, share)
     ids = tuple(panel.series)
+    each = range(seed, seed + networks), Budget(limits.seconds and limits.seconds / (1 + refit), limits.steps)
     ladder = Ladder(panel, ids, on_rung)
     with use_threads(threads):
         chosen = search(panel, candidates(panel, season, window))
@@ -85,17 +84,13 @@ def fit_direct(
             direct, crossed = solve(choice, panel)
             ladder.judge(choice, direct, (), words(choice))
         if memory and networks:
-            given, look = examples(direct, crossed, ids), panel.fewer(LOOKED)
-            part = Budget(limits.seconds and limits.seconds / networks, limits.steps)
-            loss_of = stopping(look, direct, ids)
-            trained = [train(direct, given, len(ids), config, seed + i, part, loss_of) for i in range(networks)]
-            taken = " + ".join(str(steps) for _, steps in trained)
-            nets = tuple(net for net, _ in trained)
-            ladder.judge(replace(chosen, name=memory), direct, nets, f"{taken} steps, on {words(chosen)}")
+            nets, taken = ensemble(direct, crossed, ids, config, *each)
+            ladder.judge(replace(chosen, name=memory), direct, nets, f"{taken}, on {words(chosen)}")
         kept, choice, direct, nets = ladder.kept
         factors, before, after = calibrate(panel, direct, nets, ids)
         if refit:
-            direct, _ = solve(choice, panel, whole=True)
+            direct, crossed = solve(choice, panel, whole=True)
+            nets = ensemble(direct, crossed, ids, config, *each)[0] if nets else ()
     verdict = ladder.verdict()
     notes.append(verdict)
     notes.append(f"95 % intervals held {before:.1%} of the held-out values, and calibrated on half of them {after:.1%}")

@@ -31,21 +31,6 @@ def _held(
     return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
 
 
-def stopping(panel: Panel, direct: Direct, ids: tuple[str, ...]) -> Callable[[Segments], float]:
-    """What a network's training stops by: its quantile losses over the closed form's, the mean of two.
-
-    In one every series weighs the same, in the other what it is large; by the first alone a network may learn the
-    many small series long after it has begun to forget what the few large ones do.
-    """
-    least = _judge(panel, direct, (), ids)[:2]
-
-    def loss(net: Segments) -> float:
-        losses = _judge(panel, direct, (net,), ids)[:2]
-        return sum(x / max(y, 1e-300) for x, y in zip(losses, least, strict=True)) / 2
-
-    return loss
-
-
 def _judge(
     panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
 ) -> tuple[float, float, float]:

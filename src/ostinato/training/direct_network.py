@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ostinato.data.windows import Windows, bounded
 from ostinato.direct import Direct
@@ -33,11 +31,8 @@ HELD = 100_000_000
 UNKNOWN = 0.1
 
 
-#: Optimiser steps between two looks at the held-out windows, looks without a better loss after which training ends, and
-#: steps at most.
-LOOK, PATIENCE, MOST = 200, 4, 8000
-#: Of the mean of the weights over the steps, which is what is judged and kept: how much of it a step leaves.
-AVERAGE = 0.995
+#: A network is shown every window so many times, in steps within these bounds.
+EPOCHS, FEWEST, MOST = 4, 200, 2400
 
 
 @dataclass(frozen=True)
@@ -86,55 +81,55 @@ def examples(direct: Direct, crossed: dict[str, tuple[Windows, Array]], ids: tup
     return Examples(inputs, base, targets, scale, deviation, joined[5])
 
 
-def train(
+def ensemble(
     direct: Direct,
-    data: Examples,
-    count: int,
+    crossed: dict[str, tuple[Windows, Array]],
+    ids: tuple[str, ...],
     config: Network,
-    seed: int,
+    seeds: Sequence[int],
     budget: Budget,
-    loss_of: Callable[[Segments], float],
-) -> tuple[Segments, int]:
-    """One network, and the steps it took: as many as ``loss_of``, its loss on held-out windows, gets better by.
+) -> tuple[tuple[Segments, ...], str]:
+    """A network a seed, each with its part of a budget in seconds, and in words the steps they took. See ``train``."""
+    data, part = examples(direct, crossed, ids), Budget(budget.seconds and budget.seconds / len(seeds), budget.steps)
+    trained = [train(direct, data, len(ids), config, seed, part) for seed in seeds]
+    return tuple(net for net, _ in trained), " + ".join(str(steps) for _, steps in trained) + " steps"
 
-    What is judged and kept is the running mean of the weights (Polyak and Juditsky 1992), so that no schedule needs to
-    know the end beforehand. With a budget in steps, or none, the same seed gives the same weights.
+
+def train(
+    direct: Direct, data: Examples, count: int, config: Network, seed: int, budget: Budget
+) -> tuple[Segments, int]:
+    """One network, and the steps it took.
+
+    The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to next to nothing at the end of the budget,
+    or of EPOCHS over the windows, whatever comes first. No held-out window is looked at on the way: of a few days they
+    say so little that they would end it at random. With a budget in steps, or none, the same seed gives the same
+    weights.
 
     Raises ConfigError for a memory that is not there, NonFiniteLossError where training diverges.
     """
     torch.manual_seed(seed)
     rng, begun = np.random.default_rng(seed), time.monotonic()
     net = _untrained(direct, count, config).train()
-    mean = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))  # type: ignore[no-untyped-call]
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     batch = _Batches(direct, data, config.batch, rng)
-    most = MOST if budget.steps is None else budget.steps
-    best, kept, looks = math.inf, net.state_dict(), 0
-    for step in range(1, most + 1):
+    usual = min(max(EPOCHS * len(data.series) // config.batch, FEWEST), MOST)
+    limits, step, spent = Budget(budget.seconds, budget.steps or usual), 0, 0.0
+    while spent < 1:
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * spent))
         loss = batch.loss(net)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise NonFiniteLossError(
-                f"the loss of step {step} is {value}", where=f"network of seed {seed}", fix="lower learning_rate"
+                f"the loss of step {step + 1} is {value}", where=f"network of seed {seed}", fix="lower learning_rate"
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, step / 50)
         optimizer.step()
-        mean.update_parameters(net)
-        over = step == most or budget.spent(time.monotonic() - begun, 0) >= 1
-        if over or step % LOOK == 0:
-            judged = cast(Segments, mean.module).eval()
-            looks, held = looks + 1, loss_of(judged)
-            if held < best:
-                best, looks, taken = held, 0, step
-                kept = {name: x.clone() for name, x in judged.state_dict().items()}
-            if over or looks >= PATIENCE:
-                break
-    net.load_state_dict(kept)
-    return net.eval(), taken
+        step += 1
+        spent = limits.spent(time.monotonic() - begun, step)
+    return net.eval(), step
 
 
 def _untrained(direct: Direct, count: int, config: Network) -> Segments:
@@ -163,6 +158,6 @@ class _Batches:
         rows = torch.from_numpy(self._rng.integers(0, len(d.series), self._rows))
         told = torch.from_numpy(self._rng.random(self._rows) >= UNKNOWN)
         moves = net(d.inputs[rows], d.base[rows], d.scale[rows], d.series[rows] * told)
-        q = d.base[rows][..., None] + d.deviation[rows][..., None] * (self._start + moves)
+        q = d.base[rows][..., None] + d.deviation[rows][..., None] * self._start + moves
         error = d.targets[rows][..., None] - q
         return (torch.maximum(levels * error, (levels - 1) * error).mean((1, 2)) * self._weight[rows]).mean()

@@ -58,7 +58,7 @@ def fit(
               memory keeps that one, judged beside the AR; "direct", or "auto" with a horizon, is a direct forecaster,
               as ``fit_direct`` makes it
     horizon   steps ahead that a direct model forecasts; the others forecast any
-    budget    seconds for the whole fit, or a Budget; a direct model needs none: its networks stop by themselves
+    budget    seconds for the whole fit, or a Budget; a direct model needs none
     held_out  share of the data that is held out, or a pattern of ids; see ``split``
     method    FullBPTT(), CheckpointedBPTT(segments or memory), TruncatedBPTT(window) or AdaptiveBPTT(bias); follows
               from the length of the sequences

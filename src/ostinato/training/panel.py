@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +37,6 @@ class Panel:
     def positive(self) -> bool:
         """Whether every observed value is above 0."""
         return all(bool((y[np.isfinite(y)] > 0).all()) for y in self.series.values())
-
-    def fewer(self, windows: int) -> Panel:
-        """The same, judged by about so many windows in all."""
-        all_of = sum(max(len(y) - self.known[k] - self.horizon + 1, 0) // self.stride for k, y in self.series.items())
-        return replace(self, stride=self.stride * max(1, all_of // windows))
 
     def effects(self, form: Form, window: Window, whole: bool = False) -> Effects:
         """Those in what is known, or in everything."""
