@@ -34,6 +34,7 @@ def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, clu
 
 def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
     asked = {"source": str(wave), "reading": {}, "options": {"model": "grue"}, "output": str(tmp_path / "bad.ost")}
+    asked["queue"] = None
     assert "there is no model called 'grue'" in str(_work(asked))
     assert not (tmp_path / "bad.ost").exists()
 
