@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ostinato.errors import ConfigError, OstinatoError
+from ostinato.errors import ConfigError, LostError, OstinatoError
 from ostinato.scale.threads import environment
 
 Item = TypeVar("Item")
@@ -29,8 +29,8 @@ class Cluster:
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """See Workers. A worker that dies is replaced, and its part done again.
 
-        Raises what work raises, ConfigError without ray or where no cluster answers, OstinatoError where Ray gives a
-        part up: its workers died over and over, or do not start.
+        Raises what work raises, ConfigError without ray or where no cluster answers, LostError where Ray gives a part
+        up: its workers died over and over, or do not start.
         """
         with self.joined() as ray:
             shared = ray.put(work)
@@ -70,7 +70,7 @@ class Cluster:
             yield ray
         except (ConnectionError, grpc.RpcError) as error:
             fix = "run it again: what is done is kept"
-            raise OstinatoError("the connection to the cluster was lost", where=self.address, fix=fix) from error
+            raise LostError("the connection to the cluster was lost", where=self.address, fix=fix) from error
         finally:
             ray.shutdown()
 
@@ -120,4 +120,4 @@ def _next(ray: Any, waiting: list[Any]) -> Any:
         raise
     except ray.exceptions.RayError as error:  # of a worker, a machine, or Ray itself, each after RETRIES tries
         fix = "see to the machines and their memory, then run it again: the parts that are done are kept"
-        raise OstinatoError(f"Ray gave a part up: {error}", fix=fix) from error
+        raise LostError(f"Ray gave a part up: {error}", fix=fix) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ostinato.errors import OstinatoError
+from ostinato.errors import LostError, OstinatoError
 from ostinato.model_file import load_model, save_model
 from ostinato.scale.cluster import Cluster
 from ostinato.scale.sight import Teller, shown
@@ -14,7 +14,7 @@ from ostinato.scale.threads import environment
 from ostinato.training.fit import fit as fit_here
 from ostinato.training.result import Fit, Rung, fit_of
 from ostinato.training.trainer import Progress
-from ostinato.training.workers import current
+from ostinato.training.workers import current, parted
 
 #: Times that the workers are started again after one of them died; they go on from the last checkpoint.
 RESTARTS = 10
@@ -40,7 +40,7 @@ def fit(
     The losses are those of one process with all the rows, but for rounding. A worker that dies takes the others along;
     they begin again from the last checkpoint.
 
-    Raises what ``ostinato.fit`` raises, and OstinatoError where the workers die over and over.
+    Raises what ``ostinato.fit`` raises, and LostError where the workers die over and over.
     """
     source, output = Path(source).absolute(), Path(output).absolute()
     options["checkpoint"] = str(Path(options.get("checkpoint") or f"{output}.checkpoint").absolute())
@@ -66,8 +66,8 @@ def fit(
         try:
             told = trainer.fit().return_value
         except (TrainingFailedError, RayError) as error:
-            fix = "run it again with the same options: it goes on from the checkpoint"
-            raise OstinatoError(f"the workers died: {error}", where=options["checkpoint"], fix=fix) from error
+            fix = "run it again with --resume, or the same checkpoint: it goes on from there"
+            raise LostError(f"the workers died: {error}", where=options["checkpoint"], fix=fix) from error
     if isinstance(told, OstinatoError):
         raise told
     return fit_of(load_model(output), told)
@@ -77,14 +77,15 @@ def _work(asked: dict[str, Any]) -> list[str] | OstinatoError:
     """What every worker does: notes, and the first one writes the model. A mistake is given back, not tried again."""
     from ostinato.data.read import read
 
-    told = {}
+    told: dict[str, Any] = {}
     if asked["queue"] is not None and current().leads:
         teller = Teller(asked["queue"])
         told = {"on_progress": teller.progress, "on_rung": teller.rung}
     try:
-        found = fit_here(read(asked["source"], **asked["reading"]), **told, **asked["options"])
-        if current().leads:
-            save_model(found.model, asked["output"])
+        with parted():
+            found = fit_here(read(asked["source"], **asked["reading"]), **told, **asked["options"])
+            if current().leads:
+                save_model(found.model, asked["output"])
     except OstinatoError as error:
         return error
     return list(found.notes)
