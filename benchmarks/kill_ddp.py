@@ -1,4 +1,4 @@
-"""One of two processes that train a model together killed: under torchrun, which starts both again, and under Ray Train.
+"""One of two processes that train a model killed: under torchrun, which starts both again, and under Ray Train.
 
 Each way once left alone and once with its workers killed at moments spread over the fit. For every kill it says how old
 the last checkpoint was, and so what was lost; at the end whether the weights are bitwise those of the fit left alone,

@@ -58,7 +58,8 @@ class Cluster:
             yield ray
             return
         try:
-            context = ray.init(address=self.address, log_to_driver=False, logging_level="warning", ignore_reinit_error=True)
+            quiet = {"log_to_driver": False, "logging_level": "warning"}
+            context = ray.init(address=self.address, ignore_reinit_error=True, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             fix = "check the address, and that the cluster runs: ray status"
             raise ConfigError(f"no Ray cluster answers: {error}", where=self.address, fix=fix) from error
