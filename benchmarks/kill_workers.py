@@ -34,20 +34,25 @@ from ostinato.scale import plan
 plan.ROWS = {rows}
 print(scale.forecast("ar", {panel!r}, {out!r}, horizon=12, on=scale.ray({address!r})))
 """
-ROWS = 25_000
+#: Rows of a part and of a row group: few, so that ten workers are killed and replaced before the parts are done.
+ROWS = 2_000
+KILLS = 10
 
 
 def workers() -> list[int]:
-    """The processes of this cluster that work on parts: they are children of its raylets."""
+    """The processes of this cluster that work on parts, or start to do so: they are children of its raylets.
+
+    A raylet has two more, ray::DashboardAgent and ray::RuntimeEnvAgent, without which it ends: a node's death.
+    """
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            name = (folder / "cmdline").read_bytes().split(b"\0")[0]
+            name = (folder / "cmdline").read_bytes()
             parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
             mine = os.getpid() == int(Path(f"/proc/{parent}/stat").read_text().rsplit(")", 1)[1].split()[1])
         except (OSError, ValueError):
             continue
-        if name.startswith(b"ray::") and mine:
+        if mine and (name.startswith((b"ray::_call", b"ray::IDLE")) or b"default_worker.py" in name):
             found.append(int(folder.name))
     return found
 
@@ -57,24 +62,32 @@ def there(out: Path) -> int:
     return len(list(out.glob("part-*")))
 
 
-def kills(code: str, out: Path, cluster: Cluster, node: object, rng: np.random.Generator) -> None:
-    """Start the program, and kill: workers, a node, the program itself."""
-    driver = subprocess.Popen([sys.executable, "-c", code])
-    while not there(out):
+def wait(driver: subprocess.Popen[bytes], out: Path, parts: int) -> None:
+    """Until so many parts are written."""
+    while there(out) < parts:
         if driver.poll() is not None:
-            sys.exit("the driver ended before there was a part")
-        time.sleep(0.1)
-    shots = 0
-    while driver.poll() is None and shots < 10:
-        alive = workers()
-        if alive:
-            os.kill(int(rng.choice(alive)), signal.SIGKILL)
-            shots += 1
-        time.sleep(float(rng.uniform(0.2, 2.0)))
-    print(f"{shots} workers killed; {there(out)} parts are there; the driver: {driver.poll() or 'runs'}", flush=True)
+            sys.exit(f"the driver ended with {driver.returncode} at {there(out)} parts")
+        time.sleep(0.01)
+
+
+def kills(code: str, out: Path, parts: int, cluster: Cluster, node: object, rng: np.random.Generator) -> None:
+    """Start the program, and kill: workers at moments spread over its course, a node, the program itself."""
+    driver = subprocess.Popen([sys.executable, "-c", code])
+    moments = np.sort(rng.integers(1, int(0.8 * parts), KILLS))
+    for moment in moments:
+        wait(driver, out, int(moment))
+        time.sleep(float(rng.uniform(0, 0.2)))
+        while not (alive := workers()):
+            time.sleep(0.01)
+        shot = int(rng.choice(alive))
+        name = Path(f"/proc/{shot}/cmdline").read_bytes()
+        os.kill(shot, signal.SIGKILL)
+        does = "at work" if b"_call" in name else "idle" if b"IDLE" in name else "starting"
+        print(f"a worker killed, {does}; {there(out)} of {parts} parts are there", flush=True)
+    wait(driver, out, int(0.85 * parts))
     cluster.remove_node(node, allow_graceful=False)
-    time.sleep(3)
     print(f"a node killed; {there(out)} parts are there", flush=True)
+    wait(driver, out, int(0.9 * parts))
     driver.kill()
     driver.wait()
     print(f"the driver killed; {there(out)} parts are there", flush=True)
@@ -90,9 +103,10 @@ def main() -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     panel = folder / "panel.parquet"
-    make(asked.series, panel)
+    make(asked.series, panel, ROWS)
     scale.plan.ROWS = ROWS
-    print(scale.forecast("ar", panel, folder / "here", horizon=12))
+    found = scale.forecast("ar", panel, folder / "here", horizon=12)
+    print(found)
     head = {"num_cpus": 0, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
@@ -100,7 +114,7 @@ def main() -> None:
     address, out = cluster.address, str((folder / "there").absolute())
     code = DRIVER.format(rows=ROWS, panel=str(panel.absolute()), out=out, address=address)
     try:
-        kills(code, Path(out), cluster, nodes[0], rng)
+        kills(code, Path(out), found.parts, cluster, nodes[0], rng)
         cluster.add_node(num_cpus=1)
         if subprocess.call([sys.executable, "-c", code]):
             sys.exit("the rerun failed")

@@ -39,7 +39,7 @@ POINTS = (60, 1001)
 GROUP = 100_000
 
 
-def make(count: int, file: Path) -> int:
+def make(count: int, file: Path, group: int = GROUP) -> int:
     """Write ``count`` daily series, AR(2) with a trend in a fifth of them, a thousand at a time; how many rows."""
     rng, writer, rows = np.random.default_rng(0), None, 0
     for first in range(0, count, 1000):
@@ -57,7 +57,7 @@ def make(count: int, file: Path) -> int:
             }
         ).to_arrow()
         writer = writer or pq.ParquetWriter(file, frame.schema)
-        writer.write_table(frame, row_group_size=GROUP)
+        writer.write_table(frame, row_group_size=group)
         rows += total
     if writer:
         writer.close()

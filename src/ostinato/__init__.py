@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ostinato.direct import DirectModel as DirectModel
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
+    from ostinato.errors import LostError as LostError
     from ostinato.errors import ModelFileError as ModelFileError
     from ostinato.errors import NonFiniteLossError as NonFiniteLossError
     from ostinato.errors import OstinatoError as OstinatoError
@@ -53,6 +54,7 @@ _HOMES = {
     "DirectModel": "direct",
     "Fit": "training.result",
     "FullBPTT": "gradients.methods",
+    "LostError": "errors",
     "ModelFileError": "errors",
     "NonFiniteLossError": "errors",
     "OstinatoError": "errors",

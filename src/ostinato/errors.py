@@ -35,6 +35,12 @@ class WriteError(ModelFileError):
     exit_code = 1
 
 
+class LostError(OstinatoError):
+    """A process, a machine or a connection is gone in mid-work; what was done is kept, to go on from."""
+
+    exit_code = 1
+
+
 class NonFiniteLossError(OstinatoError):
     """The loss became NaN or infinite; training stopped before the weights were touched."""
 

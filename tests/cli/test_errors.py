@@ -13,7 +13,7 @@ import pytest
 from bad_inputs import fit_models
 
 from ostinato.cli.checkpoint import checkpoint
-from ostinato.errors import ConfigError, WriteError
+from ostinato.errors import ConfigError, LostError, WriteError
 from ostinato.storage import atomic_write
 
 
@@ -88,7 +88,7 @@ class TestCheckpoint:
         assert [p.name for p in tmp_path.iterdir()] == ["m.checkpoint"]
         assert (tmp_path / "m.checkpoint" / "gru.running").read_text() == "hours of work"
 
-    @pytest.mark.parametrize("error", [WriteError, KeyboardInterrupt])
+    @pytest.mark.parametrize("error", [WriteError, LostError, KeyboardInterrupt])
     def test_what_can_be_resumed_stays(self, tmp_path: Path, error: type[BaseException]) -> None:
         with pytest.raises(error):
             attempt(tmp_path / "m", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,17 +32,26 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[str]:
-    """The address of a cluster of a head without processors and two nodes of one processor each; ray is connected."""
+def clients() -> int:
+    """The port at which programs elsewhere reach the cluster."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def cluster(clients: int) -> Iterator[str]:
+    """The address of a cluster of a head without processors and two nodes of two each; ray is connected."""
     ray = pytest.importorskip("ray", reason="needs ostinato[ray]")
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # ray's own, of what it will change one day
-        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        head = {"num_cpus": 0, "include_dashboard": False, "ray_client_server_port": clients}
+        nodes = Cluster(initialize_head=True, head_node_args=head)
         for _ in range(2):
-            nodes.add_node(num_cpus=1)
+            nodes.add_node(num_cpus=2)
         nodes.wait_for_nodes()
         ray.init(address=nodes.address, log_to_driver=False, logging_level="error")
         try:

@@ -39,7 +39,7 @@ def assert_same(first: Path, second: Path) -> None:
         assert_frame_equal(one, two, check_exact=True)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_files_are_those_of_one_process(workers: int, panel: Path, tmp_path: Path, cluster: str) -> None:
     on = scale.ray(workers=workers)
     scale.fit_each(panel, tmp_path / "here")
@@ -99,4 +99,20 @@ def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp
     assert not (there / "errors.parquet").exists()
     found = scale.fit_each(panel, there, on=scale.ray())
     assert 2 <= found.earlier < found.parts
+    assert_same(here, there)
+
+
+def test_a_program_elsewhere_reaches_the_cluster_by_its_address(
+    panel: Path, tmp_path: Path, cluster: str, clients: int
+) -> None:
+    here, there, address = tmp_path / "here", tmp_path / "there", f"ray://127.0.0.1:{clients}"
+    scale.fit_each(panel, here)
+    words = ["fit", str(panel), "--each", "-o", str(there), "--on", address, "--workers", "2"]
+    code = (
+        "from ostinato.cli.main import main; from ostinato.scale import plan; plan.ROWS, plan.MOST = 150, 1200; "
+        f"main({words!r})"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert f"Ray runs at {address}" in ran.stderr or "Ray's dashboard: http" in ran.stderr
     assert_same(here, there)

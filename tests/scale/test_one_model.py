@@ -9,6 +9,7 @@ import pytest
 
 import ostinato
 from ostinato import scale
+from ostinato.errors import ConfigError
 from ostinato.scale.global_fit import _work
 from ostinato.training.config import Budget
 
@@ -24,7 +25,12 @@ def wave(tmp_path: Path) -> Path:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # of its own settings
 def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, cluster: str) -> None:
     how = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
-    there = scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), **how)
+    told, done = [], []
+    shown = {"on_progress": told.append, "on_rung": done.append}
+    there = scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), **shown, **how)
+    assert [rung.name for rung in done] == ["ar", "gru"]
+    assert told
+    assert all(event.name == "gru" for event in told)
     here = ostinato.fit(wave, **how)
     assert there.kept.steps == here.kept.steps == 30
     for one, other in zip(here.table, there.table, strict=True):
@@ -32,8 +38,18 @@ def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, clu
     assert there.notes == here.notes
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+def test_what_stops_the_first_worker_stops_the_others(wave: Path, tmp_path: Path, cluster: str) -> None:
+    spot = tmp_path / "spot"
+    spot.mkdir()
+    (spot / "run").write_text("another's")
+    with pytest.raises(ConfigError, match="checkpoint is of other data"):
+        scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), model="gru", hidden=4, checkpoint=spot)
+
+
 def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
     asked = {"source": str(wave), "reading": {}, "options": {"model": "grue"}, "output": str(tmp_path / "bad.ost")}
+    asked["queue"] = None
     assert "there is no model called 'grue'" in str(_work(asked))
     assert not (tmp_path / "bad.ost").exists()
 

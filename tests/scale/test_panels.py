@@ -147,8 +147,11 @@ def test_a_run_that_stopped_goes_on_from_its_parts(
         scale.fit_each(panel, again)
     kept = {f.name: f.stat().st_mtime_ns for f in again.glob("part-*")}
     assert len(kept) == 3
+    half = again / ".part-000003.parquet.half"  # as a kill leaves it
+    half.touch()
     found = scale.fit_each(panel, again)
     assert found.earlier == 3
+    assert not half.exists()
     assert all((again / name).stat().st_mtime_ns == at for name, at in kept.items())
     assert_frame_equal(results(whole), results(again), check_exact=True)
     assert failures(whole) == failures(again)

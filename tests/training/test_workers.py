@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 import torch
 from losses_of_workers import METHODS, STEPS
 
+from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
 
 HERE = Path(__file__).parent
@@ -52,22 +54,43 @@ def test_two_workers_are_one_with_the_joined_batch(
     np.testing.assert_allclose(two, one, rtol=0, atol=bound)
 
 
-def test_a_fit_that_two_began_is_ended_by_one(tmp_path: Path) -> None:
+def held_out(model: Path) -> list[float]:
+    return [rung["held_out"] for rung in load_bundle(model)[1]["description"]["record"]["table"]]
+
+
+def step_beyond(before: int, running: Path, processes: subprocess.Popen[str]) -> int:
+    """Wait for a checkpoint of another step; none is of an earlier one."""
+    found = before
+    while found == before:
+        assert processes.poll() is None, "it ended before it could be killed"
+        time.sleep(0.002)
+        with contextlib.suppress(FileNotFoundError, ModelFileError):
+            found = load_bundle(running)[1]["counters"]["step"]
+    assert found > before
+    return found
+
+
+def workers(processes: subprocess.Popen[str]) -> list[int]:
+    return list(map(int, Path(f"/proc/{processes.pid}/task/{processes.pid}/children").read_text().split()))
+
+
+def test_a_fit_whose_processes_are_killed_goes_on(tmp_path: Path) -> None:
     wave = np.sin(np.arange(3000) / 5) + 0.3 * np.random.default_rng(0).standard_normal(3000)
     data, one, two = tmp_path / "wave.csv", tmp_path / "one.ost", tmp_path / "two.ost"
     data.write_text("y\n" + "".join(f"{v:.4f}\n" for v in wave))
     fit = ["-m", "ostinato", "fit", str(data), "--model", "gru", "--hidden", "8", "--dropout", "0", "--steps", "60"]
     fit += ["--checkpoint-every", "0s", "-o"]
     done([sys.executable, *fit, str(one)])
-    pair = subprocess.Popen([*TORCHRUN, *fit, str(two)], stderr=subprocess.PIPE)
-    while not (tmp_path / "two.ost.checkpoint" / "gru.running").exists():
-        assert pair.poll() is None, "it ended before it could be killed"
-        time.sleep(0.001)
-    children = Path(f"/proc/{pair.pid}/task/{pair.pid}/children").read_text().split()
-    for process in (pair.pid, *map(int, children)):
+    running = tmp_path / "two.ost.checkpoint" / "gru.running"
+    pair = subprocess.Popen([*TORCHRUN, "--max-restarts", "1", *fit, str(two)], stderr=subprocess.PIPE, text=True)
+    step_beyond(0, running, pair)
+    first = workers(pair)
+    os.kill(first[1], signal.SIGKILL)  # torchrun starts both again
+    while set(workers(pair)) & {*first}:
+        time.sleep(0.002)
+    step_beyond(load_bundle(running)[1]["counters"]["step"], running, pair)
+    for process in (pair.pid, *workers(pair)):
         os.kill(process, signal.SIGKILL)
     pair.communicate()
     assert "begun by 2 workers, taken up by 1" in done([sys.executable, *fit, str(two), "--resume"])
-    (_, ours), (_, theirs) = load_bundle(one), load_bundle(two)
-    tables = [[rung["held_out"] for rung in d["description"]["record"]["table"]] for d in (ours, theirs)]
-    np.testing.assert_allclose(*tables, atol=1e-4)
+    np.testing.assert_allclose(held_out(two), held_out(one), atol=1e-4)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ostinato.cli import options
-from ostinato.errors import OstinatoError, WriteError
+from ostinato.errors import LostError, OstinatoError, WriteError
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
     try:
         yield spot
     except OstinatoError as error:
-        worth = resume or isinstance(error, WriteError)
+        worth = resume or isinstance(error, LostError | WriteError)
         if not worth or not any(spot.iterdir()):
             _remove(spot)
             if aside.exists():

@@ -87,7 +87,7 @@ def command(
     from ostinato.data.read import read
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
-    from ostinato.training.workers import started
+    from ostinato.training.workers import restarts, started
 
     reading: dict[str, Any] = {
         "kind": kind,
@@ -126,6 +126,7 @@ def command(
         given["method"] = ways.method(window, gradient_checkpoints)
     asked.update((name, value) for name, value in given.items() if value is not None)
     way = ways.Way(path, reading, search, cluster, threads)
+    resume = resume or restarts() > 0
     with started() as joined, nullcontext() if direct else checkpoint(path, resume=resume, leads=joined.leads) as spot:
         with Ladder(sequences.kind, shown=joined.leads) as ladder:
             result = ways.run(data, sequences, spot, ladder, way, asked, whole)

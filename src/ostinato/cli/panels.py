@@ -43,7 +43,12 @@ class Place:
             raise ConfigError(f"there is no place {self.on!r} to work on", fix="here, ray, or ray://HOST:PORT")
         from ostinato.scale.cluster import ray
 
-        return ray(None if self.on == "ray" else self.on, workers=self.workers, threads=self.threads)
+        address = None if self.on == "ray" else self.on
+
+        def joined(where: str) -> None:
+            options.say(f"note: {where}")
+
+        return ray(address, workers=self.workers, threads=self.threads, on_joined=joined)
 
 
 def run(verb: str, place: Place, *given: Any, **more: Any) -> Any:

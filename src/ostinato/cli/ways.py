@@ -50,12 +50,12 @@ def run(
         for row in rows:
             ladder.trial(row)
         return found
+    shown: dict[str, Any] = {"on_progress": ladder.progress, "on_rung": ladder.rung}
     if way.cluster:
         held: dict[str, Any] = {"reading": way.reading, "checkpoint": str(spot)}
-        return scale.fit(data, way.path, on=way.cluster, **held, **whole, **asked)
+        return scale.fit(data, way.path, on=way.cluster, **held, **shown, **whole, **asked)
     if spot is not None:
         whole = {**whole, "checkpoint": spot}
-    shown: dict[str, Any] = {"on_progress": ladder.progress, "on_rung": ladder.rung}
     return fit(sequences, threads=way.threads, **shown, **whole, **asked)
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ostinato.errors import ConfigError, OstinatoError
+from ostinato.errors import ConfigError, LostError, OstinatoError
 from ostinato.scale.threads import environment
 
 Item = TypeVar("Item")
@@ -24,12 +24,13 @@ class Cluster:
     address: str | None
     workers: int | None
     threads: int
+    on_joined: Callable[[str], None] | None = None
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """See Workers. A worker that dies is replaced, and its part done again.
 
-        Raises what work raises, ConfigError without ray or where no cluster answers, OstinatoError where the workers of
-        a part died over and over.
+        Raises what work raises, ConfigError without ray or where no cluster answers, LostError where Ray gives a part
+        up: its workers died over and over, or do not start.
         """
         with self.joined() as ray:
             shared = ray.put(work)
@@ -57,34 +58,52 @@ class Cluster:
             yield ray
             return
         try:
-            ray.init(address=self.address, log_to_driver=False, logging_level="warning", ignore_reinit_error=True)
+            quiet = {"log_to_driver": False, "logging_level": "warning"}
+            context = ray.init(address=self.address, ignore_reinit_error=True, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
             fix = "check the address, and that the cluster runs: ray status"
             raise ConfigError(f"no Ray cluster answers: {error}", where=self.address, fix=fix) from error
         import grpc  # by which a program reaches a cluster elsewhere
 
         try:
+            if self.on_joined:
+                self.on_joined(_sight(context, self.address))
             yield ray
         except (ConnectionError, grpc.RpcError) as error:
             fix = "run it again: what is done is kept"
-            raise OstinatoError("the connection to the cluster was lost", where=self.address, fix=fix) from error
+            raise LostError("the connection to the cluster was lost", where=self.address, fix=fix) from error
         finally:
             ray.shutdown()
 
 
-def ray(address: str | None = None, *, workers: int | None = None, threads: int = 1) -> Cluster:
+def ray(
+    address: str | None = None,
+    *,
+    workers: int | None = None,
+    threads: int = 1,
+    on_joined: Callable[[str], None] | None = None,
+) -> Cluster:
     """A Ray cluster to work on: ``scale.forecast(..., on=scale.ray("ray://head:10001"))``.
 
-    address  ray://HOST:PORT; without one the cluster that runs on this machine, or a new one on its processors
-    workers  parts that are worked on at a time; as many as the cluster has processors if left out
-    threads  processors, and threads to compute with, of each worker
+    address    ray://HOST:PORT; without one the cluster that runs on this machine, or a new one on its processors
+    workers    parts that are worked on at a time; as many as the cluster has processors if left out
+    threads    processors, and threads to compute with, of each worker
+    on_joined  is told where the cluster, or its dashboard, can be seen
 
     Raises ConfigError for fewer than one worker or thread.
     """
     for name, count in (("workers", workers), ("threads", threads)):
         if count is not None and count < 1:
             raise ConfigError(f"{count} {name} cannot be", fix="use 1 or more")
-    return Cluster(address, workers, threads)
+    return Cluster(address, workers, threads, on_joined)
+
+
+def _sight(context: Any, address: str | None) -> str:
+    """Where the cluster that was joined can be seen."""
+    if context.dashboard_url:
+        return f"Ray's dashboard: http://{context.dashboard_url.removeprefix('http://')}"
+    where = address or context.address_info["address"]
+    return f"Ray runs at {where}; for a dashboard: pip install 'ray[default]'"
 
 
 def _call(work: Callable[[Item], Result], item: Item) -> Result:
@@ -93,13 +112,13 @@ def _call(work: Callable[[Item], Result], item: Item) -> Result:
 
 def _next(ray: Any, waiting: list[Any]) -> Any:
     """The next result; its reference leaves the list. Raises what the work raised."""
-    (ready,), waiting[:] = ray.wait(waiting, num_returns=1)
     try:
+        (ready,), waiting[:] = ray.wait(waiting, num_returns=1)
         return ray.get(ready)
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, OstinatoError):
             raise error.cause from error
         raise
-    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError, ray.exceptions.NodeDiedError) as error:
-        fix = "give the workers more memory, then run it again: the parts that are done are kept"
-        raise OstinatoError(f"a worker died {RETRIES + 1} times over the same part: {error}", fix=fix) from error
+    except ray.exceptions.RayError as error:  # of a worker, a machine, or Ray itself, each after RETRIES tries
+        fix = "see to the machines and their memory, then run it again: the parts that are done are kept"
+        raise LostError(f"Ray gave a part up: {error}", fix=fix) from error

@@ -105,6 +105,8 @@ def run(
     _gather(folder)
     _write_manifest(folder, panel, verb, {"parts": len(parts), **asdict(total)})
     shutil.rmtree(arranged, ignore_errors=True)
+    for half in folder.rglob(".part-*"):  # of workers that were killed while they wrote
+        half.unlink(missing_ok=True)
     return Outcome(folder, total.series, total.failed, total.steps, len(parts), len(there), total.sums)
 
 

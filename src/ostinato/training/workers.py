@@ -16,6 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ostinato.data.batching import Batch
+from ostinato.errors import LostError
 from ostinato.shapes import State
 
 
@@ -95,14 +96,40 @@ def current() -> Workers:
     return Workers()
 
 
+def restarts() -> int:
+    """How often torchrun started these processes again (``--max-restarts``) because one of them had died."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+
+
+@contextmanager
+def parted() -> Iterator[None]:
+    """Around what several processes do: one that stops leaves the others, so that none of them waits for it.
+
+    Raises LostError in those that are left.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "gloo" not in str(error):
+            raise
+        fix = "go on from the checkpoint with --resume; torchrun does so by itself with --max-restarts 3"
+        raise LostError("another of the processes that train together has ended", fix=fix) from error
+    finally:
+        if dist.is_available() and dist.is_initialized():
+            dist.destroy_process_group()
+
+
 @contextmanager
 def started() -> Iterator[Workers]:
     """Join the processes that torchrun started, if it did; over gloo, as these models compute on the processor."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         yield current()
         return
-    dist.init_process_group("gloo")
-    try:
+    from torch.distributed.distributed_c10d import PrefixStore
+    from torch.distributed.rendezvous import rendezvous
+
+    store, rank, size = next(rendezvous("env://"))
+    # torchrun hands the same store to those that it starts again: without a prefix they wait for the dead ones
+    dist.init_process_group("gloo", store=PrefixStore(f"{restarts()}", store), rank=rank, world_size=size)
+    with parted():
         yield current()
-    finally:
-        dist.destroy_process_group()

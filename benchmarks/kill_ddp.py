@@ -1,0 +1,136 @@
+"""One of two processes that train a model killed: under torchrun, which starts both again, and under Ray Train.
+
+Each way once left alone and once with its workers killed at moments spread over the fit. For every kill it says how old
+the last checkpoint was, and so what was lost; at the end whether the weights are bitwise those of the fit left alone,
+and those of the other way.
+
+Run from the repository root: python benchmarks/kill_ddp.py [--kills 3] [--steps 600] [--every 0.5] [file]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ostinato.errors import ModelFileError
+from ostinato.storage import load_bundle
+
+DATA = Path(__file__).resolve().parents[2] / "shared/data/text/tinyshakespeare.txt"
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts"]
+
+
+def start(way: str, data: Path, output: Path, asked: argparse.Namespace) -> subprocess.Popen[bytes]:
+    fit = ["-m", "ostinato", "fit", str(data), "-o", str(output), "--steps", str(asked.steps)]
+    fit += ["--model", "gru", "--hidden", "32", "--dropout", "0.2", "--checkpoint-every", f"{asked.every}s"]
+    if way == "torchrun":
+        command = [*TORCHRUN, str(asked.kills), *fit]
+    else:
+        command = [sys.executable, *fit, "--on", "ray", "--workers", "2"]
+    with output.with_suffix(".log").open("w") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log)
+
+
+def below(process: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            continue  # it ended meanwhile
+    found = [process]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def workers(process: subprocess.Popen[bytes]) -> list[int]:
+    """Those that train."""
+    found = []
+    for one in below(process.pid):
+        try:
+            name = Path(f"/proc/{one}/cmdline").read_bytes()
+            rank = b"\0RANK=" in b"\0" + Path(f"/proc/{one}/environ").read_bytes()
+        except OSError:
+            continue
+        if name.startswith(b"ray::RayTrainWorker") or (rank and b"ostinato" in name):
+            found.append(one)
+    return found
+
+
+def counters(running: Path) -> dict[str, Any] | None:
+    """What the checkpoint says of the run; None where there is none."""
+    try:
+        return load_bundle(running)[1]["counters"]
+    except (ModelFileError, FileNotFoundError):
+        return None
+
+
+def killed(way: str, data: Path, output: Path, asked: argparse.Namespace, draw: random.Random) -> None:
+    """The fit with kills: each is followed by a checkpoint that goes on from the last one before."""
+    running = output.with_name(output.name + ".checkpoint") / "gru.running"
+    process = start(way, data, output, asked)
+    for moment in sorted(draw.uniform(0.1, 0.9) * asked.steps for _ in range(asked.kills)):
+        while not (last := counters(running)) or last["step"] < moment:
+            if process.poll() is not None:
+                sys.exit(output.with_suffix(".log").read_text())
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, asked.every))
+        last, age = counters(running), time.time() - running.stat().st_mtime
+        os.kill(draw.choice(workers(process)), signal.SIGKILL)
+        assert last
+        rate = last["step"] / last["elapsed"]
+        while (after := counters(running)) == last and process.poll() is None:
+            time.sleep(0.01)
+        if after and after["step"] < last["step"]:
+            sys.exit(f"the fit began anew: step {after['step']} after step {last['step']}")
+        words = f"  {way}: a worker killed {age:.2f} s after the checkpoint of step {last['step']}"
+        print(f"{words}: about {age * rate:.0f} steps lost, at most {asked.every * rate:.0f} + 1 may be", flush=True)
+    finish(process, output)
+
+
+def finish(process: subprocess.Popen[bytes], output: Path) -> None:
+    if process.wait():
+        sys.exit(output.with_suffix(".log").read_text())
+
+
+def same(one: Path, other: Path) -> str:
+    (a, said), (b, says) = load_bundle(one), load_bundle(other)
+    furthest = max(float((a[k].double() - b[k].double()).abs().max()) for k in a)
+    curves = [[point[3] for point in d["description"]["record"]["curve"]] for d in (said, says)]
+    bits = a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+    return f"weights bitwise the same: {bits} (furthest {furthest:.1g}); validation losses: {curves[0] == curves[1]}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=DATA)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--every", type=float, default=0.5)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    draw = random.Random(asked.seed)
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=str(folder / "r"))  # a cluster of its own
+        for way in ("torchrun", "ray"):
+            alone, shot = folder / f"{way}.ost", folder / f"{way}-killed.ost"
+            finish(start(way, asked.file, alone, asked), alone)
+            killed(way, asked.file, shot, asked, draw)
+            print(f"{way}, with and without kills: {same(alone, shot)}", flush=True)
+        print(f"torchrun and ray: {same(folder / 'torchrun.ost', folder / 'ray.ost')}")
+
+
+if __name__ == "__main__":
+    main()
