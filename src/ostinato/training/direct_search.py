@@ -15,7 +15,7 @@ from ostinato.data.effects import Form, forms
 from ostinato.data.windows import Window, Windows, bounded
 from ostinato.direct import group
 from ostinato.layers.direct import design, moments, own, pooled, seasonal_naive
-from ostinato.training.direct_closed import Choice, groups_of
+from ostinato.training.direct_closed import FEW, Choice, groups_of
 from ostinato.training.panel import Panel
 
 Array = NDArray[np.float64]
@@ -32,10 +32,12 @@ def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[
     least = max(2, min(panel.horizon, usual // 4))
     lengths = {n * season for n in SEASONS} if season > 1 else {n * panel.horizon for n in (2, 4, 8)}
     inside = sorted(n for n in lengths if least <= n <= min(usual // 3, LONGEST)) or [max(2, usual // 4)]
-    # what several series have in common is a scale that follows the window; a series alone has one throughout
-    several = len(panel.series) > 1
-    for memory, log in product([asked] if asked else inside, (True, False) if panel.positive else (False,)):
-        yield Window(memory, log, several, season)
+    # what many series have in common is a scale that follows the window; a series alone has one throughout
+    count = len(panel.series)
+    own = (False,) if count == 1 else (True, False) if count <= FEW else (True,)
+    logs = (True, False) if panel.positive else (False,)
+    for memory, log, each in product([asked] if asked else inside, logs, own):
+        yield Window(memory, log, each, season)
 
 
 def search(panel: Panel, windows: Iterable[Window]) -> Choice:
