@@ -121,6 +121,18 @@ def cases() -> list[Case]:
                 lambda x, law=law_, u=unit: law.logpmf(np.rint(x / u)),
             )
         )
+        share = special.expit(-0.4)
+        table.append(
+            Case(
+                f"zero_inflated-{label}",
+                build_emission("zero_inflated"),
+                support(unit, low=0.0),
+                torch.tensor([[*p, -0.4]], dtype=F64),
+                lambda x, law=law_, u=unit, s=share: np.log(
+                    s * (np.rint(x / u) == 0) + (1 - s) * law.pmf(np.rint(x / u))
+                ),
+            )
+        )
     logits = np.array([0.5, -1.0, 2.0, 0.0, -0.3])
     table.append(
         Case(

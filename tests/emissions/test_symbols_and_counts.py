@@ -98,3 +98,22 @@ def test_an_impossible_count_is_impossible_and_a_huge_mean_can_be_drawn() -> Non
             at = emission.quantile(torch.tensor([[loc, raw]], dtype=F64), q, counts())
             assert bool(at.isfinite().all())
             assert bool((at.diff() >= 0).all())
+
+
+def test_zeros_beyond_the_counts_own_are_found_by_the_start_and_paid_for() -> None:
+    rng = np.random.default_rng(0)
+    c = torch.from_numpy(rng.poisson(6.0, (4000, 1)) * (rng.random((4000, 1)) < 0.3)).double()
+    inflated, plain = build_emission("zero_inflated"), build_emission("negative_binomial")
+    start = inflated.initial(c, counts())
+    assert float(start[0, 2].sigmoid()) == pytest.approx(0.7, abs=0.05)
+    assert float(inflated.mean(start, counts())) == pytest.approx(float(c.mean()), rel=0.1)
+    ahead = inflated.log_prob(start, c, counts()) - plain.log_prob(plain.initial(c, counts()), c, counts())
+    assert float(ahead.mean()) > 0.2
+
+
+def test_nothing_but_zeros_and_nothing_at_all_have_a_start() -> None:
+    emission = build_emission("zero_inflated")
+    for x in (torch.zeros(5, 2, dtype=F64), torch.full((5, 2), torch.nan, dtype=F64), torch.zeros(0, 2, dtype=F64)):
+        start = emission.initial(x, counts())
+        assert start.shape == (2, 3)
+        assert bool(start.isfinite().all())

@@ -42,7 +42,9 @@ def command(
     dropout: Annotated[float | None, typer.Option(help="Dropout between layers and before the head.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
     max_order: Annotated[int | None, typer.Option(help="Greatest order of the autoregression.")] = None,
-    emission: Annotated[str | None, typer.Option(help="normal, student_t, negative_binomial, ...")] = None,
+    emission: Annotated[
+        str | None, typer.Option(help="normal, student_t, negative_binomial, zero_inflated, ...")
+    ] = None,
     seed: options.Seed = 0,
     kind: options.Kind = None,
     id_col: options.IdCol = None,

@@ -11,6 +11,7 @@ from ostinato.emissions.logistic_mixture import LogisticMixture
 from ostinato.emissions.negative_binomial import NegativeBinomial
 from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
+from ostinato.emissions.zero_inflated import ZeroInflated
 from ostinato.errors import ConfigError
 
 
@@ -25,6 +26,7 @@ EMISSIONS: dict[str, Callable[[int | None, int], Emission]] = {
     "normal": lambda symbols, components: Normal(),
     "student_t": lambda symbols, components: StudentT(),
     "negative_binomial": lambda symbols, components: NegativeBinomial(),
+    "zero_inflated": lambda symbols, components: ZeroInflated(),
     "categorical": _categorical,
     "logistic_mixture": lambda symbols, components: LogisticMixture(components),
 }

@@ -89,7 +89,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     """The model called ``name`` ("ar" or a memory), standing on base."""
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
-    if name == "ar" and emission == "negative_binomial":
+    if name == "ar" and emission in ("negative_binomial", "zero_inflated"):
         # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
         emission = "normal"
     stands_on: AR | Markov | None = base
