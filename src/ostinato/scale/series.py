@@ -61,8 +61,8 @@ def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
 
 
 def empty(panel: Panel) -> SequenceSet:
-    """No series of the panel: its kind, channels and frequency."""
-    return _joined([], panel, None)
+    """No series of the panel: its kind, channels and frequency, and whether there are times."""
+    return _joined([], panel, np.zeros(0, dtype="datetime64[us]") if panel.roles.time else None)
 
 
 def without(
