@@ -10,6 +10,7 @@ import pytest
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
+from ostinato.inference.describe import describe_model
 from ostinato.training import search as module
 from ostinato.training.config import Budget
 from ostinato.training.search import search
@@ -54,6 +55,7 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(
     assert max(point[3] for point in record["curve"]) == best.validation
     assert (best.held_out, best.seconds > 0) == (found.kept.held_out, True)
     assert record["search"] == [vars(row) for row in table]
+    assert any("of 5 trials of a search" in line for line in describe_model(found.model))
     again, _ = search(data, 5, tmp_path, budget=BUDGET)
     assert count == 6
     assert again.kept == found.kept

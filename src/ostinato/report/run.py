@@ -34,8 +34,8 @@ def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[st
 def search(record: dict[str, Any]) -> dict[str, Any]:
     """The trials of a search, best first, which is the one that was kept; no rows where there was none."""
     trials = record.get("search", [])
-    names = list(dict.fromkeys(name for trial in trials for name in trial["asked"]))
-    rows = [{**trial, "asked": [_setting(trial["asked"].get(name)) for name in names]} for trial in trials]
+    names = sorted({name for trial in trials for name in trial["asked"]} - {"model"})
+    rows = [{**trial, "settings": [_setting(trial["asked"].get(name)) for name in names]} for trial in trials]
     return {"trials": rows, "settings": names, "searched": searched(trials) if trials else ""}
 
 
