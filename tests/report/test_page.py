@@ -75,10 +75,8 @@ def test_the_trials_of_a_search_are_a_table_with_the_kept_one_marked(pages: dict
     assert found
     head, *rows = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in found[1].split("<tr")[1:])
     assert head[:6] == ["trial", "model", "validation", "held out", "time", "state"]
-    kept = {"trial": "8", "validation": "-1234.5679", "held out": "-1233.2100", "time": "1234.5 s"}
-    assert (
-        dict(zip(head, rows[0], strict=True)).items() >= {**kept, "learning rate": "0.000325", "window": "128"}.items()
-    )
+    kept = {"trial": "8", "validation": "-1234.5679", "held out": "-1233.2100", "time": "1234.5 s", "window": "128"}
+    assert dict(zip(head, rows[0], strict=True)).items() >= kept.items()
     assert len(rows) == 20
     assert rows[2][2:6] == ["", "", "0.4 s", "pruned"]
     assert found[1].count('class="kept"') == 1

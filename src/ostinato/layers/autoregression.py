@@ -94,7 +94,7 @@ class ARFit:
         return x[K + n :], np.sqrt((weights[K:] ** 2).sum(axis=1))
 
     def _after(self, lags: Array, horizon: int, seen: int) -> tuple[Array, Array]:
-        """The same after the last K values, all seen: one recursion has the means, and the psi weights of every step."""
+        """The same after the last K values, all seen: one recursion has the means and the psi weights of every step."""
         K, phi = self.order, self.coefficients[::-1].copy()
         both = np.zeros((K + horizon, 2))  # the means, and the psi weights
         both[:K, 0], both[K:, 0] = lags, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
