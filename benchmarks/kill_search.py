@@ -97,7 +97,7 @@ def main() -> None:
     states = {state: sum(row["state"] == state for row in table) for state in ("complete", "pruned", "fail")}
     print(f"{len(table)} trials in the table, {len({row['number'] for row in table})} numbers, {states}")
     print(f"of the {len(before)} that had ended {len(before) - len(lost)} are in it once, as they were")
-    print(f"those that were running are in it {again} times", stopped)
+    print(f"those that were running are in it {again} times")
     good = len(table) == asked.trials and not lost and all(n == 1 for n in again) and not spot.exists()
     sys.exit(0 if good else "something is lost or counted twice")
 
