@@ -1,9 +1,10 @@
 """A panel of made series: an autoregression of the best order for each, and its forecast of 12 steps, in parts.
 
 In process, and on a Ray cluster of this machine with one worker and with two: verified to be the same rows, then series
-a second, what Ray takes of it, and the greatest memory of the driver and of each worker.
+a second, what Ray takes of it, and the greatest memory of the driver and of each worker. With --peers, the python of
+their environment (make .venv-peers/.ready), statsforecast's autoregressions on the first thousand of the series too.
 
-python benchmarks/scale.py --series 10000 --json out/scale.json
+python benchmarks/scale.py --series 10000 --peers .venv-peers/bin/python --json out/scale.json
 """
 
 from __future__ import annotations
@@ -37,6 +38,12 @@ from ostinato.scale.work import Out
 POINTS = (60, 1001)
 #: Rows of a row group.
 GROUP = 100_000
+#: Models of benchmarks/scale_peers.py, and of how many series.
+PEERS = (
+    ("AutoRegressive of the true order 2", 1000),
+    ("AutoARIMA of autoregressions alone", 1000),
+    ("AutoARIMA", 100),
+)
 
 
 def make(count: int, file: Path, group: int = GROUP) -> int:
@@ -116,7 +123,7 @@ def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
         "seconds": seconds,
         "series_per_second": found.series / seconds,
         "worker_ms": 1e3 * processor(told),
-        "driver_ms": 1e3 * (time.process_time() - driver) / found.series if workers else 0.0,
+        "processor_ms": 1e3 * (time.process_time() - driver) / found.series,
         "driver_mb": megabytes(),
         "worker_mb": max(most for _, most, _, _ in told),
     }
@@ -127,12 +134,33 @@ def _warm() -> None:
     time.sleep(2)  # so that each worker has one of these
 
 
+def beside(python: str, folder: Path) -> list[dict[str, object]]:
+    """The peers, and ours in process, by their processor time on the same thousand series; AutoARIMA on a hundred."""
+    panel, rows = folder / "panel-1000.parquet", []
+    if not panel.exists():
+        make(1000, panel)
+    for old in folder.glob("out-0*"):
+        shutil.rmtree(old)
+    ours = [sys.executable, __file__, "--series", "1000", "--folder", str(folder), "--one", "0"]
+    theirs = [python, str(Path(__file__).with_name("scale_peers.py")), str(panel)]
+    asked = [("ostinato, the order by BIC", 1000, ours)]
+    asked += [(what, count, [*theirs, str(count), what]) for what, count in PEERS]
+    for what, count, command in asked:
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ran.returncode:
+            sys.exit(ran.stderr)
+        ms = json.loads(ran.stdout.splitlines()[-1])["processor_ms"]
+        rows.append({"what": what, "series": count, "processor_ms": ms, "series_per_second": 1e3 / ms})
+    return rows
+
+
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--series", type=int, default=10_000)
     options.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
     options.add_argument("--folder", type=Path, default=Path("out/scale"))
     options.add_argument("--json", type=Path)
+    options.add_argument("--peers", help="the python of the peers' environment")
     options.add_argument("--one", type=int, help=argparse.SUPPRESS)
     asked = options.parse_args()
     panel = asked.folder / f"panel-{asked.series}.parquet"
@@ -158,10 +186,14 @@ def main() -> None:
             sys.exit(f"{workers} workers gave other rows than {asked.workers[0]}")
         r = results[-1]
         r["under_by_clock"] = 1 - r["series_per_second"] / max(workers, 1) / results[0]["series_per_second"]
-        r["over_by_processor"] = (r["worker_ms"] + r["driver_ms"]) / results[0]["worker_ms"] - 1
+        driver = r["processor_ms"] if workers else 0.0
+        r["over_by_processor"] = (r["worker_ms"] + driver) / results[0]["worker_ms"] - 1
         print({name: round(value, 3) for name, value in r.items()}, flush=True)
+    peers = beside(asked.peers, asked.folder) if asked.peers else []
+    for peer in peers:
+        print(peer, flush=True)
     if asked.json:
-        asked.json.write_text(json.dumps({"rows": rows, "runs": results}, indent=1))
+        asked.json.write_text(json.dumps({"rows": rows, "runs": results, "peers": peers}, indent=1))
 
 
 if __name__ == "__main__":

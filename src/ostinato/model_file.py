@@ -31,11 +31,15 @@ def save_model(model: Model, path: str | Path) -> None:
 
     Raises OstinatoError where the file cannot be written.
     """
-    if isinstance(model, DirectModel):
-        tensors, document = _direct_parts(model)
-    else:
-        tensors, document = model.state_dict(), {"encoding": model.encoding.to_json()}
+    tensors, document = parts(model)
     save_bundle(Path(path), tensors, {"description": asdict(model.description), **document})
+
+
+def parts(model: Model) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a model and, as JSON, what else its answers follow from beside its description."""
+    if isinstance(model, DirectModel):
+        return _direct_parts(model)
+    return model.state_dict(), {"encoding": model.encoding.to_json()}
 
 
 def load_model(path: str | Path) -> Model:
@@ -48,8 +52,9 @@ def load_model(path: str | Path) -> Model:
         description = Description(**document["description"])
         if "direct" in document:
             return _direct(tensors, document["direct"], description)
-        parts: dict[str, Any] = description.config["parts"]
-        model = assemble(Parts(**parts), encoding_from_json(document["encoding"]), description, None)
+        model = assemble(
+            Parts(**description.config["parts"]), encoding_from_json(document["encoding"]), description, None
+        )
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(

@@ -70,6 +70,21 @@ def test_words_of_the_users_are_words(kind: str, pages: dict[str, Path]) -> None
         assert "<script>" in re.sub(r"\s", "", page.words)
 
 
+def test_the_trials_of_a_search_are_a_table_with_the_kept_one_marked(pages: dict[str, Path]) -> None:
+    found = re.search(r'aria-label="trials">(.*?)</table>', pages["series"].read_text(), re.DOTALL)
+    assert found
+    head, *rows = (re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in found[1].split("<tr")[1:])
+    assert head[:6] == ["trial", "model", "validation", "held out", "time", "state"]
+    kept = {"trial": "8", "validation": "-1234.5679", "held out": "-1233.2100", "time": "1234.5 s", "window": "128"}
+    assert dict(zip(head, rows[0], strict=True)).items() >= kept.items()
+    assert len(rows) == 20
+    assert rows[2][2:6] == ["", "", "0.4 s", "pruned"]
+    assert found[1].count('class="kept"') == 1
+    assert found[1].index('class="kept"') < found[1].index("<td>8</td>") < found[1].index("<td>13</td>")
+    assert "of 20 trials of a search, 18 ended before they were done" in Elements(pages["series"].read_text()).words
+    assert "The search" not in pages["prices"].read_text()
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_section_is_there_and_every_chart_is_said(kind: str, pages: dict[str, Path]) -> None:
     page = Elements(pages[kind].read_text())

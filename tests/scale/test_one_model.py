@@ -57,6 +57,6 @@ def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
 def test_a_search_has_its_trials_and_keeps_the_best(wave: Path, tmp_path: Path, cluster: str) -> None:
     found, table = scale.search(wave, 2, tmp_path / "search", on=scale.ray(workers=2), budget=Budget(None, 5))
     assert len(table) == 2
-    best = max(table, key=lambda row: row.validation or -np.inf)
-    assert found.kept.name == best.asked["model"]
-    assert len(found.model.description.record["search"]) == 2
+    assert found.kept.name == table[0].asked["model"]
+    assert found.kept.held_out == table[0].held_out
+    assert found.model.description.record["search"] == [vars(row) for row in table]

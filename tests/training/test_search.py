@@ -10,6 +10,7 @@ import pytest
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
+from ostinato.inference.describe import describe_model
 from ostinato.training import search as module
 from ostinato.training.config import Budget
 from ostinato.training.search import search
@@ -44,12 +45,17 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(
     found, table = search(data, 5, tmp_path, budget=BUDGET)
     assert count == 6  # two, the one that was stopped, and the three that were left
     assert len(table) == 5
-    assert table[2].asked == stopped  # it is asked for once more
+    assert [row.number for row in sorted(table, key=lambda row: row.number)] == [0, 1, 3, 4, 5]
+    assert [row.asked for row in table if row.number == 3] == [stopped]  # it is asked for once more
     assert (tmp_path / "trial-0000.ost").stat().st_mtime_ns == before
-    best = max((row for row in table if row.state == "complete"), key=lambda row: row.validation or -np.inf)
+    whole = [row for row in table if row.state == "complete"]
+    assert table[: len(whole)] == tuple(sorted(whole, key=lambda row: row.validation or 0.0, reverse=True))
+    best, record = table[0], found.model.description.record
     assert found.kept.name == best.asked["model"]
-    assert max(point[3] for point in found.model.description.record["curve"]) == best.validation
-    assert len(found.model.description.record["search"]) == 5
+    assert max(point[3] for point in record["curve"]) == best.validation
+    assert (best.held_out, best.seconds > 0) == (found.kept.held_out, True)
+    assert record["search"] == [vars(row) for row in table]
+    assert any("of 5 trials of a search" in line for line in describe_model(found.model))
     again, _ = search(data, 5, tmp_path, budget=BUDGET)
     assert count == 6
     assert again.kept == found.kept

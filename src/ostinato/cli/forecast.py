@@ -46,14 +46,12 @@ def command(
             raise ConfigError("a panel is named after the model", fix="ostinato forecast ar panel/ -o out/")
         if future is not None:
             raise ConfigError("a panel in parts takes no future rows", fix="leave out --future, or --on")
-        from ostinato.inference.forecast import USUAL
-
         panels.run(
             "forecast",
             panels.Place(output, on, workers, threads),
             "ar" if str(model) == "ar" else model,
             data,
-            horizon=USUAL if horizon is None else horizon,
+            horizon=horizon,
             level=level or (80, 95),
             season=season,
             n_paths=paths,

@@ -66,7 +66,7 @@ class Ladder:
         """A trial of a search is done."""
         reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
         asked = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
-        self._console.print(f"trial {row.number + 1}: {asked}: {reached}")
+        self._console.print(f"trial {row.number + 1}: {asked}: {reached}, {row.seconds:.1f} s")
 
     def table(self, fit: Fit) -> None:
         """The held-out table, the kept model marked."""

@@ -13,7 +13,7 @@ from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 
 #: Beyond this the square of a value is no floating-point number.
-_LARGEST = 1e150
+LARGEST = 1e150
 #: So many equal steps in a row are a frequency.
 RUN = 4
 
@@ -51,7 +51,7 @@ def times(column: pl.Series, origin: Origin) -> NDArray[Any]:
 def check_values(x: NDArray[np.float64], rows: NDArray[np.int64], names: tuple[str, ...], name: str, o: Origin) -> None:
     """Raise DataError for an infinite or too large value among x (T, D), or a channel with nothing observed."""
     for d, column in enumerate(names):
-        large = np.flatnonzero(np.abs(x[:, d]) > _LARGEST)
+        large = np.flatnonzero(np.abs(x[:, d]) > LARGEST)
         if len(large):
             value, infinite = x[large[0], d], np.isinf(x[large[0], d])
             what = "an infinite value" if infinite else f"a value too large to compute with ({value:g})"

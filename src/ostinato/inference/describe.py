@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
@@ -26,9 +27,19 @@ def describe_model(model: Model) -> list[str]:
     lines += [f"{what}: {words}" for what, words in facts(model)]
     if record:
         lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
+        if "search" in record:
+            lines.append(searched(record["search"]))
         lines += [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
         lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
     return lines
+
+
+def searched(trials: list[dict[str, Any]]) -> str:
+    """What a search tried, in words; its trials are kept best first."""
+    whole = sum(trial["state"] == "complete" for trial in trials)
+    many = "s" * (len(trials) != 1)
+    ended = f", {len(trials) - whole} ended before they were done" if whole < len(trials) else ""
+    return f"the likeliest on the validation part of {len(trials)} trial{many} of a search{ended}"
 
 
 def _describe_direct(model: DirectModel) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.beside import besides
 from ostinato.data.calendar import FIXED, future_times
@@ -27,17 +26,12 @@ def ahead(
     model: DirectModel, data: SequenceSet | Any, horizon: int | None, level: Sequence[float], future: Any = None
 ) -> Forecast:
     """See ``forecast``."""
-    horizon = model.horizon if horizon is None else horizon
-    if not 1 <= horizon <= model.horizon:
-        raise ConfigError(
-            f"a horizon of {horizon} steps: this model forecasts 1 to {model.horizon}",
-            fix="fit it with a longer horizon; all steps ahead are forecast at once, and none beyond",
-        )
+    horizon = horizon_of(model, horizon)
     data = as_sequences(model, data)
     data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
     series = channels(data)
-    _check(model, series, data)
-    _check_covariates(model, data)
+    check_values(model, data)
+    check_covariates(model, data)
     if future is not None:
         data = with_future(data, future)
     _check_ahead(model, data, horizon)
@@ -63,8 +57,20 @@ def ahead(
     return Forecast(data, frame, horizon, tuple(level), quantiles=quantiles, notes=tuple(notes))
 
 
-def _check(model: DirectModel, series: dict[str, NDArray[np.float64]], data: SequenceSet) -> None:
-    for key, y in series.items():
+def horizon_of(model: DirectModel, asked: int | None) -> int:
+    """The steps ahead that are asked for, or all that the model has. Raises ConfigError for more than these."""
+    horizon = model.horizon if asked is None else asked
+    if not 1 <= horizon <= model.horizon:
+        raise ConfigError(
+            f"a horizon of {horizon} steps: this model forecasts 1 to {model.horizon}",
+            fix="fit it with a longer horizon; all steps ahead are forecast at once, and none beyond",
+        )
+    return horizon
+
+
+def check_values(model: DirectModel, data: SequenceSet) -> None:
+    """Raises DataError for a series without a value, or with one that has no logarithm where the model takes it."""
+    for key, y in channels(data).items():
         where = f"{data.meta.get('source', 'the data')}, {key!r}"
         seen = y[np.isfinite(y)]
         if not len(seen):
@@ -77,7 +83,7 @@ def _check(model: DirectModel, series: dict[str, NDArray[np.float64]], data: Seq
             )
 
 
-def _check_covariates(model: DirectModel, data: SequenceSet) -> None:
+def check_covariates(model: DirectModel, data: SequenceSet) -> None:
     """Raises ModelFileError for other covariates or another frequency, DataError for a category it has not seen."""
     source, effects = model.description.source, model.base.effects
     frequencies = [source.get("frequency"), data.frequency]

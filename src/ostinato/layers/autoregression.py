@@ -76,6 +76,8 @@ class ARFit:
         """
         K, n, s = self.order, len(history), self.start_up
         seen = n if seen is None else seen
+        if min(n, seen) >= K and not np.isnan(history).any():
+            return self._after(history[n - K :], horizon, seen)
         first = 0 if np.isnan(history).any() else n
         x = np.concatenate([np.zeros(K), np.asarray(history, dtype=np.float64), np.zeros(horizon)])
         weights = np.zeros((K + horizon, horizon))  # of innovation i in step j; none in what is known
@@ -90,6 +92,16 @@ class ARFit:
                 weights[K + j - n] = phi @ weights[j - n : K + j - n][::-1]
                 weights[K + j - n, j - n] = np.sqrt(s.sigma2[k])
         return x[K + n :], np.sqrt((weights[K:] ** 2).sum(axis=1))
+
+    def _after(self, lags: Array, horizon: int, seen: int) -> tuple[Array, Array]:
+        """The same after the last K values, all seen: one recursion has the means and the psi weights of every step."""
+        K, phi = self.order, self.coefficients[::-1].copy()
+        both = np.zeros((K + horizon, 2))  # the means, and the psi weights
+        both[:K, 0], both[K:, 0] = lags, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
+        both[K, 1] = 1.0
+        for j in range(horizon):
+            both[K + j] += phi @ both[j : K + j]
+        return both[K:, 0].copy(), np.sqrt(self.sigma2 * (both[K:, 1] ** 2).cumsum())
 
 
 def fit_ar(
@@ -126,7 +138,8 @@ def fit_ar(
 
     wanted = max_order if order is None else order
     # usable[p]: rows with p lags. A search over nearly as many orders as rows would always end at the last one.
-    usable = np.array([int((fitted & (rows.run > p)).sum()) for p in range(wanted + 1)])
+    runs = np.bincount(np.minimum(rows.run[fitted], wanted + 1), minlength=wanted + 2)
+    usable = runs[::-1].cumsum()[::-1][1:]
     least = (base + np.arange(wanted + 1)) * (1.5 if order is None else 1.0) + 0.5
     top = max(int((usable >= least).sum()) - 1, 0)
     if top < wanted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -56,12 +55,12 @@ class Lagged:
 
     def triangle(self, mask: NDArray[np.bool_], order: int) -> Array:
         """R of the steps in mask that all orders up to this one have in common."""
-        return triangle(self.blocks(mask, order), self.base + order + 1)
+        return triangle(self.blocks(mask, order), np.zeros((0, self.base + order + 1)))
 
     def extended(self, R: Array, mask: NDArray[np.bool_], top: int, order: int) -> Array:
         """The same for a lower order than top, whose R is given: only the rows that it alone can use are added."""
         held = np.delete(R, slice(self.base + order, -1), axis=1)
-        return triangle(chain([held], self.blocks(mask & (self.run <= top), order)), held.shape[1])
+        return triangle(self.blocks(mask & (self.run <= top), order), held)
 
 
 def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:
@@ -69,14 +68,17 @@ def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:
     N = len(values)
     starts = np.repeat(offsets[:-1], np.diff(offsets))
     index = np.arange(N)
+    date = index - starts + 1
     seen = np.isfinite(values)
-    run = index - np.maximum.accumulate(np.maximum(np.where(seen, -1, index), starts - 1))
-    observed = values[seen]
+    run, observed = date, values
+    if not seen.all():
+        run = index - np.maximum.accumulate(np.maximum(np.where(seen, -1, index), starts - 1))
+        observed = values[seen]
     shift = 0.0 if trend == "n" else float(observed.mean())
-    scale = float(np.sqrt(np.mean((observed - shift) ** 2)))
+    around = observed - shift
+    scale = float(np.sqrt(around @ around / len(around)))
     # A constant series may miss its own mean by a rounding: it is made exactly constant.
     constant = scale <= 1e-14 * abs(shift)
     z = np.zeros(N) if constant else (values - shift) / scale
     scale = max(abs(shift), 1.0) if constant else scale
-    date = index - starts + 1
     return Lagged(z, date, run, shift, scale, float(date.max()), trend)

@@ -32,6 +32,7 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "reached": None,
         "bits": None,
         "table": [],
+        "trials": None,
         "candidates": record["table"],
         "coverage": record["coverage"],
         "notes": data.notes,

@@ -79,6 +79,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "reached": reached,
         "bits": -reached / math.log(2) if kind in _UNITS else None,
         "table": table,
+        **run.search(record),
         "notes": data.notes,
         "calibration": found if len(found.pit) else None,
         "chance": bool((encoded.unit > 0).any()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.inference.describe import searched
 
 
 def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[str, str]]:
@@ -28,6 +29,18 @@ def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[st
         if key in record:
             out.append((what, ", ".join(f"{k} {v}" for k, v in sorted(record[key].items()) if v is not None)))
     return out
+
+
+def search(record: dict[str, Any]) -> dict[str, Any]:
+    """The trials of a search, best first, which is the one that was kept; no rows where there was none."""
+    trials = record.get("search", [])
+    names = sorted({name for trial in trials for name in trial["asked"]} - {"model"})
+    rows = [{**trial, "settings": [_setting(trial["asked"].get(name)) for name in names]} for trial in trials]
+    return {"trials": rows, "settings": names, "searched": searched(trials) if trials else ""}
+
+
+def _setting(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _budget(budget: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import Plan
 from ostinato.inference.frame import check_levels, ends
-from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 from ostinato.scale.each import time_type
 from ostinato.scale.models import possible
 from ostinato.scale.series import Failure
@@ -28,7 +28,7 @@ class CrossValidation:
     """
 
     name: str
-    model: SequenceModel | None = field(repr=False)
+    model: Model | None = field(repr=False)
     windows: Plan
     season: int
     level: tuple[float, ...]

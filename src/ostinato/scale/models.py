@@ -8,10 +8,13 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.direct import DirectModel
+from ostinato.inference.direct import check_values
 from ostinato.inference.forecast import forecast
 from ostinato.inference.inputs import as_sequences, impossible
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
+from ostinato.model_file import Model
 from ostinato.scale.each import forecast_schema
 from ostinato.scale.series import Failure, without
 from ostinato.scale.work import Out
@@ -64,8 +67,30 @@ class Forecast:
         return Out(made.frame.cast(pl.Schema(schema)), bad)
 
 
-def possible(model: SequenceModel, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
-    """data without the series that have a value which the model gives no probability to."""
+@dataclass(frozen=True)
+class ForecastDirect:
+    """The same by a direct model, which draws nothing. Its matrix products have as many rows as a part has series, so
+    with networks the last bits (float32) may be others than those of the whole panel at once.
+    """
+
+    name: str
+    model: DirectModel = field(repr=False)
+    horizon: int
+    level: tuple[float, ...]
+
+    def __call__(self, data: SequenceSet, number: int) -> Out:
+        """See Verb."""
+        data, bad = possible(self.model, data)
+        schema = forecast_schema(data, self.level)
+        if not len(data):
+            return Out(pl.DataFrame(schema=schema), bad)
+        return Out(forecast(self.model, data, self.horizon, self.level).frame.cast(pl.Schema(schema)), bad)
+
+
+def possible(model: Model, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
+    """data without the series that have a value which the model gives no probability to, or cannot go on from."""
+    if isinstance(model, DirectModel):
+        return without(data, range(len(data)), lambda one: check_values(model, one))
     bad = np.flatnonzero(impossible(model, data.values))
     rows = np.unique(np.searchsorted(data.offsets, bad, side="right") - 1)
     return without(data, rows.tolist(), lambda one: as_sequences(model, one))

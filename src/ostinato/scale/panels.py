@@ -5,22 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ostinato.data.seasons import season_length
+from ostinato.direct import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.evaluation.summary import Tally, summary
 from ostinato.evaluation.windows import Plan as Windows
-from ostinato.inference.forecast import check_forecast
-from ostinato.inference.inputs import as_sequences
-from ostinato.model import SequenceModel
-from ostinato.model_file import load_model
+from ostinato.inference.direct import check_covariates, horizon_of
+from ostinato.inference.forecast import USUAL, check_forecast
+from ostinato.inference.frame import check_levels
+from ostinato.inference.inputs import as_sequences, likelihood
+from ostinato.model_file import Model, load_model, parts
 from ostinato.scale.backtests import CrossValidation
 from ostinato.scale.each import FitEach, ForecastEach
-from ostinato.scale.models import Forecast, Score
+from ostinato.scale.models import Forecast, ForecastDirect, Score
 from ostinato.scale.plan import Panel, plan
 from ostinato.scale.run import Outcome, Progress, Workers, run
 from ostinato.scale.series import empty
@@ -51,11 +54,11 @@ def fit_each(
 
 
 def forecast(
-    model: SequenceModel | str | Path,
+    model: Model | str | Path,
     source: str | Path,
     output: str | Path,
     *,
-    horizon: int,
+    horizon: int | None = None,
     level: Sequence[float] = (80, 95),
     on: Workers | None = None,
     season: int | None = None,
@@ -66,23 +69,30 @@ def forecast(
 ) -> Outcome:
     """Forecast every series of a panel from its end: by a model, given or in a file, or "ar", an AR of its own each.
 
-    The tables have the columns of ``ostinato.forecast``; the other arguments are those of ``fit_each``. A model draws
-    ``n_paths`` sample paths; an autoregression's quantiles are exact, those of a normal.
+    The tables have the columns of ``ostinato.forecast``, and the horizon is as there; the other arguments are those of
+    ``fit_each``. A model draws ``n_paths`` sample paths, a direct one has quantiles of its own, and those of an
+    autoregression are exact, those of a normal.
 
     Raises what ``run`` and ``ostinato.forecast`` raise.
     """
+    ahead = USUAL if horizon is None else horizon
     if model == "ar":
         panel = _of_one_channel(source, columns)
         steps, _ = season_length(empty(panel), season)
-        return run(panel, ForecastEach(steps, horizon, tuple(level)), output, on, on_progress)
+        return run(panel, ForecastEach(steps, ahead, tuple(level)), output, on, on_progress)
     model = _loaded(model)
-    check_forecast(model, horizon, level, n_paths)
-    verb = Forecast(_name(model), model, horizon, tuple(level), n_paths, seed)
+    verb: Forecast | ForecastDirect
+    if isinstance(model, DirectModel):
+        check_levels(level)
+        verb = ForecastDirect(_name(model), model, horizon_of(model, horizon), tuple(level))
+    else:
+        check_forecast(model, ahead, level, n_paths)
+        verb = Forecast(_name(model), model, ahead, tuple(level), n_paths, seed)
     return run(_like(model, source, columns), verb, output, on, on_progress)
 
 
 def score(
-    model: SequenceModel | str | Path,
+    model: Model | str | Path,
     source: str | Path,
     output: str | Path,
     *,
@@ -94,14 +104,14 @@ def score(
 
     The sums are log_prob, of everything, and scored, the steps that it is over. Other arguments: see ``fit_each``.
 
-    Raises what ``run`` raises.
+    Raises what ``run`` raises, and ConfigError for a direct model.
     """
-    model = _loaded(model)
-    return run(_like(model, source, columns), Score(_name(model), model), output, on, on_progress)
+    scored = likelihood(_loaded(model), "score")
+    return run(_like(scored, source, columns), Score(_name(scored), scored), output, on, on_progress)
 
 
 def cross_validation(
-    model: SequenceModel | str | Path | None,
+    model: Model | str | Path | None,
     source: str | Path,
     output: str | Path,
     *,
@@ -123,6 +133,8 @@ def cross_validation(
     Raises what ``run`` and ``ostinato.cross_validation`` raise.
     """
     model = None if model is None else _loaded(model)
+    if isinstance(model, DirectModel):
+        horizon_of(model, horizon)
     panel = _like(model, source, columns) if model else plan(source, **columns)
     steps, _ = season_length(empty(panel), season)
     windows = Windows(horizon, n_windows, horizon if step_size is None else step_size)
@@ -131,12 +143,8 @@ def cross_validation(
     return summary({name: Tally.of(verb.level, sums) for name, sums in out.sums.items()}), out
 
 
-def _loaded(model: SequenceModel | str | Path) -> SequenceModel:
-    """Raises ConfigError for a direct model, whose series are forecast in this process."""
-    loaded = model if isinstance(model, SequenceModel) else load_model(model)
-    if isinstance(loaded, SequenceModel):
-        return loaded
-    raise ConfigError("a direct model does not go over a panel in parts", fix="leave out --on, and name the file")
+def _loaded(model: Model | str | Path) -> Model:
+    return model if isinstance(model, Model) else load_model(model)
 
 
 def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> Panel:
@@ -147,18 +155,28 @@ def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> Panel:
     return panel
 
 
-def _like(model: SequenceModel, source: str | Path, columns: dict[str, Any]) -> Panel:
-    """The panel, planned as the training data were read. Raises ModelFileError where it cannot be the model's."""
+def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> Panel:
+    """The panel, planned as the training data were read.
+
+    Raises ModelFileError where it cannot be the model's, ConfigError for a model with covariates.
+    """
     of = model.description
+    beside = [name for columns in ("known", "past", "static") for name in of.source.get(columns, ())]
+    if beside:
+        what = f"a panel in parts is read without covariates, and the model has {', '.join(beside)}"
+        raise ConfigError(what, fix="leave out --on, and give the data and their future rows")
     asked = {k: of.source[k] for k in ("id_col", "time_col", "target") if of.source.get(k) is not None}
     panel = plan(source, **{"kind": of.kind, **asked, **{k: v for k, v in columns.items() if v is not None}})
-    as_sequences(model, empty(panel))
+    nothing = as_sequences(model, empty(panel))
+    if isinstance(model, DirectModel):
+        check_covariates(model, replace(nothing, frequency=panel.frequency or of.source.get("frequency")))
     return panel
 
 
-def _name(model: SequenceModel) -> str:
+def _name(model: Model) -> str:
     """What the model's answers follow from, in hexadecimal."""
-    sha = hashlib.sha256(json.dumps([model.description.config, model.encoding.to_json()], sort_keys=True).encode())
-    for key, value in sorted(model.state_dict().items()):
+    tensors, document = parts(model)
+    sha = hashlib.sha256(json.dumps([model.description.config, document], sort_keys=True).encode())
+    for key, value in sorted(tensors.items()):
         sha.update(key.encode() + value.detach().numpy().tobytes())
     return sha.hexdigest()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ostinato.data import checks
 from ostinato.data.join import Rows, spread
 from ostinato.data.origin import Origin
-from ostinato.data.sequences import SequenceSet
+from ostinato.data.sequences import Kind, SequenceSet
 from ostinato.errors import DataError, OstinatoError
 from ostinato.scale.plan import Panel, Part
 
@@ -41,7 +41,8 @@ def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
     """
     frame = _frame(panel, part)
     keys, roles, origin = frame["unique_id"], panel.roles, Origin.frame(len(frame), panel.source)
-    edges = np.append(np.flatnonzero(_changes(keys)), len(keys)).tolist()
+    firsts = np.flatnonzero(_changes(keys))
+    edges = [*firsts.tolist(), len(keys)]
     values = np.stack([checks.numbers(frame[c], origin) for c in roles.values], axis=1)
     times, undated = None, np.zeros(len(frame), dtype=bool)
     if roles.time is not None and len(frame):
@@ -49,10 +50,12 @@ def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
         times = checks.times(frame[roles.time].fill_null(strategy="forward").fill_null(strategy="backward"), origin)
     good: list[Rows] = []
     bad: list[Failure] = []
-    for a, z in itertools.pairwise(edges):
+    odd = _odd(values, times, undated, firsts, panel.kind).tolist()
+    for (a, z), asked in zip(itertools.pairwise(edges), odd, strict=True):
         one = Rows(keys[a], values[a:z], None if times is None else times[a:z], np.arange(a, z))
         try:
-            _check(one, panel, origin, undated[a:z])
+            if asked:
+                _check(one, panel, origin, undated[a:z])
         except DataError as error:
             bad.append(Failure(one.name, message(error)))
         else:
@@ -61,8 +64,8 @@ def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
 
 
 def empty(panel: Panel) -> SequenceSet:
-    """No series of the panel: its kind, channels and frequency."""
-    return _joined([], panel, None)
+    """No series of the panel: its kind, channels and frequency, and whether there are times."""
+    return _joined([], panel, np.zeros(0, dtype="datetime64[us]") if panel.roles.time else None)
 
 
 def without(
@@ -107,6 +110,26 @@ def _frame(panel: Panel, part: Part) -> pl.DataFrame:
 def _changes(keys: pl.Series) -> NDArray[np.bool_]:
     """(N,): whether a row is the first of its series."""
     return (keys != keys.shift()).fill_null(True).to_numpy()
+
+
+def _odd(
+    values: NDArray[np.float64],
+    times: NDArray[Any] | None,
+    undated: NDArray[np.bool_],
+    firsts: NDArray[np.int64],
+    kind: Kind,
+) -> NDArray[np.bool_]:
+    """(B,): the series with a row for which ``_check`` may refuse them; a look at all rows at once is much quicker."""
+    if not len(firsts):
+        return np.zeros(0, dtype=bool)
+    odd = undated | ~(np.abs(values) <= checks.LARGEST).all(axis=1)  # what is missing too
+    if kind == "prices":
+        odd |= (values <= 0).any(axis=1)
+    if times is not None:
+        back = np.append(False, np.diff(times).astype(np.int64) <= 0)
+        back[firsts] = False
+        odd |= back
+    return np.logical_or.reduceat(odd, firsts)
 
 
 def _check(one: Rows, panel: Panel, origin: Origin, undated: NDArray[np.bool_]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ostinato.errors import ConfigError, NonFiniteLossError, OstinatoError
 from ostinato.scale.cluster import Cluster
 from ostinato.training.config import Budget
 from ostinato.training.result import Fit
-from ostinato.training.search import Trial, attempt, chosen, claim, space
+from ostinato.training.search import Trial, attempt, chosen, claim, ranked, space
 
 
 def search(
@@ -64,14 +63,12 @@ def search(
             )
             tuner = tune.Tuner(each, tune_config=ways, run_config=run)
         grid = tuner.fit()
-    table = tuple(_row(number, result) for number, result in enumerate(grid))
-    whole = [row for row in table if row.state == "complete"]
-    if not whole:
+    table = ranked(_row(number, result) for number, result in enumerate(grid))
+    if not table or table[0].state != "complete":
         if grid.errors:
             raise OstinatoError(f"no trial came to its end: {grid.errors[0]}", where=str(folder))
         raise ConfigError("no trial came to its end", fix="give more time with --budget, or more trials")
-    best = max(whole, key=lambda row: row.validation or -math.inf)
-    return chosen(folder / f"trial-{grid[best.number].metrics['trial_id']}.ost", table), table
+    return chosen(folder / f"trial-{grid[table[0].number].metrics['trial_id']}.ost", table), table
 
 
 def _space(trial: Any, data: SequenceSet) -> None:
@@ -88,14 +85,15 @@ def _work(params: dict[str, Any], asked: dict[str, Any]) -> None:
         tune.report({"validation": validation, "whole": False})
 
     try:
-        best = attempt(read(asked["source"], **asked["reading"]), params, file, report, **asked["how"])
+        best, held = attempt(read(asked["source"], **asked["reading"]), params, file, report, **asked["how"])
     except NonFiniteLossError:
         return
-    tune.report({"validation": best, "whole": True})
+    tune.report({"validation": best, "held_out": held, "whole": True})
 
 
 def _row(number: int, result: Any) -> Trial:
     metrics = result.metrics or {}
     whole = bool(metrics.get("whole"))
     state = "complete" if whole else "fail" if result.error else "pruned"
-    return Trial(number, dict(result.config), metrics.get("validation") if whole else None, state)
+    validation, held = (metrics.get(name) if whole else None for name in ("validation", "held_out"))
+    return Trial(number, dict(result.config), validation, held, float(metrics.get("time_total_s", 0.0)), state)

@@ -8,7 +8,7 @@ best of many figures on it would be too good.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, SHORT, Budget, defaults
 from ostinato.training.fit import fit
-from ostinato.training.result import Fit, fit_of
+from ostinato.training.result import Fit, Rung, fit_of
 from ostinato.training.trainer import Progress
 
 if TYPE_CHECKING:
@@ -29,11 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of the table: what was tried, the validation likelihood reached (nats a step), and how it ended."""
+    """One line of the table: what was tried, the likelihoods reached (nats a step; None where it was ended before),
+    the seconds it took, and how it ended: complete, pruned or fail.
+    """
 
     number: int
     asked: dict[str, Any]
     validation: float | None
+    held_out: float | None
+    seconds: float
     state: str
 
 
@@ -54,8 +58,9 @@ def space(trial: Any, data: SequenceSet) -> dict[str, Any]:
 
 def attempt(
     data: SequenceSet, asked: dict[str, Any], file: Path, report: Callable[[float, int], None], **options: Any
-) -> float:
-    """Fit what ``space`` gave, write the model to file, and return its best validation likelihood, in nats a step.
+) -> tuple[float, float]:
+    """Fit what ``space`` gave, write the model to file, and return its best likelihood on the validation part and that
+    of what is held out, in nats a step.
 
     report(validation, step) is called after each evaluation, and may stop the fit by an exception.
     """
@@ -74,7 +79,8 @@ def attempt(
     record = found.model.description.record
     record["notes"] = list(found.notes)
     save_model(found.model, file)
-    return max(float(point[3]) for point in record["curve"])
+    assert isinstance(found.kept, Rung)
+    return max(float(point[3]) for point in record["curve"]), found.kept.held_out
 
 
 def search(
@@ -88,7 +94,7 @@ def search(
     threads: int = 1,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> tuple[Fit, tuple[Trial, ...]]:
-    """Fit ``trials`` models and keep the one that is likeliest on the validation part.
+    """Fit ``trials`` models and keep the one that is likeliest on the validation part, the first of the table.
 
     folder  holds the study (SQLite) and the models; a search that was stopped is taken up from it
     budget  of the whole search in seconds, of each trial in steps
@@ -114,9 +120,11 @@ def search(
 
         file = folder / f"trial-{trial.number:04d}.ost"
         try:
-            return attempt(data, space(trial, data), file, report, **how)
+            validation, held = attempt(data, space(trial, data), file, report, **how)
         except NonFiniteLossError as error:
             raise optuna.TrialPruned from error
+        trial.set_user_attr("held_out", held)
+        return validation
 
     def tell(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if on_trial:
@@ -125,12 +133,10 @@ def search(
     left = trials - len(_ended(study))
     if left > 0:
         study.optimize(one, n_trials=left, callbacks=[tell])
-    table = tuple(_row(trial) for trial in _ended(study))
-    whole = [row for row in table if row.state == "complete"]
-    if not whole:
+    table = ranked(_row(trial) for trial in _ended(study))
+    if table[0].state != "complete":
         raise ConfigError("no trial came to its end", fix="give more time with --budget, or more trials")
-    best = max(whole, key=lambda row: row.validation or -math.inf)
-    return chosen(folder / f"trial-{best.number:04d}.ost", table), table
+    return chosen(folder / f"trial-{table[0].number:04d}.ost", table), table
 
 
 def claim(
@@ -154,8 +160,13 @@ def claim(
     return {"budget": share, "held_out": held_out, "seed": seed, "threads": threads}
 
 
+def ranked(rows: Iterable[Trial]) -> tuple[Trial, ...]:
+    """The trials, best first: by their likelihood on the validation part, those that were ended before at the end."""
+    return tuple(sorted(rows, key=lambda row: math.inf if row.validation is None else -row.validation))
+
+
 def chosen(file: Path, table: tuple[Trial, ...]) -> Fit:
-    """The fit of a trial, with the table of all of them in its record."""
+    """The fit of a trial, the first of the table, which goes into its record."""
     model = load_model(file)
     record = model.description.record
     record["search"] = [vars(row) for row in table]
@@ -193,4 +204,6 @@ def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 def _row(trial: optuna.trial.FrozenTrial) -> Trial:
     value = trial.value if trial.state.name == "COMPLETE" else None
-    return Trial(trial.number, trial.params, value, trial.state.name.lower())
+    seconds = trial.duration.total_seconds() if trial.duration else 0.0
+    state = trial.state.name.lower()
+    return Trial(trial.number, trial.params, value, trial.user_attrs.get("held_out"), seconds, state)
