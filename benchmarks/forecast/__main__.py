@@ -41,6 +41,9 @@ def main() -> None:
     parser.add_argument(
         "--peers", nargs="*", choices=PEERS, default=list(PEERS), help="to be run; kept ones are shown anyway"
     )
+    parser.add_argument(
+        "--minutes", type=int, help="after which a peer's network is trained no more; they may take hours"
+    )
     parser.add_argument("--python", type=Path, default=root / ".venv-peers/bin/python", help="of the peers")
     parser.add_argument("--out", type=Path, default=root / "out/forecast")
     parser.add_argument("--steps", type=int, help="optimiser steps of each network")
@@ -83,7 +86,7 @@ def main() -> None:
                 print(pl.DataFrame(found[name]), flush=True)
             case _:
                 case_ = cases.load(args.data / "timeseries", name)
-                said = _everyone(case_, out, args.peers, peer, steps=args.steps, networks=args.networks)
+                said = _everyone(case_, out, args.peers, peer, args.minutes, steps=args.steps, networks=args.networks)
                 tables[name] = scores.table(case_, said)
                 marks = scores.words(case_, tables[name])
                 print(tables[name].drop("owa of a window"), *said["ostinato"].notes, *marks, sep="\n", flush=True)
@@ -94,7 +97,9 @@ def main() -> None:
         print(f"\n{out / 'forecast.png'}")
 
 
-def _everyone(case: cases.Case, out: Path, asked: list[str], peer: Any, **options: Any) -> dict[str, Said]:
+def _everyone(
+    case: cases.Case, out: Path, asked: list[str], peer: Any, minutes: int | None, **options: Any
+) -> dict[str, Said]:
     """Who has forecast this case: ours, the naive methods, and the peers, each computed if it is not kept."""
     write(case, out)
     own = kept(case, "ostinato", out)
@@ -107,7 +112,7 @@ def _everyone(case: cases.Case, out: Path, asked: list[str], peer: Any, **option
             continue  # it decomposes by seasons, and there are none
         there = kept(case, name, out)
         if there is None and name in asked:
-            peer(["forecast.peers", str(out), case.name, name])
+            peer(["forecast.peers", str(out), case.name, name, *([str(minutes)] if minutes else [])])
             there = kept(case, name, out)
         if there is not None:
             said[name] = there

@@ -1,8 +1,9 @@
 """The peers, with their own defaults. This file runs in their environment, and imports nothing of ours.
 
-python -m forecast.peers FOLDER CASE MODEL: FOLDER/CASE.parquet and CASE.json in, CASE.MODEL.parquet and .json out. A
-peer is given the deciles and the ends of the intervals to forecast; where its default is a point alone, the loss of
-these quantiles takes the place of its default loss. Local methods are fitted to each history anew, the networks once.
+python -m forecast.peers FOLDER CASE MODEL [MINUTES]: FOLDER/CASE.parquet and CASE.json in, CASE.MODEL.parquet and .json
+out. The networks' training ends after MINUTES, where they are given. A peer is given the deciles and the ends of the
+intervals to forecast; where its default is a point alone, the loss of these quantiles takes the place of its default
+loss. Local methods are fitted to each history anew, the networks once.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ Said = tuple[np.ndarray, np.ndarray]
 #: From a cutoff, by the steps it leaves, to what is said.
 Predict = Callable[[int], Said]
 CORES = os.cpu_count() or 1
+#: Of every Lightning trainer.
+TRAINER = {"enable_progress_bar": False, "logger": False}
 
 
 class Task:
@@ -91,8 +94,8 @@ def neuralforecast(name: str, task: Task) -> Predict:
     loss = MQLoss(level=INTERVALS)
     if name == "DeepAR":
         loss = DistributionLoss("StudentT", level=INTERVALS, return_params=False)
-    quiet = {"enable_progress_bar": False, "logger": False, "enable_checkpointing": False}
-    model = getattr(models, name)(h=task.horizon, loss=loss, futr_exog_list=task.known or None, **quiet)
+    options = {**TRAINER, "enable_checkpointing": False}
+    model = getattr(models, name)(h=task.horizon, loss=loss, futr_exog_list=task.known or None, **options)
     runner = NeuralForecast(models=[model], freq=1)
     runner.fit(df=task.before(task.backs[0]))
 
@@ -123,7 +126,7 @@ def gluonts(name: str, task: Task) -> Predict:
         freq=task.freq,
         prediction_length=task.horizon,
         num_feat_dynamic_real=len(task.known),
-        trainer_kwargs={"enable_progress_bar": False, "logger": False},
+        trainer_kwargs=TRAINER,
     )
     predictor = estimator.train(given(task.backs[0], 0))
 
@@ -146,7 +149,9 @@ def main() -> None:
     """See above."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    folder, case, peer = Path(sys.argv[1]).resolve(), sys.argv[2], sys.argv[3]
+    folder, case, peer, *minutes = Path(sys.argv[1]).resolve(), *sys.argv[2:]
+    if minutes:
+        TRAINER["max_time"] = {"minutes": int(minutes[0])}
     family, name = peer.split("-")
     task = Task(folder, case)
     frames, spent = [], []
@@ -166,6 +171,8 @@ def main() -> None:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     processor = sum(u.ru_utime + u.ru_stime for u in used)
     facts = {"fit seconds": fit, "predict seconds": spent, "processor seconds": processor, "version": version(family)}
+    if minutes and family != "statsforecast":
+        facts["notes"] = [f"training ended after {minutes[0]} minutes at the latest"]
     (folder / f"{case}.{peer}.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
