@@ -50,7 +50,9 @@ def load_model(path: str | Path) -> Model:
             return _direct(tensors, document["direct"], description)
         parts: dict[str, Any] = description.config["parts"]
         model = assemble(Parts(**parts), encoding_from_json(document["encoding"]), description, None)
-        model.load_state_dict(tensors)
+        # in a file from before channels were coupled, they are asserted independent given the past
+        earlier = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
+        model.load_state_dict(earlier | tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
             f"the file is not a model this version understands ({error})", where=str(path), fix="update ostinato"
