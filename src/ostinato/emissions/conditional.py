@@ -44,9 +44,8 @@ class Conditional:
     ) -> Tensor:
         """x (..., D)."""
         inner = support if self.loc is None else _line(self.params)
-        return self._back(
-            self._together(self.emission.sample(self.params, inner, generator, temperature, top_p)), support
-        )
+        u = self.emission.sample(self.params, inner, generator, temperature, top_p)
+        return self._back(self._together(u), support)
 
     def quantile(self, q: Tensor, support: Support, x: Tensor | None = None) -> Tensor:
         """q (Q,) -> (..., D, Q): of each channel given those before it in x (..., D), or at their means.

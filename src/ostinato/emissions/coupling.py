@@ -41,7 +41,8 @@ class Coupling(nn.Module):
         """u (..., D) -> e = (I - L)^-1 u."""
         upper = torch.eye(self.channels, dtype=u.dtype, device=u.device) - self.matrix().t()
         rows = u.reshape(-1, self.channels)
-        return torch.linalg.solve_triangular(upper, rows, upper=True, left=False, unitriangular=True).reshape(u.shape)
+        e: Tensor = torch.linalg.solve_triangular(upper, rows, upper=True, left=False, unitriangular=True)
+        return e.reshape(u.shape)
 
     @torch.no_grad()
     def fit(self, e: Tensor) -> Tensor:

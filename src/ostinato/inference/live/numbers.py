@@ -77,11 +77,13 @@ class LiveNumbers(Live):
         for d in range(D):
             z[d] = (y[d] - self._location[d]) / self._scale[d]
             residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
-            row, own = self._coupling[d], residual / sd[d]
-            nats += density(params[d], own - earlier(row, standard)) - log(sd[d])
-            standard.append(own)
-            means.append(params[d][0] + earlier(row, means))
-            expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
+            row, u, mean = self._coupling[d], residual / sd[d], params[d][0]
+            standard.append(u)
+            if row:
+                u, mean = u - earlier(row, standard), mean + earlier(row, means)
+            means.append(mean)
+            nats += density(params[d], u) - log(sd[d])
+            expected[d] = (loc[d] + sd[d] * mean) * self._scale[d] + self._location[d]
             e = residual / everyday[d]
             told[d] = math.asinh(e)
             if a:
