@@ -145,6 +145,14 @@ def test_rows_are_the_least_squares_of_what_is_seen() -> None:
     assert torch.equal(u.isnan(), e.isnan())
 
 
+def test_one_outlier_is_not_all_that_a_row_says() -> None:
+    e = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
+    e[500] = torch.tensor([3.0, 1e4])
+    coupling = Coupling(2)
+    coupling.fit(e)
+    assert abs(coupling.weight.item()) < 0.1
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2, 30, 3000])
 def test_channels_that_say_nothing_of_each_other_are_left_uncoupled(steps: int) -> None:
     coupling = Coupling(20)

@@ -11,6 +11,9 @@ from ostinato.emissions.constraints import FARTHEST
 
 #: Of a channel's variance: what is added to it in the least squares, so that channels that are one and the same count.
 RIDGE = 1e-6
+#: Innovations beyond this many standard deviations count as this many in the least squares: one revaluation of a pegged
+#: currency would be all that its row says.
+OUTLYING = 10.0
 
 
 class Coupling(nn.Module):
@@ -48,9 +51,9 @@ class Coupling(nn.Module):
     def fit(self, e: Tensor) -> Tensor:
         """L by least squares of e (N, D), NaN where missing -> u (N, D), NaN where e is.
 
-        A row of L is 0 where it does not earn its coefficients by BIC.
+        It is where training starts. A row of L is 0 where it does not earn its coefficients by BIC.
         """
-        seen, x = ~e.isnan(), e.double().nan_to_num(0.0)
+        seen, x = ~e.isnan(), e.double().clamp(-OUTLYING, OUTLYING).nan_to_num(0.0)
         gram, rows = x.t() @ x, []
         for d in range(1, self.channels):
             n, gone = int(seen[:, d].sum()), x[~seen[:, d], :d]
