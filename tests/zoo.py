@@ -147,6 +147,8 @@ def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, o
         for parameter in model.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.15 * torch.randn_like(parameter))
+        if model.coupling is not None:
+            model.coupling.weight.sub_(0.8)  # the channels of a step move against each other
     return model.eval()
 
 

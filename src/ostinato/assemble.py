@@ -9,8 +9,10 @@ import torch
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoding
+from ostinato.data.scaling import Scaling
 from ostinato.description import Description
 from ostinato.emissions.build import build_emission
+from ostinato.emissions.coupling import Coupling
 from ostinato.layers.ar import AR
 from ostinato.layers.build import build_memory
 from ostinato.layers.front import Front, Innovations, Symbols
@@ -60,4 +62,6 @@ def assemble(parts: Parts, encoding: Encoding, description: Description, base: A
     if parts.memory != "ar":
         memory = build_memory(parts.memory, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
-    return SequenceModel(encoding, front, memory, emission, start, description)
+    continuous = isinstance(encoding, Scaling) and not encoding.counts and emission.support == "real"
+    coupling = Coupling(parts.channels) if continuous and parts.channels > 1 else None
+    return SequenceModel(encoding, front, memory, emission, start, description, coupling)

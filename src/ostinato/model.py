@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from ostinato.data.encoded import Encoding
 from ostinato.description import Description
 from ostinato.emissions.conditional import Conditional
+from ostinato.emissions.coupling import Coupling
 from ostinato.emissions.emission import Emission
 from ostinato.layers.front import Front
 from ostinato.layers.recurrence import Recurrence
@@ -29,8 +30,12 @@ class SequenceModel(nn.Module):
         emission: Emission,
         start: Tensor,
         description: Description,
+        coupling: Coupling | None = None,
     ) -> None:
-        """start (D, P): the emission's parameters before anything is learned; the head begins as this constant."""
+        """start (D, P): the emission's parameters before anything is learned; the head begins as this constant.
+
+        coupling: of the channels of a step, where they are several and continuous.
+        """
         super().__init__()
         self.encoding, self.front, self.memory, self.emission = encoding, front, memory, emission
         self.description = description
@@ -39,6 +44,7 @@ class SequenceModel(nn.Module):
         if memory is not None:
             self.head = nn.Linear(memory.output_size, start.numel(), bias=False)
             nn.init.zeros_(self.head.weight)
+        self.coupling = coupling
 
     @property
     def channels(self) -> int:
@@ -86,7 +92,7 @@ class SequenceModel(nn.Module):
             params = params + self.head(h).unflatten(-1, self.constant.shape)
         match self.emission.support:
             case "real":
-                return Conditional(self.emission, params, loc, scale)
+                return Conditional(self.emission, params, loc, scale, self.coupling)
             case "counts" if loc is not None:
                 return Conditional(self.emission, torch.cat([params[..., :1] + loc[..., None], params[..., 1:]], -1))
             case "symbols" if loc is not None:

@@ -52,10 +52,11 @@ def load_model(path: str | Path) -> Model:
         description = Description(**document["description"])
         if "direct" in document:
             return _direct(tensors, document["direct"], description)
-        model = assemble(
-            Parts(**description.config["parts"]), encoding_from_json(document["encoding"]), description, None
-        )
-        model.load_state_dict(tensors)
+        parts = Parts(**description.config["parts"])
+        model = assemble(parts, encoding_from_json(document["encoding"]), description, None)
+        # in a file from before channels were coupled, they are asserted independent given the past
+        earlier = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
+        model.load_state_dict(earlier | tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
             f"the file is not a model this version understands ({error})", where=str(path), fix="update ostinato"

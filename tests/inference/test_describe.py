@@ -16,7 +16,8 @@ def test_a_model_is_described(kind: str, name: str) -> None:
     first, asserts, base, weights, shown, *_ = describe_model(model)
     assert first.startswith(f"a model of {made(kind).kind}: ")
     assert (f"memory: {name}, 8 units" in first) == (name != "ar")
-    assert asserts == f"asserts: {model.emission.name.replace('_', ' ')}"
+    coupled = ", of each channel given those before it at the same step" if kind == "channels" else ""
+    assert asserts == f"asserts: {model.emission.name.replace('_', ' ')}{coupled}"
     if made(kind).kind == "text":
         assert ("a Markov chain of order 2" in base) == (name == "ar")
     else:

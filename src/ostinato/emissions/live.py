@@ -34,6 +34,11 @@ def student_t(params: Sequence[float], x: float) -> float:
 DENSITIES: dict[str, Callable[[Sequence[float], float], float]] = {"normal": normal, "student_t": student_t}
 
 
+def earlier(row: Sequence[float], e: Sequence[float]) -> float:
+    """What a row of a Coupling's L (d), of no channels where nothing is coupled, says from innovations e before it."""
+    return sum(w * max(-FARTHEST, min(FARTHEST, v)) for w, v in zip(row, e, strict=False))
+
+
 def draw_normal(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
     """params (..., 2) -> draws (...); temperature multiplies the scale."""
     scale = np.logaddexp(np.float32(0), params[..., 1])

@@ -82,8 +82,7 @@ def _pit(conditional: Conditional, batch: Batch, generator: torch.Generator) -> 
         tied = torch.where(p == own, p, 0.0).sum(-1)
         u = likelier + v * tied
     else:
-        x = batch.x.nan_to_num(0.0)
-        upper = conditional.cdf(x, support).double()
-        lower = torch.where(support.unit > 0, conditional.cdf(x - support.unit, support).double(), upper)
+        upper = conditional.cdf(batch.x, support).double()
+        lower = torch.where(support.unit > 0, conditional.cdf(batch.x - support.unit, support).double(), upper)
         u = lower + v * (upper - lower)
     return u[batch.weight].clamp(0.0, 1.0)

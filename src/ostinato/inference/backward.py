@@ -84,14 +84,13 @@ def norms_at_end(model: SequenceModel, rows: Rows, back: int) -> tuple[Tensor, .
         front, memory = model.parts(state)
         steps = rows.x[warm + torch.arange(back)[:, None], torch.arange(B)]
         inputs, loc, scale, _ = model.front.unroll(steps, front)
-    target = steps[-1] if steps.dtype == torch.int64 else steps[-1].nan_to_num(0.0)
     observed = rows.observed[rows.lengths - 1, torch.arange(B)]
 
     def loss(h: Tensor) -> Tensor:
         ahead = model.conditional(
             h, None if loc is None else loc[-1], None if scale is None else scale[-1], h.shape[:1]
         )
-        nats = ahead.log_prob(target, rows.support)
+        nats = ahead.log_prob(steps[-1], rows.support)
         return -torch.where(observed, nats, 0.0).sum(-1)
 
     found = gradient_norms(model.memory, inputs, memory, loss)

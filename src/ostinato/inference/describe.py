@@ -71,7 +71,7 @@ def facts(model: Model) -> list[tuple[str, str]]:
         ]
     else:
         out = [
-            ("asserts", d.config["parts"]["emission"].replace("_", " ")),
+            ("asserts", d.config["parts"]["emission"].replace("_", " ") + _coupled(model)),
             ("stands on", _base(model)),
             ("weights", f"{sum(p.numel() for p in model.parameters()):,}"),
             ("input", _input(model)),
@@ -96,6 +96,10 @@ def verdict(description: Description) -> str:
     if gain > 0:
         return f"kept: {kept['name']}, ahead of {yardstick['detail']} by {gain:.4f} nats a {unit}{bits}"
     return f"kept: {kept['name']}, as asked; {yardstick['detail']} is likelier by {-gain:.4f} nats a {unit}{bits}"
+
+
+def _coupled(model: SequenceModel) -> str:
+    return "" if model.coupling is None else ", of each channel given those before it at the same step"
 
 
 def _base(model: SequenceModel) -> str:

@@ -92,7 +92,7 @@ def log_probs(model: SequenceModel, rows: Rows) -> Tensor:
     for start in range(0, len(rows.x), window):
         x = rows.x[start : start + window]
         conditional, state = model.unroll(x, state)
-        out.append(conditional.log_prob(x if x.dtype == torch.int64 else x.nan_to_num(0.0), rows.support))
+        out.append(conditional.log_prob(x, rows.support))
     nats = torch.where(rows.observed, torch.cat(out).double() + rows.measure, 0.0).sum(-1)
     return torch.where(rows.observed.any(-1), nats, torch.nan)
 

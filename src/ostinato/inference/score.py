@@ -116,8 +116,7 @@ def score(model: Model, data: SequenceSet | Any) -> Scores:
                 for i, s in zip(initial, state, strict=True)
             )
         conditional, state = model.unroll(batch.x, state if state is not None else initial)
-        x = batch.x if batch.x.dtype == torch.int64 else batch.x.nan_to_num(0.0)
-        nats = conditional.log_prob(x, Support(batch.unit, batch.low, batch.high)).double()
+        nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high)).double()
         joint = torch.where(batch.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
             if row >= 0:

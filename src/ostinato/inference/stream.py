@@ -122,8 +122,7 @@ class Stream:
             span = slice(start, min(start + window, count))
             x, observed = encoded.values[span, None], encoded.observed[span, None]
             conditional, self._state = self.model.unroll(x, self._state)
-            filled = x if x.dtype == torch.int64 else x.nan_to_num(0.0)
-            nats = conditional.log_prob(filled, support) + encoded.log_measure[span, None]
+            nats = conditional.log_prob(x, support) + encoded.log_measure[span, None]
             joint = torch.where(observed, nats, torch.zeros_like(nats)).double().sum(-1)[:, 0].numpy()
             surprisal[span] = np.where(observed.any(-1)[:, 0].numpy(), -joint, np.nan)
             expected[span] = conditional.mean(support)[:, 0].double().numpy()

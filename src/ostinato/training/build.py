@@ -117,10 +117,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
     model = assemble(parts, material.encoding, description, stands_on)
     if isinstance(base, AR):
-        with torch.no_grad():
-            model.constant.copy_(_start(model, material))
-        if name == "ar":
-            _polish(model, material)
+        _start(model, material)
     return model
 
 
@@ -142,25 +139,31 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
 
 
 @torch.no_grad()
-def _start(model: SequenceModel, material: Material) -> Tensor:
+def _start(model: SequenceModel, material: Material) -> None:
+    """What couples the channels, then the emission's constants; those of the closed form alone by full likelihood."""
     if model.emission.support == "counts":
         values, _, rows = material.joined(limit=ENOUGH)
         unit = material.encoded.unit[rows[0]]
         start = model.emission.initial(values, Support(unit, torch.zeros_like(unit), unit + torch.inf))
         start[:, 0] = 0.0
-        return start
+        model.constant.copy_(start)
+        return
     e, support = _innovations(model.front, material)
-    return model.emission.initial(e, Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0)))
+    if model.coupling is not None:
+        e = model.coupling.fit(e)
+    usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
+    model.constant.copy_(model.emission.initial(e, usual))
+    if model.memory is None:
+        _polish(model, e, support)
 
 
-def _polish(model: SequenceModel, material: Material) -> None:
+@torch.enable_grad()
+def _polish(model: SequenceModel, e: Tensor, support: Support) -> None:
     """The constants of the closed form's emission by maximum likelihood; a handful of parameters, so a full solver."""
-    with torch.no_grad():
-        e, support = _innovations(model.front, material)
-        keep = ~torch.isnan(e).any(-1)
-        if len(e) > 50_000:
-            keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0
-        e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
+    keep = ~torch.isnan(e).any(-1)
+    if len(e) > 50_000:
+        keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0
+    e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
     shape = model.constant.shape

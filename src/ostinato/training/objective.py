@@ -46,8 +46,7 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
     state becomes over the padding is of no consequence.
     """
     conditional, state = model.unroll(batch.x, state)
-    x = batch.x if batch.x.dtype == torch.int64 else batch.x.nan_to_num(0.0)
-    nats = conditional.log_prob(x, Support(batch.unit, batch.low, batch.high))
+    nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
     # not a product with the weights: 0 times infinity would be NaN
     return -nats[batch.weight].sum(), state
 

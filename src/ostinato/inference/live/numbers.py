@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.data.scaling import Scaling
-from ostinato.emissions.live import DENSITIES
+from ostinato.emissions.live import DENSITIES, earlier
 from ostinato.inference.live.step import Live, array_of
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
@@ -29,6 +29,10 @@ class LiveNumbers(Live):
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
+        of, D = model.coupling, ar.output_size
+        self._coupling: list[list[float]] = (
+            [[]] * D if of is None else [r[:d] for d, r in enumerate(of.matrix().tolist())]
+        )
         v, still = ar.volatility, [0.0] * ar.output_size
         self._shock: list[float] = still if v is None else v.shock.tolist()
         self._decay: list[float] = still if v is None else v.decay.tolist()
@@ -68,11 +72,18 @@ class LiveNumbers(Live):
         loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
         everyday = self._sigma[min(int(self._seen), self._order)]
         nats, expected, z, told, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
+        standard: list[float] = []
+        means: list[float] = []
         for d in range(D):
             z[d] = (y[d] - self._location[d]) / self._scale[d]
             residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
-            nats += density(params[d], residual / sd[d]) - log(sd[d])
-            expected[d] = (loc[d] + sd[d] * params[d][0]) * self._scale[d] + self._location[d]
+            row, u, mean = self._coupling[d], residual / sd[d], params[d][0]
+            standard.append(u)
+            if row:
+                u, mean = u - earlier(row, standard), mean + earlier(row, means)
+            means.append(mean)
+            nats += density(params[d], u) - log(sd[d])
+            expected[d] = (loc[d] + sd[d] * mean) * self._scale[d] + self._location[d]
             e = residual / everyday[d]
             told[d] = math.asinh(e)
             if a:

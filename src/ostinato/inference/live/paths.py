@@ -40,6 +40,9 @@ class PlainPaths:
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
         self._bias, self._slope = array_of(ar.bias).T, array_of(ar.slope).T  # (K + 1, D)
         self._sigma = np.exp(array_of(ar.log_sigma).T)
+        of = model.coupling
+        # draws u (B, D) times this are innovations; the inverse of a triangle with 1 on its diagonal loses nothing
+        self._together = None if of is None else array_of(of.together(torch.eye(of.channels)))
         self._volatility = (
             None if ar.volatility is None else (array_of(ar.volatility.shock), array_of(ar.volatility.decay))
         )
@@ -59,7 +62,10 @@ class PlainPaths:
             params: Floats = np.broadcast_to(self._constant, (B, *self._constant.shape))
             if self._head is not None:
                 params = self._constant + (remember() @ self._head).reshape(params.shape)
-            z = np.asarray(loc + sd * self._draws(params, rng, temperature), dtype=np.float32)
+            drawn = self._draws(params, rng, temperature)
+            if self._together is not None:
+                drawn = drawn @ self._together
+            z = np.asarray(loc + sd * drawn, dtype=np.float32)
             values[:, :, horizon - 1 - t] = z
             e = np.asarray((z - loc) / self._sigma[np.minimum(seen, K)], dtype=np.float32)
             change = self._changed(e, sd, seen)
