@@ -111,7 +111,9 @@ def test_a_window_that_was_judged_is_forecast_as_it_was() -> None:
     cut = data.cut(np.zeros(3, dtype=np.int64), data.lengths - 12)
     ahead = ostinato.forecast(model, cut).frame["ostinato"].to_numpy().reshape(3, 12)
     for b, (key, w) in enumerate(panel.held_out(model.base.window, model.base.effects).items()):
-        np.testing.assert_allclose(ahead[b], model.base.window.restore(model.base.middle(w, key), w)[-1], rtol=1e-9)
+        # where the spread is the series', it is that of what was known before the held-out windows, or before this one
+        exact = 1e-9 if model.base.window.own else 1e-5
+        np.testing.assert_allclose(ahead[b], model.base.window.restore(model.base.middle(w, key), w)[-1], rtol=exact)
 
 
 def test_a_cut_leaves_what_is_known_ahead_and_nothing_else() -> None:

@@ -50,13 +50,19 @@ def walk(steps: int, seed: int = 1) -> np.ndarray:
 
 @pytest.mark.parametrize("memory", [None, "gru"])
 def test_a_forecast_depends_on_nothing_but_its_history(memory: str | None) -> None:
-    """A batch is a loop over its series, and what comes before the window says nothing."""
+    """A batch is a loop over its series."""
     model, series = fitted(memory).model, panel()
     together = forecast(model, read(series))
     for b, y in enumerate(series):
         data = replace(read([y]), ids=(model.ids[b],))
         alone = forecast(model, data)
         np.testing.assert_allclose(alone.quantiles[0], together.quantiles[b], rtol=1e-5)
+
+
+def test_of_many_series_what_comes_before_the_window_says_nothing() -> None:
+    series = panel(52, 120)
+    model = fit_direct(read(series), 12, season=12, memory=None).model
+    together = forecast(model, read(series))
     assert model.base.window.own
     K = model.base.window.memory
     cut = forecast(model, read([y[-K:] for y in series]))
