@@ -59,9 +59,10 @@ def test_a_forecast_depends_on_nothing_but_its_history(memory: str | None) -> No
         np.testing.assert_allclose(alone.quantiles[0], together.quantiles[b], rtol=1e-5)
 
 
-def test_of_many_series_what_comes_before_the_window_says_nothing() -> None:
+@pytest.mark.parametrize("memory", [None, "gru"])
+def test_of_many_series_what_comes_before_the_window_says_nothing(memory: str | None) -> None:
     series = panel(52, 120)
-    model = fit_direct(read(series), 12, season=12, memory=None).model
+    model = fit_direct(read(series), 12, season=12, memory=memory, **(QUICK if memory else {})).model
     together = forecast(model, read(series))
     assert model.base.window.own
     K = model.base.window.memory
