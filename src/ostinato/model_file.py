@@ -52,8 +52,8 @@ def load_model(path: str | Path) -> Model:
         description = Description(**document["description"])
         if "direct" in document:
             return _direct(tensors, document["direct"], description)
-        parts = Parts(**description.config["parts"])
-        model = assemble(parts, encoding_from_json(document["encoding"]), description, None)
+        encoding, shape = encoding_from_json(document["encoding"]), Parts(**description.config["parts"])
+        model = assemble(shape, encoding, description, None)
         # in a file from before channels were coupled, they are asserted independent given the past
         earlier = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
         model.load_state_dict(earlier | tensors)

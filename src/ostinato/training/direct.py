@@ -63,7 +63,7 @@ def fit_direct(
               the horizon up
     budget    seconds for the networks, or a Budget; without one they are shown every window a few times
     refit     what is chosen is fitted again, to everything
-    options   fields of Network: hidden, steps, batch, learning_rate, ...
+    options   fields of Network: hidden, batch, learning_rate, ...
 
     Raises ConfigError for options that cannot be, DataError where no series is long enough, or for text and
     sound, NonFiniteLossError where training diverges.

@@ -31,23 +31,17 @@ def _held(
     return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
 
 
-def _judge(
-    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
-) -> tuple[float, float, float]:
-    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; that over the size of all
-    values, as wQL; and the share within 95 %.
-    """
+def _judge(panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]) -> tuple[float, float]:
+    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; and the share within 95 %."""
     held, z = _held(panel, direct, nets, ids)
-    units, first, losses, total, size = panel.units(direct.window.season), 0, [], 0.0, 0.0
+    units, first, losses = panel.units(direct.window.season), 0, []
     for key, w in held.items():
         y = direct.window.restore(w.targets, w)
         each = quantile_loss(y, direct.window.restore(z[first : first + len(w.inputs)], w))
         losses.append(float(np.minimum(each / units[key], 1e6).mean()))
-        # a series' windows are many or few, and it has one weight: its mean size
-        total, size = total + float(each.mean()), size + float(np.abs(y).mean())
         first += len(w.inputs)
     inside = coverage(np.concatenate([w.targets for w in held.values()]), z)
-    return float(np.mean(losses)), total / max(size, 1e-300), float(inside[_NINETY_FIVE])
+    return float(np.mean(losses)), float(inside[_NINETY_FIVE])
 
 
 class Ladder:
@@ -61,7 +55,7 @@ class Ladder:
 
     def judge(self, choice: Choice, direct: Direct, nets: tuple[Segments, ...], detail: str) -> None:
         """Add a forecaster, which took the time since the last one."""
-        least, _, inside = _judge(self._panel, direct, nets, self._ids)
+        least, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
         judged = Candidate(choice.name, least, inside, now - self._begun, detail)
         self._begun = now
