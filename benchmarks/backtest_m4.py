@@ -18,7 +18,7 @@ os.environ.setdefault(
 import polars as pl
 
 import ostinato
-from ostinato.training.config import Budget
+from ostinato.fits.budget import Budget
 
 #: file -> horizon and season, the competition's own
 CASES = {"M4-Hourly-train.csv.gz": (48, 24), "M4-Weekly-train.csv.gz": (13, 1)}

@@ -28,8 +28,8 @@ INPUTS = 16
 METHODS = {
     "stored": CheckpointedBPTT(segments=1),
     "sqrt(T) segments": CheckpointedBPTT(segments=1000),
-    "memory 200MB": CheckpointedBPTT(memory="200MB"),
-    "memory 20MB": CheckpointedBPTT(memory="20MB"),
+    "memory 200MB": CheckpointedBPTT(memory_limit="200MB"),
+    "memory 20MB": CheckpointedBPTT(memory_limit="20MB"),
 }
 CASES = [
     (100_000, "stored", torch.float64),
@@ -59,7 +59,7 @@ def measure(steps: int, name: str, dtype: torch.dtype, hidden: int, threads: int
     gru, x = GRU(INPUTS, hidden).to(dtype), torch.randn(steps, 1, INPUTS).to(dtype)
     with torch.no_grad():
         gru.bias_ih_l0[hidden : 2 * hidden] += 10  # the update gate: so that the gradient reaches back 20,000 steps
-    for warm in (CheckpointedBPTT(segments=2), CheckpointedBPTT(memory="1MB")):
+    for warm in (CheckpointedBPTT(segments=2), CheckpointedBPTT(memory_limit="1MB")):
         gradient(gru, x[:200], warm)
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
     held, begun = resident("VmRSS"), time.perf_counter()

@@ -1,7 +1,7 @@
 """The adding problem and copy memory: which memory, trained by which gradient, solves which length.
 
 Each line is one training: plain AdamW on batches made from a seed, ended when the task is solved or the steps are
-spent; the clock is the processor's. ``error`` is the test's: squared, of sums (0.167 without a memory); the share of
+spent; the clock is the processor's. ``error`` is the test's: squared, of sums (0.167 without a backbone); the share of
 wrong letters, of words (0.875). ``gradient`` is the norm of dL/dh at the task's lag over that at the last step, before
 the training and after it.
 Run from the repository root: python benchmarks/classical_tasks.py [--only adding] [--lengths 50 200] [--memories gru]
@@ -24,7 +24,7 @@ from torch.nn.functional import cross_entropy
 
 from ostinato.datasets.tasks import AddingProblem, CopyMemory
 from ostinato.gradients.flow import gradient_norms
-from ostinato.layers.build import build_memory
+from ostinato.layers.build import build_backbone
 
 Task: TypeAlias = AddingProblem | CopyMemory
 Batch: TypeAlias = tuple[Tensor, Tensor]
@@ -35,34 +35,34 @@ HIDDEN, ROWS, LOOK = 64, 32, 50
 SYMBOLS = 3
 #: A training ends after so many steps of the optimiser, or so many steps of a batch's sequences.
 MOST, STEPS = 3000, 700_000
-#: By memory, at its peak.
+#: By backbone, at its peak.
 RATES = {"rnn": 1e-3, "gru": 1e-2, "lstm": 1e-2, "linear": 5e-3}
 #: Adding is solved below this squared error, copying above this share of letters.
 ADDED, COPIED = 0.01, 0.99
 
 
 class Net(nn.Module):
-    """A memory of the package and a linear head. A method of training is a window for each batch."""
+    """A backbone of the package and a linear head. A method of training is a window for each batch."""
 
-    def __init__(self, memory: str, task: Task) -> None:
+    def __init__(self, backbone: str, task: Task) -> None:
         super().__init__()
         self.task = task
-        # a linear memory cannot multiply a value by its mark: one layer of max(0, .) before it can
-        before = memory == "linear"
+        # a linear backbone cannot multiply a value by its mark: one layer of max(0, .) before it can
+        before = backbone == "linear"
         self.front = nn.Sequential(nn.Linear(task.inputs, HIDDEN), nn.ReLU()) if before else nn.Identity()
-        self.memory = build_memory(memory, HIDDEN if before else task.inputs, HIDDEN)
+        self.backbone = build_backbone(backbone, HIDDEN if before else task.inputs, HIDDEN)
         self.head = nn.Linear(HIDDEN, task.outputs)
-        self._start(memory)
+        self._start(backbone)
 
     @torch.no_grad()
-    def _start(self, memory: str) -> None:
-        """Each memory's best known start where the order of the lag is known: times of forgetting from 1 to T."""
-        cell = self.memory.layers[0]
-        if memory == "rnn":
+    def _start(self, backbone: str) -> None:
+        """Each backbone's best known start where the order of the lag is known: times of forgetting from 1 to T."""
+        cell = self.backbone.layers[0]
+        if backbone == "rnn":
             nn.init.orthogonal_(cell.weight_hh_l0)  # nothing shrinks but by tanh
             return
         keeps = torch.log(1 + torch.rand(HIDDEN) * (self.task.steps - 2))
-        if memory == "linear":
+        if backbone == "linear":
             cell.nu.copy_(-keeps)
             if isinstance(self.task, AddingProblem):
                 cell.theta -= math.log(self.task.steps)  # a sum has no order
@@ -73,7 +73,7 @@ class Net(nn.Module):
         if isinstance(self.task, AddingProblem):
             cell.weight_hh_l0.mul_(0.1)  # a sum must not move the gates; a word must, to be said in order
         cell.bias_ih_l0[HIDDEN : 2 * HIDDEN] = keeps
-        if memory == "lstm":
+        if backbone == "lstm":
             cell.bias_ih_l0[:HIDDEN] = -keeps
 
     def loss(self, h: Tensor, y: Tensor, at: slice) -> Tensor | None:
@@ -85,11 +85,11 @@ class Net(nn.Module):
     def backward(self, batch: Batch, window: int) -> None:
         """The gradient, cut where a chunk of ``window`` steps begins; the last chunk is a whole one."""
         x, y = batch
-        state = self.memory.initial_state(x.shape[1])
+        state = self.backbone.initial_state(x.shape[1])
         for at in chunks(self.task.steps, window):
             asked = isinstance(self.task, CopyMemory) or at.stop == self.task.steps
             with torch.set_grad_enabled(asked):
-                h, state = self.memory.unroll(self.front(x[at]), state)
+                h, state = self.backbone.unroll(self.front(x[at]), state)
                 loss = self.loss(h, y, at)
             if loss is not None:
                 loss.mean().backward()
@@ -105,7 +105,7 @@ class Net(nn.Module):
     def error(self, batch: Batch) -> float:
         """Squared, of sums; the share of wrong letters, of words."""
         x, y = batch
-        h, _ = self.memory.unroll(self.front(x))
+        h, _ = self.backbone.unroll(self.front(x))
         if isinstance(self.task, CopyMemory):
             said = self.head(h[-self.task.symbols :]).argmax(-1)
             return float((said != y[-self.task.symbols :]).float().mean())
@@ -114,9 +114,9 @@ class Net(nn.Module):
     def norms(self, batch: Batch) -> Tensor:
         """The norm of dL/dh of the last step's loss by lag (T,): of all layers together, mean over rows."""
         x, y = batch
-        start = self.memory.initial_state(x.shape[1])
+        start = self.backbone.initial_state(x.shape[1])
         last = slice(self.task.steps - 1, self.task.steps)
-        layers = gradient_norms(self.memory, self.front(x), start, lambda h: self.loss(h[None], y, last))
+        layers = gradient_norms(self.backbone, self.front(x), start, lambda h: self.loss(h[None], y, last))
         return torch.stack(layers).square().sum(0).sqrt().mean(1)
 
 
@@ -183,11 +183,11 @@ class Outcome:
     after: float = 0.0
 
 
-def train(memory: str, task: Task, window: Callable[[Net, Batch], int], seed: int = 0) -> Outcome:
+def train(backbone: str, task: Task, window: Callable[[Net, Batch], int], seed: int = 0) -> Outcome:
     """Until the test is passed, or the steps are spent."""
     torch.manual_seed(3 * seed)
-    rate = RATES[memory]
-    net, made = Net(memory, task), torch.Generator().manual_seed(3 * seed + 1)
+    rate = RATES[backbone]
+    net, made = Net(backbone, task), torch.Generator().manual_seed(3 * seed + 1)
     test = task.batch(256, torch.Generator().manual_seed(3 * seed + 2))
     few = some(test, 16)
     optimizer = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.0, fused=True)
@@ -235,13 +235,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1, help="rates and starts were chosen with seed 0")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    print("task        T memory method     solved   error steps seconds window  gradient")
-    for name, length, memory, method in product(args.only, args.lengths, args.memories, args.methods):
+    print("task        T backbone method     solved   error steps seconds window  gradient")
+    for name, length, backbone, method in product(args.only, args.lengths, args.memories, args.methods):
         task = AddingProblem(length) if name == "adding" else CopyMemory(length, SYMBOLS)
-        found = train(memory, task, METHODS[method](), args.seed)
+        found = train(backbone, task, METHODS[method](), args.seed)
         solved, window = "yes" if found.solved else "no", round(statistics.median(found.windows))
         print(
-            f"{name:8}{length:5} {memory:7}{method:10}{solved:>7}{found.error:8.4f}{found.steps:6}{found.seconds:8.1f}"
+            f"{name:8}{length:5} {backbone:7}{method:10}{solved:>7}{found.error:8.4f}{found.steps:6}"
+            f"{found.seconds:8.1f}"
             f"{window:7}  {found.before:.1e} -> {found.after:.1e}",
             flush=True,
         )

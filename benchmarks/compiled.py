@@ -28,10 +28,10 @@ class Bare(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.memory = ours.GRU(hidden, hidden)
+        self.gru = ours.GRU(hidden, hidden)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        h, _ = self.memory(x)
+        h, _ = self.gru(x)
         return h.sum()
 
 
@@ -41,11 +41,11 @@ class Whole(nn.Module):
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, hidden)
-        self.memory = ours.GRU(hidden, hidden)
+        self.gru = ours.GRU(hidden, hidden)
         self.head = nn.Linear(hidden, VOCABULARY)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        h, _ = self.memory(self.embedding(x))
+        h, _ = self.gru(self.embedding(x))
         return cross_entropy(self.head(h).flatten(0, 1), y.flatten())
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 import ostinato
 from ostinato.data.sequences import SequenceSet
-from ostinato.training.config import Budget
+from ostinato.fits.budget import Budget
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,16 @@ def main() -> None:
             continue
         data = ostinato.read(args.folder / case.data, **dict(case.read)) if isinstance(case.data, str) else case.data()
         print(f"\n{name}", flush=True)
-        for memory in case.models:
-            path = args.keep / f"{name.replace(', ', '-').replace(' ', '-')}-{memory}.ost"
+        for backbone in case.models:
+            path = args.keep / f"{name.replace(', ', '-').replace(' ', '-')}-{backbone}.ost"
             if not path.exists():
                 budget = Budget(None, case.steps)
-                fit = ostinato.fit(data, model=memory, budget=budget, held_out=case.held_out, **dict(case.options))
+                fit = ostinato.fit(data, model=backbone, budget=budget, held_out=case.held_out, **dict(case.options))
                 ostinato.save_model(fit.model, path)
             begun = time.monotonic()
             found = ostinato.diagnose(ostinato.load_model(path), data, held_out=case.held_out)
             seconds = time.monotonic() - begun
-            print(f"  {memory}: {found.verdict}")
+            print(f"  {backbone}: {found.verdict}")
             growth = "" if found.lyapunov is None else f", Lyapunov {found.lyapunov:+.4f} ± {found.lyapunov_error:.4f}"
             print(
                 f"    score {found.score:.4f} nats{growth}, reference uses {found.picked}; {seconds:.0f} s", flush=True

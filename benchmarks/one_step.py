@@ -67,15 +67,15 @@ def updates() -> dict[str, float]:
     wave = (np.sin(np.arange(2000) / 5) + 0.3 * rng.standard_normal(2000)).tolist()
     text = "the same phrase again and again " * 200
     tasks = {}
-    for memory in ("ar", "rnn", "gru", "lstm"):
-        kept = ostinato.fit(np.array(wave), model=memory, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
+    for backbone in ("ar", "rnn", "gru", "lstm"):
+        kept = ostinato.fit(np.array(wave), model=backbone, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
         stream, values = ostinato.Stream(kept), iter(wave * 1000)
-        tasks[f"numbers, {memory}"] = lambda s=stream, v=values: s.update([next(v)])
-    for memory in ("gru", "lstm"):
+        tasks[f"numbers, {backbone}"] = lambda s=stream, v=values: s.update([next(v)])
+    for backbone in ("gru", "lstm"):
         data = ostinato.read([text] * 4, kind="text")
-        kept = ostinato.fit(data, model=memory, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
+        kept = ostinato.fit(data, model=backbone, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
         stream, characters = ostinato.Stream(kept), iter(text * 1000)
-        tasks[f"text, {memory}"] = lambda s=stream, c=characters: s.update(next(c))
+        tasks[f"text, {backbone}"] = lambda s=stream, c=characters: s.update(next(c))
     return medians(tasks)
 
 

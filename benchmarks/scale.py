@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from scipy.signal import lfilter
 
 from ostinato import scale
-from ostinato.scale.each import ForecastEach
+from ostinato.scale.local_ar import ForecastLocalAR
 from ostinato.scale.plan import plan
 from ostinato.scale.run import run
 from ostinato.scale.work import Out
@@ -78,7 +78,7 @@ def megabytes() -> float:
 
 
 @dataclass(frozen=True)
-class Watched(ForecastEach):
+class Watched(ForecastLocalAR):
     """The forecast; and every part leaves a file on its worker: its memory, its processor time so far, its series."""
 
     folder: str

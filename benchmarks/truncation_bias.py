@@ -20,9 +20,9 @@ from torch import Tensor
 import ostinato
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.split import split
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import TruncatedBPTT
 from ostinato.training.build import Material
-from ostinato.training.config import Budget
 from ostinato.training.truncation import SHORTEST, Bias, norm
 
 WINDOWS = (5, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 400)

@@ -15,10 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import ostinato
+from ostinato.fits.budget import Budget
+from ostinato.fits.result import Rung
 from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
 from ostinato.training import trainer
-from ostinato.training.config import Budget
-from ostinato.training.result import Rung
 
 METHODS: dict[str, Method] = {
     "adaptive": AdaptiveBPTT(),

@@ -114,8 +114,8 @@ void linear_backward(const LinearSizes& sizes, Address lengths, int threads, Add
 // An array of the pool's memory, which goes back to it when the last who holds it lets go.
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::size_t count) {
-    auto* memory = new Memory(count * sizeof(T));
-    const nb::capsule owner(memory, [](void* m) noexcept { delete static_cast<Memory*>(m); });
+    auto* memory = new Buffer(count * sizeof(T));
+    const nb::capsule owner(memory, [](void* m) noexcept { delete static_cast<Buffer*>(m); });
     return nb::ndarray<nb::numpy, T>(memory->get(), {count}, owner);
 }
 
@@ -159,9 +159,9 @@ NB_MODULE(_engine, m) {
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);
-    nb::class_<Memory>(m, "Memory")
+    nb::class_<Buffer>(m, "Buffer")
         .def(nb::init<std::size_t>())
-        .def_prop_ro("address", [](const Memory& m) { return reinterpret_cast<Address>(m.get()); });
+        .def_prop_ro("address", [](const Buffer& m) { return reinterpret_cast<Address>(m.get()); });
     m.def("release_memory", release_memory);
     m.def("forward32", forward<float>);
     m.def("forward64", forward<double>);

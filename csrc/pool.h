@@ -15,13 +15,13 @@ void give_memory(void* at, std::size_t bytes) noexcept;
 // All that is kept goes back to the system. Returns how many bytes that was.
 std::size_t release_memory() noexcept;
 
-class Memory {
+class Buffer {
   public:
-    explicit Memory(std::size_t bytes) : bytes_(bytes), at_(take_memory(bytes)) {}
-    Memory(Memory&& other) noexcept : bytes_(other.bytes_), at_(other.at_) { other.at_ = nullptr; }
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
-    ~Memory() {
+    explicit Buffer(std::size_t bytes) : bytes_(bytes), at_(take_memory(bytes)) {}
+    Buffer(Buffer&& other) noexcept : bytes_(other.bytes_), at_(other.at_) { other.at_ = nullptr; }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer() {
         if (at_) give_memory(at_, bytes_);
     }
     void* get() const { return at_; }

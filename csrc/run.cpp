@@ -53,9 +53,9 @@ template <class T>
 void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
                  const Forward<T>& io) {
     const Plan plan(layout, worth(threads, kernel, shape, layout));
-    const Memory panels(kernel.panels_bytes(shape, false));
+    const Buffer panels(kernel.panels_bytes(shape, false));
     kernel.pack(shape, w, false, panels.get());
-    std::vector<Memory> scratch;
+    std::vector<Buffer> scratch;
     std::vector<Forward<T>> parts(plan.size(), io);
     if (io.saved) io.saved[0] = static_cast<T>(std::max(plan.size(), plan.team()));
     Index saved = head<T>;
@@ -75,9 +75,9 @@ template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients) {
     const Plan plan(layout, static_cast<int>(io.saved[0]));
-    const Memory panels(kernel.panels_bytes(shape, true));
+    const Buffer panels(kernel.panels_bytes(shape, true));
     kernel.pack(shape, w, true, panels.get());
-    std::vector<Memory> scratch;
+    std::vector<Buffer> scratch;
     std::vector<Backward<T>> parts(plan.size(), io);
     Index saved = head<T>;
     for (int i = 0; i < plan.size(); ++i) {
@@ -99,7 +99,7 @@ template <class T>
 void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                         const LinearForward<T>& io) {
     const Plan plan(layout, worth(threads, width, layout));
-    std::vector<Memory> scratch;
+    std::vector<Buffer> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * width * sizeof(T));
     deal_out(plan, [&](int i, const Team&) { kernel.forward[complex](width, plan[i], io, scratch[i].get()); });
@@ -109,12 +109,12 @@ template <class T>
 void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                          const LinearBackward<T>& io, T* da) {
     const Plan plan(layout, worth(threads, width, layout));
-    std::vector<Memory> scratch;
+    std::vector<Buffer> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.du, 0, layout.places * width * sizeof(T));
     deal_out(plan, [&](int i, const Team&) { kernel.backward[complex](width, plan[i], io, scratch[i].get()); });
     std::fill_n(da, width, T(0));
-    for (const Memory& part : scratch)
+    for (const Buffer& part : scratch)
         for (Index c = 0; c < width; ++c) da[c] += static_cast<const T*>(part.get())[c];
 }
 

@@ -48,7 +48,7 @@ class Step {
     Shape shape_;
     Index one_[2] = {1, 1}, start_[2] = {0, 1}, zero_ = 0;
     Part part_;
-    Memory panels_, scratch_;
+    Buffer panels_, scratch_;
 };
 
 // The instruction sets this processor can run, the best first, and the one in use.

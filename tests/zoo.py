@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.assemble import Parts, assemble
+from ostinato.assemble import Architecture, assemble
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
@@ -27,7 +27,7 @@ from ostinato.layers.volatility import Volatility
 from ostinato.model import SequenceModel
 
 LENGTHS = (60, 1, 37, 0, 90)
-MEMORIES = ("ar", "linear", "rnn", "gru", "lstm", "conv")
+BACKBONES = ("ar", "linear", "rnn", "gru", "lstm", "conv")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ KINDS: dict[str, Kind] = {
     "small sound": Kind(lambda *a: _sound(*a, bits=8), "logistic_mixture"),
 }
 #: a linear prediction may be negative, so the closed form never stands alone under a negative binomial
-PAIRS = [(kind, name) for kind in KINDS for name in MEMORIES if (kind, name) != ("counts", "ar")]
+PAIRS = [(kind, name) for kind in KINDS for name in BACKBONES if (kind, name) != ("counts", "ar")]
 WORDS = ("text", "lines", "bytes")
 NUMBERS = [pair for pair in PAIRS if pair[0] not in WORDS]
 
@@ -139,7 +139,7 @@ def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, o
         if changing:
             base.volatility = Volatility.of([(0.2, 0.7)] * base.output_size)
         shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
-    parts = Parts(name, emission, len(data.channels), 8, 1, 0.3, 6, 3, shape)
+    parts = Architecture(name, emission, len(data.channels), 8, 1, 0.3, 6, 3, shape)
     source = {**data.meta, "kind": data.kind, "channels": list(data.channels), "count": data.count}
     torch.manual_seed(1)
     model = assemble(parts, encoding, Description(name, data.kind, {"parts": parts.to_json()}, source), base)

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.read import read
-from ostinato.training.direct import fit_direct
+from ostinato.direct_fit.fit import fit_direct
 
 Array = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def ours(series: dict[str, Array], horizon: int) -> dict[str, Any]:
     """MSE of the closed form of fit_direct, by channel; what it saw, and the seconds it took."""
     begun = time.perf_counter()
     known = read({key: y[:CHOOSE] for key, y in series.items()})
-    fit = fit_direct(known, horizon, season=24, memory=None, held_out=CHOOSE - TRAIN, refit=False)
+    fit = fit_direct(known, horizon, season=24, backbone=None, held_out=CHOOSE - TRAIN, refit=False)
     base, errors, naive = fit.model.base, {}, {}
     for key, y in series.items():
         windows = base.window.cut(y, horizon, CHOOSE, JUDGE)
@@ -60,7 +60,7 @@ def ours(series: dict[str, Array], horizon: int) -> dict[str, Any]:
         "mse": errors,
         "last value": naive,
         "kept": fit.model.name,
-        "memory": base.window.memory,
+        "memory": base.window.lookback,
         "seconds": time.perf_counter() - begun,
     }
 

@@ -11,8 +11,8 @@ from forecast.cases import Case
 from forecast.files import Said
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.fits.budget import Budget
 from ostinato.inference.forecast import forecast
-from ostinato.training.config import Budget
 from ostinato.training.fit import fit
 
 

@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.read import read
-from ostinato.data.windows import channels
+from ostinato.direct.windows import channels
+from ostinato.direct_fit.fit import fit_direct
+from ostinato.fits.budget import Budget
 from ostinato.inference.forecast import forecast
-from ostinato.training.config import Budget
-from ostinato.training.direct import fit_direct
 from ostinato.training.fit import fit
 
 Array = NDArray[np.float64]
@@ -56,7 +56,7 @@ def ours(folder: Path) -> list[dict[str, Any]]:
     torch.set_num_threads(1)
     y = passengers(folder) + 0.5  # not whole numbers: a density, as the peers'
     one, all_ = read([y]), read(list(many(y)))
-    direct = fit_direct(one, HORIZON, season=12, memory=None).model
+    direct = fit_direct(one, HORIZON, season=12, backbone=None).model
     sequence = fit(one, model="gru", budget=Budget(None, 30)).model
     tasks: dict[str, Callable[[Any], object]] = {
         "direct, the point and all quantiles as arrays": lambda data: direct.predict(channels(data)),

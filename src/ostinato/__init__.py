@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
     from ostinato.data.update import update as update
-    from ostinato.direct import DirectModel as DirectModel
+    from ostinato.diagnosis.diagnose import diagnose as diagnose
+    from ostinato.diagnosis.result import Diagnosis as Diagnosis
+    from ostinato.direct.model import DirectModel as DirectModel
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
     from ostinato.errors import LostError as LostError
@@ -22,13 +24,13 @@ if TYPE_CHECKING:
     from ostinato.errors import OstinatoError as OstinatoError
     from ostinato.errors import WriteError as WriteError
     from ostinato.evaluation.backtest import cross_validation as cross_validation
+    from ostinato.fits.budget import Budget as Budget
+    from ostinato.fits.result import Fit as Fit
     from ostinato.gradients.methods import AdaptiveBPTT as AdaptiveBPTT
     from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
-    from ostinato.inference.diagnose import diagnose as diagnose
-    from ostinato.inference.diagnosis import Diagnosis as Diagnosis
     from ostinato.inference.forecast import forecast as forecast
     from ostinato.inference.sample import sample as sample
     from ostinato.inference.score import score as score
@@ -38,21 +40,19 @@ if TYPE_CHECKING:
     from ostinato.model_file import load_model as load_model
     from ostinato.model_file import save_model as save_model
     from ostinato.report.page import write_report as write_report
-    from ostinato.training.config import Budget as Budget
     from ostinato.training.fit import fit as fit
-    from ostinato.training.result import Fit as Fit
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AdaptiveBPTT": "gradients.methods",
-    "Budget": "training.config",
+    "Budget": "fits.budget",
     "CheckpointedBPTT": "gradients.methods",
     "ConfigError": "errors",
     "DataError": "errors",
-    "Diagnosis": "inference.diagnosis",
-    "DirectModel": "direct",
-    "Fit": "training.result",
+    "Diagnosis": "diagnosis.result",
+    "DirectModel": "direct.model",
+    "Fit": "fits.result",
     "FullBPTT": "gradients.methods",
     "LostError": "errors",
     "ModelFileError": "errors",
@@ -65,7 +65,7 @@ _HOMES = {
     "WriteError": "errors",
     "cross_validation": "evaluation.backtest",
     "describe_model": "inference.describe",
-    "diagnose": "inference.diagnose",
+    "diagnose": "diagnosis.diagnose",
     "fit": "training.fit",
     "fit_ar": "layers.autoregression",
     "forecast": "inference.forecast",

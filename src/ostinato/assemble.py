@@ -14,21 +14,21 @@ from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.coupling import Coupling
 from ostinato.layers.ar import AR
-from ostinato.layers.build import build_memory
-from ostinato.layers.front import Front, Innovations, Symbols
+from ostinato.layers.build import build_backbone
+from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 
 
 @dataclass(frozen=True)
-class Parts:
+class Architecture:
     """The sizes and names that fix a model's shape.
 
-    memory     "ar", or a name of layers.build.MEMORIES
+    backbone   "ar", or a name of layers.build.BACKBONES
     base       the closed-form part: {"ar": {order, channels, trend, volatility}} or {"markov": its config} or {}
     """
 
-    memory: str
+    backbone: str
     emission: str
     channels: int
     hidden: int
@@ -43,7 +43,9 @@ class Parts:
         return asdict(self)
 
 
-def assemble(parts: Parts, encoding: Encoding, description: Description, base: AR | Markov | None) -> SequenceModel:
+def assemble(
+    parts: Architecture, encoding: Encoding, description: Description, base: AR | Markov | None
+) -> SequenceModel:
     """The model of these parts. base None: the closed-form part is made empty, to be loaded into."""
     symbols = encoding.size if isinstance(encoding, Alphabet) else None
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
@@ -54,14 +56,14 @@ def assemble(parts: Parts, encoding: Encoding, description: Description, base: A
         base = Markov.empty(parts.base["markov"])
     front: Front
     if isinstance(base, AR):
-        front = Innovations(base.requires_grad_(False))
+        front = InnovationFront(base.requires_grad_(False))
     else:
-        width = 0 if parts.memory == "ar" else parts.embedding
-        front = Symbols(symbols or 1, width, base)
-    memory = None
-    if parts.memory != "ar":
-        memory = build_memory(parts.memory, front.features, parts.hidden, parts.depth, parts.dropout)
+        width = 0 if parts.backbone == "ar" else parts.embedding
+        front = SymbolFront(symbols or 1, width, base)
+    backbone = None
+    if parts.backbone != "ar":
+        backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
     continuous = isinstance(encoding, Scaling) and not encoding.counts and emission.support == "real"
     coupling = Coupling(parts.channels) if continuous and parts.channels > 1 else None
-    return SequenceModel(encoding, front, memory, emission, start, description, coupling)
+    return SequenceModel(encoding, front, backbone, emission, start, description, coupling)

@@ -26,7 +26,7 @@ class SequenceModel(nn.Module):
         self,
         encoding: Encoding,
         front: Front,
-        memory: Recurrence | None,
+        backbone: Recurrence | None,
         emission: Emission,
         start: Tensor,
         description: Description,
@@ -37,12 +37,12 @@ class SequenceModel(nn.Module):
         coupling: of the channels of a step, where they are several and continuous.
         """
         super().__init__()
-        self.encoding, self.front, self.memory, self.emission = encoding, front, memory, emission
+        self.encoding, self.front, self.backbone, self.emission = encoding, front, backbone, emission
         self.description = description
         self.constant = nn.Parameter(start.clone())
         self.head: nn.Linear | None = None
-        if memory is not None:
-            self.head = nn.Linear(memory.output_size, start.numel(), bias=False)
+        if backbone is not None:
+            self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
             nn.init.zeros_(self.head.weight)
         self.coupling = coupling
 
@@ -53,36 +53,36 @@ class SequenceModel(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """The state before the first step, (B, ...) each."""
-        memory = () if self.memory is None else self.memory.initial_state(batch)
-        return (*self.front.initial_state(batch), *memory)
+        backbone = () if self.backbone is None else self.backbone.initial_state(batch)
+        return (*self.front.initial_state(batch), *backbone)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Conditional, State]:
         """x (T, B, D) in model space -> P(x_t | x_<t) of each of these steps (T, B, ...), and the state after them."""
         state = self.initial_state(x.shape[1]) if state is None else state
-        front, memory = self.parts(state)
+        front, backbone = self.parts(state)
         inputs, loc, scale, front = self.front.unroll(x, front, lengths)
-        if self.memory is None:
+        if self.backbone is None:
             return self.conditional(None, loc, scale, x.shape[:2]), front
-        h, memory = self.memory.unroll(inputs, memory, lengths)
-        return self.conditional(h, loc, scale, x.shape[:2]), (*front, *memory)
+        h, backbone = self.backbone.unroll(inputs, backbone, lengths)
+        return self.conditional(h, loc, scale, x.shape[:2]), (*front, *backbone)
 
     def predict(self, state: State) -> tuple[Conditional, State]:
         """P(x_t | x_<t) of the next step (B, ...), and what ``observe`` needs to take x_t in."""
-        front, memory = self.parts(state)
+        front, backbone = self.parts(state)
         inputs, loc, scale = self.front.pending(front)
-        if self.memory is None:
+        if self.backbone is None:
             return self.conditional(None, loc, scale, inputs.shape[:1]), state
-        memory, h = self.memory.step(memory, inputs)
-        return self.conditional(h, loc, scale, inputs.shape[:1]), (*front, *memory)
+        backbone, h = self.backbone.step(backbone, inputs)
+        return self.conditional(h, loc, scale, inputs.shape[:1]), (*front, *backbone)
 
     def observe(self, state: State, x: Tensor) -> State:
         """x (B, D), the value of the step just predicted -> the state after it."""
-        front, memory = self.parts(state)
-        return (*self.front.unroll(x[None], front)[3], *memory)
+        front, backbone = self.parts(state)
+        return (*self.front.unroll(x[None], front)[3], *backbone)
 
     def parts(self, state: State) -> tuple[State, State]:
         """The front's part of a state, and the memory's."""
-        cut = len(state) - (0 if self.memory is None else len(self.memory.initial_state(1)))
+        cut = len(state) - (0 if self.backbone is None else len(self.backbone.initial_state(1)))
         return state[:cut], state[cut:]
 
     def conditional(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:

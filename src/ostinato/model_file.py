@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,19 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.assemble import Parts, assemble
-from ostinato.data.effects import Effects, Form
+from ostinato.assemble import Architecture, assemble
 from ostinato.data.encoding import encoding_from_json
-from ostinato.data.windows import Window
 from ostinato.description import Description
-from ostinato.direct import Direct, DirectModel
+from ostinato.direct.effects import Effects, Form
+from ostinato.direct.model import ClosedForm, DirectModel
+from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.windows import WindowSpec
 from ostinato.errors import ModelFileError
-from ostinato.layers.segments import Segments
 from ostinato.model import SequenceModel
 from ostinato.storage import load_bundle, save_bundle
 
 #: What a model file may hold.
 Model: TypeAlias = SequenceModel | DirectModel
+_BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
 _EFFECTS = ("centre", "spread", "hinges", "weights")
 
 
@@ -49,10 +51,11 @@ def load_model(path: str | Path) -> Model:
     """
     tensors, document = load_bundle(Path(path))
     try:
+        tensors, document = _renamed(tensors, document)
         description = Description(**document["description"])
         if "direct" in document:
             return _direct(tensors, document["direct"], description)
-        encoding, shape = encoding_from_json(document["encoding"]), Parts(**description.config["parts"])
+        encoding, shape = encoding_from_json(document["encoding"]), Architecture(**description.config["parts"])
         model = assemble(shape, encoding, description, None)
         # in a file from before channels were coupled, they are asserted independent given the past
         earlier = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
@@ -62,6 +65,20 @@ def load_model(path: str | Path) -> Model:
             f"the file is not a model this version understands ({error})", where=str(path), fix="update ostinato"
         ) from error
     return model.eval()
+
+
+def _renamed(tensors: dict[str, Tensor], document: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Give a file of format 1 today's names: its "memory" is the backbone, and the lookback of a direct window."""
+    tensors = {_BACKBONE.sub(r"\1backbone.", name): x for name, x in tensors.items()}
+    if "direct" in document:
+        direct = document["direct"]
+        window = {"lookback" if k == "memory" else k: v for k, v in direct["window"].items()}
+        networks = [{"backbone" if k == "memory" else k: v for k, v in one.items()} for one in direct["networks"]]
+        return tensors, {**document, "direct": {**direct, "window": window, "networks": networks}}
+    description = document["description"]
+    parts = {"backbone" if k == "memory" else k: v for k, v in description["config"]["parts"].items()}
+    config = {**description["config"], "parts": parts}
+    return tensors, {**document, "description": {**description, "config": config}}
 
 
 def _direct_parts(model: DirectModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -103,11 +120,11 @@ def _direct(tensors: dict[str, Tensor], document: dict[str, Any], description: D
     own = dict(zip(document["own"], x["own"], strict=True))
     deviation = dict(zip(document["deviation"], x["deviation"], strict=True))
     groups = dict(zip(document["groups"], x.get("groups", ()), strict=True))
-    window, effects = Window(**document["window"]), _effects(document["effects"], x)
-    base = Direct(window, x["weights"], own, x["typical"], deviation, x["shape"], effects, groups)
+    window, effects = WindowSpec(**document["window"]), _effects(document["effects"], x)
+    base = ClosedForm(window, x["weights"], own, x["typical"], deviation, x["shape"], effects, groups)
     networks = []
     for i, config in enumerate(document["networks"]):
-        network, start = Segments(**config), f"network.{i}."
+        network, start = SegmentNetwork(**config), f"network.{i}."
         network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
         networks.append(network.eval())
     return DirectModel(document["name"], base, tuple(networks), tuple(document["ids"]), x["factors"], description)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ostinato.errors import ModelFileError, WriteError
 
-FORMAT, VERSION = "ostinato", 1
+FORMAT, VERSION = "ostinato", 2
 _DIGEST = 32
 
 

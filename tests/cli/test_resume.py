@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
 from ostinato.storage import load_bundle
-from ostinato.training.config import Budget
 from ostinato.training.fit import fit
 
 #: a checkpoint after every step, so that many a kill falls into the writing of one; dropout draws on the generator

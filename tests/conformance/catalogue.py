@@ -13,7 +13,7 @@ import pytest
 import torch
 from _pytest.mark import ParameterSet
 
-from ostinato.layers.build import MEMORIES, build_memory
+from ostinato.layers.build import BACKBONES, build_backbone
 from ostinato.layers.conv import CausalConv
 from ostinato.layers.gru import GRU
 from ostinato.layers.linear import LinearRNN
@@ -55,7 +55,7 @@ _LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
 CATALOGUE: dict[str, Entry] = {
     **{f"{name}:{i}": _pair(make, i) for name, (make, fast) in _LAYERS.items() for i in fast},
     **{f"{name}:reference": Entry(lambda make=make: make("reference")) for name, (make, _) in _LAYERS.items()},  # type: ignore[misc]
-    **{f"{name}, depth 2": Entry(lambda name=name: build_memory(name, D, H, 2)) for name in MEMORIES},  # type: ignore[misc]
+    **{f"{name}, depth 2": Entry(lambda name=name: build_backbone(name, D, H, 2)) for name in BACKBONES},  # type: ignore[misc]
     "stack of unlike layers": Entry(lambda: Stack([LSTM(D, H), CausalConv(H, 5), GRU(5, 5), LinearRNN(5, H)])),
     "stack, not residual": Entry(lambda: Stack([GRU(D, D), RNN(D, D)], residual=False)),
 }

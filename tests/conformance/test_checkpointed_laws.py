@@ -140,7 +140,7 @@ def calls(memory: str, steps: int) -> list[int]:
         return run(x, *rest)
 
     r.unroll = watched  # type: ignore[method-assign, assignment]
-    (last,) = checkpointed.last_state(r, torch.randn(steps, 1, D), method=CheckpointedBPTT(memory=memory))
+    (last,) = checkpointed.last_state(r, torch.randn(steps, 1, D), method=CheckpointedBPTT(memory_limit=memory))
     last.sum().backward()  # type: ignore[no-untyped-call]
     return seen[1:]  # without the look at what a step stores
 
@@ -157,7 +157,7 @@ def test_less_memory_is_more_segments_and_plenty_is_none() -> None:
 def test_no_steps() -> None:
     r = build(lambda: GRU(D, H))
     x, start = given(r)
-    for method in (CheckpointedBPTT(3), CheckpointedBPTT(memory="1MB")):
+    for method in (CheckpointedBPTT(3), CheckpointedBPTT(memory_limit="1MB")):
         h, last = checkpointed.unroll(r, x[:0], start, method=method)
         assert h.shape == (0, B, H)
         assert torch.equal(last[0], start[0])
@@ -166,14 +166,14 @@ def test_no_steps() -> None:
 @pytest.mark.parametrize("text", ["", "200", "MB", "-1MB", "0MB", "2 potatoes", "1e3MB", "\u0662MB", "1ib"])
 def test_what_is_no_memory(text: str) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
-        CheckpointedBPTT(memory=text)
+        CheckpointedBPTT(memory_limit=text)
 
 
 @pytest.mark.parametrize(
     ("text", "count"), [("200MB", 200_000_000), ("1.5 GiB", 3 << 29), ("64kib", 65536), (" 7 b ", 7)]
 )
 def test_what_is(text: str, count: int) -> None:
-    assert CheckpointedBPTT(memory=text).bytes == count
+    assert CheckpointedBPTT(memory_limit=text).bytes == count
 
 
 def test_what_cannot_be_asked() -> None:

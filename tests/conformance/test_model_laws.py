@@ -12,9 +12,10 @@ from ostinato.data.batching import aligned, pieces, whole
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import Kind, SequenceSet
 from ostinato.data.split import split
+from ostinato.fits.budget import Budget
 from ostinato.model import SequenceModel
 from ostinato.training.build import Material, build, closed_form
-from ostinato.training.config import LADDER, Budget, Config
+from ostinato.training.config import LADDER, Config
 from ostinato.training.fit import fit
 from ostinato.training.objective import negative_log_likelihood
 

@@ -21,13 +21,13 @@ def test_chunks_cover_the_sequence_and_the_last_is_whole(steps: int, window: int
 
 
 @pytest.mark.parametrize("task", TASKS, ids=str)
-@pytest.mark.parametrize("memory", ["rnn", "gru", "lstm", "linear"])
-def test_a_window_of_the_whole_sequence_is_the_exact_gradient(memory: str, task: AddingProblem | CopyMemory) -> None:
+@pytest.mark.parametrize("backbone", ["rnn", "gru", "lstm", "linear"])
+def test_a_window_of_the_whole_sequence_is_the_exact_gradient(backbone: str, task: AddingProblem | CopyMemory) -> None:
     torch.manual_seed(0)
-    net, batch = Net(memory, task), task.batch(4, torch.Generator().manual_seed(1))
+    net, batch = Net(backbone, task), task.batch(4, torch.Generator().manual_seed(1))
     exact, cut = net.gradient(batch, task.steps), net.gradient(batch, 4)
     x, y = batch
-    h, _ = net.memory.unroll(net.front(x))
+    h, _ = net.backbone.unroll(net.front(x))
     loss = net.loss(h, y, slice(0, task.steps))
     assert loss is not None
     found = torch.autograd.grad(loss.mean(), list(net.parameters()))

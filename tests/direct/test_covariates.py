@@ -14,13 +14,13 @@ import pytest
 
 import ostinato
 from ostinato.cli.main import main
-from ostinato.data.beside import besides
-from ostinato.data.effects import Form, fit_effects
 from ostinato.data.future import with_future
+from ostinato.direct.effects import Form, fit_effects
+from ostinato.direct.inputs import series_inputs
+from ostinato.direct_fit import search as direct_search
+from ostinato.direct_fit.panel import panel_of
 from ostinato.errors import DataError, ModelFileError, OstinatoError
-from ostinato.training import direct_search
-from ostinato.training.panel import panel_of
-from ostinato.training.result import Fit
+from ostinato.fits.result import Fit
 
 KNOWN = ["heat", "holiday"]
 
@@ -81,7 +81,7 @@ def test_with_known_covariates_forecasts_are_better_and_said_to_be() -> None:
 def test_effects_are_those_of_the_data() -> None:
     """Of a season, a level that moves and a bend in heat, least squares on seasonal differences finds the bend."""
     data = read(shops(count=1), known=KNOWN)
-    y, beside = data[0][:, 0], besides(data, 0)["s0"]
+    y, beside = data[0][:, 0], series_inputs(data, 0)["s0"]
     effects = fit_effects(Form("curved"), 24, False, {"s0": (y, beside)})
     heat, holiday = beside.known.T
     truth = 0.1 * (heat - 20) ** 2 - 20 * holiday

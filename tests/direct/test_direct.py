@@ -14,11 +14,11 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import MEDIAN
 from ostinato.errors import ConfigError, DataError
+from ostinato.fits.budget import Budget
+from ostinato.fits.result import Fit
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import load_model, save_model
-from ostinato.training.config import Budget
 from ostinato.training.fit import fit as fit_any
-from ostinato.training.result import Fit
 
 QUICK = {"budget": Budget(None, 30), "hidden": 8, "networks": 2}
 
@@ -40,18 +40,18 @@ def panel(count: int = 6, steps: int = 240, seed: int = 0, noise: float = 0.05) 
 
 
 @cache
-def fitted(memory: str | None) -> Fit:
-    return fit_direct(read(panel()), 12, season=12, memory=memory, **(QUICK if memory else {}))
+def fitted(backbone: str | None) -> Fit:
+    return fit_direct(read(panel()), 12, season=12, backbone=backbone, **(QUICK if backbone else {}))
 
 
 def walk(steps: int, seed: int = 1) -> np.ndarray:
     return 100 + np.cumsum(np.random.default_rng(seed).standard_normal(steps))
 
 
-@pytest.mark.parametrize("memory", [None, "gru"])
-def test_a_forecast_depends_on_nothing_but_its_history(memory: str | None) -> None:
+@pytest.mark.parametrize("backbone", [None, "gru"])
+def test_a_forecast_depends_on_nothing_but_its_history(backbone: str | None) -> None:
     """A batch is a loop over its series."""
-    model, series = fitted(memory).model, panel()
+    model, series = fitted(backbone).model, panel()
     together = forecast(model, read(series))
     for b, y in enumerate(series):
         data = replace(read([y]), ids=(model.ids[b],))
@@ -59,21 +59,21 @@ def test_a_forecast_depends_on_nothing_but_its_history(memory: str | None) -> No
         np.testing.assert_allclose(alone.quantiles[0], together.quantiles[b], rtol=1e-5)
 
 
-@pytest.mark.parametrize("memory", [None, "gru"])
-def test_of_many_series_what_comes_before_the_window_says_nothing(memory: str | None) -> None:
+@pytest.mark.parametrize("backbone", [None, "gru"])
+def test_of_many_series_what_comes_before_the_window_says_nothing(backbone: str | None) -> None:
     series = panel(52, 120)
-    model = fit_direct(read(series), 12, season=12, memory=memory, **(QUICK if memory else {})).model
+    model = fit_direct(read(series), 12, season=12, backbone=backbone, **(QUICK if backbone else {})).model
     together = forecast(model, read(series))
     assert model.base.window.own
-    K = model.base.window.memory
+    K = model.base.window.lookback
     cut = forecast(model, read([y[-K:] for y in series]))
     np.testing.assert_allclose(cut.quantiles, together.quantiles, rtol=1e-9)
 
 
-@pytest.mark.parametrize("memory", [None, "gru"])
-def test_a_larger_series_has_a_larger_forecast(memory: str | None) -> None:
+@pytest.mark.parametrize("backbone", [None, "gru"])
+def test_a_larger_series_has_a_larger_forecast(backbone: str | None) -> None:
     """Series of any size are one to the model: a unit of measurement changes nothing but the unit."""
-    model, series = fitted(memory).model, panel()
+    model, series = fitted(backbone).model, panel()
     q = forecast(model, read(series)).quantiles
     np.testing.assert_allclose(forecast(model, read([y * 64 for y in series])).quantiles, q * 64, rtol=1e-4)
 
@@ -94,7 +94,7 @@ def test_quantiles_are_in_order_and_intervals_nested() -> None:
 def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
     """Fitted on all but the last 24 steps, the closed form beats the seasonal naive there, at its own coverage."""
     series = panel(count=40, noise=0.1)
-    fit = fit_direct(read([y[:-24] for y in series]), 12, season=12, memory=None)
+    fit = fit_direct(read([y[:-24] for y in series]), 12, season=12, backbone=None)
     assert fit.model.name == "least squares"
     later = np.stack([y[-24:-12] for y in series])
     f = forecast(fit.model, read([y[:-24] for y in series]))
@@ -108,7 +108,7 @@ def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
 
 def test_of_a_random_walk_the_naive_forecast_is_used_and_said_to_be() -> None:
     y = walk(2000)
-    fit = fit_direct(read([y]), 6, season=4, memory="gru", **QUICK)
+    fit = fit_direct(read([y]), 6, season=4, backbone="gru", **QUICK)
     assert fit.model.name == "naive"
     assert any("nothing beats the naive forecast" in note for note in fit.notes)
     result = forecast(fit.model, read([y]))
@@ -122,7 +122,7 @@ def test_what_comes_after_the_cutoff_changes_nothing() -> None:
     """The held-out part chooses; without refit, weights are those of what comes before it."""
     series = panel()
     changed = [np.concatenate([y[:-24], y[-24:] * 1.01]) for y in series]
-    a, b = (fit_direct(read(x), 12, season=12, memory=None, refit=False).model for x in (series, changed))
+    a, b = (fit_direct(read(x), 12, season=12, backbone=None, refit=False).model for x in (series, changed))
     assert a.base.window == b.base.window
     np.testing.assert_array_equal(a.base.weights, b.base.weights)
     assert not np.array_equal(fitted(None).model.base.weights, a.base.weights)
@@ -144,33 +144,33 @@ def test_missing_values_neither_stop_a_fit_nor_a_forecast() -> None:
         y[20 + b : 30] = np.nan
         y[150] = np.nan
     series[0][-2:] = np.nan
-    fit = fit_direct(read(series), 12, season=12, memory=None)
+    fit = fit_direct(read(series), 12, season=12, backbone=None)
     assert np.isfinite(forecast(fit.model, read(series)).quantiles).all()
 
 
 def test_channels_are_forecast_each_by_itself() -> None:
     y = np.stack(panel(2), axis=1)
-    fit = fit_direct(read([y]), 12, season=12, memory=None)
+    fit = fit_direct(read([y]), 12, season=12, backbone=None)
     frame = forecast(fit.model, read([y])).frame
     assert len(frame) == 24
     assert frame["channel"].n_unique() == 2
 
 
 def test_the_same_seed_is_the_same_forecast(tmp_path: Path) -> None:
-    again = fit_direct(read(panel()), 12, season=12, memory="gru", **QUICK).model
+    again = fit_direct(read(panel()), 12, season=12, backbone="gru", **QUICK).model
     q = forecast(fitted("gru").model, read(panel())).quantiles
     np.testing.assert_array_equal(forecast(again, read(panel())).quantiles, q)
 
 
-@pytest.mark.parametrize("memory", [None, "gru"])
-def test_saved_and_loaded_it_is_the_same(tmp_path: Path, memory: str | None) -> None:
-    model, path = fitted(memory).model, tmp_path / "panel.ost"
+@pytest.mark.parametrize("backbone", [None, "gru"])
+def test_saved_and_loaded_it_is_the_same(tmp_path: Path, backbone: str | None) -> None:
+    model, path = fitted(backbone).model, tmp_path / "panel.ost"
     save_model(model, path)
     loaded = load_model(path)
     assert (loaded.name, loaded.ids, loaded.base.window) == (model.name, model.ids, model.base.window)
     q = forecast(model, read(panel())).quantiles
     # the arrays' memory may be aligned otherwise, and the products' last bit with it
-    np.testing.assert_allclose(forecast(loaded, read(panel())).quantiles, q, rtol=1e-12 if memory is None else 1e-6)
+    np.testing.assert_allclose(forecast(loaded, read(panel())).quantiles, q, rtol=1e-12 if backbone is None else 1e-6)
     np.testing.assert_array_equal(loaded.base.weights, model.base.weights)
 
 
@@ -182,7 +182,7 @@ def test_times_go_on() -> None:
             "y": panel(1, 120)[0],
         }
     )
-    fit = fit_direct(frame, 6, memory=None)
+    fit = fit_direct(frame, 6, backbone=None)
     assert "season: 12 steps, from the frequency 1mo" in fit.notes
     ahead = forecast(fit.model, frame).frame["ds"].to_list()
     assert [(d.year, d.month) for d in ahead] == [(2020, m) for m in range(1, 7)]
@@ -192,7 +192,7 @@ def test_times_go_on() -> None:
     ("arguments", "word"),
     [
         ({"horizon": 0}, "horizon of 0"),
-        ({"memory": "gruu"}, "no memory called"),
+        ({"backbone": "gruu"}, "no memory called"),
         ({"networks": -1}, "-1 networks"),
         ({"held_out": 5}, "hold no window"),
         ({"window": 1}, "window of 1"),
@@ -224,7 +224,7 @@ def test_m4_weekly_is_ahead_of_naive_without_a_network(shared_data: object) -> N
     path = shared_data("timeseries/M4-Weekly-train.csv.gz")  # type: ignore[operator]
     rows = pl.read_csv(path, infer_schema_length=None).rows()[::12]
     series = [np.array([float(v) for v in row[1:] if v is not None]) for row in rows]
-    fit = fit_direct(read([y[:-13] for y in series]), 13, season=1, memory=None)
+    fit = fit_direct(read([y[:-13] for y in series]), 13, season=1, backbone=None)
     later = np.stack([y[-13:] for y in series])
     point = forecast(fit.model, read([y[:-13] for y in series])).frame["ostinato"].to_numpy().reshape(-1, 13)
     ours, naive = (np.mean(np.abs(f - later) / later) for f in (point, np.stack([y[-14:-13] for y in series])))

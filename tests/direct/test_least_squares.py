@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ostinato.data.windows import Window, filled
+from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
+from ostinato.direct.windows import WindowSpec, filled
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, at, calibrated, calibration, coverage, quantile_loss
-from ostinato.layers.direct import design, moments, own, pooled, seasonal_naive
 
 RNG = np.random.default_rng
 
@@ -51,7 +51,7 @@ def test_moments_add_up() -> None:
 
 def test_seasonal_naive_repeats_the_season() -> None:
     y = np.arange(20.0)
-    window = Window(8, log=False, own=True, season=4)
+    window = WindowSpec(8, log=False, own=True, season=4)
     last = window.last(y)
     z = design(last.inputs) @ seasonal_naive(8, 6, 4)
     np.testing.assert_allclose(window.restore(z, last)[0], [16, 17, 18, 19, 16, 17])
@@ -60,7 +60,7 @@ def test_seasonal_naive_repeats_the_season() -> None:
 @given(st.integers(12, 60), st.integers(1, 5), st.integers(10, 20), st.booleans(), st.booleans(), st.integers(0, 9))
 def test_windows_come_back_to_the_values(T: int, H: int, K: int, log: bool, own_scale: bool, seed: int) -> None:
     y = np.exp(0.1 * RNG(seed).standard_normal(T))
-    window = Window(K, log, own_scale, 1)
+    window = WindowSpec(K, log, own_scale, 1)
     w = window.cut(y, H, 0, T)
     assert len(w.inputs) == max(0, T - H - (10 if T < 2 * (K + H) else K) + 1)
     if len(w.inputs):
@@ -77,7 +77,7 @@ def test_what_is_missing_is_a_season_ago() -> None:
 
 def test_windows_hold_nothing_of_their_targets() -> None:
     y = np.exp(0.1 * RNG(0).standard_normal(80))
-    window = Window(12, log=True, own=True, season=4)
+    window = WindowSpec(12, log=True, own=True, season=4)
     z = y.copy()
     z[-5:] = 99.0
     a, b = (window.cut(x, 5, 75, 80) for x in (y, z))

@@ -12,7 +12,7 @@ import pytest
 import ostinato
 from ostinato.cli.main import main
 from ostinato.errors import ConfigError, ModelFileError
-from ostinato.training.config import Budget
+from ostinato.fits.budget import Budget
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -20,10 +20,10 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation import metrics
 from ostinato.evaluation.backtest import Backtest, cross_validation
 from ostinato.evaluation.baselines import BASELINES
-from ostinato.evaluation.windows import LEAST, Plan
+from ostinato.evaluation.windows import LEAST, BacktestPlan
+from ostinato.fits.budget import Budget
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
-from ostinato.training.config import Budget
 from ostinato.training.fit import fit
 from zoo import fitted, made
 
@@ -235,7 +235,7 @@ def test_without_times_steps_are_counted_from_1() -> None:
 
 
 def test_windows_are_made_one_at_a_time() -> None:
-    windows = Plan(5, 3, 2).windows(made("series").take([0, 4]))
+    windows = BacktestPlan(5, 3, 2).windows(made("series").take([0, 4]))
     lengths = [w.history.lengths.tolist() for w in windows]
     assert lengths == [[51, 81], [53, 83], [55, 85]]
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ostinato.gradients.flow import gradient_norms, lyapunov
-from ostinato.layers.build import build_memory
+from ostinato.layers.build import build_backbone
 from ostinato.layers.conv import CausalConv
 from ostinato.layers.gru import GRU
 from ostinato.layers.linear import LinearRNN
@@ -70,7 +70,7 @@ def test_they_are_the_slopes_of_the_loss_by_finite_differences(name: str) -> Non
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "linear", "conv"])
 def test_a_stack_gives_a_norm_a_layer_and_the_loss_its_own(name: str) -> None:
     torch.manual_seed(0)
-    memory = build_memory(name, D, H, 2, 0.3).double().eval()
+    memory = build_backbone(name, D, H, 2, 0.3).double().eval()
     x, state = torch.randn(T, B, D, dtype=torch.float64), memory.initial_state(B)
     asked: list[Tensor] = []
 

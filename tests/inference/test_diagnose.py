@@ -13,15 +13,15 @@ import torch
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.diagnosis.ablation import geometric, horizon
+from ostinato.diagnosis.diagnose import diagnose
+from ostinato.diagnosis.gradient import in_float64, norms, window_of_memory
+from ostinato.diagnosis.result import Diagnosis, layers_for
+from ostinato.diagnosis.stretches import Source, draw, log_probs
 from ostinato.errors import ConfigError, DataError
-from ostinato.inference.backward import in_float64, norms, window_of_memory
-from ostinato.inference.diagnose import diagnose
-from ostinato.inference.diagnosis import Diagnosis, layers_for
-from ostinato.inference.horizon import geometric, horizon
-from ostinato.inference.samples import Source, draw, log_probs
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
-from zoo import MEMORIES, PAIRS, build, fitted, made
+from zoo import BACKBONES, PAIRS, build, fitted, made
 
 
 @cache
@@ -175,7 +175,7 @@ def test_layers_of_a_convolution() -> None:
     assert [layers_for(lag) for lag in (1, 2, 3, 64, 65)] == [1, 1, 2, 6, 7]
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_what_cannot_be_asked(name: str) -> None:
     with pytest.raises(ConfigError, match="max_lag = 0"):
         diagnose(fitted("series", name), made("series"), max_lag=0)

@@ -18,7 +18,7 @@ from ostinato.inference.rollout import paths
 from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
-from zoo import MEMORIES, NUMBERS, PAIRS, as_text, fitted, made
+from zoo import BACKBONES, NUMBERS, PAIRS, as_text, fitted, made
 
 HISTORY = 11
 
@@ -68,7 +68,7 @@ def test_the_probabilities_of_the_next_value_add_up_to_one(kind: str, name: str)
     assert total == pytest.approx(1.0, abs=3e-3)
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["small sound", "coarse sound"])
 def test_the_probabilities_of_the_next_sample_add_up_to_one(kind: str, name: str) -> None:
     model, data = fitted(kind, name), made(kind)
@@ -105,7 +105,7 @@ def unknown(model: SequenceModel, data: SequenceSet) -> float:
         return float(model.unroll(x)[0].log_prob(x, support)[-1].exp())
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_the_probabilities_of_all_short_lines_and_of_longer_ones_add_up_to_one(name: str) -> None:
     """By enumeration: every string of up to 4 of the alphabet's characters or an unknown one, ended; and the rest."""
     model = fitted("lines", name)

@@ -14,7 +14,7 @@ from ostinato.emissions.live import DENSITIES
 from ostinato.errors import DataError
 from ostinato.inference.live.build import live as plain_form
 from ostinato.ops.engine import extension
-from zoo import KINDS, MEMORIES, PAIRS, as_text, fitted, live, made
+from zoo import BACKBONES, KINDS, PAIRS, as_text, fitted, live, made
 
 PLAIN = [
     (kind, name)
@@ -29,7 +29,7 @@ engine = pytest.mark.skipif(bool(extension.ABSENT), reason=str(extension.ABSENT)
 def test_which_models_have_a_plain_form() -> None:
     found = [(kind, name) for kind, name in PAIRS if plain_form(fitted(kind, name), "a") is not None]
     assert found == PLAIN
-    assert {"linear", "conv"} == set(MEMORIES) - {name for _, name in found}
+    assert {"linear", "conv"} == set(BACKBONES) - {name for _, name in found}
 
 
 @engine

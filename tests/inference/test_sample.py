@@ -15,9 +15,9 @@ from ostinato.errors import ConfigError
 from ostinato.inference.rollout import state_after
 from ostinato.inference.sample import sample
 from ostinato.model import SequenceModel
-from zoo import MEMORIES, NUMBERS, fitted, made
+from zoo import BACKBONES, NUMBERS, fitted, made
 
-WORDS = [(kind, name) for kind in ("text", "lines") for name in MEMORIES]
+WORDS = [(kind, name) for kind in ("text", "lines") for name in BACKBONES]
 
 
 def alphabet(model: SequenceModel) -> Alphabet:
@@ -88,7 +88,7 @@ def test_top_p_keeps_to_the_nucleus(kind: str, name: str) -> None:
     assert drawn == {table[i] for i in nucleus}
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_a_prompt_is_what_the_model_goes_on_from(name: str) -> None:
     model = fitted("text", name)
     texts = sample(model, 7, n=3, prompt="abc가", seed=9)
@@ -103,7 +103,7 @@ def test_a_prompt_is_what_the_model_goes_on_from(name: str) -> None:
     np.testing.assert_allclose(cold, expected, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_lines_end_where_their_end_is_drawn(name: str) -> None:
     """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
     model, count = fitted("lines", name), 2000

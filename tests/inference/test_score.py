@@ -14,7 +14,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, ModelFileError
 from ostinato.inference.inputs import as_sequences
 from ostinato.inference.score import score
-from zoo import MEMORIES, build, fitted, made
+from zoo import BACKBONES, build, fitted, made
 
 
 def test_totals() -> None:
@@ -24,7 +24,7 @@ def test_totals() -> None:
     assert scores.bits_per_step == pytest.approx(scores.nats_per_step / math.log(2))
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_what_is_missing_is_not_scored(name: str) -> None:
     scores = score(fitted("channels", name), made("channels"))
     assert np.isnan(scores.surprisal[8])  # both channels are missing
@@ -32,7 +32,7 @@ def test_what_is_missing_is_not_scored(name: str) -> None:
     assert scores.steps.sum() == 187
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["series", "channels", "prices"])
 def test_the_most_surprising_place_is_where_the_fault_is(kind: str, name: str) -> None:
     data = made(kind).take([4])

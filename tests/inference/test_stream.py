@@ -11,7 +11,7 @@ import pytest
 from ostinato.errors import DataError
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
-from zoo import MEMORIES, NUMBERS, as_text, fitted, live, made
+from zoo import BACKBONES, NUMBERS, as_text, fitted, live, made
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
@@ -30,7 +30,7 @@ def test_a_value_is_expected_before_it_is_seen(kind: str, name: str) -> None:
     assert (np.abs(a[known] - values[known]).mean(axis=0) < 3 * spread + 2).all()
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize(("kind", "bad"), [("series", np.inf), ("prices", 0.0), ("counts", 0.5), ("sound", 1e6)])
 def test_a_refused_block_leaves_the_stream_as_it_was(kind: str, bad: float, name: str) -> None:
     if (kind, name) == ("counts", "ar"):
@@ -47,7 +47,7 @@ def test_a_refused_block_leaves_the_stream_as_it_was(kind: str, bad: float, name
     np.testing.assert_allclose(seen, expected, rtol=2e-4, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 def test_lines_end_and_begin_again(name: str) -> None:
     model, data = fitted("lines", name), made("lines")
     text = "".join(as_text(row) + "\n" for row in data)
@@ -70,7 +70,7 @@ def test_a_step_of_the_wrong_width() -> None:
         Stream(fitted("channels", "ar")).update([1.0, 2.0])
 
 
-@pytest.mark.parametrize("name", MEMORIES)
+@pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["series", "prices", "text", "lines"])
 def test_memory_does_not_grow(kind: str, name: str) -> None:
     """What a stream holds after 4,000 more steps is what it held before them."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ostinato.layers.reach import NOTHING, Rewards, sparse_autoregression, together
-from ostinato.layers.skip import Symbols, skip_chain
+from ostinato.diagnosis.skip_chain import SymbolLags, skip_chain
+from ostinato.diagnosis.sparse_ar import NOTHING, LagRewards, sparse_autoregression, together
 
 CUTS = [0, 1, 2, 4, 8, 16, 32, 64]
 FAR = [*CUTS, 128, 256, 310]
@@ -22,7 +22,7 @@ def autoregressive(weights: dict[int, float], steps: int = 4000) -> NDArray[np.f
     return x
 
 
-def rewards(x: NDArray[np.float64], cuts: list[int] = CUTS) -> Rewards:
+def rewards(x: NDArray[np.float64], cuts: list[int] = CUTS) -> LagRewards:
     known = np.arange(len(x)) < 0.7 * len(x)
     return sparse_autoregression(x, np.array([0, len(x)]), ~known, known, cuts)
 
@@ -76,13 +76,13 @@ def test_channels_add_up() -> None:
     assert both.reach(WORTH) == 9
 
 
-def symbols(lag: int, steps: int, again: float = 0.6, seed: int = SEED) -> Symbols:
+def symbols(lag: int, steps: int, again: float = 0.6, seed: int = SEED) -> SymbolLags:
     """Of six symbols, a share that repeats the one lag steps before."""
     rng = np.random.default_rng(seed)
     x, repeated = rng.integers(0, 6, steps), rng.random(steps) < again
     for t in range(lag, steps):
         x[t] = x[t - lag] if repeated[t] else x[t]
-    return Symbols(x, np.array([0, steps]), np.arange(steps) >= 60)
+    return SymbolLags(x, np.array([0, steps]), np.arange(steps) >= 60)
 
 
 @pytest.mark.parametrize("lag", [7, 50])

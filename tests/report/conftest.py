@@ -11,8 +11,8 @@ import pytest
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.fits.budget import Budget
 from ostinato.report.page import write_report
-from ostinato.training.config import Budget
 from ostinato.training.fit import Fit, fit
 
 HOSTILE = (

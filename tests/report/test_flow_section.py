@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from xml.etree import ElementTree
 
-from ostinato.inference.diagnosis import Diagnosis, LayerFlow
+from ostinato.diagnosis.result import Diagnosis, LayerFlow
 from ostinato.report import flow
 
 LAGS = tuple(range(1, 101))
@@ -13,7 +13,7 @@ NORMS = tuple(0.9**k for k in LAGS)
 CUTS = (0, 1, 3, 10, 30, 100)
 FOUND = Diagnosis(
     kind="series",
-    memory="gru",
+    backbone="gru",
     lags=LAGS,
     flows=(LayerFlow("gru", NORMS, tuple(x / 2 for x in NORMS), tuple(2 * x for x in NORMS)),),
     lyapunov=-0.1054,
@@ -52,7 +52,7 @@ def test_the_gradient_and_the_worth_of_the_past_are_drawn_and_said() -> None:
 
 
 def test_a_window_has_no_gradient() -> None:
-    found = replace(FOUND, memory="ar", flows=(), lyapunov=None, effective_memory=None, window=1)
+    found = replace(FOUND, backbone="ar", flows=(), lyapunov=None, effective_memory=None, window=1)
     (worth,) = flow.charts(found)
     assert worth.title == "What the past is worth"
     facts = dict(flow.facts(found))

@@ -19,7 +19,7 @@ from polars.testing import assert_frame_equal
 from ostinato import scale
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
-from ostinato.scale.each import FitEach
+from ostinato.scale.local_ar import FitLocalAR
 from ostinato.scale.plan import plan
 from ostinato.scale.run import run
 from ostinato.scale.work import Out
@@ -51,7 +51,7 @@ def test_the_files_are_those_of_one_process(workers: int, panel: Path, tmp_path:
 
 
 @dataclass(frozen=True)
-class Shot(FitEach):
+class Shot(FitLocalAR):
     """Fits, in a worker that is killed at its first try of the third part and of the fifth."""
 
     folder: str
@@ -78,7 +78,7 @@ def test_a_mistake_on_a_worker_is_the_users_message(panel: Path, tmp_path: Path,
     for file in panel.iterdir():
         file.unlink()
     with pytest.raises(DataError, match="cannot be read"):
-        run(planned, FitEach(7), tmp_path / "out", scale.ray())
+        run(planned, FitLocalAR(7), tmp_path / "out", scale.ray())
     with pytest.raises(ConfigError, match="0 workers cannot be"):
         scale.ray(workers=0)
 

@@ -15,9 +15,9 @@ from polars.testing import assert_frame_equal
 import ostinato
 from ostinato import scale
 from ostinato.cli.main import main
+from ostinato.direct.network import SegmentNetwork
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import ConfigError, ModelFileError
-from ostinato.layers.segments import Segments
 from ostinato.scale.plan import plan
 
 
@@ -35,12 +35,12 @@ def models() -> dict[str, ostinato.DirectModel]:
     """Least squares with weights of its own for some series of the panel; the same with networks, of drawn weights."""
     rng = np.random.default_rng(5)
     frame = pl.concat([series(f"s{i:02d}", 200, rng) for i in range(6)])
-    closed = ostinato.fit(frame, model="direct", horizon=4, season=7, memory=None).model
+    closed = ostinato.fit(frame, model="direct", horizon=4, season=7, backbone=None).model
     assert isinstance(closed, ostinato.DirectModel)
     assert closed.base.own
     torch.manual_seed(0)
-    size = {"window": closed.base.window.memory, "horizon": 4, "segment": 7, "series": 6, "levels": len(LEVELS)}
-    networks = tuple(Segments("gru", **size, hidden=8, dropout=0.0).eval() for _ in range(2))
+    size = {"window": closed.base.window.lookback, "horizon": 4, "segment": 7, "series": 6, "levels": len(LEVELS)}
+    networks = tuple(SegmentNetwork("gru", **size, hidden=8, dropout=0.0).eval() for _ in range(2))
     for network in networks:
         torch.nn.init.normal_(network.head.weight, std=0.1)
     return {"closed": closed, "networks": replace(closed, networks=networks)}
@@ -117,7 +117,7 @@ def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
     with pytest.raises(ModelFileError, match="the model is of steps of 1d, and the data have steps of 1h"):
         scale.forecast(model, tmp_path / "hours.parquet", out)
     known = good_rows(panel).head(500).with_columns(rain=pl.col("y") * 2)
-    wet = ostinato.fit(ostinato.read(known, known=["rain"]), model="direct", horizon=2, season=7, memory=None).model
+    wet = ostinato.fit(ostinato.read(known, known=["rain"]), model="direct", horizon=2, season=7, backbone=None).model
     with pytest.raises(ConfigError, match="read without covariates, and the model has rain"):
         scale.forecast(wet, panel, out)
     assert not out.exists()

@@ -10,8 +10,8 @@ import pytest
 import ostinato
 from ostinato import scale
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
 from ostinato.scale.global_fit import _work
-from ostinato.training.config import Budget
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ import torch
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
 from ostinato.data.split import split
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import CheckpointedBPTT, FullBPTT, Method, TruncatedBPTT
 from ostinato.training import trainer
 from ostinato.training.build import Material, build, closed_form
-from ostinato.training.config import Budget, Config
+from ostinato.training.config import Config
 from ostinato.training.workers import started
 
 METHODS: dict[str, Method] = {

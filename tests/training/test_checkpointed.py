@@ -9,9 +9,10 @@ import torch
 from ostinato.data.batching import whole
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.split import split
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import CheckpointedBPTT, FullBPTT, Method
 from ostinato.training.build import Material, build, closed_form
-from ostinato.training.config import Budget, defaults
+from ostinato.training.config import defaults
 from ostinato.training.fit import Fit, fit
 from ostinato.training.objective import in_segments, negative_log_likelihood
 from ostinato.training.trainer import judged_pieces
@@ -19,7 +20,7 @@ from zoo import KINDS, made
 
 
 @pytest.mark.parametrize(
-    "method", [CheckpointedBPTT(3), CheckpointedBPTT(1000), CheckpointedBPTT(memory="1MB")], ids=str
+    "method", [CheckpointedBPTT(3), CheckpointedBPTT(1000), CheckpointedBPTT(memory_limit="1MB")], ids=str
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_and_its_gradient_are_those_of_the_whole(kind: str, method: CheckpointedBPTT) -> None:

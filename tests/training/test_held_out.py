@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ostinato.data.split import split
+from ostinato.fits.budget import Budget
 from ostinato.inference.score import score
-from ostinato.training.config import Budget
 from ostinato.training.fit import fit
 from zoo import KINDS, made
 

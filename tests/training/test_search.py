@@ -10,9 +10,9 @@ import pytest
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
 from ostinato.inference.describe import describe_model
 from ostinato.training import search as module
-from ostinato.training.config import Budget
 from ostinato.training.search import search
 
 pytest.importorskip("optuna", reason="needs ostinato[ray]")

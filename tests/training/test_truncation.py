@@ -11,16 +11,17 @@ import torch
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import AdaptiveBPTT
 from ostinato.layers.rnn import RNN
 from ostinato.model import SequenceModel
 from ostinato.training import trainer as training
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import Budget, Config
+from ostinato.training.config import Config
 from ostinato.training.fit import fit
 from ostinato.training.run import Run
-from ostinato.training.trainer import Progress, Trainer
+from ostinato.training.trainer import Trainer, TrainingProgress
 from ostinato.training.truncation import Bias, choose, norm
 
 
@@ -40,15 +41,15 @@ def linear(rate: float, material: Material) -> SequenceModel:
     config = Config(max_order=0, emission="normal")
     torch.manual_seed(0)
     model = build("rnn", material, closed_form(material, config)[0], config)
-    model.memory = RNN(model.front.features, 1, "identity")
+    model.backbone = RNN(model.front.features, 1, "identity")
     model.head = torch.nn.Linear(1, 2, bias=False)
     with torch.no_grad():
         model.constant[:, 0] += 20.0
         model.head.weight.copy_(torch.tensor([[0.01], [0.0]]))
-        model.memory.weight_hh_l0.fill_(rate)
-        model.memory.weight_ih_l0.mul_(0.1)
+        model.backbone.weight_hh_l0.fill_(rate)
+        model.backbone.weight_ih_l0.mul_(0.1)
     model.requires_grad_(False)
-    model.memory.bias_hh_l0.requires_grad_()
+    model.backbone.bias_hh_l0.requires_grad_()
     return model
 
 
@@ -106,7 +107,7 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
     base, _ = closed_form(material, config)
 
     def run(name: str, last: int = 0) -> tuple[SequenceModel, Run]:
-        def progress(seen: Progress) -> None:
+        def progress(seen: TrainingProgress) -> None:
             if seen.step == last + 1:
                 raise Killed
 

@@ -53,7 +53,7 @@ def command(
             raise ConfigError("a panel in parts is forecast by one fitted model", fix="--model sales.ost, or none")
         table, _ = panels.run(
             "cross_validation",
-            panels.Place(output, on, workers, threads),
+            panels.Destination(output, on, workers, threads),
             model[0] if model else None,
             data,
             horizon=horizon,

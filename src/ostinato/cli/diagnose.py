@@ -13,7 +13,7 @@ from rich.table import Table
 from ostinato.cli import options
 
 if TYPE_CHECKING:
-    from ostinato.inference.diagnosis import Diagnosis
+    from ostinato.diagnosis.result import Diagnosis
 
 
 def command(
@@ -37,7 +37,7 @@ def command(
     options.use_threads(threads)
     if to_json:
         options.writable(to_json)
-    from ostinato.inference.diagnose import diagnose
+    from ostinato.diagnosis.diagnose import diagnose
     from ostinato.inference.inputs import as_sequences
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
@@ -81,7 +81,7 @@ def _quartiles(lower: float, median: float, upper: float) -> str:
 
 def _lines(found: Diagnosis) -> list[str]:
     """What the table does not hold, and the verdict."""
-    from ostinato.inference.diagnosis import layers_for
+    from ostinato.diagnosis.result import layers_for
 
     lines = [f"score with the whole past: {found.score:.4f} nats a step"]
     if found.lyapunov is not None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ostinato.cli import options, panels, ways
+from ostinato.cli import fit_dispatch, options, panels
 from ostinato.cli.checkpoint import checkpoint
 
 
@@ -76,16 +76,16 @@ def command(
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
     if each:
-        place = panels.Place(output, on, workers, threads)
+        place = panels.Destination(output, on, workers, threads)
         panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
         return
-    cluster = panels.Place(output, on, workers, threads).cluster()
+    cluster = panels.Destination(output, on, workers, threads).cluster()
     limits = options.limits(budget, steps)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     for file in (path, report):
         if file:
             options.writable(file)
-    from ostinato.cli.progress import Ladder
+    from ostinato.cli.progress import LadderDisplay
     from ostinato.data.read import read
     from ostinato.inference.describe import verdict
     from ostinato.model_file import save_model
@@ -121,17 +121,17 @@ def command(
     if budget is not None or steps is not None or not direct:
         whole["budget"] = limits
     if direct:
-        ways.check_direct(cluster is not None or bool(search), gradient_checkpoints)
-        given["window"] = None if window is None else ways.steps(window)
+        fit_dispatch.check_direct(cluster is not None or bool(search), gradient_checkpoints)
+        given["window"] = None if window is None else fit_dispatch.steps(window)
         del asked["checkpoint_every"]
     else:
-        given["method"] = ways.method(window, gradient_checkpoints)
+        given["method"] = fit_dispatch.method(window, gradient_checkpoints)
     asked.update((name, value) for name, value in given.items() if value is not None)
-    way = ways.Way(path, reading, search, cluster, threads)
+    way = fit_dispatch.Way(path, reading, search, cluster, threads)
     resume = resume or restarts() > 0
     with started() as joined, nullcontext() if direct else checkpoint(path, resume=resume, leads=joined.leads) as spot:
-        with Ladder(sequences.kind, shown=joined.leads) as ladder:
-            result = ways.run(data, sequences, spot, ladder, way, asked, whole)
+        with LadderDisplay(sequences.kind, shown=joined.leads) as ladder:
+            result = fit_dispatch.run(data, sequences, spot, ladder, way, asked, whole)
         if not joined.leads:
             return
         result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])

@@ -48,7 +48,7 @@ def command(
             raise ConfigError("a panel in parts takes no future rows", fix="leave out --future, or --on")
         panels.run(
             "forecast",
-            panels.Place(output, on, workers, threads),
+            panels.Destination(output, on, workers, threads),
             "ar" if str(model) == "ar" else model,
             data,
             horizon=horizon,

@@ -14,8 +14,8 @@ import typer
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ostinato.fits.budget import Budget
     from ostinato.model_file import Model as AnyModel
-    from ostinato.training.config import Budget
 
 Data = Annotated[
     str, typer.Argument(help="A file, folder or pattern: CSV, TSV, Parquet, text, WAV, FLAC or OGG; .gz too.")
@@ -57,7 +57,7 @@ def seconds(text: str | None) -> float | None:
 
 def limits(budget: str | None, steps: int | None) -> Budget:
     """--budget and --steps; two minutes where neither is given."""
-    from ostinato.training.config import Budget
+    from ostinato.fits.budget import Budget
 
     time = seconds(budget)
     return Budget(120.0 if time is None and steps is None else time, steps)

@@ -16,7 +16,7 @@ from ostinato.scale.threads import environment
 
 if TYPE_CHECKING:
     from ostinato.scale.cluster import Cluster
-    from ostinato.scale.run import Outcome, Progress
+    from ostinato.scale.run import Outcome, PanelProgress
 
 
 def asked(on: str | None, workers: int | None, model: Path | None = None) -> bool:
@@ -25,7 +25,7 @@ def asked(on: str | None, workers: int | None, model: Path | None = None) -> boo
 
 
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """Where a panel is worked on and where the results go, as the options say it."""
 
     output: Path | None
@@ -51,7 +51,7 @@ class Place:
         return ray(address, workers=self.workers, threads=self.threads, on_joined=joined)
 
 
-def run(verb: str, place: Place, *given: Any, **more: Any) -> Any:
+def run(verb: str, place: Destination, *given: Any, **more: Any) -> Any:
     """``ostinato.scale.<verb>`` with a progress line, a word on what came of it, and what it returned."""
     output = place.output
     if output is None:
@@ -75,7 +75,7 @@ def run(verb: str, place: Place, *given: Any, **more: Any) -> Any:
 
 
 @contextmanager
-def _line() -> Iterator[Callable[[Progress], None]]:
+def _line() -> Iterator[Callable[[PanelProgress], None]]:
     """A progress line over all workers; silent where there is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -85,7 +85,7 @@ def _line() -> Iterator[Callable[[Progress], None]]:
     with Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("", total=None, words="looking at the panel")
 
-        def show(event: Progress) -> None:
+        def show(event: PanelProgress) -> None:
             words = f"part {event.done} of {event.parts}, {event.series:,} series, {event.failed:,} failed"
             bar.update(task, completed=event.done, total=event.parts, words=words)
 

@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ostinato.training.result import Candidate, Fit, Rung
+from ostinato.fits.result import Candidate, Fit, Rung
 
 if TYPE_CHECKING:
     from ostinato.training.search import Trial
-    from ostinato.training.trainer import Progress as Event
+    from ostinato.training.trainer import TrainingProgress
 
 
-class Ladder:
+class LadderDisplay:
     """A context manager that shows a fit; quiet but for a line a model where there is no terminal."""
 
     def __init__(self, kind: str, *, shown: bool = True) -> None:
@@ -37,7 +37,7 @@ class Ladder:
         )
         self._task = self._bar.add_task("", total=1.0, words="reading")
 
-    def __enter__(self) -> Ladder:
+    def __enter__(self) -> LadderDisplay:
         self._bar.start()
         return self
 
@@ -46,7 +46,7 @@ class Ladder:
     ) -> None:
         self._bar.stop()
 
-    def progress(self, event: Event) -> None:
+    def progress(self, event: TrainingProgress) -> None:
         """Move the bar."""
         loss, last = self._loss(event.nats), self._loss(-event.validation)
         words = f"loss {loss} validation {last} {event.steps_per_second:.1f} steps/s"

@@ -28,7 +28,7 @@ def command(
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
     if panels.asked(on, workers):
-        place = panels.Place(output, on, workers, threads)
+        place = panels.Destination(output, on, workers, threads)
         sums = panels.run("score", place, model, data, id_col=id_col, time_col=time_col, target=target).sums
         print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {sums['scored']:,} steps")
         return

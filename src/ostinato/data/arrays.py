@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.join import Rows, join
-from ostinato.data.origin import Origin, Part
+from ostinato.data.join import SeriesRows, join
+from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
@@ -66,10 +66,10 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     channels = ("y",) if width == 1 else tuple(f"channel_{d + 1}" for d in range(width))
     starts = np.cumsum([0, *map(len, rows.values())])
     series = [
-        Rows(n, x.reshape(-1, width), None, start + np.arange(len(x)))
+        SeriesRows(n, x.reshape(-1, width), None, start + np.arange(len(x)))
         for (n, x), start in zip(rows.items(), starts[:-1], strict=True)
     ]
-    parts = tuple(Part(f"sequence {n!r}", len(x), unit="step") for n, x in rows.items())
+    parts = tuple(FileRows(f"sequence {n!r}", len(x), unit="step") for n, x in rows.items())
     return join(series, channels, kind, Origin("the arrays", parts), {})
 
 

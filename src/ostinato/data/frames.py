@@ -12,7 +12,7 @@ from ostinato.data import checks
 from ostinato.data.calendar import ambiguous
 from ostinato.data.columns import Roles, find
 from ostinato.data.covariates import Columns, check_known, numbers, words_of
-from ostinato.data.join import Rows, join
+from ostinato.data.join import SeriesRows, join
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 
@@ -63,7 +63,7 @@ def _by_step(frame: pl.DataFrame, roles: Roles, beside: Columns, origin: Origin,
         check_known(known[part], part, beside.known, name, origin)
         static = words_of(frame, part, beside.static, name, origin)
         when = None if times is None else times[part]
-        rows.append(Rows(name, values[part], when, part, known[part], past[part], static))
+        rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
     meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
     meta.update((name, list(names)) for name, names in asdict(beside).items() if names)
     return join(rows, roles.values, kind, origin, meta, tuple(notes), beside)
@@ -88,5 +88,5 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
     for i, (name, cells) in enumerate(zip(names, table, strict=True)):
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
-        rows.append(Rows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
+        rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
     return join(rows, ("y",), kind, origin, {}, ("a series a row",))

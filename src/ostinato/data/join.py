@@ -22,7 +22,7 @@ _COUNTS = 1000
 
 
 @dataclass(frozen=True)
-class Rows:
+class SeriesRows:
     """One series: values (T, D), times (T,) or None, and the row (T,) of its source that each step came from.
 
     known (T, C), past (T, P) and static (S): its covariates.
@@ -38,7 +38,7 @@ class Rows:
 
 
 def join(
-    series: Sequence[Rows],
+    series: Sequence[SeriesRows],
     channels: tuple[str, ...],
     kind: str | None,
     origin: Origin,
@@ -91,7 +91,9 @@ def join(
     )
 
 
-def _kind(series: Sequence[Rows], channels: tuple[str, ...], kind: str | None, origin: Origin, said: list[str]) -> Kind:
+def _kind(
+    series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, origin: Origin, said: list[str]
+) -> Kind:
     if kind in ("text", "sound"):
         raise DataError(f"a table of numbers is no {kind}", where=origin.name, fix="use --kind series or prices")
     named = all(c.lower() in PRICES for c in channels)
@@ -124,7 +126,7 @@ def _counts(values: NDArray[np.float64]) -> bool:
     )
 
 
-def spread(s: Rows, frequency: str | None) -> Rows:
+def spread(s: SeriesRows, frequency: str | None) -> SeriesRows:
     """A series on the full grid of its steps, NaN where there was none; the times in between are interpolated."""
     place = None if s.times is None else missing_steps(s.times, frequency)
     if place is None or s.times is None:
@@ -139,10 +141,10 @@ def spread(s: Rows, frequency: str | None) -> Rows:
     if s.past is not None:
         past = np.full((len(steps), s.past.shape[1]), np.nan)
         past[place] = s.past
-    return Rows(s.name, full, stamps, s.rows, known, past, s.static)
+    return SeriesRows(s.name, full, stamps, s.rows, known, past, s.static)
 
 
-def _covariates(series: Sequence[Rows], beside: Columns) -> Covariates:
+def _covariates(series: Sequence[SeriesRows], beside: Columns) -> Covariates:
     known, past = (
         np.concatenate([x for x in parts if x is not None])
         for parts in ([s.known for s in series], [s.past for s in series])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Part:
+class FileRows:
     """Rows from one place. line: a row from 0 -> the line of the file, where it has lines."""
 
     name: str
@@ -21,12 +21,12 @@ class Origin:
     """The places that rows came from, in order, and what they are called together."""
 
     name: str
-    parts: tuple[Part, ...]
+    parts: tuple[FileRows, ...]
 
     @staticmethod
     def frame(rows: int, name: str = "the frame") -> Origin:
         """Rows without lines: a frame in memory, or a Parquet file."""
-        return Origin(name, (Part(name, rows),))
+        return Origin(name, (FileRows(name, rows),))
 
     @staticmethod
     def joined(name: str, origins: Sequence[Origin]) -> Origin:

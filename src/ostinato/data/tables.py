@@ -12,7 +12,7 @@ import polars as pl
 from ostinato.data.columns import IDS, holds_numbers, named
 from ostinato.data.dialect import Dialect, is_number, sniff
 from ostinato.data.files import contents, decode
-from ostinato.data.origin import Origin, Part
+from ostinato.data.origin import FileRows, Origin
 from ostinato.errors import DataError
 
 #: What stands for a missing value in a column of numbers.
@@ -100,7 +100,7 @@ def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped:
             for column in frame.iter_columns()
             if column.dtype == pl.String
         )
-    return frame, Origin(where, (Part(where, len(frame), lines),))
+    return frame, Origin(where, (FileRows(where, len(frame), lines),))
 
 
 def _tidy(column: pl.Series, dialect: Dialect) -> pl.Series:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ostinato.data.covariates import Covariates
-from ostinato.data.join import Rows, join
-from ostinato.data.origin import Origin, Part
+from ostinato.data.join import SeriesRows, join
+from ostinato.data.origin import FileRows, Origin
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
@@ -32,27 +32,27 @@ def update(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
             where=new.meta.get("source"),
             fix="name the same",
         )
-    pieces: dict[str, list[Rows]] = {}
+    pieces: dict[str, list[SeriesRows]] = {}
     for data, first in ((history, 0), (new, len(history.values))):
         for b, key in enumerate(data.ids):
             pieces.setdefault(key, []).append(_rows(data, b, first))
     lengths = {"the history": len(history.values), "the new rows": len(new.values)}
-    origin = Origin("the updated history", tuple(Part(name, n) for name, n in lengths.items()))
+    origin = Origin("the updated history", tuple(FileRows(name, n) for name, n in lengths.items()))
     meta, beside = history.meta, columns[0]
     return join([_one(each) for each in pieces.values()], history.channels, history.kind, origin, meta, (), beside)
 
 
-def _rows(data: SequenceSet, b: int, first: int) -> Rows:
+def _rows(data: SequenceSet, b: int, first: int) -> SeriesRows:
     span = slice(int(data.offsets[b]), int(data.offsets[b + 1]))
     c: Covariates | None = data.covariates
     at = np.arange(span.start, span.stop) + first
     values = np.asarray(data[b], dtype=np.float64)
     if c is None:
-        return Rows(data.ids[b], values, data.times_of(b), at)
-    return Rows(data.ids[b], values, data.times_of(b), at, c.known[span], c.past[span], c.static[b])
+        return SeriesRows(data.ids[b], values, data.times_of(b), at)
+    return SeriesRows(data.ids[b], values, data.times_of(b), at, c.known[span], c.past[span], c.static[b])
 
 
-def _one(rows: list[Rows]) -> Rows:
+def _one(rows: list[SeriesRows]) -> SeriesRows:
     """Pieces of one series end to end."""
     if len(rows) == 1:
         return rows[0]
@@ -62,4 +62,4 @@ def _one(rows: list[Rows]) -> Rows:
         for a, z in ((old.times, new.times), (old.known, new.known), (old.past, new.past))
     ]
     values, at = np.concatenate([old.values, new.values]), np.concatenate([old.rows, new.rows])
-    return Rows(old.name, values, joined[0], at, joined[1], joined[2], old.static)
+    return SeriesRows(old.name, values, joined[0], at, joined[1], joined[2], old.static)

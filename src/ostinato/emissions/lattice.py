@@ -14,7 +14,7 @@ from torch import Tensor
 from ostinato.emissions.emission import Support
 
 
-class Place(NamedTuple):
+class LatticePoint(NamedTuple):
     """Where x lies on its lattice: bool tensors of the shape that x and the support broadcast to."""
 
     lattice: Tensor
@@ -24,12 +24,12 @@ class Place(NamedTuple):
     above: Tensor
 
 
-def place(x: Tensor, support: Support) -> Place:
+def place(x: Tensor, support: Support) -> LatticePoint:
     """Whether x (..., D) is on a lattice, in its first or last cell, or outside it."""
     lattice, half = support.unit > 0, support.unit / 2
     below = lattice & (x + half < support.low)
     above = lattice & (x - half > support.high)
-    return Place(lattice, lattice & (x - half < support.low), lattice & (x + half > support.high), below, above)
+    return LatticePoint(lattice, lattice & (x - half < support.low), lattice & (x + half > support.high), below, above)
 
 
 def log_width(y: Tensor) -> Tensor:
@@ -37,12 +37,12 @@ def log_width(y: Tensor) -> Tensor:
     return torch.log(-torch.expm1(-y))
 
 
-def only_inside(log_prob: Tensor, at: Place) -> Tensor:
+def only_inside(log_prob: Tensor, at: LatticePoint) -> Tensor:
     """-inf outside the lattice; NaN stays NaN, and the gradient finite."""
     return torch.where(at.below | at.above, log_prob - torch.inf, log_prob)
 
 
-def edged_cdf(cdf: Tensor, at: Place) -> Tensor:
+def edged_cdf(cdf: Tensor, at: LatticePoint) -> Tensor:
     """The cdf at the upper end of a cell: 1 from the last cell on, 0 below the first; NaN stays NaN."""
     return torch.where(at.last | at.above, cdf * 0 + 1, torch.where(at.below, cdf * 0, cdf))
 

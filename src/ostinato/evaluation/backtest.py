@@ -20,7 +20,7 @@ from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, at, probabilities, summary
-from ostinato.evaluation.windows import Plan, Window
+from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.inference.frame import check_levels, ends
 from ostinato.model_file import Model
 
@@ -84,7 +84,7 @@ def cross_validation(
     if data.kind == "text":
         raise ConfigError("text has no mean to forecast", fix="use score: it judges a model of text")
     check_levels(level)
-    plan = Plan(horizon, n_windows, horizon if step_size is None else step_size)
+    plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)
     columns, level = names(models), sorted(set(level))
     season, why = season_length(data, season)
@@ -137,7 +137,7 @@ def verdict(table: pl.DataFrame) -> str:
 
 
 def _measure(
-    window: Window, asked: list[Forecaster], tallies: dict[str, Tally], level: Sequence[float], season: int
+    window: BacktestWindow, asked: list[Forecaster], tallies: dict[str, Tally], level: Sequence[float], season: int
 ) -> pl.DataFrame:
     """Ask everyone, add to the tallies, and lay the window out."""
     y, history = window.later(), window.history
@@ -152,7 +152,7 @@ def _measure(
     return pl.DataFrame(columns)
 
 
-def _columns(window: Window, y: NDArray[np.float64]) -> dict[str, Any]:
+def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
     """unique_id, ds, cutoff, (channel), y: a row a step of a channel of a series."""
     B, D, H = y.shape
     whole = window.whole
@@ -177,7 +177,7 @@ def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[
     return {name: predicted.point.reshape(-1), **drawn}
 
 
-def _left_out(plan: Plan, data: SequenceSet) -> list[str]:
+def _left_out(plan: BacktestPlan, data: SequenceSet) -> list[str]:
     """A word on series that are too short for some of the windows."""
     first, last = (int((~plan.fits(data, number)).sum()) for number in (0, plan.count - 1))
     some = f"{first} series too short for the first window" if first else ""

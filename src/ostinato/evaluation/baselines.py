@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.evaluation.seasons import indices, is_seasonal
+from ostinato.evaluation.seasonality_test import indices, is_seasonal
 from ostinato.layers.autoregression import FLOOR, ARFit, fit_ar
 
 Array = NDArray[np.float64]

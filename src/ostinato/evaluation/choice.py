@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.direct_fit.fit import ONLY_DIRECT, OPTIONS
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
 from ostinato.evaluation.summary import Tally, probabilities
-from ostinato.evaluation.windows import Plan
+from ostinato.evaluation.windows import BacktestPlan
 from ostinato.model_file import Model
-from ostinato.training.direct import ONLY_DIRECT, OPTIONS
 from ostinato.training.fit import fit
 
 #: "auto" chooses by so many windows and so many steps of each series, whatever is more, or by a quarter of the longest.
@@ -42,7 +42,7 @@ def forecaster(
     name: str,
     model: str | Model,
     history: SequenceSet,
-    plan: Plan,
+    plan: BacktestPlan,
     season: int,
     *,
     n_paths: int,
@@ -67,7 +67,7 @@ def forecaster(
     if not count:
         words = f"auto: {longest} steps are too few to choose a model by {plan.horizon} of them: {_SHORT} is used"
         return Baseline(name, _SHORT, season), [words]
-    earlier = Plan(plan.horizon, count, plan.horizon)
+    earlier = BacktestPlan(plan.horizon, count, plan.horizon)
     before = earlier.before(history)
     # the simplest first
     candidates: list[Baseline | Quantiles | Fitted] = list(baselines(season, refit=False))
@@ -99,7 +99,7 @@ def _models(
     return [*out, fitted(found.kept.name, found.model, **drawn)]
 
 
-def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: Plan) -> NDArray[np.float64]:
+def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> NDArray[np.float64]:
     """wQL of each candidate on the windows of plan."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
 from ostinato.emissions.quantiles import at
 from ostinato.evaluation.baselines import BASELINES, Rule
 from ostinato.inference.forecast import forecast

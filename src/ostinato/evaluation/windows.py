@@ -16,7 +16,7 @@ LEAST = 3
 
 
 @dataclass(frozen=True)
-class Window:
+class BacktestWindow:
     """The series that are long enough for this window, up to their cutoffs, and the horizon that follows.
 
     history  the steps up to the cutoff
@@ -33,7 +33,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BacktestPlan:
     """Where the windows lie. Each series has its own, counted from its own end, as in Nixtla's libraries.
 
     The first cutoff of a series leaves ``horizon + (count - 1) * step`` steps after it, and each next one is ``step``
@@ -78,12 +78,12 @@ class Plan:
             )
         return _upto(data, rows, self._stops(data, 0))
 
-    def windows(self, data: SequenceSet) -> Iterator[Window]:
+    def windows(self, data: SequenceSet) -> Iterator[BacktestWindow]:
         """The windows, oldest first; only one of them is in memory."""
         for number in range(self.count):
             rows, stops = np.flatnonzero(self.fits(data, number)), self._stops(data, number)
             if len(rows):
-                yield Window(_upto(data, rows, stops), _upto(data, rows, stops + self.horizon), self.horizon)
+                yield BacktestWindow(_upto(data, rows, stops), _upto(data, rows, stops + self.horizon), self.horizon)
 
 
 def _upto(data: SequenceSet, rows: NDArray[np.int64], stops: NDArray[np.int64]) -> SequenceSet:

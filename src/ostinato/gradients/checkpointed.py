@@ -16,31 +16,33 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import get_device_states, set_device_states
 
+from ostinato.gradients.checkpoint_borders import M, Segment, borders_of
 from ostinato.gradients.methods import CheckpointedBPTT
-from ostinato.gradients.segments import M, Segment, borders_of
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
 
 def unroll(
-    memory: Recurrence,
+    recurrence: Recurrence,
     x: Tensor,
     state: State | None = None,
     lengths: Tensor | None = None,
     *,
     method: CheckpointedBPTT,
 ) -> tuple[Tensor, State]:
-    """What ``memory.unroll`` gives and the same gradients: x (T, B, D) -> h (T, B, H) and the last state."""
+    """What ``recurrence.unroll`` gives and the same gradients: x (T, B, D) -> h (T, B, H) and the last state."""
 
-    def segment(memory: Recurrence, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
-        return memory.unroll(x, state, _left(lengths, t, len(x)))
+    def segment(recurrence: Recurrence, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
+        return recurrence.unroll(x, state, _left(lengths, t, len(x)))
 
-    outputs, last = chain(segment, memory, x, memory.initial_state(x.shape[1]) if state is None else state, method)
+    outputs, last = chain(
+        segment, recurrence, x, recurrence.initial_state(x.shape[1]) if state is None else state, method
+    )
     return torch.cat(outputs), last
 
 
 def last_state(
-    memory: Recurrence,
+    recurrence: Recurrence,
     x: Tensor,
     state: State | None = None,
     lengths: Tensor | None = None,
@@ -49,11 +51,11 @@ def last_state(
 ) -> State:
     """The last state alone: h (T, B, H) is never whole in memory, neither is its gradient."""
 
-    def segment(memory: Recurrence, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
-        _, state = memory.unroll(x, state, _left(lengths, t, len(x)))
+    def segment(recurrence: Recurrence, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
+        _, state = recurrence.unroll(x, state, _left(lengths, t, len(x)))
         return x.new_empty(0), state
 
-    return chain(segment, memory, x, memory.initial_state(x.shape[1]) if state is None else state, method)[1]
+    return chain(segment, recurrence, x, recurrence.initial_state(x.shape[1]) if state is None else state, method)[1]
 
 
 def chain(

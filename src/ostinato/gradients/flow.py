@@ -18,7 +18,7 @@ from ostinato.shapes import State
 
 
 def gradient_norms(
-    memory: Recurrence, inputs: Tensor, state: State, loss: Callable[[Tensor], Tensor]
+    recurrence: Recurrence, inputs: Tensor, state: State, loss: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, ...]:
     """The norm of dL/dh_{T-k} in each layer of memory, (T, B) each: row k - 1 is the hidden state k - 1 steps back.
 
@@ -28,7 +28,9 @@ def gradient_norms(
     RNN, GRU or LSTM is all that it carries, so of an LSTM h and c together; of a linear RNN it is s, and what it gives
     at the last step; of a convolution what it gives, for it carries only inputs.
     """
-    stack = memory if isinstance(memory, Stack) else Stack([memory], residual=False).train(memory.training)
+    stack = (
+        recurrence if isinstance(recurrence, Stack) else Stack([recurrence], residual=False).train(recurrence.training)
+    )
     hidden: list[list[tuple[Tensor, ...]]] = [[] for _ in stack.each()]
     # a step at a time, so that every hidden state is a tensor of its own; a convolution's are not made from each other
     windows = all(isinstance(layer, CausalConv) for layer in stack.each())
@@ -54,7 +56,7 @@ def gradient_norms(
     )
 
 
-def lyapunov(memory: Recurrence, inputs: Tensor, state: State, *, chunk: int = 16, seed: int = 0) -> Tensor:
+def lyapunov(recurrence: Recurrence, inputs: Tensor, state: State, *, chunk: int = 16, seed: int = 0) -> Tensor:
     """Growth of a difference in the state along the trajectory, nats a step: (T // chunk, B), last steps first.
 
     The mean of the later rows tends to the largest Lyapunov exponent (Benettin, Galgani, Giorgilli, Strelcyn 1980): a
@@ -68,7 +70,7 @@ def lyapunov(memory: Recurrence, inputs: Tensor, state: State, *, chunk: int = 1
     starts = [state]
     with torch.no_grad():
         for steps in chunks[:-1]:
-            starts.append(memory.unroll(steps, starts[-1])[1])
+            starts.append(recurrence.unroll(steps, starts[-1])[1])
     generator = torch.Generator().manual_seed(seed)
     w = [torch.randn(s.shape, generator=generator, dtype=s.dtype) for s in state]
     w, _ = _unit(w)
@@ -76,7 +78,7 @@ def lyapunov(memory: Recurrence, inputs: Tensor, state: State, *, chunk: int = 1
     for steps, start in zip(reversed(chunks), reversed(starts), strict=True):
         with torch.enable_grad():
             before = [s.detach().requires_grad_() for s in start]
-            _, after = memory.unroll(steps.detach(), tuple(before))
+            _, after = recurrence.unroll(steps.detach(), tuple(before))
             back = torch.autograd.grad(after, before, w, allow_unused=True, materialize_grads=True)
         w, norm = _unit(list(back))
         growth.append(norm.log() / chunk)

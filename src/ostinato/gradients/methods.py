@@ -33,24 +33,26 @@ class CheckpointedBPTT(FullBPTT):
     """
 
     segments: int | None = None
-    memory: str | None = None
+    memory_limit: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.segments is None) == (self.memory is None):
+        if (self.segments is None) == (self.memory_limit is None):
             raise ConfigError(
                 "CheckpointedBPTT needs to know how much to keep, in one way", fix="give segments or memory, not both"
             )
         if self.segments is not None and self.segments < 1:
             raise ConfigError(f"{self.segments} segments cannot be", fix="use 1 or more")
-        if self.memory is not None and not self.bytes:
-            raise ConfigError(f"a memory of {self.memory!r} cannot be read", fix='write it as "200MB" or "1.5 GiB"')
+        if self.memory_limit is not None and not self.bytes:
+            raise ConfigError(
+                f"a memory of {self.memory_limit!r} cannot be read", fix='write it as "200MB" or "1.5 GiB"'
+            )
 
     @property
     def bytes(self) -> int | None:
         """The memory as a number; 0 where it cannot be read, None where none is given."""
-        if self.memory is None:
+        if self.memory_limit is None:
             return None
-        found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmg]?i?b)\s*", self.memory, re.IGNORECASE | re.ASCII)
+        found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmg]?i?b)\s*", self.memory_limit, re.IGNORECASE | re.ASCII)
         return int(float(found[1]) * _UNITS.get(found[2].lower(), 0)) if found else 0
 
 

@@ -9,9 +9,9 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.data.scaling import Scaling
 from ostinato.description import Description
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
 from ostinato.layers.ar import AR
-from ostinato.layers.front import Innovations, Symbols
+from ostinato.layers.front import InnovationFront, SymbolFront
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 
@@ -22,8 +22,8 @@ def describe_model(model: Model) -> list[str]:
     if isinstance(model, DirectModel):
         return _describe_direct(model)
     parts, record = d.config["parts"], d.record
-    memory = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
-    lines = [f"a model of {d.kind}: {memory}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else "")]
+    backbone = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
+    lines = [f"a model of {d.kind}: {backbone}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else "")]
     lines += [f"{what}: {words}" for what, words in facts(model)]
     if record:
         lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
@@ -61,7 +61,7 @@ def facts(model: Model) -> list[tuple[str, str]]:
         window, coverage = model.base.window, d.record["coverage"]
         of = "logarithms, " if window.log else ""
         out = [
-            ("sees", f"the last {window.memory} steps, of {of}seasons of {window.season}"),
+            ("sees", f"the last {window.lookback} steps, of {of}seasons of {window.season}"),
             ("own weights", f"of {len(model.base.own):,} of {len(model.ids):,} series"),
             ("networks", str(len(model.networks))),
             (
@@ -104,10 +104,10 @@ def _coupled(model: SequenceModel) -> str:
 
 def _base(model: SequenceModel) -> str:
     match model.front:
-        case Innovations(ar=AR(order=order, volatility=volatility)):
+        case InnovationFront(ar=AR(order=order, volatility=volatility)):
             changing = "" if volatility is None else " with the variance of a GARCH(1,1)"
             return f"an autoregression of order {order}{changing}, fitted in closed form"
-        case Symbols(markov=markov) if markov is not None:
+        case SymbolFront(markov=markov) if markov is not None:
             return f"a Markov chain of order {markov.order}, fitted by counting"
         case _:
             return "nothing"

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
+from ostinato.direct.forecast import ahead
+from ostinato.direct.model import DirectModel
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
-from ostinato.inference.direct import ahead
 from ostinato.inference.frame import Forecast, check_levels, some_of, table
 from ostinato.inference.inputs import as_sequences
 from ostinato.inference.rollout import paths, repeat, state_after

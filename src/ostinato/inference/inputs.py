@@ -12,7 +12,7 @@ from ostinato.data.amplitude import Amplitude
 from ostinato.data.read import read_like
 from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model

@@ -21,7 +21,7 @@ from ostinato.model_file import Model
 from ostinato.shapes import State
 
 
-class Place(NamedTuple):
+class ScoredStep(NamedTuple):
     """A step (from 0) of a sequence, its surprisal in nats, and the sequence's row in the data."""
 
     unique_id: str
@@ -67,13 +67,13 @@ class Scores:
         """The same in bits."""
         return self.nats_per_step / math.log(2)
 
-    def most_surprising(self, count: int = 5) -> list[Place]:
+    def most_surprising(self, count: int = 5) -> list[ScoredStep]:
         """The least likely steps, the worst first."""
         seen = np.flatnonzero(~np.isnan(self.surprisal))
         ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
         rows = np.searchsorted(self.offsets, ranked, side="right") - 1
         return [
-            Place(self.data.ids[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
+            ScoredStep(self.data.ids[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
             for i, b in zip(ranked.tolist(), rows.tolist(), strict=True)
         ]
 

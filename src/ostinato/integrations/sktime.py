@@ -17,11 +17,11 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
+from ostinato.direct_fit.fit import fit_direct
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
 from ostinato.inference.forecast import forecast
-from ostinato.training.config import Budget
-from ostinato.training.direct import fit_direct
 
 Array = NDArray[np.float64]
 

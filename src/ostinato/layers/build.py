@@ -15,7 +15,7 @@ from ostinato.layers.rnn import RNN
 from ostinato.layers.stack import Stack
 
 #: name -> layer number l (from 0), input size, hidden size -> the layer
-MEMORIES: dict[str, Callable[[int, int, int], Recurrence]] = {
+BACKBONES: dict[str, Callable[[int, int, int], Recurrence]] = {
     "linear": lambda _, d, h: LinearRNN(d, h),
     "rnn": lambda _, d, h: RNN(d, h),
     "rnn-relu": lambda _, d, h: RNN(d, h, "relu"),
@@ -29,17 +29,17 @@ MEMORIES: dict[str, Callable[[int, int, int], Recurrence]] = {
 _CONV_LAYERS = 6
 
 
-def build_memory(name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0) -> Recurrence:
+def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0) -> Recurrence:
     """The memory called name, depth layers of it.
 
     A convolution has at least 6. Raises ConfigError for a name that is not there, or a depth below 1.
     """
-    if name not in MEMORIES:
-        close = difflib.get_close_matches(name, MEMORIES, 1)
-        fix = f"did you mean {close[0]}?" if close else f"one of {', '.join(MEMORIES)}"
+    if name not in BACKBONES:
+        close = difflib.get_close_matches(name, BACKBONES, 1)
+        fix = f"did you mean {close[0]}?" if close else f"one of {', '.join(BACKBONES)}"
         raise ConfigError(f"there is no memory called {name!r}", fix=fix)
     if depth < 1:
         raise ConfigError(f"a memory of {depth} layers cannot be", fix="use 1 or more")
     layers = max(depth, _CONV_LAYERS) if name == "conv" else depth
-    make = MEMORIES[name]
+    make = BACKBONES[name]
     return Stack([make(i, hidden_size if i else input_size, hidden_size) for i in range(layers)], dropout)

@@ -37,7 +37,7 @@ class Front(nn.Module, ABC):
         """x (T, B, D) -> for each step, from those before it: inputs (T, B, F), loc, scale; and the next state."""
 
 
-class Innovations(Front):
+class InnovationFront(Front):
     """For real values: an autoregression predicts, and the memory is shown how it did.
 
     Inputs, four a channel: the value before (0 where missing), whether it was observed, the prediction for this step,
@@ -81,7 +81,7 @@ class Innovations(Front):
         return inputs[:-1], loc[:-1], scale[:-1], (*last, *after)
 
 
-class Symbols(Front):
+class SymbolFront(Front):
     """For symbols: an embedding of the one before; the prediction is a Markov chain's, as log-probabilities."""
 
     def __init__(self, vocabulary: int, width: int, markov: Markov | None) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 
-class Network(nn.Module):
+class RecurrentNetwork(nn.Module):
     """num_layers recurrences one above the other, in one or two directions: weight_ih_l0, ..., weight_hh_l0_reverse."""
 
     mode: str

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from ostinato.nn.base import Network
+from ostinato.nn.base import RecurrentNetwork
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.ops.selection import prefers_native
@@ -30,7 +30,7 @@ def engine_runs(cell: str, x: Tensor) -> bool:
     return prefers_native(cell.split("_", maxsplit=1)[0], device=x.device.type, dtype=x.dtype, **facts)
 
 
-def _forward(net: Network, given: Tensor | PackedSequence, hx: State | None) -> tuple[Any, State]:
+def _forward(net: RecurrentNetwork, given: Tensor | PackedSequence, hx: State | None) -> tuple[Any, State]:
     """The result in the form of the input, and the last states (layers * directions, B, H)."""
     if isinstance(given, PackedSequence):
         data, sizes, order, back = given
@@ -52,7 +52,7 @@ def _forward(net: Network, given: Tensor | PackedSequence, hx: State | None) -> 
     return (y, last) if batched else (y[:, 0], tuple(s[:, 0] for s in last))
 
 
-def _run(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
+def _run(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
     """All layers and directions: x (T, B, D), or packed (N, D) with its batch sizes."""
     run = unroll if engine_runs(net.mode, x) else specified
     if run is specified and net.mode in _OPERATORS:
@@ -81,7 +81,7 @@ def _run(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple[T
     return x, tuple(torch.stack(s) for s in zip(*ends, strict=True))
 
 
-def _torch(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
+def _torch(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
     """The same by torch's operator."""
     weights = [w for each in net.all_weights for w in each]
     hx: Any = state if net.mode == "lstm" else state[0]
@@ -91,7 +91,7 @@ def _torch(net: Network, x: Tensor, state: State, sizes: Tensor | None) -> tuple
     return y, tuple(last)
 
 
-def _start(net: Network, x: Tensor, rows: int, hx: State | None, *, batched: bool) -> State:
+def _start(net: RecurrentNetwork, x: Tensor, rows: int, hx: State | None, *, batched: bool) -> State:
     """The states to start from, (layers * directions, B, H) each: zeros, or what was given, checked."""
     if x.shape[-1] != net.input_size:
         raise RuntimeError(f"input.size(-1) must be equal to input_size. Expected {net.input_size}, got {x.shape[-1]}")
@@ -113,7 +113,7 @@ def _start(net: Network, x: Tensor, rows: int, hx: State | None, *, batched: boo
 
 
 @final
-class RNN(Network):
+class RNN(RecurrentNetwork):
     """torch.nn.RNN by the engine."""
 
     gates = 1
@@ -146,7 +146,7 @@ class RNN(Network):
 
 
 @final
-class GRU(Network):
+class GRU(RecurrentNetwork):
     """torch.nn.GRU by the engine.
 
     reset_after is ours: False is the GRU as published (Cho et al. 2014), with the reset before the product,
@@ -182,7 +182,7 @@ class GRU(Network):
 
 
 @final
-class LSTM(Network):
+class LSTM(RecurrentNetwork):
     """torch.nn.LSTM by the engine."""
 
     mode, gates = "lstm", 4

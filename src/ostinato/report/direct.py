@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
 from ostinato.inference.describe import describe_model, facts
 from ostinato.report import forecasts, run
 

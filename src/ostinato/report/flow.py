@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.inference.diagnosis import WORTH, Diagnosis
+from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.report.chart import BLUE, INK, MIDDLE, RED, Chart, Table, chart, plain
 
 #: Rows of a table of lags: they are spread as the eye sees them, on a geometric grid.

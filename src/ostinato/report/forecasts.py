@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
 from ostinato.evaluation.calibration import Spans
 from ostinato.inference.forecast import forecast
 from ostinato.inference.frame import Forecast

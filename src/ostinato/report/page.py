@@ -9,11 +9,11 @@ from typing import Any
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
-from ostinato.direct import DirectModel
+from ostinato.diagnosis.diagnose import diagnose
+from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.calibration import Spans, calibrate, judged
 from ostinato.inference.describe import describe_model, facts, verdict
-from ostinato.inference.diagnose import diagnose
 from ostinato.inference.inputs import as_sequences
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model

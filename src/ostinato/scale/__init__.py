@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ostinato.scale.cluster import ray as ray
     from ostinato.scale.global_fit import fit as fit
-    from ostinato.scale.panels import cross_validation as cross_validation
-    from ostinato.scale.panels import fit_each as fit_each
-    from ostinato.scale.panels import forecast as forecast
-    from ostinato.scale.panels import score as score
     from ostinato.scale.run import Outcome as Outcome
     from ostinato.scale.tune import search as search
+    from ostinato.scale.verbs import cross_validation as cross_validation
+    from ostinato.scale.verbs import fit_each as fit_each
+    from ostinato.scale.verbs import forecast as forecast
+    from ostinato.scale.verbs import score as score
 
 _HOMES = {
     "Outcome": "run",

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from ostinato.errors import DataError
-from ostinato.scale.plan import ROWS, Panel, Part
+from ostinato.scale.plan import ROWS, PanelPart, ParquetPanel
 from ostinato.storage import atomic_write
 
 
@@ -25,7 +25,7 @@ class Chunk:
     groups: tuple[int, ...]
 
 
-def chunks(panel: Panel) -> Iterator[Chunk]:
+def chunks(panel: ParquetPanel) -> Iterator[Chunk]:
     """The panel in chunks of about 8 parts' rows, each read once."""
     number, some, rows = 0, [], 0
     for here, after in zip(panel.groups, (*panel.groups[1:], None), strict=True):
@@ -36,13 +36,13 @@ def chunks(panel: Panel) -> Iterator[Chunk]:
             number, some, rows = number + 1, [], 0
 
 
-def parts(panel: Panel, folder: Path) -> list[Part]:
+def parts(panel: ParquetPanel, folder: Path) -> list[PanelPart]:
     """The buckets, once every chunk has been dealt out."""
     found = ((k, sorted(str(p) for p in _bucket(folder, k).glob("*.parquet"))) for k in range(panel.buckets))
-    return [Part(k, tuple(files)) for k, files in found if files]
+    return [PanelPart(k, tuple(files)) for k, files in found if files]
 
 
-def deal(panel: Panel, folder: Path, chunk: Chunk) -> None:
+def deal(panel: ParquetPanel, folder: Path, chunk: Chunk) -> None:
     """Deal the rows of a chunk out to the buckets; what was dealt already is left as it is.
 
     The bucket of a series is the CRC-32 of its name, which is the same on every machine.

@@ -11,17 +11,17 @@ import polars as pl
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
-from ostinato.evaluation.windows import Plan
+from ostinato.evaluation.windows import BacktestPlan
 from ostinato.inference.frame import check_levels, ends
 from ostinato.model_file import Model
-from ostinato.scale.each import time_type
+from ostinato.scale.local_ar import time_type
 from ostinato.scale.models import possible
 from ostinato.scale.series import Failure
 from ostinato.scale.work import Out
 
 
 @dataclass(frozen=True)
-class CrossValidation:
+class BacktestPart:
     """The windows of every series, forecast by a fitted model, if any, and by the baselines. Sums: by model.
 
     name: what stands for the model in a fingerprint.
@@ -29,7 +29,7 @@ class CrossValidation:
 
     name: str
     model: Model | None = field(repr=False)
-    windows: Plan
+    windows: BacktestPlan
     season: int
     level: tuple[float, ...]
     n_paths: int

@@ -8,20 +8,20 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct import DirectModel
-from ostinato.inference.direct import check_values
+from ostinato.direct.forecast import check_values
+from ostinato.direct.model import DirectModel
 from ostinato.inference.forecast import forecast
 from ostinato.inference.inputs import as_sequences, impossible
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
-from ostinato.scale.each import forecast_schema
+from ostinato.scale.local_ar import forecast_schema
 from ostinato.scale.series import Failure, without
 from ostinato.scale.work import Out
 
 
 @dataclass(frozen=True)
-class Score:
+class ScorePart:
     """The surprisal of every step, in nats: unique_id, step (from 1), surprisal. Sums: nats and scored steps.
 
     name: what stands for the model in a fingerprint.
@@ -43,7 +43,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class ForecastPart:
     """The forecast of every series from the end of its history, in the columns of ``ostinato.forecast``.
 
     A part has draws of its own, which follow from the seed and its number.
@@ -68,7 +68,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class ForecastDirect:
+class ForecastDirectPart:
     """The same by a direct model, which draws nothing. Its matrix products have as many rows as a part has series, so
     with networks the last bits (float32) may be others than those of the whole panel at once.
     """

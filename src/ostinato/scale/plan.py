@@ -34,7 +34,7 @@ GLANCE = 20_000
 
 
 @dataclass(frozen=True)
-class Part:
+class PanelPart:
     """The rows of ``files`` whose id is above ``low``, up to and with ``high``; None: no such bound."""
 
     number: int
@@ -56,7 +56,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ParquetPanel:
     """A panel of Parquet files, planned.
 
     parts    empty where the panel has to be arranged first
@@ -68,7 +68,7 @@ class Panel:
     kind: Kind
     frequency: str | None
     groups: tuple[Group, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[PanelPart, ...]
     buckets: int
     digest: str
 
@@ -85,7 +85,7 @@ def plan(
     id_col: str | None = None,
     time_col: str | None = None,
     target: list[str] | None = None,
-) -> Panel:
+) -> ParquetPanel:
     """Look at the files of a panel, and cut it. Only their footers and the first rows are read.
 
     Raises DataError for what is no Parquet, has no rows or no column of ids, ConfigError for a kind without numbers.
@@ -119,7 +119,7 @@ def plan(
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
     frequency = _frequency(head, roles, files[0])
     parts, buckets = _intervals(groups), -(-rows // ROWS)
-    return Panel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest)
+    return ParquetPanel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest)
 
 
 def _head(file: str) -> pl.DataFrame:
@@ -158,7 +158,7 @@ def _groups(file: str, key: str, roles: Roles) -> list[Group]:
     return out
 
 
-def _intervals(groups: list[Group]) -> tuple[Part, ...]:
+def _intervals(groups: list[Group]) -> tuple[PanelPart, ...]:
     """Intervals of ids of about ROWS rows; none where they would read the files over and over, or be too large."""
     if len({type(g.high) for g in groups}) > 1 or groups[0].high is None:
         return ()
@@ -185,7 +185,7 @@ def _intervals(groups: list[Group]) -> tuple[Part, ...]:
     if max(sizes) > MOST:
         return ()
     edges = [None, *cuts, None]
-    return tuple(Part(i, tuple(some), edges[i], edges[i + 1]) for i, some in enumerate(files))
+    return tuple(PanelPart(i, tuple(some), edges[i], edges[i + 1]) for i, some in enumerate(files))
 
 
 def _frequency(head: pl.DataFrame, roles: Roles, where: str) -> str | None:

@@ -16,7 +16,7 @@ import polars as pl
 from ostinato import __version__
 from ostinato.errors import ConfigError
 from ostinato.scale import arrange
-from ostinato.scale.plan import Panel
+from ostinato.scale.plan import ParquetPanel
 from ostinato.scale.work import Done, Task, Verb
 from ostinato.storage import atomic_write
 
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Workers(Protocol):
+class Executor(Protocol):
     """Where the parts are worked on."""
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -60,7 +60,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Progress:
+class PanelProgress:
     """What a progress line needs, after every part."""
 
     done: int
@@ -70,11 +70,11 @@ class Progress:
 
 
 def run(
-    panel: Panel,
+    panel: ParquetPanel,
     verb: Verb,
     output: str | Path,
-    on: Workers | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on: Executor | None = None,
+    on_progress: Callable[[PanelProgress], None] | None = None,
 ) -> Outcome:
     """Ask verb of every series of a panel, part by part, and write what comes out to the folder ``output``.
 
@@ -101,7 +101,7 @@ def run(
     for number, done in enumerate(on.map(task, left), len(there) + 1):
         total = total.plus(done)
         if on_progress:
-            on_progress(Progress(number, len(parts), total.series, total.failed))
+            on_progress(PanelProgress(number, len(parts), total.series, total.failed))
     _gather(folder)
     _write_manifest(folder, panel, verb, {"parts": len(parts), **asdict(total)})
     shutil.rmtree(arranged, ignore_errors=True)
@@ -110,7 +110,7 @@ def run(
     return Outcome(folder, total.series, total.failed, total.steps, len(parts), len(there), total.sums)
 
 
-def _claim(folder: Path, panel: Panel, verb: Verb) -> None:
+def _claim(folder: Path, panel: ParquetPanel, verb: Verb) -> None:
     """Make the folder this run's. Raises ConfigError where it holds another's results, or anything else."""
     manifest = folder / "manifest.json"
     if folder.exists() and not folder.is_dir():
@@ -130,13 +130,13 @@ def _claim(folder: Path, panel: Panel, verb: Verb) -> None:
         _write_manifest(folder, panel, verb, {})
 
 
-def _fingerprint(panel: Panel, verb: Verb) -> str:
+def _fingerprint(panel: ParquetPanel, verb: Verb) -> str:
     """A hash of all that the results follow from; of the files their names, sizes and times."""
     words = [panel.digest, panel.columns, panel.kind, panel.frequency, repr(verb), __version__]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
-def _write_manifest(folder: Path, panel: Panel, verb: Verb, done: dict[str, Any]) -> None:
+def _write_manifest(folder: Path, panel: ParquetPanel, verb: Verb, done: dict[str, Any]) -> None:
     """manifest.json: what was asked of what; with its parts and totals once all of them are there."""
     document = {
         "ostinato": __version__,

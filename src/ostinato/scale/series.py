@@ -11,11 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks
-from ostinato.data.join import Rows, spread
+from ostinato.data.join import SeriesRows, spread
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import Kind, SequenceSet
 from ostinato.errors import DataError, OstinatoError
-from ostinato.scale.plan import Panel, Part
+from ostinato.scale.plan import PanelPart, ParquetPanel
 
 
 class Failure(NamedTuple):
@@ -34,7 +34,7 @@ def message(error: BaseException) -> str:
     return error.what if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
 
 
-def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
+def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failure]]:
     """The series of a part in the order of their ids, and those with values or times that cannot be.
 
     Raises DataError where a file of the part cannot be read.
@@ -48,11 +48,11 @@ def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
     if roles.time is not None and len(frame):
         undated = frame[roles.time].is_null().to_numpy()
         times = checks.times(frame[roles.time].fill_null(strategy="forward").fill_null(strategy="backward"), origin)
-    good: list[Rows] = []
+    good: list[SeriesRows] = []
     bad: list[Failure] = []
     odd = _odd(values, times, undated, firsts, panel.kind).tolist()
     for (a, z), asked in zip(itertools.pairwise(edges), odd, strict=True):
-        one = Rows(keys[a], values[a:z], None if times is None else times[a:z], np.arange(a, z))
+        one = SeriesRows(keys[a], values[a:z], None if times is None else times[a:z], np.arange(a, z))
         try:
             if asked:
                 _check(one, panel, origin, undated[a:z])
@@ -63,7 +63,7 @@ def load(panel: Panel, part: Part) -> tuple[SequenceSet, list[Failure]]:
     return _joined(good, panel, None if times is None else times[:0]), bad
 
 
-def empty(panel: Panel) -> SequenceSet:
+def empty(panel: ParquetPanel) -> SequenceSet:
     """No series of the panel: its kind, channels and frequency, and whether there are times."""
     return _joined([], panel, np.zeros(0, dtype="datetime64[us]") if panel.roles.time else None)
 
@@ -81,7 +81,7 @@ def without(
     return data.take([b for b in range(len(data)) if b not in bad]) if bad else data, list(bad.values())
 
 
-def _frame(panel: Panel, part: Part) -> pl.DataFrame:
+def _frame(panel: ParquetPanel, part: PanelPart) -> pl.DataFrame:
     """The rows of a part sorted by unique_id, those of a series in the order of the files."""
     key = pl.col(str(panel.roles.id))
     wanted = pl.lit(True)
@@ -132,7 +132,7 @@ def _odd(
     return np.logical_or.reduceat(odd, firsts)
 
 
-def _check(one: Rows, panel: Panel, origin: Origin, undated: NDArray[np.bool_]) -> None:
+def _check(one: SeriesRows, panel: ParquetPanel, origin: Origin, undated: NDArray[np.bool_]) -> None:
     """Raises DataError for a series that cannot be."""
     checks.check_values(one.values, one.rows, panel.roles.values, one.name, origin)
     if undated.any():
@@ -143,7 +143,7 @@ def _check(one: Rows, panel: Panel, origin: Origin, undated: NDArray[np.bool_]) 
         checks.check_prices(one.values, one.rows, one.name, origin)
 
 
-def _joined(series: list[Rows], panel: Panel, no_times: NDArray[Any] | None) -> SequenceSet:
+def _joined(series: list[SeriesRows], panel: ParquetPanel, no_times: NDArray[Any] | None) -> SequenceSet:
     width = len(panel.roles.values)
     values = np.concatenate([s.values for s in series]) if series else np.zeros((0, width))
     times = [s.times for s in series if s.times is not None]

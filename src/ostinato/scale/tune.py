@@ -9,9 +9,9 @@ from typing import Any
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError, OstinatoError
+from ostinato.fits.budget import Budget
+from ostinato.fits.result import Fit
 from ostinato.scale.cluster import Cluster
-from ostinato.training.config import Budget
-from ostinato.training.result import Fit
 from ostinato.training.search import Trial, attempt, chosen, claim, ranked, space
 
 

@@ -14,7 +14,7 @@ from ostinato import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.scale import arrange
-from ostinato.scale.plan import Panel, Part
+from ostinato.scale.plan import PanelPart, ParquetPanel
 from ostinato.scale.series import Failure, load
 from ostinato.storage import atomic_write
 
@@ -65,16 +65,16 @@ def _plus(a: Any, b: Any) -> Any:
 class Task:
     """A verb over a panel, its results going to a folder that every worker sees under this path."""
 
-    panel: Panel
+    panel: ParquetPanel
     verb: Verb
     folder: Path
     version: str = __version__
 
-    def file(self, part: Part) -> Path:
+    def file(self, part: PanelPart) -> Path:
         """The results of a part; it is there only when they are whole."""
         return self.folder / f"part-{part.number:06d}.parquet"
 
-    def errors(self, part: Part) -> Path:
+    def errors(self, part: PanelPart) -> Path:
         """The failures of a part, written before its results."""
         return self.folder / ".errors" / f"part-{part.number:06d}.parquet"
 
@@ -83,7 +83,7 @@ class Task:
         self._same_version()
         arrange.deal(self.panel, self.folder / ".arranged", chunk)
 
-    def __call__(self, part: Part) -> Done:
+    def __call__(self, part: PanelPart) -> Done:
         """Do a part, unless it is done already."""
         self._same_version()
         if self.file(part).exists():
@@ -100,7 +100,7 @@ class Task:
         atomic_write(self.file(part), _bytes(out.frame, {KEY: json.dumps(asdict(done))}))
         return done
 
-    def done(self, part: Part) -> Done:
+    def done(self, part: PanelPart) -> Done:
         """What the file of a part says of itself."""
         return Done(**json.loads(pl.read_parquet_metadata(self.file(part))[KEY]))
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from ostinato.assemble import Parts, assemble
+from ostinato.assemble import Architecture, assemble
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
@@ -20,7 +20,7 @@ from ostinato.emissions.build import default_emission
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
-from ostinato.layers.front import Front, Innovations
+from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
@@ -78,7 +78,7 @@ def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[
     fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
     base = AR.from_fits(fits)
     if material.data.kind == "prices":
-        e = _innovations(Innovations(base), material)[0].double().numpy()
+        e = _innovations(InnovationFront(base), material)[0].double().numpy()
         pairs = [fit_volatility(column, offsets) for column in e.T]
         if any(pairs):
             base.volatility = Volatility.of([pair or (0.0, 0.0) for pair in pairs])
@@ -102,7 +102,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
         # a chain has counted the very steps that a network is trained on, and would seem better there than it is
         shape, stands_on = {}, None
     channels = len(data.channels)
-    parts = Parts(
+    parts = Architecture(
         name,
         emission,
         channels,
@@ -153,7 +153,7 @@ def _start(model: SequenceModel, material: Material) -> None:
         e = model.coupling.fit(e)
     usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
     model.constant.copy_(model.emission.initial(e, usual))
-    if model.memory is None:
+    if model.backbone is None:
         _polish(model, e, support)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from ostinato import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import Method
-from ostinato.storage import atomic_write
-from ostinato.training.config import Budget, Config
+from ostinato.storage import VERSION, atomic_write
+from ostinato.training.config import Config
 
 
 @dataclass(frozen=True)
@@ -40,5 +41,5 @@ def fingerprint(
     data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
 ) -> str:
     """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
-    words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__]
+    words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]
     return hashlib.sha256(json.dumps(words, default=str, sort_keys=True).encode()).hexdigest()

@@ -15,24 +15,25 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
+from ostinato.direct_fit.fit import fit_direct
 from ostinato.errors import ConfigError, DataError
+from ostinato.fits.budget import Budget
+from ostinato.fits.record import record
+from ostinato.fits.result import Fit, Rung
+from ostinato.fits.threads import threads as use_threads
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
-from ostinato.layers.build import MEMORIES
+from ostinato.layers.build import BACKBONES
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.checkpoint import Checkpoint, fingerprint
-from ostinato.training.config import LADDER, Budget, Config, defaults, method_for
-from ostinato.training.direct import fit_direct
+from ostinato.training.config import LADDER, Config, defaults, method_for
 from ostinato.training.objective import evaluate
-from ostinato.training.record import record
-from ostinato.training.result import Fit, Rung
-from ostinato.training.threads import threads as use_threads
-from ostinato.training.trainer import Progress, Trainer, judged_pieces
+from ostinato.training.trainer import Trainer, TrainingProgress, judged_pieces
 from ostinato.training.truncation import describe
-from ostinato.training.workers import Workers, current
+from ostinato.training.workers import WorkerGroup, current
 
 
 def fit(
@@ -47,7 +48,7 @@ def fit(
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
     threads: int = 1,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[Any], None] | None = None,
     **options: Any,
 ) -> Fit:
@@ -137,8 +138,8 @@ def _check_observed(material: Material) -> None:
 def _rungs(model: str) -> tuple[str, ...]:
     if model == "auto":
         return LADDER
-    if model != "ar" and model not in MEMORIES:
-        raise ConfigError(f"there is no model called {model!r}", fix=f"one of auto, ar, direct, {', '.join(MEMORIES)}")
+    if model != "ar" and model not in BACKBONES:
+        raise ConfigError(f"there is no model called {model!r}", fix=f"one of auto, ar, direct, {', '.join(BACKBONES)}")
     return ("ar",) if model == "ar" else ("ar", model)
 
 
@@ -150,8 +151,8 @@ def _climb(
     budget: Budget,
     method: Method,
     keep: Checkpoint | None,
-    workers: Workers,
-    on_progress: Callable[[Progress], None] | None,
+    workers: WorkerGroup,
+    on_progress: Callable[[TrainingProgress], None] | None,
 ) -> tuple[Rung, SequenceModel]:
     """Train one rung, or take it from the checkpoint folder where it is done."""
     done = keep.path / f"{name}.ost" if keep else None

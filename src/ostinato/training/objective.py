@@ -16,7 +16,7 @@ from ostinato.gradients.checkpointed import chain
 from ostinato.gradients.methods import CheckpointedBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
-from ostinato.training.workers import Workers
+from ostinato.training.workers import WorkerGroup
 
 #: Steps that are evaluated at a time.
 JUDGED = 16_384
@@ -90,9 +90,9 @@ def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) ->
 
 
 @torch.no_grad()
-def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: Workers | None = None) -> Likelihood:
+def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: WorkerGroup | None = None) -> Likelihood:
     """The log-likelihood of the counted steps of these pieces, in the data's own units; workers share them."""
-    workers = workers or Workers()
+    workers = workers or WorkerGroup()
     training = model.training
     model.eval()
     own = items[workers.rank :: workers.size]

@@ -12,7 +12,7 @@ from torch import Tensor
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.storage import load_bundle, save_bundle
-from ostinato.training.workers import Workers
+from ostinato.training.workers import WorkerGroup
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Run:
 
     _COUNTERS = ("epoch", "position", "step", "elapsed", "best", "bad", "recent", "moved")
 
-    def save(self, path: Path, model: SequenceModel, workers: Workers, rows: int) -> None:
+    def save(self, path: Path, model: SequenceModel, workers: WorkerGroup, rows: int) -> None:
         """Write the run to path, atomically: one file, whatever the number of workers; rows of a batch."""
         carried = workers.joined(self.carried or (), rows)
         generators = workers.gather(torch.get_rng_state())
@@ -64,7 +64,7 @@ class Run:
         counters["best"] = None if self.best == -float("inf") else self.best
         save_bundle(path, tensors, {"counters": counters, "curve": self.curve, "windows": self.windows})
 
-    def load(self, path: Path, model: SequenceModel, workers: Workers) -> None:
+    def load(self, path: Path, model: SequenceModel, workers: WorkerGroup) -> None:
         """Take the run up from path, with as many workers or another number; new ones keep the draws they have."""
         tensors, document = load_bundle(path)
         model.load_state_dict(_under(tensors, "live."))

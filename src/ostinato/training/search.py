@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError
+from ostinato.fits.budget import Budget
+from ostinato.fits.result import Fit, Rung, fit_of
 from ostinato.gradients.methods import Method, TruncatedBPTT
 from ostinato.model_file import load_model, save_model
 from ostinato.training.checkpoint import Checkpoint, fingerprint
-from ostinato.training.config import LADDER, SHORT, Budget, defaults
+from ostinato.training.config import LADDER, SHORT, defaults
 from ostinato.training.fit import fit
-from ostinato.training.result import Fit, Rung, fit_of
-from ostinato.training.trainer import Progress
+from ostinato.training.trainer import TrainingProgress
 
 if TYPE_CHECKING:
     import optuna
@@ -66,7 +67,7 @@ def attempt(
     """
     last = math.nan
 
-    def look(event: Progress) -> None:
+    def look(event: TrainingProgress) -> None:
         nonlocal last
         if event.validation != last and not math.isnan(event.validation):
             last = event.validation

@@ -13,20 +13,21 @@ from torch import Tensor
 
 from ostinato.data.batching import WARM, Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import SHORT, Budget, Config
+from ostinato.training.config import SHORT, Config
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
-from ostinato.training.workers import Workers
+from ostinato.training.workers import WorkerGroup
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What a progress bar needs, after every optimiser step: nats a step in training, and in validation at its last."""
 
     name: str
@@ -53,13 +54,18 @@ class Trainer:
     """
 
     def __init__(
-        self, model: SequenceModel, material: Material, method: Method, config: Config, workers: Workers | None = None
+        self,
+        model: SequenceModel,
+        material: Material,
+        method: Method,
+        config: Config,
+        workers: WorkerGroup | None = None,
     ) -> None:
         if isinstance(method, AdaptiveBPTT):
             most = max(method.window, min(method.longest, config.batch_steps // FEWEST_ROWS))
             method = replace(method, longest=most)
         self.model, self.material, self.method, self.config = model, material, method, config
-        self.workers = workers or Workers()
+        self.workers = workers or WorkerGroup()
         spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
         if isinstance(method, FullBPTT):
@@ -82,7 +88,7 @@ class Trainer:
     def fit(
         self,
         budget: Budget,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[TrainingProgress], None] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Run:
         """Train until the budget is spent or nothing improves; the model ends with the best weights found.
@@ -107,7 +113,7 @@ class Trainer:
                 if on_progress:
                     last = run.curve[-1][3] if run.curve else math.nan
                     rate = run.step / max(run.elapsed, 1e-9)
-                    on_progress(Progress(self.model.description.name, run.step, share, run.recent, last, rate))
+                    on_progress(TrainingProgress(self.model.description.name, run.step, share, run.recent, last, rate))
                 if checkpoint and run.elapsed - saved > checkpoint.every:
                     run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
                     saved = run.elapsed

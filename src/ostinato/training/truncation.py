@@ -12,11 +12,11 @@ from torch import Tensor
 
 from ostinato.data.batching import WARM, Batch, Piece, whole
 from ostinato.data.encoded import Encoded
+from ostinato.diagnosis.gradient import norms_at_end
+from ostinato.diagnosis.stretches import StretchBatch
 from ostinato.emissions.emission import Support
 from ostinato.gradients.decay import Decay
 from ostinato.gradients.methods import AdaptiveBPTT
-from ostinato.inference.backward import norms_at_end
-from ostinato.inference.samples import Rows
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.objective import negative_log_likelihood
@@ -109,7 +109,9 @@ class Bias:
         for batch, _ in self.groups:
             lengths = torch.full((len(batch.rows),), self.length)
             support = Support(batch.unit, batch.low, batch.high)
-            rows = Rows(batch.x, lengths, batch.weight, torch.zeros_like(batch.weight, dtype=batch.unit.dtype), support)
+            rows = StretchBatch(
+                batch.x, lengths, batch.weight, torch.zeros_like(batch.weight, dtype=batch.unit.dtype), support
+            )
             layers = torch.stack(norms_at_end(self.model, rows, min(self.length, LAGS)))
             found.append(layers.double().square().sum(0).sqrt())
         return np.asarray(torch.cat(found, dim=1).nanmean(1).nan_to_num(0.0).numpy())

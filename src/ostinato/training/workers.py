@@ -21,7 +21,7 @@ from ostinato.shapes import State
 
 
 @dataclass(frozen=True)
-class Workers:
+class WorkerGroup:
     """This process among those that train together; rows rank, rank + size, ... of a batch are its own."""
 
     rank: int = 0
@@ -89,11 +89,11 @@ class Workers:
         return tuple(s[self.rank :: self.size] if self.rank < len(s) else s[:1] for s in state)
 
 
-def current() -> Workers:
+def current() -> WorkerGroup:
     """This process among those of torch.distributed, where it runs."""
     if dist.is_available() and dist.is_initialized():
-        return Workers(dist.get_rank(), dist.get_world_size())
-    return Workers()
+        return WorkerGroup(dist.get_rank(), dist.get_world_size())
+    return WorkerGroup()
 
 
 def restarts() -> int:
@@ -120,7 +120,7 @@ def parted() -> Iterator[None]:
 
 
 @contextmanager
-def started() -> Iterator[Workers]:
+def started() -> Iterator[WorkerGroup]:
     """Join the processes that torchrun started, if it did; over gloo, as these models compute on the processor."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         yield current()

@@ -14,7 +14,7 @@ from ostinato.data.scaling import Scaling
 from ostinato.emissions.live import DRAWS, Floats
 from ostinato.inference.live.step import array_of, bind, steps_of
 from ostinato.layers.ar import AR
-from ostinato.layers.front import Innovations
+from ostinato.layers.front import InnovationFront
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -23,7 +23,7 @@ from ostinato.shapes import State
 def plain_paths(model: SequenceModel) -> PlainPaths | None:
     """The paths of model in plain numbers; None where it has none: symbols, counts, sound, all but float32."""
     match model.encoding, model.front:
-        case Scaling(counts=False), Innovations(ar=ar) if model.emission.name in DRAWS:
+        case Scaling(counts=False), InnovationFront(ar=ar) if model.emission.name in DRAWS:
             return PlainPaths(model, ar) if model.constant.dtype == torch.float32 else None
         case _:
             return None
@@ -49,10 +49,10 @@ class PlainPaths:
 
     def draw(self, state: State, horizon: int, rng: np.random.Generator, temperature: float) -> Tensor:
         """(T, B, D): x_{t+1} .. x_{t+horizon}, in model space."""
-        front, memory = self._model.parts(state)
+        front, backbone = self._model.parts(state)
         read, loc, sd, past, steps = (array_of(t) for t in front)
         inputs = read.copy()
-        remember = self._remembering(memory, inputs)
+        remember = self._remembering(backbone, inputs)
         (B, D), K = loc.shape, self._order
         seen = steps.astype(np.int64)
         # newest first: a window of it moves to the front by a step a time
@@ -79,7 +79,7 @@ class PlainPaths:
 
     def _remembering(self, state: State, inputs: Floats) -> Callable[[], Floats]:
         """From what inputs (B, N) hold by then to what the memory gives (B, H)."""
-        steps, memory = steps_of(self._model), self._model.memory
+        steps, backbone = steps_of(self._model), self._model.backbone
         if steps is not None:
             calls, h = bind(steps, [array_of(s).copy() for s in state], inputs)
 
@@ -92,8 +92,8 @@ class PlainPaths:
 
         def through_torch() -> Floats:
             nonlocal state
-            assert memory is not None
-            state, out = memory.step(state, torch.from_numpy(inputs))
+            assert backbone is not None
+            state, out = backbone.step(state, torch.from_numpy(inputs))
             return array_of(out)
 
         return through_torch

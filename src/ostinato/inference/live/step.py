@@ -68,10 +68,10 @@ class Live(ABC):
 
 def steps_of(model: SequenceModel) -> list[Step] | None:
     """The engine's steps of the layers of its memory, lowest first; None where it does not step them all in float32."""
-    layers = list(model.memory.layers) if isinstance(model.memory, Stack) else []
+    layers = list(model.backbone.layers) if isinstance(model.backbone, Stack) else []
     steps = [layer.live() for layer in layers if isinstance(layer, Cell)]
     whole = [step for step in steps if step is not None]
-    lacks = len(whole) < len(layers) or (model.memory is not None and not whole)
+    lacks = len(whole) < len(layers) or (model.backbone is not None and not whole)
     return None if lacks or model.constant.dtype != torch.float32 else whole
 
 

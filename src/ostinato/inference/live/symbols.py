@@ -9,7 +9,7 @@ import numpy as np
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.inference.live.step import Live, array_of
-from ostinato.layers.front import Symbols
+from ostinato.layers.front import SymbolFront
 from ostinato.model import SequenceModel
 from ostinato.ops.engine.step import Step
 
@@ -18,7 +18,7 @@ from ostinato.ops.engine.step import Step
 class LiveSymbols(Live):
     """Symbols, each embedded for the step after it."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], front: Symbols, alphabet: Alphabet) -> None:
+    def __init__(self, model: SequenceModel, steps: list[Step], front: SymbolFront, alphabet: Alphabet) -> None:
         super().__init__(model, steps, 1)
         self._alphabet, self._start = alphabet, model.initial_state(1)
         self._points = alphabet.decode(np.arange(alphabet.size)).tolist()

@@ -33,7 +33,7 @@ def empty32(count: int) -> NDArray[np.float32]:
 
 def empty64(count: int) -> NDArray[np.float64]: ...
 
-class Memory:
+class Buffer:
     """So many bytes that are kept between calls, and where they are."""
 
     def __init__(self, count: int) -> None: ...

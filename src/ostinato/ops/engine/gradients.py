@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.ops.engine.buffers import fresh, outputs, saved_count
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.memory import fresh, outputs, saved_count
 from ostinato.ops.engine.operator import LIBRARY, run_backward, run_forward
 from ostinato.ops.engine.places import Places
 from ostinato.ops.gru import reference as gru_reference
@@ -76,7 +76,7 @@ class Eager(torch.autograd.Function):
         *tensors, call = args
         call = call.contiguous()
         check(call)
-        ctx.saved = _engine.Memory(saved_count(call) * call.x.element_size())
+        ctx.saved = _engine.Buffer(saved_count(call) * call.x.element_size())
         y, h_n, c_n = results = outputs(call)
         run_forward(call, y, h_n, c_n, ctx.saved.address)
         ctx.call = call[0], *call[9:]
@@ -97,7 +97,7 @@ class Eager(torch.autograd.Function):
         call = call.contiguous()
         saved, ctx.saved = ctx.saved, None
         if saved is None:
-            saved = _engine.Memory(saved_count(call) * y.element_size())
+            saved = _engine.Buffer(saved_count(call) * y.element_size())
             run_forward(call, *outputs(call), saved.address)
         weights = any(asked[3:])
         wanted = *asked[:3], *[weights] * 5

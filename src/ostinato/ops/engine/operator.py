@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine.buffers import Gradients, gradients, outputs, pooled, results
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.memory import Gradients, gradients, outputs, pooled, results
 
 if not ABSENT:
     from ostinato.ops.engine import _engine

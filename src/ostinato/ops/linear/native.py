@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine.buffers import pooled
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.memory import pooled
 from ostinato.ops.engine.operator import LIBRARY
 from ostinato.ops.engine.unroll import unwatched
 from ostinato.ops.linear import reference

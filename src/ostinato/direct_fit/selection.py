@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.windows import Windows
-from ostinato.direct import Direct, predicted
+from ostinato.direct.model import ClosedForm, predicted
+from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.windows import Windows
+from ostinato.direct_fit.closed_form import Choice
+from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
-from ostinato.layers.segments import Segments
-from ostinato.training.direct_closed import Choice
-from ostinato.training.panel import Panel
-from ostinato.training.result import Candidate
+from ostinato.fits.result import Candidate
 
 Array = NDArray[np.float64]
 
@@ -25,13 +25,15 @@ _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
 
 
 def _held(
-    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
+    panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
 ) -> tuple[dict[str, Windows], Array]:
     held = panel.held_out(direct.window, direct.effects)
     return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
 
 
-def _judge(panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]) -> tuple[float, float]:
+def _judge(
+    panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
+) -> tuple[float, float]:
     """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; and the share within 95 %."""
     held, z = _held(panel, direct, nets, ids)
     units, first, losses = panel.units(direct.window.season), 0, []
@@ -44,16 +46,16 @@ def _judge(panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[
     return float(np.mean(losses)), float(inside[_NINETY_FIVE])
 
 
-class Ladder:
+class Selection:
     """Forecasters from the simplest on, judged on the held-out windows; one is kept that beats all simpler ones."""
 
     def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[Candidate], None] | None) -> None:
         self._panel, self._ids, self._on_rung = panel, ids, on_rung
         self._begun = time.monotonic()
         self.table: list[Candidate] = []
-        self.kept: tuple[Candidate, Choice, Direct, tuple[Segments, ...]]
+        self.kept: tuple[Candidate, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
 
-    def judge(self, choice: Choice, direct: Direct, nets: tuple[Segments, ...], detail: str) -> None:
+    def judge(self, choice: Choice, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], detail: str) -> None:
         """Add a forecaster, which took the time since the last one."""
         least, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
@@ -80,7 +82,7 @@ class Ladder:
 
 
 def calibrate(
-    panel: Panel, direct: Direct, nets: tuple[Segments, ...], ids: tuple[str, ...]
+    panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
 ) -> tuple[Array, float, float]:
     """Factors by all held-out windows; the 95 % coverage without them, and by those of every other series or window."""
     held, z = _held(panel, direct, nets, ids)

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ostinato.layers.build import build_memory
+from ostinato.layers.build import build_backbone
 
 #: Width of what is learned of a series, and of a place ahead.
 EMBEDDING = 16
 
 
 @final
-class Segments(nn.Module):
+class SegmentNetwork(nn.Module):
     """inputs (B, K), base (B, H), scale (B), series (B) -> moves (B, H, Q) of the closed form's quantiles.
 
     base is the closed form's forecast, scale the window's. Series are numbered from 1; 0 is one that is not known. The
@@ -30,7 +30,7 @@ class Segments(nn.Module):
 
     def __init__(
         self,
-        memory: str,
+        backbone: str,
         window: int,
         horizon: int,
         segment: int,
@@ -42,7 +42,7 @@ class Segments(nn.Module):
         super().__init__()
         #: what it was built with, as JSON
         self.config = {
-            "memory": memory,
+            "backbone": backbone,
             "window": window,
             "horizon": horizon,
             "segment": segment,
@@ -54,10 +54,10 @@ class Segments(nn.Module):
         self.horizon, self.segment, self.levels = horizon, segment, levels
         self.steps, self.ahead = window // segment, -(-horizon // segment)
         self.read = nn.Linear(segment, hidden)
-        self.memory = build_memory(memory, hidden, hidden)
+        self.backbone = build_backbone(backbone, hidden, hidden)
         self.series = nn.Embedding(series + 1, EMBEDDING)
         self.place = nn.Parameter(torch.randn(self.ahead, EMBEDDING) / 10)
-        self.mix = nn.Linear(self.memory.output_size + 2 * EMBEDDING + segment + 2, 2 * hidden)
+        self.mix = nn.Linear(self.backbone.output_size + 2 * EMBEDDING + segment + 2, 2 * hidden)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * hidden, segment * levels)
         nn.init.normal_(self.series.weight, std=0.1)
@@ -68,7 +68,7 @@ class Segments(nn.Module):
         """See the class."""
         B = len(inputs)
         x = torch.asinh(inputs[:, -self.steps * self.segment :])
-        h, _ = self.memory.unroll(F.relu(self.read(x.reshape(B, self.steps, self.segment).transpose(0, 1))))
+        h, _ = self.backbone.unroll(F.relu(self.read(x.reshape(B, self.steps, self.segment).transpose(0, 1))))
         padded = F.pad(torch.asinh(base), (0, self.ahead * self.segment - self.horizon))
         about = torch.cat([h[-1], self.series(series), scale.log()[:, None], x.abs().mean(1, keepdim=True)], dim=1)
         each = about[:, None].expand(-1, self.ahead, -1), self.place.expand(B, -1, -1)

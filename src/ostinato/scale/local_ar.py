@@ -29,7 +29,7 @@ _FIT: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class FitEach:
+class FitLocalAR:
     """The fit of every series, a row each; of prices that of their logarithms.
 
     unique_id, steps, n (rows fitted), order, intercept, coefficients (phi_1 .. phi_order), sigma (standard deviation of
@@ -54,7 +54,7 @@ class FitEach:
 
 
 @dataclass(frozen=True)
-class ForecastEach:
+class ForecastLocalAR:
     """The forecast of every series by its own autoregression, normal, in the columns of ``ostinato.forecast``.
 
     Of prices it is made on their logarithms, and the column ostinato is the median.

@@ -10,25 +10,25 @@ from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
-from ostinato.direct import DirectModel
+from ostinato.direct.model import DirectModel
+from ostinato.direct_fit.closed_form import naives, solve, words
+from ostinato.direct_fit.panel import panel_of
+from ostinato.direct_fit.search import candidates, search
+from ostinato.direct_fit.selection import Selection, calibrate
+from ostinato.direct_fit.train import NetworkConfig, ensemble
 from ostinato.errors import ConfigError, DataError
-from ostinato.layers.build import MEMORIES
-from ostinato.training.config import Budget
-from ostinato.training.direct_closed import naives, solve, words
-from ostinato.training.direct_judge import Ladder, calibrate
-from ostinato.training.direct_network import Network, ensemble
-from ostinato.training.direct_search import candidates, search
-from ostinato.training.panel import panel_of
-from ostinato.training.record import record
-from ostinato.training.result import Candidate, Fit
-from ostinato.training.threads import threads as use_threads
+from ostinato.fits.budget import Budget
+from ostinato.fits.record import record
+from ostinato.fits.result import Candidate, Fit
+from ostinato.fits.threads import threads as use_threads
+from ostinato.layers.build import BACKBONES
 
 #: The share of a series that is held out to choose by and to calibrate.
 SHARE = 0.1
 #: What ``fit_direct`` can be told beside the data, by name.
 OPTIONS = frozenset(
     {"season", "window", "memory", "networks", "held_out", "budget", "refit", "seed", "threads"}
-    | {f.name for f in fields(Network)}
+    | {f.name for f in fields(NetworkConfig)}
 )
 #: Those that the ladder does not know.
 ONLY_DIRECT = frozenset({"season", "window", "memory", "networks", "refit"})
@@ -40,7 +40,7 @@ def fit_direct(
     *,
     season: int | None = None,
     window: int | None = None,
-    memory: str | None = "gru",
+    backbone: str | None = "gru",
     networks: int = 3,
     held_out: float | str = SHARE,
     budget: Budget | float | None = None,
@@ -69,23 +69,23 @@ def fit_direct(
     sound, NonFiniteLossError where training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    horizon, share = _checked(data, horizon, window, memory, networks, held_out)
-    config = _network(memory, options)
+    horizon, share = _checked(data, horizon, window, backbone, networks, held_out)
+    config = _network(backbone, options)
     limits = budget if isinstance(budget, Budget) else Budget(None if budget is None else float(budget))
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}"]
     panel = panel_of(data, horizon, share)
     ids = tuple(panel.series)
     each = range(seed, seed + networks), Budget(limits.seconds and limits.seconds / (1 + refit), limits.steps)
-    ladder = Ladder(panel, ids, on_rung)
+    ladder = Selection(panel, ids, on_rung)
     with use_threads(threads):
         chosen = search(panel, candidates(panel, season, window))
         for choice in [*naives(chosen, horizon, season), chosen]:
             direct, crossed = solve(choice, panel)
             ladder.judge(choice, direct, (), words(choice))
-        if memory and networks:
+        if backbone and networks:
             nets, taken = ensemble(direct, crossed, ids, config, *each)
-            ladder.judge(replace(chosen, name=memory), direct, nets, f"{taken}, on {words(chosen)}")
+            ladder.judge(replace(chosen, name=backbone), direct, nets, f"{taken}, on {words(chosen)}")
         kept, choice, direct, nets = ladder.kept
         factors, before, after = calibrate(panel, direct, nets, ids)
         if refit:
@@ -113,7 +113,12 @@ def fit_direct(
 
 
 def _checked(
-    data: SequenceSet, horizon: int | None, window: int | None, memory: str | None, networks: int, held_out: float | str
+    data: SequenceSet,
+    horizon: int | None,
+    window: int | None,
+    backbone: str | None,
+    networks: int,
+    held_out: float | str,
 ) -> tuple[int, float]:
     """The horizon and what is held out, when everything can be."""
     if horizon is None:
@@ -124,8 +129,8 @@ def _checked(
         raise ConfigError(f"a horizon of {horizon} steps cannot be", fix="use 1 or more")
     if window is not None and window < 2:
         raise ConfigError(f"a window of {window} steps cannot be", fix="use 2 or more: a season, or several")
-    if memory is not None and memory not in MEMORIES:
-        raise ConfigError(f"there is no memory called {memory!r}", fix=f"one of {', '.join(MEMORIES)}")
+    if backbone is not None and backbone not in BACKBONES:
+        raise ConfigError(f"there is no memory called {backbone!r}", fix=f"one of {', '.join(BACKBONES)}")
     if networks < 0:
         raise ConfigError(f"{networks} networks cannot be", fix="use 0 (none) or more")
     if not isinstance(held_out, int | float) or not held_out > 0:
@@ -135,9 +140,9 @@ def _checked(
     return horizon, held_out
 
 
-def _network(memory: str | None, options: dict[str, Any]) -> Network:
-    known = [f.name for f in fields(Network)]
+def _network(backbone: str | None, options: dict[str, Any]) -> NetworkConfig:
+    known = [f.name for f in fields(NetworkConfig)]
     unknown = [name for name in options if name not in known]
     if unknown:
         raise ConfigError(f"a direct model has no option {unknown[0]!r}", fix=f"one of {', '.join(known)}")
-    return Network(**{"memory": memory or "gru", **options})
+    return NetworkConfig(**{"memory": backbone or "gru", **options})

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.diagnosis.result import LayerFlow
+from ostinato.diagnosis.stretches import Source, StretchBatch, draw
 from ostinato.emissions.emission import Support
 from ostinato.gradients.flow import gradient_norms, lyapunov
-from ostinato.inference.diagnosis import LayerFlow
-from ostinato.inference.samples import Rows, Source, draw
 from ostinato.layers.conv import CausalConv
-from ostinato.layers.front import Innovations, Symbols
+from ostinato.layers.front import InnovationFront, SymbolFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 
@@ -34,20 +34,20 @@ def in_float64(model: SequenceModel) -> SequenceModel:
 def order_of_closed_form(model: SequenceModel) -> int | None:
     """How many values back the closed form sees that the model stands on; 0 where there is none, None for all."""
     match model.front:
-        case Innovations(ar=ar):
+        case InnovationFront(ar=ar):
             return ar.order if ar.volatility is None else None
-        case Symbols(markov=markov) if markov is not None:
+        case SymbolFront(markov=markov) if markov is not None:
             return markov.order
         case _:
             return 0
 
 
-def window_of_memory(model: SequenceModel) -> int | None:
+def backbone_window(model: SequenceModel) -> int | None:
     """The farthest lag that the model's prediction depends on; None where a state is carried on without end."""
     order = order_of_closed_form(model)
-    if model.memory is None or order is None:
+    if model.backbone is None or order is None:
         return order
-    layers = model.memory.each() if isinstance(model.memory, Stack) else [model.memory]
+    layers = model.backbone.each() if isinstance(model.backbone, Stack) else [model.backbone]
     reaches = [layer.reach for layer in layers if isinstance(layer, CausalConv)]
     # the oldest input that the kernels reach is itself the error of a prediction from ``order`` values
     return 1 + sum(reaches) + order if len(reaches) == len(layers) else None
@@ -56,14 +56,14 @@ def window_of_memory(model: SequenceModel) -> int | None:
 def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """(layers, K, S): the norm of dL_t/dh_{t-k} at S held-out steps t, NaN where the sequence is not so long."""
     model, spans, far = in_float64(source.model), source.spans("held-out"), cuts[-1]
-    assert model.memory is not None
+    assert model.backbone is not None
     asked = []
     for i, t in draw(spans, count, rng):
         if t >= spans[i][1]:
             back = max(c for c in cuts if c <= t)
             asked.append((back, spans[i][0], t))
     found = []
-    rows = max(1, ROOM // (far * model.memory.output_size))
+    rows = max(1, ROOM // (far * model.backbone.output_size))
     for back, same in groupby(sorted(asked), key=lambda a: a[0]):
         group = list(same)
         for at in range(0, len(group), rows):
@@ -71,17 +71,17 @@ def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator)
             each = torch.stack(norms_at_end(model, _double(some), back))
             some_far = torch.full((len(each), far - back, each.shape[2]), math.nan, dtype=each.dtype)
             found.append(torch.cat([each, some_far], dim=1))
-    layers = len(model.memory.each()) if isinstance(model.memory, Stack) else 1
+    layers = len(model.backbone.each()) if isinstance(model.backbone, Stack) else 1
     return torch.cat(found, dim=2).numpy() if found else np.zeros((layers, far, 0))
 
 
-def norms_at_end(model: SequenceModel, rows: Rows, back: int) -> tuple[Tensor, ...]:
+def norms_at_end(model: SequenceModel, rows: StretchBatch, back: int) -> tuple[Tensor, ...]:
     """(back, B) a layer: of the last step of each row, over ``back`` steps; what is older only warms the state."""
-    assert model.memory is not None
+    assert model.backbone is not None
     warm, B = rows.lengths - back, len(rows.lengths)
     with torch.no_grad():
         state = model.unroll(rows.x[: int(warm.max())], None, warm)[1] if int(warm.max()) else model.initial_state(B)
-        front, memory = model.parts(state)
+        front, backbone = model.parts(state)
         steps = rows.x[warm + torch.arange(back)[:, None], torch.arange(B)]
         inputs, loc, scale, _ = model.front.unroll(steps, front)
     observed = rows.observed[rows.lengths - 1, torch.arange(B)]
@@ -93,7 +93,7 @@ def norms_at_end(model: SequenceModel, rows: Rows, back: int) -> tuple[Tensor, .
         nats = ahead.log_prob(steps[-1], rows.support)
         return -torch.where(observed, nats, 0.0).sum(-1)
 
-    found = gradient_norms(model.memory, inputs, memory, loss)
+    found = gradient_norms(model.backbone, inputs, backbone, loss)
     return tuple(torch.where(observed.any(-1), norm, math.nan) for norm in found)
 
 
@@ -128,15 +128,15 @@ def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float
     model = in_float64(source.model)
     spans = source.spans("held-out")
     steps = min(LONGEST, max(stop for *_, stop in spans))
-    if model.memory is None or window_of_memory(model) is not None or steps < SHORTEST:
+    if model.backbone is None or backbone_window(model) is not None or steps < SHORTEST:
         return None
     long = [(row, max(first, steps), stop + 1) for row, first, stop in spans if stop >= steps]
     chosen = [(long[i][0], t - steps, t) for i, t in draw(long, TRAJECTORIES, rng)]
     rows = _double(source.rows(chosen))
     with torch.no_grad():
-        front, memory = model.parts(model.initial_state(len(chosen)))
+        front, backbone = model.parts(model.initial_state(len(chosen)))
         inputs = model.front.unroll(rows.x, front)[0]
-    growth = lyapunov(model.memory, inputs, memory, seed=seed)
+    growth = lyapunov(model.backbone, inputs, backbone, seed=seed)
     # at one end the vector is still turning to where it grows most, at the other the state is not yet a usual one
     edge = len(growth) // 8
     kept = growth[edge : len(growth) - edge]
@@ -145,7 +145,7 @@ def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float
     return float(kept.mean()), float(kept.std() / math.sqrt(kept.numel()))
 
 
-def _double(rows: Rows) -> Rows:
+def _double(rows: StretchBatch) -> StretchBatch:
     support = Support(*(s.double() for s in (rows.support.unit, rows.support.low, rows.support.high)))
     x = rows.x if rows.x.dtype == torch.int64 else rows.x.double()
-    return Rows(x, rows.lengths, rows.observed, rows.measure, support)
+    return StretchBatch(x, rows.lengths, rows.observed, rows.measure, support)

@@ -8,20 +8,20 @@ import numpy as np
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
-from ostinato.errors import ConfigError, DataError
-from ostinato.inference.backward import (
+from ostinato.diagnosis.ablation import geometric, horizon
+from ostinato.diagnosis.gradient import (
+    backbone_window,
     effective_memory,
     exponent,
     flows,
     norms,
     order_of_closed_form,
-    window_of_memory,
 )
-from ostinato.inference.diagnosis import WORTH, Diagnosis
-from ostinato.inference.horizon import geometric, horizon
+from ostinato.diagnosis.lag_reference import reference
+from ostinato.diagnosis.result import WORTH, Diagnosis
+from ostinato.diagnosis.stretches import Source
+from ostinato.errors import ConfigError, DataError
 from ostinato.inference.inputs import as_sequences, likelihood
-from ostinato.inference.reference import reference
-from ostinato.inference.samples import Source
 from ostinato.model_file import Model
 
 #: As far back as is looked where nothing is said.
@@ -64,18 +64,20 @@ def diagnose(
     if not measured.steps:
         raise DataError("nothing is observed in what is held out", where=data.meta.get("source"), fix="hold out more")
     reward_words, rewards = reference(source, cuts, rng)
-    found = norms(source, cuts, max(8, positions // 8), rng) if model.memory is not None else np.zeros((0, farthest, 0))
+    found = (
+        norms(source, cuts, max(8, positions // 8), rng) if model.backbone is not None else np.zeros((0, farthest, 0))
+    )
     growth = exponent(source, rng, seed)
     unit = {"text": "symbol", "sound": "sample"}.get(data.kind, "step")
     return Diagnosis(
         kind=data.kind,
-        memory=model.description.name,
+        backbone=model.description.name,
         lags=tuple(range(1, farthest + 1)),
         flows=flows(source, found),
         lyapunov=growth and growth[0],
         lyapunov_error=growth and growth[1],
         effective_memory=effective_memory(found) if len(found) else None,
-        window=window_of_memory(model),
+        window=backbone_window(model),
         order=order_of_closed_form(model),
         cuts=tuple(cuts),
         score=measured.score,

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.inference.diagnosis import WORTH
-from ostinato.inference.samples import Source, draw, log_probs
+from ostinato.diagnosis.result import WORTH
+from ostinato.diagnosis.stretches import Source, draw, log_probs
 
 #: Sequences that are unrolled side by side.
 ROWS = 64
 
 
 @dataclass(frozen=True)
-class Horizon:
+class Ablation:
     """score: nats a step with the whole past; lost, errors (C,): what cutting it at each lag costs, in the mean."""
 
     score: float
@@ -37,7 +37,7 @@ def geometric(farthest: int, ratio: float = 2 ** (1 / 3)) -> list[int]:
     return cuts
 
 
-def horizon(source: Source, cuts: list[int], count: int, rng: np.random.Generator) -> Horizon:
+def horizon(source: Source, cuts: list[int], count: int, rng: np.random.Generator) -> Ablation:
     """Unroll ``count`` stretches of held-out steps twice: with their whole past, and from an initial state.
 
     The j-th step after such a start is one whose past was cut at j. So every lag is seen at once, each on as many steps
@@ -71,7 +71,7 @@ def horizon(source: Source, cuts: list[int], count: int, rng: np.random.Generato
     # steps of one stretch are not independent: the error is that of a ratio of sums over stretches
     errors = np.sqrt(((sums - mean * counts) ** 2).sum(axis=0)) / n
     share = np.array([_longer(spans, lag) for lag in cuts]) / max(_longer(spans, -1), 1)
-    return Horizon(total / weights if weights else 0.0, mean * share, errors * share, number)
+    return Ablation(total / weights if weights else 0.0, mean * share, errors * share, number)
 
 
 def _longer(spans: list[tuple[int, int, int]], lag: int) -> int:

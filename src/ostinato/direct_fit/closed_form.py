@@ -9,12 +9,12 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.effects import Form
-from ostinato.data.windows import Window, Windows, bounded
-from ostinato.direct import Direct, group
+from ostinato.direct.effects import Form
+from ostinato.direct.model import ClosedForm, group
+from ostinato.direct.ridge import Moments, design, moments, own, pooled, seasonal_naive
+from ostinato.direct.windows import Windows, WindowSpec, bounded
+from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS
-from ostinato.layers.direct import Moments, design, moments, own, pooled, seasonal_naive
-from ostinato.training.panel import Panel
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class Choice:
     """
 
     name: str
-    window: Window
+    window: WindowSpec
     penalty: float = 0.0
     strength: float = np.inf
     fixed: Array | None = None
@@ -50,7 +50,7 @@ def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float)
     return {name: own(reduce(add, each), W, strength) for name, each in together.items()}
 
 
-def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[Direct, dict[str, tuple[Windows, Array]]]:
+def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm, dict[str, tuple[Windows, Array]]]:
     """The closed form on what is known, or on everything; and its windows with cross-fitted forecasts (n, H)."""
     window, H = choice.window, panel.horizon
     effects = panel.effects(choice.form, window, whole) if choice.form else None
@@ -80,7 +80,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[Direct, di
             if np.isfinite(choice.strength):
                 mine[k] = own(sums[k], to, choice.strength).astype(np.float32)
     groups = {name: x.astype(np.float32) for name, x in shared.items()}
-    return Direct(window, W, mine, *_errors(crossed, H), effects, groups), crossed
+    return ClosedForm(window, W, mine, *_errors(crossed, H), effects, groups), crossed
 
 
 def _fold(n: int) -> NDArray[np.int64]:
@@ -109,10 +109,10 @@ def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Ar
 
 def naives(choice: Choice, horizon: int, season: int) -> list[Choice]:
     """The naive forecasts as choices, simplest first; their windows have the scale of choice's series."""
-    window = Window(max(season, 2), log=False, own=False, season=choice.window.season)
+    window = WindowSpec(max(season, 2), log=False, own=False, season=choice.window.season)
     steps = {"naive": 1, "seasonal naive": season}
     names = list(steps) if season > 1 else ["naive"]
-    return [Choice(name, window, fixed=seasonal_naive(window.memory, horizon, steps[name])) for name in names]
+    return [Choice(name, window, fixed=seasonal_naive(window.lookback, horizon, steps[name])) for name in names]
 
 
 def words(choice: Choice) -> str:
@@ -122,7 +122,7 @@ def words(choice: Choice) -> str:
     w = choice.window
     of = ("logarithms, " if w.log else "") + ("each window's own spread" if w.own else "the series' spread")
     beside = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
-    return ", ".join([f"{w.memory} steps, {of}", *beside, *(["static categories"] if choice.grouped else [])])
+    return ", ".join([f"{w.lookback} steps, {of}", *beside, *(["static categories"] if choice.grouped else [])])
 
 
 def _effects(form: Form) -> list[str]:

@@ -11,12 +11,12 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.effects import Form, forms
-from ostinato.data.windows import Window, Windows, bounded
-from ostinato.direct import group
-from ostinato.layers.direct import design, moments, own, pooled, seasonal_naive
-from ostinato.training.direct_closed import FEW, Choice, groups_of
-from ostinato.training.panel import Panel
+from ostinato.direct.effects import Form, forms
+from ostinato.direct.model import group
+from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
+from ostinato.direct.windows import Windows, WindowSpec, bounded
+from ostinato.direct_fit.closed_form import FEW, Choice, groups_of
+from ostinato.direct_fit.panel import Panel
 
 Array = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ STRENGTHS = (30.0, 100.0, 300.0, 1000.0, np.inf)
 SEASONS, LONGEST = (1, 2, 4, 7, 14, 30), 800
 
 
-def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[Window]:
+def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[WindowSpec]:
     """Windows to try: memories or the one asked for, and logarithms where every value is positive."""
     usual = int(np.median(list(panel.known.values())))
     least = max(2, min(panel.horizon, usual // 4))
@@ -36,11 +36,11 @@ def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[
     count = len(panel.series)
     own = (False,) if count == 1 else (True, False) if count <= FEW else (True,)
     logs = (True, False) if panel.positive else (False,)
-    for memory, log, each in product([asked] if asked else inside, logs, own):
-        yield Window(memory, log, each, season)
+    for lookback, log, each in product([asked] if asked else inside, logs, own):
+        yield WindowSpec(lookback, log, each, season)
 
 
-def search(panel: Panel, windows: Iterable[Window]) -> Choice:
+def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     """The least-squares choice with the least error on the held-out windows.
 
     The error is OWA's, the better of the naive forecasts in Naive2's place: absolute, in seasonal errors and in the
@@ -78,7 +78,7 @@ class Search:
         self.loss = np.inf
         self._yard: dict[int, Array] = {}
 
-    def window(self, window: Window, form: Form | None = None, grouped: bool = False) -> None:
+    def window(self, window: WindowSpec, form: Form | None = None, grouped: bool = False) -> None:
         """Try a window, with every penalty or strength."""
         panel = self._panel
         effects = panel.effects(form, window) if form else None
@@ -105,16 +105,16 @@ class Search:
     def _naive(self, season: int) -> Array:
         """(2,): the sizes of the better naive forecast's errors."""
         if season not in self._yard:
-            window = Window(max(season, 2), log=False, own=False, season=season)
+            window = WindowSpec(max(season, 2), log=False, own=False, season=season)
             held, H = self._panel.held_out(window, None), self._panel.horizon
             each = [
                 np.mean([self._sizes(window, w, design(w.inputs) @ W, key) for key, w in held.items()], axis=0)
-                for W in (seasonal_naive(window.memory, H, step) for step in {1, season})
+                for W in (seasonal_naive(window.lookback, H, step) for step in {1, season})
             ]
             self._yard[season] = np.maximum(np.min(each, axis=0), 1e-12)
         return self._yard[season]
 
-    def _sizes(self, window: Window, w: Windows, z: Array, key: str) -> tuple[float, float]:
+    def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:
         """Mean absolute error in the series' unit, and in the size of forecast and value (a half of sMAPE).
 
         Where values may be negative their size says nothing, and the second is the mean square.

@@ -53,7 +53,7 @@ class Diagnosis:
     """
 
     kind: str
-    memory: str
+    backbone: str
     lags: tuple[int, ...]
     flows: tuple[LayerFlow, ...]
     lyapunov: float | None
@@ -90,8 +90,8 @@ class Diagnosis:
         farthest, reach = len(self.lags), self.reach
         if self.window is not None:
             seen = ("no lag", "lag 1 only")[self.window] if self.window < 2 else f"lags 1 to {self.window} only"
-            what = f"the {'closed form' if self.memory == 'ar' else 'convolution'} sees {seen}"
-        elif self.memory == "ar":
+            what = f"the {'closed form' if self.backbone == 'ar' else 'convolution'} sees {seen}"
+        elif self.backbone == "ar":
             what = "the closed form's scale follows all of the past"
         elif self.effective_memory is not None:
             what = f"gradients vanish by lag {self.effective_memory}"
@@ -111,7 +111,7 @@ class Diagnosis:
         if not reach:
             return "a constant distribution does as well as a memory"
         if reach > able:
-            match self.memory:
+            match self.backbone:
                 case "ar" if self.kind == "text":
                     return "a chain of such an order would have counted too little: use a memory without a window"
                 case "ar":
@@ -124,7 +124,7 @@ class Diagnosis:
                     return f"use LSTM, or a window of at least {reach}"
         if reach > 1.5 * self.model_reach and reach - self.model_reach > 2:
             # it could be carried so far, and is not
-            return "fit its order anew" if self.memory == "ar" else f"train longer, with a window of at least {reach}"
+            return "fit its order anew" if self.backbone == "ar" else f"train longer, with a window of at least {reach}"
         return "it looks back far enough"
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.windows import Windows, bounded
-from ostinato.direct import Direct
+from ostinato.direct.model import ClosedForm
+from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.windows import Windows, bounded
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
-from ostinato.layers.segments import Segments
-from ostinato.training.config import Budget
+from ostinato.fits.budget import Budget
 
 Array = NDArray[np.float64]
 
@@ -36,10 +36,10 @@ EPOCHS, FEWEST, MOST = 4, 200, 2400
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkConfig:
     """How a network is made and trained. hidden in units, batch in windows."""
 
-    memory: str = "gru"
+    backbone: str = "gru"
     hidden: int = 96
     dropout: float = 0.1
     batch: int = 256
@@ -60,10 +60,10 @@ class Examples:
     series: Tensor
 
 
-def examples(direct: Direct, crossed: dict[str, tuple[Windows, Array]], ids: tuple[str, ...]) -> Examples:
+def examples(direct: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids: tuple[str, ...]) -> Examples:
     """The windows of the panel with their cross-fitted forecasts."""
     number = {key: i + 1 for i, key in enumerate(ids)}
-    size = sum(len(base) for _, base in crossed.values()) * (direct.window.memory + 2 * direct.horizon)
+    size = sum(len(base) for _, base in crossed.values()) * (direct.window.lookback + 2 * direct.horizon)
     every = -(-size // HELD)
     parts = [
         (
@@ -82,13 +82,13 @@ def examples(direct: Direct, crossed: dict[str, tuple[Windows, Array]], ids: tup
 
 
 def ensemble(
-    direct: Direct,
+    direct: ClosedForm,
     crossed: dict[str, tuple[Windows, Array]],
     ids: tuple[str, ...],
-    config: Network,
+    config: NetworkConfig,
     seeds: Sequence[int],
     budget: Budget,
-) -> tuple[tuple[Segments, ...], str]:
+) -> tuple[tuple[SegmentNetwork, ...], str]:
     """A network a seed, each with its part of a budget in seconds, and in words the steps they took. See ``train``."""
     data, part = examples(direct, crossed, ids), Budget(budget.seconds and budget.seconds / len(seeds), budget.steps)
     trained = [train(direct, data, len(ids), config, seed, part) for seed in seeds]
@@ -96,8 +96,8 @@ def ensemble(
 
 
 def train(
-    direct: Direct, data: Examples, count: int, config: Network, seed: int, budget: Budget
-) -> tuple[Segments, int]:
+    direct: ClosedForm, data: Examples, count: int, config: NetworkConfig, seed: int, budget: Budget
+) -> tuple[SegmentNetwork, int]:
     """One network, and the steps it took.
 
     The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to next to nothing at the end of the budget,
@@ -132,18 +132,18 @@ def train(
     return net.eval(), step
 
 
-def _untrained(direct: Direct, count: int, config: Network) -> Segments:
+def _untrained(direct: ClosedForm, count: int, config: NetworkConfig) -> SegmentNetwork:
     window, H = direct.window, direct.horizon
     # a season a step, or less where no more is to be forecast; a window holds two segments at least
-    segment = min(window.season if window.season > 1 else H, H, max(window.memory // 2, 1))
-    shape = window.memory, H, segment, count, len(LEVELS)
-    return Segments(config.memory, *shape, config.hidden, config.dropout)
+    segment = min(window.season if window.season > 1 else H, H, max(window.lookback // 2, 1))
+    shape = window.lookback, H, segment, count, len(LEVELS)
+    return SegmentNetwork(config.backbone, *shape, config.hidden, config.dropout)
 
 
 class _Batches:
     """The quantile loss of random windows."""
 
-    def __init__(self, direct: Direct, data: Examples, rows: int, rng: np.random.Generator) -> None:
+    def __init__(self, direct: ClosedForm, data: Examples, rows: int, rng: np.random.Generator) -> None:
         self._data, self._rows, self._rng = data, rows, rng
         self._levels = torch.from_numpy(LEVELS.astype(np.float32))
         self._start = torch.from_numpy(direct.shape.astype(np.float32))
@@ -152,7 +152,7 @@ class _Batches:
         scale = data.scale
         self._weight = 0.5 + 0.5 * scale / scale.mean() if direct.window.log and direct.window.own else scale**0
 
-    def loss(self, net: Segments) -> Tensor:
+    def loss(self, net: SegmentNetwork) -> Tensor:
         """Of the next batch."""
         d, levels = self._data, self._levels
         rows = torch.from_numpy(self._rng.integers(0, len(d.series), self._rows))

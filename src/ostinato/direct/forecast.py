@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.data.beside import besides
 from ostinato.data.calendar import FIXED, future_times
 from ostinato.data.checks import stamp
 from ostinato.data.covariates import Columns
 from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.windows import channels
-from ostinato.direct import DirectModel
+from ostinato.direct.inputs import series_inputs
+from ostinato.direct.model import DirectModel
+from ostinato.direct.windows import channels
 from ostinato.emissions.quantiles import at
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.inference.frame import Forecast, some_of, table
@@ -39,7 +39,7 @@ def ahead(
     notes = list(data.notes)
     if new:
         notes.append(f"{len(new)} series new to the model, forecast by the weights of all: {some_of(new)}")
-    point, quantiles = model.predict(series, besides(data, model.horizon))
+    point, quantiles = model.predict(series, series_inputs(data, model.horizon))
     point, quantiles = point[:, :horizon], quantiles[:, :horizon]
     floored = [key for key, q in zip(series, quantiles, strict=True) if model.floored(series[key]) and not q.all()]
     if floored:

@@ -25,7 +25,7 @@ Span = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class Rows:
+class StretchBatch:
     """Spans of sequences side by side: x (T, B, D) in model space, padded with 0 beyond lengths (B,).
 
     observed (T, B, D) is False there and where a value is missing; measure (T, B, D): see Encoded.log_measure.
@@ -69,7 +69,7 @@ class Source:
         out = self.model.encoding.encode(piece)
         return replace(out, values=out.values[before:], log_measure=out.log_measure[before:])
 
-    def rows(self, spans: Sequence[Span]) -> Rows:
+    def rows(self, spans: Sequence[Span]) -> StretchBatch:
         """Spans as one batch."""
         parts = [self.encode(span) for span in spans]
         width = max(len(p.values) for p in parts)
@@ -80,11 +80,11 @@ class Source:
             observed[: len(part.values), b] = part.observed
             measure[: len(part.values), b] = part.log_measure
         support = Support(*(torch.cat([getattr(p, name) for p in parts]) for name in ("unit", "low", "high")))
-        return Rows(x, torch.tensor([len(p.values) for p in parts]), observed, measure, support)
+        return StretchBatch(x, torch.tensor([len(p.values) for p in parts]), observed, measure, support)
 
 
 @torch.no_grad()
-def log_probs(model: SequenceModel, rows: Rows) -> Tensor:
+def log_probs(model: SequenceModel, rows: StretchBatch) -> Tensor:
     """log P(x_t | x_<t) (T, B) in nats and the data's own units, NaN where nothing is observed; from initial states."""
     state: State = model.initial_state(rows.x.shape[1])
     window = max(16, ROOM // (rows.x.shape[1] * model.constant.numel()))

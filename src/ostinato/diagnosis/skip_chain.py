@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.diagnosis.sparse_ar import NOTHING, LagRewards
 from ostinato.layers.contexts import Ints, before, find
 from ostinato.layers.kneser_ney import Floats
 from ostinato.layers.markov import Markov
-from ostinato.layers.reach import NOTHING, Rewards
 
 #: Lags that may be mixed in.
 MOST = 4
@@ -24,7 +24,7 @@ PRIOR = 20.0
 _TABLE = 1 << 20
 
 
-class Symbols(NamedTuple):
+class SymbolLags(NamedTuple):
     """symbols (N,), negative where missing, cut by offsets (B + 1); counted (N,): which of them are looked at."""
 
     symbols: Ints
@@ -47,8 +47,8 @@ class Symbols(NamedTuple):
 
 
 def skip_chain(
-    train: Symbols, validation: Symbols, held_out: Symbols, vocabulary: int, max_order: int, cuts: list[int]
-) -> Rewards:
+    train: SymbolLags, validation: SymbolLags, held_out: SymbolLags, vocabulary: int, max_order: int, cuts: list[int]
+) -> LagRewards:
     """A chain counted on train, its order and the farther lags chosen by validation, and all of it judged on held_out.
 
     A lag is mixed in, P <- (1 - w) P + w P(x_t | x_{t-k}), w by expectation maximisation on validation, where it brings
@@ -89,7 +89,7 @@ def skip_chain(
     top = scored[int(np.argmax(gains))]
     errors = np.array([float((top - logs).std()) / np.sqrt(len(top)) for logs in scored])
     every = (*range(1, order + 1), *picked)
-    return Rewards(np.array(lags, dtype=np.int64), gains, errors, every, float(scored[0].mean()), len(top))
+    return LagRewards(np.array(lags, dtype=np.int64), gains, errors, every, float(scored[0].mean()), len(top))
 
 
 def _given(counted: Ints, asked: Ints, frequency: Floats) -> Floats:

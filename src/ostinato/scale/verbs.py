@@ -12,20 +12,20 @@ from typing import Any
 import polars as pl
 
 from ostinato.data.seasons import season_length
-from ostinato.direct import DirectModel
+from ostinato.direct.forecast import check_covariates, horizon_of
+from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.evaluation.summary import Tally, summary
-from ostinato.evaluation.windows import Plan as Windows
-from ostinato.inference.direct import check_covariates, horizon_of
+from ostinato.evaluation.windows import BacktestPlan as Windows
 from ostinato.inference.forecast import USUAL, check_forecast
 from ostinato.inference.frame import check_levels
 from ostinato.inference.inputs import as_sequences, likelihood
 from ostinato.model_file import Model, load_model, parts
-from ostinato.scale.backtests import CrossValidation
-from ostinato.scale.each import FitEach, ForecastEach
-from ostinato.scale.models import Forecast, ForecastDirect, Score
-from ostinato.scale.plan import Panel, plan
-from ostinato.scale.run import Outcome, Progress, Workers, run
+from ostinato.scale.backtests import BacktestPart
+from ostinato.scale.local_ar import FitLocalAR, ForecastLocalAR
+from ostinato.scale.models import ForecastDirectPart, ForecastPart, ScorePart
+from ostinato.scale.plan import ParquetPanel, plan
+from ostinato.scale.run import Executor, Outcome, PanelProgress, run
 from ostinato.scale.series import empty
 
 
@@ -33,12 +33,12 @@ def fit_each(
     source: str | Path,
     output: str | Path,
     *,
-    on: Workers | None = None,
+    on: Executor | None = None,
     season: int | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
-    """Fit an autoregression to each series of a panel, its order by BIC: a row a series, see ``FitEach``.
+    """Fit an autoregression to each series of a panel, its order by BIC: a row a series, see ``FitLocalAR``.
 
     source   Parquet: a file, a folder or a pattern, a row a step. Nothing is read whole
     output   the folder for the results; a run that was stopped is taken up from the parts in it
@@ -50,7 +50,7 @@ def fit_each(
     """
     panel = _of_one_channel(source, columns)
     steps, _ = season_length(empty(panel), season)
-    return run(panel, FitEach(steps), output, on, on_progress)
+    return run(panel, FitLocalAR(steps), output, on, on_progress)
 
 
 def forecast(
@@ -60,11 +60,11 @@ def forecast(
     *,
     horizon: int | None = None,
     level: Sequence[float] = (80, 95),
-    on: Workers | None = None,
+    on: Executor | None = None,
     season: int | None = None,
     n_paths: int = 500,
     seed: int = 0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
     """Forecast every series of a panel from its end: by a model, given or in a file, or "ar", an AR of its own each.
@@ -79,15 +79,15 @@ def forecast(
     if model == "ar":
         panel = _of_one_channel(source, columns)
         steps, _ = season_length(empty(panel), season)
-        return run(panel, ForecastEach(steps, ahead, tuple(level)), output, on, on_progress)
+        return run(panel, ForecastLocalAR(steps, ahead, tuple(level)), output, on, on_progress)
     model = _loaded(model)
-    verb: Forecast | ForecastDirect
+    verb: ForecastPart | ForecastDirectPart
     if isinstance(model, DirectModel):
         check_levels(level)
-        verb = ForecastDirect(_name(model), model, horizon_of(model, horizon), tuple(level))
+        verb = ForecastDirectPart(_name(model), model, horizon_of(model, horizon), tuple(level))
     else:
         check_forecast(model, ahead, level, n_paths)
-        verb = Forecast(_name(model), model, ahead, tuple(level), n_paths, seed)
+        verb = ForecastPart(_name(model), model, ahead, tuple(level), n_paths, seed)
     return run(_like(model, source, columns), verb, output, on, on_progress)
 
 
@@ -96,8 +96,8 @@ def score(
     source: str | Path,
     output: str | Path,
     *,
-    on: Workers | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on: Executor | None = None,
+    on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
     """Score every series of a panel by a model, given or in a file: unique_id, step, surprisal in nats.
@@ -107,7 +107,7 @@ def score(
     Raises what ``run`` raises, and ConfigError for a direct model.
     """
     scored = likelihood(_loaded(model), "score")
-    return run(_like(scored, source, columns), Score(_name(scored), scored), output, on, on_progress)
+    return run(_like(scored, source, columns), ScorePart(_name(scored), scored), output, on, on_progress)
 
 
 def cross_validation(
@@ -119,10 +119,10 @@ def cross_validation(
     n_windows: int = 1,
     step_size: int | None = None,
     level: Sequence[float] = (80, 95),
-    on: Workers | None = None,
+    on: Executor | None = None,
     season: int | None = None,
     n_paths: int = 500,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> tuple[pl.DataFrame, Outcome]:
     """Backtest a fitted model, if any, and the baselines, local_ar among them, over a panel: the table, and the run.
@@ -138,7 +138,7 @@ def cross_validation(
     panel = _like(model, source, columns) if model else plan(source, **columns)
     steps, _ = season_length(empty(panel), season)
     windows = Windows(horizon, n_windows, horizon if step_size is None else step_size)
-    verb = CrossValidation(_name(model) if model else "", model, windows, steps, tuple(sorted(set(level))), n_paths)
+    verb = BacktestPart(_name(model) if model else "", model, windows, steps, tuple(sorted(set(level))), n_paths)
     out = run(panel, verb, output, on, on_progress)
     return summary({name: Tally.of(verb.level, sums) for name, sums in out.sums.items()}), out
 
@@ -147,7 +147,7 @@ def _loaded(model: Model | str | Path) -> Model:
     return model if isinstance(model, Model) else load_model(model)
 
 
-def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> Panel:
+def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> ParquetPanel:
     panel = plan(source, **columns)
     if len(panel.roles.values) > 1:
         what = f"the panel has {len(panel.roles.values)} columns of numbers, and an autoregression takes one"
@@ -155,7 +155,7 @@ def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> Panel:
     return panel
 
 
-def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> Panel:
+def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> ParquetPanel:
     """The panel, planned as the training data were read.
 
     Raises ModelFileError where it cannot be the model's, ConfigError for a model with covariates.

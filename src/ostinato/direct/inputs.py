@@ -15,7 +15,7 @@ _HOUR, _DAY = FIXED["1h"], FIXED["1d"]
 
 
 @dataclass(frozen=True)
-class Beside:
+class SeriesInputs:
     """Of one series of T steps and of F steps after it.
 
     known   (T + F, C): covariates; beyond what is given, the last of them again
@@ -30,7 +30,7 @@ class Beside:
     clock: NDArray[np.int64]
 
 
-def besides(data: SequenceSet, steps: int) -> dict[str, Beside]:
+def series_inputs(data: SequenceSet, steps: int) -> dict[str, SeriesInputs]:
     """By unique_id, or unique_id/channel of several, as ``channels``; F = ``steps``."""
     out, many, covariates = {}, len(data.channels) > 1, data.covariates
     for b, key in enumerate(data.ids):
@@ -42,7 +42,7 @@ def besides(data: SequenceSet, steps: int) -> dict[str, Beside]:
             known = np.concatenate([covariates.known[span], covariates.ahead[b][:steps]])
             known = np.pad(known, ((0, T + steps - len(known)), (0, 0)), mode="edge") if len(known) else known
             past, static = covariates.past[span], covariates.static[b]
-        one = Beside(known, past, static, _clock(data, b, steps))
+        one = SeriesInputs(known, past, static, _clock(data, b, steps))
         out.update({f"{key}/{channel}" if many else key: one for channel in data.channels})
     return out
 

@@ -12,20 +12,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.data.beside import Beside
-from ostinato.data.effects import Effects
-from ostinato.data.windows import Window, Windows
 from ostinato.description import Description
+from ostinato.direct.effects import Effects
+from ostinato.direct.inputs import SeriesInputs
+from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.ridge import design
+from ostinato.direct.windows import Windows, WindowSpec
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.errors import ConfigError
-from ostinato.layers.direct import design
-from ostinato.layers.segments import Segments
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Direct:
+class ClosedForm:
     """The closed form: a linear map of the window for the middle, and how its errors were distributed.
 
     weights     (K + 1, H), of the whole panel;  own: by series, (K + 1, H) float32, where it has weights of its own
@@ -34,7 +34,7 @@ class Direct:
     effects     of known covariates and the clock, taken out of the windows;  groups: by static words, (K + 1, H)
     """
 
-    window: Window
+    window: WindowSpec
     weights: Array
     own: dict[str, NDArray[np.float32]]
     typical: Array
@@ -53,7 +53,7 @@ class Direct:
         weights = self.own.get(series, self.groups.get(group(static), self.weights))
         return np.asarray(design(windows.inputs) @ weights)
 
-    def last(self, key: str, y: Array, beside: Beside | None) -> Windows:
+    def last(self, key: str, y: Array, beside: SeriesInputs | None) -> Windows:
         """The window at the end of y (T,)."""
         if beside is None:
             if self.effects:
@@ -81,8 +81,8 @@ class DirectModel:
     """
 
     name: str
-    base: Direct
-    networks: tuple[Segments, ...]
+    base: ClosedForm
+    networks: tuple[SegmentNetwork, ...]
     ids: tuple[str, ...]
     factors: Array
     description: Description
@@ -92,7 +92,7 @@ class DirectModel:
         """H: the farthest step that it forecasts."""
         return self.base.horizon
 
-    def predict(self, series: dict[str, Array], beside: dict[str, Beside] | None = None) -> tuple[Array, Array]:
+    def predict(self, series: dict[str, Array], beside: dict[str, SeriesInputs] | None = None) -> tuple[Array, Array]:
         """Point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of what follows each series (T,), in its units.
 
         The point is the median where there are networks, and the least-squares forecast where there are none. Of a
@@ -116,13 +116,13 @@ class DirectModel:
 
 
 def group(static: tuple[str, ...]) -> str:
-    """Static words as one, the key of ``Direct.groups``."""
+    """Static words as one, the key of ``ClosedForm.groups``."""
     return "\x1f".join(static)
 
 
 def predicted(
-    base: Direct,
-    networks: tuple[Segments, ...],
+    base: ClosedForm,
+    networks: tuple[SegmentNetwork, ...],
     ids: tuple[str, ...],
     windows: dict[str, Windows],
     statics: dict[str, tuple[str, ...]],
@@ -145,7 +145,7 @@ def predicted(
 
 
 @torch.inference_mode()
-def _moves(networks: tuple[Segments, ...], given: tuple[Array, Array, Array], rows: NDArray[np.int64]) -> Array:
+def _moves(networks: tuple[SegmentNetwork, ...], given: tuple[Array, Array, Array], rows: NDArray[np.int64]) -> Array:
     """(N, H, Q), the mean over the networks, a block at a time."""
     out = []
     for first in range(0, len(rows), 4096):

@@ -13,9 +13,9 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.batching import pieces
 from ostinato.data.encoded import Encoded
 from ostinato.data.split import Part
-from ostinato.inference.samples import Source
-from ostinato.layers.reach import Rewards, sparse_autoregression, together
-from ostinato.layers.skip import Symbols, skip_chain
+from ostinato.diagnosis.skip_chain import SymbolLags, skip_chain
+from ostinato.diagnosis.sparse_ar import LagRewards, sparse_autoregression, together
+from ostinato.diagnosis.stretches import Source
 
 #: Steps of each part that are looked at: values, and symbols, which are cheaper and need more.
 VALUES: dict[Part, int] = {"known": 20_000, "held-out": 10_000}
@@ -24,12 +24,14 @@ SYMBOLS: dict[Part, int] = {"train": 100_000, "validation": 20_000, "held-out": 
 ORDER = 8
 
 
-def reference(source: Source, cuts: list[int], rng: np.random.Generator) -> tuple[str, Rewards]:
+def reference(source: Source, cuts: list[int], rng: np.random.Generator) -> tuple[str, LagRewards]:
     """Which closed form it is, and what the past up to each lag brings it."""
     encoding, far = source.model.encoding, cuts[-1]
     if isinstance(encoding, Alphabet):
         drawn = {part: _sample(source, part, far, limit, rng) for part, limit in SYMBOLS.items()}
-        train, validation, held_out = (Symbols(v[:, 0], offsets, counted) for v, offsets, counted, _ in drawn.values())
+        train, validation, held_out = (
+            SymbolLags(v[:, 0], offsets, counted) for v, offsets, counted, _ in drawn.values()
+        )
         found = skip_chain(train, validation, held_out, encoding.size, ORDER, cuts)
         found = replace(found, score=found.score + drawn["held-out"][3])
         return f"a Markov chain of order up to {ORDER} and single symbols up to lag {far}", found

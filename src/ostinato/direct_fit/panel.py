@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.beside import Beside, besides
-from ostinato.data.effects import Effects, Form, fit_effects
 from ostinato.data.seasons import mean_change
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.windows import Window, Windows, channels
+from ostinato.direct.effects import Effects, Form, fit_effects
+from ostinato.direct.inputs import SeriesInputs, series_inputs
+from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
 
 Array = NDArray[np.float64]
@@ -28,7 +28,7 @@ class Panel:
     """
 
     series: dict[str, Array]
-    beside: dict[str, Beside]
+    beside: dict[str, SeriesInputs]
     known: dict[str, int]
     horizon: int
     stride: int
@@ -38,17 +38,17 @@ class Panel:
         """Whether every observed value is above 0."""
         return all(bool((y[np.isfinite(y)] > 0).all()) for y in self.series.values())
 
-    def effects(self, form: Form, window: Window, whole: bool = False) -> Effects:
+    def effects(self, form: Form, window: WindowSpec, whole: bool = False) -> Effects:
         """Those in what is known, or in everything."""
         shown = {k: (y if whole else y[: self.known[k]], self.beside[k]) for k, y in self.series.items()}
         return fit_effects(form, window.season, window.log, shown)
 
-    def fitted(self, window: Window, effects: Effects | None, whole: bool = False) -> dict[str, Windows]:
+    def fitted(self, window: WindowSpec, effects: Effects | None, whole: bool = False) -> dict[str, Windows]:
         """The windows of what is known, or of everything; only series that have any."""
         cut = {k: self._cut(window, effects, k, 0, len(y) if whole else self.known[k]) for k, y in self.series.items()}
         return {k: w for k, w in cut.items() if len(w.inputs)}
 
-    def held_out(self, window: Window, effects: Effects | None) -> dict[str, Windows]:
+    def held_out(self, window: WindowSpec, effects: Effects | None) -> dict[str, Windows]:
         """The windows whose targets come after what is known; only series that have any."""
         cut = {
             k: self._cut(window, effects, k, self.known[k], len(y), self.stride)
@@ -58,7 +58,7 @@ class Panel:
         return {k: w for k, w in cut.items() if len(w.inputs)}
 
     def _cut(
-        self, window: Window, effects: Effects | None, key: str, first: int, stop: int, stride: int = 1
+        self, window: WindowSpec, effects: Effects | None, key: str, first: int, stop: int, stride: int = 1
     ) -> Windows:
         y, beside = self.series[key], self.beside[key]
         effect = effects.of(key, y[: self.known[key]], beside) if effects else None
@@ -75,7 +75,7 @@ class Panel:
 
 def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
     """Every channel as a series up to its last observed step; a series that is short is not held out from."""
-    series, known, beside = {}, {}, besides(data, horizon)
+    series, known, beside = {}, {}, series_inputs(data, horizon)
     for key, whole in channels(data).items():
         seen = np.flatnonzero(np.isfinite(whole))
         if not len(seen):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ostinato.cli.progress import Ladder
+    from ostinato.cli.progress import LadderDisplay
     from ostinato.data.sequences import SequenceSet
+    from ostinato.fits.result import Fit
     from ostinato.gradients.methods import Method
     from ostinato.scale.cluster import Cluster
-    from ostinato.training.result import Fit
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def run(
     data: str,
     sequences: SequenceSet,
     spot: Path | None,
-    ladder: Ladder,
+    ladder: LadderDisplay,
     way: Way,
     asked: dict[str, Any],
     whole: dict[str, Any],

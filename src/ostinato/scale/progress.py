@@ -8,15 +8,17 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any
 
-from ostinato.training.result import Rung
-from ostinato.training.trainer import Progress
+from ostinato.fits.result import Rung
+from ostinato.training.trainer import TrainingProgress
 
 #: Seconds between two words on one model: a line that moves, and no traffic to speak of.
 APART = 0.2
 
 
 @contextmanager
-def shown(on_progress: Callable[[Progress], None] | None, on_rung: Callable[[Rung], None] | None) -> Iterator[Any]:
+def shown(
+    on_progress: Callable[[TrainingProgress], None] | None, on_rung: Callable[[Rung], None] | None
+) -> Iterator[Any]:
     """A queue of Ray's: what a Teller puts in is shown here, while the body runs. None where nobody looks."""
     if on_progress is None and on_rung is None:
         yield None
@@ -50,14 +52,14 @@ class Teller:
     def __init__(self, queue: Any) -> None:
         self._queue, self._told = queue, 0.0
 
-    def progress(self, event: Progress) -> None:
+    def progress(self, event: TrainingProgress) -> None:
         """Tell how far a model is, unless it was told just now."""
         now = time.monotonic()
         if now - self._told > APART:
             self._told = now
             self.rung(event)
 
-    def rung(self, event: Rung | Progress) -> None:
+    def rung(self, event: Rung | TrainingProgress) -> None:
         """Tell of a model that is done."""
         from ray.exceptions import RayError
 

@@ -20,9 +20,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.beside import Beside
 from ostinato.data.seasons import mean_change
-from ostinato.layers.direct import Moments, moments, own, pooled
+from ostinato.direct.inputs import SeriesInputs
+from ostinato.direct.ridge import Moments, moments, own, pooled
 
 Array = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ class Effects:
     weights: Array
     own: dict[str, Array]
 
-    def of(self, key: str, y: Array, beside: Beside) -> Array:
+    def of(self, key: str, y: Array, beside: SeriesInputs) -> Array:
         """(T + F): the effect at every step that beside knows, in model space; y is what its size is taken from."""
         base, w = self._base(beside), self.own.get(key, self.weights)
         blocks = [self._features(base, beside.clock, rows) @ w for rows in _blocks(np.arange(len(base)))]
@@ -70,7 +70,7 @@ class Effects:
         """What is not an array, as JSON."""
         return {"form": asdict(self.form), "season": self.season, "log": self.log, "own": list(self.own)}
 
-    def _base(self, beside: Beside) -> Array:
+    def _base(self, beside: SeriesInputs) -> Array:
         """(T + F, C'): the features of one hour."""
         if not self.form.known:
             return np.zeros((len(beside.known), 0))
@@ -98,7 +98,7 @@ class Effects:
                 parts.append((day[:, :, None] * hour[:, None]).reshape(len(rows), -1))
         return np.concatenate(parts, axis=1)
 
-    def _moments(self, y: Array, beside: Beside) -> Moments:
+    def _moments(self, y: Array, beside: SeriesInputs) -> Moments:
         """Of the seasonal differences of y (T,)."""
         lag = self.season if len(y) > self.season else 1
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -115,7 +115,7 @@ class Effects:
         return reduce(add, parts)
 
 
-def fit_effects(form: Form, season: int, log: bool, series: dict[str, tuple[Array, Beside]]) -> Effects:
+def fit_effects(form: Form, season: int, log: bool, series: dict[str, tuple[Array, SeriesInputs]]) -> Effects:
     """The effects in series: key -> y (T,), and what is known beside its steps."""
     known = np.concatenate([beside.known[: len(y)] for y, beside in series.values()])
     centre, spread = known.mean(axis=0), known.std(axis=0)
@@ -138,7 +138,7 @@ def unit(y: Array, season: int, log: bool) -> float:
     return max(change, 1e-300) if change > 0 else 1.0
 
 
-def forms(beside: Iterable[Beside]) -> Iterator[Form]:
+def forms(beside: Iterable[SeriesInputs]) -> Iterator[Form]:
     """The forms that could be, the simplest first."""
     first = next(iter(beside))
     clocks = (False, True) if first.clock.shape[1] else (False,)

@@ -40,7 +40,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowSpec:
     """How windows are cut and normalised.
 
     memory  K steps;  log: of the logarithms of positive values
@@ -49,7 +49,7 @@ class Window:
     past    whether past covariates are looked at
     """
 
-    memory: int
+    lookback: int
     log: bool
     own: bool
     season: int
@@ -70,7 +70,7 @@ class Window:
         stride: every how many; the last one is always there. effect (T + F,) is taken out of what a window holds, and
         comes back with its level; past (T, P) are covariates.
         """
-        K = self.memory
+        K = self.lookback
         x = self._modelled(y[:stop], effect)
         # a window that is mostly its own first value has next to no spread: only series with few others are given such
         before = max(K - LEAST, 0) if len(x) < 2 * (K + horizon) else 0
@@ -90,7 +90,7 @@ class Window:
     def last(self, y: Array, effect: Array | None = None, past: Array | None = None) -> Windows:
         """The window at the end of y (T,), with no targets; effect is that of (T + H,)."""
         x = self._modelled(y, effect)
-        held = np.concatenate([np.full(max(self.memory - len(x), 0), x[0]), x])[-self.memory :][None]
+        held = np.concatenate([np.full(max(self.lookback - len(x), 0), x[0]), x])[-self.lookback :][None]
         moved = None if effect is None else effect[None, len(y) :]
         return self._normalised(held, np.zeros((1, 0)), x, moved, self._beside(past, np.array([len(y)])))
 
@@ -128,10 +128,10 @@ class Window:
         columns = []
         for p in past.T:
             x = filled(p, self.season) if np.isfinite(p).any() else np.zeros(len(p))
-            padded = np.concatenate([np.full(self.memory, x[0]), x])
-            held = sliding_window_view(padded, self.memory)[origins]
+            padded = np.concatenate([np.full(self.lookback, x[0]), x])
+            held = sliding_window_view(padded, self.lookback)[origins]
             spread = np.abs(held - held.mean(axis=1, keepdims=True)).mean(axis=1)
-            near = held[:, -self.season :].mean(axis=1) if self.season < self.memory else held[:, -1]
+            near = held[:, -self.season :].mean(axis=1) if self.season < self.lookback else held[:, -1]
             safe = np.where(spread > 0, spread, 1.0)
             columns += [(v - held.mean(axis=1)) / safe for v in (held[:, -1], near)]
         return bounded(np.stack(columns, axis=1))

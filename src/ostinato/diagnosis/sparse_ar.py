@@ -19,7 +19,7 @@ MOST = 32
 
 
 @dataclass(frozen=True)
-class Rewards:
+class LagRewards:
     """What the past up to each lag brings a reference on held-out steps.
 
     lags    (C,): ascending, the first is 0; where a lag was ``picked`` it is among them
@@ -49,23 +49,23 @@ class Rewards:
         return float(self.gains[i]), float(self.errors[i])
 
 
-def together(parts: list[Rewards]) -> Rewards:
+def together(parts: list[LagRewards]) -> LagRewards:
     """Of several channels: nats a step of all of them."""
     lags = np.unique(np.concatenate([p.lags for p in parts]))
     at = np.array([[p.at(int(lag)) for lag in lags] for p in parts])
     picked = tuple(sorted({lag for p in parts for lag in p.picked}))
     errors = np.sqrt((at[:, :, 1] ** 2).sum(axis=0))
-    return Rewards(
+    return LagRewards(
         lags, at[:, :, 0].sum(axis=0), errors, picked, sum(p.score for p in parts), max(p.steps for p in parts)
     )
 
 
-NOTHING = Rewards(np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1), (), -np.inf, 0)
+NOTHING = LagRewards(np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1), (), -np.inf, 0)
 
 
 def sparse_autoregression(
     values: Array, offsets: NDArray[np.int64], held_out: NDArray[np.bool_], fitted: NDArray[np.bool_], cuts: list[int]
-) -> Rewards:
+) -> LagRewards:
     """One channel, values (N,) cut by offsets (B + 1), NaN where missing; fitted and held_out (N,): which targets.
 
     Lags are added by orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993) while the extended BIC with
@@ -101,7 +101,7 @@ def sparse_autoregression(
     apart = 0.5 * (squares / mean - (squares / mean)[:, best : best + 1])
     error = apart.std(axis=0) / np.sqrt(len(squares))
     score = -0.5 * float(np.log(2 * np.pi * np.e * mean[0] * rows.scale**2))
-    return Rewards(np.array(lags, dtype=np.int64), gains, error, tuple(sorted(every)), score, len(squares))
+    return LagRewards(np.array(lags, dtype=np.int64), gains, error, tuple(sorted(every)), score, len(squares))
 
 
 def _pursue(G: Array, farthest: int, n: int, cost: float) -> list[int]:

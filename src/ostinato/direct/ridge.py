@@ -67,8 +67,8 @@ def own(series: Moments, W: Array, strength: float) -> Array:
     return np.asarray(W + cho_solve(factor, series.C - series.G @ W))
 
 
-def seasonal_naive(memory: int, horizon: int, season: int) -> Array:
+def seasonal_naive(lookback: int, horizon: int, season: int) -> Array:
     """The W that repeats the last season; with a season of 1, the last value."""
-    W = np.zeros((memory + 1, horizon))
-    W[memory - season + np.arange(horizon) % season, np.arange(horizon)] = 1.0
+    W = np.zeros((lookback + 1, horizon))
+    W[lookback - season + np.arange(horizon) % season, np.arange(horizon)] = 1.0
     return W

@@ -37,7 +37,7 @@ def borders_of(segment: Segment[M], module: M, x: Tensor, state: State, method: 
         if steps and (room < 0 or method.bytes < step + border):
             least = max(2 * math.sqrt(step * border * steps), step + border)
             raise ConfigError(
-                f"{steps:,} steps cannot be run backwards in {method.memory}",
+                f"{steps:,} steps cannot be run backwards in {method.memory_limit}",
                 fix=f"give {math.ceil(least / 1e3):,} kB or more, or fewer rows at a time",
             )
         length = int((method.bytes + math.sqrt(room)) / (2 * step)) if step else steps

@@ -1,0 +1,1 @@
+"""How far back a model, its gradient and its data reach."""

@@ -1,0 +1,1 @@
+"""How a direct forecaster is fitted and chosen."""
