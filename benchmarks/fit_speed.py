@@ -43,7 +43,7 @@ class Plain(nn.Module):
         self.out = nn.Linear(config.hidden, symbols)
 
     def forward(self, x: torch.Tensor, h: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """x (T, B) -> logits (T, B, V) and the last state."""
+        """X (T, B) -> logits (T, B, V) and the last state."""
         y, h = self.gru(self.embedding(x), h)
         return self.out(y), h
 

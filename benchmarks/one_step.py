@@ -37,7 +37,7 @@ def medians(tasks: dict[str, Callable[[], Any]], blocks: int = 60) -> dict[str, 
 
 
 def steps(cell: str) -> dict[str, float]:
-    """torch's cell, ours with tensors and ours on NumPy arrays that stay where they are."""
+    """Torch's cell, ours with tensors and ours on NumPy arrays that stay where they are."""
     torch.manual_seed(0)
     module = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[cell](H, H)
     step = Step(cell, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from ostinato.report.page import write_report as write_report
     from ostinato.training.fit import fit as fit
 
-__version__ = "0.1.0"
+from ostinato._version import __version__ as __version__
 
 _HOMES = {
     "AdaptiveBPTT": "gradients.methods",

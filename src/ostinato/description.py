@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ostinato.kinds import TRAITS, Kind, KindTraits
+
 
 @dataclass(frozen=True)
 class Description:
@@ -17,7 +19,12 @@ class Description:
     """
 
     name: str
-    kind: str
+    kind: Kind
     config: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def traits(self) -> KindTraits:
+        """What differs by the kind of data that the model is fitted to."""
+        return TRAITS[self.kind]

@@ -32,7 +32,7 @@ class SequenceModel(nn.Module):
         description: Description,
         coupling: Coupling | None = None,
     ) -> None:
-        """start (D, P): the emission's parameters before anything is learned; the head begins as this constant.
+        """Start (D, P): the emission's parameters before anything is learned; the head begins as this constant.
 
         coupling: of the channels of a step, where they are several and continuous.
         """
@@ -57,7 +57,7 @@ class SequenceModel(nn.Module):
         return (*self.front.initial_state(batch), *backbone)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Conditional, State]:
-        """x (T, B, D) in model space -> P(x_t | x_<t) of each of these steps (T, B, ...), and the state after them."""
+        """X (T, B, D) in model space -> P(x_t | x_<t) of each of these steps (T, B, ...), and the state after them."""
         state = self.initial_state(x.shape[1]) if state is None else state
         front, backbone = self.parts(state)
         inputs, loc, scale, front = self.front.unroll(x, front, lengths)
@@ -76,7 +76,7 @@ class SequenceModel(nn.Module):
         return self.conditional(h, loc, scale, inputs.shape[:1]), (*front, *backbone)
 
     def observe(self, state: State, x: Tensor) -> State:
-        """x (B, D), the value of the step just predicted -> the state after it."""
+        """X (B, D), the value of the step just predicted -> the state after it."""
         front, backbone = self.parts(state)
         return (*self.front.unroll(x[None], front)[3], *backbone)
 

@@ -21,7 +21,7 @@ ragged = pytest.mark.parametrize("lengths", [None, (9, 0, 4, 1, 9)], ids=["whole
 
 
 def given(r: Recurrence) -> tuple[Tensor, State]:
-    """x (T, B, D), and a state that real inputs have led to."""
+    """X (T, B, D), and a state that real inputs have led to."""
     x = torch.randn(T + 6, B, r.input_size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():
         return x[6:].clone(), r.unroll(x[:6])[1]
@@ -30,7 +30,7 @@ def given(r: Recurrence) -> tuple[Tensor, State]:
 def sent_back(
     r: Recurrence, lengths: tuple[int, ...] | None, method: CheckpointedBPTT | None, *, outputs: bool = True
 ) -> list[Tensor]:
-    """h where asked for, the last state, and the gradients of a fixed functional of both."""
+    """H where asked for, the last state, and the gradients of a fixed functional of both."""
     x, start = given(r)
     x, start = x.requires_grad_(), tuple(s.requires_grad_() for s in start)
     n = None if lengths is None else torch.tensor(lengths)

@@ -297,7 +297,7 @@ def test_low_temperature_concentrates(case: Case) -> None:
 
 @every
 def test_batches_are_what_their_rows_are(case: Case) -> None:
-    """params (T, B, D, P) with D as the emission allows, and support by row (B, D)."""
+    """Params (T, B, D, P) with D as the emission allows, and support by row (B, D)."""
     d = 1 if case.emission.support == "symbols" else 2
     params = case.params + 0.1 * torch.randn(4, 3, d, case.emission.parameters, generator=generator(), dtype=F64)
     by_row = Support(*(v.expand(3, d).contiguous() for v in (case.support.unit, case.support.low, case.support.high)))

@@ -10,9 +10,10 @@ import torch
 
 from ostinato.data.batching import aligned, pieces, whole
 from ostinato.data.encoding import fit_encoding
-from ostinato.data.sequences import Kind, SequenceSet
+from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
+from ostinato.kinds import Kind
 from ostinato.model import SequenceModel
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Config

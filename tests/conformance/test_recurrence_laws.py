@@ -29,7 +29,7 @@ def memory(name: str) -> Recurrence:
 
 
 def inputs(r: Recurrence, steps: int = T, rows: int = B, seed: int = 1) -> tuple[Tensor, State]:
-    """x (T, B, D), and a state that real inputs have led to."""
+    """X (T, B, D), and a state that real inputs have led to."""
     g = torch.Generator().manual_seed(seed)
     before = torch.randn(6, rows, r.input_size, generator=g, dtype=torch.float64)
     with torch.no_grad():
@@ -48,7 +48,7 @@ def same_state(a: State, b: State) -> None:
 
 
 def valid(h: Tensor, lengths: tuple[int, ...] | None) -> Tensor:
-    """h (T, B, H), zero where its row has ended."""
+    """H (T, B, H), zero where its row has ended."""
     if lengths is None:
         return h
     return h * (torch.arange(len(h))[:, None] < torch.tensor(lengths))[..., None]

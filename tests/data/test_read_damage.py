@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.read import read
-from ostinato.data.sequences import KINDS
 from ostinato.errors import DataError
+from ostinato.kinds import KINDS
 
 
 def sound(form: str, subtype: str) -> bytes:

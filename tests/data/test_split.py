@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.data.sequences import Kind, SequenceSet
+from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
 from ostinato.errors import ConfigError, DataError
+from ostinato.kinds import Kind
 
 
 def made(rows: list[list[float]], kind: Kind = "series") -> SequenceSet:

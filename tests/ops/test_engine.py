@@ -209,7 +209,7 @@ def test_extremes_go_through_as_in_the_reference(cell: str, dtype: torch.dtype) 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("cell", ["rnn_tanh", "lstm"])
 def test_nonlinearities_are_exact_to_the_last_places(cell: str, dtype: torch.dtype) -> None:
-    """tanh by the plain network, sigmoid by the input gate of an LSTM whose c is 1: against float64."""
+    """Tanh by the plain network, sigmoid by the input gate of an LSTM whose c is 1: against float64."""
     a = torch.cat([torch.linspace(-30, 30, 6001), torch.logspace(-30, 2, 600), -torch.logspace(-30, 2, 600)]).to(dtype)
     one, none = torch.ones(1, 1, dtype=dtype), torch.zeros(1, 1, dtype=dtype)
     if cell == "rnn_tanh":

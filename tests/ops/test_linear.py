@@ -38,7 +38,7 @@ def problem(T: int, B: int, H: int, dtype: torch.dtype, seed: int = 0) -> tuple[
 
 
 def with_gradients(run, given: tuple[Tensor, ...], lengths: Tensor | None) -> tuple[Tensor, ...]:  # type: ignore[no-untyped-def]
-    """h within the rows, the last state, and the gradients of a random functional of both."""
+    """H within the rows, the last state, and the gradients of a random functional of both."""
     u, h0, a = (t.detach().requires_grad_() for t in given)
     h, (last,) = run(u, (h0,), a, lengths)
     if lengths is not None:
@@ -83,7 +83,7 @@ def test_long_rows_are_the_scan(dtype: torch.dtype) -> None:
 
 
 def test_a_long_sum_keeps_its_places() -> None:
-    """a's gradient in float32, a million equal terms: in a single sum they would be off by parts in a thousand."""
+    """A's gradient in float32, a million equal terms: in a single sum they would be off by parts in a thousand."""
     u = torch.zeros(1 << 18, 4, 1)
     h0, a = torch.full((4, 1), 0.1), torch.ones(1, requires_grad=True)
     _, (last,) = native.unroll(u, (h0,), a)

@@ -15,7 +15,7 @@ POISON = {
 
 
 def series(name: str, n: int, rng: np.random.Generator) -> pl.DataFrame:
-    """n days of an autoregression of order 2."""
+    """N days of an autoregression of order 2."""
     e, y = rng.standard_normal(n + 20), np.zeros(n + 20)
     for t in range(2, n + 20):
         y[t] = 0.6 * y[t - 1] + 0.2 * y[t - 2] + e[t]

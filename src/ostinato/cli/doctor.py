@@ -12,7 +12,7 @@ def command() -> None:
     """
     import torch
 
-    from ostinato import __version__
+    from ostinato._version import __version__
     from ostinato.ops.engine import extension
     from ostinato.ops.selection import IMPLEMENTATIONS, VARIABLE, explain
 

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from ostinato import __version__
+from ostinato._version import __version__
 from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
 from ostinato.errors import OstinatoError
 

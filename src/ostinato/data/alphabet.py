@@ -47,6 +47,16 @@ class Alphabet(Encoding):
         """The id of the end symbol; -1 where the end is no event."""
         return self.size - 1 if self.terminated else -1
 
+    @property
+    def vocabulary_size(self) -> int:
+        """The number V of symbols."""
+        return self.size
+
+    @property
+    def end_symbol(self) -> int | None:
+        """The id of the end symbol; None where the end is no event."""
+        return self.end if self.terminated else None
+
     def encode(self, data: SequenceSet) -> Encoded:
         """See Encoding. Where the end is an event, a sequence is one step longer than its text; a prompt has no end."""
         points = np.asarray(self.code_points, dtype=np.int64)

@@ -47,6 +47,16 @@ class Encoding(ABC):
 
     name: ClassVar[str]
 
+    @property
+    def vocabulary_size(self) -> int | None:
+        """The number V of symbols; None where the values are numbers."""
+        return None
+
+    @property
+    def end_symbol(self) -> int | None:
+        """The symbol that ends a sequence; None where the end of a sequence is no event."""
+        return None
+
     @abstractmethod
     def encode(self, data: SequenceSet) -> Encoded:
         """All of data in model space."""

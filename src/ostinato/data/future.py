@@ -20,7 +20,7 @@ from ostinato.errors import DataError
 
 
 def with_future(data: SequenceSet, source: Any) -> SequenceSet:
-    """data with the known covariates of the steps after its end: a file or a frame with its ids, times and columns.
+    """Data with the known covariates of the steps after its end: a file or a frame with its ids, times and columns.
 
     Rows of times that the histories have already are passed over; without times, every row is a step ahead.
 

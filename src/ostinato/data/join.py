@@ -14,8 +14,9 @@ from ostinato.data.checks import check_frequency, check_prices, check_times, che
 from ostinato.data.columns import PRICES
 from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.origin import Origin
-from ostinato.data.sequences import KINDS, Kind, SequenceSet
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.kinds import KINDS, Kind
 
 #: Counts above this are as good as real numbers.
 _COUNTS = 1000

@@ -12,8 +12,9 @@ from ostinato.data.arrays import as_frame, as_texts, from_arrays
 from ostinato.data.covariates import Columns
 from ostinato.data.frames import from_frame
 from ostinato.data.origin import Origin
-from ostinato.data.sequences import KINDS, SequenceSet
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.kinds import KINDS
 
 
 def read(

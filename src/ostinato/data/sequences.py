@@ -6,16 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.covariates import Covariates
 from ostinato.errors import DataError
-
-Kind = Literal["series", "prices", "text", "sound"]
-KINDS: tuple[Kind, ...] = ("series", "prices", "text", "sound")
+from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,11 @@ class SequenceSet:
     def __len__(self) -> int:
         """The number of sequences, B."""
         return len(self.ids)
+
+    @property
+    def traits(self) -> KindTraits:
+        """What differs by the kind of the data."""
+        return TRAITS[self.kind]
 
     @property
     def lengths(self) -> NDArray[np.int64]:

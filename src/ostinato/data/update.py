@@ -15,7 +15,7 @@ from ostinato.errors import DataError
 
 
 def update(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
-    """history with rows after the end of each series, for a model to go on from without being fitted again.
+    """History with rows after the end of each series, for a model to go on from without being fitted again.
 
     rows are a SequenceSet, or anything that ``read`` takes, with the columns of history; series may be new. Steps that
     the times leave out are missing, as when they are read together.

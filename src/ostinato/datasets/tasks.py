@@ -48,7 +48,7 @@ class AddingProblem:
         return 1 / 6
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """x (T, B, 2), value and mark (0 or 1); the sum y (B,)."""
+        """X (T, B, 2), value and mark (0 or 1); the sum y (B,)."""
         half = self.steps // 2
         value = torch.rand(self.steps, rows, generator=generator)
         first = torch.randint(half, (1, rows), generator=generator)
@@ -103,7 +103,7 @@ class CopyMemory:
         return -self.symbols * math.log(self.letters)
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """x (T, B, V) one-hot; what is to be said y (T, B) int64. T counts the steps of a sequence here."""
+        """X (T, B, V) one-hot; what is to be said y (T, B) int64. T counts the steps of a sequence here."""
         blank, sign = self.letters, self.letters + 1
         word = torch.randint(self.letters, (self.symbols, rows), generator=generator)
         heard = torch.full((self.steps, rows), blank)

@@ -85,7 +85,7 @@ class Source:
 
 @torch.no_grad()
 def log_probs(model: SequenceModel, rows: StretchBatch) -> Tensor:
-    """log P(x_t | x_<t) (T, B) in nats and the data's own units, NaN where nothing is observed; from initial states."""
+    """Log P(x_t | x_<t) (T, B) in nats and the data's own units, NaN where nothing is observed; from initial states."""
     state: State = model.initial_state(rows.x.shape[1])
     window = max(16, ROOM // (rows.x.shape[1] * model.constant.numel()))
     out = []
@@ -98,7 +98,7 @@ def log_probs(model: SequenceModel, rows: StretchBatch) -> Tensor:
 
 
 def draw(spans: Sequence[Span], count: int, rng: np.random.Generator, *, before: int = 0) -> list[tuple[int, int]]:
-    """count steps (index into spans, step) at random among those with a past; ``before``: also so far before a span."""
+    """Count steps (index into spans, step) at random among those with a past; ``before``: also so far before a span."""
     firsts = np.array([max(1, first - before) for _, first, _ in spans])
     widths = np.maximum(np.array([stop for *_, stop in spans]) - firsts, 0)
     ends = widths.cumsum()

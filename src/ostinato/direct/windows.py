@@ -95,7 +95,7 @@ class WindowSpec:
         return self._normalised(held, np.zeros((1, 0)), x, moved, self._beside(past, np.array([len(y)])))
 
     def restore(self, z: Array, windows: Windows) -> Array:
-        """z (n, H, ...) in model space -> values."""
+        """Z (n, H, ...) in model space -> values."""
         level, scale = (x.reshape(*x.shape, *[1] * (z.ndim - 2)) for x in (windows.level, windows.scale))
         x = z * scale + level
         return np.exp(x) if self.log else x
@@ -147,7 +147,7 @@ def bounded(z: Array) -> Array:
 
 
 def filled(y: Array, season: int) -> Array:
-    """y (T,) with what is missing taken from a season before, or where that is not known, from the last step that is.
+    """Y (T,) with what is missing taken from a season before, or where that is not known, from the last step that is.
 
     What is missing at the start is the first value that is known.
     """

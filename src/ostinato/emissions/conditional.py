@@ -42,13 +42,13 @@ class Conditional:
     def sample(
         self, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """x (..., D)."""
+        """X (..., D)."""
         inner = support if self.loc is None else _line(self.params)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
         return self._back(self._together(u), support)
 
     def quantile(self, q: Tensor, support: Support, x: Tensor | None = None) -> Tensor:
-        """q (Q,) -> (..., D, Q): of each channel given those before it in x (..., D), or at their means.
+        """Q (Q,) -> (..., D, Q): of each channel given those before it in x (..., D), or at their means.
 
         With a coupling a channel's quantile given the past alone has no closed form: it takes draws.
         """
@@ -100,7 +100,7 @@ class Conditional:
 
 
 def _standardised(x: Tensor, loc: Tensor, scale: Tensor) -> Tensor:
-    """e of x, 0 where it is missing."""
+    """E of x, 0 where it is missing."""
     e = (x.nan_to_num(0.0) - loc) / scale
     return torch.where(x.isnan(), torch.zeros_like(e), e)
 

@@ -30,7 +30,7 @@ def inverse_softplus(y: Tensor, beta: float = 1.0) -> Tensor:
 
 
 def residual(x: Tensor, location: Tensor) -> Tensor:
-    """x - location, held within +-FARTHEST: an absurd value costs much but leaves every gradient finite."""
+    """X - location, held within +-FARTHEST: an absurd value costs much but leaves every gradient finite."""
     return (x - location).clamp(-FARTHEST, FARTHEST)
 
 

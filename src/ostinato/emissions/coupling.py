@@ -41,7 +41,7 @@ class Coupling(nn.Module):
         return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t()
 
     def together(self, u: Tensor) -> Tensor:
-        """u (..., D) -> e = (I - L)^-1 u."""
+        """U (..., D) -> e = (I - L)^-1 u."""
         upper = torch.eye(self.channels, dtype=u.dtype, device=u.device) - self.matrix().t()
         rows = u.reshape(-1, self.channels)
         e: Tensor = torch.linalg.solve_triangular(upper, rows, upper=True, left=False, unitriangular=True)

@@ -46,17 +46,17 @@ class Emission(ABC):
 
     @abstractmethod
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """params (..., D, P), x (..., D) -> nats (..., D)."""
+        """Params (..., D, P), x (..., D) -> nats (..., D)."""
 
     @abstractmethod
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """params (..., D, P) -> x (..., D). temperature narrows (< 1) or widens; top_p keeps the likeliest symbols."""
+        """Params (..., D, P) -> x (..., D). temperature narrows (< 1) or widens; top_p keeps the likeliest symbols."""
 
     @abstractmethod
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
-        """params (..., D, P), q (Q,) in (0, 1) -> (..., D, Q), non-decreasing in q."""
+        """Params (..., D, P), q (Q,) in (0, 1) -> (..., D, Q), non-decreasing in q."""
 
     @abstractmethod
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
@@ -64,7 +64,7 @@ class Emission(ABC):
 
     @abstractmethod
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """params (..., D, P) -> (..., D); for symbols, the likeliest one."""
+        """Params (..., D, P) -> (..., D); for symbols, the likeliest one."""
 
     @abstractmethod
     def initial(self, x: Tensor, support: Support) -> Tensor:

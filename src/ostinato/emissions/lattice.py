@@ -48,7 +48,7 @@ def edged_cdf(cdf: Tensor, at: LatticePoint) -> Tensor:
 
 
 def settle(z: Tensor, support: Support) -> Tensor:
-    """z (..., D) -> the nearest value of the lattice; as it is where there is none."""
+    """Z (..., D) -> the nearest value of the lattice; as it is where there is none."""
     unit = torch.where(support.unit > 0, support.unit, 1.0)
     return _within(torch.round(z / unit) * unit, z, support)
 

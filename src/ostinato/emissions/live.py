@@ -40,13 +40,13 @@ def earlier(row: Sequence[float], e: Sequence[float]) -> float:
 
 
 def draw_normal(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
-    """params (..., 2) -> draws (...); temperature multiplies the scale."""
+    """Params (..., 2) -> draws (...); temperature multiplies the scale."""
     scale = np.logaddexp(np.float32(0), params[..., 1])
     return _draws(params, scale, rng.standard_normal(params.shape[:-1], dtype=np.float32), temperature)
 
 
 def draw_student_t(params: Floats, rng: np.random.Generator, temperature: float) -> Floats:
-    """params (..., 3) -> draws (...); temperature multiplies the scale."""
+    """Params (..., 3) -> draws (...); temperature multiplies the scale."""
     raw = np.logaddexp(np.float32(0), params[..., 1:])
     half = (raw[..., 1] + np.float32(LEAST_DF)) / 2
     noise = rng.standard_normal(half.shape, dtype=np.float32)
@@ -73,7 +73,7 @@ def _softplus(raw: float) -> float:
 
 
 def _log_gamma_ratio(a: float) -> float:
-    """log Gamma(a + 1/2) - log Gamma(a), by its asymptotic series for large a, where the difference would cancel."""
+    """Log Gamma(a + 1/2) - log Gamma(a), by its asymptotic series for large a, where the difference would cancel."""
     if a > 30:
         r = 1 / a
         return 0.5 * math.log(a) + r * (-1 / 8 + r * r * (1 / 192 - r * r / 640))

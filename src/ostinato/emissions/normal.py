@@ -74,7 +74,7 @@ class Normal(Emission):
 
 
 def _log_cell(t: Tensor, h: Tensor, log_h: Tensor) -> Tensor:
-    """log of the normal mass within h of t >= 0, in units of the scale.
+    """Log of the normal mass within h of t >= 0, in units of the scale.
 
     Narrow cells by Gauss-Legendre quadrature of phi(t + s) / phi(t), which no cancellation touches; wide ones as
     log Phi(b) + log(1 - Phi(a) / Phi(b)) in the lower tail.
@@ -97,7 +97,7 @@ def _log_cell(t: Tensor, h: Tensor, log_h: Tensor) -> Tensor:
 
 
 def _log_ndtr(z: Tensor) -> Tensor:
-    """log Phi(z); below -50 by its asymptotic series, since torch's gradient there becomes infinite."""
+    """Log Phi(z); below -50 by its asymptotic series, since torch's gradient there becomes infinite."""
     far = z < -50
     low = torch.where(far, z, -50.0)
     r = low.reciprocal().square()

@@ -88,7 +88,7 @@ def _constrained(params: Tensor, support: Support) -> tuple[Tensor, Tensor, Tens
 
 
 def _log_gamma_ratio(a: Tensor) -> Tensor:
-    """log Gamma(a + 1/2) - log Gamma(a), by its asymptotic series for large a, where the difference would cancel."""
+    """Log Gamma(a + 1/2) - log Gamma(a), by its asymptotic series for large a, where the difference would cancel."""
     large = a > 30
     small = torch.where(large, 1.0, a)
     r = a.reciprocal()

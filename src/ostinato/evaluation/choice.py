@@ -100,7 +100,7 @@ def _models(
 
 
 def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> NDArray[np.float64]:
-    """wQL of each candidate on the windows of plan."""
+    """WQL of each candidate on the windows of plan."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):
         y = window.later()

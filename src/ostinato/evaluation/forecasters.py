@@ -175,7 +175,7 @@ def baselines(season: int, *, refit: bool) -> list[Baseline]:
 
 
 def observed(y: Array) -> Array:
-    """y (T,) up to its last observed step."""
+    """Y (T,) up to its last observed step."""
     return y[: int(np.flatnonzero(np.isfinite(y))[-1]) + 1]
 
 

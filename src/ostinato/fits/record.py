@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ostinato import __version__
+from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 
 

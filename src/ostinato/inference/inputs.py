@@ -29,7 +29,7 @@ def likelihood(model: Model, verb: str) -> SequenceModel:
 
 
 def as_sequences(model: Model, data: SequenceSet | Any, **asked: Any) -> SequenceSet:
-    """data as a SequenceSet that model can take. asked: arguments of ``read``, instead of those of the training data.
+    """Data as a SequenceSet that model can take. asked: arguments of ``read``, instead of those of the training data.
 
     Raises ModelFileError where its kind, channels, sample rate or bits are not the model's; DataError for values that
     it gives no probability to; what ``read`` raises.

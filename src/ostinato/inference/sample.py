@@ -78,7 +78,7 @@ def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceS
         # prices start at 100, for want of another
         values = np.full((1, model.channels), 100.0) if kind == "prices" else np.zeros((0, model.channels))
     return SequenceSet(
-        model.description.kind,  # type: ignore[arg-type]
+        model.description.kind,
         values,
         np.array([0, len(values)], dtype=np.int64),
         ("sample",),

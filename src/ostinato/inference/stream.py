@@ -102,7 +102,7 @@ class Stream:
     def _set(self, values: NDArray[Any], *, ends: bool = False) -> SequenceSet:
         source, kind = self.model.description.source, self.model.description.kind
         return SequenceSet(
-            kind,  # type: ignore[arg-type]
+            kind,
             values,
             np.array([0, len(values)], dtype=np.int64),
             (self._id,),

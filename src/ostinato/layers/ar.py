@@ -116,7 +116,7 @@ class AR(Recurrence):
         return self.bias.t()[row] + self.slope.t()[row] * (seen + 1)[..., None]
 
     def _predict(self, values: Tensor, seen: Tensor) -> Tensor:
-        """values (..., K, D), newest first, and seen (...) -> the next value's mean (..., D)."""
+        """Values (..., K, D), newest first, and seen (...) -> the next value's mean (..., D)."""
         row = self._row(seen)
         return self._edge(seen, row) + (self.weight.permute(1, 2, 0)[row] * values).sum(-2)
 
@@ -129,7 +129,7 @@ class AR(Recurrence):
         return self._predict(windows.flip(-1).transpose(-1, -2), after)
 
     def _filled(self, x: Tensor, values: Tensor, seen: Tensor) -> Tensor:
-        """x (T, B, D) with every missing value replaced by its prediction; only steps that miss one cost anything."""
+        """X (T, B, D) with every missing value replaced by its prediction; only steps that miss one cost anything."""
         missing = x.isnan()
         if not missing.any():
             return x

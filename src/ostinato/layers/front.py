@@ -34,7 +34,7 @@ class Front(nn.Module, ABC):
     def unroll(
         self, x: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
-        """x (T, B, D) -> for each step, from those before it: inputs (T, B, F), loc, scale; and the next state."""
+        """X (T, B, D) -> for each step, from those before it: inputs (T, B, F), loc, scale; and the next state."""
 
 
 class InnovationFront(Front):

@@ -64,7 +64,7 @@ class Lagged:
 
 
 def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:
-    """values (N,), NaN where missing, cut by offsets (B + 1); at least one is observed."""
+    """Values (N,), NaN where missing, cut by offsets (B + 1); at least one is observed."""
     N = len(values)
     starts = np.repeat(offsets[:-1], np.diff(offsets))
     index = np.arange(N)

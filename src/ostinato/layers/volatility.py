@@ -42,7 +42,7 @@ class Volatility(nn.Module):
         return out
 
     def unroll(self, e: Tensor, v: Tensor) -> Tensor:
-        """e (T, B, D), NaN where missing, and v (B, D) of the first step -> v (T + 1, B, D), with that of the next."""
+        """E (T, B, D), NaN where missing, and v (B, D) of the first step -> v (T + 1, B, D), with that of the next."""
         squared = torch.where(e.isnan(), torch.ones_like(e), e.clamp(-FARTHEST, FARTHEST).square())
         run = pick("linear", None, device=e.device.type, dtype=e.dtype)
         path, _ = run(1 - self.shock - self.decay + self.shock * squared, (v.contiguous(),), self.decay)
@@ -50,7 +50,7 @@ class Volatility(nn.Module):
 
 
 def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] | None:
-    """a and b of innovations (N,), sequence after sequence, by the likelihood of a Student's t of any scale.
+    """A and b of innovations (N,), sequence after sequence, by the likelihood of a Student's t of any scale.
 
     None where they do not earn their two parameters by BIC.
     """

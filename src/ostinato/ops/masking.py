@@ -17,7 +17,7 @@ def keep(mask: Tensor | None, new: Tensor, old: Tensor) -> Tensor:
 
 
 def last_of(h: Tensor, start: Tensor, lengths: Tensor | None) -> Tensor:
-    """h (T, B, H) after each row's own last step; start (B, H) where it has none."""
+    """H (T, B, H) after each row's own last step; start (B, H) where it has none."""
     if not len(h):
         return start
     if lengths is None:

@@ -88,7 +88,7 @@ class ForecastDirectPart:
 
 
 def possible(model: Model, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
-    """data without the series that have a value which the model gives no probability to, or cannot go on from."""
+    """Data without the series that have a value which the model gives no probability to, or cannot go on from."""
     if isinstance(model, DirectModel):
         return without(data, range(len(data)), lambda one: check_values(model, one))
     bad = np.flatnonzero(impossible(model, data.values))

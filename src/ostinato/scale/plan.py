@@ -22,8 +22,8 @@ from ostinato.data.calendar import find_frequency
 from ostinato.data.columns import PRICES, Roles, find
 from ostinato.data.files import find as find_files
 from ostinato.data.origin import Origin
-from ostinato.data.sequences import Kind
 from ostinato.errors import ConfigError, DataError
+from ostinato.kinds import Kind
 
 #: Rows of a part: some hundred series of some hundred steps, a few megabytes, a fraction of a second's work.
 ROWS = 250_000

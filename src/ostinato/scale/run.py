@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 import polars as pl
 
-from ostinato import __version__
+from ostinato._version import __version__
 from ostinato.errors import ConfigError
 from ostinato.scale import arrange
 from ostinato.scale.plan import ParquetPanel
@@ -28,7 +28,7 @@ class Executor(Protocol):
     """Where the parts are worked on."""
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """work of every item, as they are done."""
+        """Work of every item, as they are done."""
         ...
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from ostinato.data import checks
 from ostinato.data.join import SeriesRows, spread
 from ostinato.data.origin import Origin
-from ostinato.data.sequences import Kind, SequenceSet
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, OstinatoError
+from ostinato.kinds import Kind
 from ostinato.scale.plan import PanelPart, ParquetPanel
 
 
@@ -71,7 +72,7 @@ def empty(panel: ParquetPanel) -> SequenceSet:
 def without(
     data: SequenceSet, rows: Iterable[int], check: Callable[[SequenceSet], Any]
 ) -> tuple[SequenceSet, list[Failure]]:
-    """data without those of these rows that check refuses, each given to it alone, and why it does."""
+    """Data without those of these rows that check refuses, each given to it alone, and why it does."""
     bad: dict[int, Failure] = {}
     for b in rows:
         try:

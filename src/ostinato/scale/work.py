@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from ostinato import __version__
+from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.scale import arrange

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ostinato import __version__
+from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget

@@ -21,7 +21,7 @@ class LiveNumbers(Live):
     """z = (y - location) / scale, standing on the autoregression's prediction; of prices y is the log return."""
 
     def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any) -> None:
-        """location and scale (D,): z = (y - location) / scale."""
+        """Location and scale (D,): z = (y - location) / scale."""
         super().__init__(model, steps, 5)
         self._location, self._scale = location.tolist(), scale.tolist()
         self._measure = -float(np.log(scale).sum())

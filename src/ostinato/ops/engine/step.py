@@ -38,7 +38,7 @@ class Step:
         b_hh: Tensor | None = None,
         w_hr: Tensor | None = None,
     ) -> None:
-        """cell as the engine calls it; for the weights see Call.
+        """Cell as the engine calls it; for the weights see Call.
 
         Raises ConfigError for weights that cannot be, and where the engine cannot run.
         """
@@ -58,7 +58,7 @@ class Step:
         self.states = 1 if c0 is None else 2
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor | None = None) -> None:
-        """x (D,), h (P,) and c (H,), contiguous, of the weights' type -> h and c are replaced in place.
+        """X (D,), h (P,) and c (H,), contiguous, of the weights' type -> h and c are replaced in place.
 
         Raises ConfigError for tensors of another size, type or layout.
         """

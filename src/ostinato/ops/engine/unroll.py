@@ -29,7 +29,7 @@ def unroll(
     w_hr: Tensor | None = None,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """x (T, B, D), or (places, D) with places.base -> h of every step, (T, B, P) or (places, P), and the last state.
+    """X (T, B, D), or (places, D) with places.base -> h of every step, (T, B, P) or (places, P), and the last state.
 
     cell is the engine's name for it; state (h (B, P),) or (h, c); for the weights see Call. Raises ConfigError for what
     cannot be.

@@ -38,7 +38,7 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
 
 
 def forward(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    """u (T, B, H), h0 (B, H), a (H), lengths (B) -> h (T, B, H), and (B, H) after each row's own last step."""
+    """U (T, B, H), h0 (B, H), a (H), lengths (B) -> h (T, B, H), and (B, H) after each row's own last step."""
     _check(u, h0, a, lengths)
     h, last = _empty(u), _empty(h0)
     _run("forward", u, lengths, torch.get_num_threads(), a, u, h0, h, last)

@@ -27,7 +27,7 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
 
 
 def chunked(u: Tensor, start: Tensor, a: Tensor) -> Tensor:
-    """h (T, B, H): C chunks of L steps unrolled side by side from zero, then what each inherits (Blelloch 1990, 1.5).
+    """H (T, B, H): C chunks of L steps unrolled side by side from zero, then what each inherits (Blelloch 1990, 1.5).
 
     h_t = (the chunk's own part) + a^(l + 1) (the state before the chunk), l the step's place in its chunk.
     """
