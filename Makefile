@@ -11,7 +11,7 @@ help: ## this list
 
 setup: .venv/.ready ## make .venv with what requirements.lock pins
 
-.venv/.ready: requirements.lock pyproject.toml CMakeLists.txt $(wildcard csrc/*)
+.venv/.ready: requirements.lock pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

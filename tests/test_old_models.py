@@ -1,0 +1,68 @@
+"""Model files of format 1, written by the release before the rooms moved, load and give the numbers they gave then.
+
+The files in fixtures/format1 were written by that release from the models and data of ``zoo``; answers.npz holds its
+answers. On the machine that wrote them the numbers are equal to the bit; other instruction sets round differently.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import ostinato
+from ostinato.data.sequences import SequenceSet
+from zoo import KINDS, made
+
+FOLDER = Path(__file__).parent / "fixtures" / "format1"
+ANSWERS = np.load(FOLDER / "answers.npz")
+SCORED = sorted(name.removesuffix("/score") for name in ANSWERS.files if name.endswith("/score"))
+TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+
+
+def data_of(name: str) -> SequenceSet:
+    """The data that the release scored with this model."""
+    kinds = {kind.replace(", ", "-").replace(" ", "-"): kind for kind in KINDS}
+    kind = kinds.get(name.rsplit("-", 1)[0])
+    shipped = Path(ostinato.__file__).parent / "datasets" / "sunspots.csv"
+    return ostinato.read(shipped) if kind is None else made(kind)
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_a_likelihood_is_what_it_was(name: str) -> None:
+    model = ostinato.load_model(FOLDER / f"{name}.ost")
+    found = ostinato.score(model, data_of(name)).surprisal
+    np.testing.assert_allclose(found, ANSWERS[f"{name}/score"], **TOLERANCE)
+
+
+@pytest.mark.parametrize("name", SCORED)
+def test_an_old_model_is_saved_as_a_new_one_with_the_same_numbers(name: str, tmp_path: Path) -> None:
+    model = ostinato.load_model(FOLDER / f"{name}.ost")
+    ostinato.save_model(model, tmp_path / "new.ost")
+    again = ostinato.load_model(tmp_path / "new.ost")
+    data = data_of(name)
+    np.testing.assert_array_equal(ostinato.score(again, data).surprisal, ostinato.score(model, data).surprisal)
+    assert b"memory" not in (tmp_path / "new.ost").read_bytes()
+
+
+def floats(forecast: Forecast) -> NDArray[np.float64]:
+    """The columns of numbers of a forecast."""
+    return forecast.frame.select(pl.selectors.float()).to_numpy()
+
+
+def test_a_direct_forecast_is_what_it_was() -> None:
+    frame = pl.read_csv(FOLDER / "panel.csv", try_parse_dates=True)
+    plain = ostinato.read(frame.select("unique_id", "ds", "y"))
+    model = ostinato.load_model(FOLDER / "direct-least-squares.ost")
+    found = floats(ostinato.forecast(model, plain, 6))
+    np.testing.assert_allclose(found, ANSWERS["direct-least-squares/forecast"], **TOLERANCE)
+
+
+def test_a_direct_forecast_with_networks_and_covariates_is_what_it_was() -> None:
+    rows = pl.read_csv(FOLDER / "panel.csv", try_parse_dates=True).group_by("unique_id", maintain_order=True)
+    history = ostinato.read(rows.head(150), known=["temperature"], static=["store"])
+    model = ostinato.load_model(FOLDER / "direct-gru-covariates.ost")
+    found = floats(ostinato.forecast(model, history, 6, future=rows.tail(10).drop("y")))
+    np.testing.assert_allclose(found, ANSWERS["direct-gru-covariates/forecast"], **TOLERANCE)
