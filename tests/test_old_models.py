@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 import ostinato
+from ostinato.forecasting.table import Forecast
 from ostinato.data.sequences import SequenceSet
 from zoo import KINDS, made
 
