@@ -1,4 +1,4 @@
-"""The autoregressive memory obeys the laws, and is the recursion that was fitted."""
+"""The autoregression obeys the laws of a recurrence, and is the recursion that was fitted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def inputs(missing: bool) -> Tensor:
 
 
 def by_hand(ar: AR, x: Tensor) -> Tensor:
-    """The definition, one number at a time: x (T, D) -> h (T, D)."""
+    """Return h (T, D) of x (T, D) by the definition, one number at a time."""
     steps, h = x.tolist(), torch.zeros_like(x)
     weight, bias, slope = (p.detach().numpy() for p in (ar.weight, ar.bias, ar.slope))
     for d in range(D):
@@ -145,7 +145,7 @@ def test_gradients_reach_parameters_state_and_input(missing: bool) -> None:
 
 
 class UnrollOf(torch.nn.Module):
-    """functional_call calls forward; a recurrence has none."""
+    """A module with a forward method, which functional_call needs and a recurrence lacks."""
 
     def __init__(self, ar: AR) -> None:
         super().__init__()
