@@ -62,7 +62,7 @@ class Case:
 
     def points(self) -> Tensor:
         """(N, 1): the whole of a bounded support, most of an unbounded lattice, or a few values of a continuum."""
-        if self.emission.support == "symbols":
+        if self.emission.symbolic:
             return torch.arange(self.emission.parameters, dtype=F64)[:, None]
         if self.unit == 0:
             return torch.linspace(-6, 7, 41, dtype=F64)[:, None]
@@ -149,7 +149,7 @@ def cases() -> list[Case]:
 CASES = cases()
 every = pytest.mark.parametrize("case", CASES, ids=[c.label for c in CASES])
 discrete = pytest.mark.parametrize("case", [c for c in CASES if c.unit], ids=[c.label for c in CASES if c.unit])
-numbers = [c for c in CASES if c.emission.support != "symbols"]
+numbers = [c for c in CASES if not c.emission.symbolic]
 numeric = pytest.mark.parametrize("case", numbers, ids=[c.label for c in numbers])
 
 
@@ -298,7 +298,7 @@ def test_low_temperature_concentrates(case: Case) -> None:
 @every
 def test_batches_are_what_their_rows_are(case: Case) -> None:
     """Params (T, B, D, P) with D as the emission allows, and support by row (B, D)."""
-    d = 1 if case.emission.support == "symbols" else 2
+    d = 1 if case.emission.symbolic else 2
     params = case.params + 0.1 * torch.randn(4, 3, d, case.emission.parameters, generator=generator(), dtype=F64)
     by_row = Support(*(v.expand(3, d).contiguous() for v in (case.support.unit, case.support.low, case.support.high)))
     x = case.points()[torch.arange(4 * 3 * d) % len(case.points())].reshape(4, 3, d)

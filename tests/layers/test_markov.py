@@ -226,7 +226,7 @@ def test_nothing_seen_is_uniform() -> None:
 def test_mistakes_are_named() -> None:
     with pytest.raises(DataError, match="symbol 7 is outside the vocabulary"):
         Markov.fit(*joined([[0, 7]]), V, 1)
-    with pytest.raises(ConfigError, match="order -1"):
+    with pytest.raises(ConfigError, match="must be at least 0, got -1"):
         Markov.fit(*joined([[0]]), V, -1)
     with pytest.raises(ValueError, match="symbol 4"):
         chain().unroll(torch.tensor([4]).reshape(1, 1, 1))

@@ -91,9 +91,7 @@ class Markov(Recurrence):
             DataError: A symbol is outside the vocabulary.
         """
         if max_order < 0:
-            raise ConfigError(
-                f"the order of a Markov chain must be at least 0, got an order of {max_order}", fix="use 0 or more"
-            )
+            raise ConfigError(f"the order of a Markov chain must be at least 0, got {max_order}", fix="use 0 or more")
         if vocabulary < 1:
             raise ConfigError(f"the vocabulary must have at least 1 symbol, got {vocabulary}", fix="use 1 or more")
         symbols, offsets = _checked(symbols, offsets, vocabulary)
