@@ -31,7 +31,7 @@ CELLS: dict[str, Callable[[], Recurrence]] = {
 
 
 def made(make: Callable[[], Recurrence]) -> tuple[Recurrence, Tensor, State, Tensor]:
-    """A memory in float64, inputs (T, B, D), a state, and a direction (H,) in which the loss looks."""
+    """Return a backbone in float64, inputs (T, B, D), a state, and the direction (H,) of a linear loss."""
     torch.manual_seed(3)
     memory = make().double().eval()
     state = tuple(torch.randn_like(s) for s in memory.initial_state(B))
@@ -49,7 +49,7 @@ def test_of_a_linear_network_they_are_powers_of_its_matrix() -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_they_are_the_slopes_of_the_loss_by_finite_differences(name: str) -> None:
-    """The state after each step, moved by a little in every direction; the rest of the sequence is unrolled anew."""
+    """Return the norms by finite differences: each state is moved in every direction, and the rest is unrolled again."""
     memory, x, state, g = made(CELLS[name])
     (found,) = gradient_norms(memory, x, state, lambda h: torch.tanh(h @ g))
     epsilon = 1e-6
@@ -89,7 +89,7 @@ def test_a_stack_gives_a_norm_a_layer_and_the_loss_its_own(name: str) -> None:
 
 
 def test_a_lower_layer_counts_both_ways_up_and_onwards() -> None:
-    """The total derivative: by autograd on a loop written out, where one tensor goes both ways."""
+    """The total derivative is that of autograd on an explicit loop, whose state feeds the next step and the next layer."""
     torch.manual_seed(1)
     below, above = RNN(D, H).double(), GRU(H, H).double()
     x, g = torch.randn(T, B, D, dtype=torch.float64), torch.randn(H, dtype=torch.float64)
@@ -147,7 +147,7 @@ def test_the_exponent_of_a_diagonal_one_is_its_slowest_decay() -> None:
 
 @pytest.mark.parametrize("gain", [0.7, 4.0])
 def test_the_exponent_is_that_of_the_qr_method(gain: float) -> None:
-    """Benettin's algorithm as it is written: explicit Jacobians, forwards, made orthonormal at every step."""
+    """Return the exponents by Benettin's algorithm: explicit Jacobians, forwards, made orthonormal at every step."""
     torch.manual_seed(7)
     memory = RNN(1, 40).double()
     with torch.no_grad():

@@ -53,7 +53,9 @@ def check_sampling(temperature: float, top_p: float, *, symbols: bool) -> None:
             fix="use 0 for the likeliest value, 1 for the distribution itself",
         )
     if not 0.0 < top_p <= 1.0:
-        raise ConfigError(f"top_p must be above 0 and at most 1, got {top_p}", fix="use a number between 0 and 1, for example 0.9")
+        raise ConfigError(
+            f"top_p must be above 0 and at most 1, got {top_p}", fix="use a number between 0 and 1, for example 0.9"
+        )
     if top_p < 1.0 and not symbols:
         raise ConfigError(
             f"top_p ranks symbols and must be 1 for numbers, got {top_p}", fix="remove top_p, or use temperature"
