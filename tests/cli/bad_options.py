@@ -65,7 +65,7 @@ ROWS = (
     fit("an unknown model", "--model transformer", "no model called 'transformer'", "auto, ar"),
     fit("an unknown emission", "--model gru --emission norml", "unknown emission 'norml'", "did you mean 'normal'"),
     fit("an emission for text", "--emission categorical", "categorical"),
-    fit("an emission for counts", "--model gru --emission negative_binomial", "negative_binomial is for counts"),
+    fit("an emission for counts", "--model gru --emission negative_binomial", "negative_binomial needs counts"),
     fit("no held-out share", "--held-out 0", "held-out share of 0", "between 0 and 1"),
     fit("everything held out", "--held-out 1", "held-out share of 1"),
     fit("more than everything held out", "--held-out 1.5", "held-out share of 1.5"),

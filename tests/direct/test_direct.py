@@ -192,7 +192,7 @@ def test_times_go_on() -> None:
     ("arguments", "word"),
     [
         ({"horizon": 0}, "horizon of 0"),
-        ({"backbone": "gruu"}, "unknown backbone 'gruu'"),
+        ({"backbone": "gruu"}, "no memory called"),
         ({"networks": -1}, "-1 networks"),
         ({"held_out": 5}, "hold no window"),
         ({"window": 1}, "window of 1"),

@@ -19,7 +19,7 @@ def lattice(unit: float, low: float = -np.inf, high: float = np.inf, dtype: torc
 
 
 def normal_cell(m: float, h: float) -> float:
-    """Return the log of the standard normal mass on [m - h, m + h], m >= 0, by quadrature scaled to its greatest value."""
+    """Return the log of the standard normal mass on [m - h, m + h], m >= 0, by scaled quadrature."""
     top = max(m - h, 0.0)
     width = min(2 * h, 40.0 / max(top, 1.0))
     start = top if m > h else -min(h - m, 40.0)
