@@ -30,7 +30,8 @@ class StudentT(Emission):
     """Student's t distribution of continuous values.
 
     The parameters are the location, the raw scale, with scale = softplus(raw) + 1e-4, and the raw degrees of freedom,
-    with df = softplus(raw) + 2.05. All methods raise ConfigError for values on a lattice.
+    with df = softplus(raw) + 2.05. log_prob, sample, quantile, cdf and mean raise
+    ConfigError for values on a lattice.
     """
 
     name: ClassVar[str] = "student_t"

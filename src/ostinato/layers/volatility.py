@@ -83,8 +83,8 @@ def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] 
         deviation = scale * np.ones(1)
         if changing:
             a, b = _shares(x[2:])
-            # one filter over all sequences joined; the part that leaks in from earlier sequences decays, so it is
-            # known and subtracted
+            # one filter runs over all sequences joined; what it carries over from earlier sequences decays at a known
+            # rate and is subtracted
             whole = signal.lfilter([0.0, a], [1.0, -b], beyond)
             deviation = scale * np.sqrt(np.maximum(1 + whole - b**since * whole[first], 1e-6))[seen]
         return -float((stats.t.logpdf(e[seen] / deviation, df) - np.log(deviation)).sum())
