@@ -1,4 +1,4 @@
-"""A model file is whole or refused, and an earlier one is never lost."""
+"""A model file is complete or refused, and an earlier file is never lost."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_newer_format_says_so(good: Path, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("ostinato.storage.VERSION", 3)
     save_bundle(tmp_path / "m.ost", TENSORS, DOCUMENT)
     monkeypatch.undo()
-    with pytest.raises(ModelFileError, match="format 3, newer"):
+    with pytest.raises(ModelFileError, match="format 3, newer than format 2"):
         load_bundle(tmp_path / "m.ost")
 
 

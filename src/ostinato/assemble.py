@@ -64,6 +64,6 @@ def assemble(
     if parts.backbone != "ar":
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
-    continuous = isinstance(encoding, Scaling) and not encoding.counts and emission.support == "real"
+    continuous = isinstance(encoding, Scaling) and not encoding.counts and emission.standardised
     coupling = Coupling(parts.channels) if continuous and parts.channels > 1 else None
     return SequenceModel(encoding, front, backbone, emission, start, description, coupling)

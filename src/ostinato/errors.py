@@ -1,13 +1,17 @@
-"""Errors a user can mend: what was wrong, where, and what to do. The command line prints them without a traceback."""
+"""The errors that a user can fix. The command line prints them without a traceback."""
 
 from __future__ import annotations
 
 
 class OstinatoError(Exception):
-    """A mistake that its maker can mend.
+    """The base of all errors that a user can fix.
 
-    ``what`` happened, ``where`` (file, row, column, series id) and the ``fix`` are kept apart, so that the command line
-    can lay them out; ``str()`` joins them.
+    The parts of the message are kept apart, so that the command line can lay them out; ``str()`` joins them.
+
+    Args:
+        what: What is wrong, with the value that was given and what was expected.
+        where: The file, row, column or series.
+        fix: What to do, as an instruction.
     """
 
     exit_code = 2
@@ -18,7 +22,7 @@ class OstinatoError(Exception):
 
 
 class DataError(OstinatoError):
-    """The data cannot be read, or cannot be what it is asked to be."""
+    """The data cannot be read, or do not suit what they are used for."""
 
 
 class ConfigError(OstinatoError):
@@ -26,22 +30,22 @@ class ConfigError(OstinatoError):
 
 
 class ModelFileError(OstinatoError):
-    """A model file cannot be read or written, or does not fit the data it is used on."""
+    """A model file cannot be read or written, or does not fit the data that it is used on."""
 
 
 class WriteError(ModelFileError):
-    """The system refused to write a file: no space, no permission."""
+    """A file cannot be written, for example because of missing space or permission."""
 
     exit_code = 1
 
 
 class LostError(OstinatoError):
-    """A process, a machine or a connection is gone in mid-work; what was done is kept, to go on from."""
+    """A process, a machine or a connection was lost during the work; finished work is kept and can be resumed."""
 
     exit_code = 1
 
 
 class NonFiniteLossError(OstinatoError):
-    """The loss became NaN or infinite; training stopped before the weights were touched."""
+    """The loss became NaN or infinite; training stopped before the weights were changed."""
 
     exit_code = 1

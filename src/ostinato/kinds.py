@@ -1,4 +1,4 @@
-"""The kinds of sequences, and what differs between them, in one table."""
+"""The kinds of data and their traits, in one table."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Kind = Literal["series", "prices", "text", "sound"]
 
 @dataclass(frozen=True)
 class KindTraits:
-    """What the rest of the package asks about a kind of data, instead of comparing its name.
+    """The traits of a kind of data, which other modules read instead of comparing the name of the kind.
 
     Attributes:
-        name: The kind itself.
-        unit: What one step is called: "step", "symbol" or "sample".
-        in_bits: Whether a likelihood is also reported in bits a unit.
+        name: The name of the kind.
+        unit: The word for one step: "step", "symbol" or "sample".
+        in_bits: Whether a likelihood is also reported in bits per unit.
         numeric: Whether the values are numbers, and not symbols.
-        tabular: Whether the data are rows of a table over time: series and prices.
+        tabular: Whether the data are rows of a table over time, as series and prices are.
         log_returns: Whether the model sees log returns, so that a point forecast is a median and baselines work on
             logarithms.
     """

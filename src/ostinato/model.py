@@ -90,12 +90,6 @@ class SequenceModel(nn.Module):
         params = self.constant.expand(*shape, *self.constant.shape)
         if h is not None and self.head is not None:
             params = params + self.head(h).unflatten(-1, self.constant.shape)
-        match self.emission.support:
-            case "real":
-                return Conditional(self.emission, params, loc, scale, self.coupling)
-            case "counts" if loc is not None:
-                return Conditional(self.emission, torch.cat([params[..., :1] + loc[..., None], params[..., 1:]], -1))
-            case "symbols" if loc is not None:
-                return Conditional(self.emission, params + loc)
-            case _:
-                return Conditional(self.emission, params)
+        if self.emission.standardised:
+            return Conditional(self.emission, params, loc, scale, self.coupling)
+        return Conditional(self.emission, params if loc is None else self.emission.shifted(params, loc))

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and the container of models and checkpoints."""
+"""Atomic writing of files, and the container format of models and checkpoints."""
 
 from __future__ import annotations
 
@@ -23,17 +23,23 @@ _DIGEST = 32
 
 
 def atomic_write(path: str | Path, content: bytes) -> None:
-    """Write content to path: a temporary file beside it, fsync, rename. An earlier file is replaced whole or kept.
+    """Write a file so that an earlier file at the path is either replaced as a whole or kept.
 
-    A link is followed; a device or a pipe, which cannot be replaced, is written to as it is.
+    The content goes to a temporary file in the same folder, which is synced and renamed. A link is followed; a device
+    or a pipe cannot be replaced, so it is written to directly.
 
-    Raises WriteError with the reason where the file cannot be written.
+    Args:
+        path: The path of the file.
+        content: The content of the file.
+
+    Raises:
+        WriteError: The file cannot be written; the error says why.
     """
     path = Path(path)
     temporary: str | None = None
     try:
         if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+            raise IsADirectoryError(errno.EISDIR, "the path is a folder")
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
@@ -55,47 +61,60 @@ def atomic_write(path: str | Path, content: bytes) -> None:
             os.close(folder)
     except OSError as error:
         fix = {
-            errno.ENOSPC: "make room, then write it again; an earlier file there is untouched",
+            errno.ENOSPC: "make room on the disk, then write the file again; an earlier file is unchanged",
             errno.EACCES: "choose a folder that you may write to",
             errno.ENOENT: "choose another path" if path.parent.is_dir() else f"make the folder first: {path.parent}",
         }.get(error.errno or 0, "choose another path")
         raise WriteError(f"the file cannot be written: {error.strerror or error}", where=str(path), fix=fix) from error
     finally:
         if temporary:
-            with contextlib.suppress(OSError):  # the failure that matters is already being raised
+            with contextlib.suppress(OSError):  # the first failure is already being raised
                 Path(temporary).unlink()
 
 
 def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
-    """Write tensors and a JSON document to one file: a SHA-256 of the rest, then safetensors with the document inside.
+    """Write tensors and a JSON document to one file: safetensors with the document inside, then a SHA-256 of both.
 
-    Raises WriteError where it cannot be written, ValueError for NaN or infinity in the document.
+    Args:
+        path: The path of the file.
+        tensors: The tensors by name.
+        document: The document, which must be valid JSON.
+
+    Raises:
+        WriteError: The file cannot be written.
+        ValueError: The document holds NaN or infinity.
     """
     whole = {"format_version": VERSION, "document": document}
-    words = json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # one entry: safetensors writes several in no fixed order, and the same model should be the same bytes
-    body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, {FORMAT: words})
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # one entry of metadata: safetensors writes several in no fixed order, and equal models must give equal bytes
+    body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, {FORMAT: text})
     atomic_write(path, body + hashlib.sha256(body).digest())
 
 
 def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The inverse of save_bundle.
+    """Return the tensors and the document that ``save_bundle`` wrote.
 
-    Raises ModelFileError for a file that is missing, cut short, altered, of a newer format, or something else.
+    Args:
+        path: The path of the file.
+
+    Raises:
+        ModelFileError: The file is missing, cut short, altered, of a newer format, or not a model file.
     """
     path = Path(path)
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise ModelFileError(
-            f"the model file cannot be read: {error.strerror or error}", where=str(path), fix="check the path"
+            f"the model file cannot be read: {error.strerror or error}",
+            where=str(path),
+            fix="check the path",
         ) from error
     body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
     whole = _whole(body, path)
     version = whole.get("format_version")
     if isinstance(version, int) and version > VERSION:
         raise ModelFileError(
-            f"the file is of format {version}, newer than this version of ostinato reads ({VERSION})",
+            f"the model file has format {version}, newer than format {VERSION}, the newest that this version reads",
             where=str(path),
             fix="update ostinato",
         )
@@ -108,7 +127,7 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def is_bundle(path: str | Path) -> bool:
-    """Whether a file begins as a bundle does, whatever its name."""
+    """Return whether a file begins as a bundle does; its name is ignored."""
     path = Path(path)
     if not path.is_file():
         return False
@@ -117,30 +136,32 @@ def is_bundle(path: str | Path) -> bool:
 
 
 def _whole(body: bytes, path: Path) -> dict[str, Any]:
-    """Version and document, from the safetensors header, read without trusting it."""
+    """Return the version and the document from the safetensors header, with checks on every part of it."""
     size = int.from_bytes(body[:8], "little")
     if len(body) < 8 or size > len(body) - 8:
         if body and b"\0" not in body:
             raise _other(path)
         raise _damaged(path)
     try:
-        words = json.loads(body[8 : 8 + size]).get("__metadata__", {}).get(FORMAT)
-        if words is None:
+        text = json.loads(body[8 : 8 + size]).get("__metadata__", {}).get(FORMAT)
+        if text is None:
             raise _other(path)
-        found = json.loads(words)
+        whole = json.loads(text)
     except (ValueError, AttributeError, TypeError) as error:
         raise _damaged(path) from error
-    return found if isinstance(found, dict) else {}
+    return whole if isinstance(whole, dict) else {}
 
 
 def _other(path: Path) -> ModelFileError:
+    """Return the error for a file of another program."""
     fix = "give a file that fit wrote; the model comes first, then the data"
-    return ModelFileError("this is no ostinato model file", where=str(path), fix=fix)
+    return ModelFileError("the file is not an ostinato model file", where=str(path), fix=fix)
 
 
 def _damaged(path: Path) -> ModelFileError:
+    """Return the error for a damaged file."""
     return ModelFileError(
-        "the file is no model file, or was cut short or altered",
+        "the file is not a model file, or it was cut short or altered",
         where=str(path),
         fix="use another copy of it, or fit the model again",
     )

@@ -1,4 +1,4 @@
-"""Checkpointing changes nothing but memory: outputs, states and every gradient, of every memory, in any segments."""
+"""Checkpointing changes only the memory used: all backbones keep outputs, states and gradients in any segments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ragged = pytest.mark.parametrize("lengths", [None, (9, 0, 4, 1, 9)], ids=["whole
 
 
 def given(r: Recurrence) -> tuple[Tensor, State]:
-    """X (T, B, D), and a state that real inputs have led to."""
+    """Return x (T, B, D), and a state that real inputs lead to."""
     x = torch.randn(T + 6, B, r.input_size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():
         return x[6:].clone(), r.unroll(x[:6])[1]
@@ -30,7 +30,7 @@ def given(r: Recurrence) -> tuple[Tensor, State]:
 def sent_back(
     r: Recurrence, lengths: tuple[int, ...] | None, method: CheckpointedBPTT | None, *, outputs: bool = True
 ) -> list[Tensor]:
-    """H where asked for, the last state, and the gradients of a fixed functional of both."""
+    """Return h if asked for, the last state, and the gradients of a fixed function of both."""
     x, start = given(r)
     x, start = x.requires_grad_(), tuple(s.requires_grad_() for s in start)
     n = None if lengths is None else torch.tensor(lengths)
@@ -80,7 +80,7 @@ def test_only_what_is_asked_for_has_a_gradient() -> None:
 
 
 def test_dropout_falls_as_it_did() -> None:
-    """The gradient is that of the function that was computed: a finite difference under the same random numbers."""
+    """The gradient is the finite difference of the computed function under the same random numbers."""
     r = Stack([GRU(D, H), GRU(H, H)], dropout=0.5).double().train()
     x, _ = given(r)
     start = torch.get_rng_state()
@@ -101,7 +101,7 @@ def test_dropout_falls_as_it_did() -> None:
 
 
 def test_it_works_on_the_weights_it_was_given() -> None:
-    """Under functional_call they are gone when the gradient is asked for."""
+    """Weights given to functional_call are gone when the gradient is computed."""
 
     class Whole(torch.nn.Module):
         def __init__(self, method: CheckpointedBPTT) -> None:
@@ -131,7 +131,7 @@ def test_weights_changed_in_between_are_refused() -> None:
 
 
 def calls(memory: str, steps: int) -> list[int]:
-    """How long each unroll of a GRU was, backwards too."""
+    """Return the number of steps of each unroll of a GRU, in both passes."""
     r, seen = GRU(D, H).eval(), []
     run = r.unroll
 
@@ -142,7 +142,7 @@ def calls(memory: str, steps: int) -> list[int]:
     r.unroll = watched  # type: ignore[method-assign, assignment]
     (last,) = checkpointed.last_state(r, torch.randn(steps, 1, D), method=CheckpointedBPTT(memory_limit=memory))
     last.sum().backward()  # type: ignore[no-untyped-call]
-    return seen[1:]  # without the look at what a step stores
+    return seen[1:]  # without the run that measures a step
 
 
 def test_less_memory_is_more_segments_and_plenty_is_none() -> None:
@@ -150,7 +150,7 @@ def test_less_memory_is_more_segments_and_plenty_is_none() -> None:
     assert 1 < max(many) < max(few) < 5000
     assert sum(few) == sum(many) == 2 * 5000
     assert calls("1GB", 5000) == [5000]
-    with pytest.raises(ConfigError, match=r"5,000 steps cannot be run backwards in 1kB\n.* kB or more"):
+    with pytest.raises(ConfigError, match=r"5,000 steps do not fit in the memory limit of 1kB\n.* kB or more"):
         calls("1kB", 5000)
 
 
@@ -164,21 +164,21 @@ def test_no_steps() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "200", "MB", "-1MB", "0MB", "2 potatoes", "1e3MB", "\u0662MB", "1ib"])
-def test_what_is_no_memory(text: str) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+def test_unreadable_amounts_of_memory_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="must be an amount of memory"):
         CheckpointedBPTT(memory_limit=text)
 
 
 @pytest.mark.parametrize(
     ("text", "count"), [("200MB", 200_000_000), ("1.5 GiB", 3 << 29), ("64kib", 65536), (" 7 b ", 7)]
 )
-def test_what_is(text: str, count: int) -> None:
+def test_amounts_of_memory_are_read(text: str, count: int) -> None:
     assert CheckpointedBPTT(memory_limit=text).bytes == count
 
 
-def test_what_cannot_be_asked() -> None:
+def test_unusable_options_are_refused() -> None:
     for segments in (0, -1):
-        with pytest.raises(ConfigError, match="segments cannot be"):
+        with pytest.raises(ConfigError, match=f"must be at least 1, got {segments}"):
             CheckpointedBPTT(segments)
     for both in (CheckpointedBPTT, lambda: CheckpointedBPTT(2, "1MB")):
         with pytest.raises(ConfigError, match="not both"):

@@ -48,7 +48,7 @@ def mixture_law(p: Array) -> tuple[Callable[[Array], Array], Callable[[Array], A
 
 @dataclass(frozen=True)
 class Case:
-    """An emission on a support, parameters (D=1, P) for it, and its law by scipy."""
+    """An emission on a support, its parameters (D=1, P), and its distribution by scipy."""
 
     label: str
     emission: Emission
@@ -61,8 +61,8 @@ class Case:
         return float(self.support.unit)
 
     def points(self) -> Tensor:
-        """(N, 1): the whole of a bounded support, most of an unbounded lattice, or a few values of a continuum."""
-        if self.emission.support == "symbols":
+        """Return points (N, 1): a bounded support, most of an unbounded lattice, or some continuous values."""
+        if self.emission.symbolic:
             return torch.arange(self.emission.parameters, dtype=F64)[:, None]
         if self.unit == 0:
             return torch.linspace(-6, 7, 41, dtype=F64)[:, None]
@@ -149,7 +149,7 @@ def cases() -> list[Case]:
 CASES = cases()
 every = pytest.mark.parametrize("case", CASES, ids=[c.label for c in CASES])
 discrete = pytest.mark.parametrize("case", [c for c in CASES if c.unit], ids=[c.label for c in CASES if c.unit])
-numbers = [c for c in CASES if c.emission.support != "symbols"]
+numbers = [c for c in CASES if not c.emission.symbolic]
 numeric = pytest.mark.parametrize("case", numbers, ids=[c.label for c in numbers])
 
 
@@ -165,7 +165,7 @@ def draws(case: Case, n: int = 20_000, seed: int = 7, **how: float) -> Tensor:
 def test_log_prob_is_scipys(case: Case) -> None:
     x = case.points()
     expected = torch.tensor(case.oracle(x.numpy()))
-    # the oracle's cells cancel below 1e-9; ours do not
+    # the oracle's cells cancel below 1e-9; the emission's do not
     known = expected > -20
     torch.testing.assert_close(case.log_prob(x)[known], expected[known], rtol=1e-7, atol=1e-7)
 
@@ -262,7 +262,7 @@ def test_gradient_of_log_prob(case: Case) -> None:
 @numeric
 @pytest.mark.parametrize("dtype", [torch.float32, F64], ids=["float32", "float64"])
 def test_extremes_stay_finite(case: Case, dtype: torch.dtype) -> None:
-    """Values and parameters from the absurd ends: log_prob and its gradient are finite wherever x is possible."""
+    """For extreme values and parameters, log_prob and its gradient are finite wherever x is possible."""
     levels = torch.tensor([-1e30, -1e4, -50.0, 0.0, 50.0, 1e4, 1e30], dtype=dtype)
     count = case.emission.parameters
     rows = [case.params[0].to(dtype).index_fill(0, torch.tensor([k]), float(v)) for k in range(count) for v in levels]
@@ -297,8 +297,8 @@ def test_low_temperature_concentrates(case: Case) -> None:
 
 @every
 def test_batches_are_what_their_rows_are(case: Case) -> None:
-    """Params (T, B, D, P) with D as the emission allows, and support by row (B, D)."""
-    d = 1 if case.emission.support == "symbols" else 2
+    """Params (T, B, D, P), with D = 1 for symbols, and a support for each row (B, D)."""
+    d = 1 if case.emission.symbolic else 2
     params = case.params + 0.1 * torch.randn(4, 3, d, case.emission.parameters, generator=generator(), dtype=F64)
     by_row = Support(*(v.expand(3, d).contiguous() for v in (case.support.unit, case.support.low, case.support.high)))
     x = case.points()[torch.arange(4 * 3 * d) % len(case.points())].reshape(4, 3, d)

@@ -1,4 +1,4 @@
-"""Channels that move together: the joint density, its draws and its fit, against the multivariate normal."""
+"""Coupled channels: the joint density, its draws and its fit, against the multivariate normal."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COVARIANCE = np.array([[1.0, 0.8, -0.3], [0.8, 1.5, 0.1], [-0.3, 0.1, 0.7]])
 
 
 def three() -> tuple[Conditional, NDArray[np.float64], NDArray[np.float64]]:
-    """A conditional of three channels, and mean and covariance of x under it: Cholesky's, as numpy has it."""
+    """Return a conditional of three channels, and the mean and covariance of x under it by Cholesky in NumPy."""
     C = np.linalg.cholesky(COVARIANCE)
     L = np.eye(3) - np.linalg.inv(C / np.diag(C))
     coupling = Coupling(3).double()
@@ -44,7 +44,7 @@ def three() -> tuple[Conditional, NDArray[np.float64], NDArray[np.float64]]:
 
 
 def pair(steps: int, rho: float) -> SequenceSet:
-    """Two AR(1)s whose normal innovations have the correlation rho."""
+    """Return two AR(1) series whose normal innovations have the correlation rho."""
     e = np.random.default_rng(0).multivariate_normal([0, 0], [[1, rho], [rho, 1]], steps)
     y = np.zeros((steps, 2))
     for t in range(1, steps):
@@ -184,7 +184,7 @@ def test_a_fit_of_both_is_likelier_than_of_each_by_their_mutual_information(rho:
 
 
 def test_a_network_begins_at_the_coupling_and_trains_it() -> None:
-    """Where outliers mislead least squares, the gradient of a Student-t's likelihood does not follow them."""
+    """Outliers mislead least squares, and the gradient of a Student's t likelihood does not follow them."""
     data = pair(3000, 0.9)
     data.values[::100, 0] += 60
     base, found = (fit(data, model=m, budget=Budget(None, 60), max_order=1, hidden=8).model for m in ("ar", "gru"))

@@ -19,7 +19,7 @@ def lattice(unit: float, low: float = -np.inf, high: float = np.inf, dtype: torc
 
 
 def normal_cell(m: float, h: float) -> float:
-    """Log of the standard normal mass on [m - h, m + h], m >= 0, by quadrature scaled to its greatest value."""
+    """Return the log of the standard normal mass on [m - h, m + h], m >= 0, by scaled quadrature."""
     top = max(m - h, 0.0)
     width = min(2 * h, 40.0 / max(top, 1.0))
     start = top if m > h else -min(h - m, 40.0)
@@ -38,7 +38,7 @@ def test_normal_cells_match_quadrature(m: float, h: float) -> None:
 
 @pytest.mark.parametrize("name", ["normal", "logistic_mixture"])
 def test_float32_sound_agrees_with_float64(name: str) -> None:
-    """16-bit samples in units of their deviation: the cells are 1e-4 wide at values of 4."""
+    """16-bit samples in units of their standard deviation: the cells are 1e-4 wide at values of 4."""
     emission = build_emission(name, components=3)
     generator = torch.Generator().manual_seed(1)
     params = torch.randn(500, 1, emission.parameters, generator=generator, dtype=F64)

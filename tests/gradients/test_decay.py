@@ -1,4 +1,4 @@
-"""What chunks leave out of gradients that fade geometrically, against the sums in closed form."""
+"""The share of geometric gradients that chunks leave out, against the sums in closed form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LAGS = 40
 
 
 def bias(rate: float, window: int) -> float:
-    """(1 / W) sum_{j=1..W} rate^j, where every term points one way."""
+    """Return (1 / W) sum_{j=1..W} rate^j, the bias if all terms have the same direction."""
     return rate * (1 - rate**window) / (window * (1 - rate))
 
 
@@ -53,6 +53,6 @@ def test_what_has_vanished_has_no_tail() -> None:
 
 
 @pytest.mark.parametrize("how", [{"bias": 0.0}, {"bias": 1.0}, {"window": 8}, {"longest": 64}, {"shortest": 0}])
-def test_a_method_that_cannot_be_is_refused(how: dict[str, float]) -> None:
-    with pytest.raises(ConfigError, match="cannot be"):
+def test_unusable_options_are_refused(how: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="must be"):
         AdaptiveBPTT(**how)  # type: ignore[arg-type]

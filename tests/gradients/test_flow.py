@@ -31,17 +31,17 @@ CELLS: dict[str, Callable[[], Recurrence]] = {
 
 
 def made(make: Callable[[], Recurrence]) -> tuple[Recurrence, Tensor, State, Tensor]:
-    """A memory in float64, inputs (T, B, D), a state, and a direction (H,) in which the loss looks."""
+    """Return a backbone in float64, inputs (T, B, D), a state, and the direction (H,) of a linear loss."""
     torch.manual_seed(3)
-    memory = make().double().eval()
-    state = tuple(torch.randn_like(s) for s in memory.initial_state(B))
-    return memory, torch.randn(T, B, D, dtype=torch.float64), state, torch.randn(H, dtype=torch.float64)
+    backbone = make().double().eval()
+    state = tuple(torch.randn_like(s) for s in backbone.initial_state(B))
+    return backbone, torch.randn(T, B, D, dtype=torch.float64), state, torch.randn(H, dtype=torch.float64)
 
 
 def test_of_a_linear_network_they_are_powers_of_its_matrix() -> None:
-    memory, x, state, g = made(CELLS["rnn, identity"])
-    (found,) = gradient_norms(memory, x, state, lambda h: h @ g)
-    W = memory.get_parameter("weight_hh_l0").detach()
+    backbone, x, state, g = made(CELLS["rnn, identity"])
+    (found,) = gradient_norms(backbone, x, state, lambda h: h @ g)
+    W = backbone.get_parameter("weight_hh_l0").detach()
     for back in range(T):
         expected = (torch.linalg.matrix_power(W.t(), back) @ g).norm()
         torch.testing.assert_close(found[back], expected.expand(B), rtol=1e-10, atol=0)
@@ -49,12 +49,12 @@ def test_of_a_linear_network_they_are_powers_of_its_matrix() -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_they_are_the_slopes_of_the_loss_by_finite_differences(name: str) -> None:
-    """The state after each step, moved by a little in every direction; the rest of the sequence is unrolled anew."""
-    memory, x, state, g = made(CELLS[name])
-    (found,) = gradient_norms(memory, x, state, lambda h: torch.tanh(h @ g))
+    """Each state is moved a little in every direction, and the rest of the sequence is unrolled again."""
+    backbone, x, state, g = made(CELLS[name])
+    (found,) = gradient_norms(backbone, x, state, lambda h: torch.tanh(h @ g))
     epsilon = 1e-6
     for back in range(1, T):
-        _, middle = memory.unroll(x[: T - back], state)
+        _, middle = backbone.unroll(x[: T - back], state)
         squares = torch.zeros(B, dtype=torch.float64)
         for i, part in enumerate(middle):
             for unit in range(part.shape[1]):
@@ -62,7 +62,7 @@ def test_they_are_the_slopes_of_the_loss_by_finite_differences(name: str) -> Non
                 for sign in (1, -1):
                     moved = [s.clone() for s in middle]
                     moved[i][:, unit] += sign * epsilon
-                    ends.append(torch.tanh(memory.unroll(x[T - back :], tuple(moved))[0][-1] @ g))
+                    ends.append(torch.tanh(backbone.unroll(x[T - back :], tuple(moved))[0][-1] @ g))
                 squares += ((ends[0] - ends[1]).detach() / (2 * epsilon)) ** 2
         torch.testing.assert_close(found[back], squares.sqrt(), rtol=1e-6, atol=1e-10)
 
@@ -70,18 +70,18 @@ def test_they_are_the_slopes_of_the_loss_by_finite_differences(name: str) -> Non
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "linear", "conv"])
 def test_a_stack_gives_a_norm_a_layer_and_the_loss_its_own(name: str) -> None:
     torch.manual_seed(0)
-    memory = build_backbone(name, D, H, 2, 0.3).double().eval()
-    x, state = torch.randn(T, B, D, dtype=torch.float64), memory.initial_state(B)
+    backbone = build_backbone(name, D, H, 2, 0.3).double().eval()
+    x, state = torch.randn(T, B, D, dtype=torch.float64), backbone.initial_state(B)
     asked: list[Tensor] = []
 
     def loss(h: Tensor) -> Tensor:
         asked.append(h)
         return h.square().sum(-1)
 
-    found = gradient_norms(memory, x, state, loss)
-    assert isinstance(memory, Stack)
-    assert [f.shape for f in found] == [(T, B)] * len(memory.layers)
-    torch.testing.assert_close(asked[0], memory.unroll(x, state)[0][-1])
+    found = gradient_norms(backbone, x, state, loss)
+    assert isinstance(backbone, Stack)
+    assert [f.shape for f in found] == [(T, B)] * len(backbone.layers)
+    torch.testing.assert_close(asked[0], backbone.unroll(x, state)[0][-1])
     if name != "linear":  # whose own state is not what it gives
         # with the residual connection the top layer's own output counts once
         torch.testing.assert_close(found[-1][0], 2 * asked[0].norm(dim=1))
@@ -89,7 +89,7 @@ def test_a_stack_gives_a_norm_a_layer_and_the_loss_its_own(name: str) -> None:
 
 
 def test_a_lower_layer_counts_both_ways_up_and_onwards() -> None:
-    """The total derivative: by autograd on a loop written out, where one tensor goes both ways."""
+    """The total derivative is that of autograd on an explicit loop over steps and layers."""
     torch.manual_seed(1)
     below, above = RNN(D, H).double(), GRU(H, H).double()
     x, g = torch.randn(T, B, D, dtype=torch.float64), torch.randn(H, dtype=torch.float64)
@@ -107,18 +107,18 @@ def test_a_lower_layer_counts_both_ways_up_and_onwards() -> None:
 
 
 def test_beyond_a_convolutions_window_nothing_comes_back() -> None:
-    memory = Stack([CausalConv(D, H, 2, 1), CausalConv(H, H, 2, 2)]).double()
+    backbone = Stack([CausalConv(D, H, 2, 1), CausalConv(H, H, 2, 2)]).double()
     x = torch.randn(T, B, D, dtype=torch.float64)
-    found = gradient_norms(memory, x, memory.initial_state(B), lambda h: h.sum(-1))
+    found = gradient_norms(backbone, x, backbone.initial_state(B), lambda h: h.sum(-1))
     assert (found[0][:3] > 0)[[0, 2]].all()  # the second layer looks at lags 0 and 2
     assert not found[0][3:].any()
     assert not found[1][1:].any()
 
 
 def test_frozen_weights_have_a_gradient_too() -> None:
-    memory, x, state, g = made(CELLS["gru"])
-    free = gradient_norms(memory, x, state, lambda h: h @ g)
-    frozen = gradient_norms(memory.requires_grad_(False), x, state, lambda h: h @ g)
+    backbone, x, state, g = made(CELLS["gru"])
+    free = gradient_norms(backbone, x, state, lambda h: h @ g)
+    frozen = gradient_norms(backbone.requires_grad_(False), x, state, lambda h: h @ g)
     torch.testing.assert_close(frozen, free)
 
 
@@ -128,41 +128,41 @@ def tail(growth: Tensor) -> float:
 
 def test_the_exponent_of_a_linear_network_is_its_spectral_radius() -> None:
     torch.manual_seed(5)
-    memory = RNN(1, 8, "identity").double()
+    backbone = RNN(1, 8, "identity").double()
     with torch.no_grad():
-        memory.weight_hh_l0.copy_(torch.diag(torch.linspace(0.2, 1.05, 8)) + 0.3 * torch.triu(torch.randn(8, 8), 1))
-    growth = lyapunov(memory, torch.randn(800, 2, 1, dtype=torch.float64), memory.initial_state(2))
+        backbone.weight_hh_l0.copy_(torch.diag(torch.linspace(0.2, 1.05, 8)) + 0.3 * torch.triu(torch.randn(8, 8), 1))
+    growth = lyapunov(backbone, torch.randn(800, 2, 1, dtype=torch.float64), backbone.initial_state(2))
     assert growth.shape == (50, 2)
     assert tail(growth) == pytest.approx(np.log(1.05), abs=1e-4)
 
 
 def test_the_exponent_of_a_diagonal_one_is_its_slowest_decay() -> None:
     torch.manual_seed(6)
-    memory = LinearRNN(2, 6).double()
+    backbone = LinearRNN(2, 6).double()
     with torch.no_grad():
-        memory.nu.copy_(torch.linspace(0.02, 0.4, 6).log())
-    growth = lyapunov(memory, torch.randn(1600, 1, 2, dtype=torch.float64), memory.initial_state(1), chunk=40)
+        backbone.nu.copy_(torch.linspace(0.02, 0.4, 6).log())
+    growth = lyapunov(backbone, torch.randn(1600, 1, 2, dtype=torch.float64), backbone.initial_state(1), chunk=40)
     assert tail(growth) == pytest.approx(-0.02, abs=1e-4)
 
 
 @pytest.mark.parametrize("gain", [0.7, 4.0])
 def test_the_exponent_is_that_of_the_qr_method(gain: float) -> None:
-    """Benettin's algorithm as it is written: explicit Jacobians, forwards, made orthonormal at every step."""
+    """Return the exponents by Benettin's algorithm: explicit Jacobians, forwards, made orthonormal at every step."""
     torch.manual_seed(7)
-    memory = RNN(1, 40).double()
+    backbone = RNN(1, 40).double()
     with torch.no_grad():
-        memory.weight_hh_l0.normal_().mul_(gain / 40**0.5)
+        backbone.weight_hh_l0.normal_().mul_(gain / 40**0.5)
     x = 0.1 * torch.randn(2000, 1, 1, dtype=torch.float64)
-    W, h = memory.weight_hh_l0.detach().numpy(), memory.unroll(x)[0].detach().numpy()[:, 0]
+    W, h = backbone.weight_hh_l0.detach().numpy(), backbone.unroll(x)[0].detach().numpy()[:, 0]
     Q, total = np.eye(40), []
     for step in h:
         Q, R = np.linalg.qr((1 - step**2)[:, None] * W @ Q)
         total.append(np.log(abs(R[0, 0])))
-    growth = lyapunov(memory, x, memory.initial_state(1))
+    growth = lyapunov(backbone, x, backbone.initial_state(1))
     assert float(growth.mean()) == pytest.approx(np.mean(total), abs=0.01)
     assert (float(growth.mean()) > 0) == (gain > 1)
 
 
 def test_a_window_has_no_exponent() -> None:
-    memory = CausalConv(1, 3, 2).double()
-    assert lyapunov(memory, torch.randn(64, 1, 1, dtype=torch.float64), memory.initial_state(1)).isneginf().any()
+    backbone = CausalConv(1, 3, 2).double()
+    assert lyapunov(backbone, torch.randn(64, 1, 1, dtype=torch.float64), backbone.initial_state(1)).isneginf().any()

@@ -1,4 +1,4 @@
-"""The autoregressive memory obeys the laws, and is the recursion that was fitted."""
+"""The autoregression obeys the laws of a recurrence, and is the recursion that was fitted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ostinato.layers.autoregression import fit_ar
 T, B, D = 11, 3, 2
 
 
-def memory(order: int, *, trend: bool = False) -> AR:
+def autoregression(order: int, *, trend: bool = False) -> AR:
     generator = torch.Generator().manual_seed(order)
     ar = AR(D, order, trend=trend, dtype=torch.float64)
     mask = torch.tril(torch.ones(order + 1, order), -1)  # order k has k lags
@@ -35,7 +35,7 @@ def inputs(missing: bool) -> Tensor:
 
 
 def by_hand(ar: AR, x: Tensor) -> Tensor:
-    """The definition, one number at a time: x (T, D) -> h (T, D)."""
+    """Return h (T, D) of x (T, D) by the definition, one number at a time."""
     steps, h = x.tolist(), torch.zeros_like(x)
     weight, bias, slope = (p.detach().numpy() for p in (ar.weight, ar.bias, ar.slope))
     for d in range(D):
@@ -56,7 +56,7 @@ cases = pytest.mark.parametrize(
 
 @cases
 def test_unroll_is_the_definition(order: int, trend: bool, missing: bool) -> None:
-    ar, x = memory(order, trend=trend), inputs(missing)
+    ar, x = autoregression(order, trend=trend), inputs(missing)
     h, _ = ar.unroll(x)
     for b in range(B):
         torch.testing.assert_close(h[:, b], by_hand(ar, x[:, b]))
@@ -64,7 +64,7 @@ def test_unroll_is_the_definition(order: int, trend: bool, missing: bool) -> Non
 
 @cases
 def test_any_chunking_and_steps_give_what_one_pass_gives(order: int, trend: bool, missing: bool) -> None:
-    ar, x = memory(order, trend=trend), inputs(missing)
+    ar, x = autoregression(order, trend=trend), inputs(missing)
     whole, last = ar.unroll(x)
     for sizes in ([1] * T, [2, 0, 5, 4], [7, 4]):
         state, parts = None, []
@@ -82,7 +82,7 @@ def test_any_chunking_and_steps_give_what_one_pass_gives(order: int, trend: bool
 
 @cases
 def test_a_ragged_batch_is_a_loop_over_its_rows(order: int, trend: bool, missing: bool) -> None:
-    ar, x = memory(order, trend=trend), inputs(missing)
+    ar, x = autoregression(order, trend=trend), inputs(missing)
     _, state = ar.unroll(inputs(False)[:3], lengths=torch.tensor([0, 2, 3]))  # rows that have seen unequal numbers
     lengths = torch.tensor([5, 0, T])
     padded = torch.where((torch.arange(T)[:, None] < lengths)[:, :, None], x, torch.nan)
@@ -95,7 +95,7 @@ def test_a_ragged_batch_is_a_loop_over_its_rows(order: int, trend: bool, missing
 
 
 def test_a_row_of_length_0_keeps_its_state() -> None:
-    ar = memory(3)
+    ar = autoregression(3)
     _, state = ar.unroll(inputs(False))
     for x, lengths in ((inputs(True), torch.zeros(B, dtype=torch.int64)), (inputs(True)[:0], None)):
         _, last = ar.unroll(x, state, lengths)
@@ -128,7 +128,7 @@ def test_from_fits_forecasts_as_the_fits_do(trend: str) -> None:
 
 @pytest.mark.parametrize("missing", [False, True])
 def test_gradients_reach_parameters_state_and_input(missing: bool) -> None:
-    ar, x = memory(3, trend=True), inputs(missing)[:6]
+    ar, x = autoregression(3, trend=True), inputs(missing)[:6]
     seen = torch.nan_to_num(x).requires_grad_()
     values = torch.randn(B, 3, D, dtype=torch.float64, requires_grad=True)
 
@@ -145,7 +145,7 @@ def test_gradients_reach_parameters_state_and_input(missing: bool) -> None:
 
 
 class UnrollOf(torch.nn.Module):
-    """functional_call calls forward; a recurrence has none."""
+    """A module with a forward method, which functional_call needs and a recurrence lacks."""
 
     def __init__(self, ar: AR) -> None:
         super().__init__()

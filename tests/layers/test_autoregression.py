@@ -1,4 +1,4 @@
-"""Closed-form autoregressions against statsmodels, and where there is next to nothing to fit."""
+"""Closed-form autoregressions against statsmodels, and on data that are nearly empty."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_real_series_agree_with_statsmodels(
 
 
 def by_hand(pieces: list[Array], order: int) -> Array:
-    """Least squares over every window of order + 1 values that misses none, one row at a time."""
+    """Return least squares over every complete window of order + 1 values, one row at a time."""
     windows = [p[t - order : t + 1] for p in pieces for t in range(order, len(p))]
     kept = np.array([w for w in windows if not np.isnan(w).any()])
     X = np.column_stack([np.ones(len(kept)), kept[:, :-1][:, ::-1]])
@@ -181,7 +181,7 @@ def test_the_level_does_not_spoil_the_fit() -> None:
     np.testing.assert_allclose(far.coefficients, fit_ar(y, one(y), 5, order=5).coefficients, atol=1e-8)
 
 
-def test_what_cannot_be_asked_is_refused() -> None:
+def test_unusable_arguments_are_refused() -> None:
     y = simulated(50)
     with pytest.raises(DataError, match="no observed value"):
         fit_ar(np.full(9, np.nan), np.array([0, 9]), 2)
@@ -189,9 +189,9 @@ def test_what_cannot_be_asked_is_refused() -> None:
         fit_ar(np.zeros(0), np.array([0, 0]), 2)
     with pytest.raises(ConfigError, match="none of them can be scored"):
         fit_ar(y, one(y), 2, criterion="held-out")
-    with pytest.raises(ConfigError, match="negative"):
+    with pytest.raises(ConfigError, match="must be at least 0, got -1"):
         fit_ar(y, one(y), -1)
-    with pytest.raises(ConfigError, match="no trend"):
+    with pytest.raises(ConfigError, match="unknown trend 'x'"):
         fit_ar(y, one(y), 1, trend="x")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="no criterion"):
+    with pytest.raises(ConfigError, match="unknown criterion 'x'"):
         fit_ar(y, one(y), 1, criterion="x")  # type: ignore[arg-type]

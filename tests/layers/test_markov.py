@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ def joined(rows: list[list[int]]) -> tuple[Ints, Ints]:
 
 
 def some(seed: int = 0, rows: int = 30) -> tuple[Ints, Ints]:
-    """Sequences with memory, of lengths 0 to 11, with missing symbols."""
+    """Sequences whose symbols depend on their past, of lengths 0 to 11, with missing symbols."""
     g, out = np.random.default_rng(seed), []
     for _ in range(rows):
         row = [int(g.integers(V))]
@@ -41,30 +41,55 @@ def chain(order: int = 3) -> Markov:
     return Markov.fit(*some(), V, order, criterion="given")
 
 
-def by_definition(rows: list[list[int]], order: int, context: tuple[int, ...], vocabulary: int) -> NDArray[np.float64]:
-    """P(. | context), oldest first with -1 for the start, from dictionaries and the recursion of the paper."""
-    raw: list[Counter[tuple[tuple[int, ...], int]]] = [Counter() for _ in range(order + 1)]
-    left: list[dict[tuple[tuple[int, ...], int], set[object]]] = [{} for _ in range(order + 1)]
+#: How often each pair of a context and the symbol after it was seen, for each order.
+Counts = list[Counter[tuple[tuple[int, ...], int]]]
+#: The symbols that stood before each pair, for each order; a pair with none before it has its place instead.
+Older = list[dict[tuple[tuple[int, ...], int], set[object]]]
+
+
+def has_context(past: list[int], k: int, t: int) -> bool:
+    """Whether step t, with -1 and then t symbols in its past, has a context of k symbols that no gap interrupts."""
+    if k > len(past) or -1 in past[len(past) - k + 1 :]:
+        return False
+    return not k or past[-k] != -1 or k == t + 1
+
+
+def pairs_of(rows: list[list[int]], order: int) -> tuple[Counts, Older]:
+    """The counts of all pairs in rows, and the symbols before them."""
+    raw: Counts = [Counter() for _ in range(order + 1)]
+    left: Older = [{} for _ in range(order + 1)]
     for b, row in enumerate(rows):
         for t, w in enumerate(row):
             past = [-1, *row[:t]]
             for k in range(order + 1):
-                if w < 0 or k > len(past) or -1 in past[len(past) - k + 1 :] or (k and past[-k] == -1 and k != t + 1):
+                if w < 0 or not has_context(past, k, t):
                     break
                 key = (tuple(past[len(past) - k :]), w)
                 raw[k][key] += 1
                 older = past[-k - 1] if k < len(past) else -1
                 left[k].setdefault(key, set()).add(older if older >= 0 else (b, t))
+    return raw, left
+
+
+def discounts(counts: Collection[int]) -> list[float]:
+    """The discounts of counts of 0, 1, 2, and 3 or more (Chen and Goodman 1999, equation 26)."""
+    n = [sum(v == i for v in counts) for i in range(1, 5)]
+    d = [0.0, 0.5, 1.0, 1.5]
+    for i in (1, 2, 3):
+        if n[0] and n[i - 1]:
+            estimate = i - (i + 1) * n[0] / (n[0] + 2 * n[1]) * n[i] / n[i - 1]
+            d[i] = estimate if 0 < estimate < i else d[i]
+    return d
+
+
+def by_definition(rows: list[list[int]], order: int, context: tuple[int, ...], vocabulary: int) -> NDArray[np.float64]:
+    """P(. | context), oldest first with -1 for the start, from dictionaries and the recursion of the paper."""
+    raw, left = pairs_of(rows, order)
 
     def p(k: int, c: tuple[int, ...]) -> NDArray[np.float64]:
         below = np.full(vocabulary, 1 / vocabulary) if k == 0 else p(k - 1, c[1:])
         counts = dict(raw[k]) if k == order else {key: len(s) for key, s in left[k].items()}
-        n = [sum(v == i for v in counts.values()) for i in range(1, 5)]
-        d = [0.0, 0.5, 1.0, 1.5]
-        for i in (1, 2, 3):
-            if n[0] and n[i - 1]:
-                estimate = i - (i + 1) * n[0] / (n[0] + 2 * n[1]) * n[i] / n[i - 1]
-                d[i] = estimate if 0 < estimate < i else d[i]
+        d = discounts(counts.values())
         here = {w: v for (key, w), v in counts.items() if key == c}
         if not here:
             return below
@@ -75,7 +100,7 @@ def by_definition(rows: list[list[int]], order: int, context: tuple[int, ...], v
 
     while len(context) > order:
         context = context[1:]
-    # an unseen context is as good as the longest end of it that was seen
+    # an unseen context is replaced by the longest part of its end that was seen
     while context and not any(key[0] == context for key in raw[len(context)]):
         context = context[1:]
     return p(len(context), context)
@@ -127,7 +152,7 @@ def test_log_prob_of_is_the_unroll(order: int) -> None:
 
 @pytest.mark.parametrize("order", [0, 1, 3])
 def test_laws(order: int) -> None:
-    """Chunks, rows and steps give what one pass gives; a row of length 0 keeps its state."""
+    """Chunks, rows and single steps give the result of one pass; a row of length 0 keeps its state."""
     model = chain(order)
     x = torch.randint(-1, V, (9, 4, 1), generator=torch.Generator().manual_seed(1))
     h, (last,) = model.unroll(x)
@@ -199,16 +224,16 @@ def test_nothing_seen_is_uniform() -> None:
 
 
 def test_mistakes_are_named() -> None:
-    with pytest.raises(DataError, match="symbol 7 is outside"):
+    with pytest.raises(DataError, match="symbol 7 is outside the vocabulary"):
         Markov.fit(*joined([[0, 7]]), V, 1)
-    with pytest.raises(ConfigError, match="order -1"):
+    with pytest.raises(ConfigError, match="must be at least 0, got -1"):
         Markov.fit(*joined([[0]]), V, -1)
     with pytest.raises(ValueError, match="symbol 4"):
         chain().unroll(torch.tensor([4]).reshape(1, 1, 1))
 
 
 def test_names(shared_data: Callable[[str], Path]) -> None:
-    """Held-out nats a symbol on real names, well under an add-one trigram's 2.25."""
+    """The nats of a held-out symbol of real names are well below the 2.25 of an add-one trigram model."""
     names = sorted(set(shared_data("text/names.txt").read_text().split()))
     rows = [[ord(c) - 97 for c in name] + [26] for name in names]
     train, held = joined([r for i, r in enumerate(rows) if i % 10]), joined(rows[::10])

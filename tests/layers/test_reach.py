@@ -1,4 +1,4 @@
-"""What the past up to a lag brings a closed form: known lags are named, and noise names none."""
+"""The value of the past up to a lag for a closed form: known lags are found, and none in noise."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_lag_is_named_and_valued(lag: int) -> None:
     found = rewards(autoregressive({lag: 0.8}), FAR if lag > 64 else CUTS)
     assert found.picked == (lag,)
     assert found.reach(WORTH) == lag
-    # a variance of 1 / (1 - 0.64) is left as 1: half the logarithm of the ratio
+    # the variance falls from 1 / (1 - 0.64) to 1: half the logarithm of the ratio
     assert found.at(310)[0] == pytest.approx(-0.5 * np.log(1 - 0.64), abs=0.08)
     assert found.at(lag - 1)[0] < 0.02
     assert found.score + found.at(310)[0] == pytest.approx(-0.5 * np.log(2 * np.pi * np.e), abs=0.05)
@@ -77,7 +77,7 @@ def test_channels_add_up() -> None:
 
 
 def symbols(lag: int, steps: int, again: float = 0.6, seed: int = SEED) -> SymbolLags:
-    """Of six symbols, a share that repeats the one lag steps before."""
+    """Return six symbols, of which a share repeats the symbol ``lag`` steps before."""
     rng = np.random.default_rng(seed)
     x, repeated = rng.integers(0, 6, steps), rng.random(steps) < again
     for t in range(lag, steps):
@@ -99,8 +99,8 @@ def test_letters_without_order_reward_nothing() -> None:
 
 
 def test_many_different_symbols_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a table or by sorting: the same figures."""
+    """Counting in a table and counting by sorting give the same figures."""
     parts = [symbols(9, n, seed=n) for n in (4000, 1500, 1501)]
     table = skip_chain(*parts, 6, 2, [0, 2, 12])
-    monkeypatch.setattr("ostinato.layers.skip._TABLE", 0)
+    monkeypatch.setattr("ostinato.diagnosis.skip_chain._TABLE", 0)
     np.testing.assert_array_equal(skip_chain(*parts, 6, 2, [0, 2, 12]).gains, table.gains)

@@ -1,4 +1,4 @@
-"""Volatility: the recursion by hand, the fit on series whose law is known, and none where nothing changes."""
+"""Volatility: the recursion by hand, the fit on series with a known law, and no fit for a constant variance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ostinato.training.fit import fit
 
 
 def returns(a: float, b: float, steps: int, seed: int = 0) -> np.ndarray:
-    """Innovations (T,) of a GARCH(1,1) with Student's t of 6 degrees of freedom, of everyday variance 1."""
+    """Return innovations (T,) of a GARCH(1,1) with Student's t, 6 degrees of freedom and everyday variance 1."""
     rng, v, out = np.random.default_rng(seed), 1.0, np.empty(steps)
     for t in range(steps):
         out[t] = np.sqrt(v * 4 / 6) * rng.standard_t(6)
@@ -46,7 +46,7 @@ def test_nothing_changes_in_noise() -> None:
 
 
 def test_one_sequence_does_not_warm_the_next() -> None:
-    """The likelihood of sequences laid end to end is that of each by itself, so the order of them does not matter."""
+    """The likelihood of joined sequences is the sum of their own likelihoods, so their order does not matter."""
     parts = [returns(0.1, 0.85, 700, seed) for seed in range(4)]
     at = np.arange(5) * 700
     one, other = (fit_volatility(np.concatenate(p), at) for p in (parts, parts[::-1]))
@@ -68,5 +68,5 @@ def test_prices_stand_on_it() -> None:
 
     scale = 0.01 * np.sqrt(np.array(v[3000:4000]) * 4 / 6)
     truth = stats.t.logpdf(0.01 * e[3000:], 6, scale=scale)
-    # within a hundredth of a nat of the truth, and well ahead of a constant variance
+    # within a hundredth of a nat of the true model, and much better than a constant variance
     assert nats.mean() == pytest.approx(truth.mean(), abs=0.01)

@@ -1,9 +1,8 @@
-"""Emissions by name, and which one suits which data."""
+"""The emissions by name, and the default emission of each kind of data."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 
 from ostinato.emissions.categorical import Categorical
 from ostinato.emissions.emission import Emission
@@ -13,39 +12,71 @@ from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.emissions.zero_inflated import ZeroInflated
 from ostinato.errors import ConfigError
+from ostinato.kinds import Kind
 
+#: The class of each name.
+EMISSIONS: dict[str, type[Emission]] = {
+    emission.name: emission
+    for emission in (Normal, StudentT, NegativeBinomial, ZeroInflated, Categorical, LogisticMixture)
+}
 
-def _categorical(symbols: int | None, components: int) -> Emission:
-    if symbols is None:
-        raise ConfigError("categorical needs to know how many symbols there are", fix="use it on text, or give symbols")
-    return Categorical(symbols)
-
-
-#: name -> a function of the number of symbols (None where there are none) and of mixture components
-EMISSIONS: dict[str, Callable[[int | None, int], Emission]] = {
-    "normal": lambda symbols, components: Normal(),
-    "student_t": lambda symbols, components: StudentT(),
-    "negative_binomial": lambda symbols, components: NegativeBinomial(),
-    "zero_inflated": lambda symbols, components: ZeroInflated(),
-    "categorical": _categorical,
-    "logistic_mixture": lambda symbols, components: LogisticMixture(components),
+#: The default emission of each kind of data: of measurements, and of counts.
+DEFAULTS: dict[Kind, tuple[type[Emission], type[Emission]]] = {
+    "series": (StudentT, NegativeBinomial),
+    "prices": (StudentT, StudentT),
+    "text": (Categorical, Categorical),
+    "sound": (LogisticMixture, LogisticMixture),
 }
 
 
-def build_emission(name: str, *, symbols: int | None = None, components: int = 10) -> Emission:
-    """The emission called name; ConfigError, with the closest name, where there is none."""
+def emission_class(name: str) -> type[Emission]:
+    """Return the class of an emission.
+
+    Raises:
+        ConfigError: The name is unknown; the error names the closest one.
+    """
     if name not in EMISSIONS:
         close = difflib.get_close_matches(name, EMISSIONS, 1, cutoff=0.0)
         raise ConfigError(
-            f"there is no emission called {name!r}",
-            fix=f"perhaps {close[0]!r}; all of them: {', '.join(EMISSIONS)}",
+            f"unknown emission {name!r}", fix=f"did you mean {close[0]!r}? Use one of {', '.join(EMISSIONS)}"
         )
-    return EMISSIONS[name](symbols, components)
+    return EMISSIONS[name]
+
+
+def build_emission(name: str, *, symbols: int | None = None, components: int = 10) -> Emission:
+    """Return a new emission.
+
+    Args:
+        name: One of the names in ``EMISSIONS``.
+        symbols: The number of symbols, V; None for numbers.
+        components: The number of components of a mixture, M.
+
+    Raises:
+        ConfigError: The name is unknown, or a categorical emission is given no number of symbols.
+    """
+    emission = emission_class(name)
+    if emission is LogisticMixture:
+        return LogisticMixture(components)
+    if emission is not Categorical:
+        return emission()
+    if symbols is None:
+        raise ConfigError(
+            "the categorical emission needs the number of symbols, got none", fix="use it on text, or give symbols"
+        )
+    return Categorical(symbols)
 
 
 def default_emission(kind: str, count: bool) -> str:
-    """The name of the emission for data of this kind ("series", "prices", "text", "sound"); count: it counts."""
-    defaults = {"series": "student_t", "prices": "student_t", "text": "categorical", "sound": "logistic_mixture"}
-    if kind not in defaults:
-        raise ConfigError(f"there is no kind of data called {kind!r}", fix=f"one of {', '.join(defaults)}")
-    return "negative_binomial" if kind == "series" and count else defaults[kind]
+    """Return the name of the default emission.
+
+    Args:
+        kind: The kind of data: "series", "prices", "text" or "sound".
+        count: Whether the values are counts.
+
+    Raises:
+        ConfigError: The kind is unknown.
+    """
+    for known, (measurements, counts) in DEFAULTS.items():
+        if kind == known:
+            return counts.name if count else measurements.name
+    raise ConfigError(f"unknown kind of data {kind!r}", fix=f"use one of {', '.join(DEFAULTS)}")

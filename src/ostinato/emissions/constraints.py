@@ -1,4 +1,4 @@
-"""From unconstrained parameters to scales and back, and what every emission checks or does in the same way."""
+"""The map from unconstrained parameters to scales and back, and checks and statistics that all emissions share."""
 
 from __future__ import annotations
 
@@ -8,60 +8,84 @@ from torch.nn import functional as F
 
 from ostinato.errors import ConfigError
 
-#: Least scale, in model space units: a density may not grow without bound on repeated values.
+#: The least scale, in units of model space, so that a density cannot grow without bound on repeated values.
 FLOOR = 1e-4
-#: Deviations beyond this many model space units count as this many, so that float32 holds their square over FLOOR.
+#: Deviations beyond this many units of model space count as this many, so that float32 holds their square over FLOOR.
 FARTHEST = 1e12
+#: The least degrees of freedom of Student's t distribution: above 2 the variance exists.
+LEAST_DF = 2.05
 
 
 def scale_of(raw: Tensor) -> Tensor:
-    """softplus(raw) + FLOOR, positive; NaN stays NaN."""
+    """Return the positive scale softplus(raw) + FLOOR; NaN stays NaN."""
     return F.softplus(raw) + FLOOR
 
 
 def raw_scale(scale: Tensor) -> Tensor:
-    """The inverse of scale_of, for scale > FLOOR."""
+    """Return the inverse of ``scale_of`` for a scale above FLOOR."""
     return inverse_softplus(scale - FLOOR)
 
 
 def inverse_softplus(y: Tensor, beta: float = 1.0) -> Tensor:
-    """The z with softplus(z, beta) = y, for y > 0."""
+    """Return the z with softplus(z, beta) = y, for y > 0."""
     return y + torch.log(-torch.expm1(-beta * y)) / beta
 
 
 def residual(x: Tensor, location: Tensor) -> Tensor:
-    """X - location, held within +-FARTHEST: an absurd value costs much but leaves every gradient finite."""
+    """Return x - location, clipped to +-FARTHEST so that an extreme value leaves every gradient finite."""
     return (x - location).clamp(-FARTHEST, FARTHEST)
 
 
 def check_sampling(temperature: float, top_p: float, *, symbols: bool) -> None:
-    """ConfigError where temperature or top_p cannot be used; top_p ranks symbols, so it is refused elsewhere."""
+    """Check the options of sampling.
+
+    Args:
+        temperature: The temperature, at least 0.
+        top_p: The probability of the set of symbols that are drawn from, above 0 and at most 1.
+        symbols: Whether the values are symbols; top_p ranks symbols, so for numbers it must be 1.
+
+    Raises:
+        ConfigError: An option is out of range, or top_p is below 1 for numbers.
+    """
     if not 0.0 <= temperature < float("inf"):
-        raise ConfigError(f"temperature {temperature} cannot be used", fix="a number from 0 (the likeliest) upwards")
+        raise ConfigError(
+            f"temperature must be a finite number of at least 0, got {temperature}",
+            fix="use 0 for the likeliest value, 1 for the distribution itself",
+        )
     if not 0.0 < top_p <= 1.0:
-        raise ConfigError(f"top_p {top_p} cannot be used", fix="a number above 0 and at most 1")
+        raise ConfigError(
+            f"top_p must be above 0 and at most 1, got {top_p}", fix="use a number between 0 and 1, for example 0.9"
+        )
     if top_p < 1.0 and not symbols:
-        raise ConfigError("top_p keeps the likeliest symbols, and this emission has none", fix="use temperature")
+        raise ConfigError(
+            f"top_p ranks symbols and must be 1 for numbers, got {top_p}", fix="remove top_p, or use temperature"
+        )
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation (D,) of x (N, D), NaN left out; 0 and 1 where nothing is observed."""
+    """Return the mean and standard deviation of each channel, (D,) each, of x (N, D).
+
+    NaN is left out; a channel without an observed value has mean 0 and standard deviation 1.
+    """
     seen = ~torch.isnan(x)
     count = seen.sum(0)
     mean = torch.where(seen, x, 0).sum(0) / count.clamp(min=1)
-    spread = (torch.where(seen, x - mean, 0).square().sum(0) / count.clamp(min=1)).sqrt()
-    return mean, torch.where(count > 0, spread, 1.0)
+    deviation = (torch.where(seen, x - mean, 0).square().sum(0) / count.clamp(min=1)).sqrt()
+    return mean, torch.where(count > 0, deviation, 1.0)
 
 
 def quantiles(x: Tensor, q: Tensor) -> Tensor:
-    """Quantiles (D, Q) of x (N, D), NaN left out; 0 where nothing is observed."""
+    """Return the quantiles of each channel, (D, Q), of x (N, D) at the levels q (Q,).
+
+    NaN is left out; the quantiles of a channel without an observed value are 0.
+    """
     columns = []
     for column in x.unbind(-1):
         seen = column[~torch.isnan(column)].sort().values
         if not len(seen):
             columns.append(torch.zeros_like(q))
             continue
-        # by hand: torch.quantile refuses more than 2^24 values
+        # torch.quantile refuses more than 2^24 values
         place = q * (len(seen) - 1)
         below = place.floor().long()
         above = (below + 1).clamp(max=len(seen) - 1)

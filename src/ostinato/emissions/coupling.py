@@ -1,4 +1,4 @@
-"""Coupling: how the channels of one step move together, by the chain rule over channels."""
+"""Coupling: the dependence between the channels of one step, by the chain rule over channels."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from torch import Tensor, nn
 
 from ostinato.emissions.constraints import FARTHEST
 
-#: Of a channel's variance: what is added to it in the least squares, so that channels that are one and the same count.
+#: The ridge of the least squares, as a share of the variance, so that identical channels can be solved.
 RIDGE = 1e-6
-#: Innovations beyond this many standard deviations count as this many in the least squares: one revaluation of a pegged
-#: currency would be all that its row says.
+#: Innovations beyond this many standard deviations count as this many in the least squares, so that one outlier,
+#: for example the revaluation of a pegged currency, does not determine a row.
 OUTLYING = 10.0
 
 
 class Coupling(nn.Module):
-    """u = (I - L) e, L strictly lower triangular: what each innovation has beyond those of the channels before it.
+    """The map u = (I - L) e, L strictly lower triangular, from coupled innovations e to independent ones u.
 
-    The modified Cholesky decomposition of Pourahmadi (1999): L's rows are regressions, free of any constraint, and
-    I - L has determinant 1, so the density of u is that of e. An e that is missing counts as 0, its mean.
+    This is the modified Cholesky decomposition of Pourahmadi (1999). The rows of L are regressions of each channel on
+    the channels before it, without any constraint. I - L has determinant 1, so the density of u is that of e. A missing
+    e counts as 0, its mean.
 
-    weight  (D (D - 1) / 2): the entries of L below its diagonal, row by row
+    Args:
+        channels: The number of channels, D.
+
+    Attributes:
+        weight: The entries of L below its diagonal, row by row, (D (D - 1) / 2,).
     """
 
     def __init__(self, channels: int) -> None:
@@ -31,17 +36,17 @@ class Coupling(nn.Module):
         self.weight = nn.Parameter(torch.zeros(channels * (channels - 1) // 2))
 
     def matrix(self) -> Tensor:
-        """L (D, D)."""
+        """Return L, (D, D)."""
         out = self.weight.new_zeros(self.channels, self.channels)
         out[*torch.tril_indices(self.channels, self.channels, -1)] = self.weight
         return out
 
     def earlier(self, e: Tensor) -> Tensor:
-        """L e (..., D) of standardised innovations e (..., D): what the channels before each one say of it."""
+        """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""
         return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t()
 
     def together(self, u: Tensor) -> Tensor:
-        """U (..., D) -> e = (I - L)^-1 u."""
+        """Return the coupled innovations e = (I - L)^-1 u, (..., D), of independent innovations u (..., D)."""
         upper = torch.eye(self.channels, dtype=u.dtype, device=u.device) - self.matrix().t()
         rows = u.reshape(-1, self.channels)
         e: Tensor = torch.linalg.solve_triangular(upper, rows, upper=True, left=False, unitriangular=True)
@@ -49,22 +54,26 @@ class Coupling(nn.Module):
 
     @torch.no_grad()
     def fit(self, e: Tensor) -> Tensor:
-        """L by least squares of e (N, D), NaN where missing -> u (N, D), NaN where e is.
+        """Set L by least squares, as the start of training. A row of L is 0 unless its coefficients lower the BIC.
 
-        It is where training starts. A row of L is 0 where it does not earn its coefficients by BIC.
+        Args:
+            e: The standardised innovations, (N, D). NaN where a value is missing.
+
+        Returns:
+            The independent innovations u, (N, D). NaN where e is NaN.
         """
         seen, x = ~e.isnan(), e.double().clamp(-OUTLYING, OUTLYING).nan_to_num(0.0)
         gram, rows = x.t() @ x, []
         for d in range(1, self.channels):
-            n, gone = int(seen[:, d].sum()), x[~seen[:, d], :d]
+            n, unused = int(seen[:, d].sum()), x[~seen[:, d], :d]
             total, shared = float(gram[d, d]), gram[:d, d]
             row = torch.zeros_like(shared)
             if n > d and total > 0:
-                own = gram[:d, :d] - gone.t() @ gone + RIDGE * n * torch.eye(d, dtype=x.dtype)
-                found = torch.linalg.solve(own, shared)
-                left = max(total - float(found @ shared), RIDGE * total)
+                own = gram[:d, :d] - unused.t() @ unused + RIDGE * n * torch.eye(d, dtype=x.dtype)
+                solution = torch.linalg.solve(own, shared)
+                left = max(total - float(solution @ shared), RIDGE * total)
                 if n * math.log(total / left * (n - d) / n) > d * math.log(n):
-                    row = found
+                    row = solution
             rows.append(row)
         self.weight.copy_(torch.cat(rows))
         return e - self.earlier(e.nan_to_num(0.0))

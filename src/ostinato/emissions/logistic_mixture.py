@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from torch import Tensor
@@ -13,13 +13,13 @@ from ostinato.emissions.constraints import check_sampling, moments, quantiles, r
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
-#: Least scale, in model space units: a third of the spacing of full-range 16-bit sound.
+#: The least scale, in units of model space: a third of the spacing of full-range 16-bit sound.
 LEAST_SCALE = 1e-5
 _BISECTIONS = 60
 
 
 class _Mixture(NamedTuple):
-    """Each (..., D, M)."""
+    """The logits, means and scales of the components, (..., D, M) each."""
 
     logits: Tensor
     means: Tensor
@@ -28,23 +28,36 @@ class _Mixture(NamedTuple):
 
 @final
 class LogisticMixture(Emission):
-    """params, P = 1 + 3 M: a location added to every mean, M logits, M means, M raw scales (exp(raw) + 1e-5)."""
+    """A mixture of M logistic distributions, continuous or on a lattice.
+
+    The P = 1 + 3 M parameters are a location that is added to every mean, M logits, M means, and M raw scales, with
+    scale = exp(raw) + 1e-5.
+
+    Args:
+        components: The number of components, M.
+
+    Raises:
+        ConfigError: There is no component.
+    """
 
     name: ClassVar[str] = "logistic_mixture"
-    support: ClassVar[Literal["real", "counts", "symbols"]] = "real"
 
     def __init__(self, components: int = 10) -> None:
         if components < 1:
-            raise ConfigError(f"a mixture of {components} components cannot be used", fix="at least 1 component")
+            raise ConfigError(
+                f"a mixture must have at least 1 component, got {components} components", fix="use 1 or more"
+            )
         self.components = components
         self.parameters = 1 + 3 * components
 
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission. With a = (x - mean) / scale and h = unit / (2 scale), a cell has the mass
+        """Return the nats of x, (..., D); -inf outside the lattice.
+
+        With a = (x - mean) / scale and h = unit / (2 scale), a cell has the mass
 
         sigmoid(a + h) - sigmoid(a - h) = sigmoid(a + h) sigmoid(h - a) (1 - exp(-2 h)),
 
-        whose logarithm nothing cancels in; h -> 0 gives the density.
+        whose logarithm has no cancellation; h -> 0 gives the density.
         """
         logits, means, scales = self._split(params)
         at = lattice.place(x, support)
@@ -52,7 +65,7 @@ class LogisticMixture(Emission):
         a, h = residual(x.unsqueeze(-1), means) / scales, support.unit.unsqueeze(-1) / (2 * scales)
         upper = torch.where(last, 0.0, F.logsigmoid(a + h))
         lower = torch.where(first, 0.0, F.logsigmoid(h - a))
-        # 1 where there is no cell, or an infinite gradient would leak as 0 * inf
+        # 1 for continuous values, because an infinite gradient would become 0 * inf = NaN
         cell = lattice.log_width(2 * torch.where(on, h, 1.0))
         width = torch.where(on, torch.where(first | last, 0.0, cell), -scales.log())
         value = torch.logsumexp(logits.log_softmax(-1) + upper + lower + width, -1)
@@ -61,7 +74,7 @@ class LogisticMixture(Emission):
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """See Emission. temperature divides the logits and multiplies the scales. ConfigError where top_p < 1."""
+        """Return one draw per channel, (..., D); the temperature divides the logits and multiplies the scales."""
         check_sampling(temperature, top_p, symbols=False)
         logits, means, scales = self._split(params.detach())
         if temperature == 0.0:
@@ -76,7 +89,7 @@ class LogisticMixture(Emission):
         return lattice.settle(mean + temperature * scale * noise, support)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
-        """See Emission. By bisection in float64, between the least and the greatest of the components' quantiles."""
+        """Return the quantiles, (..., D, Q), by bisection between the extreme quantiles of the components."""
         logits, means, scales = (part.unsqueeze(-2) for part in self._split(params.detach().double()))
         weights, level = logits.softmax(-1), q.to(means)
         each = means + scales * torch.logit(level).unsqueeze(-1)
@@ -88,14 +101,14 @@ class LogisticMixture(Emission):
         return lattice.settle_quantile(high, support).to(params.dtype)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the probabilities P(X <= x), (..., D)."""
         logits, means, scales = self._split(params)
         upper = residual(x.unsqueeze(-1), means) + support.unit.unsqueeze(-1) / 2
         cdf = (logits.softmax(-1) * torch.sigmoid(upper / scales)).sum(-1)
         return lattice.edged_cdf(cdf.clamp(max=1.0), lattice.place(x, support))
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """See Emission. Edges are allowed for; rounding to a lattice may move it by up to unit / 2, and is not."""
+        """Return the means, (..., D), with the edges of a lattice but without its rounding, at most unit / 2."""
         logits, means, scales = self._split(params)
         low, high = support.low.unsqueeze(-1), support.high.unsqueeze(-1)
         # the mean excess of a logistic over an edge is scale softplus((mean - edge) / scale)
@@ -104,16 +117,17 @@ class LogisticMixture(Emission):
         return (logits.softmax(-1) * clipped).sum(-1)
 
     def initial(self, x: Tensor, support: Support) -> Tensor:
-        """See Emission. Location 0, equal weights, means at the quantiles of x, scales to match their spacing."""
+        """Return location 0, equal weights, means at the quantiles of x, and scales to match their spacing, (D, P)."""
         levels = (torch.arange(self.components, device=x.device, dtype=x.dtype) + 0.5) / self.components
-        spread = torch.maximum(moments(x)[1], (0.5 * support.unit.max()).clamp(min=1e-3))
-        scales = (spread / self.components**0.5).unsqueeze(-1).expand(-1, self.components)
-        # a little apart even where every value is the same, or the components could never differ
+        deviation = torch.maximum(moments(x)[1], (0.5 * support.unit.max()).clamp(min=1e-3))
+        scales = (deviation / self.components**0.5).unsqueeze(-1).expand(-1, self.components)
+        # a little apart even if every value is the same, because equal components would stay equal in training
         means = quantiles(x, levels) + scales * (levels - 0.5)
         logits = torch.zeros_like(means)
         return torch.cat([torch.zeros_like(means[:, :1]), logits, means, scales.log()], -1)
 
     def _split(self, params: Tensor) -> _Mixture:
+        """Return the components of params (..., D, P)."""
         m = self.components
         logits, means, raw = (params[..., 1 + k * m : 1 + (k + 1) * m] for k in range(3))
         return _Mixture(logits, params[..., :1] + means, raw.clamp(max=20.0).exp() + LEAST_SCALE)

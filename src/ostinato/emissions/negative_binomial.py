@@ -1,9 +1,9 @@
-"""The negative binomial distribution of counts: a Poisson whose rate varies."""
+"""The negative binomial distribution of counts: a Poisson distribution whose rate varies."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, NamedTuple, final
+from typing import ClassVar, NamedTuple, final
 
 import torch
 from scipy import special, stats
@@ -14,12 +14,12 @@ from ostinato.emissions.constraints import FARTHEST, check_sampling, inverse_sof
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
-#: Sharpness of the softplus that keeps means positive: an autoregression's prediction above 1 passes almost unchanged.
+#: The sharpness of the softplus that keeps means positive: it leaves a prediction above 1 almost unchanged.
 BETA = 5.0
 
 
 class _Law(NamedTuple):
-    """In counts and float64: size n = 1 / alpha, log of the mean, and the logit of 1 - p, log(alpha mean)."""
+    """The distribution in counts and float64: size n = 1 / alpha, log mean, and the logit of 1 - p, log(alpha mean)."""
 
     size: Tensor
     log_mean: Tensor
@@ -28,21 +28,26 @@ class _Law(NamedTuple):
 
 @final
 class NegativeBinomial(Emission):
-    """params: location (mean = softplus(location, beta=5)), raw dispersion (alpha = softplus + 1e-4).
+    """The negative binomial distribution of counts c = x / unit with mean mu and variance mu + alpha mu^2.
 
-    Of counts c = x / unit with mean mu: variance mu + alpha mu^2; at alpha = 1e-4 a Poisson for most purposes.
+    The parameters are the location, with mean = softplus(location, beta=5), and the raw dispersion, with
+    alpha = softplus(raw) + 1e-4. At alpha = 1e-4 it is nearly a Poisson distribution.
     """
 
     name: ClassVar[str] = "negative_binomial"
-    support: ClassVar[Literal["real", "counts", "symbols"]] = "counts"
+    needs_counts: ClassVar[bool] = True
     parameters = 2
 
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission. ConfigError where values are continuous; -inf below 0."""
+        """Return the nats of x, (..., D); -inf below 0.
+
+        Raises:
+            ConfigError: The values are not counts.
+        """
         n, _, logit = _law(params, support)
         counts = torch.round(x.double() / support.unit.double())
         c = counts.clamp(0, 1e15)
-        # float64: lgamma near n = 1e4 is 8e4, of which float32 keeps two decimals
+        # in float64, because lgamma near n = 1e4 is 8e4, and float32 would keep two decimals of it
         huge = c > 1e10
         near = torch.where(huge, 1.0, c)
         by_gamma = torch.lgamma(near + n) - torch.lgamma(near + 1)
@@ -54,11 +59,11 @@ class NegativeBinomial(Emission):
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """See Emission. temperature multiplies the distance to the mean. ConfigError where top_p < 1."""
+        """Return one draw per channel, (..., D); the temperature multiplies the distance to the mean."""
         check_sampling(temperature, top_p, symbols=False)
         n, log_mean, logit = _law(params.detach(), support)
         rate = torch._standard_gamma(n, generator=generator) * logit.exp()
-        # the Poisson sampler counts in int64; up there its noise is below a millionth of the rate
+        # the Poisson sampler counts in int64; at rates this high its noise is below a millionth of the rate
         counts = torch.where(rate > 1e12, rate.round(), torch.poisson(rate.clamp(max=1e12), generator=generator))
         if temperature != 1.0:
             mean = log_mean.exp()
@@ -66,38 +71,39 @@ class NegativeBinomial(Emission):
         return (counts * support.unit.double()).to(params.dtype)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the quantiles, (..., D, Q)."""
         n, _, logit = (part.unsqueeze(-1).cpu().numpy() for part in _law(params.detach(), support))
         counts = torch.as_tensor(stats.nbinom.ppf(q.double().cpu().numpy(), n, special.expit(-logit)))
         return (counts.to(params.device) * support.unit.double().unsqueeze(-1)).to(params.dtype)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the probabilities P(X <= x), (..., D)."""
         n, _, logit = (part.cpu().numpy() for part in _law(params.detach(), support))
         counts = torch.round(x.double() / support.unit.double()).cpu().numpy()
         return torch.as_tensor(stats.nbinom.cdf(counts, n, special.expit(-logit))).to(params)
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the means, (..., D)."""
         return F.softplus(params[..., 0], beta=BETA)
 
     def initial(self, x: Tensor, support: Support) -> Tensor:
-        """See Emission. Mean, and the alpha that explains the variance the mean does not."""
-        mean, spread = moments(x)
+        """Return the mean, and the alpha that explains the variance beyond that of a Poisson distribution, (D, 2)."""
+        mean, deviation = moments(x)
         mean = mean.clamp(min=1e-3)
-        alpha = (spread.square() - support.unit.mean() * mean) / mean.square()
+        alpha = (deviation.square() - support.unit.mean() * mean) / mean.square()
         return torch.stack([inverse_softplus(mean, BETA), raw_scale(alpha.clamp(0.01, 100.0))], -1)
 
 
 def _law(params: Tensor, support: Support) -> _Law:
+    """Return the distribution in counts; raise ConfigError if the values are not counts."""
     if not bool((support.unit > 0).all()) or bool((support.low != 0).any() | (support.high < torch.inf).any()):
         raise ConfigError(
-            "negative_binomial is for counts 0, 1, 2, ..., and these values are not",
-            fix="emission student_t or normal",
+            "emission negative_binomial needs counts 0, 1, 2, ..., and these values are not counts",
+            fix="use emission student_t or normal",
         )
     raw = BETA * params[..., 0].double().clamp(-FARTHEST, FARTHEST)
     alpha = scale_of(params[..., 1].double())
-    # log softplus(raw) = raw far below 0, where softplus would underflow and take the gradient with it
+    # far below 0 log softplus(raw) = raw; softplus would underflow there, and the gradient would vanish
     log_mean = torch.where(raw < -30, raw, F.softplus(raw.clamp(min=-30)).log())
     log_mean = log_mean - math.log(BETA) - support.unit.double().log()
     size = alpha.reciprocal().expand_as(log_mean)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.emissions import lattice
+from ostinato.emissions import lattice, live
 from ostinato.emissions.constraints import check_sampling, moments, raw_scale, residual, scale_of
-from ostinato.emissions.emission import Emission, Support
+from ostinato.emissions.emission import Emission, PlainDensity, PlainDraws, Support
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -19,14 +19,26 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 @final
 class Normal(Emission):
-    """params: location, raw scale (scale = softplus(raw) + 1e-4)."""
+    """The normal distribution, continuous or on a lattice.
+
+    The parameters are the location and the raw scale, with scale = softplus(raw) + 1e-4.
+    """
 
     name: ClassVar[str] = "normal"
-    support: ClassVar[Literal["real", "counts", "symbols"]] = "real"
     parameters = 2
 
+    @property
+    def plain_density(self) -> PlainDensity:
+        """The log density of one continuous value in plain Python."""
+        return live.normal
+
+    @property
+    def plain_draws(self) -> PlainDraws:
+        """Draws of continuous values in NumPy."""
+        return live.draw_normal
+
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission. A lattice value has the mass of its cell; outside the lattice -inf."""
+        """Return the nats of x, (..., D): on a lattice those of the cell around x, and -inf outside the lattice."""
         scale = scale_of(params[..., 1])
         m = residual(x, params[..., 0]) / scale
         density = -0.5 * m.square() - _HALF_LOG_TWO_PI - scale.log()
@@ -44,52 +56,53 @@ class Normal(Emission):
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """See Emission. temperature multiplies the scale. ConfigError where top_p < 1."""
+        """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         check_sampling(temperature, top_p, symbols=False)
         loc, scale = params[..., 0].detach(), scale_of(params[..., 1].detach())
         noise = torch.randn(loc.shape, generator=generator, dtype=loc.dtype, device=loc.device)
         return lattice.settle(loc + temperature * scale * noise, support)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the quantiles, (..., D, Q)."""
         standard = torch.special.ndtri(q.to(params.dtype))
         return lattice.settle_quantile(params[..., :1] + scale_of(params[..., 1:]) * standard, support)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the probabilities P(X <= x), (..., D)."""
         upper = residual(x, params[..., 0]) + support.unit / 2
         return lattice.edged_cdf(torch.special.ndtr(upper / scale_of(params[..., 1])), lattice.place(x, support))
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """See Emission. Edges are allowed for; rounding to a lattice may move it by up to unit / 2, and is not."""
+        """Return the means, (..., D), with the edges of a lattice but without its rounding, at most unit / 2."""
         loc, scale = params[..., 0], scale_of(params[..., 1])
         clipped = loc + _overshoot(loc - support.low, scale) - _overshoot(support.high - loc, scale)
         return torch.where(support.unit > 0, clipped, loc)
 
     def initial(self, x: Tensor, support: Support) -> Tensor:
-        """See Emission. Mean and standard deviation."""
-        mean, spread = moments(x)
+        """Return the mean and standard deviation of x, (D, 2)."""
+        mean, deviation = moments(x)
         least = (0.3 * support.unit.max()).clamp(min=1e-3)
-        return torch.stack([mean, raw_scale(torch.maximum(spread, least))], -1)
+        return torch.stack([mean, raw_scale(torch.maximum(deviation, least))], -1)
 
 
 def _log_cell(t: Tensor, h: Tensor, log_h: Tensor) -> Tensor:
-    """Log of the normal mass within h of t >= 0, in units of the scale.
+    """Return the log of the normal mass within h of t >= 0, in units of the scale.
 
-    Narrow cells by Gauss-Legendre quadrature of phi(t + s) / phi(t), which no cancellation touches; wide ones as
-    log Phi(b) + log(1 - Phi(a) / Phi(b)) in the lower tail.
+    Narrow cells are integrated by Gauss-Legendre quadrature of phi(t + s) / phi(t), which has no cancellation; wide
+    ones are log Phi(b) + log(1 - Phi(a) / Phi(b)) in the lower tail.
     """
     narrow = h * (1 + t) < 1
     step = torch.where(narrow, h, 0.0).unsqueeze(-1) * torch.as_tensor(_NODES, dtype=t.dtype, device=t.device)
     ratio = torch.exp(-torch.where(narrow, t, 0.0).unsqueeze(-1) * step - 0.5 * step.square())
     weights = torch.as_tensor(_WEIGHTS, dtype=t.dtype, device=t.device)
     quadrature = (ratio * weights).sum(-1).log() + log_h - 0.5 * t.square() - _HALF_LOG_TWO_PI
-    # each branch sees harmless values where the other is taken, or its infinite gradients would leak as 0 * inf
+    # each branch gets harmless values for elements of the other branch, because an infinite gradient would become
+    # 0 * inf = NaN
     h = torch.where(narrow, 1.0, h)
     far = t > 50
     near = torch.where(far, 0.0, t)
     by_cdf = _log_ndtr(h - near) - _log_ndtr(-h - near)
-    # far out log Phi(-x) = -x^2 / 2 - log x + const: the squares cancel by hand, as float32 cannot
+    # in the far tail log Phi(-x) = -x^2 / 2 - log x + const: the squares cancel on paper, since float32 loses them
     by_tail = 2 * t * h + torch.log((t + h) / (t - h).clamp(min=1))
     gap = torch.where(far, by_tail, by_cdf)
     wide: Tensor = _log_ndtr(h - t) + lattice.log_width(gap)
@@ -97,7 +110,7 @@ def _log_cell(t: Tensor, h: Tensor, log_h: Tensor) -> Tensor:
 
 
 def _log_ndtr(z: Tensor) -> Tensor:
-    """Log Phi(z); below -50 by its asymptotic series, since torch's gradient there becomes infinite."""
+    """Return log Phi(z); below -50 by its asymptotic series, since torch's gradient becomes infinite there."""
     far = z < -50
     low = torch.where(far, z, -50.0)
     r = low.reciprocal().square()
@@ -106,7 +119,7 @@ def _log_ndtr(z: Tensor) -> Tensor:
 
 
 def _overshoot(room: Tensor, scale: Tensor) -> Tensor:
-    """The mean excess of a centred normal over room: scale (phi(d) - d Phi(-d)), d = room / scale."""
+    """Return the mean excess of a centred normal over room: scale (phi(d) - d Phi(-d)), d = room / scale."""
     d = (room / scale).clamp(max=40)
     excess: Tensor = scale * (torch.exp(-0.5 * d.square() - _HALF_LOG_TWO_PI) - d * torch.special.ndtr(-d))
     return excess

@@ -1,7 +1,7 @@
-"""A distribution told by its quantiles: the levels, their loss, and the intervals' calibration.
+"""Distributions given by quantiles: the levels, the quantile loss, and the calibration of central intervals.
 
-The quantile loss (Koenker and Bassett 1978) averaged over evenly spaced levels is half of the continuous ranked
-probability score, in the limit.
+The quantile loss (Koenker and Bassett 1978) averaged over evenly spaced levels tends to half of the continuous ranked
+probability score.
 """
 
 from __future__ import annotations
@@ -12,28 +12,43 @@ from scipy.special import ndtri
 
 Array = NDArray[np.float64]
 
-#: The levels that are forecast: the deciles, and the ends of 90, 95 and 99 percent; symmetric, the middle the median.
+#: The levels that are forecast: the deciles and the ends of the 90, 95 and 99 percent intervals, symmetric about the
+#: median.
 LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995])
 MEDIAN = len(LEVELS) // 2
 DECILES = slice(3, 12)
 
 
 def pinball(y: Array, quantiles: Array, probabilities: Array) -> Array:
-    """Twice the loss of each quantile: y (...), quantiles (..., Q) at probabilities (Q) -> (..., Q), in the units of y.
+    """Return twice the quantile loss; its mean over a fine grid of levels is the CRPS (Gneiting and Ranjan 2011).
 
-    Its mean over a fine grid of probabilities is the CRPS (Gneiting and Ranjan 2011).
+    Args:
+        y: The observed values, (...).
+        quantiles: The quantiles, (..., Q).
+        probabilities: The levels of the quantiles, (Q,).
+
+    Returns:
+        Losses in the units of y, (..., Q).
     """
     error = y[..., None] - quantiles
     return np.asarray(2 * np.maximum(probabilities * error, (probabilities - 1) * error))
 
 
 def quantile_loss(y: Array, quantiles: Array) -> Array:
-    """The mean of ``pinball`` over the deciles: y (...), quantiles (..., Q) at LEVELS -> (...)."""
+    """Return the mean of ``pinball`` over the deciles, (...), of quantiles (..., Q) at LEVELS."""
     return np.asarray(pinball(y, quantiles[..., DECILES], LEVELS[DECILES]).mean(axis=-1))
 
 
 def at(quantiles: Array, probabilities: Array) -> Array:
-    """Quantiles (..., Q) at LEVELS -> (..., P) at probabilities (P): linear in the normal deviate, also beyond."""
+    """Return the quantiles at other levels, linear in the normal deviate, also beyond the outermost levels.
+
+    Args:
+        quantiles: The quantiles at LEVELS, (..., Q).
+        probabilities: The levels wanted, (P,).
+
+    Returns:
+        Quantiles, (..., P).
+    """
     x, z = ndtri(LEVELS), ndtri(np.asarray(probabilities, dtype=np.float64))
     i = np.clip(np.searchsorted(x, z) - 1, 0, len(x) - 2)
     share = (z - x[i]) / (x[i + 1] - x[i])
@@ -41,23 +56,31 @@ def at(quantiles: Array, probabilities: Array) -> Array:
 
 
 def covered(y: Array, low: Array, high: Array) -> Array:
-    """1 where y lies in its interval, its ends included, 0 where it does not, NaN where it was not observed."""
+    """Return 1 if y lies in its closed interval, 0 if it does not, and NaN if it is missing."""
     return np.asarray(np.where(np.isfinite(y), (low <= y) & (y <= high), np.nan))
 
 
 def coverage(y: Array, quantiles: Array) -> Array:
-    """(Q // 2): the share of y (...) inside each central interval of quantiles (..., Q), widest first."""
+    """Return the share of y (...) inside each central interval of quantiles (..., Q), widest first, (Q // 2,)."""
     inside = covered(y[..., None], quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1])
     return np.asarray(inside.reshape(-1, MEDIAN).mean(axis=0))
 
 
 def calibration(y: Array, quantiles: Array) -> Array:
-    """Factors (Q // 2) of the central intervals' half-widths, widest first, at which held-out y (...) are covered.
+    """Return the factors of the half-widths of the central intervals at which they cover the held-out values.
 
-    Never under 1: the held-out windows have chosen the model too, which flatters it, so they may widen and not narrow.
     Split conformal prediction with the score max((m - y) / (m - lo), (y - m) / (hi - m)), m the median (conformalised
     quantile regression, Romano et al. 2019, in its scaled form): with n exchangeable scores the ceil((n + 1) p)-th
-    smallest covers p or more. Windows of one series are not exchangeable: the coverage to expect is near p, no bound.
+    smallest covers p or more. Windows of one series are not exchangeable, so the coverage is near p without a
+    guarantee. No factor is below 1: the same windows chose the model, which makes its errors on them too small, so
+    intervals may be widened and not narrowed.
+
+    Args:
+        y: The held-out values, (...).
+        quantiles: Their quantiles at LEVELS, (..., Q).
+
+    Returns:
+        Factors, (Q // 2,), widest interval first.
     """
     middle = quantiles[..., MEDIAN, None]
     low, high = quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1]
@@ -71,7 +94,7 @@ def calibration(y: Array, quantiles: Array) -> Array:
 
 
 def calibrated(quantiles: Array, factors: Array) -> Array:
-    """Quantiles (..., Q) with the half-widths of their intervals multiplied by factors (Q // 2), in order again."""
+    """Return quantiles (..., Q), sorted, with the half-widths of their intervals multiplied by factors (Q // 2,)."""
     middle = quantiles[..., MEDIAN, None]
     each = np.concatenate([factors, [1.0], factors[::-1]])
     return np.sort(middle + (quantiles - middle) * each, axis=-1)

@@ -1,16 +1,18 @@
-"""Student's t distribution: a location, a scale, and tails that the data choose."""
+"""Student's t distribution: a location, a scale, and degrees of freedom that set the weight of the tails."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
 from scipy import special
 from torch import Tensor
 from torch.nn import functional as F
 
+from ostinato.emissions import live
 from ostinato.emissions.constraints import (
+    LEAST_DF,
     check_sampling,
     inverse_softplus,
     moments,
@@ -19,23 +21,34 @@ from ostinato.emissions.constraints import (
     residual,
     scale_of,
 )
-from ostinato.emissions.emission import Emission, Support
+from ostinato.emissions.emission import Emission, PlainDensity, PlainDraws, Support
 from ostinato.errors import ConfigError
-
-#: Least degrees of freedom: above 2 the variance exists.
-LEAST_DF = 2.05
 
 
 @final
 class StudentT(Emission):
-    """params: location, raw scale (softplus + 1e-4), raw df (softplus + 2.05). Continuous values only."""
+    """Student's t distribution of continuous values.
+
+    The parameters are the location, the raw scale, with scale = softplus(raw) + 1e-4, and the raw degrees of freedom,
+    with df = softplus(raw) + 2.05. log_prob, sample, quantile, cdf and mean raise
+    ConfigError for values on a lattice.
+    """
 
     name: ClassVar[str] = "student_t"
-    support: ClassVar[Literal["real", "counts", "symbols"]] = "real"
     parameters = 3
 
+    @property
+    def plain_density(self) -> PlainDensity:
+        """The log density of one value in plain Python."""
+        return live.student_t
+
+    @property
+    def plain_draws(self) -> PlainDraws:
+        """Draws in NumPy."""
+        return live.draw_student_t
+
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission. ConfigError on a lattice."""
+        """Return the nats of x, (..., D)."""
         loc, scale, df = _constrained(params, support)
         m = residual(x, loc) / scale
         kernel = -0.5 * (df + 1) * torch.log1p(m.square() / df)
@@ -44,7 +57,7 @@ class StudentT(Emission):
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """See Emission. temperature multiplies the scale. ConfigError on a lattice, or where top_p < 1."""
+        """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         check_sampling(temperature, top_p, symbols=False)
         loc, scale, df = _constrained(params.detach(), support)
         noise = torch.randn(loc.shape, generator=generator, dtype=torch.float64, device=loc.device)
@@ -52,26 +65,26 @@ class StudentT(Emission):
         return loc + temperature * scale * (noise * torch.sqrt(df.double() / 2 / half_chi2)).to(loc.dtype)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
-        """See Emission. ConfigError on a lattice."""
+        """Return the quantiles, (..., D, Q)."""
         loc, scale, df = _constrained(params.detach(), support)
         standard = special.stdtrit(df.double().unsqueeze(-1).cpu().numpy(), q.double().cpu().numpy())
         return loc.unsqueeze(-1) + scale.unsqueeze(-1) * torch.as_tensor(standard).to(params)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission. ConfigError on a lattice."""
+        """Return the probabilities P(X <= x), (..., D)."""
         loc, scale, df = _constrained(params.detach(), support)
         m = (residual(x, loc) / scale).double()
         return torch.as_tensor(special.stdtr(df.double().cpu().numpy(), m.cpu().numpy())).to(params)
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the means, (..., D)."""
         return _constrained(params, support)[0]
 
     def initial(self, x: Tensor, support: Support) -> Tensor:
-        """See Emission. Median, scale from the median absolute deviation, 5 degrees of freedom."""
+        """Return the median, a scale from the median absolute deviation, and 5 degrees of freedom, (D, 3)."""
         half = torch.tensor([0.5], dtype=x.dtype, device=x.device)
         median = quantiles(x, half)[:, 0]
-        # the third quartile of t(5) is 0.7267; where most values are one and the same, its variance 5/3 serves instead
+        # the third quartile of t(5) is 0.7267; if most values are identical, the variance 5/3 of t(5) is used instead
         robust = quantiles((x - median).abs(), half)[:, 0] / 0.7267
         scale = torch.where(robust > 1e-3, robust, (moments(x)[1] * 0.6**0.5).clamp(min=1e-3))
         df = torch.full_like(median, 5.0 - LEAST_DF)
@@ -79,16 +92,17 @@ class StudentT(Emission):
 
 
 def _constrained(params: Tensor, support: Support) -> tuple[Tensor, Tensor, Tensor]:
+    """Return location, scale and degrees of freedom; raise ConfigError for values on a lattice."""
     if bool((support.unit > 0).any()):
         raise ConfigError(
-            "student_t is a density, and these values lie on a lattice",
-            fix="emission normal or logistic_mixture, or negative_binomial for counts",
+            "emission student_t needs continuous values, and these values lie on a lattice",
+            fix="use emission normal or logistic_mixture, or negative_binomial for counts",
         )
     return params[..., 0], scale_of(params[..., 1]), F.softplus(params[..., 2]) + LEAST_DF
 
 
 def _log_gamma_ratio(a: Tensor) -> Tensor:
-    """Log Gamma(a + 1/2) - log Gamma(a), by its asymptotic series for large a, where the difference would cancel."""
+    """Return log Gamma(a + 1/2) - log Gamma(a); for large a by its asymptotic series, since the difference cancels."""
     large = a > 30
     small = torch.where(large, 1.0, a)
     r = a.reciprocal()

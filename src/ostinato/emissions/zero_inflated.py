@@ -1,8 +1,8 @@
-"""Counts that are often 0: intermittent demand."""
+"""The zero-inflated negative binomial distribution, for counts that are often 0, as intermittent demand is."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -11,38 +11,43 @@ from torch.nn import functional as F
 from ostinato.emissions.emission import Emission, Support
 from ostinato.emissions.negative_binomial import NegativeBinomial
 
-#: The share of zeros beyond the negative binomial's that a fit starts from lies within these.
+#: The bounds of the share of extra zeros that training starts from.
 LEAST, MOST = 0.01, 0.95
 
 
 @final
 class ZeroInflated(Emission):
-    """params: those of the negative binomial, and the logit of s, the share of steps that are 0 whatever it says.
+    """A negative binomial distribution with a share s of extra zeros.
 
-    P(0) = s + (1 - s) NB(0), P(c) = (1 - s) NB(c) (Lambert 1992, there with a Poisson).
+    P(0) = s + (1 - s) NB(0), P(c) = (1 - s) NB(c) (Lambert 1992, there with a Poisson). The parameters are those of the
+    negative binomial and the logit of s.
     """
 
     name: ClassVar[str] = "zero_inflated"
-    support: ClassVar[Literal["real", "counts", "symbols"]] = "counts"
+    needs_counts: ClassVar[bool] = True
     parameters = 3
 
     def __init__(self) -> None:
         self._counts = NegativeBinomial()
 
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission. ConfigError where values are continuous; -inf below 0."""
+        """Return the nats of x, (..., D); -inf below 0.
+
+        Raises:
+            ConfigError: The values are not counts.
+        """
         other = F.logsigmoid(-params[..., 2]) + self._counts.log_prob(params[..., :2], x, support)
         zero = torch.round(x.double() / support.unit.double()) == 0
-        # only where both are finite is their sum taken, so that no gradient is NaN elsewhere
+        # the other values get 0, so that no gradient is NaN
         both = torch.logaddexp(F.logsigmoid(params[..., 2]), torch.where(zero, other, 0.0))
         return torch.where(zero, both, other)
 
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """See Emission. temperature divides the logit of s, and multiplies the counts' distance to their mean.
+        """Return one draw per channel, (..., D).
 
-        ConfigError where top_p < 1.
+        The temperature divides the logit of s, and multiplies the distance of the counts to their mean.
         """
         counts = self._counts.sample(params[..., :2], support, generator, temperature, top_p)
         share = torch.sigmoid(params.detach()[..., 2] / max(temperature, 1e-9))
@@ -50,24 +55,24 @@ class ZeroInflated(Emission):
         return torch.where(zero, 0.0, counts)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the quantiles, (..., D, Q)."""
         share = params.detach()[..., 2:].double().sigmoid()
         rest = ((q.double() - share) / (1 - share)).clamp(1e-12, 1 - 1e-12)
-        # the negative binomial takes levels of each channel as well as one list of them
+        # the negative binomial also takes levels that differ by channel, (..., D, Q)
         return self._counts.quantile(params[..., :2], rest, support)
 
     def cdf(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the probabilities P(X <= x), (..., D)."""
         share, below = params[..., 2].sigmoid(), self._counts.cdf(params[..., :2], x, support)
         zero = torch.round(x.double() / support.unit.double()) >= 0
         return torch.where(zero, share + (1 - share) * below, below)
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """See Emission."""
+        """Return the means, (..., D)."""
         return torch.sigmoid(-params[..., 2]) * self._counts.mean(params[..., :2], support)
 
     def initial(self, x: Tensor, support: Support) -> Tensor:
-        """See Emission. The zeros beyond those of a negative binomial that suits the other counts are left to s."""
+        """Return parameters in which s explains the zeros that a negative binomial of the other counts does not."""
         columns = []
         for column in x.unbind(-1):
             seen = column[~torch.isnan(column)].sort().values[:, None]

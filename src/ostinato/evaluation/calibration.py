@@ -61,7 +61,7 @@ def calibrate(
         for batch in (whole(encoded, group) for group in bucketed(judged(spans, enough), 16_384, None))
     ]
     pit = torch.cat(out).double().numpy() if out else np.zeros(0)
-    return Calibration(pit, model.emission.support == "symbols", steps)
+    return Calibration(pit, model.emission.symbolic, steps)
 
 
 def judged(spans: Spans, enough: int = ENOUGH) -> list[Piece]:
@@ -74,7 +74,7 @@ def _pit(conditional: Conditional, batch: Batch, generator: torch.Generator) -> 
     """(n,): the PIT of a batch's counted values."""
     support = Support(batch.unit, batch.low, batch.high)
     v = torch.rand(batch.x.shape, generator=generator, dtype=torch.float64)
-    if conditional.emission.support == "symbols":
+    if conditional.emission.symbolic:
         p = conditional.params.double().softmax(-1)
         own = p.gather(-1, batch.x.clamp(min=0).unsqueeze(-1))
         likelier = torch.where(p > own, p, 0.0).sum(-1)

@@ -1,0 +1,1 @@
+"""Gradients through time: the methods, checkpointing, and measurements of how far gradients reach."""

@@ -1,7 +1,7 @@
 """Exact backpropagation through time that keeps the states at the borders of segments, and runs each segment twice.
 
-It rests on the chunking law alone, so it holds for whatever takes a state in and gives one out: any memory by any
-implementation, a whole model with its loss. Beneath, each segment is one call of the engine.
+It needs only the chunking law, so it works for everything that takes a state and returns one: any backbone with any
+implementation, or a whole model with its loss. Each segment is one call of the engine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,18 @@ def unroll(
     *,
     method: CheckpointedBPTT,
 ) -> tuple[Tensor, State]:
-    """What ``recurrence.unroll`` gives and the same gradients: x (T, B, D) -> h (T, B, H) and the last state."""
+    """Return the results of ``recurrence.unroll``, with the same gradients in less memory.
+
+    Args:
+        recurrence: The backbone.
+        x: Its inputs, (T, B, D).
+        state: Its state before the first step; None is its initial state.
+        lengths: The number of steps of each row, (B,); None means T for all rows.
+        method: The number of segments, or a memory limit.
+
+    Returns:
+        The outputs (T, B, H) and the last state.
+    """
 
     def segment(recurrence: Recurrence, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
         return recurrence.unroll(x, state, _left(lengths, t, len(x)))
@@ -49,7 +60,15 @@ def last_state(
     *,
     method: CheckpointedBPTT,
 ) -> State:
-    """The last state alone: h (T, B, H) is never whole in memory, neither is its gradient."""
+    """Return only the last state; the outputs (T, B, H) and their gradient are never in memory as a whole.
+
+    Args:
+        recurrence: The backbone.
+        x: Its inputs, (T, B, D).
+        state: Its state before the first step; None is its initial state.
+        lengths: The number of steps of each row, (B,); None means T for all rows.
+        method: The number of segments, or a memory limit.
+    """
 
     def segment(recurrence: Recurrence, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
         _, state = recurrence.unroll(x, state, _left(lengths, t, len(x)))
@@ -61,12 +80,20 @@ def last_state(
 def chain(
     segment: Segment[M], module: M, x: Tensor, state: State, method: CheckpointedBPTT
 ) -> tuple[list[Tensor], State]:
-    """Segment after segment over x (T, B, ...): what each made, in order, and the state after the last.
+    """Run one segment after the other, and return the output of each and the state after the last.
 
-    Gradients are those of x, state and the parameters of module, once differentiable; segment has to compute from
-    nothing else that asks for one. Dropout falls the second time as it did the first.
+    x, state and the parameters of the module get gradients, which cannot be differentiated again. The segment must not
+    use another tensor that requires a gradient. Dropout draws the same numbers in both runs of a segment.
 
-    Raises ConfigError for a memory that no number of segments keeps to.
+    Args:
+        segment: The function that runs a segment.
+        module: The module that it runs.
+        x: The inputs of all steps, (T, B, ...).
+        state: The state before the first step.
+        method: The number of segments, or a memory limit.
+
+    Raises:
+        ConfigError: No number of segments stays within the memory limit.
     """
     weights = {f"module.{name}": p for name, p in module.named_parameters() if p.requires_grad}
     given = (x, *state, *weights.values())
@@ -74,26 +101,27 @@ def chain(
     if len(borders) == 2 or not (torch.is_grad_enabled() and any(t.requires_grad for t in given)):
         outputs = []
         for a, z in pairwise(borders):
-            made, state = segment(module, x[a:z], a, state)
-            outputs.append(made)
+            output, state = segment(module, x[a:z], a, state)
+            outputs.append(output)
         return outputs, state
     results = _Chain.apply(_Bound(segment, module), borders, list(weights), len(state), *given)  # type: ignore[no-untyped-call]
     return list(results[: len(borders) - 1]), tuple(results[len(borders) - 1 :])
 
 
 class _Bound(nn.Module):
-    """A segment as a module, so that it can be run again with the weights that it was given, wherever they are now."""
+    """A segment as a module, so that functional_call can run it again with the weights of the first run."""
 
     def __init__(self, segment: Segment[Any], module: nn.Module) -> None:
         super().__init__()
         self.segment, self.module = segment, module
 
     def forward(self, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
+        """Run the segment."""
         return self.segment(self.module, x, t, state)
 
 
 class _Chain(torch.autograd.Function):
-    """One node for all segments; a segment's own graph lives only while it is run backwards."""
+    """One autograd node for all segments; the graph of a segment exists only while its backward pass runs."""
 
     @staticmethod
     def forward(
@@ -101,19 +129,20 @@ class _Chain(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         state, weights = rest[:count], rest[count:]
         outputs: list[Tensor] = []
-        # (segments, B, ...) each, made at once: crumbs between what the segments free would break up the heap
+        # (segments, B, ...) each, allocated at once: small blocks between those that the segments free would fragment
+        # the heap
         kept = [s.new_empty(len(borders) - 1, *s.shape) for s in state]
         ctx.random = []
         for i, (a, z) in enumerate(pairwise(borders)):
-            for all_of, s in zip(kept, state, strict=True):
-                all_of[i] = s
+            for border_states, s in zip(kept, state, strict=True):
+                border_states[i] = s
             before = torch.get_rng_state(), *get_device_states(x)
-            made, state = bound(x[a:z], a, state)
-            # kept where something was drawn: always on a device, where looking would cost more
+            output, state = bound(x[a:z], a, state)
+            # the generator is kept if numbers were drawn; on a device always, where a comparison would cost more
             drawn = before[1] or not torch.equal(before[0], torch.get_rng_state())
             ctx.random.append(before if drawn else None)
-            outputs.append(made)
-        # a state may be a view of all that the segment made, or of what was given
+            outputs.append(output)
+        # a state may be a view of the output of its segment, or of the state that was given
         state = tuple(s.clone() for s in state)
         ctx.bound, ctx.borders, ctx.names = bound, borders, names
         ctx.save_for_backward(x, *weights, *kept)
@@ -122,56 +151,58 @@ class _Chain(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, *received: Tensor | None) -> tuple[Any, ...]:
         x, *rest = ctx.saved_tensors
         weights = [p.detach().requires_grad_() for p in rest[: len(ctx.names)]]
         kept, spans = rest[len(weights) :], list(pairwise(ctx.borders))
         dx = torch.zeros_like(x) if ctx.needs_input_grad[4] else None
         total: list[Tensor | None] = [None] * len(weights)
-        carried = owed[len(spans) :]
+        carried = received[len(spans) :]
         for i in range(len(spans) - 1, -1, -1):
             a, z = spans[i]
-            leaves = [x[a:z], *(all_of[i] for all_of in kept)]
+            leaves = [x[a:z], *(border_states[i] for border_states in kept)]
             wanted = [dx is not None, *[s.is_floating_point() or s.is_complex() for s in leaves[1:]]]
             leaves = [t.detach().requires_grad_(w) for t, w in zip(leaves, wanted, strict=True)]
-            with torch.enable_grad(), _drawing(ctx.random[i]):
-                again = dict(zip(ctx.names, weights, strict=True))
-                made, after = torch.func.functional_call(ctx.bound, again, (leaves[0], a, tuple(leaves[1:])))
-            found = _gradients((made, *after), (owed[i], *carried), [*leaves, *weights])
-            if dx is not None and found[0] is not None:
-                dx[a:z] = found[0]
-            carried = tuple(found[1 : len(leaves)])
-            for j, g in enumerate(found[len(leaves) :]):
+            with torch.enable_grad(), _same_random_numbers(ctx.random[i]):
+                named = dict(zip(ctx.names, weights, strict=True))
+                output, after = torch.func.functional_call(ctx.bound, named, (leaves[0], a, tuple(leaves[1:])))
+            grads = _gradients((output, *after), (received[i], *carried), [*leaves, *weights])
+            if dx is not None and grads[0] is not None:
+                dx[a:z] = grads[0]
+            carried = tuple(grads[1 : len(leaves)])
+            for j, g in enumerate(grads[len(leaves) :]):
                 if g is not None:
                     sofar = total[j]
-                    # a copy: two weights may be given one tensor, as the biases of a cell are
+                    # a copy, because two weights may share one gradient tensor, as the biases of a cell do
                     total[j] = g.clone() if sofar is None else sofar.add_(g)
         return None, None, None, None, dx, *carried, *total
 
 
-def _gradients(ends: tuple[Tensor, ...], owed: tuple[Tensor | None, ...], sources: list[Tensor]) -> list[Tensor | None]:
-    """Of what is owed by the ends, for those sources that ask for one; None where nothing comes."""
-    known = [(end, d) for end, d in zip(ends, owed, strict=True) if d is not None and end.requires_grad]
-    asked = [t for t in sources if t.requires_grad]
-    if not known or not asked:
+def _gradients(
+    outputs: tuple[Tensor, ...], received: tuple[Tensor | None, ...], sources: list[Tensor]
+) -> list[Tensor | None]:
+    """Return the gradients of the sources from those received by the outputs; None for a source without one."""
+    known = [(end, d) for end, d in zip(outputs, received, strict=True) if d is not None and end.requires_grad]
+    wanted = [t for t in sources if t.requires_grad]
+    if not known or not wanted:
         return [None] * len(sources)
-    found = iter(torch.autograd.grad([e for e, _ in known], asked, [d for _, d in known], allow_unused=True))
-    return [next(found) if t.requires_grad else None for t in sources]
+    grads = iter(torch.autograd.grad([e for e, _ in known], wanted, [d for _, d in known], allow_unused=True))
+    return [next(grads) if t.requires_grad else None for t in sources]
 
 
 @contextmanager
-def _drawing(random: tuple[Tensor, list[int], list[Tensor]] | None) -> Iterator[None]:
-    """With the random numbers that were drawn the first time, and those of the caller as they were afterwards."""
+def _same_random_numbers(random: tuple[Tensor, list[int], list[Tensor]] | None) -> Iterator[None]:
+    """Draw the random numbers of the first run again, and restore the caller's generator afterwards."""
     if random is None:
         yield
         return
-    numbers, devices, of_devices = random
+    cpu_state, devices, device_states = random
     with torch.random.fork_rng(devices):
-        torch.set_rng_state(numbers)
-        set_device_states(devices, of_devices)
+        torch.set_rng_state(cpu_state)
+        set_device_states(devices, device_states)
         yield
 
 
 def _left(lengths: Tensor | None, t: int, steps: int) -> Tensor | None:
-    """How many of ``steps`` steps from t on each row has."""
+    """Return the number of steps that each row has among the ``steps`` steps from t on, (B,)."""
     return None if lengths is None else (lengths - t).clamp(0, steps)

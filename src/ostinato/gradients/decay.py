@@ -1,4 +1,4 @@
-"""How gradients fade with lag, and what share of them chunks of a length leave out."""
+"""The decay of gradients with lag, and the share of them that chunks of a given length leave out."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Decay:
-    """The gradient's norm by lag: measured for lags 0..K - 1, a geometric tail from there on.
+    """The norm of the gradient by lag, measured for lags 0..K - 1 and continued by a geometric tail.
 
-    norms  (K,): the mean of ||dL_t/dh_{t-k}|| over steps t
-    rate   rho of the tail, norms_k = norms_{K-1} rho^(k - K + 1)
+    Attributes:
+        norms: The mean of ||dL_t/dh_{t-k}|| over steps t, (K,).
+        rate: The rate rho of the tail, norms_k = norms_{K-1} rho^(k - K + 1).
     """
 
     norms: NDArray[np.float64]
@@ -21,25 +22,28 @@ class Decay:
 
     @classmethod
     def fit(cls, norms: NDArray[np.float64]) -> Decay:
-        """The rate by least squares on the logarithms of the later half (Aicher, Foti and Fox 2019, section 3).
+        """Return the decay with a rate by least squares on the logarithms of the later half of the norms.
 
-        It is kept so far under 1 that the tail's time constant is at most 4 K: with a slower one, the K lags that were
-        measured cannot tell a decay from none.
+        This follows Aicher, Foti and Fox (2019, section 3). The rate is bounded so that the time constant of the tail
+        is at most 4 K, because K lags cannot distinguish a slower decay from none.
+
+        Args:
+            norms: The norms by lag, (K,).
         """
-        # what has vanished is no part of the line: its digits are those of the smallest numbers there are
+        # norms that have vanished are left out: they are rounding errors
         lags = np.flatnonzero(norms > 1e-20 * norms.max(initial=0.0))
         lags = lags[len(lags) // 2 :]
         if len(lags) < 2 or lags[-1] < len(norms) // 2:
-            # it ends before the lags do: nothing is beyond them
+            # the norms vanish within the measured lags, so there is no tail
             return cls(norms, 0.0)
         slope = np.polynomial.Polynomial.fit(lags, np.log(norms[lags]), 1).convert().coef[-1]
         return cls(norms, float(np.exp(min(slope, -1 / (4 * len(norms))))))
 
     def lost(self, window: int) -> float:
-        """The share of the summed norms that chunks of ``window`` steps leave out, 0 to 1.
+        """Return the share of the summed norms that chunks of ``window`` steps leave out, between 0 and 1.
 
-        The j-th step of a chunk keeps its lags below j: (1 / W) sum_{j=1..W} sum_{k>=j} norms_k / sum_{k>=0} norms_k.
-        It would be the gradient's relative bias if the terms of all lags pointed one way.
+        Step j of a chunk keeps its lags below j: (1 / W) sum_{j=1..W} sum_{k>=j} norms_k / sum_{k>=0} norms_k. This
+        would be the relative bias of the gradient if the terms of all lags had the same direction.
         """
         total = float(self.norms.sum()) + self._beyond
         if not total:
@@ -50,10 +54,15 @@ class Decay:
         return max(0.0, float(tails.sum()) + rest) / (window * total)
 
     def without_end(self, share: float, window: int, stretch: int) -> float:
-        """The relative bias of ``window`` in sequences without end, from the ``share`` that it is on a stretch.
+        """Return the relative bias in endless sequences, from the bias measured on a stretch.
 
-        A stretch of L steps holds L - k of the terms of lag k, and none from L on. How much those weigh in the bias and
-        in the gradient is taken from the norms.
+        A stretch of L steps holds L - k of the terms of lag k, and none from lag L on. The norms give the weight of the
+        missing terms in the bias and in the gradient.
+
+        Args:
+            share: The relative bias measured on the stretch.
+            window: The truncation window in steps.
+            stretch: The length of the stretch in steps, L.
         """
         lags = np.arange(min(len(self.norms), stretch))
         held = self.norms[lags] * (1 - lags / stretch)
@@ -62,5 +71,5 @@ class Decay:
 
     @property
     def _beyond(self) -> float:
-        """The sum of the tail, lags K and on."""
+        """The sum of the norms of the tail, from lag K on."""
         return float(self.norms[-1]) * self.rate / (1 - self.rate)

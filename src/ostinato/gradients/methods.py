@@ -1,4 +1,4 @@
-"""How the error is sent back through time: values, not flags."""
+"""The methods of backpropagation through time, one class each."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ from ostinato.errors import ConfigError
 
 @dataclass(frozen=True)
 class FullBPTT:
-    """The exact gradient: every sequence is unrolled whole (Rumelhart, Hinton, Williams 1986). For short sequences."""
+    """The exact gradient, for short sequences: each is unrolled as a whole (Rumelhart, Hinton, Williams 1986)."""
 
 
-#: Bytes in a unit of memory, by its name in lower case.
+#: The number of bytes in each unit of memory, by its name in lower case.
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 @dataclass(frozen=True)
 class CheckpointedBPTT(FullBPTT):
-    """The exact gradient in less memory: states are kept at the borders of segments, the rest is computed once more.
+    """The exact gradient in less memory: states are kept at the borders of segments, and the rest is computed twice.
 
-    One of the two, never both:
+    Give either the number of segments or a memory limit, not both.
 
-    segments  how many segments a sequence is cut into; about sqrt(T) hold least (Chen, Xu, Zhang, Guestrin 2016), and
-              more than T are T
-    memory    "200MB", "1.5 GiB": what may be held for the gradient beside the inputs, the outputs that are asked for
-              and the weights; the fewest segments that keep to it, one (which stores everything) where that fits
+    Attributes:
+        segments: The number of segments that a sequence is cut into, at most T. About sqrt(T) segments need the least
+            memory (Chen, Xu, Zhang, Guestrin 2016).
+        memory_limit: The most memory for the gradient, for example "200MB" or "1.5 GiB", in addition to the inputs, the
+            outputs and the weights. The fewest segments within the limit are used: one, which stores everything, if
+            that fits.
 
-    Raises ConfigError for other values, and where it is used for a memory that no number of segments keeps to.
+    Raises:
+        ConfigError: Both or neither are given, or a value cannot be used. When the method is used: no number of
+            segments stays within the memory limit.
     """
 
     segments: int | None = None
@@ -38,50 +42,63 @@ class CheckpointedBPTT(FullBPTT):
     def __post_init__(self) -> None:
         if (self.segments is None) == (self.memory_limit is None):
             raise ConfigError(
-                "CheckpointedBPTT needs to know how much to keep, in one way", fix="give segments or memory, not both"
+                "CheckpointedBPTT needs either segments or memory_limit, "
+                f"got segments={self.segments!r} and memory_limit={self.memory_limit!r}",
+                fix="give segments or memory_limit, not both",
             )
         if self.segments is not None and self.segments < 1:
-            raise ConfigError(f"{self.segments} segments cannot be", fix="use 1 or more")
+            raise ConfigError(f"segments must be at least 1, got {self.segments}", fix="use 1 or more")
         if self.memory_limit is not None and not self.bytes:
             raise ConfigError(
-                f"a memory of {self.memory_limit!r} cannot be read", fix='write it as "200MB" or "1.5 GiB"'
+                f"memory_limit must be an amount of memory, got {self.memory_limit!r}",
+                fix='write it as "200MB" or "1.5 GiB"',
             )
 
     @property
     def bytes(self) -> int | None:
-        """The memory as a number; 0 where it cannot be read, None where none is given."""
+        """The memory limit in bytes; 0 if it cannot be read, None if there is no limit."""
         if self.memory_limit is None:
             return None
-        found = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmg]?i?b)\s*", self.memory_limit, re.IGNORECASE | re.ASCII)
-        return int(float(found[1]) * _UNITS.get(found[2].lower(), 0)) if found else 0
+        match = re.fullmatch(r"\s*(\d+\.?\d*)\s*([kmg]?i?b)\s*", self.memory_limit, re.IGNORECASE | re.ASCII)
+        return int(float(match[1]) * _UNITS.get(match[2].lower(), 0)) if match else 0
 
 
 @dataclass(frozen=True)
 class TruncatedBPTT:
-    """The state is carried from chunk to chunk, the error is not (Williams and Peng 1990). For long sequences.
+    """Truncated gradients for long sequences: chunks pass on their state, not their error (Williams and Peng 1990).
 
-    window  steps in a chunk: the truncation window. Where window >= T it is FullBPTT.
+    Attributes:
+        window: The truncation window: the number of steps in a chunk. With a window of T or more the gradient is exact.
+
+    Raises:
+        ConfigError: The window is below 1.
     """
 
     window: int = 128
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise ConfigError(f"a truncation window of {self.window} steps cannot be", fix="use 1 or more")
+            raise ConfigError(f"the truncation window must be at least 1 step, got {self.window}", fix="use 1 or more")
 
 
 @dataclass(frozen=True)
 class AdaptiveBPTT:
-    """Truncated BPTT whose window follows what it leaves out (after Aicher, Foti and Fox 2019). For long sequences.
+    """Truncated BPTT for long sequences, with a window that adapts to its bias (after Aicher, Foti and Fox 2019).
 
-    bias               the greatest relative bias of the gradient with respect to the weights, ||E g_W - g|| / ||g||
-    window             steps in a chunk until the bias is first measured
-    shortest, longest  what the window is kept between; from the first one on it is doubled and halved. An optimiser's
-                       batch has as many steps whatever the window, so that one below 64 would save nothing
+    In the paper the error of every step goes back over K steps, and the bias falls like rho^K. In chunks the error of
+    step j goes back over j steps, so the bias falls only like 1 / W: it is the mean over j = 1..W of the share of the
+    gradient at lags from j on. This mean is kept below ``bias``. It is an estimate without a proof; see
+    training.truncation.
 
-    In the paper every step's error goes back over K steps, and the bias falls like rho^K. In chunks the j-th step's
-    goes back over j, so the bias falls like 1 / W only: it is the mean over j = 1..W of what lags from j on are worth.
-    That is what is kept under ``bias`` here. It is estimated, not proved: see training.truncation.
+    Attributes:
+        bias: The greatest relative bias of the gradient of the weights, ||E g_W - g|| / ||g||.
+        window: The number of steps in a chunk until the bias is first measured.
+        shortest: The least window. A batch has the same number of steps for every window, so less than 64 saves
+            nothing.
+        longest: The greatest window. The window is doubled and halved from ``shortest`` on.
+
+    Raises:
+        ConfigError: The bias is not between 0 and 1, or the windows are not in order.
     """
 
     bias: float = 0.05
@@ -91,10 +108,13 @@ class AdaptiveBPTT:
 
     def __post_init__(self) -> None:
         if not 0 < self.bias < 1:
-            raise ConfigError(f"a relative bias of {self.bias} cannot be", fix="use a number between 0 and 1")
+            raise ConfigError(
+                f"the relative bias must be above 0 and below 1, got {self.bias}", fix="use a number between 0 and 1"
+            )
         if not 1 <= self.shortest <= self.window <= self.longest:
             raise ConfigError(
-                f"a truncation window of {self.window} steps, from {self.shortest} to {self.longest}, cannot be",
+                "the truncation windows must be in order, "
+                f"got shortest={self.shortest}, window={self.window}, longest={self.longest}",
                 fix="use 1 <= shortest <= window <= longest",
             )
 

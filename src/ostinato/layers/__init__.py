@@ -1,0 +1,1 @@
+"""Layers: backbones, closed-form autoregressions, and the fronts that join them to the values."""

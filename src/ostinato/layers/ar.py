@@ -1,4 +1,4 @@
-"""The memory of an autoregression: the last K values, and how many steps have been seen."""
+"""The autoregression of numbers as a recurrence: its state is the last K values and the number of steps seen."""
 
 from __future__ import annotations
 
@@ -15,19 +15,30 @@ from ostinato.shapes import State
 
 
 class AR(Recurrence):
-    """Predicts each channel's next value from its own last K: h_t = a + b (t + 1) + sum_l phi_l x_{t+1-l}.
+    """An autoregression that predicts each channel from its own past: h_t = a + b (t + 1) + sum_l phi_l x_{t+1-l}.
 
-    h (.., D) is the conditional mean of the NEXT value, given the input and all before it. After k < K steps the
-    autoregression of order k is used, so that P(x_1 .. x_T) is defined from the first step. An input that is missing
-    (NaN) is replaced by its own prediction: the mean stays exact given the past, the spread is understated.
+    The output h (..., D) is the conditional mean of the NEXT value, given the input and all values before it. After
+    k < K steps the autoregression of order k is used, so that P(x_1 .. x_T) is defined from the first step. A missing
+    input (NaN) is replaced by its own prediction: the mean stays exact given the past, and the standard deviation is
+    understated.
 
-    weight     (D, K + 1, K): row k has phi_1 .. phi_k of order k, then zeros
-    bias       (D, K + 1), slope (D, K + 1): a and b of order k; slopes are learned only where there is a trend
-    log_sigma  (D, K + 1), buffer: log standard deviation of the innovation under order k
-    volatility how the innovation's variance changes about that, where it does
+    The state is (values, seen): values (B, K, D), the last K values, newest first and 0 before the start; seen (B,),
+    the number of steps so far, in the dtype of the parameters. float32 counts exactly up to 16.7 million steps; beyond
+    that only a trend is affected.
 
-    State: values (B, K, D), newest first and zero where nothing was seen; seen (B), steps so far, in the parameters'
-    dtype (float32 counts exactly to 16.7 million; beyond it only a trend would notice).
+    Args:
+        input_size: The number of channels, D.
+        order: The order of the autoregression, K.
+        trend: Whether the slopes are trained.
+        volatility: Whether the variance of the innovations changes over time.
+        dtype: The dtype of the parameters; None is torch's default.
+
+    Attributes:
+        weight: The coefficients, (D, K + 1, K). Row k holds phi_1 .. phi_k of order k, then zeros.
+        bias: The intercept a of each order, (D, K + 1).
+        slope: The slope b of each order, (D, K + 1).
+        log_sigma: A buffer, the log standard deviation of the innovation under each order, (D, K + 1).
+        volatility: The GARCH model of the variance of the innovations, or None if the variance is constant.
     """
 
     def __init__(
@@ -52,7 +63,13 @@ class AR(Recurrence):
 
     @classmethod
     def from_fits(cls, fits: Sequence[ARFit], *, dtype: torch.dtype | None = None) -> AR:
-        """One fit a channel; K is the greatest of their orders, and a lower order is repeated up to it."""
+        """Return the autoregression of several channels from one fit per channel.
+
+        Args:
+            fits: The fits, one per channel. The greatest of their orders becomes K; the rows of a lower order are
+                repeated up to it.
+            dtype: The dtype of the parameters; None is torch's default.
+        """
         K = max(fit.order for fit in fits)
         ar = cls(len(fits), K, trend=any(fit.trend == "ct" for fit in fits), dtype=dtype)
         with torch.no_grad():
@@ -65,19 +82,19 @@ class AR(Recurrence):
         return ar
 
     def first(self) -> Tensor:
-        """(D): the prediction of the first step, before anything was seen."""
+        """Return the prediction of the first step, (D,), before any value has been seen."""
         return self.bias[:, 0] + self.slope[:, 0]
 
     def sigma(self, seen: Tensor) -> Tensor:
-        """Standard deviation (..., D) of the next value's innovation after ``seen`` (...) steps, as in the state."""
+        """Return the standard deviation of the next innovation, (..., D), after ``seen`` (...) steps."""
         return self.log_sigma.t()[self._row(seen)].exp()
 
     def initial_state(self, batch: int) -> State:
-        """Nothing seen: values (B, K, D) and seen (B) of zeros."""
+        """Return the state before the first step: zeros for values (B, K, D) and seen (B,)."""
         return self.bias.new_zeros(batch, self.order, self.input_size), self.bias.new_zeros(batch)
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """One step: x (B, D), NaN where missing -> the next state and the next value's mean h (B, D)."""
+        """Return the next state and the mean of the next value, (B, D), after the input x (B, D), NaN if missing."""
         values, seen = state
         missing = x.isnan()
         if missing.any():
@@ -86,14 +103,20 @@ class AR(Recurrence):
         return (values, seen), self._predict(values, seen)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """All steps: x (T, B, D), NaN where missing -> the next values' means h (T, B, D) and the last state."""
+        """Return the means of the next values, (T, B, D), and the last state (see ``Recurrence.unroll``).
+
+        Args:
+            x: The inputs, (T, B, D). NaN where a value is missing.
+            state: The state before the first step; None is the state of a new sequence.
+            lengths: The number of steps of each row, (B,); None means T for all rows.
+        """
         (T, B, _), K = x.shape, self.order
         values, seen = self.initial_state(B) if state is None else state
         if lengths is not None:
             inside = torch.arange(T, device=x.device)[:, None] < lengths
             x = torch.where(inside[:, :, None], x, torch.zeros_like(x))
         path = torch.cat([values.flip(1).transpose(0, 1), self._filled(x, values, seen)])  # (K + T, B, D)
-        # (T, B): how many steps have been seen once the input of this one is in.
+        # (T, B): the number of steps seen, including the input of this step.
         after = seen + torch.arange(1, T + 1, dtype=seen.dtype, device=x.device)[:, None]
         h = self._edge(after, K)
         for lag in range(1, K + 1):
@@ -109,19 +132,20 @@ class AR(Recurrence):
         return h, (last, total)
 
     def _row(self, seen: Tensor) -> Tensor:
+        """Return the order that is used after ``seen`` (...) steps, as an index (...)."""
         return seen.clamp(max=self.order).long()
 
     def _edge(self, seen: Tensor, row: Tensor | int) -> Tensor:
-        """Intercept and trend (..., D) of the value after ``seen`` (...) others, under the order ``row``."""
+        """Return intercept plus trend, (..., D), of the value after ``seen`` (...) others, under the order ``row``."""
         return self.bias.t()[row] + self.slope.t()[row] * (seen + 1)[..., None]
 
     def _predict(self, values: Tensor, seen: Tensor) -> Tensor:
-        """Values (..., K, D), newest first, and seen (...) -> the next value's mean (..., D)."""
+        """Return the mean of the next value, (..., D), from values (..., K, D), newest first, and seen (...)."""
         row = self._row(seen)
         return self._edge(seen, row) + (self.weight.permute(1, 2, 0)[row] * values).sum(-2)
 
     def _start(self, path: Tensor, after: Tensor) -> Tensor:
-        """The first steps, (early, B): each row by the order that it has seen enough for."""
+        """Return the means of the first steps, (early, B, D), each by the highest order that it has values for."""
         early, B = after.shape
         if not self.order:
             return self._predict(path.new_zeros(early, B, 0, self.input_size), after)
@@ -129,7 +153,7 @@ class AR(Recurrence):
         return self._predict(windows.flip(-1).transpose(-1, -2), after)
 
     def _filled(self, x: Tensor, values: Tensor, seen: Tensor) -> Tensor:
-        """X (T, B, D) with every missing value replaced by its prediction; only steps that miss one cost anything."""
+        """Return x (T, B, D) with each missing value replaced by its prediction; only steps with NaN cost time."""
         missing = x.isnan()
         if not missing.any():
             return x

@@ -1,4 +1,4 @@
-"""An autoregression fitted in closed form: every order from one factorisation, the best one kept.
+"""Autoregressions fitted in closed form: every order from one factorisation, and the best order is kept.
 
 x_t = a + b t + phi_1 x_{t-1} + ... + phi_K x_{t-K} + e_t, e_t ~ N(0, sigma2), with t counted from 1 in each sequence.
 Least squares, conditional on the first K values of every sequence (Luetkepohl, New Introduction to Multiple Time Series
@@ -9,7 +9,7 @@ parameter, the variance is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +20,21 @@ from ostinato.layers.least_squares import Array, Nested, solve_nested
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
 
-#: The least standard deviation, as a part of the series': a perfect fit is not believed beyond it.
+#: The least standard deviation of the residuals, as a share of that of the series: a perfect fit is raised to it.
 FLOOR = 1e-8
 
 
 @dataclass(frozen=True)
 class StartUp:
-    """One autoregression an order k = 0 .. K, so that the first steps of a sequence have a distribution too.
+    """One autoregression for each order k = 0 .. K, so that the first steps of a sequence have a distribution too.
 
-    coefficients (K + 1, K): row k has phi_1 .. phi_k and then zeros; intercepts, slopes, sigma2 (K + 1).
-    Row K is the fit itself; the others are solved on its sample.
+    Row K is the fit itself; the other rows are solved on the same rows of data.
+
+    Attributes:
+        coefficients: The coefficients, (K + 1, K). Row k has phi_1 .. phi_k and then zeros.
+        intercepts: The intercepts, (K + 1,), in the units of the values.
+        slopes: The slopes of the trend, (K + 1,), in those units per step.
+        sigma2: The variances of the innovations, (K + 1,), in those units squared.
     """
 
     coefficients: Array
@@ -42,14 +47,21 @@ class StartUp:
 class ARFit:
     """A fitted autoregression of order K.
 
-    coefficients    (K): phi_1 .. phi_K, with the intercept (0 for trend "n") and the slope a step (0 unless "ct")
-    sigma2          the residuals' mean square, n in the denominator
-    log_likelihood  nats of the n fitted rows, conditional on the lags
-    n               rows fitted, those whose K lags and target were all seen
-    aic, bic, hqic  (max_order + 1): by order, on the sample common to all of them; lower is better
-    held_out        (max_order + 1): nats a held-out step costs, by order; None where nothing was held out
-    start_up        what is predicted while fewer than K values have been seen
-    notes           what was done that the user should know, in words
+    Attributes:
+        order: The order K.
+        trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
+        coefficients: phi_1 .. phi_K, (K,).
+        intercept: The constant; 0 if the trend is "n".
+        slope: The trend per step; 0 unless the trend is "ct".
+        sigma2: The mean square of the residuals, with n in the denominator.
+        log_likelihood: The log likelihood of the n fitted rows in nats, conditional on their lags.
+        n: The number of fitted rows: those whose target and K lags were all observed.
+        aic: Akaike's criterion by order, (max_order + 1,), on the rows common to all orders; lower is better.
+        bic: The Bayesian criterion, as above.
+        hqic: The criterion of Hannan and Quinn, as above.
+        held_out: The mean nats of a held-out step by order, (max_order + 1,); None if no steps were held out.
+        start_up: The autoregressions that predict while fewer than K values have been seen.
+        notes: What the fit did that a user should know, one sentence each.
     """
 
     order: int
@@ -68,11 +80,16 @@ class ARFit:
     notes: tuple[str, ...] = ()
 
     def forecast(self, history: Array, horizon: int, *, seen: int | None = None) -> tuple[Array, Array]:
-        """What follows history (n,): means (h,) and standard deviations (h,) of the next ``horizon`` steps.
+        """Return the means and the standard deviations of the next steps, (h,) each.
 
-        seen is the number of steps in the sequence up to the end of history (its length where None): it dates the
-        trend. A missing value (NaN) is replaced by its own prediction, which keeps the mean exact given the past and
-        understates the spread. Means by the recursion, deviations by the weights of the innovations (psi weights).
+        The means follow from the recursion, the standard deviations from the weights of the innovations (psi weights).
+        A missing value is replaced by its own prediction, which keeps the mean exact given the past and understates the
+        standard deviation.
+
+        Args:
+            history: The values so far, (n,). NaN where a value is missing.
+            horizon: The number of steps to forecast, h.
+            seen: The number of steps of the sequence up to the end of the history, which dates the trend; None is n.
         """
         K, n, s = self.order, len(history), self.start_up
         seen = n if seen is None else seen
@@ -80,9 +97,9 @@ class ARFit:
             return self._after(history[n - K :], horizon, seen)
         first = 0 if np.isnan(history).any() else n
         x = np.concatenate([np.zeros(K), np.asarray(history, dtype=np.float64), np.zeros(horizon)])
-        weights = np.zeros((K + horizon, horizon))  # of innovation i in step j; none in what is known
+        weights = np.zeros((K + horizon, horizon))  # [step, innovation]; 0 for steps that are known
         for j in range(first, n + horizon):
-            # x[K + j] is the value after seen - n + j others, so its 1-based date is one more.
+            # x[K + j] comes after seen - n + j other values, so its date, counted from 1, is one more
             before = seen - n + j
             k = min(before, K, j)
             phi, lags = s.coefficients[k], x[j : j + K][::-1]
@@ -94,14 +111,30 @@ class ARFit:
         return x[K + n :], np.sqrt((weights[K:] ** 2).sum(axis=1))
 
     def _after(self, lags: Array, horizon: int, seen: int) -> tuple[Array, Array]:
-        """The same after the last K values, all seen: one recursion has the means and the psi weights of every step."""
+        """Return ``forecast`` after K observed lags: one recursion gives the means and the psi weights."""
         K, phi = self.order, self.coefficients[::-1].copy()
-        both = np.zeros((K + horizon, 2))  # the means, and the psi weights
-        both[:K, 0], both[K:, 0] = lags, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
-        both[K, 1] = 1.0
+        path = np.zeros((K + horizon, 2))  # columns: the means and the psi weights
+        path[:K, 0], path[K:, 0] = lags, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
+        path[K, 1] = 1.0
         for j in range(horizon):
-            both[K + j] += phi @ both[j : K + j]
-        return both[K:, 0].copy(), np.sqrt(self.sigma2 * (both[K:, 1] ** 2).cumsum())
+            path[K + j] += phi @ path[j : K + j]
+        return path[K:, 0].copy(), np.sqrt(self.sigma2 * (path[K:, 1] ** 2).cumsum())
+
+
+class _Solution(NamedTuple):
+    """The fits of all orders 0 .. K on the same n rows.
+
+    Attributes:
+        nested: The least-squares solutions, in scaled units.
+        n: The number of rows.
+        sigma2: The variances of the innovations by order, (K + 1,), in the units of the values squared.
+        log_likelihood: The log likelihoods by order, (K + 1,), in nats.
+    """
+
+    nested: Nested
+    n: int
+    sigma2: Array
+    log_likelihood: Array
 
 
 def fit_ar(
@@ -114,113 +147,159 @@ def fit_ar(
     held_out: NDArray[np.bool_] | None = None,
     order: int | None = None,
 ) -> ARFit:
-    """The autoregression of one channel, values (N,) cut into sequences by offsets (B + 1), NaN where missing.
+    """Return the autoregression of one channel.
 
-    The order is chosen among 0 .. max_order on their common sample, then fitted anew on all the rows that it can use,
-    as statsmodels' ``AutoReg`` does; or it is ``order``, and the tables go up to that. A row whose target or lags are
-    missing, or lie in another sequence, is left out. held_out (N,) marks steps that are scored and never fitted as
-    targets (they may be lags). With few rows the order is capped, and a note says so.
+    The order is chosen among 0 .. max_order on the rows common to all of them, and then fitted again on all the rows
+    that it can use, as the ``AutoReg`` of statsmodels does. A row is left out if its target or one of its lags is
+    missing or lies in another sequence. With few rows the order is capped, and a note says so.
 
-    Raises DataError where nothing is observed, ConfigError for an option that cannot be.
+    Args:
+        values: The values of all sequences joined, (N,). NaN where a value is missing.
+        offsets: Where the sequences begin and end in values, (B + 1,).
+        max_order: The highest order to consider.
+        criterion: The criterion that chooses the order: "bic", "aic", "hqic" or "held-out".
+        trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
+        held_out: The steps that are scored and never fitted as targets, (N,); they may be lags.
+        order: The order to fit without a choice; the criteria are then computed up to it.
+
+    Raises:
+        DataError: No value is observed.
+        ConfigError: An option has an unknown value, or no held-out step can be scored.
     """
-    if trend not in ("n", "c", "ct"):
-        raise ConfigError(f"there is no trend called {trend!r}", fix='one of "n", "c", "ct"')
-    if criterion not in ("bic", "aic", "hqic", "held-out"):
-        raise ConfigError(f"there is no criterion called {criterion!r}", fix="one of bic, aic, hqic, held-out")
-    if max_order < 0 or (order is not None and order < 0):
-        raise ConfigError("an autoregression cannot have a negative order", fix="an order of 0 or more")
+    _check_options(trend, criterion, max_order if order is None else min(order, max_order))
     values = np.asarray(values, dtype=np.float64)
     fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
     if not fitted.any():
-        raise DataError("an autoregression has no observed value to fit", fix="give a channel with values in it")
-    rows, notes = lagged(values, offsets, trend), []
-    base = rows.base
-
-    wanted = max_order if order is None else order
-    # usable[p]: rows with p lags. A search over nearly as many orders as rows would always end at the last one.
-    runs = np.bincount(np.minimum(rows.run[fitted], wanted + 1), minlength=wanted + 2)
-    usable = runs[::-1].cumsum()[::-1][1:]
-    least = (base + np.arange(wanted + 1)) * (1.5 if order is None else 1.0) + 0.5
-    top = max(int((usable >= least).sum()) - 1, 0)
+        raise DataError(
+            "the channel has no observed value, and an autoregression needs at least one",
+            fix="give a channel with values, or hold out fewer steps",
+        )
+    rows = lagged(values, offsets, trend)
+    wanted, searching = max_order if order is None else order, order is None
+    usable = _usable_rows(rows, fitted, wanted)
+    top = _highest_order(usable, rows.base, searching=searching)
+    notes = []
     if top < wanted:
         notes.append(
             f"the order was capped at {top}, not {wanted}: {usable[wanted]} steps have {wanted} values before them"
         )
+    if searching and usable[top] < usable[0] / 2:
+        notes.append(f"the order was chosen on {usable[top]} of {usable[0]} steps, those with {top} values before them")
 
-    n = int(usable[top])
     R = rows.triangle(fitted, top)
-    nested = solve_nested(R, n, base)
-    if order is None and n < usable[0] / 2:
-        notes.append(f"the order was chosen on {n} of {usable[0]} steps, those with {top} values before them")
-    sigma2 = _sigma2(nested, n, rows.scale)
-    llf = _log_likelihood(nested.rss * rows.scale**2, sigma2, n)
-    parameters = nested.rank - min(base, 1) + 1
-    tables = {
-        "aic": -2 * llf + 2 * parameters,
-        "bic": -2 * llf + np.log(n) * parameters,
-        "hqic": -2 * llf + 2 * np.log(np.log(max(n, 3))) * parameters,
-    }
-    cost = None if held_out is None else _held_out(rows, held_out, top, nested, sigma2)
+    solution = _solve(rows, R, int(usable[top]))
+    tables = _criteria(solution, rows.base)
+    cost = None if held_out is None else _held_out(rows, held_out, top, solution)
     if cost is not None:
         tables["held-out"] = cost
-    if criterion not in tables and order is None:
-        raise ConfigError(
-            "the order is to be chosen by held-out steps, and none of them can be scored",
-            fix=f"hold out steps with {top} observed values before them, or choose by bic",
-        )
-    best = top if order is not None else int(np.argmin(tables[criterion]))
-
+    best = _best_order(tables, criterion, top) if searching else top
     if best < top:
-        n = int(usable[best])
-        nested = solve_nested(rows.extended(R, fitted, top, best), n, base)
-        sigma2 = _sigma2(nested, n, rows.scale)
-        llf = _log_likelihood(nested.rss * rows.scale**2, sigma2, n)
-    if len(nested.kept) < base + best:
-        dropped = base + best - len(nested.kept)
-        notes.append(f"{dropped} of {base + best} regressors depend on the others and were given no weight")
-    if nested.rss[best] * rows.scale**2 < sigma2[best] * n * (1 - 1e-9):
-        notes.append(f"the fit is perfect: the standard deviation was raised to {np.sqrt(sigma2[best]):.3g}")
-    start_up = _start_up(rows, nested, sigma2)
+        solution = _solve(rows, rows.extended(R, fitted, top, best), int(usable[best]))
+    start_up = _start_up(rows, solution)
     return ARFit(
         order=best,
         trend=trend,
         coefficients=start_up.coefficients[best],
         intercept=float(start_up.intercepts[best]),
         slope=float(start_up.slopes[best]),
-        sigma2=float(sigma2[best]),
-        log_likelihood=float(llf[best]),
-        n=n,
+        sigma2=float(solution.sigma2[best]),
+        log_likelihood=float(solution.log_likelihood[best]),
+        n=solution.n,
         aic=tables["aic"],
         bic=tables["bic"],
         hqic=tables["hqic"],
         held_out=cost,
         start_up=start_up,
-        notes=tuple(notes),
+        notes=(*notes, *_notes_on(solution, rows, best)),
     )
 
 
-def _sigma2(nested: Nested, n: int, scale: float) -> Array:
-    return np.maximum(nested.rss / n, FLOOR**2) * scale**2
+def _check_options(trend: str, criterion: str, lowest_order: int) -> None:
+    """Raise ConfigError for an unknown trend or criterion, or a negative order."""
+    if trend not in ("n", "c", "ct"):
+        raise ConfigError(f"unknown trend {trend!r}", fix='use one of "n", "c", "ct"')
+    if criterion not in ("bic", "aic", "hqic", "held-out"):
+        raise ConfigError(f"unknown criterion {criterion!r}", fix="use one of bic, aic, hqic, held-out")
+    if lowest_order < 0:
+        raise ConfigError(
+            f"the order of an autoregression must be at least 0, got {lowest_order}", fix="use an order of 0 or more"
+        )
+
+
+def _usable_rows(rows: Lagged, fitted: NDArray[np.bool_], max_order: int) -> NDArray[np.int64]:
+    """Return the number of fitted rows that have p observed lags, for each order p = 0 .. max_order."""
+    runs = np.bincount(np.minimum(rows.run[fitted], max_order + 1), minlength=max_order + 2)
+    return runs[::-1].cumsum()[::-1][1:]
+
+
+def _highest_order(usable: NDArray[np.int64], base: int, *, searching: bool) -> int:
+    """Return the highest order with enough rows.
+
+    A search asks for half as many rows again: among nearly as many orders as rows it would always choose the last one.
+    """
+    least = (base + np.arange(len(usable))) * (1.5 if searching else 1.0) + 0.5
+    return max(int((usable >= least).sum()) - 1, 0)
+
+
+def _solve(rows: Lagged, R: Array, n: int) -> _Solution:
+    """Return the fits of all orders from the triangle R of n rows."""
+    nested = solve_nested(R, n, rows.base)
+    sigma2 = np.maximum(nested.rss / n, FLOOR**2) * rows.scale**2
+    return _Solution(nested, n, sigma2, _log_likelihood(nested.rss * rows.scale**2, sigma2, n))
 
 
 def _log_likelihood(rss: Array, sigma2: Array, n: int) -> Array:
+    """Return the Gaussian log likelihood in nats of n rows with residual sum of squares rss, by order."""
     return -0.5 * (n * np.log(2 * np.pi * sigma2) + rss / sigma2)
 
 
-def _held_out(rows: Lagged, held_out: NDArray[np.bool_], top: int, nested: Nested, sigma2: Array) -> Array | None:
-    """Mean nats of a held-out step for every order; None where none of them has its target and lags."""
+def _criteria(solution: _Solution, base: int) -> dict[str, Array]:
+    """Return the information criteria by order, (K + 1,) each."""
+    n, llf = solution.n, solution.log_likelihood
+    parameters = solution.nested.rank - min(base, 1) + 1
+    return {
+        "aic": -2 * llf + 2 * parameters,
+        "bic": -2 * llf + np.log(n) * parameters,
+        "hqic": -2 * llf + 2 * np.log(np.log(max(n, 3))) * parameters,
+    }
+
+
+def _held_out(rows: Lagged, held_out: NDArray[np.bool_], top: int, solution: _Solution) -> Array | None:
+    """Return the mean nats of a held-out step by order; None if no held-out step has its target and lags."""
     rss, n = np.zeros(top + 1), 0
     for block in rows.blocks(held_out, top):
-        rss += ((block[:, -1:] - block[:, :-1] @ nested.coefficients.T) ** 2).sum(axis=0)
+        rss += ((block[:, -1:] - block[:, :-1] @ solution.nested.coefficients.T) ** 2).sum(axis=0)
         n += len(block)
-    return -_log_likelihood(rss * rows.scale**2, sigma2, n) / n if n else None
+    return -_log_likelihood(rss * rows.scale**2, solution.sigma2, n) / n if n else None
 
 
-def _start_up(rows: Lagged, nested: Nested, sigma2: Array) -> StartUp:
-    """The solutions in the units of the values."""
-    base = rows.base
+def _best_order(tables: dict[str, Array], criterion: Criterion, top: int) -> int:
+    """Return the order with the lowest criterion."""
+    if criterion not in tables:
+        raise ConfigError(
+            "the order is to be chosen by held-out steps, and none of them can be scored",
+            fix=f"hold out steps with {top} observed values before them, or choose the order by bic",
+        )
+    return int(np.argmin(tables[criterion]))
+
+
+def _notes_on(solution: _Solution, rows: Lagged, best: int) -> list[str]:
+    """Return the notes on dependent regressors and on a perfect fit."""
+    nested, notes = solution.nested, []
+    regressors, kept = rows.base + best, len(nested.kept)
+    if kept < regressors:
+        notes.append(f"{regressors - kept} of {regressors} regressors depend on the others and were given no weight")
+    sigma2 = solution.sigma2[best]
+    if nested.rss[best] * rows.scale**2 < sigma2 * solution.n * (1 - 1e-9):
+        notes.append(f"the fit is perfect: the standard deviation was raised to {np.sqrt(sigma2):.3g}")
+    return notes
+
+
+def _start_up(rows: Lagged, solution: _Solution) -> StartUp:
+    """Return the solutions of all orders in the units of the values."""
+    base, nested = rows.base, solution.nested
     phi, edge = nested.coefficients[:, base:], nested.coefficients[:, :base]
     zero = np.zeros(len(phi))
     intercepts = rows.scale * edge[:, 0] + rows.shift * (1.0 - phi.sum(axis=1)) if base > 0 else zero
     slopes = rows.scale * edge[:, 1] / rows.span if base > 1 else zero
-    return StartUp(phi, intercepts, slopes, sigma2)
+    return StartUp(phi, intercepts, slopes, solution.sigma2)

@@ -1,4 +1,4 @@
-"""Memories by name."""
+"""The backbones by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.rnn import RNN
 from ostinato.layers.stack import Stack
 
-#: name -> layer number l (from 0), input size, hidden size -> the layer
+#: The function of each name that makes a layer from its number (from 0), its input size and its hidden size.
 BACKBONES: dict[str, Callable[[int, int, int], Recurrence]] = {
     "linear": lambda _, d, h: LinearRNN(d, h),
     "rnn": lambda _, d, h: RNN(d, h),
@@ -25,21 +25,30 @@ BACKBONES: dict[str, Callable[[int, int, int], Recurrence]] = {
     "conv": lambda level, d, h: CausalConv(d, h, kernel_size=2, dilation=2**level),
 }
 
-#: A convolution reaches back 2^layers steps: it needs depth where a recurrence needs none.
+#: The least depth of a convolution: it reaches back 2^layers steps, so depth does what a state does for the others.
 _CONV_LAYERS = 6
 
 
 def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0) -> Recurrence:
-    """The memory called name, depth layers of it.
+    """Return a new backbone with random weights.
 
-    A convolution has at least 6. Raises ConfigError for a name that is not there, or a depth below 1.
+    Args:
+        name: One of the names in ``BACKBONES``.
+        input_size: The width of its input, D.
+        hidden_size: The width of each layer, H.
+        depth: The number of layers; a convolution has at least 6.
+        dropout: The share of each layer's outputs that is dropped in training.
+
+    Raises:
+        ConfigError: The name is unknown, or the depth is below 1.
     """
     if name not in BACKBONES:
+        expected = f"use one of {', '.join(BACKBONES)}"
         close = difflib.get_close_matches(name, BACKBONES, 1)
-        fix = f"did you mean {close[0]}?" if close else f"one of {', '.join(BACKBONES)}"
-        raise ConfigError(f"there is no memory called {name!r}", fix=fix)
+        fix = f"did you mean {close[0]!r}? Otherwise {expected}" if close else expected
+        raise ConfigError(f"unknown backbone {name!r}", fix=fix)
     if depth < 1:
-        raise ConfigError(f"a memory of {depth} layers cannot be", fix="use 1 or more")
+        raise ConfigError(f"the depth of a backbone must be at least 1 layer, got {depth}", fix="use 1 or more layers")
     layers = max(depth, _CONV_LAYERS) if name == "conv" else depth
     make = BACKBONES[name]
     return Stack([make(i, hidden_size if i else input_size, hidden_size) for i in range(layers)], dropout)

@@ -1,4 +1,4 @@
-"""What the plain and the gated recurrent layers share: torch.nn's weights, names and gate order behind one contract."""
+"""The base of the plain and the gated recurrent layers, with the weights, names and gate order of torch.nn."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ from ostinato.shapes import State
 
 
 class Cell(Recurrence):
-    """weight_ih_l0 (GH, D), weight_hh_l0 (GH, H), bias_ih_l0 and bias_hh_l0 (GH); uniform in +-1/sqrt(H), as torch's.
+    """A recurrent layer with the parameters of its torch.nn counterpart, uniform in +-1/sqrt(H) at the start.
 
-    cell            its name in ops.selection
-    engine          its name in the engine
-    gates, states   G, and the number of tensors (B, H) in the state
-    implementation  its name in ops.selection; None leaves the choice open
-    options         what the implementations take besides weights, such as nonlinearity
+    The parameters are weight_ih_l0 (GH, D), weight_hh_l0 (GH, H), bias_ih_l0 (GH,) and bias_hh_l0 (GH,).
 
-    Raises ConfigError for an implementation that cannot run.
+    Args:
+        cell: The name of the cell in ops.selection.
+        input_size: The width of the input, D.
+        hidden_size: The number of hidden units, H.
+        engine: The name of the cell in the engine.
+        gates: The number of gates, G.
+        states: The number of tensors (B, H) in the state.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+        options: What the implementations take in addition to the weights, for example the nonlinearity.
+
+    Raises:
+        ConfigError: The implementation cannot run.
     """
 
     def __init__(
@@ -51,16 +58,16 @@ class Cell(Recurrence):
             nn.init.uniform_(parameter, -1 / math.sqrt(hidden_size), 1 / math.sqrt(hidden_size))
 
     def initial_state(self, batch: int) -> State:
-        """Zeros (B, H)."""
+        """Return zeros, (B, H) for each tensor of the state."""
         return tuple(self.weight_hh_l0.new_zeros(batch, self.output_size) for _ in range(self._states))
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """See Recurrence."""
+        """Return the next state and the output of one step (see ``Recurrence.step``)."""
         h, state = self.unroll(x[None], state)
         return state, h[0]
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """See Recurrence."""
+        """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         start = self.initial_state(x.shape[1]) if state is None else state
         weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
         run = pick(self.cell, self.implementation, device=x.device.type, dtype=x.dtype, **self._options)
@@ -68,8 +75,8 @@ class Cell(Recurrence):
         return h, last
 
     def live(self) -> Step | None:
-        """One row, one step at a time by the engine, with the weights of now; None where the engine does not run it."""
-        facts = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
-        if self.implementation not in (None, "native") or not prefers_native(self.cell, **facts):
+        """Return the engine's single step with the current weights; None if the engine does not run this layer."""
+        weights_on = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
+        if self.implementation not in (None, "native") or not prefers_native(self.cell, **weights_on):
             return None
         return Step(self._engine, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

@@ -1,7 +1,7 @@
-"""Counting contexts: what followed every k symbols, for k = 0, 1, ....
+"""Counts of contexts: which symbols followed every k symbols, for k = 0, 1, ....
 
 A context of order k + 1 is a context of order k and the symbol before it, so each order is one sort of pairs. The place
-before a sequence counts as a symbol, START. A context ends there, and at a missing symbol: nothing more is known.
+before a sequence counts as a symbol, START. A context ends there, and at a missing symbol.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-#: Stand-ins for symbols: before the first one, and nothing known.
+#: Stand-ins for symbols: the place before the first symbol, and an unknown symbol.
 START, NOTHING = -1, -2
 
 
 class Order(NamedTuple):
-    """The contexts of one order k, numbered 0 .. C - 1 in the order of their edges.
+    """The contexts of one order k, numbered 0 .. C - 1 in the order of their edges, and the E pairs that were seen.
 
-    edges      (C,): parent * (V + 1) + (symbol before it + 1), parent a context of order k - 1; order 0: one edge, 0
-    pairs      (E,): context * V + the symbol that followed, sorted
-    counts     (E,): how often
-    continued  (E,): after how many different symbols that pair was seen; how often, where nothing stood before
+    Attributes:
+        edges: parent * (V + 1) + (symbol before it + 1) of each context, (C,), sorted. The parent is a context of order
+            k - 1. Order 0 has one edge, 0.
+        pairs: context * V + the symbol that followed, (E,), sorted.
+        counts: How often each pair was seen, (E,).
+        continued: The number of different symbols that each pair was seen after, (E,); a pair with no symbol before it
+            counts each time.
     """
 
     edges: Ints
@@ -34,16 +37,30 @@ class Order(NamedTuple):
 
 
 def before(symbols: Ints, offsets: Ints, k: int) -> Ints:
-    """(N,): the symbol k + 1 steps before each; START just before a sequence, NOTHING farther out or if missing."""
+    """Return the symbol k + 1 steps before each symbol, (N,).
+
+    Args:
+        symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
+        offsets: Where the sequences begin and end in symbols, (B + 1,).
+        k: The number of symbols in between.
+
+    Returns:
+        Symbols, (N,). START for the place just before a sequence, NOTHING for earlier places and missing symbols.
+    """
     step = np.arange(len(symbols)) - np.repeat(offsets[:-1], np.diff(offsets))
     older = np.roll(symbols, k + 1)
     return np.where(step > k, np.where(older < 0, NOTHING, older), np.where(step == k, START, NOTHING))
 
 
 def orders(symbols: Ints, offsets: Ints, vocabulary: int) -> Iterator[Order]:
-    """Orders 0, 1, 2, ... of symbols (N,), negative where missing, without end; an order with no contexts is the last.
+    """Yield the contexts of order 0, 1, 2, ... until an order has no contexts.
 
-    One order costs three sorts of at most N pairs; memory is O(N), whatever the vocabulary V.
+    One order costs three sorts of at most N pairs; the space is O(N) for any vocabulary.
+
+    Args:
+        symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
+        offsets: Where the sequences begin and end in symbols, (B + 1,).
+        vocabulary: The number of symbols in the vocabulary, V.
     """
     V = vocabulary
     place = np.flatnonzero(symbols >= 0)
@@ -56,13 +73,13 @@ def orders(symbols: Ints, offsets: Ints, vocabulary: int) -> Iterator[Order]:
         different = np.unique(pair[extended] * V + older[extended]) // V
         continued = np.bincount(different, minlength=len(pairs)) + np.bincount(pair[~extended], minlength=len(pairs))
         yield Order(edges, pairs, counts, continued)
-        go = older > NOTHING
-        edges, context = np.unique(context[go] * (V + 1) + older[go] + 1, return_inverse=True)
-        place, k = place[go], k + 1
+        known = older > NOTHING
+        edges, context = np.unique(context[known] * (V + 1) + older[known] + 1, return_inverse=True)
+        place, k = place[known], k + 1
 
 
 def find(table: Ints, keys: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Where keys (N,) stand in a sorted table, and whether they do; (N,) each."""
+    """Return the place of each key (N,) in a sorted table, and whether the table holds it; (N,) each."""
     if not len(table):
         return np.zeros_like(keys), np.zeros(len(keys), dtype=bool)
     at = np.minimum(np.searchsorted(table, keys), len(table) - 1)
@@ -70,7 +87,13 @@ def find(table: Ints, keys: Ints) -> tuple[Ints, NDArray[np.bool_]]:
 
 
 def set_aside(symbols: Ints, offsets: Ints, few: int = 20) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
-    """(symbols, offsets) of nine tenths and of the rest: every tenth sequence, or the end of each if they are few."""
+    """Split symbols into nine tenths to count and one tenth to validate on; (symbols, offsets) of each.
+
+    Args:
+        symbols: The symbols of all sequences joined, (N,).
+        offsets: Where the sequences begin and end in symbols, (B + 1,).
+        few: With at least this many sequences every tenth one is set aside, otherwise the last tenth of each.
+    """
     lengths = np.diff(offsets)
     row = np.repeat(np.arange(len(lengths)), lengths)
     step = np.arange(len(symbols)) - offsets[row]

@@ -1,4 +1,4 @@
-"""The causal dilated convolution as a memory: its state is the inputs that its kernel still reaches."""
+"""The causal dilated convolution as a recurrence: its state is the inputs that its kernel still reaches."""
 
 from __future__ import annotations
 
@@ -16,9 +16,19 @@ from ostinato.shapes import State
 
 @final
 class CausalConv(Recurrence):
-    """tanh(W * x) sigmoid(V * x), then a mix of the units (WaveNet; van den Oord et al. 2016, eq. 2).
+    """The gated convolution tanh(W * x) sigmoid(V * x) and a linear mix of its units (van den Oord et al. 2016, eq. 2).
 
-    State: (the last (kernel_size - 1) dilation inputs (B, R, D), zeros before the start,).
+    The state is one tensor (B, R, D): the last R = (kernel_size - 1) dilation inputs, zeros before the start.
+
+    Args:
+        input_size: The width of the input, D.
+        hidden_size: The number of units, H.
+        kernel_size: The number of steps in the kernel.
+        dilation: The number of steps from one element of the kernel to the next.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+
+    Raises:
+        ConfigError: kernel_size or dilation is below 1, or the implementation cannot run.
     """
 
     def __init__(
@@ -32,7 +42,8 @@ class CausalConv(Recurrence):
         super().__init__()
         if kernel_size < 1 or dilation < 1:
             raise ConfigError(
-                f"a kernel of {kernel_size} with dilation {dilation} cannot be", fix="use 1 or more of each"
+                f"kernel_size and dilation must be at least 1, got {kernel_size} and {dilation}",
+                fix="use 1 or more for both",
             )
         pick("conv", implementation)
         self.input_size, self.output_size = input_size, hidden_size
@@ -44,16 +55,16 @@ class CausalConv(Recurrence):
         self.implementation = implementation
 
     def initial_state(self, batch: int) -> State:
-        """Zeros (B, R, D)."""
+        """Return zeros, (B, R, D)."""
         return (self.weight.new_zeros(batch, self.reach, self.input_size),)
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """See Recurrence."""
+        """Return the next state and the output of one step (see ``Recurrence.step``)."""
         h, state = self.unroll(x[None], state)
         return state, h[0]
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """See Recurrence."""
+        """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         start = self.initial_state(x.shape[1]) if state is None else state
         y, last = pick("conv", self.implementation)(x, start, self.weight, self.bias, self.dilation, lengths)
         value, gate = y.chunk(2, dim=-1)

@@ -1,7 +1,7 @@
-"""Fronts: what stands between the values and the memory. They shift by one step, so that nothing sees its own target.
+"""Fronts: the layers between the values and the backbone, which shift by one step so that no step sees its own target.
 
-A front's state is pending: it holds what step t is given before x_t is known. Hence chunks join without a seam, and a
-stream can predict first and observe afterwards.
+The state of a front holds the inputs of step t before x_t is known. So chunks of a sequence join exactly, and a stream
+can predict first and observe afterwards.
 """
 
 from __future__ import annotations
@@ -17,33 +17,50 @@ from ostinato.shapes import State
 
 
 class Front(nn.Module, ABC):
-    """The inputs of the memory and the closed-form prediction that the emission stands on."""
+    """The inputs of the backbone, and the closed-form prediction that the emission is centred on.
 
-    #: width of the memory's input
+    Attributes:
+        features: The width of the backbone's input, F.
+    """
+
     features: int
 
     @abstractmethod
     def initial_state(self, batch: int) -> State:
-        """Pending tensors of the first step, then the autoregression's state; (B, ...) each."""
+        """Return the state before the first step, tensors (B, ...): for that step, then for the closed form."""
 
     @abstractmethod
     def pending(self, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """For the next step: the memory's input (B, F), and the prediction's loc and scale."""
+        """Return, for the next step, the backbone's input (B, F) and the location and scale of the prediction."""
 
     @abstractmethod
     def unroll(
         self, x: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
-        """X (T, B, D) -> for each step, from those before it: inputs (T, B, F), loc, scale; and the next state."""
+        """Return the backbone's input, the location and the scale of every step, and the last state.
+
+        Args:
+            x: The values in model space, (T, B, D).
+            state: The state before the first step.
+            lengths: The number of steps of each row, (B,); None means T for all rows.
+
+        Returns:
+            Inputs (T, B, F), locations and scales (T, B, ...), each from the values before its step; and the last
+            state. A location or a scale is None if the front gives none.
+        """
 
 
 class InnovationFront(Front):
-    """For real values: an autoregression predicts, and the memory is shown how it did.
+    """The front of numbers: an autoregression predicts, and the backbone reads its predictions and its errors.
 
-    Inputs, four a channel: the value before (0 where missing), whether it was observed, the prediction for this step,
-    and the last innovation over its everyday scale, squashed by asinh so that one outlier does not drown the rest.
+    The backbone reads four numbers per channel: the previous value (0 if it is missing), whether it was observed, the
+    prediction for this step, and the last innovation over its everyday scale. The innovation is compressed by asinh, so
+    that one outlier does not dominate the input.
 
-    Where the autoregression has a volatility, the scale that the emission stands on is the everyday one times its root.
+    If the variance changes over time, the scale of the emission is the everyday scale times the root of the variance.
+
+    Args:
+        ar: The autoregression.
     """
 
     def __init__(self, ar: AR) -> None:
@@ -52,62 +69,68 @@ class InnovationFront(Front):
         self.features = 4 * ar.output_size
 
     def initial_state(self, batch: int) -> State:
-        """See Front: (input (B, 4D), loc (B, D), scale (B, D), *AR's)."""
+        """Return the input (B, 4D), the location and scale (B, D) of the first step, and the autoregression's state."""
         state = self.ar.initial_state(batch)
         loc = self.ar.first().expand(batch, -1)
-        nothing = torch.zeros_like(loc)
-        return torch.cat([nothing, nothing, loc, nothing], -1), loc, self.ar.sigma(state[1]), *state
+        zero = torch.zeros_like(loc)
+        return torch.cat([zero, zero, loc, zero], -1), loc, self.ar.sigma(state[1]), *state
 
     def pending(self, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """See Front."""
+        """Return the backbone's input (B, 4D) and the location and scale (B, D) of the next step."""
         return state[0], state[1], state[2]
 
     def unroll(
         self, x: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
-        """See Front: inputs (T, B, 4D), loc and scale (T, B, D)."""
+        """Return inputs (T, B, 4D), locations and scales (T, B, D), and the last state (see ``Front.unroll``)."""
         ahead, after = self.ar.unroll(x, state[3:], lengths)
         loc = torch.cat([state[1][None], ahead])
         everyday = self.ar.sigma(state[4] + torch.arange(len(x) + 1)[:, None])
         innovation, scale = (x - loc[:-1]) / everyday[:-1], everyday
         if self.ar.volatility is not None:
-            # the pending scale holds the variance that it came from
+            # the scale of the first step, which is in the state, still holds the variance it came from
             scale = everyday * self.ar.volatility.unroll(innovation, (state[2] / everyday[0]).square()).sqrt()
         seen = ~torch.isnan(x)
-        value, told = (torch.where(seen, t, torch.zeros_like(t)) for t in (x, torch.asinh(innovation)))
-        fed = torch.cat([value, seen.to(x.dtype), loc[1:], told], -1)
-        inputs = torch.cat([state[0][None], fed])
+        value, error = (torch.where(seen, t, torch.zeros_like(t)) for t in (x, torch.asinh(innovation)))
+        later = torch.cat([value, seen.to(x.dtype), loc[1:], error], -1)
+        inputs = torch.cat([state[0][None], later])
         last = _last(inputs, lengths), _last(loc, lengths), _last(scale, lengths)
         return inputs[:-1], loc[:-1], scale[:-1], (*last, *after)
 
 
 class SymbolFront(Front):
-    """For symbols: an embedding of the one before; the prediction is a Markov chain's, as log-probabilities."""
+    """The front of symbols: an embedding of the previous symbol, and the log probabilities of a Markov chain.
+
+    Args:
+        vocabulary: The number of symbols, V.
+        width: The width of the embedding, F; 0 for none.
+        markov: The Markov chain whose log probabilities are the prediction, or None.
+    """
 
     def __init__(self, vocabulary: int, width: int, markov: Markov | None) -> None:
         super().__init__()
         self.vocabulary = vocabulary
         self.features = width
-        #: one row more than symbols: what precedes a sequence
+        # the last row stands for the place before a sequence
         self.embedding = nn.Embedding(vocabulary + 1, width) if width else None
         self.markov = markov
 
     def initial_state(self, batch: int) -> State:
-        """See Front: (symbol before (B, 1), and with a Markov chain its log-probabilities (B, V) and state)."""
+        """Return the previous symbol (B, 1) and, with a Markov chain, its log probabilities (B, V) and state."""
         start = torch.full((batch, 1), self.vocabulary, dtype=torch.int64)
         if self.markov is None:
             return (start,)
         return start, self.markov.first().expand(batch, -1), *self.markov.initial_state(batch)
 
     def pending(self, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """See Front: input (B, F), loc (B, 1, V)."""
+        """Return the backbone's input (B, F) and the log probabilities (B, 1, V), or None without a Markov chain."""
         return self._embed(state[0]), (state[1][:, None] if self.markov else None), None
 
     def unroll(
         self, x: Tensor, state: State, lengths: Tensor | None = None
     ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
-        """See Front: inputs (T, B, F), loc (T, B, 1, V)."""
-        # a missing symbol says as much as the place before the start
+        """Return inputs (T, B, F), log probabilities (T, B, 1, V) and the last state (see ``Front.unroll``)."""
+        # a missing symbol is embedded as the place before a sequence
         symbols = torch.cat([state[0][None], torch.where(x < 0, self.vocabulary, x)])
         inputs, before = self._embed(symbols[:-1]), _last(symbols, lengths)
         if self.markov is None:
@@ -117,6 +140,7 @@ class SymbolFront(Front):
         return inputs, table[:-1, :, None], None, (before, _last(table, lengths), *after)
 
     def _embed(self, symbols: Tensor) -> Tensor:
+        """Return the embedding (..., F) of symbols (..., 1)."""
         if self.embedding is None:
             return torch.zeros(*symbols.shape[:-1], 0)
         embedded: Tensor = self.embedding(symbols[..., 0])
@@ -124,7 +148,7 @@ class SymbolFront(Front):
 
 
 def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:
-    """(T + 1, B, ...) -> (B, ...): what is pending after lengths (B,) steps, or after all of them."""
+    """Return the entry (B, ...) of steps (T + 1, B, ...) after lengths (B,) steps, or after all of them."""
     if lengths is None:
         return steps[-1]
     return steps[lengths, torch.arange(steps.shape[1])]

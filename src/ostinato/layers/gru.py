@@ -9,9 +9,18 @@ from ostinato.layers.cell import Cell
 
 @final
 class GRU(Cell):
-    """Gates r, z, n (Cho et al. 2014, eq. 5-8), reset after the product as torch has it, or before it as published.
+    """The gated recurrent unit with gates r, z, n (Cho et al. 2014, eq. 5-8).
 
-    State: (h (B, H),). Raises ConfigError for an implementation that cannot run.
+    The state is one tensor h (B, H).
+
+    Args:
+        input_size: The width of the input, D.
+        hidden_size: The number of hidden units, H.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+        reset_after: Whether the reset gate acts after the matrix product, as in torch, or before it, as published.
+
+    Raises:
+        ConfigError: The implementation cannot run.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Smoothing counts into probabilities: interpolated modified Kneser-Ney, and the order that held-out data ask for."""
+"""Smoothing of counts into probabilities: interpolated modified Kneser-Ney, and the best order on held-out data."""
 
 from __future__ import annotations
 
@@ -11,23 +11,33 @@ from ostinato.layers.contexts import NOTHING, Ints, Order, before, find, orders
 
 Floats = NDArray[np.float64]
 
-#: Orders that may bring nothing before the search for the best one stops.
+#: The search for the best order stops after this many orders in a row without an improvement.
 PATIENCE = 3
 
 
 class Discounted(NamedTuple):
-    """P_k(w | c) = weights[c * V + w] + backoff[c] * P_{k-1}(w | c without its oldest symbol); (E,) and (C,)."""
+    """The parts of P_k(w | c) = weights[c * V + w] + backoff[c] P_{k-1}(w | c without its oldest symbol).
+
+    Attributes:
+        weights: The discounted probability of each pair that was seen, (E,).
+        backoff: The probability that each context leaves to the order below, (C,).
+    """
 
     weights: Floats
     backoff: Floats
 
 
 def discount(counts: Ints, context: Ints, contexts: int) -> Discounted:
-    """Discount counts (E,) of pairs in context (E,) 0 .. contexts - 1; what is taken off is left to the order below.
+    """Discount the counts of pairs, and leave the probability that this frees to the order below.
 
     Modified Kneser-Ney: Chen and Goodman (1999), "An empirical study of smoothing techniques for language modeling",
-    equations 22 to 26: one discount each for counts of 1, 2, and 3 or more, from the counts of counts.
-    A discount that they do not give, or that is not between 0 and its count, is half its count.
+    equations 22 to 26: one discount each for counts of 1, 2, and 3 or more, from the counts of counts. A discount that
+    they leave undefined, or that is not between 0 and its count, is half its count.
+
+    Args:
+        counts: The counts of the pairs, (E,).
+        context: The context of each pair, (E,), from 0 to contexts - 1.
+        contexts: The number of contexts, C.
     """
     n = [int((counts == i).sum()) for i in range(1, 5)]
     less = np.array([0.0, 0.5, 1.0, 1.5])
@@ -39,18 +49,34 @@ def discount(counts: Ints, context: Ints, contexts: int) -> Discounted:
     off = less[np.minimum(counts, 3)]
     total = np.bincount(context, weights=counts, minlength=contexts)
     backoff = np.bincount(context, weights=off, minlength=contexts)
-    # A context nothing followed (only order 0 of no data at all) leaves everything to the order below.
+    # a context with no pairs (order 0 of empty data) leaves everything to the order below
     seen = total > 0
     return Discounted((counts - off) / total[context], np.where(seen, backoff / np.where(seen, total, 1), 1.0))
 
 
 def smooth(order: Order, vocabulary: int, *, top: bool) -> Discounted:
-    """One order's part of the interpolation: the highest one by how often, lower ones by after how many symbols."""
+    """Return one order's part of the interpolation.
+
+    Args:
+        order: The contexts of the order.
+        vocabulary: The number of symbols, V.
+        top: Whether it is the highest order, which uses the counts; lower orders use the number of different symbols
+            that each pair was seen after.
+    """
     return discount(order.counts if top else order.continued, order.pairs // vocabulary, len(order.edges))
 
 
 def mix(below: Floats, context: Ints, symbols: Ints, pairs: Ints, smoothed: Discounted, vocabulary: int) -> Floats:
-    """P_k (N,) of symbols (N,) in context (N,), -1 where there is none of this order, from below: P_{k-1} (N,)."""
+    """Return P_k of each symbol, (N,), interpolated with the order below.
+
+    Args:
+        below: P_{k-1} of each symbol, (N,).
+        context: The context of order k of each symbol, (N,); -1 if that context was never seen.
+        symbols: The symbols, (N,).
+        pairs: The sorted pairs of order k, (E,).
+        smoothed: The discounted probabilities of order k.
+        vocabulary: The number of symbols in the vocabulary, V.
+    """
     known = context >= 0
     p = np.where(known, smoothed.backoff[np.maximum(context, 0)], 1.0) * below
     if len(pairs):
@@ -60,15 +86,31 @@ def mix(below: Floats, context: Ints, symbols: Ints, pairs: Ints, smoothed: Disc
 
 
 def deeper(edges: Ints, context: Ints, older: Ints, vocabulary: int) -> Ints:
-    """(N,): where in edges the context one symbol longer stands, -1 where it was never seen or ``older`` is NOTHING."""
+    """Return the contexts that are one symbol longer, (N,), as places in edges.
+
+    Args:
+        edges: The sorted edges of the next order, (C,).
+        context: The contexts of this order, (N,); -1 if never seen.
+        older: The symbol before each context, (N,).
+        vocabulary: The number of symbols in the vocabulary, V.
+
+    Returns:
+        Places in edges, (N,); -1 if the longer context was never seen or ``older`` is NOTHING.
+    """
     at, found = find(edges, context * (vocabulary + 1) + older + 1)
     return np.where(found & (context >= 0) & (older > NOTHING), at, -1)
 
 
 def best_orders(data: tuple[Ints, Ints], held_out: tuple[Ints, Ints], vocabulary: int, max_order: int) -> list[Order]:
-    """The orders 0 .. K of data (symbols, offsets) that give held_out the greatest log-probability, K <= max_order.
+    """Return the orders 0 .. K that give the held-out symbols the greatest log probability.
 
-    One pass: every K is scored on the way up, and the way ends after PATIENCE orders that brought nothing.
+    One pass scores every K in turn, and stops after PATIENCE orders without an improvement.
+
+    Args:
+        data: The symbols to count, and the offsets of their sequences.
+        held_out: The symbols to score, and the offsets of their sequences.
+        vocabulary: The number of symbols in the vocabulary, V.
+        max_order: The highest order to consider.
     """
     symbols, offsets = held_out
     seen = symbols >= 0

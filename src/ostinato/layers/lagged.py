@@ -1,4 +1,4 @@
-"""The rows of an autoregression: each step with the values before it, in one sequence, none of them missing."""
+"""The rows of an autoregression: each step with its lags, all observed and from the same sequence."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from ostinato.layers.least_squares import Array, triangle
 
 Trend = Literal["n", "c", "ct"]
 
-#: Rows of one block of the factorisation: 51 columns of it are 0.4 MB, which stays in cache.
+#: The number of rows in one block of the factorisation: with 51 columns it takes 0.4 MB, which stays in cache.
 BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Lagged:
-    """One channel, scaled, and which of its steps can be targets.
+    """One channel in scaled units, with the lags that each of its steps has.
 
-    z (N): (values - shift) / scale; date (N): steps from 1; run (N): values seen without a gap up to and with this one.
+    Attributes:
+        z: The scaled values (values - shift) / scale, (N,).
+        date: The number of each step in its sequence, from 1, (N,).
+        run: The number of consecutive observed values up to and including each step, (N,).
+        shift: The mean of the observed values; 0 without a constant.
+        scale: The root mean square of the shifted values; for constant values the size of the shift, at least 1.
+        span: The largest date, which scales the trend.
+        trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
     """
 
     z: Array
@@ -34,16 +41,16 @@ class Lagged:
 
     @property
     def base(self) -> int:
-        """Columns before the lags: the constant and the trend."""
+        """The number of columns before the lags: the constant and the trend."""
         return len(self.trend.strip("n"))
 
     def blocks(self, mask: NDArray[np.bool_], order: int) -> Iterator[Array]:
-        """[1, t, lag 1 .. lag order | y] (rows, base + order + 1) of the steps in mask, in blocks."""
+        """Yield blocks of the rows [1, t, lag 1 .. lag order | y], (rows, base + order + 1), of the steps in mask."""
         rows, base = np.flatnonzero(mask & (self.run > order)), self.base
         for start in range(0, len(rows), BLOCK):
             at = rows[start : start + BLOCK]
             block = np.empty((len(at), base + order + 1), order="F")
-            whole = at[-1] - at[0] + 1 == len(at)  # nothing left out: a lag is a slice, which is faster
+            whole = at[-1] - at[0] + 1 == len(at)  # no step is left out, so a lag is a slice, which is faster
             if base > 0:
                 block[:, 0] = 1.0
             if base > 1:
@@ -54,17 +61,23 @@ class Lagged:
             yield block
 
     def triangle(self, mask: NDArray[np.bool_], order: int) -> Array:
-        """R of the steps in mask that all orders up to this one have in common."""
+        """Return the triangle R of those steps in mask that have ``order`` lags."""
         return triangle(self.blocks(mask, order), np.zeros((0, self.base + order + 1)))
 
     def extended(self, R: Array, mask: NDArray[np.bool_], top: int, order: int) -> Array:
-        """The same for a lower order than top, whose R is given: only the rows that it alone can use are added."""
+        """Return the triangle of a lower order: the given R of order top, plus the rows that only the lower can use."""
         held = np.delete(R, slice(self.base + order, -1), axis=1)
         return triangle(self.blocks(mask & (self.run <= top), order), held)
 
 
 def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:
-    """Values (N,), NaN where missing, cut by offsets (B + 1); at least one is observed."""
+    """Return the scaled rows of one channel.
+
+    Args:
+        values: The values of all sequences joined, (N,). NaN where a value is missing; at least one is observed.
+        offsets: Where the sequences begin and end in values, (B + 1,).
+        trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
+    """
     N = len(values)
     starts = np.repeat(offsets[:-1], np.diff(offsets))
     index = np.arange(N)
@@ -75,9 +88,9 @@ def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:
         run = index - np.maximum.accumulate(np.maximum(np.where(seen, -1, index), starts - 1))
         observed = values[seen]
     shift = 0.0 if trend == "n" else float(observed.mean())
-    around = observed - shift
-    scale = float(np.sqrt(around @ around / len(around)))
-    # A constant series may miss its own mean by a rounding: it is made exactly constant.
+    deviations = observed - shift
+    scale = float(np.sqrt(deviations @ deviations / len(deviations)))
+    # a constant series may differ from its own mean by a rounding error, so it is made exactly constant
     constant = scale <= 1e-14 * abs(shift)
     z = np.zeros(N) if constant else (values - shift) / scale
     scale = max(abs(shift), 1.0) if constant else scale

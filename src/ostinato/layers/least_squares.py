@@ -2,8 +2,8 @@
 
 For the triangle R of the QR factorisation of [X | y], the residual sum of squares of y on the first m columns of X is
 the sum of squares below row m of R's last column, and its coefficients solve the leading m x m triangle (Golub and Van
-Loan, Matrix Computations, 5.3). The rows of X come in blocks that stay in cache, so X is never held whole; unlike the
-normal equations, nothing is squared, so the error grows with the condition number and not with its square.
+Loan, Matrix Computations, 5.3). The rows of X come in blocks that stay in cache, so X is never held as a whole. Unlike
+the normal equations this squares nothing, so the error grows with the condition number and not with its square.
 """
 
 from __future__ import annotations
@@ -20,7 +20,12 @@ Array = NDArray[np.float64]
 
 
 def triangle(blocks: Iterable[Array], start: Array) -> Array:
-    """Blocks (rows, P + 1) of [X | y] -> the triangle R (P + 1, P + 1) of the rows of start and all of theirs."""
+    """Return the triangle R of [X | y], (P + 1, P + 1).
+
+    Args:
+        blocks: Blocks of rows of [X | y], (rows, P + 1) each.
+        start: The triangle of earlier rows, (P + 1, P + 1), or no rows, (0, P + 1).
+    """
     R = start
     for block in blocks:
         R = _triangle(np.concatenate([R, block]) if len(R) else block)
@@ -28,30 +33,32 @@ def triangle(blocks: Iterable[Array], start: Array) -> Array:
 
 
 def _triangle(a: Array) -> Array:
-    """(N, M) -> (M, M)."""
+    """Return the triangle (M, M) of the QR factorisation of a (N, M)."""
     N, M = a.shape
     if N < M:
         a = np.concatenate([a, np.zeros((M - N, M))])
-    # numpy's QR and not scipy's, here: each brings its own BLAS, and the threads of two of them fight for the cores.
-    # Raw, for what numpy does to hide what lies below the triangle takes as long as the QR of a short series.
+    # numpy's QR and not scipy's: each brings its own BLAS, and the threads of both would compete for the cores. Mode
+    # "raw", because numpy's other modes take as long to clear the lower part as the QR of a short series takes.
     h: Array = np.linalg.qr(a, mode="raw")[0]
     return np.where(_upper(M), h.T[:M], 0.0)
 
 
 @cache
 def _upper(M: int) -> NDArray[np.bool_]:
+    """Return the mask of the upper triangle, (M, M)."""
     return np.triu(np.ones((M, M), dtype=bool))
 
 
 @dataclass(frozen=True)
 class Nested:
-    """All solutions of y on the first m columns of X, m = base .. P.
+    """The solutions of y on the first m columns of X, for each m = base .. P.
 
-    rss       (P - base + 1): residual sums of squares
-    rank      (P - base + 1): columns that count, without those that depend on earlier ones
-    kept      the columns that count; the others are given no weight
-    columns   P
-    triangle  R of [the kept columns | y]
+    Attributes:
+        rss: The residual sums of squares, (P - base + 1,).
+        rank: The number of independent columns among the first m, (P - base + 1,).
+        kept: The independent columns; a column that depends on earlier ones gets no weight.
+        columns: The number of columns, P.
+        triangle: The triangle R of [the kept columns | y].
     """
 
     rss: Array
@@ -62,21 +69,27 @@ class Nested:
 
     @cached_property
     def coefficients(self) -> Array:
-        """(P - base + 1, P): row i on the first base + i columns, zero beyond them and at columns not kept."""
+        """The coefficients, (P - base + 1, P): row i on the first base + i columns, 0 elsewhere."""
         solved, A, kept = np.zeros((len(self.rank), self.columns)), np.asfortranarray(self.triangle), list(self.kept)
         for i, m in enumerate(self.rank.tolist()):
             if m:
-                # No pivot is 0, for such a column is not kept: the solve cannot fail.
+                # a column with a zero pivot is not kept, so the solve cannot fail
                 x = dtrtrs(A[:m, :m], A[:m, -1])[0]
                 solved[i, slice(m) if kept[m - 1] == m - 1 else kept[:m]] = x
         return solved
 
 
 def solve_nested(R: Array, rows: int, base: int) -> Nested:
-    """The triangle R (P + 1, P + 1) of ``rows`` rows -> the solutions on the first base, base + 1, ..., P columns."""
+    """Return the solutions on the first base, base + 1, ..., P columns.
+
+    Args:
+        R: The triangle of [X | y], (P + 1, P + 1).
+        rows: The number of rows of X.
+        base: The least number of columns.
+    """
     P = R.shape[1] - 1
     tolerance = np.finfo(np.float64).eps * max(rows, P + 1, 1000)
-    # A column's own norm is that of its column in R: rotations keep lengths.
+    # the norm of a column of X is that of its column in R, since rotations keep lengths
     small = np.abs(np.diagonal(R)[:P]) <= tolerance * np.sqrt((R[:, :P] ** 2).sum(axis=0))
     kept, j, A = list(range(P)), int(small.argmax()) if small.any() else P, R
     while j < len(kept):
@@ -85,7 +98,7 @@ def solve_nested(R: Array, rows: int, base: int) -> Nested:
             A = _triangle(np.delete(A, j, axis=1))
         else:
             j += 1
-    # tail[m] is the residual sum of squares on the first m kept columns.
+    # tail[m] is the residual sum of squares on the first m kept columns
     tail = np.zeros(len(A) + 1)
     tail[:-1] = (A[::-1, -1] ** 2).cumsum()[::-1]
     rank = np.arange(base, P + 1)

@@ -1,4 +1,4 @@
-"""The diagonal linear RNN: a linear recurrence that can be unrolled in parallel, and a gate to make up for it."""
+"""The diagonal linear RNN: a linear recurrence that can be unrolled in parallel, with a gate for the nonlinearity."""
 
 from __future__ import annotations
 
@@ -19,8 +19,16 @@ class LinearRNN(Recurrence):
 
     h_t = V s_t * sigmoid(W s_t) + D x_t, s_t taken as real and imaginary parts.
 
-    a = exp(-exp(nu) + i theta), so |a| < 1 whatever the weights; gamma = sqrt(1 - |a|^2) keeps s of the size of x.
-    State: (s (B, 2H),), real parts and then imaginary ones.
+    a = exp(-exp(nu) + i theta), so |a| < 1 for all weights; gamma = sqrt(1 - |a|^2) keeps s at the size of x. The state
+    is one tensor s (B, 2H), the real parts and then the imaginary parts.
+
+    Args:
+        input_size: The width of the input, D.
+        hidden_size: The number of hidden units, H.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+
+    Raises:
+        ConfigError: The implementation cannot run.
     """
 
     def __init__(self, input_size: int, hidden_size: int, implementation: str | None = None) -> None:
@@ -28,7 +36,7 @@ class LinearRNN(Recurrence):
         pick("linear", implementation)
         self.input_size, self.output_size = input_size, hidden_size
         H = hidden_size
-        # radii between 0.5 and 0.999, so that memories of a few and of a thousand steps are there from the start
+        # radii between 0.5 and 0.999, so that units that decay over a few and over a thousand steps exist at the start
         radius = torch.sqrt(torch.rand(H) * (0.999**2 - 0.5**2) + 0.5**2)
         self.nu = nn.Parameter(torch.log(-torch.log(radius)))
         self.theta = nn.Parameter(torch.log(torch.rand(H) * math.pi + 1e-4))
@@ -38,16 +46,16 @@ class LinearRNN(Recurrence):
         self.implementation = implementation
 
     def initial_state(self, batch: int) -> State:
-        """Zeros (B, 2H)."""
+        """Return zeros, (B, 2H)."""
         return (self.nu.new_zeros(batch, 2 * self.output_size),)
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """See Recurrence."""
+        """Return the next state and the output of one step (see ``Recurrence.step``)."""
         h, state = self.unroll(x[None], state)
         return state, h[0]
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """See Recurrence."""
+        """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         (s,) = self.initial_state(x.shape[1]) if state is None else state
         decay = torch.exp(self.nu)
         a = torch.polar(torch.exp(-decay), torch.exp(self.theta))
@@ -60,11 +68,11 @@ class LinearRNN(Recurrence):
 
 
 def _complex(pair: Tensor) -> Tensor:
-    """(..., 2H) -> complex (..., H)."""
+    """Return the complex tensor (..., H) of real and imaginary parts (..., 2H)."""
     real, imaginary = pair.chunk(2, dim=-1)
     return torch.complex(real, imaginary)
 
 
 def _real(z: Tensor) -> Tensor:
-    """The inverse of _complex."""
+    """Return the real and imaginary parts (..., 2H) of a complex tensor (..., H)."""
     return torch.cat([z.real, z.imag], dim=-1)

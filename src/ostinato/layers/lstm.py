@@ -11,10 +11,19 @@ from ostinato.layers.cell import Cell
 
 @final
 class LSTM(Cell):
-    """Gates i, f, g, o (Hochreiter and Schmidhuber 1997; Gers et al. 2000). State: (h (B, H), c (B, H)).
+    """Long short-term memory with gates i, f, g, o (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
 
-    forget_bias is added to the forget gate's bias_ih at the start: with 1 the cell remembers to begin with (Gers et al.
-    2000), with 0 the start is torch's. Raises ConfigError for an implementation that cannot run.
+    The state is (h, c), (B, H) each.
+
+    Args:
+        input_size: The width of the input, D.
+        hidden_size: The number of hidden units, H.
+        forget_bias: The number added to the forget gate's bias_ih at the start. With 1 the cell keeps its content
+            before it is trained (Gers et al. 2000); with 0 the start is that of torch.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+
+    Raises:
+        ConfigError: The implementation cannot run.
     """
 
     def __init__(

@@ -17,18 +17,28 @@ from ostinato.shapes import State
 
 
 class Markov(Recurrence):
-    """P(next | last K symbols), interpolated over all orders 0 .. K, and over the uniform distribution below them.
+    """A Markov chain P(next | last K symbols), interpolated over the orders 0 .. K and the uniform distribution.
 
-    h (.., V) is the log-probability (nats) of each NEXT symbol, given the input and all before it. An input is a symbol
-    id (.., 1), float or int64; negative or NaN is missing, and what came before a missing symbol is then not used. The
-    place before the first symbol is context too, so that first symbols have statistics of their own.
+    The output h (..., V) is the log probability, in nats, of each NEXT symbol, given the input and all symbols before
+    it. An input is the number of a symbol (..., 1), float or int64. A negative number or NaN is a missing symbol, and
+    symbols before a missing one are then not used. The place before the first symbol counts as context, so that first
+    symbols have statistics of their own.
 
-    The contexts of all orders are one tree, numbered order by order, the empty one 0; C in all, E pairs seen:
-    edges    (C - 1,) int64, sorted: of context i + 1, parent * (V + 1) + (its oldest symbol + 1)
-    pairs    (E,) int64, sorted: context * V + symbol
-    weights  (E,), backoff (C,): P(w | c) = weights[c, w] + backoff[c] P(w | parent of c)
+    The contexts of all orders are one tree with C contexts, numbered order by order from the empty context, 0. E pairs
+    of a context and the symbol after it were seen. P(w | c) = weights[c, w] + backoff[c] P(w | parent of c).
 
-    State: the last K symbols (B, K) int64, newest first, -1 before the start, -2 where missing.
+    The state is the last K symbols (B, K), int64, newest first; -1 before the start, -2 where missing.
+
+    Args:
+        vocabulary: The number of symbols, V.
+        contexts: The number of contexts of each order 0 .. K.
+        pairs: The number of pairs, E.
+
+    Attributes:
+        edges: parent * (V + 1) + (oldest symbol + 1) of each context but the empty one, (C - 1,), int64, sorted.
+        pairs: context * V + symbol of each pair, (E,), int64, sorted.
+        weights: The discounted probability of each pair, (E,).
+        backoff: The probability that each context leaves to its parent, (C,).
     """
 
     edges: Tensor
@@ -37,7 +47,6 @@ class Markov(Recurrence):
     backoff: Tensor
 
     def __init__(self, vocabulary: int, contexts: tuple[int, ...], pairs: int) -> None:
-        """All zeros, to be loaded into. contexts: how many of each order 0 .. K; pairs: E."""
         super().__init__()
         self.input_size, self.output_size = 1, vocabulary
         self.contexts, self.order = contexts, len(contexts) - 1
@@ -47,12 +56,12 @@ class Markov(Recurrence):
         self.register_buffer("backoff", torch.ones(sum(contexts)))
 
     def config(self) -> dict[str, Any]:
-        """The sizes that fix the buffers' shapes, as JSON."""
+        """Return the sizes that fix the shapes of the buffers, as JSON."""
         return {"vocabulary": self.output_size, "contexts": list(self.contexts), "pairs": len(self.pairs)}
 
     @classmethod
     def empty(cls, config: dict[str, Any]) -> Markov:
-        """A chain with the sizes of ``config()``, whose state_dict is still to be loaded."""
+        """Return a chain with the sizes of ``config()``, whose state_dict is still to be loaded."""
         return cls(config["vocabulary"], tuple(config["contexts"]), config["pairs"])
 
     @classmethod
@@ -65,25 +74,32 @@ class Markov(Recurrence):
         held_out: tuple[Ints, Ints] | None = None,
         criterion: Literal["held-out", "given"] = "held-out",
     ) -> Markov:
-        """Count symbols (N,), cut into sequences by offsets (B + 1,), and smooth by modified Kneser-Ney.
+        """Return the chain fitted by counting symbols and smoothing the counts by modified Kneser-Ney.
 
-        "held-out" chooses the order up to max_order whose log-probability of held_out (symbols, offsets) is greatest,
-        and stops where a few orders in a row bring nothing; without held_out a tenth of the symbols is set aside for
-        the choice, and counted again after it. "given" takes max_order.
+        Args:
+            symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
+            offsets: Where the sequences begin and end in symbols, (B + 1,).
+            vocabulary: The number of symbols in the vocabulary, V.
+            max_order: The highest order to consider, or with criterion "given" the order.
+            held_out: Symbols and offsets to choose the order on. None sets aside a tenth of the symbols for the choice,
+                and counts them too after it.
+            criterion: "held-out" takes the order with the greatest log probability of the held-out symbols, and stops
+                after a few orders in a row without an improvement; "given" takes max_order.
 
-        Raises ConfigError for an order or a vocabulary that cannot be, DataError for symbols outside the vocabulary.
+        Raises:
+            ConfigError: max_order is negative, or the vocabulary is empty.
+            DataError: A symbol is outside the vocabulary.
         """
-        if max_order < 0 or vocabulary < 1:
-            raise ConfigError(
-                f"a Markov chain of order {max_order} over {vocabulary} symbols cannot be",
-                fix="give an order of at least 0 and at least 1 symbol",
-            )
+        if max_order < 0:
+            raise ConfigError(f"the order of a Markov chain must be at least 0, got {max_order}", fix="use 0 or more")
+        if vocabulary < 1:
+            raise ConfigError(f"the vocabulary must have at least 1 symbol, got {vocabulary}", fix="use 1 or more")
         symbols, offsets = _checked(symbols, offsets, vocabulary)
         if criterion == "given":
             kept = list(islice(orders(symbols, offsets, vocabulary), max_order + 1))
         elif held_out is None or not len(held_out[0]):
-            some, rest = set_aside(symbols, offsets)
-            best = len(best_orders(some, rest, vocabulary, max_order))
+            counted, scored = set_aside(symbols, offsets)
+            best = len(best_orders(counted, scored, vocabulary, max_order))
             kept = list(islice(orders(symbols, offsets, vocabulary), best))
         else:
             kept = best_orders((symbols, offsets), _checked(*held_out, vocabulary), vocabulary, max_order)
@@ -91,9 +107,10 @@ class Markov(Recurrence):
 
     @classmethod
     def _from_orders(cls, kept: list[Order], vocabulary: int) -> Markov:
+        """Return the chain of the counted orders 0 .. K."""
         sizes = tuple(len(order.edges) for order in kept)
         chain = cls(vocabulary, sizes, sum(len(order.pairs) for order in kept))
-        first = np.concatenate([[0], np.cumsum(sizes)])  # number of each order's first context
+        first = np.concatenate([[0], np.cumsum(sizes)])  # the number of each order's first context
         smoothed = [smooth(order, vocabulary, top=order is kept[-1]) for order in kept]
         parts = {
             "edges": [o.edges + first[k] * (vocabulary + 1) for k, o in enumerate(kept[1:])],
@@ -107,13 +124,18 @@ class Markov(Recurrence):
         return chain
 
     def first(self) -> Tensor:
-        """(V,): log-probabilities of a sequence's first symbol."""
+        """Return the log probabilities of the first symbol of a sequence, (V,)."""
         return self._ahead(self.initial_state(1)[0])[0]
 
     def log_prob_of(self, symbols: Ints, offsets: Ints) -> Floats:
-        """Nats (N,) of each of symbols (N,), given those before it in its sequence; 0 where it is missing.
+        """Return the log probability of each symbol given those before it in its sequence, in O(N) space.
 
-        Memory is O(N): no (N, V) is built.
+        Args:
+            symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
+            offsets: Where the sequences begin and end in symbols, (B + 1,).
+
+        Returns:
+            Nats, (N,); 0 where a symbol is missing.
         """
         V = self.output_size
         symbols, offsets = _checked(symbols, offsets, V)
@@ -128,16 +150,22 @@ class Markov(Recurrence):
         return np.where(symbols < 0, 0.0, np.log(p))
 
     def initial_state(self, batch: int) -> State:
-        """Before the start: (B, K) of -1."""
+        """Return the state before the first symbol: -1, (B, K)."""
         return (torch.full((batch, self.order), START, dtype=torch.int64, device=self.edges.device),)
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """One step: symbol ids x (B, 1) -> the next state and the next symbol's log-probabilities h (B, V)."""
+        """Return the next state and the log probabilities of the next symbol, (B, V), after the symbols x (B, 1)."""
         last = torch.cat([self._symbols(x), state[0]], dim=1)[:, : self.order]
         return (last,), self._ahead(last)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """All steps: symbol ids x (T, B, 1) -> the next symbols' log-probabilities h (T, B, V) and the last state."""
+        """Return the log probabilities of the next symbols, (T, B, V), and the last state (see ``Recurrence.unroll``).
+
+        Args:
+            x: The symbols, (T, B, 1).
+            state: The state before the first step; None is the state of a new sequence.
+            lengths: The number of steps of each row, (B,); None means T for all rows.
+        """
         (T, B, _), K = x.shape, self.order
         (last,) = self.initial_state(B) if state is None else state
         if lengths is not None:
@@ -152,15 +180,15 @@ class Markov(Recurrence):
         return h, (path[back, torch.arange(B, device=x.device)[:, None]],)
 
     def _symbols(self, x: Tensor) -> Tensor:
-        """x, float or int64 -> symbol ids, NOTHING where missing."""
+        """Return the numbers of the symbols x, float or int64, with NOTHING where one is missing."""
         missing = x < 0 if not x.is_floating_point() else ~(x >= 0)
         ids = torch.where(missing, torch.full_like(x, NOTHING), x).long()
         if ids.numel() and int(ids.max()) >= self.output_size:
-            raise ValueError(f"symbol {int(ids.max())} is not one of {self.output_size}")
+            raise ValueError(f"symbol {int(ids.max())} is outside the vocabulary 0 .. {self.output_size - 1}")
         return ids
 
     def _ahead(self, last: Tensor) -> Tensor:
-        """The last symbols (R, K), newest first -> log-probabilities (R, V) of the next."""
+        """Return the log probabilities of the next symbol, (R, V), after the last symbols (R, K), newest first."""
         context = torch.zeros(len(last), dtype=torch.int64, device=last.device)
         alive = torch.ones_like(context, dtype=torch.bool)
         for k in range(self.order):
@@ -172,15 +200,15 @@ class Markov(Recurrence):
         return self._table(needed)[row]
 
     def _table(self, needed: Tensor) -> Tensor:
-        """Distinct sorted contexts (U,) -> the next symbol's log-probabilities after each (U, V).
+        """Return the log probabilities of the next symbol, (U, V), after distinct sorted contexts (U,).
 
-        Each is its parent's, backed off, and what was seen after it: so a batch pays once for a context, however often
-        it occurs, and for as few symbols as followed it.
+        Each row is the backed-off row of its parent plus the symbols seen after the context itself. So a batch computes
+        each context once, and the cost grows with the number of symbols that followed it.
         """
-        V, line, asked = self.output_size, needed, needed
+        V, ancestors, contexts = self.output_size, needed, needed
         for _ in range(self.order):
-            line = torch.where(line > 0, self.edges[(line - 1).clamp(min=0)] // (V + 1), 0)
-            needed = torch.unique(torch.cat([needed, line]))
+            ancestors = torch.where(ancestors > 0, self.edges[(ancestors - 1).clamp(min=0)] // (V + 1), 0)
+            needed = torch.unique(torch.cat([needed, ancestors]))
         start = torch.searchsorted(self.pairs, needed * V)
         count = torch.searchsorted(self.pairs, (needed + 1) * V) - start
         row = torch.repeat_interleave(torch.arange(len(needed), device=needed.device), count)
@@ -193,15 +221,16 @@ class Markov(Recurrence):
             if k:
                 below = p[torch.searchsorted(needed, self.edges[needed[a:z] - 1] // (V + 1))]
             p[a:z] += self.backoff[needed[a:z], None] * below
-        return p[torch.searchsorted(needed, asked)].log()
+        return p[torch.searchsorted(needed, contexts)].log()
 
 
 def _checked(symbols: Ints, offsets: Ints, vocabulary: int) -> tuple[Ints, Ints]:
+    """Return symbols and offsets as int64; raise DataError for a symbol outside the vocabulary."""
     symbols, offsets = np.asarray(symbols, dtype=np.int64), np.asarray(offsets, dtype=np.int64)
     if len(symbols) and int(symbols.max()) >= vocabulary:
         where = int(symbols.argmax())
         raise DataError(
-            f"symbol {int(symbols[where])} is outside a vocabulary of {vocabulary}",
+            f"symbol {int(symbols[where])} is outside the vocabulary 0 .. {vocabulary - 1}",
             where=f"step {where} of all sequences joined",
             fix="number the symbols from 0, or give the size of the whole vocabulary",
         )

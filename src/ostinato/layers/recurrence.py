@@ -1,4 +1,4 @@
-"""The contract of every memory: state goes in and comes out, and never hides on ``self``."""
+"""The contract of every recurrence: the state is an argument and a result, and is never kept on ``self``."""
 
 from __future__ import annotations
 
@@ -10,28 +10,45 @@ from ostinato.shapes import State
 
 
 class Recurrence(nn.Module, ABC):
-    """What is remembered of x_<t, and how it is carried one step on.
+    """A layer that carries a state through a sequence.
 
-    Laws, tested over every recurrence and implementation: any chunking of a sequence gives what one pass gives; a batch
-    gives what a loop over its rows gives; a row of length 0 leaves its state as it was.
+    Three laws are tested for every recurrence and every implementation: any chunking of a sequence gives the result of
+    one pass; a batch gives the result of a loop over its rows; a row of length 0 leaves its state unchanged.
+
+    Attributes:
+        input_size: The width of an input step, D.
+        output_size: The width of an output step, H.
     """
 
-    #: D, the width of an input step, and H, the width of an output step.
     input_size: int
     output_size: int
 
     @abstractmethod
     def initial_state(self, batch: int) -> State:
-        """The state before the first step; tensors (B, ...) of the parameters' dtype and device."""
+        """Return the state before the first step: tensors (B, ...) of the dtype and device of the parameters."""
 
     @abstractmethod
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """One step: x (B, D) -> the next state and h (B, H)."""
+        """Return the next state and the output of one step.
+
+        Args:
+            state: The state before the step.
+            x: The input, (B, D).
+
+        Returns:
+            The next state and the output, (B, H).
+        """
 
     @abstractmethod
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """All steps: x (T, B, D) -> h (T, B, H) and the last state.
+        """Return the outputs of all steps and the last state.
 
-        state defaults to ``initial_state``. With lengths (B,) int64, row b is lengths[b] steps long: its last state is
-        the one after its own last step, and what h holds beyond it is unspecified (finite).
+        Args:
+            x: The inputs, (T, B, D).
+            state: The state before the first step; None is ``initial_state``.
+            lengths: The number of steps of each row, (B,), int64; None means T for all rows.
+
+        Returns:
+            The outputs (T, B, H), and the state of each row after its own last step. Outputs beyond the length of a row
+            are finite and otherwise unspecified.
         """

@@ -13,17 +13,26 @@ from ostinato.ops.rnn.reference import NONLINEARITIES
 
 @final
 class RNN(Cell):
-    """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f tanh, relu or identity (Elman 1990). State: (h (B, H),).
+    """The plain recurrent network h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh) (Elman 1990).
 
-    With f the identity it is the linear latent model: h_t is a linear function of all inputs so far.
-    Raises ConfigError for another nonlinearity, or an implementation that cannot run it.
+    With the identity as f it is the linear latent model: h_t is a linear function of all inputs so far. The state is
+    one tensor h (B, H).
+
+    Args:
+        input_size: The width of the input, D.
+        hidden_size: The number of hidden units, H.
+        nonlinearity: The name of f: tanh, relu or identity.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+
+    Raises:
+        ConfigError: The nonlinearity is unknown, or the implementation cannot run it.
     """
 
     def __init__(
         self, input_size: int, hidden_size: int, nonlinearity: str = "tanh", implementation: str | None = None
     ) -> None:
         if nonlinearity not in NONLINEARITIES:
-            raise ConfigError(f"no nonlinearity is called {nonlinearity!r}", fix=f"one of {', '.join(NONLINEARITIES)}")
+            raise ConfigError(f"unknown nonlinearity {nonlinearity!r}", fix=f"use one of {', '.join(NONLINEARITIES)}")
         super().__init__(
             "rnn",
             input_size,
@@ -34,5 +43,5 @@ class RNN(Cell):
             nonlinearity=nonlinearity,
         )
         if nonlinearity != "tanh":
-            # near the identity, so that an unsquashed state neither dies nor explodes at the start (Le et al. 2015)
+            # nearly an isometry, so that an unbounded state neither vanishes nor explodes at the start (Le et al. 2015)
             nn.init.orthogonal_(self.weight_hh_l0, 0.95)

@@ -1,4 +1,4 @@
-"""Depth: recurrences one above the other, with residual connections and dropout between them."""
+"""Deep recurrences: layers one above the other, with residual connections and dropout between them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,27 @@ from ostinato.shapes import State
 
 @final
 class Stack(Recurrence):
-    """Layer l + 1 reads what layer l gives; where sizes match, its own output is added to what it read.
+    """A stack of recurrences in which layer l + 1 reads the output of layer l.
 
-    dropout falls on the output of every layer, in training only. State: the layers' states, one after the other.
+    The state is the states of the layers, one after the other.
+
+    Args:
+        layers: The layers, the lowest first.
+        dropout: The share of each layer's outputs that is dropped in training.
+        residual: Whether a layer's input is added to its output if their sizes match; never for the lowest layer.
+
+    Raises:
+        ConfigError: There is no layer, or the sizes of two neighbours do not match.
     """
 
     def __init__(self, layers: Sequence[Recurrence], dropout: float = 0.0, *, residual: bool = True) -> None:
         super().__init__()
         if not layers:
-            raise ConfigError("a stack of no layers cannot be", fix="give at least one")
+            raise ConfigError("a stack needs at least one layer, got none", fix="give one layer or more")
         for i, (below, above) in enumerate(pairwise(layers)):
             if above.input_size != below.output_size:
                 raise ConfigError(
-                    f"a layer of {above.input_size} inputs cannot stand on one of {below.output_size} outputs",
+                    f"a layer with {above.input_size} inputs follows a layer with {below.output_size} outputs",
                     where=f"layers {i} and {i + 1} of the stack",
                     fix="give them the same width",
                 )
@@ -35,20 +43,20 @@ class Stack(Recurrence):
         self.dropout = nn.Dropout(dropout)
         self.residual = residual
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
-        #: tensors in the state of each layer
+        # the number of tensors in the state of each layer
         self.sizes = [len(layer.initial_state(1)) for layer in layers]
 
     def initial_state(self, batch: int) -> State:
-        """See Recurrence."""
+        """Return the states of all layers before the first step, one after the other."""
         return tuple(s for layer in self.each() for s in layer.initial_state(batch))
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """See Recurrence."""
+        """Return the next state and the output of one step (see ``Recurrence.step``)."""
         h, state = self.unroll(x[None], state)
         return state, h[0]
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """See Recurrence."""
+        """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         left = list(self.initial_state(x.shape[1]) if state is None else state)
         out: list[Tensor] = []
         for layer, size in zip(self.each(), self.sizes, strict=True):
@@ -58,10 +66,10 @@ class Stack(Recurrence):
         return x, tuple(out)
 
     def above(self, layer: Recurrence, x: Tensor, h: Tensor) -> Tensor:
-        """What the layer above this one reads, where this one read x (..., D) and gave h (..., H)."""
+        """Return the input of the next layer up, (..., H), from this layer's input x (..., D) and output h (..., H)."""
         h = self.dropout(h)
         return x + h if self.residual and x.shape[-1] == h.shape[-1] and layer is not self.layers[0] else h
 
     def each(self) -> list[Recurrence]:
-        """The layers, the lowest first."""
+        """Return the layers, the lowest first."""
         return [layer for layer in self.layers if isinstance(layer, Recurrence)]

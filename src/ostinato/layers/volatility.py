@@ -1,4 +1,4 @@
-"""Volatility: how large the next innovation may be, given how large those before it were."""
+"""Volatility: the variance of the next innovation, given the size of the innovations before it."""
 
 from __future__ import annotations
 
@@ -13,17 +13,23 @@ from ostinato.ops.selection import pick
 
 Array = NDArray[np.float64]
 
-#: Innovations beyond this many standard deviations count as this many: one crash says no more of the days after it.
+#: Innovations beyond this many standard deviations count as this many, so that one crash does not set the variance of
+#: all later days.
 FARTHEST = 10.0
 
 
 class Volatility(nn.Module):
     """GARCH(1,1) in units of the everyday variance: v_{t+1} = 1 - a - b + a e_t^2 + b v_t, v_1 = 1 (Bollerslev 1986).
 
-    e_t is the innovation over its everyday standard deviation; one that is missing counts as an everyday one, e^2 = 1.
-    a + b < 1, so that v comes back to 1.
+    e_t is the innovation over its everyday standard deviation; a missing innovation counts as e^2 = 1. a + b < 1, so
+    that v returns to 1.
 
-    shock, decay  (D), buffers: a and b of each channel; both 0 where the variance does not change
+    Args:
+        channels: The number of channels, D.
+
+    Attributes:
+        shock: A buffer, a of each channel, (D,); 0 if the variance is constant.
+        decay: A buffer, b of each channel, (D,); 0 if the variance is constant.
     """
 
     def __init__(self, channels: int) -> None:
@@ -35,14 +41,19 @@ class Volatility(nn.Module):
 
     @classmethod
     def of(cls, pairs: list[tuple[float, float]]) -> Volatility:
-        """(a, b) of each channel."""
+        """Return the model with a and b of each channel."""
         out = cls(len(pairs))
         out.shock.copy_(torch.tensor([a for a, _ in pairs]))
         out.decay.copy_(torch.tensor([b for _, b in pairs]))
         return out
 
     def unroll(self, e: Tensor, v: Tensor) -> Tensor:
-        """E (T, B, D), NaN where missing, and v (B, D) of the first step -> v (T + 1, B, D), with that of the next."""
+        """Return the variances v of all steps and of the step after them, (T + 1, B, D).
+
+        Args:
+            e: The innovations over their everyday standard deviations, (T, B, D). NaN where an innovation is missing.
+            v: The variances of the first step, (B, D).
+        """
         squared = torch.where(e.isnan(), torch.ones_like(e), e.clamp(-FARTHEST, FARTHEST).square())
         run = pick("linear", None, device=e.device.type, dtype=e.dtype)
         path, _ = run(1 - self.shock - self.decay + self.shock * squared, (v.contiguous(),), self.decay)
@@ -50,9 +61,14 @@ class Volatility(nn.Module):
 
 
 def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] | None:
-    """A and b of innovations (N,), sequence after sequence, by the likelihood of a Student's t of any scale.
+    """Return a and b of one channel by maximum likelihood under a Student's t distribution with a free scale.
 
-    None where they do not earn their two parameters by BIC.
+    Args:
+        e: The innovations of all sequences joined, (N,), over their everyday standard deviation. NaN if missing.
+        offsets: Where the sequences begin and end in e, (B + 1,).
+
+    Returns:
+        a and b; None if fewer than 100 innovations are observed, or if a constant variance has the lower BIC.
     """
     seen = np.isfinite(e)
     if seen.sum() < 100:
@@ -62,11 +78,13 @@ def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] 
     first = np.repeat(offsets[:-1], np.diff(offsets))
 
     def loss(x: Array, changing: bool = True) -> float:
+        """Return the nats of all innovations under log scale, raw degrees of freedom and the logits of a and b."""
         scale, df = np.exp(x[0]), 2.05 + np.exp(x[1])
         deviation = scale * np.ones(1)
         if changing:
             a, b = _shares(x[2:])
-            # over all sequences as one; what each has from those before it decays, and is taken off
+            # one filter runs over all sequences joined; what it carries over from earlier sequences decays at a known
+            # rate and is subtracted
             whole = signal.lfilter([0.0, a], [1.0, -b], beyond)
             deviation = scale * np.sqrt(np.maximum(1 + whole - b**since * whole[first], 1e-6))[seen]
         return -float((stats.t.logpdf(e[seen] / deviation, df) - np.log(deviation)).sum())
@@ -78,6 +96,6 @@ def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] 
 
 
 def _shares(x: Array) -> tuple[float, float]:
-    """Any two numbers -> a and b, above 0, their sum under 1."""
+    """Return a and b, both above 0 and with a sum below 1, from any two numbers (2,)."""
     total, part = 1 / (1 + np.exp(-x))
     return float(total * part), float(total * (1 - part))

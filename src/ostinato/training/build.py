@@ -16,7 +16,7 @@ from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.description import Description
-from ostinato.emissions.build import default_emission
+from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
@@ -89,7 +89,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     """The model called ``name`` ("ar" or a memory), standing on base."""
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
-    if name == "ar" and emission in ("negative_binomial", "zero_inflated"):
+    if name == "ar" and emission_class(emission).needs_counts:
         # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
         emission = "normal"
     stands_on: AR | Markov | None = base
@@ -141,7 +141,7 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
 @torch.no_grad()
 def _start(model: SequenceModel, material: Material) -> None:
     """What couples the channels, then the emission's constants; those of the closed form alone by full likelihood."""
-    if model.emission.support == "counts":
+    if model.emission.needs_counts:
         values, _, rows = material.joined(limit=ENOUGH)
         unit = material.encoded.unit[rows[0]]
         start = model.emission.initial(values, Support(unit, torch.zeros_like(unit), unit + torch.inf))

@@ -6,7 +6,6 @@ import numpy as np
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.scaling import Scaling
-from ostinato.emissions.live import DENSITIES
 from ostinato.inference.live.numbers import LiveNumbers
 from ostinato.inference.live.step import Live, steps_of
 from ostinato.inference.live.symbols import LiveSymbols
@@ -24,10 +23,10 @@ def live(model: SequenceModel, unique_id: str) -> Live | None:
     if steps is None:
         return None
     match model.encoding, model.front:
-        case Scaling(counts=False) as scaling, InnovationFront(ar=ar) if model.emission.name in DENSITIES:
+        case Scaling(counts=False) as scaling, InnovationFront(ar=ar) if model.emission.plain_density is not None:
             location, scale = scaling.per_id.get(unique_id, (scaling.location, scaling.scale))
             return LiveNumbers(model, steps, ar, np.array(location), np.array(scale))
-        case Alphabet() as alphabet, SymbolFront(markov=None) as front if model.emission.name == "categorical":
+        case Alphabet() as alphabet, SymbolFront(markov=None) as front if model.emission.symbolic:
             return LiveSymbols(model, steps, front, alphabet)
         case _:
             return None

@@ -8,7 +8,7 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.data.scaling import Scaling
-from ostinato.emissions.live import DENSITIES, earlier
+from ostinato.emissions.live import earlier
 from ostinato.inference.live.step import Live, array_of
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
@@ -25,7 +25,9 @@ class LiveNumbers(Live):
         super().__init__(model, steps, 5)
         self._location, self._scale = location.tolist(), scale.tolist()
         self._measure = -float(np.log(scale).sum())
-        self._order, self._density = ar.order, DENSITIES[model.emission.name]
+        density = model.emission.plain_density
+        assert density is not None
+        self._order, self._density = ar.order, density
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()

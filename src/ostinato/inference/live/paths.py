@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.data.scaling import Scaling
-from ostinato.emissions.live import DRAWS, Floats
+from ostinato.emissions.emission import Floats, PlainDraws
 from ostinato.inference.live.step import array_of, bind, steps_of
 from ostinato.layers.ar import AR
 from ostinato.layers.front import InnovationFront
@@ -23,8 +23,8 @@ from ostinato.shapes import State
 def plain_paths(model: SequenceModel) -> PlainPaths | None:
     """The paths of model in plain numbers; None where it has none: symbols, counts, sound, all but float32."""
     match model.encoding, model.front:
-        case Scaling(counts=False), InnovationFront(ar=ar) if model.emission.name in DRAWS:
-            return PlainPaths(model, ar) if model.constant.dtype == torch.float32 else None
+        case Scaling(counts=False), InnovationFront(ar=ar) if (draws := model.emission.plain_draws) is not None:
+            return PlainPaths(model, ar, draws) if model.constant.dtype == torch.float32 else None
         case _:
             return None
 
@@ -33,8 +33,8 @@ def plain_paths(model: SequenceModel) -> PlainPaths | None:
 class PlainPaths:
     """The same steps as ``predict``, ``sample`` and ``observe`` take, on rows (B, ...) of float32."""
 
-    def __init__(self, model: SequenceModel, ar: AR) -> None:
-        self._model, self._order, self._draws = model, ar.order, DRAWS[model.emission.name]
+    def __init__(self, model: SequenceModel, ar: AR, draws: PlainDraws) -> None:
+        self._model, self._order, self._draws = model, ar.order, draws
         self._constant = array_of(model.constant)
         self._head = None if model.head is None else array_of(model.head.weight).T
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
