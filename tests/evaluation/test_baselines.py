@@ -148,7 +148,7 @@ def test_naive2_needs_positive_values() -> None:
 def test_the_season_follows_the_frequency() -> None:
     hourly = read({"a": np.arange(9.0)})
     assert season_length(hourly)[0] == 1
-    assert season_length(hourly, 24) == (24, "as asked")
+    assert season_length(hourly, 24) == (24, "as given")
     for frequency, season in SEASONS.items():
         assert season_length(replace(hourly, frequency=frequency))[0] == season
     with pytest.raises(ConfigError, match="season of 0"):

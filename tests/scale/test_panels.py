@@ -166,10 +166,10 @@ def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, mode
     with pytest.raises(ConfigError, match="holds other files"):
         scale.fit_each(panel, panel)
     (tmp_path / "a.csv").write_text("unique_id,y\na,1\n")
-    with pytest.raises(DataError, match="of Parquet files"):
+    with pytest.raises(DataError, match="must be Parquet"):
         scale.fit_each(tmp_path / "a.csv", tmp_path / "new")
     pl.DataFrame({"y": [1.0, 2.0]}).write_parquet(tmp_path / "y.parquet")
-    with pytest.raises(DataError, match="no column that names its series"):
+    with pytest.raises(DataError, match="no column of series ids"):
         scale.fit_each(tmp_path / "y.parquet", tmp_path / "new")
     pl.DataFrame({"unique_id": ["a"], "u": [1.0], "v": [2.0]}).write_parquet(tmp_path / "uv.parquet")
     with pytest.raises(ModelFileError, match="1 channels and the data 2"):
