@@ -218,7 +218,11 @@ def test_wrong_future_rows_are_named(change: Callable[[pl.DataFrame], pl.DataFra
                 .otherwise("ds")
             ),
             {},
-            ("the frequency changes at 2024-01-01T20:00:00: steps of 1h before, steps of 1d after", "row 69 (from 0)", "'s1'"),
+            (
+                "the frequency changes at 2024-01-01T20:00:00: steps of 1h before, steps of 1d after",
+                "row 69 (from 0)",
+                "'s1'",
+            ),
         ),
     ],
 )

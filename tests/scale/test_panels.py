@@ -105,7 +105,7 @@ def test_a_backtest_in_parts_has_the_table_of_the_whole(
     assert_frame_equal(table.drop("seconds"), expected.table.drop("seconds"), rel_tol=1e-9)
     by = ["unique_id", "ds", "cutoff"]
     assert_frame_equal(results(tmp_path / "out").sort(by), expected.frame.sort(by), check_exact=True)
-    assert failures(tmp_path / "out")["p-one"] == "too short for these windows"
+    assert failures(tmp_path / "out")["p-one"] == "the series is too short for the backtest windows"
     table, _ = scale.cross_validation(model, panel, tmp_path / "model", **how)
     assert table["model"][0] == "ostinato"
     assert {"ostinato", "ostinato-lo-80"} <= {*results(tmp_path / "model").columns}

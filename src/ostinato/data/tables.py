@@ -221,7 +221,7 @@ def looks_like_table(raw: bytes) -> bool:
     try:
         for separator in "\t;,":
             cells = [c for _, c in Dialect(separator).records("\n".join(lines))]
-            if len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
+            if len(cells) > 1 and len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
                 return any(is_number(c.replace(",", ".") if separator == ";" else c) for c in cells[1])
     except csv.Error:
         return False
