@@ -184,7 +184,7 @@ def _less(frame: pl.DataFrame, row: int) -> pl.DataFrame:
         (lambda f: pl.concat([f.slice(0, 3), f.slice(2)]), ("occurs twice", "row 3 (from 0)", "'s0'")),
         (
             lambda f: f.with_columns(heat=pl.when(pl.arange(0, 36) == 20).then(None).otherwise("heat")),
-            ("'heat' is missing", "row 20 (from 0)", "'s1'"),
+            ("'heat' has a missing value", "row 20 (from 0)", "'s1'"),
         ),
         (lambda f: f.drop("heat"), ("no column 'heat'",)),
     ],

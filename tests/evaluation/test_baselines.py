@@ -151,5 +151,5 @@ def test_the_season_follows_the_frequency() -> None:
     assert season_length(hourly, 24) == (24, "as given")
     for frequency, season in SEASONS.items():
         assert season_length(replace(hourly, frequency=frequency))[0] == season
-    with pytest.raises(ConfigError, match="season of 0"):
+    with pytest.raises(ConfigError, match="season must be at least 1"):
         season_length(hourly, 0)
