@@ -41,9 +41,9 @@ ROWS = (
     Bad("a model of sound for text", "score {models}/sound.ost {models}/names.txt", ("of sound", "are text")),
     Bad("a model of prices for values below 0", "score {models}/prices.ost bad.csv", ("the price is -1", "line 3"),
         {"bad.csv": "price\n1\n-1\n2\n"}),
-    Bad("a model of two channels for one", "score {models}/wide.ost one.csv", ("no column 'b'", "columns are a"),
+    Bad("a model of two channels for one", "score {models}/wide.ost one.csv", ("no column 'b'", "one of the columns a"),
         {"one.csv": "a\n1\n2\n"}),
     Bad("history that is not there", "forecast {models}/series.ost no.csv", ("there is no such file", "no.csv")),
-    Bad("history of length 0", "forecast {models}/series.ost no.csv", ("a header and no rows", "no.csv"),
+    Bad("history of length 0", "forecast {models}/series.ost no.csv", ("a header but no rows", "no.csv"),
         {"no.csv": "y\n"}),
 )  # fmt: skip

@@ -146,7 +146,7 @@ ROWS = (
         {"good.csv": GOOD}, patch=without("optuna"),
     ),
     Bad(
-        "a panel over a file", "forecast ar p.parquet -o m.ost", ("the output is a file", "name a folder"),
+        "a panel over a file", "forecast ar p.parquet -o m.ost", ("the output of a panel must be a folder", "give a new"),
         {"p.parquet": parquet(y=[1.0, 2.0, 4.0])},
     ),
     Bad(
@@ -158,19 +158,19 @@ ROWS = (
         {"good.csv": GOOD}, patch=without("ray"),
     ),
     Bad(
-        "a panel of words", "fit p.parquet --each --target y -o out", ("the values in column 'y' are words",),
+        "a panel of words", "fit p.parquet --each --target y -o out", ("column 'y' holds text",),
         {"p.parquet": parquet(y=["1", "2", "x"])},
     ),
     Bad(
-        "a panel of two columns", "fit p.parquet --each -o out", ("2 columns of numbers", "--target one of u, v"),
+        "a panel of two columns", "fit p.parquet --each -o out", ("one column of numbers, got 2", "u, v with --target"),
         {"p.parquet": parquet(u=[1.0], v=[2.0])},
     ),
     Bad(
-        "a panel without ids", "fit p.parquet --each --id-col id -o out", ("no column 'id'", "are unique_id, y"),
+        "a panel without ids", "fit p.parquet --each --id-col id -o out", ("no column 'id'", "columns unique_id, y"),
         {"p.parquet": parquet(y=[1.0])},
     ),
     Bad(
-        "a panel of times in words", "fit p.parquet --each -o out", ("the times in column 'ds' are words",),
+        "a panel of times in words", "fit p.parquet --each -o out", ("column 'ds' holds text, expected times",),
         {"p.parquet": parquet(ds=["2024-01-01"], y=[1.0])},
     ),
     Bad(

@@ -103,7 +103,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
             which = "every sequence" if chosen.all() and len(data) else "no sequence"
             raise ConfigError(
                 f"the held-out pattern {held_out!r} matches {which}",
-                fix=f"use a pattern that matches some of the ids {', '.join(data.ids[:3])} ...",
+                fix=f"use a pattern that matches some of the ids: {', '.join(data.ids[:3])} ...",
             )
         return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False))
     if not 0 < held_out < 1:
