@@ -69,7 +69,7 @@ ROWS = (
     fit("no held-out share", "--held-out 0", "held-out share must be between 0 and 1, got 0"),
     fit("everything held out", "--held-out 1", "held-out share must be between 0 and 1, got 1"),
     fit("more than everything held out", "--held-out 1.5", "held-out share must be between 0 and 1, got 1.5"),
-    fit("a held-out share of nan", "--held-out nan", "between 0 and 1, got nan"),
+    fit("a held-out share of nan", "--held-out nan", "nan", "between 0 and 1"),
     fit("a held-out pattern that matches nothing", "--held-out 'x*'", "matches no sequence", "ids: y"),
     fit("a held-out pattern that matches everything", "--held-out '*'", "matches every sequence"),
     fit("a budget in words", "--budget soon", "'soon' is no length of time", "90s"),
@@ -146,7 +146,7 @@ ROWS = (
         {"good.csv": GOOD}, patch=without("optuna"),
     ),
     Bad(
-        "a panel over a file", "forecast ar p.parquet -o m.ost", ("the output of a panel must be a folder", "give a new"),
+        "a panel over a file", "forecast ar p.parquet -o m.ost", ("the output of a panel must be a folder",),
         {"p.parquet": parquet(y=[1.0, 2.0, 4.0])},
     ),
     Bad(
