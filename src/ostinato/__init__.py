@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ostinato.data.append import update as update
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
-    from ostinato.data.update import update as update
     from ostinato.diagnosis.diagnose import diagnose as diagnose
     from ostinato.diagnosis.result import Diagnosis as Diagnosis
     from ostinato.direct.model import DirectModel as DirectModel
@@ -74,7 +74,7 @@ _HOMES = {
     "sample": "inference.sample",
     "save_model": "model_file",
     "score": "inference.score",
-    "update": "data.update",
+    "update": "data.append",
     "write_report": "report.page",
 }
 

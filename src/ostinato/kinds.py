@@ -37,3 +37,5 @@ TRAITS: dict[Kind, KindTraits] = {
     "sound": KindTraits("sound", "sample", in_bits=True, tabular=False),
 }
 KINDS: tuple[Kind, ...] = tuple(TRAITS)
+#: The kinds that are rows of a table over time.
+TABULAR: tuple[Kind, ...] = tuple(kind for kind, traits in TRAITS.items() if traits.tabular)

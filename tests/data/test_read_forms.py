@@ -105,7 +105,7 @@ def test_arrays() -> None:
     for one in (np.array(A), A, pl.Series(A), pd.Series(A)):
         assert read(one).offsets.tolist() == [0, 3]
     assert read(np.zeros((7, 2))).channels == ("channel_1", "channel_2")
-    assert read(np.zeros((7, 2))).notes == ("1 series never change: y",)
+    assert read(np.zeros((7, 2))).notes == ("series whose values never change: 1 (y)",)
     dated = read(pd.Series(A, index=pd.date_range("2024-01-01", periods=3, freq="MS"), name="sold"))
     assert (dated.frequency, dated.channels) == ("1mo", ("sold",))
 
@@ -133,9 +133,9 @@ def test_a_series_a_row_may_be_of_any_length(tmp_path: Path) -> None:
     [
         ([np.zeros((2, 2)), np.zeros((2, 3))], r"different numbers of channels: \[2, 3\]"),
         (np.zeros((2, 2, 2)), "3 axes"),
-        (["words"], "not of numbers"),
-        (5, "a int holds no sequences"),
-        (None, "a NoneType holds no sequences"),
+        (["words"], "does not hold numbers"),
+        (5, "cannot read sequences from a int"),
+        (None, "cannot read sequences from a NoneType"),
         ({"a": [1.0, np.inf]}, "an infinite value(.|\n)*sequence 'a', step 1"),
         ([[1.0], [1.0, np.nan, np.inf]], "sequence '1', step 2"),
         (LONG.with_columns(y=pl.lit(np.inf)), r"the frame, row 0 \(from 0\), series 'a'"),

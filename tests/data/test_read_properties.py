@@ -123,5 +123,5 @@ def test_an_error_names_the_line_an_editor_shows(tmp_path: Path, data: st.DataOb
     path.write_text(text)
     start = text[: text.index(",oops")].rindex('"two') + 1
     line = text.count("\n", 0, start) + 1
-    with pytest.raises(DataError, match=rf"'oops' in column 'y' is no number\nwhere: .*, line {line}\n"):
+    with pytest.raises(DataError, match=rf"cannot read 'oops' in column 'y' as a number\nwhere: .*, line {line}\n"):
         read(path, target="y", kind="series")

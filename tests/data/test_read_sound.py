@@ -57,7 +57,7 @@ def test_files_of_several_resolutions_share_one_scale(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data[0], data[1])
     assert data.step is not None
     assert data.step.tolist() == [256.0, 256.0, 65_536.0]
-    assert "3 of 3 files are of fewer bits than they are stored in" in data.notes
+    assert "3 of 3 files use fewer bits than their format has" in data.notes
 
 
 def test_a_channel_is_chosen(tmp_path: Path) -> None:

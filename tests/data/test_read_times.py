@@ -55,7 +55,7 @@ def test_steps_left_out_are_missing() -> None:
     assert (len(data.values), np.flatnonzero(np.isnan(data.values[:, 0])).tolist()) == (len(HOURS), [3, 4, 50])
     assert data.times is not None
     assert data.times.tolist() == HOURS.to_list()
-    assert "3 steps that the times leave out: taken as missing" in data.notes
+    assert "3 steps without a row are read as missing" in data.notes
 
 
 def test_whole_numbers_are_steps() -> None:
@@ -67,5 +67,5 @@ def test_whole_numbers_are_steps() -> None:
 def test_what_is_no_time(bad: str) -> None:
     words = DAYS.dt.strftime("%Y-%m-%d").to_list()
     words[7] = bad
-    with pytest.raises(DataError, match=f"'{bad}' in column 'ds' is no time(.|\n)*row 7"):
+    with pytest.raises(DataError, match=f"cannot read '{bad}' in column 'ds' as a time(.|\n)*row 7"):
         read(table(pl.Series(words)))

@@ -27,7 +27,7 @@ def test_a_series_gives_its_end() -> None:
     assert cut.stops.tolist() == [[81, 90], [41, 45], [1, 1]]
     assert cut.take("known", data).values[-2:, 0].tolist() == [44, 7]
     assert cut.take("held-out", data).values[:, 0].tolist() == [*range(90, 100), *range(45, 50)]
-    assert cut.words(data) == "trained on 123 steps, stopped by the next 13, held out the last 15"
+    assert cut.words(data) == "split by time: training 123 steps, validation 13, held out 15"
 
 
 @given(
@@ -76,7 +76,7 @@ def test_a_pattern_names_whole_sequences() -> None:
     data = made([[1.0, 2.0], [3.0], [4.0, 5.0]])
     cut = split(data, "s1")
     assert cut.take("known", data).ids == ("s0", "s2")
-    assert cut.words(data) == "held out 1 of 3 whole sequences; training stopped by 2 others"
+    assert cut.words(data) == "split by sequence: held out 1 of 3 whole sequences, validation on 2 others"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, 2.0])

@@ -24,6 +24,7 @@ def test_rows_added_are_as_rows_read() -> None:
     cut = pl.datetime(2024, 1, 2)
     old = ostinato.read(frame().filter(pl.col("ds") < cut), target="y", known=["heat"])
     new = frame().filter(pl.col("ds") >= cut)
+    assert old.append(new).digest == whole.digest
     assert ostinato.update(old, new).digest == whole.digest
     one = old
     for _, rows in new.group_by("ds", maintain_order=True):

@@ -178,13 +178,13 @@ def _less(frame: pl.DataFrame, row: int) -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda f: _less(f, 15), ("no known covariates for 2024-02-10T03:00:00", "row 15 (from 0)", "'s1'")),
+        (lambda f: _less(f, 15), ("no row of future covariates for 2024-02-10T03:00:00", "row 15 (from 0)", "'s1'")),
         (lambda f: f.slice(0, 30), ("12 steps, and the known covariates end after 6", "2024-02-10T05:00:00", "'s2'")),
-        (lambda f: f.slice(0, 24), ("no rows of known covariates", "'s2'")),
-        (lambda f: pl.concat([f.slice(0, 3), f.slice(2)]), ("a time comes twice", "row 3 (from 0)", "'s0'")),
+        (lambda f: f.slice(0, 24), ("no rows of future covariates", "'s2'")),
+        (lambda f: pl.concat([f.slice(0, 3), f.slice(2)]), ("occurs twice", "row 3 (from 0)", "'s0'")),
         (
             lambda f: f.with_columns(heat=pl.when(pl.arange(0, 36) == 20).then(None).otherwise("heat")),
-            ("'heat' is missing", "row 20 (from 0)", "'s1'"),
+            ("'heat' has a missing value", "row 20 (from 0)", "'s1'"),
         ),
         (lambda f: f.drop("heat"), ("no column 'heat'",)),
     ],
@@ -203,14 +203,14 @@ def test_wrong_future_rows_are_named(change: Callable[[pl.DataFrame], pl.DataFra
         (
             lambda f: f.with_columns(heat=pl.when(pl.arange(0, len(f)) == 50).then(None).otherwise("heat")),
             {"known": KNOWN},
-            ("'heat' is missing", "row 50 (from 0)", "'s1'"),
+            ("'heat' has a missing value", "row 50 (from 0)", "'s1'"),
         ),
         (
             lambda f: f.with_columns(store=pl.when(pl.arange(0, len(f)) == 60).then(pl.lit("x")).otherwise("store")),
             {"static": ["store"]},
-            ("static category 'store' is 'x' here and 'north' before", "row 60 (from 0)", "'s1'"),
+            ("static covariate 'store' changes from 'north' to 'x'", "row 60 (from 0)", "'s1'"),
         ),
-        (lambda f: pl.concat([f.slice(0, 9), f.slice(8)]), {}, ("a time comes twice", "row 9 (from 0)", "'s0'")),
+        (lambda f: pl.concat([f.slice(0, 9), f.slice(8)]), {}, ("occurs twice", "row 9 (from 0)", "'s0'")),
         (
             lambda f: f.with_columns(
                 ds=pl.when((pl.col("unique_id") == "s1") & (pl.col("ds") > datetime(2024, 1, 1, 20)))
@@ -218,7 +218,11 @@ def test_wrong_future_rows_are_named(change: Callable[[pl.DataFrame], pl.DataFra
                 .otherwise("ds")
             ),
             {},
-            ("the frequency changes: steps of 1h, and of 1d after 2024-01-01T20:00:00", "row 69 (from 0)", "'s1'"),
+            (
+                "the frequency changes at 2024-01-01T20:00:00: steps of 1h before, steps of 1d after",
+                "row 69 (from 0)",
+                "'s1'",
+            ),
         ),
     ],
 )

@@ -247,7 +247,7 @@ def test_windows_are_made_one_at_a_time() -> None:
         ({"n_windows": 0}, "0 windows"),
         ({"step_size": 0}, "a step of 0"),
         ({"level": (100,)}, "a level of 100"),
-        ({"season": 0}, "a season of 0"),
+        ({"season": 0}, "season must be at least 1, got 0"),
         ({"model": ["gru", "gru"]}, "gru is asked for twice"),
         ({"model": "naive"}, "naive is a baseline"),
         ({"model": "transformer"}, "no model called 'transformer'"),

@@ -148,8 +148,8 @@ def test_naive2_needs_positive_values() -> None:
 def test_the_season_follows_the_frequency() -> None:
     hourly = read({"a": np.arange(9.0)})
     assert season_length(hourly)[0] == 1
-    assert season_length(hourly, 24) == (24, "as asked")
+    assert season_length(hourly, 24) == (24, "as given")
     for frequency, season in SEASONS.items():
         assert season_length(replace(hourly, frequency=frequency))[0] == season
-    with pytest.raises(ConfigError, match="season of 0"):
+    with pytest.raises(ConfigError, match="season must be at least 1"):
         season_length(hourly, 0)

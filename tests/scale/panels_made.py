@@ -1,16 +1,16 @@
-"""Series of a panel, good ones and poisoned ones."""
+"""Series of a panel: good ones, and bad ones that must fail by themselves."""
 
 from __future__ import annotations
 
 import numpy as np
 import polars as pl
 
-#: The poisoned series of a panel, and what is said of each.
+#: The bad series of a panel, and words in the error of each.
 POISON = {
     "p-infinite": "an infinite value",
-    "p-missing": "nothing is observed",
-    "p-one": "1 observed value",
-    "p-twice": "a time comes twice",
+    "p-missing": "every value in column 'y' is missing",
+    "p-one": "at least 3 observed values, got 1",
+    "p-twice": "occurs twice",
 }
 
 

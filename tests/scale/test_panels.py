@@ -105,7 +105,7 @@ def test_a_backtest_in_parts_has_the_table_of_the_whole(
     assert_frame_equal(table.drop("seconds"), expected.table.drop("seconds"), rel_tol=1e-9)
     by = ["unique_id", "ds", "cutoff"]
     assert_frame_equal(results(tmp_path / "out").sort(by), expected.frame.sort(by), check_exact=True)
-    assert failures(tmp_path / "out")["p-one"] == "too short for these windows"
+    assert failures(tmp_path / "out")["p-one"] == "the series is too short for the backtest windows"
     table, _ = scale.cross_validation(model, panel, tmp_path / "model", **how)
     assert table["model"][0] == "ostinato"
     assert {"ostinato", "ostinato-lo-80"} <= {*results(tmp_path / "model").columns}
@@ -166,10 +166,10 @@ def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, mode
     with pytest.raises(ConfigError, match="holds other files"):
         scale.fit_each(panel, panel)
     (tmp_path / "a.csv").write_text("unique_id,y\na,1\n")
-    with pytest.raises(DataError, match="of Parquet files"):
+    with pytest.raises(DataError, match="must be Parquet"):
         scale.fit_each(tmp_path / "a.csv", tmp_path / "new")
     pl.DataFrame({"y": [1.0, 2.0]}).write_parquet(tmp_path / "y.parquet")
-    with pytest.raises(DataError, match="no column that names its series"):
+    with pytest.raises(DataError, match="no column of series ids"):
         scale.fit_each(tmp_path / "y.parquet", tmp_path / "new")
     pl.DataFrame({"unique_id": ["a"], "u": [1.0], "v": [2.0]}).write_parquet(tmp_path / "uv.parquet")
     with pytest.raises(ModelFileError, match="1 channels and the data 2"):

@@ -1,4 +1,4 @@
-"""Arrays and frames in memory: what each is, as a frame or as series one by one."""
+"""Arrays, frames and strings in memory, brought into one form for the reader."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ostinato.errors import DataError
 
 
 def as_frame(source: Any) -> pl.DataFrame | None:
-    """A polars or pandas frame, or a pandas series with times, as a polars frame; None for anything else."""
+    """Return a polars or pandas frame, or a pandas series with times, as a polars frame; None for anything else."""
     if isinstance(source, pl.DataFrame):
         return source
     if isinstance(source, pl.LazyFrame):
         return source.collect()
-    pandas = sys.modules.get("pandas")  # a pandas frame cannot be given without pandas being loaded
+    pandas = sys.modules.get("pandas")  # a caller with a pandas frame has already imported pandas
     if pandas is None or not isinstance(source, pandas.DataFrame | pandas.Series):
         return None
     times = isinstance(source.index, pandas.DatetimeIndex | pandas.PeriodIndex)
@@ -39,7 +39,7 @@ def as_frame(source: Any) -> pl.DataFrame | None:
 
 
 def as_texts(source: Any) -> list[tuple[str, str]] | None:
-    """A list of strings, or a mapping of them, as (id, text); None for anything else."""
+    """Return a list or a mapping of strings as pairs (id, text); None for anything else."""
     if isinstance(source, Mapping):
         pairs = [(str(k), v) for k, v in source.items()]
     elif isinstance(source, list | tuple):
@@ -50,9 +50,17 @@ def as_texts(source: Any) -> list[tuple[str, str]] | None:
 
 
 def from_arrays(data: Any, kind: str | None) -> SequenceSet:
-    """A NumPy array (N,) or (N, D), a list of them, or a mapping id -> array.
+    """Return arrays as a SequenceSet.
 
-    Raises DataError for what is not of numbers, of more than two axes, or of different widths.
+    Args:
+        data: An array (T,) or (T, D), a list of arrays, or a mapping from ids to arrays.
+        kind: "series" or "prices"; found from the values if None.
+
+    Returns:
+        One sequence for each array.
+
+    Raises:
+        DataError: An array does not hold numbers or has more than two axes, or the arrays differ in D.
     """
     rows = {name: _array(x, name) for name, x in _named(data).items()}
     widths = {x.shape[1] for x in rows.values() if len(x)} or {1}
@@ -60,7 +68,7 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
         raise DataError(
             f"the arrays have different numbers of channels: {sorted(widths)}",
             where="the arrays",
-            fix="give (T, D) with one D",
+            fix="give arrays (T, D) with the same D",
         )
     width = widths.pop()
     channels = ("y",) if width == 1 else tuple(f"channel_{d + 1}" for d in range(width))
@@ -82,19 +90,22 @@ def _named(data: Any) -> dict[str, Any]:
         scalars = bool(data) and all(np.isscalar(x) or x is None for x in data)
         return {"y": data} if scalars else {str(i): x for i, x in enumerate(data)}
     raise DataError(
-        f"a {type(data).__name__} holds no sequences", fix="give a path, a frame, an array, or a list or dict of arrays"
+        f"cannot read sequences from a {type(data).__name__}",
+        fix="give a path, a frame, an array, or a list or a dict of arrays",
     )
 
 
 def _array(data: Any, name: str) -> NDArray[np.float64]:
-    """(T, D) of anything like an array."""
+    """Return anything like an array as (T, D)."""
     try:
         x = np.asarray(data, dtype=np.float64)
     except (TypeError, ValueError) as error:
         where = f"sequence {name!r}"
-        raise DataError("an array that is not of numbers", where=where, fix="for words give kind='text'") from error
+        raise DataError("the array does not hold numbers", where=where, fix="for text, use kind='text'") from error
     if x.ndim not in (1, 2):
         raise DataError(
-            f"an array of {x.ndim} axes", where=f"sequence {name!r}", fix="give (T,) or (T, D); a list for several"
+            f"the array has {x.ndim} axes, expected 1 or 2",
+            where=f"sequence {name!r}",
+            fix="give an array (T,) or (T, D), or a list of arrays for several sequences",
         )
     return x.reshape(len(x), -1) if x.size else x.reshape(0, 1)

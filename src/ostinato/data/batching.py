@@ -1,4 +1,4 @@
-"""Ragged sequences into batches: bucketed by length for full BPTT, aligned rows for truncated BPTT."""
+"""Batches of ragged sequences: bucketed by length for full BPTT, aligned rows for truncated BPTT."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from torch import Tensor
 
 from ostinato.data.encoded import Encoded
 
-#: Steps before a piece that begins in mid-sequence, in training: they warm its state.
+#: The number of steps that warm up the state before a training piece that begins within a sequence.
 WARM = 64
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Steps first..stop of one sequence; those before ``counted`` only warm the state and carry no loss."""
+    """The steps from ``first`` up to ``stop`` of one sequence.
+
+    Attributes:
+        row: The number of the sequence.
+        first: The first step; the steps before ``counted`` warm up the state and carry no loss.
+        counted: The first step with a loss.
+        stop: The step after the last one.
+    """
 
     row: int
     first: int
@@ -30,8 +37,15 @@ class Piece:
 class Batch:
     """Padded pieces, time-major.
 
-    x (T, B, D) with 0 beyond a row's end; weight (T, B, D) bool: what is scored; reset (B,) bool: the row starts a
-    piece here; unit, low, high (B, D); rows (B,): the sequence of each row, -1 where idle; starts (B,): its first step.
+    Attributes:
+        x: The encoded values, (T, B, D), 0 after the end of a row.
+        weight: Whether a value is scored, (T, B, D), bool.
+        reset: Whether the row starts a new piece in this batch, (B,), bool.
+        unit: The unit of each channel, (B, D), as in ``Encoded``.
+        low: The smallest amplitude of each channel, (B, D), as in ``Encoded``.
+        high: The largest amplitude of each channel, (B, D), as in ``Encoded``.
+        rows: The number of the sequence in each row, B of them; -1 for an idle row.
+        starts: The first step of each row within its sequence, B of them.
     """
 
     x: Tensor
@@ -44,15 +58,21 @@ class Batch:
     starts: list[int]
 
     def steps(self, first: int, count: int) -> Batch:
-        """These steps alone."""
+        """Return the batch cut to ``count`` steps from ``first`` on."""
         span = slice(first, first + count)
         return replace(self, x=self.x[span], weight=self.weight[span])
 
 
 def pieces(spans: list[tuple[int, int, int]], longest: int, warm: int) -> list[Piece]:
-    """Cut spans (row, first, stop) into pieces of at most ``longest`` counted steps.
+    """Cut spans into pieces of limited length.
 
-    A piece that begins in mid-sequence is given up to ``warm`` steps before it, so that its state is not a stranger's.
+    Args:
+        spans: Triples (row, first, stop): the steps from ``first`` up to ``stop`` of one sequence.
+        longest: The largest number of counted steps in a piece.
+        warm: The number of steps before a piece that warm up its state, if the sequence has them.
+
+    Returns:
+        The pieces, in the order of the spans.
     """
     out = []
     for row, first, stop in spans:
@@ -63,9 +83,18 @@ def pieces(spans: list[tuple[int, int, int]], longest: int, warm: int) -> list[P
 
 
 def bucketed(items: list[Piece], steps: int, rng: np.random.Generator | None) -> list[list[Piece]]:
-    """Batches of pieces of like length, of at most ``steps`` padded steps each; in random order given an rng."""
+    """Return batches of pieces of similar length.
+
+    Args:
+        items: The pieces.
+        steps: The largest number of padded steps in a batch; a longer piece is a batch of its own.
+        rng: The generator for a random order of the batches; None for a fixed order.
+
+    Returns:
+        The pieces of each batch.
+    """
     lengths = np.array([p.stop - p.first for p in items])
-    # ties in random order, so that a batch's company changes from epoch to epoch
+    # pieces of equal length come in random order, so that the batches differ from epoch to epoch
     order = np.lexsort((np.arange(len(items)) if rng is None else rng.random(len(items)), lengths))
     batches: list[list[Piece]] = []
     for i in order:
@@ -79,21 +108,30 @@ def bucketed(items: list[Piece], steps: int, rng: np.random.Generator | None) ->
 
 
 def whole(data: Encoded, items: list[Piece]) -> Batch:
-    """One batch of whole pieces, for full BPTT."""
+    """Return one batch of whole pieces, for full BPTT."""
     return _pad(data, [(p, p.first, p.stop) for p in items], torch.ones(len(items), dtype=torch.bool))
 
 
 def aligned(
     data: Encoded, items: list[Piece], steps: int, window: int | Callable[[int], int], warm: int = 0
 ) -> Iterator[Batch]:
-    """Chunks of ``window`` steps, or the i-th of window(i), in which row r goes on where the one before stopped.
+    """Yield chunks in which each row continues where it stopped in the chunk before, for truncated BPTT.
 
-    As many rows as fill ``steps``: a longer window must not make the optimiser's steps fewer. Where it grows, the last
-    rows stop, and go on later as pieces of their own, warmed by up to ``warm`` steps. window(i) is asked when the chunk
-    is, so that it may follow from what was done with those before.
+    A row whose piece has ended takes the next piece in the next chunk, with ``reset`` set. The last, partial chunk of a
+    piece is padded. If the window grows, the number of rows shrinks: the last rows stop and continue later as pieces of
+    their own.
 
-    A row whose piece has ended takes the next one at the next chunk, with ``reset`` set; the last, partial chunk of a
-    piece is a chunk like any other, padded.
+    Args:
+        data: The encoded sequences.
+        items: The pieces.
+        steps: The number of steps in a chunk; it sets the number of rows, so that a longer window does not lead to
+            fewer steps of the optimiser.
+        window: The number of time steps of a chunk, or a function of the chunk's number that is called just before
+            the chunk is made.
+        warm: The number of steps that warm up the state of a piece that continues later.
+
+    Yields:
+        The chunks.
     """
     queue = list(reversed(items))
     active: list[tuple[Piece, int] | None] = []

@@ -1,4 +1,4 @@
-"""Times: how they are read, at what frequency they come, and which come next."""
+"""Times: reading them, finding their frequency, and continuing them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-#: frequency -> microseconds, for those of fixed length
+#: The length in microseconds of each frequency with steps of fixed length.
 FIXED = {
     "1s": 1_000_000,
     "1m": 60_000_000,
@@ -22,6 +22,7 @@ FIXED = {
     "1d": 86_400_000_000,
     "1w": 604_800_000_000,
 }
+#: The number of months of each frequency with steps of calendar months.
 MONTHS = {"1mo": 1, "3mo": 3, "1y": 12}
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%b %d %Y", "%d %b %Y", "%Y%m%d", "%Y-%m")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%z", "%H:%M%z")
@@ -29,39 +30,52 @@ _FORMATS = (*_DATES, *(f"{date}{gap}{clock}" for date in _DATES[:5] for gap in (
 
 
 def parse_times(column: pl.Series) -> NDArray[Any] | None:
-    """A column of dates, date-times, years or whole numbers -> datetime64[us] or int64; None if it is none of these.
+    """Return a column of dates, date-times, years or whole numbers as times.
 
-    Times with a zone become UTC.
+    Args:
+        column: The column. Times with a zone become UTC.
+
+    Returns:
+        The times (N,) as datetime64[us] or int64; None if some row cannot be read.
     """
+    times: NDArray[Any] | None = None
     if column.null_count():
-        return None
-    if column.dtype in (pl.Date, pl.Datetime):
-        return _naive(column)
-    if column.dtype.is_integer():
-        whole = column.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
-        if len(whole) and whole.min() >= 17_000_101 and whole.max() <= 21_001_231:
-            column = column.cast(pl.String)
-        elif len(whole) and whole.min() >= 1000 and whole.max() <= 2200:
-            return (whole - 1970).astype("datetime64[Y]").astype("datetime64[us]")
-        else:
-            return whole.astype(np.int64)
-    if column.dtype.is_float():
-        return _decimal_years(column.to_numpy())
-    if column.dtype != pl.String:
-        return None
+        pass
+    elif column.dtype in (pl.Date, pl.Datetime):
+        times = _naive(column)
+    elif column.dtype.is_integer():
+        times = _from_integers(column)
+    elif column.dtype.is_float():
+        times = _decimal_years(column.to_numpy())
+    elif column.dtype == pl.String:
+        times = _from_words(column)
+    return times
+
+
+def _from_integers(column: pl.Series) -> NDArray[Any] | None:
+    """Return dates such as 20240131, years, or else the whole numbers themselves."""
+    whole = column.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
+    if len(whole) and whole.min() >= 17_000_101 and whole.max() <= 21_001_231:
+        return _from_words(column.cast(pl.String))
+    if len(whole) and whole.min() >= 1000 and whole.max() <= 2200:
+        return (whole - 1970).astype("datetime64[Y]").astype("datetime64[us]")
+    return whole.astype(np.int64)
+
+
+def _from_words(column: pl.Series) -> NDArray[Any] | None:
     parsed = _parse_words(column)
     return None if parsed.null_count() else _naive(parsed)
 
 
 def unreadable(column: pl.Series) -> int:
-    """The first row of a column that ``parse_times`` cannot read."""
+    """Return the number of the first row that ``parse_times`` cannot read."""
     if column.null_count():
         return int(column.is_null().arg_max() or 0)
     return int(_parse_words(column.cast(pl.String)).is_null().arg_max() or 0)
 
 
 def ambiguous(column: pl.Series) -> bool:
-    """Whether dates such as 01/02/2024 could be day/month as well as month/day."""
+    """Return whether dates such as 01/02/2024 could be day/month as well as month/day."""
     if column.dtype != pl.String:
         return False
     days = column.str.extract(r"^\s*(\d{1,2})/\d{1,2}/\d{4}", 1).cast(pl.Int64, strict=False)
@@ -71,12 +85,12 @@ def ambiguous(column: pl.Series) -> bool:
 
 
 def _parse_words(column: pl.Series) -> pl.Series:
-    """Words as date-times by the format that reads most of them, null where it reads none."""
+    """Return words as date-times by the format that reads the most of them, with null for the others."""
     words = column.str.strip_chars().str.replace(r"Z$", "")
     best: pl.Series | None = None
     for form in _FORMATS:
         parsed = words.str.to_datetime(form, strict=False, time_unit="us")
-        parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" is no date that can be read for certain
+        parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" has no certain meaning
         if best is None or parsed.null_count() < best.null_count():
             best = parsed
         if not parsed.null_count():
@@ -90,7 +104,7 @@ def _naive(column: pl.Series) -> NDArray[Any]:
 
 
 def _decimal_years(years: NDArray[np.float64]) -> NDArray[Any] | None:
-    """1949.0833 is February 1949: months where the steps are twelfths, else whole years or nothing."""
+    """Return decimal years as months (1949.0833 is February 1949), or None if the fractions are not twelfths."""
     if not len(years) or np.isnan(years).any() or years.min() < 1000 or years.max() > 2200:
         return None
     months = np.rint(years * 12)
@@ -100,19 +114,35 @@ def _decimal_years(years: NDArray[np.float64]) -> NDArray[Any] | None:
 
 
 def find_frequency(times: list[NDArray[Any]]) -> str | None:
-    """The frequency that nearly all steps of these sequences have; None where there is none."""
+    """Return the frequency that most steps of the sequences have.
+
+    Args:
+        times: The times of each sequence, (T,), in order.
+
+    Returns:
+        A frequency such as "1h", "1mo", "1bd" (business days), "step" (whole numbers) or "90000000us"; None if the
+        steps have no common length.
+    """
     times = [t for t in times if len(t) > 1]
     if not times:
         return None
     steps = np.concatenate([np.diff(t) for t in times])
     if steps.dtype.kind != "m":
         return "step" if (steps == 1).mean() > 0.8 else None
+    return _month_frequency(times) or _fixed_frequency(times, steps)
+
+
+def _month_frequency(times: list[NDArray[Any]]) -> str | None:
+    """Return the most common number of months between times on the same day of the month, as a frequency."""
     months = np.concatenate([np.diff(t.astype("datetime64[M]").astype(np.int64)) for t in times])
-    if all(_day_of_month(t) is not None for t in times) and months.min() >= 1:
-        usual = Counter(months.tolist()).most_common(1)[0][0]
-        for name, count in MONTHS.items():
-            if usual == count:
-                return name
+    if any(_day_of_month(t) is None for t in times) or months.min() < 1:
+        return None
+    usual = Counter(months.tolist()).most_common(1)[0][0]
+    return next((name for name, count in MONTHS.items() if usual == count), None)
+
+
+def _fixed_frequency(times: list[NDArray[Any]], steps: NDArray[Any]) -> str | None:
+    """Return the most common length of a step as a frequency, if most steps have that length."""
     micros = steps.astype(np.int64)
     days = np.concatenate([t.astype("datetime64[D]").astype(np.int64) for t in times])
     weekdays = set(((days + 3) % 7).tolist())
@@ -121,14 +151,11 @@ def find_frequency(times: list[NDArray[Any]]) -> str | None:
         return "1bd"
     if times_seen < 0.6 * len(micros):
         return None
-    for name, length in FIXED.items():
-        if usual == length:
-            return name
-    return f"{usual}us"
+    return next((name for name, length in FIXED.items() if usual == length), f"{usual}us")
 
 
 def _day_of_month(times: NDArray[Any]) -> int | None:
-    """The day that all these times have in their months, counted from 1; 0 for the last one; None where they differ."""
+    """Return the day of the month that all times share, from 1; 0 for the last day; None if they differ."""
     days = times.astype("datetime64[D]")
     of_month = _within_month(days).astype(np.int64)
     if (of_month == of_month[0]).all():
@@ -141,7 +168,15 @@ def _within_month(times: Any) -> Any:
 
 
 def missing_steps(times: NDArray[Any], frequency: str | None) -> NDArray[np.int64] | None:
-    """The place of each time on the full grid of its frequency; None without such a grid, or with nothing absent."""
+    """Return the place of each time on the full grid of the frequency.
+
+    Args:
+        times: The times of one sequence, (T,), in order.
+        frequency: The frequency, as ``find_frequency`` returns it.
+
+    Returns:
+        The places (T,), from 0; None if the times do not lie on a grid, or if no step is missing.
+    """
     if frequency is None or len(times) < 2 or frequency == "1bd":
         return None
     if frequency in MONTHS:
@@ -156,7 +191,17 @@ def missing_steps(times: NDArray[Any], frequency: str | None) -> NDArray[np.int6
 
 
 def future_times(last: Any, frequency: str | None, horizon: int, seen: NDArray[Any]) -> NDArray[Any]:
-    """The ``horizon`` times after last: over the weekdays seen for business days, by the median step for none."""
+    """Return the times of the next steps.
+
+    Args:
+        last: The last time of the sequence.
+        frequency: The frequency, as ``find_frequency`` returns it; None continues by the median step.
+        horizon: The number of steps.
+        seen: The times of the sequence, (T,). Business days continue over the weekdays in it.
+
+    Returns:
+        The times, (H,).
+    """
     ahead = np.arange(1, horizon + 1)
     if np.asarray(seen).dtype.kind != "M":
         step = int(np.median(np.diff(seen))) if len(seen) > 1 else 1

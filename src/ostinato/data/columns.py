@@ -1,8 +1,9 @@
-"""Which column of a table is what: the id, the time, and the values."""
+"""The roles of the columns of a table: the id, the time, and the values."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,18 +11,26 @@ import polars as pl
 
 from ostinato.data.calendar import parse_times
 from ostinato.errors import DataError
+from ostinato.kinds import Kind
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
 TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
 TARGETS = ("y", "value", "target", "close", "price")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
-#: Row numbers that other programs write into a table.
+#: The names of columns in which other programs write row numbers.
 _NUMBERS = ("", "rownames", "index", "unnamed: 0", "column_1")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of a table by what they hold; notes say what was guessed."""
+    """The columns of a table by their role.
+
+    Attributes:
+        id: The column of ids, or None.
+        time: The column of times, or None.
+        values: The columns to model, D of them.
+        notes: What was chosen by itself, in words.
+    """
 
     id: str | None
     time: str | None
@@ -35,15 +44,27 @@ def find(
     id_col: str | None,
     time_col: str | None,
     target: list[str] | None,
-    beside: tuple[str, ...] = (),
+    covariates: tuple[str, ...] = (),
 ) -> Roles:
-    """The roles of frame's columns: as asked, else by name, else by content; those in beside are covariates.
+    """Find the roles of a table's columns: as given, by their names, or by their content.
 
-    Raises DataError for a column that is not there, or where none holds numbers.
+    Args:
+        frame: The table.
+        where: The name of the table, for an error.
+        id_col: The column of ids, if given.
+        time_col: The column of times, if given.
+        target: The columns to model, if given.
+        covariates: The columns of covariates, which have no other role.
+
+    Returns:
+        The role of each column that is used.
+
+    Raises:
+        DataError: A given column does not exist, or no column holds numbers.
     """
-    asked = (id_col, time_col, *(target or ()), *beside)
-    check_names(frame, where, asked)
-    left = [c for c in frame.columns if c not in asked]
+    given = (id_col, time_col, *(target or ()), *covariates)
+    check_names(frame, where, given)
+    left = [c for c in frame.columns if c not in given]
     if id_col is None:
         id_col = named(left, IDS)
     left = [c for c in left if c != id_col]
@@ -54,35 +75,42 @@ def find(
     numbers = [c for c in left if holds_numbers(frame[c])]
     price = [c for name in PRICES for c in numbers if c.lower() == name]
     if price:
-        note = f"modelled: {price[0]!r} of {', '.join(numbers)} (--target to choose)" if len(numbers) > 1 else ""
+        choices = ", ".join(numbers)
+        note = f"modelled column: {price[0]!r} of {choices} (use --target to choose)" if len(numbers) > 1 else ""
         return Roles(id_col, time_col, (price[0],), (note,) if note else ())
     found = named(left, TARGETS)
     if found:
         return Roles(id_col, time_col, (found,))
     if not numbers:
         words = [c for c in left if frame[c].dtype == pl.String]
-        hint = f"; to model words: --target {words[-1]!r}" if words else ""
-        columns = f"the columns are {', '.join(frame.columns)}"
-        raise DataError("there is no column of numbers to model", where=where, fix=f"{columns}{hint}")
-    note = f"{len(numbers)} channels: {', '.join(numbers)} (--target to choose)" if len(numbers) > 1 else ""
+        hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
+        what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
+        raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
+    note = f"{len(numbers)} channels: {', '.join(numbers)} (use --target to choose)" if len(numbers) > 1 else ""
     return Roles(id_col, time_col, tuple(numbers), (note,) if note else ())
 
 
+def kind_by_name(channels: Sequence[str]) -> Kind:
+    """Return "prices" if every column has the name of a price, and "series" if not."""
+    return "prices" if all(c.lower() in PRICES for c in channels) else "series"
+
+
 def check_names(frame: pl.DataFrame, where: str, names: tuple[str | None, ...]) -> None:
-    """Raise DataError for a column that is not there, with the one that was perhaps meant."""
-    for asked in names:
-        if asked is not None and asked not in frame.columns:
-            close = difflib.get_close_matches(asked.lower(), [c.lower() for c in frame.columns], 1, 0.5)
+    """Raise DataError if a column does not exist, with the column that was probably meant."""
+    for name in names:
+        if name is not None and name not in frame.columns:
+            close = difflib.get_close_matches(name.lower(), [c.lower() for c in frame.columns], 1, 0.5)
             meant = next((c for c in frame.columns if [c.lower()] == close), None)
             raise DataError(
-                f"there is no column {asked!r}",
+                f"there is no column {name!r}",
                 where=where,
-                fix=(f"did you mean {meant!r}? " if meant else "") + f"the columns are {', '.join(frame.columns)}",
+                fix=(f"did you mean {meant!r}? " if meant else "")
+                + f"use one of the columns {', '.join(frame.columns)}",
             )
 
 
 def holds_numbers(column: pl.Series) -> bool:
-    """Whether a column is of numbers: all of it, or most, so that a stray word in it is found and not passed over."""
+    """Return whether most cells of a column are numbers, so that a stray word leads to an error about that cell."""
     if column.dtype.is_numeric() or column.null_count() == len(column):
         return True
     if column.dtype != pl.String:
@@ -92,13 +120,13 @@ def holds_numbers(column: pl.Series) -> bool:
 
 
 def named(columns: list[str], names: tuple[str, ...]) -> str | None:
-    """The column that has one of the names, in any case; of several, the first of the names."""
+    """Return the column that has the first of the names that occurs, in upper or lower case; None if none occurs."""
     by_name = {c.lower(): c for c in reversed(columns)}
     return next((by_name[n] for n in names if n in by_name), None)
 
 
 def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
-    """The column of times, by its name; of several, the one that tells all rows of a series apart. Else by content."""
+    """Return the column of times by its name (of several, one without repeated times in a series) or its content."""
     by_name = {c.lower(): c for c in reversed(columns)}
     named = [by_name[n] for n in TIMES if n in by_name]
     if len(named) > 1:

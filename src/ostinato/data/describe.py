@@ -1,38 +1,56 @@
-"""inspect: data in words."""
+"""The description of data in words, for ``ostinato inspect``."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from ostinato.data.checks import stamp
 from ostinato.data.sequences import SequenceSet
+from ostinato.kinds import Kind
 
 
 def describe(data: SequenceSet) -> list[str]:
-    """What the data are, a line a fact."""
+    """Return the facts about the data, one in each line."""
     lengths = data.lengths
-    unit = {"text": "symbols", "sound": "samples"}.get(data.kind, "steps")
+    unit = f"{data.traits.unit}s"
     what = f"{data.kind}" + (" of counts" if data.count else "")
     lines = [f"{what}: {len(data):,} sequence{'s' * (len(data) != 1)}, {int(lengths.sum()):,} {unit}"]
     if len(data) > 1:
         spread = f"{lengths.min():,} to {lengths.max():,}, median {int(np.median(lengths)):,}"
         lines += [f"lengths: {spread}", f"ids: {', '.join(data.ids[:5])}{' ...' if len(data) > 5 else ''}"]
-    if data.kind == "text":
-        lines.append(f"alphabet: {len(np.unique(data.values)):,} different {data.meta.get('alphabet', 'characters')}")
-        lines.append("one sequence a line, its end an event" if data.terminated else "each file one sequence")
-    elif data.kind == "sound":
-        rate = data.meta.get("sample_rate", 1)
-        lines.append(f"{rate:,} samples a second, {data.meta.get('bits')} bits, {lengths.sum() / rate:,.1f} s in all")
-    else:
-        lines.append(f"channels: {', '.join(data.channels)}")
-        for d, name in enumerate(data.channels):
-            column = data.values[:, d]
-            seen = column[np.isfinite(column)]
-            if len(seen):
-                lines.append(f"  {name}: {seen.min():.6g} to {seen.max():.6g}, mean {seen.mean():.6g}")
-        lines.append(f"missing: {int(np.isnan(data.values).sum()):,} values")
+    lines += _DESCRIBERS[data.kind](data)
     if data.times is not None and len(data.times):
         lines.append(
             f"times: {stamp(data.times.min())} to {stamp(data.times.max())}, frequency {data.frequency or 'irregular'}"
         )
     return [*lines, *(f"note: {note}" for note in data.notes)]
+
+
+def _describe_text(data: SequenceSet) -> list[str]:
+    end = "each line is one sequence, and its end is an event" if data.terminated else "each file is one sequence"
+    return [f"alphabet: {len(np.unique(data.values)):,} different {data.meta.get('alphabet', 'characters')}", end]
+
+
+def _describe_sound(data: SequenceSet) -> list[str]:
+    rate = data.meta.get("sample_rate", 1)
+    return [f"{rate:,} samples a second, {data.meta.get('bits')} bits, {data.lengths.sum() / rate:,.1f} s in all"]
+
+
+def _describe_table(data: SequenceSet) -> list[str]:
+    lines = [f"channels: {', '.join(data.channels)}"]
+    for d, name in enumerate(data.channels):
+        column = data.values[:, d]
+        seen = column[np.isfinite(column)]
+        if len(seen):
+            lines.append(f"  {name}: {seen.min():.6g} to {seen.max():.6g}, mean {seen.mean():.6g}")
+    return [*lines, f"missing: {int(np.isnan(data.values).sum()):,} values"]
+
+
+_DESCRIBERS: dict[Kind, Callable[[SequenceSet], list[str]]] = {
+    "series": _describe_table,
+    "prices": _describe_table,
+    "text": _describe_text,
+    "sound": _describe_sound,
+}

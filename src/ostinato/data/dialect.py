@@ -1,4 +1,4 @@
-"""How a table is written down: its separator, quotes, decimal sign and header, and the line of each record."""
+"""The dialect of a text table: its separator, quotes, decimal sign and header, and the line of each record."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from dataclasses import dataclass
 from ostinato.errors import DataError
 
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
-#: Quoted cells of a tab-separated file, as a program writes them; a quote that begins any other cell is a mere sign.
+#: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
 _QUOTED = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|\r?$)')
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """separator; quoted: cells may be in double quotes; comma: 1,5 is one and a half; header: the first row names.
+    """The way in which a table is written as text.
 
-    skipped: blank lines before the text.
+    Attributes:
+        separator: The sign between two cells.
+        quoted: Whether cells may be in double quotes.
+        comma: Whether the decimal sign is a comma.
+        header: Whether the first row holds the names of the columns.
+        skipped: The number of blank lines before the table.
     """
 
     separator: str
@@ -29,7 +34,7 @@ class Dialect:
     skipped: int = 0
 
     def records(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """(line, as an editor counts them; cells) of every record, blank lines as records of no cells."""
+        """Yield the line (from 1) and the cells of every record; a blank line is a record without cells."""
         csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a cell may be long: a page of words
         lines = io.StringIO(text, newline="")
         reader = csv.reader(
@@ -42,13 +47,26 @@ class Dialect:
 
 
 def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
-    """The dialect of a table. Raises DataError for a quote that is opened and never closed."""
+    """Find the dialect of a table.
+
+    Args:
+        text: The table.
+        where: The name of the file, for an error.
+        skipped: The number of blank lines before the table.
+
+    Returns:
+        The dialect.
+
+    Raises:
+        DataError: A double quote is never closed.
+    """
     head = "\n".join(text[:100_000].split("\n")[:50])
     separator = _separator(head)
     quoted = '"' in text and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
     if quoted and text.count('"') % 2 and re.search(rf'(?m)(^|{re.escape(separator)})"', text):
         opened = _unclosed(text, separator) + skipped
-        raise DataError("a quote is opened and never closed", where=f"{where}, line {opened}", fix="mend the quotes")
+        fix = "close the quote, or remove it"
+        raise DataError("a double quote is never closed", where=f"{where}, line {opened}", fix=fix)
     edge = re.escape(separator)
     comma = separator in ";\t" and bool(re.search(rf'(?m)(?:^|{edge})\s*"?-?\d+,\d+"?\s*(?:{edge}|$)', head))
     _, first = next(Dialect(separator, quoted).records(head))
@@ -58,7 +76,7 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell holds a number."""
+    """Return whether a cell holds a number."""
     try:
         float(cell)
     except ValueError:
@@ -67,7 +85,7 @@ def is_number(cell: str) -> bool:
 
 
 def _separator(head: str) -> str:
-    """The one that cuts all lines into the same number of cells; else the commonest in the first line."""
+    """Return the sign that cuts all lines into the same number of cells, or the most common sign in the first line."""
     for separator in "\t;,|":
         widths = {len(cells) for _, cells in Dialect(separator).records(head) if cells}
         if len(widths) == 1 and widths != {1}:
@@ -77,7 +95,7 @@ def _separator(head: str) -> str:
 
 
 def _unclosed(text: str, separator: str) -> int:
-    """The line where the last quoted cell begins that does not end."""
+    """Return the line where the quoted cell without an end begins."""
     starts = re.compile(rf'(?m)(?:^|{re.escape(separator)})"')
     at = 0
     while match := starts.search(text, at):

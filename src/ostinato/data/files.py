@@ -1,4 +1,4 @@
-"""Files as they lie on disk: which ones are meant, their bytes, and their text."""
+"""Files on disk: finding them, reading their bytes, and decoding their text."""
 
 from __future__ import annotations
 
@@ -15,28 +15,39 @@ TEXTS = (".txt",)
 
 
 def ending(path: Path) -> str:
-    """The ending that says what a file holds: ".csv" of "sales.csv.gz"."""
+    """Return the ending that shows the content of a file, such as ".csv" for "sales.csv.gz"."""
     return Path(path.name.removesuffix(".gz")).suffix.lower()
 
 
 def find(source: str | Path) -> list[Path]:
-    """The files that are meant by a path, a folder or a pattern, in order of their names.
+    """Find the files of a path, a folder or a pattern.
 
-    Raises DataError where there is none, or where a folder holds several kinds of them.
+    Args:
+        source: The path of a file or a folder, or a pattern such as ``"data/*.csv"``.
+
+    Returns:
+        The files, in the order of their names.
+
+    Raises:
+        DataError: There is no such file, or a folder holds files of several kinds.
     """
     path = Path(source)
     if not str(source).strip():
-        raise DataError("the path is empty", fix="name a file, a folder or a pattern")
+        raise DataError("the path is empty", fix="give a file, a folder or a pattern")
     if path.is_dir():
         return _inside(path)
     if path.exists():
         return [path]
     if not glob.has_magic(str(source)):
         raise DataError("there is no such file", where=str(path), fix="check the path")
-    matches = sorted(Path(p) for p in glob.glob(str(source), recursive=True))  # noqa: PTH207 - it may be absolute
+    matches = sorted(Path(p) for p in glob.glob(str(source), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     files = [p for p in matches if p.is_file()]
     if not files:
-        raise DataError("no file matches the pattern", where=str(source), fix="check it, and quote it: 'folder/*.csv'")
+        raise DataError(
+            "no file matches the pattern",
+            where=str(source),
+            fix="check the pattern, and put it in quotes: 'folder/*.csv'",
+        )
     return files
 
 
@@ -45,9 +56,9 @@ def _inside(folder: Path) -> list[Path]:
     known = [p for p in found if ending(p) in (*SOUNDS, *TABLES, *TEXTS)]
     if not known:
         raise DataError(
-            f"the folder holds no data: {len(found)} files, none of a known kind",
+            f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known ending",
             where=str(folder),
-            fix="put CSV, TSV, Parquet, text, WAV, FLAC or OGG files in it",
+            fix="give a folder with CSV, TSV, Parquet, text, WAV, FLAC or OGG files",
         )
     families = {next(f for f in (SOUNDS, TABLES, TEXTS) if ending(p) in f) for p in known}
     if len(families) > 1:
@@ -55,18 +66,30 @@ def _inside(folder: Path) -> list[Path]:
         raise DataError(
             f"the folder holds files of several kinds: {several}",
             where=str(folder),
-            fix=f"name one kind: '{folder}/*{ending(known[0])}'",
+            fix=f"choose one kind with a pattern: '{folder}/*{ending(known[0])}'",
         )
     return known
 
 
 def contents(path: Path) -> bytes:
-    """The bytes of a file, unpacked where they are gzip'd. Raises DataError where it cannot be read."""
+    """Read the bytes of a file, and unpack gzip.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The bytes.
+
+    Raises:
+        DataError: The system does not let the file be read, or its gzip data are damaged.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
         raise DataError(
-            f"the file cannot be read: {error.strerror or error}", where=str(path), fix="check it, and its permissions"
+            f"cannot read the file: {error.strerror or error}",
+            where=str(path),
+            fix="check that it is a file, and its permissions",
         ) from error
     if raw[:2] != b"\x1f\x8b":
         return raw
@@ -79,22 +102,34 @@ def contents(path: Path) -> bytes:
 
 
 def decode(raw: bytes, where: str) -> str:
-    """UTF-8 text, without a byte order mark. Raises DataError with line and byte for anything else."""
+    """Decode UTF-8 text, without a byte order mark.
+
+    Args:
+        raw: The bytes of a file.
+        where: The name of the file, for an error.
+
+    Returns:
+        The text.
+
+    Raises:
+        DataError: The bytes are not UTF-8. The error names the line and the byte.
+    """
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError("the file is UTF-16", where=where, fix="save it as UTF-8")
+        raise DataError("the file is UTF-16, expected UTF-8", where=where, fix="save the file as UTF-8")
     if raw[:4] == b"PK\x03\x04":
         raise DataError("the file is a zip archive or a spreadsheet", where=where, fix="save the sheet as CSV")
     if raw[8:24] == b'{"__metadata__":':
-        raise DataError("the file is a model, not data", where=where, fix="give the data it should be asked about")
+        raise DataError("the file is a model, not data", where=where, fix="give a data file")
     if b"\0" in raw[:100_000]:
-        raise DataError("the file is binary: no table, text or sound", where=where, fix="give CSV, TSV, Parquet, text")
+        what = "the file is binary, expected a table or text"
+        raise DataError(what, where=where, fix="give a CSV, TSV, Parquet or text file, or WAV, FLAC or OGG for sound")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start]
         line, byte = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
         raise DataError(
-            f"not UTF-8: byte {raw[error.start]:#04x}",
+            f"the byte {raw[error.start]:#04x} is not valid UTF-8",
             where=f"{where}, line {line}, byte {byte}",
             fix="save the file as UTF-8",
         ) from error

@@ -1,4 +1,4 @@
-"""Frames: columns in their roles, rows sorted into series."""
+"""Frames to sequences: columns get their roles, and rows are sorted into series."""
 
 from __future__ import annotations
 
@@ -27,31 +27,44 @@ def from_frame(
     id_col: str | None = None,
     time_col: str | None = None,
     target: list[str] | None = None,
-    beside: Columns = _NONE,
+    covariates: Columns = _NONE,
 ) -> SequenceSet:
-    """A table as a SequenceSet, its layout found: a series a row, or long or wide with a step a row.
+    """Return a table as a SequenceSet, whether a row is one step (a long or wide table) or a whole series.
 
-    Raises DataError for words among numbers, infinite values, times that cannot be read, are out of order or come
-    twice, a series with nothing observed, and prices that are not above 0; each with its row and series.
+    Args:
+        frame: The table.
+        origin: The origin of its rows, for an error.
+        kind: "series" or "prices"; found from the names and values if None.
+        id_col: The column of ids, if given.
+        time_col: The column of times, if given.
+        target: The columns to model, if given.
+        covariates: The columns of covariates.
+
+    Returns:
+        The sequences.
+
+    Raises:
+        DataError: A cell is no number, is infinite or is no time; times are out of order or occur twice; a series has
+            no observed value; or a price is not above 0. The error names the row and the series.
     """
-    if id_col is None and time_col is None and target is None and not beside.all and _rows_are_series(frame):
+    if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    roles = find(frame, origin.name, id_col, time_col, target, beside.all)
-    return _by_step(frame, roles, beside, origin, kind)
+    roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
+    return _by_step(frame, roles, covariates, origin, kind)
 
 
-def _by_step(frame: pl.DataFrame, roles: Roles, beside: Columns, origin: Origin, kind: str | None) -> SequenceSet:
-    """Long or wide, in the order of its own rows; the rows of a series need not be together."""
+def _by_step(frame: pl.DataFrame, roles: Roles, columns: Columns, origin: Origin, kind: str | None) -> SequenceSet:
+    """Read a long or wide table; the rows of a series need not be next to each other."""
     values = np.stack([checks.numbers(frame[c], origin) for c in roles.values], axis=1)
-    known, past = (numbers(frame, names, origin) for names in (beside.known, beside.past))
+    known, past = (numbers(frame, names, origin) for names in (columns.known, columns.past))
     notes = list(roles.notes)
     times = None
     if roles.time is not None:
         times = checks.times(frame[roles.time], origin)
         if ambiguous(frame[roles.time]):
             notes.append(f"dates such as {frame[roles.time][0]} are read as month/day/year")
-    alone = roles.values[0] if len(roles.values) == 1 else "series"
-    keys = pl.repeat(alone, len(frame), eager=True)
+    only_name = roles.values[0] if len(roles.values) == 1 else "series"
+    keys = pl.repeat(only_name, len(frame), eager=True)
     if roles.id is not None:
         keys = frame[roles.id].cast(pl.String).fill_null("")
     ids = keys.unique(maintain_order=True)
@@ -60,17 +73,17 @@ def _by_step(frame: pl.DataFrame, roles: Roles, beside: Columns, origin: Origin,
     cuts = np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1]
     rows = []
     for name, part in zip(ids.to_list(), np.split(order, cuts), strict=True):
-        check_known(known[part], part, beside.known, name, origin)
-        static = words_of(frame, part, beside.static, name, origin)
+        check_known(known[part], part, columns.known, name, origin)
+        static = words_of(frame, part, columns.static, name, origin)
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
     meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
-    meta.update((name, list(names)) for name, names in asdict(beside).items() if names)
-    return join(rows, roles.values, kind, origin, meta, tuple(notes), beside)
+    meta.update((name, list(names)) for name, names in asdict(columns).items() if names)
+    return join(rows, roles.values, kind, origin, meta, tuple(notes), columns)
 
 
 def _rows_are_series(frame: pl.DataFrame) -> bool:
-    """A name, and then many unnamed columns of numbers, as the M competitions' files are."""
+    """Return whether a row is a whole series, as in the M competitions: a name, and then many numbered columns."""
     rest = frame.columns[1:]
     return (
         len(rest) >= 10
@@ -81,7 +94,7 @@ def _rows_are_series(frame: pl.DataFrame) -> bool:
 
 
 def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSet:
-    """A series a row, each as long as its last filled cell."""
+    """Read each row as a series that ends with its last filled cell."""
     names = frame[frame.columns[0]].fill_null("").to_list()
     table = frame.select(pl.col(frame.columns[1:]).cast(pl.Float64).fill_null(np.nan)).to_numpy()
     rows = []
@@ -89,4 +102,4 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
         rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
-    return join(rows, ("y",), kind, origin, {}, ("a series a row",))
+    return join(rows, ("y",), kind, origin, {}, ("each row is read as one series",))

@@ -1,4 +1,4 @@
-"""Rows of known covariates for the steps ahead, joined to the histories that they follow."""
+"""Rows of future covariates for the steps ahead, joined to their histories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ostinato.data import checks, files, tables
 from ostinato.data.arrays import as_frame
@@ -20,15 +21,26 @@ from ostinato.errors import DataError
 
 
 def with_future(data: SequenceSet, source: Any) -> SequenceSet:
-    """Data with the known covariates of the steps after its end: a file or a frame with its ids, times and columns.
+    """Return the data with the future covariates of the steps after its end.
 
-    Rows of times that the histories have already are passed over; without times, every row is a step ahead.
+    Rows of times that the histories already have are ignored. Without times, every row is a step ahead.
 
-    Raises DataError where a series has no rows, a row between is missing or comes twice, or a value is missing.
+    Args:
+        data: The histories, read with future covariates.
+        source: A file or a frame with the ids, the times and the future covariates of the steps ahead.
+
+    Returns:
+        The histories; their ``covariates.ahead`` holds (F, C) for each sequence.
+
+    Raises:
+        DataError: A series has no row ahead, a step is missing or occurs twice, or a covariate has a missing value.
     """
     covariates = data.covariates
     if covariates is None or not covariates.columns.known:
-        raise DataError("there are no known covariates to go on with", fix="name them when fitting: --known")
+        raise DataError(
+            "rows of future steps are given, but the data have no future covariates",
+            fix="leave the future rows out, or name the columns of future covariates when fitting, with --known",
+        )
     frame, origin = _frame(source, data.meta.get("id_col"))
     id_col, time_col, names = data.meta.get("id_col"), data.meta.get("time_col"), covariates.columns.known
     check_names(frame, origin.name, (id_col, time_col, *names))
@@ -38,29 +50,39 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     ahead = []
     for b, key in enumerate(data.ids):
         rows = np.arange(len(frame)) if keys is None else np.flatnonzero(keys == key)
-        seen = data.times_of(b)
-        if times is not None and seen is not None and len(seen):
-            checks.check_times(times[rows], rows, key, origin)
-            rows = rows[times[rows] > seen[-1]]
-            expected = future_times(seen[-1], data.frequency, len(rows), seen)
-            wrong = np.flatnonzero(times[rows] != expected)
-            if len(wrong):
-                at = int(wrong[0])
-                needed, found = checks.stamp(expected[at]), checks.stamp(times[rows[at]])
-                raise DataError(
-                    f"no known covariates for {needed}: the next row is of {found}",
-                    where=origin.at(int(rows[at]), key),
-                    fix="give a row for every step ahead, at the frequency of the history",
-                )
+        if times is not None:
+            rows = _rows_ahead(data, b, times, rows, origin)
         if not len(rows):
             raise DataError(
-                "no rows of known covariates for the steps ahead",
+                "the series has no rows of future covariates after its end",
                 where=f"{origin.name}, series {key!r}",
-                fix="add them",
+                fix="add a row for every step of the forecast",
             )
         check_known(x[rows], rows, names, key, origin)
         ahead.append(x[rows])
     return replace(data, covariates=replace(covariates, ahead=tuple(ahead)))
+
+
+def _rows_ahead(
+    data: SequenceSet, b: int, times: NDArray[Any], rows: NDArray[np.int64], origin: Origin
+) -> NDArray[np.int64]:
+    """Return the rows after the end of sequence b. Raise DataError if they leave out a step."""
+    seen = data.times_of(b)
+    if seen is None or not len(seen):
+        return rows
+    checks.check_times(times[rows], rows, data.ids[b], origin)
+    rows = rows[times[rows] > seen[-1]]
+    expected = future_times(seen[-1], data.frequency, len(rows), seen)
+    wrong = np.flatnonzero(times[rows] != expected)
+    if len(wrong):
+        first = int(wrong[0])
+        needed, given = checks.stamp(expected[first]), checks.stamp(times[rows[first]])
+        raise DataError(
+            f"there is no row of future covariates for {needed}: the next row is for {given}",
+            where=origin.at(int(rows[first]), data.ids[b]),
+            fix="give a row for every step ahead, at the frequency of the history",
+        )
+    return rows
 
 
 def _frame(source: Any, id_col: str | None) -> tuple[pl.DataFrame, Origin]:
@@ -68,5 +90,8 @@ def _frame(source: Any, id_col: str | None) -> tuple[pl.DataFrame, Origin]:
         return tables.from_files(files.find(source), str(source), id_col=id_col)
     frame = as_frame(source)
     if frame is None:
-        raise DataError(f"a {type(source).__name__} holds no rows", fix="give a file or a frame of the steps ahead")
-    return frame, Origin.frame(len(frame), "the future")
+        raise DataError(
+            f"cannot read rows of future steps from a {type(source).__name__}",
+            fix="give a file or a frame with the steps ahead",
+        )
+    return frame, Origin.frame(len(frame), "the future rows")

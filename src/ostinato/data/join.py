@@ -1,4 +1,4 @@
-"""Series one by one become a SequenceSet: checked, their kind and frequency found, left-out steps made missing."""
+"""Join series into a SequenceSet: check them, find their kind and frequency, and add missing steps."""
 
 from __future__ import annotations
 
@@ -11,22 +11,29 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import find_frequency, missing_steps
 from ostinato.data.checks import check_frequency, check_prices, check_times, check_values
-from ostinato.data.columns import PRICES
+from ostinato.data.columns import kind_by_name
 from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
-from ostinato.kinds import KINDS, Kind
+from ostinato.kinds import TABULAR, TRAITS, Kind
 
-#: Counts above this are as good as real numbers.
+#: The largest count: whole numbers above it are modelled as real numbers.
 _COUNTS = 1000
 
 
 @dataclass(frozen=True)
 class SeriesRows:
-    """One series: values (T, D), times (T,) or None, and the row (T,) of its source that each step came from.
+    """One series with the rows of its source.
 
-    known (T, C), past (T, P) and static (S): its covariates.
+    Attributes:
+        name: The id of the series.
+        values: The values, (T, D), NaN where a value is missing.
+        times: The times, (T,), or None.
+        rows: The row of the source that each step came from, (T,).
+        known: The future covariates, (T, C), or None.
+        past: The past covariates, (T, P), or None.
+        static: The S static covariates.
     """
 
     name: str
@@ -45,9 +52,25 @@ def join(
     origin: Origin,
     meta: dict[str, Any],
     notes: tuple[str, ...] = (),
-    beside: Columns | None = None,
+    covariates: Columns | None = None,
 ) -> SequenceSet:
-    """Series end to end. Raises DataError for values and times that cannot be, with row and series."""
+    """Join series end to end.
+
+    Args:
+        series: The series.
+        channels: The names of the D columns of values.
+        kind: "series" or "prices"; found from the names and values if None.
+        origin: The origin of the rows, for an error.
+        meta: The options of the reading, for ``SequenceSet.meta``.
+        notes: The notes of the reader so far.
+        covariates: The names of the covariates.
+
+    Returns:
+        The sequences.
+
+    Raises:
+        DataError: Two series have the same id, or a value or a time is not allowed. The error names row and series.
+    """
     names = [s.name for s in series]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
@@ -56,27 +79,29 @@ def join(
         check_values(s.values, s.rows, channels, s.name, origin)
         if s.times is not None:
             check_times(s.times, s.rows, s.name, origin)
-    said = list(notes)
-    found = _kind(series, channels, kind, origin, said)
+    all_notes = list(notes)
+    found = _find_kind(series, channels, kind, origin, all_notes)
+    log_returns = TRAITS[found].log_returns
     times = [s.times for s in series if s.times is not None]
     frequency = find_frequency(times) if times else None
     if times and frequency is None and sum(map(len, times)) > len(series):
-        said.append("the times have no regular frequency: rows are taken as consecutive steps")
+        all_notes.append("the times have no regular frequency, so the rows are read as consecutive steps")
     if frequency:
         for s in series:
             check_frequency(s.times, frequency, s.rows, s.name, origin)
-    full = series if found == "prices" else [spread(s, frequency) for s in series]
+    full = series if log_returns else [spread(s, frequency) for s in series]
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
-        said.append(f"{absent:,} step{'s' * (absent != 1)} that the times leave out: taken as missing")
+        steps = f"{absent:,} steps without a row are" if absent != 1 else "1 step without a row is"
+        all_notes.append(f"{steps} read as missing")
     constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
     if constant:
-        said.append(f"{len(constant)} series never change: {', '.join(constant[:3])}")
+        all_notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
     width = len(channels)
     values = np.concatenate([s.values for s in full]) if full else np.zeros((0, width))
-    count = found == "series" and _counts(values)
+    count = not log_returns and _counts(values)
     if count:
-        said.append("whole numbers from 0 up: taken as counts")
+        all_notes.append("all values are whole numbers from 0 up, so they are read as counts")
     return SequenceSet(
         found,
         values,
@@ -87,28 +112,30 @@ def join(
         frequency,
         count=count,
         meta=meta,
-        covariates=_covariates(full, beside) if beside and beside.all else None,
-        notes=tuple(said),
+        covariates=_covariates(full, covariates) if covariates and covariates.all else None,
+        notes=tuple(all_notes),
     )
 
 
-def _kind(
-    series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, origin: Origin, said: list[str]
+def _find_kind(
+    series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, origin: Origin, notes: list[str]
 ) -> Kind:
-    if kind in ("text", "sound"):
-        raise DataError(f"a table of numbers is no {kind}", where=origin.name, fix="use --kind series or prices")
-    named = all(c.lower() in PRICES for c in channels)
-    found = kind or ("prices" if named else "series")
-    if found == "prices":
+    """Return the given kind, or "prices" for columns of prices that are all above 0, and "series" for the others."""
+    if kind is not None and kind not in TABULAR:
+        raise DataError(
+            f"a table of numbers cannot be read as {kind}", where=origin.name, fix="use --kind series or prices"
+        )
+    found = next((k for k in TABULAR if k == kind), kind_by_name(channels))
+    if TRAITS[found].log_returns:
         try:
             for s in series:
                 check_prices(s.values, s.rows, s.name, origin)
         except DataError as error:
             if kind:
                 raise
-            said.append(f"taken as a series, not as prices: {error.what} ({error.where})")
+            notes.append(f"read as series and not as prices: {error.what} ({error.where})")
             found = "series"
-    return next(k for k in KINDS if k == found)
+    return found
 
 
 def _constant(x: NDArray[np.float64]) -> bool:
@@ -128,7 +155,16 @@ def _counts(values: NDArray[np.float64]) -> bool:
 
 
 def spread(s: SeriesRows, frequency: str | None) -> SeriesRows:
-    """A series on the full grid of its steps, NaN where there was none; the times in between are interpolated."""
+    """Put a series on the full grid of its frequency.
+
+    Args:
+        s: The series.
+        frequency: The frequency of its times, or None.
+
+    Returns:
+        The series with a row for every step: NaN for the values of an added step, interpolated times, and the future
+        covariates of the step before it. The series itself if no step is missing.
+    """
     place = None if s.times is None else missing_steps(s.times, frequency)
     if place is None or s.times is None:
         return s
@@ -136,7 +172,6 @@ def spread(s: SeriesRows, frequency: str | None) -> SeriesRows:
     full = np.full((len(steps), s.values.shape[1]), np.nan)
     full[place] = s.values
     stamps = np.rint(np.interp(steps, place, s.times.astype(np.int64))).astype(np.int64).astype(s.times.dtype)
-    # of a step that was left out, what is known is what was known before it
     known = None if s.known is None else s.known[np.searchsorted(place, steps, side="right") - 1]
     past = None
     if s.past is not None:
@@ -145,10 +180,10 @@ def spread(s: SeriesRows, frequency: str | None) -> SeriesRows:
     return SeriesRows(s.name, full, stamps, s.rows, known, past, s.static)
 
 
-def _covariates(series: Sequence[SeriesRows], beside: Columns) -> Covariates:
+def _covariates(series: Sequence[SeriesRows], columns: Columns) -> Covariates:
     known, past = (
         np.concatenate([x for x in parts if x is not None])
         for parts in ([s.known for s in series], [s.past for s in series])
     )
-    nothing = np.zeros((0, len(beside.known)))
-    return Covariates(beside, known, past, tuple(s.static for s in series), (nothing,) * len(series))
+    nothing = np.zeros((0, len(columns.known)))
+    return Covariates(columns, known, past, tuple(s.static for s in series), (nothing,) * len(series))

@@ -1,4 +1,4 @@
-"""Where rows came from, so that a wrong one can be named as its maker sees it."""
+"""The origin of rows, so that an error can name the file and the line of a row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FileRows:
-    """Rows from one place. line: a row from 0 -> the line of the file, where it has lines."""
+    """The rows of one file or frame.
+
+    Attributes:
+        name: The name of the file or frame.
+        rows: The number of rows.
+        line: A function from a row (from 0) to its line in the file; None without lines.
+        unit: The word for a row in an error.
+    """
 
     name: str
     rows: int
@@ -18,23 +25,36 @@ class FileRows:
 
 @dataclass(frozen=True)
 class Origin:
-    """The places that rows came from, in order, and what they are called together."""
+    """The files or frames that rows came from.
+
+    Attributes:
+        name: The name of the whole source.
+        parts: The files or frames, in the order of the rows.
+    """
 
     name: str
     parts: tuple[FileRows, ...]
 
     @staticmethod
     def frame(rows: int, name: str = "the frame") -> Origin:
-        """Rows without lines: a frame in memory, or a Parquet file."""
+        """Return the origin of rows without lines: a frame in memory, or a Parquet file."""
         return Origin(name, (FileRows(name, rows),))
 
     @staticmethod
     def joined(name: str, origins: Sequence[Origin]) -> Origin:
-        """Several places, one after the other."""
+        """Return the origin of the rows of several origins, one after the other."""
         return Origin(name, tuple(part for origin in origins for part in origin.parts))
 
     def at(self, row: int, series: str | None = None) -> str:
-        """The place of a row, counted from 0 over all parts, in words."""
+        """Return the place of a row in words.
+
+        Args:
+            row: The number of the row over all parts, from 0.
+            series: The id of its series.
+
+        Returns:
+            Words such as "sales.csv, line 12, series 'a'".
+        """
         for part in self.parts:
             if row < part.rows:
                 break

@@ -1,9 +1,9 @@
-"""read: anything that holds sequences, as a SequenceSet."""
+"""The public reader: anything that holds sequences becomes a SequenceSet."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,24 @@ from ostinato.data.frames import from_frame
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
-from ostinato.kinds import KINDS
+from ostinato.kinds import KINDS, TABULAR
 
 
-def read(
+@dataclass(frozen=True)
+class _Options:
+    """The options of ``read``, with the target as a list of columns and the covariates in one value."""
+
+    kind: str | None
+    id_col: str | None
+    time_col: str | None
+    target: list[str] | None
+    channel: int | None
+    alphabet: str
+    per_line: bool | None
+    covariates: Columns
+
+
+def read(  # noqa: PLR0913 - the options of the public reader, all by name
     source: Any,
     *,
     kind: str | None = None,
@@ -34,99 +48,156 @@ def read(
 ) -> SequenceSet:
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
-    kind       series, prices, text or sound; found from the content if left out
-    id_col, time_col, target  columns of a table: unique_id, ds and y by default, or what looks like them;
-               target_col is Nixtla's name of target
-    channel    of a sound of several channels, from 0
-    alphabet   "characters" or "bytes"; per_line: one text sequence a line, or one in all
+    A target column of words is read as text, one sequence for each row of the table. With ``kind="text"`` the source
+    may also be a list or a mapping of strings.
 
-    known, past, static  columns of covariates: known of the steps ahead too, as holidays are; known up to the present;
-               one word for a whole series
+    Args:
+        source: A path, a folder, a pattern such as ``"data/*.csv"``, a frame, an array (T,) or (T, D), a list or a
+            mapping of arrays, or a SequenceSet, which is returned as it is.
+        kind: "series", "prices", "text" or "sound"; found from the content if left out.
+        id_col: The column of a table that names the series; "unique_id" or a similar name if left out.
+        time_col: The column of a table that holds the times; "ds" or a similar name if left out.
+        target: The column or columns of a table to model; "y" or a similar name if left out.
+        target_col: Nixtla's name for ``target``.
+        channel: The channel to read from a sound file with several channels, counted from 0.
+        alphabet: The symbols of text: "characters" or "bytes".
+        per_line: Whether each line of a text file is one sequence; found from the content if left out.
+        known: The columns with future covariates, which are also known for the steps ahead, as holidays are.
+        past: The columns with past covariates, which are known only up to the present.
+        static: The columns with static covariates: one word for a whole series.
 
-    A target of words, or kind="text" with a target, is text: a sequence a row of the table. kind="text" also takes a
-    list or a mapping of strings.
+    Returns:
+        The sequences, with notes on what was found from the content.
 
-    Raises DataError with what is wrong, where, and what to do.
+    Raises:
+        DataError: The source cannot be read. The error says what is wrong, where, and what to do.
     """
     if kind is not None and kind not in KINDS:
-        raise DataError(f"there is no kind of data called {kind!r}", fix=f"one of {', '.join(KINDS)}")
+        raise DataError(f"unknown kind {kind!r}", fix=f"use one of {', '.join(KINDS)}")
     if alphabet not in ("characters", "bytes"):
-        raise DataError(f"there is no alphabet called {alphabet!r}", fix="characters or bytes")
-    target = target_col or target
-    columns = [target] if isinstance(target, str) else target or None
-    beside = Columns(tuple(known), tuple(past), tuple(static))
+        raise DataError(f"unknown alphabet {alphabet!r}", fix="use characters or bytes")
     if isinstance(source, SequenceSet):
         return source
+    target = target_col or target
+    columns = [target] if isinstance(target, str) else target or None
+    covariates = Columns(tuple(known), tuple(past), tuple(static))
+    options = _Options(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates)
+    meta: dict[str, Any] = {}
     if isinstance(source, str | Path):
-        out = _from_files(source, kind, id_col, time_col, columns, channel, alphabet, per_line, beside)
-        return replace(_with(out, beside), meta={**out.meta, "source": str(source), "kind": out.kind, "asked": kind})
-    strings = as_texts(source) if kind == "text" else None
-    if strings is not None:
-        out = text.from_strings(strings, "the strings", alphabet=alphabet, terminated=True)
-    elif (frame := as_frame(source)) is not None:
-        origin = Origin.frame(len(frame))
-        if kind == "text" or (kind is None and tables.is_words(frame, columns)):
-            out = text.from_column(frame, origin, id_col=id_col, target=columns, alphabet=alphabet)
-        else:
-            out = from_frame(frame, origin, kind=kind, id_col=id_col, time_col=time_col, target=columns, beside=beside)
+        data, meta = _from_files(source, options), {"source": str(source)}
     else:
-        out = from_arrays(source, kind)
-    return replace(_with(out, beside), meta={**out.meta, "kind": out.kind, "asked": kind})
-
-
-def _with(data: SequenceSet, beside: Columns) -> SequenceSet:
-    """data, which has the covariates where any were asked for. Raises DataError where it could not."""
-    if beside.all and data.covariates is None:
+        data = _from_memory(source, options)
+    if covariates.all and data.covariates is None:
         raise DataError(
-            f"{data.kind} has no columns beside it, such as {beside.all[0]!r}", fix="covariates are columns of a table"
+            f"the source has no covariate column {covariates.all[0]!r}: it is not a table with a row for each step",
+            fix="give a table that holds the covariates as columns, or leave them out",
         )
-    return data
-
-
-def _from_files(
-    source: str | Path,
-    kind: str | None,
-    id_col: str | None,
-    time_col: str | None,
-    target: list[str] | None,
-    channel: int | None,
-    alphabet: str,
-    per_line: bool | None,
-    beside: Columns,
-) -> SequenceSet:
-    paths, name = files.find(source), str(source)
-    sounds = _all(paths, files.SOUNDS)
-    if kind == "sound" or (kind is None and sounds):
-        return sound.from_files(paths, channel=channel)
-    if sounds:
-        raise DataError(f"a sound file is no {kind}", where=name, fix="leave out --kind, or use --kind sound")
-    tabular = kind in ("series", "prices") or (target is not None if kind == "text" else _tabular(paths))
-    if not tabular:
-        named = [(p.stem if len(paths) > 1 else p.name, files.contents(p)) for p in paths]
-        return text.from_files(named, name, alphabet=alphabet, per_line=per_line)
-    frame, origin = tables.from_files(paths, name, id_col=id_col)
-    if kind == "text" or (kind is None and tables.is_words(frame, target)):
-        # once more, for every cell as it is written: "nan" may be a word
-        frame, origin = tables.from_files(paths, name, words=True)
-        return text.from_column(frame, origin, id_col=id_col, target=target, alphabet=alphabet)
-    return from_frame(frame, origin, kind=kind, id_col=id_col, time_col=time_col, target=target, beside=beside)
+    return replace(data, meta={**data.meta, **meta, "kind": data.kind, "asked": kind})
 
 
 def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
-    """Read new data as the data of ``meta`` (SequenceSet.meta) were read."""
+    """Read new data with the options of an earlier reading.
+
+    Args:
+        source: Anything that ``read`` takes.
+        meta: The ``SequenceSet.meta`` of the earlier data.
+
+    Returns:
+        The new data, perhaps of another kind if the source cannot be a table; the caller checks the kind.
+
+    Raises:
+        DataError: The source cannot be read.
+    """
     names = ("id_col", "time_col", "target", "channel", "alphabet", "per_line", "known", "past", "static")
     kind = meta.get("asked")
-    numbers = meta.get("kind") in ("series", "prices")
-    if numbers and isinstance(source, str | Path) and not _tabular(files.find(source)):
-        return read(source)  # it is of another kind, which the caller can tell
-    if numbers:
-        kind = meta["kind"]  # numbers cannot say that they are prices
+    if meta.get("kind") in TABULAR:
+        if isinstance(source, str | Path) and not _tabular(files.find(source)):
+            return read(source)
+        kind = meta["kind"]  # numbers do not show whether they are prices
     return read(source, kind=kind, **{k: meta[k] for k in names if meta.get(k) is not None})
 
 
-def _all(paths: list[Path], endings: tuple[str, ...]) -> bool:
+def _from_memory(source: Any, options: _Options) -> SequenceSet:
+    """Read a frame, arrays or strings."""
+    as_text = options.kind == "text"
+    if as_text and (strings := as_texts(source)) is not None:
+        return text.from_strings(strings, "the strings", alphabet=options.alphabet, terminated=True)
+    frame = as_frame(source)
+    if frame is None:
+        return from_arrays(source, options.kind)
+    origin = Origin.frame(len(frame))
+    if as_text or (options.kind is None and tables.is_words(frame, options.target)):
+        return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
+    return _from_numbers(frame, origin, options)
+
+
+def _from_files(source: str | Path, options: _Options) -> SequenceSet:
+    """Read files by the reader of the given kind, or by the one that fits their content."""
+    paths = files.find(source)
+    sounds = _all_end_in(paths, files.SOUNDS)
+    if options.kind is not None:
+        reader = _FILE_READERS[options.kind]
+    else:
+        reader = _read_sound if sounds else _read_table if _tabular(paths) else _read_text
+    if sounds and reader is not _read_sound:
+        raise DataError(
+            f"a sound file cannot be read as {options.kind}",
+            where=str(source),
+            fix="leave out --kind, or use --kind sound",
+        )
+    return reader(paths, str(source), options)
+
+
+def _read_sound(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+    return sound.from_files(paths, channel=options.channel)
+
+
+def _read_text(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+    named = [(p.stem if len(paths) > 1 else p.name, files.contents(p)) for p in paths]
+    return text.from_files(named, name, alphabet=options.alphabet, per_line=options.per_line)
+
+
+def _read_text_or_column(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+    reader = _read_text if options.target is None else _read_column
+    return reader(paths, name, options)
+
+
+def _read_column(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+    # every cell is read as it is written: "nan" may be a word
+    frame, origin = tables.from_files(paths, name, words=True)
+    return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
+
+
+def _read_table(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+    frame, origin = tables.from_files(paths, name, id_col=options.id_col)
+    if options.kind is None and tables.is_words(frame, options.target):
+        return _read_column(paths, name, options)
+    return _from_numbers(frame, origin, options)
+
+
+_FILE_READERS: dict[str, Callable[[list[Path], str, _Options], SequenceSet]] = {
+    "series": _read_table,
+    "prices": _read_table,
+    "text": _read_text_or_column,
+    "sound": _read_sound,
+}
+
+
+def _from_numbers(frame: Any, origin: Origin, options: _Options) -> SequenceSet:
+    return from_frame(
+        frame,
+        origin,
+        kind=options.kind,
+        id_col=options.id_col,
+        time_col=options.time_col,
+        target=options.target,
+        covariates=options.covariates,
+    )
+
+
+def _all_end_in(paths: list[Path], endings: tuple[str, ...]) -> bool:
     return all(files.ending(p) in endings for p in paths)
 
 
 def _tabular(paths: list[Path]) -> bool:
-    return _all(paths, files.TABLES) or tables.looks_like_table(files.contents(paths[0]))
+    return _all_end_in(paths, files.TABLES) or tables.looks_like_table(files.contents(paths[0]))

@@ -1,4 +1,4 @@
-"""How long the season of a series is."""
+"""The length of the season of a series."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 
-#: frequency -> steps of the season that people mean by it: the day's, the week's or the year's. M4 took 1 for weeks.
+#: The usual season of each frequency, in steps: a day, a week or a year. (M4 used 1 for weeks.)
 SEASONS = {
     "1s": 60,
     "1m": 60,
@@ -26,26 +26,44 @@ SEASONS = {
 }
 
 
-def season_length(data: SequenceSet, asked: int | None = None) -> tuple[int, str]:
-    """Steps of a season, and a word on where the number is from: as asked, else by the frequency, else 1.
+def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
+    """Return the number of steps of a season: as given, by the frequency, or 1.
 
-    Prices have none: a season that anyone knew would be traded away.
+    Prices have no season: one that anybody knew would be traded away.
 
-    Raises ConfigError for a season under 1.
+    Args:
+        data: The series.
+        season: The number of steps, if given.
+
+    Returns:
+        The number of steps, and words on where the number is from.
+
+    Raises:
+        ConfigError: The given season is less than 1.
     """
-    if asked is not None:
-        if asked < 1:
-            raise ConfigError(f"a season of {asked} steps cannot be", fix="use 1 (none) or more, such as 24")
-        return asked, "as asked"
-    if data.kind == "prices":
-        return 1, "since prices are taken to have none"
+    if season is not None:
+        if season < 1:
+            raise ConfigError(
+                f"season must be at least 1, got {season}", fix="use 1 for no season, or more, such as 24"
+            )
+        return season, "as given"
+    if data.traits.log_returns:
+        return 1, "because prices are modelled without a season"
     if data.frequency in SEASONS:
         return SEASONS[data.frequency], f"from the frequency {data.frequency}"
-    return 1, "as the frequency is not known: name it with --season"
+    return 1, "because the frequency is unknown; set it with --season"
 
 
 def mean_change(y: NDArray[np.float64], season: int) -> float:
-    """The mean of |y_t - y_{t-m}| over what is observed of y (T,), m the season, or 1 where T <= m; or NaN."""
+    """Return the mean of |y_t - y_{t-m}| over the observed steps, the scale of MASE.
+
+    Args:
+        y: The values of one series, (T,). NaN where a value is missing.
+        season: The lag m in steps; 1 is used instead if T <= m.
+
+    Returns:
+        The mean absolute change in the units of the series; NaN if no pair of steps is observed.
+    """
     lag = season if len(y) > season else 1
     change = np.abs(y[lag:] - y[:-lag])
     seen = change[np.isfinite(change)]

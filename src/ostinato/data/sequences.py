@@ -1,4 +1,4 @@
-"""SequenceSet: the one form in which every kind of sequence is held, ragged and never padded."""
+"""SequenceSet: the common form of all kinds of sequences, ragged and never padded."""
 
 from __future__ import annotations
 
@@ -20,19 +20,25 @@ from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 class SequenceSet:
     """Sequences of one kind, joined end to end.
 
-    values     (N, D): float64 for series and prices (NaN is missing), int32 for text (Unicode code points, or bytes)
-               and for sound (samples as the file's integers)
-    offsets    (B + 1): sequence b is values[offsets[b]:offsets[b + 1]]; a sequence may be empty
-    ids        (B): unique_id of each sequence
-    channels   (D): names of the columns of values
-    times      (N): ds of each step, datetime64[us] or int64; None where steps have no time
-    frequency  a polars duration such as "1h", "1mo", "1bd" (business days), "step" (integer ds) or None
-    step       (B): sound only: the spacing of the amplitudes that really occur (256 for 8-bit sound stored as 16-bit)
-    terminated True where the end of a sequence is itself an event (one sequence a line)
-    count      True where the values are non-negative whole numbers (series only)
-    meta       how it was read, as JSON: source, kind, asked (the kind asked for), columns, sample_rate, bits, alphabet
-    covariates what is known beside the values of series and prices: of the past, of the steps ahead, static
-    notes      what the reader did that the user should know, in words
+    Attributes:
+        kind: The kind of the sequences: "series", "prices", "text" or "sound".
+        values: The values, (N, D): float64 for series and prices (NaN where a value is missing), int32 for text
+            (Unicode code points, or bytes) and for sound (samples as whole numbers).
+        offsets: The borders of the sequences, (B + 1,): sequence b is ``values[offsets[b]:offsets[b + 1]]``. A
+            sequence may be empty.
+        ids: The id of each sequence, B of them: the unique_id of Nixtla's tables.
+        channels: The names of the D columns of values.
+        times: The time of each step, (N,), datetime64[us] or int64: the ds of Nixtla's tables. None without times.
+        frequency: The frequency as a polars duration such as "1h" or "1mo", "1bd" (business days), "step" (whole
+            numbers) or None.
+        step: For sound, the spacing of the amplitudes that occur in each sequence, (B,): 256 for 8-bit sound in a
+            16-bit file.
+        terminated: Whether the end of a sequence is itself an event, as with one sequence in each line.
+        count: Whether the values are counts: whole numbers from 0 up. Series only.
+        meta: The options of the reading, as JSON: source, kind, asked (the kind that was given), the columns,
+            sample_rate, bits, alphabet.
+        covariates: The past, future and static covariates of series and prices, or None.
+        notes: What the reader decided by itself, in words for the user.
     """
 
     kind: Kind
@@ -51,11 +57,11 @@ class SequenceSet:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise DataError(f"there is no kind of data called {self.kind!r}", fix=f"one of {', '.join(KINDS)}")
+            raise DataError(f"unknown kind {self.kind!r}", fix=f"use one of {', '.join(KINDS)}")
         if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):
             raise ValueError(f"values {self.values.shape} do not have {len(self.channels)} channels")
         if len(self.offsets) != len(self.ids) + 1 or self.offsets[-1] != len(self.values):
-            raise ValueError("offsets do not cut the values into one piece an id")
+            raise ValueError("offsets do not cut the values into one piece for each id")
 
     def __len__(self) -> int:
         """The number of sequences, B."""
@@ -63,17 +69,17 @@ class SequenceSet:
 
     @property
     def traits(self) -> KindTraits:
-        """What differs by the kind of the data."""
+        """The traits of the kind of the sequences."""
         return TRAITS[self.kind]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(B): steps in each sequence."""
+        """The number of steps of each sequence, (B,)."""
         return np.diff(self.offsets)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what the sequences are, whatever file or frame they were read from: in hexadecimal."""
+        """The SHA-256 of the content of the sequences in hexadecimal, whatever file or frame they were read from."""
         words = [self.kind, self.count, self.terminated, self.ids, self.channels]
         sha = hashlib.sha256(json.dumps(words).encode())
         for part in (self.values, self.offsets, self.times, self.step):
@@ -83,25 +89,53 @@ class SequenceSet:
         return sha.hexdigest()
 
     def __getitem__(self, b: int) -> NDArray[Any]:
-        """(T, D): the values of sequence b."""
+        """Return the values of sequence b, (T, D)."""
         return self.values[self.offsets[b] : self.offsets[b + 1]]
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         return (self[b] for b in range(len(self)))
 
     def times_of(self, b: int) -> NDArray[Any] | None:
-        """(T): the ds of sequence b."""
+        """Return the times of sequence b, (T,), or None without times."""
         return None if self.times is None else self.times[self.offsets[b] : self.offsets[b + 1]]
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> SequenceSet:
-        """The sequences of these rows, in this order."""
+        """Return the sequences with these numbers, in this order."""
         spans = [(int(self.offsets[b]), int(self.offsets[b + 1])) for b in rows]
         return self._spans(spans, tuple(self.ids[b] for b in rows), np.asarray(rows, dtype=np.int64))
 
     def cut(self, starts: NDArray[np.int64], stops: NDArray[np.int64]) -> SequenceSet:
-        """The steps starts[b] to stops[b] (exclusive) of every sequence."""
+        """Cut every sequence.
+
+        Args:
+            starts: The first step to keep of each sequence, (B,).
+            stops: The step after the last one to keep of each sequence, (B,).
+
+        Returns:
+            The cut sequences.
+        """
         spans = [(int(o + a), int(o + z)) for o, a, z in zip(self.offsets[:-1], starts, stops, strict=True)]
         return self._spans(spans, self.ids, np.arange(len(self)))
+
+    def append(self, rows: SequenceSet | Any) -> SequenceSet:
+        """Return the series with new rows at their ends, so that a fitted model can continue from there.
+
+        The columns of the rows must be those of the data. An id that is not in the data starts a new series. Steps
+        that the times leave out are missing values, as if old and new rows had been read together.
+
+        Args:
+            rows: The new rows, as a SequenceSet or anything that ``read`` takes.
+
+        Returns:
+            A new SequenceSet; this one stays as it is.
+
+        Raises:
+            DataError: The data are text or sound, the rows have other channels or covariates, or their times do not
+                come after the times of the data.
+        """
+        from ostinato.data.append import append_rows  # the module needs the reader, which needs this class
+
+        return append_rows(self, rows)
 
     def _spans(self, spans: list[tuple[int, int]], ids: tuple[str, ...], rows: NDArray[np.int64]) -> SequenceSet:
         index = np.concatenate([np.arange(a, z) for a, z in spans]) if spans else np.zeros(0, dtype=np.int64)

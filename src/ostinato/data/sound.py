@@ -1,4 +1,4 @@
-"""Sound files through libsndfile, as whole numbers at their real resolution; and samples as a WAV file."""
+"""Sound files, read through libsndfile as whole numbers, and samples written as a WAV file."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ from ostinato.data.files import contents
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
-#: Frames that are read at a time.
+#: The number of frames that are read at a time.
 _BLOCK = 1 << 20
-#: Bits of the samples; lossy and companded formats decode to 16, floating point is taken as 24.
+#: The bits of the samples of each format. Others, lossy or companded, decode to 16; floating point is read as 24.
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_24": 24, "PCM_32": 32, "FLOAT": 24, "DOUBLE": 24}
 
 
 def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
-    """Sound files -> one sequence each, of the samples as whole numbers of the most bits any has.
+    """Read each sound file as one sequence of whole numbers.
 
-    Raises DataError for a file that is no sound, is cut short, has several channels, or another rate than the others.
+    Args:
+        paths: The files.
+        channel: The channel to read, from 0; None for files with one channel.
+
+    Returns:
+        The sequences, with as many bits as the file with the most bits has.
+
+    Raises:
+        DataError: A file is no sound, is cut short, or has several channels, or the files differ in sample rate.
     """
     rows, widths = [], []
     rates: dict[int, Path] = {}
@@ -37,17 +45,17 @@ def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
         raise DataError(
             f"the files have different sample rates: {several}",
             where=f"{paths[0].parent}",
-            fix="resample them to one rate, or name those of one",
+            fix="resample the files to one rate, or give only the files of one rate",
         )
     bits = max(widths)
     samples = [row << (bits - own) for row, own in zip(rows, widths, strict=True)]
     if not sum(map(len, samples)):
-        raise DataError("there is no sound in it", where=str(paths[0]), fix="give a file with samples in it")
+        raise DataError("the sound file holds no samples", where=str(paths[0]), fix="give a file with samples in it")
     step = [max(1, int(np.gcd.reduce(s))) if len(s) else 1 for s in samples]
     coarse = [1 << ((s & -s).bit_length() - 1) for s in step]
     names = [p.stem for p in paths] if len({p.stem for p in paths}) == len(paths) else [str(p) for p in paths]
     odd = sum(c > 1 for c in coarse)
-    notes = (f"{odd:,} of {len(paths):,} files are of fewer bits than they are stored in",) if odd else ()
+    notes = (f"{odd:,} of {len(paths):,} files use fewer bits than their format has",) if odd else ()
     return SequenceSet(
         "sound",
         np.concatenate(samples).astype(np.int32).reshape(-1, 1),
@@ -61,7 +69,15 @@ def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
 
 
 def as_wav(samples: NDArray[Any], meta: dict[str, Any]) -> bytes:
-    """Samples (T, 1) as a WAV file of the rate and bits in meta (SequenceSet.meta)."""
+    """Return samples as a WAV file.
+
+    Args:
+        samples: The samples as whole numbers, (T, 1).
+        meta: The sample rate and the bits, as in ``SequenceSet.meta``.
+
+    Returns:
+        The bytes of the file.
+    """
     buffer = io.BytesIO()
     bits = int(meta.get("bits", 16))
     wide = (samples.astype(np.int64) << (32 - bits)).astype(np.int32)
@@ -71,29 +87,31 @@ def as_wav(samples: NDArray[Any], meta: dict[str, Any]) -> bytes:
 
 
 def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
-    """Samples (T, channels) as whole numbers, their bits, and the sample rate."""
+    """Return the samples (T, D) as whole numbers, their bits, and the sample rate in Hz."""
     raw = contents(path)
     if not raw:
-        raise DataError("the file is empty", where=str(path), fix="give WAV, FLAC or OGG")
+        raise DataError("the file is empty", where=str(path), fix="give a WAV, FLAC or OGG file")
     try:
         with soundfile.SoundFile(io.BytesIO(raw)) as file:
             rate, promised = int(file.samplerate), int(file.frames)
             bits = _BITS.get(file.subtype, 16)
             real = file.subtype in ("FLOAT", "DOUBLE")
             dtype = "float64" if real else "int16" if bits == 16 else "int32"
-            # a damaged header may promise more than there is memory for: no block is larger than these
+            # a damaged header may promise more frames than fit in memory, so the blocks are small
             blocks: list[NDArray[Any]] = [file.read(0, dtype=dtype, always_2d=True)]
             while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
                 blocks.append(block)
             data = np.concatenate(blocks)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         raise DataError(
-            "the file is damaged, or no sound that can be read", where=str(path), fix="give WAV, FLAC or OGG"
+            "cannot read the file as sound: it is damaged or has another format",
+            where=str(path),
+            fix="give a WAV, FLAC or OGG file",
         ) from error
     absent = _absent(raw)
     if len(data) < promised or absent:
         raise DataError(
-            f"the sound is cut short: {absent:,} bytes are absent" if absent else "the sound is cut short",
+            f"the sound is cut short: {absent:,} bytes are missing" if absent else "the sound is cut short",
             where=str(path),
             fix="copy or download it again",
         )
@@ -104,12 +122,12 @@ def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
 
 
 def _absent(raw: bytes) -> int:
-    """How many bytes a WAV file is shorter than it says: libsndfile reads what is there, and is silent about it."""
+    """Return the number of bytes that a WAV file is shorter than its header says; libsndfile does not report it."""
     at = 12
     while raw[:4] == b"RIFF" and at + 8 <= len(raw):
         size = int.from_bytes(raw[at + 4 : at + 8], "little")
         if raw[at : at + 4] == b"data":
-            # a program that writes to a pipe cannot know the size, and writes the greatest there is
+            # a program that writes to a pipe does not know the size, and writes the largest one
             return max(0, at + 8 + size - len(raw)) if size < 0xFFFF_FF00 else 0
         at += 8 + size + size % 2
     return 0
@@ -118,7 +136,8 @@ def _absent(raw: bytes) -> int:
 def _channel(path: Path, channels: int, wanted: int | None) -> int:
     if wanted is None and channels > 1:
         choices = " or ".join(f"--channel {c}" for c in range(min(channels, 3)))
-        raise DataError(f"the sound has {channels} channels", where=str(path), fix=f"choose one: {choices}")
+        raise DataError(f"the sound has {channels} channels, expected 1", where=str(path), fix=f"use {choices}")
     if wanted is not None and not 0 <= wanted < channels:
-        raise DataError(f"there is no channel {wanted}", where=str(path), fix=f"choose 0 to {channels - 1}")
+        what = f"there is no channel {wanted}: the file has {channels} channel{'s' * (channels != 1)}, counted from 0"
+        raise DataError(what, where=str(path), fix=f"use a channel from 0 to {channels - 1}")
     return wanted or 0

@@ -1,4 +1,4 @@
-"""Train, validation, held-out: by time within a series, by whole sequence among many short ones; never both at once."""
+"""The split into training, validation and held-out parts: by time within each series, or by whole sequences."""
 
 from __future__ import annotations
 
@@ -13,34 +13,42 @@ from numpy.typing import NDArray
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 
-#: "train" gives the gradients, "validation" says when to stop, "held-out" is looked at once, for the table.
-#: "known" is the first two together: what a closed form, which has nothing to stop, is fitted to.
+#: The training part gives the gradients, the validation part decides when to stop, and the held-out part is used once,
+#: for the table of results. "known" is training and validation together: the data of a fit in closed form.
 Part = Literal["train", "validation", "known", "held-out"]
 
-#: Fewer sequences than this, and each one gives its end to be held out.
+#: Fewer sequences than this are split by time, and not by whole sequences.
 FEW = 20
-#: Series without times, of at most so many steps, are a set of short sequences and no panel.
+#: Series without times of at most this many steps are short sequences, which are split as wholes.
 SHORT_SERIES = 100
-#: Validation takes a tenth of what is not held out, and less where this many steps are enough to see progress by.
+#: The number of steps that is enough for validation, if it is less than a tenth of the steps that are not held out.
 ENOUGH = 60_000
 
 
 @dataclass(frozen=True)
 class Split:
-    """Where each sequence passes from one part to the next.
+    """The borders between the parts in each sequence.
 
-    stops    (B, 2): trained on up to the first, validation from there to the second, held out from there to the end;
-             -1 where no step before it belongs to that part, so that an empty sequence has a part too
-    by_time  whether what is held out is the end of each sequence, and not whole sequences
+    Attributes:
+        stops: The end of the training part and the end of the validation part of each sequence, (B, 2); the held-out
+            part follows. -1 if the sequence has no step of the part, so that an empty sequence belongs to a part too.
+        by_time: Whether the ends of the sequences are held out, and not whole sequences.
     """
 
     stops: NDArray[np.int64]
     by_time: bool
 
     def spans(self, part: Part, raw: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[tuple[int, int, int]]:
-        """(sequence, first, stop) of the part, without empty ones; raw (B,) steps as read, lengths (B,) as modelled.
+        """Return the steps of a part as triples (sequence, first, stop), without empty ones.
 
-        The two differ by the end of a sequence where that is an event: it goes with the last step.
+        Args:
+            part: The part.
+            raw: The number of steps of each sequence as read, (B,).
+            lengths: The number of steps of each sequence as modelled, (B,): one more than ``raw`` if the end is an
+                event, which belongs to the part of the last step.
+
+        Returns:
+            The number of the sequence, its first step in the part, and the step after its last one.
         """
         edges = np.where(self.stops >= raw[:, None], lengths[:, None], np.maximum(self.stops, 0))
         zero = np.zeros_like(lengths)
@@ -53,31 +61,40 @@ class Split:
         return [(b, int(first[b]), int(stop[b])) for b in np.flatnonzero(stop > first).tolist()]
 
     def take(self, part: Part, data: SequenceSet) -> SequenceSet:
-        """The steps of data that are in the part, without sequences that have none."""
+        """Return the steps of the data that are in the part, without sequences that have none."""
         rows, first, stop = np.array(self.spans(part, data.lengths, data.lengths), dtype=np.int64).reshape(-1, 3).T
         return data.take(rows).cut(first, stop)
 
     def words(self, data: SequenceSet) -> str:
-        """The split in a sentence."""
+        """Return the split in words."""
         parts: tuple[Part, ...] = ("train", "validation", "held-out")
         train, validation, held = (self.spans(part, data.lengths, data.lengths) for part in parts)
         if self.by_time:
             steps = [sum(z - a for _, a, z in spans) for spans in (train, validation, held)]
-            return f"trained on {steps[0]:,} steps, stopped by the next {steps[1]:,}, held out the last {steps[2]:,}"
+            return f"split by time: training {steps[0]:,} steps, validation {steps[1]:,}, held out {steps[2]:,}"
         return (
-            f"held out {len(held):,} of {len(data):,} whole sequences; training stopped by {len(validation):,} others"
+            f"split by sequence: held out {len(held):,} of {len(data):,} whole sequences, validation on "
+            f"{len(validation):,} others"
         )
 
 
 def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
-    """Cut data into train, validation and held-out.
+    """Cut data into a training, a validation and a held-out part.
 
-    held_out: a share in (0, 1), or a pattern of ids such as "*_[0-4]" that names whole sequences. A share of a few long
-    sequences, or of a panel of series, is the end of each; of many short sequences it is whole ones, drawn by a hash of
-    the content, so that equal sequences fall into the same part and no draw depends on the order of the file.
+    A share of a few long sequences, or of a panel of series, is the end of each sequence. A share of many short
+    sequences is whole sequences, drawn by a hash of their content: equal sequences fall into the same part, and the
+    draw does not depend on the order of the file.
 
-    Raises ConfigError for a share outside (0, 1) or a pattern that matches no sequence or all; DataError where a part
-    would be empty.
+    Args:
+        data: The sequences.
+        held_out: A share between 0 and 1, or a pattern of ids such as "*_[0-4]" that selects whole sequences.
+
+    Returns:
+        The split.
+
+    Raises:
+        ConfigError: The share is not between 0 and 1, or the pattern matches no sequence or every sequence.
+        DataError: A part would be empty.
     """
     lengths = data.lengths
     if isinstance(held_out, str):
@@ -86,11 +103,11 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
             which = "every sequence" if chosen.all() and len(data) else "no sequence"
             raise ConfigError(
                 f"the held-out pattern {held_out!r} matches {which}",
-                fix=f"match some of the ids: {', '.join(data.ids[:3])} ...",
+                fix=f"use a pattern that matches some of the ids: {', '.join(data.ids[:3])} ...",
             )
         return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False))
     if not 0 < held_out < 1:
-        raise ConfigError(f"a held-out share of {held_out} cannot be", fix="use a number between 0 and 1, such as 0.1")
+        raise ConfigError(f"the held-out share must be between 0 and 1, got {held_out}", fix="use a number such as 0.1")
     if _many_short(data):
         draws = _draws(data)
         chosen = draws < held_out
@@ -104,17 +121,17 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
 def _many_short(data: SequenceSet) -> bool:
     if len(data) < FEW:
         return False
-    return data.kind in ("text", "sound") or (data.times is None and int(data.lengths.max()) <= SHORT_SERIES)
+    return not data.traits.tabular or (data.times is None and int(data.lengths.max()) <= SHORT_SERIES)
 
 
 def _draws(data: SequenceSet) -> NDArray[np.float64]:
-    """(B,): a number in [0, 1) for each sequence, from its content."""
+    """Return a number in [0, 1) for each sequence, (B,), from a hash of its content."""
     hashes = [int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=4).digest(), "big") for row in data]
     return np.array(hashes) / 2.0**32
 
 
 def _whole(data: SequenceSet, held: NDArray[np.bool_], draws: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Stops (B, 2) where ``held`` sequences are held out whole; of the others a few, or their ends, are validation."""
+    """Return stops (B, 2) that hold out whole sequences; a few of the others, or their ends, are for validation."""
     lengths = data.lengths
     share = _validation_share(int(lengths[~held].sum()))
     validation = ~held & (draws < share)
@@ -129,16 +146,18 @@ def _validation_share(known: int) -> float:
 
 
 def _less_its_end(lengths: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """Where the last ``share`` of each sequence begins, at least one step; a sequence of one step gives none."""
+    """Return the first step of the last ``share`` of each sequence: at least one step of every two or more."""
     return np.where(lengths < 2, lengths, lengths - np.maximum(np.rint(lengths * share).astype(np.int64), 1))
 
 
 def _checked(data: SequenceSet, cut: Split) -> Split:
     parts: tuple[Part, ...] = ("train", "validation", "held-out")
     if not all(cut.spans(part, data.lengths, data.lengths) for part in parts):
+        total = int(data.lengths.sum())
         raise DataError(
-            f"{int(data.lengths.sum())} steps are too few to learn from some, stop by others and be judged on the rest",
+            f"too few steps for a training, a validation and a held-out part: {total} {data.traits.unit}"
+            f"{'s' * (total != 1)} in all",
             where=data.meta.get("source"),
-            fix="give at least 3 steps in one sequence",
+            fix=f"give a sequence of at least 3 {data.traits.unit}s",
         )
     return cut

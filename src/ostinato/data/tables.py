@@ -1,4 +1,4 @@
-"""Tables: CSV, TSV and Parquet, plain or gzip'd, as frames whose every row knows its line."""
+"""Tables in CSV, TSV or Parquet files, plain or gzip'd, as frames with the line of every row."""
 
 from __future__ import annotations
 
@@ -15,16 +15,26 @@ from ostinato.data.files import contents, decode
 from ostinato.data.origin import FileRows, Origin
 from ostinato.errors import DataError
 
-#: What stands for a missing value in a column of numbers.
+#: The cells that stand for a missing value in a column of numbers.
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."]
 
 
 def from_files(
     paths: list[Path], source: str, *, id_col: str | None = None, words: bool = False
 ) -> tuple[pl.DataFrame, Origin]:
-    """One table of all the rows; with words, every cell as it is written. Without a column of ids, a file is a series.
+    """Read files as one table.
 
-    Raises DataError for what is no table, with file and line, and for tables of different columns.
+    Args:
+        paths: The files.
+        source: The name of the whole source, for an error.
+        id_col: The column of ids, if given. If there is none, each of several files is one series.
+        words: Whether to read every cell as it is written, and not as a number.
+
+    Returns:
+        The table, and the origin of its rows.
+
+    Raises:
+        DataError: A file is no table, or the tables have different columns.
     """
     tables = [parse(contents(p), str(p), id_col=id_col, words=words) for p in paths]
     first = tables[0][0]
@@ -34,7 +44,7 @@ def from_files(
             raise DataError(
                 f"the tables have different columns: {', '.join(odd)}",
                 where=f"{paths[0]} and {path}",
-                fix="read them one by one, or give them the same columns",
+                fix="read the files one by one, or give them the same columns",
             )
     frames = [frame.select(first.columns) for frame, _ in tables]
     if len(frames) > 1 and id_col is None and not words and not any(c.lower() in IDS for c in first.columns):
@@ -44,15 +54,26 @@ def from_files(
 
 
 def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = False) -> tuple[pl.DataFrame, Origin]:
-    """A table from the bytes of a file, and where its rows are.
+    """Parse the bytes of a file as a table.
 
-    Raises DataError for what is empty, binary, not UTF-8, damaged or ragged, with the line.
+    Args:
+        raw: The bytes.
+        where: The name of the file.
+        id_col: The column of ids, if given; its cells are not read as numbers.
+        words: Whether to read every cell as it is written, and not as a number.
+
+    Returns:
+        The table, and the origin of its rows.
+
+    Raises:
+        DataError: The file is empty, binary, damaged or not UTF-8, or its rows differ in length.
     """
     if raw[:4] == b"PAR1" or where.endswith(".parquet"):
         try:
             frame = pl.read_parquet(io.BytesIO(raw))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise DataError("the Parquet file is damaged, or none", where=where, fix="write it again") from error
+            what = "cannot read the file as Parquet: it is damaged or has another format"
+            raise DataError(what, where=where, fix="write the file again as Parquet") from error
         origin = Origin.frame(len(frame), where)
     else:
         text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
@@ -60,14 +81,14 @@ def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = Fa
             raise DataError("the file is empty", where=where, fix="give a file with data in it")
         frame, origin = _parse_text(text.strip("\n"), where, id_col, words, len(text) - len(text.lstrip("\n")))
     if not len(frame):
-        raise DataError("the table has a header and no rows", where=where, fix="give a file with data in it")
+        raise DataError("the table has a header but no rows", where=where, fix="give a file with data in it")
     return frame, origin
 
 
 def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped: int) -> tuple[pl.DataFrame, Origin]:
     dialect = sniff(text, where, skipped)
     _, header = next(dialect.records(text)) if dialect.header else (1, [])
-    # an id is what is written: 007 is not 7
+    # an id stays as it is written: 007 is not 7
     key = id_col or named(header, IDS)
     try:
         frame = pl.read_csv(
@@ -84,11 +105,12 @@ def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped:
     except pl.exceptions.PolarsError as error:
         _check_widths(text, dialect, where)
         raise DataError(
-            f"the table cannot be read: {str(error).splitlines()[0]}", where=where, fix="check its cells and quotes"
+            f"cannot read the table: {str(error).splitlines()[0]}", where=where, fix="check its cells and quotes"
         ) from error
     lines = _Lines(text, dialect)
     if dialect.quoted and len(frame) != lines.count():
-        raise DataError("the quotes do not pair", where=where, fix='close every ", or write "" for one in a cell')
+        what = "the double quotes do not come in pairs"
+        raise DataError(what, where=where, fix='close every ", and write "" for a quote inside a cell')
     last = frame[frame.columns[-1]]
     if frame.width > 1 and last.null_count():
         _check_widths(text, dialect, where)
@@ -104,9 +126,9 @@ def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped:
 
 
 def _tidy(column: pl.Series, dialect: Dialect) -> pl.Series:
-    """A column that came as words, as numbers where it is of numbers and of what stands for a missing one.
+    """Return a column of words as numbers if all its cells are numbers or missing.
 
-    In a column of words only an empty cell is missing: a series may be called NA.
+    In a column of words, only an empty cell is missing: a series may be called NA.
     """
     column = column.str.strip_chars()
     if dialect.comma:
@@ -115,27 +137,27 @@ def _tidy(column: pl.Series, dialect: Dialect) -> pl.Series:
     numbers = seen.cast(pl.Float64, strict=False)
     if numbers.null_count() == seen.null_count():
         return numbers
-    # mostly numbers: a column with a stray word in it, which is named when the column is used
+    # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
     return seen if holds_numbers(seen) else column.set(column == "", None)
 
 
 class _Lines:
-    """The line of each row of a frame, found only when one is asked for."""
+    """The line of each row of a frame, computed only if one is needed."""
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         self._text, self._dialect = text, dialect
 
     def __call__(self, row: int) -> int:
-        """Row from 0 -> line from 1; blank lines are rows only in a table of one column, as missing values."""
-        found = [line for line, cells in self._rows() if cells or self._narrow]
-        return found[row]
+        """Return the line (from 1) of a row (from 0); a blank line counts as a row in a table of one column."""
+        lines = [line for line, cells in self._rows() if cells or self._narrow]
+        return lines[row]
 
     def count(self) -> int:
-        """Rows, blank ones too: what the frame has, or else some quote was understood in two ways."""
+        """Return the number of rows, with blank ones; the frame has another number if quotes are ambiguous."""
         return len(self._rows())
 
     def blank(self, rows: int) -> list[bool]:
-        """Which of the frame's rows are blank lines."""
+        """Return whether each of the first rows is a blank line."""
         return [not cells for _, cells in self._rows()][:rows]
 
     def _rows(self) -> list[tuple[int, list[str]]]:
@@ -145,20 +167,20 @@ class _Lines:
 
 
 def _check_widths(text: str, dialect: Dialect, where: str) -> None:
-    """Raise DataError with the first row that has more or fewer cells than the first one."""
+    """Raise DataError if a row has more or fewer cells than the first row."""
     width = 0
     for line, cells in dialect.records(text):
         width = width or len(cells)
         if cells and len(cells) != width:
             raise DataError(
-                f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, and the first has {width}",
+                f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, expected {width} as in the first row",
                 where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",
-                fix=f"quote cells that hold a {dialect.separator!r}, or mend the row",
+                fix=f"put quotes around a cell that contains {dialect.separator!r}, or correct the row",
             )
 
 
 def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.DataFrame:
-    """The frame with plain column names. Raises DataError where two columns have one name."""
+    """Return the frame with its column names. Raise DataError if two columns have the same name."""
     if not dialect.header:
         names = [f"channel_{i + 1}" for i in range(frame.width)] if frame.width > 1 else ["y"]
     else:
@@ -168,26 +190,29 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
         name, times = Counter(names).most_common(1)[0]
         if times > 1:
             raise DataError(
-                f"{times} columns are called {name!r}", where=f"{where}, line {line}", fix="give each its own name"
+                f"{times} columns have the name {name!r}",
+                where=f"{where}, line {line}",
+                fix="give each column its own name",
             )
     if len(names) != frame.width:
-        raise DataError("the header cannot be read", where=f"{where}, line {line}", fix="check its cells and quotes")
+        what = f"the header has {len(names)} cells, expected {frame.width}"
+        raise DataError(what, where=f"{where}, line {line}", fix="check its cells and quotes")
     frame.columns = names
-    # a separator at the end of every line makes a column of nothing
+    # a separator at the end of every line makes an empty last column
     if dialect.header and frame.width > 1 and not cells[-1].strip() and frame[names[-1]].null_count() == len(frame):
         frame = frame.drop(names[-1])
     return frame
 
 
 def is_words(frame: pl.DataFrame, target: list[str] | None) -> bool:
-    """Whether the one column that is asked for holds words."""
+    """Return whether the target is one column that holds words."""
     if target is None or len(target) != 1 or target[0] not in frame.columns:
         return False
     return frame[target[0]].dtype == pl.String and not holds_numbers(frame[target[0]])
 
 
 def looks_like_table(raw: bytes) -> bool:
-    """Whether text is a table: several lines of the same number of separated cells, some of them numbers."""
+    """Return whether text is a table: lines with the same number of separated cells, some of them numbers."""
     text = raw[:20_000].decode("utf-8-sig", errors="ignore")
     lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
@@ -196,7 +221,7 @@ def looks_like_table(raw: bytes) -> bool:
     try:
         for separator in "\t;,":
             cells = [c for _, c in Dialect(separator).records("\n".join(lines))]
-            if len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
+            if len(cells) > 1 and len({len(c) for c in cells}) == 1 and len(cells[0]) > 1:
                 return any(is_number(c.replace(",", ".") if separator == ";" else c) for c in cells[1])
     except csv.Error:
         return False

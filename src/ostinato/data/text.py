@@ -1,4 +1,4 @@
-"""Text: one sequence in all, one a line, or one a cell of a table's column."""
+"""Text as sequences of symbols: one for each file, each line, or each cell of a column."""
 
 from __future__ import annotations
 
@@ -15,9 +15,19 @@ from ostinato.errors import DataError
 def from_files(
     files: list[tuple[str, bytes]], where: str, *, alphabet: str = "characters", per_line: bool | None = None
 ) -> SequenceSet:
-    """(name, bytes) of text files -> a SequenceSet; short lines, mostly of a word, are taken as a sequence a line.
+    """Read text files.
 
-    Raises DataError for what is not UTF-8, with file, line and byte, and where there is no text at all.
+    Args:
+        files: The name and the bytes of each file.
+        where: The name of the whole source, for an error.
+        alphabet: The symbols: "characters" or "bytes".
+        per_line: Whether each line is one sequence. If None, many short lines, mostly of one word, are read so.
+
+    Returns:
+        The sequences.
+
+    Raises:
+        DataError: A file is not UTF-8, or there is no text.
     """
     texts = [(name, decode(raw, name).replace("\r\n", "\n")) for name, raw in files]
     notes: tuple[str, ...] = ()
@@ -27,7 +37,7 @@ def from_files(
         words = sum(line.count(" ") for line in lines)
         per_line = len(lines) >= 20 and short > 0.95 * len(lines) and words < 0.5 * len(lines)
         if per_line:
-            notes = (f"one sequence a line: {len(lines):,} short lines (--whole for one text)",)
+            notes = (f"each of {len(lines):,} short lines is read as one sequence (use --whole to read one text)",)
     pieces = texts
     if per_line:
         lines = [line for _, text in texts for line in text.removesuffix("\n").split("\n")]
@@ -38,23 +48,44 @@ def from_files(
 def from_column(
     frame: pl.DataFrame, origin: Origin, *, id_col: str | None, target: list[str] | None, alphabet: str = "characters"
 ) -> SequenceSet:
-    """One column of words of a table, a sequence a row, in the order of the rows; an empty cell is an empty sequence.
+    """Read a column of a table as text, one sequence for each row; an empty cell is an empty sequence.
 
-    Raises DataError where it is not clear which column is meant.
+    Args:
+        frame: The table.
+        origin: The origin of its rows, for an error.
+        id_col: The column of ids; without it the rows are numbered from 1.
+        target: The column of text; the only column of words if None.
+        alphabet: The symbols: "characters" or "bytes".
+
+    Returns:
+        The sequences, in the order of the rows.
+
+    Raises:
+        DataError: The column of text is not clear, a column does not exist, or an id occurs twice.
     """
     check_names(frame, origin.name, (id_col, *(target or ())))
     if target is None:
         words = [c for c in frame.columns if c != id_col and not holds_numbers(frame[c])]
         target = words if len(words) == 1 else []
     if len(target) != 1:
+        given = f"got {', '.join(target)}" if target else "found none or several"
         columns = ", ".join(frame.columns)
-        raise DataError("text is one column of a table", where=origin.name, fix=f"choose one with --target: {columns}")
+        raise DataError(
+            f"text is read from one column of a table, {given}",
+            where=origin.name,
+            fix=f"choose one of the columns {columns} with --target",
+        )
     cells = frame[target[0]].cast(pl.String).fill_null("").to_list()
     names = list(map(str, range(1, len(cells) + 1)))
     if id_col is not None:
         names = frame[id_col].cast(pl.String).fill_null("").to_list()
     if len(set(names)) < len(names):
-        raise DataError(f"an id in column {id_col!r} comes twice", where=origin.name, fix="leave out the --id-col")
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(
+            f"the id {twice!r} occurs twice in column {id_col!r}",
+            where=origin.name,
+            fix="give each row its own id, or leave out --id-col",
+        )
     out = from_strings(list(zip(names, cells, strict=True)), origin.name, alphabet=alphabet, terminated=True)
     out.meta.update({"target": target, "id_col": id_col})
     return out
@@ -63,10 +94,24 @@ def from_column(
 def from_strings(
     pieces: list[tuple[str, str]], where: str, *, alphabet: str, terminated: bool, notes: tuple[str, ...] = ()
 ) -> SequenceSet:
-    """(id, text) of each sequence -> a SequenceSet of code points or bytes. Raises DataError where all are empty."""
+    """Return texts as sequences of code points or bytes.
+
+    Args:
+        pieces: The id and the text of each sequence.
+        where: The name of the source, for an error.
+        alphabet: The symbols: "characters" or "bytes".
+        terminated: Whether the end of a sequence is an event.
+        notes: The notes of the reader.
+
+    Returns:
+        The sequences.
+
+    Raises:
+        DataError: All texts are empty.
+    """
     rows = [_symbols(text, alphabet) for _, text in pieces]
     if not sum(map(len, rows)):
-        raise DataError("there is no text: the file is empty", where=where, fix="give a file with text in it")
+        raise DataError("there is no text: every sequence is empty", where=where, fix="give a source with text in it")
     return SequenceSet(
         "text",
         np.concatenate(rows).reshape(-1, 1),

@@ -1,1 +1,1 @@
-"""Data that ships with the package, and the classical tasks that it makes."""
+"""Data sets that come with the package, and the classical tasks that it generates."""

@@ -1,4 +1,4 @@
-"""The two classical tasks on which a memory is tried: what matters is far back, and how far is known."""
+"""Two classical tasks for recurrent networks, whose answers depend on inputs a known number of steps back."""
 
 from __future__ import annotations
 
@@ -13,42 +13,54 @@ from ostinato.errors import ConfigError
 
 @dataclass(frozen=True)
 class AddingProblem:
-    """Add the two marked ones among T numbers, and say their sum after the last.
+    """The adding problem: add the two marked numbers among T, and give their sum after the last one.
 
     Experiment 4 of Hochreiter and Schmidhuber (1997) in the form of Arjovsky, Shah and Bengio (2016): values uniform in
     0..1, the first mark anywhere in the first half and the second in the second half.
 
-    steps  T. Raises ConfigError below 2.
+    Attributes:
+        steps: The number of steps T, at least 2.
+
+    Raises:
+        ConfigError: There are fewer than 2 steps.
     """
 
     steps: int
 
     def __post_init__(self) -> None:
         if self.steps < 2:
-            raise ConfigError(f"two marked numbers cannot be among {self.steps}", fix="use 2 steps or more")
+            raise ConfigError(f"steps must be at least 2, got {self.steps}", fix="use 2 or more")
 
     @property
     def inputs(self) -> int:
-        """D = 2: the value and its mark."""
+        """The number of inputs D = 2: the value and its mark."""
         return 2
 
     @property
     def outputs(self) -> int:
-        """1: the sum."""
+        """The number of outputs, 1: the sum."""
         return 1
 
     @property
     def lag(self) -> int:
-        """From the first mark to the end, as it is on average: three quarters of T."""
+        """The mean number of steps from the first mark to the end: three quarters of T."""
         return self.steps - self.steps // 4
 
     @property
     def baseline(self) -> float:
-        """The squared error of always saying 1: the variance of the sum of two values, 2 / 12."""
+        """The squared error of the constant answer 1: the variance of the sum of two values, 2 / 12."""
         return 1 / 6
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """X (T, B, 2), value and mark (0 or 1); the sum y (B,)."""
+        """Draw a batch.
+
+        Args:
+            rows: The number of sequences B.
+            generator: The generator of the random numbers.
+
+        Returns:
+            The values and marks (0 or 1) x, (T, B, 2), and the sums y, (B,).
+        """
         half = self.steps // 2
         value = torch.rand(self.steps, rows, generator=generator)
         first = torch.randint(half, (1, rows), generator=generator)
@@ -59,13 +71,19 @@ class AddingProblem:
 
 @dataclass(frozen=True)
 class CopyMemory:
-    """Say a word again, a long silence later.
+    """The copy task: repeat a word after a long silence.
 
-    After experiment 2 of Hochreiter and Schmidhuber (1997), as Arjovsky, Shah and Bengio (2016) have it, section 5.1:
-    a word of ``symbols`` letters, T - 1 blanks, a sign to begin, and as many blanks as the word is long, over which it
-    is to be said; before them, blanks. V = letters + 2: the letters, the blank, the sign.
+    After experiment 2 of Hochreiter and Schmidhuber (1997) in the form of Arjovsky, Shah and Bengio (2016), section
+    5.1. The input is a word, T - 1 blanks, a start sign, and as many blanks as the word has letters. The output is
+    blank, and the word over the last blanks of the input. V = letters + 2: the letters, the blank, the sign.
 
-    silence  T, from the word's last letter to the sign. Raises ConfigError where any of the three is below 1.
+    Attributes:
+        silence: The number of steps T from the last letter of the word to the sign.
+        symbols: The number of letters of the word.
+        letters: The number of different letters.
+
+    Raises:
+        ConfigError: One of the three is less than 1.
     """
 
     silence: int
@@ -75,40 +93,48 @@ class CopyMemory:
     def __post_init__(self) -> None:
         for name in ("silence", "symbols", "letters"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} = {getattr(self, name)} cannot be", fix="use 1 or more")
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}", fix="use 1 or more")
 
     @property
     def steps(self) -> int:
-        """Steps of a sequence: T and the word, twice."""
+        """The number of steps of a sequence: T plus the word twice."""
         return self.silence + 2 * self.symbols
 
     @property
     def inputs(self) -> int:
-        """D = V, one-hot."""
+        """The number of inputs D = V, one for each symbol."""
         return self.letters + 2
 
     @property
     def outputs(self) -> int:
-        """V: what can be said."""
+        """The number of outputs V, one for each symbol."""
         return self.letters + 2
 
     @property
     def lag(self) -> int:
-        """From a letter to where it is said again."""
+        """The number of steps from a letter to its repetition."""
         return self.silence + self.symbols
 
     @property
     def baseline(self) -> float:
-        """Nats of a sequence under the best guess without a memory: blanks for certain, then letters at random."""
+        """The best log-likelihood of a sequence in nats without memory: certain blanks, then random letters."""
         return -self.symbols * math.log(self.letters)
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """X (T, B, V) one-hot; what is to be said y (T, B) int64. T counts the steps of a sequence here."""
+        """Draw a batch. T is the number of steps of a whole sequence here.
+
+        Args:
+            rows: The number of sequences B.
+            generator: The generator of the random numbers.
+
+        Returns:
+            The one-hot inputs x, (T, B, V), and the expected outputs y, (T, B), int64.
+        """
         blank, sign = self.letters, self.letters + 1
         word = torch.randint(self.letters, (self.symbols, rows), generator=generator)
-        heard = torch.full((self.steps, rows), blank)
-        heard[: self.symbols] = word
-        heard[-self.symbols - 1] = sign
-        said = torch.full((self.steps, rows), blank)
-        said[-self.symbols :] = word
-        return torch.nn.functional.one_hot(heard, self.inputs).float(), said
+        inputs = torch.full((self.steps, rows), blank)
+        inputs[: self.symbols] = word
+        inputs[-self.symbols - 1] = sign
+        outputs = torch.full((self.steps, rows), blank)
+        outputs[-self.symbols :] = word
+        return torch.nn.functional.one_hot(inputs, self.inputs).float(), outputs

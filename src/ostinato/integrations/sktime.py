@@ -1,6 +1,6 @@
-"""A forecaster for sktime: a direct model behind fit, predict, predict_quantiles and update.
+"""A direct model as a forecaster for sktime, with fit, predict, predict_quantiles and update.
 
-Only this module imports sktime and pandas: pip install 'ostinato[sktime]'.
+This module needs sktime and pandas: pip install 'ostinato[sktime]'.
 """
 
 from __future__ import annotations
@@ -27,13 +27,17 @@ Array = NDArray[np.float64]
 
 
 class DirectForecaster(BaseForecaster):  # type: ignore[misc]
-    """Quantiles of every step ahead at once, from the last values of a series; X is known of the steps ahead.
+    """A forecaster that predicts the quantiles of all steps ahead at once from the last values of a series.
 
-    season    steps of it; from the frequency of the index if left out
-    window    steps of the past that are seen; searched if left out
-    networks  that are put upon least squares; 0 leaves them out;  steps  of each at most; seed  same seed, same result
+    X holds future covariates, which are known for the steps ahead. ``update`` with update_params=False continues from
+    the new values without a new fit.
 
-    ``update`` with update_params=False goes on from the new values without fitting anew.
+    Args:
+        season: The number of steps of a season; by the frequency of the index if left out.
+        window: The number of past steps that the model sees; searched if left out.
+        networks: The number of networks that are added to the least-squares model; 0 for none.
+        steps: The largest number of training steps of each network.
+        seed: The seed; the same seed gives the same result.
 
     >>> import pandas as pd
     >>> from ostinato.integrations.sktime import DirectForecaster
@@ -67,12 +71,14 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
     ) -> None:
         self.season, self.window, self.networks, self.steps, self.seed = season, window, networks, steps, seed
         super().__init__()
-        self.set_config(remember_data=True)  # what was seen is the history that a forecast goes on from
+        self.set_config(remember_data=True)  # a forecast starts from all values so far
 
     def _fit(self, y: pd.Series, X: pd.DataFrame | None, fh: Any) -> DirectForecaster:
         ahead = self._steps(fh)
         if ahead.min() < 1:
-            raise ConfigError("steps before the end of the series are not forecast", fix="use an fh of 1 or more")
+            raise ConfigError(
+                f"fh must be at least 1 step after the end, got {ahead.min()}", fix="use an fh of 1 or more"
+            )
         budget = Budget(None, self.steps)
         options: dict[str, Any] = {"season": self.season, "window": self.window, "networks": self.networks}
         fitted = fit_direct(_read(y, X), int(ahead.max()), budget=budget, seed=self.seed, **options).model
@@ -86,7 +92,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         return pd.Series(point[self._steps(fh) - 1], index=index, name=self._y.name)
 
     def _predict_quantiles(self, fh: Any, X: pd.DataFrame | None, alpha: Sequence[float]) -> pd.DataFrame:
-        # an interval of 100 |1 - 2 p| percent has its ends at p and 1 - p; the median is between two ends that meet
+        # an interval of 100 |1 - 2 p| percent ends at p and 1 - p; the median is the end of a very narrow one
         level = sorted({round(max(100 * abs(1 - 2 * p), 1e-6), 6) for p in alpha})
         table, steps = self._ahead(X, level), self._steps(fh) - 1
         name = self._y.name if self._y.name is not None else 0
@@ -104,11 +110,11 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         return self
 
     def _ahead(self, X: pd.DataFrame | None, level: Sequence[float] = ()) -> pl.DataFrame:
-        """The table of every step up to the horizon, from the end of all that was seen."""
+        """Return the forecast of every step up to the horizon, from the last value so far."""
         history = _read(self._y, self._X)
         if history.covariates is None or X is None:
             return forecast(self.model_, history, None, level).frame
-        # X may have only the steps that are asked for: those between, which nobody sees, are as the one before
+        # X may hold only the steps of fh: a step in between, which is not returned, gets the row before it
         at = np.asarray(ForecastingHorizon(X.index, is_relative=False).to_relative(self.cutoff).to_numpy(), dtype=int)
         rows = np.flatnonzero(at > 0)
         each = np.searchsorted(at[rows], np.arange(1, at.max(initial=0) + 1), side="right") - 1
@@ -121,7 +127,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
 
     @classmethod
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:
-        """Quick ones, for sktime's own tests."""
+        """Return quick settings for sktime's own tests."""
         return [{"networks": 0, "season": 1, "window": 4}, {"networks": 1, "steps": 2, "season": 2, "window": 4}]
 
 
@@ -131,7 +137,7 @@ def _read(y: pd.Series, X: pd.DataFrame | None) -> SequenceSet:
 
 
 def _frame(y: pd.Series, X: pd.DataFrame | None) -> pl.DataFrame:
-    """ds, y, and the columns of X where its rows are those of y."""
+    """Return a frame of the times, y, and the columns of X at the times of y."""
     index = y.index.to_timestamp() if isinstance(y.index, pd.PeriodIndex) else y.index
     columns: dict[str, Any] = {"ds": index.to_numpy(), "y": y.to_numpy(dtype=np.float64)}
     if X is not None:

@@ -1,6 +1,6 @@
-"""Past one machine: the verbs over panels that do not fit in memory, here or on a Ray cluster.
+"""Fits, forecasts, scores and backtests of panels that do not fit in memory, in this process or on a Ray cluster.
 
-Names are loaded when they are first used, so that a program can still say how many threads it computes with.
+Names are loaded when they are first used, so that a program can set its number of threads before that.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Outcome": "run",
-    "cross_validation": "panels",
+    "cross_validation": "verbs",
     "fit": "global_fit",
-    "fit_each": "panels",
-    "forecast": "panels",
+    "fit_each": "verbs",
+    "forecast": "verbs",
     "ray": "cluster",
-    "score": "panels",
+    "score": "verbs",
     "search": "tune",
 }
 

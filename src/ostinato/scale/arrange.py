@@ -1,4 +1,4 @@
-"""A panel whose series lie mixed over its files, written once more in buckets, each series wholly in one of them."""
+"""The rearrangement of a panel whose series are mixed over its files into buckets of whole series."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from ostinato.storage import atomic_write
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some row groups of a file."""
+    """A few row groups of one file.
+
+    Attributes:
+        number: The number of the chunk in the panel.
+        file: The file.
+        groups: The numbers of the row groups.
+    """
 
     number: int
     file: str
@@ -26,26 +32,34 @@ class Chunk:
 
 
 def chunks(panel: ParquetPanel) -> Iterator[Chunk]:
-    """The panel in chunks of about 8 parts' rows, each read once."""
-    number, some, rows = 0, [], 0
+    """Yield the row groups of the panel in chunks of about as many rows as 8 parts have."""
+    number, groups, rows = 0, [], 0
     for here, after in zip(panel.groups, (*panel.groups[1:], None), strict=True):
-        some.append(here.index)
+        groups.append(here.index)
         rows += here.rows
         if after is None or after.file != here.file or rows >= 8 * ROWS:
-            yield Chunk(number, here.file, tuple(some))
-            number, some, rows = number + 1, [], 0
+            yield Chunk(number, here.file, tuple(groups))
+            number, groups, rows = number + 1, [], 0
 
 
 def parts(panel: ParquetPanel, folder: Path) -> list[PanelPart]:
-    """The buckets, once every chunk has been dealt out."""
-    found = ((k, sorted(str(p) for p in _bucket(folder, k).glob("*.parquet"))) for k in range(panel.buckets))
-    return [PanelPart(k, tuple(files)) for k, files in found if files]
+    """Return the buckets that have rows as parts, after every chunk has been distributed."""
+    buckets = ((k, sorted(str(p) for p in _bucket(folder, k).glob("*.parquet"))) for k in range(panel.buckets))
+    return [PanelPart(k, tuple(files)) for k, files in buckets if files]
 
 
 def deal(panel: ParquetPanel, folder: Path, chunk: Chunk) -> None:
-    """Deal the rows of a chunk out to the buckets; what was dealt already is left as it is.
+    """Distribute the rows of a chunk over the buckets, unless an earlier run has done so.
 
-    The bucket of a series is the CRC-32 of its name, which is the same on every machine.
+    The bucket of a series follows from the CRC-32 of its id, which is the same on every machine.
+
+    Args:
+        panel: The panel.
+        folder: The folder of the buckets.
+        chunk: The chunk.
+
+    Raises:
+        DataError: The file cannot be read.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -70,8 +84,8 @@ def deal(panel: ParquetPanel, folder: Path, chunk: Chunk) -> None:
                     rows.select(panel.columns).write_parquet(buffer)
                     atomic_write(place / f"{chunk.number:06d}-{i:06d}.parquet", buffer.getvalue())
     except (OSError, pa.ArrowException) as error:
-        fix = "every worker must see the files under the same path"
-        raise DataError(f"the file cannot be read: {error}", where=chunk.file, fix=fix) from error
+        fix = "make the files available under the same path on every worker"
+        raise DataError(f"cannot read the file: {error}", where=chunk.file, fix=fix) from error
     atomic_write(done, b"")
 
 

@@ -1,4 +1,4 @@
-"""Backtests over the series of a part, as sums that those of all parts are added to."""
+"""Backtests of the series of a part, with sums that are added up over all parts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,15 @@ from ostinato.scale.work import Out
 
 @dataclass(frozen=True)
 class BacktestPart:
-    """The windows of every series, forecast by a fitted model, if any, and by the baselines. Sums: by model.
+    """A verb: the backtest of every series by a fitted model and the baselines. Its sums are the tallies by model.
 
-    name: what stands for the model in a fingerprint.
+    Attributes:
+        name: The digest of the model, for the fingerprint of a run; "" without a model.
+        model: The fitted model, or None for the baselines alone.
+        windows: The windows of the backtest.
+        season: The number of steps of a season.
+        level: The levels of the intervals in percent.
+        n_paths: The number of sample paths.
     """
 
     name: str
@@ -38,13 +44,15 @@ class BacktestPart:
         check_levels(self.level)
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """See Verb."""
+        """Return the result for the series of part ``number``; see ``Verb``."""
         bad: list[Failure] = []
         if self.model:
             data, bad = possible(self.model, data)
         long = self.windows.fits(data, 0)
         bad += [
-            Failure(key, "too short for these windows") for key, fits in zip(data.ids, long, strict=True) if not fits
+            Failure(key, "the series is too short for the backtest windows")
+            for key, fits in zip(data.ids, long, strict=True)
+            if not fits
         ]
         schema = pl.Schema(self._schema(data))
         if not long.any():

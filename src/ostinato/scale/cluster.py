@@ -1,4 +1,4 @@
-"""Ray: where the parts of a panel are worked on by many processes, of one machine or of several."""
+"""The Ray executor: many processes, on one machine or several, work on the parts of a panel."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ from ostinato.scale.threads import environment
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Times that a part is tried again after its worker or its machine died.
+#: The number of times that a part is tried again after its worker or its machine died.
 RETRIES = 10
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A Ray cluster. See ``ray``."""
+    """A Ray cluster, as ``scale.ray`` makes it.
+
+    Attributes:
+        address: The address of the cluster, or None.
+        workers: The number of parts that are worked on at the same time, or None.
+        threads: The number of processors and threads of each worker.
+        on_joined: A function that is called with the address of the cluster or its dashboard.
+    """
 
     address: str | None
     workers: int | None
@@ -27,17 +34,25 @@ class Cluster:
     on_joined: Callable[[str], None] | None = None
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """See Workers. A worker that dies is replaced, and its part done again.
+        """Yield the results of the items as they are done. A worker that dies is replaced, and its item is done again.
 
-        Raises what work raises, ConfigError without ray or where no cluster answers, LostError where Ray gives a part
-        up: its workers died over and over, or do not start.
+        Args:
+            work: The function to call.
+            items: The arguments, one for each call.
+
+        Yields:
+            The results.
+
+        Raises:
+            ConfigError: Ray is not installed, or no cluster answers.
+            LostError: The workers of an item died several times or do not start.
         """
         with self.joined() as ray:
             shared = ray.put(work)
             task = ray.remote(_call).options(
                 num_cpus=self.threads, max_retries=RETRIES, runtime_env={"env_vars": environment(self.threads)}
             )
-            # more than there are processors, so that none waits for the next part to be sent to it
+            # more items than processors, so that no processor waits until the next item is sent
             most = self.workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)) // self.threads)
             waiting: list[Any] = []
             for item in items:
@@ -49,7 +64,7 @@ class Cluster:
 
     @contextmanager
     def joined(self) -> Iterator[Any]:
-        """ray, connected; left again where it was not before."""
+        """Connect to the cluster, and disconnect at the end unless the program was connected before."""
         try:
             import ray
         except ImportError as error:
@@ -61,16 +76,16 @@ class Cluster:
             quiet = {"log_to_driver": False, "logging_level": "warning"}
             context = ray.init(address=self.address, ignore_reinit_error=True, **quiet)
         except (ConnectionError, ValueError, RuntimeError) as error:
-            fix = "check the address, and that the cluster runs: ray status"
-            raise ConfigError(f"no Ray cluster answers: {error}", where=self.address, fix=fix) from error
-        import grpc  # by which a program reaches a cluster elsewhere
+            fix = "check the address, and check with `ray status` that the cluster runs"
+            raise ConfigError(f"cannot connect to a Ray cluster: {error}", where=self.address, fix=fix) from error
+        import grpc  # the transport of a connection to a remote cluster
 
         try:
             if self.on_joined:
-                self.on_joined(_sight(context, self.address))
+                self.on_joined(_address_in_words(context, self.address))
             yield ray
         except (ConnectionError, grpc.RpcError) as error:
-            fix = "run it again: what is done is kept"
+            fix = "run the command again: the finished parts are kept"
             raise LostError("the connection to the cluster was lost", where=self.address, fix=fix) from error
         finally:
             ray.shutdown()
@@ -83,23 +98,28 @@ def ray(
     threads: int = 1,
     on_joined: Callable[[str], None] | None = None,
 ) -> Cluster:
-    """A Ray cluster to work on: ``scale.forecast(..., on=scale.ray("ray://head:10001"))``.
+    """Return a Ray cluster to work on, as in ``scale.forecast(..., on=scale.ray("ray://head:10001"))``.
 
-    address    ray://HOST:PORT; without one the cluster that runs on this machine, or a new one on its processors
-    workers    parts that are worked on at a time; as many as the cluster has processors if left out
-    threads    processors, and threads to compute with, of each worker
-    on_joined  is told where the cluster, or its dashboard, can be seen
+    Args:
+        address: The address ray://HOST:PORT; if left out, the cluster that runs on this machine, or a new one.
+        workers: The number of parts that are worked on at the same time; the number of processors if left out.
+        threads: The number of processors and threads of each worker.
+        on_joined: A function that is called with the address of the cluster or its dashboard.
 
-    Raises ConfigError for fewer than one worker or thread.
+    Returns:
+        The cluster, for the argument ``on``.
+
+    Raises:
+        ConfigError: The number of workers or threads is less than 1.
     """
     for name, count in (("workers", workers), ("threads", threads)):
         if count is not None and count < 1:
-            raise ConfigError(f"{count} {name} cannot be", fix="use 1 or more")
+            raise ConfigError(f"{name} must be at least 1, got {count}", fix="use 1 or more")
     return Cluster(address, workers, threads, on_joined)
 
 
-def _sight(context: Any, address: str | None) -> str:
-    """Where the cluster that was joined can be seen."""
+def _address_in_words(context: Any, address: str | None) -> str:
+    """Return the address of the dashboard, or of the cluster, in words."""
     if context.dashboard_url:
         return f"Ray's dashboard: http://{context.dashboard_url.removeprefix('http://')}"
     where = address or context.address_info["address"]
@@ -111,7 +131,7 @@ def _call(work: Callable[[Item], Result], item: Item) -> Result:
 
 
 def _next(ray: Any, waiting: list[Any]) -> Any:
-    """The next result; its reference leaves the list. Raises what the work raised."""
+    """Return the next result and remove its reference from the list. Raise the error of the work, if it failed."""
     try:
         (ready,), waiting[:] = ray.wait(waiting, num_returns=1)
         return ray.get(ready)
@@ -119,6 +139,6 @@ def _next(ray: Any, waiting: list[Any]) -> Any:
         if isinstance(error.cause, OstinatoError):
             raise error.cause from error
         raise
-    except ray.exceptions.RayError as error:  # of a worker, a machine, or Ray itself, each after RETRIES tries
-        fix = "see to the machines and their memory, then run it again: the parts that are done are kept"
-        raise LostError(f"Ray gave a part up: {error}", fix=fix) from error
+    except ray.exceptions.RayError as error:  # a worker, a machine or Ray itself failed RETRIES times
+        fix = "check the machines and their memory, then run the command again: the finished parts are kept"
+        raise LostError(f"a part failed on the Ray cluster: {error}", fix=fix) from error

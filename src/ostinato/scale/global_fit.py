@@ -1,4 +1,4 @@
-"""One model trained by several workers of a Ray cluster: Ray Train starts them, and ``ostinato.fit`` does the rest."""
+"""The fit of one model by several workers of a Ray cluster: Ray Train starts them, each runs ``ostinato.fit``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ostinato.errors import LostError, OstinatoError
 from ostinato.fits.result import Fit, Rung, fit_of
 from ostinato.model_file import load_model, save_model
 from ostinato.scale.cluster import Cluster
-from ostinato.scale.progress import Teller, shown
+from ostinato.scale.progress import ProgressSender, progress_queue
 from ostinato.scale.threads import environment
 from ostinato.training.fit import fit as fit_here
 from ostinato.training.trainer import TrainingProgress
 from ostinato.training.workers import current, parted
 
-#: Times that the workers are started again after one of them died; they go on from the last checkpoint.
+#: The number of times that the workers are restarted, from the last checkpoint, after one of them died.
 RESTARTS = 10
 
 
@@ -30,22 +30,32 @@ def fit(
     on_rung: Callable[[Rung], None] | None = None,
     **options: Any,
 ) -> Fit:
-    """``ostinato.fit`` of a file or folder by ``on.workers`` workers (2 if that is None), each with whole rows.
+    """Fit one model with several workers, each with its own sequences.
 
-    output   the model file; beside it, while the fit goes on, is the checkpoint, as ``options["checkpoint"]`` says or
-             in output.checkpoint. Every worker must see source, output and checkpoint under the same paths
-    reading  arguments of ``read``; options: those of ``ostinato.fit``. Of on_progress a few events a second come here,
-             and in another thread
+    The losses are those of one process with all the sequences, up to rounding. If a worker dies, all of them start
+    again from the last checkpoint. Every worker must see source, output and checkpoint under the same paths.
 
-    The losses are those of one process with all the rows, but for rounding. A worker that dies takes the others along;
-    they begin again from the last checkpoint.
+    Args:
+        source: The file or folder with the data.
+        output: The model file. During the fit, the checkpoint is in ``options["checkpoint"]`` or in a folder next to
+            the model file.
+        on: The cluster; 2 workers are used if its number of workers is None.
+        reading: The arguments of ``read``.
+        on_progress: A function that is called a few times a second with the progress, in another thread.
+        on_rung: A function that is called with each finished model of the ladder, in another thread.
+        options: The other arguments of ``ostinato.fit``.
 
-    Raises what ``ostinato.fit`` raises, and LostError where the workers die over and over.
+    Returns:
+        The fit, as ``ostinato.fit`` returns it.
+
+    Raises:
+        OstinatoError: As for ``ostinato.fit``.
+        LostError: The workers died several times.
     """
     source, output = Path(source).absolute(), Path(output).absolute()
     options["checkpoint"] = str(Path(options.get("checkpoint") or f"{output}.checkpoint").absolute())
-    asked = {"source": str(source), "reading": reading or {}, "options": {**options, "threads": on.threads}}
-    with on.joined(), shown(on_progress, on_rung) as queue:
+    arguments = {"source": str(source), "reading": reading or {}, "options": {**options, "threads": on.threads}}
+    with on.joined(), progress_queue(on_progress, on_rung) as queue:
         from ray.exceptions import RayError
         from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
         from ray.train.torch import TorchConfig, TorchTrainer
@@ -58,34 +68,34 @@ def fit(
         )
         trainer = TorchTrainer(
             _work,
-            train_loop_config={**asked, "output": str(output), "queue": queue},
+            train_loop_config={**arguments, "output": str(output), "queue": queue},
             torch_config=TorchConfig(backend="gloo"),
             scaling_config=scaling,
             run_config=run,
         )
         try:
-            told = trainer.fit().return_value
+            result = trainer.fit().return_value
         except (TrainingFailedError, RayError) as error:
-            fix = "run it again with --resume, or the same checkpoint: it goes on from there"
-            raise LostError(f"the workers died: {error}", where=options["checkpoint"], fix=fix) from error
-    if isinstance(told, OstinatoError):
-        raise told
-    return fit_of(load_model(output), told)
+            fix = "run the command again with --resume, or fit with the same checkpoint, to continue"
+            raise LostError(f"the training workers failed: {error}", where=options["checkpoint"], fix=fix) from error
+    if isinstance(result, OstinatoError):
+        raise result
+    return fit_of(load_model(output), result)
 
 
-def _work(asked: dict[str, Any]) -> list[str] | OstinatoError:
-    """What every worker does: notes, and the first one writes the model. A mistake is given back, not tried again."""
+def _work(arguments: dict[str, Any]) -> list[str] | OstinatoError:
+    """Fit on one worker and return the notes, or the user's error, which must not be retried. The first one saves."""
     from ostinato.data.read import read
 
-    told: dict[str, Any] = {}
-    if asked["queue"] is not None and current().leads:
-        teller = Teller(asked["queue"])
-        told = {"on_progress": teller.progress, "on_rung": teller.rung}
+    callbacks: dict[str, Any] = {}
+    if arguments["queue"] is not None and current().leads:
+        sender = ProgressSender(arguments["queue"])
+        callbacks = {"on_progress": sender.progress, "on_rung": sender.rung}
     try:
         with parted():
-            found = fit_here(read(asked["source"], **asked["reading"]), **told, **asked["options"])
+            result = fit_here(read(arguments["source"], **arguments["reading"]), **callbacks, **arguments["options"])
             if current().leads:
-                save_model(found.model, asked["output"])
+                save_model(result.model, arguments["output"])
     except OstinatoError as error:
         return error
-    return list(found.notes)
+    return list(result.notes)

@@ -1,4 +1,4 @@
-"""An autoregression for each series of a part: fitted in closed form, its order by BIC, and forecast from."""
+"""Verbs that fit an autoregression to each series of a part, in closed form with the order by BIC, and forecast."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ostinato.evaluation.baselines import Array, Lags, local_ar
 from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
 from ostinato.inference.frame import check_levels, ends, times_after
-from ostinato.scale.series import SPARED, Failure, message
+from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
 
 _REAL = pl.Float64()
@@ -30,21 +30,25 @@ _FIT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class FitLocalAR:
-    """The fit of every series, a row each; of prices that of their logarithms.
+    """A verb: the autoregression of every series, one row each; prices are fitted as logarithms.
 
-    unique_id, steps, n (rows fitted), order, intercept, coefficients (phi_1 .. phi_order), sigma (standard deviation of
-    the innovations), log_likelihood (nats of the n rows, given their lags), bic.
+    The columns are unique_id, steps, n (the number of fitted rows), order, intercept, coefficients (phi_1 ..
+    phi_order), sigma (the standard deviation of the innovations), log_likelihood (in nats, of the n rows given their
+    lags) and bic.
+
+    Attributes:
+        season: The number of steps of a season.
     """
 
     season: int
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """See Verb."""
+        """Return the result for the series of part ``number``; see ``Verb``."""
         rows, bad = [], []
         for b, key in enumerate(data.ids):
             try:
                 fit = _fitted(_values(data, b), self.season).fit
-            except SPARED as error:
+            except SERIES_ERRORS as error:
                 bad.append(Failure(key, message(error)))
                 continue
             phi, sigma = fit.coefficients[: fit.order].tolist(), float(np.sqrt(fit.sigma2))
@@ -55,9 +59,14 @@ class FitLocalAR:
 
 @dataclass(frozen=True)
 class ForecastLocalAR:
-    """The forecast of every series by its own autoregression, normal, in the columns of ``ostinato.forecast``.
+    """A verb: the normal forecast of every series by its own autoregression, in the columns of ``ostinato.forecast``.
 
-    Of prices it is made on their logarithms, and the column ostinato is the median.
+    Prices are forecast as logarithms, and the column ostinato is the median.
+
+    Attributes:
+        season: The number of steps of a season.
+        horizon: The number of steps to forecast.
+        level: The levels of the intervals in percent.
     """
 
     season: int
@@ -66,11 +75,11 @@ class ForecastLocalAR:
 
     def __post_init__(self) -> None:
         if self.horizon < 1:
-            raise ConfigError(f"a horizon of {self.horizon} steps cannot be", fix="use 1 or more")
+            raise ConfigError(f"horizon must be at least 1, got {self.horizon}", fix="use 1 or more")
         check_levels(self.level)
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """See Verb."""
+        """Return the result for the series of part ``number``; see ``Verb``."""
         keys, stamps, means, spreads, bad = [], [], [], [], []
         for b, key in enumerate(data.ids):
             y = _values(data, b)
@@ -78,7 +87,7 @@ class ForecastLocalAR:
                 known = observed(y)
                 mean, deviation = beyond(_fitted(known, self.season), known, len(y) - len(known), self.horizon)
                 _check_finite(mean, deviation)
-            except SPARED as error:
+            except SERIES_ERRORS as error:
                 bad.append(Failure(key, message(error)))
                 continue
             keys.append(key)
@@ -90,40 +99,40 @@ class ForecastLocalAR:
             return Out(pl.DataFrame(schema=schema), bad)
         loc, scale = np.concatenate(means), np.concatenate(spreads)
         drawn = {name: loc + ndtri(p) * scale for name, p in forecast_columns(self.level).items()}
-        if data.kind == "prices":
+        if data.traits.log_returns:
             drawn = {name: np.exp(x) for name, x in drawn.items()}
         names = pl.Series(keys).repeat_by(self.horizon).explode()
         return Out(pl.DataFrame({"unique_id": names, "ds": np.concatenate(stamps), **drawn}, schema), bad)
 
 
 def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
-    """The columns of a forecast and the probability of each, in their order."""
+    """Return the columns of a forecast, in order, with the probability of each quantile."""
     return {"ostinato": 0.5, **ends("ostinato", level)}
 
 
 def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
-    """The types of a forecast's columns."""
+    """Return the types of the columns of a forecast."""
     channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
     return {"unique_id": pl.String(), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
 
 
 def time_type(data: SequenceSet) -> pl.DataType:
-    """The type of a column of times; of numbers of steps where there are none."""
+    """Return the type of the column of times: whole numbers if the series have no times."""
     return pl.Datetime("us") if data.times is not None and data.times.dtype.kind == "M" else pl.Int64()
 
 
 def _values(data: SequenceSet, b: int) -> Array:
-    """(T,): what is fitted of a series."""
+    """Return the values that are fitted of series b, (T,)."""
     return np.asarray(modelled(data, b)[0])
 
 
 def _fitted(y: Array, season: int) -> Lags:
     seen = int(np.isfinite(y).sum())
     if seen < LEAST:
-        raise DataError(f"{seen} observed value{'s' * (seen != 1)}, where an autoregression needs {LEAST}")
+        raise DataError(f"an autoregression needs at least {LEAST} observed values, got {seen}")
     return local_ar(y, season)
 
 
 def _check_finite(mean: Array, deviation: Array) -> None:
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise DataError("the autoregression explodes within the horizon")
+        raise DataError("the forecast is not finite: the autoregression diverges within the horizon")

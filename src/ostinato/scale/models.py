@@ -1,4 +1,4 @@
-"""What a fitted model says of the series of a part: the verbs score and forecast, by the functions of those names."""
+"""The verbs score and forecast of a fitted model, over the series of a part."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ from ostinato.scale.work import Out
 
 @dataclass(frozen=True)
 class ScorePart:
-    """The surprisal of every step, in nats: unique_id, step (from 1), surprisal. Sums: nats and scored steps.
+    """A verb: the surprisal of every step. Its sums are the log-likelihood in nats and the number of scored steps.
 
-    name: what stands for the model in a fingerprint.
+    The columns are unique_id, step (from 1) and surprisal (in nats).
+
+    Attributes:
+        name: The digest of the model, for the fingerprint of a run.
+        model: The fitted model.
     """
 
     name: str
     model: SequenceModel = field(repr=False)
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """See Verb."""
+        """Return the result for the series of part ``number``; see ``Verb``."""
         data, bad = possible(self.model, data)
         scores = score(self.model, data)
         lengths = np.diff(scores.offsets)
@@ -44,9 +48,17 @@ class ScorePart:
 
 @dataclass(frozen=True)
 class ForecastPart:
-    """The forecast of every series from the end of its history, in the columns of ``ostinato.forecast``.
+    """A verb: the forecast of every series from the end of its history, in the columns of ``ostinato.forecast``.
 
-    A part has draws of its own, which follow from the seed and its number.
+    Each part draws its own sample paths, from the seed and its number.
+
+    Attributes:
+        name: The digest of the model, for the fingerprint of a run.
+        model: The fitted model.
+        horizon: The number of steps to forecast.
+        level: The levels of the intervals in percent.
+        n_paths: The number of sample paths.
+        seed: The seed of the whole run.
     """
 
     name: str
@@ -57,7 +69,7 @@ class ForecastPart:
     seed: int
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """See Verb."""
+        """Return the result for the series of part ``number``; see ``Verb``."""
         data, bad = possible(self.model, data)
         schema = forecast_schema(data, self.level)
         if not len(data):
@@ -69,8 +81,16 @@ class ForecastPart:
 
 @dataclass(frozen=True)
 class ForecastDirectPart:
-    """The same by a direct model, which draws nothing. Its matrix products have as many rows as a part has series, so
-    with networks the last bits (float32) may be others than those of the whole panel at once.
+    """A verb: the forecast of every series by a direct model, in the columns of ``ostinato.forecast``.
+
+    The matrix products have one row for each series of the part. With networks, the last bits (float32) may therefore
+    differ from a forecast of the whole panel at once.
+
+    Attributes:
+        name: The digest of the model, for the fingerprint of a run.
+        model: The fitted model.
+        horizon: The number of steps to forecast.
+        level: The levels of the intervals in percent.
     """
 
     name: str
@@ -79,7 +99,7 @@ class ForecastDirectPart:
     level: tuple[float, ...]
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """See Verb."""
+        """Return the result for the series of part ``number``; see ``Verb``."""
         data, bad = possible(self.model, data)
         schema = forecast_schema(data, self.level)
         if not len(data):
@@ -88,7 +108,7 @@ class ForecastDirectPart:
 
 
 def possible(model: Model, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
-    """Data without the series that have a value which the model gives no probability to, or cannot go on from."""
+    """Split off the series that the model cannot continue from, or whose values have no probability under it."""
     if isinstance(model, DirectModel):
         return without(data, range(len(data)), lambda one: check_values(model, one))
     bad = np.flatnonzero(impossible(model, data.values))

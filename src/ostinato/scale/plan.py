@@ -1,8 +1,8 @@
-"""How a panel is cut into parts: intervals of ids, so that no series is ever in two of them.
+"""The plan of a panel: its parts are intervals of ids, so that no series is in two parts.
 
-Cut points come from the statistics that Parquet keeps of each row group. They decide only how much a part reads:
-whatever they are, the intervals cover every id once. Where the rows of many series lie mixed, intervals would read
-everything over and over; the panel is then arranged first, see ``arrange``.
+The cut points come from the statistics that Parquet keeps for each row group. They decide only how much a part reads:
+the intervals always cover every id once. If the rows of many series are mixed, every interval would read all files; the
+module ``arrange`` then sorts the panel into buckets first.
 """
 
 from __future__ import annotations
@@ -19,23 +19,31 @@ import polars as pl
 
 from ostinato.data import checks
 from ostinato.data.calendar import find_frequency
-from ostinato.data.columns import PRICES, Roles, find
+from ostinato.data.columns import Roles, find, kind_by_name
 from ostinato.data.files import find as find_files
 from ostinato.data.origin import Origin
 from ostinato.errors import ConfigError, DataError
-from ostinato.kinds import Kind
+from ostinato.kinds import TABULAR, Kind
 
-#: Rows of a part: some hundred series of some hundred steps, a few megabytes, a fraction of a second's work.
+#: The number of rows of a part: a few megabytes, and less than a second of work.
 ROWS = 250_000
-#: A part of more rows than this would not keep memory small.
+#: The largest number of rows of a part, which keeps the use of memory small.
 MOST = 8 * ROWS
-#: Rows from which the frequency of a panel is found.
-GLANCE = 20_000
+#: The number of rows from which the frequency of a panel is found.
+HEAD_ROWS = 20_000
+_NO_PARQUET = "cannot read the file as Parquet: it is damaged or has another format"
 
 
 @dataclass(frozen=True)
 class PanelPart:
-    """The rows of ``files`` whose id is above ``low``, up to and with ``high``; None: no such bound."""
+    """A part of a panel: the rows with ids above ``low``, up to ``high``.
+
+    Attributes:
+        number: The number of the part in the panel.
+        files: The files that may hold such rows.
+        low: The id below the part, or None without a lower bound.
+        high: The last id of the part, or None without an upper bound.
+    """
 
     number: int
     files: tuple[str, ...]
@@ -45,7 +53,16 @@ class PanelPart:
 
 @dataclass(frozen=True)
 class Group:
-    """A row group of a file: its rows, and the least and greatest id in it (None: not known)."""
+    """A row group of a file.
+
+    Attributes:
+        file: The file.
+        index: The number of the row group in the file.
+        rows: The number of its rows.
+        low: The smallest id, or None if unknown.
+        high: The largest id, or None if unknown.
+        nulls: Whether an id may be missing.
+    """
 
     file: str
     index: int
@@ -57,10 +74,17 @@ class Group:
 
 @dataclass(frozen=True)
 class ParquetPanel:
-    """A panel of Parquet files, planned.
+    """The plan of a panel of Parquet files.
 
-    parts    empty where the panel has to be arranged first
-    buckets  parts that it would be arranged into
+    Attributes:
+        source: The path, folder or pattern of the files.
+        roles: The columns of ids, times and values.
+        kind: The kind of the series: "series" or "prices".
+        frequency: The frequency of the times, or None.
+        groups: The row groups of all files.
+        parts: The parts; empty if the panel must be arranged in buckets first.
+        buckets: The number of buckets for an arrangement.
+        digest: The SHA-256 of the names, sizes and times of the files, in hexadecimal.
     """
 
     source: str
@@ -74,7 +98,7 @@ class ParquetPanel:
 
     @property
     def columns(self) -> list[str]:
-        """The columns that are read."""
+        """The columns that are read: the id, the time, and the values."""
         return [c for c in (self.roles.id, self.roles.time, *self.roles.values) if c is not None]
 
 
@@ -86,35 +110,47 @@ def plan(
     time_col: str | None = None,
     target: list[str] | None = None,
 ) -> ParquetPanel:
-    """Look at the files of a panel, and cut it. Only their footers and the first rows are read.
+    """Plan the parts of a panel. Only the footers of the files and the first rows are read.
 
-    Raises DataError for what is no Parquet, has no rows or no column of ids, ConfigError for a kind without numbers.
+    Args:
+        source: Parquet files with one row for each step: a file, a folder or a pattern.
+        kind: "series" or "prices"; found from the names of the columns if None.
+        id_col: The column of ids, if given.
+        time_col: The column of times, if given.
+        target: The columns to model, if given.
+
+    Returns:
+        The plan.
+
+    Raises:
+        DataError: A file is not Parquet, or the panel has no rows or no column of ids.
+        ConfigError: The kind is not one of numbers in a table.
     """
-    if kind not in (None, "series", "prices"):
-        raise ConfigError(f"a panel is of numbers, not of {kind}", fix="use --kind series or prices")
+    if kind is not None and kind not in TABULAR:
+        raise ConfigError(f"a panel holds numbers, and cannot be read as {kind}", fix="use --kind series or prices")
     files = [str(p) for p in find_files(source)]
     groups: list[Group] = []
     head: pl.DataFrame | None = None
     roles: Roles | None = None
     for file in files:
         if not file.endswith(".parquet"):
-            fix = "write it as Parquet, one row a step: unique_id, ds, y"
-            raise DataError("a panel that is worked on in parts is of Parquet files", where=file, fix=fix)
+            fix = "write the panel as Parquet, with one row for each step: unique_id, ds, y"
+            raise DataError("the files of a panel that is processed in parts must be Parquet", where=file, fix=fix)
         if roles is None or head is None:
             head = _head(file)
             roles = find(head, file, id_col, time_col, target)
             if roles.id is None:
-                fix = "add a column unique_id, or name it with --id-col"
-                raise DataError("the panel has no column that names its series", where=file, fix=fix)
+                fix = "add a column unique_id, or give the name of the column with --id-col"
+                raise DataError("the panel has no column of series ids", where=file, fix=fix)
             words = [c for c in roles.values if head[c].dtype == pl.String]
             if words:
-                raise DataError(f"the values in column {words[0]!r} are words", where=file, fix="write them as numbers")
+                what = f"column {words[0]!r} holds text, expected numbers"
+                raise DataError(what, where=file, fix="write the column as numbers")
         groups += _groups(file, str(roles.id), roles)
     rows = sum(g.rows for g in groups)
     if not rows or roles is None or head is None:
         raise DataError("the panel has no rows", where=str(source), fix="give files with data in them")
-    prices = all(c.lower() in PRICES for c in roles.values)
-    found: Kind = "prices" if kind == "prices" or (kind is None and prices) else "series"
+    found = next((k for k in TABULAR if k == kind), kind_by_name(roles.values))
     stamps = [(f, Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in files]
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
     frequency = _frequency(head, roles, files[0])
@@ -124,26 +160,26 @@ def plan(
 
 def _head(file: str) -> pl.DataFrame:
     try:
-        return pl.scan_parquet(file).head(GLANCE).collect()
+        return pl.scan_parquet(file).head(HEAD_ROWS).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError("the Parquet file is damaged, or none", where=file, fix="write it again") from error
+        raise DataError(_NO_PARQUET, where=file, fix="write the file again as Parquet") from error
 
 
 def _groups(file: str, key: str, roles: Roles) -> list[Group]:
-    """The row groups of a file, from its footer."""
+    """Return the row groups of a file, from its footer."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise ConfigError("pyarrow is not installed", fix="pip install 'ostinato[ray]'") from error
+        raise ConfigError("pyarrow is not installed", fix="run pip install 'ostinato[ray]'") from error
     try:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:
-        raise DataError("the Parquet file is damaged, or none", where=file, fix="write it again") from error
+        raise DataError(_NO_PARQUET, where=file, fix="write the file again as Parquet") from error
     names = list(footer.schema.names)
     for name in (key, roles.time, *roles.values):
         if name is not None and name not in names:
-            fix = f"give every file the same columns; here they are {', '.join(names)}"
+            fix = f"give every file the same columns; this file has {', '.join(names)}"
             raise DataError(f"there is no column {name!r}", where=file, fix=fix)
     out, at = [], names.index(key)
     for i in range(footer.num_row_groups):
@@ -159,7 +195,7 @@ def _groups(file: str, key: str, roles: Roles) -> list[Group]:
 
 
 def _intervals(groups: list[Group]) -> tuple[PanelPart, ...]:
-    """Intervals of ids of about ROWS rows; none where they would read the files over and over, or be too large."""
+    """Return intervals of ids of about ROWS rows; none if they would be too large or read the files many times."""
     if len({type(g.high) for g in groups}) > 1 or groups[0].high is None:
         return ()
     cuts: list[Any] = []
@@ -185,16 +221,16 @@ def _intervals(groups: list[Group]) -> tuple[PanelPart, ...]:
     if max(sizes) > MOST:
         return ()
     edges = [None, *cuts, None]
-    return tuple(PanelPart(i, tuple(some), edges[i], edges[i + 1]) for i, some in enumerate(files))
+    return tuple(PanelPart(i, tuple(names), edges[i], edges[i + 1]) for i, names in enumerate(files))
 
 
 def _frequency(head: pl.DataFrame, roles: Roles, where: str) -> str | None:
-    """The frequency of the first series, as far as they can be read: that of the panel."""
+    """Return the frequency of the first series, which is used for the whole panel."""
     if roles.time is None:
         return None
-    if head[roles.time].dtype == pl.String:  # its format would be found anew in every part, perhaps another
-        fix = "write it as dates, times or whole numbers"
-        raise DataError(f"the times in column {roles.time!r} are words", where=where, fix=fix)
+    if head[roles.time].dtype == pl.String:  # each part would guess the format by itself
+        fix = "write the column as dates, times or whole numbers"
+        raise DataError(f"column {roles.time!r} holds text, expected times", where=where, fix=fix)
     times = checks.times(head[roles.time], Origin.frame(len(head), where))
     keys = head[str(roles.id)].cast(pl.String).fill_null("")
     runs = np.flatnonzero(np.append(True, keys[1:].to_numpy() != keys[:-1].to_numpy()))

@@ -1,4 +1,4 @@
-"""What the first of the workers that train together tells the program that waits for them."""
+"""The progress of workers that train together, sent by the first of them to the program that waits."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from ostinato.fits.result import Rung
 from ostinato.training.trainer import TrainingProgress
 
-#: Seconds between two words on one model: a line that moves, and no traffic to speak of.
+#: The seconds between two events of one model: often enough for a progress line, with little traffic.
 APART = 0.2
 
 
 @contextmanager
-def shown(
+def progress_queue(
     on_progress: Callable[[TrainingProgress], None] | None, on_rung: Callable[[Rung], None] | None
 ) -> Iterator[Any]:
-    """A queue of Ray's: what a Teller puts in is shown here, while the body runs. None where nobody looks."""
+    """Yield a Ray queue whose events go to the callbacks while the body runs; None without callbacks."""
     if on_progress is None and on_rung is None:
         yield None
         return
@@ -29,7 +29,7 @@ def shown(
     queue = Queue(actor_options={"num_cpus": 0})
 
     def show() -> None:
-        with suppress(RayError):  # the queue's machine died: the fit goes on without the line
+        with suppress(RayError):  # if the queue's machine died, the fit continues without progress
             for event in iter(queue.get, None):
                 on_event = on_rung if isinstance(event, Rung) else on_progress
                 if on_event:
@@ -46,21 +46,21 @@ def shown(
         queue.shutdown()
 
 
-class Teller:
-    """The callbacks of a fit, on the worker: what they are given goes into the queue."""
+class ProgressSender:
+    """The callbacks of a fit on the worker, which put their events into the queue."""
 
     def __init__(self, queue: Any) -> None:
-        self._queue, self._told = queue, 0.0
+        self._queue, self._sent = queue, 0.0
 
     def progress(self, event: TrainingProgress) -> None:
-        """Tell how far a model is, unless it was told just now."""
+        """Send the progress of a model, unless the last event was sent just now."""
         now = time.monotonic()
-        if now - self._told > APART:
-            self._told = now
+        if now - self._sent > APART:
+            self._sent = now
             self.rung(event)
 
     def rung(self, event: Rung | TrainingProgress) -> None:
-        """Tell of a model that is done."""
+        """Send a finished model of the ladder, or an event of progress."""
         from ray.exceptions import RayError
 
         with suppress(RayError):

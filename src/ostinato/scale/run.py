@@ -1,4 +1,4 @@
-"""A run over a panel: its parts handed out, what they gave gathered in a folder that says what it holds."""
+"""A run over a panel: hand out its parts, and collect their results in a folder with a manifest."""
 
 from __future__ import annotations
 
@@ -25,29 +25,38 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol):
-    """Where the parts are worked on."""
+    """A way to work on the parts of a panel, such as a Ray cluster."""
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Work of every item, as they are done."""
+        """Yield the results of the items as they are done.
+
+        Args:
+            work: The function to call.
+            items: The arguments, one for each call.
+        """
         ...
 
 
 class Here:
-    """In this process, one part after the other."""
+    """The executor in this process, which works on one part after the other."""
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """See Workers."""
+        """Yield the results of the items, in order; see ``Executor``."""
         return (work(item) for item in items)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run over a panel gave.
+    """The result of a run over a panel.
 
-    folder  part-000000.parquet ..., errors.parquet (unique_id, error) and manifest.json
-    series, failed, steps  series that came out and that did not, and the steps of the former
-    parts, earlier  parts in all, and those that an earlier run had left
-    sums    of the verb over all parts
+    Attributes:
+        folder: The folder with part-000000.parquet and so on, errors.parquet (unique_id, error) and manifest.json.
+        series: The number of series with a result.
+        failed: The number of series without a result.
+        steps: The number of steps of the series with a result.
+        parts: The number of parts.
+        earlier: The number of parts that an earlier run had finished.
+        sums: The sums of the verb over all parts.
     """
 
     folder: Path
@@ -61,7 +70,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class PanelProgress:
-    """What a progress line needs, after every part."""
+    """The progress of a run, after every part.
+
+    Attributes:
+        done: The number of finished parts.
+        parts: The number of parts.
+        series: The number of series with a result.
+        failed: The number of series without a result.
+    """
 
     done: int
     parts: int
@@ -76,12 +92,24 @@ def run(
     on: Executor | None = None,
     on_progress: Callable[[PanelProgress], None] | None = None,
 ) -> Outcome:
-    """Ask verb of every series of a panel, part by part, and write what comes out to the folder ``output``.
+    """Apply a verb to every series of a panel, part by part, and write the results to a folder.
 
-    Parts that an earlier run of the same verb over the same files left in the folder are kept, the others are done.
-
-    Raises ConfigError where the folder holds something else, what ``plan`` and the verb raise; what one series raises
+    Parts that an earlier run of the same verb over the same files has finished are kept. The error of a single series
     is a row of errors.parquet.
+
+    Args:
+        panel: The panel.
+        verb: The verb.
+        output: The folder for the results.
+        on: The executor; this process if None.
+        on_progress: A function that is called after every part.
+
+    Returns:
+        The totals of the run.
+
+    Raises:
+        ConfigError: The folder holds something else.
+        OstinatoError: As for the verb and the executor.
     """
     folder, on = Path(output), on or Here()
     _claim(folder, panel, verb)
@@ -105,39 +133,40 @@ def run(
     _gather(folder)
     _write_manifest(folder, panel, verb, {"parts": len(parts), **asdict(total)})
     shutil.rmtree(arranged, ignore_errors=True)
-    for half in folder.rglob(".part-*"):  # of workers that were killed while they wrote
+    for half in folder.rglob(".part-*"):  # files of workers that were killed while they wrote
         half.unlink(missing_ok=True)
     return Outcome(folder, total.series, total.failed, total.steps, len(parts), len(there), total.sums)
 
 
 def _claim(folder: Path, panel: ParquetPanel, verb: Verb) -> None:
-    """Make the folder this run's. Raises ConfigError where it holds another's results, or anything else."""
+    """Prepare the folder for this run. Raise ConfigError if it holds the results of another run, or other files."""
     manifest = folder / "manifest.json"
     if folder.exists() and not folder.is_dir():
-        raise ConfigError("the output is a file", where=str(folder), fix="name a folder: a panel's results are parts")
+        what = "the output of a panel must be a folder, and this is a file"
+        raise ConfigError(what, where=str(folder), fix="give a new or an empty folder")
     if manifest.exists():
         try:
             owner = json.loads(manifest.read_text()).get("fingerprint")
         except (ValueError, AttributeError):
             owner = None
         if owner != _fingerprint(panel, verb):
-            fix = "name another folder, or give the data and the options that these results were begun with"
+            fix = "give another folder, or the data and the options of the earlier run"
             raise ConfigError("the folder holds results of other data or other options", where=str(folder), fix=fix)
     elif folder.exists() and any(folder.iterdir()):
-        raise ConfigError("the folder holds other files", where=str(folder), fix="name a new or an empty folder")
+        raise ConfigError("the folder holds other files", where=str(folder), fix="give a new or an empty folder")
     (folder / ".errors").mkdir(parents=True, exist_ok=True)
     if not manifest.exists():
         _write_manifest(folder, panel, verb, {})
 
 
 def _fingerprint(panel: ParquetPanel, verb: Verb) -> str:
-    """A hash of all that the results follow from; of the files their names, sizes and times."""
+    """Return a hash of everything that the results depend on; files count by their names, sizes and times."""
     words = [panel.digest, panel.columns, panel.kind, panel.frequency, repr(verb), __version__]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()
 
 
 def _write_manifest(folder: Path, panel: ParquetPanel, verb: Verb, done: dict[str, Any]) -> None:
-    """manifest.json: what was asked of what; with its parts and totals once all of them are there."""
+    """Write manifest.json: the verb, the source, and after the run the number of parts and the totals."""
     document = {
         "ostinato": __version__,
         "verb": repr(verb),
@@ -153,9 +182,9 @@ def _write_manifest(folder: Path, panel: ParquetPanel, verb: Verb, done: dict[st
 
 
 def _gather(folder: Path) -> None:
-    """errors.parquet, from those of the parts."""
-    some = sorted((folder / ".errors").glob("*.parquet"))
+    """Join the errors of the parts in errors.parquet."""
+    files = sorted((folder / ".errors").glob("*.parquet"))
     empty = pl.DataFrame(schema={"unique_id": pl.String, "error": pl.String})
     buffer = io.BytesIO()
-    pl.concat([empty, *map(pl.read_parquet, some)]).write_parquet(buffer)
+    pl.concat([empty, *map(pl.read_parquet, files)]).write_parquet(buffer)
     atomic_write(folder / "errors.parquet", buffer.getvalue())

@@ -1,4 +1,4 @@
-"""The series of one part: read, sorted and checked, those that cannot be used set aside by name."""
+"""The series of one part: read, sorted and checked, with the unusable ones split off as failures."""
 
 from __future__ import annotations
 
@@ -15,30 +15,43 @@ from ostinato.data.join import SeriesRows, spread
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, OstinatoError
-from ostinato.kinds import Kind
+from ostinato.kinds import TRAITS, Kind
 from ostinato.scale.plan import PanelPart, ParquetPanel
 
 
 class Failure(NamedTuple):
-    """A series that did not come out, and why."""
+    """A series without a result.
+
+    Attributes:
+        unique_id: The id of the series.
+        error: What is wrong with it, in one line.
+    """
 
     unique_id: str
     error: str
 
 
-#: What one series may raise without ending the run; anything else is a fault of ours.
-SPARED = (OstinatoError, ArithmeticError, ValueError)
+#: The errors of one series that do not end the run. Any other error is a fault of the library.
+SERIES_ERRORS = (OstinatoError, ArithmeticError, ValueError)
 
 
 def message(error: BaseException) -> str:
-    """What was wrong, in a line."""
+    """Return what is wrong in one line."""
     return error.what if isinstance(error, OstinatoError) else f"{type(error).__name__}: {error}"
 
 
 def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failure]]:
-    """The series of a part in the order of their ids, and those with values or times that cannot be.
+    """Read the series of a part.
 
-    Raises DataError where a file of the part cannot be read.
+    Args:
+        panel: The panel.
+        part: The part.
+
+    Returns:
+        The usable series in the order of their ids, and the others with their errors.
+
+    Raises:
+        DataError: A file of the part cannot be read.
     """
     frame = _frame(panel, part)
     keys, roles, origin = frame["unique_id"], panel.roles, Origin.frame(len(frame), panel.source)
@@ -51,39 +64,48 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         times = checks.times(frame[roles.time].fill_null(strategy="forward").fill_null(strategy="backward"), origin)
     good: list[SeriesRows] = []
     bad: list[Failure] = []
-    odd = _odd(values, times, undated, firsts, panel.kind).tolist()
-    for (a, z), asked in zip(itertools.pairwise(edges), odd, strict=True):
+    suspects = _suspects(values, times, undated, firsts, panel.kind).tolist()
+    for (a, z), suspect in zip(itertools.pairwise(edges), suspects, strict=True):
         one = SeriesRows(keys[a], values[a:z], None if times is None else times[a:z], np.arange(a, z))
         try:
-            if asked:
+            if suspect:
                 _check(one, panel, origin, undated[a:z])
         except DataError as error:
             bad.append(Failure(one.name, message(error)))
         else:
-            good.append(spread(one, panel.frequency) if panel.kind == "series" else one)
+            good.append(one if TRAITS[panel.kind].log_returns else spread(one, panel.frequency))
     return _joined(good, panel, None if times is None else times[:0]), bad
 
 
 def empty(panel: ParquetPanel) -> SequenceSet:
-    """No series of the panel: its kind, channels and frequency, and whether there are times."""
+    """Return a SequenceSet with the kind, channels and frequency of the panel, but without series."""
     return _joined([], panel, np.zeros(0, dtype="datetime64[us]") if panel.roles.time else None)
 
 
 def without(
     data: SequenceSet, rows: Iterable[int], check: Callable[[SequenceSet], Any]
 ) -> tuple[SequenceSet, list[Failure]]:
-    """Data without those of these rows that check refuses, each given to it alone, and why it does."""
+    """Split off the series that a check refuses.
+
+    Args:
+        data: The series.
+        rows: The numbers of the series to check.
+        check: A function that raises an error for a series that it refuses; it gets one series at a time.
+
+    Returns:
+        The other series, and the refused ones with their errors.
+    """
     bad: dict[int, Failure] = {}
     for b in rows:
         try:
             check(data.take([b]))
-        except SPARED as error:
+        except SERIES_ERRORS as error:
             bad[b] = Failure(data.ids[b], message(error))
     return data.take([b for b in range(len(data)) if b not in bad]) if bad else data, list(bad.values())
 
 
 def _frame(panel: ParquetPanel, part: PanelPart) -> pl.DataFrame:
-    """The rows of a part sorted by unique_id, those of a series in the order of the files."""
+    """Return the rows of a part sorted by unique_id; the rows of a series stay in the order of the files."""
     key = pl.col(str(panel.roles.id))
     wanted = pl.lit(True)
     if part.low is not None:
@@ -94,37 +116,37 @@ def _frame(panel: ParquetPanel, part: PanelPart) -> pl.DataFrame:
         wanted |= key.is_null()
     try:
         frames = [
-            # the filter is met by a file's statistics first: of other row groups nothing is read
+            # polars compares the filter with the statistics of a file first, and does not read the other row groups
             pl.scan_parquet(file).select(panel.columns).filter(wanted)
             for file in part.files
         ]
         whole = pl.concat(frames, how="vertical_relaxed").collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         where = ", ".join(part.files[:3])
-        fix = "every worker must see the files under the same path, all with columns of the same types"
-        raise DataError(f"the files of part {part.number} cannot be read: {error}", where=where, fix=fix) from error
+        fix = "make the files available under the same path on every worker, with columns of the same types"
+        raise DataError(f"cannot read the files of part {part.number}: {error}", where=where, fix=fix) from error
     values = whole.select(key.cast(pl.String).fill_null("").alias("unique_id"), *panel.columns[1:])
     keys = values["unique_id"]
     return values if keys.is_sorted() else values.sort("unique_id", maintain_order=True)
 
 
 def _changes(keys: pl.Series) -> NDArray[np.bool_]:
-    """(N,): whether a row is the first of its series."""
+    """Return whether each row is the first one of its series, (N,)."""
     return (keys != keys.shift()).fill_null(True).to_numpy()
 
 
-def _odd(
+def _suspects(
     values: NDArray[np.float64],
     times: NDArray[Any] | None,
     undated: NDArray[np.bool_],
     firsts: NDArray[np.int64],
     kind: Kind,
 ) -> NDArray[np.bool_]:
-    """(B,): the series with a row for which ``_check`` may refuse them; a look at all rows at once is much quicker."""
+    """Return whether ``_check`` may refuse each series, (B,): testing all rows at once is much quicker."""
     if not len(firsts):
         return np.zeros(0, dtype=bool)
-    odd = undated | ~(np.abs(values) <= checks.LARGEST).all(axis=1)  # what is missing too
-    if kind == "prices":
+    odd = undated | ~(np.abs(values) <= checks.LARGEST).all(axis=1)  # true for missing values too
+    if TRAITS[kind].log_returns:
         odd |= (values <= 0).any(axis=1)
     if times is not None:
         back = np.append(False, np.diff(times).astype(np.int64) <= 0)
@@ -134,13 +156,13 @@ def _odd(
 
 
 def _check(one: SeriesRows, panel: ParquetPanel, origin: Origin, undated: NDArray[np.bool_]) -> None:
-    """Raises DataError for a series that cannot be."""
+    """Raise DataError if the values or times of a series are not allowed."""
     checks.check_values(one.values, one.rows, panel.roles.values, one.name, origin)
     if undated.any():
-        raise DataError("a time is missing")
+        raise DataError("the series has a missing time")
     if one.times is not None:
         checks.check_times(one.times, one.rows, one.name, origin)
-    if panel.kind == "prices":
+    if TRAITS[panel.kind].log_returns:
         checks.check_prices(one.values, one.rows, one.name, origin)
 
 

@@ -1,4 +1,4 @@
-"""How many threads a process computes with, in every library: one, so that workers never fight over the cores."""
+"""The number of threads of a worker in every library, so that workers do not compete for the cores."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_M
 
 
 def environment(count: int) -> dict[str, str]:
-    """The environment of such a process; it counts before the libraries are loaded."""
+    """Return the environment variables that set the number of threads; they must be set before the libraries load."""
     return dict.fromkeys(NAMES, str(count))

@@ -1,4 +1,4 @@
-"""The search of ``ostinato.training.search`` on a Ray cluster: Ray Tune, with Optuna's sampler and ASHA."""
+"""The search of ``ostinato.training.search`` on a Ray cluster: Ray Tune with Optuna's sampler and ASHA."""
 
 from __future__ import annotations
 
@@ -26,27 +26,41 @@ def search(
     held_out: float | str = 0.1,
     seed: int = 0,
 ) -> tuple[Fit, tuple[Trial, ...]]:
-    """``training.search.search`` with ``on.workers`` trials at a time; every worker must see source and folder.
+    """Search for the best options of a model, with several trials at the same time.
 
-    budget  of the whole search in seconds of one worker, of each trial in steps
+    Every worker must see source and folder under the same paths.
 
-    Raises what that function raises, and OstinatoError where a trial's worker dies over and over.
+    Args:
+        source: The file or folder with the data.
+        trials: The number of trials.
+        folder: The folder for the models of the trials; a search that was stopped continues from it.
+        on: The cluster; it works on ``on.workers`` trials at the same time.
+        reading: The arguments of ``read``.
+        budget: The seconds of the whole search, as of one worker, and the steps of each trial.
+        held_out: The held-out share, or a pattern of ids, as in ``fit``.
+        seed: The seed of the search and of every trial.
+
+    Returns:
+        The fit of the best trial, and all trials, best first.
+
+    Raises:
+        OstinatoError: As for ``training.search.search``, or the worker of a trial died several times.
     """
     source, folder = Path(source).absolute(), Path(folder).absolute()
     data, limits = read(source, **(reading or {})), budget or Budget()
-    how = claim(folder, data, trials, limits, " ray", held_out=held_out, seed=seed, threads=on.threads)
-    asked = {"source": str(source), "reading": reading or {}, "folder": str(folder), "how": how}
+    trial_options = claim(folder, data, trials, limits, " ray", held_out=held_out, seed=seed, threads=on.threads)
+    arguments = {"source": str(source), "reading": reading or {}, "folder": str(folder), "how": trial_options}
     with on.joined():
         from ray import tune
         from ray.tune.schedulers import ASHAScheduler
         from ray.tune.search.optuna import OptunaSearch
 
-        each = tune.with_resources(tune.with_parameters(_work, asked=asked), {"CPU": on.threads})
+        each = tune.with_resources(tune.with_parameters(_work, arguments=arguments), {"CPU": on.threads})
         if tune.Tuner.can_restore(str(folder / "ray" / "search")):
             tuner = tune.Tuner.restore(str(folder / "ray" / "search"), each, resume_unfinished=True)
         else:
             sampler = OptunaSearch(space=partial(_space, data=data), metric="validation", mode="max", seed=seed)
-            ways = tune.TuneConfig(
+            tune_config = tune.TuneConfig(
                 metric="validation",
                 mode="max",
                 num_samples=trials,
@@ -61,13 +75,14 @@ def search(
                 failure_config=tune.FailureConfig(max_failures=3),
                 verbose=0,
             )
-            tuner = tune.Tuner(each, tune_config=ways, run_config=run)
+            tuner = tune.Tuner(each, tune_config=tune_config, run_config=run)
         grid = tuner.fit()
     table = ranked(_row(number, result) for number, result in enumerate(grid))
     if not table or table[0].state != "complete":
         if grid.errors:
-            raise OstinatoError(f"no trial came to its end: {grid.errors[0]}", where=str(folder))
-        raise ConfigError("no trial came to its end", fix="give more time with --budget, or more trials")
+            what, fix = f"no trial finished: {grid.errors[0]}", "check the machines and their memory, then run it again"
+            raise OstinatoError(what, where=str(folder), fix=fix)
+        raise ConfigError("no trial finished", fix="give more time with --budget, or more trials")
     return chosen(folder / f"trial-{grid[table[0].number].metrics['trial_id']}.ost", table), table
 
 
@@ -75,17 +90,19 @@ def _space(trial: Any, data: SequenceSet) -> None:
     space(trial, data)
 
 
-def _work(params: dict[str, Any], asked: dict[str, Any]) -> None:
-    """One trial, on a worker."""
+def _work(params: dict[str, Any], arguments: dict[str, Any]) -> None:
+    """Run one trial on a worker."""
     from ray import tune
 
-    file = Path(asked["folder"]) / f"trial-{tune.get_context().get_trial_id()}.ost"
+    file = Path(arguments["folder"]) / f"trial-{tune.get_context().get_trial_id()}.ost"
 
     def report(validation: float, step: int) -> None:
         tune.report({"validation": validation, "whole": False})
 
     try:
-        best, held = attempt(read(asked["source"], **asked["reading"]), params, file, report, **asked["how"])
+        best, held = attempt(
+            read(arguments["source"], **arguments["reading"]), params, file, report, **arguments["how"]
+        )
     except NonFiniteLossError:
         return
     tune.report({"validation": best, "held_out": held, "whole": True})

@@ -1,4 +1,4 @@
-"""The verbs over a panel that need not fit in memory: in this process or on a Ray cluster, to the same files."""
+"""The verbs over a panel that need not fit in memory, in this process or on a Ray cluster, with the same results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ostinato.direct.forecast import check_covariates, horizon_of
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.evaluation.summary import Tally, summary
-from ostinato.evaluation.windows import BacktestPlan as Windows
+from ostinato.evaluation.windows import BacktestPlan
 from ostinato.inference.forecast import USUAL, check_forecast
 from ostinato.inference.frame import check_levels
 from ostinato.inference.inputs import as_sequences, likelihood
@@ -38,15 +38,24 @@ def fit_each(
     on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
-    """Fit an autoregression to each series of a panel, its order by BIC: a row a series, see ``FitLocalAR``.
+    """Fit an autoregression to each series of a panel, with its order by BIC.
 
-    source   Parquet: a file, a folder or a pattern, a row a step. Nothing is read whole
-    output   the folder for the results; a run that was stopped is taken up from the parts in it
-    on       where: in this process, quickest when it was started with OMP_NUM_THREADS=1, or ``scale.ray(...)``
-    season   steps of a season; orders go up to two of them and a step. From the frequency if left out
-    columns  kind, id_col, time_col and target, as in ``read``
+    The results have one row for each series, with the columns of ``FitLocalAR``.
 
-    Raises what ``run`` raises.
+    Args:
+        source: Parquet files with one row for each step: a file, a folder or a pattern. They are read in parts.
+        output: The folder for the results; a run that was stopped continues from the parts in it.
+        on: The executor, such as ``scale.ray(...)``; this process if None, which is quickest with OMP_NUM_THREADS=1.
+        season: The number of steps of a season, by the frequency if left out. The largest order is two seasons and
+            one step.
+        on_progress: A function that is called after every part.
+        columns: The options kind, id_col, time_col and target, as in ``read``.
+
+    Returns:
+        The totals of the run.
+
+    Raises:
+        OstinatoError: As for ``run``.
     """
     panel = _of_one_channel(source, columns)
     steps, _ = season_length(empty(panel), season)
@@ -67,13 +76,29 @@ def forecast(
     on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
-    """Forecast every series of a panel from its end: by a model, given or in a file, or "ar", an AR of its own each.
+    """Forecast every series of a panel from its end.
 
-    The tables have the columns of ``ostinato.forecast``, and the horizon is as there; the other arguments are those of
-    ``fit_each``. A model draws ``n_paths`` sample paths, a direct one has quantiles of its own, and those of an
-    autoregression are exact, those of a normal.
+    The results have the columns of ``ostinato.forecast``. A sequence model draws sample paths, a direct model has its
+    own quantiles, and the quantiles of an autoregression are those of a normal distribution.
 
-    Raises what ``run`` and ``ostinato.forecast`` raise.
+    Args:
+        model: A model, the path of a model file, or "ar" for an autoregression fitted to each series.
+        source: Parquet files, as in ``fit_each``.
+        output: The folder for the results, as in ``fit_each``.
+        horizon: The number of steps to forecast; as in ``ostinato.forecast`` if left out.
+        level: The levels of the intervals in percent.
+        on: The executor, as in ``fit_each``.
+        season: The number of steps of a season, for "ar".
+        n_paths: The number of sample paths.
+        seed: The seed of the sample paths.
+        on_progress: A function that is called after every part.
+        columns: The options kind, id_col, time_col and target, as in ``read``.
+
+    Returns:
+        The totals of the run.
+
+    Raises:
+        OstinatoError: As for ``run`` and ``ostinato.forecast``.
     """
     ahead = USUAL if horizon is None else horizon
     if model == "ar":
@@ -100,17 +125,31 @@ def score(
     on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> Outcome:
-    """Score every series of a panel by a model, given or in a file: unique_id, step, surprisal in nats.
+    """Score every series of a panel by a model: the surprisal of each step in nats.
 
-    The sums are log_prob, of everything, and scored, the steps that it is over. Other arguments: see ``fit_each``.
+    The results have the columns unique_id, step and surprisal. The sums are log_prob (the log-likelihood in nats) and
+    scored (the number of its steps).
 
-    Raises what ``run`` raises, and ConfigError for a direct model.
+    Args:
+        model: A model, or the path of a model file.
+        source: Parquet files, as in ``fit_each``.
+        output: The folder for the results, as in ``fit_each``.
+        on: The executor, as in ``fit_each``.
+        on_progress: A function that is called after every part.
+        columns: The options kind, id_col, time_col and target, as in ``read``.
+
+    Returns:
+        The totals of the run.
+
+    Raises:
+        ConfigError: The model is a direct model, which has no likelihood.
+        OstinatoError: As for ``run``.
     """
     scored = likelihood(_loaded(model), "score")
     return run(_like(scored, source, columns), ScorePart(_name(scored), scored), output, on, on_progress)
 
 
-def cross_validation(
+def cross_validation(  # noqa: PLR0913 - the options of ostinato.cross_validation, all by name
     model: Model | str | Path | None,
     source: str | Path,
     output: str | Path,
@@ -125,19 +164,34 @@ def cross_validation(
     on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> tuple[pl.DataFrame, Outcome]:
-    """Backtest a fitted model, if any, and the baselines, local_ar among them, over a panel: the table, and the run.
+    """Backtest a fitted model and the baselines, with local_ar among them, over a panel.
 
-    The parts have the frame of ``ostinato.cross_validation``, and the table is made of the sums over all of them. The
-    other arguments are those of that function, and of ``fit_each``.
+    Args:
+        model: A model, the path of a model file, or None for the baselines alone.
+        source: Parquet files, as in ``fit_each``.
+        output: The folder for the results, as in ``fit_each``; they have the columns of ``ostinato.cross_validation``.
+        horizon: The number of steps to forecast in each window.
+        n_windows: The number of windows of each series.
+        step_size: The number of steps between two windows; the horizon if left out.
+        level: The levels of the intervals in percent.
+        on: The executor, as in ``fit_each``.
+        season: The number of steps of a season, by the frequency if left out.
+        n_paths: The number of sample paths.
+        on_progress: A function that is called after every part.
+        columns: The options kind, id_col, time_col and target, as in ``read``.
 
-    Raises what ``run`` and ``ostinato.cross_validation`` raise.
+    Returns:
+        The table of scores by model over all parts, and the totals of the run.
+
+    Raises:
+        OstinatoError: As for ``run`` and ``ostinato.cross_validation``.
     """
     model = None if model is None else _loaded(model)
     if isinstance(model, DirectModel):
         horizon_of(model, horizon)
     panel = _like(model, source, columns) if model else plan(source, **columns)
     steps, _ = season_length(empty(panel), season)
-    windows = Windows(horizon, n_windows, horizon if step_size is None else step_size)
+    windows = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     verb = BacktestPart(_name(model) if model else "", model, windows, steps, tuple(sorted(set(level))), n_paths)
     out = run(panel, verb, output, on, on_progress)
     return summary({name: Tally.of(verb.level, sums) for name, sums in out.sums.items()}), out
@@ -150,31 +204,33 @@ def _loaded(model: Model | str | Path) -> Model:
 def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> ParquetPanel:
     panel = plan(source, **columns)
     if len(panel.roles.values) > 1:
-        what = f"the panel has {len(panel.roles.values)} columns of numbers, and an autoregression takes one"
-        raise ConfigError(what, where=panel.source, fix=f"--target one of {', '.join(panel.roles.values)}")
+        what = f"an autoregression models one column of numbers, got {len(panel.roles.values)}"
+        raise ConfigError(what, where=panel.source, fix=f"choose one of {', '.join(panel.roles.values)} with --target")
     return panel
 
 
 def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> ParquetPanel:
-    """The panel, planned as the training data were read.
+    """Plan the panel with the options of the training data.
 
-    Raises ModelFileError where it cannot be the model's, ConfigError for a model with covariates.
+    Raise ModelFileError if the panel does not fit the model, and ConfigError if the model has covariates.
     """
-    of = model.description
-    beside = [name for columns in ("known", "past", "static") for name in of.source.get(columns, ())]
-    if beside:
-        what = f"a panel in parts is read without covariates, and the model has {', '.join(beside)}"
-        raise ConfigError(what, fix="leave out --on, and give the data and their future rows")
-    asked = {k: of.source[k] for k in ("id_col", "time_col", "target") if of.source.get(k) is not None}
-    panel = plan(source, **{"kind": of.kind, **asked, **{k: v for k, v in columns.items() if v is not None}})
+    trained = model.description
+    covariates = [name for group in ("known", "past", "static") for name in trained.source.get(group, ())]
+    if covariates:
+        what = (
+            f"the model needs the covariates {', '.join(covariates)}, and a panel in parts is read without covariates"
+        )
+        raise ConfigError(what, fix="leave out --on, and give the data with their future rows")
+    options = {k: trained.source[k] for k in ("id_col", "time_col", "target") if trained.source.get(k) is not None}
+    panel = plan(source, **{"kind": trained.kind, **options, **{k: v for k, v in columns.items() if v is not None}})
     nothing = as_sequences(model, empty(panel))
     if isinstance(model, DirectModel):
-        check_covariates(model, replace(nothing, frequency=panel.frequency or of.source.get("frequency")))
+        check_covariates(model, replace(nothing, frequency=panel.frequency or trained.source.get("frequency")))
     return panel
 
 
 def _name(model: Model) -> str:
-    """What the model's answers follow from, in hexadecimal."""
+    """Return the SHA-256 of the configuration and the weights of a model, in hexadecimal."""
     tensors, document = parts(model)
     sha = hashlib.sha256(json.dumps([model.description.config, document], sort_keys=True).encode())
     for key, value in sorted(tensors.items()):

@@ -1,4 +1,4 @@
-"""The work on one part: read it, ask a verb of its series, write what came out. The same on every machine."""
+"""The work on one part: read it, apply a verb to its series, and write the results; the same on every machine."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ from ostinato.scale.plan import PanelPart, ParquetPanel
 from ostinato.scale.series import Failure, load
 from ostinato.storage import atomic_write
 
-#: The key of what a part's file says of itself, in its footer.
+#: The key in the footer of a result file under which its counts and sums are stored.
 KEY = "ostinato"
 
 
 @dataclass(frozen=True)
 class Out:
-    """What a verb gives for a part: a table, typed even where it has no row; series that failed; sums, as JSON."""
+    """The result of a verb for one part.
+
+    Attributes:
+        frame: The table of results, with typed columns even without rows.
+        failures: The series without a result.
+        sums: The sums that are added up over all parts, as JSON.
+    """
 
     frame: pl.DataFrame
     failures: list[Failure]
@@ -32,16 +38,28 @@ class Out:
 
 
 class Verb(Protocol):
-    """What is asked of every series. A value that can be sent to another machine; its repr says all that matters."""
+    """A computation on every series. It can be sent to another machine, and its repr holds all its options."""
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
-        """The answer for the series of part ``number``."""
+        """Return the result for the series of one part.
+
+        Args:
+            data: The series of the part.
+            number: The number of the part in the panel.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Done:
-    """A part that is written: series that came out and that failed, the steps of the former, and the verb's sums."""
+    """The counts of a finished part.
+
+    Attributes:
+        series: The number of series with a result.
+        failed: The number of series without a result.
+        steps: The number of steps of the series with a result.
+        sums: The sums of the verb.
+    """
 
     series: int
     failed: int
@@ -49,13 +67,13 @@ class Done:
     sums: dict[str, Any]
 
     def plus(self, other: Done) -> Done:
-        """Both together."""
+        """Return the counts and sums of both together."""
         series, failed, steps = self.series + other.series, self.failed + other.failed, self.steps + other.steps
         return Done(series, failed, steps, _plus(self.sums, other.sums))
 
 
 def _plus(a: Any, b: Any) -> Any:
-    """Sums of sums: numbers, lists of them, and dictionaries, in which what only one has is its sum."""
+    """Add numbers, lists of numbers, or dictionaries of them; a key that only one dictionary has keeps its value."""
     if isinstance(a, dict):
         return {key: _plus(a[key], b[key]) if key in a and key in b else {**a, **b}[key] for key in {**a, **b}}
     return [_plus(x, y) for x, y in zip(a, b, strict=True)] if isinstance(a, list) else a + b
@@ -63,7 +81,14 @@ def _plus(a: Any, b: Any) -> Any:
 
 @dataclass(frozen=True)
 class Task:
-    """A verb over a panel, its results going to a folder that every worker sees under this path."""
+    """The work on a panel, as a worker gets it.
+
+    Attributes:
+        panel: The panel.
+        verb: The verb.
+        folder: The folder for the results, which every worker must see under this path.
+        version: The version of the program that started the run.
+    """
 
     panel: ParquetPanel
     verb: Verb
@@ -71,20 +96,20 @@ class Task:
     version: str = __version__
 
     def file(self, part: PanelPart) -> Path:
-        """The results of a part; it is there only when they are whole."""
+        """Return the file for the results of a part; it exists only when they are complete."""
         return self.folder / f"part-{part.number:06d}.parquet"
 
     def errors(self, part: PanelPart) -> Path:
-        """The failures of a part, written before its results."""
+        """Return the file for the failures of a part, which is written before its results."""
         return self.folder / ".errors" / f"part-{part.number:06d}.parquet"
 
     def deal(self, chunk: arrange.Chunk) -> None:
-        """Deal a chunk of a mixed panel out to its buckets."""
+        """Distribute a chunk of a mixed panel over the buckets."""
         self._same_version()
         arrange.deal(self.panel, self.folder / ".arranged", chunk)
 
     def __call__(self, part: PanelPart) -> Done:
-        """Do a part, unless it is done already."""
+        """Work on a part, unless it is finished already, and return its counts."""
         self._same_version()
         if self.file(part).exists():
             return self.done(part)
@@ -101,12 +126,14 @@ class Task:
         return done
 
     def done(self, part: PanelPart) -> Done:
-        """What the file of a part says of itself."""
+        """Return the counts of a finished part, from the footer of its file."""
         return Done(**json.loads(pl.read_parquet_metadata(self.file(part))[KEY]))
 
     def _same_version(self) -> None:
         if self.version != __version__:
-            what = f"a worker has ostinato {__version__}, and the program that asks it has {self.version}"
+            what = (
+                f"a worker has ostinato {__version__}, expected {self.version} as in the program that started the run"
+            )
             raise ConfigError(what, fix="install the same version on every machine")
 
 
