@@ -43,7 +43,7 @@ def test_cold_text_is_the_likeliest_symbol_each_time(kind: str, name: str) -> No
     text, encoding = "a", alphabet(model)
     for _ in range(12):
         best = int(next_symbol(model, text).argmax())
-        if best in (encoding.end, 0):
+        if best in (encoding.end_symbol, 0):
             break
         text += chr(encoding.code_points[best - 1])
     assert cold[0] == text or cold[0].startswith(text + "\ufffd")

@@ -12,7 +12,7 @@ from statsmodels.tsa.ar_model import AutoReg
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, ModelFileError
-from ostinato.inference.inputs import as_sequences
+from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.score import score
 from zoo import BACKBONES, build, fitted, made
 
