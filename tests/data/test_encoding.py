@@ -86,5 +86,5 @@ def test_small_values_are_no_rounding_noise() -> None:
 
 
 def test_an_encoding_from_the_future_is_refused() -> None:
-    with pytest.raises(ModelFileError, match="unknown here"):
+    with pytest.raises(ModelFileError, match="unknown encoding 'telepathy'"):
         encoding_from_json({"name": "telepathy"})

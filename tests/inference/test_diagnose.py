@@ -15,7 +15,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.ablation import geometric, horizon
 from ostinato.diagnosis.diagnose import diagnose
-from ostinato.diagnosis.gradient import in_float64, norms, window_of_memory
+from ostinato.diagnosis.gradient import backbone_window, in_float64, norms
 from ostinato.diagnosis.result import Diagnosis, layers_for
 from ostinato.diagnosis.stretches import Source, draw, log_probs
 from ostinato.errors import ConfigError, DataError
@@ -85,7 +85,7 @@ def test_every_model_is_diagnosed(kind: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["ar", "conv"])
 def test_a_window_is_the_last_input_that_counts(kind: str, name: str) -> None:
     model = in_float64(fitted(kind, name))
-    window = window_of_memory(model)
+    window = backbone_window(model)
     assert window is not None
     torch.manual_seed(0)
     T = window + 8
@@ -126,7 +126,7 @@ def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.M
     data = echo(7)
     source = Source(model_of(7, "rnn", 2), data, split(data, 0.1))
     first = horizon(source, geometric(30), 40, np.random.default_rng(0))
-    monkeypatch.setattr("ostinato.inference.horizon.ROWS", 7)
+    monkeypatch.setattr("ostinato.diagnosis.ablation.ROWS", 7)
     again = horizon(source, geometric(30), 40, np.random.default_rng(0))
     np.testing.assert_allclose(first.lost, again.lost, atol=1e-6)
     one = norms(source, geometric(30), 20, np.random.default_rng(0))

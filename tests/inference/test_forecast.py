@@ -185,7 +185,7 @@ def test_what_cannot_be_asked(horizon: int, level: tuple[float, ...], paths: int
 def test_text_is_not_forecast_and_kinds_are_not_mixed() -> None:
     with pytest.raises(ConfigError, match="use sample"):
         forecast(fitted("text", "ar"), made("text"), 3)
-    with pytest.raises(ModelFileError, match="the model is one of series"):
+    with pytest.raises(ModelFileError, match="the data are prices, and the model was fitted to series"):
         forecast(fitted("series", "ar"), made("prices"), 3)
-    with pytest.raises(ModelFileError, match="1 channels and the data 2"):
+    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
         forecast(fitted("series", "ar"), made("channels"), 3)

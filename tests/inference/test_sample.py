@@ -107,7 +107,7 @@ def test_a_prompt_is_what_the_model_goes_on_from(name: str) -> None:
 def test_lines_end_where_their_end_is_drawn(name: str) -> None:
     """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
     model, count = fitted("lines", name), 2000
-    end = float(next_symbol(model, "")[alphabet(model).end])
+    end = float(next_symbol(model, "")[alphabet(model).vocabulary_size - 1])
     drawn = sample(model, 30, n=count)
     assert all("\n" not in text and len(text) <= 30 for text in drawn)
     assert sum(not text for text in drawn) == pytest.approx(count * end, abs=5 * np.sqrt(count * end) + 1)

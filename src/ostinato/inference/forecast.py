@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.forecast import ahead
 from ostinato.direct.model import DirectModel
@@ -99,30 +100,17 @@ def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _Opt
 @torch.inference_mode()
 def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: _Options) -> Forecast:
     """Return the mean (or median) and the quantiles of sample paths."""
-    level, n_paths = options.level, options.n_paths
+    level = options.level
     notes, new = list(data.notes), model.encoding.new_ids(data)
     if new:
         notes.append(f"{len(new)} series new to the model, scaled by their own history: {some_of(new)}")
     encoding = model.encoding.with_own(data)
     gaps = _missing_at_the_end(data)
     history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
-    encoded = encoding.encode(history)
     empty = [key for key, x in zip(data.ids, history, strict=True) if data.traits.log_returns and not len(x)]
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")
-    generator = torch.Generator().manual_seed(options.seed)
-    drawn: list[NDArray[np.float64]] = []
-    group = max(1, ROWS // n_paths)
-    for first in range(0, len(data), group):
-        rows = list(range(first, min(first + group, len(data))))
-        state = repeat(state_after(model, encoded, rows), n_paths)
-        support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in (encoded.unit, encoded.low, encoded.high)))
-        steps = horizon + int(gaps[rows].max())
-        z = paths(model, state, support, steps, generator).double().numpy()
-        z = z.reshape(steps, len(rows), n_paths, -1).transpose(1, 2, 0, 3)
-        for i, row in enumerate(rows):
-            raw = np.asarray(encoding.decode(z[i], history, row), dtype=np.float64)
-            drawn.append(raw[:, gaps[row] : gaps[row] + horizon])
+    drawn = _draw(model, encoding, history, gaps, horizon, options)
     data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
     middle = np.median if data.traits.log_returns else np.mean
     frame = table(
@@ -133,6 +121,32 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
         lambda b, d, p: np.quantile(drawn[b][:, :, d], p, axis=0),
     )
     return Forecast(data, frame, horizon, tuple(level), tuple(drawn), notes=tuple(notes))
+
+
+def _draw(
+    model: SequenceModel,
+    encoding: Encoding,
+    history: SequenceSet,
+    gaps: NDArray[np.int64],
+    horizon: int,
+    options: _Options,
+) -> list[NDArray[np.float64]]:
+    """Return the sample paths (S, T, D) of each sequence in the units of the data, from after its gap (B,)."""
+    generator = torch.Generator().manual_seed(options.seed)
+    encoded, n_paths = encoding.encode(history), options.n_paths
+    drawn: list[NDArray[np.float64]] = []
+    group = max(1, ROWS // n_paths)
+    for first in range(0, len(history), group):
+        rows = list(range(first, min(first + group, len(history))))
+        state = repeat(state_after(model, encoded, rows), n_paths)
+        support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in (encoded.unit, encoded.low, encoded.high)))
+        steps = horizon + int(gaps[rows].max())
+        z = paths(model, state, support, steps, generator).double().numpy()
+        z = z.reshape(steps, len(rows), n_paths, -1).transpose(1, 2, 0, 3)
+        for i, row in enumerate(rows):
+            raw = np.asarray(encoding.decode(z[i], history, row), dtype=np.float64)
+            drawn.append(raw[:, gaps[row] : gaps[row] + horizon])
+    return drawn
 
 
 def check_forecast(model: SequenceModel, horizon: int | None, level: Sequence[float], n_paths: int) -> int:

@@ -55,10 +55,10 @@ class PlainPaths:
             rng: The source of randomness.
             temperature: Below 1 the draws keep to likely values; above 1 they vary more.
         """
-        front, backbone = self._model.parts(state)
-        pending, loc, sd, past, steps = (array_of(t) for t in front)
-        inputs = pending.copy()
-        run_backbone = self._bound_backbone(backbone, inputs)
+        parts = self._model.parts(state)
+        inputs, loc, sd, past, steps = (array_of(t) for t in parts.front)
+        inputs = inputs.copy()
+        run_backbone = self._bound_backbone(parts.backbone, inputs)
         (B, D), K = loc.shape, self._order
         seen = steps.astype(np.int64)
         # newest first: the window of the last K values moves to the front by one step at a time
