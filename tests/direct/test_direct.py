@@ -212,9 +212,9 @@ def test_data_that_cannot_be() -> None:
     model = fitted(None).model
     with pytest.raises(DataError, match="logarithms"):
         forecast(model, read([-panel(1)[0]]))
-    with pytest.raises(DataError, match="without a value"):
+    with pytest.raises(DataError, match="the series has no value"):
         forecast(model, SequenceSet("series", np.full((9, 1), np.nan), np.array([0, 9]), ("a",)))
-    with pytest.raises(ConfigError, match="forecasts 1 to 12"):
+    with pytest.raises(ConfigError, match="horizon must be at most 12 for this model, got 13"):
         forecast(model, read(panel()), 13)
     with pytest.raises(ConfigError, match="level"):
         forecast(model, read(panel()), level=(100,))

@@ -93,7 +93,7 @@ def test_data_of_another_width_are_refused(home: Path) -> None:
 def test_a_horizon_too_far_is_refused(home: Path, run: Run) -> None:
     code, _, err = run("forecast", home / "m.ost", "-n", 13)
     assert code == 2
-    assert "forecasts 1 to 12" in err
+    assert "horizon must be at most 12 for this model, got 13" in err
 
 
 @pytest.mark.parametrize(

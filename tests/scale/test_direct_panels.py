@@ -114,7 +114,7 @@ def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
             ask(model, panel, out, horizon=5)
     hours = good_rows(panel).with_columns(ds=pl.datetime(2020, 1, 1) + pl.duration(hours=pl.int_range(pl.len())))
     hours.write_parquet(tmp_path / "hours.parquet")
-    with pytest.raises(ModelFileError, match="the model is of steps of 1d, and the data have steps of 1h"):
+    with pytest.raises(ModelFileError, match="the data have steps of 1h, and the model was fitted to steps of 1d"):
         scale.forecast(model, tmp_path / "hours.parquet", out)
     known = good_rows(panel).head(500).with_columns(rain=pl.col("y") * 2)
     wet = ostinato.fit(ostinato.read(known, known=["rain"]), model="direct", horizon=2, season=7, backbone=None).model

@@ -76,8 +76,9 @@ def check_columns(data: SequenceSet, description: Description) -> None:
     expected = Columns(**{name: tuple(description.source.get(name, ())) for name in ("known", "past", "static")})
     given = data.covariates.columns if data.covariates else Columns()
     if expected.all and expected != given:
+        columns = f"the covariates {', '.join(given.all)}" if given.all else "no covariates"
         raise ModelFileError(
-            f"the data have the covariates {', '.join(given.all) or 'none'}, and the model {', '.join(expected.all)}",
+            f"the data have {columns}, and the model was fitted to {', '.join(expected.all)}",
             where=data.meta.get("source"),
             fix="name the same columns as known, past and static when the data are read",
         )
