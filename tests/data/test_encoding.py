@@ -1,4 +1,4 @@
-"""Encodings: there and back, and the measure that keeps a log_prob in the data's own units."""
+"""Encodings: to model space and back, and the measure that keeps a log_prob in the units of the data."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def fitted() -> Fit:
     return fit(read(shops(), known=KNOWN))
 
 
-def test_with_known_covariates_forecasts_are_better_and_said_to_be() -> None:
+def test_future_covariates_improve_forecasts_and_the_record_says_so() -> None:
     frame = shops(ahead=0)
     with_them, without = (
         ostinato.cross_validation(

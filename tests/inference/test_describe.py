@@ -26,7 +26,7 @@ def test_a_model_is_described(kind: str, name: str) -> None:
     assert shown.startswith("input: ")
 
 
-def test_a_fitted_model_says_how_good_it_was() -> None:
+def test_a_fitted_model_describes_its_results() -> None:
     result = fit(made("series").take([0, 4]), model="gru", budget=Budget(None, 3), hidden=4)
     words = "\n".join(describe_model(result.model))
     for rung in result.table:

@@ -55,7 +55,7 @@ def test_the_lag_that_data_were_made_with_is_named_by_a_model_that_cannot_reach_
 
 
 @pytest.mark.parametrize("lag", [7, 50])
-def test_a_model_that_reaches_it_gains_up_to_it(lag: int) -> None:
+def test_a_model_that_reaches_the_lag_gains_up_to_it(lag: int) -> None:
     found = diagnose(model_of(lag, "ar", lag), echo(lag), max_lag=lag + 30, positions=256)
     grid = geometric(lag + 30)
     assert found.model_reach in (max(cut for cut in grid if cut <= lag), min(cut for cut in grid if cut >= lag))
@@ -130,11 +130,11 @@ def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.M
     again = horizon(source, geometric(30), 40, np.random.default_rng(0))
     np.testing.assert_allclose(first.lost, again.lost, atol=1e-6)
     one = norms(source, geometric(30), 20, np.random.default_rng(0))
-    monkeypatch.setattr("ostinato.inference.backward.ROOM", 1)
+    monkeypatch.setattr("ostinato.diagnosis.gradient.ROOM", 1)
     np.testing.assert_allclose(one, norms(source, geometric(30), 20, np.random.default_rng(0)), rtol=1e-10)
 
 
-def test_the_seed_says_all() -> None:
+def test_the_seed_decides_the_result() -> None:
     def run(seed: int) -> Diagnosis:
         return diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12, seed=seed)
 
@@ -176,7 +176,7 @@ def test_layers_of_a_convolution() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_what_cannot_be_asked(name: str) -> None:
+def test_arguments_out_of_range_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="max_lag = 0"):
         diagnose(fitted("series", name), made("series"), max_lag=0)
     with pytest.raises(ConfigError, match="positions = 0"):

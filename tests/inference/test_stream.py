@@ -48,7 +48,7 @@ def test_a_refused_block_leaves_the_stream_as_it_was(kind: str, bad: float, name
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_lines_end_and_begin_again(name: str) -> None:
+def test_a_newline_ends_a_sequence_and_starts_the_next(name: str) -> None:
     model, data = fitted("lines", name), made("lines")
     text = "".join(as_text(row) + "\n" for row in data)
     expected = score(model, data).surprisal
