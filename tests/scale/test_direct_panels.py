@@ -75,7 +75,7 @@ def test_a_series_that_has_no_logarithm_is_named_by_a_model_of_logarithms(
     scale.forecast(model, tmp_path / "one.parquet", tmp_path / "out")
     bad = pl.read_parquet(tmp_path / "out" / "errors.parquet")
     assert bad["unique_id"].to_list() == ["s03"]
-    assert "a value of -1: the model is of logarithms" in bad["error"][0]
+    assert "the value -1, and the model was fitted to logarithms" in bad["error"][0]
     expected = ostinato.forecast(model, above.filter(pl.col("unique_id") != "s03")).frame
     assert_frame_equal(results(tmp_path / "out"), expected.sort("unique_id", "ds"), check_exact=True)
 
