@@ -14,8 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 import ostinato
-from ostinato.forecasting.table import Forecast
 from ostinato.data.sequences import SequenceSet
+from ostinato.forecasting.table import Forecast
 from zoo import KINDS, made
 
 FOLDER = Path(__file__).parent / "fixtures" / "format1"

@@ -1,4 +1,4 @@
-"""Every kind of sequence with every memory, tiny: the table over which the laws of the verbs run.
+"""Small models of every kind of sequence with every backbone: the table over which the laws of the verbs run.
 
 The models are built, not trained: their closed form is fitted, and every other weight is a draw far from its start.
 """
@@ -32,7 +32,13 @@ BACKBONES = ("ar", "linear", "rnn", "gru", "lstm", "conv")
 
 @dataclass(frozen=True)
 class Kind:
-    """make: (generator, steps N, offsets) -> the data; panel: each series is scaled by its own values."""
+    """A kind of test data.
+
+    Attributes:
+        make: Returns the data for a generator, a number N of steps and offsets.
+        emission: The name of the emission.
+        panel: Whether each series is scaled by its own values.
+    """
 
     make: Callable[[np.random.Generator, int, dict[str, Any]], SequenceSet]
     emission: str
@@ -111,7 +117,7 @@ NUMBERS = [pair for pair in PAIRS if pair[0] not in WORDS]
 
 @cache
 def made(kind: str) -> SequenceSet:
-    """Five sequences of uneven lengths, one empty and one of a single step; missing values where the kind has them."""
+    """Return five sequences of uneven lengths, one empty and one of one step, with missing values if possible."""
     offsets = np.cumsum([0, *LENGTHS], dtype=np.int64)
     where = {"offsets": offsets, "ids": tuple("abcde")}
     return KINDS[kind].make(np.random.default_rng(7), int(offsets[-1]), where)
@@ -119,12 +125,12 @@ def made(kind: str) -> SequenceSet:
 
 @cache
 def fitted(kind: str, name: str) -> SequenceModel:
-    """The model of this kind with this memory."""
+    """Return the model of this kind with this backbone."""
     return build(made(kind), name, KINDS[kind].emission, panel=KINDS[kind].panel)
 
 
 def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, order: int = 3) -> SequenceModel:
-    """A model of data whose weights are a draw, on a closed form of this order that is fitted."""
+    """Return a model of data with random weights, on a fitted closed form of this order."""
     encoding = fit_encoding(data, by_id=panel)
     encoded = encoding.encode(data)
     base: AR | Markov | None
@@ -153,10 +159,10 @@ def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, o
 
 
 def as_text(values: NDArray[Any]) -> str:
-    """Code points (T, 1), or bytes under 128, as a string."""
+    """Return code points (T, 1), or bytes under 128, as a string."""
     return "".join(map(chr, values[:, 0].tolist()))
 
 
 def live(model: SequenceModel, data: SequenceSet, row: int) -> Stream:
-    """A stream that takes a sequence of data in as ``score`` would."""
+    """Return a stream for one sequence of data, with the same spacing that ``score`` uses."""
     return Stream(model, data.ids[row], step=1.0 if data.step is None else float(data.step[row]))

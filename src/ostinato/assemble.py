@@ -1,4 +1,4 @@
-"""From a description to a model with its parts in place and its weights untrained: used by training and by loading."""
+"""Build a model from its description, with untrained weights: used by training and by loading."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 import torch
 
-from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoding
-from ostinato.data.scaling import Scaling
 from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.coupling import Coupling
@@ -22,10 +20,18 @@ from ostinato.model import SequenceModel
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes and names that fix a model's shape.
+    """The sizes and names that fix the shape of a model.
 
-    backbone   "ar", or a name of layers.build.BACKBONES
-    base       the closed-form part: {"ar": {order, channels, trend, volatility}} or {"markov": its config} or {}
+    Attributes:
+        backbone: "ar", or a name of layers.build.BACKBONES.
+        emission: A name of emissions.build.
+        channels: The number D of channels.
+        hidden: The number H of hidden units.
+        depth: The number of layers.
+        dropout: The dropout between layers.
+        embedding: The width of the embedding of a symbol.
+        components: The number M of components of a mixture.
+        base: The closed form: {"ar": {order, channels, trend, volatility}}, {"markov": its config}, or {} for none.
     """
 
     backbone: str
@@ -39,15 +45,22 @@ class Architecture:
     base: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the architecture as JSON."""
         return asdict(self)
 
 
 def assemble(
     parts: Architecture, encoding: Encoding, description: Description, base: AR | Markov | None
 ) -> SequenceModel:
-    """The model of these parts. base None: the closed-form part is made empty, to be loaded into."""
-    symbols = encoding.size if isinstance(encoding, Alphabet) else None
+    """Return the model with these parts.
+
+    Args:
+        parts: The sizes and names.
+        encoding: The map from raw values to model space.
+        description: How the data were read and how the model was made.
+        base: The fitted closed form; None to make an empty one, into which weights can be loaded.
+    """
+    symbols = encoding.vocabulary_size
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
     if base is None and "ar" in parts.base:
         ar = parts.base["ar"]
@@ -64,6 +77,6 @@ def assemble(
     if parts.backbone != "ar":
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
-    continuous = isinstance(encoding, Scaling) and not encoding.counts and emission.standardised
+    continuous = encoding.continuous and emission.standardised
     coupling = Coupling(parts.channels) if continuous and parts.channels > 1 else None
     return SequenceModel(encoding, front, backbone, emission, start, description, coupling)

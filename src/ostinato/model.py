@@ -1,26 +1,51 @@
-"""SequenceModel: P(x_1..x_T) = prod P(x_t | x_<t), as what is remembered and what is asserted."""
+"""SequenceModel: P(x_1..x_T) = prod P(x_t | x_<t), made of a recurrence over the past and an emission."""
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ostinato.data.encoded import Encoding
-from ostinato.description import Description
+from ostinato.data.sequences import SequenceSet
+from ostinato.description import Description, origin_facts, record_facts, search_fact
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import Coupling
 from ostinato.emissions.emission import Emission
-from ostinato.layers.front import Front
+from ostinato.forecasting.inputs import check_possible
+from ostinato.layers.ar import AR
+from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
 
-class SequenceModel(nn.Module):
-    """Recurrence + emission + how its inputs were encoded. It holds no training state, and no state of a sequence.
+class StateParts(NamedTuple):
+    """The state of a SequenceModel, cut into the states of its parts.
 
-    Its own state, as a recurrence's, goes in and comes out: the front's pending tensors, then the memory's.
-    Without a memory it is the closed-form autoregression alone, with constant parameters of the emission.
+    Attributes:
+        front: The pending tensors of the front, (B, ...) each.
+        backbone: The state of the backbone, (B, ...) each; empty if the model has no backbone.
     """
+
+    front: State
+    backbone: State
+
+    def joined(self) -> State:
+        """Return the state as one flat tuple, the front first."""
+        return (*self.front, *self.backbone)
+
+
+class SequenceModel(nn.Module):
+    """A front, a backbone and an emission, with the encoding of the inputs.
+
+    The model holds no state of a sequence: like a recurrence, it takes the state as an argument and returns the next
+    one, a flat tuple of the front's tensors and then the backbone's. Without a backbone the model is the closed-form
+    autoregression or Markov chain alone, with constant parameters of the emission.
+    """
+
+    max_horizon: None = None
 
     def __init__(
         self,
@@ -32,9 +57,16 @@ class SequenceModel(nn.Module):
         description: Description,
         coupling: Coupling | None = None,
     ) -> None:
-        """Start (D, P): the emission's parameters before anything is learned; the head begins as this constant.
+        """Build the model; its head starts at 0, so that an untrained model asserts the constant parameters.
 
-        coupling: of the channels of a step, where they are several and continuous.
+        Args:
+            encoding: The map from raw values to model space.
+            front: The inputs of the backbone and the closed-form prediction.
+            backbone: The network over the past; None for the closed form alone.
+            emission: The family of distributions.
+            start: The parameters of the emission before training, (D, P).
+            description: How the data were read and how the model was made.
+            coupling: The dependence between the channels of one step, if there are several and they are continuous.
         """
         super().__init__()
         self.encoding, self.front, self.backbone, self.emission = encoding, front, backbone, emission
@@ -48,48 +80,141 @@ class SequenceModel(nn.Module):
 
     @property
     def channels(self) -> int:
-        """D."""
+        """The number D of channels of the data."""
         return int(self.constant.shape[0])
 
     def initial_state(self, batch: int) -> State:
-        """The state before the first step, (B, ...) each."""
+        """Return the state before the first step, (B, ...) each."""
         backbone = () if self.backbone is None else self.backbone.initial_state(batch)
-        return (*self.front.initial_state(batch), *backbone)
+        return StateParts(self.front.initial_state(batch), backbone).joined()
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Conditional, State]:
-        """X (T, B, D) in model space -> P(x_t | x_<t) of each of these steps (T, B, ...), and the state after them."""
-        state = self.initial_state(x.shape[1]) if state is None else state
-        front, backbone = self.parts(state)
-        inputs, loc, scale, front = self.front.unroll(x, front, lengths)
+        """Return P(x_t | x_<t) of every step (T, B, ...), and the state after them.
+
+        Args:
+            x: The values in model space, (T, B, D).
+            state: The state before the first step, (B, ...) each; None for the start of the sequences.
+            lengths: The number of steps of each row, (B,); None if all rows have T steps.
+        """
+        parts = self.parts(self.initial_state(x.shape[1]) if state is None else state)
+        inputs, loc, scale, front = self.front.unroll(x, parts.front, lengths)
         if self.backbone is None:
             return self.conditional(None, loc, scale, x.shape[:2]), front
-        h, backbone = self.backbone.unroll(inputs, backbone, lengths)
-        return self.conditional(h, loc, scale, x.shape[:2]), (*front, *backbone)
+        h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
+        return self.conditional(h, loc, scale, x.shape[:2]), StateParts(front, backbone).joined()
 
     def predict(self, state: State) -> tuple[Conditional, State]:
-        """P(x_t | x_<t) of the next step (B, ...), and what ``observe`` needs to take x_t in."""
-        front, backbone = self.parts(state)
-        inputs, loc, scale = self.front.pending(front)
+        """Return P(x_t | x_<t) of the next step (B, ...), and the state that ``observe`` takes with x_t."""
+        parts = self.parts(state)
+        inputs, loc, scale = self.front.pending(parts.front)
         if self.backbone is None:
             return self.conditional(None, loc, scale, inputs.shape[:1]), state
-        backbone, h = self.backbone.step(backbone, inputs)
-        return self.conditional(h, loc, scale, inputs.shape[:1]), (*front, *backbone)
+        backbone, h = self.backbone.step(parts.backbone, inputs)
+        return self.conditional(h, loc, scale, inputs.shape[:1]), parts._replace(backbone=backbone).joined()
 
     def observe(self, state: State, x: Tensor) -> State:
-        """X (B, D), the value of the step just predicted -> the state after it."""
-        front, backbone = self.parts(state)
-        return (*self.front.unroll(x[None], front)[3], *backbone)
+        """Return the state after the values x (B, D) of the step that was just predicted."""
+        parts = self.parts(state)
+        return parts._replace(front=self.front.unroll(x[None], parts.front)[3]).joined()
 
-    def parts(self, state: State) -> tuple[State, State]:
-        """The front's part of a state, and the memory's."""
+    def parts(self, state: State) -> StateParts:
+        """Return the states of the front and of the backbone."""
         cut = len(state) - (0 if self.backbone is None else len(self.backbone.initial_state(1)))
-        return state[:cut], state[cut:]
+        return StateParts(state[:cut], state[cut:])
 
     def conditional(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:
-        """The memory's h (*shape, H) and the front's loc and scale -> what is asserted, (*shape, ...)."""
+        """Return the distributions of steps, (*shape, ...).
+
+        Args:
+            h: The output of the backbone, (*shape, H); None without a backbone.
+            loc: The location that the front predicts, (*shape, D), or its log-probabilities (*shape, 1, V).
+            scale: The scale that the front predicts, (*shape, D).
+            shape: (T, B), or (B,) for one step.
+        """
         params = self.constant.expand(*shape, *self.constant.shape)
         if h is not None and self.head is not None:
             params = params + self.head(h).unflatten(-1, self.constant.shape)
         if self.emission.standardised:
             return Conditional(self.emission, params, loc, scale, self.coupling)
         return Conditional(self.emission, params if loc is None else self.emission.shifted(params, loc))
+
+    def likelihood(self, verb: str) -> SequenceModel:
+        """Return the model itself, which has a P(x_t | x_<t).
+
+        Args:
+            verb: What the model is used for; only a model without a likelihood needs it, for its error.
+        """
+        return self
+
+    def accept(self, data: SequenceSet) -> SequenceSet:
+        """Return data of the model's kind and channels in the resolution of the model.
+
+        Raises:
+            ModelFileError: The sample rate or the bits of a sound do not suit the model.
+            DataError: The model gives no probability to a value.
+        """
+        data = self.encoding.accept(data, self.description.source.get("sample_rate"))
+        self.check_values(data)
+        return data
+
+    def check_values(self, data: SequenceSet) -> None:
+        """Check that every value of data has a probability.
+
+        Raises:
+            DataError: A value has none.
+        """
+        check_possible(self.encoding, data)
+
+    def unusable(self, data: SequenceSet) -> list[int]:
+        """Return the rows of the sequences that ``check_values`` refuses, in order."""
+        bad = np.flatnonzero(self.encoding.impossible(data.values))
+        rows: list[int] = np.unique(np.searchsorted(data.offsets, bad, side="right") - 1).tolist()
+        return rows
+
+    def check_covariates(self, data: SequenceSet) -> None:
+        """Accept any covariates and frequency: the model does not use them."""
+
+    def title(self) -> str:
+        """Return what the model is, in one line."""
+        d, shape = self.description, self.description.config["parts"]
+        if d.name == "ar":
+            return f"a model of {d.kind}: the closed form alone, without a backbone"
+        layers = f", {shape['depth']} layers" if shape["depth"] > 1 else ""
+        return f"a model of {d.kind}: backbone {d.name}, {shape['hidden']} units{layers}"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the model is made of, as pairs of a name and its words."""
+        emission = self.description.config["parts"]["emission"].replace("_", " ")
+        coupled = "" if self.coupling is None else ", each channel given the channels before it at the same step"
+        return [
+            ("emission", emission + coupled),
+            ("closed form", self._closed_form()),
+            ("weights", f"{sum(p.numel() for p in self.parameters()):,}"),
+            ("input", self.encoding.describe()),
+            *origin_facts(self.description),
+        ]
+
+    def results(self) -> list[str]:
+        """Return how the model was made and how good it was, one fact a line; empty without a record."""
+        record = self.description.record
+        if not record:
+            return []
+        fitted, seed = record_facts(self.description)
+        search = [search_fact(record["search"])] if "search" in record else []
+        held_out = [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
+        return [fitted, *search, *held_out, seed]
+
+    def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors of the model, and as JSON everything else that its answers depend on."""
+        return self.state_dict(), {"encoding": self.encoding.to_json()}
+
+    def _closed_form(self) -> str:
+        """Return which closed form the emission is built on, in words."""
+        match self.front:
+            case InnovationFront(ar=AR(order=order, volatility=volatility)):
+                garch = "" if volatility is None else " with the variance of a GARCH(1,1)"
+                return f"an autoregression of order {order}{garch}"
+            case SymbolFront(markov=markov) if markov is not None:
+                return f"a Markov chain of order {markov.order}"
+            case _:
+                return "none"

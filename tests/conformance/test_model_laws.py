@@ -1,4 +1,4 @@
-"""Laws of the whole model, over every kind of data and every memory."""
+"""Laws of the whole model, over every kind of data and every backbone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAIRS = [(kind, name) for kind in KINDS for name in LADDER]
 
 
 def made(what: str) -> SequenceSet:
-    """A small set of each kind, of uneven lengths, with missing values where the kind has them."""
+    """Return a small set of each kind, of uneven lengths, with missing values if the kind has them."""
     rng = np.random.default_rng(7)
     lengths = [60, 1, 37, 90]
     total = sum(lengths)

@@ -1,4 +1,4 @@
-"""Encodings: there and back, and the measure that keeps a log_prob in the data's own units."""
+"""Encodings: to model space and back, and the measure that keeps a log_prob in the units of the data."""
 
 from __future__ import annotations
 
@@ -86,5 +86,5 @@ def test_small_values_are_no_rounding_noise() -> None:
 
 
 def test_an_encoding_from_the_future_is_refused() -> None:
-    with pytest.raises(ModelFileError, match="unknown here"):
+    with pytest.raises(ModelFileError, match="unknown encoding 'telepathy'"):
         encoding_from_json({"name": "telepathy"})

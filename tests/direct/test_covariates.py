@@ -66,7 +66,7 @@ def fitted() -> Fit:
     return fit(read(shops(), known=KNOWN))
 
 
-def test_with_known_covariates_forecasts_are_better_and_said_to_be() -> None:
+def test_future_covariates_improve_forecasts_and_the_record_says_so() -> None:
     frame = shops(ahead=0)
     with_them, without = (
         ostinato.cross_validation(
@@ -179,7 +179,7 @@ def _less(frame: pl.DataFrame, row: int) -> pl.DataFrame:
     ("change", "words"),
     [
         (lambda f: _less(f, 15), ("no row of future covariates for 2024-02-10T03:00:00", "row 15 (from 0)", "'s1'")),
-        (lambda f: f.slice(0, 30), ("12 steps, and the known covariates end after 6", "2024-02-10T05:00:00", "'s2'")),
+        (lambda f: f.slice(0, 30), ("the future covariates end after 6 of 12 steps", "2024-02-10T05:00:00", "'s2'")),
         (lambda f: f.slice(0, 24), ("no rows of future covariates", "'s2'")),
         (lambda f: pl.concat([f.slice(0, 3), f.slice(2)]), ("occurs twice", "row 3 (from 0)", "'s0'")),
         (
@@ -240,7 +240,7 @@ def test_an_unknown_category_and_other_columns_are_named() -> None:
     with pytest.raises(DataError, match="unknown category 'west' in the static column 'store'") as error:
         ostinato.forecast(model, odd)
     assert "series 's0'" in str(error.value)
-    with pytest.raises(ModelFileError, match="the model has the covariates store, and the data none"):
+    with pytest.raises(ModelFileError, match="the data have no covariates, and the model was fitted to store"):
         ostinato.forecast(model, read(shops(10)))
 
 
@@ -249,7 +249,7 @@ def test_another_frequency_and_times_that_are_not_there_are_named() -> None:
     week = frame.with_columns(y=pl.col("y") + 40 * (pl.col("ds").dt.weekday() > 5) * pl.col("ds").dt.hour())
     model = fit(read(week)).model
     daily = frame.group_by("unique_id", pl.col("ds").dt.truncate("1d"), maintain_order=True).agg(pl.col("y").mean())
-    with pytest.raises(ModelFileError, match="the model is of steps of 1h, and the data have steps of 1d"):
+    with pytest.raises(ModelFileError, match="the data have steps of 1d, and the model was fitted to steps of 1h"):
         ostinato.forecast(model, read(daily))
     assert model.base.effects is not None
     assert model.base.effects.form.clock
@@ -277,7 +277,7 @@ def test_the_command_line_takes_lists_of_columns_and_future_rows(
     assert run("forecast", tmp_path / "m.ost", "--future", tmp_path / "future.csv", "-o", tmp_path / "f.csv") == 0
     assert len(pl.read_csv(tmp_path / "f.csv")) == 36
     assert run("forecast", tmp_path / "m.ost") == 2
-    assert "the known covariates end after 0" in capsys.readouterr().err
+    assert "the future covariates end after 0 of" in capsys.readouterr().err
 
 
 def test_a_history_that_never_goes_below_0_has_a_forecast_that_does_not() -> None:

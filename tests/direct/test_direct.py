@@ -60,7 +60,7 @@ def test_a_forecast_depends_on_nothing_but_its_history(backbone: str | None) -> 
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
-def test_of_many_series_what_comes_before_the_window_says_nothing(backbone: str | None) -> None:
+def test_values_before_the_window_do_not_matter_in_a_panel(backbone: str | None) -> None:
     series = panel(52, 120)
     model = fit_direct(read(series), 12, season=12, backbone=backbone, **(QUICK if backbone else {})).model
     together = forecast(model, read(series))
@@ -106,7 +106,7 @@ def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
     assert 0.88 <= inside.mean() <= 0.99
 
 
-def test_of_a_random_walk_the_naive_forecast_is_used_and_said_to_be() -> None:
+def test_a_random_walk_gets_the_naive_forecast_and_a_note() -> None:
     y = walk(2000)
     fit = fit_direct(read([y]), 6, season=4, backbone="gru", **QUICK)
     assert fit.model.name == "naive"
@@ -163,7 +163,7 @@ def test_the_same_seed_is_the_same_forecast(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
-def test_saved_and_loaded_it_is_the_same(tmp_path: Path, backbone: str | None) -> None:
+def test_a_saved_and_loaded_model_is_the_same(tmp_path: Path, backbone: str | None) -> None:
     model, path = fitted(backbone).model, tmp_path / "panel.ost"
     save_model(model, path)
     loaded = load_model(path)
@@ -174,7 +174,7 @@ def test_saved_and_loaded_it_is_the_same(tmp_path: Path, backbone: str | None) -
     np.testing.assert_array_equal(loaded.base.weights, model.base.weights)
 
 
-def test_times_go_on() -> None:
+def test_times_continue() -> None:
     frame = pl.DataFrame(
         {
             "unique_id": ["a"] * 120,
@@ -199,12 +199,12 @@ def test_times_go_on() -> None:
         ({"season": 0}, "season of 0"),
     ],
 )
-def test_options_that_cannot_be(arguments: dict[str, object], word: str) -> None:
+def test_options_out_of_range_are_refused(arguments: dict[str, object], word: str) -> None:
     with pytest.raises(ConfigError, match=word):
         fit_direct(read(panel()), **{"horizon": 12, "season": 12, **arguments})  # type: ignore[arg-type]
 
 
-def test_data_that_cannot_be() -> None:
+def test_unsuitable_data_are_refused() -> None:
     with pytest.raises(DataError, match="no series is long enough"):
         fit_direct(read([np.arange(20.0)]), 12)
     with pytest.raises(DataError, match="series or prices"):
@@ -212,9 +212,9 @@ def test_data_that_cannot_be() -> None:
     model = fitted(None).model
     with pytest.raises(DataError, match="logarithms"):
         forecast(model, read([-panel(1)[0]]))
-    with pytest.raises(DataError, match="without a value"):
+    with pytest.raises(DataError, match="the series has no value"):
         forecast(model, SequenceSet("series", np.full((9, 1), np.nan), np.array([0, 9]), ("a",)))
-    with pytest.raises(ConfigError, match="forecasts 1 to 12"):
+    with pytest.raises(ConfigError, match="horizon must be at most 12 for this model, got 13"):
         forecast(model, read(panel()), 13)
     with pytest.raises(ConfigError, match="level"):
         forecast(model, read(panel()), level=(100,))

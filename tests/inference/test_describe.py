@@ -1,4 +1,4 @@
-"""inspect: a model in words."""
+"""The command inspect: a model in words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from zoo import PAIRS, fitted, made
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
 def test_a_model_is_described(kind: str, name: str) -> None:
     model = fitted(kind, name)
-    first, asserts, base, weights, shown, *_ = describe_model(model)
+    first, emission, base, weights, shown, *_ = describe_model(model)
     assert first.startswith(f"a model of {made(kind).kind}: ")
-    assert (f"memory: {name}, 8 units" in first) == (name != "ar")
-    coupled = ", of each channel given those before it at the same step" if kind == "channels" else ""
-    assert asserts == f"asserts: {model.emission.name.replace('_', ' ')}{coupled}"
+    assert (f"backbone {name}, 8 units" in first) == (name != "ar")
+    coupled = ", each channel given the channels before it at the same step" if kind == "channels" else ""
+    assert emission == f"emission: {model.emission.name.replace('_', ' ')}{coupled}"
     if made(kind).kind == "text":
         assert ("a Markov chain of order 2" in base) == (name == "ar")
     else:
@@ -26,7 +26,7 @@ def test_a_model_is_described(kind: str, name: str) -> None:
     assert shown.startswith("input: ")
 
 
-def test_a_fitted_model_says_how_good_it_was() -> None:
+def test_a_fitted_model_describes_its_results() -> None:
     result = fit(made("series").take([0, 4]), model="gru", budget=Budget(None, 3), hidden=4)
     words = "\n".join(describe_model(result.model))
     for rung in result.table:

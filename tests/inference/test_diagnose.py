@@ -15,7 +15,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.ablation import geometric, horizon
 from ostinato.diagnosis.diagnose import diagnose
-from ostinato.diagnosis.gradient import in_float64, norms, window_of_memory
+from ostinato.diagnosis.gradient import backbone_window, in_float64, norms
 from ostinato.diagnosis.result import Diagnosis, layers_for
 from ostinato.diagnosis.stretches import Source, draw, log_probs
 from ostinato.errors import ConfigError, DataError
@@ -55,7 +55,7 @@ def test_the_lag_that_data_were_made_with_is_named_by_a_model_that_cannot_reach_
 
 
 @pytest.mark.parametrize("lag", [7, 50])
-def test_a_model_that_reaches_it_gains_up_to_it(lag: int) -> None:
+def test_a_model_that_reaches_the_lag_gains_up_to_it(lag: int) -> None:
     found = diagnose(model_of(lag, "ar", lag), echo(lag), max_lag=lag + 30, positions=256)
     grid = geometric(lag + 30)
     assert found.model_reach in (max(cut for cut in grid if cut <= lag), min(cut for cut in grid if cut >= lag))
@@ -85,7 +85,7 @@ def test_every_model_is_diagnosed(kind: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["ar", "conv"])
 def test_a_window_is_the_last_input_that_counts(kind: str, name: str) -> None:
     model = in_float64(fitted(kind, name))
-    window = window_of_memory(model)
+    window = backbone_window(model)
     assert window is not None
     torch.manual_seed(0)
     T = window + 8
@@ -126,15 +126,15 @@ def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.M
     data = echo(7)
     source = Source(model_of(7, "rnn", 2), data, split(data, 0.1))
     first = horizon(source, geometric(30), 40, np.random.default_rng(0))
-    monkeypatch.setattr("ostinato.inference.horizon.ROWS", 7)
+    monkeypatch.setattr("ostinato.diagnosis.ablation.ROWS", 7)
     again = horizon(source, geometric(30), 40, np.random.default_rng(0))
     np.testing.assert_allclose(first.lost, again.lost, atol=1e-6)
     one = norms(source, geometric(30), 20, np.random.default_rng(0))
-    monkeypatch.setattr("ostinato.inference.backward.ROOM", 1)
+    monkeypatch.setattr("ostinato.diagnosis.gradient.ROOM", 1)
     np.testing.assert_allclose(one, norms(source, geometric(30), 20, np.random.default_rng(0)), rtol=1e-10)
 
 
-def test_the_seed_says_all() -> None:
+def test_the_seed_decides_the_result() -> None:
     def run(seed: int) -> Diagnosis:
         return diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12, seed=seed)
 
@@ -176,7 +176,7 @@ def test_layers_of_a_convolution() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_what_cannot_be_asked(name: str) -> None:
+def test_arguments_out_of_range_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="max_lag = 0"):
         diagnose(fitted("series", name), made("series"), max_lag=0)
     with pytest.raises(ConfigError, match="positions = 0"):

@@ -72,7 +72,7 @@ def test_several_steps_ahead_are_statsmodels_mean_and_interval() -> None:
         assert (np.abs(result.frame[name] - exact) < slack).all()
 
 
-def test_new_history_is_gone_on_from_without_refitting() -> None:
+def test_a_new_history_is_continued_without_refitting() -> None:
     y = ar2(700)
     model = fit(single(y[:500]), model="ar", emission="normal", max_order=2).model
     before = {k: v.clone() for k, v in model.state_dict().items()}
@@ -155,7 +155,7 @@ def future(times: list[str]) -> list[np.datetime64]:
     return list(forecast(fitted("series", "ar"), data, 3, n_paths=2).frame["ds"].to_numpy())
 
 
-def test_integer_times_and_none_go_on() -> None:
+def test_integer_times_and_no_times_continue() -> None:
     frame = pl.DataFrame({"ds": range(10, 60, 5), "y": 50 + np.arange(10.0)})
     assert forecast(fitted("series", "ar"), read(frame), 2, n_paths=2).frame["ds"].to_list() == [60, 65]
     assert forecast(fitted("series", "ar"), read(np.arange(10.0) + 50), 2, n_paths=2).frame["ds"].to_list() == [11, 12]
@@ -177,7 +177,7 @@ def test_a_prices_point_forecast_is_the_median() -> None:
 
 
 @pytest.mark.parametrize(("horizon", "level", "paths"), [(0, (80,), 5), (3, (0,), 5), (3, (100,), 5), (3, (80,), 1)])
-def test_what_cannot_be_asked(horizon: int, level: tuple[float, ...], paths: int) -> None:
+def test_arguments_out_of_range_are_refused(horizon: int, level: tuple[float, ...], paths: int) -> None:
     with pytest.raises(ConfigError):
         forecast(fitted("series", "ar"), made("series"), horizon, level, n_paths=paths)
 
@@ -185,7 +185,7 @@ def test_what_cannot_be_asked(horizon: int, level: tuple[float, ...], paths: int
 def test_text_is_not_forecast_and_kinds_are_not_mixed() -> None:
     with pytest.raises(ConfigError, match="use sample"):
         forecast(fitted("text", "ar"), made("text"), 3)
-    with pytest.raises(ModelFileError, match="the model is one of series"):
+    with pytest.raises(ModelFileError, match="the data are prices, and the model was fitted to series"):
         forecast(fitted("series", "ar"), made("prices"), 3)
-    with pytest.raises(ModelFileError, match="1 channels and the data 2"):
+    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
         forecast(fitted("series", "ar"), made("channels"), 3)

@@ -68,7 +68,7 @@ def test_a_saved_model_scores_bitwise_the_same(kind: str, name: str, tmp_path: P
 
 @every
 def test_step_by_step_is_the_unroll(kind: str, name: str) -> None:
-    """What forecast and sample do, predict and observe, against what score does, unroll."""
+    """The steps of forecast and sample (predict and observe) equal the unroll of score."""
     model, data = fitted(kind, name), made(kind)
     encoded = model.encoding.encode(data)
     x = encoded.values[:20, None]
@@ -127,7 +127,7 @@ def test_missing_steps_at_the_end_are_forecast_too(kind: str, name: str) -> None
 
 
 @every
-def test_nothing_and_one_step(kind: str, name: str) -> None:
+def test_an_empty_sequence_and_one_step(kind: str, name: str) -> None:
     model, data = fitted(kind, name), made(kind)
     scores = score(model, data.take([3, 1]))
     ends = int(data.terminated)

@@ -36,7 +36,7 @@ def test_which_models_have_a_plain_form() -> None:
 @engine
 @pytest.mark.parametrize(("kind", "name"), PLAIN)
 def test_one_at_a_time_is_a_block(kind: str, name: str) -> None:
-    """Missing values and blocks in between go the long way round, and the state goes with them."""
+    """Missing values and blocks in between use the torch step, and the state is carried along."""
     model, data = fitted(kind, name), made(kind)
     row = as_text(data[4]) if data.kind == "text" else np.asarray(data[4], dtype=float)
     whole, single = live(model, data, 4), live(model, data, 4)

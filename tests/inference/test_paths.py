@@ -19,13 +19,13 @@ PLAIN = [
 
 
 def after(kind: str, name: str) -> tuple[SequenceModel, State]:
-    """The model, and its state after the first, third and last of the sequences, one of which is short."""
+    """Return a model, and its state after the first, third and last sequence, one of which is short."""
     model, data = fitted(kind, name), made(kind).take([0, 1, 4])
     with torch.no_grad():
         return model, state_after(model, model.encoding.encode(data), [0, 1, 2])
 
 
-def test_who_has_plain_paths() -> None:
+def test_which_models_have_plain_paths() -> None:
     for kind, name in NUMBERS:
         assert (plain_paths(fitted(kind, name)) is not None) == ((kind, name) in PLAIN), kind
 

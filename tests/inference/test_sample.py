@@ -26,7 +26,7 @@ def alphabet(model: SequenceModel) -> Alphabet:
 
 
 def next_symbol(model: SequenceModel, prompt: str) -> torch.Tensor:
-    """(V,): probabilities of the symbol after prompt."""
+    """Return the probabilities of the symbol after a prompt, (V,)."""
     points = [alphabet(model).code_points.index(ord(c)) + 1 for c in prompt]
     x = torch.tensor(points, dtype=torch.int64).reshape(-1, 1, 1)
     with torch.no_grad():
@@ -43,7 +43,7 @@ def test_cold_text_is_the_likeliest_symbol_each_time(kind: str, name: str) -> No
     text, encoding = "a", alphabet(model)
     for _ in range(12):
         best = int(next_symbol(model, text).argmax())
-        if best in (encoding.end, 0):
+        if best in (encoding.end_symbol, 0):
             break
         text += chr(encoding.code_points[best - 1])
     assert cold[0] == text or cold[0].startswith(text + "\ufffd")
@@ -89,7 +89,7 @@ def test_top_p_keeps_to_the_nucleus(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_a_prompt_is_what_the_model_goes_on_from(name: str) -> None:
+def test_samples_continue_the_prompt(name: str) -> None:
     model = fitted("text", name)
     texts = sample(model, 7, n=3, prompt="abc가", seed=9)
     assert all(text.startswith("abc가") and len(text) == 11 for text in texts)
@@ -107,13 +107,13 @@ def test_a_prompt_is_what_the_model_goes_on_from(name: str) -> None:
 def test_lines_end_where_their_end_is_drawn(name: str) -> None:
     """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
     model, count = fitted("lines", name), 2000
-    end = float(next_symbol(model, "")[alphabet(model).end])
+    end = float(next_symbol(model, "")[alphabet(model).vocabulary_size - 1])
     drawn = sample(model, 30, n=count)
     assert all("\n" not in text and len(text) <= 30 for text in drawn)
     assert sum(not text for text in drawn) == pytest.approx(count * end, abs=5 * np.sqrt(count * end) + 1)
 
 
-def test_prices_go_on_from_a_hundred_or_from_their_prompt() -> None:
+def test_prices_start_at_a_hundred_or_continue_their_prompt() -> None:
     model = fitted("prices", "ar")
     assert sample(model, 1, temperature=1e-6)[0][0, 0] == pytest.approx(100, rel=0.05)
     history = made("prices").take([0])
@@ -134,6 +134,6 @@ def test_prices_go_on_from_a_hundred_or_from_their_prompt() -> None:
         ("series", {"prompt": "words"}),
     ],
 )
-def test_what_cannot_be_asked(kind: str, how: dict[str, float]) -> None:
+def test_arguments_out_of_range_are_refused(kind: str, how: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         sample(fitted(kind, "ar"), **{"length": 3, **how})  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def test_a_refused_block_leaves_the_stream_as_it_was(kind: str, bad: float, name
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_lines_end_and_begin_again(name: str) -> None:
+def test_a_newline_ends_a_sequence_and_starts_the_next(name: str) -> None:
     model, data = fitted("lines", name), made("lines")
     text = "".join(as_text(row) + "\n" for row in data)
     expected = score(model, data).surprisal
@@ -66,7 +66,7 @@ def test_an_unknown_character_is_no_mistake() -> None:
 
 
 def test_a_step_of_the_wrong_width() -> None:
-    with pytest.raises(DataError, match="a step of 1 values, where the model has 2"):
+    with pytest.raises(DataError, match="a step has 1 values, and the model has 2 channels"):
         Stream(fitted("channels", "ar")).update([1.0, 2.0])
 
 

@@ -75,7 +75,7 @@ def test_a_series_that_has_no_logarithm_is_named_by_a_model_of_logarithms(
     scale.forecast(model, tmp_path / "one.parquet", tmp_path / "out")
     bad = pl.read_parquet(tmp_path / "out" / "errors.parquet")
     assert bad["unique_id"].to_list() == ["s03"]
-    assert "a value of -1: the model is of logarithms" in bad["error"][0]
+    assert "the value -1, and the model was fitted to logarithms" in bad["error"][0]
     expected = ostinato.forecast(model, above.filter(pl.col("unique_id") != "s03")).frame
     assert_frame_equal(results(tmp_path / "out"), expected.sort("unique_id", "ds"), check_exact=True)
 
@@ -110,11 +110,11 @@ def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match="a direct model cannot score: it has quantiles of the steps ahead"):
         scale.score(model, panel, out)
     for ask in (scale.forecast, scale.cross_validation):
-        with pytest.raises(ConfigError, match="a horizon of 5 steps: this model forecasts 1 to 4"):
+        with pytest.raises(ConfigError, match="horizon must be at most 4 for this model, got 5"):
             ask(model, panel, out, horizon=5)
     hours = good_rows(panel).with_columns(ds=pl.datetime(2020, 1, 1) + pl.duration(hours=pl.int_range(pl.len())))
     hours.write_parquet(tmp_path / "hours.parquet")
-    with pytest.raises(ModelFileError, match="the model is of steps of 1d, and the data have steps of 1h"):
+    with pytest.raises(ModelFileError, match="the data have steps of 1h, and the model was fitted to steps of 1d"):
         scale.forecast(model, tmp_path / "hours.parquet", out)
     known = good_rows(panel).head(500).with_columns(rain=pl.col("y") * 2)
     wet = ostinato.fit(ostinato.read(known, known=["rain"]), model="direct", horizon=2, season=7, backbone=None).model

@@ -38,7 +38,7 @@ def command(
     if to_json:
         options.writable(to_json)
     from ostinato.diagnosis.diagnose import diagnose
-    from ostinato.inference.inputs import as_sequences
+    from ostinato.forecasting.inputs import as_sequences
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 

@@ -66,8 +66,8 @@ def command(
         if path:
             options.writable(path)
     from ostinato.cli.render import as_table
+    from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.forecast import forecast
-    from ostinato.inference.inputs import as_sequences
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 

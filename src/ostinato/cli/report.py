@@ -29,7 +29,7 @@ def command(
     options.use_threads(threads)
     path = output or model.with_suffix(".html")
     options.writable(path)
-    from ostinato.inference.inputs import as_sequences
+    from ostinato.forecasting.inputs import as_sequences
     from ostinato.model_file import load_model
     from ostinato.report.page import write_report
 

@@ -37,7 +37,7 @@ def command(
         options.writable(output)
     import polars as pl
 
-    from ostinato.inference.inputs import as_sequences
+    from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.score import score
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write

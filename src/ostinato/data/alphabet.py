@@ -1,4 +1,4 @@
-"""Text in model space: the symbols of an alphabet, an unknown one, and the end of a sequence where that is an event."""
+"""Text in model space: the symbols of an alphabet, the unknown symbol, and the end of a sequence if it is an event."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError
 
-#: Unicode scalar values: what an unknown character is one of.
+#: The number of Unicode scalar values: an unknown character is one of them.
 _SCALARS = 0x110000 - 0x800
 
 
@@ -23,6 +24,11 @@ class Alphabet(Encoding):
 
     An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet,
     so that P sums to one over every text, not only over texts in known characters.
+
+    Attributes:
+        code_points: The known characters (or bytes), in increasing order.
+        terminated: Whether the end of a sequence is an event.
+        of_bytes: Whether the symbols are bytes, and not characters.
     """
 
     name = "alphabet"
@@ -32,20 +38,15 @@ class Alphabet(Encoding):
 
     @staticmethod
     def fit(data: SequenceSet) -> Alphabet:
-        """The alphabet of data (the training part)."""
+        """Return the alphabet of data, which should be the training part."""
         of_bytes = data.meta.get("alphabet") == "bytes"
         points = range(256) if of_bytes else np.unique(data.values).tolist()
         return Alphabet(tuple(points), data.terminated, of_bytes)
 
     @property
     def size(self) -> int:
-        """V."""
+        """The number V of symbols."""
         return len(self.code_points) + 1 + self.terminated
-
-    @property
-    def end(self) -> int:
-        """The id of the end symbol; -1 where the end is no event."""
-        return self.size - 1 if self.terminated else -1
 
     @property
     def vocabulary_size(self) -> int:
@@ -54,11 +55,15 @@ class Alphabet(Encoding):
 
     @property
     def end_symbol(self) -> int | None:
-        """The id of the end symbol; None where the end is no event."""
-        return self.end if self.terminated else None
+        """The id of the end symbol; None if the end of a sequence is no event."""
+        return self.size - 1 if self.terminated else None
 
     def encode(self, data: SequenceSet) -> Encoded:
-        """See Encoding. Where the end is an event, a sequence is one step longer than its text; a prompt has no end."""
+        """Return all of data in model space. A sequence with an end is one step longer than its text.
+
+        Args:
+            data: Text. If ``data.terminated`` is False, as for a prompt, the sequences have no end.
+        """
         points = np.asarray(self.code_points, dtype=np.int64)
         raw = data.values[:, 0].astype(np.int64)
         place = np.minimum(np.searchsorted(points, raw), max(len(points) - 1, 0))
@@ -68,7 +73,7 @@ class Alphabet(Encoding):
         offsets = data.offsets
         if self.terminated and data.terminated:
             ends = data.offsets[1:]
-            symbols, penalty = np.insert(symbols, ends, self.end), np.insert(penalty, ends, 0.0)
+            symbols, penalty = np.insert(symbols, ends, self.size - 1), np.insert(penalty, ends, 0.0)
             offsets = data.offsets + np.arange(len(data.offsets))
         flat = torch.zeros(len(data), 1)
         values = torch.from_numpy(symbols.astype(np.int64)).reshape(-1, 1)
@@ -76,12 +81,12 @@ class Alphabet(Encoding):
         return Encoded(values, offsets, flat + 1, flat, flat + self.size - 1, measure)
 
     def decode(self, z: NDArray[Any], data: SequenceSet | None = None, row: int = 0) -> NDArray[Any]:
-        """Symbol ids of any shape -> code points; the unknown symbol becomes U+FFFD, the end -1."""
+        """Return the code points of symbol ids of any shape; the unknown symbol becomes U+FFFD, the end -1."""
         table = np.array([0xFFFD, *self.code_points, -1], dtype=np.int64)
         return table[np.minimum(np.asarray(z, dtype=np.int64), len(table) - 1)]
 
     def text(self, symbols: NDArray[Any]) -> str:
-        """Symbol ids (T,) as text, up to the end symbol."""
+        """Return symbol ids (T,) as text, up to the end symbol."""
         points = self.decode(np.asarray(symbols))
         ends = np.flatnonzero(points < 0)
         points = points[: ends[0]] if len(ends) else points
@@ -89,8 +94,55 @@ class Alphabet(Encoding):
             return bytes(int(p) & 0xFF for p in points).decode("utf-8", errors="replace")
         return "".join(map(chr, points.tolist()))
 
+    def describe(self) -> str:
+        """Return what the model takes as input, in words."""
+        symbols = "bytes" if self.of_bytes else "characters"
+        end = ", and the end of a sequence" if self.terminated else ""
+        return f"{len(self.code_points):,} {symbols}, and an unknown one{end}"
+
+    def prompt(self, words: str, channels: int) -> NDArray[Any]:
+        """Return the code points (T, 1) of a prompt.
+
+        Raises:
+            ConfigError: The prompt has characters outside the alphabet.
+        """
+        points = self._points(words)
+        unknown = sorted({chr(p) for p in points if p not in set(self.code_points)})
+        if unknown:
+            raise ConfigError(
+                f"the prompt has characters that the model does not know: {' '.join(map(repr, unknown[:5]))}",
+                fix="remove them from the prompt, or fit the model to text that has them",
+            )
+        return np.array(points, dtype=np.int32).reshape(-1, 1)
+
+    def samples(self, z: NDArray[Any], start: SequenceSet, words: str) -> list[Any]:
+        """Return n samples z (n, T, 1) as strings, each after the words of the prompt."""
+        return [words + self.text(row[:, 0]) for row in z]
+
+    def lines(self, text: str) -> list[tuple[NDArray[Any], bool]]:
+        """Return the code points (T, 1) of each line, and whether the line has ended (never if ends are no event)."""
+        *ended, rest = text.split("\n") if self.terminated else [text]
+        return [
+            (np.array(self._points(line), dtype=np.int32).reshape(-1, 1), ends)
+            for line, ends in [*((line, True) for line in ended), (rest, False)]
+        ]
+
+    def vocabulary(self) -> list[int]:
+        """Return the code point of each symbol, U+FFFD for the unknown symbol and -1 for the end."""
+        points: list[int] = self.decode(np.arange(self.size)).tolist()
+        return points
+
+    def symbol_table(self) -> dict[str, int]:
+        """Return the symbol of each character that is one symbol, and of a newline if it ends a sequence."""
+        table = {chr(p): i + 1 for i, p in enumerate(self.code_points) if p < 128 or not self.of_bytes}
+        return {**table, "\n": self.size - 1} if self.terminated else table
+
+    def _points(self, words: str) -> list[int]:
+        """Return the code points of words, or their bytes."""
+        return list(words.encode()) if self.of_bytes else [ord(c) for c in words]
+
     def to_json(self) -> dict[str, Any]:
-        """See Encoding."""
+        """Return everything needed to build the encoding again, as JSON."""
         return {
             "name": self.name,
             "code_points": list(self.code_points),
@@ -100,5 +152,5 @@ class Alphabet(Encoding):
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Alphabet:
-        """The inverse of to_json."""
+        """Return the alphabet that ``to_json`` wrote."""
         return Alphabet(tuple(document["code_points"]), document["terminated"], document["of_bytes"])

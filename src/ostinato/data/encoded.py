@@ -1,4 +1,4 @@
-"""What a model sees of a SequenceSet: the same steps in model space, and the way there."""
+"""Sequences in model space, and the interface of the encodings that take them there and back."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ from torch import Tensor
 
 from ostinato.data.sequences import SequenceSet
 
+Array = NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Encoded:
-    """Sequences in model space, ragged.
+    """Sequences in model space, joined end to end.
 
-    values      (N, D): float32 with NaN for missing; symbols are int64 (N, 1) with -1 for missing
-    offsets     (B + 1) int64
-    unit, low, high  (B, D): the support of each sequence, see emissions.Support
-    log_measure (N, D) float32: nats to add to a log_prob in model space to have the one in the data's own units
+    Attributes:
+        values: The values of all steps, (N, D). Numbers are float32 with NaN for missing values; symbols are int64
+            with -1 for missing values.
+        offsets: The steps of sequence b are offsets[b] to offsets[b + 1] - 1, (B + 1).
+        unit: The lattice spacing of each sequence, (B, D); 0 for continuous values. See emissions.Support.
+        low: The least possible value of each sequence, (B, D).
+        high: The greatest possible value of each sequence, (B, D).
+        log_measure: The nats to add to a log-probability in model space to get the log-probability in the units of
+            the data, (N, D), float32.
     """
 
     values: Tensor
@@ -33,49 +40,123 @@ class Encoded:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """(B): steps in each sequence."""
+        """The number of steps of each sequence, (B,)."""
         return np.diff(self.offsets)
 
     @property
     def observed(self) -> Tensor:
-        """(N, D) bool: what contributes to the likelihood."""
+        """Whether a value is observed, and so counts in the likelihood, (N, D)."""
         return self.values >= 0 if self.values.dtype == torch.int64 else ~torch.isnan(self.values)
 
 
 class Encoding(ABC):
-    """From raw values to model space and back; fixed when it is fitted, and stored with the model."""
+    """The map from raw values to model space and back. An encoding is fitted once and stored with the model."""
 
     name: ClassVar[str]
 
     @property
+    def possible(self) -> str:
+        """What a user can do about a value that has no probability."""
+        return "leave the value empty if it is missing"
+
+    @property
     def vocabulary_size(self) -> int | None:
-        """The number V of symbols; None where the values are numbers."""
+        """The number V of symbols; None if the values are numbers."""
         return None
 
     @property
     def end_symbol(self) -> int | None:
-        """The symbol that ends a sequence; None where the end of a sequence is no event."""
+        """The symbol that ends a sequence; None if the end of a sequence is no event."""
+        return None
+
+    @property
+    def continuous(self) -> bool:
+        """Whether values are real numbers, and not symbols or points of a lattice."""
+        return False
+
+    @property
+    def spacing(self) -> float | None:
+        """The usual spacing of the values' lattice in raw units; None if each sequence has no spacing of its own."""
         return None
 
     @abstractmethod
     def encode(self, data: SequenceSet) -> Encoded:
-        """All of data in model space."""
+        """Return all of data in model space."""
 
     @abstractmethod
     def decode(self, z: NDArray[Any], data: SequenceSet, row: int) -> NDArray[Any]:
-        """Steps z (S, T, D) that follow on sequence ``row`` of data -> raw values (S, T, D)."""
+        """Return the raw values of steps z (S, T, D) in model space that continue sequence ``row`` of data."""
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Everything needed to build it again, as JSON."""
+        """Return everything needed to build the encoding again, as JSON."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return what the model takes as input, in words."""
+
+    def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which steps of raw values (N, D) have no probability, whatever precedes them, (N,)."""
+        return np.zeros(len(values), dtype=bool)
+
+    def accept(self, data: SequenceSet, sample_rate: int | None) -> SequenceSet:
+        """Return data in the resolution of the model.
+
+        Args:
+            data: Sequences of the kind of the model.
+            sample_rate: The samples a second of the training data; None if it is not known or does not apply.
+
+        Returns:
+            The same sequences; sound of fewer bits is raised to the bits of the model.
+
+        Raises:
+            ModelFileError: The sample rate or the number of bits does not suit the model.
+        """
+        return data
+
+    def new_ids(self, data: SequenceSet) -> list[str]:
+        """Return the ids of the series that have no scale of their own in this encoding, though others have."""
+        return []
+
+    def with_own(self, data: SequenceSet) -> Encoding:
+        """Return the encoding with a scale for each new series of data, if series have scales of their own."""
+        return self
+
+    def affine(self, unique_id: str) -> tuple[Array, Array] | None:
+        """Return location and scale (D,) of a series of continuous values: z = (y - location) / scale; else None."""
+        return None
+
+    def expected(self, z: Array, data: SequenceSet) -> Array:
+        """Return the expected values z (T, D) of the last steps of the one sequence of data, in raw units."""
+        return np.asarray(self.decode(z[None], data, 0)[0], dtype=np.float64)
+
+    def prompt(self, words: str, channels: int) -> NDArray[Any]:
+        """Return the raw values (T, D) that a sample continues if no data are given."""
+        return np.zeros((0, channels))
+
+    def samples(self, z: NDArray[Any], start: SequenceSet, words: str) -> list[Any]:
+        """Return n samples z (n, T, D) in model space that continue start: arrays (T, D), or for text strings."""
+        return list(self.decode(z, start, 0))
+
+    def lines(self, text: str) -> list[tuple[NDArray[Any], bool]]:
+        """Return the raw values (T, 1) of each line of a text, and whether the end of the line is an event."""
+        raise TypeError(f"the encoding {self.name!r} is one of numbers, and not of text")
+
+    def vocabulary(self) -> list[int]:
+        """Return the code point of each symbol, -1 for the end; empty if the values are numbers."""
+        return []
+
+    def symbol_table(self) -> dict[str, int]:
+        """Return the symbol of each character of the alphabet; empty if the values are numbers."""
+        return {}
 
 
 def real_line(rows: int, channels: int) -> tuple[Tensor, Tensor, Tensor]:
-    """unit, low and high (B, D) of continuous values."""
+    """Return unit, low and high (B, D) of continuous values."""
     zero = torch.zeros(rows, channels)
     return zero, zero - torch.inf, zero + torch.inf
 
 
-def repeat_rows(per_sequence: NDArray[np.float64], lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(B, D) -> (N, D): the same row for every step of a sequence."""
+def repeat_rows(per_sequence: Array, lengths: NDArray[np.int64]) -> Array:
+    """Return the row of its sequence for every step: (B, D) -> (N, D)."""
     return np.repeat(per_sequence, lengths, axis=0)

@@ -1,4 +1,4 @@
-"""Which encoding suits which kind of sequence."""
+"""The encoding of each kind of data."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from ostinato.errors import ModelFileError
 
 
 def fit_encoding(data: SequenceSet, *, by_id: bool) -> Encoding:
-    """The encoding of data's kind, fitted to data (the training part only, or what is held out is no surprise)."""
-    if data.kind == "text":
+    """Return the encoding of the kind of data, fitted to data.
+
+    Args:
+        data: The training part only: values that are held out must not influence the encoding.
+        by_id: Whether each series of a panel gets a location and scale of its own.
+    """
+    if not data.traits.numeric:
         return Alphabet.fit(data)
-    if data.kind == "sound":
-        return Amplitude.fit(data)
-    return Scaling.fit(data, by_id=by_id)
+    return Scaling.fit(data, by_id=by_id) if data.traits.tabular else Amplitude.fit(data)
 
 
 def encoding_from_json(document: dict[str, Any]) -> Encoding:
-    """The inverse of Encoding.to_json."""
+    """Return the encoding that ``Encoding.to_json`` wrote."""
     match document.get("name"):
         case "alphabet":
             return Alphabet.from_json(document)
@@ -31,4 +34,4 @@ def encoding_from_json(document: dict[str, Any]) -> Encoding:
         case "scaling":
             return Scaling.from_json(document)
         case other:
-            raise ModelFileError(f"the model file has an encoding unknown here: {other!r}", fix="update ostinato")
+            raise ModelFileError(f"unknown encoding {other!r} in the model file", fix="update ostinato")

@@ -1,4 +1,4 @@
-"""Series and prices in model space: values less their location, over their scale; prices first as log returns."""
+"""Series and prices in model space: values less their location, over their scale; prices become log returns first."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scaling(Encoding):
-    """z = (y - location) / scale, where y is the value, or for prices its log return.
+    """The map z = (y - location) / scale, where y is the value, or for prices its log return.
 
-    location, scale  (D,): of all training steps together
-    per_id           unique_id -> (location, scale), each (D,), where a panel is split by time and every series is known
-    counts           True: location is 0 and z lies on the lattice of step 1 / scale
+    Attributes:
+        location: The mean of all training steps together, (D,).
+        scale: The standard deviation of all training steps together, (D,).
+        per_id: The location and scale (D,) of each series, if a panel is split by time and every series is known.
+        returns: Whether the values are prices.
+        counts: Whether the values are counts. Then location is 0 and z lies on the lattice of step 1 / scale.
     """
 
     name = "scaling"
@@ -33,26 +36,77 @@ class Scaling(Encoding):
 
     @staticmethod
     def fit(data: SequenceSet, *, by_id: bool) -> Scaling:
-        """Locations and scales of data (the training part). by_id: one for each series of a panel."""
+        """Return the encoding of data.
+
+        Args:
+            data: The training part.
+            by_id: Whether each series of a panel gets a location and scale of its own.
+        """
         y, counts = _modelled(data), data.count
         location, scale = _moments(y, counts)
         per_id = _each(data, y, counts) if by_id and len(data) > 1 else {}
-        return Scaling(tuple(location.tolist()), tuple(scale.tolist()), per_id, data.kind == "prices", counts)
+        return Scaling(tuple(location.tolist()), tuple(scale.tolist()), per_id, data.traits.log_returns, counts)
+
+    @property
+    def possible(self) -> str:
+        """What a user can do about a value that has no probability."""
+        if self.returns:
+            return "give prices above 0; leave a price empty if it is missing"
+        if self.counts:
+            return "give whole numbers from 0 up, or fit another model with --emission student_t"
+        return super().possible
+
+    @property
+    def continuous(self) -> bool:
+        """Whether values are real numbers, and not counts."""
+        return not self.counts
+
+    def describe(self) -> str:
+        """Return what the model takes as input, in words."""
+        if self.returns:
+            return "log returns over their standard deviation"
+        if self.per_id:
+            return f"values less their mean over their standard deviation, of each of {len(self.per_id):,} series"
+        if self.counts:
+            return "counts over their mean"
+        return "values less their mean over their standard deviation"
+
+    def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which steps of raw values (N, D) have no probability: infinities, prices up to 0, 2.5 as a count."""
+        bad = np.isinf(values)
+        if self.returns:
+            bad |= values <= 0
+        elif self.counts:
+            # the probabilities of a lattice belong to its points: 2.5 would be given the probability of 2
+            bad |= (values < 0) | (values != np.rint(values)) & ~np.isnan(values)
+        return np.asarray(bad.any(axis=-1))
+
+    def new_ids(self, data: SequenceSet) -> list[str]:
+        """Return the ids of the series that have no scale of their own in this encoding, though others have."""
+        return [key for key in data.ids if key not in self.per_id] if self.per_id else []
 
     def with_own(self, data: SequenceSet) -> Scaling:
-        """The same, with unseen series scaled by the history given: what a forecast conditions on anyway."""
+        """Return the encoding with each new series scaled by its own history, on which a forecast conditions anyway."""
         new = data.take([b for b, key in enumerate(data.ids) if key not in self.per_id])
         own = _each(new, _modelled(new), self.counts) if self.per_id else {}
         return Scaling(self.location, self.scale, {**own, **self.per_id}, self.returns, self.counts)
 
-    def _of(self, ids: tuple[str, ...]) -> tuple[Array, Array]:
+    def affine(self, unique_id: str) -> tuple[Array, Array] | None:
+        """Return location and scale (D,) of a series: z = (y - location) / scale; None for counts."""
+        if self.counts:
+            return None
+        location, scale = self.per_id.get(unique_id, (self.location, self.scale))
+        return np.array(location), np.array(scale)
+
+    def _moments_of(self, ids: tuple[str, ...]) -> tuple[Array, Array]:
+        """Return the locations and scales (B, D) of these series."""
         pairs = [self.per_id.get(key, (self.location, self.scale)) for key in ids]
         shape = (len(ids), len(self.location))
         return np.array([p[0] for p in pairs]).reshape(shape), np.array([p[1] for p in pairs]).reshape(shape)
 
     def encode(self, data: SequenceSet) -> Encoded:
-        """See Encoding. A sequence of prices keeps its length; its first return is missing."""
-        location, scale = self._of(data.ids)
+        """Return all of data in model space. A sequence of prices keeps its length; its first return is missing."""
+        location, scale = self._moments_of(data.ids)
         z = (_modelled(data) - repeat_rows(location, data.lengths)) / repeat_rows(scale, data.lengths)
         unit, low, high = real_line(len(data), len(data.channels))
         log_measure = -np.log(repeat_rows(scale, data.lengths))
@@ -63,7 +117,7 @@ class Scaling(Encoding):
         return Encoded(values, data.offsets, unit, low, high, torch.from_numpy(log_measure).float())
 
     def decode(self, z: NDArray[Any], data: SequenceSet, row: int) -> NDArray[Any]:
-        """See Encoding. Prices go on from the last observed one."""
+        """Return the raw values of steps z (S, T, D); prices continue from the last observed price of the sequence."""
         y = self.unscale(z, data.ids[row])
         if self.counts:
             return np.rint(y)
@@ -74,12 +128,27 @@ class Scaling(Encoding):
         return np.asarray(last * np.exp(np.cumsum(y, axis=-2)))
 
     def unscale(self, z: NDArray[Any], unique_id: str) -> Array:
-        """(..., D) in model space -> values, or for prices log returns; those of counts are not rounded."""
-        location, scale = self._of((unique_id,))
+        """Return the values of z (..., D), or for prices the log returns; counts are not rounded."""
+        location, scale = self._moments_of((unique_id,))
         return np.asarray(z * scale[0] + location[0])
 
+    def expected(self, z: Array, data: SequenceSet) -> Array:
+        """Return the expected values z (T, D) of the last steps of the one sequence of data; counts are not rounded.
+
+        The expected price is the price before, moved by the expected return; NaN if there is no price before.
+        """
+        y = self.unscale(z, data.ids[0])
+        if not self.returns:
+            return y
+        none = np.full((len(z) + 1 - len(data.values), z.shape[1]), np.nan)
+        return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
+
+    def prompt(self, words: str, channels: int) -> NDArray[Any]:
+        """Return the raw values (T, D) that a sample continues if no data are given: no steps, or a price of 100."""
+        return np.full((1, channels), 100.0) if self.returns else np.zeros((0, channels))
+
     def to_json(self) -> dict[str, Any]:
-        """See Encoding."""
+        """Return everything needed to build the encoding again, as JSON."""
         return {
             "name": self.name,
             "location": list(self.location),
@@ -91,23 +160,23 @@ class Scaling(Encoding):
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Scaling:
-        """The inverse of to_json."""
+        """Return the encoding that ``to_json`` wrote."""
         per_id = {k: (tuple(v[0]), tuple(v[1])) for k, v in document["per_id"].items()}
         location, scale = tuple(document["location"]), tuple(document["scale"])
         return Scaling(location, scale, per_id, document["returns"], document["counts"])
 
 
 def _modelled(data: SequenceSet) -> Array:
-    """(N, D): the values, or for prices the log return over the last observed price; a sequence's first is NaN."""
+    """Return the values (N, D), or for prices the log returns over the price before; the first return is NaN."""
     values = np.asarray(data.values, dtype=np.float64)
-    if data.kind != "prices":
+    if not data.traits.log_returns:
         return values
     out = np.full_like(values, np.nan)
     for b in range(len(data)):
         span = slice(int(data.offsets[b]), int(data.offsets[b + 1]))
         for d in range(values.shape[1]):
             seen = np.flatnonzero(np.isfinite(values[span, d]))
-            # over a missing price the return spans several steps: it belongs to no single one, and stays missing
+            # a return over a missing price spans several steps: it belongs to no single step, and stays missing
             pairs = seen[1:][np.diff(seen) == 1]
             logs = np.log(
                 values[span, d], where=np.isfinite(values[span, d]), out=np.full(span.stop - span.start, np.nan)
@@ -117,7 +186,7 @@ def _modelled(data: SequenceSet) -> Array:
 
 
 def _each(data: SequenceSet, y: Array, counts: bool) -> dict[str, tuple[tuple[float, ...], tuple[float, ...]]]:
-    """unique_id -> location and scale of its own steps of y (N, D); not of those that have too few for a scale."""
+    """Return the location and scale of each series of y (N, D) that has at least two observed values per channel."""
     out = {}
     for b, key in enumerate(data.ids):
         row = y[data.offsets[b] : data.offsets[b + 1]]
@@ -128,13 +197,13 @@ def _each(data: SequenceSet, y: Array, counts: bool) -> dict[str, tuple[tuple[fl
 
 
 def _moments(y: Array, counts: bool) -> tuple[Array, Array]:
-    """Location and scale (D,) of y (N, D); 0 and 1 where nothing is observed, scale 1 where nothing varies."""
+    """Return location and scale (D,) of y (N, D): 0 and 1 if no value is observed, scale 1 if all values are equal."""
     location, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
     for d, column in enumerate(y.T):
         seen = column[np.isfinite(column)]
         if len(seen):
             location[d] = 0.0 if counts else seen.mean()
-            spread = seen.mean() if counts else seen.std()
+            deviation = seen.mean() if counts else seen.std()
             # rounding noise on a constant series is no scale; small values in a large unit are
-            scale[d] = spread if spread > 1e-12 * abs(float(seen.mean())) else 1.0
+            scale[d] = deviation if deviation > 1e-12 * abs(float(seen.mean())) else 1.0
     return location, scale

@@ -21,7 +21,7 @@ from ostinato.diagnosis.lag_reference import reference
 from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.diagnosis.stretches import Source
 from ostinato.errors import ConfigError, DataError
-from ostinato.inference.inputs import as_sequences, likelihood
+from ostinato.forecasting.inputs import as_sequences
 from ostinato.model_file import Model
 
 #: As far back as is looked where nothing is said.
@@ -49,7 +49,7 @@ def diagnose(
     Raises ConfigError for numbers that cannot be, DataError where no held-out step has a past, and what
     ``as_sequences`` and ``split`` raise.
     """
-    model = likelihood(model, "be diagnosed")
+    model = model.likelihood("be diagnosed")
     for name, value in (("max_lag", max_lag), ("positions", positions)):
         if value < 1:
             raise ConfigError(f"{name} = {value} cannot be", fix="use 1 or more")

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.data.alphabet import Alphabet
 from ostinato.data.batching import pieces
 from ostinato.data.encoded import Encoded
 from ostinato.data.split import Part
@@ -26,13 +25,13 @@ ORDER = 8
 
 def reference(source: Source, cuts: list[int], rng: np.random.Generator) -> tuple[str, LagRewards]:
     """Which closed form it is, and what the past up to each lag brings it."""
-    encoding, far = source.model.encoding, cuts[-1]
-    if isinstance(encoding, Alphabet):
+    vocabulary, far = source.model.encoding.vocabulary_size, cuts[-1]
+    if vocabulary is not None:
         drawn = {part: _sample(source, part, far, limit, rng) for part, limit in SYMBOLS.items()}
         train, validation, held_out = (
             SymbolLags(v[:, 0], offsets, counted) for v, offsets, counted, _ in drawn.values()
         )
-        found = skip_chain(train, validation, held_out, encoding.size, ORDER, cuts)
+        found = skip_chain(train, validation, held_out, vocabulary, ORDER, cuts)
         found = replace(found, score=found.score + drawn["held-out"][3])
         return f"a Markov chain of order up to {ORDER} and single symbols up to lag {far}", found
     (known, known_offsets, fitted, _), (rest, rest_offsets, held, measure) = (

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
@@ -48,14 +47,13 @@ class Source:
 
     def spans(self, part: Part) -> list[Span]:
         """(sequence, first, stop) of a part."""
-        encoding = self.model.encoding
-        ends = isinstance(encoding, Alphabet) and encoding.terminated and self.data.terminated
+        ends = self.model.encoding.end_symbol is not None and self.data.terminated
         return self.cut.spans(part, self.data.lengths, self.data.lengths + int(ends))
 
     def encode(self, span: Span) -> Encoded:
         """One span in model space, and nothing else of the data."""
         (row, first, stop), data = span, self.data
-        before = int(data.kind == "prices" and first > 0)  # a return needs the price before it
+        before = int(data.traits.log_returns and first > 0)  # a return needs the price before it
         start, end = (int(data.offsets[row]) + i for i in (first - before, min(stop, int(data.lengths[row]))))
         piece = replace(
             data,

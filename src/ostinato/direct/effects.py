@@ -1,12 +1,13 @@
-"""What known covariates and the clock do to a series, in closed form.
+"""The effects of future covariates and the clock on a series, in closed form.
 
-With x_t the series in model space (its logarithm, or its value over its spread) and m its season, the effect e_t is a
-linear map of features of the covariates at t, and its weights are those of least squares on seasonal differences,
+Let x_t be the series in model space (its logarithm, or its value over its mean seasonal difference) and m its season.
+The effect e_t is a linear map of features f_t of the covariates at t. Its weights w are fitted by least squares to
+seasonal differences,
 
   x_t - x_{t-m} = (f_t - f_{t-m}) w + error,
 
-so that neither the level of a series nor its daily round, which may go along with a covariate, are mistaken for its
-effect. A window then holds x - e, and the effect of the steps ahead is added to what is forecast of it.
+so that a level or a seasonal pattern that goes along with a covariate is not taken for its effect. A window then holds
+x - e, and the effect of the steps ahead is added to the forecast.
 """
 
 from __future__ import annotations
@@ -26,20 +27,23 @@ from ostinato.direct.ridge import Moments, moments, own, pooled
 
 Array = NDArray[np.float64]
 
-#: Penalty of the panel's weights, and what a series' own are drawn to them by: as direct least squares.
+#: The penalty of the panel's weights, and the strength that draws the weights of a series to them (see ridge.py).
 PENALTY, STRENGTH = 1e-4, 300.0
-#: Hinges stand at these quantiles of a covariate.
+#: The quantiles of a covariate at which its hinges are.
 HINGES = (0.1, 0.3, 0.5, 0.7, 0.9)
-#: Rows whose features are held at a time.
+#: The most rows whose features are in memory at a time.
 _ROWS = 16_384
 
 
 @dataclass(frozen=True)
 class Form:
-    """Which features there are.
+    """The choice of features.
 
-    known    "linear": the covariates; "curved": also their squares, hinges, and means over a season; "": none
-    by_hour  a set of weights an hour of the day;  clock  a level for every hour of the week
+    Attributes:
+        known: "linear" for the covariates; "curved" also for their squares, hinges, and means over a season; "" for no
+            covariates.
+        by_hour: Whether each hour of the day has weights of its own.
+        clock: Whether each hour of the week has a level of its own.
     """
 
     known: Literal["", "linear", "curved"] = ""
@@ -49,7 +53,18 @@ class Form:
 
 @dataclass(frozen=True)
 class Effects:
-    """A fitted map from covariates to effects. centre, spread (C), hinges (C, R); weights (E); own: by series, (E)."""
+    """A fitted map from covariates to effects.
+
+    Attributes:
+        form: The choice of features.
+        season: The number m of steps of a season.
+        log: Whether model space is that of logarithms.
+        centre: The mean of each covariate, (C,).
+        spread: The standard deviation of each covariate, (C,).
+        hinges: The places of the hinges of each standardised covariate, (C, R); NaN for a covariate without a curve.
+        weights: The weights of the panel, (E,).
+        own: The weights of each series, (E,).
+    """
 
     form: Form
     season: int
@@ -60,21 +75,27 @@ class Effects:
     weights: Array
     own: dict[str, Array]
 
-    def of(self, key: str, y: Array, beside: SeriesInputs) -> Array:
-        """(T + F): the effect at every step that beside knows, in model space; y is what its size is taken from."""
-        base, w = self._base(beside), self.own.get(key, self.weights)
-        blocks = [self._features(base, beside.clock, rows) @ w for rows in _blocks(np.arange(len(base)))]
+    def of(self, key: str, y: Array, inputs: SeriesInputs) -> Array:
+        """Return the effect at every step of a series and after it in model space, (T + F,).
+
+        Args:
+            key: The name of the series.
+            y: The values of the series, (T,), from which the size of the effects is computed.
+            inputs: The covariates of the series.
+        """
+        base, w = self._base(inputs), self.own.get(key, self.weights)
+        blocks = [self._features(base, inputs.clock, rows) @ w for rows in _blocks(np.arange(len(base)))]
         return np.concatenate(blocks) * unit(y, self.season, self.log)
 
     def to_json(self) -> dict[str, Any]:
-        """What is not an array, as JSON."""
+        """Return everything that is not an array, as JSON."""
         return {"form": asdict(self.form), "season": self.season, "log": self.log, "own": list(self.own)}
 
-    def _base(self, beside: SeriesInputs) -> Array:
-        """(T + F, C'): the features of one hour."""
+    def _base(self, inputs: SeriesInputs) -> Array:
+        """Return the features of the covariates without the clock, (T + F, C')."""
         if not self.form.known:
-            return np.zeros((len(beside.known), 0))
-        z = (beside.known - self.centre) / self.spread
+            return np.zeros((len(inputs.known), 0))
+        z = (inputs.known - self.centre) / self.spread
         if self.form.known == "linear":
             return z
         columns = [z]
@@ -88,7 +109,7 @@ class Effects:
         return np.concatenate(columns, axis=1)
 
     def _features(self, base: Array, clock: NDArray[np.int64], rows: NDArray[np.int64]) -> Array:
-        """(n, E): those of these rows."""
+        """Return all features of n rows, (n, E)."""
         parts = [base[rows]]
         if self.form.by_hour or self.form.clock:
             hour, day = np.eye(24)[clock[rows, 0]], np.eye(7)[clock[rows, 1]]
@@ -98,49 +119,56 @@ class Effects:
                 parts.append((day[:, :, None] * hour[:, None]).reshape(len(rows), -1))
         return np.concatenate(parts, axis=1)
 
-    def _moments(self, y: Array, beside: SeriesInputs) -> Moments:
-        """Of the seasonal differences of y (T,)."""
+    def _moments(self, y: Array, inputs: SeriesInputs) -> Moments:
+        """Return the sums over the seasonal differences of y (T,)."""
         lag = self.season if len(y) > self.season else 1
         with np.errstate(invalid="ignore", divide="ignore"):
             x = np.log(y) if self.log else y / unit(y, self.season, self.log)
-        base, change = self._base(beside), x[lag:] - x[:-lag]
+        base, change = self._base(inputs), x[lag:] - x[:-lag]
         rows = np.flatnonzero(np.isfinite(change))
         parts = [
             moments(
-                self._features(base, beside.clock, some + lag) - self._features(base, beside.clock, some),
-                change[some, None],
+                self._features(base, inputs.clock, block + lag) - self._features(base, inputs.clock, block),
+                change[block, None],
             )
-            for some in _blocks(rows)
+            for block in _blocks(rows)
         ]
         return reduce(add, parts)
 
 
 def fit_effects(form: Form, season: int, log: bool, series: dict[str, tuple[Array, SeriesInputs]]) -> Effects:
-    """The effects in series: key -> y (T,), and what is known beside its steps."""
-    known = np.concatenate([beside.known[: len(y)] for y, beside in series.values()])
+    """Fit effects to a panel.
+
+    Args:
+        form: The choice of features.
+        season: The number m of steps of a season.
+        log: Whether model space is that of logarithms.
+        series: The values (T,) and the inputs of each series.
+    """
+    known = np.concatenate([inputs.known[: len(y)] for y, inputs in series.values()])
     centre, spread = known.mean(axis=0), known.std(axis=0)
     spread = np.where(spread > 1e-12, spread, 1.0)
     hinges = (np.quantile(known, HINGES, axis=0).T - centre[:, None]) / spread[:, None]
-    # what has two values has no curve
+    # a covariate with two values has no curve
     hinges[[len(np.unique(column)) <= 2 for column in known.T]] = np.nan
     empty = Effects(form, season, log, centre, spread, hinges, np.zeros(0), {})
-    sums = {k: empty._moments(y, beside) for k, (y, beside) in series.items() if np.isfinite(y).sum() > 1}
+    sums = {k: empty._moments(y, inputs) for k, (y, inputs) in series.items() if np.isfinite(y).sum() > 1}
     W = pooled(reduce(add, (m.capped() for m in sums.values())), PENALTY)
-    mine = {k: own(m, W, STRENGTH)[:-1, 0] for k, m in sums.items()} if len(sums) > 1 else {}
-    return Effects(form, season, log, centre, spread, hinges, W[:-1, 0], mine)
+    each = {k: own(m, W, STRENGTH)[:-1, 0] for k, m in sums.items()} if len(sums) > 1 else {}
+    return Effects(form, season, log, centre, spread, hinges, W[:-1, 0], each)
 
 
 def unit(y: Array, season: int, log: bool) -> float:
-    """What effects on y (T,) are measured in: nothing for logarithms, else its mean absolute seasonal difference."""
+    """Return the unit of effects on y (T,): 1 for logarithms, otherwise the mean absolute seasonal difference."""
     if log:
         return 1.0
     change = mean_change(y, season)
     return max(change, 1e-300) if change > 0 else 1.0
 
 
-def forms(beside: Iterable[SeriesInputs]) -> Iterator[Form]:
-    """The forms that could be, the simplest first."""
-    first = next(iter(beside))
+def forms(inputs: Iterable[SeriesInputs]) -> Iterator[Form]:
+    """Return the forms that are possible with these inputs, the simplest first."""
+    first = next(iter(inputs))
     clocks = (False, True) if first.clock.shape[1] else (False,)
     for clock in clocks:
         if clock:
@@ -151,4 +179,5 @@ def forms(beside: Iterable[SeriesInputs]) -> Iterator[Form]:
 
 
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return rows cut into blocks of at most _ROWS."""
     return np.array_split(rows, max(1, -(-len(rows) // _ROWS)))

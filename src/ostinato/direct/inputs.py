@@ -1,4 +1,4 @@
-"""What a direct model is shown beside the values of a series: covariates, and the clock of its steps."""
+"""The inputs of a direct model other than the values of a series: covariates, and the clock of its steps."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ _HOUR, _DAY = FIXED["1h"], FIXED["1d"]
 
 @dataclass(frozen=True)
 class SeriesInputs:
-    """Of one series of T steps and of F steps after it.
+    """The covariates of one series of T steps and of the F steps after it.
 
-    known   (T + F, C): covariates; beyond what is given, the last of them again
-    past    (T, P), NaN where missing
-    static  S words
-    clock   (T + F, 2): hour of the day and day of the week, where steps are an hour or shorter; else (T + F, 0)
+    Attributes:
+        known: The future covariates, (T + F, C). The last given row is repeated for the steps after it.
+        past: The past covariates, (T, P), NaN where a value is missing.
+        static: The static covariates, one word each.
+        clock: The hour of the day and the day of the week, (T + F, 2), if steps are an hour or shorter; otherwise
+            (T + F, 0).
     """
 
     known: Array
@@ -31,7 +33,15 @@ class SeriesInputs:
 
 
 def series_inputs(data: SequenceSet, steps: int) -> dict[str, SeriesInputs]:
-    """By unique_id, or unique_id/channel of several, as ``channels``; F = ``steps``."""
+    """Return the inputs of every channel of every sequence.
+
+    Args:
+        data: The sequences, with their covariates.
+        steps: The number F of steps after each sequence.
+
+    Returns:
+        The inputs by unique_id, or by unique_id/channel if there are several channels, as ``channels`` names them.
+    """
     out, many, covariates = {}, len(data.channels) > 1, data.covariates
     for b, key in enumerate(data.ids):
         span = slice(int(data.offsets[b]), int(data.offsets[b + 1]))
@@ -48,6 +58,7 @@ def series_inputs(data: SequenceSet, steps: int) -> dict[str, SeriesInputs]:
 
 
 def _clock(data: SequenceSet, b: int, steps: int) -> NDArray[np.int64]:
+    """Return the clock of sequence b and of the steps after it."""
     times, length = data.times_of(b), FIXED.get(data.frequency or "", _DAY)
     if times is None or times.dtype.kind != "M" or length > _HOUR or not len(times):
         return np.zeros((int(data.lengths[b]) + steps, 0), dtype=np.int64)

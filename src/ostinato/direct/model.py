@@ -1,23 +1,25 @@
 """DirectModel: quantiles of every step up to the horizon at once, from the last K values of a series.
 
-Unlike a SequenceModel it asserts no P(x_t | x_<t): it draws no paths and scores no sequence. It forecasts.
+Unlike a SequenceModel, a DirectModel has no P(x_t | x_<t): it draws no sample paths and scores no sequence.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ostinato.description import Description
-from ostinato.direct.effects import Effects
+from ostinato.data.sequences import SequenceSet
+from ostinato.description import Description, origin_facts, record_facts
+from ostinato.direct import checks, storage
+from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.inputs import SeriesInputs
 from ostinato.direct.network import SegmentNetwork
-from ostinato.direct.ridge import design
-from ostinato.direct.windows import Windows, WindowSpec
+from ostinato.direct.windows import Windows, channels
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.errors import ConfigError
 
@@ -25,59 +27,16 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ClosedForm:
-    """The closed form: a linear map of the window for the middle, and how its errors were distributed.
-
-    weights     (K + 1, H), of the whole panel;  own: by series, (K + 1, H) float32, where it has weights of its own
-    typical     (H): mean absolute error of cross-fitted forecasts, in model space;  deviation: by series, (H)
-    shape       (H, Q): quantiles at LEVELS of those errors, over the series' deviation
-    effects     of known covariates and the clock, taken out of the windows;  groups: by static words, (K + 1, H)
-    """
-
-    window: WindowSpec
-    weights: Array
-    own: dict[str, NDArray[np.float32]]
-    typical: Array
-    deviation: dict[str, Array]
-    shape: Array
-    effects: Effects | None = None
-    groups: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    @property
-    def horizon(self) -> int:
-        """H."""
-        return int(self.weights.shape[1])
-
-    def middle(self, windows: Windows, series: str, static: tuple[str, ...] = ()) -> Array:
-        """(n, H): the forecast in model space. A series without weights of its own has those of its static words."""
-        weights = self.own.get(series, self.groups.get(group(static), self.weights))
-        return np.asarray(design(windows.inputs) @ weights)
-
-    def last(self, key: str, y: Array, beside: SeriesInputs | None) -> Windows:
-        """The window at the end of y (T,)."""
-        if beside is None:
-            if self.effects:
-                raise ConfigError(
-                    "this model has effects of covariates or the clock", fix="use forecast on data with them"
-                )
-            return self.window.last(y)
-        effect = self.effects.of(key, y, beside) if self.effects else None
-        return self.window.last(y, effect, beside.past)
-
-    def quantiles(self, middle: Array, series: str, moves: Array | float = 0.0) -> Array:
-        """(n, H, Q) in model space, in order; moves (n, H, Q) are the networks'."""
-        deviation = self.deviation.get(series, self.typical)
-        return np.sort(middle[..., None] + deviation[:, None] * self.shape + moves, axis=-1)
-
-
-@dataclass(frozen=True)
 class DirectModel:
     """The closed form, the networks that move its quantiles, and the calibration of its intervals.
 
-    name      "naive", "seasonal naive", "least squares", or the memory of the networks, such as "gru"
-    ids       the series fitted, in the order of the networks' embeddings, from 1
-    factors   (Q // 2): see ``quantiles.calibration``
-    description  called "direct"; how its data were read and how it was made: the table of candidates, coverage, ...
+    Attributes:
+        name: "naive", "seasonal naive", "least squares", or the backbone of the networks, such as "gru".
+        base: The closed form.
+        networks: The networks, whose moves of the quantiles are averaged; may be empty.
+        ids: The names of the fitted series, in the order of the embeddings of the networks, which count from 1.
+        factors: The factors that calibrate the intervals, (Q // 2,): see ``quantiles.calibration``.
+        description: How the data were read and how the model was made; its name is "direct".
     """
 
     name: str
@@ -89,18 +48,32 @@ class DirectModel:
 
     @property
     def horizon(self) -> int:
-        """H: the farthest step that it forecasts."""
+        """The number H of steps forecast at once."""
         return self.base.horizon
 
-    def predict(self, series: dict[str, Array], beside: dict[str, SeriesInputs] | None = None) -> tuple[Array, Array]:
-        """Point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of what follows each series (T,), in its units.
+    @property
+    def max_horizon(self) -> int:
+        """The greatest number of steps that the model forecasts."""
+        return self.base.horizon
 
-        The point is the median where there are networks, and the least-squares forecast where there are none. Of a
-        series that never goes below 0, neither does. beside: its covariates, where the model has any.
+    @property
+    def channels(self) -> int:
+        """The number D of channels of the data."""
+        return len(self.description.source.get("channels", []))
+
+    def predict(self, series: dict[str, Array], inputs: dict[str, SeriesInputs] | None = None) -> tuple[Array, Array]:
+        """Return point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of the steps after each series, in its units.
+
+        The point forecast is the median if there are networks, and otherwise the least-squares forecast. The forecast
+        of a series that never goes below 0 does not go below 0 either.
+
+        Args:
+            series: The observed values of each series, (T,).
+            inputs: The covariates of each series, if the model has any.
         """
-        known = beside or {}
-        ends = {key: self.base.last(key, y, known.get(key)) for key, y in series.items()}
-        statics = {key: one.static for key, one in known.items()}
+        inputs = inputs or {}
+        ends = {key: self.base.last(key, y, inputs.get(key)) for key, y in series.items()}
+        statics = {key: one.static for key, one in inputs.items()}
         q = calibrated(predicted(self.base, self.networks, self.ids, ends, statics), self.factors)
         points, out = [], []
         for b, (key, w) in enumerate(ends.items()):
@@ -111,13 +84,87 @@ class DirectModel:
         return np.stack(points), np.stack(out)
 
     def floored(self, y: Array) -> bool:
-        """Whether the forecast of what follows y (T,) is kept from going below 0, where nothing else does."""
+        """Return whether the forecast of the steps after y (T,) must be kept from going below 0."""
         return not self.base.window.log and bool(np.nanmin(y) >= 0)
 
+    def likelihood(self, verb: str) -> NoReturn:
+        """Raise the error that a direct model has no P(x_t | x_<t).
 
-def group(static: tuple[str, ...]) -> str:
-    """Static words as one, the key of ``ClosedForm.groups``."""
-    return "\x1f".join(static)
+        Args:
+            verb: What the model is used for, as in "a direct model cannot score".
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError(
+            f"a direct model cannot {verb}: it has quantiles of the steps ahead, and no P(x_t | x_<t)",
+            fix="use forecast, or fit another model with --model auto and without --horizon",
+        )
+
+    def accept(self, data: SequenceSet) -> SequenceSet:
+        """Return data of the model's kind and channels as they are; ``check_values`` checks them for a forecast."""
+        return data
+
+    def check_values(self, data: SequenceSet) -> None:
+        """Check that every series of data has a value, and only values above 0 if the model takes logarithms.
+
+        Raises:
+            DataError: A series has no value, or a value that has no logarithm.
+        """
+        checks.check_values(channels(data), data.meta.get("source", "the data"), log=self.base.window.log)
+
+    def unusable(self, data: SequenceSet) -> list[int]:
+        """Return the rows of the sequences that ``check_values`` refuses, in order."""
+        return [b for b, y in enumerate(data) if not all(checks.usable(x, log=self.base.window.log) for x in y.T)]
+
+    def check_covariates(self, data: SequenceSet) -> None:
+        """Check that data have the covariates and the frequency of the training data.
+
+        Raises:
+            ModelFileError: The covariates or the frequency are others.
+            DataError: A static column has a category that was not in the training data.
+        """
+        checks.check_frequency(data, self.description, self.base.effects)
+        checks.check_columns(data, self.description)
+
+    def title(self) -> str:
+        """Return what the model is, in one line."""
+        kind = self.description.kind
+        return f"a direct forecaster of {kind}: quantiles of {self.horizon} steps ahead at once, by {self.name}"
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the model is made of, as pairs of a name and its words."""
+        window, coverage = self.base.window, self.description.record["coverage"]
+        logarithms = "of logarithms, " if window.log else ""
+        intervals = f"held {coverage['held_out']:.1%} of held-out values, {coverage['calibrated']:.1%} calibrated"
+        return [
+            ("sees", f"the last {window.lookback} steps, {logarithms}with seasons of {window.season}"),
+            ("own weights", f"{len(self.base.own):,} of {len(self.ids):,} series"),
+            ("networks", str(len(self.networks))),
+            ("95 % intervals", intervals),
+            *origin_facts(self.description),
+        ]
+
+    def results(self) -> list[str]:
+        """Return how the model was made and how good it was, one fact a line."""
+        lines = []
+        for c in self.description.record["table"]:
+            words = f"quantile loss {c['loss']:.4g} seasonal errors, {c['coverage']:.1%} in 95 % intervals"
+            lines.append(f"held out, {c['name']}: {words}" + f" ({c['detail']})" * bool(c["detail"]))
+        fitted, seed = record_facts(self.description)
+        return [*lines, fitted, seed]
+
+    def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors of the model, and as JSON everything else that its answers depend on."""
+        tensors, document = storage.pack(self.base, self.networks, self.factors)
+        return tensors, {"direct": {"name": self.name, "ids": list(self.ids), **document}}
+
+    @staticmethod
+    def from_parts(tensors: dict[str, Tensor], document: dict[str, Any], description: Description) -> DirectModel:
+        """Return the model that ``to_parts`` took apart."""
+        document = document["direct"]
+        base, networks, factors = storage.unpack(tensors, document)
+        return DirectModel(document["name"], base, networks, tuple(document["ids"]), factors, description)
 
 
 def predicted(
@@ -127,7 +174,15 @@ def predicted(
     windows: dict[str, Windows],
     statics: dict[str, tuple[str, ...]],
 ) -> Array:
-    """(N, H, Q): quantiles in model space of these windows, series after series, by the networks' mean moves."""
+    """Return the quantiles of windows in model space before calibration, series after series, (N, H, Q).
+
+    Args:
+        base: The closed form.
+        networks: The networks, whose moves are averaged; may be empty.
+        ids: The names of the fitted series, in the order of the embeddings.
+        windows: The windows of each series.
+        statics: The static covariates of each series.
+    """
     number = {key: i + 1 for i, key in enumerate(ids)}
     middles = {key: base.middle(w, key, statics.get(key, ())) for key, w in windows.items()}
     moves: dict[str, Any] = dict.fromkeys(windows, 0.0)
@@ -146,11 +201,11 @@ def predicted(
 
 @torch.inference_mode()
 def _moves(networks: tuple[SegmentNetwork, ...], given: tuple[Array, Array, Array], rows: NDArray[np.int64]) -> Array:
-    """(N, H, Q), the mean over the networks, a block at a time."""
+    """Return the mean moves of the networks, (N, H, Q), computed for a block of windows at a time."""
     out = []
     for first in range(0, len(rows), 4096):
-        some = slice(first, first + 4096)
-        tensors = [torch.from_numpy(x[some].astype(np.float32)) for x in given]
-        each = [network(*tensors, torch.from_numpy(rows[some])) for network in networks]
+        block = slice(first, first + 4096)
+        tensors = [torch.from_numpy(x[block].astype(np.float32)) for x in given]
+        each = [network(*tensors, torch.from_numpy(rows[block])) for network in networks]
         out.append(torch.stack(each).mean(0).double().numpy())
     return np.concatenate(out)

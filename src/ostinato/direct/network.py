@@ -1,8 +1,8 @@
-"""A recurrence over the segments of a window, and every step ahead at once from what it remembers.
+"""A recurrent network over the segments of a window that forecasts every step ahead at once.
 
-The window is cut into segments of a season, which are the steps of the recurrence, and each segment ahead is decoded
-from the last hidden state and its own place (SegRNN: Lin et al. 2023). Here the decoder also sees the closed form's
-forecast of its segment and which series it is, and says by how much the closed form's quantiles are to be moved.
+The window is cut into segments of a season, which are the steps of the recurrence. Each segment ahead is decoded from
+the last hidden state and its position (SegRNN: Lin et al. 2023). Here the decoder also takes the closed form's forecast
+of its segment and an embedding of the series, and returns by how much to move the closed form's quantiles.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from torch.nn import functional as F
 
 from ostinato.layers.build import build_backbone
 
-#: Width of what is learned of a series, and of a place ahead.
+#: The width of the embeddings of a series and of a position ahead.
 EMBEDDING = 16
 
 
 @final
 class SegmentNetwork(nn.Module):
-    """inputs (B, K), base (B, H), scale (B), series (B) -> moves (B, H, Q) of the closed form's quantiles.
+    """The network that moves the quantiles of the closed form.
 
-    base is the closed form's forecast, scale the window's. Series are numbered from 1; 0 is one that is not known. The
-    moves are zero before anything is learned; they are in units of the window and not of the series' errors, so that a
-    series that the closed form forecasts well is moved as far as another.
+    The moves are zero before training. They are in the units of the window and not of the errors of the series, so that
+    a series that the closed form forecasts well can be moved as far as any other.
+
+    Attributes:
+        config: The arguments that the network was built with, as JSON.
     """
 
     def __init__(
@@ -39,8 +41,19 @@ class SegmentNetwork(nn.Module):
         hidden: int,
         dropout: float,
     ) -> None:
+        """Build the network.
+
+        Args:
+            backbone: A name of layers.build.BACKBONES.
+            window: The number K of values in a window.
+            horizon: The number H of steps ahead.
+            segment: The number of steps in a segment.
+            series: The number of series, each of which gets an embedding.
+            levels: The number Q of quantile levels.
+            hidden: The number of hidden units.
+            dropout: The dropout before the last layer.
+        """
         super().__init__()
-        #: what it was built with, as JSON
         self.config = {
             "backbone": backbone,
             "window": window,
@@ -65,13 +78,20 @@ class SegmentNetwork(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, inputs: Tensor, base: Tensor, scale: Tensor, series: Tensor) -> Tensor:
-        """See the class."""
+        """Return the moves of the closed form's quantiles, (B, H, Q).
+
+        Args:
+            inputs: The windows in model space, (B, K).
+            base: The forecasts of the closed form, (B, H).
+            scale: The scales of the windows, (B,).
+            series: The numbers of the series from 1, (B,); 0 for an unknown series.
+        """
         B = len(inputs)
         x = torch.asinh(inputs[:, -self.steps * self.segment :])
         h, _ = self.backbone.unroll(F.relu(self.read(x.reshape(B, self.steps, self.segment).transpose(0, 1))))
         padded = F.pad(torch.asinh(base), (0, self.ahead * self.segment - self.horizon))
-        about = torch.cat([h[-1], self.series(series), scale.log()[:, None], x.abs().mean(1, keepdim=True)], dim=1)
-        each = about[:, None].expand(-1, self.ahead, -1), self.place.expand(B, -1, -1)
+        context = torch.cat([h[-1], self.series(series), scale.log()[:, None], x.abs().mean(1, keepdim=True)], dim=1)
+        each = context[:, None].expand(-1, self.ahead, -1), self.place.expand(B, -1, -1)
         hidden = F.relu(self.mix(torch.cat([*each, padded.view(B, self.ahead, self.segment)], dim=2)))
         moves: Tensor = self.head(self.dropout(hidden)) / 2
         return moves.view(B, self.ahead * self.segment, self.levels)[:, : self.horizon]

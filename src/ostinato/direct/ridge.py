@@ -1,10 +1,10 @@
-"""Direct multi-horizon least squares: all H steps ahead from the last K, for a panel, each series drawn to the others.
+"""Direct multi-horizon least squares for a panel: all H steps ahead from the last K values.
 
 targets (n, H) = [inputs, 1] (n, K + 1) W (K + 1, H) + errors. With G = A'A and C = A'B of A = [inputs, 1], B = targets:
 
-  pooled   W   = (G + penalty n I)^-1 C, the sums over all series; the intercept is not penalised
-  own      W_b = W + (G_b + strength I)^-1 (C_b - G_b W), which minimises |B_b - A_b W_b|^2 + strength |W_b - W|^2:
-           a normal prior around the pooled weights (Lindley and Smith 1972), so that a series without windows keeps W
+  pooled   W   = (G + penalty n I)^-1 C, with the sums over all series; the intercept is not penalised
+  own      W_b = W + (G_b + strength I)^-1 (C_b - G_b W), which minimises |B_b - A_b W_b|^2 + strength |W_b - W|^2.
+           This is a normal prior around the pooled weights (Lindley and Smith 1972); a series without windows keeps W.
 """
 
 from __future__ import annotations
@@ -17,13 +17,19 @@ from scipy.linalg import cho_factor, cho_solve
 
 Array = NDArray[np.float64]
 
-#: Of the windows of one series, so many count in the pooled sums; a longer series does not outvote the others.
+#: The most windows of one series that count in the pooled sums, so that a long series does not outweigh the others.
 VOTES = 400
 
 
 @dataclass(frozen=True)
 class Moments:
-    """Sums over n windows: G (K + 1, K + 1), C (K + 1, H)."""
+    """The sums of squares and products over n windows.
+
+    Attributes:
+        G: The sum of inputs times inputs, with the intercept, (K + 1, K + 1).
+        C: The sum of inputs times targets, (K + 1, H).
+        n: The number of windows.
+    """
 
     G: Array
     C: Array
@@ -36,31 +42,31 @@ class Moments:
         return Moments(self.G - other.G, self.C - other.C, self.n - other.n)
 
     def capped(self) -> Moments:
-        """Weighed down to VOTES windows, where there are more."""
+        """Return the sums scaled down to VOTES windows, if there are more."""
         w = min(1.0, VOTES / self.n) if self.n else 0.0
         return Moments(self.G * w, self.C * w, self.n * w)
 
 
 def design(inputs: Array) -> Array:
-    """[inputs, 1]: (n, K) -> (n, K + 1)."""
+    """Return the inputs (n, K) with a column of ones, (n, K + 1)."""
     return np.concatenate([inputs, np.ones((len(inputs), 1))], axis=1)
 
 
 def moments(inputs: Array, targets: Array) -> Moments:
-    """The sums of windows, inputs (n, K) and targets (n, H)."""
+    """Return the sums over windows with inputs (n, K) and targets (n, H)."""
     A = design(inputs)
     return Moments(A.T @ A, A.T @ targets, len(A))
 
 
 def pooled(total: Moments, penalty: float) -> Array:
-    """W (K + 1, H)."""
+    """Return the pooled weights W (K + 1, H)."""
     ridge = np.full(len(total.G), max(penalty, 1e-10) * max(total.n, 1.0))
     ridge[-1] = 1e-9 * max(total.n, 1.0)
     return np.asarray(cho_solve(cho_factor(total.G + np.diag(ridge)), total.C))
 
 
 def own(series: Moments, W: Array, strength: float) -> Array:
-    """W_b (K + 1, H); with a strength of infinity, W."""
+    """Return the own weights W_b (K + 1, H) of a series; an infinite strength returns W."""
     if not np.isfinite(strength) or not series.n:
         return W
     factor = cho_factor(series.G + strength * np.eye(len(W)))
@@ -68,7 +74,7 @@ def own(series: Moments, W: Array, strength: float) -> Array:
 
 
 def seasonal_naive(lookback: int, horizon: int, season: int) -> Array:
-    """The W that repeats the last season; with a season of 1, the last value."""
+    """Return the weights W (K + 1, H) that repeat the last season; a season of 1 repeats the last value."""
     W = np.zeros((lookback + 1, horizon))
     W[lookback - season + np.arange(horizon) % season, np.arange(horizon)] = 1.0
     return W

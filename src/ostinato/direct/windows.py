@@ -1,6 +1,6 @@
-"""What a direct forecaster is shown of a series: its last K steps, less the last value, over their spread.
+"""The windows of a direct forecaster: the last K values of a series, less the last value, over their scale.
 
-Levels and spreads are those of each window (the per-window normalisation of ES-RNN: Smyl 2020, section 3.2), so that
+Each window has a level and a scale of its own (the per-window normalisation of ES-RNN: Smyl 2020, section 3.2), so that
 one set of weights serves series of any size, and a series that has moved to a new level.
 """
 
@@ -17,20 +17,23 @@ from ostinato.data.sequences import SequenceSet
 
 Array = NDArray[np.float64]
 
-#: Farther from the last value than this many spreads, all values are one: no outlier decides a least-squares fit.
+#: The farthest that a value lies from the last value, in scales, so that no outlier decides a least-squares fit.
 FARTHEST = 20.0
-#: Real steps that a window of a short series has at least; what is before its start is the first value again.
+#: The least number of real steps in a window of a short series; the steps before its start repeat the first value.
 LEAST = 10
-#: The least spread: of logarithms, and of values as a part of their size.
+#: The least scale: of logarithms, and of values as a part of their mean size.
 FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
 class Windows:
-    """n windows in model space: what they hold, and how to come back from it.
+    """Windows in model space, and the map back: x = level + scale z, where x is the value or its logarithm.
 
-    inputs  (n, E + K): the lags, the last of them 0, and before them what the past covariates say
-    targets (n, H);  level (n, 1), or (n, H) with effects;  scale (n, 1): x = level + scale z, in logarithms or not
+    Attributes:
+        inputs: The features of the past covariates and then the lags, the last of which is 0, (n, E + K).
+        targets: The values after each window, (n, H).
+        level: The level of each window, (n, 1), or (n, H) with effects.
+        scale: The scale of each window, (n, 1).
     """
 
     inputs: Array
@@ -41,12 +44,14 @@ class Windows:
 
 @dataclass(frozen=True)
 class WindowSpec:
-    """How windows are cut and normalised.
+    """The rules by which windows are cut and normalised.
 
-    memory  K steps;  log: of the logarithms of positive values
-    own     over the mean absolute deviation of each window; else over that of the whole history before it
-    season  steps: a missing value is what was there a season before
-    past    whether past covariates are looked at
+    Attributes:
+        lookback: The number K of steps in a window.
+        log: Whether values are replaced by their logarithms.
+        own: Whether the scale is the mean absolute deviation of the window, and not of the whole history before it.
+        season: The number of steps of a season. A missing value is filled with the value a season before.
+        past: Whether the past covariates are features.
     """
 
     lookback: int
@@ -65,37 +70,51 @@ class WindowSpec:
         effect: Array | None = None,
         past: Array | None = None,
     ) -> Windows:
-        """The windows of y (T,) whose targets lie in first .. stop - 1, without those that miss a target.
+        """Return the windows of a series whose targets lie in first .. stop - 1, and whose targets are all observed.
 
-        stride: every how many; the last one is always there. effect (T + F,) is taken out of what a window holds, and
-        comes back with its level; past (T, P) are covariates.
+        Args:
+            y: The values of the series, (T,).
+            horizon: The number H of targets of a window.
+            first: The first step that is a target.
+            stop: The step after the last target.
+            stride: Cut every so many windows; the last window is always among them.
+            effect: The effect of covariates, (T + F,). The windows are cut without it, and their level includes it.
+            past: The past covariates, (T, P).
         """
         K = self.lookback
         x = self._modelled(y[:stop], effect)
-        # a window that is mostly its own first value has next to no spread: only series with few others are given such
+        # a window that mostly repeats its first value has a scale near 0: only short series, with few others, get them
         before = max(K - LEAST, 0) if len(x) < 2 * (K + horizon) else 0
         padded = np.concatenate([np.full(before, x[0] if len(x) else 0.0), x])
         lead = len(padded) - len(x)
         origins = np.arange(stop - horizon, max(first, K - lead) - 1, -stride)[::-1]
         if not len(origins):
-            return self._normalised(np.zeros((0, K)), np.zeros((0, horizon)), x, past=self._beside(past, origins))
+            return self._normalised(
+                np.zeros((0, K)), np.zeros((0, horizon)), x, past=self._past_features(past, origins)
+            )
         held = sliding_window_view(padded, K)[origins + lead - K]
         seen = np.where(np.isfinite(y[:stop]), x, np.nan)
         after = sliding_window_view(seen, horizon)[origins]
         whole = np.isfinite(after).all(axis=1)
         moved = None if effect is None else sliding_window_view(effect[:stop], horizon)[origins][whole]
-        beside = self._beside(past, origins)[whole]
-        return self._normalised(held[whole], after[whole], x[: first or stop], moved, beside)
+        features = self._past_features(past, origins)[whole]
+        return self._normalised(held[whole], after[whole], x[: first or stop], moved, features)
 
     def last(self, y: Array, effect: Array | None = None, past: Array | None = None) -> Windows:
-        """The window at the end of y (T,), with no targets; effect is that of (T + H,)."""
+        """Return the window at the end of a series, without targets.
+
+        Args:
+            y: The values of the series, (T,).
+            effect: The effect of covariates, (T + H,).
+            past: The past covariates, (T, P).
+        """
         x = self._modelled(y, effect)
         held = np.concatenate([np.full(max(self.lookback - len(x), 0), x[0]), x])[-self.lookback :][None]
         moved = None if effect is None else effect[None, len(y) :]
-        return self._normalised(held, np.zeros((1, 0)), x, moved, self._beside(past, np.array([len(y)])))
+        return self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
 
     def restore(self, z: Array, windows: Windows) -> Array:
-        """Z (n, H, ...) in model space -> values."""
+        """Return the values of z (n, H, ...), which are in model space."""
         level, scale = (x.reshape(*x.shape, *[1] * (z.ndim - 2)) for x in (windows.level, windows.scale))
         x = z * scale + level
         return np.exp(x) if self.log else x
@@ -103,25 +122,35 @@ class WindowSpec:
     def _normalised(
         self, held: Array, after: Array, history: Array, moved: Array | None = None, past: Array | None = None
     ) -> Windows:
+        """Return windows over their scales.
+
+        Args:
+            held: The values of the windows, (n, K).
+            after: The values of the targets, (n, H).
+            history: The values whose deviation is the scale, unless each window has its own, (T,).
+            moved: The effect at the targets, (n, H).
+            past: The features of the past covariates, (n, E).
+        """
         level = held[:, -1:]
-        of = held if self.own or not len(history) else history[None]
-        spread = np.abs(of - of.mean(axis=1, keepdims=True)).mean(axis=1, keepdims=True)
+        x = held if self.own or not len(history) else history[None]
+        deviation = np.abs(x - x.mean(axis=1, keepdims=True)).mean(axis=1, keepdims=True)
         least = FLOOR if self.log else FLOOR * np.abs(held).mean(axis=1, keepdims=True) + 1e-12
-        scale = np.maximum(np.broadcast_to(spread, level.shape), least)
+        scale = np.maximum(np.broadcast_to(deviation, level.shape), least)
         inputs = bounded((held - level) / scale)
         if past is not None:
             inputs = np.concatenate([past, inputs], axis=1)
         return Windows(inputs, (after - level) / scale, level if moved is None else level + moved, scale)
 
     def _modelled(self, y: Array, effect: Array | None) -> Array:
-        """(T,): logarithms or not, less the effect, without gaps."""
+        """Return the values or their logarithms, less the effect, with missing values filled, (T,)."""
         with np.errstate(invalid="ignore"):
             x = np.log(np.asarray(y, dtype=np.float64)) if self.log else np.asarray(y, dtype=np.float64)
         return filled(x if effect is None else x - effect[: len(x)], self.season)
 
-    def _beside(self, past: Array | None, origins: NDArray[np.int64]) -> Array:
-        """(n, 2 P): of each past covariate its last value and its mean over the last season, less its mean over the
-        window and over its spread there.
+    def _past_features(self, past: Array | None, origins: NDArray[np.int64]) -> Array:
+        """Return the last value and the mean of the last season of each past covariate, standardised, (n, 2 P).
+
+        Both are less the mean of the covariate over the window, and over its mean absolute deviation there.
         """
         if not self.past or past is None or not past.shape[1]:
             return np.zeros((len(origins), 0))
@@ -130,26 +159,26 @@ class WindowSpec:
             x = filled(p, self.season) if np.isfinite(p).any() else np.zeros(len(p))
             padded = np.concatenate([np.full(self.lookback, x[0]), x])
             held = sliding_window_view(padded, self.lookback)[origins]
-            spread = np.abs(held - held.mean(axis=1, keepdims=True)).mean(axis=1)
+            deviation = np.abs(held - held.mean(axis=1, keepdims=True)).mean(axis=1)
             near = held[:, -self.season :].mean(axis=1) if self.season < self.lookback else held[:, -1]
-            safe = np.where(spread > 0, spread, 1.0)
+            safe = np.where(deviation > 0, deviation, 1.0)
             columns += [(v - held.mean(axis=1)) / safe for v in (held[:, -1], near)]
         return bounded(np.stack(columns, axis=1))
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the rules as JSON."""
         return asdict(self)
 
 
 def bounded(z: Array) -> Array:
-    """z, nothing in it farther from 0 than FARTHEST."""
+    """Return z clipped to at most FARTHEST from 0."""
     return np.asarray(np.clip(z, -FARTHEST, FARTHEST))
 
 
 def filled(y: Array, season: int) -> Array:
-    """Y (T,) with what is missing taken from a season before, or where that is not known, from the last step that is.
+    """Return y (T,) with missing values filled by the value a season before, or else by the step before.
 
-    What is missing at the start is the first value that is known.
+    Missing values at the start are filled by the first observed value.
     """
     bad = np.flatnonzero(~np.isfinite(y))
     if not len(bad):
@@ -165,7 +194,7 @@ def filled(y: Array, season: int) -> Array:
 
 
 def channels(data: SequenceSet) -> dict[str, Array]:
-    """Every channel of every sequence as a series of its own, (T,): by unique_id, or unique_id/channel of several."""
+    """Return every channel of every sequence as a series (T,), by unique_id, or unique_id/channel if several."""
     many = len(data.channels) > 1
     return {
         f"{key}/{channel}" if many else key: x[:, d].astype(np.float64)

@@ -9,8 +9,8 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.direct.closed_form import ClosedForm, group
 from ostinato.direct.effects import Form
-from ostinato.direct.model import ClosedForm, group
 from ostinato.direct.ridge import Moments, design, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.panel import Panel

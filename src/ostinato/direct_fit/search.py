@@ -11,8 +11,8 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.direct.closed_form import group
 from ostinato.direct.effects import Form, forms
-from ostinato.direct.model import group
 from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.closed_form import FEW, Choice, groups_of

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.direct.model import ClosedForm, predicted
+from ostinato.direct.closed_form import ClosedForm
+from ostinato.direct.model import predicted
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows
 from ostinato.direct_fit.closed_form import Choice

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.direct.model import ClosedForm
+from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows, bounded
 from ostinato.emissions.quantiles import LEVELS

@@ -21,7 +21,7 @@ from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, basel
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, at, probabilities, summary
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
-from ostinato.inference.frame import check_levels, ends
+from ostinato.forecasting.table import check_levels, ends
 from ostinato.model_file import Model
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import singledispatch
 from typing import Protocol
 
 import numpy as np
@@ -165,8 +166,24 @@ class Baseline:
 
 
 def fitted(name: str, model: Model, *, n_paths: int, seed: int) -> Quantiles | Fitted:
-    """A fitted model of either sort."""
-    return Quantiles(name, model) if isinstance(model, DirectModel) else Fitted(name, model, n_paths, seed)
+    """Return the forecaster of a fitted model, whatever its type."""
+    return _forecaster(model, name, n_paths, seed)
+
+
+@singledispatch
+def _forecaster(model: Model, name: str, n_paths: int, seed: int) -> Quantiles | Fitted:
+    """Return the forecaster of a fitted model; each type of model has its own below."""
+    raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
+
+
+@_forecaster.register(DirectModel)
+def _(model: DirectModel, name: str, n_paths: int, seed: int) -> Quantiles:
+    return Quantiles(name, model)
+
+
+@_forecaster.register(SequenceModel)
+def _(model: SequenceModel, name: str, n_paths: int, seed: int) -> Fitted:
+    return Fitted(name, model, n_paths, seed)
 
 
 def baselines(season: int, *, refit: bool) -> list[Baseline]:

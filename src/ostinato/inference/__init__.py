@@ -1,0 +1,1 @@
+"""The verbs on a fitted model: score, sample, forecast, stream and describe."""

@@ -1,131 +1,35 @@
-"""inspect: a model in words."""
+"""A model and the result of its fit in words."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ostinato.data.alphabet import Alphabet
-from ostinato.data.amplitude import Amplitude
-from ostinato.data.scaling import Scaling
 from ostinato.description import Description
-from ostinato.direct.model import DirectModel
-from ostinato.layers.ar import AR
-from ostinato.layers.front import InnovationFront, SymbolFront
-from ostinato.model import SequenceModel
-from ostinato.model_file import Model
+from ostinato.forecasting.protocol import ForecastModel
 
 
-def describe_model(model: Model) -> list[str]:
-    """What the model is, how it was made and how good it was, a line a fact."""
-    d = model.description
-    if isinstance(model, DirectModel):
-        return _describe_direct(model)
-    parts, record = d.config["parts"], d.record
-    backbone = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
-    lines = [f"a model of {d.kind}: {backbone}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else "")]
-    lines += [f"{what}: {words}" for what, words in facts(model)]
-    if record:
-        lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
-        if "search" in record:
-            lines.append(searched(record["search"]))
-        lines += [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
-        lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
-    return lines
+def describe_model(model: ForecastModel) -> list[str]:
+    """Return what the model is, how it was made and how good it was, one fact a line.
 
-
-def searched(trials: list[dict[str, Any]]) -> str:
-    """What a search tried, in words; its trials are kept best first."""
-    whole = sum(trial["state"] == "complete" for trial in trials)
-    many = "s" * (len(trials) != 1)
-    ended = f", {len(trials) - whole} ended before they were done" if whole < len(trials) else ""
-    return f"the likeliest on the validation part of {len(trials)} trial{many} of a search{ended}"
-
-
-def _describe_direct(model: DirectModel) -> list[str]:
-    record = model.description.record
-    what = f"a direct forecaster of {model.description.kind}: quantiles of {model.horizon} steps ahead at once"
-    lines = [f"{what}, by {model.name}", *(f"{what}: {words}" for what, words in facts(model))]
-    for c in record["table"]:
-        words = f"quantile loss {c['loss']:.4g} seasonal errors, {c['coverage']:.1%} in 95 % intervals"
-        lines.append(f"held out, {c['name']}: {words}" + f" ({c['detail']})" * bool(c["detail"]))
-    lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
-    lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
-    return lines
-
-
-def facts(model: Model) -> list[tuple[str, str]]:
-    """(what, words): what the model is made of, beside its memory."""
-    d = model.description
-    if isinstance(model, DirectModel):
-        window, coverage = model.base.window, d.record["coverage"]
-        of = "logarithms, " if window.log else ""
-        out = [
-            ("sees", f"the last {window.lookback} steps, of {of}seasons of {window.season}"),
-            ("own weights", f"of {len(model.base.own):,} of {len(model.ids):,} series"),
-            ("networks", str(len(model.networks))),
-            (
-                "95 % intervals",
-                f"held {coverage['held_out']:.1%} of held-out values, {coverage['calibrated']:.1%} calibrated",
-            ),
-        ]
-    else:
-        out = [
-            ("asserts", d.config["parts"]["emission"].replace("_", " ") + _coupled(model)),
-            ("stands on", _base(model)),
-            ("weights", f"{sum(p.numel() for p in model.parameters()):,}"),
-            ("input", _input(model)),
-        ]
-    if d.source.get("channels") and d.kind != "text":
-        out.append(("channels", ", ".join(d.source["channels"])))
-    if d.source.get("frequency"):
-        out.append(("frequency", d.source["frequency"]))
-    return out
+    Args:
+        model: A fitted model.
+    """
+    return [model.title(), *(f"{name}: {words}" for name, words in model.facts()), *model.results()]
 
 
 def verdict(description: Description) -> str:
-    """What was kept of the ladder in the record, and how it stands to the closed form."""
-    table = description.record["table"]
-    yardstick, kept = table[0], next(rung for rung in table if rung["name"] == description.name)
-    unit = {"text": "symbol", "sound": "sample"}.get(description.kind, "step")
-    bits = f" ({-kept['held_out'] / math.log(2):.4f} bits a {unit})" if unit != "step" else ""
-    if kept is yardstick:
-        beaten = ": nothing with a memory beats it on what was held out" if len(table) > 1 else ""
-        return f"kept: {yardstick['detail']}, the closed form{beaten}{bits}"
-    gain = kept["held_out"] - yardstick["held_out"]
+    """Return which rung of the ladder was kept, and how it compares with the closed form.
+
+    Args:
+        description: The description of a SequenceModel whose record has a table.
+    """
+    table, traits = description.record["table"], description.traits
+    closed_form, kept = table[0], next(rung for rung in table if rung["name"] == description.name)
+    bits = f" ({-kept['held_out'] / math.log(2):.4f} bits a {traits.unit})" if traits.in_bits else ""
+    if kept is closed_form:
+        better = ": no other model was better on the held-out part" if len(table) > 1 else ""
+        return f"kept: {closed_form['detail']}, the closed form{better}{bits}"
+    gain, nats = kept["held_out"] - closed_form["held_out"], f"nats a {traits.unit}{bits}"
     if gain > 0:
-        return f"kept: {kept['name']}, ahead of {yardstick['detail']} by {gain:.4f} nats a {unit}{bits}"
-    return f"kept: {kept['name']}, as asked; {yardstick['detail']} is likelier by {-gain:.4f} nats a {unit}{bits}"
-
-
-def _coupled(model: SequenceModel) -> str:
-    return "" if model.coupling is None else ", of each channel given those before it at the same step"
-
-
-def _base(model: SequenceModel) -> str:
-    match model.front:
-        case InnovationFront(ar=AR(order=order, volatility=volatility)):
-            changing = "" if volatility is None else " with the variance of a GARCH(1,1)"
-            return f"an autoregression of order {order}{changing}, fitted in closed form"
-        case SymbolFront(markov=markov) if markov is not None:
-            return f"a Markov chain of order {markov.order}, fitted by counting"
-        case _:
-            return "nothing"
-
-
-def _input(model: SequenceModel) -> str:
-    match model.encoding:
-        case Alphabet() as a:
-            return f"{len(a.code_points):,} {'bytes' if a.of_bytes else 'characters'}, and an unknown one" + (
-                ", and the end of a sequence" if a.terminated else ""
-            )
-        case Amplitude(scale=scale, bits=bits):
-            return f"{bits}-bit samples over {scale:.4g}"
-        case Scaling(returns=True):
-            return "log returns over their standard deviation"
-        case Scaling(per_id=per_id) if per_id:
-            return f"values less their mean over their standard deviation, of each of {len(per_id):,} series"
-        case Scaling(counts=True):
-            return "counts over their mean"
-        case _:
-            return "values less their mean over their standard deviation"
+        return f"kept: {kept['name']}, better than {closed_form['detail']} by {gain:.4f} {nats}"
+    return f"kept: {kept['name']}, as requested, though {closed_form['detail']} is better by {-gain:.4f} {nats}"

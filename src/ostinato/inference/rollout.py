@@ -1,4 +1,4 @@
-"""From a history to its state, and from a state to sample paths: what forecast and sample share."""
+"""The state after a history, and the sample paths from a state: shared by forecast and sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ from ostinato.shapes import State
 
 
 def state_after(model: SequenceModel, encoded: Encoded, rows: list[int]) -> State:
-    """The state (B, ...) after all steps of each of these sequences; unrolled a window at a time."""
+    """Return the state after all steps of some sequences, unrolled a window at a time.
+
+    Args:
+        model: The model.
+        encoded: Sequences in model space.
+        rows: The B sequences.
+
+    Returns:
+        The state, (B, ...) each.
+    """
     lengths = torch.tensor([int(encoded.lengths[b]) for b in rows])
     state, window = model.initial_state(len(rows)), window_of(model)
     for start in range(0, int(lengths.max()) if rows else 0, window):
@@ -24,7 +33,7 @@ def state_after(model: SequenceModel, encoded: Encoded, rows: list[int]) -> Stat
         for b, row in enumerate(rows):
             at = int(encoded.offsets[row]) + start
             x[: int(left[b]), b] = encoded.values[at : at + int(left[b])]
-        # rows of full length need no bookkeeping, which lets the fastest implementation run
+        # without lengths the fastest implementation can run
         _, state = model.unroll(x, state, None if bool((left == len(x)).all()) else left)
     return state
 
@@ -38,11 +47,22 @@ def paths(
     *,
     temperature: float = 1.0,
     top_p: float = 1.0,
-    end: int = -1,
+    end: int | None = None,
 ) -> Tensor:
-    """Sample x_{t+1}..x_{t+horizon} one after the other from P(x_t | x_<t), for every row of state: (T, B, D).
+    """Sample x_{t+1} .. x_{t+horizon} one after the other from P(x_t | x_<t), for every row of a state.
 
-    With ``end`` (a symbol), sampling stops when every row has drawn it.
+    Args:
+        model: The model.
+        state: The state after x_t, (B, ...) each.
+        support: The support of the values, (B, D) each.
+        horizon: The number T of steps.
+        generator: The source of randomness.
+        temperature: Below 1 the draws keep to likely values; above 1 they vary more.
+        top_p: Draw only from the likeliest symbols that have this probability together.
+        end: The end symbol; sampling stops when every row has drawn it. None if there is no end.
+
+    Returns:
+        The sample paths in model space, (T, B, D).
     """
     plain = plain_paths(model) if top_p == 1.0 and not bool((support.unit > 0).any()) else None
     if plain is not None:
@@ -52,16 +72,17 @@ def paths(
     for _ in range(horizon):
         conditional, middle = model.predict(state)
         x = conditional.sample(support, generator, temperature, top_p)
-        if model.description.kind == "text":
+        if not model.description.traits.numeric:
             x = x.to(torch.int64)
         out.append(x)
-        ended |= (x == end).any(-1) if end >= 0 else False
-        if end >= 0 and bool(ended.all()):
-            break
+        if end is not None:
+            ended |= (x == end).any(-1)
+            if bool(ended.all()):
+                break
         state = model.observe(middle, x)
     return torch.stack(out)
 
 
 def repeat(state: State, times: int) -> State:
-    """Every row ``times`` times over: (B, ...) -> (B * times, ...), copies of a row side by side."""
+    """Return every row of a state ``times`` times, the copies of a row next to each other: (B * times, ...) each."""
     return tuple(s.repeat_interleave(times, dim=0) for s in state)

@@ -1,4 +1,4 @@
-"""sample: new sequences from the model, from nothing or from a prompt."""
+"""The verb sample: new sequences from the model, from their start or after a prompt."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ostinato.data.alphabet import Alphabet
-from ostinato.data.amplitude import Amplitude
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
-from ostinato.inference.inputs import likelihood
 from ostinato.inference.rollout import paths, repeat, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -29,60 +26,61 @@ def sample(
     top_p: float = 1.0,
     seed: int = 0,
 ) -> list[Any]:
-    """Draw n sequences of up to ``length`` steps: strings for text (the prompt before them), else arrays (T, D).
+    """Draw n sequences of up to ``length`` steps.
 
-    prompt       text, or a SequenceSet whose first sequence is gone on from
-    temperature  under 1 keeps to the likely, over 1 strays; top_p keeps the likeliest symbols of that total probability
+    Args:
+        model: A fitted SequenceModel.
+        length: The number T of steps to draw. A sequence is shorter if its end is an event and is drawn.
+        n: The number of sequences.
+        prompt: The text, or the first sequence of a SequenceSet, that every sequence continues.
+        temperature: Below 1 the draws keep to likely values; above 1 they vary more.
+        top_p: Draw only from the likeliest symbols that have this probability together.
+        seed: The seed of the draws.
 
-    Raises ConfigError for a length, temperature or top_p that cannot be, or a prompt of characters the model never saw.
+    Returns:
+        Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.
+
+    Raises:
+        ConfigError: length, n, temperature or top_p is out of range, the prompt has characters that the model does
+            not know, or the model is a DirectModel.
     """
-    model = likelihood(model, "draw samples")
-    if length < 1 or n < 1:
-        raise ConfigError(f"{n} samples of {length} steps cannot be", fix="use 1 or more of each")
-    if not temperature > 0 or not 0 < top_p <= 1:
-        raise ConfigError(
-            f"temperature {temperature:g} and top-p {top_p:g} cannot be", fix="use temperature > 0 and 0 < top-p <= 1"
-        )
-    start = _prompt(model, prompt)
+    sequence_model = model.likelihood("draw samples")
+    for name, value in (("length", length), ("n", n)):
+        if value < 1:
+            raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
+    if not temperature > 0:
+        raise ConfigError(f"temperature must be above 0, got {temperature:g}", fix="use a number such as 0.8")
+    if not 0 < top_p <= 1:
+        raise ConfigError(f"top_p must be above 0 and at most 1, got {top_p:g}", fix="use a number such as 0.9")
+    start = _prompt(sequence_model, prompt)
     generator = torch.Generator().manual_seed(seed)
-    encoding = model.encoding
-    end = encoding.end if isinstance(encoding, Alphabet) else -1
+    encoding = sequence_model.encoding
     encoded = encoding.encode(start)
-    state = repeat(state_after(model, encoded, [0]), n)
+    state = repeat(state_after(sequence_model, encoded, [0]), n)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
-    z = paths(model, state, support, length, generator, temperature=temperature, top_p=top_p, end=end)
-    z = z.transpose(0, 1)
-    if isinstance(encoding, Alphabet):
-        return [(prompt if isinstance(prompt, str) else "") + encoding.text(row[:, 0].numpy()) for row in z]
-    return list(encoding.decode(z.double().numpy(), start, 0))
+    end, limits = encoding.end_symbol, {"temperature": temperature, "top_p": top_p}
+    z = paths(sequence_model, state, support, length, generator, end=end, **limits).transpose(0, 1)
+    steps = z.double().numpy() if z.is_floating_point() else z.numpy()
+    return encoding.samples(steps, start, prompt if isinstance(prompt, str) else "")
 
 
 def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceSet:
-    source, kind = model.description.source, model.description.kind
+    """Return the sequence that samples continue."""
     if isinstance(prompt, SequenceSet):
         return prompt.take([0])
-    encoding = model.encoding
-    values: np.ndarray
-    if isinstance(encoding, Alphabet):
-        points = list((prompt or "").encode()) if encoding.of_bytes else [ord(c) for c in prompt or ""]
-        unknown = sorted({chr(p) for p in points if p not in set(encoding.code_points)})
-        if unknown:
-            raise ConfigError(
-                f"the prompt has characters the model never saw: {' '.join(map(repr, unknown[:5]))}",
-                fix="leave them out, or fit the model to text that has them",
-            )
-        values = np.array(points, dtype=np.int32).reshape(-1, 1)
-    elif prompt is not None:
-        raise ConfigError(f"a model of {kind} cannot go on from words", fix="leave out the prompt, or give it data")
-    else:
-        # prices start at 100, for want of another
-        values = np.full((1, model.channels), 100.0) if kind == "prices" else np.zeros((0, model.channels))
+    description, encoding = model.description, model.encoding
+    if prompt is not None and description.traits.numeric:
+        raise ConfigError(
+            f"a model of {description.kind} cannot continue the text {prompt[:20]!r}",
+            fix="remove the prompt, or give data as the prompt",
+        )
+    values = encoding.prompt(prompt or "", model.channels)
     return SequenceSet(
-        model.description.kind,
+        description.kind,
         values,
         np.array([0, len(values)], dtype=np.int64),
         ("sample",),
-        tuple(source.get("channels", ("y",))),
-        step=np.array([encoding.usual_step]) if isinstance(encoding, Amplitude) else None,
-        meta=source,
+        tuple(description.source.get("channels", ("y",))),
+        step=None if encoding.spacing is None else np.array([encoding.spacing]),
+        meta=description.source,
     )

@@ -1,4 +1,4 @@
-"""score: the log-likelihood of sequences under a model, step by step."""
+"""The verb score: the log-likelihood of sequences under a model, step by step."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.data.alphabet import Alphabet
 from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
-from ostinato.inference.inputs import as_sequences, likelihood, words
+from ostinato.forecasting.inputs import as_sequences, words
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.shapes import State
 
 
 class ScoredStep(NamedTuple):
-    """A step (from 0) of a sequence, its surprisal in nats, and the sequence's row in the data."""
+    """One scored step.
+
+    Attributes:
+        unique_id: The id of the sequence.
+        step: The step, counted from 0.
+        nats: The surprisal of the step in nats.
+        row: The row of the sequence in the data.
+    """
 
     unique_id: str
     step: int
@@ -32,14 +38,17 @@ class ScoredStep(NamedTuple):
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model says of data.
+    """The surprisal of every step of the data under a model.
 
-    surprisal  (N,): -log P(x_t | x_<t) of every step in nats, over all its channels together, NaN where nothing was
-               observed; where the end of a sequence is an event it is a step too. Text, sound and counts have
-               probabilities; series have densities in their own units; prices the density of their log return,
-               which is the same in any currency (of the price itself it is that over the price). A sequence's first
-               price has no return and is not scored.
-    offsets    (B + 1): sequence b is surprisal[offsets[b]:offsets[b + 1]]
+    Text, sound and counts have probabilities. Series have densities in their own units. Prices have the density of
+    their log return, which is the same in any currency; the density of the price itself is that over the price. The
+    first price of a sequence has no return and is not scored.
+
+    Attributes:
+        data: The data that were scored.
+        surprisal: -log P(x_t | x_<t) of every step in nats, over all its channels together, (N,). NaN where a value is
+            missing. The end of a sequence is one step more if it is an event.
+        offsets: The surprisals of sequence b are surprisal[offsets[b]:offsets[b + 1]], (B + 1).
     """
 
     data: SequenceSet
@@ -48,7 +57,7 @@ class Scores:
 
     @property
     def log_prob(self) -> NDArray[np.float64]:
-        """(B,): log P of each sequence, in nats."""
+        """The log-probability of each sequence in nats, (B,)."""
         return np.array([-float(np.nansum(self.surprisal[a:z])) for a, z in self._spans()])
 
     @property
@@ -58,17 +67,17 @@ class Scores:
 
     @property
     def nats_per_step(self) -> float:
-        """-log P a step, over everything; NaN where nothing was scored."""
+        """The mean surprisal of a step in nats; NaN if no step was scored."""
         total = int(self.steps.sum())
         return -float(self.log_prob.sum()) / total if total else math.nan
 
     @property
     def bits_per_step(self) -> float:
-        """The same in bits."""
+        """The mean surprisal of a step in bits."""
         return self.nats_per_step / math.log(2)
 
     def most_surprising(self, count: int = 5) -> list[ScoredStep]:
-        """The least likely steps, the worst first."""
+        """Return the ``count`` least likely steps, the least likely first."""
         seen = np.flatnonzero(~np.isnan(self.surprisal))
         ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
         rows = np.searchsorted(self.offsets, ranked, side="right") - 1
@@ -78,11 +87,11 @@ class Scores:
         ]
 
     def label(self, row: int, step: int) -> str:
-        """The value at a step of a sequence, for a person to read."""
+        """Return the value at a step of a sequence, for a person to read."""
         values = self.data[row]
         if step >= len(values):
             return "the end"
-        if self.data.kind == "text":
+        if not self.data.traits.numeric:
             point = int(values[step, 0])
             return f"byte {point:#04x}" if self.data.meta.get("alphabet") == "bytes" else repr(chr(point))
         return words(values[step])
@@ -93,29 +102,37 @@ class Scores:
 
 @torch.inference_mode()
 def score(model: Model, data: SequenceSet | Any) -> Scores:
-    """Score data (a SequenceSet, or anything that ``read`` takes) by model; each sequence from its own start.
+    """Score data under a model, each sequence from its own start.
 
-    A series new to the model of a panel is scaled as all of them together were: its own scale would be a look ahead.
+    A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
+    ahead.
 
-    Raises what ``as_sequences`` raises where the data cannot be the model's.
+    Args:
+        model: A fitted SequenceModel.
+        data: A SequenceSet, or anything that ``read`` takes.
+
+    Raises:
+        ConfigError: The model is a DirectModel.
+        ModelFileError: The data do not suit the model, as in ``as_sequences``.
+        DataError: A value has no probability.
     """
-    model = likelihood(model, "score")
-    data = as_sequences(model, data)
-    encoded = model.encoding.encode(data)
+    sequence_model = model.likelihood("score")
+    data = as_sequences(sequence_model, data)
+    encoded = sequence_model.encoding.encode(data)
     surprisal = np.full(len(encoded.values), np.nan)
     lengths = encoded.lengths
-    # longest first, so that few rows idle at the end
+    # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
     state: State | None = None
-    for batch in aligned(encoded, items, rows, min(window_of(model), max(64, 65_536 // rows))):
-        initial = model.initial_state(len(batch.rows))
+    for batch in aligned(encoded, items, rows, min(window_of(sequence_model), max(64, 65_536 // rows))):
+        initial = sequence_model.initial_state(len(batch.rows))
         if state is not None:
             state = tuple(
                 torch.where(batch.reset.view(-1, *[1] * (s.dim() - 1)), i, s)
                 for i, s in zip(initial, state, strict=True)
             )
-        conditional, state = model.unroll(batch.x, state if state is not None else initial)
+        conditional, state = sequence_model.unroll(batch.x, state if state is not None else initial)
         nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high)).double()
         joint = torch.where(batch.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
@@ -127,13 +144,12 @@ def score(model: Model, data: SequenceSet | Any) -> Scores:
 
 
 def _in_units(surprisal: NDArray[np.float64], encoded: Encoded) -> NDArray[np.float64]:
-    """From model space to the data's own units; NaN where nothing was observed."""
+    """Return surprisals in the units of the data instead of model space; NaN where no value is observed."""
     observed = encoded.observed
     measure = torch.where(observed, encoded.log_measure, torch.zeros(())).sum(-1).double().numpy()
     return np.where(observed.any(-1).numpy(), surprisal - measure, np.nan)
 
 
 def window_of(model: SequenceModel) -> int:
-    """Steps to unroll at a time: memory is a window's, however long the sequence."""
-    width = model.encoding.size if isinstance(model.encoding, Alphabet) else 64
-    return max(64, min(1024, 131_072 // width))
+    """Return the number of steps to unroll at a time, which bounds memory for sequences of any length."""
+    return max(64, min(1024, 131_072 // (model.encoding.vocabulary_size or 64)))

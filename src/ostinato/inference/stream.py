@@ -1,4 +1,4 @@
-"""stream: follow a live sequence, one value or one block at a time, in constant memory."""
+"""The verb stream: follow a live sequence, one value or one block at a time, in constant memory."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded
-from ostinato.data.scaling import Scaling
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
-from ostinato.inference.inputs import impossible, likelihood, possible, words
+from ostinato.forecasting.inputs import words
 from ostinato.inference.live.build import live
 from ostinato.inference.score import window_of
 from ostinato.model_file import Model
@@ -25,11 +23,12 @@ from ostinato.shapes import State
 
 @dataclass(frozen=True)
 class Seen:
-    """What the model made of a block of T values.
+    """The surprisals and predictions of a block of T values.
 
-    surprisal   (T,): nats of each value, given all before it; NaN where it was missing
-    prediction  (T, D): what was expected of each before it was seen, in the data's units: the mean; of a price the
-                last one moved by the expected return; of text the likeliest symbol, -1 for the end
+    Attributes:
+        surprisal: The surprisal of each value in nats, given all values before it, (T,). NaN where a value is missing.
+        prediction: The value expected of each step before it was observed, in the units of the data, (T, D): the mean;
+            for a price the price before, moved by the expected return; for text the likeliest symbol, -1 for the end.
     """
 
     surprisal: NDArray[np.float64]
@@ -37,29 +36,38 @@ class Seen:
 
 
 class Stream:
-    """A live sequence: the state is the only thing held, and it is of fixed size.
+    """A live sequence. Only the state of the model is held, and its size is fixed.
 
-    The surprisals of a stream sum to what ``score`` gives the whole sequence, however it is cut into blocks. Where the
+    The surprisals of a stream sum to what ``score`` gives for the whole sequence, however it is cut into blocks. If the
     end of a text is an event (a model of lines), a newline is that end, and the next character begins a new sequence.
     """
 
     def __init__(self, model: Model, unique_id: str = "stream", *, step: float = 1.0) -> None:
-        """unique_id: the series this is, where the model scales each series of a panel by its own values.
+        """Start a stream at the beginning of a sequence.
 
-        step: the spacing of a sound's amplitudes, such as 256 for 8-bit sound stored as 16-bit.
+        Args:
+            model: A fitted SequenceModel.
+            unique_id: The id of the series, if the model scales each series of a panel by its own values.
+            step: The spacing of the amplitudes of a sound, such as 256 for 8-bit sound stored as 16-bit.
+
+        Raises:
+            ConfigError: The model is a DirectModel.
         """
-        model = likelihood(model, "follow a stream")
-        self.model, self._id, self._step = model.eval(), unique_id, np.array([step])
-        self._state: State = model.initial_state(1)
+        self.model, self._id, self._step = model.likelihood("follow a stream").eval(), unique_id, np.array([step])
+        self._state: State = self.model.initial_state(1)
         self._last: NDArray[Any] | None = None
         self.steps = 0
-        self._live, self._held = live(model, unique_id), False
+        self._live, self._held = live(self.model, unique_id), False
 
     def update(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
-        """Take in a block: text, or values (T, D) or (T,) with NaN for missing.
+        """Take in a block of values.
 
-        Raises DataError for values that the model gives no probability to, or of another width; the state is then what
-        it was.
+        Args:
+            values: Text, or values (T, D) or (T,) with NaN for missing values.
+
+        Raises:
+            DataError: The model gives no probability to a value, or the number of channels is wrong. The state then
+                stays as it was.
         """
         if self._live is not None:
             if not self._held:
@@ -74,47 +82,46 @@ class Stream:
 
     @torch.inference_mode()
     def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
-        encoding = self.model.encoding
-        if isinstance(encoding, Alphabet):
-            return self._text(encoding, str(values))
+        if not self.model.description.traits.numeric:
+            return self._text(str(values))
         raw = self._raw(values)
-        # a price is modelled as its return over the one before
+        # a price is modelled as its return over the price before
         block = raw if self._last is None else np.concatenate([self._last, raw])
-        data = self._set(block)
+        data, encoding = self._set(block), self.model.encoding
         surprisal, expected = self._unroll(_tail(encoding.encode(data), len(raw)))
-        if self.model.description.kind == "prices" and len(raw):
+        if self.model.description.traits.log_returns and len(raw):
             self._last = raw[-1:]
-        return Seen(surprisal, self._decode(expected, data, len(raw)))
+        return Seen(surprisal, encoding.expected(expected, data))
 
-    def _text(self, encoding: Alphabet, text: str) -> Seen:
-        """A block of text; where the end is an event, line by line."""
-        *ended, rest = text.split("\n") if encoding.terminated else [text]
-        parts = []
-        for line, ends in [*((line, True) for line in ended), (rest, False)]:
-            points = list(line.encode()) if encoding.of_bytes else [ord(c) for c in line]
-            data = self._set(np.array(points, dtype=np.int32).reshape(-1, 1), ends=ends)
-            parts.append(self._unroll(encoding.encode(data)))
+    def _text(self, text: str) -> Seen:
+        """Take in a block of text, line by line if the end of a line is an event."""
+        encoding, surprisals, predictions = self.model.encoding, [], []
+        for points, ends in encoding.lines(text):
+            data = self._set(points, ends=ends)
+            surprisal, expected = self._unroll(encoding.encode(data))
+            surprisals.append(surprisal)
+            predictions.append(encoding.expected(expected, data))
             if ends:
                 self._state = self.model.initial_state(1)
-        surprisal, expected = (np.concatenate(p) for p in zip(*parts, strict=True))
-        return Seen(surprisal, encoding.decode(expected).astype(np.float64))
+        return Seen(np.concatenate(surprisals), np.concatenate(predictions))
 
     def _set(self, values: NDArray[Any], *, ends: bool = False) -> SequenceSet:
-        source, kind = self.model.description.source, self.model.description.kind
+        """Return raw values (T, D) as the one sequence of a SequenceSet."""
+        description, source = self.model.description, self.model.description.source
         return SequenceSet(
-            kind,
+            description.kind,
             values,
             np.array([0, len(values)], dtype=np.int64),
             (self._id,),
-            tuple(source.get("channels", ["y"])) if kind != "text" else ("y",),
-            step=self._step if kind == "sound" else None,
+            tuple(source.get("channels", ["y"])) if description.traits.numeric else ("y",),
+            step=None if self.model.encoding.spacing is None else self._step,
             terminated=ends,
             count=bool(source.get("count")),
             meta=source,
         )
 
     def _unroll(self, encoded: Encoded) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Surprisals (T,) and expectations (T, D) in model space; the state moves on, a window at a time."""
+        """Return surprisals (T,), and expected values (T, D) in model space; the state moves on, a window at a time."""
         support = Support(encoded.unit, encoded.low, encoded.high)
         count, window = len(encoded.values), window_of(self.model)
         surprisal, expected = np.zeros(count), np.zeros((count, self.model.channels))
@@ -129,39 +136,29 @@ class Stream:
         self.steps += count
         return surprisal, expected
 
-    def _decode(self, z: NDArray[np.float64], data: SequenceSet, count: int) -> NDArray[np.float64]:
-        """Expectations (T, D) in the data's units; those of counts are not rounded."""
-        encoding = self.model.encoding
-        if isinstance(encoding, Scaling):
-            y = encoding.unscale(z, self._id)
-            if not encoding.returns:
-                return y
-            none = np.full((count + 1 - len(data.values), z.shape[1]), np.nan)
-            return np.asarray(np.concatenate([none, data.values])[:count] * np.exp(y))
-        return np.asarray(encoding.decode(z[None], data, 0)[0], dtype=np.float64)
-
     def _raw(self, values: NDArray[Any] | Sequence[Any] | str) -> NDArray[Any]:
+        """Return values as an array (T, D), after checks."""
         raw, channels = np.asarray(values, dtype=np.float64), self.model.channels
         raw = raw.reshape(-1, channels if not raw.size else 1) if raw.ndim == 1 else raw
         if raw.ndim != 2 or raw.shape[1] != channels:
             raise DataError(
-                f"a step of {raw.shape[-1] if raw.ndim else 1} values, where the model has {channels} channels",
+                f"a step has {raw.shape[-1] if raw.ndim else 1} values, and the model has {channels} channels",
                 where=f"step {self.steps + 1} of {self._id!r}",
-                fix="one value a channel, in the order of the training data",
+                fix="give one value a channel, in the order of the training data",
             )
-        bad = impossible(self.model, raw)
+        bad = self.model.encoding.impossible(raw)
         if bad.any():
             at = int(np.flatnonzero(bad)[0])
             raise DataError(
-                f"a value that the model cannot take: {words(raw[at])}",
+                f"the model cannot take the value {words(raw[at])}",
                 where=f"step {self.steps + at + 1} of {self._id!r}",
-                fix=possible(self.model),
+                fix=self.model.encoding.possible,
             )
         return raw
 
 
 def _tail(encoded: Encoded, count: int) -> Encoded:
-    """The last ``count`` steps: without the one that was put before them to give the first a return."""
+    """Return the last ``count`` steps, without a step that was put before them to give the first a return."""
     offsets = np.array([0, count], dtype=np.int64)
     cut = len(encoded.values) - count
     return replace(encoded, values=encoded.values[cut:], offsets=offsets, log_measure=encoded.log_measure[cut:])

@@ -17,7 +17,6 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct.model import DirectModel
 from ostinato.direct_fit.fit import fit_direct
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
@@ -81,9 +80,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
             )
         budget = Budget(None, self.steps)
         options: dict[str, Any] = {"season": self.season, "window": self.window, "networks": self.networks}
-        fitted = fit_direct(_read(y, X), int(ahead.max()), budget=budget, seed=self.seed, **options).model
-        assert isinstance(fitted, DirectModel)
-        self.model_ = fitted
+        self.model_ = fit_direct(_read(y, X), int(ahead.max()), budget=budget, seed=self.seed, **options).model
         return self
 
     def _predict(self, fh: Any, X: pd.DataFrame | None) -> pd.Series:
@@ -120,7 +117,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         each = np.searchsorted(at[rows], np.arange(1, at.max(initial=0) + 1), side="right") - 1
         ahead = X.to_numpy(dtype=np.float64)[rows[np.maximum(each, 0)]]
         history = replace(history, covariates=replace(history.covariates, ahead=(ahead,)))
-        return forecast(self.model_, history, min(self.model_.horizon, len(ahead)), level).frame
+        return forecast(self.model_, history, min(self.model_.max_horizon or len(ahead), len(ahead)), level).frame
 
     def _steps(self, fh: Any) -> NDArray[np.int64]:
         return np.asarray(fh.to_relative(self.cutoff).to_numpy(), dtype=np.int64)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
-from ostinato.inference.describe import describe_model, facts
+from ostinato.inference.describe import describe_model
 from ostinato.report import forecasts, run
 
 
@@ -40,6 +40,6 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "fans": forecasts.fans(model, data, spans, seed),
         "text": None,
         "sound": None,
-        "run": [*facts(model), *run.facts(record, data, seed)],
+        "run": [*model.facts(), *run.facts(record, data, seed)],
         "command": record.get("command"),
     }

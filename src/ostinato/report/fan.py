@@ -16,7 +16,7 @@ from ostinato.report import chart
 from ostinato.storage import atomic_write
 
 if TYPE_CHECKING:
-    from ostinato.inference.frame import Forecast
+    from ostinato.forecasting.table import Forecast
 
 
 @dataclass(frozen=True)

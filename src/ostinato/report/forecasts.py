@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct.model import DirectModel
 from ostinato.evaluation.calibration import Spans
+from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
-from ostinato.inference.frame import Forecast
 from ostinato.model_file import Model
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE, course
@@ -40,8 +39,7 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
         return Fans([], [])
     rows = [b for b, _, _ in spans]
     horizon = _horizon(data, rows)
-    if isinstance(model, DirectModel):
-        horizon = min(horizon, model.horizon)
+    horizon = min(horizon, model.max_horizon or horizon)
     ahead = forecast(model, data.take(rows), horizon, LEVELS, seed=seed)
     panels = [(i, d) for i in range(len(rows)) for d in range(len(data.channels))][:MOST]
     return Fans([_next(ahead, i, d) for i, d in panels], _held(model, data, spans, horizon, seed))

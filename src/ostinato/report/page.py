@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from ostinato.diagnosis.diagnose import diagnose
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.calibration import Spans, calibrate, judged
-from ostinato.inference.describe import describe_model, facts, verdict
-from ostinato.inference.inputs import as_sequences
+from ostinato.forecasting.inputs import as_sequences
+from ostinato.inference.describe import describe_model, verdict
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.report import checks, direct, flow, forecasts, run, sound, surprisal
@@ -52,12 +53,21 @@ def render(model: Model, data: SequenceSet, seed: int) -> str:
         lstrip_blocks=True,
     )
     page.filters["svg"] = Markup  # drawn here, of numbers and words of ours alone
-    return page.get_template("page.html.j2").render(
-        direct.contents(model, data, seed) if isinstance(model, DirectModel) else _contents(model, data, seed)
-    )
+    return page.get_template("page.html.j2").render(contents(model, data, seed))
 
 
+@singledispatch
+def contents(model: Model, data: SequenceSet, seed: int) -> dict[str, Any]:
+    """Return what the template shows of a model and data; each type of model has its own implementation below."""
+    raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
+
+
+contents.register(DirectModel, direct.contents)
+
+
+@contents.register(SequenceModel)
 def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, Any]:
+    """Return what the template shows of a SequenceModel."""
     description = model.eval().description
     record, kind = description.record, description.kind
     encoded = model.encoding.encode(data)
@@ -91,7 +101,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "text": surprisal.excerpt(model, data, raw, seed) if kind == "text" else None,
         "edges": surprisal.EDGES,
         "sound": sound.recording(model, data, raw, seed) if kind == "sound" else None,
-        "run": [*facts(model), *run.facts(record, data, seed)],
+        "run": [*model.facts(), *run.facts(record, data, seed)],
         "command": record.get("command"),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.inference.describe import searched
+from ostinato.description import search_fact
 
 
 def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ def search(record: dict[str, Any]) -> dict[str, Any]:
     trials = record.get("search", [])
     names = sorted({name for trial in trials for name in trial["asked"]} - {"model"})
     rows = [{**trial, "settings": [_setting(trial["asked"].get(name)) for name in names]} for trial in trials]
-    return {"trials": rows, "settings": names, "searched": searched(trials) if trials else ""}
+    return {"trials": rows, "settings": names, "searched": search_fact(trials) if trials else ""}
 
 
 def _setting(value: object) -> str:

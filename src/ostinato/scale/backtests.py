@@ -12,7 +12,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import BacktestPlan
-from ostinato.inference.frame import check_levels, ends
+from ostinato.forecasting.table import check_levels, ends
 from ostinato.model_file import Model
 from ostinato.scale.local_ar import time_type
 from ostinato.scale.models import possible

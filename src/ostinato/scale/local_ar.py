@@ -14,7 +14,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
 from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
-from ostinato.inference.frame import check_levels, ends, times_after
+from ostinato.forecasting.table import check_levels, ends, times_after
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 
 import numpy as np
 import polars as pl
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct.forecast import check_values
 from ostinato.direct.model import DirectModel
-from ostinato.inference.forecast import forecast
-from ostinato.inference.inputs import as_sequences, impossible
+from ostinato.forecasting.inputs import horizon_of
+from ostinato.forecasting.table import check_levels
+from ostinato.inference.forecast import check_forecast, forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -109,8 +111,42 @@ class ForecastDirectPart:
 
 def possible(model: Model, data: SequenceSet) -> tuple[SequenceSet, list[Failure]]:
     """Split off the series that the model cannot continue from, or whose values have no probability under it."""
-    if isinstance(model, DirectModel):
-        return without(data, range(len(data)), lambda one: check_values(model, one))
-    bad = np.flatnonzero(impossible(model, data.values))
-    rows = np.unique(np.searchsorted(data.offsets, bad, side="right") - 1)
-    return without(data, rows.tolist(), lambda one: as_sequences(model, one))
+    return without(data, model.unusable(data), model.check_values)
+
+
+@singledispatch
+def forecast_part(
+    model: Model, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
+) -> ForecastPart | ForecastDirectPart:
+    """Return the forecast of a part by a model, after checks of the options; each type of model has its own below.
+
+    Args:
+        model: A fitted model.
+        name: The name of the model in a fingerprint.
+        horizon: The number of steps; None for the default of the model.
+        level: The coverage of the intervals, in percent.
+        n_paths: The number of sample paths, if the model draws any.
+        seed: The seed of the sample paths.
+
+    Raises:
+        ConfigError: An option is out of range.
+    """
+    raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
+
+
+@forecast_part.register(SequenceModel)
+def _paths_part(
+    model: SequenceModel, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
+) -> ForecastPart:
+    """Return the forecast of a part by sample paths."""
+    horizon = check_forecast(model, horizon, level, n_paths)
+    return ForecastPart(name, model, horizon, tuple(level), n_paths, seed)
+
+
+@forecast_part.register(DirectModel)
+def _direct_part(
+    model: DirectModel, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
+) -> ForecastDirectPart:
+    """Return the forecast of a part by the quantiles of a direct model."""
+    check_levels(level)
+    return ForecastDirectPart(name, model, horizon_of(model, horizon), tuple(level))

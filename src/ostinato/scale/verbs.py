@@ -12,18 +12,14 @@ from typing import Any
 import polars as pl
 
 from ostinato.data.seasons import season_length
-from ostinato.direct.forecast import check_covariates, horizon_of
-from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
 from ostinato.evaluation.summary import Tally, summary
 from ostinato.evaluation.windows import BacktestPlan
-from ostinato.inference.forecast import USUAL, check_forecast
-from ostinato.inference.frame import check_levels
-from ostinato.inference.inputs import as_sequences, likelihood
-from ostinato.model_file import Model, load_model, parts
+from ostinato.forecasting.inputs import DEFAULT_HORIZON, as_sequences, horizon_of
+from ostinato.model_file import Model, load_model
 from ostinato.scale.backtests import BacktestPart
 from ostinato.scale.local_ar import FitLocalAR, ForecastLocalAR
-from ostinato.scale.models import ForecastDirectPart, ForecastPart, ScorePart
+from ostinato.scale.models import ScorePart, forecast_part
 from ostinato.scale.plan import ParquetPanel, plan
 from ostinato.scale.run import Executor, Outcome, PanelProgress, run
 from ostinato.scale.series import empty
@@ -100,19 +96,13 @@ def forecast(
     Raises:
         OstinatoError: As for ``run`` and ``ostinato.forecast``.
     """
-    ahead = USUAL if horizon is None else horizon
     if model == "ar":
+        ahead = DEFAULT_HORIZON if horizon is None else horizon
         panel = _of_one_channel(source, columns)
         steps, _ = season_length(empty(panel), season)
         return run(panel, ForecastLocalAR(steps, ahead, tuple(level)), output, on, on_progress)
     model = _loaded(model)
-    verb: ForecastPart | ForecastDirectPart
-    if isinstance(model, DirectModel):
-        check_levels(level)
-        verb = ForecastDirectPart(_name(model), model, horizon_of(model, horizon), tuple(level))
-    else:
-        check_forecast(model, ahead, level, n_paths)
-        verb = ForecastPart(_name(model), model, ahead, tuple(level), n_paths, seed)
+    verb = forecast_part(model, _name(model), horizon, level, n_paths, seed)
     return run(_like(model, source, columns), verb, output, on, on_progress)
 
 
@@ -145,7 +135,7 @@ def score(
         ConfigError: The model is a direct model, which has no likelihood.
         OstinatoError: As for ``run``.
     """
-    scored = likelihood(_loaded(model), "score")
+    scored = _loaded(model).likelihood("score")
     return run(_like(scored, source, columns), ScorePart(_name(scored), scored), output, on, on_progress)
 
 
@@ -187,7 +177,7 @@ def cross_validation(  # noqa: PLR0913 - the options of ostinato.cross_validatio
         OstinatoError: As for ``run`` and ``ostinato.cross_validation``.
     """
     model = None if model is None else _loaded(model)
-    if isinstance(model, DirectModel):
+    if model is not None:
         horizon_of(model, horizon)
     panel = _like(model, source, columns) if model else plan(source, **columns)
     steps, _ = season_length(empty(panel), season)
@@ -198,7 +188,7 @@ def cross_validation(  # noqa: PLR0913 - the options of ostinato.cross_validatio
 
 
 def _loaded(model: Model | str | Path) -> Model:
-    return model if isinstance(model, Model) else load_model(model)
+    return load_model(model) if isinstance(model, str | Path) else model
 
 
 def _of_one_channel(source: str | Path, columns: dict[str, Any]) -> ParquetPanel:
@@ -224,14 +214,13 @@ def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> ParquetP
     options = {k: trained.source[k] for k in ("id_col", "time_col", "target") if trained.source.get(k) is not None}
     panel = plan(source, **{"kind": trained.kind, **options, **{k: v for k, v in columns.items() if v is not None}})
     nothing = as_sequences(model, empty(panel))
-    if isinstance(model, DirectModel):
-        check_covariates(model, replace(nothing, frequency=panel.frequency or trained.source.get("frequency")))
+    model.check_covariates(replace(nothing, frequency=panel.frequency or trained.source.get("frequency")))
     return panel
 
 
 def _name(model: Model) -> str:
     """Return the SHA-256 of the configuration and the weights of a model, in hexadecimal."""
-    tensors, document = parts(model)
+    tensors, document = model.to_parts()
     sha = hashlib.sha256(json.dumps([model.description.config, document], sort_keys=True).encode())
     for key, value in sorted(tensors.items()):
         sha.update(key.encode() + value.detach().numpy().tobytes())

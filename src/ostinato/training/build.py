@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from ostinato.assemble import Architecture, assemble
-from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
@@ -62,17 +61,18 @@ class Material:
 
 def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[str, ...]]:
     """The yardstick: AR(tau) for values, a Markov chain for symbols, its order chosen; and notes on it."""
-    if isinstance(material.encoding, Alphabet):
+    vocabulary = material.encoding.vocabulary_size
+    if vocabulary is not None:
         (some, some_offsets, _), (rest, rest_offsets, _) = material.joined("train"), material.joined("validation")
         chosen = Markov.fit(
             some[:, 0].numpy(),
             some_offsets,
-            material.encoding.size,
+            vocabulary,
             config.max_order,
             (rest[:, 0].numpy(), rest_offsets),
         )
         values, offsets, _ = material.joined()
-        return Markov.fit(values[:, 0].numpy(), offsets, material.encoding.size, chosen.order, criterion="given"), ()
+        return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, chosen.order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
     fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]

@@ -1,0 +1,1 @@
+"""The steps of a model in plain numbers, without the dispatch of torch."""

@@ -1,11 +1,7 @@
-"""The plain form of a model, where it has one."""
+"""The step of a model in plain numbers, if every part of the model has such a form."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from ostinato.data.alphabet import Alphabet
-from ostinato.data.scaling import Scaling
 from ostinato.inference.live.numbers import LiveNumbers
 from ostinato.inference.live.step import Live, steps_of
 from ostinato.inference.live.symbols import LiveSymbols
@@ -14,19 +10,22 @@ from ostinato.model import SequenceModel
 
 
 def live(model: SequenceModel, unique_id: str) -> Live | None:
-    """The model's step in plain numbers, for the series unique_id; None where one of its parts has no plain form.
+    """Return the step of a model in plain numbers for one series; None if a part of the model has no such form.
 
-    It has one where values are continuous or symbols, the emission is normal, Student-t or categorical, and the memory
-    is one that the engine steps.
+    The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
+    emission, if the engine can step the backbone.
+
+    Args:
+        model: The model.
+        unique_id: The id of the series, which decides its location and scale.
     """
-    steps = steps_of(model)
+    steps, emission = steps_of(model), model.emission
     if steps is None:
         return None
-    match model.encoding, model.front:
-        case Scaling(counts=False) as scaling, InnovationFront(ar=ar) if model.emission.plain_density is not None:
-            location, scale = scaling.per_id.get(unique_id, (scaling.location, scaling.scale))
-            return LiveNumbers(model, steps, ar, np.array(location), np.array(scale))
-        case Alphabet() as alphabet, SymbolFront(markov=None) as front if model.emission.symbolic:
-            return LiveSymbols(model, steps, front, alphabet)
+    match model.front, model.encoding.affine(unique_id):
+        case InnovationFront(ar=ar), (location, scale) if emission.plain_density is not None:
+            return LiveNumbers(model, steps, ar, location, scale)
+        case SymbolFront(markov=None) as front, None if emission.symbolic:
+            return LiveSymbols(model, steps, front)
         case _:
             return None

@@ -1,4 +1,4 @@
-"""Live numbers: continuous values on an autoregression."""
+"""The live step of continuous values, with an autoregression as the closed form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, final
 
 import numpy as np
 
-from ostinato.data.scaling import Scaling
 from ostinato.emissions.live import earlier
 from ostinato.inference.live.step import Live, array_of
 from ostinato.layers.ar import AR
@@ -18,11 +17,19 @@ from ostinato.ops.engine.step import Step
 
 @final
 class LiveNumbers(Live):
-    """z = (y - location) / scale, standing on the autoregression's prediction; of prices y is the log return."""
+    """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
 
     def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any) -> None:
-        """Location and scale (D,): z = (y - location) / scale."""
-        super().__init__(model, steps, 5)
+        """Build the step; ``hold`` gives it a state.
+
+        Args:
+            model: A model of continuous values with a normal or Student's t emission.
+            steps: The layers of the backbone, the lowest first.
+            ar: The autoregression of the front.
+            location: The location of the series, (D,).
+            scale: The scale of the series, (D,).
+        """
+        super().__init__(model, steps)
         self._location, self._scale = location.tolist(), scale.tolist()
         self._measure = -float(np.log(scale).sum())
         density = model.emission.plain_density
@@ -31,21 +38,21 @@ class LiveNumbers(Live):
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
-        of, D = model.coupling, ar.output_size
+        coupling, D = model.coupling, ar.output_size
         self._coupling: list[list[float]] = (
-            [[]] * D if of is None else [r[:d] for d, r in enumerate(of.matrix().tolist())]
+            [[]] * D if coupling is None else [r[:d] for d, r in enumerate(coupling.matrix().tolist())]
         )
-        v, still = ar.volatility, [0.0] * ar.output_size
-        self._shock: list[float] = still if v is None else v.shock.tolist()
-        self._decay: list[float] = still if v is None else v.decay.tolist()
-        self._returns = isinstance(model.encoding, Scaling) and model.encoding.returns
+        v, zeros = ar.volatility, [0.0] * ar.output_size
+        self._shock: list[float] = zeros if v is None else v.shock.tolist()
+        self._decay: list[float] = zeros if v is None else v.decay.tolist()
+        self._returns = model.description.traits.log_returns
 
     def _take(self, front: list[Any]) -> None:
         self._input, self._loc, self._sd, self._values, self._seen = front
         self._newest = self._values.T  # (D, K), newest first
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
-        """See Live."""
+        """Return the surprisal and the expected value of each channel, if values are one observed step."""
         y = self._row(values)
         if y is None:
             return None
@@ -61,7 +68,7 @@ class LiveNumbers(Live):
         return nats, [w * math.exp(r) for w, r in zip(before, expected, strict=True)]
 
     def _row(self, values: Any) -> list[float] | None:
-        """The D finite numbers of the one step that values hold; None where they hold anything else."""
+        """Return the D finite numbers of the one step in values; None if values are anything else."""
         try:
             (row,) = values
             y = [float(row)] if isinstance(row, float | int) else [float(v) for v in row]
@@ -70,10 +77,11 @@ class LiveNumbers(Live):
         return y if len(y) == len(self._scale) and all(map(math.isfinite, y)) else None
 
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
-        D, log, density = len(y), math.log, self._density
+        """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""
+        D, log = len(y), math.log
         loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
         everyday = self._sigma[min(int(self._seen), self._order)]
-        nats, expected, z, told, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
+        nats, expected, z, innovation, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
         standard: list[float] = []
         means: list[float] = []
         for d in range(D):
@@ -84,16 +92,23 @@ class LiveNumbers(Live):
             if row:
                 u, mean = u - earlier(row, standard), mean + earlier(row, means)
             means.append(mean)
-            nats += density(params[d], u) - log(sd[d])
+            nats += self._density(params[d], u) - log(sd[d])
             expected[d] = (loc[d] + sd[d] * mean) * self._scale[d] + self._location[d]
             e = residual / everyday[d]
-            told[d] = math.asinh(e)
+            innovation[d] = math.asinh(e)
             if a:
                 v[d] = 1 - a - b + a * min(abs(e), FARTHEST) ** 2 + b * (sd[d] / everyday[d]) ** 2
-        self._observe(z, told, v)
+        self._observe(z, innovation, v)
         return -nats, expected
 
-    def _observe(self, z: list[float], told: list[float], v: list[float]) -> None:
+    def _observe(self, z: list[float], innovation: list[float], v: list[float]) -> None:
+        """Move the state of the front on by one step.
+
+        Args:
+            z: The values in model space, (D,).
+            innovation: The innovations over their everyday scale after asinh, (D,).
+            v: The variance of the next step over the everyday variance, (D,).
+        """
         D, values = len(z), self._values
         if self._order:
             values[1:] = values[:-1]
@@ -105,4 +120,4 @@ class LiveNumbers(Live):
         bias, slope = self._bias[row], self._slope[row]
         loc = [ahead[d] + bias[d] + slope[d] * (seen + 1) for d in range(D)]
         self._loc[:], self._sd[:] = loc, [s * math.sqrt(w) for s, w in zip(self._sigma[row], v, strict=True)]
-        self._input[:] = [*z, *[1.0] * D, *loc, *told]
+        self._input[:] = [*z, *[1.0] * D, *loc, *innovation]

@@ -1,4 +1,4 @@
-"""Sample paths of continuous values in plain numbers, with torch only where the engine does not step the memory."""
+"""Sample paths of continuous values in plain numbers, with torch only if the engine cannot step the backbone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.data.scaling import Scaling
 from ostinato.emissions.emission import Floats, PlainDraws
 from ostinato.inference.live.step import array_of, bind, steps_of
 from ostinato.layers.ar import AR
@@ -21,9 +20,9 @@ from ostinato.shapes import State
 
 
 def plain_paths(model: SequenceModel) -> PlainPaths | None:
-    """The paths of model in plain numbers; None where it has none: symbols, counts, sound, all but float32."""
-    match model.encoding, model.front:
-        case Scaling(counts=False), InnovationFront(ar=ar) if (draws := model.emission.plain_draws) is not None:
+    """Return the paths of a model in plain numbers; None for symbols, counts, sound, and all types but float32."""
+    match model.front:
+        case InnovationFront(ar=ar) if model.encoding.continuous and (draws := model.emission.plain_draws) is not None:
             return PlainPaths(model, ar, draws) if model.constant.dtype == torch.float32 else None
         case _:
             return None
@@ -31,7 +30,7 @@ def plain_paths(model: SequenceModel) -> PlainPaths | None:
 
 @final
 class PlainPaths:
-    """The same steps as ``predict``, ``sample`` and ``observe`` take, on rows (B, ...) of float32."""
+    """The steps of ``predict``, ``sample`` and ``observe`` in plain numbers, on rows (B, ...) of float32."""
 
     def __init__(self, model: SequenceModel, ar: AR, draws: PlainDraws) -> None:
         self._model, self._order, self._draws = model, ar.order, draws
@@ -40,31 +39,38 @@ class PlainPaths:
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
         self._bias, self._slope = array_of(ar.bias).T, array_of(ar.slope).T  # (K + 1, D)
         self._sigma = np.exp(array_of(ar.log_sigma).T)
-        of = model.coupling
-        # draws u (B, D) times this are innovations; the inverse of a triangle with 1 on its diagonal loses nothing
-        self._together = None if of is None else array_of(of.together(torch.eye(of.channels)))
+        coupling = model.coupling
+        # independent draws u (B, D) times this matrix are the innovations of coupled channels
+        self._coupling = None if coupling is None else array_of(coupling.together(torch.eye(coupling.channels)))
         self._volatility = (
             None if ar.volatility is None else (array_of(ar.volatility.shock), array_of(ar.volatility.decay))
         )
 
     def draw(self, state: State, horizon: int, rng: np.random.Generator, temperature: float) -> Tensor:
-        """(T, B, D): x_{t+1} .. x_{t+horizon}, in model space."""
-        front, backbone = self._model.parts(state)
-        read, loc, sd, past, steps = (array_of(t) for t in front)
-        inputs = read.copy()
-        remember = self._remembering(backbone, inputs)
+        """Return sample paths x_{t+1} .. x_{t+horizon} in model space, (T, B, D).
+
+        Args:
+            state: The state after x_t, (B, ...) each.
+            horizon: The number T of steps.
+            rng: The source of randomness.
+            temperature: Below 1 the draws keep to likely values; above 1 they vary more.
+        """
+        parts = self._model.parts(state)
+        inputs, loc, sd, past, steps = (array_of(t) for t in parts.front)
+        inputs = inputs.copy()
+        run_backbone = self._bound_backbone(parts.backbone, inputs)
         (B, D), K = loc.shape, self._order
         seen = steps.astype(np.int64)
-        # newest first: a window of it moves to the front by a step a time
+        # newest first: the window of the last K values moves to the front by one step at a time
         values = np.empty((B, D, K + horizon), dtype=np.float32)
         values[:, :, horizon:] = past.transpose(0, 2, 1)
         for t in range(horizon):
             params: Floats = np.broadcast_to(self._constant, (B, *self._constant.shape))
             if self._head is not None:
-                params = self._constant + (remember() @ self._head).reshape(params.shape)
+                params = self._constant + (run_backbone() @ self._head).reshape(params.shape)
             drawn = self._draws(params, rng, temperature)
-            if self._together is not None:
-                drawn = drawn @ self._together
+            if self._coupling is not None:
+                drawn = drawn @ self._coupling
             z = np.asarray(loc + sd * drawn, dtype=np.float32)
             values[:, :, horizon - 1 - t] = z
             e = np.asarray((z - loc) / self._sigma[np.minimum(seen, K)], dtype=np.float32)
@@ -77,8 +83,8 @@ class PlainPaths:
             np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1, out=inputs)
         return torch.from_numpy(values[:, :, horizon - 1 :: -1].transpose(2, 0, 1).copy())
 
-    def _remembering(self, state: State, inputs: Floats) -> Callable[[], Floats]:
-        """From what inputs (B, N) hold by then to what the memory gives (B, H)."""
+    def _bound_backbone(self, state: State, inputs: Floats) -> Callable[[], Floats]:
+        """Return a function that runs the backbone on the current content of inputs (B, F) and returns h (B, H)."""
         steps, backbone = steps_of(self._model), self._model.backbone
         if steps is not None:
             calls, h = bind(steps, [array_of(s).copy() for s in state], inputs)
@@ -99,7 +105,7 @@ class PlainPaths:
         return through_torch
 
     def _changed(self, e: Floats, sd: Floats, seen: NDArray[np.int64]) -> Floats | float:
-        """The next step's scale over the everyday one (B, D)."""
+        """Return the scale of the next step over the everyday scale, (B, D)."""
         if self._volatility is None:
             return 1.0
         a, b = self._volatility

@@ -1,7 +1,7 @@
-"""One value of a live sequence in plain numbers: what a model does with a step, without torch's dispatch around it.
+"""The step of a model on one value of a live sequence, in plain numbers and without the dispatch of torch.
 
-A call of torch's costs microseconds, and one step of a model takes dozens of them. Here a step runs on NumPy arrays in
-place, the recurrences by the engine's Step. The laws of a stream hold both ways of stepping together.
+A call of torch costs microseconds, and one step of a model takes dozens of calls. Here a step runs on NumPy arrays in
+place, and the engine's Step runs the recurrences. The laws of a stream test that both ways give the same numbers.
 """
 
 from __future__ import annotations
@@ -25,41 +25,47 @@ Floats = NDArray[np.float32]
 
 
 class Live(ABC):
-    """A model and the state of one sequence. The model's weights are those of the time when it was made."""
+    """A model with the state of one sequence. Later changes of the model's weights may not reach it."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], front: int) -> None:
-        """steps: the memory's layers; front: tensors of the front's state, which come first."""
-        self._layers, self._front = steps, front
+    def __init__(self, model: SequenceModel, steps: list[Step]) -> None:
+        """Build the step; ``hold`` gives it a state.
+
+        Args:
+            model: The model.
+            steps: The layers of the backbone, the lowest first.
+        """
+        self._layers, self._parts = steps, model.parts
         self._constant = array_of(model.constant)
         self._head = None if model.head is None else array_of(model.head.weight)
-        self._memory: list[Callable[[], None]] = []
+        self._backbone: list[Callable[[], None]] = []
 
     def hold(self, state: State, last: NDArray[Any] | None = None) -> None:
-        """Go on from this state, and from these last prices (1, D)."""
+        """Continue from this state, and from the last prices (1, D)."""
         self.last = last
-        own = [s[0].detach().clone(memory_format=torch.contiguous_format).numpy() for s in state]
-        self.state = tuple(torch.from_numpy(a)[None] for a in own)
-        self._take(own[: self._front])
-        self._memory, self._h = bind(self._layers, own[self._front :], self._input)
+        # the tensors share the memory of the arrays, which the step changes in place
+        self.state = tuple(s.detach().clone(memory_format=torch.contiguous_format) for s in state)
+        front, backbone = ([s[0].numpy() for s in part] for part in self._parts(self.state))
+        self._take(front)
+        self._backbone, self._h = bind(self._layers, backbone, self._input)
 
     @abstractmethod
     def take(self, values: Any) -> tuple[float, list[float]] | None:
-        """What ``Stream.update`` is given -> the surprisal in nats and what was expected of each channel.
+        """Return the surprisal in nats and the expected value of each channel, for the argument of ``Stream.update``.
 
-        None, and nothing changed, where it is not one everyday step: several, missing, refused.
+        Return None and change nothing if the values are not exactly one step that is observed and possible.
         """
 
     def _params(self) -> Floats:
-        """(D, P) of the step that is pending: the memory takes its input in."""
+        """Return the parameters (D, P) of the pending step, after the backbone has taken in its input."""
         if self._head is None:
             return self._constant
-        for run in self._memory:
+        for run in self._backbone:
             run()
         return self._constant + (self._head @ self._h).reshape(self._constant.shape)
 
     @abstractmethod
     def _take(self, front: list[Any]) -> None:
-        """The front's state, to be kept and changed in place; sets ``_input``, what the memory reads."""
+        """Keep the state of the front, to change it in place, and set ``_input``, which the backbone reads."""
 
     _input: Floats
     state: State
@@ -67,23 +73,29 @@ class Live(ABC):
 
 
 def steps_of(model: SequenceModel) -> list[Step] | None:
-    """The engine's steps of the layers of its memory, lowest first; None where it does not step them all in float32."""
+    """Return the engine's steps of the layers, the lowest first; None unless the engine can step all in float32."""
     layers = list(model.backbone.layers) if isinstance(model.backbone, Stack) else []
     steps = [layer.live() for layer in layers if isinstance(layer, Cell)]
     whole = [step for step in steps if step is not None]
-    lacks = len(whole) < len(layers) or (model.backbone is not None and not whole)
-    return None if lacks or model.constant.dtype != torch.float32 else whole
+    lacking = len(whole) < len(layers) or (model.backbone is not None and not whole)
+    return None if lacking or model.constant.dtype != torch.float32 else whole
 
 
 def bind(steps: list[Step], held: list[Floats], below: Floats) -> tuple[list[Callable[[], None]], Floats]:
-    """What takes in ``below`` and replaces the layers' states, ``held``, in place; and what it leaves for the head."""
+    """Return the calls that run a stack of layers once, and the array that then holds the input of the head.
+
+    Args:
+        steps: The layers, the lowest first.
+        held: The states of the layers, which the calls replace in place.
+        below: The input of the lowest layer.
+    """
     calls: list[Callable[[], None]] = []
     for i, step in enumerate(steps):
         states, held = held[: step.states], held[step.states :]
         calls.append(step.bound(below, *states))
         h = states[0]
         if i and below.shape == h.shape:
-            # a residual connection: the layer above reads the sum
+            # with a residual connection the layer above reads the sum
             total = np.zeros_like(h)
             calls.append(_sum(below, h, total))
             h = total
@@ -92,11 +104,13 @@ def bind(steps: list[Step], held: list[Floats], below: Floats) -> tuple[list[Cal
 
 
 def array_of(t: Tensor) -> Floats:
-    """Its values, without a copy where they lie one after the other."""
+    """Return the values of a tensor, without a copy if they are contiguous."""
     return np.ascontiguousarray(t.detach().numpy())
 
 
 def _sum(a: Floats, b: Floats, total: Floats) -> Callable[[], None]:
+    """Return the call that writes a + b into total."""
+
     def add() -> None:
         np.add(a, b, out=total)
 

@@ -1,4 +1,4 @@
-"""Live symbols: text, a character at a time."""
+"""The live step of text, one character at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, final
 
 import numpy as np
 
-from ostinato.data.alphabet import Alphabet
 from ostinato.inference.live.step import Live, array_of
 from ostinato.layers.front import SymbolFront
 from ostinato.model import SequenceModel
@@ -16,13 +15,20 @@ from ostinato.ops.engine.step import Step
 
 @final
 class LiveSymbols(Live):
-    """Symbols, each embedded for the step after it."""
+    """The step of a model of symbols, each of which is embedded for the step after it."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], front: SymbolFront, alphabet: Alphabet) -> None:
-        super().__init__(model, steps, 1)
-        self._alphabet, self._start = alphabet, model.initial_state(1)
-        self._points = alphabet.decode(np.arange(alphabet.size)).tolist()
-        self._symbols = {chr(p): i + 1 for i, p in enumerate(alphabet.code_points) if p < 128 or not alphabet.of_bytes}
+    def __init__(self, model: SequenceModel, steps: list[Step], front: SymbolFront) -> None:
+        """Build the step; ``hold`` gives it a state.
+
+        Args:
+            model: A model of text with a categorical emission.
+            steps: The layers of the backbone, the lowest first.
+            front: The front of the model, without a Markov chain.
+        """
+        super().__init__(model, steps)
+        encoding = model.encoding
+        self._start, self._symbols, self._end = model.initial_state(1), encoding.symbol_table(), encoding.end_symbol
+        self._points = encoding.vocabulary()
         self._embedding = None if front.embedding is None else array_of(front.embedding.weight)
         self._input = np.zeros(front.features, dtype=np.float32)
 
@@ -30,9 +36,8 @@ class LiveSymbols(Live):
         (self._before,) = front
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
-        """See Live."""
-        ends = values == "\n" and self._alphabet.terminated
-        symbol = self._alphabet.end if ends else self._symbols.get(values) if isinstance(values, str) else None
+        """Return the surprisal and the likeliest symbol, if values are one character of the alphabet."""
+        symbol = self._symbols.get(values) if isinstance(values, str) else None
         if symbol is None:
             return None
         if self._embedding is not None:
@@ -41,7 +46,7 @@ class LiveSymbols(Live):
         top = int(logits.argmax())
         high = float(logits[top])
         nats = high + math.log(float(np.exp(logits - high).sum(dtype=np.float64))) - float(logits[symbol])
-        if ends:
+        if symbol == self._end:
             self.hold(self._start)
         else:
             self._before[0] = symbol

@@ -1,0 +1,117 @@
+"""Checks of the data that a direct model is asked to forecast."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.calendar import FIXED, future_times
+from ostinato.data.checks import stamp
+from ostinato.data.covariates import Columns
+from ostinato.data.sequences import SequenceSet
+from ostinato.description import Description
+from ostinato.direct.effects import Effects
+from ostinato.errors import DataError, ModelFileError
+from ostinato.forecasting.table import some_of
+
+Array = NDArray[np.float64]
+
+
+def usable(y: Array, *, log: bool) -> bool:
+    """Return whether a series y (T,) has a value, and only values above 0 if the model takes logarithms."""
+    seen = y[np.isfinite(y)]
+    return bool(len(seen)) and not (log and seen.min() <= 0)
+
+
+def check_values(series: dict[str, Array], source: str, *, log: bool) -> None:
+    """Check that every series can be continued.
+
+    Args:
+        series: The observed values of each series, (T,).
+        source: Where the series come from, for the error.
+        log: Whether the model takes logarithms.
+
+    Raises:
+        DataError: A series has no value, or a value that has no logarithm.
+    """
+    for key, y in series.items():
+        if usable(y, log=log):
+            continue
+        seen, where = y[np.isfinite(y)], f"{source}, {key!r}"
+        if not len(seen):
+            raise DataError(
+                "the series has no value, and a forecast needs at least one", where=where, fix="remove the series"
+            )
+        raise DataError(
+            f"the series has the value {seen.min():g}, and the model was fitted to logarithms of values above 0",
+            where=where,
+            fix="fit a model to these data",
+        )
+
+
+def check_frequency(data: SequenceSet, description: Description, effects: Effects | None) -> None:
+    """Check that data have the frequency of the model, and times if its effects depend on the clock.
+
+    Raises:
+        ModelFileError: The frequency is another, or there are no times.
+    """
+    frequencies = [description.source.get("frequency"), data.frequency]
+    timed = effects is not None and (effects.form.clock or effects.form.by_hour)
+    if (frequencies[0] != frequencies[1] and set(frequencies) <= set(FIXED)) or (timed and data.times is None):
+        given = f"steps of {data.frequency}" if data.times is not None else "no times"
+        raise ModelFileError(
+            f"the data have {given}, and the model was fitted to steps of {frequencies[0]}",
+            where=data.meta.get("source"),
+            fix="convert the data to the frequency of the model, or fit another model",
+        )
+
+
+def check_columns(data: SequenceSet, description: Description) -> None:
+    """Check that data have the covariates of the model, and no static category that is new to it.
+
+    Raises:
+        ModelFileError: The columns are others.
+        DataError: A category was not in the training data.
+    """
+    expected = Columns(**{name: tuple(description.source.get(name, ())) for name in ("known", "past", "static")})
+    given = data.covariates.columns if data.covariates else Columns()
+    if expected.all and expected != given:
+        columns = f"the covariates {', '.join(given.all)}" if given.all else "no covariates"
+        raise ModelFileError(
+            f"the data have {columns}, and the model was fitted to {', '.join(expected.all)}",
+            where=data.meta.get("source"),
+            fix="name the same columns as known, past and static when the data are read",
+        )
+    if not data.covariates or not expected.static:
+        return
+    categories = description.config.get("static", [])
+    for key, words in zip(data.ids, data.covariates.static, strict=True):
+        for name, word, known in zip(expected.static, words, categories, strict=True):
+            if word not in known:
+                raise DataError(
+                    f"unknown category {word!r} in the static column {name!r}",
+                    where=f"{data.meta.get('source', 'the data')}, series {key!r}, from its first row on",
+                    fix=f"use one of {some_of(known)}, or fit a model to data that have this category",
+                )
+
+
+def check_future(data: SequenceSet, effects: Effects | None, horizon: int) -> None:
+    """Check that the future covariates reach the horizon, if the model has effects of them.
+
+    Raises:
+        DataError: They end before the horizon.
+    """
+    if not data.covariates or not data.covariates.columns.known or not effects or not effects.form.known:
+        return
+    for b, (key, rows) in enumerate(zip(data.ids, data.covariates.ahead, strict=True)):
+        if len(rows) < horizon:
+            times = data.times_of(b)
+            end = f"step {int(data.lengths[b]) + len(rows)}"
+            if times is not None and len(times):
+                after = future_times(times[-1], data.frequency, len(rows), times)
+                end = stamp([*times[-1:], *after][-1])
+            raise DataError(
+                f"the future covariates end after {len(rows)} of {horizon} steps, at {end}",
+                where=f"{data.meta.get('source', 'the data')}, series {key!r}",
+                fix="give a row for every step ahead with --future rows.csv, or use a shorter horizon",
+            )

@@ -1,0 +1,79 @@
+"""The parts of a direct model as tensors and JSON, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ostinato.direct.closed_form import ClosedForm
+from ostinato.direct.effects import Effects, Form
+from ostinato.direct.network import SegmentNetwork
+from ostinato.direct.windows import WindowSpec
+
+Array = NDArray[np.float64]
+_EFFECTS = ("centre", "spread", "hinges", "weights")
+
+
+def pack(
+    base: ClosedForm, networks: tuple[SegmentNetwork, ...], factors: Array
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the JSON document of a closed form, its networks and calibration factors (Q // 2,)."""
+    own, deviation, groups, effects = list(base.own), list(base.deviation), list(base.groups), base.effects
+    arrays = {
+        "weights": base.weights,
+        "own": np.stack([base.own[k] for k in own]) if own else np.zeros((0, *base.weights.shape), dtype=np.float32),
+        "typical": base.typical,
+        "deviation": np.stack([base.deviation[k] for k in deviation]),
+        "shape": base.shape,
+        "factors": factors,
+    }
+    if groups:
+        arrays["groups"] = np.stack([base.groups[k] for k in groups])
+    if effects:
+        arrays |= {f"effects.{name}": getattr(effects, name) for name in _EFFECTS}
+        if effects.own:
+            arrays["effects.own"] = np.stack([effects.own[k] for k in effects.own])
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in arrays.items()}
+    for i, network in enumerate(networks):
+        tensors.update({f"network.{i}.{name}": x for name, x in network.state_dict().items()})
+    document = {
+        "window": base.window.to_json(),
+        "networks": [network.config for network in networks],
+        "own": own,
+        "deviation": deviation,
+        "groups": groups,
+        "effects": effects and effects.to_json(),
+    }
+    return tensors, document
+
+
+def unpack(
+    tensors: dict[str, Tensor], document: dict[str, Any]
+) -> tuple[ClosedForm, tuple[SegmentNetwork, ...], Array]:
+    """Return the closed form, the networks and the calibration factors that ``pack`` took apart."""
+    x = {name: t.numpy() for name, t in tensors.items() if not name.startswith("network.")}
+    own = dict(zip(document["own"], x["own"], strict=True))
+    deviation = dict(zip(document["deviation"], x["deviation"], strict=True))
+    groups = dict(zip(document["groups"], x.get("groups", ()), strict=True))
+    window, effects = WindowSpec(**document["window"]), _effects(document["effects"], x)
+    base = ClosedForm(window, x["weights"], own, x["typical"], deviation, x["shape"], effects, groups)
+    networks = []
+    for i, config in enumerate(document["networks"]):
+        network, start = SegmentNetwork(**config), f"network.{i}."
+        network.load_state_dict({n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)})
+        networks.append(network.eval())
+    return base, tuple(networks), x["factors"]
+
+
+def _effects(document: dict[str, Any] | None, x: dict[str, Any]) -> Effects | None:
+    """Return the effects of covariates, or None if the model has none."""
+    if document is None:
+        return None
+    own = dict(zip(document["own"], x.get("effects.own", ()), strict=True))
+    centre, spread, hinges, weights = (x[f"effects.{name}"] for name in _EFFECTS)
+    form = Form(**document["form"])
+    return Effects(form, document["season"], document["log"], centre, spread, hinges, weights, own)

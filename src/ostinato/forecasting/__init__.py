@@ -1,0 +1,1 @@
+"""What every forecasting model has in common: its interface, its table of forecasts, the checks of its input."""

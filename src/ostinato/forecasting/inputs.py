@@ -1,0 +1,92 @@
+"""Data given to a fitted model: read as the training data were read, and checked against the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.encoded import Encoding
+from ostinato.data.read import read_like
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.forecasting.protocol import ForecastModel
+
+#: The number of steps to forecast if none is given and the model has no horizon of its own.
+DEFAULT_HORIZON = 12
+
+
+def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) -> SequenceSet:
+    """Return data as a SequenceSet that the model can take.
+
+    Args:
+        model: A fitted model.
+        data: A SequenceSet, or anything that ``read`` takes.
+        options: Arguments of ``read`` that replace those of the training data; None keeps those.
+
+    Raises:
+        ModelFileError: The kind, channels, sample rate or bits differ from those of the model.
+        DataError: The model gives no probability to a value.
+    """
+    source, kind = model.description.source, model.description.kind
+    if not isinstance(data, SequenceSet):
+        data = read_like(data, {**source, **{k: v for k, v in options.items() if v is not None}})
+    if data.kind != kind:
+        raise ModelFileError(
+            f"the data are {data.kind}, and the model was fitted to {kind}",
+            where=data.meta.get("source"),
+            fix=f"give {kind}, or fit a model to these data",
+        )
+    if data.traits.numeric and len(data.channels) != model.channels:
+        raise ModelFileError(
+            f"the data have {len(data.channels)} channels ({', '.join(data.channels)}), and the model {model.channels}",
+            where=data.meta.get("source"),
+            fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}",
+        )
+    return model.accept(data)
+
+
+def check_possible(encoding: Encoding, data: SequenceSet) -> None:
+    """Check that every value of data has a probability.
+
+    Raises:
+        DataError: A value has none; the error names the first.
+    """
+    bad = encoding.impossible(data.values)
+    if bad.any():
+        at = int(np.flatnonzero(bad)[0])
+        row = int(np.searchsorted(data.offsets, at, side="right")) - 1
+        raise DataError(
+            f"the model cannot take the value {words(data.values[at])}",
+            where=f"{data.meta.get('source', 'the data')}, {data.ids[row]!r}, step {at - int(data.offsets[row]) + 1}",
+            fix=encoding.possible,
+        )
+
+
+def horizon_of(model: ForecastModel, horizon: int | None) -> int:
+    """Return the number of steps to forecast.
+
+    Args:
+        model: A fitted model.
+        horizon: The number asked for; None for all steps of a model that has a horizon, else 12.
+
+    Raises:
+        ConfigError: The horizon is below 1, or beyond the horizon of the model.
+    """
+    most = model.max_horizon
+    if horizon is None:
+        return DEFAULT_HORIZON if most is None else most
+    if horizon < 1:
+        raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
+    if most is not None and horizon > most:
+        raise ConfigError(
+            f"horizon must be at most {most} for this model, got {horizon}",
+            fix=f"use 1 to {most}, or fit the model with a longer horizon",
+        )
+    return horizon
+
+
+def words(step: NDArray[Any]) -> str:
+    """Return the values of one step (D,) for a person to read."""
+    return ", ".join(f"{v:.6g}" for v in step)

@@ -1,0 +1,74 @@
+"""The interface that the package asks of a model, whatever the model is."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.description import Description
+
+
+class ForecastModel(Protocol):
+    """A fitted model: a SequenceModel or a DirectModel."""
+
+    @property
+    def description(self) -> Description:
+        """What the model is, how its data were read and how it was made."""
+
+    @property
+    def channels(self) -> int:
+        """The number D of channels of the data."""
+
+    @property
+    def max_horizon(self) -> int | None:
+        """The greatest number of steps that the model forecasts; None if it forecasts any number."""
+
+    def likelihood(self, verb: str) -> Any:
+        """Return the model itself if it has a P(x_t | x_<t).
+
+        Args:
+            verb: What the model is used for, as in "a direct model cannot score".
+
+        Raises:
+            ConfigError: The model has no P(x_t | x_<t).
+        """
+
+    def accept(self, data: SequenceSet) -> SequenceSet:
+        """Return data of the model's kind and channels in the form that the model takes.
+
+        Raises:
+            ModelFileError: The data do not suit the model.
+            DataError: The model gives no probability to a value.
+        """
+
+    def check_values(self, data: SequenceSet) -> None:
+        """Check that the model can continue every sequence of data.
+
+        Raises:
+            DataError: A sequence has a value that the model cannot take, or none that it could continue.
+        """
+
+    def unusable(self, data: SequenceSet) -> list[int]:
+        """Return the rows of the sequences that ``check_values`` refuses, in order."""
+
+    def check_covariates(self, data: SequenceSet) -> None:
+        """Check that data have the covariates and the frequency that the model needs.
+
+        Raises:
+            ModelFileError: The covariates or the frequency are others.
+            DataError: A static column has a category that was not in the training data.
+        """
+
+    def title(self) -> str:
+        """Return what the model is, in one line."""
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what the model is made of, as pairs of a name and its words."""
+
+    def results(self) -> list[str]:
+        """Return how the model was made and how good it was, one fact a line."""
+
+    def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors of the model, and as JSON everything else that its answers depend on."""

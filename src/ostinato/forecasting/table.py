@@ -1,0 +1,107 @@
+"""A forecast and its table, in the columns of Nixtla, whatever model made the forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ostinato.data.calendar import future_times
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A forecast of the steps that follow each sequence.
+
+    Attributes:
+        history: The data that were forecast from.
+        frame: The table, with the columns unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95.
+            The column ostinato is the mean. For prices it is the median, since a price whose log return has a
+            Student's t has no mean. For a direct model it is the median if the model has networks, and otherwise
+            the least-squares forecast.
+        horizon: The number of steps forecast for each channel of each sequence.
+        level: The coverage of the intervals, in percent.
+        paths: The sample paths of each sequence, (S, T, D), in the units of the data; a direct model draws none.
+        quantiles: The quantiles of a direct model at emissions.quantiles.LEVELS, (B * D, T, Q).
+        notes: What the user should know about the forecast, in words.
+    """
+
+    history: SequenceSet
+    frame: pl.DataFrame
+    horizon: int
+    level: tuple[float, ...]
+    paths: tuple[Array, ...] = ()
+    quantiles: Array | None = None
+    notes: tuple[str, ...] = ()
+
+    def course(self, b: int, d: int) -> pl.DataFrame:
+        """Return the rows of channel d of sequence b."""
+        return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
+
+
+def check_levels(level: Sequence[float]) -> None:
+    """Check the levels of intervals, which are in percent.
+
+    Raises:
+        ConfigError: A level is outside (0, 100).
+    """
+    for one in level:
+        if not 0 < one < 100:
+            raise ConfigError(f"level must be between 0 and 100 percent, got {one:g}", fix="use a number such as 95")
+
+
+def ends(name: str, level: Sequence[float]) -> dict[str, float]:
+    """Return the columns of the intervals of a model and the probability of each, in the names and order of Nixtla."""
+    low = {f"{name}-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {**low, **{f"{name}-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+
+
+def some_of(names: list[str]) -> str:
+    """Return the first three names, for a note."""
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+
+
+def table(
+    data: SequenceSet,
+    horizon: int,
+    level: Sequence[float],
+    point: Callable[[int, int], Array],
+    quantiles: Callable[[int, int, Array], Array],
+) -> pl.DataFrame:
+    """Return the table of a forecast: one row for each step of each channel of each sequence.
+
+    Args:
+        data: The sequences that were forecast from.
+        horizon: The number T of steps forecast.
+        level: The coverage of the intervals, in percent.
+        point: Returns the point forecasts (T,) of sequence b and channel d.
+        quantiles: Returns the quantiles (P, T) of sequence b and channel d at probabilities p (P,).
+    """
+    frames, intervals = [], ends("ostinato", level)
+    p = np.array(list(intervals.values()))
+    for b, key in enumerate(data.ids):
+        ds = times_after(data, b, horizon)
+        for d, channel in enumerate(data.channels):
+            columns: dict[str, Any] = {"unique_id": [key] * horizon, "ds": ds}
+            if len(data.channels) > 1:
+                columns["channel"] = [channel] * horizon
+            columns["ostinato"] = point(b, d)
+            columns.update(zip(intervals, quantiles(b, d, p), strict=True))
+            frames.append(pl.DataFrame(columns))
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
+def times_after(data: SequenceSet, b: int, horizon: int) -> NDArray[Any]:
+    """Return the ds of the steps that follow sequence b, (T,); without times, steps are counted from 1."""
+    times = data.times_of(b)
+    if times is None or not len(times):
+        return np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)
+    return future_times(times[-1], data.frequency, horizon, times)
