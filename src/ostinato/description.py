@@ -1,4 +1,4 @@
-"""What a model file says of its model, whatever the model is."""
+"""What a model file says about its model, whatever the model is."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.kinds import TRAITS, Kind, KindTraits
+from ostinato.record import DirectRecord, LadderRecord
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is kept beside the weights: enough to read, encode and score or forecast raw data again.
+    """What is kept next to the weights: enough to read, encode and score or forecast raw data again.
 
-    name      the memory: "ar", "gru", ..., or "direct"
-    config    what the parts were built with, as JSON
-    source    how the training data was read (SequenceSet.meta), its channels and frequency
-    record    the run: seed, versions, held-out figures, time
+    Attributes:
+        name: The backbone ("gru", ...), "ar", or "direct".
+        kind: The kind of data that the model is fitted to.
+        config: What the parts of the model were built with, as JSON.
+        source: How the training data was read (``SequenceSet.meta``), its channels and its frequency.
+        record: The record of the fit as JSON; ``ladder_record`` and ``direct_record`` read it.
     """
 
     name: str
@@ -28,3 +31,13 @@ class Description:
     def traits(self) -> KindTraits:
         """What differs by the kind of data that the model is fitted to."""
         return TRAITS[self.kind]
+
+    @property
+    def ladder_record(self) -> LadderRecord:
+        """The record of a fit of the ladder, as typed values."""
+        return LadderRecord.from_json(self.record)
+
+    @property
+    def direct_record(self) -> DirectRecord:
+        """The record of a direct fit, as typed values."""
+        return DirectRecord.from_json(self.record)

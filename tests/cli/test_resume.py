@@ -16,8 +16,8 @@ import torch
 
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.storage import load_bundle
-from ostinato.training.fit import fit
 
 #: a checkpoint after every step, so that many a kill falls into the writing of one; dropout draws on the generator
 OPTIONS = ["--model", "gru", "--steps", "40", "--hidden", "12", "--depth", "2", "--dropout", "0.3"]

@@ -22,9 +22,9 @@ from ostinato.evaluation.backtest import Backtest, cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import LEAST, BacktestPlan
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
-from ostinato.training.fit import fit
 from zoo import fitted, made
 
 SMALL: dict[str, Any] = {"budget": Budget(None, 3), "hidden": 4, "n_paths": 50}

@@ -38,7 +38,7 @@ def run(
 ) -> Fit:
     """Fit: asked of the model, whole of any way. spot: the checkpoint's folder, None for a direct model."""
     from ostinato import scale
-    from ostinato.training.fit import fit
+    from ostinato.fitting import fit
     from ostinato.training.search import search
 
     if way.search:

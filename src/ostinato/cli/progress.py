@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ostinato.fits.result import Candidate, Fit, Rung
+from ostinato.fits.result import DirectRung, Fit, Rung
 
 if TYPE_CHECKING:
+    from ostinato.fits.progress import TrainingProgress
     from ostinato.training.search import Trial
-    from ostinato.training.trainer import TrainingProgress
 
 
 class LadderDisplay:
@@ -52,11 +52,11 @@ class LadderDisplay:
         words = f"loss {loss} validation {last} {event.steps_per_second:.1f} steps/s"
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
-    def rung(self, rung: Rung | Candidate) -> None:
+    def rung(self, rung: Rung | DirectRung) -> None:
         """A model is done."""
         if not self._shown or sys.stderr.isatty():
             return
-        if isinstance(rung, Candidate):
+        if isinstance(rung, DirectRung):
             inside = f"{rung.coverage:.1%} in 95 % intervals"
             self._console.print(f"{rung.name:>14}  quantile loss {rung.loss:.4f}, {inside}, {rung.seconds:.1f} s")
         else:
@@ -70,10 +70,10 @@ class LadderDisplay:
 
     def table(self, fit: Fit) -> None:
         """The held-out table, the kept model marked."""
-        candidates = [c for c in fit.table if isinstance(c, Candidate)]
+        candidates = [c for c in fit.table if isinstance(c, DirectRung)]
         self._candidates(candidates, fit.kept) if candidates else self._rungs(fit)
 
-    def _candidates(self, candidates: Sequence[Candidate], kept: object) -> None:
+    def _candidates(self, candidates: Sequence[DirectRung], kept: object) -> None:
         table = Table(title="held out: quantile loss in seasonal errors (lower is better)", title_justify="left")
         table.add_column("forecaster")
         for name in ("loss", "in 95 %", "seconds"):

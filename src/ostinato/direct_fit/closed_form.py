@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS
 
 Array = NDArray[np.float64]
+#: The windows of each series with their cross-fitted forecasts, (n, H).
+Crossed: TypeAlias = dict[str, tuple[Windows, Array]]
 
 #: Folds of a series' windows in time; a window's error is that of weights which were fitted without its fold.
 FOLDS = 6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from ostinato.direct.windows import Windows
 from ostinato.direct_fit.closed_form import Choice
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
-from ostinato.fits.result import Candidate
+from ostinato.record import DirectRung
 
 Array = NDArray[np.float64]
 
@@ -46,20 +47,35 @@ def _judge(
     return float(np.mean(losses)), float(inside[_NINETY_FIVE])
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """How the intervals of a forecaster are widened.
+
+    Attributes:
+        factors: The factor of each central interval, (Q // 2,).
+        before: The share of the held-out values within the 95 % intervals before the calibration.
+        after: The share of every other series' or window's values within them, calibrated on the rest.
+    """
+
+    factors: Array
+    before: float
+    after: float
+
+
 class Selection:
     """Forecasters from the simplest on, judged on the held-out windows; one is kept that beats all simpler ones."""
 
-    def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[Candidate], None] | None) -> None:
+    def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[DirectRung], None] | None) -> None:
         self._panel, self._ids, self._on_rung = panel, ids, on_rung
         self._begun = time.monotonic()
-        self.table: list[Candidate] = []
-        self.kept: tuple[Candidate, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
+        self.table: list[DirectRung] = []
+        self.kept: tuple[DirectRung, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
 
     def judge(self, choice: Choice, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], detail: str) -> None:
         """Add a forecaster, which took the time since the last one."""
         least, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
-        judged = Candidate(choice.name, least, inside, now - self._begun, detail)
+        judged = DirectRung(choice.name, least, inside, now - self._begun, detail)
         self._begun = now
         if not self.table or least < self.kept[0].loss * (1 - MARGIN):
             self.kept = judged, choice, direct, nets
@@ -81,10 +97,18 @@ class Selection:
         return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {yard} forecast's"
 
 
-def calibrate(
-    panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
-) -> tuple[Array, float, float]:
-    """Factors by all held-out windows; the 95 % coverage without them, and by those of every other series or window."""
+def calibrate(panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]) -> Calibration:
+    """Calibrate the intervals on the held-out windows.
+
+    Args:
+        panel: The series and their held-out windows.
+        direct: The closed form of the forecaster.
+        nets: The networks of the forecaster.
+        ids: The names of all series, in the order of the networks' embeddings.
+
+    Returns:
+        The factors by all held-out windows, and the coverage by the factors of half of them on the other half.
+    """
     held, z = _held(panel, direct, nets, ids)
     y = np.concatenate([w.targets for w in held.values()])
     if len(held) > 1:
@@ -95,4 +119,4 @@ def calibrate(
     after = before
     if half.any() and not half.all():
         after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
-    return calibration(y, z), before, after
+    return Calibration(calibration(y, z), before, after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
@@ -14,6 +14,7 @@ from ostinato.layers.ar import AR
 from ostinato.layers.front import InnovationFront, SymbolFront
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.record import Trial
 
 
 def describe_model(model: Model) -> list[str]:
@@ -21,36 +22,36 @@ def describe_model(model: Model) -> list[str]:
     d = model.description
     if isinstance(model, DirectModel):
         return _describe_direct(model)
-    parts, record = d.config["parts"], d.record
+    parts, record = d.config["parts"], d.ladder_record
     backbone = "no memory beyond the closed form" if d.name == "ar" else f"memory: {d.name}, {parts['hidden']} units"
     lines = [f"a model of {d.kind}: {backbone}" + (f", {parts['depth']} layers" if parts["depth"] > 1 else "")]
     lines += [f"{what}: {words}" for what, words in facts(model)]
-    if record:
-        lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
-        if "search" in record:
-            lines.append(searched(record["search"]))
-        lines += [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
-        lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
+    if record.steps is not None:
+        lines.append(f"fitted to {record.steps:,} steps in {record.sequences:,} sequences; {record.split}")
+        if record.search:
+            lines.append(searched(record.search))
+        lines += [f"held out, {rung.name}: {rung.held_out:.4f} nats a step" for rung in record.table]
+        lines.append(f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items()))
     return lines
 
 
-def searched(trials: list[dict[str, Any]]) -> str:
+def searched(trials: Sequence[Trial]) -> str:
     """What a search tried, in words; its trials are kept best first."""
-    whole = sum(trial["state"] == "complete" for trial in trials)
+    whole = sum(trial.state == "complete" for trial in trials)
     many = "s" * (len(trials) != 1)
     ended = f", {len(trials) - whole} ended before they were done" if whole < len(trials) else ""
     return f"the likeliest on the validation part of {len(trials)} trial{many} of a search{ended}"
 
 
 def _describe_direct(model: DirectModel) -> list[str]:
-    record = model.description.record
+    record = model.description.direct_record
     what = f"a direct forecaster of {model.description.kind}: quantiles of {model.horizon} steps ahead at once"
     lines = [f"{what}, by {model.name}", *(f"{what}: {words}" for what, words in facts(model))]
-    for c in record["table"]:
-        words = f"quantile loss {c['loss']:.4g} seasonal errors, {c['coverage']:.1%} in 95 % intervals"
-        lines.append(f"held out, {c['name']}: {words}" + f" ({c['detail']})" * bool(c["detail"]))
-    lines.append(f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}")
-    lines.append(f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items()))
+    for rung in record.table:
+        words = f"quantile loss {rung.loss:.4g} seasonal errors, {rung.coverage:.1%} in 95 % intervals"
+        lines.append(f"held out, {rung.name}: {words}" + f" ({rung.detail})" * bool(rung.detail))
+    lines.append(f"fitted to {record.steps:,} steps in {record.sequences:,} sequences; {record.split}")
+    lines.append(f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items()))
     return lines
 
 
@@ -58,7 +59,7 @@ def facts(model: Model) -> list[tuple[str, str]]:
     """(what, words): what the model is made of, beside its memory."""
     d = model.description
     if isinstance(model, DirectModel):
-        window, coverage = model.base.window, d.record["coverage"]
+        window, coverage = model.base.window, d.direct_record.coverage
         of = "logarithms, " if window.log else ""
         out = [
             ("sees", f"the last {window.lookback} steps, of {of}seasons of {window.season}"),
@@ -84,18 +85,20 @@ def facts(model: Model) -> list[tuple[str, str]]:
 
 
 def verdict(description: Description) -> str:
-    """What was kept of the ladder in the record, and how it stands to the closed form."""
-    table = description.record["table"]
-    yardstick, kept = table[0], next(rung for rung in table if rung["name"] == description.name)
+    """Return which model of the ladder was kept, and how far it is from the closed form on the held-out part."""
+    record = description.ladder_record
+    closed, kept = record.table[0], next(rung for rung in record.table if rung.name == description.name)
     unit = {"text": "symbol", "sound": "sample"}.get(description.kind, "step")
-    bits = f" ({-kept['held_out'] / math.log(2):.4f} bits a {unit})" if unit != "step" else ""
-    if kept is yardstick:
-        beaten = ": nothing with a memory beats it on what was held out" if len(table) > 1 else ""
-        return f"kept: {yardstick['detail']}, the closed form{beaten}{bits}"
-    gain = kept["held_out"] - yardstick["held_out"]
+    bits = f" ({-kept.held_out / math.log(2):.4f} bits a {unit})" if unit != "step" else ""
+    if kept is closed:
+        beaten = ": no network is likelier on the held-out part" if len(record.table) > 1 else ""
+        return f"kept: {closed.detail}, the closed form{beaten}{bits}"
+    gain = kept.held_out - closed.held_out
+    start = "the closed form" if description.traits.numeric else "the untrained network"
+    still = f"; training never improved on its start, {start}" if record.never_improved(kept.name) else ""
     if gain > 0:
-        return f"kept: {kept['name']}, ahead of {yardstick['detail']} by {gain:.4f} nats a {unit}{bits}"
-    return f"kept: {kept['name']}, as asked; {yardstick['detail']} is likelier by {-gain:.4f} nats a {unit}{bits}"
+        return f"kept: {kept.name}, ahead of {closed.detail} by {gain:.4f} nats a {unit}{bits}{still}"
+    return f"kept: {kept.name}, as requested; {closed.detail} is likelier by {-gain:.4f} nats a {unit}{bits}{still}"
 
 
 def _coupled(model: SequenceModel) -> str:

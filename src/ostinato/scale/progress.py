@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any
 
-from ostinato.fits.result import Rung
-from ostinato.training.trainer import TrainingProgress
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import DirectRung, Rung
 
 #: Seconds between two words on one model: a line that moves, and no traffic to speak of.
 APART = 0.2
@@ -17,7 +17,7 @@ APART = 0.2
 
 @contextmanager
 def shown(
-    on_progress: Callable[[TrainingProgress], None] | None, on_rung: Callable[[Rung], None] | None
+    on_progress: Callable[[TrainingProgress], None] | None, on_rung: Callable[[Rung | DirectRung], None] | None
 ) -> Iterator[Any]:
     """A queue of Ray's: what a Teller puts in is shown here, while the body runs. None where nobody looks."""
     if on_progress is None and on_rung is None:
@@ -31,7 +31,7 @@ def shown(
     def show() -> None:
         with suppress(RayError):  # the queue's machine died: the fit goes on without the line
             for event in iter(queue.get, None):
-                on_event = on_rung if isinstance(event, Rung) else on_progress
+                on_event = on_rung if isinstance(event, Rung | DirectRung) else on_progress
                 if on_event:
                     on_event(event)
 
@@ -59,7 +59,7 @@ class Teller:
             self._told = now
             self.rung(event)
 
-    def rung(self, event: Rung | TrainingProgress) -> None:
+    def rung(self, event: Rung | DirectRung | TrainingProgress) -> None:
         """Tell of a model that is done."""
         from ray.exceptions import RayError
 

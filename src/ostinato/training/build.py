@@ -24,7 +24,7 @@ from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
-from ostinato.training.config import Config
+from ostinato.training.config import LadderOptions
 
 #: Steps that are enough to fix a few dozen coefficients; more would only cost memory.
 ENOUGH = 400_000
@@ -60,7 +60,7 @@ class Material:
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
 
 
-def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[str, ...]]:
+def closed_form(material: Material, config: LadderOptions) -> tuple[AR | Markov, tuple[str, ...]]:
     """The yardstick: AR(tau) for values, a Markov chain for symbols, its order chosen; and notes on it."""
     if isinstance(material.encoding, Alphabet):
         (some, some_offsets, _), (rest, rest_offsets, _) = material.joined("train"), material.joined("validation")
@@ -85,7 +85,7 @@ def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[
     return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
-def build(name: str, material: Material, base: AR | Markov, config: Config) -> SequenceModel:
+def build(name: str, material: Material, base: AR | Markov, config: LadderOptions) -> SequenceModel:
     """The model called ``name`` ("ar" or a memory), standing on base."""
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)

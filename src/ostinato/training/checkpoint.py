@@ -13,7 +13,7 @@ from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
-from ostinato.training.config import Config
+from ostinato.training.config import LadderOptions
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 def fingerprint(
-    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
+    data: SequenceSet, config: LadderOptions, budget: Budget, held_out: float | str, method: Method | None, threads: int
 ) -> str:
     """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
     words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]

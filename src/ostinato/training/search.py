@@ -9,37 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError
 from ostinato.fits.budget import Budget
-from ostinato.fits.result import Fit, Rung, fit_of
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import Fit, fit_of
 from ostinato.gradients.methods import Method, TruncatedBPTT
 from ostinato.model_file import load_model, save_model
+from ostinato.record import Rung
+from ostinato.record import Trial as Trial
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, SHORT, defaults
-from ostinato.training.fit import fit
-from ostinato.training.trainer import TrainingProgress
+from ostinato.training.ladder import fit_ladder
 
 if TYPE_CHECKING:
     import optuna
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One line of the table: what was tried, the likelihoods reached (nats a step; None where it was ended before),
-    the seconds it took, and how it ended: complete, pruned or fail.
-    """
-
-    number: int
-    asked: dict[str, Any]
-    validation: float | None
-    held_out: float | None
-    seconds: float
-    state: str
 
 
 def space(trial: Any, data: SequenceSet) -> dict[str, Any]:
@@ -76,7 +64,7 @@ def attempt(
     how = dict(asked)
     window = how.pop("window", None)
     method: Method | None = TruncatedBPTT(window) if window else None
-    found = fit(data, method=method, on_progress=look, **how, **options)
+    found = fit_ladder(data, method=method, on_progress=look, **how, **options)
     record = found.model.description.record
     record["notes"] = list(found.notes)
     save_model(found.model, file)

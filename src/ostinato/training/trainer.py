@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,29 +14,17 @@ from torch import Tensor
 from ostinato.data.batching import WARM, Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
 from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import SHORT, Config
+from ostinato.training.config import SHORT, LadderOptions
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.workers import WorkerGroup
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """What a progress bar needs, after every optimiser step: nats a step in training, and in validation at its last."""
-
-    name: str
-    step: int
-    share: float
-    nats: float
-    validation: float
-    steps_per_second: float
-
 
 #: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
 GLANCE = 60_000
@@ -58,7 +46,7 @@ class Trainer:
         model: SequenceModel,
         material: Material,
         method: Method,
-        config: Config,
+        config: LadderOptions,
         workers: WorkerGroup | None = None,
     ) -> None:
         if isinstance(method, AdaptiveBPTT):
