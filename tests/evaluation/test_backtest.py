@@ -250,7 +250,7 @@ def test_windows_are_made_one_at_a_time() -> None:
         ({"season": 0}, "a season of 0"),
         ({"model": ["gru", "gru"]}, "gru is asked for twice"),
         ({"model": "naive"}, "naive is a baseline"),
-        ({"model": "transformer"}, "no model called 'transformer'"),
+        ({"model": "transformer"}, "unknown model 'transformer'"),
     ],
 )
 def test_what_cannot_be_asked(options: dict[str, Any], words: str) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ostinato.cli import fit_dispatch, options, panels
-from ostinato.cli.checkpoint import checkpoint
 
 
 def command(
@@ -79,71 +76,46 @@ def command(
         place = panels.Destination(output, on, workers, threads)
         panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
         return
-    cluster = panels.Destination(output, on, workers, threads).cluster()
-    limits = options.limits(budget, steps)
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
+    request = fit_dispatch.FitRequest(
+        command=("ostinato", *ctx.obj),
+        data=data,
+        reading=fit_dispatch.Reading(
+            kind=kind,
+            id_col=id_col,
+            time_col=time_col,
+            target=target[0] if target and len(target) == 1 else target or None,
+            channel=channel,
+            alphabet=alphabet,
+            per_line=per_line,
+            known=tuple(known or ()),
+            past=tuple(past or ()),
+            static=tuple(static or ()),
+        ),
+        output=path,
+        report=report,
+        model=model,
+        horizon=horizon,
+        season=season,
+        networks=networks,
+        window=window,
+        gradient_checkpoints=gradient_checkpoints,
+        hidden=hidden,
+        depth=depth,
+        dropout=dropout,
+        learning_rate=learning_rate,
+        max_order=max_order,
+        emission=emission,
+        seed=seed,
+        budget=None if budget is None and steps is None else options.limits(budget, steps),
+        held_out=options.share(held_out),
+        search=search,
+        cluster=panels.Destination(output, on, workers, threads).cluster(),
+        threads=threads,
+        resume=resume,
+        checkpoint_every=options.seconds(checkpoint_every) or 0.0,
+    )
     for file in (path, report):
         if file:
             options.writable(file)
-    from ostinato.cli.progress import LadderDisplay
-    from ostinato.data.read import read
-    from ostinato.inference.describe import verdict
-    from ostinato.model_file import save_model
-    from ostinato.training.workers import restarts, started
-
-    reading: dict[str, Any] = {
-        "kind": kind,
-        "id_col": id_col,
-        "time_col": time_col,
-        "target": (target[0] if len(target) == 1 else target) if target else None,
-        "channel": channel,
-        "alphabet": alphabet,
-        "per_line": per_line,
-        "known": known or (),
-        "past": past or (),
-        "static": static or (),
-    }
-    sequences = read(data, **reading)
-    direct = model == "direct" or (model == "auto" and horizon is not None and sequences.kind in ("series", "prices"))
-    given: dict[str, Any] = {
-        "hidden": hidden,
-        "depth": depth,
-        "dropout": dropout,
-        "learning_rate": learning_rate,
-        "max_order": max_order,
-        "emission": emission,
-        "horizon": horizon,
-        "season": season,
-        "networks": networks,
-    }
-    asked: dict[str, Any] = {"model": model, "checkpoint_every": options.seconds(checkpoint_every) or 0.0}
-    whole: dict[str, Any] = {"held_out": options.share(held_out), "seed": seed}
-    if budget is not None or steps is not None or not direct:
-        whole["budget"] = limits
-    if direct:
-        fit_dispatch.check_direct(cluster is not None or bool(search), gradient_checkpoints)
-        given["window"] = None if window is None else fit_dispatch.steps(window)
-        del asked["checkpoint_every"]
-    else:
-        given["method"] = fit_dispatch.method(window, gradient_checkpoints)
-    asked.update((name, value) for name, value in given.items() if value is not None)
-    way = fit_dispatch.Way(path, reading, search, cluster, threads)
-    resume = resume or restarts() > 0
-    with started() as joined, nullcontext() if direct else checkpoint(path, resume=resume, leads=joined.leads) as spot:
-        with LadderDisplay(sequences.kind, shown=joined.leads) as ladder:
-            result = fit_dispatch.run(data, sequences, spot, ladder, way, asked, whole)
-        if not joined.leads:
-            return
-        result.model.description.record["command"] = shlex.join(["ostinato", *ctx.obj])
-        save_model(result.model, path)
-    for note in result.notes:
-        options.say(f"note: {note}")
-    ladder.table(result)
-    record = result.model.description.record
-    print(record["verdict"] if direct else verdict(result.model.description))
-    print(f"model: {path}")
-    if report:
-        from ostinato.report.page import write_report
-
-        write_report(result.model, sequences, report, seed=seed)
-        print(f"report: {report}")
+    fit_dispatch.run(request)
