@@ -1,4 +1,4 @@
-"""How good a direct forecaster is on what was held out of a panel, and the factors that its intervals lack."""
+"""The held-out error of direct forecasters, the choice of one, and the calibration of its intervals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ostinato.record import DirectRung
 
 Array = NDArray[np.float64]
 
-#: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
+#: The share by which the loss must be below that of the simpler forecaster; smaller differences are chance.
 MARGIN = 0.02
 #: The place of the 95 % interval among the central ones, widest first.
 _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
@@ -35,7 +35,7 @@ def _held(
 def _judge(
     panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
 ) -> tuple[float, float]:
-    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; and the share within 95 %."""
+    """Return the quantile loss of the held-out windows in seasonal errors, and the coverage of the 95 % intervals."""
     held, z = _held(panel, direct, nets, ids)
     units, first, losses = panel.units(direct.window.season), 0, []
     for key, w in held.items():
@@ -63,7 +63,17 @@ class Calibration:
 
 
 class Selection:
-    """Forecasters from the simplest on, judged on the held-out windows; one is kept that beats all simpler ones."""
+    """The choice among forecasters by their held-out windows: one is kept if it beats all simpler ones.
+
+    Args:
+        panel: The series.
+        ids: The names of all series, in the order of the networks' embeddings.
+        on_rung: Called with the row of each forecaster when it is judged.
+
+    Attributes:
+        table: The rows of the forecasters, the simplest first.
+        kept: The row, the choice, the closed form and the networks of the best forecaster so far.
+    """
 
     def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[DirectRung], None] | None) -> None:
         self._panel, self._ids, self._on_rung = panel, ids, on_rung
@@ -72,7 +82,14 @@ class Selection:
         self.kept: tuple[DirectRung, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
 
     def judge(self, choice: Choice, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], detail: str) -> None:
-        """Add a forecaster, which took the time since the last one."""
+        """Judge a forecaster; its time is the time since the last one.
+
+        Args:
+            choice: How its closed form was fitted.
+            direct: Its closed form.
+            nets: Its networks.
+            detail: Its settings in words.
+        """
         least, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
         judged = DirectRung(choice.name, least, inside, now - self._begun, detail)
@@ -84,7 +101,7 @@ class Selection:
             self._on_rung(judged)
 
     def verdict(self) -> str:
-        """What is kept, and by how much it is ahead, in words."""
+        """Return which forecaster is kept and how far it is ahead, in words."""
         name, losses = self.kept[0].name, {c.name: c.loss for c in self.table}
         if name in ("naive", "seasonal naive"):
             other = min((c for c in self.table if c.name != name), key=lambda c: c.loss)
@@ -92,9 +109,9 @@ class Selection:
                 f"nothing beats the {name} forecast by {MARGIN:.0%} on the held-out windows, so it is used: "
                 f"quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}"
             )
-        yard = "seasonal naive" if "seasonal naive" in losses else "naive"
-        gain = 1 - losses[name] / losses[yard]
-        return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {yard} forecast's"
+        naive = "seasonal naive" if "seasonal naive" in losses else "naive"
+        gain = 1 - losses[name] / losses[naive]
+        return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {naive} forecast's"
 
 
 def calibrate(panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]) -> Calibration:
