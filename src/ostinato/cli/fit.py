@@ -14,25 +14,30 @@ def command(
     ctx: typer.Context,
     data: options.Data,
     output: options.Output = None,
-    report: Annotated[Path | None, typer.Option(help="Write a report on it to this HTML file.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also write a report on the model to this HTML file.")] = None,
     model: Annotated[
         str, typer.Option(help="auto (the whole ladder), ar, linear, rnn, gru, lstm, conv, direct ...")
     ] = "auto",
     horizon: Annotated[
-        int | None, typer.Option("--horizon", "-n", help="Steps ahead, of a direct model; auto with it is direct.")
+        int | None,
+        typer.Option("--horizon", "-n", help="Direct: the number of steps to forecast; auto with a horizon is direct."),
     ] = None,
     season: options.Season = None,
-    networks: Annotated[int | None, typer.Option(min=0, help="Direct: networks to average; 0 leaves them out.")] = None,
+    networks: Annotated[
+        int | None, typer.Option(min=0, help="Direct: the number of networks to average; 0 leaves them out.")
+    ] = None,
     budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each model, instead of a time.")] = None,
     held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
     window: Annotated[
         str | None,
-        typer.Option(help="Truncation window of BPTT: steps, or auto (by its bias). Direct: steps that are seen."),
+        typer.Option(help="Truncation window of BPTT in steps, or auto (by its bias). Direct: the lookback in steps."),
     ] = None,
     gradient_checkpoints: Annotated[
         str | None,
-        typer.Option(help="Exact gradients of whole sequences from checkpoints: segments (32), or a memory (200MB)."),
+        typer.Option(
+            help="Exact gradients of whole sequences from checkpoints: segments (32), or a memory limit (200MB)."
+        ),
     ] = None,
     hidden: Annotated[int | None, typer.Option(help="Hidden units.")] = None,
     depth: Annotated[int | None, typer.Option(help="Layers.")] = None,
@@ -54,20 +59,20 @@ def command(
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
     each: Annotated[
-        bool, typer.Option("--each", help="An autoregression for each series of a Parquet panel, into a folder.")
+        bool, typer.Option("--each", help="Fit an autoregression to each series of a Parquet panel, into a folder.")
     ] = False,
     search: Annotated[
-        int | None, typer.Option(min=1, help="Fits of other memories, widths, rates; the budget is that of all.")
+        int | None, typer.Option(min=1, help="Try this many backbones, widths and rates; the budget is that of all.")
     ] = None,
     on: options.On = None,
     workers: options.Workers = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from where a killed fit was.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a fit that was stopped.")] = False,
     checkpoint_every: Annotated[str, typer.Option(help="Time between checkpoints.")] = "10s",
     threads: options.Threads = 1,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 
-    Of a direct model, which forecasts all steps up to a horizon at once, put lists of columns after the data:
+    A direct model forecasts all steps up to a horizon at once. Put lists of columns after the data:
     ostinato fit sales.csv --model direct --horizon 48 --known promotion holiday --static store -o sales.ost
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost

@@ -37,7 +37,7 @@ class Choice:
         name: The name of the forecaster.
         window: How the windows are cut and normalised.
         penalty: The penalty of the least squares of the whole panel.
-        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: it has none of its own.
+        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: it has none.
         fixed: Weights that are not fitted, (K + 1, H).
         form: The form of the effects that are removed from the windows.
         grouped: Whether the weights of a series are drawn to those of the series with the same static covariates.
@@ -63,7 +63,7 @@ def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float)
     """
     together: dict[str, list[Moments]] = {}
     for key, m in sums.items():
-        together.setdefault(group(panel.beside[key].static), []).append(m.capped())
+        together.setdefault(group(panel.covariates[key].static), []).append(m.capped())
     return {name: own(reduce(add, each), W, strength) for name, each in together.items()}
 
 
@@ -93,7 +93,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         for k, w in cut.items():
             base = np.empty_like(w.targets)
             share = sums[k].capped().n / sums[k].n
-            to = shared.get(group(panel.beside[k].static), W)
+            to = shared.get(group(panel.covariates[k].static), W)
             for f, part in enumerate(folds[k]):
                 rest = Moments(total.G - share * part.G, total.C - share * part.C, total.n - share * part.n)
                 without = pooled(rest, choice.penalty) if len(cut) <= FEW and not shared else to

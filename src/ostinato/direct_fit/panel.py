@@ -26,14 +26,14 @@ class Panel:
 
     Attributes:
         series: The values of each series by its name, (T,).
-        beside: The covariates of each series.
+        covariates: The covariates of each series.
         known: The number of steps of each series that are fitted; the steps after them are held out.
         horizon: The number of steps to forecast.
         stride: The steps from one held-out window to the next.
     """
 
     series: dict[str, Array]
-    beside: dict[str, SeriesInputs]
+    covariates: dict[str, SeriesInputs]
     known: dict[str, int]
     horizon: int
     stride: int
@@ -45,7 +45,7 @@ class Panel:
 
     def effects(self, form: Form, window: WindowSpec, whole: bool = False) -> Effects:
         """Return the effects of the covariates in the known part of the series, or in all of it."""
-        shown = {k: (y if whole else y[: self.known[k]], self.beside[k]) for k, y in self.series.items()}
+        shown = {k: (y if whole else y[: self.known[k]], self.covariates[k]) for k, y in self.series.items()}
         return fit_effects(form, window.season, window.log, shown)
 
     def fitted(self, window: WindowSpec, effects: Effects | None, whole: bool = False) -> dict[str, Windows]:
@@ -65,9 +65,9 @@ class Panel:
     def _cut(
         self, window: WindowSpec, effects: Effects | None, key: str, first: int, stop: int, stride: int = 1
     ) -> Windows:
-        y, beside = self.series[key], self.beside[key]
-        effect = effects.of(key, y[: self.known[key]], beside) if effects else None
-        return window.cut(y, self.horizon, first, stop, stride, effect, beside.past)
+        y, covariates = self.series[key], self.covariates[key]
+        effect = effects.of(key, y[: self.known[key]], covariates) if effects else None
+        return window.cut(y, self.horizon, first, stop, stride, effect, covariates.past)
 
     def units(self, season: int) -> dict[str, float]:
         """Return the unit of the errors of each series: its mean absolute change over a season in the known part."""
@@ -89,7 +89,7 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
     Raises:
         DataError: No series is long enough.
     """
-    series, known, beside = {}, {}, series_inputs(data, horizon)
+    series, known, covariates = {}, {}, series_inputs(data, horizon)
     for key, whole in channels(data).items():
         seen = np.flatnonzero(np.isfinite(whole))
         if not len(seen):
@@ -107,7 +107,7 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
             fix="use a shorter horizon",
         )
     stride = max(1, (longest - horizon + 1) // JUDGED, -(-(longest - horizon + 1) * len(series) // 20_000))
-    return Panel(series, {k: beside[k] for k in series}, known, horizon, stride)
+    return Panel(series, {k: covariates[k] for k in series}, known, horizon, stride)
 
 
 def _change(y: Array, season: int) -> float:

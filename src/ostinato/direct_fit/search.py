@@ -51,8 +51,8 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
 
     The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2:
     the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast, so
-    that large or variable series do not decide alone. Covariates are used if they make the error smaller: first the effects
-    of future covariates in the best window, then all windows with these effects, then past and static covariates.
+    that large or variable series do not decide alone. Covariates are used if they make the error smaller: first the
+    effects of future covariates in the best window, then all windows with these effects, then past and static ones.
 
     Args:
         panel: The series.
@@ -65,13 +65,13 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     if tried.best is None:
         raise ValueError("no window has both something to fit and something held out")
     plain = tried.best
-    for form in forms(panel.beside.values()):
+    for form in forms(panel.covariates.values()):
         tried.window(plain.window, form)
     if tried.best.form is not None:
         for window in windows:
             if window != plain.window:
                 tried.window(window, tried.best.form)
-    first = next(iter(panel.beside.values()))
+    first = next(iter(panel.covariates.values()))
     if first.past.shape[1]:
         tried.window(replace(tried.best.window, past=True), tried.best.form)
     if first.static and len(panel.series) > 1:
@@ -110,7 +110,7 @@ class Search:
             shared = groups_of(sums, panel, W, strength) if grouped else {}
             sizes = []
             for key, w in held.items():
-                to = shared.get(group(panel.beside[key].static), W)
+                to = shared.get(group(panel.covariates[key].static), W)
                 weights = own(sums[key], to, strength) if key in sums else to
                 sizes.append(self._sizes(window, w, design(w.inputs) @ weights, key))
             loss = float((np.mean(sizes, axis=0) / self._naive(window.season)).mean())

@@ -29,7 +29,7 @@ def _held(
     panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
 ) -> tuple[dict[str, Windows], Array]:
     held = panel.held_out(direct.window, direct.effects)
-    return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
+    return held, predicted(direct, nets, ids, held, {key: panel.covariates[key].static for key in held})
 
 
 def _judge(
