@@ -43,7 +43,7 @@ def test_what_stops_the_first_worker_stops_the_others(wave: Path, tmp_path: Path
     spot = tmp_path / "spot"
     spot.mkdir()
     (spot / "run").write_text("another's")
-    with pytest.raises(ConfigError, match="checkpoint is of other data"):
+    with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data"):
         scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), model="gru", hidden=4, checkpoint=spot)
 
 
