@@ -12,8 +12,8 @@ from forecast.files import Said
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
-from ostinato.training.fit import fit
 
 
 def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said:

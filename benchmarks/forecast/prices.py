@@ -21,8 +21,8 @@ from scipy import stats
 from ostinato.data.read import read
 from ostinato.evaluation.calibration import calibrate
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.score import score
-from ostinato.training.fit import fit
 
 Array = NDArray[np.float64]
 

@@ -22,8 +22,8 @@ from ostinato.data.read import read
 from ostinato.direct.windows import channels
 from ostinato.direct_fit.fit import fit_direct
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
-from ostinato.training.fit import fit
 
 Array = NDArray[np.float64]
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ostinato.diagnosis.diagnose import diagnose as diagnose
     from ostinato.diagnosis.result import Diagnosis as Diagnosis
     from ostinato.direct.model import DirectModel as DirectModel
+    from ostinato.direct_fit.options import DirectOptions as DirectOptions
     from ostinato.errors import ConfigError as ConfigError
     from ostinato.errors import DataError as DataError
     from ostinato.errors import LostError as LostError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ostinato.evaluation.backtest import cross_validation as cross_validation
     from ostinato.fits.budget import Budget as Budget
     from ostinato.fits.result import Fit as Fit
+    from ostinato.fitting import fit as fit
     from ostinato.gradients.methods import AdaptiveBPTT as AdaptiveBPTT
     from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from ostinato.model_file import load_model as load_model
     from ostinato.model_file import save_model as save_model
     from ostinato.report.page import write_report as write_report
-    from ostinato.training.fit import fit as fit
+    from ostinato.training.config import LadderOptions as LadderOptions
 
 from ostinato._version import __version__ as __version__
 
@@ -52,8 +54,10 @@ _HOMES = {
     "DataError": "errors",
     "Diagnosis": "diagnosis.result",
     "DirectModel": "direct.model",
+    "DirectOptions": "direct_fit.options",
     "Fit": "fits.result",
     "FullBPTT": "gradients.methods",
+    "LadderOptions": "training.config",
     "LostError": "errors",
     "ModelFileError": "errors",
     "NonFiniteLossError": "errors",
@@ -66,7 +70,7 @@ _HOMES = {
     "cross_validation": "evaluation.backtest",
     "describe_model": "inference.describe",
     "diagnose": "diagnosis.diagnose",
-    "fit": "training.fit",
+    "fit": "fitting",
     "fit_ar": "layers.autoregression",
     "forecast": "inference.forecast",
     "load_model": "model_file",

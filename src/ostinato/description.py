@@ -1,23 +1,25 @@
-"""The description of a model that its file holds, whatever the model is."""
+"""What a model file says about its model, whatever the model is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.kinds import TRAITS, Kind, KindTraits
+from ostinato.record import DirectRecord, LadderRecord, RunRecord, Trial
 
 
 @dataclass(frozen=True)
 class Description:
-    """What is stored next to the weights: enough to read, encode and score or forecast raw data again.
+    """What is kept next to the weights: enough to read, encode and score or forecast raw data again.
 
     Attributes:
-        name: The name of the model: "ar", a backbone such as "gru", or "direct".
-        kind: The kind of the training data.
-        config: The arguments that the parts were built with, as JSON.
-        source: How the training data were read (SequenceSet.meta), with their channels and frequency.
-        record: How the model was made: seed, versions, held-out results, time.
+        name: The backbone ("gru", ...), "ar", or "direct".
+        kind: The kind of data that the model is fitted to.
+        config: What the parts of the model were built with, as JSON.
+        source: How the training data was read (``SequenceSet.meta``), its channels and its frequency.
+        record: The record of the fit as JSON; ``ladder_record`` and ``direct_record`` read it.
     """
 
     name: str
@@ -30,6 +32,16 @@ class Description:
     def traits(self) -> KindTraits:
         """The traits of the kind of data that the model was fitted to."""
         return TRAITS[self.kind]
+
+    @property
+    def ladder_record(self) -> LadderRecord:
+        """The record of a fit of the ladder, as typed values."""
+        return LadderRecord.from_json(self.record)
+
+    @property
+    def direct_record(self) -> DirectRecord:
+        """The record of a direct fit, as typed values."""
+        return DirectRecord.from_json(self.record)
 
 
 def origin_facts(description: Description) -> list[tuple[str, str]]:
@@ -44,14 +56,14 @@ def origin_facts(description: Description) -> list[tuple[str, str]]:
 
 def record_facts(description: Description) -> tuple[str, str]:
     """Return two lines from the record of a fit: the training data, and the seed with the versions of the packages."""
-    record = description.record
-    fitted = f"fitted to {record['steps']:,} steps in {record['sequences']:,} sequences; {record['split']}"
-    return fitted, f"seed {record['seed']}; " + ", ".join(f"{k} {v}" for k, v in record["versions"].items())
+    record = RunRecord.from_json(description.record)
+    fitted = f"fitted to {record.steps:,} steps in {record.sequences:,} sequences; {record.split}"
+    return fitted, f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items())
 
 
-def search_fact(trials: list[dict[str, Any]]) -> str:
+def search_fact(trials: Sequence[Trial]) -> str:
     """Return what a hyperparameter search did, in words. Its trials are kept with the best first."""
-    complete = sum(trial["state"] == "complete" for trial in trials)
+    complete = sum(trial.state == "complete" for trial in trials)
     plural = "s" * (len(trials) != 1)
     stopped = f", {len(trials) - complete} ended before they were done" if complete < len(trials) else ""
     return f"the likeliest on the validation part of {len(trials)} trial{plural} of a search{stopped}"

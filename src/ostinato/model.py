@@ -196,12 +196,12 @@ class SequenceModel(nn.Module):
 
     def results(self) -> list[str]:
         """Return how the model was made and how good it was, one fact a line; empty without a record."""
-        record = self.description.record
-        if not record:
+        record = self.description.ladder_record
+        if record.steps is None:
             return []
         fitted, seed = record_facts(self.description)
-        search = [search_fact(record["search"])] if "search" in record else []
-        held_out = [f"held out, {r['name']}: {r['held_out']:.4f} nats a step" for r in record.get("table", [])]
+        search = [search_fact(record.search)] if record.search else []
+        held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a step" for rung in record.table]
         return [fitted, *search, *held_out, seed]
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

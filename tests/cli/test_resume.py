@@ -16,8 +16,8 @@ import torch
 
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.storage import load_bundle
-from ostinato.training.fit import fit
 
 #: a checkpoint after every step, so that many a kill falls into the writing of one; dropout draws on the generator
 OPTIONS = ["--model", "gru", "--steps", "40", "--hidden", "12", "--depth", "2", "--dropout", "0.3"]
@@ -94,7 +94,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     again = fit(wave, hidden=4, **how)
     assert [r.held_out for r in first.table] == [r.held_out for r in again.table]
     for other in ({"hidden": 5}, {"hidden": 4, "seed": 1}):
-        with pytest.raises(ConfigError, match="checkpoint is of other data or other options"):
+        with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data or other options"):
             fit(wave, **other, **how)
-    with pytest.raises(ConfigError, match="checkpoint is of other data"):
+    with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data"):
         fit(wave[1:], hidden=4, **how)

@@ -13,11 +13,11 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.kinds import Kind
 from ostinato.model import SequenceModel
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import LADDER, Config
-from ostinato.training.fit import fit
 from ostinato.training.objective import negative_log_likelihood
 
 KINDS = ("series", "channels", "counts", "prices", "text", "lines", "sound")

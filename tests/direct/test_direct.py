@@ -16,9 +16,9 @@ from ostinato.emissions.quantiles import MEDIAN
 from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
+from ostinato.fitting import fit as fit_any
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import load_model, save_model
-from ostinato.training.fit import fit as fit_any
 
 QUICK = {"budget": Budget(None, 30), "hidden": 8, "networks": 2}
 
@@ -37,6 +37,15 @@ def panel(count: int = 6, steps: int = 240, seed: int = 0, noise: float = 0.05) 
         slow = np.cumsum(rng.standard_normal(steps)) * 0.02
         out.append(10 ** (4 * b / max(count - 1, 1)) * season * np.exp(slow + noise * rng.standard_normal(steps)))
     return out
+
+
+def logistic_maps(count: int = 4, steps: int = 400) -> list[np.ndarray]:
+    """Chaotic series, y(t + 1) = 3.9 y(t) (1 - y(t)): a network can forecast them, a line cannot."""
+    y, rows = np.random.default_rng(0).uniform(0.2, 0.8, count), []
+    for _ in range(steps):
+        y = 3.9 * y * (1 - y)
+        rows.append(y)
+    return list(np.stack(rows, axis=1))
 
 
 @cache
@@ -87,8 +96,19 @@ def test_quantiles_are_in_order_and_intervals_nested() -> None:
     ]
     assert (np.diff(f.select(edges).to_numpy(), axis=1) >= 0).all()
     assert f.columns == ["unique_id", "ds", "ostinato", *edges]
-    if fitted("gru").model.networks:
-        np.testing.assert_allclose(f["ostinato"].to_numpy(), result.quantiles[..., MEDIAN].reshape(-1))
+
+
+def test_with_networks_the_point_forecast_is_the_median(tmp_path: Path) -> None:
+    """A logistic map has no linear forecast, so the networks are kept; saved and loaded they say the same."""
+    data = read(logistic_maps())
+    fit = fit_direct(data, 2, season=1, lookback=4, budget=Budget(None, 120), hidden=16, networks=2)
+    assert fit.model.name == "gru"
+    assert len(fit.model.networks) == 2
+    result = forecast(fit.model, data)
+    np.testing.assert_allclose(result.frame["ostinato"].to_numpy(), result.quantiles[..., MEDIAN].reshape(-1))
+    save_model(fit.model, tmp_path / "maps.ost")
+    again = forecast(load_model(tmp_path / "maps.ost"), data)
+    np.testing.assert_allclose(again.quantiles, result.quantiles, rtol=1e-6)
 
 
 def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
@@ -191,11 +211,11 @@ def test_times_continue() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ({"horizon": 0}, "horizon of 0"),
-        ({"backbone": "gruu"}, "no memory called"),
-        ({"networks": -1}, "-1 networks"),
-        ({"held_out": 5}, "hold no window"),
-        ({"window": 1}, "window of 1"),
+        ({"horizon": 0}, "horizon must be at least 1, got 0"),
+        ({"backbone": "gruu"}, "unknown backbone 'gruu'"),
+        ({"networks": -1}, "networks must be at least 0, got -1"),
+        ({"held_out": 5}, "at least the horizon of 12 steps, got 5"),
+        ({"window": 1}, "lookback must be at least 2 steps, got 1"),
         ({"season": 0}, "season of 0"),
     ],
 )

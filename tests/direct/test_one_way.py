@@ -99,11 +99,11 @@ def test_a_horizon_too_far_is_refused(home: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"model": "direct"}, "fitted for a horizon"),
-        ({"model": "gru", "horizon": 3}, "forecasts any horizon"),
+        ({"model": "direct"}, "a direct model needs a horizon"),
+        ({"model": "gru", "horizon": 3}, "a fit of gru takes no horizon, got 3"),
         ({"model": "direct", "horizon": 3, "depth": 2}, "no option 'depth'"),
-        ({"model": "direct", "horizon": 3, "held_out": "s*"}, "cannot be held out"),
-        ({"model": "direct", "horizon": 3, "checkpoint": "x"}, "no config, method or checkpoint"),
+        ({"model": "direct", "horizon": 3, "held_out": "s*"}, "holds out a share or a number of steps, got 's\\*'"),
+        ({"model": "direct", "horizon": 3, "checkpoint": "x"}, "a direct fit does not use checkpoint"),
     ],
 )
 def test_options_that_do_not_belong(home: Path, options: dict[str, object], words: str) -> None:

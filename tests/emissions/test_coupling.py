@@ -17,12 +17,12 @@ from ostinato.emissions.coupling import Coupling
 from ostinato.emissions.emission import Support
 from ostinato.emissions.normal import Normal
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.storage import load_bundle, save_bundle
-from ostinato.training.fit import fit
 from zoo import KINDS, fitted, made
 
 F64, REAL = torch.float64, Support.real(torch.float64)

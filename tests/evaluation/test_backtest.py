@@ -22,9 +22,9 @@ from ostinato.evaluation.backtest import Backtest, cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import LEAST, BacktestPlan
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
-from ostinato.training.fit import fit
 from zoo import fitted, made
 
 SMALL: dict[str, Any] = {"budget": Budget(None, 3), "hidden": 4, "n_paths": 50}
@@ -250,7 +250,7 @@ def test_windows_are_made_one_at_a_time() -> None:
         ({"season": 0}, "season must be at least 1, got 0"),
         ({"model": ["gru", "gru"]}, "gru is asked for twice"),
         ({"model": "naive"}, "naive is a baseline"),
-        ({"model": "transformer"}, "no model called 'transformer'"),
+        ({"model": "transformer"}, "unknown model 'transformer'"),
     ],
 )
 def test_what_cannot_be_asked(options: dict[str, Any], words: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.describe import describe_model
-from ostinato.training.fit import fit
 from zoo import PAIRS, fitted, made
 
 

@@ -15,9 +15,9 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, ModelFileError
+from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.inference.rollout import state_after
-from ostinato.training.fit import fit
 from zoo import NUMBERS, build, fitted, made
 
 PATHS = 4000

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from ostinato.data.read import read
+from ostinato.fitting import fit
 from ostinato.inference.score import score
 from ostinato.layers.volatility import Volatility, fit_volatility
-from ostinato.training.fit import fit
 
 
 def returns(a: float, b: float, steps: int, seed: int = 0) -> np.ndarray:

@@ -12,8 +12,9 @@ import pytest
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
+from ostinato.fits.result import Fit
+from ostinato.fitting import fit
 from ostinato.report.page import write_report
-from ostinato.training.fit import Fit, fit
 
 HOSTILE = (
     '<script>window.hacked = 1; fetch("http://example.invalid/a")</script>',

@@ -16,9 +16,9 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.errors import ModelFileError
 from ostinato.evaluation.calibration import calibrate
+from ostinato.fits.result import Fit
 from ostinato.model_file import load_model, save_model
 from ostinato.report.page import write_report
-from ostinato.training.fit import Fit
 from zoo import KINDS as ZOO
 from zoo import fitted, made
 

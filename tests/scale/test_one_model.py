@@ -43,14 +43,14 @@ def test_what_stops_the_first_worker_stops_the_others(wave: Path, tmp_path: Path
     spot = tmp_path / "spot"
     spot.mkdir()
     (spot / "run").write_text("another's")
-    with pytest.raises(ConfigError, match="checkpoint is of other data"):
+    with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data"):
         scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), model="gru", hidden=4, checkpoint=spot)
 
 
 def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
     asked = {"source": str(wave), "reading": {}, "options": {"model": "grue"}, "output": str(tmp_path / "bad.ost")}
     asked["queue"] = None
-    assert "there is no model called 'grue'" in str(_work(asked))
+    assert "unknown model 'grue'" in str(_work(asked))
     assert not (tmp_path / "bad.ost").exists()
 
 

@@ -10,10 +10,11 @@ from ostinato.data.batching import whole
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
+from ostinato.fits.result import Fit
+from ostinato.fitting import fit
 from ostinato.gradients.methods import CheckpointedBPTT, FullBPTT, Method
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import defaults
-from ostinato.training.fit import Fit, fit
 from ostinato.training.objective import in_segments, negative_log_likelihood
 from ostinato.training.trainer import judged_pieces
 from zoo import KINDS, made

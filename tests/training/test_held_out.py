@@ -7,8 +7,8 @@ import pytest
 
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
+from ostinato.fitting import fit
 from ostinato.inference.score import score
-from ostinato.training.fit import fit
 from zoo import KINDS, made
 
 

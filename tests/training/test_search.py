@@ -62,8 +62,8 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(
 
 
 def test_what_cannot_be_searched_is_refused(data: SequenceSet, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="a search of 0 trials"):
+    with pytest.raises(ConfigError, match="trials must be at least 1, got 0"):
         search(data, 0, tmp_path)
     search(data, 1, tmp_path, budget=BUDGET)
-    with pytest.raises(ConfigError, match="of other data or other options"):
+    with pytest.raises(ConfigError, match="a fit of other data or other options"):
         search(data, 1, tmp_path, budget=BUDGET, seed=1)

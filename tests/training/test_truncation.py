@@ -12,6 +12,8 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fitting import fit
 from ostinato.gradients.methods import AdaptiveBPTT
 from ostinato.layers.rnn import RNN
 from ostinato.model import SequenceModel
@@ -19,9 +21,8 @@ from ostinato.training import trainer as training
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import Config
-from ostinato.training.fit import fit
 from ostinato.training.run import Run
-from ostinato.training.trainer import Trainer, TrainingProgress
+from ostinato.training.trainer import Trainer
 from ostinato.training.truncation import Bias, choose, norm
 
 

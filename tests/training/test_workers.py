@@ -92,5 +92,5 @@ def test_a_fit_whose_processes_are_killed_goes_on(tmp_path: Path) -> None:
     for process in (pair.pid, *workers(pair)):
         os.kill(process, signal.SIGKILL)
     pair.communicate()
-    assert "begun by 2 workers, taken up by 1" in done([sys.executable, *fit, str(two), "--resume"])
+    assert "started with 2 workers, continued with 1" in done([sys.executable, *fit, str(two), "--resume"])
     np.testing.assert_allclose(held_out(two), held_out(one), atol=1e-4)

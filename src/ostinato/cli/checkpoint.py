@@ -1,4 +1,4 @@
-"""Where a running fit keeps what it would go on from after a kill."""
+"""The folder that a stopped fit continues from."""
 
 from __future__ import annotations
 
@@ -13,34 +13,39 @@ from ostinato.errors import LostError, OstinatoError, WriteError
 
 @contextmanager
 def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Path]:
-    """The folder beside the model file: gone after a fit that ends well, kept by one that is killed or cannot write.
+    """Yield the folder of the checkpoint, next to the model file.
 
-    Of several workers only the one that leads touches it.
+    The folder is removed after a fit that succeeds, and kept after one that is killed or cannot write its file. An
+    error in the options or the data leaves everything as it was: the folder of an earlier fit, which was renamed for
+    the time of this fit, gets its name back.
 
-    A mistake that stops a fit leaves everything as it was: an earlier run's folder, put aside meanwhile, comes back.
+    Args:
+        model: The model file.
+        resume: Whether the fit continues from the folder.
+        leads: Whether this process is the first of several workers; the others leave the folder alone.
     """
-    spot = model.with_name(model.name + ".checkpoint")
+    folder = model.with_name(model.name + ".checkpoint")
     if not leads:
-        yield spot
+        yield folder
         return
-    aside = model.with_name(model.name + ".checkpoint.earlier")
-    if resume and not spot.exists():
-        options.say("note: there is no checkpoint to go on from: the fit begins anew")
-    if spot.exists() and not resume:
-        _remove(aside)
-        spot.rename(aside)
-    spot.mkdir(exist_ok=True)
+    earlier = model.with_name(model.name + ".checkpoint.earlier")
+    if resume and not folder.exists():
+        options.say("note: there is no checkpoint to continue from: the fit starts from the beginning")
+    if folder.exists() and not resume:
+        _remove(earlier)
+        folder.rename(earlier)
+    folder.mkdir(exist_ok=True)
     try:
-        yield spot
+        yield folder
     except OstinatoError as error:
-        worth = resume or isinstance(error, LostError | WriteError)
-        if not worth or not any(spot.iterdir()):
-            _remove(spot)
-            if aside.exists():
-                aside.rename(spot)
+        can_continue = resume or isinstance(error, LostError | WriteError)
+        if not can_continue or not any(folder.iterdir()):
+            _remove(folder)
+            if earlier.exists():
+                earlier.rename(folder)
         raise
-    _remove(spot)
-    _remove(aside)
+    _remove(folder)
+    _remove(earlier)
 
 
 def _remove(folder: Path) -> None:

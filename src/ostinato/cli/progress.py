@@ -12,19 +12,26 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from ostinato.fits.result import Candidate, Fit, Rung
+from ostinato.kinds import TRAITS, Kind
+from ostinato.record import DirectRung, Rung
 
 if TYPE_CHECKING:
-    from ostinato.training.search import Trial
-    from ostinato.training.trainer import TrainingProgress
+    from ostinato.fits.progress import TrainingProgress
+    from ostinato.fits.result import Fit
+    from ostinato.record import Trial
 
 
 class LadderDisplay:
-    """A context manager that shows a fit; quiet but for a line a model where there is no terminal."""
+    """A context manager that shows a fit. Without a terminal it prints one line for each model.
 
-    def __init__(self, kind: str, *, shown: bool = True) -> None:
+    Args:
+        kind: The kind of data, which decides whether a loss is shown in bits.
+        shown: Whether anything is shown; of several workers only the first one shows its fit.
+    """
+
+    def __init__(self, kind: Kind, *, shown: bool = True) -> None:
         self._shown = shown
-        self._bits = kind in ("text", "sound")
+        self._bits = TRAITS[kind].in_bits
         self._console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description:>6}"),
@@ -48,53 +55,57 @@ class LadderDisplay:
 
     def progress(self, event: TrainingProgress) -> None:
         """Move the bar."""
-        loss, last = self._loss(event.nats), self._loss(-event.validation)
-        words = f"loss {loss} validation {last} {event.steps_per_second:.1f} steps/s"
+        if event.measure == "nats":
+            words = f"loss {self._loss(event.loss)} validation {self._loss(-event.validation)}"
+        else:
+            words = f"{event.measure} {event.loss:.4f}"
+        words += f" {event.steps_per_second:.1f} steps/s"
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
-    def rung(self, rung: Rung | Candidate) -> None:
-        """A model is done."""
+    def rung(self, rung: Rung | DirectRung) -> None:
+        """Print a line on a model that is fitted, unless a terminal shows the bar."""
         if not self._shown or sys.stderr.isatty():
             return
-        if isinstance(rung, Candidate):
+        if isinstance(rung, DirectRung):
             inside = f"{rung.coverage:.1%} in 95 % intervals"
             self._console.print(f"{rung.name:>14}  quantile loss {rung.loss:.4f}, {inside}, {rung.seconds:.1f} s")
         else:
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
 
     def trial(self, row: Trial) -> None:
-        """A trial of a search is done."""
+        """Print a line on a trial of a search that is done."""
         reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
-        asked = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
-        self._console.print(f"trial {row.number + 1}: {asked}: {reached}, {row.seconds:.1f} s")
+        settings = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
+        self._console.print(f"trial {row.number + 1}: {settings}: {reached}, {row.seconds:.1f} s")
 
     def table(self, fit: Fit) -> None:
-        """The held-out table, the kept model marked."""
-        candidates = [c for c in fit.table if isinstance(c, Candidate)]
-        self._candidates(candidates, fit.kept) if candidates else self._rungs(fit)
+        """Print the held-out table, with the kept model in bold."""
+        direct = [row for row in fit.table if isinstance(row, DirectRung)]
+        self._direct_rungs(direct, fit.kept) if direct else self._rungs(fit)
 
-    def _candidates(self, candidates: Sequence[Candidate], kept: object) -> None:
+    def _direct_rungs(self, rungs: Sequence[DirectRung], kept: object) -> None:
         table = Table(title="held out: quantile loss in seasonal errors (lower is better)", title_justify="left")
         table.add_column("forecaster")
         for name in ("loss", "in 95 %", "seconds"):
             table.add_column(name, justify="right")
-        for c in candidates:
-            name = c.name + (f": {c.detail}" if c.detail else "")
-            cells = [f"{c.loss:.4f}", f"{c.coverage:.1%}", f"{c.seconds:.1f}"]
-            table.add_row(name, *cells, style="bold" if c is kept else "")
+        for rung in rungs:
+            name = rung.name + (f": {rung.detail}" if rung.detail else "")
+            cells = [f"{rung.loss:.4f}", f"{rung.coverage:.1%}", f"{rung.seconds:.1f}"]
+            table.add_row(name, *cells, style="bold" if rung is kept else "")
         Console().print(table)
 
     def _rungs(self, fit: Fit) -> None:
-        rungs = [r for r in fit.table if isinstance(r, Rung)]
+        rungs = [row for row in fit.table if isinstance(row, Rung)]
         table = Table(title="held out: log-likelihood in nats a step (higher is better)", title_justify="left")
         table.add_column("model")
         for name in ("nats", *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
             table.add_column(name, justify="right")
-        for r in rungs:
-            bits = [f"{-r.held_out / math.log(2):.4f}"] if self._bits else []
-            cells = [f"{r.held_out:.4f}", *bits, f"{r.held_out - rungs[0].held_out:+.4f}"]
-            cells += [f"{r.seconds:.1f}", f"{r.steps:,}", f"{r.parameters:,}"]
-            table.add_row(r.name + (f" {r.detail}" if r.detail else ""), *cells, style="bold" if r is fit.kept else "")
+        for rung in rungs:
+            bits = [f"{-rung.held_out / math.log(2):.4f}"] if self._bits else []
+            cells = [f"{rung.held_out:.4f}", *bits, f"{rung.held_out - rungs[0].held_out:+.4f}"]
+            cells += [f"{rung.seconds:.1f}", f"{rung.steps:,}", f"{rung.parameters:,}"]
+            name = rung.name + (f" {rung.detail}" if rung.detail else "")
+            table.add_row(name, *cells, style="bold" if rung is fit.kept else "")
         Console().print(table)
 
     def _loss(self, nats: float) -> str:

@@ -134,7 +134,7 @@ class DirectModel:
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""
-        window, coverage = self.base.window, self.description.record["coverage"]
+        window, coverage = self.base.window, self.description.direct_record.coverage
         logarithms = "of logarithms, " if window.log else ""
         intervals = f"held {coverage['held_out']:.1%} of held-out values, {coverage['calibrated']:.1%} calibrated"
         return [
@@ -148,9 +148,9 @@ class DirectModel:
     def results(self) -> list[str]:
         """Return how the model was made and how good it was, one fact a line."""
         lines = []
-        for c in self.description.record["table"]:
-            words = f"quantile loss {c['loss']:.4g} seasonal errors, {c['coverage']:.1%} in 95 % intervals"
-            lines.append(f"held out, {c['name']}: {words}" + f" ({c['detail']})" * bool(c["detail"]))
+        for rung in self.description.direct_record.table:
+            words = f"quantile loss {rung.loss:.4g} seasonal errors, {rung.coverage:.1%} in 95 % intervals"
+            lines.append(f"held out, {rung.name}: {words}" + f" ({rung.detail})" * bool(rung.detail))
         fitted, seed = record_facts(self.description)
         return [*lines, fitted, seed]
 

@@ -1,10 +1,11 @@
-"""The closed form of a direct forecaster, solved: its weights, and its errors by folds."""
+"""The solution of a direct forecaster's closed form: its weights, and its errors by folds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,20 +18,29 @@ from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS
 
 Array = NDArray[np.float64]
+#: The windows of each series with their cross-fitted forecasts, (n, H).
+Crossed: TypeAlias = dict[str, tuple[Windows, Array]]
 
-#: Folds of a series' windows in time; a window's error is that of weights which were fitted without its fold.
+#: The number of folds of a series' windows in time; the error of a window comes from weights fitted without its fold.
 FOLDS = 6
-#: A panel of more series than this hardly depends on one fold of one of them.
+#: A panel of more series than this hardly depends on one fold of one series.
 FEW = 50
-#: Windows whose errors are as good as one prior guess at them, and errors that fix the quantiles.
+#: The number of windows that weigh as much as the prior of a series' deviation, and of errors that fix the quantiles.
 PRIOR, ENOUGH = 50, 200_000
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A window and its weights: fixed ones, or those of least squares with this penalty and strength.
+    """How a closed form is fitted.
 
-    form: of the effects that are taken out of the windows;  grouped: series are drawn to those of their static words
+    Attributes:
+        name: The name of the forecaster.
+        window: How the windows are cut and normalised.
+        penalty: The penalty of the least squares of the whole panel.
+        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: it has none.
+        fixed: Weights that are not fitted, (K + 1, H).
+        form: The form of the effects that are removed from the windows.
+        grouped: Whether the weights of a series are drawn to those of the series with the same static covariates.
     """
 
     name: str
@@ -43,15 +53,28 @@ class Choice:
 
 
 def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float) -> dict[str, Array]:
-    """The weights of the series of each group of static words, drawn to the panel's."""
+    """Return the weights of each group of series with the same static covariates, drawn to those of the panel.
+
+    Args:
+        sums: The moments of each series.
+        panel: The series.
+        W: The weights of the panel, (K + 1, H).
+        strength: How strongly the weights are drawn.
+    """
     together: dict[str, list[Moments]] = {}
     for key, m in sums.items():
-        together.setdefault(group(panel.beside[key].static), []).append(m.capped())
+        together.setdefault(group(panel.covariates[key].static), []).append(m.capped())
     return {name: own(reduce(add, each), W, strength) for name, each in together.items()}
 
 
 def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm, dict[str, tuple[Windows, Array]]]:
-    """The closed form on what is known, or on everything; and its windows with cross-fitted forecasts (n, H)."""
+    """Return the closed form of the known part, or of all data, and its windows with their cross-fitted forecasts.
+
+    Args:
+        choice: How the closed form is fitted.
+        panel: The series.
+        whole: Whether all data are fitted, and not the known part only.
+    """
     window, H = choice.window, panel.horizon
     effects = panel.effects(choice.form, window, whole) if choice.form else None
     cut = panel.fitted(window, effects, whole)
@@ -70,7 +93,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         for k, w in cut.items():
             base = np.empty_like(w.targets)
             share = sums[k].capped().n / sums[k].n
-            to = shared.get(group(panel.beside[k].static), W)
+            to = shared.get(group(panel.covariates[k].static), W)
             for f, part in enumerate(folds[k]):
                 rest = Moments(total.G - share * part.G, total.C - share * part.C, total.n - share * part.n)
                 without = pooled(rest, choice.penalty) if len(cut) <= FEW and not shared else to
@@ -93,7 +116,7 @@ def _rows(w: Windows, fold: int) -> tuple[Array, Array]:
 
 
 def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Array, dict[str, Array], Array]:
-    """typical, deviation and shape of Direct."""
+    """Return the attributes typical, deviation and shape of a ClosedForm."""
     size = {k: np.abs(w.targets - base).mean(axis=0) for k, (w, base) in crossed.items()}
     typical = np.maximum(np.mean(list(size.values()), axis=0), 1e-6)
     deviation = {}
@@ -108,7 +131,13 @@ def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Ar
 
 
 def naives(choice: Choice, horizon: int, season: int) -> list[Choice]:
-    """The naive forecasts as choices, simplest first; their windows have the scale of choice's series."""
+    """Return the naive forecasts as choices, the simplest first.
+
+    Args:
+        choice: The choice of the least squares, whose season fills missing values.
+        horizon: The number of steps to forecast.
+        season: The steps of a season.
+    """
     window = WindowSpec(max(season, 2), log=False, own=False, season=choice.window.season)
     steps = {"naive": 1, "seasonal naive": season}
     names = list(steps) if season > 1 else ["naive"]
@@ -116,13 +145,13 @@ def naives(choice: Choice, horizon: int, season: int) -> list[Choice]:
 
 
 def words(choice: Choice) -> str:
-    """What is in it, for a person."""
+    """Return the settings of a choice in words."""
     if choice.fixed is not None:
         return ""
     w = choice.window
-    of = ("logarithms, " if w.log else "") + ("each window's own spread" if w.own else "the series' spread")
-    beside = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
-    return ", ".join([f"{w.lookback} steps, {of}", *beside, *(["static categories"] if choice.grouped else [])])
+    scale = ("logarithms, " if w.log else "") + ("each window's own scale" if w.own else "the series' scale")
+    covariates = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
+    return ", ".join([f"{w.lookback} steps, {scale}", *covariates, *(["static categories"] if choice.grouped else [])])
 
 
 def _effects(form: Form) -> list[str]:

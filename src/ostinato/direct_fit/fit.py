@@ -1,148 +1,178 @@
-"""fit_direct: a panel of series in, a direct multi-horizon forecaster out, never one that the naive method beats."""
+"""The direct fit: a panel of series in, a direct multi-horizon forecaster out that is no worse than the naive one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Unpack
 
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
+from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import DirectModel
-from ostinato.direct_fit.closed_form import naives, solve, words
-from ostinato.direct_fit.panel import panel_of
+from ostinato.direct.network import SegmentNetwork
+from ostinato.direct_fit.closed_form import Choice, Crossed, naives, solve, words
+from ostinato.direct_fit.options import ALIASES, DirectOptions
+from ostinato.direct_fit.panel import Panel, panel_of
 from ostinato.direct_fit.search import candidates, search
 from ostinato.direct_fit.selection import Selection, calibrate
 from ostinato.direct_fit.train import NetworkConfig, ensemble
 from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
-from ostinato.fits.record import record
-from ostinato.fits.result import Candidate, Fit
+from ostinato.fits.fields import DirectFields, with_fields
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.record import run_facts
+from ostinato.fits.result import Fit
 from ostinato.fits.threads import threads as use_threads
-from ostinato.layers.build import BACKBONES
+from ostinato.record import DirectRecord, DirectRung
 
 #: The share of a series that is held out to choose by and to calibrate.
 SHARE = 0.1
-#: What ``fit_direct`` can be told beside the data, by name.
-OPTIONS = frozenset(
-    {"season", "window", "memory", "networks", "held_out", "budget", "refit", "seed", "threads"}
-    | {f.name for f in fields(NetworkConfig)}
-)
-#: Those that the ladder does not know.
-ONLY_DIRECT = frozenset({"season", "window", "memory", "networks", "refit"})
 
 
 def fit_direct(
     data: SequenceSet | Any,
     horizon: int | None,
+    options: DirectOptions | None = None,
     *,
-    season: int | None = None,
-    window: int | None = None,
-    backbone: str | None = "gru",
-    networks: int = 3,
-    held_out: float | str = SHARE,
     budget: Budget | float | None = None,
-    refit: bool = True,
-    seed: int = 0,
+    held_out: float | str = SHARE,
     threads: int = 1,
-    on_rung: Callable[[Candidate], None] | None = None,
-    **options: Any,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_rung: Callable[[DirectRung], None] | None = None,
+    **fields: Unpack[DirectFields],
 ) -> Fit:
-    """Fit a direct forecaster of up to ``horizon`` steps to every channel of every series of data.
+    """Fit a direct forecaster to every channel of every series.
 
-    Tried in turn, each to beat the one before on held-out windows: the naive forecast, the seasonal naive, direct least
-    squares (its memory, penalty and scale searched), and networks upon it, whose quantiles are averaged. The intervals
-    of the one that is kept are calibrated on the same windows.
+    The forecasters are tried from the simplest on, and each must beat the ones before it on the held-out windows: the
+    naive forecast, the seasonal naive, direct least squares (its lookback, penalty and scale are searched), and
+    networks on top of it, whose quantiles are averaged. The intervals of the kept one are calibrated on the same
+    windows.
 
-    season    steps; from the frequency of the data if left out
-    window    steps of the past that are seen; searched if left out
-    memory    of the networks, as ``fit`` names it; None leaves them out;  networks  how many, a seed each
-    held_out  the share of every series at its end that is held out, though never less than the horizon; or steps, from
-              the horizon up
-    budget    seconds for the networks, or a Budget; without one they are shown every window a few times
-    refit     what is chosen is fitted again, to everything
-    options   fields of Network: hidden, batch, learning_rate, ...
+    Args:
+        data: A SequenceSet, or anything that ``read`` takes.
+        horizon: The greatest number of steps to forecast.
+        options: The options of the fit.
+        budget: The seconds for the networks, or a Budget. Without one, every window is shown a few times.
+        held_out: The share of every series at its end that is held out, though never less than the horizon; or a
+            number of steps, not below the horizon.
+        threads: The number of threads that compute.
+        on_progress: Called after every optimiser step of a network.
+        on_rung: Called with the row of each forecaster when it is judged.
+        **fields: Single fields of ``options``.
 
-    Raises ConfigError for options that cannot be, DataError where no series is long enough, or for text and
-    sound, NonFiniteLossError where training diverges.
+    Returns:
+        The forecaster that was kept, the held-out table and the notes.
+
+    Raises:
+        ConfigError: An option is unknown or out of its range.
+        DataError: No series is long enough, or the data are text or sound.
+        NonFiniteLossError: The training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    horizon, share = _checked(data, horizon, window, backbone, networks, held_out)
-    config = _network(backbone, options)
-    limits = budget if isinstance(budget, Budget) else Budget(None if budget is None else float(budget))
-    season, why = season_length(data, season)
-    notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}"]
+    options = with_fields(options or DirectOptions(), fields, "a direct fit", ALIASES)
+    horizon, share = _checked(data, horizon, held_out)
+    limits = Budget.of(budget, None)
+    season, why = season_length(data, options.season)
     panel = panel_of(data, horizon, share)
-    ids = tuple(panel.series)
-    each = range(seed, seed + networks), Budget(limits.seconds and limits.seconds / (1 + refit), limits.steps)
-    ladder = Selection(panel, ids, on_rung)
+    each = Budget(limits.seconds and limits.seconds / (1 + options.refit), limits.steps)
+    networks = _Networks(tuple(panel.series), options, each, on_progress)
     with use_threads(threads):
-        chosen = search(panel, candidates(panel, season, window))
-        for choice in [*naives(chosen, horizon, season), chosen]:
-            direct, crossed = solve(choice, panel)
-            ladder.judge(choice, direct, (), words(choice))
-        if backbone and networks:
-            nets, taken = ensemble(direct, crossed, ids, config, *each)
-            ladder.judge(replace(chosen, name=backbone), direct, nets, f"{taken}, on {words(chosen)}")
-        kept, choice, direct, nets = ladder.kept
-        factors, before, after = calibrate(panel, direct, nets, ids)
-        if refit:
-            direct, crossed = solve(choice, panel, whole=True)
-            nets = ensemble(direct, crossed, ids, config, *each)[0] if nets else ()
-    verdict = ladder.verdict()
-    notes.append(verdict)
-    notes.append(f"95 % intervals held {before:.1%} of the held-out values, and calibrated on half of them {after:.1%}")
-    asked = {"held_out": share, "threads": threads, "budget": asdict(limits), "horizon": horizon}
-    found = {
-        "table": [asdict(c) for c in ladder.table],
-        "verdict": verdict,
-        "choice": {"penalty": choice.penalty, "strength": min(choice.strength, 1e300)},
-        "coverage": {"held_out": before, "calibrated": after},
-    }
-    how = f"of each series the last {f'{share:.0%}' if share < 1 else f'{share:g} steps'} held out, from {horizon} up"
-    source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency}
-    made = record(data, config, seed, asked, how)
-    beside = data.covariates
-    config_of = {"static": [sorted(set(words)) for words in zip(*beside.static, strict=True)] if beside else []}
-    description = Description("direct", data.kind, config_of, source, record={**made, **found})
-    return Fit(
-        DirectModel(choice.name, direct, nets, ids, factors, description), kept, tuple(ladder.table), tuple(notes)
+        selection = _select(panel, season, options, networks, on_rung)
+        kept, choice, closed, nets = selection.kept
+        calibration = calibrate(panel, closed, nets, networks.ids)
+        if options.refit:
+            closed, crossed = solve(choice, panel, whole=True)
+            nets = networks.train(closed, crossed)[0] if nets else ()
+    record = DirectRecord(
+        **run_facts(data, options.network, options.seed, _split_words(share, horizon)),
+        held_out=share,
+        threads=threads,
+        budget=asdict(limits),
+        horizon=horizon,
+        table=tuple(selection.table),
+        verdict=selection.verdict(),
+        choice={"penalty": choice.penalty, "strength": min(choice.strength, 1e300)},
+        coverage={"held_out": calibration.before, "calibrated": calibration.after},
     )
+    model = DirectModel(choice.name, closed, nets, networks.ids, calibration.factors, _description(data, record))
+    notes = (
+        *data.notes,
+        f"season: {season} step{'s' * (season != 1)}, {why}",
+        record.verdict,
+        f"95 % intervals held {calibration.before:.1%} of the held-out values, and calibrated on half of them "
+        f"{calibration.after:.1%}",
+    )
+    return Fit(model, kept, record.table, notes)
 
 
-def _checked(
-    data: SequenceSet,
-    horizon: int | None,
-    window: int | None,
-    backbone: str | None,
-    networks: int,
-    held_out: float | str,
-) -> tuple[int, float]:
-    """The horizon and what is held out, when everything can be."""
+@dataclass(frozen=True)
+class _Networks:
+    """How the networks of one fit are trained."""
+
+    ids: tuple[str, ...]
+    options: DirectOptions
+    budget: Budget
+    on_progress: Callable[[TrainingProgress], None] | None
+
+    @property
+    def config(self) -> NetworkConfig:
+        """How one network is built and trained."""
+        return self.options.network
+
+    def train(self, closed: ClosedForm, crossed: Crossed) -> tuple[tuple[SegmentNetwork, ...], str]:
+        """Return one network for each seed, and their optimiser steps in words."""
+        seeds = range(self.options.seed, self.options.seed + self.options.networks)
+        return ensemble(closed, crossed, self.ids, self.config, seeds, self.budget, self.on_progress)
+
+
+def _select(
+    panel: Panel,
+    season: int,
+    options: DirectOptions,
+    networks: _Networks,
+    on_rung: Callable[[DirectRung], None] | None,
+) -> Selection:
+    """Fit every forecaster to the known part, the simplest first, and judge it on the held-out windows."""
+    selection = Selection(panel, networks.ids, on_rung)
+    chosen: Choice = search(panel, candidates(panel, season, options.lookback))
+    for choice in [*naives(chosen, panel.horizon, season), chosen]:
+        closed, crossed = solve(choice, panel)
+        selection.judge(choice, closed, (), words(choice))
+    if options.backbone and options.networks:
+        nets, steps = networks.train(closed, crossed)
+        selection.judge(replace(chosen, name=options.backbone), closed, nets, f"{steps}, on {words(chosen)}")
+    return selection
+
+
+def _description(data: SequenceSet, record: DirectRecord) -> Description:
+    source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency}
+    covariates = data.covariates
+    static = [sorted(set(column)) for column in zip(*covariates.static, strict=True)] if covariates else []
+    return Description("direct", data.kind, {"static": static}, source, record=record.to_json())
+
+
+def _split_words(share: float, horizon: int) -> str:
+    held = f"{share:.0%}" if share < 1 else f"{share:g} steps"
+    return f"of each series the last {held} held out, from {horizon} up"
+
+
+def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:
+    """Return the horizon and the held-out share, or raise an error if one of them or the data cannot be used."""
     if horizon is None:
-        raise ConfigError("a direct model is fitted for a horizon", fix="name it: --horizon 24, or horizon=24")
-    if data.kind not in ("series", "prices"):
-        raise DataError(f"a direct forecast is of series or prices, and the data are {data.kind}", fix="use sample")
+        raise ConfigError("a direct model needs a horizon, and none is given", fix="use --horizon 24, or horizon=24")
+    if not data.traits.tabular:
+        raise DataError(f"a direct model forecasts series or prices, got {data.kind}", fix="use sample")
     if horizon < 1:
-        raise ConfigError(f"a horizon of {horizon} steps cannot be", fix="use 1 or more")
-    if window is not None and window < 2:
-        raise ConfigError(f"a window of {window} steps cannot be", fix="use 2 or more: a season, or several")
-    if backbone is not None and backbone not in BACKBONES:
-        raise ConfigError(f"there is no memory called {backbone!r}", fix=f"one of {', '.join(BACKBONES)}")
-    if networks < 0:
-        raise ConfigError(f"{networks} networks cannot be", fix="use 0 (none) or more")
+        raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
     if not isinstance(held_out, int | float) or not held_out > 0:
-        raise ConfigError(f"{held_out!r} cannot be held out of a direct fit", fix="a share such as 0.1, or steps")
+        raise ConfigError(
+            f"a direct fit holds out a share or a number of steps, got {held_out!r}", fix="use a share such as 0.1"
+        )
     if 1 <= held_out < horizon:
-        raise ConfigError(f"{held_out} steps hold no window of {horizon}", fix="hold out the horizon or more")
+        raise ConfigError(
+            f"held_out must be at least the horizon of {horizon} steps, got {held_out:g}", fix="hold out more steps"
+        )
     return horizon, held_out
-
-
-def _network(backbone: str | None, options: dict[str, Any]) -> NetworkConfig:
-    known = [f.name for f in fields(NetworkConfig)]
-    unknown = [name for name in options if name not in known]
-    if unknown:
-        raise ConfigError(f"a direct model has no option {unknown[0]!r}", fix=f"one of {', '.join(known)}")
-    return NetworkConfig(**{"backbone": backbone or "gru", **options})

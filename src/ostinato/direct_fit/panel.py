@@ -1,4 +1,4 @@
-"""Panel: the series of a direct fit, what is known beside them, and which steps of them are held out."""
+"""The series of a direct fit, their covariates, and their held-out steps."""
 
 from __future__ import annotations
 
@@ -16,19 +16,24 @@ from ostinato.errors import DataError
 
 Array = NDArray[np.float64]
 
-#: Windows of one series to judge by, at most.
+#: The greatest number of held-out windows of one series.
 JUDGED = 3000
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Series (T,) by name; the first ``known[b]`` steps of each are fitted, those after it say how well.
+    """The series of a direct fit.
 
-    stride: every how many windows is judged.
+    Attributes:
+        series: The values of each series by its name, (T,).
+        covariates: The covariates of each series.
+        known: The number of steps of each series that are fitted; the steps after them are held out.
+        horizon: The number of steps to forecast.
+        stride: The steps from one held-out window to the next.
     """
 
     series: dict[str, Array]
-    beside: dict[str, SeriesInputs]
+    covariates: dict[str, SeriesInputs]
     known: dict[str, int]
     horizon: int
     stride: int
@@ -39,17 +44,17 @@ class Panel:
         return all(bool((y[np.isfinite(y)] > 0).all()) for y in self.series.values())
 
     def effects(self, form: Form, window: WindowSpec, whole: bool = False) -> Effects:
-        """Those in what is known, or in everything."""
-        shown = {k: (y if whole else y[: self.known[k]], self.beside[k]) for k, y in self.series.items()}
+        """Return the effects of the covariates in the known part of the series, or in all of it."""
+        shown = {k: (y if whole else y[: self.known[k]], self.covariates[k]) for k, y in self.series.items()}
         return fit_effects(form, window.season, window.log, shown)
 
     def fitted(self, window: WindowSpec, effects: Effects | None, whole: bool = False) -> dict[str, Windows]:
-        """The windows of what is known, or of everything; only series that have any."""
+        """Return the windows of the known part of each series, or of all; series without a window are left out."""
         cut = {k: self._cut(window, effects, k, 0, len(y) if whole else self.known[k]) for k, y in self.series.items()}
         return {k: w for k, w in cut.items() if len(w.inputs)}
 
     def held_out(self, window: WindowSpec, effects: Effects | None) -> dict[str, Windows]:
-        """The windows whose targets come after what is known; only series that have any."""
+        """Return the held-out windows of each series; series without one are left out."""
         cut = {
             k: self._cut(window, effects, k, self.known[k], len(y), self.stride)
             for k, y in self.series.items()
@@ -60,22 +65,31 @@ class Panel:
     def _cut(
         self, window: WindowSpec, effects: Effects | None, key: str, first: int, stop: int, stride: int = 1
     ) -> Windows:
-        y, beside = self.series[key], self.beside[key]
-        effect = effects.of(key, y[: self.known[key]], beside) if effects else None
-        return window.cut(y, self.horizon, first, stop, stride, effect, beside.past)
+        y, covariates = self.series[key], self.covariates[key]
+        effect = effects.of(key, y[: self.known[key]], covariates) if effects else None
+        return window.cut(y, self.horizon, first, stop, stride, effect, covariates.past)
 
     def units(self, season: int) -> dict[str, float]:
-        """What an error of each series is measured in: its mean absolute change over a season, over what is known."""
+        """Return the unit of the errors of each series: its mean absolute change over a season in the known part."""
         return {k: self.unit(k, season) for k in self.series}
 
     def unit(self, key: str, season: int) -> float:
-        """That of one series."""
+        """Return the unit of the errors of one series."""
         return _change(self.series[key][: self.known[key]], season)
 
 
 def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
-    """Every channel as a series up to its last observed step; a series that is short is not held out from."""
-    series, known, beside = {}, {}, series_inputs(data, horizon)
+    """Return every channel as a series up to its last observed step.
+
+    Args:
+        data: The sequences.
+        horizon: The number of steps to forecast.
+        share: The share of each series that is held out, or a number of steps. A short series is fitted whole.
+
+    Raises:
+        DataError: No series is long enough.
+    """
+    series, known, covariates = {}, {}, series_inputs(data, horizon)
     for key, whole in channels(data).items():
         seen = np.flatnonzero(np.isfinite(whole))
         if not len(seen):
@@ -93,7 +107,7 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
             fix="use a shorter horizon",
         )
     stride = max(1, (longest - horizon + 1) // JUDGED, -(-(longest - horizon + 1) * len(series) // 20_000))
-    return Panel(series, {k: beside[k] for k in series}, known, horizon, stride)
+    return Panel(series, {k: covariates[k] for k in series}, known, horizon, stride)
 
 
 def _change(y: Array, season: int) -> float:

@@ -1,4 +1,4 @@
-"""The search for a closed form: which window, penalty, strength and covariates forecast best what was held out."""
+"""The search for a closed form: the window, penalty, strength and covariates that forecast the held-out part best."""
 
 from __future__ import annotations
 
@@ -22,31 +22,41 @@ Array = NDArray[np.float64]
 
 PENALTIES = (1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0)
 STRENGTHS = (30.0, 100.0, 300.0, 1000.0, np.inf)
-#: Multiples of the season that are tried as memories, and the longest memory.
+#: The multiples of the season that are tried as lookbacks, and the longest lookback in steps.
 SEASONS, LONGEST = (1, 2, 4, 7, 14, 30), 800
 
 
-def candidates(panel: Panel, season: int, asked: int | None = None) -> Iterator[WindowSpec]:
-    """Windows to try: memories or the one asked for, and logarithms where every value is positive."""
+def candidates(panel: Panel, season: int, lookback: int | None = None) -> Iterator[WindowSpec]:
+    """Yield the windows to try.
+
+    Args:
+        panel: The series. If all of their values are positive, logarithms are tried too.
+        season: The steps of a season.
+        lookback: The only lookback to try. None tries several.
+    """
     usual = int(np.median(list(panel.known.values())))
     least = max(2, min(panel.horizon, usual // 4))
     lengths = {n * season for n in SEASONS} if season > 1 else {n * panel.horizon for n in (2, 4, 8)}
     inside = sorted(n for n in lengths if least <= n <= min(usual // 3, LONGEST)) or [max(2, usual // 4)]
-    # what many series have in common is a scale that follows the window; a series alone has one throughout
+    # many series are alike only with the scale of each window; a single series keeps one scale
     count = len(panel.series)
     own = (False,) if count == 1 else (True, False) if count <= FEW else (True,)
     logs = (True, False) if panel.positive else (False,)
-    for lookback, log, each in product([asked] if asked else inside, logs, own):
-        yield WindowSpec(lookback, log, each, season)
+    for steps, log, each in product([lookback] if lookback else inside, logs, own):
+        yield WindowSpec(steps, log, each, season)
 
 
 def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
-    """The least-squares choice with the least error on the held-out windows.
+    """Return the least squares with the smallest error on the held-out windows.
 
-    The error is OWA's, the better of the naive forecasts in Naive2's place: absolute, in seasonal errors and in the
-    size of the values, each over that forecast's (Makridakis et al. 2020), so large or lively series do not decide.
-    What is known beside the series is taken in where it makes the error less: first effects in the best window without
-    them, then the windows once more with these effects, then past covariates and static words.
+    The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2:
+    the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast, so
+    that large or variable series do not decide alone. Covariates are used if they make the error smaller: first the
+    effects of future covariates in the best window, then all windows with these effects, then past and static ones.
+
+    Args:
+        panel: The series.
+        windows: The windows to try.
     """
     tried = Search(panel)
     windows = list(windows)
@@ -55,13 +65,13 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     if tried.best is None:
         raise ValueError("no window has both something to fit and something held out")
     plain = tried.best
-    for form in forms(panel.beside.values()):
+    for form in forms(panel.covariates.values()):
         tried.window(plain.window, form)
     if tried.best.form is not None:
         for window in windows:
             if window != plain.window:
                 tried.window(window, tried.best.form)
-    first = next(iter(panel.beside.values()))
+    first = next(iter(panel.covariates.values()))
     if first.past.shape[1]:
         tried.window(replace(tried.best.window, past=True), tried.best.form)
     if first.static and len(panel.series) > 1:
@@ -70,7 +80,7 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
 
 
 class Search:
-    """The best choice so far."""
+    """The best choice so far, and its error."""
 
     def __init__(self, panel: Panel) -> None:
         self._panel, self._positive = panel, panel.positive
@@ -79,7 +89,13 @@ class Search:
         self._yard: dict[int, Array] = {}
 
     def window(self, window: WindowSpec, form: Form | None = None, grouped: bool = False) -> None:
-        """Try a window, with every penalty or strength."""
+        """Try a window with every penalty or strength.
+
+        Args:
+            window: The window.
+            form: The form of the effects that are removed from the windows.
+            grouped: Whether the weights of a series are drawn to those of the series with the same static covariates.
+        """
         panel = self._panel
         effects = panel.effects(form, window) if form else None
         held = panel.held_out(window, effects)
@@ -87,14 +103,14 @@ class Search:
         if not sums or not held:
             return
         total = reduce(add, (m.capped() for m in sums.values()))
-        # a panel hardly needs a penalty, and a series has no panel to be drawn to
+        # a panel hardly needs a penalty, and a single series has no panel whose weights could draw its own
         alone = [(penalty, np.inf) for penalty in PENALTIES]
         for penalty, strength in alone if len(sums) == 1 else [(PENALTIES[0], s) for s in STRENGTHS]:
             W = pooled(total, penalty)
             shared = groups_of(sums, panel, W, strength) if grouped else {}
             sizes = []
             for key, w in held.items():
-                to = shared.get(group(panel.beside[key].static), W)
+                to = shared.get(group(panel.covariates[key].static), W)
                 weights = own(sums[key], to, strength) if key in sums else to
                 sizes.append(self._sizes(window, w, design(w.inputs) @ weights, key))
             loss = float((np.mean(sizes, axis=0) / self._naive(window.season)).mean())
@@ -103,7 +119,7 @@ class Search:
                 self.best = Choice("least squares", window, penalty, strength, form=form, grouped=grouped)
 
     def _naive(self, season: int) -> Array:
-        """(2,): the sizes of the better naive forecast's errors."""
+        """Return the two error sizes of the better naive forecast, (2,)."""
         if season not in self._yard:
             window = WindowSpec(max(season, 2), log=False, own=False, season=season)
             held, H = self._panel.held_out(window, None), self._panel.horizon
@@ -115,13 +131,13 @@ class Search:
         return self._yard[season]
 
     def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:
-        """Mean absolute error in the series' unit, and in the size of forecast and value (a half of sMAPE).
+        """Return the mean absolute error in the unit of the series, and relative to forecast and value (half of sMAPE).
 
-        Where values may be negative their size says nothing, and the second is the mean square.
+        For values that may be negative the second one is the mean squared error, because their size means nothing.
         """
         y, forecast = window.restore(w.targets, w), window.restore(z, w)
         unit = self._panel.unit(key, window.season)
-        # a forecast that runs away in logarithms must lose, and not stop the search
+        # a forecast that explodes in logarithms must lose, and must not stop the search
         error = np.minimum(np.abs(forecast - y) / unit, 1e6)
         if self._positive:
             return float(error.mean()), float((error * unit / (np.abs(forecast) + np.abs(y))).mean())

@@ -1,9 +1,10 @@
-"""How good a direct forecaster is on what was held out of a panel, and the factors that its intervals lack."""
+"""The held-out error of direct forecasters, the choice of one, and the calibration of its intervals."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,11 @@ from ostinato.direct.windows import Windows
 from ostinato.direct_fit.closed_form import Choice
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
-from ostinato.fits.result import Candidate
+from ostinato.record import DirectRung
 
 Array = NDArray[np.float64]
 
-#: A candidate must have a loss under the simpler one's by this share: fewer windows tell no closer.
+#: The share by which the loss must be below that of the simpler forecaster; smaller differences are chance.
 MARGIN = 0.02
 #: The place of the 95 % interval among the central ones, widest first.
 _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
@@ -29,13 +30,13 @@ def _held(
     panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
 ) -> tuple[dict[str, Windows], Array]:
     held = panel.held_out(direct.window, direct.effects)
-    return held, predicted(direct, nets, ids, held, {key: panel.beside[key].static for key in held})
+    return held, predicted(direct, nets, ids, held, {key: panel.covariates[key].static for key in held})
 
 
 def _judge(
     panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
 ) -> tuple[float, float]:
-    """Of the held-out windows, the quantile loss in seasonal errors, a mean over series; and the share within 95 %."""
+    """Return the quantile loss of the held-out windows in seasonal errors, and the coverage of the 95 % intervals."""
     held, z = _held(panel, direct, nets, ids)
     units, first, losses = panel.units(direct.window.season), 0, []
     for key, w in held.items():
@@ -47,20 +48,52 @@ def _judge(
     return float(np.mean(losses)), float(inside[_NINETY_FIVE])
 
 
-class Selection:
-    """Forecasters from the simplest on, judged on the held-out windows; one is kept that beats all simpler ones."""
+@dataclass(frozen=True)
+class Calibration:
+    """How the intervals of a forecaster are widened.
 
-    def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[Candidate], None] | None) -> None:
+    Attributes:
+        factors: The factor of each central interval, (Q // 2,).
+        before: The share of the held-out values within the 95 % intervals before the calibration.
+        after: The share of every other series' or window's values within them, calibrated on the rest.
+    """
+
+    factors: Array
+    before: float
+    after: float
+
+
+class Selection:
+    """The choice among forecasters by their held-out windows: one is kept if it beats all simpler ones.
+
+    Args:
+        panel: The series.
+        ids: The names of all series, in the order of the networks' embeddings.
+        on_rung: Called with the row of each forecaster when it is judged.
+
+    Attributes:
+        table: The rows of the forecasters, the simplest first.
+        kept: The row, the choice, the closed form and the networks of the best forecaster so far.
+    """
+
+    def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[DirectRung], None] | None) -> None:
         self._panel, self._ids, self._on_rung = panel, ids, on_rung
         self._begun = time.monotonic()
-        self.table: list[Candidate] = []
-        self.kept: tuple[Candidate, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
+        self.table: list[DirectRung] = []
+        self.kept: tuple[DirectRung, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
 
     def judge(self, choice: Choice, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], detail: str) -> None:
-        """Add a forecaster, which took the time since the last one."""
+        """Judge a forecaster; its time is the time since the last one.
+
+        Args:
+            choice: How its closed form was fitted.
+            direct: Its closed form.
+            nets: Its networks.
+            detail: Its settings in words.
+        """
         least, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
-        judged = Candidate(choice.name, least, inside, now - self._begun, detail)
+        judged = DirectRung(choice.name, least, inside, now - self._begun, detail)
         self._begun = now
         if not self.table or least < self.kept[0].loss * (1 - MARGIN):
             self.kept = judged, choice, direct, nets
@@ -69,7 +102,7 @@ class Selection:
             self._on_rung(judged)
 
     def verdict(self) -> str:
-        """What is kept, and by how much it is ahead, in words."""
+        """Return which forecaster is kept and how far it is ahead, in words."""
         name, losses = self.kept[0].name, {c.name: c.loss for c in self.table}
         if name in ("naive", "seasonal naive"):
             other = min((c for c in self.table if c.name != name), key=lambda c: c.loss)
@@ -77,15 +110,23 @@ class Selection:
                 f"nothing beats the {name} forecast by {MARGIN:.0%} on the held-out windows, so it is used: "
                 f"quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}"
             )
-        yard = "seasonal naive" if "seasonal naive" in losses else "naive"
-        gain = 1 - losses[name] / losses[yard]
-        return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {yard} forecast's"
+        naive = "seasonal naive" if "seasonal naive" in losses else "naive"
+        gain = 1 - losses[name] / losses[naive]
+        return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {naive} forecast's"
 
 
-def calibrate(
-    panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
-) -> tuple[Array, float, float]:
-    """Factors by all held-out windows; the 95 % coverage without them, and by those of every other series or window."""
+def calibrate(panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]) -> Calibration:
+    """Calibrate the intervals on the held-out windows.
+
+    Args:
+        panel: The series and their held-out windows.
+        direct: The closed form of the forecaster.
+        nets: The networks of the forecaster.
+        ids: The names of all series, in the order of the networks' embeddings.
+
+    Returns:
+        The factors by all held-out windows, and the coverage by the factors of half of them on the other half.
+    """
     held, z = _held(panel, direct, nets, ids)
     y = np.concatenate([w.targets for w in held.values()])
     if len(held) > 1:
@@ -96,4 +137,4 @@ def calibrate(
     after = before
     if half.any() and not half.all():
         after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
-    return calibration(y, z), before, after
+    return Calibration(calibration(y, z), before, after)

@@ -1,14 +1,14 @@
 """Networks that move the quantiles of the closed form, trained by the quantile loss on its cross-fitted forecasts.
 
-Cross-fitted: what stands in the network's input is a forecast by weights that were fitted without that window, as it
-will be in use; on forecasts of its own sample the network would learn to trust them too much.
+Cross-fitted means that the forecast in a network's input comes from weights that were fitted without that window, as
+every forecast in use does. On forecasts of the fitted windows the network would learn to trust them too much.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,22 +22,22 @@ from ostinato.direct.windows import Windows, bounded
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import NonFiniteLossError
 from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
 
 Array = NDArray[np.float64]
 
-#: Values of windows and targets that are held at most; of more, every second or third window is taken.
+#: The greatest number of values in the windows and targets; if there are more, every second or third window is taken.
 HELD = 100_000_000
-#: Of the rows of a batch, those whose series is not told, so that a series that is new has a forecast too.
+#: The share of the rows of a batch whose series is hidden, so that the network can forecast a new series too.
 UNKNOWN = 0.1
 
-
-#: A network is shown every window so many times, in steps within these bounds.
+#: The number of times that a network is shown every window, and the bounds of the steps that this takes.
 EPOCHS, FEWEST, MOST = 4, 200, 2400
 
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """How a network is made and trained. hidden in units, batch in windows."""
+    """How one network is built and trained; the attributes are those of DirectOptions."""
 
     backbone: str = "gru"
     hidden: int = 96
@@ -50,7 +50,16 @@ class NetworkConfig:
 
 @dataclass(frozen=True)
 class Examples:
-    """inputs (N, K), base and targets (N, H), scale (N), deviation (N, H), series (N) from 1; float32."""
+    """The windows that the networks are trained on, as float32.
+
+    Attributes:
+        inputs: The windows, (N, K).
+        base: The cross-fitted forecasts of the closed form, (N, H).
+        targets: The values to forecast, (N, H).
+        scale: The scale of each window, (N,).
+        deviation: The deviation of the errors of each series, (N, H).
+        series: The number of each window's series, from 1, (N,).
+    """
 
     inputs: Tensor
     base: Tensor
@@ -60,10 +69,10 @@ class Examples:
     series: Tensor
 
 
-def examples(direct: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids: tuple[str, ...]) -> Examples:
-    """The windows of the panel with their cross-fitted forecasts."""
+def examples(closed: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids: tuple[str, ...]) -> Examples:
+    """Return the windows of the panel with their cross-fitted forecasts."""
     number = {key: i + 1 for i, key in enumerate(ids)}
-    size = sum(len(base) for _, base in crossed.values()) * (direct.window.lookback + 2 * direct.horizon)
+    size = sum(len(base) for _, base in crossed.values()) * (closed.window.lookback + 2 * closed.horizon)
     every = -(-size // HELD)
     parts = [
         (
@@ -71,7 +80,7 @@ def examples(direct: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids:
             base[::every],
             bounded(w.targets[::every]),
             w.scale[::every, 0],
-            np.broadcast_to(direct.deviation[key], base[::every].shape),
+            np.broadcast_to(closed.deviation[key], base[::every].shape),
             np.full(len(base[::every]), number[key]),
         )
         for key, (w, base) in crossed.items()
@@ -82,42 +91,93 @@ def examples(direct: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids:
 
 
 def ensemble(
-    direct: ClosedForm,
+    closed: ClosedForm,
     crossed: dict[str, tuple[Windows, Array]],
     ids: tuple[str, ...],
     config: NetworkConfig,
     seeds: Sequence[int],
     budget: Budget,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
 ) -> tuple[tuple[SegmentNetwork, ...], str]:
-    """A network a seed, each with its part of a budget in seconds, and in words the steps they took. See ``train``."""
-    data, part = examples(direct, crossed, ids), Budget(budget.seconds and budget.seconds / len(seeds), budget.steps)
-    trained = [train(direct, data, len(ids), config, seed, part) for seed in seeds]
+    """Train one network for each seed.
+
+    Args:
+        closed: The closed form whose quantiles the networks correct.
+        crossed: The windows and the cross-fitted forecasts of each series.
+        ids: The names of all series, in the order of the embeddings.
+        config: How one network is built and trained.
+        seeds: The seed of each network.
+        budget: The seconds of all networks together, and the steps of each.
+        on_progress: Called after every optimiser step, with the share of all networks together.
+
+    Returns:
+        The networks, and their optimiser steps in words.
+    """
+    data = examples(closed, crossed, ids)
+    part = Budget(budget.seconds and budget.seconds / len(seeds), budget.steps)
+    trained = []
+    for number, seed in enumerate(seeds):
+        report = _reporter(on_progress, config.backbone, number, len(seeds)) if on_progress else None
+        trained.append(train(closed, data, len(ids), config, seed, part, report))
     return tuple(net for net, _ in trained), " + ".join(str(steps) for _, steps in trained) + " steps"
 
 
+def _reporter(
+    on_progress: Callable[[TrainingProgress], None], name: str, number: int, count: int
+) -> Callable[[int, float, float, float], None]:
+    """Return a function of (step, share, loss, seconds) of one of ``count`` networks that calls on_progress."""
+
+    def report(step: int, share: float, loss: float, seconds: float) -> None:
+        speed = step / max(seconds, 1e-9)
+        whole = (number + min(share, 1.0)) / count
+        on_progress(TrainingProgress(name, step, whole, loss, math.nan, speed, "quantile loss"))
+
+    return report
+
+
 def train(
-    direct: ClosedForm, data: Examples, count: int, config: NetworkConfig, seed: int, budget: Budget
+    closed: ClosedForm,
+    data: Examples,
+    count: int,
+    config: NetworkConfig,
+    seed: int,
+    budget: Budget,
+    report: Callable[[int, float, float, float], None] | None = None,
 ) -> tuple[SegmentNetwork, int]:
-    """One network, and the steps it took.
+    """Train one network.
 
-    The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to next to nothing at the end of the budget,
-    or of EPOCHS over the windows, whatever comes first. No held-out window is looked at on the way: of a few days they
-    say so little that they would end it at random. With a budget in steps, or none, the same seed gives the same
-    weights.
+    The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to almost 0 at the end of the budget, or
+    after EPOCHS passes over the windows, whichever comes first. The training does not stop early by held-out windows: a
+    few days of them say so little that they would stop it at random. With a budget in steps, or without a budget, the
+    same seed gives the same weights.
 
-    Raises ConfigError for a memory that is not there, NonFiniteLossError where training diverges.
+    Args:
+        closed: The closed form whose quantiles the network corrects.
+        data: The windows with their cross-fitted forecasts.
+        count: The number of series.
+        config: How the network is built and trained.
+        seed: The seed of the weights, the batches and the dropout.
+        budget: The seconds and the steps of this network.
+        report: Called after every step with the step, the share of the budget, the loss and the seconds.
+
+    Returns:
+        The network and its optimiser steps.
+
+    Raises:
+        ConfigError: The backbone is unknown.
+        NonFiniteLossError: The training diverges.
     """
     torch.manual_seed(seed)
     rng, begun = np.random.default_rng(seed), time.monotonic()
-    net = _untrained(direct, count, config).train()
+    net = _untrained(closed, count, config).train()
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    batch = _Batches(direct, data, config.batch, rng)
+    batches = _Batches(closed, data, config.batch, rng)
     usual = min(max(EPOCHS * len(data.series) // config.batch, FEWEST), MOST)
     limits, step, spent = Budget(budget.seconds, budget.steps or usual), 0, 0.0
     while spent < 1:
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * (0.51 + 0.49 * math.cos(math.pi * spent))
-        loss = batch.loss(net)
+        loss = batches.loss(net)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise NonFiniteLossError(
@@ -128,36 +188,40 @@ def train(
         torch.nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         optimizer.step()
         step += 1
-        spent = limits.spent(time.monotonic() - begun, step)
+        seconds = time.monotonic() - begun
+        spent = limits.spent(seconds, step)
+        if report:
+            report(step, spent, value, seconds)
     return net.eval(), step
 
 
-def _untrained(direct: ClosedForm, count: int, config: NetworkConfig) -> SegmentNetwork:
-    window, H = direct.window, direct.horizon
-    # a season a step, or less where no more is to be forecast; a window holds two segments at least
+def _untrained(closed: ClosedForm, count: int, config: NetworkConfig) -> SegmentNetwork:
+    """Return a network with its first weights."""
+    window, H = closed.window, closed.horizon
+    # a segment is a season, or the horizon if that is shorter; a window holds at least two segments
     segment = min(window.season if window.season > 1 else H, H, max(window.lookback // 2, 1))
     shape = window.lookback, H, segment, count, len(LEVELS)
     return SegmentNetwork(config.backbone, *shape, config.hidden, config.dropout)
 
 
 class _Batches:
-    """The quantile loss of random windows."""
+    """Random batches of windows, and their quantile loss."""
 
-    def __init__(self, direct: ClosedForm, data: Examples, rows: int, rng: np.random.Generator) -> None:
+    def __init__(self, closed: ClosedForm, data: Examples, rows: int, rng: np.random.Generator) -> None:
         self._data, self._rows, self._rng = data, rows, rng
         self._levels = torch.from_numpy(LEVELS.astype(np.float32))
-        self._start = torch.from_numpy(direct.shape.astype(np.float32))
-        # over its own spread every window weighs the same; half of the weight goes by how much a window moves for its
-        # size
+        self._start = torch.from_numpy(closed.shape.astype(np.float32))
+        # scaled by its own deviation, every window weighs the same; so half of the weight follows the relative movement
+        # of the window
         scale = data.scale
-        self._weight = 0.5 + 0.5 * scale / scale.mean() if direct.window.log and direct.window.own else scale**0
+        self._weight = 0.5 + 0.5 * scale / scale.mean() if closed.window.log and closed.window.own else scale**0
 
     def loss(self, net: SegmentNetwork) -> Tensor:
-        """Of the next batch."""
+        """Return the quantile loss of the next batch."""
         d, levels = self._data, self._levels
         rows = torch.from_numpy(self._rng.integers(0, len(d.series), self._rows))
-        told = torch.from_numpy(self._rng.random(self._rows) >= UNKNOWN)
-        moves = net(d.inputs[rows], d.base[rows], d.scale[rows], d.series[rows] * told)
+        named = torch.from_numpy(self._rng.random(self._rows) >= UNKNOWN)
+        moves = net(d.inputs[rows], d.base[rows], d.scale[rows], d.series[rows] * named)
         q = d.base[rows][..., None] + d.deviation[rows][..., None] * self._start + moves
         error = d.targets[rows][..., None] - q
         return (torch.maximum(levels * error, (levels - 1) * error).mean((1, 2)) * self._weight[rows]).mean()

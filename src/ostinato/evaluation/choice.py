@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.direct_fit.fit import ONLY_DIRECT, OPTIONS
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
 from ostinato.evaluation.summary import Tally, probabilities
 from ostinato.evaluation.windows import BacktestPlan
+from ostinato.fitting import fields_for, fit
 from ostinato.model_file import Model
-from ostinato.training.fit import fit
 
 #: "auto" chooses by so many windows and so many steps of each series, whatever is more, or by a quarter of the longest.
 _WINDOWS, _STEPS = 3, 60
@@ -91,11 +90,11 @@ def _models(
 ) -> list[Quantiles | Fitted]:
     """A direct model, where the series are long enough for one, and the best of the ladder."""
     out: list[Quantiles | Fitted] = []
-    own = {name: value for name, value in options.items() if name in OPTIONS}
+    own = fields_for("direct", options)
     with suppress(DataError):
         found = fit(before, model="direct", horizon=horizon, **{"season": season, **own})
         out.append(fitted(f"direct ({found.kept.name})", found.model, **drawn))
-    found = fit(before, model="auto", **{name: value for name, value in options.items() if name not in ONLY_DIRECT})
+    found = fit(before, model="auto", **fields_for("ladder", options))
     return [*out, fitted(found.kept.name, found.model, **drawn)]
 
 

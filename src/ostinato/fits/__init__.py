@@ -1,1 +1,1 @@
-"""What every fit shares, of the ladder and of a direct forecaster: its budget, its threads, its record, its result."""
+"""What the ladder's fit and the direct fit share: the budget, the options, the threads, the record and the result."""

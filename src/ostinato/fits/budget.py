@@ -9,18 +9,35 @@ from ostinato.errors import ConfigError
 
 @dataclass(frozen=True)
 class Budget:
-    """When training ends, whatever comes first: wall-clock seconds, optimiser steps, or no progress for a while."""
+    """The limits of a fit. Training ends at the first limit that is reached, or when nothing improves any more.
+
+    Attributes:
+        seconds: The wall-clock time of the whole fit. None sets no limit.
+        steps: The optimiser steps of each model. None sets no limit.
+
+    Raises:
+        ConfigError: A limit is not positive.
+    """
 
     seconds: float | None = 120.0
     steps: int | None = None
 
     def __post_init__(self) -> None:
         if self.seconds is not None and not self.seconds > 0:
-            raise ConfigError(f"a budget of {self.seconds} seconds cannot be", fix="use a positive time, such as 60s")
+            raise ConfigError(
+                f"the budget must be a positive time, got {self.seconds:g} seconds", fix="use a time such as 60s"
+            )
         if self.steps is not None and self.steps < 1:
-            raise ConfigError(f"{self.steps} training steps cannot be", fix="use 1 or more")
+            raise ConfigError(f"steps must be at least 1, got {self.steps}", fix="use 1 or more")
+
+    @classmethod
+    def of(cls, given: Budget | float | None, default: float | None) -> Budget:
+        """Return a budget that was given as a Budget, as seconds, or not at all: then with the default seconds."""
+        if isinstance(given, Budget):
+            return given
+        return cls(default if given is None else float(given))
 
     def spent(self, seconds: float, steps: int) -> float:
-        """The share of the budget that is used up, 0 to 1 and beyond."""
+        """Return the share of the budget that is used up: 0 at the start, 1 and more at the end."""
         by_time = seconds / self.seconds if self.seconds else 0.0
         return max(by_time, steps / self.steps if self.steps else 0.0)

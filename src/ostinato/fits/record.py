@@ -1,21 +1,30 @@
-"""The record of a run: what a model file keeps of how its weights came about, so that they can be had again."""
+"""The part of a record that every fit has: the data, the options, the seed and the versions."""
 
 from __future__ import annotations
 
 import platform
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def record(data: SequenceSet, config: Any, seed: int, asked: dict[str, Any], split: str) -> dict[str, Any]:
-    """As JSON. config: a dataclass; asked: what fit was told beside it; split: in words."""
+
+def run_facts(data: SequenceSet, config: DataclassInstance, seed: int, split: str) -> dict[str, Any]:
+    """Return the fields of a RunRecord that follow from the data and the options.
+
+    Args:
+        data: The sequences of the fit.
+        config: The options of the model and its training.
+        seed: The seed of the fit.
+        split: The split of the data, in words.
+    """
     return {
-        **asked,
         "seed": seed,
         "config": asdict(config),
         "split": split,

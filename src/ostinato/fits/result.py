@@ -1,4 +1,4 @@
-"""What a fit gives back."""
+"""What a fit returns."""
 
 from __future__ import annotations
 
@@ -6,45 +6,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ostinato.model_file import Model
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One line of the held-out table: nats a step (higher is better), seconds, optimiser steps, parameters."""
-
-    name: str
-    held_out: float
-    seconds: float
-    steps: int
-    parameters: int
-    detail: str = ""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A line of a direct model's table: the quantile loss on held-out windows in seasonal errors (lower is better), and
-    the share of their values within 95 %.
-    """
-
-    name: str
-    loss: float
-    coverage: float
-    seconds: float
-    detail: str = ""
+from ostinato.record import DirectRung as DirectRung
+from ostinato.record import Rung as Rung
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What fit returns: the model, its line of the table, the whole table, and what there is to say, in words."""
+    """The result of ``fit``.
+
+    Attributes:
+        model: The model that was kept.
+        kept: The row of the kept model in the table.
+        table: The held-out table, the simplest model first: Rung for the ladder, DirectRung for a direct fit.
+        notes: Remarks on the data and the fit, in words.
+    """
 
     model: Model
-    kept: Rung | Candidate
-    table: tuple[Rung, ...] | tuple[Candidate, ...]
+    kept: Rung | DirectRung
+    table: tuple[Rung, ...] | tuple[DirectRung, ...]
     notes: tuple[str, ...]
 
 
 def fit_of(model: Model, notes: Iterable[str]) -> Fit:
-    """The fit that a model of the ladder was kept of, by its record."""
-    table = tuple(Rung(**rung) for rung in model.description.record["table"])
+    """Return the fit that a model of the ladder comes from, by the record of the model."""
+    table = model.description.ladder_record.table
     kept = next(rung for rung in table if rung.name == model.description.name)
     return Fit(model, kept, table, tuple(notes))

@@ -1,4 +1,4 @@
-"""How many threads torch computes with while a fit runs."""
+"""The number of threads that torch computes with while a fit runs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from ostinato.errors import ConfigError
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with ``count`` threads, and put torch's own number back. Raises ConfigError for fewer than one."""
+    """Compute with ``count`` threads, and set torch's own number again at the end.
+
+    Args:
+        count: The number of threads.
+
+    Raises:
+        ConfigError: The number is below 1.
+    """
     if count < 1:
-        raise ConfigError(f"{count} threads cannot be", fix="use 1 or more")
+        raise ConfigError(f"threads must be at least 1, got {count}", fix="use 1 or more")
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

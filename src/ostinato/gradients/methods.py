@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import TypeAlias
 
 from ostinato.errors import ConfigError
@@ -38,8 +38,13 @@ class CheckpointedBPTT(FullBPTT):
 
     segments: int | None = None
     memory_limit: str | None = None
+    memory: InitVar[str | None] = None  # the earlier name of memory_limit
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, memory: str | None) -> None:
+        if memory is not None:
+            if self.memory_limit is not None:
+                raise ConfigError("memory_limit is given twice, also as memory", fix="give memory_limit alone")
+            object.__setattr__(self, "memory_limit", memory)
         if (self.segments is None) == (self.memory_limit is None):
             raise ConfigError(
                 "CheckpointedBPTT needs either segments or memory_limit, "

@@ -23,13 +23,15 @@ def verdict(description: Description) -> str:
     Args:
         description: The description of a SequenceModel whose record has a table.
     """
-    table, traits = description.record["table"], description.traits
-    closed_form, kept = table[0], next(rung for rung in table if rung["name"] == description.name)
-    bits = f" ({-kept['held_out'] / math.log(2):.4f} bits a {traits.unit})" if traits.in_bits else ""
+    record, traits = description.ladder_record, description.traits
+    closed_form, kept = record.table[0], next(rung for rung in record.table if rung.name == description.name)
+    bits = f" ({-kept.held_out / math.log(2):.4f} bits a {traits.unit})" if traits.in_bits else ""
     if kept is closed_form:
-        better = ": no other model was better on the held-out part" if len(table) > 1 else ""
-        return f"kept: {closed_form['detail']}, the closed form{better}{bits}"
-    gain, nats = kept["held_out"] - closed_form["held_out"], f"nats a {traits.unit}{bits}"
+        better = ": no other model was better on the held-out part" if len(record.table) > 1 else ""
+        return f"kept: {closed_form.detail}, the closed form{better}{bits}"
+    gain, nats = kept.held_out - closed_form.held_out, f"nats a {traits.unit}{bits}"
+    start = "the closed form" if traits.numeric else "the untrained network"
+    still = f"; training never improved on its start, {start}" if record.never_improved(kept.name) else ""
     if gain > 0:
-        return f"kept: {kept['name']}, better than {closed_form['detail']} by {gain:.4f} {nats}"
-    return f"kept: {kept['name']}, as requested, though {closed_form['detail']} is better by {-gain:.4f} {nats}"
+        return f"kept: {kept.name}, better than {closed_form.detail} by {gain:.4f} {nats}{still}"
+    return f"kept: {kept.name}, as requested, though {closed_form.detail} is better by {-gain:.4f} {nats}{still}"

@@ -13,9 +13,10 @@ from ostinato.report import forecasts, run
 
 def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]:
     """The template's values."""
-    record = model.description.record
-    fitted = record["data"] == data.digest
-    held = record["held_out"]
+    record = model.description.direct_record
+    fitted = record.data == data.digest
+    held = record.held_out
+    assert isinstance(held, int | float)
     stops = [int(n) for n in data.lengths]
     holds = [int(held) if held >= 1 else max(model.horizon, int(n * held)) for n in stops]
     starts = [max(n - hold, 0) if fitted else 0 for n, hold in zip(stops, holds, strict=True)]
@@ -27,19 +28,19 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "unit": "step",
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(model)[0],
-        "verdict": record["verdict"],
+        "verdict": record.verdict,
         "judged": "the steps held out of the data that it was fitted to",
         "reached": None,
         "bits": None,
         "table": [],
         "trials": None,
-        "candidates": record["table"],
-        "coverage": record["coverage"],
+        "candidates": record.table,
+        "coverage": record.coverage,
         "notes": data.notes,
         "calibration": None,
         "fans": forecasts.fans(model, data, spans, seed),
         "text": None,
         "sound": None,
         "run": [*model.facts(), *run.facts(record, data, seed)],
-        "command": record.get("command"),
+        "command": record.command,
     }

@@ -18,6 +18,7 @@ from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.describe import describe_model, verdict
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.record import LadderRecord
 from ostinato.report import checks, direct, flow, forecasts, run, sound, surprisal
 from ostinato.storage import atomic_write
 from ostinato.training.objective import evaluate
@@ -69,17 +70,17 @@ contents.register(DirectModel, direct.contents)
 def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, Any]:
     """Return what the template shows of a SequenceModel."""
     description = model.eval().description
-    record, kind = description.record, description.kind
+    record, kind = description.ladder_record, description.kind
     encoded = model.encoding.encode(data)
     spans, raw, words = _judged(record, data, encoded)
     found = calibrate(model, encoded, spans, seed=seed)
-    table = record.get("table", [])
-    fitted = record.get("data") == data.digest
-    kept = next((rung for rung in table if rung["name"] == description.name), None)
-    reached = kept["held_out"] if fitted and kept else evaluate(model, encoded, judged(spans)).per_step
+    table = record.table
+    fitted = record.data == data.digest
+    kept = next((rung for rung in table if rung.name == description.name), None)
+    reached = kept.held_out if fitted and kept else evaluate(model, encoded, judged(spans)).per_step
     return {
         "name": description.name,
-        "called": (kept and kept["detail"]) or description.name,
+        "called": (kept and kept.detail) or description.name,
         "kind": kind,
         "unit": _UNITS.get(kind, "step"),
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
@@ -95,28 +96,28 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "chance": bool((encoded.unit > 0).any()),
         "calibration_verdict": checks.verdict(found) if len(found.pit) else "",
         "calibration_charts": [checks.pit(found), checks.coverage(found)] if len(found.pit) else [],
-        **_how_far_back(model, data, record.get("held_out", 0.1) if fitted else 0.1, seed),
+        **_how_far_back(model, data, record.held_out if fitted and record.held_out is not None else 0.1, seed),
         "curves": checks.curves(_curves(description.name, record), description.name),
         "fans": forecasts.fans(model, data, raw, seed) if kind in ("series", "prices") else None,
         "text": surprisal.excerpt(model, data, raw, seed) if kind == "text" else None,
         "edges": surprisal.EDGES,
         "sound": sound.recording(model, data, raw, seed) if kind == "sound" else None,
         "run": [*model.facts(), *run.facts(record, data, seed)],
-        "command": record.get("command"),
+        "command": record.command,
     }
 
 
-def _judged(record: dict[str, Any], data: SequenceSet, encoded: Encoded) -> tuple[Spans, Spans, str]:
+def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[Spans, Spans, str]:
     """The steps that judge the model, in model space and as read, and what they are in words."""
-    if record.get("data") == data.digest:
-        cut = split(data, record["held_out"])
+    if record.data == data.digest and record.held_out is not None:
+        cut = split(data, record.held_out)
         spans = cut.spans("held-out", data.lengths, encoded.lengths)
         steps = sum(z - a for _, a, z in spans)
         raw = cut.spans("held-out", data.lengths, data.lengths)
         return spans, raw, f"the {steps:,} steps held out of the data that it was fitted to"
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
-    new = "data that it was not fitted to" if "data" in record else "the data given, new to it or not"
+    new = "data that it was not fitted to" if record.data is not None else "the data given, new to it or not"
     return spans, raw, f"all {steps:,} steps of {new}"
 
 
@@ -134,11 +135,10 @@ def _how_far_back(model: SequenceModel, data: SequenceSet, held_out: float | str
     }
 
 
-def _curves(name: str, record: dict[str, Any]) -> dict[str, checks.Curve]:
-    """Of a file of an earlier version, the curve of the model that was kept."""
-    alone = {name: record["curve"]} if "curve" in record else {}
+def _curves(name: str, record: LadderRecord) -> dict[str, checks.Curve]:
+    """Return the evaluations of every network, with the training loss as a log-likelihood."""
     # training is kept as a loss
     return {
         k: [(n, s, math.nan if t is None else -t, v) for n, s, t, v in curve]
-        for k, curve in record.get("curves", alone).items()
+        for k, curve in record.curves_of(name).items()
     }

@@ -6,36 +6,37 @@ from typing import Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import search_fact
+from ostinato.record import LadderRecord, RunRecord
 
 
-def facts(record: dict[str, Any], data: SequenceSet, seed: int) -> list[tuple[str, str]]:
+def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, str]]:
     """(what, words): how the model came about, and this page."""
     out = []
-    if "data" in record:
-        out.append(("data it was fitted to", f"SHA-256 of the sequences as read: {record['data']}"))
-        if record["data"] != data.digest:
+    if record.data is not None:
+        out.append(("data it was fitted to", f"SHA-256 of the sequences as read: {record.data}"))
+        if record.data != data.digest:
             out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
-    if "sequences" in record:
-        count = record["sequences"]
-        out.append(("how much", f"{record['steps']:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
-        out.append(("split", record["split"]))
-        out.append(("seed", f"{record['seed']} (of this page: {seed})"))
-    if "budget" in record:
-        out.append(("budget", _budget(record["budget"])))
-        if "method" in record:
-            out.append(("error sent back by", record["method"]))
-        out.append(("threads", str(record["threads"])))
-    for key, what in (("config", "configuration"), ("versions", "versions")):
-        if key in record:
-            out.append((what, ", ".join(f"{k} {v}" for k, v in sorted(record[key].items()) if v is not None)))
+    if record.sequences is not None:
+        count = record.sequences
+        out.append(("how much", f"{record.steps:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
+        out.append(("split", str(record.split)))
+        out.append(("seed", f"{record.seed} (of this page: {seed})"))
+    if record.budget is not None:
+        out.append(("budget", _budget(record.budget)))
+        if isinstance(record, LadderRecord) and record.method is not None:
+            out.append(("error sent back by", record.method))
+        out.append(("threads", str(record.threads)))
+    for values, what in ((record.config, "configuration"), (record.versions, "versions")):
+        if values:
+            out.append((what, ", ".join(f"{k} {v}" for k, v in sorted(values.items()) if v is not None)))
     return out
 
 
-def search(record: dict[str, Any]) -> dict[str, Any]:
+def search(record: LadderRecord) -> dict[str, Any]:
     """The trials of a search, best first, which is the one that was kept; no rows where there was none."""
-    trials = record.get("search", [])
-    names = sorted({name for trial in trials for name in trial["asked"]} - {"model"})
-    rows = [{**trial, "settings": [_setting(trial["asked"].get(name)) for name in names]} for trial in trials]
+    trials = record.search
+    names = sorted({name for trial in trials for name in trial.asked} - {"model"})
+    rows = [{**vars(trial), "settings": [_setting(trial.asked.get(name)) for name in names]} for trial in trials]
     return {"trials": rows, "settings": names, "searched": search_fact(trials) if trials else ""}
 
 

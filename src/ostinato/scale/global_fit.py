@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.errors import LostError, OstinatoError
-from ostinato.fits.result import Fit, Rung, fit_of
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import DirectRung, Fit, Rung, fit_of
+from ostinato.fitting import fit as fit_here
 from ostinato.model_file import load_model, save_model
 from ostinato.scale.cluster import Cluster
 from ostinato.scale.progress import ProgressSender, progress_queue
 from ostinato.scale.threads import environment
-from ostinato.training.fit import fit as fit_here
-from ostinato.training.trainer import TrainingProgress
 from ostinato.training.workers import current, parted
 
 #: The number of times that the workers are restarted, from the last checkpoint, after one of them died.
@@ -27,7 +27,7 @@ def fit(
     on: Cluster,
     reading: dict[str, Any] | None = None,
     on_progress: Callable[[TrainingProgress], None] | None = None,
-    on_rung: Callable[[Rung], None] | None = None,
+    on_rung: Callable[[Rung | DirectRung], None] | None = None,
     **options: Any,
 ) -> Fit:
     """Fit one model with several workers, each with its own sequences.

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import Any
 
-from ostinato.fits.result import Rung
-from ostinato.training.trainer import TrainingProgress
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import DirectRung, Rung
 
 #: The seconds between two events of one model: often enough for a progress line, with little traffic.
 APART = 0.2
@@ -17,7 +17,7 @@ APART = 0.2
 
 @contextmanager
 def progress_queue(
-    on_progress: Callable[[TrainingProgress], None] | None, on_rung: Callable[[Rung], None] | None
+    on_progress: Callable[[TrainingProgress], None] | None, on_rung: Callable[[Rung | DirectRung], None] | None
 ) -> Iterator[Any]:
     """Yield a Ray queue whose events go to the callbacks while the body runs; None without callbacks."""
     if on_progress is None and on_rung is None:
@@ -31,7 +31,7 @@ def progress_queue(
     def show() -> None:
         with suppress(RayError):  # if the queue's machine died, the fit continues without progress
             for event in iter(queue.get, None):
-                on_event = on_rung if isinstance(event, Rung) else on_progress
+                on_event = on_rung if isinstance(event, Rung | DirectRung) else on_progress
                 if on_event:
                     on_event(event)
 
@@ -59,7 +59,7 @@ class ProgressSender:
             self._sent = now
             self.rung(event)
 
-    def rung(self, event: Rung | TrainingProgress) -> None:
+    def rung(self, event: Rung | DirectRung | TrainingProgress) -> None:
         """Send a finished model of the ladder, or an event of progress."""
         from ray.exceptions import RayError
 

@@ -1,0 +1,1 @@
+"""How the models of the ladder are built, trained, checkpointed and searched."""

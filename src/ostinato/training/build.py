@@ -1,4 +1,4 @@
-"""A model before its first gradient step: the closed-form part fitted, the emission started from the innovations."""
+"""A model before its first gradient step: the closed form is fitted, and the emission starts from its innovations."""
 
 from __future__ import annotations
 
@@ -23,15 +23,22 @@ from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
-from ostinato.training.config import Config
+from ostinato.training.config import LadderOptions
 
-#: Steps that are enough to fix a few dozen coefficients; more would only cost memory.
+#: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
 
 
 @dataclass(frozen=True)
 class Material:
-    """The data of a fit: as read, in model space, and cut."""
+    """The data of a fit.
+
+    Attributes:
+        data: The sequences as read.
+        encoded: The sequences in model space.
+        encoding: The map between the two.
+        split: The training, validation and held-out parts.
+    """
 
     data: SequenceSet
     encoded: Encoded
@@ -39,11 +46,16 @@ class Material:
     split: Split
 
     def spans(self, part: Part) -> list[tuple[int, int, int]]:
-        """(sequence, first, stop) of a part, in steps of model space."""
+        """Return the spans of a part as (sequence, first, stop), in steps of model space."""
         return self.split.spans(part, self.data.lengths, self.encoded.lengths)
 
     def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, NDArray[np.int64], list[int]]:
-        """The spans joined: values (N, D), offsets and the sequence of each, up to about ``limit`` steps."""
+        """Return the spans of a part joined: values (N, D), the offsets of the spans, and the sequence of each span.
+
+        Args:
+            part: The part of the data.
+            limit: The greatest number of steps, drawn at random from all spans.
+        """
         spans = self.spans(part)
         if limit is not None and sum(z - a for _, a, z in spans) > limit:
             order, kept, total = np.random.default_rng(0).permutation(len(spans)), [], 0
@@ -59,17 +71,26 @@ class Material:
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
 
 
-def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[str, ...]]:
-    """The yardstick: AR(tau) for values, a Markov chain for symbols, its order chosen; and notes on it."""
+def closed_form(material: Material, config: LadderOptions) -> tuple[AR | Markov, tuple[str, ...]]:
+    """Return the closed form with its order chosen: an AR for values, a Markov chain for symbols.
+
+    Args:
+        material: The data of the fit.
+        config: The options, of which the greatest order is used.
+
+    Returns:
+        The closed form, fitted to the known part, and notes on it.
+    """
     vocabulary = material.encoding.vocabulary_size
     if vocabulary is not None:
-        (some, some_offsets, _), (rest, rest_offsets, _) = material.joined("train"), material.joined("validation")
+        train, train_offsets, _ = material.joined("train")
+        validation, validation_offsets, _ = material.joined("validation")
         chosen = Markov.fit(
-            some[:, 0].numpy(),
-            some_offsets,
+            train[:, 0].numpy(),
+            train_offsets,
             vocabulary,
             config.max_order,
-            (rest[:, 0].numpy(), rest_offsets),
+            (validation[:, 0].numpy(), validation_offsets),
         )
         values, offsets, _ = material.joined()
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, chosen.order, criterion="given"), ()
@@ -77,7 +98,7 @@ def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[
     z = values.double().numpy()
     fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
     base = AR.from_fits(fits)
-    if material.data.kind == "prices":
+    if material.data.traits.log_returns:
         e = _innovations(InnovationFront(base), material)[0].double().numpy()
         pairs = [fit_volatility(column, offsets) for column in e.T]
         if any(pairs):
@@ -85,8 +106,15 @@ def closed_form(material: Material, config: Config) -> tuple[AR | Markov, tuple[
     return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
-def build(name: str, material: Material, base: AR | Markov, config: Config) -> SequenceModel:
-    """The model called ``name`` ("ar" or a memory), standing on base."""
+def build(name: str, material: Material, base: AR | Markov, config: LadderOptions) -> SequenceModel:
+    """Return a model before its training.
+
+    Args:
+        name: "ar" or a backbone.
+        material: The data of the fit.
+        base: The closed form that the model corrects.
+        config: The options of the model.
+    """
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
     if name == "ar" and emission_class(emission).needs_counts:
@@ -99,7 +127,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
     elif name == "ar":
         shape = {"markov": base.config()}
     else:
-        # a chain has counted the very steps that a network is trained on, and would seem better there than it is
+        # the chain has counted the steps that a network is trained on, so there it would seem better than it is
         shape, stands_on = {}, None
     channels = len(data.channels)
     parts = Architecture(
@@ -123,7 +151,7 @@ def build(name: str, material: Material, base: AR | Markov, config: Config) -> S
 
 @torch.no_grad()
 def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
-    """Standardised one-step errors of the closed form on what is known (N, D), and their support."""
+    """Return the standardised one-step errors of the closed form on the known part, (N, D), and their support."""
     values, offsets, rows = material.joined(limit=ENOUGH)
     out, support = [], []
     at = material.encoded
@@ -140,7 +168,7 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
 
 @torch.no_grad()
 def _start(model: SequenceModel, material: Material) -> None:
-    """What couples the channels, then the emission's constants; those of the closed form alone by full likelihood."""
+    """Set the coupling of the channels and the constants of the emission; for a model "ar" by maximum likelihood."""
     if model.emission.needs_counts:
         values, _, rows = material.joined(limit=ENOUGH)
         unit = material.encoded.unit[rows[0]]
@@ -159,7 +187,7 @@ def _start(model: SequenceModel, material: Material) -> None:
 
 @torch.enable_grad()
 def _polish(model: SequenceModel, e: Tensor, support: Support) -> None:
-    """The constants of the closed form's emission by maximum likelihood; a handful of parameters, so a full solver."""
+    """Set the constants of the emission of a model "ar" by maximum likelihood, with a solver for few parameters."""
     keep = ~torch.isnan(e).any(-1)
     if len(e) > 50_000:
         keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0
@@ -174,8 +202,8 @@ def _polish(model: SequenceModel, e: Tensor, support: Support) -> None:
         (slope,) = torch.autograd.grad(value, constant)
         return float(value.detach()), slope.flatten().double().numpy()
 
-    # scipy's solver: torch's brings its compiler along, at a second and a half an import
-    found = minimize(loss, model.constant.detach().flatten().double().numpy(), jac=True, method="L-BFGS-B")
-    if np.isfinite(found.x).all() and np.isfinite(found.fun):
+    # the solver of scipy: importing that of torch loads a compiler and takes a second and a half
+    solution = minimize(loss, model.constant.detach().flatten().double().numpy(), jac=True, method="L-BFGS-B")
+    if np.isfinite(solution.x).all() and np.isfinite(solution.fun):
         with torch.no_grad():
-            model.constant.copy_(torch.from_numpy(found.x).reshape(shape))
+            model.constant.copy_(torch.from_numpy(solution.x).reshape(shape))

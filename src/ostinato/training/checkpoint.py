@@ -1,4 +1,4 @@
-"""Where a fit is kept while it goes on, and what must be the same for it to be taken up again."""
+"""The folder that a stopped fit continues from, and what must be the same for that."""
 
 from __future__ import annotations
 
@@ -13,33 +13,43 @@ from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
-from ostinato.training.config import Config
+from ostinato.training.config import LadderOptions
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a run is saved while it goes, how often (seconds), and what it must match to be taken up again."""
+    """Where a fit saves its state.
+
+    Attributes:
+        path: The folder, or the file of one model in it.
+        fingerprint: The hash of the data and the options of the fit.
+        every: The seconds from one saved state to the next.
+    """
 
     path: Path
     fingerprint: str
     every: float = 10.0
 
     def claim(self) -> None:
-        """Make the checkpoint folder this run's. Raises ConfigError where it is another's already."""
+        """Mark the folder as that of this fit.
+
+        Raises:
+            ConfigError: The folder belongs to a fit of other data or other options.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         owner = self.path / "run"
         if owner.exists() and owner.read_text() != self.fingerprint:
             raise ConfigError(
-                "the checkpoint is of other data or other options",
+                "the checkpoint belongs to a fit of other data or other options",
                 where=str(self.path),
-                fix="give those that it was begun with, or begin anew without --resume",
+                fix="use the same data and options, or remove --resume to start from the beginning",
             )
         atomic_write(owner, self.fingerprint.encode())
 
 
 def fingerprint(
-    data: SequenceSet, config: Config, budget: Budget, held_out: float | str, method: Method | None, threads: int
+    data: SequenceSet, config: LadderOptions, budget: Budget, held_out: float | str, method: Method | None, threads: int
 ) -> str:
-    """A hash of everything that the weights follow from, so that a checkpoint is never taken up by another run."""
+    """Return a hash of everything that the weights follow from, so that no other fit continues from a checkpoint."""
     words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]
     return hashlib.sha256(json.dumps(words, default=str, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a fit can be told, as frozen values with defaults that follow from the data."""
+"""The options of the ladder's fit, as frozen values with defaults that follow from the data."""
 
 from __future__ import annotations
 
@@ -16,10 +16,27 @@ SHORT = 512
 
 
 @dataclass(frozen=True)
-class Config:
-    """How a model is built and trained. Lengths are in steps, sizes in units.
+class LadderOptions:
+    """How the models of the ladder are built and trained.
 
-    batch_steps  steps of all rows of an optimiser's batch together, whichever way the error is sent back
+    Attributes:
+        hidden: The number of hidden units of a layer.
+        depth: The number of layers.
+        dropout: The share of values that dropout sets to 0, between layers and before the head.
+        embedding: The size of the embedding of a symbol.
+        learning_rate: The peak of the learning rate.
+        weight_decay: The decay of the weight matrices in AdamW.
+        clip: The greatest norm of a gradient.
+        batch_steps: The steps of all rows of an optimiser's batch together, however the error is sent back.
+        max_order: The greatest order of the autoregression or the Markov chain.
+        patience: The number of evaluations without an improvement after which training ends.
+        evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
+        seed: The seed of the weights, the batches and the dropout.
+        emission: The name of the distribution of a step. None chooses by the kind of data.
+        components: The number of components of a mixture.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
 
     hidden: int = 64
@@ -40,42 +57,49 @@ class Config:
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
             if getattr(self, name) < 1:
-                raise ConfigError(f"{name} = {getattr(self, name)} cannot be", fix="use 1 or more")
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}", fix="use 1 or more")
         if not 0 <= self.dropout < 1:
-            raise ConfigError(f"a dropout of {self.dropout} cannot be", fix="use a number from 0 to just under 1")
+            raise ConfigError(f"dropout must be from 0 to below 1, got {self.dropout}", fix="use a share such as 0.2")
         if self.max_order < 0:
-            raise ConfigError(f"a maximum order of {self.max_order} cannot be", fix="use 0 or more")
+            raise ConfigError(f"max_order must be at least 0, got {self.max_order}", fix="use 0 or more")
         if not self.learning_rate > 0:
-            raise ConfigError(f"a learning rate of {self.learning_rate} cannot be", fix="use a positive number")
+            raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}", fix="use 0.003, for example")
 
 
-#: Two seasons and a step, by frequency: as far back as a closed-form autoregression is worth its parameters.
+#: The earlier name of LadderOptions.
+Config = LadderOptions
+
+#: The greatest order of the autoregression by frequency: two seasons and a step. Longer ones cost more than they gain.
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 
-def defaults(data: SequenceSet) -> Config:
-    """The configuration that suits data, from its kind, its frequency and how much there is of it."""
+def defaults(data: SequenceSet) -> LadderOptions:
+    """Return the options that suit the data, by its kind, its frequency and its size."""
     steps = int(data.lengths.sum())
     match data.kind:
         case "text" if data.terminated:
-            return Config(hidden=192, embedding=64, batch_steps=2048, dropout=0.15, max_order=8, learning_rate=4e-3)
+            return LadderOptions(
+                hidden=192, embedding=64, batch_steps=2048, dropout=0.15, max_order=8, learning_rate=4e-3
+            )
         case "text":
-            return Config(hidden=192, embedding=64, batch_steps=1024, dropout=0.1, max_order=8, learning_rate=3e-3)
+            return LadderOptions(
+                hidden=192, embedding=64, batch_steps=1024, dropout=0.1, max_order=8, learning_rate=3e-3
+            )
         case "sound":
-            return Config(hidden=96, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
+            return LadderOptions(hidden=96, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
         case _:
             hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
             lags = _LAGS.get(data.frequency or "", 32)
             longest = int(data.lengths.max(initial=1))
             order = max(0, min(lags, longest // 5))
             batch = 4096 if longest <= SHORT else 2048
-            return Config(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
+            return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
 
 
 def method_for(data: SequenceSet) -> Method:
-    """Full BPTT where the sequences are short; where they are long, truncated in a fixed window.
+    """Return full BPTT for short sequences, and BPTT truncated in a fixed window for long ones.
 
-    AdaptiveBPTT is not it: at equal time on a text a fixed window reached the better likelihood.
+    A fixed window is the default, and not AdaptiveBPTT: at equal time on a text it reached the better likelihood.
     """
     if int(data.lengths.max(initial=0)) <= SHORT:
         return FullBPTT()

@@ -1,4 +1,4 @@
-"""The loss: the negative log-likelihood of what was observed, in nats, and its held-out counterpart."""
+"""The loss: the negative log-likelihood of the observed values in nats, in training and on the held-out part."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.workers import WorkerGroup
 
-#: Steps that are evaluated at a time.
+#: The number of steps in a batch of an evaluation.
 JUDGED = 16_384
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """A log-likelihood of held-out data, in the data's own units.
+    """The log-likelihood of a part of the data, in the units of the data.
 
-    nats   the sum of log P(x_t | x_<t)
-    steps  the steps it is over: those with anything observed
+    Attributes:
+        nats: The sum of log P(x_t | x_<t).
+        steps: The number of steps with an observed value.
     """
 
     nats: float
@@ -35,24 +36,32 @@ class Likelihood:
 
     @property
     def per_step(self) -> float:
-        """Nats a step; higher is better."""
+        """The mean log-likelihood in nats a step; higher is better."""
         return self.nats / max(self.steps, 1)
 
 
 def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | None) -> tuple[Tensor, State]:
-    """Sum of -log P in nats over the batch's counted values, in model space, and the state after it.
+    """Return the negative log-likelihood of a batch and the state after it.
 
-    No lengths are passed on: a row that ends inside a batch begins the next one from its initial state, so what its
-    state becomes over the padding is of no consequence.
+    No lengths are passed on: a row that ends inside a batch starts the next batch from its initial state, so its state
+    over the padding is never used.
+
+    Args:
+        model: The model.
+        batch: The batch, in model space.
+        state: The state before the batch. None starts from the initial state.
+
+    Returns:
+        The sum of -log P over the counted values in nats, and the state.
     """
     conditional, state = model.unroll(batch.x, state)
     nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
-    # not a product with the weights: 0 times infinity would be NaN
+    # selected, and not multiplied by the weights: 0 times infinity would be NaN
     return -nats[batch.weight].sum(), state
 
 
 def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> Tensor:
-    """The same of whole sequences, with the emission inside the segments: nothing as long as they are is kept."""
+    """Return the negative log-likelihood of whole sequences, computed in segments so that no outputs of T are kept."""
 
     def segment(model: SequenceModel, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
         loss, state = negative_log_likelihood(model, batch.steps(t, len(x)), state)
@@ -63,14 +72,14 @@ def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) ->
 
 
 class Loss(nn.Module):
-    """The loss of a batch as a module, which is what DistributedDataParallel takes."""
+    """The loss of a batch as a module, because DistributedDataParallel takes modules only."""
 
     def __init__(self, model: SequenceModel, method: Method) -> None:
         super().__init__()
         self.model, self.method = model, method
 
     def forward(self, batch: Batch, state: State | None) -> tuple[Tensor, State | None]:
-        """-log P of the counted values in nats; and the state after them, where one is given."""
+        """Return -log P of the counted values in nats, and the state after them if a state is given."""
         if isinstance(self.method, CheckpointedBPTT):
             return in_segments(self.model, batch, self.method), None
         loss, after = negative_log_likelihood(self.model, batch, state)
@@ -78,20 +87,27 @@ class Loss(nn.Module):
 
 
 def check_finite(loss: float, batch: Batch, ids: tuple[str, ...], where: str) -> None:
-    """Raise NonFiniteLossError that names the batch, before its gradient is used."""
+    """Raise NonFiniteLossError with the sequences of the batch if the loss is not finite."""
     if loss == loss and abs(loss) != float("inf"):  # noqa: PLR0124 - NaN is the one value unequal to itself
         return
     named = [f"{ids[r]!r} from step {s + 1}" for r, s in zip(batch.rows, batch.starts, strict=True) if r >= 0]
     raise NonFiniteLossError(
         f"the loss became {loss} at {where}",
         where=f"batch of {', '.join(named[:4])}{' ...' if len(named) > 4 else ''}",
-        fix="try a smaller --learning-rate, or look at these steps for extreme values",
+        fix="use a smaller --learning-rate, or check these steps for extreme values",
     )
 
 
 @torch.no_grad()
 def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: WorkerGroup | None = None) -> Likelihood:
-    """The log-likelihood of the counted steps of these pieces, in the data's own units; workers share them."""
+    """Return the log-likelihood of the counted steps of some pieces, in the units of the data.
+
+    Args:
+        model: The model.
+        data: The encoded data.
+        items: The pieces.
+        workers: The processes that share the pieces.
+    """
     workers = workers or WorkerGroup()
     training = model.training
     model.eval()
@@ -104,13 +120,13 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
 
 
 def mean_measure(data: Encoded, items: list[Piece]) -> float:
-    """Nats a step between model space and the data's units: what to add to a log_prob a step."""
+    """Return the nats a step to add to a log-likelihood in model space, so that it is in the units of the data."""
     nats, count = _measure(data, items)
     return nats / max(count, 1)
 
 
 def _measure(data: Encoded, items: Iterable[Piece]) -> tuple[float, int]:
-    """Nats between model space and the data's units over the counted steps, and the number of those steps."""
+    """Return the nats between model space and the units of the data over the counted steps, and their number."""
     nats, count, observed = 0.0, 0, data.observed
     for p in items:
         at = int(data.offsets[p.row])

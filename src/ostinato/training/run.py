@@ -1,4 +1,4 @@
-"""The state of a training run: all that a killed run needs to go on bitwise where it was."""
+"""The state of a training: everything that a stopped training needs to continue to the bit."""
 
 from __future__ import annotations
 
@@ -17,17 +17,24 @@ from ostinato.training.workers import WorkerGroup
 
 @dataclass
 class Run:
-    """One rung's progress.
+    """The state of the training of one network.
 
-    epoch, position  how many batches of which epoch are done; with step, counted over all epochs
-    elapsed          seconds of training so far, over all lives of the run
-    best             validation nats a step of the best weights so far, and bad, the evaluations since
-    curve            (step, seconds, training loss, validation) at each evaluation, in nats a step: a loss is better
-                     low, validation is a log-likelihood; before the first step there is no loss yet
-    windows          (steps done, truncation window from there on, its estimated bias) whenever AdaptiveBPTT measured
-    average          exponential moving average of the weights: what is judged and kept (Polyak and Juditsky 1992)
-    carried          the state that truncated BPTT carries to the next chunk; of several workers, their own rows of it
-    moved            what is not bitwise as it would have been, where another number of workers took the run up
+    Attributes:
+        optimizer: The optimiser with its state.
+        average: The exponential moving average of the weights, which is evaluated and kept (Polyak and Juditsky 1992).
+        weights: The best weights so far.
+        carried: The state that truncated BPTT carries to the next chunk; for several workers, the rows of this one.
+        epoch: The number of finished epochs.
+        position: The number of finished batches in this epoch.
+        step: The number of optimiser steps in all epochs.
+        elapsed: The seconds of training, also before the training was stopped and continued.
+        best: The validation log-likelihood of the best weights, in nats a step.
+        bad: The number of evaluations since the best one.
+        recent: The moving average of the training loss, in nats a step.
+        curve: (step, seconds, training loss, validation log-likelihood) of each evaluation, in nats a step. There is no
+            loss before the first step.
+        windows: (step, truncation window from there on, its estimated bias) whenever AdaptiveBPTT measured.
+        moved: What is not equal to the bit, because another number of workers continued the training.
     """
 
     optimizer: torch.optim.Optimizer
@@ -48,7 +55,14 @@ class Run:
     _COUNTERS = ("epoch", "position", "step", "elapsed", "best", "bad", "recent", "moved")
 
     def save(self, path: Path, model: SequenceModel, workers: WorkerGroup, rows: int) -> None:
-        """Write the run to path, atomically: one file, whatever the number of workers; rows of a batch."""
+        """Write the state to one file, atomically.
+
+        Args:
+            path: The file.
+            model: The model in training.
+            workers: The processes that train together.
+            rows: The number of rows of a batch of all workers together.
+        """
         carried = workers.joined(self.carried or (), rows)
         generators = workers.gather(torch.get_rng_state())
         if not workers.leads:
@@ -65,7 +79,7 @@ class Run:
         save_bundle(path, tensors, {"counters": counters, "curve": self.curve, "windows": self.windows})
 
     def load(self, path: Path, model: SequenceModel, workers: WorkerGroup) -> None:
-        """Take the run up from path, with as many workers or another number; new ones keep the draws they have."""
+        """Continue from a file. The number of workers may be another one; new workers keep their random generators."""
         tensors, document = load_bundle(path)
         model.load_state_dict(_under(tensors, "live."))
         self.average, self.weights = _under(tensors, "average."), _under(tensors, "best.")
@@ -76,7 +90,7 @@ class Run:
         had = sum(key.startswith("rng.") for key in tensors)
         if had != workers.size:
             self.moved = (
-                f"begun by {had} workers, taken up by {workers.size}: sums round, and dropout is drawn, otherwise"
+                f"started with {had} workers, continued with {workers.size}: rounding and dropout differ from then on"
             )
         self.best = -float("inf") if self.best is None else self.best
         self.curve = [tuple(point) for point in document["curve"]]

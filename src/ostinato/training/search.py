@@ -1,49 +1,46 @@
-"""Search: many fits with other memories, widths and learning rates, each judged by what says when to stop.
+"""Search: many fits with other backbones, widths and learning rates, compared on the validation part.
 
-The sampler, the pruner and the table of trials are Optuna's (TPE, Bergstra et al. 2011; successive halving, Li et al.
-2018). Trials are compared on the validation part, and what is held out is looked at once for each, for the table: the
-best of many figures on it would be too good.
+The sampler, the pruner and the table of trials are those of Optuna (TPE, Bergstra et al. 2011; successive halving, Li
+et al. 2018). The held-out part is evaluated once for each trial, for the table only: the best of many figures on it
+would be too good.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError
 from ostinato.fits.budget import Budget
-from ostinato.fits.result import Fit, Rung, fit_of
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import Fit, fit_of
 from ostinato.gradients.methods import Method, TruncatedBPTT
 from ostinato.model_file import load_model, save_model
+from ostinato.record import Rung
+from ostinato.record import Trial as Trial
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, SHORT, defaults
-from ostinato.training.fit import fit
-from ostinato.training.trainer import TrainingProgress
+from ostinato.training.ladder import fit_ladder
 
 if TYPE_CHECKING:
     import optuna
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One line of the table: what was tried, the likelihoods reached (nats a step; None where it was ended before),
-    the seconds it took, and how it ended: complete, pruned or fail.
-    """
-
-    number: int
-    asked: dict[str, Any]
-    validation: float | None
-    held_out: float | None
-    seconds: float
-    state: str
-
-
 def space(trial: Any, data: SequenceSet) -> dict[str, Any]:
-    """What a trial of Optuna's tries: model, hidden, depth, dropout, learning_rate, of long sequences the window."""
+    """Return the options of a trial.
+
+    Args:
+        trial: A trial of Optuna.
+        data: The sequences to fit.
+
+    Returns:
+        model, hidden, depth, dropout and learning_rate; for long sequences the truncation window too.
+    """
     base = defaults(data)
     asked = {
         "model": trial.suggest_categorical("model", list(LADDER[1:])),
@@ -60,28 +57,36 @@ def space(trial: Any, data: SequenceSet) -> dict[str, Any]:
 def attempt(
     data: SequenceSet, asked: dict[str, Any], file: Path, report: Callable[[float, int], None], **options: Any
 ) -> tuple[float, float]:
-    """Fit what ``space`` gave, write the model to file, and return its best likelihood on the validation part and that
-    of what is held out, in nats a step.
+    """Fit a model with the options of a trial and write its file.
 
-    report(validation, step) is called after each evaluation, and may stop the fit by an exception.
+    Args:
+        data: The sequences to fit.
+        asked: The options of the trial, from ``space``.
+        file: The model file.
+        report: Called with the validation log-likelihood and the step after each evaluation. It may raise an exception
+            to end the fit.
+        **options: The other arguments of ``fit_ladder``.
+
+    Returns:
+        The best log-likelihood of the validation part and that of the held-out part, in nats a step.
     """
     last = math.nan
 
-    def look(event: TrainingProgress) -> None:
+    def on_progress(event: TrainingProgress) -> None:
         nonlocal last
         if event.validation != last and not math.isnan(event.validation):
             last = event.validation
             report(last, event.step)
 
-    how = dict(asked)
-    window = how.pop("window", None)
+    arguments = dict(asked)
+    window = arguments.pop("window", None)
     method: Method | None = TruncatedBPTT(window) if window else None
-    found = fit(data, method=method, on_progress=look, **how, **options)
-    record = found.model.description.record
-    record["notes"] = list(found.notes)
+    found = fit_ladder(data, method=method, on_progress=on_progress, **arguments, **options)
+    description = found.model.description
+    description.record["notes"] = list(found.notes)
     save_model(found.model, file)
     assert isinstance(found.kept, Rung)
-    return max(float(point[3]) for point in record["curve"]), found.kept.held_out
+    return max(float(point[3]) for point in description.ladder_record.curve or []), found.kept.held_out
 
 
 def search(
@@ -95,49 +100,68 @@ def search(
     threads: int = 1,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> tuple[Fit, tuple[Trial, ...]]:
-    """Fit ``trials`` models and keep the one that is likeliest on the validation part, the first of the table.
+    """Fit several models and keep the one that is likeliest on the validation part.
 
-    folder  holds the study (SQLite) and the models; a search that was stopped is taken up from it
-    budget  of the whole search in seconds, of each trial in steps
+    Args:
+        data: The sequences to fit.
+        trials: The number of models.
+        folder: The folder of the study (SQLite) and the models. A search that was stopped continues from it.
+        budget: The seconds of the whole search and the steps of each trial.
+        held_out: The share of the data that is held out, or a pattern of ids.
+        seed: The seed of the sampler and of each fit.
+        threads: The number of threads that compute.
+        on_trial: Called with the row of each trial when it is done.
 
-    Raises ConfigError where optuna is not installed or the folder is of another search, and what ``fit`` raises.
+    Returns:
+        The fit of the best trial, and the table of all trials, best first.
+
+    Raises:
+        ConfigError: optuna is not installed, or the folder belongs to another search.
+        DataError: The data cannot be fitted.
     """
     try:
         import optuna
     except ImportError as error:
         raise ConfigError("optuna is not installed", fix="pip install 'ostinato[ray]'") from error
     if trials < 1:
-        raise ConfigError(f"a search of {trials} trials cannot be", fix="use 1 or more")
+        raise ConfigError(f"trials must be at least 1, got {trials}", fix="use 1 or more")
     folder, limits = Path(folder), budget or Budget()
-    how = claim(folder, data, trials, limits, held_out=held_out, seed=seed, threads=threads)
+    shared = claim(folder, data, trials, limits, held_out=held_out, seed=seed, threads=threads)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _study(folder, seed)
 
-    def one(trial: optuna.Trial) -> float:
-        def report(validation: float, step: int) -> None:
-            trial.report(validation, step)
-            if trial.should_prune():
-                raise optuna.TrialPruned
-
-        file = folder / f"trial-{trial.number:04d}.ost"
-        try:
-            validation, held = attempt(data, space(trial, data), file, report, **how)
-        except NonFiniteLossError as error:
-            raise optuna.TrialPruned from error
-        trial.set_user_attr("held_out", held)
-        return validation
-
-    def tell(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    def on_end(_: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         if on_trial:
             on_trial(_row(trial))
 
     left = trials - len(_ended(study))
     if left > 0:
-        study.optimize(one, n_trials=left, callbacks=[tell])
+        study.optimize(partial(_objective, data=data, folder=folder, shared=shared), n_trials=left, callbacks=[on_end])
     table = ranked(_row(trial) for trial in _ended(study))
     if table[0].state != "complete":
-        raise ConfigError("no trial came to its end", fix="give more time with --budget, or more trials")
-    return chosen(folder / f"trial-{table[0].number:04d}.ost", table), table
+        raise ConfigError(f"none of the {trials} trials was completed", fix="use a longer --budget, or more trials")
+    return chosen(_file(folder, table[0].number), table), table
+
+
+def _objective(trial: optuna.Trial, data: SequenceSet, folder: Path, shared: dict[str, Any]) -> float:
+    """Fit the model of a trial and return its validation log-likelihood, or prune the trial."""
+    import optuna
+
+    def report(validation: float, step: int) -> None:
+        trial.report(validation, step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    try:
+        validation, held = attempt(data, space(trial, data), _file(folder, trial.number), report, **shared)
+    except NonFiniteLossError as error:
+        raise optuna.TrialPruned from error
+    trial.set_user_attr("held_out", held)
+    return validation
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"trial-{number:04d}.ost"
 
 
 def claim(
@@ -151,9 +175,20 @@ def claim(
     seed: int,
     threads: int,
 ) -> dict[str, Any]:
-    """Make the folder this search's, and say how each trial is fitted: a share of the seconds, and all of the steps.
+    """Mark a folder as that of this search, and return the arguments of each trial's fit.
 
-    by: what searches, where it is not this module. Raises ConfigError where the folder is of another search.
+    Args:
+        folder: The folder of the search.
+        data: The sequences to fit.
+        trials: The number of trials.
+        limits: The budget of the search. A trial gets its share of the seconds, and all of the steps.
+        by: What searches, if it is not this module.
+        held_out: The share of the data that is held out, or a pattern of ids.
+        seed: The seed of the search.
+        threads: The number of threads that compute.
+
+    Raises:
+        ConfigError: The folder belongs to another search.
     """
     mark = fingerprint(data, defaults(data), limits, held_out, None, threads) + f" {trials} {seed}{by}"
     Checkpoint(folder, mark).claim()
@@ -162,20 +197,20 @@ def claim(
 
 
 def ranked(rows: Iterable[Trial]) -> tuple[Trial, ...]:
-    """The trials, best first: by their likelihood on the validation part, those that were ended before at the end."""
+    """Return the trials by their validation log-likelihood, best first; those that ended early come last."""
     return tuple(sorted(rows, key=lambda row: math.inf if row.validation is None else -row.validation))
 
 
 def chosen(file: Path, table: tuple[Trial, ...]) -> Fit:
-    """The fit of a trial, the first of the table, which goes into its record."""
+    """Return the fit of the best trial from its file, with the table of the search in its record."""
     model = load_model(file)
     record = model.description.record
     record["search"] = [vars(row) for row in table]
-    return fit_of(model, record["notes"])
+    return fit_of(model, model.description.ladder_record.notes or [])
 
 
 def _study(folder: Path, seed: int) -> optuna.Study:
-    """The study of a folder; a trial that was running when it was stopped is asked for once more."""
+    """Return the study of a folder; a trial that was running when the search was stopped is repeated."""
     import optuna
 
     storage = f"sqlite:///{(folder / 'study.db').absolute()}"
@@ -186,7 +221,7 @@ def _study(folder: Path, seed: int) -> optuna.Study:
         load_if_exists=True,
         pruner=optuna.pruners.SuccessiveHalvingPruner(),
     )
-    # a sampler that began anew with the same seed would ask for the first trials again
+    # with the same seed, the sampler of a continued search would repeat the first trials
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials))
     for trial in study.trials:
         stopped = study.user_attrs.get("stopped", [])
@@ -198,7 +233,7 @@ def _study(folder: Path, seed: int) -> optuna.Study:
 
 
 def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    """The trials that came to an end of their own."""
+    """Return the trials that ended by themselves."""
     stopped = study.user_attrs.get("stopped", [])
     return [trial for trial in study.trials if trial.state.is_finished() and trial.number not in stopped]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -14,43 +14,37 @@ from torch import Tensor
 from ostinato.data.batching import WARM, Batch, Piece, aligned, bucketed, pieces, whole
 from ostinato.data.split import Part
 from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import SHORT, Config
+from ostinato.training.config import SHORT, LadderOptions
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.workers import WorkerGroup
 
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """What a progress bar needs, after every optimiser step: nats a step in training, and in validation at its last."""
-
-    name: str
-    step: int
-    share: float
-    nats: float
-    validation: float
-    steps_per_second: float
-
-
-#: Validation steps beyond about this many are left out: they cost time, and progress is seen without them.
-GLANCE = 60_000
-#: AdaptiveBPTT measures after this many optimiser steps, and whenever their number has grown by so many times: a look
-#: costs as much as some hundred steps.
+#: The approximate number of validation steps that are evaluated; more would cost time and show nothing new.
+VALIDATED = 60_000
+#: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
+#: next. One measurement costs as much as some hundred steps.
 FIRST_LOOK, LOOKS_APART = 256, 8
-#: It takes no window that leaves a batch fewer rows than these: the engine would be slow.
+#: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
 FEWEST_ROWS = 4
 
 
 class Trainer:
-    """Trains one model on one Material. How the error is sent back is ``method``, a value.
+    """The training of one model.
 
-    Of several ``workers`` each has its own rows of every batch; together they do what one would with all of them.
+    Args:
+        model: The model.
+        material: The data of the fit.
+        method: How the error is sent back through time.
+        config: The options of the training.
+        workers: The processes that train together. Each computes its own rows of every batch, and together they compute
+            what one process would compute with all rows.
     """
 
     def __init__(
@@ -58,7 +52,7 @@ class Trainer:
         model: SequenceModel,
         material: Material,
         method: Method,
-        config: Config,
+        config: LadderOptions,
         workers: WorkerGroup | None = None,
     ) -> None:
         if isinstance(method, AdaptiveBPTT):
@@ -71,15 +65,15 @@ class Trainer:
         if isinstance(method, FullBPTT):
             longest = max(SHORT, *(z - a for _, a, z in spans))
         else:
-            # as many rows as fill the batch, none so short that it is mostly warm-up
+            # enough rows to fill the batch, but no row that is mostly warm-up
             least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
             longest = max(4 * WARM, -(-total * least // config.batch_steps))
         self.train = pieces(spans, longest, WARM)
         watched = judged_pieces(material, "validation")
-        self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // GLANCE)]
-        #: from nats of a value in model space to nats of a step in the data's units
+        self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
+        #: nats a step from model space to the units of the data
         self.measure = mean_measure(material.encoded, self.train)
-        #: optimiser steps between two evaluations
+        #: optimiser steps from an evaluation to the next
         self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
         self._loss = self.workers.wrap(Loss(model, method))
         groups = self._decay_groups()
@@ -91,9 +85,18 @@ class Trainer:
         on_progress: Callable[[TrainingProgress], None] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> Run:
-        """Train until the budget is spent or nothing improves; the model ends with the best weights found.
+        """Train until the budget is spent or nothing improves. The model ends with the best weights.
 
-        Raises NonFiniteLossError, which names the batch, before a bad gradient is used.
+        Args:
+            budget: The limits of the training.
+            on_progress: Called after every optimiser step.
+            checkpoint: The file to continue from and to save the state to.
+
+        Returns:
+            The state at the end.
+
+        Raises:
+            NonFiniteLossError: The loss or its gradient is not finite. The weights are those before that step.
         """
         if checkpoint and checkpoint.path.exists():
             self.run.load(checkpoint.path, self.model, self.workers)
@@ -101,7 +104,7 @@ class Trainer:
         begun = time.monotonic() - run.elapsed
         self.model.train()
         if not run.weights:
-            self._judge()  # a network that nothing improves stays the closed form that it began as
+            self._judge()  # so that a network that nothing improves keeps the weights that it started with
         while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
                 self._step(batch, budget.spent(run.elapsed, run.step))
@@ -127,7 +130,7 @@ class Trainer:
         return run
 
     def _epoch(self) -> Iterator[Batch]:
-        """The batches of this epoch that are still to come; their order follows from seed and epoch alone."""
+        """Yield the remaining batches of this epoch; their order follows from the seed and the epoch alone."""
         rng = np.random.default_rng((self.config.seed, self.run.epoch))
         if isinstance(self.method, FullBPTT):
             batches = bucketed(self.train, self.config.batch_steps, rng)[self.run.position :]
@@ -142,26 +145,26 @@ class Trainer:
                 yield chunk
 
     def _window(self, step: int) -> int:
-        """The truncation window after this many steps: it changes between two chunks, the carried state does not."""
+        """Return the truncation window at a step; when it changes, the carried state stays."""
         assert not isinstance(self.method, FullBPTT)
         return next((window for at, window, _ in reversed(self.run.windows) if at <= step), self.method.window)
 
     def _adapt(self) -> None:
-        """Measure the bias of the window where it is time to, and choose the next."""
+        """Measure the bias of the window if a measurement is due, and choose the next window."""
         step, method = self.run.step, self.method
         if not isinstance(method, AdaptiveBPTT) or step not in {FIRST_LOOK * LOOKS_APART**i for i in range(12)}:
             return
-        # a draw of its own: what training draws is the same with and without it
+        # a generator of its own, so that the training draws the same numbers with and without a measurement
         rng = np.random.default_rng((self.config.seed, step))
         spans = self.material.spans("train")
         found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
         self.run.windows.append((step, *found))
 
     def _step(self, batch: Batch, share: float) -> None:
-        """One optimiser step on one batch, from the state carried so far."""
+        """Make one optimiser step on one batch, from the carried state."""
         run, config, workers = self.run, self.config, self.workers
-        count, mine = int(batch.weight.sum()), workers.share(batch)
-        loss, after = self._loss(mine, None if isinstance(self.method, FullBPTT) else self._state(mine))
+        count, own_rows = int(batch.weight.sum()), workers.share(batch)
+        loss, after = self._loss(own_rows, None if isinstance(self.method, FullBPTT) else self._state(own_rows))
         run.carried = None if after is None else tuple(s.detach() for s in after)
         run.position, run.step = run.position + 1, run.step + 1
         if not count:
@@ -170,7 +173,7 @@ class Trainer:
         ids = self.material.data.ids
         check_finite(value, batch, ids, f"step {run.step} of {self.model.description.name}")
         run.optimizer.zero_grad(set_to_none=True)
-        (loss * (workers.size / count)).backward()  # of which the mean over the workers is taken
+        (loss * (workers.size / count)).backward()  # the gradients are averaged over the workers
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         check_finite(float(norm), batch, ids, f"step {run.step} of {self.model.description.name} (its gradient)")
         for group in run.optimizer.param_groups:
@@ -188,13 +191,13 @@ class Trainer:
         initial = self.model.initial_state(len(batch.rows))
         if self.run.carried is None:
             return initial
-        # rows that a change of window took away or added are the last ones, and those that were added begin anew
+        # a change of the window removes or adds rows at the end; added rows start from the initial state
         carried = [torch.cat([c[: len(i)], i[len(c) :]]) for c, i in zip(self.run.carried, initial, strict=True)]
         fresh = [batch.reset.view(-1, *[1] * (s.dim() - 1)) for s in initial]
         return tuple(torch.where(f, i, c) for f, i, c in zip(fresh, initial, carried, strict=True))
 
     def _judge(self) -> None:
-        """Evaluate the averaged weights, and keep them where they are the best so far."""
+        """Evaluate the averaged weights, and keep them if they are the best so far."""
         run, live = self.run, self._trainable()
         self.model.load_state_dict(run.average, strict=False)
         reached = evaluate(self.model, self.material.encoded, self.watched, self.workers).per_step
@@ -219,11 +222,24 @@ class Trainer:
 
 
 def judged_pieces(material: Material, part: Part, longest: int = 2048, warm: int = 256) -> list[Piece]:
-    """The steps of a part, in pieces that are each given the steps before them as their past."""
+    """Return the steps of a part in pieces, each with the steps before it as its past.
+
+    Args:
+        material: The data of the fit.
+        part: The part of the data.
+        longest: The greatest number of counted steps of a piece.
+        warm: The number of steps before them.
+    """
     return pieces(material.spans(part), longest, warm)
 
 
 def schedule(share: float, step: int, warm_up: int = 30) -> float:
-    """The learning rate as a share of its peak: linear warm-up, then a cosine over the budget to 2 %."""
+    """Return the learning rate as a share of its peak: a linear warm-up, then a cosine over the budget down to 2 %.
+
+    Args:
+        share: The share of the budget that is used up.
+        step: The optimiser step.
+        warm_up: The number of steps of the warm-up.
+    """
     cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
     return min(1.0, step / warm_up) * cosine

@@ -1,4 +1,4 @@
-"""The truncation window that keeps the gradient's bias under a bound, measured on stretches of the training data."""
+"""The truncation window that keeps the bias of the gradient under a bound, measured on stretches of the data."""
 
 from __future__ import annotations
 
@@ -21,27 +21,33 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.objective import negative_log_likelihood
 
-#: Steps of all stretches together, and the least number of them.
+#: The steps of all stretches together, and the fewest stretches.
 STEPS, FEWEST = 16_384, 4
-#: Steps of a stretch, at least: where it is cut off from what was before, terms are lost.
+#: The fewest steps of a stretch: the terms from before its start are lost.
 SHORTEST = 1024
-#: The stretches are dealt into so many groups, whose gradients are independent of one another.
+#: The number of groups of stretches, whose gradients are independent of one another.
 GROUPS = 4
-#: Lags at which the gradient's norm is measured.
+#: The number of lags at which the norm of the gradient is measured.
 LAGS = 256
 
 
 class Bias:
-    """The relative bias of the weights' gradient in chunks, ||E g_W - g|| / ||g||, of a model as it is now.
+    """The relative bias of the gradient in chunks, ||E g_W - g|| / ||g||, with the present weights of a model.
 
-    On stretches of L steps it is exact: their gradient in chunks of W steps against the one in a single chunk. What a
-    stretch is too short to show is added by how the gradient's norms decay. From norms alone the bias is overstated,
-    for what comes back from different steps partly cancels. Dropout is left out.
+    On stretches of L steps the bias is exact: the gradient in chunks of W steps is compared with that in a single
+    chunk. The part from beyond a stretch is estimated by the decay of the norms of the gradient. Norms alone would
+    overstate the bias, because the gradients of different steps partly cancel. Dropout is off.
 
-    Near an optimum the chance of which stretches are drawn is greater than the bias, and would be taken for it: what it
-    adds to a norm is removed (see ``norm``).
+    Near an optimum the random choice of the stretches adds more to a norm than the bias does, and ``norm`` removes it.
 
-    spans (sequence, first, stop) of ``data``: where stretches are drawn from.
+    Args:
+        model: The model, in evaluation mode.
+        data: The encoded data.
+        spans: The spans that the stretches are drawn from: (sequence, first, stop).
+        length: The number of steps of a stretch.
+        rng: The generator of the draw.
+        steps: The number of steps of all stretches together.
+        groups: The number of groups of stretches.
     """
 
     def __init__(
@@ -64,7 +70,7 @@ class Bias:
         self._found: dict[int, float] = {}
 
     def at(self, window: int) -> float:
-        """The relative bias with this window; 0 where no sequence is longer."""
+        """Return the relative bias with a window; 0 if no sequence is longer than the window."""
         if window >= self.longest:
             return 0.0
         direct = min(window, max(self.length // 2, 1))
@@ -74,21 +80,26 @@ class Bias:
         return self._found[direct] * (self.decay.lost(window) / lost if lost else 1.0)
 
     def share(self, window: int, offsets: int = 2) -> float:
-        """The relative bias on the stretches, from chunks that end at so many offsets in each group."""
-        # where the gradient is lost in chance, its bias is measured by what is seen of it, not by nothing
+        """Return the relative bias on the stretches, from chunks that end at several offsets in each group."""
+        # if the gradient is hidden by chance, the observed norm is used, so that the bias is not divided by almost 0
         size = max(norm(self.whole, self.drawn), 0.5 * float(self.whole.mean(0).norm()))
         return norm(self.missed(window, offsets), self.drawn) / size if size else 0.0
 
     def missed(self, window: int, offsets: int = 2) -> Tensor:
-        """(G, N): E g_W - g of each group, the mean over chunks with so many ends, other ones in each group."""
+        """Return E g_W - g of each group, (G, N): a mean over several offsets of the chunks, others in each group."""
         ends = torch.arange(offsets * len(self.groups)).view(offsets, -1)
         ends = ((ends + 0.5) * window / ends.numel()).long().clamp(min=1)
         return torch.stack([self.gradient(window, row.tolist()) for row in ends]).mean(0) - self.whole
 
     def gradient(self, window: int, ends: list[int] | None = None) -> Tensor:
-        """(G, N): the gradient of each group's loss with respect to all N weights, in chunks.
+        """Return the gradient of each group's loss with respect to all N weights, computed in chunks.
 
-        A group's chunks end at its own of ``ends``, every ``window`` steps from there, and with the stretch.
+        Args:
+            window: The number of steps of a chunk.
+            ends: The end of the first chunk of each group; the last chunk ends with the stretch.
+
+        Returns:
+            The gradients, (G, N).
         """
         ends = ends or [window] * len(self.groups)
         return torch.stack([self._gradient(*group, window, end) for group, end in zip(self.groups, ends, strict=True)])
@@ -104,7 +115,7 @@ class Bias:
         return total
 
     def _norms(self) -> NDArray[np.float64]:
-        """(K,): the mean norm of dL_t/dh_{t-k} over the stretches' last steps, all layers together."""
+        """Return the mean norm of dL_t/dh_{t-k} at the last steps of the stretches, all layers together, (K,)."""
         found = []
         for batch, _ in self.groups:
             lengths = torch.full((len(batch.rows),), self.length)
@@ -118,10 +129,15 @@ class Bias:
 
 
 def norm(vectors: Tensor, drawn: float) -> float:
-    """The norm of the mean over all stretches, from G groups' means (G, N) of those drawn, a share ``drawn`` of all.
+    """Return the norm of the mean over all stretches, estimated from the stretches that were drawn.
 
-    The square of their mean's norm has in it what chance adds, but where all were drawn. The mean inner product of two
-    different groups has none (0 where that is negative); between the two lies the correction for a finite population.
+    The squared norm of the mean of the drawn stretches contains what chance adds, unless all were drawn. The mean inner
+    product of two different groups contains none of it (a negative one counts as 0). The correction for a finite
+    population lies between the two.
+
+    Args:
+        vectors: The mean of each group of drawn stretches, (G, N).
+        drawn: The share of all stretches that was drawn.
     """
     groups, total = len(vectors), vectors.double()
     seen = float(total.mean(0).square().sum())
@@ -139,10 +155,19 @@ def choose(
     window: int,
     rng: np.random.Generator,
 ) -> tuple[int, float]:
-    """The least window that keeps the bias under ``method.bias``, by doubling and halving; and its bias."""
+    """Return the smallest window that keeps the bias under the bound, and its bias.
+
+    Args:
+        model: The model, which is in training mode again afterwards.
+        data: The encoded data.
+        spans: The spans of the training part: (sequence, first, stop).
+        method: The bound of the bias and the bounds of the window.
+        window: The present window, which is doubled and halved.
+        rng: The generator of the stretches.
+    """
     model.eval()
     found = Bias(model, data, spans, max(4 * window, SHORTEST), rng)
-    # where it explodes over a stretch, it would with a longer window too
+    # a gradient that explodes over a stretch would explode with a longer window too
     finite = bool(found.whole.isfinite().all())
     while finite and found.at(window) > method.bias and window < method.longest:
         window = min(2 * window, method.longest)
@@ -154,13 +179,19 @@ def choose(
 
 
 def describe(name: str, method: AdaptiveBPTT, windows: list[tuple[int, int, float]]) -> str:
-    """A history of (step, window, bias) in a sentence."""
+    """Return the truncation windows of a training in a sentence.
+
+    Args:
+        name: The backbone.
+        method: The method, with its first window and the bound of the bias.
+        windows: (step, window, bias) of each measurement.
+    """
     if not windows:
-        return f"{name} was trained with a truncation window of {method.window} steps: too briefly to measure its bias"
+        return f"{name} was trained with a truncation window of {method.window} steps, too briefly to measure its bias"
     path = [method.window, *(window for _, window, _ in windows)]
     turns = [w for i, w in enumerate(path) if i == 0 or w != path[i - 1]]
     step, _, bias = windows[-1]
-    over = f", over the {method.bias:.1%} asked for" if bias > method.bias else ""
+    over = f", over the bound of {method.bias:.1%}" if bias > method.bias else ""
     return (
         f"{name} was trained with a truncation window of {', then '.join(str(w) for w in turns)} steps; "
         f"the bias that it left in the gradient was {bias:.1%}, estimated at step {step}{over}"
@@ -170,9 +201,16 @@ def describe(name: str, method: AdaptiveBPTT, windows: list[tuple[int, int, floa
 def _draw(
     spans: list[tuple[int, int, int]], length: int, rows: int, rng: np.random.Generator
 ) -> tuple[list[tuple[int, int, int]], float]:
-    """Where at most so many stretches begin, (sequence, first of its span, start), in random order; their share of all.
+    """Draw stretches that do not overlap, in random order.
 
-    No two overlap, for that would be noise.
+    Args:
+        spans: The spans of the data: (sequence, first, stop).
+        length: The number of steps of a stretch.
+        rows: The greatest number of stretches.
+        rng: The generator of the draw.
+
+    Returns:
+        (sequence, first step of its span, start) of each stretch, and the share of all stretches that was drawn.
     """
     sizes = np.array([stop - first for _, first, stop in spans])
     ends, shift = (sizes // length).cumsum(), rng.random()
@@ -188,7 +226,7 @@ def _draw(
 def _stretches(
     model: SequenceModel, data: Encoded, starts: list[tuple[int, int, int]], length: int
 ) -> tuple[Batch, State]:
-    """The stretches that begin there, and the state before each."""
+    """Return the stretches that begin at ``starts`` as a batch, and the state before each."""
     before = whole(data, [Piece(row, max(first, a - WARM), a, a) for row, first, a in starts])
     state = model.initial_state(len(starts))
     if len(before.x):

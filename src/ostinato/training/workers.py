@@ -1,7 +1,7 @@
-"""Several processes that train one model: each has whole rows of every batch, and the states that they carry.
+"""Several processes that train one model: each computes whole rows of every batch and carries their states.
 
-The processes are torch.distributed's, started by torchrun or by Ray Train; the gradient is averaged by its
-DistributedDataParallel. What follows from a clock is the first process's, so that all of them decide the same.
+The processes belong to torch.distributed, started by torchrun or by Ray Train, and DistributedDataParallel averages the
+gradients. Times are those of the first process, so that all processes decide the same.
 """
 
 from __future__ import annotations
@@ -22,18 +22,23 @@ from ostinato.shapes import State
 
 @dataclass(frozen=True)
 class WorkerGroup:
-    """This process among those that train together; rows rank, rank + size, ... of a batch are its own."""
+    """This process among those that train together. It computes the rows rank, rank + size, ... of a batch.
+
+    Attributes:
+        rank: The number of this process, from 0.
+        size: The number of processes.
+    """
 
     rank: int = 0
     size: int = 1
 
     @property
     def leads(self) -> bool:
-        """Whether this is the one that writes files."""
+        """Whether this process writes the files."""
         return self.rank == 0
 
     def share(self, batch: Batch) -> Batch:
-        """This process's rows of a batch; where there are fewer rows than processes, one in which nothing counts."""
+        """Return the rows of this process; if there are fewer rows than processes, a row in which nothing counts."""
         if self.size == 1:
             return batch
         rows = list(range(len(batch.rows)))[self.rank :: self.size]
@@ -51,11 +56,11 @@ class WorkerGroup:
         )
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """module, with its gradients averaged over the processes as they are made."""
+        """Return the module with its gradients averaged over the processes during the backward pass."""
         return module if self.size == 1 else nn.parallel.DistributedDataParallel(module)
 
     def total(self, *values: float) -> list[float]:
-        """Each value added up over the processes, the same to the bit in all of them."""
+        """Return the sum of each value over the processes, equal to the bit in all of them."""
         if self.size == 1:
             return list(values)
         sums = torch.tensor(values, dtype=torch.float64)
@@ -63,11 +68,11 @@ class WorkerGroup:
         return [float(s) for s in sums]
 
     def first(self, value: float) -> float:
-        """The first process's value."""
+        """Return the value of the first process."""
         return self.total(value if self.leads else 0.0)[0]
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
-        """Every process's tensor, all of one shape."""
+        """Return the tensors of all processes, which have one shape."""
         if self.size == 1:
             return [tensor]
         out = [torch.empty_like(tensor) for _ in range(self.size)]
@@ -75,7 +80,7 @@ class WorkerGroup:
         return out
 
     def joined(self, state: State, rows: int) -> State:
-        """Every process's rows of a state, in the order of the batch (rows, ...)."""
+        """Return the rows of a state of all processes, in the order of the batch, (rows, ...)."""
         if self.size == 1:
             return state
         most = -(-rows // self.size)
@@ -83,37 +88,38 @@ class WorkerGroup:
         return tuple(torch.stack(self.gather(s), dim=1).flatten(0, 1)[:rows] for s in padded)
 
     def own(self, state: State) -> State:
-        """The inverse of ``joined``."""
+        """Return the rows of this process of a state of all rows: the inverse of ``joined``."""
         if self.size == 1:
             return state
         return tuple(s[self.rank :: self.size] if self.rank < len(s) else s[:1] for s in state)
 
 
 def current() -> WorkerGroup:
-    """This process among those of torch.distributed, where it runs."""
+    """Return this process among those of torch.distributed; without it, a group of one process."""
     if dist.is_available() and dist.is_initialized():
         return WorkerGroup(dist.get_rank(), dist.get_world_size())
     return WorkerGroup()
 
 
 def restarts() -> int:
-    """How often torchrun started these processes again (``--max-restarts``) because one of them had died."""
+    """Return how often torchrun restarted these processes (``--max-restarts``) because one of them died."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
 
 
 @contextmanager
 def parted() -> Iterator[None]:
-    """Around what several processes do: one that stops leaves the others, so that none of them waits for it.
+    """Leave the group at the end of the work of several processes, so that none waits for one that stopped.
 
-    Raises LostError in those that are left.
+    Raises:
+        LostError: Another process of the group has stopped.
     """
     try:
         yield
     except RuntimeError as error:
         if "gloo" not in str(error):
             raise
-        fix = "go on from the checkpoint with --resume; torchrun does so by itself with --max-restarts 3"
-        raise LostError("another of the processes that train together has ended", fix=fix) from error
+        fix = "continue from the checkpoint with --resume; torchrun does so by itself with --max-restarts 3"
+        raise LostError("another process of those that train together has stopped", fix=fix) from error
     finally:
         if dist.is_available() and dist.is_initialized():
             dist.destroy_process_group()
@@ -121,7 +127,7 @@ def parted() -> Iterator[None]:
 
 @contextmanager
 def started() -> Iterator[WorkerGroup]:
-    """Join the processes that torchrun started, if it did; over gloo, as these models compute on the processor."""
+    """Join the processes if torchrun started them; over gloo, because these models compute on the CPU."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         yield current()
         return
@@ -129,7 +135,7 @@ def started() -> Iterator[WorkerGroup]:
     from torch.distributed.rendezvous import rendezvous
 
     store, rank, size = next(rendezvous("env://"))
-    # torchrun hands the same store to those that it starts again: without a prefix they wait for the dead ones
+    # restarted processes get the same store from torchrun: without a prefix they would wait for the dead ones
     dist.init_process_group("gloo", store=PrefixStore(f"{restarts()}", store), rank=rank, world_size=size)
     with parted():
         yield current()

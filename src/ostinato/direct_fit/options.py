@@ -1,0 +1,66 @@
+"""The options of a direct fit, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from ostinato.direct_fit.train import NetworkConfig
+from ostinato.errors import ConfigError
+from ostinato.layers.build import BACKBONES
+
+#: Earlier names of options.
+ALIASES: Mapping[str, str] = {"window": "lookback", "memory": "backbone"}
+
+
+@dataclass(frozen=True)
+class DirectOptions:
+    """How a direct forecaster is fitted.
+
+    Attributes:
+        season: The steps of a season. None finds it from the frequency of the data.
+        lookback: The steps of the past that a forecast is made from. None searches for them.
+        backbone: The backbone of the networks. None leaves the networks out.
+        networks: The number of networks whose quantiles are averaged. 0 leaves the networks out.
+        refit: Whether the chosen forecaster is fitted again to all of the data.
+        seed: The seed of the first network; the following ones use the following numbers.
+        hidden: The number of hidden units.
+        dropout: The share of values that dropout sets to 0.
+        batch: The number of windows in a batch.
+        learning_rate: The peak of the learning rate.
+        weight_decay: The decay of the weights in AdamW.
+        clip: The greatest norm of a gradient.
+
+    Raises:
+        ConfigError: A value is out of its range.
+    """
+
+    season: int | None = None
+    lookback: int | None = None
+    backbone: str | None = "gru"
+    networks: int = 3
+    refit: bool = True
+    seed: int = 0
+    hidden: int = 96
+    dropout: float = 0.1
+    batch: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    clip: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.lookback is not None and self.lookback < 2:
+            raise ConfigError(
+                f"lookback must be at least 2 steps, got {self.lookback}", fix="use the length of a season, or several"
+            )
+        if self.backbone is not None and self.backbone not in BACKBONES:
+            raise ConfigError(f"unknown backbone {self.backbone!r}", fix=f"use one of {', '.join(BACKBONES)}")
+        if self.networks < 0:
+            raise ConfigError(f"networks must be at least 0, got {self.networks}", fix="use 0 to leave them out")
+
+    @property
+    def network(self) -> NetworkConfig:
+        """How one network is built and trained."""
+        values = asdict(self)
+        names = [f.name for f in fields(NetworkConfig)]
+        return NetworkConfig(**{**{name: values[name] for name in names}, "backbone": self.backbone or "gru"})

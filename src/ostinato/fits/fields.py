@@ -1,0 +1,89 @@
+"""The options of a fit as keywords: their names and types, and how they become a dataclass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, TypedDict, TypeVar
+
+from ostinato.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Options = TypeVar("Options", bound=DataclassInstance)
+else:
+    Options = TypeVar("Options")
+
+
+class SharedFields(TypedDict, total=False):
+    """Options of the ladder and of a direct fit."""
+
+    hidden: int
+    dropout: float
+    learning_rate: float
+    weight_decay: float
+    clip: float
+    seed: int
+
+
+class LadderOnlyFields(TypedDict, total=False):
+    """Options of the ladder alone."""
+
+    depth: int
+    embedding: int
+    batch_steps: int
+    max_order: int
+    patience: int
+    evaluate_every: int
+    emission: str | None
+    components: int
+
+
+class DirectOnlyFields(TypedDict, total=False):
+    """Options of a direct fit alone. ``window`` is the earlier name of lookback, ``memory`` that of backbone."""
+
+    season: int | None
+    lookback: int | None
+    backbone: str | None
+    networks: int
+    refit: bool
+    batch: int
+    window: int | None
+    memory: str | None
+
+
+class LadderFields(SharedFields, LadderOnlyFields, total=False):
+    """The fields of LadderOptions as keywords."""
+
+
+class DirectFields(SharedFields, DirectOnlyFields, total=False):
+    """The fields of DirectOptions as keywords, and their earlier names."""
+
+
+def with_fields(
+    options: Options, given: Mapping[str, object], fit: str, aliases: Mapping[str, str] | None = None
+) -> Options:
+    """Return options with the fields that were given as keywords.
+
+    Args:
+        options: A frozen dataclass.
+        given: New values by the name of the field.
+        fit: The kind of fit, for the error: "a direct fit".
+        aliases: The field of each earlier name.
+
+    Raises:
+        ConfigError: A name is not a field, or a field is given under two names.
+    """
+    names, values = [f.name for f in fields(options)], {}
+    for name, value in given.items():
+        field = (aliases or {}).get(name, name)
+        if field not in names:
+            near = get_close_matches(name, names, 1)
+            fix = f"use {near[0]}" if near else f"use one of {', '.join(sorted(names))}"
+            raise ConfigError(f"{fit} has no option {name!r}", fix=fix)
+        if field in values:
+            raise ConfigError(f"{field} is given twice, by this name and by an earlier one", fix=f"give {field} alone")
+        values[field] = value
+    return replace(options, **values)

@@ -1,0 +1,153 @@
+"""``fit``: the one place that chooses between the ladder and the direct fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields as fields_of
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, Unpack, cast
+
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.direct_fit.fit import fit_direct
+from ostinato.direct_fit.options import ALIASES, DirectOptions
+from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
+from ostinato.fits.fields import DirectFields, DirectOnlyFields, LadderFields, LadderOnlyFields, SharedFields
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import Fit
+from ostinato.gradients.methods import Method
+from ostinato.kinds import TRAITS, Kind
+from ostinato.record import DirectRung, Rung
+from ostinato.training.config import LadderOptions
+from ostinato.training.ladder import fit_ladder
+
+#: The default seconds from a checkpoint to the next.
+CHECKPOINT_EVERY = 10.0
+
+#: Arguments of ``fit`` that both ways of fitting take.
+_SHARED = frozenset({"budget", "held_out", "threads", "on_progress", "on_rung"})
+_DIRECT_NAMES = frozenset({f.name for f in fields_of(DirectOptions)} | set(ALIASES))
+_LADDER_NAMES = frozenset(f.name for f in fields_of(LadderOptions))
+
+
+class FitFields(SharedFields, LadderOnlyFields, DirectOnlyFields, total=False):
+    """The fields of LadderOptions and DirectOptions as keywords. ``config`` is the earlier name of ``options``."""
+
+    config: LadderOptions | None
+
+
+def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
+    data: SequenceSet | Any,
+    *,
+    model: str = "auto",
+    horizon: int | None = None,
+    budget: Budget | float | None = None,
+    held_out: float | str = 0.1,
+    options: LadderOptions | DirectOptions | None = None,
+    method: Method | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+    threads: int = 1,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_rung: Callable[[Rung | DirectRung], None] | None = None,
+    **fields: Unpack[FitFields],
+) -> Fit:
+    """Fit a model to data and judge it on the held-out part.
+
+    Args:
+        data: A SequenceSet, or anything that ``read`` takes.
+        model: "auto" fits the whole ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest model. The
+            name of a backbone fits that model and the AR. "direct", or "auto" with a horizon, fits a direct forecaster.
+        horizon: The number of steps that a direct model forecasts. The models of the ladder forecast any number.
+        budget: The seconds of the whole fit, or a Budget. A direct model needs none.
+        held_out: The share of the data that is held out, or a pattern of ids.
+        options: LadderOptions, or DirectOptions for a direct model. None chooses them by the data.
+        method: How the error is sent back: FullBPTT(), CheckpointedBPTT(segments or memory_limit),
+            TruncatedBPTT(window) or AdaptiveBPTT(bias). None chooses by the length of the sequences. For the ladder
+            only.
+        checkpoint: A folder that a stopped fit continues from. Remove it yourself when the fit is done. With a budget
+            in steps, the weights are bitwise those of a fit that was never stopped. For the ladder only.
+        checkpoint_every: The seconds from a checkpoint to the next. For the ladder only.
+        threads: The number of threads that compute; one is best for small models. Afterwards torch has its own number
+            again.
+        on_progress: Called after every optimiser step of a network.
+        on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.
+        **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for a direct model
+            season, lookback, backbone, networks, ...
+
+    Returns:
+        The model that was kept, the held-out table and the notes.
+
+    Raises:
+        ConfigError: An option is unknown or out of its range, or the checkpoint belongs to another fit.
+        DataError: The data cannot be fitted.
+        NonFiniteLossError: The training diverges.
+    """
+    data = data if isinstance(data, SequenceSet) else read(data)
+    given: dict[str, Any] = dict(fields)
+    options = _options(options, given)
+    shared: dict[str, Any] = {"budget": budget, "held_out": held_out, "threads": threads, "on_progress": on_progress}
+    if is_direct(model, horizon, data.kind):
+        every = None if checkpoint_every == CHECKPOINT_EVERY else checkpoint_every
+        _refuse({"method": method, "checkpoint": checkpoint, "checkpoint_every": every})
+        if isinstance(options, LadderOptions):
+            raise ConfigError(
+                "a direct fit takes DirectOptions, got LadderOptions", fix="use options=DirectOptions(...)"
+            )
+        found = fit_direct(data, horizon, options, on_rung=on_rung, **shared, **cast(DirectFields, given))
+        if model == "direct":
+            return found
+        said = "auto: with a horizon, a direct forecaster; without one, the ladder of models with a likelihood"
+        return replace(found, notes=(said, *found.notes))
+    if horizon is not None:
+        raise ConfigError(
+            f"a fit of {model} takes no horizon, got {horizon}",
+            fix="remove the horizon: the model forecasts any number of steps; or use model direct",
+        )
+    if isinstance(options, DirectOptions):
+        raise ConfigError(f"a fit of {model} takes LadderOptions, got DirectOptions", fix="use model='direct'")
+    return fit_ladder(
+        data,
+        options,
+        model=model,
+        method=method,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        on_rung=on_rung,
+        **shared,
+        **cast(LadderFields, given),
+    )
+
+
+def is_direct(model: str, horizon: int | None, kind: Kind) -> bool:
+    """Return whether ``fit`` fits a direct forecaster: by name, or with "auto" and a horizon for series and prices."""
+    return model == "direct" or (model == "auto" and horizon is not None and TRAITS[kind].tabular)
+
+
+def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that one way of fitting takes, without those that only the other one knows."""
+    if way == "direct":
+        return {name: value for name, value in options.items() if name in _DIRECT_NAMES | _SHARED}
+    only_direct = _DIRECT_NAMES - _LADDER_NAMES
+    return {name: value for name, value in options.items() if name not in only_direct}
+
+
+def _options(
+    options: LadderOptions | DirectOptions | None, given: dict[str, Any]
+) -> LadderOptions | DirectOptions | None:
+    """Return the options, also if they are given by their earlier name, which is removed from ``given``."""
+    config: LadderOptions | None = given.pop("config", None)
+    if config is not None and options is not None:
+        raise ConfigError("options is given twice, by this name and as config", fix="give options alone")
+    return options if config is None else config
+
+
+def _refuse(given: Mapping[str, object]) -> None:
+    """Raise ConfigError if a direct fit is given what only the ladder uses."""
+    names = [name for name, value in given.items() if value is not None]
+    if names:
+        raise ConfigError(
+            f"a direct fit does not use {', '.join(names)}", fix="remove it, or fit a model of the ladder"
+        )

@@ -1,0 +1,242 @@
+"""The fit of the ladder: a set of sequences in, the best of its models out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import torch
+
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import Part, Split, split
+from ostinato.errors import ConfigError, DataError
+from ostinato.fits.budget import Budget
+from ostinato.fits.fields import LadderFields, with_fields
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.record import run_facts
+from ostinato.fits.result import Fit
+from ostinato.fits.threads import threads as use_threads
+from ostinato.gradients.methods import AdaptiveBPTT, Method
+from ostinato.layers.ar import AR
+from ostinato.layers.build import BACKBONES
+from ostinato.layers.markov import Markov
+from ostinato.model import SequenceModel
+from ostinato.model_file import load_model, save_model
+from ostinato.record import LadderRecord, Rung
+from ostinato.training.build import Material, build, closed_form
+from ostinato.training.checkpoint import Checkpoint, fingerprint
+from ostinato.training.config import LADDER, LadderOptions, defaults, method_for
+from ostinato.training.objective import evaluate
+from ostinato.training.trainer import Trainer, judged_pieces
+from ostinato.training.truncation import describe
+from ostinato.training.workers import WorkerGroup, current
+
+
+def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes on
+    data: SequenceSet | Any,
+    options: LadderOptions | None = None,
+    *,
+    model: str = "auto",
+    budget: Budget | float | None = None,
+    held_out: float | str = 0.1,
+    method: Method | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_every: float = 10.0,
+    threads: int = 1,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+    on_rung: Callable[[Rung], None] | None = None,
+    **fields: Unpack[LadderFields],
+) -> Fit:
+    """Fit the models of the ladder and judge them on the held-out part.
+
+    Args:
+        data: A SequenceSet, or anything that ``read`` takes.
+        options: The options of the models and their training. None chooses them by the data.
+        model: "auto" for the whole ladder, of which the likeliest model is kept, or the name of one model. A network is
+            always judged together with the closed form.
+        budget: The seconds of the whole fit, or a Budget. None allows two minutes.
+        held_out: The share of the data that is held out, or a pattern of ids.
+        method: How the error is sent back through time. None chooses by the length of the sequences.
+        checkpoint: The folder that a stopped fit continues from.
+        checkpoint_every: The seconds from a checkpoint to the next.
+        threads: The number of threads that compute.
+        on_progress: Called after every optimiser step.
+        on_rung: Called with the row of each model when it is fitted.
+        **fields: Single fields of ``options``.
+
+    Returns:
+        The model that was kept, the held-out table and the notes.
+
+    Raises:
+        ConfigError: An option is unknown or out of its range, or the checkpoint belongs to another fit.
+        DataError: The data cannot be fitted.
+        NonFiniteLossError: The training diverges.
+    """
+    data = data if isinstance(data, SequenceSet) else read(data)
+    names = _names(model)
+    limits = Budget.of(budget, Budget().seconds)
+    options = with_fields(options or defaults(data), fields, "a fit of the ladder")
+    if not len(data.values):
+        raise DataError("the data hold no step", where=data.meta.get("source"), fix="give at least two steps")
+    cut = split(data, held_out)
+    material = _material(data, cut)
+    base, notes = closed_form(material, options)
+    chosen_method = method or method_for(data)
+    mark = fingerprint(data, options, limits, held_out, method, threads)
+    keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
+    workers = current()
+    if keep and workers.leads:
+        keep.claim()
+    ladder = _Ladder(material, base, options, chosen_method, keep, workers, on_progress)
+    climbed = []
+    for rung, fitted in ladder.climb(names, limits, threads):
+        climbed.append((rung, fitted))
+        if on_rung:
+            on_rung(rung)
+    kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
+    own = best.description.ladder_record
+    record = LadderRecord(
+        **run_facts(data, options, options.seed, cut.words(data)),
+        held_out=held_out,
+        threads=threads,
+        budget=asdict(limits),
+        method=repr(chosen_method),
+        table=tuple(rung for rung, _ in climbed),
+        curves={rung.name: curve for rung, m in climbed if (curve := m.description.ladder_record.curve) is not None},
+        fingerprint=mark,
+    )
+    best.description.record.update(record.to_json())
+    said = [*data.notes, *notes, *_covariates_left_out(data), cut.words(data)]
+    said += filter(None, (own.truncation, own.moved, never_improved(record, base)))
+    return Fit(best.eval(), kept, record.table, tuple(said))
+
+
+def never_improved(record: LadderRecord, base: AR | Markov) -> str:
+    """Return a note on the networks that training found no better weights for; empty if there are none."""
+    names = [rung.name for rung in record.table if record.never_improved(rung.name)]
+    if not names:
+        return ""
+    start = f"the closed form {_closed_form_name(base)}" if isinstance(base, AR) else "an untrained network"
+    one = len(names) == 1
+    return (
+        f"training improved nothing in {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
+        f"that it started from"
+    )
+
+
+def _material(data: SequenceSet, cut: Split) -> Material:
+    """Return the data in model space, with a scale or an alphabet of the known part only."""
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
+    material = Material(data, encoding.encode(data), encoding, cut)
+    _check_observed(material)
+    return material
+
+
+def _check_observed(material: Material) -> None:
+    """Raise DataError if every value of a part of the data is missing."""
+    observed, at = material.encoded.observed, material.encoded.offsets
+    parts: dict[Part, str] = {"train": "training", "validation": "validation", "held-out": "held-out"}
+    for part, name in parts.items():
+        if not any(bool(observed[at[b] + a : at[b] + z].any()) for b, a, z in material.spans(part)):
+            raise DataError(
+                f"the {name} part has no observed value: every value there is missing",
+                where=material.data.meta.get("source"),
+                fix="hold out another share with --held-out, or remove the stretch without values",
+            )
+
+
+def _covariates_left_out(data: SequenceSet) -> list[str]:
+    """Return a note on covariates, which only a direct model uses."""
+    if not data.covariates:
+        return []
+    columns = ", ".join(data.covariates.columns.all)
+    return [f"passed over: {columns}; of all models only a direct one takes covariates"]
+
+
+def _names(model: str) -> tuple[str, ...]:
+    """Return the models to fit, the closed form first."""
+    if model == "auto":
+        return LADDER
+    if model != "ar" and model not in BACKBONES:
+        raise ConfigError(f"unknown model {model!r}", fix=f"use one of auto, ar, direct, {', '.join(BACKBONES)}")
+    return ("ar",) if model == "ar" else ("ar", model)
+
+
+@dataclass(frozen=True)
+class _Ladder:
+    """What all models of one fit share."""
+
+    material: Material
+    base: AR | Markov
+    options: LadderOptions
+    method: Method
+    keep: Checkpoint | None
+    workers: WorkerGroup
+    on_progress: Callable[[TrainingProgress], None] | None
+
+    def climb(self, names: tuple[str, ...], limits: Budget, threads: int) -> Iterator[tuple[Rung, SequenceModel]]:
+        """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
+        spent = 0.0
+        for i, name in enumerate(names):
+            share = limits
+            if limits.seconds is not None:
+                share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
+            with use_threads(threads):
+                rung, model = self._rung(name, share)
+            spent += rung.seconds
+            yield rung, model
+
+    def _rung(self, name: str, budget: Budget) -> tuple[Rung, SequenceModel]:
+        """Fit one model, or load it from the checkpoint folder if it is finished there."""
+        keep, workers = self.keep, self.workers
+        done = keep.path / f"{name}.ost" if keep else None
+        if done and workers.first(done.exists()):
+            finished = load_model(done).likelihood("resume")
+            row = finished.description.ladder_record.rung
+            assert row is not None
+            return Rung(**row), finished
+        torch.manual_seed(self.options.seed)
+        begun = time.monotonic()
+        model = build(name, self.material, self.base, self.options)
+        steps, seconds = (0, 0.0) if name == "ar" else self._train(model, budget)
+        held = evaluate(model, self.material.encoded, judged_pieces(self.material, "held-out"), workers)
+        seconds = max(seconds, workers.first(time.monotonic() - begun))
+        size = sum(p.numel() for p in model.parameters() if p.requires_grad)
+        detail = _closed_form_name(self.base) if name == "ar" else ""
+        rung = Rung(name, held.per_step, seconds, steps, size, detail)
+        if keep and done and workers.leads:
+            model.description.record["rung"] = asdict(rung)
+            save_model(model, done)
+            (keep.path / f"{name}.running").unlink(missing_ok=True)
+        return rung, model
+
+    def _train(self, model: SequenceModel, budget: Budget) -> tuple[int, float]:
+        """Train a network, record how, and return its optimiser steps and seconds."""
+        name, workers = model.description.name, self.workers
+        if workers.size > 1:
+            torch.manual_seed(int(np.random.SeedSequence((self.options.seed, workers.rank)).generate_state(1)[0]))
+        trainer = Trainer(model, self.material, self.method, self.options, workers)
+        running = replace(self.keep, path=self.keep.path / f"{name}.running") if self.keep else None
+        run = trainer.fit(budget, self.on_progress, running)
+        adaptive = self.method if isinstance(self.method, AdaptiveBPTT) else None
+        record = LadderRecord(
+            curve=run.curve,
+            moved=f"{name}: {run.moved}" if run.moved else None,
+            windows=run.windows if adaptive else None,
+            truncation=describe(name, adaptive, run.windows) if adaptive else None,
+        )
+        model.description.record.update(record.to_json())
+        return run.step, run.elapsed
+
+
+def _closed_form_name(base: AR | Markov) -> str:
+    """Return the closed form with its order, such as "AR(21)"."""
+    if isinstance(base, AR):
+        return f"AR({base.order})" + ("" if base.volatility is None else "-GARCH(1,1)")
+    return f"Markov({base.order})"

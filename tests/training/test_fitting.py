@@ -1,0 +1,122 @@
+"""``fit``: one place chooses the ladder or the direct fit, and options come as values or as keywords."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import ostinato
+from ostinato.direct_fit.options import ALIASES, DirectOptions
+from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
+from ostinato.fits.fields import DirectFields, LadderFields
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fitting import fields_for, fit
+from ostinato.gradients.methods import CheckpointedBPTT
+from ostinato.inference.describe import verdict
+from ostinato.record import DirectRecord, LadderRecord, Rung
+from ostinato.training.config import Config, LadderOptions
+
+WAVE = np.sin(np.arange(240) / 5) + 0.1 * np.random.default_rng(0).standard_normal(240)
+
+
+def test_keywords_are_the_fields_of_the_options() -> None:
+    assert set(LadderFields.__annotations__) == {f.name for f in fields(LadderOptions)}
+    assert set(DirectFields.__annotations__) == {f.name for f in fields(DirectOptions)} | set(ALIASES)
+    assert Config is LadderOptions is ostinato.LadderOptions
+
+
+def test_options_as_a_value_as_keywords_and_by_the_earlier_name_are_one_fit() -> None:
+    how = {"model": "gru", "budget": Budget(None, 3)}
+    options = LadderOptions(hidden=4, max_order=3)
+    tables = [
+        [(r.name, r.held_out) for r in found.table]
+        for found in (
+            fit(WAVE, options=options, **how),
+            fit(WAVE, config=options, **how),
+            fit(WAVE, options=LadderOptions(max_order=3), hidden=4, **how),
+        )
+    ]
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
+    how = {"model": "direct", "horizon": 4, "budget": Budget(None, 3), "networks": 1, "hidden": 4}
+    tables = [
+        [(r.name, r.loss, r.detail) for r in found.table]
+        for found in (
+            fit(WAVE, **how, lookback=12, backbone="rnn"),
+            fit(WAVE, **how, window=12, memory="rnn"),
+            fit(WAVE, **how, options=DirectOptions(lookback=12, backbone="rnn")),
+        )
+    ]
+    assert tables[0] == tables[1] == tables[2]
+    assert CheckpointedBPTT(memory="1MB") == CheckpointedBPTT(memory_limit="1MB")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": "ar", "hiden": 3}, "a fit of the ladder has no option 'hiden'\nfix: use hidden"),
+        ({"model": "ar", "season": 3}, "has no option 'season'"),
+        ({"model": "direct", "horizon": 4, "lokback": 12}, "a direct fit has no option 'lokback'\nfix: use lookback"),
+        ({"model": "direct", "horizon": 4, "max_order": 2}, "has no option 'max_order'\nfix: use one of"),
+        ({"model": "direct", "horizon": 4, "window": 9, "lookback": 9}, "lookback is given twice"),
+        ({"model": "direct", "horizon": 4, "checkpoint": "spot"}, "a direct fit does not use checkpoint"),
+        ({"model": "direct", "horizon": 4, "checkpoint_every": 1.0}, "a direct fit does not use checkpoint_every"),
+        ({"model": "auto", "horizon": 4, "options": LadderOptions()}, "takes DirectOptions, got LadderOptions"),
+        ({"model": "gru", "options": DirectOptions()}, "takes LadderOptions, got DirectOptions"),
+        ({"model": "gru", "horizon": 4}, "a fit of gru takes no horizon, got 4"),
+        ({"options": LadderOptions(), "config": LadderOptions()}, "options is given twice"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(arguments: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        fit(WAVE, **arguments)  # type: ignore[arg-type]
+
+
+def test_each_way_is_given_the_options_that_it_takes() -> None:
+    options = {"season": 4, "hidden": 3, "max_order": 2, "seed": 1, "budget": 3.0, "method": None}
+    assert fields_for("direct", options) == {"season": 4, "hidden": 3, "seed": 1, "budget": 3.0}
+    assert fields_for("ladder", options) == {"hidden": 3, "max_order": 2, "seed": 1, "budget": 3.0, "method": None}
+
+
+def test_the_training_of_direct_networks_is_reported() -> None:
+    seen: list[TrainingProgress] = []
+    how = {"model": "direct", "horizon": 4, "budget": Budget(None, 3), "networks": 2, "hidden": 4, "refit": False}
+    fit(WAVE, on_progress=seen.append, **how)
+    assert [event.step for event in seen] == [1, 2, 3, 1, 2, 3]
+    assert [event.share for event in seen] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+    assert {(event.name, event.measure) for event in seen} == {("gru", "quantile loss")}
+    assert all(np.isfinite(event.loss) for event in seen)
+
+
+def test_a_network_that_never_improved_is_said_to_be_its_start() -> None:
+    """With a learning rate of almost 0 the weights stay where they began, at the closed form."""
+    found = fit(WAVE, model="gru", hidden=4, budget=Budget(None, 2), learning_rate=1e-30, weight_decay=0.0)
+    assert found.model.description.ladder_record.never_improved("gru")
+    assert "training improved nothing in gru: it is still the closed form AR(" in found.notes[-1]
+    assert "training never improved on its start" in verdict(found.model.description)
+
+
+def test_a_network_that_improved_is_not_said_to_be_its_start() -> None:
+    rung = Rung("gru", -1.0, 1.0, 20, 9)
+    better = LadderRecord(table=(rung,), curves={"gru": [(0, 0.0, None, -2.0), (20, 1.0, 2.0, -1.0)]})
+    assert not better.never_improved("gru")
+    assert not better.never_improved("rnn")
+
+
+def test_a_record_comes_back_from_its_json(tmp_path: Path) -> None:
+    ladder = fit(WAVE, model="ar").model
+    direct = fit(WAVE, model="direct", horizon=4, backbone=None).model
+    for model in (ladder, direct):
+        ostinato.save_model(model, tmp_path / "m.ost")
+        loaded = ostinato.load_model(tmp_path / "m.ost").description
+        name = "direct_record" if model is direct else "ladder_record"
+        assert getattr(loaded, name) == getattr(model.description, name)
+        assert getattr(loaded, name).to_json() == loaded.record
+    assert LadderRecord.from_json({}) == LadderRecord()
+    assert DirectRecord.from_json({"of a later version": 1}) == DirectRecord()
