@@ -29,7 +29,9 @@ class CellSizes(NamedTuple):
 
 
 #: The sizes of every cell of the engine, by name; empty if the engine is not installed.
-_CELLS = {} if ABSENT else {name: CellSizes(*sizes) for name, *sizes in _engine.cells()}
+_CELLS = (
+    {} if ABSENT else {name: CellSizes(gates, states, projects) for name, gates, states, projects in _engine.cells()}
+)
 
 
 class Call(NamedTuple):
@@ -98,7 +100,7 @@ class Call(NamedTuple):
             return self
         tensors: Any = [None if t is None else t.contiguous() for t in self.tensors]
         numbers = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in layout]
-        return Call(self.cell, *tensors, *numbers, self.reverse)
+        return Call._make((self.cell, *tensors, *numbers, self.reverse))
 
     @property
     def places(self) -> int:

@@ -59,7 +59,7 @@ def _backward(
 ) -> tuple[Any, ...]:
     """The derivative of ``ostinato::recurrence``: a gradient, or None, for each of its arguments."""
     *tensors, y, saved = ctx.saved_tensors
-    call = Call(ctx.cell, *tensors, ctx.reverse)
+    call = Call._make((ctx.cell, *tensors, ctx.reverse))
     # one entry per argument of the operator: whether its gradient is needed
     needed, _ = Call.split(ctx.needs_input_grad)
     run = torch.ops.ostinato.recurrence_backward
@@ -96,7 +96,7 @@ class Eager(torch.autograd.Function):
     def backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
         """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
         *tensors, y = ctx.saved_tensors
-        call = Call(ctx.cell, *tensors, *ctx.layout, ctx.reverse)
+        call = Call._make((ctx.cell, *tensors, *ctx.layout, ctx.reverse))
         *needed, _ = ctx.needs_input_grad
         need_x, need_h0, need_c0, *need_weights = needed
         any_weight = any(need_weights)
@@ -137,7 +137,7 @@ def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
     None, for each argument of the operator.
     """
     *tensors, dy, dh_n, dc_n = ctx.saved_tensors
-    call = Call(ctx.cell, *tensors, ctx.reverse)
+    call = Call._make((ctx.cell, *tensors, ctx.reverse))
     with torch.enable_grad():
         leaves = [_leaf(t) for t in call.tensors]
         output_gradients = [_leaf(t) for t in (dy, dh_n, dc_n)]
