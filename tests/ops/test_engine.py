@@ -151,7 +151,11 @@ def test_gradients_of_the_kernels_are_finite_differences(cell: str, ragged: bool
 
     def f(*tensors: Tensor) -> tuple[Tensor, ...]:
         given = iter(tensors)
-        return engine(Call._make([call.cell, *(None if t is None else next(given) for t in call.tensors), *call.layout, call.reverse]))
+        return engine(
+            Call._make(
+                [call.cell, *(None if t is None else next(given) for t in call.tensors), *call.layout, call.reverse]
+            )
+        )
 
     assert torch.autograd.gradcheck(f, leaves)
     assert torch.autograd.gradgradcheck(f, leaves, fast_mode=True)
