@@ -1,4 +1,4 @@
-"""The axis legend. Every docstring in the package gives shapes by these letters.
+"""The legend of the axes: every docstring in the package writes shapes with these letters.
 
 T  time steps in one unroll          B  sequences (rows) in a batch
 N  steps of all sequences, joined    D  channels of an observation, or inputs of a layer
@@ -17,5 +17,5 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-#: What a recurrence remembers: a flat tuple of tensors, each with the batch axis first, (B, ...).
+#: The state of a recurrence: a flat tuple of tensors, each with the batch axis first, (B, ...).
 State: TypeAlias = tuple[Tensor, ...]

@@ -52,7 +52,7 @@ def engine(call: Call) -> tuple[Tensor, ...]:
     """What the engine gives: h of every step and the last state."""
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
     places = Places(call.lengths, call.base, call.column, call.reverse)
-    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places, call.w_hr)
+    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places, w_hr=call.w_hr)
     return (h, *last)
 
 
@@ -147,11 +147,15 @@ def test_a_single_row_is_the_same_on_any_number_of_threads(cell: str, lengths: l
 @pytest.mark.parametrize("ragged", [False, True], ids=["whole", "ragged"])
 def test_gradients_of_the_kernels_are_finite_differences(cell: str, ragged: bool) -> None:
     call = problem(cell, 3, 3, 2, 3, places=Places(torch.tensor([3, 0, 2])) if ragged else None)
-    leaves = [t.requires_grad_() for t in call[1:9] if isinstance(t, Tensor)]
+    leaves = [t.requires_grad_() for t in call.tensors if isinstance(t, Tensor)]
 
     def f(*tensors: Tensor) -> tuple[Tensor, ...]:
         given = iter(tensors)
-        return engine(Call._make([call.cell, *(None if t is None else next(given) for t in call[1:9]), *call[9:]]))
+        return engine(
+            Call._make(
+                [call.cell, *(None if t is None else next(given) for t in call.tensors), *call.layout, call.reverse]
+            )
+        )
 
     assert torch.autograd.gradcheck(f, leaves)
     assert torch.autograd.gradgradcheck(f, leaves, fast_mode=True)

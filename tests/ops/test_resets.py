@@ -45,7 +45,7 @@ def apart(cell: str, x: Tensor, state: State, weights: tuple[Tensor, ...], w_hr:
         state = rest
     found = []
     for a, z in reversed(pieces) if reverse else pieces:
-        h, state = unroll(cell, x[a:z, None], state, *weights, Places(reverse=reverse), w_hr)
+        h, state = unroll(cell, x[a:z, None], state, *weights, Places(reverse=reverse), w_hr=w_hr)
         found.append((h[:, 0], state))
         state = rest
     path = [h for h, _ in found]
@@ -73,7 +73,7 @@ def test_a_padded_row_is_its_pieces(cell: str, data: st.DataObject, reverse: boo
     lengths = data.draw(st.none() | st.lists(st.integers(0, T), min_size=B, max_size=B))
     x, state, weights, w_hr = given_to(cell, T, B, rows=B)
     places = Places(None if lengths is None else torch.tensor(lengths), reverse=reverse)
-    h, last = unroll(cell, x, state, *weights, places, w_hr, resets=marks)
+    h, last = unroll(cell, x, state, *weights, places, w_hr=w_hr, resets=marks)
     rows, ends = [], []
     for b, n in enumerate(lengths or [T] * B):
         row = tuple(s[b : b + 1] for s in state)
@@ -94,7 +94,7 @@ def test_a_ragged_row_is_its_pieces(cell: str, lengths: list[int], reverse: bool
     offsets = torch.tensor([0, *lengths]).cumsum(0)
     x, state, weights, w_hr = given_to(cell, N, rows=B)
     places = Places.ragged(offsets, reverse=reverse)
-    h, last = unroll(cell, x, state, *weights, places, w_hr, resets=torch.tensor(marks, dtype=torch.bool))
+    h, last = unroll(cell, x, state, *weights, places, w_hr=w_hr, resets=torch.tensor(marks, dtype=torch.bool))
     rows, ends = [], []
     for b in range(B):
         a, z = offsets[b : b + 2].tolist()

@@ -14,13 +14,32 @@ import torch
 from torch import Tensor, nn
 
 
+def _check_sizes(hidden_size: int, num_layers: int, dropout: float, proj_size: int) -> None:
+    """Check the arguments of the constructor as torch does: the same exceptions and the same warning."""
+    if not isinstance(dropout, Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+        raise ValueError("dropout should be a number in range [0, 1], the probability of an element being zeroed")
+    if dropout > 0 and num_layers == 1:
+        warnings.warn(
+            f"dropout acts on all but the last layer: with {dropout=} num_layers should be greater than 1",
+            stacklevel=4,
+        )
+    if not isinstance(hidden_size, int):
+        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
+    if hidden_size <= 0:
+        raise ValueError(f"hidden_size must be greater than zero, got {hidden_size}")
+    if num_layers <= 0:
+        raise ValueError(f"num_layers must be greater than zero, got {num_layers}")
+    if not 0 <= proj_size < hidden_size:
+        raise ValueError(f"proj_size should be 0 (none) or more, and smaller than hidden_size, got {proj_size}")
+
+
 class RecurrentNetwork(nn.Module):
     """num_layers recurrences one above the other, in one or two directions: weight_ih_l0, ..., weight_hh_l0_reverse."""
 
     mode: str
     gates: int
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the positional signature of torch.nn
         self,
         input_size: int,
         hidden_size: int,
@@ -33,23 +52,9 @@ class RecurrentNetwork(nn.Module):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        """See torch.nn. Raises TypeError and ValueError as it does."""
+        """Check the arguments and create the parameters, as torch.nn does."""
         super().__init__()
-        if not isinstance(dropout, Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError("dropout should be a number in range [0, 1], the probability of an element being zeroed")
-        if dropout > 0 and num_layers == 1:
-            warnings.warn(
-                f"dropout falls on all but the last layer: with {dropout=} num_layers should be greater than 1",
-                stacklevel=3,
-            )
-        if not isinstance(hidden_size, int):
-            raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
-        if hidden_size <= 0:
-            raise ValueError("hidden_size must be greater than zero")
-        if num_layers <= 0:
-            raise ValueError("num_layers must be greater than zero")
-        if not 0 <= proj_size < hidden_size:
-            raise ValueError("proj_size should be 0 (none) or more, and smaller than hidden_size")
+        _check_sizes(hidden_size, num_layers, dropout, proj_size)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size

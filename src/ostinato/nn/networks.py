@@ -70,7 +70,7 @@ def _run(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None) -
             w_ih, w_hh, *others = [getattr(net, name) for name in net.names[i]]
             w_hr = others.pop() if net.proj_size else None
             b_ih, b_hh = others or (None, None)
-            h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d], w_hr)
+            h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d], w_hr=w_hr)
             halves.append(h)
             ends.append(last)
         x = halves[0] if net.directions == 1 else torch.cat(halves, -1)
@@ -82,12 +82,12 @@ def _run(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None) -
 
 
 def _torch(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
-    """The same by torch's operator."""
+    """Run all layers and directions by torch's own operator."""
     weights = [w for each in net.all_weights for w in each]
     hx: Any = state if net.mode == "lstm" else state[0]
-    how = net.bias, net.num_layers, net.dropout, net.training, net.bidirectional
+    options = net.bias, net.num_layers, net.dropout, net.training, net.bidirectional
     run = _OPERATORS[net.mode]
-    y, *last = run(x, hx, weights, *how, False) if sizes is None else run(x, sizes, hx, weights, *how)
+    y, *last = run(x, hx, weights, *options, False) if sizes is None else run(x, sizes, hx, weights, *options)
     return y, tuple(last)
 
 
@@ -118,7 +118,7 @@ class RNN(RecurrentNetwork):
 
     gates = 1
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the positional signature of torch.nn
         self,
         input_size: int,
         hidden_size: int,
@@ -131,7 +131,6 @@ class RNN(RecurrentNetwork):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        """See torch.nn.RNN."""
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'.")
         self.mode, self.nonlinearity = f"rnn_{nonlinearity}", nonlinearity
@@ -155,7 +154,7 @@ class GRU(RecurrentNetwork):
 
     mode, gates = "gru", 3
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the positional signature of torch.nn
         self,
         input_size: int,
         hidden_size: int,
@@ -169,7 +168,6 @@ class GRU(RecurrentNetwork):
         *,
         reset_after: bool = True,
     ) -> None:
-        """See torch.nn.GRU."""
         self.mode = "gru" if reset_after else "gru_before"
         super().__init__(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype

@@ -1,4 +1,4 @@
-"""Rows of different length in one padded batch: what a time loop and a fused kernel do about their ends."""
+"""The ends of rows of different length in one padded batch, for time loops and for fused kernels."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ from torch import Tensor
 
 
 def running(t: int, lengths: Tensor | None, like: Tensor) -> Tensor | None:
-    """(B, 1) bool: which rows have a step t; None where all have."""
+    """Return which rows have a step t, (B, 1) bool on the device of ``like``; None if all rows have the same length."""
     return None if lengths is None else (t < lengths).to(like.device)[:, None]
 
 
 def keep(mask: Tensor | None, new: Tensor, old: Tensor) -> Tensor:
-    """New where the row still runs, old where it has ended: (B, H)."""
+    """Return the new state of each row that still runs and the old state of each row that has ended, (B, H)."""
     return new if mask is None else torch.where(mask, new, old)
 
 
 def last_of(h: Tensor, start: Tensor, lengths: Tensor | None) -> Tensor:
-    """H (T, B, H) after each row's own last step; start (B, H) where it has none."""
+    """Return the hidden state after the last step of each row.
+
+    Args:
+        h: The hidden states of all steps, (T, B, H).
+        start: The hidden state before the first step, (B, H), which is the result for a row of length 0.
+        lengths: The number of steps of each row, (B,), or None if every row has T steps.
+
+    Returns:
+        The last hidden states, (B, H).
+    """
     if not len(h):
         return start
     if lengths is None:

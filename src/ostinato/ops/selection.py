@@ -106,10 +106,10 @@ def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
 def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> tuple[str, str]:
     """The name of the implementation that runs, and why."""
     if cell not in IMPLEMENTATIONS:
-        raise ConfigError(f"there is no cell called {cell!r}", fix=f"one of {', '.join(IMPLEMENTATIONS)}")
+        raise ConfigError(f"unknown cell {cell!r}", fix=f"use one of {', '.join(IMPLEMENTATIONS)}")
     reasons = {name: _refusal(cell, name, facts) for name in _order(cell, facts)}
     able = [name for name, reason in reasons.items() if reason is None]
-    asked, where = implementation, "as asked for"
+    asked, where = implementation, "as requested"
     if not asked:
         asked, where = os.environ.get(VARIABLE), f"from {VARIABLE}"
     if not asked:
@@ -120,9 +120,9 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
         return asked, where
     what = reasons.get(asked) or f"{cell} has no implementation of that name"
     raise ConfigError(
-        f"{cell} cannot run by {asked!r}: {what}",
+        f"implementation {asked!r} of {cell} cannot run: {what}",
         where=None if implementation else f"the environment variable {VARIABLE}",
-        fix=f"one of {', '.join(able)}, or leave it open",
+        fix=f"use one of {', '.join(able)}, or leave the choice open",
     )
 
 

@@ -12,7 +12,7 @@ from ostinato.shapes import State
 def unroll(
     x: Tensor, state: State, weight: Tensor, bias: Tensor, dilation: int, lengths: Tensor | None = None
 ) -> tuple[Tensor, State]:
-    """See the reference."""
+    """Compute the convolution by torch's own operator; arguments and results are those of the reference."""
     past = state[0].transpose(0, 1)
     path = torch.cat([past, x])
     if not len(x):

@@ -1,8 +1,8 @@
-"""What both of the engine's operators are given, and whether it can be."""
+"""The arguments that both operators of the engine start with, and the check of their shapes and types."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,21 +13,46 @@ from ostinato.ops.engine.extension import ABSENT
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
-#: cell -> gates, states, whether it has w_hr
-_SIZES = {} if ABSENT else {name: sizes for name, *sizes in _engine.cells()}
+
+class CellSizes(NamedTuple):
+    """The sizes that are fixed by the kind of a cell.
+
+    Attributes:
+        gates: The number of gates, G.
+        states: The number of tensors in the state: 1 (h) or 2 (h and c).
+        projects: Whether the cell takes the projection w_hr.
+    """
+
+    gates: int
+    states: int
+    projects: bool
+
+
+#: The sizes of every cell of the engine, by name; empty if the engine is not installed.
+_CELLS = (
+    {} if ABSENT else {name: CellSizes(gates, states, projects) for name, gates, states, projects in _engine.cells()}
+)
 
 
 class Call(NamedTuple):
-    """What both operators are given first.
+    """The inputs of one unroll, in the order in which both operators take them.
 
-    cell                   its name in the engine
-    x                      (T, B, D), or (places, D) where base says which step is where
-    h0, c0                 (B, P), (B, H); c0 None for a cell of one state; P, the width of h, is H without w_hr
-    w_ih, w_hh             (GH, D), (GH, P)
-    b_ih, b_hh             (GH), or None
-    w_hr                   (P, H) for a cell that projects, else None
-    lengths, base, column  see Places
-    reverse                see Places
+    P is the width of h: H, except for a cell that projects. The places of the steps are described in Places.
+
+    Attributes:
+        cell: The name of the cell in the engine.
+        x: The inputs, (T, B, D); (places, D) if base is given.
+        h0: The hidden state before the first step, (B, P).
+        c0: The cell state before the first step, (B, H); None for a cell of one state.
+        w_ih: The input weights, (GH, D).
+        w_hh: The recurrent weights, (GH, P).
+        b_ih: The bias of the input side, (GH,), or None.
+        b_hh: The bias of the recurrent side, (GH,), or None.
+        w_hr: The projection, (P, H); None for a cell that does not project.
+        lengths: The number of steps of each row, (B,), or None if every row has T steps.
+        base: The first place of each step, (T,), or None for a padded batch.
+        column: The offset of each row, (B,), or None if the offset of row b is b.
+        reverse: Whether each row is run from its last step to its first.
     """
 
     cell: str
@@ -44,52 +69,90 @@ class Call(NamedTuple):
     column: Tensor | None = None
     reverse: bool = False
 
+    @classmethod
+    def split(cls, arguments: tuple[Any, ...]) -> tuple[Call, tuple[Any, ...]]:
+        """Split the arguments of an operator into its call, which comes first, and the arguments after it.
+
+        Any other tuple with one entry per argument can be split too: the fields of the call are then those entries.
+        """
+        size = len(cls._fields)
+        return cls._make(arguments[:size]), arguments[size:]
+
+    @property
+    def tensors(self) -> tuple[Tensor | None, ...]:
+        """The tensors that have gradients: x, h0, c0, w_ih, w_hh, b_ih, b_hh and w_hr."""
+        return self.x, self.h0, self.c0, self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr
+
+    @property
+    def weights(self) -> tuple[Tensor | None, ...]:
+        """The weights: w_ih, w_hh, b_ih, b_hh and w_hr."""
+        return self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr
+
+    @property
+    def layout(self) -> tuple[Tensor | None, ...]:
+        """The tensors that say where the steps lie: lengths, base and column."""
+        return self.lengths, self.base, self.column
+
     def contiguous(self) -> Call:
-        """The same, as the kernels read it: no strides, places in int64."""
-        if self[9:12] == (None, None, None) and all(t is None or t.is_contiguous() for t in self[1:9]):
+        """Return the call as the kernels read it: tensors without strides, and a layout of int64 on the CPU."""
+        layout = self.layout
+        if layout == (None, None, None) and all(t is None or t.is_contiguous() for t in self.tensors):
             return self
-        numbers = [None if t is None else t.contiguous() for t in self[1:9]]
-        places = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in self[9:12]]
-        return Call._make((self.cell, *numbers, *places, self.reverse))
+        tensors: Any = [None if t is None else t.contiguous() for t in self.tensors]
+        numbers = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in layout]
+        return Call._make((self.cell, *tensors, *numbers, self.reverse))
 
     @property
     def places(self) -> int:
-        """Rows of x."""
+        """The number of rows of x: one for each step of each sequence, padding included."""
         return self.x.shape[:-1].numel()
 
     @property
     def hidden(self) -> int:
-        """H."""
+        """The number of hidden units, H."""
         return (self.h0 if self.c0 is None else self.c0).shape[-1]
 
 
 def check(call: Call) -> None:
-    """Raises ConfigError unless the kernels may be let loose on these addresses."""
-    if call.cell not in _SIZES:
-        raise ConfigError(f"the engine has no cell called {call.cell!r}", fix=f"one of {', '.join(_SIZES)}")
-    G, states, projects = _SIZES[call.cell]
-    _, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _ = call
-    if (c0 is None) != (states == 1):
-        raise ConfigError(f"{call.cell} has {states} states", fix="give h0, and c0 to a cell of two")
-    if (w_hr is not None) != projects:
+    """Check that the kernels can read and write at the addresses of the tensors of a call.
+
+    Raises:
+        ConfigError: The cell is unknown, a tensor is missing or not expected, or has another shape or type.
+    """
+    sizes = _CELLS.get(call.cell)
+    if sizes is None:
         raise ConfigError(
-            f"{call.cell} {'needs' if projects else 'has no'} w_hr", fix="give it to lstm_projected alone"
+            f"unknown cell {call.cell!r}: the engine does not have it", fix=f"use one of {', '.join(_CELLS)}"
         )
-    (B, P), D, H = h0.shape, x.shape[-1], call.hidden
+    if (call.c0 is None) != (sizes.states == 1):
+        raise ConfigError(
+            f"{call.cell} needs {sizes.states} state tensors, got {1 if call.c0 is None else 2}",
+            fix="give h0 alone to a cell of one state, and h0 and c0 to a cell of two states",
+        )
+    if (call.w_hr is not None) != sizes.projects:
+        raise ConfigError(
+            f"{call.cell} {'needs the projection w_hr' if sizes.projects else 'takes no projection w_hr'}",
+            fix="give w_hr to lstm_projected, and to no other cell",
+        )
+    (B, P), D, H = call.h0.shape, call.x.shape[-1], call.hidden
+    GH = sizes.gates * H
     expected = (
-        ("x", x, (len(x), B, D) if base is None else (len(x), D)),
-        ("h0", h0, (B, P)),
-        ("c0", c0, (B, H)),
-        ("w_ih", w_ih, (G * H, D)),
-        ("w_hh", w_hh, (G * H, P)),
-        ("b_ih", b_ih, (G * H,)),
-        ("b_hh", b_hh, (G * H,)),
-        ("w_hr", w_hr, (P, H)),
+        ("x", call.x, (len(call.x), B, D) if call.base is None else (len(call.x), D)),
+        ("h0", call.h0, (B, P)),
+        ("c0", call.c0, (B, H)),
+        ("w_ih", call.w_ih, (GH, D)),
+        ("w_hh", call.w_hh, (GH, P)),
+        ("b_ih", call.b_ih, (GH,)),
+        ("b_hh", call.b_hh, (GH,)),
+        ("w_hr", call.w_hr, (P, H)),
     )
+    dtype = call.x.dtype
     for name, t, shape in expected:
-        if t is not None and (t.shape != shape or t.dtype != x.dtype):
-            given = f"{tuple(t.shape)} of {t.dtype}"
-            raise ConfigError(f"{name} has the shape {given}", fix=f"it should be {shape} of {x.dtype}")
-    for name, t in (("lengths", lengths), ("column", column)):
+        if t is not None and (t.shape != shape or t.dtype != dtype):
+            raise ConfigError(
+                f"{name} must have the shape {shape} and the type {dtype}, got {tuple(t.shape)} and {t.dtype}",
+                fix="give weights and states that fit x in width, rows and type",
+            )
+    for name, t in (("lengths", call.lengths), ("column", call.column)):
         if t is not None and t.shape != (B,):
-            raise ConfigError(f"{name} has the shape {tuple(t.shape)}", fix=f"it should be {(B,)}")
+            raise ConfigError(f"{name} must have the shape {(B,)}, got {tuple(t.shape)}", fix="give one number a row")

@@ -1,4 +1,4 @@
-"""The compiled engine, where it is there: loading it, its instruction set, and what it cannot run."""
+"""The compiled engine, if it is installed: its import, its instruction set, and the tensors that it cannot take."""
 
 from __future__ import annotations
 
@@ -18,33 +18,50 @@ except ImportError as error:
 else:
     ABSENT = None
 
-#: Forces an instruction set: one of those that ``sets`` lists.
+#: The environment variable that forces an instruction set: one of the names that ``sets`` returns.
 VARIABLE = "OSTINATO_ISA"
 
+#: The types that the engine computes in.
 DTYPES = (torch.float32, torch.float64)
 
 
 def sets() -> list[str]:
-    """The instruction sets that this processor can run, the best first; none where the engine is absent."""
+    """Return the instruction sets that this processor can run, the best first; none if the engine is not installed."""
     return [] if ABSENT else _engine.sets()
 
 
 def set_in_use() -> str | None:
-    """The instruction set that runs."""
+    """Return the name of the instruction set in use, or None if the engine is not installed."""
     return None if ABSENT else _engine.set_in_use()
 
 
 def use_set(name: str) -> None:
-    """Run by this instruction set from now on. Raises ConfigError for one that is absent or cannot run."""
+    """Use an instruction set for all calls from now on.
+
+    Args:
+        name: One of the names that ``sets`` returns.
+
+    Raises:
+        ConfigError: The processor cannot run this set, or the engine does not have it.
+    """
     if name not in sets():
         raise ConfigError(
-            f"the engine cannot run by {name!r}", where=VARIABLE, fix=f"one of {', '.join(sets())}, or leave it open"
+            f"instruction set {name!r} is unknown, or this processor cannot run it",
+            where=VARIABLE,
+            fix=f"use one of {', '.join(sets())}, or unset the variable",
         )
     _engine.use_set(name)
 
 
 def refusal(facts: Mapping[str, Any]) -> str | None:
-    """Why the engine cannot run under these facts (device, dtype), or None where it can."""
+    """Return the reason why the engine cannot run, or None if it can.
+
+    Args:
+        facts: The device and the dtype of the tensors; "cpu" and float32 if they are missing.
+
+    Returns:
+        The reason as a sentence, or None.
+    """
     if ABSENT:
         return ABSENT
     device, dtype = facts.get("device", "cpu"), facts.get("dtype", torch.float32)

@@ -1,4 +1,4 @@
-"""The engine's gradients in autograd: first order by its own backward, second order through the reference."""
+"""The gradients of the engine in autograd: first order by its own kernel, second order by the reference."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ostinato.ops.rnn import reference as rnn_reference
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
-#: cell of the engine -> its specification, and what that takes beside weights
+#: The reference of each cell of the engine, and the options that the reference takes in addition to the weights.
 REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     **{f"rnn_{f}": (rnn_reference.unroll, {"nonlinearity": f}) for f in rnn_reference.NONLINEARITIES},
     "gru": (gru_reference.unroll, {}),
@@ -31,109 +31,137 @@ REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 
 
 def by_reference(call: Call) -> tuple[Tensor, ...]:
-    """What the operator gives, by the specification: y, h_n, and c_n where there is one."""
+    """Return the results of a call by the reference: y, h_n, and c_n for a cell of two states."""
     unroll, options = REFERENCES[call.cell]
     B, P = call.h0.shape
     steps = len(call.x if call.base is None else call.base)
-    index, there = Places(call.lengths, call.base, call.column, call.reverse).index(steps, B)
+    index, exists = Places(call.lengths, call.base, call.column, call.reverse).index(steps, B)
     flat = call.x.reshape(-1, call.x.shape[-1])
     biases = [call.w_hh.new_zeros(len(call.w_hh)) if b is None else b for b in (call.b_ih, call.b_hh)]
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
     options = options if call.w_hr is None else {"w_hr": call.w_hr}
-    h, last = unroll(flat[index], state, call.w_ih, call.w_hh, *biases, there.sum(0), **options)
-    y = flat.new_zeros(len(flat), P).index_put((index[there],), h[there])
+    h, last = unroll(flat[index], state, call.w_ih, call.w_hh, *biases, exists.sum(0), **options)
+    y = flat.new_zeros(len(flat), P).index_put((index[exists],), h[exists])
     return (y.reshape(*call.x.shape[:-1], P), *last)
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    *call, _ = inputs
+    """Keep the inputs and results of ``ostinato::recurrence`` for its derivative."""
+    call, _ = Call.split(inputs)
     y, _, _, saved = output
-    ctx.cell, ctx.reverse = call[0], call[12]
-    ctx.save_for_backward(*call[1:12], y, saved)
+    ctx.cell, ctx.reverse = call.cell, call.reverse
+    ctx.save_for_backward(*call.tensors, *call.layout, y, saved)
     ctx.set_materialize_grads(False)
 
 
-def _backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+def _backward(
+    ctx: Any, dy: Tensor | None, dh_n: Tensor | None, dc_n: Tensor | None, _dsaved: Tensor | None
+) -> tuple[Any, ...]:
+    """The derivative of ``ostinato::recurrence``: a gradient, or None, for each of its arguments."""
     *tensors, y, saved = ctx.saved_tensors
-    asked = ctx.needs_input_grad
-    if tensors[2] is None:
-        owed = *owed[:2], None
-    call = ctx.cell, *tensors, ctx.reverse
-    gradients = torch.ops.ostinato.recurrence_backward(*call, y, saved, *owed[:3], asked[1], any(asked[4:9]))
-    given = [g if needed else None for g, needed in zip(gradients, asked[1:9], strict=True)]
-    return (None, *given, *[None] * 5)
+    call = Call._make((ctx.cell, *tensors, ctx.reverse))
+    # one entry per argument of the operator: whether its gradient is needed
+    needed, _ = Call.split(ctx.needs_input_grad)
+    run = torch.ops.ostinato.recurrence_backward
+    dc_n = None if call.c0 is None else dc_n
+    computed = run(*call, y, saved, dy, dh_n, dc_n, needed.x, any(needed.weights))
+    gradients = [g if need else None for g, need in zip(computed, needed.tensors, strict=True)]
+    # cell; the tensors; lengths, base, column, reverse and save
+    return (None, *gradients, *[None] * 5)
 
 
 class Eager(torch.autograd.Function):
-    """The same node without the way through torch's dispatcher, which takes longer than a small recurrence does.
+    """The node of ``ostinato::recurrence`` without torch's dispatcher, which takes longer than a small recurrence.
 
-    What forward saved is the engine's memory, no tensor, and goes back with the first backward; a second one over a
-    retained graph runs forward once more.
+    The numbers that forward saves lie in a buffer of the engine, which is no tensor: ``saved_count`` numbers of the
+    type of x. The context owns the buffer until the first backward, which returns it to the pool. A second backward
+    over a retained graph runs forward again.
     """
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> tuple[Tensor | None, ...]:
+        """Return y, h_n and c_n, given ``call.tensors`` one by one, which autograd must see, and then the call."""
         *tensors, call = args
         call = call.contiguous()
         check(call)
         ctx.saved = _engine.Buffer(saved_count(call) * call.x.element_size())
         y, h_n, c_n = results = outputs(call)
         run_forward(call, y, h_n, c_n, ctx.saved.address)
-        ctx.call = call[0], *call[9:]
+        ctx.cell, ctx.layout, ctx.reverse = call.cell, call.layout, call.reverse
         ctx.save_for_backward(*tensors, y)
         ctx.set_materialize_grads(False)
         return results
 
     @staticmethod
-    def backward(ctx: Any, *owed: Tensor | None) -> tuple[Any, ...]:
+    def backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
+        """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
         *tensors, y = ctx.saved_tensors
-        call = Call._make((ctx.call[0], *tensors, *ctx.call[1:]))
-        asked = ctx.needs_input_grad[:8]
+        call = Call._make((ctx.cell, *tensors, *ctx.layout, ctx.reverse))
+        *needed, _ = ctx.needs_input_grad
+        need_x, need_h0, need_c0, *need_weights = needed
+        any_weight = any(need_weights)
         if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            nothing = y.new_empty(0)
+            nothing_saved = y.new_empty(0)
             run = torch.ops.ostinato.recurrence_backward
-            found = run(*call, y, nothing, *owed, asked[0], any(asked[3:]))
-            return *[g if needed else None for g, needed in zip(found, asked, strict=True)], None
+            computed = run(*call, y, nothing_saved, *output_gradients, need_x, any_weight)
+            return *[g if need else None for g, need in zip(computed, needed, strict=True)], None
         call = call.contiguous()
         saved, ctx.saved = ctx.saved, None
         if saved is None:
             saved = _engine.Buffer(saved_count(call) * y.element_size())
             run_forward(call, *outputs(call), saved.address)
-        weights = any(asked[3:])
-        wanted = *asked[:3], *[weights] * 5
-        found = [None if t is None or not w else fresh(t) for t, w in zip(call[1:9], wanted, strict=True)]
-        run_backward(call, y, saved.address, owed, found)
-        return *found, None
+        # the kernel computes the gradients of all weights or of none
+        written = need_x, need_h0, need_c0, *[any_weight] * len(need_weights)
+        gradients = [None if t is None or not w else fresh(t) for t, w in zip(call.tensors, written, strict=True)]
+        run_backward(call, y, saved.address, output_gradients, gradients)
+        return *gradients, None
 
 
 def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    ctx.cell, ctx.reverse = inputs[0], inputs[12]
-    ctx.save_for_backward(*inputs[1:12], *inputs[15:18])
+    """Keep the inputs of ``ostinato::recurrence_backward`` for its derivative."""
+    call, (_y, _saved, dy, dh_n, dc_n, _need_x, _need_weights) = Call.split(inputs)
+    ctx.cell, ctx.reverse = call.cell, call.reverse
+    ctx.save_for_backward(*call.tensors, *call.layout, dy, dh_n, dc_n)
     ctx.set_materialize_grads(False)
 
 
+def _leaf(t: Tensor | None) -> Tensor | None:
+    """The tensor as a new leaf of the graph, or None."""
+    return None if t is None else t.detach().requires_grad_()
+
+
 def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
-    """moved: the gradients of the first order's results -> those of what it was given, computed by the reference."""
+    """The derivative of ``ostinato::recurrence_backward``, by the reference.
+
+    moved holds the gradients of the first-order gradients, in the order of Gradients; the result has a gradient, or
+    None, for each argument of the operator.
+    """
     *tensors, dy, dh_n, dc_n = ctx.saved_tensors
-    sources = [*tensors[:8], dy, dh_n, dc_n]
+    call = Call._make((ctx.cell, *tensors, ctx.reverse))
     with torch.enable_grad():
-        fresh = [None if t is None else t.detach().requires_grad_() for t in sources]
-        call = Call._make((ctx.cell, *fresh[:8], *tensors[8:], ctx.reverse))
-        pairs = [(o, d) for o, d in zip(by_reference(call), fresh[8:], strict=False) if d is not None]
-        inputs = [t for t in fresh[:8] if t is not None]
+        leaves = [_leaf(t) for t in call.tensors]
+        output_gradients = [_leaf(t) for t in (dy, dh_n, dc_n)]
+        results = by_reference(Call._make((call.cell, *leaves, *call.layout, call.reverse)))
+        pairs = [(o, d) for o, d in zip(results, output_gradients, strict=False) if d is not None]
+        inputs = [t for t in leaves if t is not None]
         first = torch.autograd.grad(
             [o for o, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, materialize_grads=True
         )
-        along = [m for m, t in zip(moved, fresh[:8], strict=True) if t is not None]
-        kept = [(g, m) for g, m in zip(first, along, strict=True) if m is not None and g.requires_grad]
-        wanted = [t for t in fresh if t is not None]
+        directions = [m for m, t in zip(moved, leaves, strict=True) if t is not None]
+        kept = [(g, m) for g, m in zip(first, directions, strict=True) if m is not None and g.requires_grad]
+        sources = [*leaves, *output_gradients]
         second = iter(
             torch.autograd.grad(
-                [g for g, _ in kept], wanted, [m for _, m in kept], allow_unused=True, materialize_grads=True
+                [g for g, _ in kept],
+                [t for t in sources if t is not None],
+                [m for _, m in kept],
+                allow_unused=True,
+                materialize_grads=True,
             )
         )
-    given = [None if t is None else next(second) for t in fresh]
-    return (None, *given[:8], *[None] * 6, *given[8:], None, None)
+    *of_tensors, ddy, ddh_n, ddc_n = [None if t is None else next(second) for t in sources]
+    # cell; the tensors; lengths, base, column, reverse, y and saved; dy, dh_n and dc_n; need_x and need_weights
+    return (None, *of_tensors, *[None] * 6, ddy, ddh_n, ddc_n, None, None)
 
 
 torch.library.register_autograd("ostinato::recurrence", _backward, setup_context=_set_up, lib=LIBRARY)

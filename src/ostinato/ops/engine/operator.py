@@ -1,6 +1,7 @@
 """The engine as torch operators: two opaque nodes that survive torch.compile, torch.export and functional_call.
 
-``ostinato::recurrence`` unrolls a cell, ``ostinato::recurrence_backward`` gives its gradients; gradients.py joins them.
+``ostinato::recurrence`` unrolls a cell and ``ostinato::recurrence_backward`` computes its gradients. gradients.py
+registers the second as the derivative of the first.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ostinato.ops.engine.extension import ABSENT
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
+# the fields of Call, in their order
 _CALL = (
     "str cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh, "
     "Tensor? w_hr, Tensor? lengths, Tensor? base, Tensor? column, bool reverse"
@@ -32,97 +34,142 @@ LIBRARY.define(
 
 
 def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A Call, and whether to save what backward needs -> y, h_n, c_n, saved.
+    """Run the operator ``ostinato::recurrence``.
 
-    y (T, B, P) or (places, P) is zero where no row has a step; h_n (B, P) and c_n (B, H) are the state after each row's
-    own last step, c_n empty for a cell of one state; saved is for ``backward`` alone. Raises ConfigError for shapes,
-    types and places that cannot be.
+    Args:
+        *args: The fields of a Call, then save: whether to save what backward needs.
+
+    Returns:
+        y, (T, B, P) or (places, P), zero at places that hold no step; h_n, (B, P), and c_n, (B, H), the state after
+        the last step of each row, c_n empty for a cell of one state; and saved, the numbers that backward reads.
+
+    Raises:
+        ConfigError: A shape, a type, a length or a place does not fit the others.
     """
-    call, save = Call._make(args[:-1]).contiguous(), args[-1]
+    call, (save,) = Call.split(args)
+    call = call.contiguous()
     check(call)
-    y, h_n, c_n, saved = found = results(call, save, pooled)
+    y, h_n, c_n, saved = buffers = results(call, save, pooled)
     run_forward(call, y, h_n, c_n, saved.data_ptr())
-    return found
+    return buffers
 
 
 def backward(*args: Any) -> Gradients:
-    """A Call, y, saved, the gradients of y, h_n and c_n or None, and whose are asked for: x's, the weights'.
+    """Run the operator ``ostinato::recurrence_backward``; forward is run again first if nothing was saved.
 
-    Returns the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr; empty for what is absent or not asked for. Where
-    nothing was saved, forward is run once more.
+    Args:
+        *args: The fields of a Call; then y and saved, as forward returned them; dy, dh_n and dc_n, the gradients of
+            its results or None; need_x and need_weights, whether those gradients are needed.
+
+    Returns:
+        The gradients of the tensors of the call.
     """
-    call, (y, saved, *owed, need_x, need_weights) = Call._make(args[:13]).contiguous(), args[13:]
+    call, (y, saved, dy, dh_n, dc_n, need_x, need_weights) = Call.split(args)
+    call = call.contiguous()
     if not saved.numel():
         *_, saved = forward(*call, True)
-    found = gradients(call, need_x, need_weights, pooled)
-    run_backward(call, y, saved.data_ptr(), owed, found)
-    return found
+    buffers = gradients(call, need_x, need_weights, pooled)
+    run_backward(call, y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
+    return buffers
 
 
 def plain(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
-    """y, h_n, c_n (None for a cell of one state) with nothing saved and nobody watching."""
+    """Return y, h_n and c_n without gradients and without torch's dispatcher; c_n is None for a cell of one state."""
     call = call.contiguous()
     check(call)
-    found = outputs(call)
-    run_forward(call, *found, 0)
-    return found
+    buffers = outputs(call)
+    run_forward(call, *buffers, 0)
+    return buffers
 
 
 def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: int) -> None:
-    """Write y, h_n and c_n; saved is an address, 0 for nowhere. The call is contiguous and checked."""
+    """Run the forward kernel on buffers of the caller.
+
+    Args:
+        call: The call, contiguous and checked.
+        y: The buffer of the outputs, (T, B, P) or (places, P), which the kernel writes.
+        h_n: The buffer of the last hidden state, (B, P), which the kernel writes.
+        c_n: The buffer of the last cell state, (B, H), which the kernel writes; None or empty for a cell of one state.
+        saved: The address of the buffer for backward, of ``saved_count(call)`` numbers; 0 to save nothing.
+
+    Raises:
+        ConfigError: A length or a place lies outside of x.
+    """
     run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
     inputs = _addresses(call.x, call.h0, call.c0)
     try:
-        run(call.cell, *_whereabouts(call), torch.get_num_threads(), *inputs, *_addresses(y, h_n, c_n), saved)
+        run(call.cell, *_description(call), torch.get_num_threads(), *inputs, *_addresses(y, h_n, c_n), saved)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
 
 
 def repeated(call: Call) -> Callable[[], None]:
-    """A call of one step to be made over and over: each time x is read anew, and h0 and c0 are replaced in place.
+    """Return a function that makes one step: it reads x again each time, and replaces h0 and c0 in place.
 
-    The call is contiguous and checked, and its tensors stay where they are.
+    Args:
+        call: The call of one step, contiguous and checked. The function keeps its tensors alive; they must not move.
+
+    Returns:
+        The function. It owns a buffer for y, (1, B, P), that nobody reads.
     """
     run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
     y = torch.empty_like(call.h0)
     inputs, outputs = _addresses(call.x, call.h0, call.c0), _addresses(y, call.h0, call.c0)
-    given = (call.cell, *_whereabouts(call), torch.get_num_threads(), *inputs, *outputs, 0)
+    arguments = (call.cell, *_description(call), torch.get_num_threads(), *inputs, *outputs, 0)
 
-    def step(_held: object = (call, y)) -> None:
-        run(*given)
+    def step(_kept_alive: object = (call, y)) -> None:
+        run(*arguments)
 
     return step
 
 
 def run_backward(
-    call: Call, y: Tensor, saved: int, owed: Sequence[Tensor | None], found: Sequence[Tensor | None]
+    call: Call,
+    y: Tensor,
+    saved: int,
+    output_gradients: Sequence[Tensor | None],
+    input_gradients: Sequence[Tensor | None],
 ) -> None:
-    """Write found, the gradients of x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr; None and empty ones are left out."""
+    """Run the backward kernel on buffers of the caller.
+
+    Args:
+        call: The call, contiguous and checked.
+        y: The outputs of forward, (T, B, P) or (places, P).
+        saved: The address of the numbers that forward saved.
+        output_gradients: The gradients of y, h_n and c_n, each with the shape of its tensor, or None for zero.
+        input_gradients: The buffers that the kernel writes, in the order of Gradients. The kernel computes no gradient
+            whose buffer is None or empty.
+    """
     run: Any = _engine.backward32 if call.x.dtype is torch.float32 else _engine.backward64
-    dx, dh0, dc0, *dw = _addresses(*found)
-    owed = [None if t is None else t.contiguous() for t in owed]
+    dx, dh0, dc0, *dw = _addresses(*input_gradients)
+    output_gradients = [None if t is None else t.contiguous() for t in output_gradients]
     inputs = _addresses(call.x, call.h0, call.c0, y)
-    run(call.cell, *_whereabouts(call), *inputs, saved, *_addresses(*owed), dx, dh0, dc0, tuple(dw))
+    run(call.cell, *_description(call), *inputs, saved, *_addresses(*output_gradients), dx, dh0, dc0, tuple(dw))
 
 
-def _whereabouts(call: Call) -> Any:
-    """Sizes, places and weights, as the extension takes them."""
+def _description(call: Call) -> Any:
+    """The sizes of a call and the addresses of its layout and weights, as the extension takes them."""
     (B, P), T = call.h0.shape, len(call.x if call.base is None else call.base)
     sizes = B, T, call.places, call.x.shape[-1], call.hidden, P, call.reverse
-    places = _addresses(call.lengths, call.base, call.column)
-    return sizes, places, _addresses(*call[4:9])
+    layout = _addresses(call.lengths, call.base, call.column)
+    return sizes, layout, _addresses(call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
 
 
 def _addresses(*tensors: Tensor | None) -> Any:
+    """The address of each tensor; 0 for None and for an empty tensor."""
     return tuple([0 if t is None else t.data_ptr() for t in tensors])
 
 
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    return results(Call._make(args[:-1]), args[-1])
+    """The results of forward by shape and type alone, for the tracers of torch."""
+    call, (save,) = Call.split(args)
+    return results(call, save)
 
 
 def _fake_backward(*args: Any) -> Gradients:
-    return gradients(Call._make(args[:13]), *args[-2:])
+    """The results of backward by shape and type alone, for the tracers of torch."""
+    call, (*_, need_x, need_weights) = Call.split(args)
+    return gradients(call, need_x, need_weights)
 
 
 for _name, _compute, _fake in (
@@ -131,5 +178,5 @@ for _name, _compute, _fake in (
 ):
     LIBRARY.impl(_name, _compute, "CPU")
     torch.library.register_fake(f"ostinato::{_name}", _fake, lib=LIBRARY)
-    # recurrences lose too much in 16 bits: under autocast they run in float32, as torch's own do not
+    # 16 bits are too few for the sums of a recurrence: under autocast it runs in float32, unlike torch's own
     torch.library.register_autocast(f"ostinato::{_name}", "cpu", torch.float32, lib=LIBRARY)

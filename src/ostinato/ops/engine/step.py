@@ -1,4 +1,4 @@
-"""A live sequence's next state in about a microsecond: one row, one step, by weights that are packed once."""
+"""One step of one live sequence in about a microsecond, by weights that are packed once."""
 
 from __future__ import annotations
 
@@ -23,10 +23,28 @@ Array: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
 class Step:
-    """state -> state after x, without gradients.
+    """A cell that is run one step at a time, without gradients; only one thread at a time may use it.
 
-    For one row the weights are copied when it is made: later changes of theirs have no effect. One thread at a time may
-    use it.
+    The weights are copied into a packed buffer that the step owns: later changes of the weights have no effect on the
+    steps of one row. P is the width of h: H, except for a cell that projects.
+
+    Args:
+        cell: The name of the cell in the engine.
+        w_ih: The input weights, (GH, D).
+        w_hh: The recurrent weights, (GH, P).
+        b_ih: The bias of the input side, (GH,), or None.
+        b_hh: The bias of the recurrent side, (GH,), or None.
+        w_hr: The projection, (P, H), for a cell that projects.
+
+    Attributes:
+        inputs: The number of inputs, D.
+        hidden: The number of hidden units, H.
+        outputs: The width of h, P.
+        dtype: The type of the weights, which inputs and states must have.
+        states: The number of tensors in the state: 1 (h) or 2 (h and c).
+
+    Raises:
+        ConfigError: The weights do not fit the cell or each other, or the engine cannot run.
     """
 
     def __init__(
@@ -38,19 +56,16 @@ class Step:
         b_hh: Tensor | None = None,
         w_hr: Tensor | None = None,
     ) -> None:
-        """Cell as the engine calls it; for the weights see Call.
-
-        Raises ConfigError for weights that cannot be, and where the engine cannot run.
-        """
-        why = refusal({"device": w_ih.device.type, "dtype": w_ih.dtype})
-        if why:
-            raise ConfigError(f"{cell} cannot be stepped: {why}")
+        reason = refusal({"device": w_ih.device.type, "dtype": w_ih.dtype})
+        if reason:
+            raise ConfigError(
+                f"the step of {cell} needs the engine, which cannot run: {reason}", fix="use unroll of the layer"
+            )
         self.inputs, self.outputs, self.dtype = w_ih.shape[1], w_hh.shape[1], w_ih.dtype
         self.hidden = self.outputs if w_hr is None else w_hr.shape[1]
         c0 = w_ih.new_zeros(1, self.hidden) if cell.startswith("lstm") else None
-        weights = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh, w_hr)]
-        state = w_ih.new_zeros(1, self.outputs), c0
-        check(Call._make((cell, w_ih.new_zeros(1, 1, self.inputs), *state, *weights, None, None, None, False)))
+        weights: Any = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh, w_hr)]
+        check(Call(cell, w_ih.new_zeros(1, 1, self.inputs), w_ih.new_zeros(1, self.outputs), c0, *weights))
         make: Any = _engine.Step32 if self.dtype == torch.float32 else _engine.Step64
         addresses = tuple(0 if w is None else w.data_ptr() for w in weights)
         self._run = make(cell, self.inputs, self.hidden, self.outputs, addresses)
@@ -58,41 +73,66 @@ class Step:
         self.states = 1 if c0 is None else 2
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor | None = None) -> None:
-        """X (D,), h (P,) and c (H,), contiguous, of the weights' type -> h and c are replaced in place.
+        """Make one step of one row: h and c are replaced in place.
 
-        Raises ConfigError for tensors of another size, type or layout.
+        Args:
+            x: The input, (D,), contiguous and of the type of the weights.
+            h: The hidden state, (P,), contiguous and of the type of the weights.
+            c: The cell state, (H,), contiguous and of the type of the weights; None for a cell of one state.
+
+        Raises:
+            ConfigError: A tensor has another size, type or layout.
         """
         self._check(x, h, c)
-        at = h.data_ptr()
-        last = 0 if c is None else c.data_ptr()
-        self._run(x.data_ptr(), at, last, at, last)
+        h_address = h.data_ptr()
+        c_address = 0 if c is None else c.data_ptr()
+        self._run(x.data_ptr(), h_address, c_address, h_address, c_address)
 
     def bound(self, x: Array, h: Array, c: Array | None = None) -> Callable[[], None]:
-        """The step on NumPy arrays that stay where they are: each call takes in what x holds by then.
+        """Return a function that makes one step on these arrays: it reads x again each time, and replaces h and c.
 
-        x (D,), h (P,) and c (H,), or B rows of each, which need about as little of Python as one row does.
+        The arrays belong to the caller, must not move, and are kept alive by the function. A step of B rows costs about
+        as little Python as a step of one row.
 
-        Raises ConfigError for arrays of another size, type or layout.
+        Args:
+            x: The input, (D,) or (B, D), contiguous and of the type of the weights.
+            h: The hidden state, (P,) or (B, P), contiguous and of the type of the weights.
+            c: The cell state, (H,) or (B, H), contiguous and of the type of the weights; None for a cell of one state.
+
+        Returns:
+            The function.
+
+        Raises:
+            ConfigError: An array has another size, type or layout.
         """
-        tensors = torch.from_numpy(x), torch.from_numpy(h), None if c is None else torch.from_numpy(c)
+        inputs, hidden, cell = torch.from_numpy(x), torch.from_numpy(h), None if c is None else torch.from_numpy(c)
         if x.ndim == 2:
-            call = Call._make((self._cell, tensors[0][None], *tensors[1:], *self._weights, None, None, None, False))
+            call = Call(self._cell, inputs[None], hidden, cell, *self._weights)
             check(call)
             if call.contiguous() is not call:
-                raise ConfigError("the rows do not lie one after the other", fix="give contiguous arrays")
+                raise ConfigError("the rows of an array must lie one after the other", fix="give contiguous arrays")
             return repeated(call)
-        self._check(*tensors)
-        at, state, cell = (0 if t is None else t.data_ptr() for t in tensors)
+        self._check(inputs, hidden, cell)
+        x_address, h_address, c_address = (0 if t is None else t.data_ptr() for t in (inputs, hidden, cell))
         run = self._run
 
-        def step(_held: object = tensors) -> None:
-            run(at, state, cell, state, cell)
+        def step(_kept_alive: object = (inputs, hidden, cell)) -> None:
+            run(x_address, h_address, c_address, h_address, c_address)
 
         return step
 
     def _check(self, x: Tensor, h: Tensor, c: Tensor | None) -> None:
-        for t, size in ((x, self.inputs), (h, self.outputs), (c, self.hidden)):
+        """Raise ConfigError unless the kernel can read and write at the addresses of these rows."""
+        for name, t, size in (("x", x, self.inputs), ("h", h, self.outputs), ("c", c, self.hidden)):
             if t is not None and (t.numel() != size or t.dtype is not self.dtype or not t.is_contiguous()):
-                raise ConfigError(f"{tuple(t.shape)} of {t.dtype}", fix=f"a contiguous row of {size}, {self.dtype}")
+                layout = "contiguous" if t.is_contiguous() else "not contiguous"
+                raise ConfigError(
+                    f"{name} must be a contiguous row of {size} numbers of {self.dtype}, "
+                    f"got {tuple(t.shape)} of {t.dtype}, {layout}",
+                    fix="give a row of that size, type and layout",
+                )
         if (c is None) != (self.states == 1):
-            raise ConfigError(f"the cell has {self.states} states", fix="give h, and c to a cell of two")
+            raise ConfigError(
+                f"the cell needs {self.states} state tensors, got {1 if c is None else 2}",
+                fix="give h alone to a cell of one state, and h and c to a cell of two states",
+            )

@@ -1,4 +1,4 @@
-"""One way into the engine for every cell, with the signature that the references have."""
+"""One entry into the engine for every cell, with the signature that the references have."""
 
 from __future__ import annotations
 
@@ -26,25 +26,42 @@ def unroll(
     b_ih: Tensor | None,
     b_hh: Tensor | None,
     places: Places = _PADDED,
+    *,
     w_hr: Tensor | None = None,
     resets: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """X (T, B, D), or (places, D) with places.base -> h of every step, (T, B, P) or (places, P), and the last state.
+    """Run a cell over all steps of a batch by the engine.
 
-    cell is the engine's name for it; state (h (B, P),) or (h, c); for the weights see Call. Raises ConfigError for what
-    cannot be.
+    Args:
+        cell: The name of the cell in the engine.
+        x: The inputs, (T, B, D); (places, D) if places.base is given.
+        state: The state before the first step: h (B, P), and c (B, H) for a cell of two states.
+        w_ih: The input weights, (GH, D).
+        w_hh: The recurrent weights, (GH, P).
+        b_ih: The bias of the input side, (GH,), or None.
+        b_hh: The bias of the recurrent side, (GH,), or None.
+        places: The layout of the steps of each row in x.
+        w_hr: The projection, (P, H), for a cell that projects.
+        resets: The steps at which a row starts anew, (T, B) or (places,), bool. From a marked step on, the row is
+            another sequence, whose state starts from zero; a row whose first step is marked ignores the state that is
+            given. With places.reverse each of these sequences runs from its own end, and the last one of a row takes
+            the state. The number of sequences depends on the data, so torch.compile cannot trace resets.
 
-    resets (T, B) or (places,) bool: from a step so marked on, a row is another sequence, whose state starts from zero;
-    a row whose first step is marked has no use for the state it is given. With places.reverse each of these sequences
-    is run from its own end, and the row's last takes the state. How many there are is in the data, so torch.compile
-    cannot take them into a graph.
+    Returns:
+        The outputs h, (T, B, P) or (places, P), and the state after the last step of each row.
+
+    Raises:
+        ConfigError: The cell is unknown, or a shape, a type, a length or a place does not fit the others.
     """
     if resets is not None:
         if resets.shape != x.shape[:-1]:
-            raise ConfigError(f"resets has the shape {tuple(resets.shape)}", fix=f"it should be {tuple(x.shape[:-1])}")
+            raise ConfigError(
+                f"resets must have the shape {tuple(x.shape[:-1])}, got {tuple(resets.shape)}",
+                fix="give one value for each step of x",
+            )
         pieces = places.cut(resets, len(x if places.base is None else places.base), len(state[0]))
         starts = tuple(pieces.initial(s) for s in state)
-        h, last = unroll(cell, x.flatten(0, -2), starts, w_ih, w_hh, b_ih, b_hh, pieces.places, w_hr)
+        h, last = unroll(cell, x.flatten(0, -2), starts, w_ih, w_hh, b_ih, b_hh, pieces.places, w_hr=w_hr)
         return h.view(*x.shape[:-1], h.shape[-1]), tuple(s[pieces.last] for s in last)
     h0, c0 = state if len(state) == 2 else (state[0], None)
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
@@ -57,7 +74,8 @@ def unroll(
         results = Eager.apply(*tensors, call)  # type: ignore[no-untyped-call]
     else:
         results = plain(call)
-    return results[0], (results[1],) if c0 is None else (results[1], results[2])
+    y, h_n, c_n, *_ = results
+    return y, (h_n,) if c0 is None else (h_n, c_n)
 
 
 def specified(
@@ -69,21 +87,40 @@ def specified(
     b_ih: Tensor | None,
     b_hh: Tensor | None,
     places: Places = _PADDED,
+    *,
     w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """The same by the specification: for cells that torch has no operator for, where the engine cannot run."""
+    """Run a cell over all steps of a batch by its reference, for cells without an operator in torch.
+
+    Args:
+        cell: The name of the cell in the engine.
+        x: The inputs, (T, B, D); (places, D) if places.base is given.
+        state: The state before the first step: h (B, P), and c (B, H) for a cell of two states.
+        w_ih: The input weights, (GH, D).
+        w_hh: The recurrent weights, (GH, P).
+        b_ih: The bias of the input side, (GH,), or None.
+        b_hh: The bias of the recurrent side, (GH,), or None.
+        places: The layout of the steps of each row in x.
+        w_hr: The projection, (P, H), for a cell that projects.
+
+    Returns:
+        The outputs h, (T, B, P) or (places, P), and the state after the last step of each row.
+    """
     h0, c0 = state if len(state) == 2 else (state[0], None)
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
     h, *last = by_reference(Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse))
     return h, tuple(last)
 
 
-#: What is left as it is: by tensors of other classes and under these modes the operators must be seen.
+#: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
 _PLAIN = {Tensor, torch.nn.Parameter, type(None)}
 
 
 def unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
-    """Whether nobody watches the operators (a compiler, a transform, a mode, autocast): then they may be left out."""
+    """Return whether nothing intercepts operators: no compiler, transform, dispatch mode, autocast or tensor subclass.
+
+    The dispatcher of torch can then be bypassed.
+    """
     return not (
         torch.compiler.is_compiling()
         or torch.is_autocast_enabled("cpu")

@@ -9,6 +9,7 @@ from ostinato.errors import ConfigError
 from ostinato.ops.masking import last_of
 from ostinato.shapes import State
 
+#: The reason why this implementation cannot run with reset_after=False.
 NO_OPERATOR = "torch has no operator for a GRU with the reset before the product"
 
 
@@ -22,9 +23,13 @@ def unroll(
     lengths: Tensor | None = None,
     reset_after: bool = True,
 ) -> tuple[Tensor, State]:
-    """See the reference; the reset after the product only."""
+    """Unroll the cell by torch's own operator; arguments and results are those of the reference.
+
+    Raises:
+        ConfigError: reset_after is False, for which torch has no operator.
+    """
     if not reset_after:
-        raise ConfigError(NO_OPERATOR)
+        raise ConfigError(NO_OPERATOR, fix="use reset_after=True, or another implementation")
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     h, _ = torch.gru(x, state[0][None], [w_ih, w_hh, b_ih, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)

@@ -1,4 +1,4 @@
-"""The gated recurrent unit, step by step: the specification (Cho et al. 2014, eq. 5-8)."""
+"""The gated recurrent unit, step by step: the reference (Cho et al. 2014, eq. 5-8)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,23 @@ def unroll(
     lengths: Tensor | None = None,
     reset_after: bool = True,
 ) -> tuple[Tensor, State]:
-    """r, z = sigmoid(.), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h_{t-1}.
+    """Unroll r, z = sigmoid(.), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h_t = (1 - z) n + z h_{t-1}.
 
-    That is the reset after the product, as torch has it; reset_after=False is the paper's, before it:
-    n = tanh(W_in x + b_in + W_hn (r h) + b_hn). Gates are stacked r, z, n. x (T, B, D), state (h (B, H),),
-    w_ih (3H, D), w_hh (3H, H), b_ih and b_hh (3H) -> h (T, B, H) and the last state.
+    The reset gate r acts after the product, as in torch. With reset_after=False it acts before the product, as in the
+    paper: n = tanh(W_in x + b_in + W_hn (r h) + b_hn). The gates are stacked in the order r, z, n.
+
+    Args:
+        x: The inputs, (T, B, D).
+        state: The state before the first step: (h,), h of (B, H).
+        w_ih: The input weights, (3H, D).
+        w_hh: The recurrent weights, (3H, H).
+        b_ih: The bias of the input side, (3H,).
+        b_hh: The bias of the recurrent side, (3H,).
+        lengths: The number of steps of each row, (B,), or None if every row has T steps.
+        reset_after: Whether the reset gate acts after the product.
+
+    Returns:
+        The hidden states of all steps, (T, B, H), and the state after the last step of each row.
     """
     (h,), out = state, []
     (w_hr, w_hz, w_hn), (b_hr, b_hz, b_hn) = w_hh.chunk(3), b_hh.chunk(3)

@@ -1,0 +1,1 @@
+"""The diagonal linear recurrence."""

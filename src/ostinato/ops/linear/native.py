@@ -24,9 +24,10 @@ if not ABSENT:
 
 
 def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-    """See the reference; h is zero beyond a row's end.
+    """Unroll the recurrence by the engine; arguments are those of the reference, and h is zero after the end of a row.
 
-    Raises ConfigError for shapes, types and lengths that cannot be.
+    Raises:
+        ConfigError: A shape, a type or a length does not fit the others.
     """
     given = u, state[0], a, lengths
     run: Any = torch.ops.ostinato.linear
@@ -58,18 +59,19 @@ def _run(name: str, u: Tensor, lengths: Tensor | None, threads: int, *tensors: T
     """Call the kernel for u's type; contiguous copies are made of what is not, which never are results."""
     bits = "64" if u.dtype in (torch.float64, torch.complex128) else "32"
     (T, B, H), paired = u.shape, u.is_complex()
-    places = None if lengths is None else lengths.to("cpu", torch.int64).contiguous()
+    row_lengths = None if lengths is None else lengths.to("cpu", torch.int64).contiguous()
     held = [None if t is None else t.resolve_conj().contiguous() for t in tensors]
-    addresses = [0 if t is None else t.data_ptr() for t in (places, *held)]
+    lengths_address = 0 if row_lengths is None else row_lengths.data_ptr()
+    addresses = [0 if t is None else t.data_ptr() for t in held]
     try:
         run: Any = getattr(_engine, f"linear_{name}{bits}")
-        run((B, T, H * (1 + paired), paired), addresses[0], threads, *addresses[1:])
+        run((B, T, H * (1 + paired), paired), lengths_address, threads, *addresses)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
 
 def _empty(like: Tensor) -> Tensor:
-    """Memory of this type and shape, contiguous."""
+    """An uninitialised contiguous buffer of the type and shape of ``like``, owned by the caller."""
     if not like.is_complex():
         return pooled(like, *like.shape)
     return torch.view_as_complex(pooled(like.real, *like.shape, 2))
@@ -101,7 +103,8 @@ class _Eager(torch.autograd.Function):
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(*inputs, output[0])
+    h, _ = output
+    ctx.save_for_backward(*inputs, h)
     ctx.set_materialize_grads(False)
 
 
@@ -150,7 +153,7 @@ torch.library.register_fake(
     "ostinato::linear", lambda u, h0, a, lengths: (u.new_empty(u.shape), h0.new_empty(h0.shape)), lib=LIBRARY
 )
 torch.library.register_fake(
-    "ostinato::linear_backward", lambda *given: tuple(t.new_empty(t.shape) for t in given[:3]), lib=LIBRARY
+    "ostinato::linear_backward", lambda u, h0, a, *_: tuple(t.new_empty(t.shape) for t in (u, h0, a)), lib=LIBRARY
 )
 # as the other recurrences: of 16 bits under autocast they become float32; torch has no complex numbers of 16 bits
 torch.library.register_autocast("ostinato::linear", "cpu", torch.float32, lib=LIBRARY)

@@ -1,4 +1,4 @@
-"""The diagonal linear recurrence, step by step: the specification."""
+"""The diagonal linear recurrence, step by step: the reference."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from ostinato.shapes import State
 
 
 def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-    """h_t = a h_{t-1} + u_t, each unit on its own; real or complex.
+    """Unroll h_t = a h_{t-1} + u_t for each unit separately, in real or complex numbers.
 
-    u (T, B, H), state (h (B, H),), a (H) -> h (T, B, H) and the last state.
+    Args:
+        u: The inputs, (T, B, H).
+        state: The state before the first step: (h,), h of (B, H).
+        a: The coefficient of each unit, (H,).
+        lengths: The number of steps of each row, (B,), or None if every row has T steps.
+
+    Returns:
+        The hidden states of all steps, (T, B, H), and the state after the last step of each row.
     """
     (h,), out = state, []
     for t in range(len(u)):

@@ -1,4 +1,4 @@
-"""The diagonal linear recurrence in chunks: about 2 sqrt(T) wide steps in place of T narrow ones.
+"""The diagonal linear recurrence in chunks: about 2 sqrt(T) wide steps instead of T narrow ones.
 
 Same signature and result as the reference. The gradient is the same recurrence run backwards, so only h is stored.
 """
@@ -16,9 +16,9 @@ from ostinato.shapes import State
 
 
 def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-    """See the reference.
+    """Unroll the recurrence in chunks; arguments and results are those of the reference.
 
-    Only powers of a are formed, never quotients, so nothing overflows where |a| < 1.
+    The scan computes powers of a and no quotients, so that nothing overflows if |a| < 1.
     """
     if not len(u):
         return u.new_zeros(0, *state[0].shape), state
@@ -27,9 +27,17 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
 
 
 def chunked(u: Tensor, start: Tensor, a: Tensor) -> Tensor:
-    """H (T, B, H): C chunks of L steps unrolled side by side from zero, then what each inherits (Blelloch 1990, 1.5).
+    """Unroll C chunks of L steps in parallel from zero, then add the state before each chunk (Blelloch 1990, 1.5).
 
-    h_t = (the chunk's own part) + a^(l + 1) (the state before the chunk), l the step's place in its chunk.
+    h_t = (the part of the chunk) + a^(l + 1) (the state before the chunk), with l the index of the step in its chunk.
+
+    Args:
+        u: The inputs, (T, B, H).
+        start: The state before the first step, (B, H).
+        a: The coefficient of each unit, (H,).
+
+    Returns:
+        The hidden states of all steps, (T, B, H).
     """
     steps = len(u)
     length = isqrt(steps)
@@ -48,17 +56,21 @@ def chunked(u: Tensor, start: Tensor, a: Tensor) -> Tensor:
 
 
 class _Scan(torch.autograd.Function):
-    """h from (u, start, a), and gradients that are themselves differentiable."""
+    """The scan as a node of autograd whose gradients are differentiable too."""
 
     @staticmethod
     def forward(ctx: Any, u: Tensor, start: Tensor, a: Tensor) -> Tensor:
+        """Return the hidden states of all steps, (T, B, H)."""
         h = chunked(u, start, a)
         ctx.save_for_backward(start, a, h)
         return h
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """With d_t = dh_t + conj(a) d_{t+1}: du = d, dstart = conj(a) d_1, da = sum of d_t conj(h_{t-1})."""
+        """Return the gradients of u, start and a.
+
+        With d_t = dh_t + conj(a) d_{t+1}, they are d, conj(a) d_1 and the sum of d_t conj(h_{t-1}).
+        """
         start, a, h = ctx.saved_tensors
         d = _Scan.apply(grads[0].flip(0), torch.zeros_like(start), a.conj()).flip(0)  # type: ignore[no-untyped-call]
         slope = (d[0] * start.conj()).sum(0) + torch.einsum("tbh,tbh->h", d[1:], h[:-1].conj())

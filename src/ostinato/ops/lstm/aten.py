@@ -19,14 +19,14 @@ def unroll(
     lengths: Tensor | None = None,
     w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """See the reference."""
+    """Unroll the cell by torch's own operator; arguments and results are those of the reference."""
     weights, train = [w for w in (w_ih, w_hh, b_ih, b_hh, w_hr) if w is not None], torch.is_grad_enabled()
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     if lengths is None or bool((lengths == len(x)).all()):
         h, *last = torch.lstm(x, [s[None] for s in state], weights, True, 1, 0.0, train, False, False)
         return h, (last[0][0], last[1][0])
-    # c is not among the outputs, so rows of different length need the packed form, which in turn knows no empty rows
+    # c is not among the outputs, so rows of different length need the packed form, which does not allow empty rows
     rows = torch.nonzero(lengths > 0)[:, 0]
     h = x.new_zeros(*x.shape[:2], state[0].shape[1])
     if not len(rows):

@@ -19,6 +19,6 @@ def unroll(
     lengths: Tensor | None = None,
     w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """See the reference."""
+    """Unroll the cell by the engine; arguments and results are those of the reference."""
     cell = "lstm" if w_hr is None else "lstm_projected"
-    return run(cell, x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths), w_hr)
+    return run(cell, x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths), w_hr=w_hr)

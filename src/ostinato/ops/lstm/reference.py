@@ -1,4 +1,4 @@
-"""Long short-term memory, step by step: the specification (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
+"""Long short-term memory, step by step: the reference (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
 
 from __future__ import annotations
 
@@ -19,11 +19,23 @@ def unroll(
     lengths: Tensor | None = None,
     w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """c_t = f c_{t-1} + i g, h_t = o tanh(c_t), with i, f, o = sigmoid(.) and g = tanh(.).
+    """Unroll c_t = f c_{t-1} + i g, h_t = o tanh(c_t), with i, f, o = sigmoid(.) and g = tanh(.).
 
-    Gates are stacked i, f, g, o. x (T, B, D), state (h (B, H), c (B, H)), w_ih (4H, D), w_hh (4H, H), b_ih, b_hh (4H)
-    -> h (T, B, H) and the last state. With w_hr (P, H), h_t = W_hr (o tanh(c_t)) (Sak et al. 2014, eq. 6-7): h and w_hh
-    are then P wide.
+    The gates are stacked in the order i, f, g, o. With w_hr, h_t = W_hr (o tanh(c_t)) (Sak et al. 2014, eq. 6-7), and
+    h is P wide; without it P is H.
+
+    Args:
+        x: The inputs, (T, B, D).
+        state: The state before the first step: (h, c), h of (B, P) and c of (B, H).
+        w_ih: The input weights, (4H, D).
+        w_hh: The recurrent weights, (4H, P).
+        b_ih: The bias of the input side, (4H,).
+        b_hh: The bias of the recurrent side, (4H,).
+        lengths: The number of steps of each row, (B,), or None if every row has T steps.
+        w_hr: The projection, (P, H), or None.
+
+    Returns:
+        The hidden states of all steps, (T, B, P), and the state after the last step of each row.
     """
     (h, c), out = state, []
     for t in range(len(x)):

@@ -8,6 +8,7 @@ from torch import Tensor
 from ostinato.ops.masking import last_of
 from ostinato.shapes import State
 
+#: The nonlinearities for which torch has an operator.
 OPERATORS = {"tanh": torch.rnn_tanh, "relu": torch.rnn_relu}
 
 
@@ -21,7 +22,7 @@ def unroll(
     lengths: Tensor | None = None,
     nonlinearity: str = "tanh",
 ) -> tuple[Tensor, State]:
-    """See the reference; tanh and relu only."""
+    """Unroll the cell by torch's own operator for tanh or relu; arguments and results are those of the reference."""
     if not len(x):
         return x.new_zeros(0, *state[0].shape), state
     weights = [w_ih, w_hh, b_ih, b_hh]

@@ -1,6 +1,6 @@
-"""The plain recurrent network, the input product taken out of the time loop. Same result as the reference.
+"""The plain recurrent network, with the input product outside of the time loop.
 
-It is what remains where torch has no operator of its own: the identity, whose network is linear in its inputs.
+This implementation serves the nonlinearities for which torch has no operator: the identity.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def unroll(
     lengths: Tensor | None = None,
     nonlinearity: str = "tanh",
 ) -> tuple[Tensor, State]:
-    """See the reference."""
+    """Unroll the cell with one input product for all steps; the signature is that of the reference."""
     (h,), f, out, transposed = state, NONLINEARITIES[nonlinearity], [], w_hh.t()
-    # one product for all steps; unbind, because indexing u[t] costs a full (T, B, H) of zeros per step in the backward
+    # one product for all steps, then unbind, because indexing costs (T, B, H) zeros a step in backward
     for t, u in enumerate((x @ w_ih.t() + (b_ih + b_hh)).unbind()):
         h = keep(running(t, lengths, h), f(torch.addmm(u, h, transposed)), h)
         out.append(h)

@@ -19,5 +19,5 @@ def unroll(
     lengths: Tensor | None = None,
     nonlinearity: str = "tanh",
 ) -> tuple[Tensor, State]:
-    """See the reference."""
+    """Unroll the cell by the engine; arguments and results are those of the reference."""
     return run(f"rnn_{nonlinearity}", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))

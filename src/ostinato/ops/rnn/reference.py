@@ -1,4 +1,4 @@
-"""The plain recurrent network, step by step: the specification (Elman 1990)."""
+"""The plain recurrent network, step by step: the reference (Elman 1990)."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import Tensor
 from ostinato.ops.masking import keep, running
 from ostinato.shapes import State
 
+#: The nonlinearities of the plain recurrent network, by name.
 NONLINEARITIES: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
     "relu": torch.relu,
-    # the linear latent model: h_t = x_t W_X + h_{t-1} W_H + b
+    # makes the network the linear latent model h_t = x_t W_X + h_{t-1} W_H + b
     "identity": lambda a: a,
 }
 
@@ -28,9 +29,20 @@ def unroll(
     lengths: Tensor | None = None,
     nonlinearity: str = "tanh",
 ) -> tuple[Tensor, State]:
-    """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
+    """Unroll h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 
-    x (T, B, D), state (h (B, H),), w_ih (H, D), w_hh (H, H), b_ih and b_hh (H) -> h (T, B, H) and the last state.
+    Args:
+        x: The inputs, (T, B, D).
+        state: The state before the first step: (h,), h of (B, H).
+        w_ih: The input weights, (H, D).
+        w_hh: The recurrent weights, (H, H).
+        b_ih: The bias of the input side, (H,).
+        b_hh: The bias of the recurrent side, (H,).
+        lengths: The number of steps of each row, (B,), or None if every row has T steps.
+        nonlinearity: The name of f, a key of NONLINEARITIES.
+
+    Returns:
+        The hidden states of all steps, (T, B, H), and the state after the last step of each row.
     """
     (h,), f, out = state, NONLINEARITIES[nonlinearity], []
     for t in range(len(x)):
