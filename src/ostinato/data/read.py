@@ -15,8 +15,10 @@ from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS
+from ostinato.renamed import renamed
 
 
+@renamed(known="future_covariates", past="past_covariates", static="static_covariates")
 def read(
     source: Any,
     *,
@@ -28,9 +30,9 @@ def read(
     channel: int | None = None,
     alphabet: str = "characters",
     per_line: bool | None = None,
-    known: Sequence[str] = (),
-    past: Sequence[str] = (),
-    static: Sequence[str] = (),
+    future_covariates: Sequence[str] = (),
+    past_covariates: Sequence[str] = (),
+    static_covariates: Sequence[str] = (),
 ) -> SequenceSet:
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
@@ -54,7 +56,7 @@ def read(
         raise DataError(f"there is no alphabet called {alphabet!r}", fix="characters or bytes")
     target = target_col or target
     columns = [target] if isinstance(target, str) else target or None
-    beside = Columns(tuple(known), tuple(past), tuple(static))
+    beside = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
     if isinstance(source, SequenceSet):
         return source
     if isinstance(source, str | Path):

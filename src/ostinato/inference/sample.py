@@ -16,20 +16,22 @@ from ostinato.inference.inputs import likelihood
 from ostinato.inference.rollout import paths, repeat, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.renamed import renamed
 
 
+@renamed(n="n_samples")
 @torch.inference_mode()
 def sample(
     model: Model,
     length: int = 200,
     *,
-    n: int = 1,
+    n_samples: int = 1,
     prompt: str | SequenceSet | None = None,
     temperature: float = 1.0,
     top_p: float = 1.0,
     seed: int = 0,
 ) -> list[Any]:
-    """Draw n sequences of up to ``length`` steps: strings for text (the prompt before them), else arrays (T, D).
+    """Draw n_samples sequences of up to ``length`` steps: strings for text (the prompt before them), else arrays (T, D).
 
     prompt       text, or a SequenceSet whose first sequence is gone on from
     temperature  under 1 keeps to the likely, over 1 strays; top_p keeps the likeliest symbols of that total probability
@@ -37,8 +39,8 @@ def sample(
     Raises ConfigError for a length, temperature or top_p that cannot be, or a prompt of characters the model never saw.
     """
     model = likelihood(model, "draw samples")
-    if length < 1 or n < 1:
-        raise ConfigError(f"{n} samples of {length} steps cannot be", fix="use 1 or more of each")
+    if length < 1 or n_samples < 1:
+        raise ConfigError(f"{n_samples} samples of {length} steps cannot be", fix="use 1 or more of each")
     if not temperature > 0 or not 0 < top_p <= 1:
         raise ConfigError(
             f"temperature {temperature:g} and top-p {top_p:g} cannot be", fix="use temperature > 0 and 0 < top-p <= 1"
@@ -48,7 +50,7 @@ def sample(
     encoding = model.encoding
     end = encoding.end if isinstance(encoding, Alphabet) else -1
     encoded = encoding.encode(start)
-    state = repeat(state_after(model, encoded, [0]), n)
+    state = repeat(state_after(model, encoded, [0]), n_samples)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
     z = paths(model, state, support, length, generator, temperature=temperature, top_p=top_p, end=end)
     z = z.transpose(0, 1)

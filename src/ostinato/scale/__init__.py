@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Outcome": "run",
-    "cross_validation": "panels",
+    "cross_validation": "verbs",
     "fit": "global_fit",
-    "fit_each": "panels",
-    "forecast": "panels",
+    "fit_each": "verbs",
+    "forecast": "verbs",
     "ray": "cluster",
-    "score": "panels",
+    "score": "verbs",
     "search": "tune",
 }
 
