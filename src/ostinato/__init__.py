@@ -1,7 +1,7 @@
 """ostinato: a file of sequences in, an honest probability model out.
 
-P(x_1..x_T) = prod P(x_t | x_<t), as a recurrence (what is remembered) and an emission (what distribution is asserted).
-Names are loaded when they are first used, so that importing the package is quick and opens nothing.
+P(x_1..x_T) = prod P(x_t | x_<t): a recurrent network keeps a hidden state, and an emission gives the next distribution.
+Names are loaded when they are first used, so that importing the package is quick.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ostinato import datasets as datasets
+    from ostinato import nn as nn
+    from ostinato import scale as scale
     from ostinato.data.append import update as update
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
+    from ostinato.description import Description as Description
     from ostinato.diagnosis.diagnose import diagnose as diagnose
     from ostinato.diagnosis.result import Diagnosis as Diagnosis
     from ostinato.direct.model import DirectModel as DirectModel
@@ -24,47 +28,71 @@ if TYPE_CHECKING:
     from ostinato.errors import NonFiniteLossError as NonFiniteLossError
     from ostinato.errors import OstinatoError as OstinatoError
     from ostinato.errors import WriteError as WriteError
+    from ostinato.evaluation.backtest import Backtest as Backtest
+    from ostinato.evaluation.backtest import cross_validation as backtest
     from ostinato.evaluation.backtest import cross_validation as cross_validation
     from ostinato.fits.budget import Budget as Budget
+    from ostinato.fits.progress import TrainingProgress as TrainingProgress
     from ostinato.fits.result import Fit as Fit
     from ostinato.fitting import fit as fit
+    from ostinato.forecasting.table import Forecast as Forecast
     from ostinato.gradients.methods import AdaptiveBPTT as AdaptiveBPTT
     from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.describe import describe_model as describe_model
+    from ostinato.inference.describe import describe_model as inspect_model
     from ostinato.inference.forecast import forecast as forecast
     from ostinato.inference.sample import sample as sample
+    from ostinato.inference.score import Scores as Scores
     from ostinato.inference.score import score as score
+    from ostinato.inference.stream import Seen as Seen
     from ostinato.inference.stream import Stream as Stream
+    from ostinato.kinds import KindTraits as KindTraits
     from ostinato.layers.autoregression import fit_ar as fit_ar
     from ostinato.model import SequenceModel as SequenceModel
     from ostinato.model_file import load_model as load_model
     from ostinato.model_file import save_model as save_model
+    from ostinato.record import DirectRung as DirectRung
+    from ostinato.record import Rung as Rung
+    from ostinato.record import Trial as Trial
     from ostinato.report.page import write_report as write_report
+    from ostinato.training.config import Config as Config
     from ostinato.training.config import LadderOptions as LadderOptions
 
 from ostinato._version import __version__ as __version__
 
+#: The public names, with the module that each one is in.
 _HOMES = {
     "AdaptiveBPTT": "gradients.methods",
+    "Backtest": "evaluation.backtest",
     "Budget": "fits.budget",
     "CheckpointedBPTT": "gradients.methods",
+    "Config": "training.config",
     "ConfigError": "errors",
     "DataError": "errors",
+    "Description": "description",
     "Diagnosis": "diagnosis.result",
     "DirectModel": "direct.model",
     "DirectOptions": "direct_fit.options",
     "Fit": "fits.result",
+    "DirectRung": "record",
+    "Forecast": "forecasting.table",
     "FullBPTT": "gradients.methods",
     "LadderOptions": "training.config",
+    "KindTraits": "kinds",
     "LostError": "errors",
     "ModelFileError": "errors",
     "NonFiniteLossError": "errors",
     "OstinatoError": "errors",
+    "Rung": "record",
+    "Scores": "inference.score",
+    "Seen": "inference.stream",
     "SequenceModel": "model",
     "SequenceSet": "data.sequences",
     "Stream": "inference.stream",
+    "TrainingProgress": "fits.progress",
+    "Trial": "record",
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
     "cross_validation": "evaluation.backtest",
@@ -82,14 +110,75 @@ _HOMES = {
     "write_report": "report.page",
 }
 
+#: The second names of functions, with the first name of each.
+_ALIASES = {"backtest": "cross_validation", "inspect_model": "describe_model"}
+
+_PACKAGES = ("datasets", "nn", "scale")
+
+__all__ = [
+    "AdaptiveBPTT",
+    "Backtest",
+    "Budget",
+    "CheckpointedBPTT",
+    "Config",
+    "ConfigError",
+    "DataError",
+    "Description",
+    "Diagnosis",
+    "DirectModel",
+    "Fit",
+    "Forecast",
+    "FullBPTT",
+    "KindTraits",
+    "LostError",
+    "ModelFileError",
+    "NonFiniteLossError",
+    "OstinatoError",
+    "Rung",
+    "Scores",
+    "Seen",
+    "SequenceModel",
+    "SequenceSet",
+    "Stream",
+    "TrainingProgress",
+    "Trial",
+    "TruncatedBPTT",
+    "WriteError",
+    "__version__",
+    "backtest",
+    "cross_validation",
+    "datasets",
+    "describe_model",
+    "diagnose",
+    "fit",
+    "fit_ar",
+    "forecast",
+    "inspect_model",
+    "load_model",
+    "nn",
+    "read",
+    "sample",
+    "save_model",
+    "scale",
+    "score",
+    "update",
+    "write_report",
+]
+
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    value: Any
+    if name in _PACKAGES:
+        value = import_module(f"ostinato.{name}")
+    elif name in _ALIASES:
+        value = __getattr__(_ALIASES[name])
+    elif name in _HOMES:
+        value = getattr(import_module(f"ostinato.{_HOMES[name]}"), name)
+    else:
         raise AttributeError(f"module 'ostinato' has no attribute {name!r}")
-    value = getattr(import_module(f"ostinato.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,1 @@
+"""The commands of ostinato, one file each."""

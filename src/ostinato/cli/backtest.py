@@ -18,20 +18,34 @@ if TYPE_CHECKING:
 def command(
     data: options.Data,
     model: Annotated[
-        list[str] | None, typer.Option(help="auto, direct, or a model as fit takes it; repeat it for several.")
+        list[str] | None,
+        typer.Option(help="auto, direct, another model of fit, or a model file; repeat it for several."),
     ] = None,
-    horizon: Annotated[int, typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead.")] = 12,
-    windows: Annotated[int, typer.Option(help="Cutoffs to forecast from.")] = 1,
-    step: Annotated[int | None, typer.Option(help="Steps from a cutoff to the next; the horizon if left out.")] = None,
+    horizon: Annotated[
+        int, typer.Option("--horizon", "-n", max=1_000_000, help="The number of steps to forecast.")
+    ] = 12,
+    windows: Annotated[
+        int, typer.Option("--n-windows", "--windows", help="The number of cutoffs to forecast from.")
+    ] = 1,
+    step: Annotated[
+        int | None,
+        typer.Option("--step-size", "--step", help="Steps from one cutoff to the next; default: the horizon."),
+    ] = None,
     level: Annotated[
-        list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
+        list[float] | None, typer.Option(help="Coverage of the intervals, in percent: --level 80 95.")
     ] = None,
     season: options.Season = None,
-    refit: Annotated[bool, typer.Option("--refit", help="Fit anew at every cutoff.")] = False,
-    budget: Annotated[str | None, typer.Option(help="Time for each fit: 60s, 3m, 1h.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps a model, instead of a time.")] = None,
-    paths: Annotated[int, typer.Option(max=1_000_000, help="Sample paths to draw a series.")] = 500,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Every forecast: .csv or .parquet.")] = None,
+    refit: Annotated[bool, typer.Option("--refit", help="Fit again at every cutoff.")] = False,
+    budget: Annotated[str | None, typer.Option(help="Time limit of each fit: 60s, 3m or 1h.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--max-steps", "--steps", help="Optimiser steps for each model, instead of a time.")
+    ] = None,
+    paths: Annotated[
+        int, typer.Option("--n-paths", "--paths", max=1_000_000, help="Sample paths drawn for each series.")
+    ] = 500,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file for all forecasts: .csv or .parquet.")
+    ] = None,
     seed: options.Seed = 0,
     kind: options.Kind = None,
     id_col: options.IdCol = None,
@@ -44,13 +58,16 @@ def command(
     workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Forecast from rolling cutoffs, and measure what came, beside the naive methods.
+    """Forecast from rolling cutoffs and compare the errors with those of naive methods.
 
-    Example: ostinato backtest sales.csv --model auto --horizon 24 --windows 3 --level 80 95 -o cv.csv
+    Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
     if panels.asked(on, workers):
         if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
-            raise ConfigError("a panel in parts is forecast by one fitted model", fix="--model sales.ost, or none")
+            raise ConfigError(
+                "a panel in parts is forecast by one fitted model",
+                fix="give one model file (--model sales.ost), or leave out --model",
+            )
         table, _ = panels.run(
             "cross_validation",
             panels.Destination(output, on, workers, threads),
@@ -84,9 +101,9 @@ def command(
             id_col=id_col,
             time_col=time_col,
             target=target,
-            known=known or (),
-            past=past or (),
-            static=static or (),
+            future_covariates=known or (),
+            past_covariates=past or (),
+            static_covariates=static or (),
         ),
         model or ["auto"],
         horizon=horizon,

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 def command(
     model: options.Model,
     data: options.Data,
-    to_json: Annotated[Path | None, typer.Option("--json", help="Write everything measured to this file.")] = None,
-    max_lag: Annotated[int, typer.Option(help="As far back as is looked, in steps.")] = 512,
-    positions: Annotated[int, typer.Option(max=1_000_000, help="Sampled stretches of held-out data.")] = 512,
-    held_out: Annotated[str, typer.Option(help="As given to fit, so that the same part is judged.")] = "0.1",
+    to_json: Annotated[Path | None, typer.Option("--json", help="Write all measurements to this JSON file.")] = None,
+    max_lag: Annotated[int, typer.Option(help="The largest lag to examine, in steps.")] = 512,
+    positions: Annotated[
+        int, typer.Option(max=1_000_000, help="The number of positions sampled in the held-out part.")
+    ] = 512,
+    held_out: Annotated[str, typer.Option(help="The held-out share or pattern that fit was given.")] = "0.1",
     seed: options.Seed = 0,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
@@ -30,7 +32,7 @@ def command(
     channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
-    """How far back: from where the gradient comes, what older inputs bring the model, and what they would bring at all.
+    """Measure how far back a model uses its inputs, by gradients, ablation and a reference model.
 
     Example: ostinato diagnose sales.ost sales.csv --json flow.json
     """

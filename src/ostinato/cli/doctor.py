@@ -6,7 +6,7 @@ import os
 
 
 def command() -> None:
-    """Say which implementation of every recurrence runs here, and why.
+    """Print which implementation of each recurrence runs on this machine, and why.
 
     Example: OSTINATO_ISA=avx2 ostinato doctor
     """

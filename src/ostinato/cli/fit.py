@@ -27,11 +27,18 @@ def command(
         int | None, typer.Option(min=0, help="Direct: the number of networks to average; 0 leaves them out.")
     ] = None,
     budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimiser steps of each model, instead of a time.")] = None,
+    steps: Annotated[
+        int | None, typer.Option("--max-steps", "--steps", help="Optimiser steps for each model, instead of a time.")
+    ] = None,
     held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
     window: Annotated[
         str | None,
-        typer.Option(help="Truncation window of BPTT in steps, or auto (by its bias). Direct: the lookback in steps."),
+        typer.Option(
+            "--truncation-window",
+            "--lookback",
+            "--window",
+            help="Truncation window of BPTT: steps, or auto. Direct model: the lookback in steps.",
+        ),
     ] = None,
     gradient_checkpoints: Annotated[
         str | None,

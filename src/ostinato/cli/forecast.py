@@ -12,32 +12,43 @@ from ostinato.errors import ConfigError
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A model file that fit wrote; or ar: an autoregression a series.")],
+    model: Annotated[
+        Path, typer.Argument(help="A model file that fit wrote, or ar: an autoregression for each series.")
+    ],
     data: Annotated[
-        str | None, typer.Argument(help="The history to go on from; the one fitted to if left out.")
+        str | None, typer.Argument(help="The history to forecast from; default: the data the model was fitted to.")
     ] = None,
     horizon: Annotated[
         int | None,
-        typer.Option("--horizon", "-n", max=1_000_000, help="Steps ahead: a direct model's own, else 12, if left out."),
+        typer.Option(
+            "--horizon", "-n", max=1_000_000, help="Steps to forecast; default: 12, or all of a direct model."
+        ),
     ] = None,
-    future: Annotated[str | None, typer.Option(help="Rows of the known covariates of the steps ahead, a file.")] = None,
+    future: Annotated[
+        str | None, typer.Option(help="A file with the future covariates of the steps to forecast.")
+    ] = None,
     level: Annotated[
-        list[float] | None, typer.Option(help="Coverage of the intervals in percent: --level 80 95.")
+        list[float] | None, typer.Option(help="Coverage of the intervals, in percent: --level 80 95.")
     ] = None,
-    paths: Annotated[int, typer.Option(max=1_000_000, help="Sample paths to draw a series.")] = 500,
+    paths: Annotated[
+        int, typer.Option("--n-paths", "--paths", max=1_000_000, help="Sample paths drawn for each series.")
+    ] = 500,
     output: options.Output = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw it to this PNG (needs ostinato[plot]).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the forecast to this PNG (needs ostinato[plot]).")] = None,
     seed: options.Seed = 0,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
-    season: Annotated[int | None, typer.Option(help="Of ar: steps of a season; from the frequency.")] = None,
+    season: Annotated[
+        int | None,
+        typer.Option("--season", "--season-length", help="For ar: steps in a season; default: from the frequency."),
+    ] = None,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Forecast with intervals, from the history it was fitted to or from a new one, without refitting.
+    """Forecast with intervals from the training history or a new one, without fitting again.
 
     Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
     """

@@ -19,7 +19,7 @@ def command(
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
 ) -> None:
-    """Say in words what a model or a data file is.
+    """Describe a model or a data file in words.
 
     Example: ostinato inspect sales.csv
     """

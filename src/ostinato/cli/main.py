@@ -1,4 +1,4 @@
-"""The command line: one thin file a verb, and what they share of errors."""
+"""The command line: one file for each command, and the printing of errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _UsageError: Any = typer.BadParameter.__base__
 
 
 class _Verbs(TyperGroup):
-    """Turns a mistake of the user's into a message and an exit code, never into a traceback."""
+    """The group of commands; an error of the user becomes a message and an exit code, not a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             result = super().invoke(ctx)
-            sys.stdout.flush()  # here, where a full disk can still be told of, and a reader that has gone is no error
+            sys.stdout.flush()  # here, so that a full disk or a closed pipe is handled below
             return result
         except OstinatoError as error:
             complain(error)
@@ -44,7 +44,7 @@ class _Verbs(TyperGroup):
 
 
 def complain(error: OstinatoError) -> None:
-    """What was wrong, where, and what to do, on standard error."""
+    """Print on standard error what is wrong, where, and what to do."""
     print(f"error: {error.what}", file=sys.stderr)
     for label, text in (("where", error.where), ("fix", error.fix)):
         if text:
@@ -63,6 +63,7 @@ app = typer.Typer(
 )
 for verb in (fit, score, forecast, backtest, sample, stream, inspect, diagnose, report, doctor):
     app.command(verb.__name__.rsplit(".", 1)[1])(verb.command)
+app.command("cross-validation", hidden=True)(backtest.command)  # the name of Nixtla and sktime
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,7 +82,7 @@ def options(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The console entry point."""
+    """Run the command line."""
     words = spread(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(args=words, prog_name="ostinato", standalone_mode=False, obj=words)  # obj: fit keeps them
@@ -95,12 +96,15 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
-#: Options that people write one list after, and what may stand in it.
-_LISTS = {"--level": r"-?\d+(\.\d+)?", "--known": r"[^-].*", "--past": r"[^-].*", "--static": r"[^-].*"}
+#: Options that take a list of values, with the pattern of one value.
+_LISTS = {"--level": r"-?\d+(\.\d+)?"} | {
+    f"--{name}": r"[^-].*"
+    for name in ("future-covariates", "known", "past-covariates", "past", "static-covariates", "static")
+}
 
 
 def spread(arguments: list[str]) -> list[str]:
-    """``--level 80 95`` as ``--level 80 --level 95``: people write the first, the parser knows the second."""
+    """Return the arguments with ``--level 80 95`` as ``--level 80 --level 95``, the form that the parser reads."""
     out: list[str] = []
     inside = ""
     for argument in arguments:

@@ -37,10 +37,10 @@ class Destination:
         """What --on means; None is this process."""
         if self.on in (None, "here"):
             if self.workers is not None:
-                raise ConfigError("workers are those of a cluster", fix="add --on ray")
+                raise ConfigError("--workers needs a cluster, and --on names none", fix="add --on ray")
             return None
         if self.on != "ray" and not str(self.on).startswith("ray://"):
-            raise ConfigError(f"there is no place {self.on!r} to work on", fix="here, ray, or ray://HOST:PORT")
+            raise ConfigError(f"unknown value {self.on!r} of --on", fix="use here, ray, or ray://HOST:PORT")
         from ostinato.scale.cluster import ray
 
         address = None if self.on == "ray" else self.on

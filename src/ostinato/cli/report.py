@@ -12,7 +12,7 @@ from ostinato.cli import options
 def command(
     model: options.Model,
     data: Annotated[
-        str | None, typer.Argument(help="The data to judge it by; those it was fitted to if left out.")
+        str | None, typer.Argument(help="The data to evaluate on; default: the data the model was fitted to.")
     ] = None,
     output: options.Output = None,
     seed: options.Seed = 0,
@@ -22,7 +22,7 @@ def command(
     channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Write one HTML file on a model: its figures, forecasts or text or sound, calibration, learning, the run.
+    """Write an HTML report on a model: scores, forecasts or samples, calibration, training.
 
     Example: ostinato report sales.ost sales.csv -o report.html
     """

@@ -11,18 +11,24 @@ from ostinato.cli import options
 
 def command(
     model: options.Model,
-    length: Annotated[int, typer.Option("--length", "-n", help="Steps (characters, samples) to draw at most.")] = 200,
-    count: Annotated[int, typer.Option(help="How many sequences.")] = 1,
-    prompt: Annotated[str | None, typer.Option(help="Text to go on from.")] = None,
-    temperature: Annotated[float, typer.Option(help="Under 1 keeps to the likely, over 1 strays.")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="Keep the likeliest symbols of this total probability.")] = 1.0,
+    length: Annotated[
+        int, typer.Option("--length", "-n", help="The largest number of steps (characters, samples).")
+    ] = 200,
+    count: Annotated[int, typer.Option("--n-samples", "--count", help="The number of sequences to draw.")] = 1,
+    prompt: Annotated[str | None, typer.Option(help="The text that the sequence continues.")] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1: more probable samples; above 1: more varied ones.")
+    ] = 1.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw only from the most probable symbols with this total probability.")
+    ] = 1.0,
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = 1,
 ) -> None:
     """Draw new sequences from a model: text to the screen, series as CSV, sound as WAV (-o).
 
-    Example: ostinato sample names.ost --count 10
+    Example: ostinato sample names.ost --n-samples 10
     """
     options.use_threads(threads)
     if output:
@@ -35,12 +41,12 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    drawn = sample(fitted, length, n=count, prompt=prompt, temperature=temperature, top_p=top_p, seed=seed)
+    drawn = sample(fitted, length, n_samples=count, prompt=prompt, temperature=temperature, top_p=top_p, seed=seed)
     match fitted.description.kind:
         case "text":
             content = ("\n".join(drawn) + "\n").encode()
         case "sound" if output is None or count > 1:
-            raise ConfigError("sound is written to a file, one at a time", fix="-o sample.wav --count 1")
+            raise ConfigError("sound is written to a file, one at a time", fix="use -o sample.wav --n-samples 1")
         case "sound":
             content = as_wav(drawn[0], fitted.description.source)
         case _:

@@ -14,7 +14,7 @@ def command(
     model: options.Model,
     data: options.Data,
     output: options.Output = None,
-    top: Annotated[int, typer.Option(min=0, help="How many of the most surprising places to name.")] = 5,
+    top: Annotated[int, typer.Option(min=0, help="The number of most surprising places to print.")] = 5,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 def command(
     model: options.Model,
-    unique_id: Annotated[str, typer.Option(help="Which series this is, where the model knows several.")] = "stream",
+    unique_id: Annotated[
+        str, typer.Option(help="The id of this series, if the model was fitted to several.")
+    ] = "stream",
     threads: options.Threads = 1,
 ) -> None:
     """Follow a live sequence on standard input: a value a line (channels by commas, empty if missing), or text.
 
-    Out comes, for every line: the value, what was expected of it, and its surprisal in nats; for text a line for every
-    character. Memory stays constant. Where the model is one of lines, a newline is the end of a sequence.
+    For each line it prints the value, the expected value and the surprisal in nats; for text, one line for each
+    character. Memory stays constant. If the model was fitted to lines, a newline ends a sequence.
 
     Example: tail -f sensor.log | ostinato stream sensor.ost
     """

@@ -15,6 +15,7 @@ from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TABULAR
+from ostinato.renamed import renamed
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class _Options:
     covariates: Columns
 
 
+@renamed(known="future_covariates", past="past_covariates", static="static_covariates")
 def read(  # noqa: PLR0913 - the options of the public reader, all by name
     source: Any,
     *,
@@ -42,9 +44,9 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     channel: int | None = None,
     alphabet: str = "characters",
     per_line: bool | None = None,
-    known: Sequence[str] = (),
-    past: Sequence[str] = (),
-    static: Sequence[str] = (),
+    future_covariates: Sequence[str] = (),
+    past_covariates: Sequence[str] = (),
+    static_covariates: Sequence[str] = (),
 ) -> SequenceSet:
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
@@ -62,9 +64,9 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
         channel: The channel to read from a sound file with several channels, counted from 0.
         alphabet: The symbols of text: "characters" or "bytes".
         per_line: Whether each line of a text file is one sequence; found from the content if left out.
-        known: The columns with future covariates, which are also known for the steps ahead, as holidays are.
-        past: The columns with past covariates, which are known only up to the present.
-        static: The columns with static covariates: one word for a whole series.
+        future_covariates: The columns with future covariates, which are also known for the steps ahead, as holidays are.
+        past_covariates: The columns with past covariates, which are known only up to the present.
+        static_covariates: The columns with static covariates: one word for a whole series.
 
     Returns:
         The sequences, with notes on what was found from the content.
@@ -80,7 +82,7 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
         return source
     target = target_col or target
     columns = [target] if isinstance(target, str) else target or None
-    covariates = Columns(tuple(known), tuple(past), tuple(static))
+    covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
     options = _Options(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates)
     meta: dict[str, Any] = {}
     if isinstance(source, str | Path):

@@ -13,25 +13,27 @@ from ostinato.errors import ConfigError
 from ostinato.inference.rollout import paths, repeat, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.renamed import renamed
 
 
+@renamed(n="n_samples")
 @torch.inference_mode()
 def sample(
     model: Model,
     length: int = 200,
     *,
-    n: int = 1,
+    n_samples: int = 1,
     prompt: str | SequenceSet | None = None,
     temperature: float = 1.0,
     top_p: float = 1.0,
     seed: int = 0,
 ) -> list[Any]:
-    """Draw n sequences of up to ``length`` steps.
+    """Draw n_samples sequences of up to ``length`` steps.
 
     Args:
         model: A fitted SequenceModel.
         length: The number T of steps to draw. A sequence is shorter if its end is an event and is drawn.
-        n: The number of sequences.
+        n_samples: The number of sequences.
         prompt: The text, or the first sequence of a SequenceSet, that every sequence continues.
         temperature: Below 1 the draws keep to likely values; above 1 they vary more.
         top_p: Draw only from the likeliest symbols that have this probability together.
@@ -41,11 +43,11 @@ def sample(
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.
 
     Raises:
-        ConfigError: length, n, temperature or top_p is out of range, the prompt has characters that the model does
+        ConfigError: length, n_samples, temperature or top_p is out of range, the prompt has characters that the model does
             not know, or the model is a DirectModel.
     """
     sequence_model = model.likelihood("draw samples")
-    for name, value in (("length", length), ("n", n)):
+    for name, value in (("length", length), ("n_samples", n_samples)):
         if value < 1:
             raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
     if not temperature > 0:
@@ -56,7 +58,7 @@ def sample(
     generator = torch.Generator().manual_seed(seed)
     encoding = sequence_model.encoding
     encoded = encoding.encode(start)
-    state = repeat(state_after(sequence_model, encoded, [0]), n)
+    state = repeat(state_after(sequence_model, encoded, [0]), n_samples)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
     end, limits = encoding.end_symbol, {"temperature": temperature, "top_p": top_p}
     z = paths(sequence_model, state, support, length, generator, end=end, **limits).transpose(0, 1)

@@ -130,7 +130,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
 
 def _read(y: pd.Series, X: pd.DataFrame | None) -> SequenceSet:
     frame = _frame(y, X)
-    return read(frame, kind="series", time_col="ds", target="y", known=frame.columns[2:])
+    return read(frame, kind="series", time_col="ds", target="y", future_covariates=frame.columns[2:])
 
 
 def _frame(y: pd.Series, X: pd.DataFrame | None) -> pl.DataFrame:

@@ -54,7 +54,7 @@ def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) ->
     ]
     bits = float(np.nanmean([x for _, x in pairs])) if pairs else math.nan
     length, count = (60, 8) if data.terminated else (400, 1)
-    drawn = [_seen(text) for text in sample(model, length, n=count, seed=seed)]
+    drawn = [_seen(text) for text in sample(model, length, n_samples=count, seed=seed)]
     return Excerpt(runs, bits, _places(pairs), drawn, bool(whole) and float(some.lengths.mean()) < 24)
 
 

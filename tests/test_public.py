@@ -1,0 +1,40 @@
+"""The public names: each one imports, is listed, and is on the page of functions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import ostinato
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.parametrize("name", ostinato.__all__)
+def test_name_is_there(name: str) -> None:
+    assert getattr(ostinato, name) is not None
+    assert name in dir(ostinato)
+
+
+@pytest.mark.parametrize("page", ["api.md", "ko/api.md"])
+def test_every_name_is_documented(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    shown = set(re.findall(r"^\.\. auto\w+:: (\w+)", text, re.MULTILINE))
+    assert set(ostinato.__all__) - {"datasets", "nn", "scale", "__version__"} <= shown
+
+
+def test_all_lists_every_name() -> None:
+    assert set(ostinato.__all__) == {*ostinato._HOMES, *ostinato._ALIASES, *ostinato._PACKAGES, "__version__"}
+
+
+def test_aliases_are_the_same_functions() -> None:
+    for alias, name in ostinato._ALIASES.items():
+        assert getattr(ostinato, alias) is getattr(ostinato, name)
+
+
+def test_packages_are_lazy_and_complete() -> None:
+    assert ostinato.nn.GRU
+    assert ostinato.datasets.__name__ == "ostinato.datasets"
+    assert all(getattr(ostinato.scale, name) for name in ostinato.scale._HOMES)

@@ -1,0 +1,14 @@
+"""mypy, in strict mode, sees the type of what each verb returns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_verbs_have_types() -> None:
+    root = Path(__file__).parents[2]
+    words = [sys.executable, "-m", "mypy", "--strict", str(Path(__file__).with_name("verbs.py"))]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
