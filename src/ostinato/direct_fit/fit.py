@@ -94,7 +94,7 @@ def fit_direct(
     verdict = ladder.verdict()
     notes.append(verdict)
     notes.append(f"95 % intervals held {before:.1%} of the held-out values, and calibrated on half of them {after:.1%}")
-    asked = {"held_out": share, "threads": threads, "budget": asdict(limits), "horizon": horizon}
+    asked = {"held_out": share, "refit": refit, "threads": threads, "budget": asdict(limits), "horizon": horizon}
     found = {
         "table": [asdict(c) for c in ladder.table],
         "verdict": verdict,

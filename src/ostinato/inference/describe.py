@@ -73,7 +73,7 @@ def facts(model: Model) -> list[tuple[str, str]]:
         out = [
             ("asserts", d.config["parts"]["emission"].replace("_", " ") + _coupled(model)),
             ("stands on", _base(model)),
-            ("weights", f"{sum(p.numel() for p in model.parameters()):,}"),
+            ("weights", _weights(model)),
             ("input", _input(model)),
         ]
     if d.source.get("channels") and d.kind != "text":
@@ -113,6 +113,12 @@ def _base(model: SequenceModel) -> str:
             return "nothing"
 
 
+def _weights(model: SequenceModel) -> str:
+    """Return the number of all weights, and of those that are trained, which the table of the ladder gives."""
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return f"{sum(p.numel() for p in model.parameters()):,}, of which {trained:,} are trained"
+
+
 def _input(model: SequenceModel) -> str:
     match model.encoding:
         case Alphabet() as a:
@@ -129,3 +135,20 @@ def _input(model: SequenceModel) -> str:
             return "counts over their mean"
         case _:
             return "values less their mean over their standard deviation"
+
+
+def improved(record: dict[str, Any], name: str) -> bool | None:
+    """Return whether training improved a network on the closed form that it started from, on the validation part.
+
+    Args:
+        record: The record of a fit of the ladder.
+        name: The name of the network in the record.
+
+    Returns:
+        False if no later evaluation was better than the first one, at step 0. None if the record does not say.
+    """
+    curves = record["curves"] if "curves" in record else {name: record["curve"]} if "curve" in record else {}
+    curve = curves.get(name, [])
+    if not curve or curve[0][0] != 0:
+        return None
+    return max(validation for *_, validation in curve) > curve[0][3]

@@ -102,5 +102,5 @@ def test_many_different_symbols_are_counted_alike(monkeypatch: pytest.MonkeyPatc
     """In a table or by sorting: the same figures."""
     parts = [symbols(9, n, seed=n) for n in (4000, 1500, 1501)]
     table = skip_chain(*parts, 6, 2, [0, 2, 12])
-    monkeypatch.setattr("ostinato.layers.skip._TABLE", 0)
+    monkeypatch.setattr("ostinato.diagnosis.skip_chain._TABLE", 0)
     np.testing.assert_array_equal(skip_chain(*parts, 6, 2, [0, 2, 12]).gains, table.gains)
