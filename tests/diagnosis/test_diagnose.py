@@ -15,7 +15,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.ablation import ablate, geometric
 from ostinato.diagnosis.diagnose import diagnose
-from ostinato.diagnosis.gradient import in_float64, norms, backbone_window
+from ostinato.diagnosis.gradient import backbone_window, in_float64, norms
 from ostinato.diagnosis.result import Diagnosis, layers_for
 from ostinato.diagnosis.stretches import Source, draw, log_probs
 from ostinato.errors import ConfigError, DataError

@@ -1,4 +1,4 @@
-"""diagnose: how far back the gradient of a model reaches, how far back it gains, and how far back its data reward it."""
+"""The diagnosis: how far back the gradient of a model, its gain and the reward of its data reach."""
 
 from __future__ import annotations
 

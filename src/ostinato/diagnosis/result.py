@@ -1,4 +1,4 @@
-"""The result of ``diagnose``: how far back the gradient of a model reaches, and how far back its data reward looking."""
+"""The result of a diagnosis: how far back the gradient of a model, its gain and the reward of its data reach."""
 
 from __future__ import annotations
 
@@ -181,8 +181,8 @@ class Diagnosis:
             return "a model without memory does as well"
         if not self.closed_form and (self.improved is False or not self.flowing):
             return (
-                "training never improved on the closed form that the network started from: use the closed form, or another "
-                "backbone"
+                "training never improved on the closed form that the network started from: use the closed form, or "
+                "another backbone"
             )
         if reach > self._able:
             return self._extend()

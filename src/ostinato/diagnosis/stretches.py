@@ -55,7 +55,7 @@ class Source:
     def encode(self, span: Span) -> Encoded:
         """One span in model space, and nothing else of the data."""
         (row, first, stop), data = span, self.data
-        before = int(data.kind == "prices" and first > 0)  # a return needs the price before it
+        before = int(data.traits.log_returns and first > 0)  # a return needs the price before it
         start, end = (int(data.offsets[row]) + i for i in (first - before, min(stop, int(data.lengths[row]))))
         piece = replace(
             data,

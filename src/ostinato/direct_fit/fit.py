@@ -145,4 +145,4 @@ def _network(backbone: str | None, options: dict[str, Any]) -> NetworkConfig:
     unknown = [name for name in options if name not in known]
     if unknown:
         raise ConfigError(f"a direct model has no option {unknown[0]!r}", fix=f"one of {', '.join(known)}")
-    return NetworkConfig(**{"memory": backbone or "gru", **options})
+    return NetworkConfig(**{"backbone": backbone or "gru", **options})

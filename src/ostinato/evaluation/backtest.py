@@ -81,8 +81,8 @@ def cross_validation(
     """
     if not isinstance(data, SequenceSet):
         data = read(data, id_col=id_col, time_col=time_col, target=target_col)
-    if data.kind == "text":
-        raise ConfigError("text has no mean to forecast", fix="use score: it judges a model of text")
+    if not data.traits.numeric:
+        raise ConfigError(f"{data.kind} has no mean to forecast", fix="use score, which judges a model of text")
     check_levels(level)
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)

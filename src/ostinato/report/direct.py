@@ -72,24 +72,23 @@ def _spans(model: DirectModel, data: SequenceSet, fitted: bool) -> Spans:
 
 def _fans_words(record: dict[str, Any], fitted: bool) -> str:
     """Return what the forecasts that are compared with later values may be taken for."""
+    line = "The dark line continues with the values that came."
     if not fitted:
         return (
-            "Forecasts from earlier places of these data, which differ from the data that the model was fitted to. The "
-            "dark line continues with the values that came."
+            "Forecasts from earlier places of these data, which differ from the data that the model was fitted to. "
+            f"{line}"
         )
     place = "Forecasts from places in the part that the fit held out to choose the model"
     match record.get("refit"):
         case False:
-            return (
-                f"{place}; the weights were not fitted to any of it. The dark line continues with the values that came."
-            )
+            return f"{place}; the weights were not fitted to any of it. {line}"
         case True:
             return (
                 f"{place}. The kept model was then fitted again to all of the data, this part included, so these are "
-                "not forecasts of unseen values. The dark line continues with the values that came."
+                f"not forecasts of unseen values. {line}"
             )
         case _:
             return (
                 f"{place}. The model may have been fitted again to all of the data, this part included; its file does "
-                "not say. The dark line continues with the values that came."
+                f"not say. {line}"
             )

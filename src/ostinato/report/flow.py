@@ -106,8 +106,8 @@ def _gradient(found: Diagnosis) -> Chart:
         first, last = layer.median[0], layer.median[-1]
         ends.append(f"{layer.layer}: {first:.2g} at lag {lags[0]}, {last:.2g} at lag {lags[-1]:,}")
     words = (
-        "How strongly the loss at step t depends on the hidden state k steps earlier: the median over the sampled steps, "
-        "with the quartiles as a band. " + "; ".join(ends) + "."
+        "How strongly the loss at step t depends on the hidden state k steps earlier: the median over the sampled "
+        "steps, with the quartiles as a band. " + "; ".join(ends) + "."
     )
     rows = _spread(len(lags))
     head = (
@@ -140,10 +140,11 @@ def _gain(found: Diagnosis) -> Chart:
         figure.legend(loc="outside upper left", ncols=2)
 
     words = (
-        f"The gain in likelihood over a prediction without any past, by how many past steps are visible. The whole past "
-        f"gains the model {found.score - found.scores[0]:.4f} nats a step, and the reference {rewards[-1]:.4f}. Bars are "
-        f"standard errors of what older inputs add. Dotted lines: the reach of the model, {_steps(found.model_reach)}, "
-        f"and the reach of the data, {_steps(found.reach)}."
+        "The gain in likelihood over a prediction without any past, by how many past steps are visible. "
+        f"The whole past gains the model {found.score - found.scores[0]:.4f} nats a step, and the reference "
+        f"{rewards[-1]:.4f}. Bars are standard errors of what older inputs add. "
+        f"Dotted lines: the reach of the model, {_steps(found.model_reach)}, and the reach of the data, "
+        f"{_steps(found.reach)}."
     )
     rows = [
         (f"{cut:,}", *(f"{x:.4f}" for x in numbers))
