@@ -28,8 +28,8 @@ class Calibration:
     Attributes:
         pit: P(X < x) + v P(X = x) with v uniform on [0, 1] (Brockwell 2007, eq. 1); P(X <= x) for a density, (N,). All
             channels together, without the missing values.
-        ranked: Whether the values are symbols. They are ranked by falling probability, so a u near 1 is a symbol that was
-            unlikely.
+        ranked: Whether the values are symbols. They are ranked by falling probability, so a u near 1 is an
+            unlikely symbol.
         steps: The number of judged steps, of which ``pit`` may be a part.
     """
 
