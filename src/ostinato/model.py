@@ -189,7 +189,7 @@ class SequenceModel(nn.Module):
         return [
             ("emission", emission + coupled),
             ("closed form", self._closed_form()),
-            ("weights", f"{sum(p.numel() for p in self.parameters()):,}"),
+            ("weights", self._weights()),
             ("input", self.encoding.describe()),
             *origin_facts(self.description),
         ]
@@ -207,6 +207,11 @@ class SequenceModel(nn.Module):
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors of the model, and as JSON everything else that its answers depend on."""
         return self.state_dict(), {"encoding": self.encoding.to_json()}
+
+    def _weights(self) -> str:
+        """Return the number of all weights, and of those that are trained, which the table of the ladder gives."""
+        trained = sum(p.numel() for p in self.parameters() if p.requires_grad)
+        return f"{sum(p.numel() for p in self.parameters()):,}, of which {trained:,} are trained"
 
     def _closed_form(self) -> str:
         """Return which closed form the emission is built on, in words."""

@@ -169,8 +169,14 @@ class LadderRecord(RunRecord):
 
     def never_improved(self, name: str) -> bool:
         """Return whether the training of a network found no weights that are better than its start."""
+        return self.improved(name) is False
+
+    def improved(self, name: str) -> bool | None:
+        """Return whether training improved a network on its start, on the validation part; None if it is not known."""
         curve = self.curves_of(name).get(name, [])
-        return bool(curve) and curve[0][0] == 0 and max(point[3] for point in curve) <= curve[0][3]
+        if not curve or curve[0][0] != 0:
+            return None
+        return max(point[3] for point in curve) > curve[0][3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +189,7 @@ class DirectRecord(RunRecord):
         verdict: What was kept and why, in words.
         choice: The penalty and the strength of the least squares.
         coverage: The coverage of the 95 % intervals: "held_out" before and "calibrated" after the calibration.
+        refit: Whether the kept model was fitted again to all of the data.
     """
 
     horizon: int | None = None
@@ -190,6 +197,7 @@ class DirectRecord(RunRecord):
     verdict: str = ""
     choice: dict[str, float] | None = None
     coverage: dict[str, float] = field(default_factory=dict)
+    refit: bool | None = None
 
     @classmethod
     def _rows(cls) -> dict[str, Any]:

@@ -243,9 +243,9 @@ def test_windows_are_made_one_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"horizon": 0}, "a horizon of 0"),
-        ({"n_windows": 0}, "0 windows"),
-        ({"step_size": 0}, "a step of 0"),
+        ({"horizon": 0}, "horizon must be at least 1, got 0"),
+        ({"n_windows": 0}, "n_windows must be at least 1, got 0"),
+        ({"step_size": 0}, "step_size must be at least 1, got 0"),
         ({"level": (100,)}, "percent, got 100"),
         ({"season": 0}, "season must be at least 1, got 0"),
         ({"model": ["gru", "gru"]}, "gru is asked for twice"),

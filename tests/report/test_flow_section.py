@@ -29,8 +29,10 @@ FOUND = Diagnosis(
     reference="an autoregression",
     reference_score=-1.9,
     rewards=(0.0, 0.4, 0.7, 0.8, 0.8, 0.8),
+    reward_errors=(0.1, 0.05, 0.02, 0.01, 0.0, 0.0),
     picked=(1, 2, 7),
     data_reach=10,
+    data_beyond=(0.0, 0.0),
     sampled="some steps; seed 0",
     seed=0,
 )
@@ -39,25 +41,25 @@ FOUND = Diagnosis(
 def test_the_gradient_and_the_worth_of_the_past_are_drawn_and_said() -> None:
     gradient, worth = flow.charts(FOUND)
     assert "gru: 0.9 at lag 1, 2.7e-05 at lag 100" in gradient.words
-    assert "brings the model 1.0000 nats a step" in worth.words
+    assert "The whole past gains the model 1.0000 nats a step" in worth.words
     assert gradient.table is not None
     assert gradient.table.rows[0] == ("1", "0.45", "0.9", "1.8")
     assert gradient.table.rows[-1][0] == "100"
     assert worth.table is not None
-    assert worth.table.rows[1] == ("1", "0.5000", "0.1000", "0.4000")
+    assert worth.table.rows[1] == ("1", "0.5000", "0.1000", "0.4000", "0.0500")
     facts = dict(flow.facts(FOUND))
-    assert facts["effective memory"].startswith("44 steps")
+    assert facts["reach of the gradient"].startswith("44 steps")
     assert "-0.1054 ± 0.0020" in facts["Lyapunov exponent"]
-    assert "window" not in facts
+    assert "window of the model" not in facts
 
 
 def test_a_window_has_no_gradient() -> None:
     found = replace(FOUND, backbone="ar", flows=(), lyapunov=None, effective_memory=None, window=1)
     (worth,) = flow.charts(found)
-    assert worth.title == "What the past is worth"
+    assert worth.title == "The gain from the past"
     facts = dict(flow.facts(found))
-    assert facts["window"].startswith("1 step: ")
-    assert not {"effective memory", "Lyapunov exponent"} & facts.keys()
+    assert facts["window of the model"].startswith("1 step: ")
+    assert not {"reach of the gradient", "Lyapunov exponent"} & facts.keys()
 
 
 def test_a_gradient_that_is_nothing_is_not_drawn() -> None:
@@ -65,7 +67,7 @@ def test_a_gradient_that_is_nothing_is_not_drawn() -> None:
     nothing = (0.0,) * len(LAGS)
     found = replace(FOUND, flows=(LayerFlow("gru", nothing, nothing, nothing),), effective_memory=None)
     assert len(flow.charts(found)) == 1
-    assert "effective memory" not in dict(flow.facts(found))
+    assert "reach of the gradient" not in dict(flow.facts(found))
 
 
 def test_layers_and_underflow() -> None:
@@ -75,4 +77,35 @@ def test_layers_and_underflow() -> None:
     gradient = flow.charts(replace(FOUND, flows=layers, effective_memory=None))[0]
     words = [e.text for e in ElementTree.fromstring(gradient.svgs[0]).iter("{http://www.w3.org/2000/svg}text")]
     assert {"gru, layer 1", "gru, layer 2", "gru, layer 3"} <= set(words)
-    assert dict(flow.facts(replace(FOUND, effective_memory=None)))["effective memory"].startswith("more than 100 steps")
+    assert dict(flow.facts(replace(FOUND, effective_memory=None)))["reach of the gradient"].startswith(
+        "more than 100 steps"
+    )
+
+
+def test_the_verdict_the_facts_and_the_chart_give_one_number_for_one_thing() -> None:
+    """Also if the model is ahead of the reference, so that the data reward what the model itself gains from."""
+    behind = replace(FOUND, reference_score=0.0)
+    for found, reach in ((FOUND, 30), (behind, 10)):
+        assert found.reach == reach
+        assert f"the data reward lag {reach}:" in found.verdict
+        assert dict(flow.facts(found))["reach of the data"].startswith(f"{reach} steps: ")
+        assert f"the reach of the data, {reach} steps" in flow.charts(found)[-1].words
+        assert "gains from inputs up to lag 30;" in found.verdict
+        assert dict(flow.facts(found))["reach of the model"].startswith("30 steps: ")
+        assert "the reach of the model, 30 steps" in flow.charts(found)[-1].words
+
+
+def test_a_reward_that_is_not_certain_is_said_with_its_error() -> None:
+    found = replace(FOUND, reference_score=0.0, data_reach=3, data_beyond=(0.1, 0.08))
+    assert "0.1000 ± 0.0800 nats a step" in found.verdict
+    assert "0.1000 ± 0.0800 nats a step" in dict(flow.facts(found))["reach of the data"]
+    chart = flow.charts(found)[-1]
+    assert chart.table is not None
+    assert chart.table.head[3:] == ("the reference gains", "standard error")
+
+
+def test_no_gradient_is_said_alike_in_the_verdict_and_on_the_page() -> None:
+    nothing = (0.0,) * len(LAGS)
+    found = replace(FOUND, flows=(LayerFlow("gru", nothing, nothing, nothing),), effective_memory=None)
+    assert found.verdict.startswith("no gradient comes back")
+    assert "still come back" not in found.verdict

@@ -9,15 +9,20 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conftest import HOSTILE, KINDS
+from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.direct.model import DirectModel
+from ostinato.direct_fit.fit import fit_direct
 from ostinato.errors import ModelFileError
 from ostinato.evaluation.calibration import calibrate
 from ostinato.fits.result import Fit
 from ostinato.model_file import load_model, save_model
+from ostinato.report import direct
 from ostinato.report.page import write_report
 from zoo import KINDS as ZOO
 from zoo import fitted, made
@@ -134,7 +139,7 @@ def test_other_data_judge_as_a_whole(fits: Fits, tmp_path: Path) -> None:
     result, data = fits["prices"]
     write_report(result.model, data.take([1]), tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
-    assert "all 200 steps of data that it was not fitted to" in words
+    assert "all 200 steps of these data, which differ from the data that it was fitted to" in words
     assert data.take([1]).digest in words
 
 
@@ -178,6 +183,69 @@ def test_a_file_of_an_earlier_version_has_a_page(fits: Fits, tmp_path: Path) -> 
     record["curve"] = record["curve"][1:]
     write_report(model, data, tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
-    assert "all 500 steps of the data given, new to it or not" in words
+    assert "all 500 steps of these data; its file does not say whether it was fitted to them" in words
     assert "The model that was kept" in words
-    assert "no command to repeat it by" in words
+    assert "holds no command" in words
+
+
+def words_of(path: Path) -> str:
+    """The text of a page with single spaces."""
+    return " ".join(Elements(path.read_text()).words.split())
+
+
+def test_the_two_numbers_of_weights_are_told_apart(pages: dict[str, Path], fits: Fits) -> None:
+    result, _ = fits["series"]
+    every, trained = sum(p.numel() for p in result.model.parameters()), result.table[-1].parameters
+    assert "trained weights" in words_of(pages["series"])
+    assert f"{every:,}, of which {trained:,} are trained" in words_of(pages["series"])
+
+
+@pytest.mark.parametrize("stuck", [True, False])
+def test_networks_that_never_left_their_start_are_named(stuck: bool, fits: Fits, tmp_path: Path) -> None:
+    result, data = fits["prices"]
+    save_model(result.model, tmp_path / "m.ost")
+    model = load_model(tmp_path / "m.ost")
+    curves = model.description.record["curves"]
+    start = curves["gru"][0]
+    curves["gru"] = [start, *([n, s, t, start[3] + (-1.0 if stuck else 1.0)] for n, s, t, _ in curves["gru"][1:])]
+    write_report(model, data, tmp_path / "page.html")
+    assert ("Training never improved gru on the validation part" in words_of(tmp_path / "page.html")) == stuck
+    assert not stuck or "train longer" not in words_of(tmp_path / "page.html")
+
+
+def direct_model(refit: bool) -> tuple[DirectModel, SequenceSet]:
+    y = 20 + 5 * np.sin(np.arange(90) / 4) + np.random.default_rng(0).standard_normal(90)
+    data = read({"one": np.append(y, np.full(10, np.nan)), "short": y[:14]}, kind="series")
+    model = fit_direct(data, 5, backbone=None, season=1, window=6, held_out=20, refit=refit).model
+    assert isinstance(model, DirectModel)
+    return model, data
+
+
+@pytest.mark.parametrize("refit", [True, False])
+def test_a_direct_model_says_whether_its_forecasts_are_of_unseen_values(refit: bool, tmp_path: Path) -> None:
+    model, data = direct_model(refit)
+    path = tmp_path / "page.html"
+    assert model.description.record["refit"] is refit
+    write_report(model, data, path)
+    assert ("these are not forecasts of unseen values" in words_of(path)) == refit
+    assert ("the weights were not fitted to any of it" in words_of(path)) == (not refit)
+    assert "none of it shown" not in words_of(path)
+    model.description.record.pop("refit")
+    write_report(model, data, path)
+    assert "may have been fitted again to all" in words_of(path)
+
+
+def test_a_direct_model_holds_nothing_out_of_other_data(tmp_path: Path) -> None:
+    model, data = direct_model(False)
+    path = tmp_path / "page.html"
+    write_report(model, data.take([0]), path)
+    assert "they are not measured on the data of this page" in words_of(path)
+    assert "these data, which differ from the data that the model was fitted to" in words_of(path)
+    assert "the part that the fit held out to choose" not in words_of(path)
+
+
+def test_the_page_cuts_as_the_fit_does() -> None:
+    """A short series is not held out from, and a series ends at its last observed step."""
+    model, data = direct_model(True)
+    assert direct._spans(model, data, fitted=True) == [(0, 70, 90)]
+    assert direct._spans(model, data, fitted=False) == [(0, 0, 100), (1, 0, 14)]

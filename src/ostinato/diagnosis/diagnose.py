@@ -1,4 +1,4 @@
-"""diagnose: how far back a model's gradient reaches, how far back it gains, and how far back its data reward it."""
+"""The diagnosis: how far back the gradient of a model, its gain and the reward of its data reach."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
-from ostinato.diagnosis.ablation import geometric, horizon
+from ostinato.diagnosis.ablation import ablate, geometric
 from ostinato.diagnosis.gradient import (
     backbone_window,
     effective_memory,
@@ -24,7 +24,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.model_file import Model
 
-#: As far back as is looked where nothing is said.
+#: The farthest lag by default, in steps.
 FARTHEST = 512
 
 
@@ -37,46 +37,59 @@ def diagnose(
     held_out: float | str = 0.1,
     seed: int = 0,
 ) -> Diagnosis:
-    """Measure, on the held-out part of data, how far back the gradient, the model's gain and the data's reward go.
+    """Measure on the held-out part of data how far back the gradient, the gain of the model and the reward reach.
 
-    Only sampled stretches of at most 2 max_lag steps are encoded and unrolled, so sequences may be longer than memory
-    holds (``values`` may be a np.memmap); the samples follow from seed.
+    Only sampled stretches of at most 2 max_lag steps are encoded and unrolled, so the sequences may be larger than RAM
+    (``values`` may be a np.memmap).
 
-    max_lag    as far back as is looked, in steps; less where no sequence is so long
-    positions  sampled stretches for the likelihood; an eighth as many steps for the gradient
-    held_out   as it was given to ``fit``: the same data are then cut in the same place
+    Args:
+        model: A fitted model with a likelihood.
+        data: A SequenceSet, or anything that ``read`` takes.
+        max_lag: The farthest lag, in steps. It is less if no sequence is that long.
+        positions: The number of stretches that are sampled for the likelihood. The gradient takes an eighth as many
+            steps.
+        held_out: The value that was given to ``fit``, so that the data are cut in the same place.
+        seed: The seed of the samples.
 
-    Raises ConfigError for numbers that cannot be, DataError where no held-out step has a past, and what
-    ``as_sequences`` and ``split`` raise.
+    Returns:
+        The measured lags, with a verdict in words.
+
+    Raises:
+        ConfigError: ``max_lag`` or ``positions`` is below 1, or the model has no likelihood.
+        DataError: No held-out step has a past, or the data do not fit the model.
     """
     model = model.likelihood("be diagnosed")
     for name, value in (("max_lag", max_lag), ("positions", positions)):
         if value < 1:
-            raise ConfigError(f"{name} = {value} cannot be", fix="use 1 or more")
+            raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
     data = as_sequences(model, data)
     source = Source(model, data, split(data, held_out))
-    spans = source.spans("held-out")
-    farthest = min(max_lag, max(stop for *_, stop in spans) - 1)
+    farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
     if farthest < 1:
-        raise DataError("no held-out step has another before it", where=data.meta.get("source"), fix="hold out more")
+        raise DataError(
+            "no held-out step has a step before it", where=data.meta.get("source"), fix="hold out more steps"
+        )
     cuts, rng = geometric(farthest), np.random.default_rng(seed)
-    measured = horizon(source, cuts, positions, rng)
+    measured = ablate(source, cuts, positions, rng)
     if not measured.steps:
-        raise DataError("nothing is observed in what is held out", where=data.meta.get("source"), fix="hold out more")
-    reward_words, rewards = reference(source, cuts, rng)
-    found = (
+        raise DataError(
+            "the held-out part has no observed value", where=data.meta.get("source"), fix="hold out more steps"
+        )
+    reference_words, rewards = reference(source, cuts, rng)
+    data_reach = rewards.reach(WORTH)
+    gradient = (
         norms(source, cuts, max(8, positions // 8), rng) if model.backbone is not None else np.zeros((0, farthest, 0))
     )
     growth = exponent(source, rng, seed)
-    unit = {"text": "symbol", "sound": "sample"}.get(data.kind, "step")
+    unit = data.traits.unit
     return Diagnosis(
         kind=data.kind,
         backbone=model.description.name,
         lags=tuple(range(1, farthest + 1)),
-        flows=flows(source, found),
+        flows=flows(source, gradient),
         lyapunov=growth and growth[0],
         lyapunov_error=growth and growth[1],
-        effective_memory=effective_memory(found) if len(found) else None,
+        effective_memory=effective_memory(gradient) if len(gradient) else None,
         window=backbone_window(model),
         order=order_of_closed_form(model),
         cuts=tuple(cuts),
@@ -84,14 +97,18 @@ def diagnose(
         scores=tuple((measured.score - measured.lost).tolist()),
         errors=tuple(measured.errors.tolist()),
         model_reach=measured.reach(cuts),
-        reference=reward_words,
+        reference=reference_words,
         reference_score=rewards.score,
         rewards=tuple(rewards.at(cut)[0] for cut in cuts),
+        reward_errors=tuple(rewards.at(cut)[1] for cut in cuts),
         picked=rewards.picked,
-        data_reach=rewards.reach(WORTH),
+        data_reach=data_reach,
+        data_beyond=rewards.beyond(data_reach),
         sampled=(
-            f"{positions:,} stretches of what is held out ({measured.steps:,} {unit}s) for the likelihood, "
-            f"{found.shape[2]:,} {unit}s for the gradient, {rewards.steps:,} for the reference; seed {seed}"
+            f"{positions:,} stretches of the held-out part ({measured.steps:,} {unit}s, repeats included) for the "
+            f"likelihood, {gradient.shape[2]:,} {unit}s for the gradient, {rewards.steps:,} for the reference; seed "
+            f"{seed}"
         ),
         seed=seed,
+        improved=model.description.ladder_record.improved(model.description.name),
     )

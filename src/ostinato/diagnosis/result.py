@@ -1,4 +1,4 @@
-"""What ``diagnose`` finds: how far back a model's gradient comes from, and how far back its data reward looking."""
+"""The result of a diagnosis: how far back the gradient of a model, its gain and the reward of its data reach."""
 
 from __future__ import annotations
 
@@ -6,18 +6,33 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-#: What older inputs must bring to be worth looking back for, nats a step.
+from ostinato.kinds import TRAITS, Kind
+
+#: The least gain in nats a step for which older inputs are worth looking at.
 WORTH = 0.005
+
+#: What to change in a model whose backbone cannot use inputs as old as the data reward, by backbone.
+_EXTEND = {
+    "conv": "use {layers} layers (--depth {layers})",
+    "lstm": "train with a truncation window of at least {reach} steps",
+    "linear": "train with a truncation window of at least {reach} steps",
+}
+_EXTEND_OTHER = "use an LSTM, or a truncation window of at least {reach} steps"
 
 
 @dataclass(frozen=True)
 class LayerFlow:
-    """The norm of dL_t/dh_{t-k} of one layer at every lag k of ``Diagnosis.lags``, over the sampled steps t.
+    """The norm of dL_t/dh_{t-k} in one layer at every lag k of ``Diagnosis.lags``, over the sampled steps t.
 
-    L_t is -log P(x_t | x_<t) in nats, and h_{t-k} the layer's state once x_{t-k} is in; P(x_t | x_<t) is read from
-    h_{t-1}, so k = 1 is the loss's own hidden state. With an LSTM the norm is that of h and c together.
+    L_t is -log P(x_t | x_<t) in nats, and h_{t-k} is the state of the layer after it has read x_{t-k}. P(x_t | x_<t) is
+    computed from h_{t-1}, so k = 1 is the hidden state that the loss reads. With an LSTM the norm is that of h and c
+    together.
 
-    median, lower, upper  the quartiles
+    Attributes:
+        layer: The name of the layer.
+        median: The median norm at each lag.
+        lower: The lower quartile at each lag.
+        upper: The upper quartile at each lag.
     """
 
     layer: str
@@ -28,31 +43,44 @@ class LayerFlow:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The gradient, the likelihood and the data, each by lag in steps. Likelihoods are nats a step, higher is better.
+    """The gradient, the likelihood of the model and the reward of the data, each by lag in steps.
 
-    kind              of sequence: "series", "prices", "text" or "sound"
-    memory            the model's memory: "gru", "conv", ...; "ar" where it is the closed form alone
-    lags, flows       1 .. K, and the gradient's norms there, a layer each from the lowest; none without hidden states
-    lyapunov          the largest Lyapunov exponent of the hidden dynamics, nats a step, and its standard error; under 0
-                      a difference between two states is forgotten, over 0 it grows. None where a window ends it, and
-                      where sequences are too short to tell
-    effective_memory  the lag by which 99 % of the gradient's mass, summed over lags, has come back; None where it goes
-                      on beyond K, and where there is no hidden state
-    window            the farthest lag that the model can use at all; None where a state is carried on without end
-    order             of the closed form that the model stands on; 0 where there is none, None where its scale follows
-                      the size of all innovations
-    cuts              lags 0 .. K on a geometric grid
-    score             of the sampled held-out steps, each with its whole past (up to 2 K steps)
-    scores            the same with the past cut at each of cuts; errors: standard errors of scores less score
-    model_reach       the lag beyond which older inputs bring the model less than WORTH, on the grid of cuts
-    reference, rewards  a closed form that sees up to K, in words, and what the past up to each of cuts brings it
-    reference_score   of the reference with no past; with a reward added, with that past
-    picked            the lags that it found worth their parameter, nearest first
-    data_reach        the lag beyond which older inputs bring the reference less than WORTH, or nothing certain
-    sampled           what was looked at, in words; it follows from seed
+    Likelihoods are in nats a step; higher is better.
+
+    Attributes:
+        kind: The kind of the sequences: "series", "prices", "text" or "sound".
+        backbone: The backbone of the model: "gru", "conv", ...; "ar" if the model is the closed form alone.
+        lags: The lags 1 .. K.
+        flows: The norms of the gradient at ``lags``, one entry a layer from the lowest. Empty without hidden states.
+        lyapunov: The largest Lyapunov exponent of the hidden dynamics in nats a step. Below 0 the difference between
+            two states shrinks, above 0 it grows. None if the model sees a finite window, or if the sequences are too
+            short to estimate it.
+        lyapunov_error: The standard error of ``lyapunov``.
+        effective_memory: The lag within which 99 % of the gradient's mass, summed over lags, lies. None if it reaches
+            beyond K, if there is no gradient, and if there is no hidden state.
+        window: The farthest lag that the model can use at all. None if its state carries on without end.
+        order: The order of the closed form under the model. 0 without a closed form, None if the scale of the closed
+            form follows the size of all innovations.
+        cuts: The lags 0 .. K on a geometric grid.
+        score: The mean likelihood of the sampled held-out steps, each with its whole past (up to 2 K steps).
+        scores: The mean likelihood with the past cut at each of ``cuts``.
+        errors: The standard errors of ``scores`` less ``score``.
+        model_reach: The lag of ``cuts`` beyond which older inputs gain the model less than WORTH, or less than three
+            standard errors.
+        reference: The reference in words: a closed form that sees up to K steps.
+        reference_score: The likelihood of the reference without any past.
+        rewards: The gain of the reference from the past up to each of ``cuts``.
+        reward_errors: The standard errors of what the reference gains beyond each of ``cuts``.
+        picked: The lags that the reference found worth their parameter, nearest first.
+        data_reach: The lag beyond which older inputs gain the reference less than WORTH, or less than two standard
+            errors.
+        data_beyond: The gain of the reference from inputs older than ``data_reach``, and its standard error.
+        sampled: What was sampled, in words. It follows from ``seed``.
+        seed: The seed of the samples.
+        improved: Whether training improved the model on the network it started from. None if the file does not say.
     """
 
-    kind: str
+    kind: Kind
     backbone: str
     lags: tuple[int, ...]
     flows: tuple[LayerFlow, ...]
@@ -69,69 +97,121 @@ class Diagnosis:
     reference: str
     reference_score: float
     rewards: tuple[float, ...]
+    reward_errors: tuple[float, ...]
     picked: tuple[int, ...]
     data_reach: int
+    data_beyond: tuple[float, float]
     sampled: str
     seed: int
+    improved: bool | None = None
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether the model is the closed form alone, without a backbone."""
+        return self.backbone == "ar"
+
+    @property
+    def flowing(self) -> bool:
+        """Whether any gradient comes back: False without a hidden state, and if the prediction does not read it."""
+        return any(max(layer.upper) > 0 for layer in self.flows)
+
+    @property
+    def ahead_of_reference(self) -> bool:
+        """Whether the model is more likely than the reference at its best, by more than WORTH."""
+        return self.score > self.reference_score + max(self.rewards) + WORTH
 
     @property
     def reach(self) -> int:
-        """How far back the data reward looking: as far as a model gains, unless the reference does better with less.
+        """How far back the data reward looking, in steps: the one number that the verdict, table and chart give.
 
-        A model that nearer inputs would have served better proves nothing of what the data hold: its state has still to
-        settle after a cut, whatever there is to remember.
+        It is the reach of the reference, or that of the model if the model is ahead of the reference and gains from
+        farther back. A model that the reference beats proves nothing about the data: its state needs time to settle
+        after a cut, whether or not there is anything to remember.
         """
-        beats = self.score > self.reference_score + max(self.rewards) + WORTH
-        return max(self.model_reach, self.data_reach) if beats else self.data_reach
+        return max(self.model_reach, self.data_reach) if self.ahead_of_reference else self.data_reach
+
+    @property
+    def uncertain(self) -> tuple[float, float] | None:
+        """The gain beyond ``reach`` that the held-out steps are too few to confirm, and its standard error.
+
+        None if that gain is below WORTH, or if the reach is that of the model, which is certain.
+        """
+        return self.data_beyond if self.reach == self.data_reach and self.data_beyond[0] > WORTH else None
 
     @property
     def verdict(self) -> str:
-        """All of it in a sentence: what the model can use, what the data reward, and what to do about a difference."""
-        farthest, reach = len(self.lags), self.reach
+        """What the model can use, what the data reward, and what to do about a difference, in one sentence."""
+        gained = f"inputs up to lag {self.model_reach}" if self.model_reach else "no past input"
+        rewarded = f"lag {self.reach}" if self.reach else "no lag"
+        if self.reach == len(self.lags):
+            rewarded += ", the farthest measured"
+        if self.uncertain is not None:
+            gain, error = self.uncertain
+            rewarded += f" (older inputs may add {gain:.4f} \u00b1 {error:.4f} nats a step, which is not certain)"
+        return f"{self._sight()}; the model gains from {gained}; the data reward {rewarded}: {self._advice()}"
+
+    def _sight(self) -> str:
+        """What the model can use, in words."""
+        backbone = "closed form" if self.closed_form else "convolution"
+        if self.flows and not self.flowing:
+            return "no gradient comes back, because the predictions do not depend on the hidden state"
         if self.window is not None:
             seen = ("no lag", "lag 1 only")[self.window] if self.window < 2 else f"lags 1 to {self.window} only"
-            what = f"the {'closed form' if self.backbone == 'ar' else 'convolution'} sees {seen}"
-        elif self.backbone == "ar":
-            what = "the closed form's scale follows all of the past"
-        elif self.effective_memory is not None:
-            what = f"gradients vanish by lag {self.effective_memory}"
-        elif self.lyapunov is not None and self.lyapunov > 0:
-            what = "gradients grow with the lag"
-        else:
-            what = f"gradients still come back at lag {farthest}"
-        gained = (
-            f"the model gains from inputs up to lag {self.model_reach}" if self.model_reach else "it gains from none"
-        )
-        asked = f"the data reward lag {reach}" if reach else "the data reward no lag"
-        return f"{what}; {gained}; {asked}{', the farthest looked at' if reach == farthest else ''}: {self._advice()}"
+            return f"the {backbone} sees {seen}"
+        if self.closed_form:
+            return "the scale of the closed form follows all of the past"
+        if self.effective_memory is not None:
+            return f"gradients vanish by lag {self.effective_memory}"
+        if self.lyapunov is not None and self.lyapunov > 0:
+            return "gradients grow with the lag"
+        return f"gradients still come back at lag {len(self.lags)}"
+
+    @property
+    def _able(self) -> int:
+        """The farthest lag that the model, as it is trained, can use."""
+        order = len(self.lags) if self.order is None else self.order
+        if self.window is not None:
+            return self.window
+        return max(self.effective_memory or len(self.lags), order)
 
     def _advice(self) -> str:
-        reach, order = self.reach, len(self.lags) if self.order is None else self.order
-        able = self.window if self.window is not None else max(self.effective_memory or len(self.lags), order)
+        """What to do, in words."""
+        reach = self.reach
         if not reach:
-            return "a constant distribution does as well as a memory"
-        if reach > able:
-            match self.backbone:
-                case "ar" if self.kind == "text":
-                    return "a chain of such an order would have counted too little: use a memory without a window"
-                case "ar":
-                    return f"raise the order to {reach} (--max-order {reach}), or use a memory without a window"
-                case "conv":
-                    return f"use {layers_for(reach)} layers (--depth {layers_for(reach)})"
-                case "lstm" | "linear":
-                    return f"train with a window of at least {reach}"
-                case _:
-                    return f"use LSTM, or a window of at least {reach}"
+            return "a model without memory does as well"
+        if not self.closed_form and (self.improved is False or not self.flowing):
+            return (
+                "training never improved on the closed form that the network started from: use the closed form, or "
+                "another backbone"
+            )
+        if reach > self._able:
+            return self._extend()
         if reach > 1.5 * self.model_reach and reach - self.model_reach > 2:
-            # it could be carried so far, and is not
-            return "fit its order anew" if self.backbone == "ar" else f"train longer, with a window of at least {reach}"
-        return "it looks back far enough"
+            # the model could carry its inputs so far, and does not
+            if self.closed_form:
+                return "fit the closed form again, so that its order is chosen again"
+            return f"train longer, with a truncation window of at least {reach} steps"
+        return "the model looks back far enough"
+
+    def _extend(self) -> str:
+        """What to do if the data reward lags that the model cannot use."""
+        if self.closed_form and not TRAITS[self.kind].numeric:
+            return "a chain of this order has too few counts; use a recurrent backbone"
+        if self.closed_form:
+            return f"raise the order to {self.reach} (--max-order {self.reach}), or use a recurrent backbone"
+        return _EXTEND.get(self.backbone, _EXTEND_OTHER).format(reach=self.reach, layers=layers_for(self.reach))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON: dicts, lists, words and numbers, the verdict and the reach among them."""
+        """Return the diagnosis as JSON: dicts, lists, words and numbers, with the verdict and the reach."""
         return asdict(self) | {"verdict": self.verdict, "reach": self.reach}
 
 
 def layers_for(lag: int) -> int:
-    """Layers of a convolution of kernel 2 with doubling dilation that see so far: together they see 2^layers steps."""
+    """Return how many layers a convolution needs to see back to a lag.
+
+    With kernel 2 and doubling dilation, n layers see 2^n steps together.
+
+    Args:
+        lag: The lag in steps.
+    """
     return max(1, math.ceil(math.log2(max(lag, 1))))

@@ -1,7 +1,7 @@
-"""How far back a closed form finds something to use: autoregressions on the few lags that earn their parameter.
+"""The reward of the past by a closed form: autoregressions on the few lags that are worth a parameter each.
 
-An AR(K) pays for every lag up to K, so that one good lag far out drowns in the cost of all before it. Here lags are
-taken one at a time, the most useful first, and what the past up to a lag is worth is judged on held-out steps.
+An AR(K) pays for every lag up to K, so a single useful lag far back is lost in the cost of all nearer ones. Here the
+lags are taken one at a time, the most useful first, and the gain of the past up to a lag is measured on held-out steps.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.layers.lagged import lagged
+from ostinato.layers.lagged import Lagged, lagged
 from ostinato.layers.least_squares import Array
 
-#: Lags that a sparse autoregression may have.
+#: The greatest number of lags of a sparse autoregression.
 MOST = 32
 
 
 @dataclass(frozen=True)
 class LagRewards:
-    """What the past up to each lag brings a reference on held-out steps.
+    """What the past up to each lag gains a reference on held-out steps.
 
-    lags    (C,): ascending, the first is 0; where a lag was ``picked`` it is among them
-    gains   (C,): nats a step that the past up to it brings
-    errors  (C,): standard error of what lies beyond it, the last gain less this one
-    picked  the lags in the reference that may use all of them, ascending
-    score   nats a step that the reference has with no past; with a gain added, what it has with that past
-    steps   held-out steps that this is the mean of
+    Attributes:
+        lags: The lags, (C,), ascending from 0. Every picked lag is among them.
+        gains: The gain in nats a step from the past up to each lag, (C,).
+        errors: The standard error of the gain beyond each lag, (C,): that of the greatest gain less this one.
+        picked: The lags of the reference that may use all of them, ascending.
+        score: The log-likelihood in nats a step of the reference without a past. With a gain added, it is the
+            log-likelihood with that past.
+        steps: The number of held-out steps in the means.
     """
 
     lags: NDArray[np.int64]
@@ -38,19 +40,40 @@ class LagRewards:
     steps: int
 
     def reach(self, worth: float) -> int:
-        """The nearest lag beyond which older inputs bring less than ``worth`` nats a step, or less than is certain."""
+        """Return the nearest lag beyond which older inputs gain less than ``worth``, or less than two standard errors.
+
+        Args:
+            worth: The least gain that counts, in nats a step.
+        """
         best = int(np.argmax(self.gains))
         left = self.gains[best] - self.gains
         return int(self.lags[int(np.argmax(left <= np.maximum(worth, 2 * self.errors)))])
 
     def at(self, lag: int) -> tuple[float, float]:
-        """The gain of the past up to any lag, and its error: a lag that nobody looked at brings nothing."""
+        """Return the gain of the past up to a lag, and the standard error of the gain beyond it.
+
+        Args:
+            lag: The lag in steps. A lag between two measured ones counts as the nearer one.
+        """
         i = int(np.searchsorted(self.lags, lag, side="right")) - 1
         return float(self.gains[i]), float(self.errors[i])
 
+    def beyond(self, lag: int) -> tuple[float, float]:
+        """Return the gain of the inputs older than a lag, and its standard error.
+
+        Args:
+            lag: The lag in steps.
+        """
+        gain, error = self.at(lag)
+        return float(self.gains.max()) - gain, error
+
 
 def together(parts: list[LagRewards]) -> LagRewards:
-    """Of several channels: nats a step of all of them."""
+    """Return the rewards of several channels together, in nats a step of all channels.
+
+    Args:
+        parts: The rewards of each channel.
+    """
     lags = np.unique(np.concatenate([p.lags for p in parts]))
     at = np.array([[p.at(int(lag)) for lag in lags] for p in parts])
     picked = tuple(sorted({lag for p in parts for lag in p.picked}))
@@ -66,12 +89,19 @@ NOTHING = LagRewards(np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1), (), 
 def sparse_autoregression(
     values: Array, offsets: NDArray[np.int64], held_out: NDArray[np.bool_], fitted: NDArray[np.bool_], cuts: list[int]
 ) -> LagRewards:
-    """One channel, values (N,) cut by offsets (B + 1), NaN where missing; fitted and held_out (N,): which targets.
+    """Return the reward of the past of one channel.
 
     Lags are added by orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993) while the extended BIC with
-    gamma = 1 falls (Chen and Chen 2008): a lag must pay log n for its coefficient and 2 log K for having been chosen
-    among K. The likelihood is a normal's whose spread is that of the held-out steps themselves, so that a change of
-    level in the noise is nobody's gain.
+    gamma = 1 falls (Chen and Chen 2008): a lag must pay log n for its coefficient and 2 log K for its choice among K.
+    The likelihood is that of a normal distribution whose standard deviation is taken from the held-out steps
+    themselves, so that a change in the level of the noise gains nothing.
+
+    Args:
+        values: The values of the channel, (N,), the sequences one after another. NaN where a value is missing.
+        offsets: The borders of the B sequences, (B + 1,).
+        held_out: The targets that are scored, (N,).
+        fitted: The targets that are fitted, (N,).
+        cuts: The lags to measure, ascending.
     """
     if not np.isfinite(values).any():
         return NOTHING
@@ -83,36 +113,53 @@ def sparse_autoregression(
     R, n = rows.triangle(fitted, farthest), int((fitted & (rows.run > farthest)).sum())
     if not (held_out & (rows.run > farthest)).any() or n < 8:
         return NOTHING
-    G = R.T @ R
-    wanted = np.log(n) + 2 * np.log(max(farthest, 1))
-    every = _pursue(G, farthest, n, wanted)
-    lags = sorted({0, *(c for c in cuts if c < farthest), farthest, *every})
-    solved, chosen = np.zeros((len(lags), farthest + 1)), every
-    for i, lag in reversed(list(enumerate(lags))):
-        # a search that never looked beyond a lag is the same search where it may not
-        chosen = chosen if max(chosen, default=0) <= lag else _pursue(G, lag, n, wanted)
-        columns = [0, *sorted(chosen)]
-        solved[i, columns] = np.linalg.lstsq(R[:, columns], R[:, -1], rcond=None)[0]
-    errors = np.concatenate([block[:, -1:] - block[:, :-1] @ solved.T for block in rows.blocks(held_out, farthest)])
-    squares = errors**2
+    lags, solved, picked = _solve(R, n, farthest, cuts)
+    squares = _squared_errors(rows, held_out, farthest, solved)
     mean = np.maximum(squares.mean(axis=0), 1e-300)
     gains = 0.5 * np.log(mean[0] / mean)
     best = int(np.argmax(gains))
     apart = 0.5 * (squares / mean - (squares / mean)[:, best : best + 1])
     error = apart.std(axis=0) / np.sqrt(len(squares))
     score = -0.5 * float(np.log(2 * np.pi * np.e * mean[0] * rows.scale**2))
-    return LagRewards(np.array(lags, dtype=np.int64), gains, error, tuple(sorted(every)), score, len(squares))
+    return LagRewards(lags, gains, error, picked, score, len(squares))
+
+
+def _solve(R: Array, n: int, farthest: int, cuts: list[int]) -> tuple[NDArray[np.int64], Array, tuple[int, ...]]:
+    """Return the measured lags (C,), the coefficients (C, farthest + 1) with the past cut at each, and the picked lags.
+
+    R is the triangle of [1, lags | y] of the n fitted rows.
+    """
+    G = R.T @ R
+    cost = np.log(n) + 2 * np.log(max(farthest, 1))
+    picked = _pursue(G, farthest, n, cost)
+    lags = sorted({0, *(c for c in cuts if c < farthest), farthest, *picked})
+    solved, chosen = np.zeros((len(lags), farthest + 1)), picked
+    for i, lag in reversed(list(enumerate(lags))):
+        # a search that took no lag beyond this one is the same search with the lags limited to this one
+        chosen = chosen if max(chosen, default=0) <= lag else _pursue(G, lag, n, cost)
+        columns = [0, *sorted(chosen)]
+        solved[i, columns] = np.linalg.lstsq(R[:, columns], R[:, -1], rcond=None)[0]
+    return np.array(lags, dtype=np.int64), solved, tuple(sorted(picked))
+
+
+def _squared_errors(rows: Lagged, held_out: NDArray[np.bool_], farthest: int, solved: Array) -> Array:
+    """Return the squared error of every held-out target under every solution, (n, C)."""
+    blocks = rows.blocks(held_out, farthest)
+    return np.asarray(np.concatenate([block[:, -1:] - block[:, :-1] @ solved.T for block in blocks]) ** 2)
 
 
 def _pursue(G: Array, farthest: int, n: int, cost: float) -> list[int]:
-    """The lags 1 .. farthest that pay ``cost``, as they are taken; G = [1, lags | y]' [1, lags | y] of n rows."""
+    """Return the lags in 1 .. farthest that are worth ``cost``, in the order in which they are taken.
+
+    G = [1, lags | y]' [1, lags | y] of n rows.
+    """
     keep = [*range(farthest + 1), len(G) - 1]
     A = G[np.ix_(keep, keep)].copy()
     least = 1e-9 * np.diag(A)[:-1]
     chosen: list[int] = []
     at = 0
     while True:
-        # eliminating a column leaves the others as what it does not explain of them
+        # eliminating a column leaves in the others what that column does not explain of them
         A -= np.outer(A[:, at], A[at]) / A[at, at]
         free = np.diag(A)[:-1] > least
         gains = np.where(free, A[:-1, -1] ** 2 / np.where(free, np.diag(A)[:-1], 1.0), 0.0)

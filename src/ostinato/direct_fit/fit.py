@@ -89,6 +89,7 @@ def fit_direct(
     record = DirectRecord(
         **run_facts(data, options.network, options.seed, _split_words(share, horizon)),
         held_out=share,
+        refit=options.refit,
         threads=threads,
         budget=asdict(limits),
         horizon=horizon,

@@ -1,0 +1,1 @@
+"""Evaluation: backtests, baselines, measures and calibration."""

@@ -1,4 +1,4 @@
-"""Backtesting: forecasts from rolling cutoffs beside the baselines', in Nixtla's columns, and their measures."""
+"""Backtesting: forecasts from rolling cutoffs next to those of the baselines, and their measures."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from ostinato.model_file import Model
 
 @dataclass(frozen=True)
 class Backtest:
-    """What cross_validation returns.
+    """The result of ``cross_validation``.
 
-    frame   unique_id, ds, cutoff (the ds of the last step of the history), (channel), y, and for each model
-            <model>, <model>-lo-95 ... <model>-hi-95; empty where the windows were handed to ``on_window``
-    table   a row a model, see ``summary``; the baselines come last
-    tallies by model, the sums that its row was made of
-    season  steps of the season that the baselines and the scaled errors use
-    notes   what there is to say, in words; the last one says whether anything beats the baselines
+    Attributes:
+        frame: unique_id, ds, cutoff (the ds of the last step of the history), (channel), y, and for each model
+            <model>, <model>-lo-95 ... <model>-hi-95. Empty if ``on_window`` took the windows.
+        table: One row a model, see ``summary``; the baselines come last.
+        tallies: The sums behind the row of each model.
+        season: The season in steps of the baselines and the scaled errors.
+        notes: Notes in words. The last one says whether any model beats the baselines.
     """
 
     frame: pl.DataFrame
@@ -44,7 +45,7 @@ class Backtest:
     notes: tuple[str, ...]
 
 
-def cross_validation(
+def cross_validation(  # noqa: PLR0913 - the public function has one keyword for each setting
     data: SequenceSet | Any,
     model: str | Model | Sequence[str | Model] = "auto",
     *,
@@ -61,28 +62,40 @@ def cross_validation(
     on_window: Callable[[pl.DataFrame], None] | None = None,
     **options: Any,
 ) -> Backtest:
-    """Forecast ``horizon`` steps from each of ``n_windows`` cutoffs of every series, and measure what came.
+    """Forecast ``horizon`` steps from each of several cutoffs of every series, and measure the forecasts.
 
-    data       a SequenceSet, or anything that ``read`` takes, with its columns
-    model      a name as ``fit`` takes it ("auto" falls back to the best baseline where nothing beats it), a model that
-               is fitted already (nobody checks on what), several of these, or () for the baselines alone
-    step_size  steps from a cutoff to the next; the horizon, if left out, so that windows do not overlap
-    level      coverage of the intervals in percent
-    refit      fit anew at every cutoff; else once, to what comes before the first one
-    season     steps of the season; found from the frequency of the data
-    on_window  is given each window's frame, and then none is kept: memory does not grow with the number of windows
-    options    of ``fit``: budget, seed, threads, hidden, ...
+    Nothing after a cutoff reaches a forecast from it: weights, scales and the choice of "auto" come from steps before
+    the first cutoff, or with ``refit`` before each. Cutoffs are counted from the end of each series, so in a panel with
+    series that end at different times, one series may be fitted on dates after the cutoff of another.
 
-    Nothing after a cutoff reaches a forecast from it: weights, scales and the choice of "auto" come from before the
-    first cutoff, or with refit from before each. Cutoffs are counted from the end of each series, so in a panel that
-    does not end at one time, one series may be fitted on dates that are another's future.
+    Args:
+        data: A SequenceSet, or anything that ``read`` takes.
+        model: A name as ``fit`` takes it, a fitted model, several of these, or () for the baselines alone. "auto" uses
+            the best baseline if no model beats it. It is not checked what a fitted model was fitted to.
+        horizon: The number of steps to forecast.
+        n_windows: The number of cutoffs of every series.
+        step_size: The number of steps from a cutoff to the next. The horizon by default, so windows do not overlap.
+        level: The coverage of each interval in percent.
+        refit: Whether to fit at every cutoff, and not only before the first.
+        season: The season in steps. By default it follows from the frequency of the data.
+        id_col: The column of ids, as in ``read``.
+        time_col: The column of times, as in ``read``.
+        target_col: The columns of values, as in ``read``.
+        n_paths: The number of sample paths of a forecast.
+        on_window: Called with the frame of each window. No frame is kept then, so RAM does not grow with the windows.
+        **options: The options of ``fit``: budget, seed, threads, hidden, ...
 
-    Raises ConfigError for options that cannot be, DataError where no series is long enough, and what fit raises.
+    Returns:
+        The forecasts, the table of measures and the notes.
+
+    Raises:
+        ConfigError: An option is out of its range.
+        DataError: No series is long enough.
     """
     if not isinstance(data, SequenceSet):
         data = read(data, id_col=id_col, time_col=time_col, target=target_col)
-    if data.kind == "text":
-        raise ConfigError("text has no mean to forecast", fix="use score: it judges a model of text")
+    if not data.traits.numeric:
+        raise ConfigError(f"{data.kind} has no mean to forecast", fix="use score, which judges a model of text")
     check_levels(level)
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)
@@ -91,21 +104,21 @@ def cross_validation(
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
     tallies = {name: Tally(level) for name in (*columns, *BASELINES)}
     history, frames = plan.before(data), []
-    asked: list[Forecaster] = []
+    forecasters: list[Forecaster] = []
     for window in plan.windows(data):
-        if refit or not asked:
-            asked = []
+        if refit or not forecasters:
+            forecasters = []
             for name, given in zip(columns, models, strict=True):
                 begun = time.monotonic()
                 chosen, said = forecaster(
                     name, given, window.history if refit else history, plan, season, n_paths=n_paths, **options
                 )
                 tallies[name].seconds += time.monotonic() - begun
-                # a step's log_prob depends on the steps before it, and on no cutoff, while the weights stay
-                asked.append(chosen.scored(data) if isinstance(chosen, Fitted) and not refit else chosen)
+                # while the weights stay, the log_prob of a step depends on no cutoff
+                forecasters.append(chosen.scored(data) if isinstance(chosen, Fitted) and not refit else chosen)
                 notes.extend(said)
-            asked.extend(baselines(season, refit=refit))
-        frame = _measure(window, asked, tallies, level, season)
+            forecasters.extend(baselines(season, refit=refit))
+        frame = _measure(window, forecasters, tallies, level, season)
         if on_window:
             on_window(frame)
         else:
@@ -118,13 +131,17 @@ def cross_validation(
 
 
 def verdict(table: pl.DataFrame) -> str:
-    """Whether a model has a lower wQL than every baseline, in words."""
+    """Return in words whether a model has a lower wQL than every baseline.
+
+    Args:
+        table: The table of ``summary``.
+    """
     known = table.filter(pl.col("wql").is_finite()).sort("wql", maintain_order=True)
     is_baseline = pl.col("model").is_in(list(BASELINES))
-    rest, yardsticks = known.filter(~is_baseline), known.filter(is_baseline)
-    if not len(yardsticks):
+    rest, reference = known.filter(~is_baseline), known.filter(is_baseline)
+    if not len(reference):
         return "nothing could be measured: every value to forecast is missing"
-    name, least = yardsticks["model"][0], yardsticks["wql"][0]
+    name, least = reference["model"][0], reference["wql"][0]
     if not len(rest):
         return f"the best baseline is {name}, with a wQL of {least:.4g}"
     best, figure = rest["model"][0], rest["wql"][0]
@@ -137,13 +154,17 @@ def verdict(table: pl.DataFrame) -> str:
 
 
 def _measure(
-    window: BacktestWindow, asked: list[Forecaster], tallies: dict[str, Tally], level: Sequence[float], season: int
+    window: BacktestWindow,
+    forecasters: list[Forecaster],
+    tallies: dict[str, Tally],
+    level: Sequence[float],
+    season: int,
 ) -> pl.DataFrame:
-    """Ask everyone, add to the tallies, and lay the window out."""
+    """Forecast a window with every forecaster, add to the tallies, and return the frame of the window."""
     y, history = window.later(), window.history
     scale = np.array([[seasonal_error(x[:, d], season) for d in range(x.shape[1])] for x in history])
     columns = _columns(window, y)
-    for one in asked:
+    for one in forecasters:
         begun = time.monotonic()
         predicted = one.predict(history, window.horizon, probabilities(level))
         tallies[one.name].seconds += time.monotonic() - begun
@@ -153,7 +174,7 @@ def _measure(
 
 
 def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
-    """unique_id, ds, cutoff, (channel), y: a row a step of a channel of a series."""
+    """Return unique_id, ds, cutoff, (channel) and y, with a row for each step of a channel of a series."""
     B, D, H = y.shape
     whole = window.whole
     if whole.times is None:
@@ -178,7 +199,7 @@ def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[
 
 
 def _left_out(plan: BacktestPlan, data: SequenceSet) -> list[str]:
-    """A word on series that are too short for some of the windows."""
+    """Return a note on the series that are too short for some of the windows."""
     first, last = (int((~plan.fits(data, number)).sum()) for number in (0, plan.count - 1))
     some = f"{first} series too short for the first window" if first else ""
     return [some + (f", {last} of them for all" if last else "")] if some else []

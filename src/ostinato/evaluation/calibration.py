@@ -1,4 +1,4 @@
-"""Calibration: whether what is said to happen in 80 of 100 cases does; by the probability integral transform (PIT)."""
+"""Calibration: whether intervals hold the share of values that they promise, by the probability integral transform."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Support
 from ostinato.model import SequenceModel
 
-#: (sequence, first, stop) of the steps that are judged, in model space.
+#: (sequence, first, stop) of the judged steps, in model space.
 Spans = list[tuple[int, int, int]]
-#: Steps that are enough: a share is then known to a quarter of a percent.
+#: The number of steps that is enough: a share then has an error of a quarter of a percent.
 ENOUGH = 60_000
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The PIT u of one-step predictions: uniform on [0, 1], and independent, where P(x_t | x_<t) is the truth.
+    """The PIT u of one-step predictions: uniform on [0, 1] and independent if P(x_t | x_<t) is the truth.
 
-    pit      (N,): P(X < x) + v P(X = x) with v uniform on [0, 1] (Brockwell 2007, eq. 1); of a density it is P(X <= x).
-             All channels together; steps that miss their value are left out
-    ranked   symbols have no order of their own: theirs is by falling probability, so that a u near 1 is a symbol that
-             was thought unlikely
-    steps    how many steps the judged spans hold, of which pit may be a part
+    Attributes:
+        pit: P(X < x) + v P(X = x) with v uniform on [0, 1] (Brockwell 2007, eq. 1); P(X <= x) for a density, (N,). All
+            channels together, without the missing values.
+        ranked: Whether the values are symbols. They are ranked by falling probability, so a u near 1 is an
+            unlikely symbol.
+        steps: The number of judged steps, of which ``pit`` may be a part.
     """
 
     pit: NDArray[np.float64]
@@ -37,12 +38,20 @@ class Calibration:
     steps: int
 
     def coverage(self, level: float) -> float:
-        """The share of values in their central interval of this level (0 to 1); of symbols, in the likeliest set."""
+        """Return the share of values in their central interval, or of symbols in the likeliest set.
+
+        Args:
+            level: The coverage that is promised, 0 to 1.
+        """
         inside = self.pit <= level if self.ranked else np.abs(self.pit - 0.5) <= level / 2
         return float(inside.mean())
 
     def histogram(self, bins: int = 10) -> NDArray[np.float64]:
-        """(bins,): the share of values in each of equally wide bins; 1 / bins everywhere where calibrated."""
+        """Return the share of values in each of equally wide bins, (bins,); if calibrated, it is 1 / bins.
+
+        Args:
+            bins: The number of bins.
+        """
         return np.histogram(self.pit, bins, (0.0, 1.0))[0] / len(self.pit)
 
 
@@ -50,9 +59,14 @@ class Calibration:
 def calibrate(
     model: SequenceModel, encoded: Encoded, spans: Spans, *, seed: int = 0, enough: int = ENOUGH
 ) -> Calibration:
-    """The PIT of the steps in spans, in pieces as fit judges them; of many steps, of about ``enough``.
+    """Return the PIT of judged steps, in pieces as a fit judges them.
 
-    The randomisation v is drawn from ``seed``.
+    Args:
+        model: A model with a likelihood.
+        encoded: The data in model space.
+        spans: The judged steps.
+        seed: The seed of the randomisation v.
+        enough: The number of steps that is used of many.
     """
     steps = sum(z - a for _, a, z in spans)
     generator = torch.Generator().manual_seed(seed)
@@ -65,20 +79,25 @@ def calibrate(
 
 
 def judged(spans: Spans, enough: int = ENOUGH) -> list[Piece]:
-    """Pieces of the spans, each given the steps before it as its past; evenly taken of more than enough."""
+    """Return pieces of the spans, each with the steps before it as its past.
+
+    Args:
+        spans: The judged steps.
+        enough: The number of steps above which pieces are evenly left out.
+    """
     items = pieces(spans, 2048, 256)
     return items[:: max(1, sum(p.stop - p.counted for p in items) // enough)]
 
 
 def _pit(conditional: Conditional, batch: Batch, generator: torch.Generator) -> Tensor:
-    """(n,): the PIT of a batch's counted values."""
+    """Return the PIT of the counted values of a batch, (n,)."""
     support = Support(batch.unit, batch.low, batch.high)
     v = torch.rand(batch.x.shape, generator=generator, dtype=torch.float64)
     if conditional.emission.symbolic:
         p = conditional.params.double().softmax(-1)
         own = p.gather(-1, batch.x.clamp(min=0).unsqueeze(-1))
         likelier = torch.where(p > own, p, 0.0).sum(-1)
-        # of symbols that are equally likely, each may come first
+        # equally likely symbols have a random order
         tied = torch.where(p == own, p, 0.0).sum(-1)
         u = likelier + v * tied
     else:

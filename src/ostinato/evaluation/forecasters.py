@@ -84,7 +84,7 @@ class Fitted:
         """See Forecaster."""
         points, quantiles = [], []
         group = max(1, _PATHS // (self.n_paths * horizon * len(history.channels)))
-        middle = np.median if history.kind == "prices" else np.mean
+        middle = np.median if history.traits.log_returns else np.mean
         for first in range(0, len(history), group):
             some = history.take(range(first, min(first + group, len(history))))
             for paths in forecast(self.model, some, horizon, (), n_paths=self.n_paths, seed=self.seed).paths:
@@ -140,7 +140,7 @@ class Baseline:
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
         """See Forecaster. Steps that are missing at the end of a history are forecast too, and left out."""
-        B, D, prices = len(history), len(history.channels), history.kind == "prices"
+        B, D, prices = len(history), len(history.channels), history.traits.log_returns
         point, quantiles = np.empty((B, D, horizon)), np.empty((B, D, len(probabilities), horizon))
         z = ndtri(probabilities)[:, None]
         for b, key in enumerate(history.ids):
@@ -205,4 +205,4 @@ def beyond(rule: Rule, known: Array, gap: int, horizon: int) -> tuple[Array, Arr
 def modelled(data: SequenceSet, b: int) -> Array:
     """(D, T): the values of series b, or the logarithms of prices."""
     y = data[b].T.astype(np.float64)
-    return np.log(y) if data.kind == "prices" else y
+    return np.log(y) if data.traits.log_returns else y

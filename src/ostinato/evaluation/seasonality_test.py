@@ -1,4 +1,4 @@
-"""The season of a series: whether it is there, and what it does."""
+"""The seasonality test of M4, and the seasonal indices of a series."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: Of a normal distribution: 90 % lie within it.
+#: The bound of the central 90 % of a standard normal distribution.
 _CRITICAL = 1.645
 
 
 def is_seasonal(y: Array, season: int) -> bool:
-    """Whether the autocorrelation of y (T,) at lag ``season`` is more than chance, at 90 %.
+    """Return whether the autocorrelation at the seasonal lag is more than chance, at 90 %.
 
-    |r_m| > 1.645 sqrt((1 + 2 (r_1^2 + .. + r_{m-1}^2)) / T), which is Bartlett's bound, and T is three seasons or more:
-    the test of M4's Naive2 (its organisers' code), except that R's ``acf`` knows no lag beyond
-    10 log10(T), and there finds no season.
+    The test is |r_m| > 1.645 sqrt((1 + 2 (r_1^2 + .. + r_{m-1}^2)) / T), Bartlett's bound, and T must be three seasons
+    or more. It is the test of M4's Naive2 (the code of its organisers), except that the ``acf`` of R has no lags beyond
+    10 log10(T), and finds no season there.
+
+    Args:
+        y: The series, (T,).
+        season: The season m in steps.
     """
     T = len(y)
     if season < 2 or 3 * season > T:
@@ -30,10 +34,14 @@ def is_seasonal(y: Array, season: int) -> bool:
 
 
 def indices(y: Array, season: int) -> Array:
-    """(m,): the multiplicative seasonal indices of y (T,), by position from the first step; their mean is 1.
+    """Return the multiplicative seasonal indices by position from the first step, (m,); their mean is 1.
 
-    Classical decomposition: y over its centred moving average, averaged by position, then normed (R's ``decompose``;
-    Makridakis, Wheelwright and Hyndman 1998, 3.4). Where the ratios are no positive numbers, all are 1.
+    Classical decomposition: y over its centred moving average, averaged by position, normalised (R's ``decompose``;
+    Makridakis, Wheelwright and Hyndman 1998, 3.4). All indices are 1 if a ratio is not a positive number.
+
+    Args:
+        y: The series, (T,).
+        season: The season m in steps.
     """
     m = season
     weights = np.ones(m) / m if m % 2 else np.concatenate([[0.5], np.ones(m - 1), [0.5]]) / m

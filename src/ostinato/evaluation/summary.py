@@ -1,4 +1,4 @@
-"""The measures of every model over all windows, as running sums, so that no window need be kept."""
+"""The measures of every model over all windows, as running sums, so that no window has to be kept."""
 
 from __future__ import annotations
 
@@ -15,29 +15,50 @@ from ostinato.evaluation.forecasters import Predicted
 
 Array = NDArray[np.float64]
 
-#: The probabilities that wQL is a mean over, as in GluonTS' evaluator.
+#: The probabilities over which wQL is averaged, as in the evaluator of GluonTS.
 DECILES = tuple(round(0.1 * k, 1) for k in range(1, 10))
 
 
 def probabilities(level: Sequence[float]) -> Array:
-    """(Q): the deciles and both ends of every interval, in order."""
+    """Return the deciles and both ends of every interval, in ascending order, (Q,).
+
+    Args:
+        level: The coverage of each interval in percent.
+    """
     ends = [end for one in level for end in edges(one)]
     return np.array(sorted({*DECILES, *ends}))
 
 
 def edges(level: float) -> tuple[float, float]:
-    """The probabilities at the ends of an interval of ``level`` percent."""
+    """Return the probabilities at the two ends of an interval.
+
+    Args:
+        level: The coverage of the interval in percent.
+    """
     return round(0.5 - level / 200, 6), round(0.5 + level / 200, 6)
 
 
 def at(quantiles: Array, level: Sequence[float], wanted: Sequence[float]) -> Array:
-    """Of quantiles (..., Q, H) at ``probabilities(level)``, those at the wanted probabilities (..., W, H)."""
+    """Return the quantiles at some probabilities, (..., W, H).
+
+    Args:
+        quantiles: The quantiles at ``probabilities(level)``, (..., Q, H).
+        level: The coverage of each interval in percent.
+        wanted: The W probabilities to return.
+    """
     grid = probabilities(level)
     return np.asarray(quantiles[..., [int(np.abs(grid - p).argmin()) for p in wanted], :])
 
 
 class Tally:
-    """The measures of one model. MASE, sMAPE and MSIS are means over series (times channels) and windows."""
+    """The measures of one model as running sums.
+
+    MASE, sMAPE and MSIS are means over series (times channels) and windows.
+
+    Attributes:
+        level: The coverage of each interval in percent.
+        seconds: The time that the model took.
+    """
 
     def __init__(self, level: Sequence[float]) -> None:
         self.level = tuple(level)
@@ -46,7 +67,14 @@ class Tally:
         self._loss, self._size = np.zeros(len(DECILES)), 0.0
 
     def add(self, y: Array, predicted: Predicted, scale: Array, nats: Array) -> None:
-        """A window: y and the point (B, D, H), quantiles (B, D, Q, H), the seasonal errors (B, D), log_prob (B, H)."""
+        """Add the forecasts of a window.
+
+        Args:
+            y: The values, (B, D, H).
+            predicted: The point forecasts and the quantiles.
+            scale: The seasonal error of each history, (B, D).
+            nats: The log-likelihood of each step, (B, H).
+        """
         self._mean("mase", metrics.mase(y, predicted.point, scale))
         self._mean("smape", metrics.smape(y, predicted.point))
         self._mean("log_prob", nats)
@@ -61,13 +89,18 @@ class Tally:
                 self._mean("msis", metrics.msis(y, low, high, one, scale))
 
     def sums(self) -> dict[str, Any]:
-        """The sums as JSON: those of two tallies, added number by number, are the tally of both."""
+        """Return the sums as JSON. The sums of two tallies, added number by number, are those of both together."""
         means = {name: list(pair) for name, pair in self._means.items()}
         return {"seconds": self.seconds, "means": means, "loss": self._loss.tolist(), "size": self._size}
 
     @staticmethod
     def of(level: Sequence[float], sums: dict[str, Any]) -> Tally:
-        """The inverse of ``sums``."""
+        """Return the tally with given sums: the inverse of ``sums``.
+
+        Args:
+            level: The coverage of each interval in percent.
+            sums: The sums as JSON.
+        """
         tally = Tally(level)
         tally.seconds, tally._size = sums["seconds"], sums["size"]
         tally._means = {name: (total, int(count)) for name, (total, count) in sums["means"].items()}
@@ -80,25 +113,34 @@ class Tally:
         self._means[name] = total + float(seen.sum()), count + len(seen)
 
     def mean(self, name: str) -> float:
-        """The mean of a measure; NaN where there was none."""
+        """Return the mean of a measure; NaN without any value.
+
+        Args:
+            name: The name of the measure.
+        """
         total, count = self._means.get(name, (0.0, 0))
         return total / count if count else float("nan")
 
     @property
     def wql(self) -> float:
-        """Mean weighted quantile loss, over the deciles."""
+        """The weighted quantile loss, averaged over the deciles."""
         return metrics.weighted_quantile_loss(self._loss, self._size)
 
 
 def msis_level(level: Sequence[float]) -> float | None:
-    """The level whose intervals are scored: 95, as in M4, or else the highest."""
+    """Return the level whose intervals are scored: 95, as in M4, or the highest level without 95.
+
+    Args:
+        level: The coverage of each interval in percent.
+    """
     return 95.0 if 95 in level else max(level, default=None)
 
 
 def summary(tallies: dict[str, Tally]) -> pl.DataFrame:
-    """A row a model, in this order: mase, smape (%), owa, wql, msis, coverage-95 .., log_prob (nats a step), seconds.
+    """Return one row a model: mase, smape (%), owa, wql, msis, coverage-95 .., log_prob (nats a step), seconds.
 
-    owa needs the tally of naive2.
+    Args:
+        tallies: The tally of each model by name. owa needs that of naive2.
     """
     reference = tallies["naive2"]
     rows = []

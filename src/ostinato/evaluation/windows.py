@@ -1,4 +1,4 @@
-"""Rolling windows: histories up to a cutoff, and what came after it, one window after the other."""
+"""Rolling windows: the histories up to a cutoff and the values after it, one window after the other."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 
-#: A history shorter than this says nothing of how a series moves.
+#: The least number of steps of a history; a shorter one does not show how a series moves.
 LEAST = 3
 
 
 @dataclass(frozen=True)
 class BacktestWindow:
-    """The series that are long enough for this window, up to their cutoffs, and the horizon that follows.
+    """The series that are long enough for a window, up to their cutoffs, and the horizon after them.
 
-    history  the steps up to the cutoff
-    whole    the same with the horizon's steps at the end
+    Attributes:
+        history: The steps up to the cutoff.
+        whole: The steps up to the end of the horizon.
+        horizon: The number of steps after the cutoff.
     """
 
     history: SequenceSet
@@ -28,16 +30,20 @@ class BacktestWindow:
     horizon: int
 
     def later(self) -> NDArray[np.float64]:
-        """(B', D, H): the values that came."""
+        """Return the values after the cutoffs, (B, D, H)."""
         return np.stack([x[-self.horizon :].T.astype(np.float64) for x in self.whole])
 
 
 @dataclass(frozen=True)
 class BacktestPlan:
-    """Where the windows lie. Each series has its own, counted from its own end, as in Nixtla's libraries.
+    """The places of the windows. Each series has its own, counted from its own end, as in the libraries of Nixtla.
 
-    The first cutoff of a series leaves ``horizon + (count - 1) * step`` steps after it, and each next one is ``step``
-    later.
+    The first cutoff of a series leaves ``horizon + (count - 1) * step`` steps after it; each next is ``step`` later.
+
+    Attributes:
+        horizon: The number of steps to forecast.
+        count: The number of windows.
+        step: The number of steps from a cutoff to the next.
     """
 
     horizon: int
@@ -45,18 +51,21 @@ class BacktestPlan:
     step: int
 
     def __post_init__(self) -> None:
-        for name, value in (("a horizon", self.horizon), ("a step", self.step)):
+        for name, value in (("horizon", self.horizon), ("step_size", self.step), ("n_windows", self.count)):
             if value < 1:
-                raise ConfigError(f"{name} of {value} steps cannot be", fix="use 1 or more")
-        if self.count < 1:
-            raise ConfigError(f"{self.count} windows cannot be", fix="use 1 or more")
+                raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
 
     def _stops(self, data: SequenceSet, number: int) -> NDArray[np.int64]:
-        """(B): where the history of window ``number`` (from 0) ends; too short a series has a stop under LEAST."""
+        """Return where the history of a window ends, (B,). The stop is below LEAST if the series is too short."""
         return data.lengths - self.horizon - (self.count - 1 - number) * self.step
 
     def fits(self, data: SequenceSet, number: int) -> NDArray[np.bool_]:
-        """(B): the series with a history of LEAST steps in window ``number``, and each channel observed in it."""
+        """Return which series have a history of LEAST steps with a value in every channel, (B,).
+
+        Args:
+            data: The series.
+            number: The number of the window, from 0.
+        """
         enough = [
             stop >= LEAST and bool((~np.isnan(x[:stop].astype(np.float64))).any(axis=0).all())
             for x, stop in zip(data, self._stops(data, number).tolist(), strict=True)
@@ -64,9 +73,13 @@ class BacktestPlan:
         return np.array(enough, dtype=bool)
 
     def before(self, data: SequenceSet) -> SequenceSet:
-        """Everything up to the first cutoffs: what may be fitted. Too short a series gives nothing.
+        """Return the steps up to the first cutoffs, which may be fitted; series that are too short are left out.
 
-        Raises DataError where no series is long enough for the first window.
+        Args:
+            data: The series.
+
+        Raises:
+            DataError: No series is long enough for the first window.
         """
         rows = np.flatnonzero(self.fits(data, 0))
         if not len(rows):
@@ -79,7 +92,11 @@ class BacktestPlan:
         return _upto(data, rows, self._stops(data, 0))
 
     def windows(self, data: SequenceSet) -> Iterator[BacktestWindow]:
-        """The windows, oldest first; only one of them is in memory."""
+        """Yield the windows, oldest first; only one of them is in RAM.
+
+        Args:
+            data: The series.
+        """
         for number in range(self.count):
             rows, stops = np.flatnonzero(self.fits(data, number)), self._stops(data, number)
             if len(rows):

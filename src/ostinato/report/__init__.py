@@ -1,0 +1,1 @@
+"""The report: one HTML file on a model and data."""

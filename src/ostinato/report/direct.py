@@ -1,36 +1,43 @@
-"""What the page says of a direct model: it has intervals and a table of quantile losses, and no likelihood."""
+"""The page of a direct model: it has intervals and a table of quantile losses, and no likelihood."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
+from ostinato.direct.windows import channels
+from ostinato.direct_fit.panel import panel_of
+from ostinato.evaluation.calibration import Spans
 from ostinato.inference.describe import describe_model
+from ostinato.record import DirectRecord
 from ostinato.report import forecasts, run
 
 
 def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]:
-    """The template's values."""
+    """Return the values of the template.
+
+    Args:
+        model: A direct model.
+        data: The data of the page: those that the model was fitted to, or others.
+        seed: The seed of the page.
+    """
     record = model.description.direct_record
     fitted = record.data == data.digest
-    held = record.held_out
-    assert isinstance(held, int | float)
-    stops = [int(n) for n in data.lengths]
-    holds = [int(held) if held >= 1 else max(model.horizon, int(n * held)) for n in stops]
-    starts = [max(n - hold, 0) if fitted else 0 for n, hold in zip(stops, holds, strict=True)]
-    spans = [(b, a, z) for b, (a, z) in enumerate(zip(starts, stops, strict=True)) if z > a]
     return {
         "name": model.name,
-        "called": f"{model.name}, direct",
+        "title": f"{model.name}, direct",
         "kind": data.kind,
-        "unit": "step",
+        "unit": data.traits.unit,
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(model)[0],
         "verdict": record.verdict,
-        "judged": "the steps held out of the data that it was fitted to",
-        "reached": None,
+        "judged": "The figures below are those of the fit, on the steps that it held out of its own data"
+        + ("." if fitted else "; they are not measured on the data of this page."),
+        "score": None,
         "bits": None,
         "table": [],
         "trials": None,
@@ -38,9 +45,53 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "coverage": record.coverage,
         "notes": data.notes,
         "calibration": None,
-        "fans": forecasts.fans(model, data, spans, seed),
+        "fans": forecasts.fans(model, data, _spans(model, data, fitted), seed),
+        "fans_words": _fans_words(record, fitted),
         "text": None,
         "sound": None,
         "run": [*model.facts(), *run.facts(record, data, seed)],
         "command": record.command,
     }
+
+
+def _spans(model: DirectModel, data: SequenceSet, fitted: bool) -> Spans:
+    """Return the steps to compare forecasts with: the part that the fit held out, or all of other data."""
+    if not fitted:
+        return [(b, 0, int(n)) for b, n in enumerate(data.lengths) if n]
+    held_out = model.description.direct_record.held_out
+    assert isinstance(held_out, int | float)
+    panel = panel_of(data, model.horizon, held_out)
+    keys = np.array(list(channels(data))).reshape(len(data), len(data.channels))
+    spans = []
+    for b, row in enumerate(keys):
+        observed = [key for key in row if key in panel.series]
+        # every channel of the sequence is held out from the last of their starts on
+        start = max((panel.known[key] for key in observed), default=0)
+        stop = max((len(panel.series[key]) for key in observed), default=0)
+        if start < stop:
+            spans.append((b, start, stop))
+    return spans
+
+
+def _fans_words(record: DirectRecord, fitted: bool) -> str:
+    """Return what the forecasts that are compared with later values may be taken for."""
+    line = "The dark line continues with the values that came."
+    if not fitted:
+        return (
+            "Forecasts from earlier places of these data, which differ from the data that the model was fitted to. "
+            f"{line}"
+        )
+    place = "Forecasts from places in the part that the fit held out to choose the model"
+    match record.refit:
+        case False:
+            return f"{place}; the weights were not fitted to any of it. {line}"
+        case True:
+            return (
+                f"{place}. The kept model was then fitted again to all of the data, this part included, so these are "
+                f"not forecasts of unseen values. {line}"
+            )
+        case _:
+            return (
+                f"{place}. The model may have been fitted again to all of the data, this part included; its file does "
+                f"not say. {line}"
+            )

@@ -1,4 +1,4 @@
-"""How far back: the gradient that comes back through time, and what the past is worth, drawn of a diagnosis."""
+"""The section "How far back": the gradient through time and the gain of the past, drawn from a diagnosis."""
 
 from __future__ import annotations
 
@@ -10,44 +10,68 @@ from numpy.typing import NDArray
 from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.report.chart import BLUE, INK, MIDDLE, RED, Chart, Table, chart, plain
 
-#: Rows of a table of lags: they are spread as the eye sees them, on a geometric grid.
+#: The number of rows in a table of lags. They lie on a geometric grid.
 ROWS = 12
-#: A norm of less than this share of the greatest is nothing, and not drawn.
+#: The least norm that is drawn, as a share of the greatest.
 LEAST = 1e-12
 
 
 def charts(found: Diagnosis) -> list[Chart]:
-    """The gradient where there is a hidden state for it to come back through, and the worth of the past."""
-    return [*([_gradient(found)] if flowing(found) else []), _worth(found)]
+    """Return the chart of the gradient, if any gradient comes back, and the chart of the gain of the past.
 
-
-def flowing(found: Diagnosis) -> bool:
-    """Whether any gradient comes back: not where there is no hidden state, or nothing is read from it."""
-    return any(max(layer.upper) > 0 for layer in found.flows)
+    Args:
+        found: A diagnosis.
+    """
+    return [*([_gradient(found)] if found.flowing else []), _gain(found)]
 
 
 def facts(found: Diagnosis) -> list[tuple[str, str]]:
-    """(what, words): the figures behind the verdict."""
+    """Return the numbers behind the verdict, each with its name.
+
+    Args:
+        found: A diagnosis.
+    """
     out = []
     if found.window is not None:
-        out.append(("window", f"{_steps(found.window)}: nothing older can reach the model"))
-    if flowing(found):
+        out.append(("window of the model", f"{_steps(found.window)}: older inputs cannot reach its predictions"))
+    if found.flowing:
         beyond = f"more than {found.lags[-1]:,} steps"
-        memory = beyond if found.effective_memory is None else _steps(found.effective_memory)
-        out.append(("effective memory", f"{memory}: 99 % of the gradient's mass has come back by then"))
+        reach = beyond if found.effective_memory is None else _steps(found.effective_memory)
+        out.append(("reach of the gradient", f"{reach}: 99 % of the sum of its norms over all lags lies within"))
     if found.lyapunov is not None:
-        fate = "grows" if found.lyapunov > 0 else "is forgotten"
+        change = "grows" if found.lyapunov > 0 else "shrinks"
         error = "" if found.lyapunov_error is None else f" \u00b1 {found.lyapunov_error:.4f}"
         out.append(
-            ("Lyapunov exponent", f"{found.lyapunov:.4f}{error} nats a step: a difference between two states {fate}")
+            (
+                "Lyapunov exponent",
+                f"{found.lyapunov:.4f}{error} nats a step: a small difference between two hidden states {change}",
+            )
         )
     out.append(
-        ("the model gains from", f"{_steps(found.model_reach)}: what is older brings it less than {WORTH} nats a step")
+        (
+            "reach of the model",
+            f"{_steps(found.model_reach)}: older inputs gain it less than {WORTH} nats a step, or less than three "
+            "standard errors",
+        )
     )
-    out.append(("the data reward", f"{_steps(found.data_reach)}, by the gain of {found.reference}"))
+    out.append(("reach of the data", _data_reach(found)))
     if found.picked:
-        out.append(("lags worth a parameter", ", ".join(map(str, found.picked))))
-    return [*out, ("looked at", found.sampled)]
+        out.append(("lags that the reference uses", ", ".join(map(str, found.picked))))
+    return [*out, ("reference", found.reference), ("measured on", found.sampled)]
+
+
+def _data_reach(found: Diagnosis) -> str:
+    """Return how far back the data reward looking, by which model, and what is uncertain about it."""
+    if found.reach != found.data_reach:
+        return (
+            f"{_steps(found.reach)}: the model itself gains up to there, and it is better than the reference, which "
+            f"gains up to {_steps(found.data_reach)}"
+        )
+    words = f"{_steps(found.reach)}: older inputs gain the reference "
+    if found.uncertain is None:
+        return words + f"less than {WORTH} nats a step"
+    gain, error = found.uncertain
+    return words + f"another {gain:.4f} \u00b1 {error:.4f} nats a step, which is less than two standard errors"
 
 
 def _steps(count: int) -> str:
@@ -56,12 +80,12 @@ def _steps(count: int) -> str:
 
 def _gradient(found: Diagnosis) -> Chart:
     lags = np.array(found.lags)
-    inks, dashes = (BLUE, INK, RED), ("-", "--", ":", "-.")
+    colours, dashes = (BLUE, INK, RED), ("-", "--", ":", "-.")
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
         for i, layer in enumerate(found.flows):
-            colour = inks[i % len(inks)]
+            colour = colours[i % len(colours)]
             band = MIDDLE if len(found.flows) == 1 else colour
             axes.fill_between(lags, _shown(layer.lower), _shown(layer.upper), color=band, alpha=0.4, linewidth=0)
             axes.plot(lags, _shown(layer.median), color=colour, linestyle=dashes[i % len(dashes)], label=layer.layer)
@@ -71,60 +95,71 @@ def _gradient(found: Diagnosis) -> Chart:
         top = max(max(layer.upper) for layer in found.flows)
         axes.set_ylim(max(axes.get_ylim()[0], top * LEAST), 3 * top)
         if found.effective_memory is not None:
-            axes.axvline(found.effective_memory, color=RED, linewidth=1, linestyle=":", label="99 % of the mass")
+            axes.axvline(found.effective_memory, color=RED, linewidth=1, linestyle=":", label="99 % within")
         axes.set_xlabel("lag k, steps")
         axes.set_ylabel("norm of dL(t) / dh(t-k)")
         plain(axes)
         figure.legend(loc="outside upper left", ncols=3)
 
-    said = []
+    ends = []
     for layer in found.flows:
         first, last = layer.median[0], layer.median[-1]
-        said.append(f"{layer.layer}: {first:.2g} at lag {lags[0]}, {last:.2g} at lag {lags[-1]:,}")
-    words = "Median over steps, with the quartiles as a band. " + "; ".join(said) + "."
+        ends.append(f"{layer.layer}: {first:.2g} at lag {lags[0]}, {last:.2g} at lag {lags[-1]:,}")
+    words = (
+        "How strongly the loss at step t depends on the hidden state k steps earlier: the median over the sampled "
+        "steps, with the quartiles as a band. " + "; ".join(ends) + "."
+    )
     rows = _spread(len(lags))
-    head = ("lag", *(f"{layer.layer}, {part}" for layer in found.flows for part in ("lower", "median", "upper")))
+    head = (
+        "lag",
+        *(f"{layer.layer}, {part}" for layer in found.flows for part in ("lower quartile", "median", "upper quartile")),
+    )
     numbers = [
         (f"{lags[i]:,}", *(f"{x:.3g}" for f in found.flows for x in (f.lower[i], f.median[i], f.upper[i])))
         for i in rows
     ]
-    return chart("What comes back of the gradient", words, draw, height=250, table=Table(head, tuple(numbers)))
+    return chart("The gradient by lag", words, draw, height=250, table=Table(head, tuple(numbers)))
 
 
-def _worth(found: Diagnosis) -> Chart:
+def _gain(found: Diagnosis) -> Chart:
     cuts = np.array(found.cuts)
     gains, rewards = np.array(found.scores) - found.scores[0], np.array(found.rewards)
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        axes.plot(cuts, rewards, color=INK, linestyle="--", label="the data reward")
+        axes.errorbar(
+            cuts, rewards, found.reward_errors, color=INK, linestyle="--", elinewidth=1, label="the reference gains"
+        )
         axes.errorbar(cuts, gains, found.errors, color=BLUE, linewidth=2, elinewidth=1, label="the model gains")
         axes.axvline(found.model_reach, color=BLUE, linewidth=1, linestyle=":")
-        axes.axvline(found.data_reach, color=INK, linewidth=1, linestyle=":")
+        axes.axvline(found.reach, color=INK, linewidth=1, linestyle=":")
         axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlabel("past that is seen, steps")
+        axes.set_xlabel("past that is visible, steps")
         axes.set_ylabel("gain, nats a step")
         plain(axes)
         figure.legend(loc="outside upper left", ncols=2)
 
     words = (
-        f"The whole past brings the model {found.score - found.scores[0]:.4f} nats a step; beyond "
-        f"{_steps(found.model_reach)} it brings less than {WORTH} more. The reference gains {rewards[-1]:.4f}, and "
-        f"beyond {_steps(found.data_reach)} less than {WORTH}. Dotted lines are at these lags."
+        "The gain in likelihood over a prediction without any past, by how many past steps are visible. "
+        f"The whole past gains the model {found.score - found.scores[0]:.4f} nats a step, and the reference "
+        f"{rewards[-1]:.4f}. Bars are standard errors of what older inputs add. "
+        f"Dotted lines: the reach of the model, {_steps(found.model_reach)}, and the reach of the data, "
+        f"{_steps(found.reach)}."
     )
     rows = [
-        (f"{k:,}", f"{g:.4f}", f"{e:.4f}", f"{r:.4f}")
-        for k, g, e, r in zip(cuts, gains, found.errors, rewards, strict=True)
+        (f"{cut:,}", *(f"{x:.4f}" for x in numbers))
+        for cut, *numbers in zip(cuts, gains, found.errors, rewards, found.reward_errors, strict=True)
     ]
-    table = Table(("past, steps", "the model gains", "error", "the data reward"), tuple(rows))
-    return chart("What the past is worth", words, draw, height=250, table=table)
+    head = ("past, steps", "the model gains", "standard error", "the reference gains", "standard error")
+    return chart("The gain from the past", words, draw, height=250, table=Table(head, tuple(rows)))
 
 
 def _shown(norms: tuple[float, ...]) -> NDArray[np.float64]:
-    """Norms on a logarithmic axis: what has underflowed to 0 is not there."""
+    """Return norms for a logarithmic axis: NaN for a norm that underflowed to 0."""
     values = np.array(norms)
     return np.where(values > 0, values, np.nan)
 
 
 def _spread(count: int) -> list[int]:
+    """Return at most ROWS places in 0 .. count - 1 on a geometric grid."""
     return sorted({int(i) for i in np.geomspace(1, count, min(ROWS, count)).round() - 1})

@@ -1,4 +1,4 @@
-"""Forecast fans for the page: what comes next, and what was forecast of steps that were held out."""
+"""Forecast fans for the page: the steps after the data, and earlier forecasts next to the values that came."""
 
 from __future__ import annotations
 
@@ -17,23 +17,35 @@ from ostinato.model_file import Model
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE, course
 
-#: Steps ahead that a reader of such data would ask for, by frequency.
+#: The usual number of steps to forecast, by the frequency of the data.
 _AHEAD = {"1h": 48, "30m": 96, "15m": 96, "1d": 28, "1bd": 22, "1w": 26, "1mo": 24, "3mo": 8, "1y": 22}
 LEVELS = (50, 80, 95)
-#: Fans of each sort: enough to see by.
+#: The number of fans of each sort.
 MOST = 3
 
 
 @dataclass(frozen=True)
 class Fans:
-    """next: from the end of the data on; held: from places in the judged part, beside what came."""
+    """The fans of a page.
+
+    Attributes:
+        next: The forecasts from the end of the data on.
+        held: The forecasts from places in the judged part, next to the values that came.
+    """
 
     next: list[Chart]
     held: list[Chart]
 
 
 def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
-    """Fans of up to three sequences (or channels) of data; spans: the judged steps, as read."""
+    """Return the fans of up to three sequences or channels.
+
+    Args:
+        model: A fitted model.
+        data: The data to forecast.
+        spans: The judged steps (sequence, first, stop), as read.
+        seed: The seed of the forecasts.
+    """
     spans = [(b, max(a, 1), z) for b, a, z in spans if z > max(a, 1)][:MOST]
     if not spans:
         return Fans([], [])
@@ -54,7 +66,7 @@ def _next(ahead: Forecast, i: int, d: int) -> Chart:
     table = _table(ahead, i, d)
     last = table.rows[-1]
     words = (
-        f"{ahead.horizon} steps on from the end of the data. At the last of them, {last[0]}: "
+        f"The {ahead.horizon} steps after the end of the data. The last of them, {last[0]}: "
         f"forecast {last[1]}, 80 % interval {last[3]} to {last[4]}."
     )
     return chart(
@@ -66,28 +78,34 @@ def _held(model: Model, data: SequenceSet, spans: Spans, horizon: int, seed: int
     places = [spans[k % len(spans)] for k in range(MOST)]
     origins = []
     for k, (_, a, z) in enumerate(places):
-        # a sequence that is held out whole needs a history first
+        # a sequence that is held out as a whole needs a history first
         first = max(a, z // 2) if a <= 1 else a
         origins.append(first + max(0, z - first - horizon) * (k + 1) // (MOST + 1))
-    some = data.take([b for b, _, _ in places])
-    back = forecast(model, some.cut(np.zeros(MOST, dtype=np.int64), np.array(origins)), horizon, LEVELS, seed=seed)
+    chosen = data.take([b for b, _, _ in places])
+    histories = chosen.cut(np.zeros(MOST, dtype=np.int64), np.array(origins))
+    if model.description.name == "direct":
+        # a direct model knows its series by name, so two places of one series need a forecast each
+        made = [(forecast(model, histories.take([i]), horizon, LEVELS, seed=seed), 0) for i in range(MOST)]
+    else:
+        together = forecast(model, histories, horizon, LEVELS, seed=seed)
+        made = [(together, i) for i in range(MOST)]
     out = []
-    for i, ((_, _, z), origin) in enumerate(zip(places, origins, strict=True)):
+    for i, ((_, _, z), origin, (result, row)) in enumerate(zip(places, origins, made, strict=True)):
         d = i % len(data.channels)
         came = np.full(horizon, np.nan)
-        known = np.asarray(some[i][origin : min(origin + horizon, z), d], dtype=np.float64)
+        known = np.asarray(chosen[i][origin : min(origin + horizon, z), d], dtype=np.float64)
         came[: len(known)] = known
-        out.append(_beside(back, i, d, came))
+        out.append(_compared(result, row, d, came))
     return out
 
 
-def _beside(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Chart:
+def _compared(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Chart:
     low, high = back.course(i, d).select("ostinato-lo-80", "ostinato-hi-80").to_numpy().T
     seen = np.isfinite(came)
     inside = int(((low <= came) & (came <= high))[seen].sum())
     words = f"{inside} of {int(seen.sum())} values that came lie in their 80 % intervals."
     return chart(
-        "Forecast and what came",
+        "Forecast and the values that came",
         words,
         partial(_drawn, back, i, d, came),
         name=_name(back, i, d),
@@ -119,7 +137,7 @@ def _table(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None = 
 
 
 def _times(ds: NDArray[Any]) -> list[str]:
-    """Times as short as they are."""
+    """Return times as text, without parts that are all zero."""
     if ds.dtype.kind != "M":
         return [str(t) for t in ds.tolist()]
     return [t.replace("T", " ") for t in np.datetime_as_string(ds, unit="auto").tolist()]

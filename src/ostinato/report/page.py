@@ -1,8 +1,9 @@
-"""The report: one HTML file of a model and data, that needs nothing beside it."""
+"""The report: one HTML file on a model and data, which needs no other file."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.calibration import Spans, calibrate, judged
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.describe import describe_model, verdict
+from ostinato.kinds import Kind
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.record import LadderRecord
@@ -23,37 +25,60 @@ from ostinato.report import checks, direct, flow, forecasts, run, sound, surpris
 from ostinato.storage import atomic_write
 from ostinato.training.objective import evaluate
 
-_UNITS = {"text": "symbol", "sound": "sample"}
+#: The section of the page that shows examples, and what makes it, by the kind of the data.
+_EXAMPLES: dict[Kind, tuple[str, Callable[[SequenceModel, SequenceSet, Spans, int], Any]]] = {
+    "series": ("fans", forecasts.fans),
+    "prices": ("fans", forecasts.fans),
+    "text": ("text", surprisal.excerpt),
+    "sound": ("sound", sound.recording),
+}
 
 
 def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, seed: int = 0) -> None:
-    """Write one self-contained HTML file on model, judged by data: by the held-out part of what it was fitted to, or
-    by all of other data.
+    """Write one self-contained HTML file on a model.
 
-    data  a SequenceSet, or anything that ``read`` takes; seed  of forecasts, samples and the randomised PIT
+    Data that the model was fitted to judge it by their held-out part; other data judge it by all of their steps.
 
-    Raises ConfigError where the packages of ostinato[plot] are not installed; what ``as_sequences`` raises; WriteError.
+    Args:
+        model: A fitted model.
+        data: A SequenceSet, or anything that ``read`` takes.
+        path: The file to write.
+        seed: The seed of the forecasts, the samples and the randomised PIT.
+
+    Raises:
+        ConfigError: The packages of ostinato[plot] are not installed.
+        DataError: The data cannot be read.
+        ModelFileError: The data do not fit the model.
+        WriteError: The file cannot be written.
     """
     html = render(model, as_sequences(model, data), seed)
-    # a lone surrogate, which no file can hold, becomes a question mark
+    # UTF-8 cannot hold a lone surrogate: it becomes a question mark
     atomic_write(path, html.encode("utf-8", "replace"))
 
 
 def render(model: Model, data: SequenceSet, seed: int) -> str:
-    """The page as HTML."""
+    """Return the page as HTML.
+
+    Args:
+        model: A fitted model.
+        data: The data that judge it.
+        seed: The seed of the page.
+    """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
         from markupsafe import Markup
     except ImportError as error:
-        raise ConfigError("a report needs jinja2", fix="pip install 'ostinato[plot]'") from error
+        raise ConfigError(
+            "a report needs jinja2, which is not installed", fix="pip install 'ostinato[plot]'"
+        ) from error
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # ids, texts and commands are the user's: they are words here, never HTML
+        autoescape=True,  # ids, texts and commands come from the user: they are text, never HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters["svg"] = Markup  # drawn here, of numbers and words of ours alone
+    page.filters["svg"] = Markup  # our own drawings, without any text of the user
     return page.get_template("page.html.j2").render(contents(model, data, seed))
 
 
@@ -68,47 +93,49 @@ contents.register(DirectModel, direct.contents)
 
 @contents.register(SequenceModel)
 def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, Any]:
-    """Return what the template shows of a SequenceModel."""
+    """Return the values of the template for a model with a likelihood."""
     description = model.eval().description
-    record, kind = description.ladder_record, description.kind
+    record, traits = description.ladder_record, data.traits
     encoded = model.encoding.encode(data)
     spans, raw, words = _judged(record, data, encoded)
-    found = calibrate(model, encoded, spans, seed=seed)
+    calibration = calibrate(model, encoded, spans, seed=seed)
     table = record.table
     fitted = record.data == data.digest
     kept = next((rung for rung in table if rung.name == description.name), None)
-    reached = kept.held_out if fitted and kept else evaluate(model, encoded, judged(spans)).per_step
+    score = kept.held_out if fitted and kept else evaluate(model, encoded, judged(spans)).per_step
+    section, examples = _EXAMPLES[data.kind]
     return {
         "name": description.name,
-        "called": (kept and kept.detail) or description.name,
-        "kind": kind,
-        "unit": _UNITS.get(kind, "step"),
+        "title": (kept and kept.detail) or description.name,
+        "kind": data.kind,
+        "unit": traits.unit,
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(model)[0],
         "verdict": verdict(description) if table else "",
-        "judged": words,
-        "reached": reached,
-        "bits": -reached / math.log(2) if kind in _UNITS else None,
+        "judged": f"Judged on {words}.",
+        "score": score,
+        "bits": -score / math.log(2) if traits.in_bits else None,
         "table": table,
+        "never_improved": [rung.name for rung in table if record.never_improved(rung.name)],
         **run.search(record),
         "notes": data.notes,
-        "calibration": found if len(found.pit) else None,
+        "calibration": calibration if len(calibration.pit) else None,
         "chance": bool((encoded.unit > 0).any()),
-        "calibration_verdict": checks.verdict(found) if len(found.pit) else "",
-        "calibration_charts": [checks.pit(found), checks.coverage(found)] if len(found.pit) else [],
+        "calibration_verdict": checks.verdict(calibration) if len(calibration.pit) else "",
+        "calibration_charts": [checks.pit(calibration), checks.coverage(calibration)] if len(calibration.pit) else [],
         **_how_far_back(model, data, record.held_out if fitted and record.held_out is not None else 0.1, seed),
         "curves": checks.curves(_curves(description.name, record), description.name),
-        "fans": forecasts.fans(model, data, raw, seed) if kind in ("series", "prices") else None,
-        "text": surprisal.excerpt(model, data, raw, seed) if kind == "text" else None,
+        **dict.fromkeys(("fans", "text", "sound")),
+        section: examples(model, data, raw, seed),
+        "fans_words": _fans_words(record, fitted),
         "edges": surprisal.EDGES,
-        "sound": sound.recording(model, data, raw, seed) if kind == "sound" else None,
         "run": [*model.facts(), *run.facts(record, data, seed)],
         "command": record.command,
     }
 
 
 def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[Spans, Spans, str]:
-    """The steps that judge the model, in model space and as read, and what they are in words."""
+    """Return the steps that judge the model, in model space and as read, and what they are in words."""
     if record.data == data.digest and record.held_out is not None:
         cut = split(data, record.held_out)
         spans = cut.spans("held-out", data.lengths, encoded.lengths)
@@ -117,27 +144,38 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
         return spans, raw, f"the {steps:,} steps held out of the data that it was fitted to"
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
-    new = "data that it was not fitted to" if record.data is not None else "the data given, new to it or not"
-    return spans, raw, f"all {steps:,} steps of {new}"
+    if record.data is not None:
+        return spans, raw, f"all {steps:,} steps of these data, which differ from the data that it was fitted to"
+    return spans, raw, f"all {steps:,} steps of these data; its file does not say whether it was fitted to them"
+
+
+def _fans_words(record: LadderRecord, fitted: bool) -> str:
+    """Return what the forecasts that are compared with later values may be taken for."""
+    line = "The dark line continues with the values that came."
+    if fitted:
+        return f"Forecasts from places in the held-out part, which the model was not fitted to. {line}"
+    if record.data is not None:
+        return (
+            "Forecasts from earlier places of these data, which differ from the data that the model was fitted to. "
+            f"{line}"
+        )
+    return (
+        "Forecasts from earlier places of these data; the file of the model does not say whether it was fitted to "
+        f"them. {line}"
+    )
 
 
 def _how_far_back(model: SequenceModel, data: SequenceSet, held_out: float | str, seed: int) -> dict[str, Any]:
-    """The diagnosis and its charts; where there can be none, why."""
+    """Return the diagnosis and its charts, or the reason if it cannot be measured."""
     try:
         found = diagnose(model, data, held_out=held_out, seed=seed)
     except (ConfigError, DataError) as error:
         return {"diagnosis": None, "why_not": error.what}
-    return {
-        "diagnosis": found,
-        "flowing": flow.flowing(found),
-        "flow_facts": flow.facts(found),
-        "flow_charts": flow.charts(found),
-    }
+    return {"diagnosis": found, "flow_facts": flow.facts(found), "flow_charts": flow.charts(found)}
 
 
 def _curves(name: str, record: LadderRecord) -> dict[str, checks.Curve]:
-    """Return the evaluations of every network, with the training loss as a log-likelihood."""
-    # training is kept as a loss
+    """Return the learning curves by network, with the training loss as a log-likelihood."""
     return {
         k: [(n, s, math.nan if t is None else -t, v) for n, s, t, v in curve]
         for k, curve in record.curves_of(name).items()

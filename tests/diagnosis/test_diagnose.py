@@ -13,7 +13,7 @@ import torch
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
-from ostinato.diagnosis.ablation import geometric, horizon
+from ostinato.diagnosis.ablation import ablate, geometric
 from ostinato.diagnosis.diagnose import diagnose
 from ostinato.diagnosis.gradient import backbone_window, in_float64, norms
 from ostinato.diagnosis.result import Diagnosis, layers_for
@@ -21,6 +21,7 @@ from ostinato.diagnosis.stretches import Source, draw, log_probs
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
+from ostinato.record import LadderRecord
 from zoo import BACKBONES, PAIRS, build, fitted, made
 
 
@@ -51,7 +52,7 @@ def test_the_lag_that_data_were_made_with_is_named_by_a_model_that_cannot_reach_
         elif lag > 7:
             assert found.effective_memory is not None
             assert found.effective_memory < lag
-            assert f"use LSTM, or a window of at least {lag}" in found.verdict
+            assert f"use an LSTM, or a truncation window of at least {lag} steps" in found.verdict
 
 
 @pytest.mark.parametrize("lag", [7, 50])
@@ -63,7 +64,7 @@ def test_a_model_that_reaches_the_lag_gains_up_to_it(lag: int) -> None:
     # without the lag the variance is 1, with it 0.36
     assert found.score - np.mean(before) == pytest.approx(-0.5 * np.log(0.36), abs=0.12)
     assert found.scores[-1] == pytest.approx(found.score, abs=0.01)
-    assert found.verdict.endswith("it looks back far enough")
+    assert found.verdict.endswith("the model looks back far enough")
 
 
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
@@ -125,9 +126,9 @@ def test_a_stretch_is_scored_as_the_whole_is(kind: str, name: str) -> None:
 def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     data = echo(7)
     source = Source(model_of(7, "rnn", 2), data, split(data, 0.1))
-    first = horizon(source, geometric(30), 40, np.random.default_rng(0))
+    first = ablate(source, geometric(30), 40, np.random.default_rng(0))
     monkeypatch.setattr("ostinato.diagnosis.ablation.ROWS", 7)
-    again = horizon(source, geometric(30), 40, np.random.default_rng(0))
+    again = ablate(source, geometric(30), 40, np.random.default_rng(0))
     np.testing.assert_allclose(first.lost, again.lost, atol=1e-6)
     one = norms(source, geometric(30), 20, np.random.default_rng(0))
     monkeypatch.setattr("ostinato.diagnosis.gradient.ROOM", 1)
@@ -156,7 +157,7 @@ def test_sequences_may_be_longer_than_memory(tmp_path: Path) -> None:
             return out
 
     source = Source(model_of(7, "rnn", 2), replace(data, values=values.view(Watched)), split(data, 0.1))
-    horizon(source, geometric(50), 64, np.random.default_rng(0))
+    ablate(source, geometric(50), 64, np.random.default_rng(0))
     assert asked
     assert max(asked) <= 2 * 50 + 1
 
@@ -177,11 +178,46 @@ def test_layers_of_a_convolution() -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_arguments_out_of_range_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="max_lag = 0"):
+    with pytest.raises(ConfigError, match="max_lag must be at least 1, got 0"):
         diagnose(fitted("series", name), made("series"), max_lag=0)
-    with pytest.raises(ConfigError, match="positions = 0"):
+    with pytest.raises(ConfigError, match="positions must be at least 1, got 0"):
         diagnose(fitted("series", name), made("series"), positions=0)
     values = np.array([[1.0], [2.0], [3.0], [np.nan], [np.nan], [np.nan]])
     empty = SequenceSet("series", values, np.array([0, 6]), ("s",))
-    with pytest.raises(DataError, match="nothing is observed"):
+    with pytest.raises(DataError, match="no observed value"):
         diagnose(fitted("series", name), empty, held_out=0.4)
+
+
+def test_an_uncertain_reward_beyond_the_reach_is_said_with_its_error() -> None:
+    """A reference that rises beyond its reach, on too few steps to be certain, is not passed over in silence."""
+    found = diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12)
+    rewards = tuple(0.1 * i for i in range(len(found.cuts)))
+    rising = replace(found, data_reach=0, model_reach=0, rewards=rewards, data_beyond=(0.7, 0.4), reference_score=99.0)
+    assert rising.reach == 0
+    assert "the data reward no lag (older inputs may add 0.7000 ± 0.4000 nats a step, which is not certain)" in (
+        rising.verdict
+    )
+    assert replace(rising, data_beyond=(0.004, 0.4)).uncertain is None
+    assert len(found.reward_errors) == len(found.rewards)
+    assert found.data_beyond[0] >= 0
+
+
+def test_a_network_that_training_left_at_its_start_is_not_advised_to_train_longer() -> None:
+    found = diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12)
+    nothing = tuple(replace(flow, median=(0.0,) * 10, lower=(0.0,) * 10, upper=(0.0,) * 10) for flow in found.flows)
+    silent = replace(found, flows=nothing, effective_memory=None, data_reach=8, model_reach=0, reference_score=99.0)
+    for stuck in (silent, replace(silent, flows=found.flows, improved=False)):
+        assert "train longer" not in stuck.verdict
+        assert "training never improved on the closed form" in stuck.verdict
+    assert "no gradient comes back" in silent.verdict
+    assert "gradients still come back" not in silent.verdict
+
+
+def test_improved_compares_with_the_start() -> None:
+    def record(*validation: float) -> LadderRecord:
+        return LadderRecord.from_json({"curves": {"gru": [[i, 0.1, None, v] for i, v in enumerate(validation)]}})
+
+    assert record(-2.0, -2.1, -1.9).improved("gru") is True
+    assert record(-2.0, -2.1, -2.0).improved("gru") is False
+    assert record(-2.0).improved("lstm") is None
+    assert LadderRecord.from_json({"curve": [[5, 0.1, 2.0, -1.0]]}).improved("gru") is None
