@@ -136,7 +136,7 @@ def _warm() -> None:
     time.sleep(2)  # each worker gets one of these tasks
 
 
-def beside(python: str, folder: Path) -> list[dict[str, object]]:
+def peer_times(python: str, folder: Path) -> list[dict[str, object]]:
     """Return the processor times of the peers and of ostinato in process, for the same series."""
     panel, rows = folder / "panel-1000.parquet", []
     if not panel.exists():
@@ -145,9 +145,9 @@ def beside(python: str, folder: Path) -> list[dict[str, object]]:
         shutil.rmtree(old)
     ours = [sys.executable, __file__, "--series", "1000", "--folder", str(folder), "--one", "0"]
     theirs = [python, str(Path(__file__).with_name("scale_peers.py")), str(panel)]
-    asked = [("ostinato, the order by BIC", 1000, ours)]
-    asked += [(what, count, [*theirs, str(count), what]) for what, count in PEERS]
-    for what, count, command in asked:
+    runs = [("ostinato, the order by BIC", 1000, ours)]
+    runs += [(what, count, [*theirs, str(count), what]) for what, count in PEERS]
+    for what, count, command in runs:
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode:
             sys.exit(ran.stderr)
@@ -164,38 +164,38 @@ def main() -> None:
     options.add_argument("--json", type=Path)
     options.add_argument("--peers", help="the Python of the peers' environment")
     options.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    asked = options.parse_args()
-    panel = asked.folder / f"panel-{asked.series}.parquet"
-    if asked.one is not None:
-        print(json.dumps(one(panel, asked.folder / f"out-{asked.one}", asked.one)))
+    args = options.parse_args()
+    panel = args.folder / f"panel-{args.series}.parquet"
+    if args.one is not None:
+        print(json.dumps(one(panel, args.folder / f"out-{args.one}", args.one)))
         return
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    for old in asked.folder.glob("out-*"):
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for old in args.folder.glob("out-*"):
         shutil.rmtree(old)
-    rows = make(asked.series, panel)
-    print(f"{asked.series:,} series, {rows:,} points, {panel.stat().st_size / 1e6:.0f} MB")
+    rows = make(args.series, panel)
+    print(f"{args.series:,} series, {rows:,} points, {panel.stat().st_size / 1e6:.0f} MB")
     results: list[dict[str, float]] = []
     same: pl.DataFrame | None = None
-    for workers in asked.workers:
-        command = [sys.executable, __file__, "--series", str(asked.series), "--folder", str(asked.folder)]
+    for workers in args.workers:
+        command = [sys.executable, __file__, "--series", str(args.series), "--folder", str(args.folder)]
         ran = subprocess.run([*command, "--one", str(workers)], capture_output=True, text=True, check=False)
         if ran.returncode:
             sys.exit(ran.stderr)
         results.append(json.loads(ran.stdout.splitlines()[-1]))
-        whole = pl.scan_parquet(asked.folder / f"out-{workers}" / "part-*.parquet").collect()
+        whole = pl.scan_parquet(args.folder / f"out-{workers}" / "part-*.parquet").collect()
         same = whole if same is None else same
         if not same.equals(whole):
-            sys.exit(f"{workers} workers gave other rows than {asked.workers[0]} workers")
+            sys.exit(f"{workers} workers gave other rows than {args.workers[0]} workers")
         r = results[-1]
         r["under_by_clock"] = 1 - r["series_per_second"] / max(workers, 1) / results[0]["series_per_second"]
         driver = r["processor_ms"] if workers else 0.0
         r["over_by_processor"] = (r["worker_ms"] + driver) / results[0]["worker_ms"] - 1
         print({name: round(value, 3) for name, value in r.items()}, flush=True)
-    peers = beside(asked.peers, asked.folder) if asked.peers else []
+    peers = peer_times(args.peers, args.folder) if args.peers else []
     for peer in peers:
         print(peer, flush=True)
-    if asked.json:
-        asked.json.write_text(json.dumps({"rows": rows, "runs": results, "peers": peers}, indent=1))
+    if args.json:
+        args.json.write_text(json.dumps({"rows": rows, "runs": results, "peers": peers}, indent=1))
 
 
 if __name__ == "__main__":
