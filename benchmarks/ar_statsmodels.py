@@ -1,10 +1,11 @@
-"""Closed-form autoregressions against statsmodels on every univariate series at hand, and how long each takes.
+"""A comparison of closed-form autoregressions with statsmodels, in accuracy and time.
 
 Run from the repository root: python benchmarks/ar_statsmodels.py [folder of data] [--max-order 48] [--m4 5]
 
-Every difference is taken at the order that statsmodels chooses by BIC, relative to the largest entry where that is
-above 1; the last columns say how far each is from the exact least-squares solution (iterative refinement with residuals
-in extended precision) and how ill-conditioned it is. A star marks a series with gaps, cut to its longest whole stretch.
+The benchmark runs on every univariate series in the folder. Every difference is taken at the order that statsmodels
+chooses by BIC, and is relative to the largest entry if that is above 1. The last columns show how far each solution is
+from the exact least-squares solution (found by iterative refinement with residuals in extended precision), and how
+ill-conditioned the problem is. A star marks a series with gaps, which is cut to its longest stretch without a gap.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 def series(folder: Path, m4: int) -> Iterator[tuple[str, str, Array]]:
-    """(file, column, values (N,)) of every numeric column; of M4 the first few rows."""
+    """Yield (file, column, values (N,)) for every numeric column; of M4 only the first few rows."""
     for path in sorted(folder.iterdir()):
         name = path.name.split(".csv")[0].split(".txt")[0]
         frame = pl.read_csv(path, has_header=path.suffixes[0] != ".txt", infer_schema_length=None)
@@ -42,21 +43,21 @@ def series(folder: Path, m4: int) -> Iterator[tuple[str, str, Array]]:
 
 
 def exact(y: Array, order: int) -> Array:
-    """[intercept, phi] by least squares, refined until the residuals in extended precision are orthogonal."""
+    """Return [intercept, phi] by least squares, refined until the residuals in extended precision are orthogonal."""
     X = np.column_stack([np.ones(len(y) - order), *(y[order - j : len(y) - j] for j in range(1, order + 1))])
     R = np.linalg.qr(X, mode="r")
     X_long, y_long = X.astype(np.longdouble), y[order:].astype(np.longdouble)
     b = np.zeros(order + 1, dtype=np.longdouble)
     for _ in range(6):
         residual = y_long - X_long @ b
-        # Corrects by the seminormal equations: the gradient is formed in extended precision.
+        # The seminormal equations correct the solution; the gradient is formed in extended precision.
         gradient = np.asarray(X_long.T @ residual, dtype=np.float64)
         b = b + np.linalg.solve(R, np.linalg.solve(R.T, gradient))
     return np.asarray(b, dtype=np.float64)
 
 
 def gap(a: Array, b: Array) -> float:
-    """The greatest difference, relative to the size of b's greatest entry where that is above 1."""
+    """Return the greatest difference, relative to the greatest entry of b if that is above 1."""
     a, b = np.asarray(a), np.asarray(b)
     return float(np.abs(a - b).max(initial=0.0) / max(1.0, float(np.abs(b).max(initial=0.0))))
 
@@ -91,7 +92,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def race(y: Array, max_order: int) -> tuple[float, float]:
-    """Median seconds of 5 of each, interleaved, after one of each: statsmodels' choice and fit, and ours."""
+    """Return the median seconds of statsmodels and of ostinato: 5 interleaved runs after a warm-up."""
 
     def theirs() -> object:
         chosen = ar_select_order(y, max_order, ic="bic")
@@ -119,7 +120,7 @@ def main() -> None:
         label = f"{name[:17]} {column[:10]}"
         y = values
         if np.isnan(values).any():
-            # statsmodels takes no gaps: the longest stretch without one is compared.
+            # statsmodels accepts no gaps, so the longest stretch without a gap is compared.
             pieces = np.split(values, np.flatnonzero(np.isnan(values)))
             y = max((p[~np.isnan(p)] for p in pieces), key=len)
             label += "*"

@@ -1,4 +1,4 @@
-"""The package's models beside the naive methods: the last windows of M4-Hourly's and M4-Weekly's training files.
+"""A backtest of the models and the naive methods on the last windows of the training files of M4-Hourly and M4-Weekly.
 
 Run from the repository root: python benchmarks/backtest_m4.py [folder] [--windows 1] [--models ar gru] [--steps 300]
 The test files of the competition are never read.
@@ -13,14 +13,14 @@ from pathlib import Path
 
 os.environ.setdefault(
     "OPENBLAS_NUM_THREADS", "1"
-)  # thousands of small factorisations: threads only wait for each other
+)  # The work is thousands of small factorisations, in which several threads only wait for each other.
 
 import polars as pl
 
 import ostinato
 from ostinato.fits.budget import Budget
 
-#: file -> horizon and season, the competition's own
+#: The horizon and the season of each file, as in the competition.
 CASES = {"M4-Hourly-train.csv.gz": (48, 24), "M4-Weekly-train.csv.gz": (13, 1)}
 
 
@@ -30,9 +30,11 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=home)
     parser.add_argument("--windows", type=int, default=1)
     parser.add_argument("--models", nargs="*", default=["ar", "gru"])
-    parser.add_argument("--steps", type=int, default=300, help="optimiser steps a model: the same work on any machine")
+    parser.add_argument(
+        "--steps", type=int, default=300, help="optimiser steps per model, so that any machine does the same work"
+    )
     parser.add_argument("--only", choices=CASES)
-    parser.add_argument("--json", type=Path, help="write the tables here too")
+    parser.add_argument("--json", type=Path, help="also write the tables to this file")
     args = parser.parse_args()
     pl.Config.set_tbl_formatting("MARKDOWN").set_tbl_hide_column_data_types(True).set_tbl_hide_dataframe_shape(True)
     pl.Config.set_tbl_cols(-1).set_tbl_width_chars(200).set_float_precision(4)
@@ -48,7 +50,7 @@ def main() -> None:
             on_window=lambda frame: None,
             budget=Budget(None, args.steps),
         )
-        print(f"{name}: {args.windows} x {horizon} steps, {args.steps} optimiser steps a model\n\n{result.table}\n")
+        print(f"{name}: {args.windows} x {horizon} steps, {args.steps} optimiser steps per model\n\n{result.table}\n")
         print("\n".join(result.notes), flush=True)
         tables[name] = {"table": result.table.to_dicts(), "notes": result.notes, **vars(args)}
     if args.json:

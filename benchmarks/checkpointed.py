@@ -1,11 +1,12 @@
-"""Exact BPTT with and without checkpoints: seconds, and the memory held beyond the input, of a GRU at B = 1.
+"""The time and the memory of exact BPTT with and without checkpoints, for a GRU at B = 1.
 
 Run from the repository root: python benchmarks/checkpointed.py [--hidden 128] [--threads 1]
 
-The loss is on the last state. Every line is a process of its own: its peak resident memory (VmHWM) less what it had
-with the input, the weights and short runs in place. At T = 100,000 the gradients are compared with the stored
-ones in float64: the greatest difference as a share of the greatest entry, over all weights. In float32 both are apart
-from them by the rounding of sums over 100,000 steps.
+The loss is on the last state. Every line of the table is a separate process. Its memory is the peak resident memory
+(VmHWM) minus the memory in use once the input and the weights exist and short runs are done. At T = 100,000 the
+gradients are compared in float64 with the gradients of stored states: the table shows the greatest difference over all
+weights as a share of the greatest entry. In float32 both methods differ from those gradients by the rounding of sums
+over 100,000 steps.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ CASES = [
 
 
 def resident(field: str) -> float:
-    """MB (10^6 bytes)."""
+    """Return a memory figure of this process in MB (10^6 bytes)."""
     words = Path("/proc/self/status").read_text().split(f"{field}:")[1].split()
     return int(words[0]) * 1024 / 1e6
 
@@ -58,10 +59,10 @@ def measure(steps: int, name: str, dtype: torch.dtype, hidden: int, threads: int
     torch.manual_seed(0)
     gru, x = GRU(INPUTS, hidden).to(dtype), torch.randn(steps, 1, INPUTS).to(dtype)
     with torch.no_grad():
-        gru.bias_ih_l0[hidden : 2 * hidden] += 10  # the update gate: so that the gradient reaches back 20,000 steps
+        gru.bias_ih_l0[hidden : 2 * hidden] += 10  # a large update gate lets the gradient reach back 20,000 steps
     for warm in (CheckpointedBPTT(segments=2), CheckpointedBPTT(memory_limit="1MB")):
         gradient(gru, x[:200], warm)
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
     held, begun = resident("VmRSS"), time.perf_counter()
     found = gradient(gru, x, METHODS[name])
     took = time.perf_counter() - begun

@@ -1,10 +1,10 @@
-"""The adding problem and copy memory: which memory, trained by which gradient, solves which length.
+"""The adding problem and the copy task: which backbone, trained with which gradient, solves which length.
 
-Each line is one training: plain AdamW on batches made from a seed, ended when the task is solved or the steps are
-spent; the clock is the processor's. ``error`` is the test's: squared, of sums (0.167 without a backbone); the share of
-wrong letters, of words (0.875). ``gradient`` is the norm of dL/dh at the task's lag over that at the last step, before
-the training and after it.
-Run from the repository root: python benchmarks/classical_tasks.py [--only adding] [--lengths 50 200] [--memories gru]
+Each line is one training run: plain AdamW on batches made from a seed, until the task is solved or the steps are used
+up. Seconds are processor time. ``error`` is the error on the test: the squared error of sums (0.167 without a
+backbone) or the share of wrong letters of words (0.875). ``gradient`` is the norm of dL/dh at the lag of the task,
+divided by the norm at the last step, before and after the training.
+Run from the repository root: python benchmarks/classical_tasks.py [--only adding] [--lengths 50 200] [--backbones gru]
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from ostinato.layers.build import build_backbone
 Task: TypeAlias = AddingProblem | CopyMemory
 Batch: TypeAlias = tuple[Tensor, Tensor]
 
-#: Hidden units, rows of a batch, and steps between two looks at the test.
+#: The hidden units, the rows of a batch, and the steps between two tests.
 HIDDEN, ROWS, LOOK = 64, 32, 50
-#: Letters of a word to copy: three are learnt in a tenth of the time that ten take.
+#: The letters of a word to copy; three letters are learned in a tenth of the time of ten.
 SYMBOLS = 3
-#: A training ends after so many steps of the optimiser, or so many steps of a batch's sequences.
+#: A training ends after this many optimiser steps, or this many steps of a batch's sequences.
 MOST, STEPS = 3000, 700_000
-#: By backbone, at its peak.
+#: The peak learning rate of each backbone.
 RATES = {"rnn": 1e-3, "gru": 1e-2, "lstm": 1e-2, "linear": 5e-3}
-#: Adding is solved below this squared error, copying above this share of letters.
+#: Adding is solved below this squared error; copying is solved above this share of letters.
 ADDED, COPIED = 0.01, 0.99
 
 
 class Net(nn.Module):
-    """A backbone of the package and a linear head. A method of training is a window for each batch."""
+    """A backbone of the package with a linear head; a method of training gives a window for each batch."""
 
     def __init__(self, backbone: str, task: Task) -> None:
         super().__init__()
         self.task = task
-        # a linear backbone cannot multiply a value by its mark: one layer of max(0, .) before it can
+        # A linear backbone cannot multiply a value by its mark, so a layer of max(0, .) comes first.
         before = backbone == "linear"
         self.front = nn.Sequential(nn.Linear(task.inputs, HIDDEN), nn.ReLU()) if before else nn.Identity()
         self.backbone = build_backbone(backbone, HIDDEN if before else task.inputs, HIDDEN)
@@ -56,34 +56,34 @@ class Net(nn.Module):
 
     @torch.no_grad()
     def _start(self, backbone: str) -> None:
-        """Each backbone's best known start where the order of the lag is known: times of forgetting from 1 to T."""
+        """Set the best known initial weights of each backbone, with memories of 1 to T steps."""
         cell = self.backbone.layers[0]
         if backbone == "rnn":
-            nn.init.orthogonal_(cell.weight_hh_l0)  # nothing shrinks but by tanh
+            nn.init.orthogonal_(cell.weight_hh_l0)  # only tanh shrinks the state
             return
         keeps = torch.log(1 + torch.rand(HIDDEN) * (self.task.steps - 2))
         if backbone == "linear":
             cell.nu.copy_(-keeps)
             if isinstance(self.task, AddingProblem):
-                cell.theta -= math.log(self.task.steps)  # a sum has no order
+                cell.theta -= math.log(self.task.steps)  # a sum does not depend on order
             return
         # Tallec and Ollivier 2018, eq. 16
         cell.bias_ih_l0.zero_()
         cell.bias_hh_l0.zero_()
         if isinstance(self.task, AddingProblem):
-            cell.weight_hh_l0.mul_(0.1)  # a sum must not move the gates; a word must, to be said in order
+            cell.weight_hh_l0.mul_(0.1)  # a sum must not move the gates, but a word must, because its order matters
         cell.bias_ih_l0[HIDDEN : 2 * HIDDEN] = keeps
         if backbone == "lstm":
             cell.bias_ih_l0[:HIDDEN] = -keeps
 
     def loss(self, h: Tensor, y: Tensor, at: slice) -> Tensor | None:
-        """The loss (B,) of the steps ``at``, from h there; None where the task asks nothing of them."""
+        """Return the loss (B,) of the steps ``at`` from state h; None if the task has no loss there."""
         if isinstance(self.task, CopyMemory):
             return cross_entropy(self.head(h).movedim(-1, 1), y[at], reduction="none").sum(0)
         return (self.head(h[-1])[:, 0] - y).square() if at.stop == self.task.steps else None
 
     def backward(self, batch: Batch, window: int) -> None:
-        """The gradient, cut where a chunk of ``window`` steps begins; the last chunk is a whole one."""
+        """Compute the gradient, cut at the start of each chunk of ``window`` steps; the last chunk is full."""
         x, y = batch
         state = self.backbone.initial_state(x.shape[1])
         for at in chunks(self.task.steps, window):
@@ -96,14 +96,14 @@ class Net(nn.Module):
             state = tuple(s.detach() for s in state)
 
     def gradient(self, batch: Batch, window: int) -> Tensor:
-        """All of it (N,), with respect to N weights."""
+        """Return the whole gradient (N,), with respect to N weights."""
         self.zero_grad()
         self.backward(batch, window)
         return torch.cat([p.grad.flatten() for p in self.parameters() if p.grad is not None])
 
     @torch.no_grad()
     def error(self, batch: Batch) -> float:
-        """Squared, of sums; the share of wrong letters, of words."""
+        """Return the squared error of sums, or the share of wrong letters of words."""
         x, y = batch
         h, _ = self.backbone.unroll(self.front(x))
         if isinstance(self.task, CopyMemory):
@@ -112,7 +112,7 @@ class Net(nn.Module):
         return float((self.head(h[-1])[:, 0] - y).square().mean())
 
     def norms(self, batch: Batch) -> Tensor:
-        """The norm of dL/dh of the last step's loss by lag (T,): of all layers together, mean over rows."""
+        """Return the norm of dL/dh of the last step's loss by lag (T,), over all layers, averaged over rows."""
         x, y = batch
         start = self.backbone.initial_state(x.shape[1])
         last = slice(self.task.steps - 1, self.task.steps)
@@ -121,26 +121,27 @@ class Net(nn.Module):
 
 
 def chunks(steps: int, window: int) -> Iterator[slice]:
-    """Slices of window steps that end with the sequence; what is left over comes first."""
+    """Return slices of ``window`` steps that end with the sequence; the first slice may be shorter."""
     stops = [*range(steps, 0, -window)][::-1]
     return (slice(max(0, stop - window), stop) for stop in stops)
 
 
 def full(net: Net, batch: Batch) -> int:
-    """All the steps."""
+    """Full BPTT: the window covers all steps."""
     return net.task.steps
 
 
 def fixed(net: Net, batch: Batch) -> int:
-    """Twenty steps, fewer than any lag here."""
+    """Truncated BPTT with a window of twenty steps, which is shorter than any lag here."""
     return 20
 
 
 class Adaptive:
-    """The least window that keeps the relative bias of the weights' gradient under a bound, by doubling and halving.
+    """The smallest window that keeps the relative bias of the gradient under a bound, by doubling and halving.
 
-    ||g_W - g|| / ||g|| on a batch, g the gradient of whole sequences: what AdaptiveBPTT bounds in `fit`. There it must
-    estimate what is beyond its stretches; these sequences end, and it is measured.
+    The relative bias on a batch is ||g_W - g|| / ||g||, with g the gradient of whole sequences. AdaptiveBPTT keeps the
+    same bound in `fit`, but it must estimate the part beyond its stretches. These sequences end, so here the bias is
+    measured.
     """
 
     def __init__(self, bias: float = 0.05, shortest: int = 20, every: int = 25) -> None:
@@ -148,7 +149,7 @@ class Adaptive:
         self.asked, self.window = 0, shortest
 
     def __call__(self, net: Net, batch: Batch) -> int:
-        """The window for this batch."""
+        """Return the window for the next batch."""
         if self.asked % self.every == 0:
             whole = net.gradient(batch, net.task.steps)
 
@@ -172,7 +173,7 @@ METHODS: dict[str, Callable[[], Callable[[Net, Batch], int]]] = {
 
 @dataclass
 class Outcome:
-    """A line of the table."""
+    """The result of one training: a line of the table."""
 
     solved: bool = False
     error: float = float("inf")
@@ -184,7 +185,7 @@ class Outcome:
 
 
 def train(backbone: str, task: Task, window: Callable[[Net, Batch], int], seed: int = 0) -> Outcome:
-    """Until the test is passed, or the steps are spent."""
+    """Train until the test is passed or the steps are used up."""
     torch.manual_seed(3 * seed)
     rate = RATES[backbone]
     net, made = Net(backbone, task), torch.Generator().manual_seed(3 * seed + 1)
@@ -214,29 +215,31 @@ def train(backbone: str, task: Task, window: Callable[[Net, Batch], int], seed: 
 
 
 def some(batch: Batch, rows: int) -> Batch:
-    """The first rows of it."""
+    """Return the first rows of a batch."""
     x, y = batch
     return x[:, :rows], y[..., :rows]
 
 
 def came_back(net: Net, batch: Batch) -> float:
-    """The gradient's norm at the task's lag over that at the last step."""
+    """Return the norm of the gradient at the task's lag, divided by the norm at the last step."""
     norms = net.norms(batch)
     return float(norms[net.task.lag] / norms[0])
 
 
 def main() -> None:
-    """See the arguments."""
+    """Run the trainings that the command line asks for, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=["adding", "copying"], nargs="+", default=["adding", "copying"])
     parser.add_argument("--lengths", type=int, nargs="+", default=[50, 200, 1000])
-    parser.add_argument("--memories", nargs="+", default=list(RATES), choices=list(RATES))
+    parser.add_argument("--backbones", nargs="+", default=list(RATES), choices=list(RATES))
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
-    parser.add_argument("--seed", type=int, default=1, help="rates and starts were chosen with seed 0")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="the seed; learning rates and initial weights were chosen with seed 0"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     print("task        T backbone method     solved   error steps seconds window  gradient")
-    for name, length, backbone, method in product(args.only, args.lengths, args.memories, args.methods):
+    for name, length, backbone, method in product(args.only, args.lengths, args.backbones, args.methods):
         task = AddingProblem(length) if name == "adding" else CopyMemory(length, SYMBOLS)
         found = train(backbone, task, METHODS[method](), args.seed)
         solved, window = "yes" if found.solved else "no", round(statistics.median(found.windows))

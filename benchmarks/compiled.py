@@ -1,8 +1,9 @@
-"""torch.compile beside eager: a bare recurrence, and a whole model in which there is something to fuse.
+"""A comparison of torch.compile with eager mode, for a bare recurrence and for a whole model.
 
-Both are verified against each other first and then timed in turn, on the clock of this thread (autograd's backward of
-CPU tensors runs in it); medians. The last lines time an operator that does nothing, in an autograd function and
-compiled: what torch itself adds to one node.
+The whole model has operations that a compiler can fuse. The results of both modes are compared first. Then both are
+timed in turn on the clock of this thread (which also runs autograd's backward pass of CPU tensors); the table shows
+medians. The last lines time an operator that does nothing, as an autograd function and compiled. This is the cost that
+torch itself adds to each node.
 Run from the repository root: python benchmarks/compiled.py
 """
 
@@ -24,7 +25,7 @@ VOCABULARY = 100
 
 
 class Bare(nn.Module):
-    """A GRU and the sum of what it gives."""
+    """A GRU and the sum of its output."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -36,7 +37,7 @@ class Bare(nn.Module):
 
 
 class Whole(nn.Module):
-    """Embedding, GRU, a linear head and the cross entropy of symbols y given symbols x."""
+    """An embedding, a GRU, a linear head and the cross entropy of symbols y given symbols x."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -50,7 +51,7 @@ class Whole(nn.Module):
 
 
 class Nothing(torch.autograd.Function):
-    """What an eager node costs that does nothing."""
+    """An autograd function that does nothing, which shows the cost of an eager node."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor) -> Tensor:
@@ -81,7 +82,7 @@ torch.library.register_autograd(
 
 
 def interleaved(tasks: dict[str, Callable[[], Any]], seconds: float = 1.5) -> dict[str, float]:
-    """Microseconds a call: medians of the last three of four calls at a turn."""
+    """Return the microseconds per call: medians of the last three of four calls per turn."""
     found: dict[str, list[float]] = {name: [] for name in tasks}
     for task in tasks.values():
         task()
@@ -97,7 +98,7 @@ def interleaved(tasks: dict[str, Callable[[], Any]], seconds: float = 1.5) -> di
 
 
 def training(model: Callable[..., Tensor], weights: list[Tensor], *given: Tensor) -> Callable[[], list[Any]]:
-    """A function that runs forward and backward once and returns the weights' gradients."""
+    """Return a function that runs forward and backward once and returns the gradients of the weights."""
 
     def step() -> list[Any]:
         for w in weights:
@@ -109,7 +110,7 @@ def training(model: Callable[..., Tensor], weights: list[Tensor], *given: Tensor
 
 
 def scoring(model: Callable[..., Tensor], *given: Tensor) -> Callable[[], Tensor]:
-    """A function that runs forward without a graph."""
+    """Return a function that runs forward without a graph."""
 
     def run() -> Tensor:
         with torch.no_grad():
@@ -119,7 +120,7 @@ def scoring(model: Callable[..., Tensor], *given: Tensor) -> Callable[[], Tensor
 
 
 def compare(name: str, net: nn.Module, *given: Tensor) -> None:
-    """One line of the table, verified first."""
+    """Verify one task, then time it and print its line of the table."""
     torch.compiler.reset()
     compiled, weights = torch.compile(net, fullgraph=True), list(net.parameters())
     tasks = {
@@ -135,7 +136,7 @@ def compare(name: str, net: nn.Module, *given: Tensor) -> None:
 
 
 def main() -> None:
-    """The table."""
+    """Print the table."""
     torch.manual_seed(0)
     torch.set_num_threads(1)
     print(f"microseconds, torch {torch.__version__}; ratio: eager / compiled, one thread\n")

@@ -1,6 +1,6 @@
-"""Small models of the four kinds of sequence, and of data made with a known lag, diagnosed: the verdicts.
+"""Diagnoses of small models of the four kinds of sequence and of data made with a known lag.
 
-Training is by optimiser steps, so that the figures are the same on every machine.
+The budget is a number of optimiser steps, so that every machine gives the same figures.
 Run from the repository root: python benchmarks/diagnose_four_kinds.py [folder of data] [--only made] [--keep folder]
 """
 
@@ -23,7 +23,7 @@ from ostinato.fits.budget import Budget
 
 @dataclass(frozen=True)
 class Case:
-    """Data (a file and how it is read, or made here) and what each model is trained by."""
+    """The data of one case (a file, or data made here) and the training options of each model."""
 
     data: str | Callable[[], SequenceSet]
     models: tuple[str, ...]
@@ -34,7 +34,7 @@ class Case:
 
 
 def echo(lag: int, steps: int = 20_000) -> SequenceSet:
-    """x_t = 0.8 x_{t-lag} + 0.6 noise: nothing nearer than lag says anything."""
+    """Return a series with x_t = 0.8 x_{t-lag} + 0.6 noise, in which only the value at ``lag`` is informative."""
     x = np.random.default_rng(lag).standard_normal(steps)
     for t in range(lag, steps):
         x[t] = 0.8 * x[t - lag] + 0.6 * x[t]
@@ -42,7 +42,7 @@ def echo(lag: int, steps: int = 20_000) -> SequenceSet:
 
 
 def copies(lag: int, steps: int = 30_000) -> SequenceSet:
-    """Six letters, of which 60 % repeat the one ``lag`` before."""
+    """Return a text of six letters in which 60 % of the letters repeat the letter ``lag`` steps before."""
     rng = np.random.default_rng(lag)
     x, again = rng.integers(97, 103, steps), rng.random(steps) < 0.6
     for t in range(lag, steps):
@@ -70,8 +70,13 @@ CASES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
-    parser.add_argument("--only", help="cases whose name begins so")
-    parser.add_argument("--keep", type=Path, default=Path(tempfile.mkdtemp()), help="fitted models; taken up if there")
+    parser.add_argument("--only", help="run only the cases whose name begins with this")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        default=Path(tempfile.mkdtemp()),
+        help="keep the fitted models in this folder, and use the models that are there",
+    )
     args = parser.parse_args()
     args.keep.mkdir(exist_ok=True)
     for name, case in CASES.items():

@@ -1,11 +1,11 @@
-"""Characters a second in training: `fit`'s loop beside the same model of torch.nn in a loop as people write it.
+"""The training speed in characters per second of `fit` and of the same torch.nn model in an ordinary loop.
 
 Run from the repository root, with a folder of texts: python benchmarks/fit_speed.py ../shared/data/text
 
-Both train a GRU of H = 128 on the same batches in one process: embedding, GRU, linear layer, cross entropy, gradients
-clipped, AdamW. They take turns of 10 optimiser steps, the first two uncounted; the clock is this thread's, and medians
-are compared. Ours does more at every step: it checks the loss and keeps an average of the weights. The share outside
-the engine is what its loop takes beside the two calls of the compiled kernels.
+Both train a GRU of H = 128 on the same batches in one process: embedding, GRU, linear layer, cross entropy, gradient
+clipping, AdamW. They take turns of 10 optimiser steps, of which the first two are not counted. The clock is that of
+this thread, and medians are compared. ostinato does more at every step: it checks the loss and keeps an average of
+the weights. The share outside the engine is the time of its loop without the two calls of the compiled kernels.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ H, ROWS, WINDOW, TURN = 128, 64, 128, 10
 
 
 class Plain(nn.Module):
-    """What people write."""
+    """The model as most people write it with torch.nn."""
 
     def __init__(self, symbols: int, config: Config) -> None:
         super().__init__()
@@ -43,13 +43,13 @@ class Plain(nn.Module):
         self.out = nn.Linear(config.hidden, symbols)
 
     def forward(self, x: torch.Tensor, h: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """X (T, B) -> logits (T, B, V) and the last state."""
+        """Return the logits (T, B, V) of X (T, B), and the last state."""
         y, h = self.gru(self.embedding(x), h)
         return self.out(y), h
 
 
 def theirs(symbols: int, config: Config) -> Callable[[Batch], None]:
-    """One optimiser step of the plain loop; under truncated BPTT the state is carried."""
+    """Run one optimiser step of the plain loop; under truncated BPTT the state is carried."""
     torch.manual_seed(0)
     net = Plain(symbols, config)
     adam = torch.optim.AdamW(net.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
@@ -73,7 +73,7 @@ def theirs(symbols: int, config: Config) -> Callable[[Batch], None]:
 
 
 def trainer(data: Any, truncated: bool) -> tuple[Trainer, list[Batch]]:
-    """Ours, before its first step, and the batches of its first epoch."""
+    """Return ostinato's trainer before its first step, and the batches of its first epoch."""
     config = Config(hidden=H, embedding=64, batch_steps=ROWS * WINDOW if truncated else 2048, max_order=2)
     cut = split(data, 0.1)
     encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
@@ -87,7 +87,7 @@ def trainer(data: Any, truncated: bool) -> tuple[Trainer, list[Batch]]:
 
 
 def clocked(spent: list[float], run: Callable[..., None]) -> Callable[..., None]:
-    """The same call, its time added to spent[0]."""
+    """Wrap a call so that its time is added to spent[0]."""
 
     def call(*args: Any) -> None:
         start = time.thread_time()
@@ -98,7 +98,7 @@ def clocked(spent: list[float], run: Callable[..., None]) -> Callable[..., None]
 
 
 def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
-    """A row of the table."""
+    """Measure one case and print its row of the table."""
     ours, batches = trainer(data, truncated)
     plain = theirs(ours.model.front.vocabulary, ours.config)
     spent = [0.0]
@@ -127,7 +127,7 @@ def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
 
 
 def main() -> None:
-    """See the arguments."""
+    """Measure the texts that the command line names, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--turns", type=int, default=8)

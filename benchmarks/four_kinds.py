@@ -1,4 +1,4 @@
-"""One command for each kind of sequence, its held-out figure, and the figure of a baseline on the same held-out steps.
+"""One fit for each kind of sequence, with its held-out result and that of a baseline on the same steps.
 
 Run from the repository root: python benchmarks/four_kinds.py [folder of data] [--only text] [--keep folder of models]
 """
@@ -27,7 +27,7 @@ Baseline = Callable[[SequenceSet, Split], dict[str, float]]
 
 
 def random_walk(data: SequenceSet, cut: Split) -> dict[str, float]:
-    """Nats a step of log returns under N(0, the ticker's own variance), with and without its own mean."""
+    """Return the nats per step of log returns under N(0, the variance of the ticker), without and with a mean."""
     totals, steps = np.zeros(2), 0
     for b, _, stop in cut.spans("known", data.lengths, data.lengths):
         returns = np.diff(np.log(data[b][:, 0]))
@@ -40,7 +40,7 @@ def random_walk(data: SequenceSet, cut: Split) -> dict[str, float]:
 
 
 def counted(data: SequenceSet, cut: Split) -> dict[str, float]:
-    """Nats a character of add-one bigrams and trigrams; the end of a line is a character."""
+    """Return the nats per character of add-one bigrams and trigrams; the end of a line is a character."""
     symbols = {c: i + 1 for i, c in enumerate(np.unique(data.values).tolist())}
     V = len(symbols) + 1
 
@@ -61,7 +61,7 @@ def counted(data: SequenceSet, cut: Split) -> dict[str, float]:
 
 
 def flac(data: SequenceSet, cut: Split) -> dict[str, float]:
-    """Nats a sample of FLAC at its highest compression, one file a recording, with its metadata blocks and without."""
+    """Return the nats per sample of FLAC at its highest compression, with and without metadata blocks."""
     whole = audio = samples = 0
     for row in cut.take("held-out", data):
         buffer = io.BytesIO()
@@ -83,13 +83,13 @@ def flac(data: SequenceSet, cut: Split) -> dict[str, float]:
 
 
 def closed_form(_: SequenceSet, __: Split) -> dict[str, float]:
-    """None of its own: the AR of the best order is the table's first line."""
+    """Return no baseline: the AR of the best order is already the first line of the table."""
     return {}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A command (after ``ostinato fit``) and what it must beat; unit: nats a step, or bits, where fewer are better."""
+    """The arguments after ``ostinato fit`` and the baseline, in nats per step or in bits (fewer are better)."""
 
     file: str
     options: tuple[str, ...]

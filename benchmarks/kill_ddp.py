@@ -1,8 +1,9 @@
-"""One of two processes that train a model killed: under torchrun, which starts both again, and under Ray Train.
+"""A test that kills one of two processes that train a model, under torchrun and under Ray Train.
 
-Each way once left alone and once with its workers killed at moments spread over the fit. For every kill it says how old
-the last checkpoint was, and so what was lost; at the end whether the weights are bitwise those of the fit left alone,
-and those of the other way.
+Both launchers start all processes again. Each runs the fit once without kills, and once with workers killed at
+moments spread over the fit. For every kill the benchmark prints the age of the last checkpoint, and so the number of
+steps lost. At the end it prints whether the weights are the same bit for bit with and without kills, and under both
+launchers.
 
 Run from the repository root: python benchmarks/kill_ddp.py [--kills 3] [--steps 600] [--every 0.5] [file]
 """
@@ -29,11 +30,11 @@ DATA = Path(__file__).resolve().parents[2] / "shared/data/text/tinyshakespeare.t
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts"]
 
 
-def start(way: str, data: Path, output: Path, asked: argparse.Namespace) -> subprocess.Popen[bytes]:
-    fit = ["-m", "ostinato", "fit", str(data), "-o", str(output), "--steps", str(asked.steps)]
-    fit += ["--model", "gru", "--hidden", "32", "--dropout", "0.2", "--checkpoint-every", f"{asked.every}s"]
+def start(way: str, data: Path, output: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:
+    fit = ["-m", "ostinato", "fit", str(data), "-o", str(output), "--steps", str(args.steps)]
+    fit += ["--model", "gru", "--hidden", "32", "--dropout", "0.2", "--checkpoint-every", f"{args.every}s"]
     if way == "torchrun":
-        command = [*TORCHRUN, str(asked.kills), *fit]
+        command = [*TORCHRUN, str(args.kills), *fit]
     else:
         command = [sys.executable, *fit, "--on", "ray", "--workers", "2"]
     with output.with_suffix(".log").open("w") as log:
@@ -41,13 +42,13 @@ def start(way: str, data: Path, output: Path, asked: argparse.Namespace) -> subp
 
 
 def below(process: int) -> list[int]:
-    """The processes that a process started, and those that they started."""
+    """Return all processes below a process: its children, their children and so on."""
     parents = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except OSError:
-            continue  # it ended meanwhile
+            continue  # the process ended meanwhile
     found = [process]
     for one in found:
         found += [child for child, parent in parents.items() if parent == one]
@@ -55,7 +56,7 @@ def below(process: int) -> list[int]:
 
 
 def workers(process: subprocess.Popen[bytes]) -> list[int]:
-    """Those that train."""
+    """Return the processes that train."""
     found = []
     for one in below(process.pid):
         try:
@@ -69,23 +70,23 @@ def workers(process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def counters(running: Path) -> dict[str, Any] | None:
-    """What the checkpoint says of the run; None where there is none."""
+    """Return the counters of the run from its checkpoint; None if there is no checkpoint."""
     try:
         return load_bundle(running)[1]["counters"]
     except (ModelFileError, FileNotFoundError):
         return None
 
 
-def killed(way: str, data: Path, output: Path, asked: argparse.Namespace, draw: random.Random) -> None:
-    """The fit with kills: each is followed by a checkpoint that goes on from the last one before."""
+def killed(way: str, data: Path, output: Path, args: argparse.Namespace, draw: random.Random) -> None:
+    """Run the fit with kills; after each kill, check that the next checkpoint continues from the last one."""
     running = output.with_name(output.name + ".checkpoint") / "gru.running"
-    process = start(way, data, output, asked)
-    for moment in sorted(draw.uniform(0.1, 0.9) * asked.steps for _ in range(asked.kills)):
+    process = start(way, data, output, args)
+    for moment in sorted(draw.uniform(0.1, 0.9) * args.steps for _ in range(args.kills)):
         while not (last := counters(running)) or last["step"] < moment:
             if process.poll() is not None:
                 sys.exit(output.with_suffix(".log").read_text())
             time.sleep(0.01)
-        time.sleep(draw.uniform(0, asked.every))
+        time.sleep(draw.uniform(0, args.every))
         last, age = counters(running), time.time() - running.stat().st_mtime
         os.kill(draw.choice(workers(process)), signal.SIGKILL)
         assert last
@@ -95,7 +96,9 @@ def killed(way: str, data: Path, output: Path, asked: argparse.Namespace, draw: 
         if after and after["step"] < last["step"]:
             sys.exit(f"the fit began anew: step {after['step']} after step {last['step']}")
         words = f"  {way}: a worker killed {age:.2f} s after the checkpoint of step {last['step']}"
-        print(f"{words}: about {age * rate:.0f} steps lost, at most {asked.every * rate:.0f} + 1 may be", flush=True)
+        print(
+            f"{words}: about {age * rate:.0f} steps lost, at most {args.every * rate:.0f} + 1 are allowed", flush=True
+        )
     finish(process, output)
 
 
@@ -119,15 +122,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--every", type=float, default=0.5)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    draw = random.Random(asked.seed)
+    args = parser.parse_args()
+    draw = random.Random(args.seed)
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
-        os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=str(folder / "r"))  # a cluster of its own
+        os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_TMPDIR=str(folder / "r"))  # uses a separate cluster
         for way in ("torchrun", "ray"):
             alone, shot = folder / f"{way}.ost", folder / f"{way}-killed.ost"
-            finish(start(way, asked.file, alone, asked), alone)
-            killed(way, asked.file, shot, asked, draw)
+            finish(start(way, args.file, alone, args), alone)
+            killed(way, args.file, shot, args, draw)
             print(f"{way}, with and without kills: {same(alone, shot)}", flush=True)
         print(f"torchrun and ray: {same(folder / 'torchrun.ost', folder / 'ray.ost')}")
 

@@ -1,9 +1,10 @@
-"""A fit of the whole ladder killed with SIGKILL at random moments and resumed, against one that was never killed.
+"""A fit of the whole ladder that is killed at random moments and resumed, compared with a fit that is never killed.
 
 Run from the repository root: python benchmarks/kill_resume.py [--kills 5] [--steps 60] [file ...]
 
-The default files are short texts, trained by full BPTT, and one long series, by truncated BPTT. For every kill it says
-how far the fit was; at the end whether all weights of the kept model are bitwise the same, and the held-out table too.
+The default files are short texts, trained by full BPTT, and one long series, trained by truncated BPTT. The signal is
+SIGKILL. For every kill the benchmark prints how far the fit was. At the end it prints whether all weights of the kept
+model and the held-out table are the same bit for bit.
 """
 
 from __future__ import annotations
@@ -40,20 +41,20 @@ def finish(process: subprocess.Popen[bytes]) -> None:
 
 
 def progress(folder: Path, steps: int) -> float:
-    """Rungs that are done, and the share of the one that is running."""
+    """Return the number of finished rungs plus the finished share of the running rung."""
     done = float(len(list(folder.glob("[!.]*.ost"))))
-    with contextlib.suppress(ModelFileError, FileNotFoundError):  # a rung may end while it is looked at
+    with contextlib.suppress(ModelFileError, FileNotFoundError):  # a rung may end while this reads it
         done += sum(load_bundle(p)[1]["counters"]["step"] / steps for p in folder.glob("[!.]*.running"))
     return done
 
 
 def trial(data: Path, kills: int, steps: int, folder: Path, draw: random.Random) -> bool:
-    """Whether a fit killed so many times ends as one that is left alone; at moments spread over its whole course."""
+    """Return whether a fit that was killed ``kills`` times ends like a fit that is never killed."""
     straight, killed = folder / "straight.ost", folder / "killed.ost"
     spot = killed.with_name(killed.name + ".checkpoint")
     begun = time.monotonic()
     finish(start(data, straight, steps))
-    print(f"{data.name}: {time.monotonic() - begun:.1f} s when it is left alone", flush=True)
+    print(f"{data.name}: {time.monotonic() - begun:.1f} s without kills", flush=True)
     for moment in sorted(draw.uniform(0, len(LADDER)) for _ in range(kills)):
         process = start(data, killed, steps, "--resume")
         while progress(spot, steps) < moment and process.poll() is None:
@@ -63,14 +64,14 @@ def trial(data: Path, kills: int, steps: int, folder: Path, draw: random.Random)
         process.communicate()
         halves = list(spot.glob(".*"))
         where = f"  killed at {progress(spot, steps):.2f} of {len(LADDER)} rungs"
-        print(where + (", in the middle of a write" if halves else ""), flush=True)
+        print(where + (", during a write" if halves else ""), flush=True)
         for half in halves:
             half.unlink()
     finish(start(data, killed, steps, "--resume"))
     (expected, said), (got, says) = load_bundle(straight), load_bundle(killed)
     same = expected.keys() == got.keys() and all(torch.equal(expected[k], got[k]) for k in expected)
     tables = [[r["held_out"] for r in d["description"]["record"]["table"]] for d in (said, says)]
-    print(f"  weights bitwise the same: {same}; held-out table the same: {tables[0] == tables[1]}", flush=True)
+    print(f"  weights the same bit for bit: {same}; held-out table the same: {tables[0] == tables[1]}", flush=True)
     return same and tables[0] == tables[1]
 
 

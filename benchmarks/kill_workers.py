@@ -1,6 +1,7 @@
-"""Ten workers of a cluster killed at random moments, then a node, then the driver: every series once, as without kills.
+"""A cluster run in which ten workers, then a node, then the driver are killed; every series must still come out once.
 
-A cluster of two nodes on loopback; the driver is a program of its own.
+The kills come at random moments. The result must be the same as without kills. The cluster has two nodes on loopback,
+and the driver is a separate program.
 
 python benchmarks/kill_workers.py --series 3000
 """
@@ -34,15 +35,15 @@ from ostinato.scale import plan
 plan.ROWS = {rows}
 print(scale.forecast("ar", {panel!r}, {out!r}, horizon=12, on=scale.ray({address!r})))
 """
-#: Rows of a part and of a row group: few, so that ten workers are killed and replaced before the parts are done.
+#: The rows of a part and of a row group; few rows, so that ten workers die and are replaced before the run ends.
 ROWS = 2_000
 KILLS = 10
 
 
 def workers() -> list[int]:
-    """The processes of this cluster that work on parts, or start to do so: they are children of its raylets.
+    """Return the processes of this cluster that work on parts or start to do so; they are children of its raylets.
 
-    A raylet has two more, ray::DashboardAgent and ray::RuntimeEnvAgent, without which it ends: a node's death.
+    A raylet has two more children, ray::DashboardAgent and ray::RuntimeEnvAgent, and it ends without them.
     """
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -58,20 +59,20 @@ def workers() -> list[int]:
 
 
 def there(out: Path) -> int:
-    """Parts that are written."""
+    """Return the number of parts that are written."""
     return len(list(out.glob("part-*")))
 
 
 def wait(driver: subprocess.Popen[bytes], out: Path, parts: int) -> None:
-    """Until so many parts are written."""
+    """Wait until this many parts are written."""
     while there(out) < parts:
         if driver.poll() is not None:
-            sys.exit(f"the driver ended with {driver.returncode} at {there(out)} parts")
+            sys.exit(f"the driver ended with {driver.returncode} after {there(out)} parts")
         time.sleep(0.01)
 
 
 def kills(code: str, out: Path, parts: int, cluster: Cluster, node: object, rng: np.random.Generator) -> None:
-    """Start the program, and kill: workers at moments spread over its course, a node, the program itself."""
+    """Start the program, then kill workers at moments spread over its course, a node, and the program itself."""
     driver = subprocess.Popen([sys.executable, "-c", code])
     moments = np.sort(rng.integers(1, int(0.8 * parts), KILLS))
     for moment in moments:
@@ -83,14 +84,14 @@ def kills(code: str, out: Path, parts: int, cluster: Cluster, node: object, rng:
         name = Path(f"/proc/{shot}/cmdline").read_bytes()
         os.kill(shot, signal.SIGKILL)
         does = "at work" if b"_call" in name else "idle" if b"IDLE" in name else "starting"
-        print(f"a worker killed, {does}; {there(out)} of {parts} parts are there", flush=True)
+        print(f"a worker killed, {does}; {there(out)} of {parts} parts are written", flush=True)
     wait(driver, out, int(0.85 * parts))
     cluster.remove_node(node, allow_graceful=False)
-    print(f"a node killed; {there(out)} parts are there", flush=True)
+    print(f"a node killed; {there(out)} parts are written", flush=True)
     wait(driver, out, int(0.9 * parts))
     driver.kill()
     driver.wait()
-    print(f"the driver killed; {there(out)} parts are there", flush=True)
+    print(f"the driver killed; {there(out)} parts are written", flush=True)
 
 
 def main() -> None:
@@ -98,12 +99,12 @@ def main() -> None:
     options.add_argument("--series", type=int, default=3000)
     options.add_argument("--folder", type=Path, default=Path("out/kills"))
     options.add_argument("--seed", type=int, default=0)
-    asked = options.parse_args()
-    rng, folder = np.random.default_rng(asked.seed), asked.folder
+    args = options.parse_args()
+    rng, folder = np.random.default_rng(args.seed), args.folder
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     panel = folder / "panel.parquet"
-    make(asked.series, panel, ROWS)
+    make(args.series, panel, ROWS)
     scale.plan.ROWS = ROWS
     found = scale.forecast("ar", panel, folder / "here", horizon=12)
     print(found)

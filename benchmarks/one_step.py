@@ -1,10 +1,10 @@
-"""One step at a time: the recurrences' steps beside torch's cells, and whole updates of a public Stream.
+"""The time of a single step, next to torch's cells, and of a whole update of a public Stream.
 
 Run from the repository root: python benchmarks/one_step.py
 
-Steps are at B = 1, H = 64 and verified against torch's cell first; they are timed in turn, in blocks of 200 calls on
-the clock of this thread, and the median block counts. An update encodes, steps, and gives the distribution's
-expectation and the surprisal.
+Steps have B = 1 and H = 64 and are compared with torch's cell first. They are timed in turn, in blocks of 200 calls on
+the clock of this thread, and the median block counts. An update encodes a value, runs a step, and computes the
+expectation of the distribution and the surprisal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ H, CALLS = 64, 200
 
 
 def medians(tasks: dict[str, Callable[[], Any]], blocks: int = 60) -> dict[str, float]:
-    """Microseconds a call."""
+    """Return the microseconds per call."""
     found: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(blocks):
         for name, task in tasks.items():
@@ -37,7 +37,7 @@ def medians(tasks: dict[str, Callable[[], Any]], blocks: int = 60) -> dict[str, 
 
 
 def steps(cell: str) -> dict[str, float]:
-    """Torch's cell, ours with tensors and ours on NumPy arrays that stay where they are."""
+    """Return the times of torch's cell, of our step with tensors, and of our step on NumPy arrays."""
     torch.manual_seed(0)
     module = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[cell](H, H)
     step = Step(cell, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
@@ -62,7 +62,7 @@ def steps(cell: str) -> dict[str, float]:
 
 
 def updates() -> dict[str, float]:
-    """A number and a character given to streams of barely trained models: their weights do not matter here."""
+    """Return the times of an update with a number and with a character; the models are barely trained."""
     rng = np.random.default_rng(0)
     wave = (np.sin(np.arange(2000) / 5) + 0.3 * rng.standard_normal(2000)).tolist()
     text = "the same phrase again and again " * 200

@@ -1,4 +1,4 @@
-"""The catalogue of recurrences as modules and inputs, and the check before every timing, which tests run too."""
+"""The catalogue of recurrences as modules and inputs, and the check that runs before every timing and in the tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 @dataclass(frozen=True)
 class Problem:
-    """One cell at one size: T steps, B rows, D inputs, H hidden units, projected to P; see problems.toml."""
+    """One cell at one size: T steps, B rows, D inputs, H hidden units, projection to P; see problems.toml."""
 
     group: str
     cell: str
@@ -44,23 +44,23 @@ class Problem:
 
     @property
     def lengths(self) -> list[int]:
-        """Steps of each row."""
+        """Return the number of steps of each row."""
         if not self.ragged:
             return [self.T] * self.B
-        # a fixed shuffle of an even spread between 1 and T on a logarithmic scale
+        # The lengths are evenly spaced between 1 and T on a logarithmic scale, in a fixed random order.
         spread = torch.logspace(0, torch.log10(torch.tensor(float(self.T))).item(), self.B).round().long()
         return spread[torch.randperm(self.B, generator=torch.Generator().manual_seed(0))].tolist()
 
     @property
     def operations(self) -> float:
-        """Multiplications and additions of the products of one forward pass; training takes three times as many."""
+        """Return the operations of the products of one forward pass; training takes three times as many."""
         h = self.P or self.H
         layers = [self.D, *[self.directions * h] * (self.layers - 1)]
         each = [2 * self.H * (GATES[self.cell] * (read + h) + self.P) * self.directions for read in layers]
         return float(sum(self.lengths) * sum(each))
 
     def modules(self, dtype: torch.dtype = torch.float32) -> tuple[torch.nn.Module, torch.nn.Module]:
-        """Ours and torch's, of the same weights."""
+        """Return our module and torch's module with the same weights."""
         torch.manual_seed(0)
         how: dict[str, Any] = {"num_layers": self.layers, "bidirectional": self.directions == 2}
         how |= {"proj_size": self.P} if self.P else {}
@@ -70,9 +70,12 @@ class Problem:
         return ours, theirs
 
     def inputs(self, dtype: torch.dtype = torch.float32) -> tuple[Any, Tensor]:
-        """What the modules are called with, and the gradient of what they give (packed: of its data)."""
+        """Return the inputs of the modules, and a gradient for their output (for packed input, of its data)."""
         g = torch.Generator().manual_seed(1)
-        draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
+
+        def draw(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)
+
         width = self.directions * (self.P or self.H)
         if self.ragged:
             packed = pack_sequence([draw(n, self.D) for n in self.lengths], enforce_sorted=False)
@@ -80,12 +83,12 @@ class Problem:
         return draw(self.T, self.B, self.D).requires_grad_(), draw(self.T, self.B, width)
 
     def short(self) -> Problem:
-        """The same with few steps, for tests."""
+        """Return the same problem with few steps, for tests."""
         return replace(self, T=min(self.T, 12))
 
 
 def catalogue() -> list[Problem]:
-    """All problems of problems.toml."""
+    """Return all problems of problems.toml."""
     groups = tomllib.loads(Path(__file__).with_name("problems.toml").read_text())["problem"]
     return [
         Problem(g["name"], cell, **shape, forward=g["forward"], train=g["train"])
@@ -96,7 +99,7 @@ def catalogue() -> list[Problem]:
 
 
 def training_step(net: torch.nn.Module, x: Any, dy: Tensor) -> Callable[[], list[Tensor]]:
-    """A function that runs forward and backward once; it returns y, dx and the weights' gradients."""
+    """Return a function that runs forward and backward once and returns y, dx and the gradients of the weights."""
     leaf = x.data if isinstance(x, PackedSequence) else x
     leaves = [leaf, *net.parameters()]
 
@@ -112,7 +115,7 @@ def training_step(net: torch.nn.Module, x: Any, dy: Tensor) -> Callable[[], list
 
 
 def verify(problem: Problem) -> None:
-    """Ours in float64 and float32 against torch in float64. Raises AssertionError where they differ."""
+    """Compare ours in float64 and float32 with torch in float64; raise AssertionError if they differ."""
     _, theirs = problem.modules(torch.float64)
     true = training_step(theirs, *problem.inputs(torch.float64))()
     for dtype, tolerance in ((torch.float64, 1e-10), (torch.float32, 1e-4)):

@@ -1,10 +1,10 @@
-"""The engine beside torch.nn, through the public modules: each problem is verified first and only then timed.
+"""A comparison of the engine with torch.nn through the public modules; each problem is verified before it is timed.
 
-Both run in turn in one process, six times a turn, and the medians of the last four are compared. The first two are not
-counted because they pay for the other: what it freed must be sorted by the allocator (just after torch's GRU even a
-bare autograd function takes five times as long), and its threads spin for a while on cores that are needed. With one
-thread the clock is the processor time of that thread, which a busy machine does not lengthen; with more the one on the
-wall.
+Both run in turn in one process, six times per turn, and the medians of the last four runs are compared. The first two
+are not counted, because they pay for the other module: the allocator must sort the memory that the other freed (just
+after torch's GRU even a bare autograd function takes five times as long), and the other's threads spin for a while on
+cores that are needed. With one thread the clock is the processor time of that thread, which does not depend on the
+load of the machine. With more threads it is the wall clock.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Row:
-    """One problem timed: milliseconds, the ratio torch / ours, and the share of the peak, forward and in training."""
+    """The result of one problem: milliseconds, torch / ours, and the share of the peak, forward and in training."""
 
     problem: str
     group: str
@@ -45,7 +45,7 @@ class Row:
 
 
 def medians(tasks: Sequence[Callable[[], object]], clock: Clock, seconds: float) -> list[float]:
-    """The median time of each, run in turn until the time is up: six times a turn, the first two uncounted."""
+    """Return the median times, run in turn until the time is used up: six runs per turn, the first two not counted."""
     for task in tasks:
         task()
     found: list[list[float]] = [[] for _ in tasks]
@@ -61,7 +61,7 @@ def medians(tasks: Sequence[Callable[[], object]], clock: Clock, seconds: float)
 
 
 def peak(clock: Clock) -> float:
-    """Operations a second of multiply-adds on registers, on one core: the best of five."""
+    """Return the operations per second of multiply-adds on registers on one core: the best of five runs."""
     from ostinato.ops.engine import _engine
 
     best = 0.0
@@ -73,7 +73,7 @@ def peak(clock: Clock) -> float:
 
 
 def measure(problem: Problem, threads: int, seconds: float) -> Row:
-    """Verify, then time."""
+    """Verify one problem, then time it."""
     torch.set_num_threads(threads)
     verify(problem)
     clock = time.thread_time if threads == 1 else time.perf_counter
@@ -106,7 +106,7 @@ def measure(problem: Problem, threads: int, seconds: float) -> Row:
 
 
 def packed_cost(problem: Problem, seconds: float) -> float:
-    """Our time a real step on a packed batch over that on a padded one of as many real steps; training, one thread."""
+    """Return our time per real step on a packed batch divided by that on a padded batch of as many real steps."""
     torch.set_num_threads(1)
     padded = replace(problem, T=round(sum(problem.lengths) / problem.B), ragged=False)
     steps = [training_step(p.modules()[0], *p.inputs()) for p in (problem, padded)]
@@ -115,7 +115,7 @@ def packed_cost(problem: Problem, seconds: float) -> float:
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Geometric means of the training ratios."""
+    """Print the geometric means of the training ratios."""
     for threads in sorted({r.threads for r in rows}):
         for group, cell in sorted({(r.group, r.cell) for r in rows}):
             logs = [math.log(r.train_ratio) for r in rows if (r.group, r.cell, r.threads) == (group, cell, threads)]
@@ -123,7 +123,7 @@ def show(rows: Sequence[Row]) -> None:
 
 
 def draw(rows: Sequence[Row], path: Path) -> None:
-    """The training ratios as bars, on a logarithmic axis."""
+    """Draw the training ratios as bars on a logarithmic axis."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -142,11 +142,11 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 
 def main() -> None:
-    """See the arguments."""
+    """Run the problems that the command line selects, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="problems whose name holds this")
+    parser.add_argument("--only", default="", help="run only the problems whose name contains this")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--seconds", type=float, default=1.0, help="time spent on each problem, at least three rounds")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds for each problem, at least three rounds")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--picture", type=Path)
     given = parser.parse_args()

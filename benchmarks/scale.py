@@ -1,8 +1,10 @@
-"""A panel of made series: an autoregression of the best order for each, and its forecast of 12 steps, in parts.
+"""The speed and memory of autoregressions and their forecasts over a panel of made series, in parts.
 
-In process, and on a Ray cluster of this machine with one worker and with two: verified to be the same rows, then series
-a second, what Ray takes of it, and the greatest memory of the driver and of each worker. With --peers, the python of
-their environment (make .venv-peers/.ready), statsforecast's autoregressions on the first thousand of the series too.
+Each series gets an autoregression of the best order and a forecast of 12 steps, in process and on a Ray cluster of
+this machine with one and with two workers. The rows are checked to be the same. The benchmark prints the series per
+second, the cost of Ray, and the peak memory of the driver and of each worker. With --peers (the Python of the peers'
+environment; make .venv-peers/.ready), it also times the autoregressions of statsforecast on the first thousand
+series.
 
 python benchmarks/scale.py --series 10000 --peers .venv-peers/bin/python --json out/scale.json
 """
@@ -34,11 +36,11 @@ from ostinato.scale.plan import plan
 from ostinato.scale.run import run
 from ostinato.scale.work import Out
 
-#: Points of a series, from and to.
+#: The smallest and the largest number of points of a series.
 POINTS = (60, 1001)
-#: Rows of a row group.
+#: The rows of a row group.
 GROUP = 100_000
-#: Models of benchmarks/scale_peers.py, and of how many series.
+#: The models of benchmarks/scale_peers.py, and the number of series for each.
 PEERS = (
     ("AutoRegressive of the true order 2", 1000),
     ("AutoARIMA of autoregressions alone", 1000),
@@ -47,7 +49,7 @@ PEERS = (
 
 
 def make(count: int, file: Path, group: int = GROUP) -> int:
-    """Write ``count`` daily series, AR(2) with a trend in a fifth of them, a thousand at a time; how many rows."""
+    """Write ``count`` daily series, AR(2) with a trend in a fifth of them, a thousand at a time; return the rows."""
     rng, writer, rows = np.random.default_rng(0), None, 0
     for first in range(0, count, 1000):
         lengths = rng.integers(*POINTS, size=min(1000, count - first))
@@ -72,14 +74,14 @@ def make(count: int, file: Path, group: int = GROUP) -> int:
 
 
 def megabytes() -> float:
-    """The most memory that this process has had since it began; getrusage would count its parent's too."""
+    """Return the peak memory of this process in MB; getrusage would include that of its parent."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
 
 
 @dataclass(frozen=True)
 class Watched(ForecastLocalAR):
-    """The forecast; and every part leaves a file on its worker: its memory, its processor time so far, its series."""
+    """The forecast verb, which also writes the figures of its worker to a file after each part."""
 
     folder: str
 
@@ -91,7 +93,7 @@ class Watched(ForecastLocalAR):
 
 
 def processor(told: list[tuple[int, float, float, int]]) -> float:
-    """Seconds of a worker's processor a series, whatever it does between the ends of its first part and its last."""
+    """Return the processor seconds per series of the workers, from the end of each worker's first part to its last."""
     seconds, series = 0.0, 0
     for worker in {pid for pid, *_ in told}:
         own = sorted((at, count) for pid, _, at, count in told if pid == worker)
@@ -100,7 +102,7 @@ def processor(told: list[tuple[int, float, float, int]]) -> float:
 
 
 def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
-    """A run in a process of its own: 0 workers is in process."""
+    """Run the forecast in this process (0 workers) or on a cluster, and return its figures."""
     marks = out.with_name(out.name + "-marks")
     marks.mkdir()
     begun = time.perf_counter()
@@ -109,7 +111,7 @@ def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
         import ray
 
         ray.init("local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level="error")
-        # the processes are there, and have imported what they work with, before the clock starts
+        # The clock starts after the processes have started and imported their packages.
         ray.get([ray.remote(_warm).options(runtime_env={"env_vars": environment(1)}).remote() for _ in range(workers)])
         on = scale.ray(workers=workers)
     started, driver = time.perf_counter(), time.process_time()
@@ -131,11 +133,11 @@ def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
 
 def _warm() -> None:
 
-    time.sleep(2)  # so that each worker has one of these
+    time.sleep(2)  # each worker gets one of these tasks
 
 
-def beside(python: str, folder: Path) -> list[dict[str, object]]:
-    """The peers, and ours in process, by their processor time on the same thousand series; AutoARIMA on a hundred."""
+def peer_times(python: str, folder: Path) -> list[dict[str, object]]:
+    """Return the processor times of the peers and of ostinato in process, for the same series."""
     panel, rows = folder / "panel-1000.parquet", []
     if not panel.exists():
         make(1000, panel)
@@ -143,9 +145,9 @@ def beside(python: str, folder: Path) -> list[dict[str, object]]:
         shutil.rmtree(old)
     ours = [sys.executable, __file__, "--series", "1000", "--folder", str(folder), "--one", "0"]
     theirs = [python, str(Path(__file__).with_name("scale_peers.py")), str(panel)]
-    asked = [("ostinato, the order by BIC", 1000, ours)]
-    asked += [(what, count, [*theirs, str(count), what]) for what, count in PEERS]
-    for what, count, command in asked:
+    runs = [("ostinato, the order by BIC", 1000, ours)]
+    runs += [(what, count, [*theirs, str(count), what]) for what, count in PEERS]
+    for what, count, command in runs:
         ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode:
             sys.exit(ran.stderr)
@@ -160,40 +162,40 @@ def main() -> None:
     options.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
     options.add_argument("--folder", type=Path, default=Path("out/scale"))
     options.add_argument("--json", type=Path)
-    options.add_argument("--peers", help="the python of the peers' environment")
+    options.add_argument("--peers", help="the Python of the peers' environment")
     options.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    asked = options.parse_args()
-    panel = asked.folder / f"panel-{asked.series}.parquet"
-    if asked.one is not None:
-        print(json.dumps(one(panel, asked.folder / f"out-{asked.one}", asked.one)))
+    args = options.parse_args()
+    panel = args.folder / f"panel-{args.series}.parquet"
+    if args.one is not None:
+        print(json.dumps(one(panel, args.folder / f"out-{args.one}", args.one)))
         return
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    for old in asked.folder.glob("out-*"):
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for old in args.folder.glob("out-*"):
         shutil.rmtree(old)
-    rows = make(asked.series, panel)
-    print(f"{asked.series:,} series, {rows:,} points, {panel.stat().st_size / 1e6:.0f} MB")
+    rows = make(args.series, panel)
+    print(f"{args.series:,} series, {rows:,} points, {panel.stat().st_size / 1e6:.0f} MB")
     results: list[dict[str, float]] = []
     same: pl.DataFrame | None = None
-    for workers in asked.workers:
-        command = [sys.executable, __file__, "--series", str(asked.series), "--folder", str(asked.folder)]
+    for workers in args.workers:
+        command = [sys.executable, __file__, "--series", str(args.series), "--folder", str(args.folder)]
         ran = subprocess.run([*command, "--one", str(workers)], capture_output=True, text=True, check=False)
         if ran.returncode:
             sys.exit(ran.stderr)
         results.append(json.loads(ran.stdout.splitlines()[-1]))
-        whole = pl.scan_parquet(asked.folder / f"out-{workers}" / "part-*.parquet").collect()
+        whole = pl.scan_parquet(args.folder / f"out-{workers}" / "part-*.parquet").collect()
         same = whole if same is None else same
         if not same.equals(whole):
-            sys.exit(f"{workers} workers gave other rows than {asked.workers[0]}")
+            sys.exit(f"{workers} workers gave other rows than {args.workers[0]} workers")
         r = results[-1]
         r["under_by_clock"] = 1 - r["series_per_second"] / max(workers, 1) / results[0]["series_per_second"]
         driver = r["processor_ms"] if workers else 0.0
         r["over_by_processor"] = (r["worker_ms"] + driver) / results[0]["worker_ms"] - 1
         print({name: round(value, 3) for name, value in r.items()}, flush=True)
-    peers = beside(asked.peers, asked.folder) if asked.peers else []
+    peers = peer_times(args.peers, args.folder) if args.peers else []
     for peer in peers:
         print(peer, flush=True)
-    if asked.json:
-        asked.json.write_text(json.dumps({"rows": rows, "runs": results, "peers": peers}, indent=1))
+    if args.json:
+        args.json.write_text(json.dumps({"rows": rows, "runs": results, "peers": peers}, indent=1))
 
 
 if __name__ == "__main__":

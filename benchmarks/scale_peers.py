@@ -1,7 +1,7 @@
-"""statsforecast's autoregressions over a panel. This file runs in the peers' environment, and imports nothing of ours.
+"""The autoregressions of statsforecast over a panel; this file runs in the peers' environment without ostinato.
 
-.venv-peers/bin/python benchmarks/scale_peers.py PANEL SERIES MODEL: the first so many series fitted and forecast as
-benchmarks/scale.py does, one after the other in this process; prints JSON. MODEL is one of MODELS.
+.venv-peers/bin/python benchmarks/scale_peers.py PANEL SERIES MODEL fits and forecasts the first SERIES series one
+after the other in this process, as benchmarks/scale.py does, and prints JSON. MODEL is one of MODELS.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import statsforecast
 from statsforecast import StatsForecast
 from statsforecast.models import AutoARIMA, AutoRegressive
 
-#: The order is that of the series that were made; one chosen by BIC, among autoregressions; and the library's default.
+#: The true order of the made series; an order chosen by BIC among autoregressions; and the default of the library.
 MODELS = {
     "AutoRegressive of the true order 2": lambda: AutoRegressive(lags=2),
     "AutoARIMA of autoregressions alone": lambda: AutoARIMA(
@@ -30,14 +30,16 @@ MODELS = {
 
 
 def main() -> None:
-    """Measure one."""
+    """Measure one model."""
     warnings.simplefilter("ignore")
     panel, count, name = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     frame = pd.read_parquet(panel)
     wanted = frame["unique_id"].unique()[:count]
     frame = frame[frame["unique_id"].isin(set(wanted))]
     runner = StatsForecast(models=[MODELS[name]()], freq="D", n_jobs=1)
-    runner.forecast(df=frame[frame["unique_id"] == wanted[0]], h=12, level=[80, 95])  # what is compiled on first use
+    runner.forecast(
+        df=frame[frame["unique_id"] == wanted[0]], h=12, level=[80, 95]
+    )  # compiles what is compiled on first use
     begun = time.process_time()
     found = runner.forecast(df=frame, h=12, level=[80, 95])
     seconds = time.process_time() - begun

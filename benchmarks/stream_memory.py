@@ -1,10 +1,10 @@
-"""What `ostinato stream` holds after 10 million steps: its resident memory and its speed, for an AR and a GRU.
+"""The resident memory and the speed of `ostinato stream` after 10 million steps, for an AR and a GRU.
 
 Run from the repository root: python benchmarks/stream_memory.py [--steps 10000000]
 
-Lines are made in a thread here and piped into the command, whose output is read and counted; the memory is that of
-the command's process, from /proc, once it has answered so many lines; the speed counts its start. The last figures ask
-for one answer at a time: the time from a line in to its line out.
+A thread makes the lines and pipes them into the command, and the benchmark reads and counts the output. The memory is
+that of the command's process, from /proc, after it has answered the given number of lines. The speed includes the
+start of the process. The last figures are latencies: the time from one line in to its line out.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ BLOCK = 10_000
 
 
 def models(folder: Path) -> dict[str, Path]:
-    """An AR and a GRU of 32 units, barely trained on a noisy wave: their weights do not matter here."""
+    """Fit an AR and a GRU of 32 units to a noisy wave; their weights do not matter here."""
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
     wave = np.sin(np.arange(2000) / 5) + 0.3 * rng.standard_normal(2000)
-    # every rung of a fit is left in its checkpoint, the likelier one or not
+    # The checkpoint of a fit keeps every rung.
     ostinato.fit(wave, model="gru", budget=ostinato.Budget(None, 60), hidden=32, checkpoint=folder)
     return {name: folder / f"{name}.ost" for name in ("ar", "gru")}
 
@@ -42,7 +42,7 @@ def start(model: Path) -> subprocess.Popen[bytes]:
 
 
 def resident(pid: int) -> float:
-    """MiB."""
+    """Return the resident memory of a process in MiB."""
     words = Path(f"/proc/{pid}/status").read_text().split("VmRSS:")[1].split()
     return int(words[0]) / 1024
 
@@ -57,7 +57,7 @@ def pour(pipe: subprocess.Popen[bytes], steps: int) -> None:
 
 
 def memory(model: Path, steps: int, marks: list[int]) -> list[tuple[int, float, float]]:
-    """(steps, MiB, steps a second so far) at each mark."""
+    """Yield (steps, MiB, steps per second so far) at each mark."""
     pipe, out = start(model), []
     assert pipe.stdout
     writer = threading.Thread(target=pour, args=(pipe, steps), daemon=True)
@@ -73,7 +73,7 @@ def memory(model: Path, steps: int, marks: list[int]) -> list[tuple[int, float, 
 
 
 def latency(model: Path, rounds: int = 2000) -> float:
-    """Median seconds from a line in to its line out."""
+    """Return the median seconds from a line in to its line out."""
     pipe, took = start(model), []
     assert pipe.stdin
     assert pipe.stdout

@@ -1,10 +1,11 @@
-"""The true relative bias of the gradient in chunks of K steps against full BPTT, beside AdaptiveBPTT's estimate.
+"""The true relative bias of the gradient in chunks of K steps, compared with the estimate of AdaptiveBPTT.
 
-On the weights of a GRU trained by a number of optimiser steps, for ETTh1's oil temperature and tinyshakespeare. Truth
-is ||E g_K - g|| / ||g|| over long stretches, g by full BPTT over each, E over where chunks end; its error is the
-jackknife's, over eight groups of stretches. The estimate is AdaptiveBPTT's own, from other, shorter stretches, drawn as
-in training: that which it makes when its window stands at the power of two below K. "Plain" is the truth without the
-removal of what chance adds to a norm; "norms alone" the share of the gradient's norm by lag that chunks leave out.
+The weights are those of a GRU after a number of optimiser steps, on the oil temperature of ETTh1 and on
+tinyshakespeare. The true bias is ||E g_K - g|| / ||g|| over long stretches: g is full BPTT over each stretch, and E
+averages over the positions of the chunk borders. Its error comes from a jackknife over eight groups of stretches. The
+estimate is the one that AdaptiveBPTT makes when its window is the power of two below K, from other, shorter stretches
+drawn as in training. "plain" is the true bias without the correction for the part of a norm that chance adds. "norms
+alone" is the share of the gradient's norm by lag that chunks omit.
 Run from the repository root: python benchmarks/truncation_bias.py [folder of data] [--steps 100]
 """
 
@@ -27,7 +28,7 @@ from ostinato.training.truncation import SHORTEST, Bias, norm
 
 WINDOWS = (5, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 400)
 DATA = {"ETTh1, OT": ("timeseries/ETTh1.csv.gz", {"target": "OT"}), "tinyshakespeare": ("text/tinyshakespeare.txt", {})}
-#: The truth: steps in a stretch, and in all of them.
+#: The steps in a stretch, and in all stretches, of the true bias.
 LONG, MANY, GROUPS = 2048, 131_072, 8
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
     parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--only", help="data whose name begins so")
+    parser.add_argument("--only", help="run only the data whose name begins with this")
     parser.add_argument("--hidden", type=int, default=64)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -51,7 +52,7 @@ def main() -> None:
         encoded = encoding.encode(data)
         spans = Material(data, encoded, encoding, cut).spans("train")
         truth = Bias(model, encoded, spans, LONG, np.random.default_rng(0), MANY, GROUPS)
-        print(f"\n{name}: GRU of {args.hidden}, {args.steps} steps of training")
+        print(f"\n{name}: GRU of {args.hidden}, {args.steps} training steps")
         print(
             f"{'K':>4} {'true':>8} {'error':>7} {'estimate':>9} {'ratio':>6} {'plain':>8} {'norms alone':>12}",
             flush=True,
@@ -71,7 +72,7 @@ def main() -> None:
 
 
 def true(missed: Tensor, whole: Tensor, drawn: float) -> tuple[float, float, float]:
-    """The relative bias, its standard error, and what it seems with chance left in the norms; rows are groups."""
+    """Return the relative bias, its standard error, and the bias without the correction for chance; rows are groups."""
     found = norm(missed, drawn) / norm(whole, drawn)
     others = [torch.arange(len(whole)) != g for g in range(len(whole))]
     left = np.array([norm(missed[o], drawn) / norm(whole[o], drawn) for o in others])

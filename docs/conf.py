@@ -1,4 +1,7 @@
-"""The site: MyST pages, the furo theme, formulas as MathML. One configuration for both languages; see `make docs`."""
+"""The configuration of the site in both languages: MyST pages, the furo theme, and formulas as MathML.
+
+`make docs` builds the site.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from ostinato import __version__  # noqa: E402
 
 project = "ostinato"
 release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "mathml"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 2
@@ -24,6 +27,8 @@ autodoc_member_order = "bysource"
 maximum_signature_line_length = 80
 python_use_unqualified_type_names = True
 autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 
 html_theme = "furo"
 html_title = "ostinato"
@@ -48,27 +53,12 @@ html_context = {
 
 
 def draw(app: Sphinx) -> None:
-    """Run the theory pages: a block that fails stops the build, and what they draw lies in theory/figures."""
+    """Run the code of the theory pages and draw their figures into theory/figures; a failing block stops the build."""
     theory = Path(app.srcdir) / "theory"
     for page in sorted(theory.glob("*.md")):
         run(page, theory)
 
 
-def as_written(
-    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
-) -> None:
-    """Docstrings are plain text in columns, not markup: show them as they are."""
-    if lines:
-        lines[:] = [
-            ".. code-block:: text",
-            "   :class: docstring",
-            "",
-            *(f"   {line}" for line in lines),
-            "",
-        ]
-
-
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
+    """Register the extension; Sphinx calls this function."""
     app.connect("builder-inited", draw)
-    app.connect("autodoc-process-docstring", as_written)

@@ -1,6 +1,7 @@
-"""Formulas as MathML, made at build: no script and no font comes from anywhere when a page is read.
+"""A Sphinx extension that converts formulas to MathML during the build.
 
-A formula that cannot be converted stops the build.
+A page needs no script and no font from the network to show its formulas. A formula that cannot be converted stops the
+build.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ CONVERTER = LatexToMathML(annotation=True, fancy_error=False)
 
 
 def inline(self: HTML5Translator, node: nodes.math) -> None:
+    """Write a formula inside a line."""
+    """Write a formula that stands in a line of text."""
     self.body.append(
         CONVERTER.convert_with_local_state(node.astext(), displaystyle=False)
     )
@@ -21,13 +24,15 @@ def inline(self: HTML5Translator, node: nodes.math) -> None:
 
 
 def block(self: HTML5Translator, node: nodes.math_block) -> None:
+    """Write a formula on a line of its own."""
+    """Write a displayed formula."""
     formula = CONVERTER.convert_with_local_state(node.astext(), displaystyle=True)
-    # a wide formula scrolls in its own box, also by the keyboard
+    # A wide formula scrolls in its own box, and the tab index lets the keyboard scroll it too.
     self.body.append(f'<div class="formula" tabindex="0">{formula}</div>\n')
     raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Called by Sphinx."""
+    """Register the extension; Sphinx calls this function."""
     app.add_html_math_renderer("mathml", (inline, None), (block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,7 @@
-"""The blocks of a page: run in order, in one namespace. The site's build and the tests call the same function."""
+"""A runner for the code blocks of a page: it runs them in order, in one namespace.
+
+The build of the site and the tests call the same function.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,14 @@ _run = PythonEvaluator()
 
 
 def _python(example: Example) -> None:
-    """Run it, and keep what it printed."""
+    """Run a Python block and keep its printed output."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         _run(example)
     example.namespace["_printed"] = out.getvalue()
 
 
 def _text(example: Example) -> None:
-    """What the block above printed, shown on the page: it must be that."""
+    """Check that a text block shows exactly the output of the Python block above it."""
     printed = example.namespace["_printed"].strip()
     if example.parsed.strip() != printed:
         raise AssertionError(
@@ -40,9 +43,18 @@ SYBIL = Sybil(
 
 
 def run(page: Path, folder: Path) -> dict[str, Any]:
-    """Run every block of page with folder as the working directory; figures go to folder/figures.
+    """Run every block of a page with ``folder`` as the working directory.
 
-    Returns the namespace, so that the functions which a page defines can be tested further. Raises what a block raises.
+    Args:
+        page: The Markdown file.
+        folder: The working directory of the blocks. Figures are saved in its subfolder ``figures``.
+
+    Returns:
+        The namespace after the last block, so that a test can call the functions that the page defines.
+
+    Raises:
+        Exception: A block raised this exception.
+        AssertionError: A block printed something other than the output on the page.
     """
     document = SYBIL.parse(page)
     (folder / "figures").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""A live stream in constant memory: a sensor with gaps and a fault, watched by the surprisal of every reading.
+"""Watch a live sensor, with gaps and a fault, by the surprisal of every reading, in constant memory.
 
 Run: python examples/live_sensor.py
 """
@@ -13,7 +13,7 @@ import ostinato
 
 
 def readings(steps: int, seed: int) -> np.ndarray:
-    """A daily rhythm of 48 steps and noise that remembers; one reading in fifty is missing."""
+    """Return a daily rhythm of 48 steps with autocorrelated noise; one reading in fifty is missing."""
     rng = np.random.default_rng(seed)
     noise = np.zeros(steps)
     for t in range(1, steps):
@@ -24,6 +24,7 @@ def readings(steps: int, seed: int) -> np.ndarray:
 
 
 def main() -> None:
+    """Fit an autoregression to old readings, then print every surprising reading of a live stream."""
     model = ostinato.fit(readings(5000, seed=0), model="ar").model
     stream = ostinato.Stream(model)
     live = readings(1000, seed=1)
@@ -31,7 +32,7 @@ def main() -> None:
     for t, value in enumerate(live):
         seen = stream.update([value])
         nats = float(seen.surprisal[0])
-        # -log P = 10 nats: about one reading in twenty thousand, if the model is right
+        # a correct model reaches 10 nats (-log P) in about one reading of twenty thousand
         if not math.isnan(nats) and nats > 10:
             print(f"step {t}: {value:.2f} where {seen.prediction[0, 0]:.2f} was expected, {nats:.1f} nats")
 

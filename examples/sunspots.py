@@ -1,4 +1,4 @@
-"""From a file to a forecast: 309 years of sunspots, which ship with the package.
+"""Go from a file to a forecast with 309 years of sunspots, which ship with the package.
 
 Run: python examples/sunspots.py [training steps a model]
 """
@@ -12,14 +12,15 @@ import ostinato
 
 
 def main() -> None:
+    """Fit the ladder, forecast from the history up to 1990, and print the most surprising years."""
     budget = ostinato.Budget(None, int(sys.argv[1]) if len(sys.argv) > 1 else 400)
     data = ostinato.read(str(files("ostinato") / "datasets" / "sunspots.csv"))
 
     result = ostinato.fit(data, model="auto", budget=budget)
     for rung in result.table:
-        print(f"{rung.name:>6} {rung.detail:6} {rung.held_out:8.4f} nats a step held out")
+        print(f"{rung.name:>6} {rung.detail:6} {rung.held_out:8.4f} nats per step held out")
 
-    # the model is asked, never trained again: here of the history up to 1990, and of what came after it
+    # the fitted model forecasts from the history up to 1990, and then scores the whole series
     early = data.cut(data.lengths * 0, data.lengths - 18)
     print(ostinato.forecast(result.model, early, horizon=11, level=[80, 95]).frame)
     scores = ostinato.score(result.model, data)

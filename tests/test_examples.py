@@ -1,4 +1,4 @@
-"""The examples run, as a reader would run them, and say what they promise."""
+"""The examples run as a reader would run them, and print what they promise."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_order_matters() -> None:
 
 def test_sunspots() -> None:
     out = run("sunspots.py", "20")
-    assert re.search(r"ar AR\(9\) +-4\.\d+ nats a step held out", out)
+    assert re.search(r"ar AR\(9\) +-4\.\d+ nats per step held out", out)
     assert out.count("1991-01-01") == 1
     assert out.count("most surprising") == 3
 

@@ -1,5 +1,5 @@
-"""Forecasts beside those that people use: the same windows, the same scores, the same machine.
+"""Forecasts of ostinato and of widely used packages on the same windows, with the same scores, on the same machine.
 
-``python -m forecast`` from this folder's parent, or ``make bench-forecast``. What everyone forecast is kept under out/,
-so that a run goes on where it stopped, and scores can be computed anew.
+Run ``python -m forecast`` from the parent folder, or ``make bench-forecast``. All forecasts are kept under out/, so
+that a run continues where it stopped, and scores can be computed again.
 """

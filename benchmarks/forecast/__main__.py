@@ -1,7 +1,7 @@
-"""Ours beside the peers: accuracy and wall time on the same windows, the issue's marks, JSON and a picture.
+"""A comparison of ostinato with the peers: accuracy and time on the same windows, marks, JSON, a picture.
 
-python -m forecast, from benchmarks/: what is asked for and not kept yet under --out is computed, the rest only scored.
-Remove a file there to have it computed anew.
+Run python -m forecast from benchmarks/. Forecasts that are requested and are not yet under --out are computed; the
+others are only scored. Remove a file under --out to compute it again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # thousands of small factorisations
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the work is thousands of small factorisations
 
 import polars as pl
 
@@ -22,7 +22,7 @@ from forecast.files import Said, keep, kept, write
 from forecast.ours import ostinato
 from forecast.picture import draw
 
-#: The peers of panels, as peers.py calls them.
+#: The peers of panels, by their names in peers.py.
 PEERS = (
     *(f"statsforecast-{name}" for name in ("SeasonalNaive", "AutoETS", "AutoTheta", "MSTL")),
     *(f"neuralforecast-{name}" for name in ("LSTM", "GRU", "DeepAR")),
@@ -32,30 +32,34 @@ OTHERS = ("ett", "prices", "speed")
 
 
 def main() -> None:
-    """See the arguments."""
+    """Run the cases and the peers that the command line selects, and print and save the tables."""
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     every = [*cases.NAMES, *cases.OLDER, *OTHERS]
-    parser.add_argument("--data", type=Path, default=root.parent / "shared/data", help="with timeseries/ and stocks/")
+    parser.add_argument(
+        "--data", type=Path, default=root.parent / "shared/data", help="the folder with timeseries/ and stocks/"
+    )
     parser.add_argument("--only", nargs="*", choices=every, default=[*cases.NAMES, *OTHERS])
     parser.add_argument(
-        "--peers", nargs="*", choices=PEERS, default=list(PEERS), help="to be run; kept ones are shown anyway"
+        "--peers", nargs="*", choices=PEERS, default=list(PEERS), help="the peers to run; kept results are always shown"
     )
     parser.add_argument(
-        "--minutes", type=int, help="after which a peer's network is trained no more; they may take hours"
+        "--minutes", type=int, help="the time limit for training a peer's network, which may take hours"
     )
-    parser.add_argument("--python", type=Path, default=root / ".venv-peers/bin/python", help="of the peers")
+    parser.add_argument("--python", type=Path, default=root / ".venv-peers/bin/python", help="the Python of the peers")
     parser.add_argument("--out", type=Path, default=root / "out/forecast")
-    parser.add_argument("--steps", type=int, help="optimiser steps of each network")
+    parser.add_argument("--steps", type=int, help="the optimiser steps of each network")
     parser.add_argument("--networks", type=int, default=3)
     args = parser.parse_args()
     out: Path = args.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
 
     def peer(words: list[str]) -> None:
-        """Run one of the files of the peers, in their environment; a failure is said, and the rest goes on."""
+        """Run one of the peers' modules in their environment; if it fails, print the failure and continue."""
         if not args.python.exists():
-            print(f"  left out: {' '.join(words)}: there is no {args.python}; make .venv-peers/.ready", flush=True)
+            print(
+                f"  skipped: {' '.join(words)}: {args.python} does not exist; run make .venv-peers/.ready", flush=True
+            )
             return
         done = subprocess.run(
             [args.python.absolute(), "-m", *words],
@@ -100,7 +104,7 @@ def main() -> None:
 def _everyone(
     case: cases.Case, out: Path, asked: list[str], peer: Any, minutes: int | None, **options: Any
 ) -> dict[str, Said]:
-    """Who has forecast this case: ours, the naive methods, and the peers, each computed if it is not kept."""
+    """Return the forecasts of this case by all methods; compute those that are not kept."""
     write(case, out)
     own = kept(case, "ostinato", out)
     if own is None:
@@ -109,7 +113,7 @@ def _everyone(
     said = {"ostinato": own, **{name: scores.naive(case, name) for name in scores.NAIVE}}
     for name in PEERS:
         if name.endswith("MSTL") and max(case.seasons) == 1:
-            continue  # it decomposes by seasons, and there are none
+            continue  # this peer decomposes by seasons, and the case has no season
         there = kept(case, name, out)
         if there is None and name in asked:
             peer(["forecast.peers", str(out), case.name, name, *([str(minutes)] if minutes else [])])

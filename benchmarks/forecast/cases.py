@@ -1,4 +1,4 @@
-"""The panels, and the windows on which everyone is judged: cutoffs counted from the end of each series."""
+"""The panels and their windows; cutoffs are counted from the end of each series."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ Array = NDArray[np.float64]
 class Case:
     """A panel and its windows.
 
-    season   of the scores and of the naive methods;  seasons: of the models, shortest first
-    backs    steps from a window's cutoff to the end of its series, oldest first; models are fitted once, to what comes
-             before the first
-    freq     of the data, as pandas writes it;  start: the time of the first step, real or not
-    known    covariates that are known ahead, by name, each (T,) as long as the one series
+    Attributes:
+        season: The season of the scores and of the naive methods.
+        seasons: The seasons of the models, shortest first.
+        backs: The steps from the cutoff of a window to the end of its series, oldest window first. Models are fitted
+            once, to the data before the first cutoff.
+        freq: The frequency of the data, as pandas writes it.
+        start: The time of the first step, real or made up.
+        known: The future covariates by name, each (T,) like the single series.
     """
 
     name: str
@@ -34,16 +37,16 @@ class Case:
     known: dict[str, Array] = field(default_factory=dict)
 
     def before(self, back: int) -> dict[str, Array]:
-        """unique_id -> what was known at the cutoff."""
+        """Return the history of each series up to the cutoff, by unique_id."""
         return {key: y[: len(y) - back] for key, y in self.series.items()}
 
     def after(self, back: int) -> Array:
-        """(B, H): what came."""
+        """Return the observed values of the window, (B, H)."""
         return np.stack([y[len(y) - back :][: self.horizon] for y in self.series.values()])
 
 
 def m4(folder: Path, name: str, older: bool) -> Case:
-    """The last three horizons of M4's training files; or the three before them, on which no choice was made."""
+    """Return the last three horizons of M4's training files, or the three before them, on which no choice was made."""
     file, horizon, season, seasons, freq = {
         "hourly": ("M4-Hourly-train.csv.gz", 48, 24, (24, 168), "h"),
         "weekly": ("M4-Weekly-train.csv.gz", 13, 1, (52,), "W"),
@@ -58,7 +61,7 @@ def m4(folder: Path, name: str, older: bool) -> Case:
 
 
 def electricity(folder: Path, horizon: int, covariates: bool) -> Case:
-    """vic_elec: demand every half hour. 12 windows over the last year, 31 days apart, on all days of the week."""
+    """Return vic_elec, demand every half hour: 12 windows over the last year, 31 days apart."""
     frame = pl.read_csv(folder / "vic_elec.csv.gz")
     backs = tuple(31 * 48 * k for k in range(12, 0, -1))
     known = {
@@ -79,14 +82,14 @@ def electricity(folder: Path, horizon: int, covariates: bool) -> Case:
 
 
 def exchange(folder: Path) -> Case:
-    """exchange_rate: 20 windows of 30 days, one after the other."""
+    """Return exchange_rate: 20 windows of 30 days, one after the other."""
     values = pl.read_csv(folder / "exchange_rate.txt.gz", has_header=False).to_numpy().astype(np.float64)
     series = {f"rate-{d}": values[:, d] for d in range(values.shape[1])}
     return Case("exchange", 30, 1, (1,), series, tuple(30 * k for k in range(20, 0, -1)), "D", "1990-01-01")
 
 
 def load(folder: Path, name: str) -> Case:
-    """The case called ``name``, one of NAMES."""
+    """Return the case called ``name``, one of NAMES."""
     first, *rest = name.split("-")
     match first:
         case "hourly" | "weekly":
@@ -97,7 +100,7 @@ def load(folder: Path, name: str) -> Case:
             return exchange(folder)
 
 
-#: Panels that are judged, in this order; the older windows of M4 only where they are asked for.
+#: The panels in the order of the tables; the older windows of M4 run only on request.
 NAMES = (
     "hourly",
     "weekly",

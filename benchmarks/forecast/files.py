@@ -1,4 +1,4 @@
-"""What passes between our process and the peers': a case out, forecasts and seconds back; kept for the next run."""
+"""The files that pass between this process and the peers, kept for the next run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,13 @@ _COLUMNS = [f"q{p:g}" for p in LEVELS]
 
 @dataclass(frozen=True)
 class Said:
-    """What one model forecast: points (W, B, H), quantiles (W, B, H, Q) at LEVELS, seconds to fit and for a window.
+    """The forecasts of one model.
 
-    processor_seconds  of everything, and of its imports where it is a process: a busy machine does not change it
+    Attributes:
+        points: The point forecasts, (W, B, H).
+        quantiles: The quantiles at LEVELS, (W, B, H, Q).
+        processor_seconds: The processor time of everything, including the imports of a separate process. It does not
+            depend on the load of the machine.
     """
 
     point: Array
@@ -34,7 +38,7 @@ class Said:
 
 
 def write(case: Case, folder: Path) -> None:
-    """CASE.parquet: unique_id, ds from 0, y, and what is known ahead; CASE.json: everything else."""
+    """Write CASE.parquet (unique_id, ds from 0, y, future covariates) and CASE.json (everything else)."""
     folder.mkdir(parents=True, exist_ok=True)
     frames = [
         pl.DataFrame({"unique_id": [key] * len(y), "ds": np.arange(len(y)), "y": y, **case.known})
@@ -46,7 +50,7 @@ def write(case: Case, folder: Path) -> None:
 
 
 def kept(case: Case, model: str, folder: Path) -> Said | None:
-    """What a model forecast in an earlier run, if it did."""
+    """Return the forecasts of a model from an earlier run, if there are any."""
     paths = [folder / f"{case.name}.{model}.{ending}" for ending in ("parquet", "json")]
     if not all(path.exists() for path in paths):
         return None
@@ -64,7 +68,7 @@ def kept(case: Case, model: str, folder: Path) -> Said | None:
 
 
 def keep(case: Case, model: str, said: Said, folder: Path) -> None:
-    """Write ours down in the same form."""
+    """Write our forecasts in the same form."""
     columns = {name: said.quantiles[..., i].ravel() for i, name in enumerate(_COLUMNS)}
     pl.DataFrame({"point": said.point.ravel(), **columns}).write_parquet(folder / f"{case.name}.{model}.parquet")
     facts = {

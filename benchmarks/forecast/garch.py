@@ -1,7 +1,8 @@
-"""GARCH(1,1) with Student's t, by the package arch. This runs in the peers' environment, and imports nothing of ours.
+"""GARCH(1,1) with Student's t by the package arch; this file runs in the peers' environment without ostinato.
 
-python -m forecast.garch FOLDER PANEL: FOLDER/PANEL.parquet (unique_id, y: log returns in percent, known: 1 where it may
-be fitted) in; PANEL.garch.parquet out: the log density of every return given those before it, and its PIT.
+python -m forecast.garch FOLDER PANEL reads FOLDER/PANEL.parquet (unique_id; y, log returns in percent; known, 1 for
+rows that may be fitted). It writes PANEL.garch.parquet: the log density of every return given the earlier ones, and
+its PIT.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from arch import arch_model
 
 
 def main() -> None:
-    """A series at a time: the parameters by what is known, and the variances onwards through the rest."""
+    """Fit each series to its known rows, and continue the variances through the remaining rows."""
     folder, panel = Path(sys.argv[1]), sys.argv[2]
     frame, out, begun = pd.read_parquet(folder / f"{panel}.parquet"), [], time.perf_counter()
     for _, one in frame.groupby("unique_id", sort=False):

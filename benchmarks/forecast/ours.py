@@ -1,4 +1,4 @@
-"""Ours on the same windows: one fit to what comes before the first, as the package does it by itself."""
+"""The forecasts of ostinato on the same windows: one fit with default settings to the data before the first window."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ostinato.inference.forecast import forecast
 
 
 def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said:
-    """A direct model, its season the shortest that models are told; networks take their usual steps, or so many."""
+    """Fit a direct model with the shortest season of the case; ``steps`` limits the steps of the networks."""
     begun, used = time.perf_counter(), time.process_time()
     made = fit(
         _history(case, case.backs[0]),
@@ -41,14 +41,14 @@ def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said
 
 
 def _history(case: Case, back: int) -> SequenceSet:
-    """What was known at the cutoff: with the clock and covariates where the times are real."""
+    """Return the history up to the cutoff, with the clock and the covariates if the times are real."""
     if case.freq != "30min":
         return read(case.before(back))
     return read(_frame(case, None, back), known=tuple(case.known))
 
 
 def _frame(case: Case, first: int | None, back: int) -> pl.DataFrame:
-    """Rows of the one series from ``first`` to ``back`` steps before its end, or from its beginning."""
+    """Return the rows of the single series from ``first`` (or the beginning) to ``back`` steps before its end."""
     ((key, y),) = case.series.items()
     start = pl.Series([case.start]).str.to_datetime(time_unit="us")[0]
     ds = pl.datetime_range(start, start + (len(y) - 1) * pl.duration(minutes=30), "30m", eager=True)

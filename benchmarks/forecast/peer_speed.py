@@ -1,6 +1,7 @@
-"""How long the peers' predict takes. This file runs in their environment, and imports nothing of ours.
+"""The time of the peers' predict; this file runs in their environment without ostinato.
 
-python -m forecast.peer_speed FOLDER HORIZON: FOLDER/speed.npy in, one series and then many; speed.peers.json out.
+python -m forecast.peer_speed FOLDER HORIZON reads FOLDER/speed.npy (one series, then many) and writes
+speed.peers.json.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import torch
 
 
 def measured(name: str, one: Callable[[], object], many: Callable[[], object], count: int) -> dict[str, object]:
-    """A row: the median of 20 runs of the first, after one that is not counted, and one run of the second."""
+    """Return a row: the median of 20 runs of one series after a warm-up, and one run of many series."""
     one()
     found = []
     for _ in range(20):
@@ -36,7 +37,7 @@ def measured(name: str, one: Callable[[], object], many: Callable[[], object], c
 
 
 def frame(rows: np.ndarray) -> pd.DataFrame:
-    """Nixtla's long format."""
+    """Return the series in Nixtla's long format."""
     count, steps = rows.shape
     columns = {
         "unique_id": np.repeat(np.arange(count), steps),
@@ -47,7 +48,7 @@ def frame(rows: np.ndarray) -> pd.DataFrame:
 
 
 def main() -> None:
-    """LSTM and DeepAR of neuralforecast, DeepAR of GluonTS with 200 paths."""
+    """Measure LSTM and DeepAR of neuralforecast, and DeepAR of GluonTS with 200 paths."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)

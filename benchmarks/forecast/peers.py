@@ -1,9 +1,9 @@
-"""The peers, with their own defaults. This file runs in their environment, and imports nothing of ours.
+"""The peers with their default settings; this file runs in their environment without ostinato.
 
-python -m forecast.peers FOLDER CASE MODEL [MINUTES]: FOLDER/CASE.parquet and CASE.json in, CASE.MODEL.parquet and .json
-out. The networks' training ends after MINUTES, where they are given. A peer is given the deciles and the ends of the
-intervals to forecast; where its default is a point alone, the loss of these quantiles takes the place of its default
-loss. Local methods are fitted to each history anew, the networks once.
+python -m forecast.peers FOLDER CASE MODEL [MINUTES] reads CASE.parquet and CASE.json in FOLDER and writes
+CASE.MODEL.parquet and .json. The training of networks ends after MINUTES, if given. A peer is asked for the deciles
+and the ends of the intervals. If a peer forecasts only points by default, the loss of these quantiles replaces its
+default loss. Local methods are fitted again to each history, and networks once.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ import pandas as pd
 LEVELS = [0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995]
 INTERVALS = [20, 40, 60, 80, 90, 95, 99]
 
-#: A window's forecasts: points (B, H) and quantiles (B, H, Q) at LEVELS.
+#: The forecasts of a window: points (B, H) and quantiles (B, H, Q) at LEVELS.
 Said = tuple[np.ndarray, np.ndarray]
-#: From a cutoff, by the steps it leaves, to what is said.
+#: A function from a cutoff (in steps from the end) to the forecasts of its window.
 Predict = Callable[[int], Said]
 CORES = os.cpu_count() or 1
-#: Of every Lightning trainer.
+#: The arguments of every Lightning trainer.
 TRAINER = {"enable_progress_bar": False, "logger": False}
 
 
 class Task:
-    """A case as it was written for us: frames of unique_id, ds (a number), y and what is known ahead."""
+    """A case as files.py writes it: frames with unique_id, ds (a number), y and future covariates."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.frame = pd.read_parquet(folder / f"{name}.parquet")
@@ -48,21 +48,21 @@ class Task:
         self._left = self.frame.groupby("unique_id", sort=False)["ds"].transform("max") - self.frame["ds"]
 
     def before(self, back: int) -> pd.DataFrame:
-        """Up to a cutoff."""
+        """Return the rows up to a cutoff."""
         return self.frame[self._left >= back]
 
     def ahead(self, back: int) -> pd.DataFrame:
-        """What is known of the steps after a cutoff."""
+        """Return the future covariates of the steps after a cutoff."""
         inside = (self._left < back) & (self._left >= back - self.horizon)
         return self.frame.loc[inside, ["unique_id", "ds", *self.known]]
 
     def shaped(self, column: pd.Series) -> np.ndarray:
-        """(B, H) of a column in the order of the series."""
+        """Return a column as (B, H), in the order of the series."""
         return column.to_numpy(dtype=np.float64).reshape(len(self.ids), self.horizon)
 
 
 def _of_intervals(task: Task, frame: pd.DataFrame, name: str, middle: str) -> Said:
-    """From Nixtla's columns, whatever the order of their rows."""
+    """Make forecasts from Nixtla's columns, in any order of rows."""
     frame = frame.set_index("unique_id").loc[task.ids]
     columns = [f"{name}-lo-{i}" for i in reversed(INTERVALS)] + [middle] + [f"{name}-hi-{i}" for i in INTERVALS]
     found = [next(c for c in (column, f"{column}.0") if c in frame) for column in columns]
@@ -70,7 +70,7 @@ def _of_intervals(task: Task, frame: pd.DataFrame, name: str, middle: str) -> Sa
 
 
 def statsforecast(name: str, task: Task) -> Predict:
-    """SeasonalNaive, AutoETS, AutoTheta, MSTL; where a history is too short for one, the last value."""
+    """Return SeasonalNaive, AutoETS, AutoTheta and MSTL; a history that is too short repeats its last value."""
     from statsforecast import StatsForecast, models
 
     season = task.seasons if name == "MSTL" else 1 if name == "SeasonalNaive" and task.season == 1 else task.seasons[0]
@@ -87,7 +87,7 @@ def statsforecast(name: str, task: Task) -> Predict:
 
 
 def neuralforecast(name: str, task: Task) -> Predict:
-    """LSTM, GRU, DeepAR."""
+    """Return LSTM and GRU of neuralforecast, or DeepAR."""
     from neuralforecast import NeuralForecast, models
     from neuralforecast.losses.pytorch import DistributionLoss, MQLoss
 
@@ -107,12 +107,12 @@ def neuralforecast(name: str, task: Task) -> Predict:
 
 
 def gluonts(name: str, task: Task) -> Predict:
-    """DeepAR."""
+    """Return DeepAR of GluonTS."""
     from gluonts.dataset.common import ListDataset
     from gluonts.torch import DeepAREstimator
 
     def given(back: int, unknown: int) -> ListDataset:
-        """Up to a cutoff; of the last steps only what is known ahead."""
+        """Return the rows up to a cutoff; the last steps have only future covariates."""
         rows = []
         for key, one in task.before(back).groupby("unique_id", sort=False):
             y = one["y"].to_numpy(dtype=np.float32)
@@ -146,7 +146,7 @@ FAMILIES: dict[str, Callable[[str, Task], Predict]] = {
 
 
 def main() -> None:
-    """See above."""
+    """Run one peer on one case; see the module."""
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     folder, case, peer, *minutes = Path(sys.argv[1]).resolve(), *sys.argv[2:]
@@ -156,7 +156,7 @@ def main() -> None:
     task = Task(folder, case)
     frames, spent = [], []
     with tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)  # lightning leaves folders where it runs
+        os.chdir(scratch)  # lightning leaves folders in the working directory
         begun = time.perf_counter()
         predict = FAMILIES[family](name, task)
         fit = time.perf_counter() - begun

@@ -1,4 +1,4 @@
-"""wQL of everyone over seasonal naive's, a panel a row of bars."""
+"""A picture of the wQL of every method relative to seasonal naive, one row of bars for each panel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import polars as pl
 
 
 def draw(tables: dict[str, pl.DataFrame], path: Path) -> None:
-    """Write a PNG: bars left of the line are better than the seasonal naive method."""
+    """Write a PNG; bars left of the line are better than the seasonal naive method."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -1,7 +1,7 @@
-"""Densities of tomorrow's return: ours, a random walk of constant variance, and GARCH(1,1) with Student's t.
+"""Densities of the next return by ostinato, a random walk of constant variance, and GARCH(1,1) with Student's t.
 
-Everyone is fitted to the first 70 % of each series, and then says day after day what the next return's density is.
-Nothing is claimed of the mean: log-likelihood, and whether what is said to happen does.
+Every method is fitted to the first 70 % of each series and then gives the density of the next return, day after day.
+The benchmark makes no claim about the mean. It compares log-likelihoods and checks the calibration of the densities.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from ostinato.inference.score import score
 
 Array = NDArray[np.float64]
 
-#: Of each series: what may be fitted.
+#: The share of each series that may be fitted.
 SHARE = 0.7
-#: Optimiser steps a rung.
+#: The optimiser steps of each rung.
 STEPS = 600
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The returns after what may be fitted, series after series: nats (N,) of each, and its PIT (N,)."""
+    """The results of one method on the returns after the fitted part, series after series: nats (N,) and PIT (N,)."""
 
     log_prob: Array
     pit: Array
@@ -43,7 +43,7 @@ class Judged:
 
 
 def panels(folder: Path) -> dict[str, dict[str, Array]]:
-    """Daily closes: five tickers, adjusted for splits and dividends, and four indices."""
+    """Return daily closes: five tickers, adjusted for splits and dividends, and four indices."""
     tickers = pl.read_csv(folder / "wiki_5_tickers_daily_ohlcv.csv.gz")
     indices = pl.read_csv(folder / "EuStockMarkets.csv").drop("rownames")
     return {
@@ -56,12 +56,12 @@ def panels(folder: Path) -> dict[str, dict[str, Array]]:
 
 
 def stop(y: Array) -> int:
-    """How many prices (T,) may be fitted."""
+    """Return how many prices (T,) may be fitted."""
     return int((len(y) - 1) * SHARE) + 1
 
 
 def walk(series: dict[str, Array]) -> Judged:
-    """Normal log returns of constant mean and variance."""
+    """Score normal log returns of constant mean and variance."""
     nats, pit = [], []
     for y in series.values():
         r, known = np.diff(np.log(y)), stop(y) - 1
@@ -72,7 +72,7 @@ def walk(series: dict[str, Array]) -> Judged:
 
 
 def ours(series: dict[str, Array]) -> Judged:
-    """``fit`` by its own choice of the ladder, a budget in optimiser steps so that any machine does the same work."""
+    """Score the model that ``fit`` chooses from the ladder; the budget is in optimiser steps."""
     begun = time.perf_counter()
     chosen = fit(read({key: y[: stop(y)] for key, y in series.items()}, kind="prices"), budget=Budget(None, STEPS))
     seconds = time.perf_counter() - begun
@@ -85,7 +85,7 @@ def ours(series: dict[str, Array]) -> Judged:
 
 
 def garch(series: dict[str, Array], name: str, folder: Path, peer: Callable[[list[str]], None]) -> Judged | None:
-    """From the peers' environment, or what it said in an earlier run; None where there is none."""
+    """Score GARCH in the peers' environment, or read its earlier result; None if there is neither."""
     done = folder / f"{name}.garch.parquet"
     returns = {key: 100 * np.diff(np.log(y)) for key, y in series.items()}
     if not done.exists():
@@ -107,9 +107,10 @@ def garch(series: dict[str, Array], name: str, folder: Path, peer: Callable[[lis
 
 
 def rows(series: dict[str, Array], everyone: dict[str, Judged]) -> list[dict[str, Any]]:
-    """A row a model and series, then one of all; ahead: of ours over it, in nats a day, with its standard error.
+    """Return one row per model and series, then one for all series.
 
-    Of all series together the days are averaged first, since markets move together: the error is that of the days.
+    ``ahead`` is the lead of ostinato over the model in nats per day, with its standard error. For all series together
+    the days are averaged first, since markets move together: the error is that of the days.
     """
     counts = [len(y) - stop(y) for y in series.values()]
     at = np.cumsum([0, *counts])
@@ -138,14 +139,14 @@ def rows(series: dict[str, Array], everyone: dict[str, Judged]) -> list[dict[str
 
 
 def standard_error(x: Array, lags: int = 10) -> float:
-    """Of the mean of x (N,), whose neighbours go together (Newey and West 1987)."""
+    """Return the standard error of the mean of x (N,) for dependent neighbours (Newey and West 1987)."""
     z, n = x - x.mean(), len(x)
     total = float(z @ z) + 2 * sum((1 - k / (lags + 1)) * float(z[k:] @ z[:-k]) for k in range(1, min(lags, n - 1) + 1))
     return float(np.sqrt(max(total, 0.0)) / n)
 
 
 def _by_days(parts: list[Array]) -> float:
-    """The standard error of the mean over series that end on the same day."""
+    """Return the standard error of the mean over series that end on the same day."""
     longest = max(map(len, parts))
     total = sum(np.pad(part, (longest - len(part), 0)) for part in parts)
     days = np.asarray(total) * longest / sum(map(len, parts))
@@ -153,7 +154,7 @@ def _by_days(parts: list[Array]) -> float:
 
 
 def run(folder: Path, out: Path, peer: Callable[[list[str]], None]) -> dict[str, list[dict[str, Any]]]:
-    """Both panels."""
+    """Run both panels."""
     found = {}
     for name, series in panels(folder).items():
         everyone = {"ostinato": ours(series), "constant variance": walk(series)}

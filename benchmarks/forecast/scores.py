@@ -1,4 +1,4 @@
-"""The measures of the package's own backtests, of whoever forecast: a row a model."""
+"""The scores of all forecasts, by the measures of ostinato's own backtests: one row per model."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ostinato.evaluation.summary import Tally, probabilities, summary
 
 Array = NDArray[np.float64]
 
-#: Whose ends, with the deciles, are the levels that a direct model forecasts.
+#: The levels whose ends, together with the deciles, a direct model forecasts.
 INTERVALS = (90, 95, 99)
-#: The naive methods, by the same formulas as in every backtest.
+#: The naive methods, with the formulas of every backtest.
 NAIVE = ("naive", "seasonal_naive", "naive2")
 
 
 def naive(case: Case, name: str) -> Said:
-    """A naive method on every window of case."""
+    """Forecast every window of the case with a naive method."""
     rule, grid = Baseline(name, name, case.season), probabilities(INTERVALS)
     said = [rule.predict(read(case.before(back)), case.horizon, grid) for back in case.backs]
     quantiles = np.stack([p.quantiles[:, 0].swapaxes(-1, -2) for p in said])
@@ -30,7 +30,7 @@ def naive(case: Case, name: str) -> Said:
 
 
 def table(case: Case, everyone: dict[str, Said]) -> pl.DataFrame:
-    """A row a model, over all windows; ``owa of a window`` has one figure a window, oldest first."""
+    """Return one row per model over all windows; ``owa of a window`` has one figure per window, oldest first."""
     whole = {name: Tally(INTERVALS) for name in everyone}
     each: dict[str, list[Tally]] = {name: [] for name in everyone}
     for w, back in enumerate(case.backs):
@@ -61,7 +61,7 @@ def table(case: Case, everyone: dict[str, Said]) -> pl.DataFrame:
 
 
 def words(case: Case, frame: pl.DataFrame) -> list[str]:
-    """The issue's marks for this case, each met or missed."""
+    """Return the target marks of this case, each met or missed."""
     rows = {row["model"]: row for row in frame.iter_rows(named=True)}
     ours, naive_ = rows["ostinato"], rows["seasonal_naive"]
     peers = {name: row for name, row in rows.items() if "-" in name}

@@ -1,7 +1,8 @@
-"""How long a forecast takes from a fitted model in memory: one small series, and ten thousand.
+"""The time of a forecast from a fitted model in memory, for one small series and for ten thousand.
 
-AirPassengers, 24 steps; then 10,000 copies of it, each at its own level. Ours without and with sample paths, and the
-peers, whose networks are trained for a few steps only: what they forecast does not matter here.
+The small series is AirPassengers with 24 steps; the others are 10,000 copies, each at its own level. ostinato runs
+without and with sample paths. The networks of the peers are trained for a few steps only, because the forecasts do
+not matter here.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ HORIZON, PATHS, MANY = 24, 200, 10_000
 
 
 def passengers(folder: Path) -> Array:
-    """(144,)."""
+    """Return AirPassengers, (144,)."""
     return pl.read_csv(folder / "AirPassengers.csv")["value"].to_numpy().astype(np.float64)
 
 
 def many(y: Array) -> Array:
-    """(MANY, 144): the same series at other levels."""
+    """Return the same series at other levels, (MANY, 144)."""
     return y * np.exp(np.random.default_rng(0).normal(0, 1, (MANY, 1)))
 
 
 def median_ms(task: Callable[[], object], times: int) -> float:
-    """After one run that is not counted."""
+    """Return the seconds of a call after a warm-up."""
     task()
     found = []
     for _ in range(times):
@@ -52,9 +53,9 @@ def median_ms(task: Callable[[], object], times: int) -> float:
 
 
 def ours(folder: Path) -> list[dict[str, Any]]:
-    """Rows: what, ms for one series, series a second of many."""
+    """Return rows with the name, ms for one series, and series per second of many."""
     torch.set_num_threads(1)
-    y = passengers(folder) + 0.5  # not whole numbers: a density, as the peers'
+    y = passengers(folder) + 0.5  # values that are not whole numbers get a density, as with the peers
     one, all_ = read([y]), read(list(many(y)))
     direct = fit_direct(one, HORIZON, season=12, backbone=None).model
     sequence = fit(one, model="gru", budget=Budget(None, 30)).model
@@ -80,7 +81,7 @@ def ours(folder: Path) -> list[dict[str, Any]]:
 
 
 def run(folder: Path, out: Path, peer: Callable[[list[str]], None]) -> list[dict[str, Any]]:
-    """Ours, then the peers'."""
+    """Measure ostinato, then the peers."""
     rows = [{"who": "ostinato", **row} for row in ours(folder)]
     done = out / "speed.peers.json"
     if not done.exists():

@@ -1,6 +1,6 @@
-"""The closed form of the linear RNN against autograd, the compiled engine and finite differences, in float64.
+"""The closed form of the linear RNN equals autograd, the compiled engine and finite differences, in float64.
 
-The formulas are those of docs/theory/07-closed-form.md: the page's own functions are what is tested.
+The tests call the functions that docs/theory/07-closed-form.md defines.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    """Every length, size, spectral radius and start, of alternating sign where the network is scalar."""
+    """Yield every length, size, spectral radius and start; scalar networks have both signs."""
     grid = itertools.product(LENGTHS, SIZES, RADII, (0.0, 1.0), (1.0, -1.0))
     for seed, (N, (B, D, H), radius, start, sign) in enumerate(grid):
         g = torch.Generator().manual_seed(seed)
@@ -53,19 +53,19 @@ def formulas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def last_state(case: Case, unroll: Callable[..., Any], w_x: Tensor, w_h: Tensor) -> Tensor:
-    none = case.x.new_zeros(len(w_h))
-    return unroll(case.x, (case.h0,), w_x.t(), w_h.t(), none, none, nonlinearity="identity")[1][0]
+    no_bias = case.x.new_zeros(len(w_h))
+    return unroll(case.x, (case.h0,), w_x.t(), w_h.t(), no_bias, no_bias, nonlinearity="identity")[1][0]
 
 
 def by_autograd(case: Case, unroll: Callable[..., Any]) -> tuple[Tensor, Tensor]:
-    """dL/dW_H and dL/dW_X through an implementation of the package."""
+    """Return dL/dW_H and dL/dW_X by autograd through an implementation of the package."""
     w_h, w_x = case.W_H.clone().requires_grad_(), case.W_X.clone().requires_grad_()
     loss = 0.5 * ((last_state(case, unroll, w_x, w_h) - case.y) ** 2).sum()
     return torch.autograd.grad(loss, (w_h, w_x))
 
 
 def by_finite_differences(case: Case) -> tuple[Tensor, Tensor]:
-    """The same, weight by weight: central differences of fourth order, all displaced networks side by side."""
+    """Return dL/dW_H and dL/dW_X by central differences of fourth order, with all displaced networks in one batch."""
     N, _, D = case.x.shape
     H, step = case.W_H.shape[0], 1e-4 / N
     flat = torch.cat([case.W_H.flatten(), case.W_X.flatten()])
@@ -83,7 +83,7 @@ def by_finite_differences(case: Case) -> tuple[Tensor, Tensor]:
 
 
 def distance(one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> float:
-    """The greatest difference of any entry, relative to the largest of its matrix; absolute where that is zero."""
+    """Return the greatest difference of any entry, relative to the largest entry of its matrix if that is not zero."""
     return max(float((a - b).abs().max() / (b.abs().max() or 1.0)) for a, b in zip(one, other, strict=True))
 
 
@@ -96,20 +96,20 @@ def check(formulas: dict[str, Any], way: Callable[[Case], tuple[Tensor, Tensor]]
     assert count == 384
 
 
-def test_it_is_autograds(formulas: dict[str, Any]) -> None:
+def test_the_formulas_equal_autograd(formulas: dict[str, Any]) -> None:
     check(formulas, lambda case: by_autograd(case, reference.unroll), 1e-10)
 
 
 @pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
-def test_it_is_the_compiled_kernels(formulas: dict[str, Any]) -> None:
+def test_the_formulas_equal_the_compiled_kernel(formulas: dict[str, Any]) -> None:
     check(formulas, lambda case: by_autograd(case, native.unroll), 1e-10)
 
 
-def test_it_is_that_of_finite_differences(formulas: dict[str, Any]) -> None:
+def test_the_formulas_equal_finite_differences(formulas: dict[str, Any]) -> None:
     check(formulas, by_finite_differences, 1e-6)
 
 
-def test_the_scalar_formulas_are_the_matrix_ones(formulas: dict[str, Any]) -> None:
+def test_the_scalar_formulas_equal_the_matrix_formulas(formulas: dict[str, Any]) -> None:
     count = 0
     for case in cases():
         if case.x.shape[1:] != (1, 1) or case.W_H.numel() > 1:

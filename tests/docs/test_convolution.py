@@ -1,6 +1,6 @@
-"""Convolution and both its backward passes, written as convolutions, against torch's operator and its autograd.
+"""Convolution and both its backward passes, written as convolutions, equal torch's operator and its autograd.
 
-The functions are those of docs/theory/13-convolution.md.
+The tests call the functions that docs/theory/13-convolution.md defines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHANNELS, FILTERS = 4, 8
 
 
 def grid(axes: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]:
-    """The size of the input, that of the kernel, and stride, padding, dilation and groups; where a kernel fits."""
+    """Yield the sizes of input and kernel, and stride, padding, dilation and groups, for kernels that fit."""
     taps = [[(1,), (2,), (3,)], [(1, 1), (3, 2), (2, 3)]][axes - 1]
     strides = [[(1,), (2,), (3,)], [(1, 1), (2, 2), (2, 1), (3, 2)]][axes - 1]
     dilations = [[(1,), (2,), (3,)], [(1, 1), (2, 1), (2, 3)]][axes - 1]
@@ -35,19 +35,21 @@ def test_forward_and_both_backward_passes_are_convolutions(axes: int, cases: int
     page = run(PAGE, tmp_path)
     convolve = {1: torch.nn.functional.conv1d, 2: torch.nn.functional.conv2d}[axes]
     g, count = torch.Generator().manual_seed(axes), 0
-    for size, taps, how in grid(axes):
+    for size, taps, options in grid(axes):
         x = torch.randn(2, CHANNELS, *size, generator=g, dtype=torch.float64, requires_grad=True)
-        w = torch.randn(FILTERS, CHANNELS // how["groups"], *taps, generator=g, dtype=torch.float64, requires_grad=True)
-        y = convolve(x, w, **how)
+        w = torch.randn(
+            FILTERS, CHANNELS // options["groups"], *taps, generator=g, dtype=torch.float64, requires_grad=True
+        )
+        y = convolve(x, w, **options)
         dy = torch.randn(y.shape, generator=g, dtype=torch.float64)
         dx, dw = torch.autograd.grad(y, (x, w), dy)
         for ours, torchs in (
-            (page["forward"](x, w, **how), y),
-            (page["backward_input"](dy, w, size, **how), dx),
-            (page["backward_kernel"](dy, x, taps, **how), dw),
+            (page["forward"](x, w, **options), y),
+            (page["backward_input"](dy, w, size, **options), dx),
+            (page["backward_kernel"](dy, x, taps, **options), dw),
         ):
             torch.testing.assert_close(
-                ours, torchs, rtol=1e-10, atol=1e-10, msg=lambda m, c=(size, taps, how): f"{c}: {m}"
+                ours, torchs, rtol=1e-10, atol=1e-10, msg=lambda m, c=(size, taps, options): f"{c}: {m}"
             )
         count += 1
     assert count == cases

@@ -1,4 +1,4 @@
-"""Every block of every page runs; the Korean pages have the code, the formulas and the figures of the English ones."""
+"""Every block of every page runs, and the Korean pages have the code, formulas and figures of the English pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
 def parts(page: Path) -> dict[str, object]:
-    """What a translation leaves as it is. Words order themselves anew around inline formulas: those are counted."""
+    """Return the parts that a translation must keep; inline formulas may change their order, so they are counted."""
     text = page.read_text(encoding="utf-8")
     blocks, prose = BLOCK.findall(text), BLOCK.sub("", text)
     displayed, prose = DISPLAYED.findall(prose), DISPLAYED.sub("", prose)
@@ -46,7 +46,7 @@ def test_every_block_runs(page: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", TRANSLATED, ids=str)
-def test_the_korean_page_is_the_english_one(page: Path) -> None:
+def test_the_korean_page_matches_the_english_page(page: Path) -> None:
     english, korean = parts(DOCS / page), parts(KOREAN / page)
     for name, of_english in english.items():
         assert korean[name] == of_english, name

@@ -64,7 +64,8 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
         channel: The channel to read from a sound file with several channels, counted from 0.
         alphabet: The symbols of text: "characters" or "bytes".
         per_line: Whether each line of a text file is one sequence; found from the content if left out.
-        future_covariates: The columns with future covariates, which are also known for the steps ahead, as holidays are.
+        future_covariates: The columns with future covariates, which are also known for the steps ahead, as
+            holidays are.
         past_covariates: The columns with past covariates, which are known only up to the present.
         static_covariates: The columns with static covariates: one word for a whole series.
 

@@ -43,8 +43,8 @@ def sample(
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.
 
     Raises:
-        ConfigError: length, n_samples, temperature or top_p is out of range, the prompt has characters that the model does
-            not know, or the model is a DirectModel.
+        ConfigError: length, n_samples, temperature or top_p is out of range, the prompt has characters that the
+            model does not know, or the model is a DirectModel.
     """
     sequence_model = model.likelihood("draw samples")
     for name, value in (("length", length), ("n_samples", n_samples)):
