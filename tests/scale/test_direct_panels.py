@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from panels_made import POISON, series
 from polars.testing import assert_frame_equal
 
 import ostinato
@@ -19,6 +18,7 @@ from ostinato.direct.network import SegmentNetwork
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.scale.plan import plan
+from panels_made import POISON, series
 
 
 def results(folder: Path) -> pl.DataFrame:

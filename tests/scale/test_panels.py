@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from panels_made import POISON
 from polars.testing import assert_frame_equal
 
 import ostinato
@@ -18,6 +17,7 @@ from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.evaluation.baselines import Lags, local_ar
 from ostinato.scale import work
 from ostinato.scale.plan import plan
+from panels_made import POISON
 
 GOOD = [f"s{i:02d}" for i in range(24)]
 
