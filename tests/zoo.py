@@ -19,6 +19,7 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
+from ostinato.direct.model import DirectModel
 from ostinato.fits.result import Fit, Rung
 from ostinato.inference.stream import Stream
 from ostinato.layers.ar import AR
@@ -173,3 +174,15 @@ def kept(found: Fit) -> Rung:
     """The line of the model that a fit by the ladder kept."""
     assert isinstance(found.kept, Rung)
     return found.kept
+
+
+def sequential(model: SequenceModel | DirectModel) -> SequenceModel:
+    """The model, which has to be one of the ladder."""
+    assert isinstance(model, SequenceModel)
+    return model
+
+
+def direct(model: SequenceModel | DirectModel) -> DirectModel:
+    """The model, which has to be a direct one."""
+    assert isinstance(model, DirectModel)
+    return model
