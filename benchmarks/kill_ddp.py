@@ -71,7 +71,8 @@ def workers(process: subprocess.Popen[bytes]) -> list[int]:
 def counters(running: Path) -> dict[str, Any] | None:
     """What the checkpoint says of the run; None where there is none."""
     try:
-        return load_bundle(running)[1]["counters"]
+        found: dict[str, Any] = load_bundle(running)[1]["counters"]
+        return found
     except (ModelFileError, FileNotFoundError):
         return None
 

@@ -72,7 +72,10 @@ class Problem:
     def inputs(self, dtype: torch.dtype = torch.float32) -> tuple[Any, Tensor]:
         """What the modules are called with, and the gradient of what they give (packed: of its data)."""
         g = torch.Generator().manual_seed(1)
-        draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
+
+        def draw(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)
+
         width = self.directions * (self.P or self.H)
         if self.ragged:
             packed = pack_sequence([draw(n, self.D) for n in self.lengths], enforce_sorted=False)
@@ -106,7 +109,7 @@ def training_step(net: torch.nn.Module, x: Any, dy: Tensor) -> Callable[[], list
         y, _ = net(x)
         data = y.data if isinstance(y, PackedSequence) else y
         data.backward(dy)
-        return [data.detach(), *[each.grad for each in leaves]]
+        return [data.detach(), *[each.grad for each in leaves if each.grad is not None]]
 
     return step
 
