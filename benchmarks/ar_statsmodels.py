@@ -45,7 +45,7 @@ def series(folder: Path, m4: int) -> Iterator[tuple[str, str, Array]]:
 def exact(y: Array, order: int) -> Array:
     """Return [intercept, phi] by least squares, refined until the residuals in extended precision are orthogonal."""
     X = np.column_stack([np.ones(len(y) - order), *(y[order - j : len(y) - j] for j in range(1, order + 1))])
-    R = np.linalg.qr(X, mode="r")
+    R = np.asarray(np.linalg.qr(X, mode="r"), dtype=np.float64)
     X_long, y_long = X.astype(np.longdouble), y[order:].astype(np.longdouble)
     b = np.zeros(order + 1, dtype=np.longdouble)
     for _ in range(6):
@@ -64,7 +64,7 @@ def gap(a: Array, b: Array) -> float:
 
 def compare(y: Array, max_order: int) -> tuple[str, list[float]]:
     chosen = {ic: len(ar_select_order(y, max_order, ic=ic).ar_lags or []) for ic in ("aic", "bic")}
-    ours = {ic: fit_ar(y, np.array([0, len(y)]), max_order, criterion=ic) for ic in ("aic", "bic")}  # type: ignore[arg-type]
+    ours = {ic: fit_ar(y, np.array([0, len(y)]), max_order, criterion=ic) for ic in ("aic", "bic")}
     equal = all(chosen[ic] == ours[ic].order for ic in chosen)
     fit = fit_ar(y, np.array([0, len(y)]), max_order, order=chosen["bic"])
     result = AutoReg(y, chosen["bic"]).fit()

@@ -82,7 +82,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.case is not None:
-        return measure(*CASES[args.case], args.hidden, args.threads, args.out)
+        steps, name, dtype = CASES[args.case]
+        return measure(steps, name, dtype, args.hidden, args.threads, args.out)
     with tempfile.TemporaryDirectory() as folder:
         true: list[Tensor] = []
         for case, (steps, _, _) in enumerate(CASES):

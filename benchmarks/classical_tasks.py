@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,8 @@ class Net(nn.Module):
     @torch.no_grad()
     def _start(self, backbone: str) -> None:
         """Set the best known initial weights of each backbone, with memories of 1 to T steps."""
-        cell = self.backbone.layers[0]
+        layers: Any = self.backbone.layers  # of a type that the backbone's name decides
+        cell = layers[0]
         if backbone == "rnn":
             nn.init.orthogonal_(cell.weight_hh_l0)  # only tanh shrinks the state
             return
@@ -92,7 +93,7 @@ class Net(nn.Module):
                 h, state = self.backbone.unroll(self.front(x[at]), state)
                 loss = self.loss(h, y, at)
             if loss is not None:
-                loss.mean().backward()
+                torch.autograd.backward(loss.mean())
             state = tuple(s.detach() for s in state)
 
     def gradient(self, batch: Batch, window: int) -> Tensor:
@@ -116,7 +117,13 @@ class Net(nn.Module):
         x, y = batch
         start = self.backbone.initial_state(x.shape[1])
         last = slice(self.task.steps - 1, self.task.steps)
-        layers = gradient_norms(self.backbone, self.front(x), start, lambda h: self.loss(h[None], y, last))
+
+        def loss(h: Tensor) -> Tensor:
+            found = self.loss(h[None], y, last)
+            assert found is not None  # every task asks something of its last step
+            return found
+
+        layers = gradient_norms(self.backbone, self.front(x), start, loss)
         return torch.stack(layers).square().sum(0).sqrt().mean(1)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -33,7 +33,8 @@ class Bare(nn.Module):
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
         h, _ = self.gru(x)
-        return h.sum()
+        total: Tensor = h.sum()
+        return total
 
 
 class Whole(nn.Module):
@@ -97,13 +98,13 @@ def interleaved(tasks: dict[str, Callable[[], Any]], seconds: float = 1.5) -> di
     return {name: statistics.median(times) for name, times in found.items()}
 
 
-def training(model: Callable[..., Tensor], weights: list[Tensor], *given: Tensor) -> Callable[[], list[Any]]:
+def training(model: Callable[..., Tensor], weights: Sequence[Tensor], *given: Tensor) -> Callable[[], list[Any]]:
     """Return a function that runs forward and backward once and returns the gradients of the weights."""
 
     def step() -> list[Any]:
         for w in weights:
             w.grad = None
-        model(*given).backward()
+        torch.autograd.backward(model(*given))
         return [w.grad for w in weights]
 
     return step
@@ -150,7 +151,8 @@ def main() -> None:
 
     @torch.compile(fullgraph=True)
     def compiled(x: Tensor) -> Tensor:
-        return torch.ops.nothing.forward(x, w).sum()
+        total: Tensor = torch.ops.nothing.forward(x, w).sum()
+        return total
 
     def eager(x: Tensor) -> Tensor:
         return Nothing.apply(x, w).sum()  # type: ignore[no-untyped-call, no-any-return]

@@ -29,7 +29,7 @@ class Case:
     models: tuple[str, ...]
     steps: int
     held_out: float | str = 0.1
-    read: tuple[tuple[str, str], ...] = ()
+    read: tuple[tuple[str, Any], ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
 
 

@@ -25,6 +25,7 @@ from ostinato.data.batching import Batch
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.split import split
 from ostinato.gradients.methods import FullBPTT, TruncatedBPTT
+from ostinato.layers.front import SymbolFront
 from ostinato.ops.engine import gradients as engine
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import Config
@@ -63,7 +64,7 @@ def theirs(symbols: int, config: Config) -> Callable[[Batch], None]:
         logits, h = net(torch.cat([first, x[:-1]]), h)
         loss = nn.functional.cross_entropy(logits[batch.weight[..., 0]], x[batch.weight[..., 0]])
         adam.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(net.parameters(), config.clip)
         adam.step()
         carried = not bool(batch.reset.all())
@@ -100,10 +101,12 @@ def clocked(spent: list[float], run: Callable[..., None]) -> Callable[..., None]
 def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
     """Measure one case and print its row of the table."""
     ours, batches = trainer(data, truncated)
+    assert isinstance(ours.model.front, SymbolFront)
     plain = theirs(ours.model.front.vocabulary, ours.config)
     spent = [0.0]
-    kernels = engine.run_forward, engine.run_backward
-    engine.run_forward, engine.run_backward = (clocked(spent, k) for k in kernels)
+    names = vars(engine)
+    kernels = {name: names[name] for name in ("run_forward", "run_backward")}
+    names.update({name: clocked(spent, kernel) for name, kernel in kernels.items()})
     tasks = {"ours": lambda b: ours._step(b, 0.5), "torch.nn": plain}
     rates: dict[str, list[float]] = {name: [] for name in tasks}
     outside, at = [], 0
@@ -119,7 +122,7 @@ def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
                 rates[who].append(characters / took)
                 if who == "ours":
                     outside.append(1 - spent[0] / took)
-    engine.run_forward, engine.run_backward = kernels
+    names.update(kernels)
     a, b = (statistics.median(rates[who]) for who in tasks)
     shape = tuple(batches[0].x.shape[:2])
     share = statistics.median(outside)

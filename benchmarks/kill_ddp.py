@@ -72,7 +72,8 @@ def workers(process: subprocess.Popen[bytes]) -> list[int]:
 def counters(running: Path) -> dict[str, Any] | None:
     """Return the counters of the run from its checkpoint; None if there is no checkpoint."""
     try:
-        return load_bundle(running)[1]["counters"]
+        found: dict[str, Any] = load_bundle(running)[1]["counters"]
+        return found
     except (ModelFileError, FileNotFoundError):
         return None
 

@@ -126,7 +126,7 @@ def main() -> None:
     if not ours.equals(theirs):
         sys.exit("the rows differ")
     once = theirs.group_by("unique_id").len()["len"]
-    print(f"{len(once):,} series, each {once.min()} to {once.max()} rows, as in process")
+    print(f"{len(once):,} series, each {once.min()!r} to {once.max()!r} rows, as in process")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -61,21 +61,29 @@ def steps(cell: str) -> dict[str, float]:
     return medians({"torch": theirs, "tensors": lambda: step(x, *own), "NumPy": bound})
 
 
+def _number(stream: ostinato.Stream, values: Iterator[float]) -> Callable[[], object]:
+    return lambda: stream.update([next(values)])
+
+
+def _character(stream: ostinato.Stream, characters: Iterator[str]) -> Callable[[], object]:
+    return lambda: stream.update(next(characters))
+
+
 def updates() -> dict[str, float]:
     """Return the times of an update with a number and with a character; the models are barely trained."""
     rng = np.random.default_rng(0)
     wave = (np.sin(np.arange(2000) / 5) + 0.3 * rng.standard_normal(2000)).tolist()
     text = "the same phrase again and again " * 200
-    tasks = {}
+    tasks: dict[str, Callable[[], Any]] = {}
     for backbone in ("ar", "rnn", "gru", "lstm"):
         kept = ostinato.fit(np.array(wave), model=backbone, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
         stream, values = ostinato.Stream(kept), iter(wave * 1000)
-        tasks[f"numbers, {backbone}"] = lambda s=stream, v=values: s.update([next(v)])
+        tasks[f"numbers, {backbone}"] = _number(stream, values)
     for backbone in ("gru", "lstm"):
         data = ostinato.read([text] * 4, kind="text")
         kept = ostinato.fit(data, model=backbone, budget=ostinato.Budget(None, 20), hidden=H, threads=1).model
         stream, characters = ostinato.Stream(kept), iter(text * 1000)
-        tasks[f"text, {backbone}"] = lambda s=stream, c=characters: s.update(next(c))
+        tasks[f"text, {backbone}"] = _character(stream, characters)
     return medians(tasks)
 
 

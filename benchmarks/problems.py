@@ -109,7 +109,7 @@ def training_step(net: torch.nn.Module, x: Any, dy: Tensor) -> Callable[[], list
         y, _ = net(x)
         data = y.data if isinstance(y, PackedSequence) else y
         data.backward(dy)
-        return [data.detach(), *[each.grad for each in leaves]]
+        return [data.detach(), *[each.grad for each in leaves if each.grad is not None]]
 
     return step
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +24,15 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import TruncatedBPTT
+from ostinato.model import SequenceModel
 from ostinato.training.build import Material
 from ostinato.training.truncation import SHORTEST, Bias, norm
 
 WINDOWS = (5, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 400)
-DATA = {"ETTh1, OT": ("timeseries/ETTh1.csv.gz", {"target": "OT"}), "tinyshakespeare": ("text/tinyshakespeare.txt", {})}
+DATA: dict[str, tuple[str, dict[str, Any]]] = {
+    "ETTh1, OT": ("timeseries/ETTh1.csv.gz", {"target": "OT"}),
+    "tinyshakespeare": ("text/tinyshakespeare.txt", {}),
+}
 #: The steps in a stretch, and in all stretches, of the true bias.
 LONG, MANY, GROUPS = 2048, 131_072, 8
 
@@ -47,6 +52,7 @@ def main() -> None:
         model = ostinato.fit(
             data, model="gru", budget=Budget(None, args.steps), method=TruncatedBPTT(128), hidden=args.hidden
         ).model
+        assert isinstance(model, SequenceModel)
         cut = split(data, 0.1)
         encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
         encoded = encoding.encode(data)

@@ -39,6 +39,7 @@ def race(data: ostinato.SequenceSet, seconds: float, seeds: int) -> dict[str, li
             found = ostinato.fit(
                 data, model="gru", budget=Budget(seconds), method=method, seed=seed, patience=1_000_000
             ).kept
+            assert isinstance(found, Rung)
             runs[name].append(found)
             print(
                 f"  seed {seed} {name:8} {found.held_out:.4f} nats, {found.steps} steps, {found.seconds:.0f} s",
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=list(DATA), nargs="+", default=list(DATA))
     args = parser.parse_args()
-    trainer.time = SimpleNamespace(monotonic=time.process_time)  # type: ignore[assignment]
+    vars(trainer)["time"] = SimpleNamespace(monotonic=time.process_time)
     for kind in args.only:
         name, target = DATA[kind]
         print(f"{name}: a GRU, {args.seconds:g} s each", flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ FORMS = [
 ]
 NAMES = ["RNN", "LSTM", "GRU"]
 #: Of a step of two products.
-PRODUCTS = [{"mode": "LSTM", "proj_size": 3}, {"mode": "GRU", "reset_after": False}]
+PRODUCTS: list[dict[str, Any]] = [{"mode": "LSTM", "proj_size": 3}, {"mode": "GRU", "reset_after": False}]
 networks = pytest.mark.parametrize("name", NAMES)
 forms = pytest.mark.parametrize("form", FORMS, ids=str)
 
@@ -59,7 +60,7 @@ def both(theirs: torch.nn.Module, ours: torch.nn.Module, x: Any, *hx: Any) -> No
         given = PackedSequence(leaf, *x[1:]) if isinstance(x, PackedSequence) else leaf
         out = flat(net(given, *hx))
         g = torch.Generator().manual_seed(3)
-        loss = sum((t * torch.randn(t.shape, generator=g, dtype=t.dtype)).sum() for t in out)
+        loss = sum(((t * torch.randn(t.shape, generator=g, dtype=t.dtype)).sum() for t in out), torch.zeros(()))
         found.append((out, torch.autograd.grad(loss, [leaf, *flat(hx), *net.parameters()])))
     for one, other in zip(*found, strict=True):
         for a, b in zip(one, other, strict=True):
@@ -72,7 +73,7 @@ def states(name: str, *shape: int) -> Any:
 
 
 def count(form: dict[str, Any]) -> int:
-    return form.get("num_layers", 1) * (2 if form.get("bidirectional") else 1)
+    return int(form.get("num_layers", 1)) * (2 if form.get("bidirectional") else 1)
 
 
 @networks
@@ -115,7 +116,10 @@ def test_projections_are_torchs(form: dict[str, Any], P: int) -> None:
     theirs, ours = pair("LSTM", proj_size=P, **form)
     assert repr(theirs) == repr(ours)
     N = count(form)
-    state = lambda *rows: (states("GRU", N, *rows, P), states("GRU", N, *rows, H))  # noqa: E731
+
+    def state(*rows: int) -> tuple[Tensor, Tensor]:
+        return states("GRU", N, *rows, P), states("GRU", N, *rows, H)
+
     x = torch.randn(B, T, D).double() if form.get("batch_first") else torch.randn(T, B, D).double()
     packed = pack_sequence([torch.randn(n, D).double() for n in (4, 1, 6, 4)], enforce_sorted=False)
     for given, hx in ((x, state(B)), (packed, state(B)), (torch.randn(T, D).double(), state())):
@@ -130,11 +134,11 @@ def test_a_reset_before_the_product_is_the_reference(form: dict[str, Any], monke
     monkeypatch.delenv(VARIABLE, raising=False)
     for x in (torch.randn(T, B, D).double(), packed):
         found = ours(x, h0 := states("GRU", count(form), B, H))
-        grads = torch.autograd.grad(sum(t.sum() for t in flat(found)), [h0, *ours.parameters()])
+        grads = torch.autograd.grad([t.sum() for t in flat(found)], [h0, *ours.parameters()])
         with monkeypatch.context() as forced:
             forced.setenv(VARIABLE, "reference")
             true = ours(x, h0)
-            grads_true = torch.autograd.grad(sum(t.sum() for t in flat(true)), [h0, *ours.parameters()])
+            grads_true = torch.autograd.grad([t.sum() for t in flat(true)], [h0, *ours.parameters()])
         for a, b in zip([*flat(found), *grads], [*flat(true), *grads_true], strict=True):
             torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
     plain = nn.GRU(D, H, **form).double()
@@ -254,9 +258,9 @@ def test_compiles_and_exports(form: dict[str, Any]) -> None:
     ours = getattr(nn, form["mode"])(D, H, num_layers=2, bidirectional=True, **how).double()
     x = torch.randn(T, B, D).double()
     torch.compiler.reset()
-    compiled = torch.compile(ours, fullgraph=True, backend="aot_eager")
+    compiled: Callable[[Tensor], Any] = torch.compile(ours, fullgraph=True, backend="aot_eager")
     torch.testing.assert_close(compiled(x)[0], ours(x)[0])
-    compiled(x)[0].sum().backward()
+    torch.autograd.backward(compiled(x)[0].sum())
     exported = torch.export.export(ours.eval(), (x,)).module()
     for a, b in itertools.zip_longest(flat(exported(x)), flat(ours(x))):
         torch.testing.assert_close(a, b)

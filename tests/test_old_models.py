@@ -7,6 +7,7 @@ answers. On the machine that wrote them the numbers are equal to the bit; other 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ from zoo import KINDS, made
 FOLDER = Path(__file__).parent / "fixtures" / "format1"
 ANSWERS = np.load(FOLDER / "answers.npz")
 SCORED = sorted(name.removesuffix("/score") for name in ANSWERS.files if name.endswith("/score"))
-TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+TOLERANCE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
 def data_of(name: str) -> SequenceSet:
@@ -51,7 +52,8 @@ def test_an_old_model_is_saved_as_a_new_one_with_the_same_numbers(name: str, tmp
 
 def floats(forecast: Forecast) -> NDArray[np.float64]:
     """The columns of numbers of a forecast."""
-    return forecast.frame.select(pl.selectors.float()).to_numpy()
+    numbers: NDArray[np.float64] = forecast.frame.select(pl.selectors.float()).to_numpy()
+    return numbers
 
 
 def test_a_direct_forecast_is_what_it_was() -> None:

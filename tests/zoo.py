@@ -19,6 +19,8 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
+from ostinato.direct.model import DirectModel
+from ostinato.fits.result import Fit, Rung
 from ostinato.inference.stream import Stream
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
@@ -84,7 +86,7 @@ def _bytes(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceS
     return SequenceSet("text", points, meta={"alphabet": "bytes"}, **where)
 
 
-def _sound(rng: np.random.Generator, n: int, where: dict[str, Any], step: int = 1, bits: int = 16) -> SequenceSet:
+def _sound(rng: np.random.Generator, n: int, where: dict[str, Any], *, step: int = 1, bits: int = 16) -> SequenceSet:
     amplitude = 0.1 * 2 ** (bits - 1) / step
     samples = ((amplitude * _wave(rng, n)).round() * step).astype(np.int32)
     meta = {"bits": bits, "sample_rate": 8000, "channel": None}
@@ -166,3 +168,27 @@ def as_text(values: NDArray[Any]) -> str:
 def live(model: SequenceModel, data: SequenceSet, row: int) -> Stream:
     """Return a stream for one sequence of data, with the same spacing that ``score`` uses."""
     return Stream(model, data.ids[row], step=1.0 if data.step is None else float(data.step[row]))
+
+
+def rungs(found: Fit) -> tuple[Rung, ...]:
+    """The table of a fit by the ladder."""
+    assert all(isinstance(row, Rung) for row in found.table)
+    return tuple(row for row in found.table if isinstance(row, Rung))
+
+
+def kept(found: Fit) -> Rung:
+    """The line of the model that a fit by the ladder kept."""
+    assert isinstance(found.kept, Rung)
+    return found.kept
+
+
+def sequential(model: SequenceModel | DirectModel) -> SequenceModel:
+    """The model, which has to be one of the ladder."""
+    assert isinstance(model, SequenceModel)
+    return model
+
+
+def direct(model: SequenceModel | DirectModel) -> DirectModel:
+    """The model, which has to be a direct one."""
+    assert isinstance(model, DirectModel)
+    return model

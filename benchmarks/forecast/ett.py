@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.read import read
+from ostinato.direct.model import DirectModel
 from ostinato.direct_fit.fit import fit_direct
 
 Array = NDArray[np.float64]
@@ -51,7 +52,9 @@ def ours(series: dict[str, Array], horizon: int) -> dict[str, Any]:
     begun = time.perf_counter()
     known = read({key: y[:CHOOSE] for key, y in series.items()})
     fit = fit_direct(known, horizon, season=24, backbone=None, held_out=CHOOSE - TRAIN, refit=False)
-    base, errors, naive = fit.model.base, {}, {}
+    model, errors, naive = fit.model, {}, {}
+    assert isinstance(model, DirectModel)
+    base = model.base
     for key, y in series.items():
         windows = base.window.cut(y, horizon, CHOOSE, JUDGE)
         came = base.window.restore(windows.targets, windows)

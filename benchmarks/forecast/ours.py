@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -34,6 +35,7 @@ def ostinato(case: Case, *, steps: int | None = None, networks: int = 3) -> Said
         said = forecast(made.model, _history(case, back), case.horizon, (), future=future)
         spent.append(time.perf_counter() - begun)
         points.append(said.frame["ostinato"].to_numpy().reshape(-1, case.horizon))
+        assert said.quantiles is not None
         quantiles.append(said.quantiles)
     notes = (*made.notes, f"networks: {networks}", f"steps: {steps or 'the usual'}")
     used = time.process_time() - used
@@ -53,7 +55,7 @@ def _frame(case: Case, first: int | None, back: int) -> pl.DataFrame:
     start = pl.Series([case.start]).str.to_datetime(time_unit="us")[0]
     ds = pl.datetime_range(start, start + (len(y) - 1) * pl.duration(minutes=30), "30m", eager=True)
     part = slice(None if first is None else len(y) - first, len(y) - back)
-    columns = {"ds": ds, "y": y, **case.known}
+    columns: dict[str, Any] = {"ds": ds, "y": y, **case.known}
     return pl.DataFrame({name: values[part] for name, values in columns.items()}).insert_column(
         0, pl.lit(key).alias("unique_id")
     )

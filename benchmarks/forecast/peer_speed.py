@@ -15,6 +15,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,8 @@ def main() -> None:
             rows.append(
                 measured(
                     f"neuralforecast {name}",
-                    lambda runner=runner: runner.predict(df=one),
-                    lambda runner=runner: runner.predict(df=all_),
+                    partial(runner.predict, df=one),
+                    partial(runner.predict, df=all_),
                     len(y) - 1,
                 )
             )

@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ Said = tuple[np.ndarray, np.ndarray]
 Predict = Callable[[int], Said]
 CORES = os.cpu_count() or 1
 #: The arguments of every Lightning trainer.
-TRAINER = {"enable_progress_bar": False, "logger": False}
+TRAINER: dict[str, Any] = {"enable_progress_bar": False, "logger": False}
 
 
 class Task:
@@ -54,7 +55,8 @@ class Task:
     def ahead(self, back: int) -> pd.DataFrame:
         """Return the future covariates of the steps after a cutoff."""
         inside = (self._left < back) & (self._left >= back - self.horizon)
-        return self.frame.loc[inside, ["unique_id", "ds", *self.known]]
+        rows: pd.DataFrame = self.frame.loc[inside, ["unique_id", "ds", *self.known]]
+        return rows
 
     def shaped(self, column: pd.Series) -> np.ndarray:
         """Return a column as (B, H), in the order of the series."""

@@ -23,6 +23,7 @@ from ostinato.evaluation.calibration import calibrate
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.inference.score import score
+from ostinato.model import SequenceModel
 
 Array = NDArray[np.float64]
 
@@ -76,11 +77,12 @@ def ours(series: dict[str, Array]) -> Judged:
     begun = time.perf_counter()
     chosen = fit(read({key: y[: stop(y)] for key, y in series.items()}, kind="prices"), budget=Budget(None, STEPS))
     seconds = time.perf_counter() - begun
-    data = read(series, kind="prices")
-    scores = score(chosen.model, data)
+    model, data = chosen.model, read(series, kind="prices")
+    assert isinstance(model, SequenceModel)
+    scores = score(model, data)
     spans = [(b, stop(y), len(y)) for b, y in enumerate(series.values())]
     nats = [-scores.surprisal[scores.offsets[b] + a : scores.offsets[b] + z] for b, a, z in spans]
-    pit = calibrate(chosen.model, chosen.model.encoding.encode(data), spans).pit
+    pit = calibrate(model, model.encoding.encode(data), spans).pit
     return Judged(np.concatenate(nats), pit, seconds, chosen.kept.name)
 
 

@@ -11,6 +11,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.read import read
+from ostinato.direct.model import DirectModel
 from ostinato.direct.windows import channels
 from ostinato.direct_fit.fit import fit_direct
 from ostinato.fits.budget import Budget
@@ -58,6 +60,7 @@ def ours(folder: Path) -> list[dict[str, Any]]:
     y = passengers(folder) + 0.5  # values that are not whole numbers get a density, as with the peers
     one, all_ = read([y]), read(list(many(y)))
     direct = fit_direct(one, HORIZON, season=12, backbone=None).model
+    assert isinstance(direct, DirectModel)
     sequence = fit(one, model="gru", budget=Budget(None, 30)).model
     tasks: dict[str, Callable[[Any], object]] = {
         "direct, the point and all quantiles as arrays": lambda data: direct.predict(channels(data)),
@@ -73,7 +76,7 @@ def ours(folder: Path) -> list[dict[str, Any]]:
         rows.append(
             {
                 "what": name,
-                "ms": median_ms(lambda task=task: task(one), 50),
+                "ms": median_ms(partial(task, one), 50),
                 "series a second": MANY / (time.perf_counter() - begun),
             }
         )

@@ -23,7 +23,7 @@ STEREO = sound(np.stack([TONE, TONE], axis=1))
 WAV, FLAC, TXT, CSV = (f"fit bad.{end} -o m.ost" for end in ("wav", "flac", "txt", "csv"))
 REVIEWS = "film,review\n1,good\n2,bad\n3,so so\n"
 
-ROWS = (
+ROWS: tuple[Bad, ...] = (
     Bad("a sound file of no bytes", WAV, ("the file is empty", "bad.wav"), {"bad.wav": b""}),
     Bad("a sound file of no samples", WAV, ("holds no samples", "bad.wav"), {"bad.wav": sound(TONE[:0])}),
     Bad("a sound file of one sample", WAV, ("too few", "bad.wav"), {"bad.wav": sound(TONE[1:2])}),

@@ -23,7 +23,7 @@ def broken(name: str, content: Content, *says: str) -> Bad:
     return Bad(name, "inspect bad.ost", says, {"bad.ost": content})
 
 
-ROWS = (
+ROWS: tuple[Bad, ...] = (
     Bad("a model file that is not there", "inspect no.ost", ("cannot be read", "no.ost", "check the path")),
     Bad("a folder as model", "score d {models}/series.csv", ("cannot be read", "d"), {"d/x": ""}),
     broken("an empty model file", b"", "cut short or altered", "bad.ost", "another copy"),

@@ -61,7 +61,7 @@ REPORT = "report {models}/series.ost {models}/series.csv"
 DIAGNOSE = "diagnose {models}/series.ost {models}/series.csv"
 STREAM = "stream {models}/series.ost"
 
-ROWS = (
+ROWS: tuple[Bad, ...] = (
     fit("an unknown model", "--model transformer", "unknown model 'transformer'", "auto, ar"),
     fit("an unknown emission", "--model gru --emission norml", "unknown emission 'norml'", "did you mean 'normal'"),
     fit("an emission for text", "--emission categorical", "categorical"),

@@ -26,7 +26,7 @@ def csv(name: str, content: bytes | str, *says: str, command: str = FIT, file: s
 
 PANEL = "id,ds,y\n" + "".join(f"{i},{day},{d}.25\n" for d, day in enumerate(DAYS) for i in "ab")
 
-ROWS = (
+ROWS: tuple[Bad, ...] = (
     Bad("no such file", FIT, ("there is no such file", "bad.csv", "check the path")),
     Bad("an empty path", "fit '' -o m.ost", ("the path is empty",)),
     Bad("a pattern without a match", "fit '*.csv' -o m.ost", ("no file matches the pattern", "*.csv")),

@@ -7,7 +7,17 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "polars", "scipy", "numpy", "pandas", "soundfile", "matplotlib", "jinja2", "safetensors")
+HEAVY: tuple[str, ...] = (
+    "torch",
+    "polars",
+    "scipy",
+    "numpy",
+    "pandas",
+    "soundfile",
+    "matplotlib",
+    "jinja2",
+    "safetensors",
+)
 HEAVY += ("ray", "optuna", "pyarrow")
 
 HELP = """

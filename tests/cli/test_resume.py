@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.storage import load_bundle
+from zoo import rungs
 
 #: a checkpoint after every step, so that many a kill falls into the writing of one; dropout draws on the generator
 OPTIONS = ["--model", "gru", "--steps", "40", "--hidden", "12", "--depth", "2", "--dropout", "0.3"]
@@ -89,11 +91,12 @@ def test_killed_and_resumed_is_bitwise_never_killed(name: str, tmp_path: Path) -
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
     wave = np.sin(np.arange(200) / 3)
-    how = {"model": "gru", "budget": Budget(None, 3), "checkpoint": tmp_path / "spot"}
+    how: dict[str, Any] = {"model": "gru", "budget": Budget(None, 3), "checkpoint": tmp_path / "spot"}
     first = fit(wave, hidden=4, **how)
     again = fit(wave, hidden=4, **how)
-    assert [r.held_out for r in first.table] == [r.held_out for r in again.table]
-    for other in ({"hidden": 5}, {"hidden": 4, "seed": 1}):
+    assert [r.held_out for r in rungs(first)] == [r.held_out for r in rungs(again)]
+    changes: tuple[dict[str, Any], ...] = ({"hidden": 5}, {"hidden": 4, "seed": 1})
+    for other in changes:
         with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data or other options"):
             fit(wave, **other, **how)
     with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data"):

@@ -24,6 +24,7 @@ from ostinato.data.read import read
 from ostinato.inference.score import score
 from ostinato.model_file import load_model
 from ostinato.ops.selection import IMPLEMENTATIONS
+from zoo import sequential
 
 VERBS = ("fit", "score", "forecast", "backtest", "sample", "stream", "inspect", "diagnose", "report", "doctor")
 Say = Callable[..., str]
@@ -104,7 +105,7 @@ def test_fit_takes_exact_gradients_from_checkpoints(home: Path, say: Say) -> Non
         say("fit", home / "series.csv", "--model", "rnn", "--steps", "2", *way, "-o", path)
         model = load_model(path)
         assert ("Checkpointed" in model.description.record["method"]) == bool(way)
-        weights.append(list(model.parameters()))
+        weights.append(list(sequential(model).parameters()))
     for others in weights[1:]:
         torch.testing.assert_close(others, weights[0], rtol=1e-4, atol=1e-5)
 
@@ -219,7 +220,7 @@ def test_stream_answers_a_line_with_a_line_and_many_with_many(home: Path) -> Non
     assert pipe.stdout
     values = read(home / "series.csv").values[:40, 0]
     lines = [f"{v}\n" for v in values]
-    answers = []
+    answers: list[bytes] = []
     for line in lines[:5]:  # nothing else comes until the answer is there
         pipe.stdin.write(line.encode())
         pipe.stdin.flush()

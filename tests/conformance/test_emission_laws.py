@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from ostinato.emissions.emission import Emission, Support
 
 F64 = torch.float64
 Array = NDArray[np.float64]
+Law = Callable[[Array], Array]
 
 
 def support(unit: float = 0.0, low: float = -np.inf, high: float = np.inf) -> Support:
@@ -27,17 +29,17 @@ def softplus(x: Array) -> Array:
     return np.logaddexp(0, x)
 
 
-def normal_law(p: Array) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+def normal_law(p: Array) -> tuple[Law, Law]:
     law = stats.norm(p[0], softplus(p[1]) + 1e-4)
     return law.logpdf, law.cdf
 
 
-def student_law(p: Array) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+def student_law(p: Array) -> tuple[Law, Law]:
     law = stats.t(softplus(p[2]) + 2.05, p[0], softplus(p[1]) + 1e-4)
     return law.logpdf, law.cdf
 
 
-def mixture_law(p: Array) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+def mixture_law(p: Array) -> tuple[Law, Law]:
     logits, means, raw = p[1:].reshape(3, -1)
     weights, parts = special.softmax(logits), stats.logistic(p[0] + means, np.exp(raw) + 1e-5)
     return (
@@ -54,7 +56,7 @@ class Case:
     emission: Emission
     support: Support
     params: Tensor
-    oracle: Callable[[Array], Array]
+    oracle: Law
 
     @property
     def unit(self) -> float:
@@ -86,6 +88,16 @@ def cells(cdf: Callable[[Array], Array], s: Support) -> Callable[[Array], Array]
     return log_mass
 
 
+def count_law(law: Any, unit: float) -> Law:
+    """The log probability of counts in a unit."""
+    return lambda x: np.asarray(law.logpmf(np.rint(x / unit)))
+
+
+def inflated_law(law: Any, unit: float, share: float) -> Law:
+    """The log probability of counts in a unit, of which a share is a zero of its own."""
+    return lambda x: np.asarray(np.log(share * (np.rint(x / unit) == 0) + (1 - share) * law.pmf(np.rint(x / unit))))
+
+
 def cases() -> list[Case]:
     real = {
         "continuous": support(),
@@ -111,14 +123,14 @@ def cases() -> list[Case]:
     )
     for label, p, unit in (("counts", [1.5, 0.3], 0.25), ("counts_poisson", [3.0, -30.0], 0.5)):
         mean, alpha = np.logaddexp(0, 5 * p[0]) / 5 / unit, softplus(np.array(p[1])) + 1e-4
-        law_ = stats.nbinom(1 / alpha, 1 / (1 + alpha * mean))
+        frozen = stats.nbinom(1 / alpha, 1 / (1 + alpha * mean))
         table.append(
             Case(
                 f"negative_binomial-{label}",
                 build_emission("negative_binomial"),
                 support(unit, low=0.0),
                 torch.tensor([p], dtype=F64),
-                lambda x, law=law_, u=unit: law.logpmf(np.rint(x / u)),
+                count_law(frozen, unit),
             )
         )
         share = special.expit(-0.4)
@@ -128,9 +140,7 @@ def cases() -> list[Case]:
                 build_emission("zero_inflated"),
                 support(unit, low=0.0),
                 torch.tensor([[*p, -0.4]], dtype=F64),
-                lambda x, law=law_, u=unit, s=share: np.log(
-                    s * (np.rint(x / u) == 0) + (1 - s) * law.pmf(np.rint(x / u))
-                ),
+                inflated_law(frozen, unit, share),
             )
         )
     logits = np.array([0.5, -1.0, 2.0, 0.0, -0.3])
@@ -272,7 +282,7 @@ def test_extremes_stay_finite(case: Case, dtype: torch.dtype) -> None:
     x = x[((x >= s.low) & (x <= s.high))[:, 0] | (s.unit == 0)]
     value = case.emission.log_prob(params, x, s)
     assert bool(value.isfinite().all())
-    value.mean().backward()
+    torch.autograd.backward(value.mean())
     assert params.grad is not None
     assert bool(params.grad.isfinite().all())
 

@@ -62,7 +62,10 @@ def run(r: Recurrence, lengths: tuple[int, ...] | None) -> tuple[Tensor, State, 
     h, last = r.unroll(x, start, None if lengths is None else torch.tensor(lengths))
     h = valid(h, lengths)
     g = torch.Generator().manual_seed(2)
-    weigh = lambda y: (y * torch.randn(y.shape, generator=g, dtype=y.dtype)).sum()  # noqa: E731
+
+    def weigh(y: Tensor) -> Tensor:
+        return (y * torch.randn(y.shape, generator=g, dtype=y.dtype)).sum()
+
     loss = weigh(h) + sum(weigh(s) for s in last)
     # what a row of length 0 never touches has no gradient in one implementation and a zero one in another: both are 0
     gradients = torch.autograd.grad(loss, (x, *start, *r.parameters()), allow_unused=True, materialize_grads=True)

@@ -75,6 +75,7 @@ def test_damage(tmp_path: Path, name: str, data: st.DataObject) -> None:
         raw = raw or bytearray(b"x")
     path = tmp_path / name
     path.write_bytes(raw)
-    for options in (*({"kind": k} for k in (None, *KINDS)), {"kind": "text", "target": "said"}):
+    kinds: list[dict[str, Any]] = [{"kind": k} for k in (None, *KINDS)]
+    for options in (*kinds, {"kind": "text", "target": "said"}):
         error = refusal(path, **options)
         assert error is None or (error.fix and error.where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,9 @@ def check(data: SequenceSet) -> None:
     assert data.times.astype("datetime64[D]").astype(str).tolist() == [*LONG["ds"][[0, 2, 3]], *LONG["ds"][[1, 4]]]
 
 
-def csv(separator: str = ",", **options: object) -> bytes:
-    return LONG.write_csv(separator=separator, **options).encode()  # type: ignore[arg-type]
+def csv(separator: str = ",", **options: Any) -> bytes:
+    text: str = LONG.write_csv(separator=separator, **options)
+    return text.encode()
 
 
 EUROPEAN = csv(";", decimal_comma=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -21,8 +22,9 @@ Panel = dict[str, list[float | None]]
 quick = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 cells = st.one_of(st.none(), st.floats(-1e12, 1e12, allow_subnormal=False).map(lambda x: x + 0.0))
 rows = st.lists(cells, max_size=12).filter(lambda x: not x or any(c is not None for c in x))
+SURROGATES: tuple[Literal["Cs"]] = ("Cs",)
 names = st.text(st.characters(codec="utf-8", categories=("L", "N", "S")), min_size=1, max_size=6)
-words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0\r"), max_size=15)
+words = st.text(st.characters(codec="utf-8", exclude_categories=SURROGATES, exclude_characters="\0\r"), max_size=15)
 
 
 @st.composite

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -150,9 +151,9 @@ def test_sequences_may_be_longer_than_memory(tmp_path: Path) -> None:
     values = np.load(tmp_path / "values.npy", mmap_mode="r")
     asked: list[int] = []
 
-    class Watched(np.ndarray):
-        def __getitem__(self, key: object) -> object:
-            out = super().__getitem__(key)  # type: ignore[call-overload]
+    class Watched(np.ndarray[Any, Any]):
+        def __getitem__(self, key: Any) -> Any:
+            out = super().__getitem__(key)
             asked.append(int(np.size(out)))
             return out
 

@@ -87,7 +87,8 @@ def symbols(lag: int, steps: int, again: float = 0.6, seed: int = SEED) -> Symbo
 
 @pytest.mark.parametrize("lag", [7, 50])
 def test_a_symbol_far_out_is_named_and_valued(lag: int) -> None:
-    found = skip_chain(*(symbols(lag, n, seed=n) for n in (8000, 3000, 3001)), 6, 3, [0, 1, 4, 16, 60])
+    train, validation, held_out = (symbols(lag, n, seed=n) for n in (8000, 3000, 3001))
+    found = skip_chain(train, validation, held_out, 6, 3, [0, 1, 4, 16, 60])
     assert lag in found.picked
     assert found.reach(WORTH) == lag
     p = np.array([2 / 3, *[1 / 15] * 5])  # 0.6 for the one that is repeated, and 0.4 shared by all
@@ -95,12 +96,13 @@ def test_a_symbol_far_out_is_named_and_valued(lag: int) -> None:
 
 
 def test_letters_without_order_reward_nothing() -> None:
-    assert skip_chain(*(symbols(5, n, 0.0, n) for n in (8000, 3000, 3001)), 6, 3, [0, 1, 4, 16, 60]).reach(WORTH) == 0
+    train, validation, held_out = (symbols(5, n, 0.0, n) for n in (8000, 3000, 3001))
+    assert skip_chain(train, validation, held_out, 6, 3, [0, 1, 4, 16, 60]).reach(WORTH) == 0
 
 
 def test_many_different_symbols_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting in a table and counting by sorting give the same figures."""
-    parts = [symbols(9, n, seed=n) for n in (4000, 1500, 1501)]
-    table = skip_chain(*parts, 6, 2, [0, 2, 12])
+    train, validation, held_out = (symbols(9, n, seed=n) for n in (4000, 1500, 1501))
+    table = skip_chain(train, validation, held_out, 6, 2, [0, 2, 12])
     monkeypatch.setattr("ostinato.diagnosis.skip_chain._TABLE", 0)
-    np.testing.assert_array_equal(skip_chain(*parts, 6, 2, [0, 2, 12]).gains, table.gains)
+    np.testing.assert_array_equal(skip_chain(train, validation, held_out, 6, 2, [0, 2, 12]).gains, table.gains)

@@ -20,7 +20,8 @@ from ostinato.direct.inputs import series_inputs
 from ostinato.direct_fit import search as direct_search
 from ostinato.direct_fit.panel import panel_of
 from ostinato.errors import DataError, ModelFileError, OstinatoError
-from ostinato.fits.result import Fit
+from ostinato.fits.result import Candidate, Fit
+from zoo import direct
 
 KNOWN = ["heat", "holiday"]
 
@@ -108,7 +109,7 @@ def test_a_window_that_was_judged_is_forecast_as_it_was(monkeypatch: pytest.Monk
     """The effects that leave a window in training come back in a forecast, to the same values."""
     monkeypatch.setattr(direct_search, "FEW", 0)  # the series' own spread is another where more of it is known
     data = read(shops(), known=KNOWN)
-    model = fit(data, refit=False).model
+    model = direct(fit(data, refit=False).model)
     panel = panel_of(data, 12, 0.1)
     cut = data.cut(np.zeros(3, dtype=np.int64), data.lengths - 12)
     ahead = ostinato.forecast(model, cut).frame["ostinato"].to_numpy().reshape(3, 12)
@@ -133,9 +134,11 @@ def test_past_covariates_that_lead_are_used_and_those_ahead_are_not_seen() -> No
     frame = pl.concat(
         pl.DataFrame({"unique_id": f"s{b}", "ds": range(400), "y": y[b], "lead": lead[b]}) for b in range(4)
     )
-    found = fit(read(frame, past=["lead"]), horizon=2, window=12)
+    found, plain = fit(read(frame, past=["lead"]), horizon=2, window=12), fit(read(frame), horizon=2, window=12)
+    assert isinstance(found.kept, Candidate)
+    assert isinstance(plain.kept, Candidate)
     assert "past covariates" in found.kept.detail
-    assert found.kept.loss < 0.8 * fit(read(frame), horizon=2, window=12).kept.loss
+    assert found.kept.loss < 0.8 * plain.kept.loss
     data = read(frame, past=["lead"])
     stop = np.full(4, 390)
     late = read(frame.with_columns(lead=pl.when(pl.col("ds") >= 390).then(99.0).otherwise("lead")), past=["lead"])
@@ -247,7 +250,7 @@ def test_an_unknown_category_and_other_columns_are_named() -> None:
 def test_another_frequency_and_times_that_are_not_there_are_named() -> None:
     frame = shops(14)
     week = frame.with_columns(y=pl.col("y") + 40 * (pl.col("ds").dt.weekday() > 5) * pl.col("ds").dt.hour())
-    model = fit(read(week)).model
+    model = direct(fit(read(week)).model)
     daily = frame.group_by("unique_id", pl.col("ds").dt.truncate("1d"), maintain_order=True).agg(pl.col("y").mean())
     with pytest.raises(ModelFileError, match="the data have steps of 1d, and the model was fitted to steps of 1h"):
         ostinato.forecast(model, read(daily))
@@ -293,10 +296,10 @@ def test_a_history_that_never_goes_below_0_has_a_forecast_that_does_not() -> Non
 
 def test_vic_elec_is_forecast_better_with_temperature_and_holidays(shared_data: Callable[[str], Path]) -> None:
     frame = pl.read_csv(shared_data("timeseries/vic_elec.csv.gz")).tail(48 * 150)
-    columns = {"time_col": "Time", "target": "Demand"}
-    asked = {"horizon": 48, "n_windows": 8, "step_size": 160, "networks": 0, "window": 96}
+    columns: dict[str, Any] = {"time_col": "Time", "target": "Demand"}
+    asked: dict[str, Any] = {"horizon": 48, "n_windows": 8, "step_size": 160, "networks": 0, "window": 96}
     with_them, without = (
-        ostinato.cross_validation(ostinato.read(frame, **columns, **beside), "direct", **asked).table["wql"][0]
-        for beside in ({"known": ["Temperature", "Holiday"]}, {})
+        ostinato.cross_validation(ostinato.read(frame, **columns, known=known), "direct", **asked).table["wql"][0]
+        for known in (["Temperature", "Holiday"], [])
     )
     assert with_them < 0.9 * without

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
@@ -19,15 +21,23 @@ from ostinato.fits.result import Fit
 from ostinato.fitting import fit as fit_any
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import load_model, save_model
+from zoo import direct
 
-QUICK = {"budget": Budget(None, 30), "hidden": 8, "networks": 2}
-
-
-def fit_direct(data: object, horizon: int, **options: object) -> Fit:
-    return fit_any(data, model="direct", horizon=horizon, **options)  # type: ignore[arg-type]
+Array = NDArray[np.float64]
+QUICK: dict[str, Any] = {"budget": Budget(None, 30), "hidden": 8, "networks": 2}
 
 
-def panel(count: int = 6, steps: int = 240, seed: int = 0, noise: float = 0.05) -> list[np.ndarray]:
+def fit_direct(data: SequenceSet | pl.DataFrame, horizon: int, **options: Any) -> Fit:
+    return fit_any(data, model="direct", horizon=horizon, **options)
+
+
+def present(quantiles: Array | None) -> Array:
+    """The quantiles of a direct forecast; a forecast by sample paths has none."""
+    assert quantiles is not None
+    return quantiles
+
+
+def panel(count: int = 6, steps: int = 240, seed: int = 0, noise: float = 0.05) -> list[Array]:
     """Series of a season of 12, of sizes from 1 to 10,000, all above 0."""
     rng = np.random.default_rng(seed)
     t = np.arange(steps)
@@ -53,43 +63,43 @@ def fitted(backbone: str | None) -> Fit:
     return fit_direct(read(panel()), 12, season=12, backbone=backbone, **(QUICK if backbone else {}))
 
 
-def walk(steps: int, seed: int = 1) -> np.ndarray:
+def walk(steps: int, seed: int = 1) -> Array:
     return 100 + np.cumsum(np.random.default_rng(seed).standard_normal(steps))
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
 def test_a_forecast_depends_on_nothing_but_its_history(backbone: str | None) -> None:
     """A batch is a loop over its series."""
-    model, series = fitted(backbone).model, panel()
+    model, series = direct(fitted(backbone).model), panel()
     together = forecast(model, read(series))
     for b, y in enumerate(series):
         data = replace(read([y]), ids=(model.ids[b],))
         alone = forecast(model, data)
-        np.testing.assert_allclose(alone.quantiles[0], together.quantiles[b], rtol=1e-5)
+        np.testing.assert_allclose(present(alone.quantiles)[0], present(together.quantiles)[b], rtol=1e-5)
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
 def test_values_before_the_window_do_not_matter_in_a_panel(backbone: str | None) -> None:
     series = panel(52, 120)
-    model = fit_direct(read(series), 12, season=12, backbone=backbone, **(QUICK if backbone else {})).model
+    model = direct(fit_direct(read(series), 12, season=12, backbone=backbone, **(QUICK if backbone else {})).model)
     together = forecast(model, read(series))
     assert model.base.window.own
     K = model.base.window.lookback
     cut = forecast(model, read([y[-K:] for y in series]))
-    np.testing.assert_allclose(cut.quantiles, together.quantiles, rtol=1e-9)
+    np.testing.assert_allclose(present(cut.quantiles), present(together.quantiles), rtol=1e-9)
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
 def test_a_larger_series_has_a_larger_forecast(backbone: str | None) -> None:
     """Series of any size are one to the model: a unit of measurement changes nothing but the unit."""
     model, series = fitted(backbone).model, panel()
-    q = forecast(model, read(series)).quantiles
-    np.testing.assert_allclose(forecast(model, read([y * 64 for y in series])).quantiles, q * 64, rtol=1e-4)
+    q = present(forecast(model, read(series)).quantiles)
+    np.testing.assert_allclose(present(forecast(model, read([y * 64 for y in series])).quantiles), q * 64, rtol=1e-4)
 
 
 def test_quantiles_are_in_order_and_intervals_nested() -> None:
     result = forecast(fitted("gru").model, read(panel()), level=(50, 80, 95, 99.8))
-    assert (np.diff(result.quantiles, axis=-1) >= 0).all()
+    assert (np.diff(present(result.quantiles), axis=-1) >= 0).all()
     f = result.frame
     edges = [f"ostinato-lo-{p}" for p in ("99.8", "95", "80", "50")] + [
         f"ostinato-hi-{p}" for p in ("50", "80", "95", "99.8")
@@ -103,12 +113,13 @@ def test_with_networks_the_point_forecast_is_the_median(tmp_path: Path) -> None:
     data = read(logistic_maps())
     fit = fit_direct(data, 2, season=1, lookback=4, budget=Budget(None, 120), hidden=16, networks=2)
     assert fit.model.name == "gru"
-    assert len(fit.model.networks) == 2
+    assert len(direct(fit.model).networks) == 2
     result = forecast(fit.model, data)
-    np.testing.assert_allclose(result.frame["ostinato"].to_numpy(), result.quantiles[..., MEDIAN].reshape(-1))
+    quantiles = present(result.quantiles)
+    np.testing.assert_allclose(result.frame["ostinato"].to_numpy(), quantiles[..., MEDIAN].reshape(-1))
     save_model(fit.model, tmp_path / "maps.ost")
     again = forecast(load_model(tmp_path / "maps.ost"), data)
-    np.testing.assert_allclose(again.quantiles, result.quantiles, rtol=1e-6)
+    np.testing.assert_allclose(present(again.quantiles), quantiles, rtol=1e-6)
 
 
 def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
@@ -122,7 +133,7 @@ def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
     size = later.mean(axis=1, keepdims=True)
     point = f.frame["ostinato"].to_numpy().reshape(40, 12)
     assert (np.abs(point - later) / size).mean() < 0.9 * (np.abs(naive - later) / size).mean()
-    inside = (later >= f.quantiles[..., 1]) & (later <= f.quantiles[..., -2])
+    inside = (later >= present(f.quantiles)[..., 1]) & (later <= present(f.quantiles)[..., -2])
     assert 0.88 <= inside.mean() <= 0.99
 
 
@@ -133,7 +144,7 @@ def test_a_random_walk_gets_the_naive_forecast_and_a_note() -> None:
     assert any("nothing beats the naive forecast" in note for note in fit.notes)
     result = forecast(fit.model, read([y]))
     np.testing.assert_allclose(result.frame["ostinato"].to_numpy(), y[-1])
-    width = result.quantiles[0, :, -2] - result.quantiles[0, :, 1]
+    width = present(result.quantiles)[0, :, -2] - present(result.quantiles)[0, :, 1]
     # 95 % of a walk of unit steps, h ahead
     np.testing.assert_allclose(width, 2 * 1.96 * np.sqrt(np.arange(1, 7)), rtol=0.35)
 
@@ -142,10 +153,10 @@ def test_what_comes_after_the_cutoff_changes_nothing() -> None:
     """The held-out part chooses; without refit, weights are those of what comes before it."""
     series = panel()
     changed = [np.concatenate([y[:-24], y[-24:] * 1.01]) for y in series]
-    a, b = (fit_direct(read(x), 12, season=12, backbone=None, refit=False).model for x in (series, changed))
+    a, b = (direct(fit_direct(read(x), 12, season=12, backbone=None, refit=False).model) for x in (series, changed))
     assert a.base.window == b.base.window
     np.testing.assert_array_equal(a.base.weights, b.base.weights)
-    assert not np.array_equal(fitted(None).model.base.weights, a.base.weights)
+    assert not np.array_equal(direct(fitted(None).model).base.weights, a.base.weights)
 
 
 def test_new_and_short_series_are_forecast() -> None:
@@ -153,7 +164,7 @@ def test_new_and_short_series_are_forecast() -> None:
     new = {"new": panel(1, seed=9)[0], "short": panel(1, seed=10)[0][:5]}
     data = replace(read(list(new.values())), ids=tuple(new))
     result = forecast(model, data, 5)
-    assert np.isfinite(result.quantiles).all()
+    assert np.isfinite(present(result.quantiles)).all()
     assert result.frame["unique_id"].to_list() == ["new"] * 5 + ["short"] * 5
     assert any("2 series new to the model" in note for note in result.notes)
 
@@ -165,7 +176,7 @@ def test_missing_values_neither_stop_a_fit_nor_a_forecast() -> None:
         y[150] = np.nan
     series[0][-2:] = np.nan
     fit = fit_direct(read(series), 12, season=12, backbone=None)
-    assert np.isfinite(forecast(fit.model, read(series)).quantiles).all()
+    assert np.isfinite(present(forecast(fit.model, read(series)).quantiles)).all()
 
 
 def test_channels_are_forecast_each_by_itself() -> None:
@@ -184,13 +195,15 @@ def test_the_same_seed_is_the_same_forecast(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
 def test_a_saved_and_loaded_model_is_the_same(tmp_path: Path, backbone: str | None) -> None:
-    model, path = fitted(backbone).model, tmp_path / "panel.ost"
+    model, path = direct(fitted(backbone).model), tmp_path / "panel.ost"
     save_model(model, path)
-    loaded = load_model(path)
+    loaded = direct(load_model(path))
     assert (loaded.name, loaded.ids, loaded.base.window) == (model.name, model.ids, model.base.window)
-    q = forecast(model, read(panel())).quantiles
+    q = present(forecast(model, read(panel())).quantiles)
     # the arrays' memory may be aligned otherwise, and the products' last bit with it
-    np.testing.assert_allclose(forecast(loaded, read(panel())).quantiles, q, rtol=1e-12 if backbone is None else 1e-6)
+    np.testing.assert_allclose(
+        present(forecast(loaded, read(panel())).quantiles), q, rtol=1e-12 if backbone is None else 1e-6
+    )
     np.testing.assert_array_equal(loaded.base.weights, model.base.weights)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -130,6 +131,6 @@ def test_backtests_put_it_beside_the_baselines_on_the_same_windows(home: Path, r
 def test_auto_in_a_backtest_may_choose_it(home: Path) -> None:
     """A week is what least squares over all series knows, and none of the baselines."""
     data = ostinato.read(home / "panel.csv")
-    options = {"budget": Budget(None, 2), "networks": 0, "hidden": 4, "n_paths": 20}
+    options: dict[str, Any] = {"budget": Budget(None, 2), "networks": 0, "hidden": 4, "n_paths": 20}
     result = ostinato.cross_validation(data, horizon=12, **options)
     assert any(note.startswith("auto: direct (least squares) is used, ahead") for note in result.notes)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ostinato.ops.engine import extension
 from ostinato.ops.rnn import native, reference
+from ostinato.shapes import State
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "theory" / "07-closed-form.md"
 
@@ -52,16 +53,18 @@ def formulas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return run(PAGE, tmp_path_factory.mktemp("page"))
 
 
-def last_state(case: Case, unroll: Callable[..., Any], w_x: Tensor, w_h: Tensor) -> Tensor:
+def last_state(case: Case, unroll: Callable[..., tuple[Tensor, State]], w_x: Tensor, w_h: Tensor) -> Tensor:
     no_bias = case.x.new_zeros(len(w_h))
-    return unroll(case.x, (case.h0,), w_x.t(), w_h.t(), no_bias, no_bias, nonlinearity="identity")[1][0]
+    _, (last,) = unroll(case.x, (case.h0,), w_x.t(), w_h.t(), no_bias, no_bias, nonlinearity="identity")
+    return last
 
 
 def by_autograd(case: Case, unroll: Callable[..., Any]) -> tuple[Tensor, Tensor]:
     """Return dL/dW_H and dL/dW_X by autograd through an implementation of the package."""
     w_h, w_x = case.W_H.clone().requires_grad_(), case.W_X.clone().requires_grad_()
     loss = 0.5 * ((last_state(case, unroll, w_x, w_h) - case.y) ** 2).sum()
-    return torch.autograd.grad(loss, (w_h, w_x))
+    d_h, d_x = torch.autograd.grad(loss, (w_h, w_x))
+    return d_h, d_x
 
 
 def by_finite_differences(case: Case) -> tuple[Tensor, Tensor]:
@@ -71,7 +74,7 @@ def by_finite_differences(case: Case) -> tuple[Tensor, Tensor]:
     flat = torch.cat([case.W_H.flatten(), case.W_X.flatten()])
     moves = torch.tensor([-2.0, -1.0, 1.0, 2.0], dtype=torch.float64) * step
     moved = flat + moves[:, None, None] * torch.eye(len(flat), dtype=torch.float64)  # (4, weights, weights)
-    w_h, w_x = moved[..., : H * H].unflatten(-1, (H, H)), moved[..., H * H :].unflatten(-1, (D, H))
+    w_h, w_x = moved[..., : H * H].reshape(-1, len(flat), H, H), moved[..., H * H :].reshape(-1, len(flat), D, H)
     h = case.h0
     for x_t in case.x:
         h = x_t @ w_x + h @ w_h

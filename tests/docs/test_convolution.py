@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ CHANNELS, FILTERS = 4, 8
 
 def grid(axes: int) -> Iterator[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]:
     """Yield the sizes of input and kernel, and stride, padding, dilation and groups, for kernels that fit."""
-    taps = [[(1,), (2,), (3,)], [(1, 1), (3, 2), (2, 3)]][axes - 1]
-    strides = [[(1,), (2,), (3,)], [(1, 1), (2, 2), (2, 1), (3, 2)]][axes - 1]
-    dilations = [[(1,), (2,), (3,)], [(1, 1), (2, 1), (2, 3)]][axes - 1]
-    paddings = [[(0,), (1,), (2,), (5,)], [(0, 0), (1, 2), (3, 0)]][axes - 1]
+    rank = axes - 1
+    taps: list[list[tuple[int, ...]]] = [[(1,), (2,), (3,)], [(1, 1), (3, 2), (2, 3)]]
+    strides: list[list[tuple[int, ...]]] = [[(1,), (2,), (3,)], [(1, 1), (2, 2), (2, 1), (3, 2)]]
+    dilations: list[list[tuple[int, ...]]] = [[(1,), (2,), (3,)], [(1, 1), (2, 1), (2, 3)]]
+    paddings: list[list[tuple[int, ...]]] = [[(0,), (1,), (2,), (5,)], [(0, 0), (1, 2), (3, 0)]]
     for size, k, s, d, p, g in itertools.product(
-        [(9, 8)[:axes], (12, 7)[:axes]], taps, strides, dilations, paddings, (1, 2, 4)
+        [(9, 8)[:axes], (12, 7)[:axes]], taps[rank], strides[rank], dilations[rank], paddings[rank], (1, 2, 4)
     ):
         yield size, k, {"stride": s, "padding": p, "dilation": d, "groups": g}
 
@@ -49,7 +51,7 @@ def test_forward_and_both_backward_passes_are_convolutions(axes: int, cases: int
             (page["backward_kernel"](dy, x, taps, **options), dw),
         ):
             torch.testing.assert_close(
-                ours, torchs, rtol=1e-10, atol=1e-10, msg=lambda m, c=(size, taps, options): f"{c}: {m}"
+                ours, torchs, rtol=1e-10, atol=1e-10, msg=partial("{}: {}".format, (size, taps, options))
             )
         count += 1
     assert count == cases

@@ -61,7 +61,7 @@ def test_rows_may_be_continuous_beside_rows_on_a_lattice(name: str) -> None:
     for b in range(3):
         alone = emission.log_prob(params[:, b], x[:, b], lattice(units[b], low[b], high[b]))
         torch.testing.assert_close(value[:, b], alone)
-    value.sum().backward()
+    torch.autograd.backward(value.sum())
     assert params.grad is not None
     assert bool(params.grad.isfinite().all())
 

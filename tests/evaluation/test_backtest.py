@@ -59,7 +59,7 @@ def test_columns_are_nixtlas_and_values_the_datas() -> None:
     assert ((first["ds"] - first["cutoff"]).dt.total_hours() == 1).all()
     for key, of_series in result.frame.group_by("unique_id"):
         last = frame.filter(pl.col("unique_id") == key[0])["ds"].max()
-        ahead = [(last - c).total_seconds() / 3600 for c in of_series["cutoff"].unique().sort()]  # type: ignore[operator]
+        ahead = [(last - c).total_seconds() / 3600 for c in of_series["cutoff"].unique().sort()]
         assert ahead == [14, 10, 6]
 
 
@@ -111,7 +111,7 @@ def test_the_table_is_that_of_the_frame() -> None:
         b = data.ids.index(str(key))
         y, times = part["y"].to_numpy(), data.times_of(b)
         assert times is not None
-        scale = metrics.seasonal_error(data[b][times <= np.datetime64(cutoff), 0], 24)  # type: ignore[arg-type]
+        scale = metrics.seasonal_error(data[b][times <= np.datetime64(cutoff), 0], 24)
         for name in ("ostinato", *BASELINES):
             low, high = part[f"{name}-lo-95"].to_numpy(), part[f"{name}-hi-95"].to_numpy()
             one = {

@@ -7,7 +7,7 @@ import pytest
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.inference.describe import describe_model
-from zoo import PAIRS, fitted, made
+from zoo import PAIRS, fitted, made, rungs
 
 
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
@@ -29,7 +29,7 @@ def test_a_model_is_described(kind: str, name: str) -> None:
 def test_a_fitted_model_describes_its_results() -> None:
     result = fit(made("series").take([0, 4]), model="gru", budget=Budget(None, 3), hidden=4)
     words = "\n".join(describe_model(result.model))
-    for rung in result.table:
+    for rung in rungs(result):
         assert f"held out, {rung.name}: {rung.held_out:.4f} nats a step" in words
     assert "fitted to 150 steps in 2 sequences" in words
     assert "seed 0" in words

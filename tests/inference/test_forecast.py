@@ -18,6 +18,7 @@ from ostinato.errors import ConfigError, ModelFileError
 from ostinato.fitting import fit
 from ostinato.inference.forecast import forecast
 from ostinato.inference.rollout import state_after
+from ostinato.model import SequenceModel
 from zoo import NUMBERS, build, fitted, made
 
 PATHS = 4000
@@ -75,6 +76,7 @@ def test_several_steps_ahead_are_statsmodels_mean_and_interval() -> None:
 def test_a_new_history_is_continued_without_refitting() -> None:
     y = ar2(700)
     model = fit(single(y[:500]), model="ar", emission="normal", max_order=2).model
+    assert isinstance(model, SequenceModel)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     refit = AutoReg(y[:450], 2).fit()
     expected = refit.append(y[450:], refit=False).forecast(6)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +17,13 @@ from ostinato.inference.forecast import forecast
 from ostinato.inference.rollout import state_after
 from ostinato.inference.sample import sample
 from ostinato.inference.score import Scores, score
+from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from zoo import NUMBERS, PAIRS, as_text, fitted, live, made
 
 every = pytest.mark.parametrize(("kind", "name"), PAIRS)
 numbers = pytest.mark.parametrize(("kind", "name"), NUMBERS)
-CLOSE = {"rtol": 2e-4, "atol": 2e-4}
+CLOSE: dict[str, Any] = {"rtol": 2e-4, "atol": 2e-4}
 
 
 def of(scores: Scores, row: int) -> np.ndarray:
@@ -60,6 +62,7 @@ def test_a_saved_model_scores_bitwise_the_same(kind: str, name: str, tmp_path: P
     model, data = fitted(kind, name), made(kind)
     save_model(model, tmp_path / "m.ost")
     again = load_model(tmp_path / "m.ost")
+    assert isinstance(again, SequenceModel)
     np.testing.assert_array_equal(score(model, data).surprisal, score(again, data).surprisal)
     np.testing.assert_array_equal(sample(model, 9, n=2, seed=1)[0], sample(again, 9, n=2, seed=1)[0])
     assert again.description == model.description

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
+from ostinato.layers.lagged import Trend
 
 T, B, D = 11, 3, 2
 
@@ -68,7 +69,7 @@ def test_any_chunking_and_steps_give_what_one_pass_gives(order: int, trend: bool
     whole, last = ar.unroll(x)
     for sizes in ([1] * T, [2, 0, 5, 4], [7, 4]):
         state, parts = None, []
-        for chunk in x.split(sizes):
+        for chunk in torch.split(x, sizes):
             h, state = ar.unroll(chunk, state)
             parts.append(h)
         torch.testing.assert_close(torch.cat(parts), whole)
@@ -105,7 +106,7 @@ def test_a_row_of_length_0_keeps_its_state() -> None:
 
 
 @pytest.mark.parametrize("trend", ["n", "c", "ct"])
-def test_from_fits_forecasts_as_the_fits_do(trend: str) -> None:
+def test_from_fits_forecasts_as_the_fits_do(trend: Trend) -> None:
     rng = np.random.default_rng(0)
     y = rng.standard_normal((300, D)).cumsum(axis=0)
     fits = [fit_ar(y[:, d], np.array([0, 300]), 5, order=k, trend=trend) for d, k in enumerate((2, 5))]
@@ -136,6 +137,7 @@ def test_gradients_reach_parameters_state_and_input(missing: bool) -> None:
         given = torch.where(x.isnan(), torch.nan, seen_x)
         state = (values, torch.tensor([1.0, 2.0, 9.0], dtype=torch.float64))
         parameters = {"weight": weight, "bias": bias, "slope": slope}
+        h: Tensor
         h, _ = torch.func.functional_call(UnrollOf(ar), {f"ar.{k}": v for k, v in parameters.items()}, (given, state))
         return h
 

@@ -83,7 +83,8 @@ def by_hand(pieces: list[Array], order: int) -> Array:
     windows = [p[t - order : t + 1] for p in pieces for t in range(order, len(p))]
     kept = np.array([w for w in windows if not np.isnan(w).any()])
     X = np.column_stack([np.ones(len(kept)), kept[:, :-1][:, ::-1]])
-    return np.linalg.lstsq(X, kept[:, -1])[0]
+    found: NDArray[np.float64] = np.linalg.lstsq(X, kept[:, -1])[0]
+    return found
 
 
 def test_no_lag_crosses_a_boundary_or_a_missing_value() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def problem(
 ) -> Call:
     """Random inputs, states and weights; x is as long as its places need. A projection is two thirds as wide."""
     g, G = torch.Generator().manual_seed(seed), CELLS[cell]
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
+    draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
     places = places or Places()
     x = draw(T, B, D) if places.base is None else draw(T, D)
     P = max(1, 2 * H // 3) if cell == "lstm_projected" else H
@@ -201,7 +202,10 @@ def test_extremes_go_through_as_in_the_reference(cell: str, dtype: torch.dtype) 
     T, B, H = 4, len(EXTREMES), 19
     call = problem(cell, T, B, 1, H, dtype)
     call.x[1, :, 0] = torch.tensor(EXTREMES, dtype=dtype)
-    weighed = lambda results: tuple(r[:, :] for r in results)  # noqa: E731
+
+    def weighed(results: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(r[:, :] for r in results)
+
     ours, true = with_gradients(lambda c: weighed(engine(c)), call), with_gradients(by_reference, call)
     for mine, reference in zip(ours[0], true[0], strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-5, equal_nan=True)
@@ -268,19 +272,21 @@ def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
     call = problem(cell, 5, 3, 2, 7)
     for which in (1, 4):
         moved = [t.detach().clone() if isinstance(t, Tensor) else t for t in call]
-        moved[which].requires_grad_()
+        leaf = moved[which]
+        assert isinstance(leaf, Tensor)
+        leaf.requires_grad_()
         names = [n for n, t in zip(Call._fields, call, strict=True) if isinstance(t, Tensor) and t.is_floating_point()]
         both = dict(zip(names, with_gradients(engine, call)[1], strict=True))
         g = torch.Generator().manual_seed(1)
         results = engine(Call._make(moved))
-        loss = sum((r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in results)
-        loss.backward()
-        torch.testing.assert_close(moved[which].grad, both[Call._fields[which]])
+        torch.autograd.backward([(r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in results])
+        torch.testing.assert_close(leaf.grad, both[Call._fields[which]])
         assert all(t.grad is None for i, t in enumerate(moved) if isinstance(t, Tensor) and i != which)
 
 
 def test_what_cannot_be_is_an_error() -> None:
     call, projected = problem("gru", 4, 3, 2, 5), problem("lstm_projected", 4, 3, 2, 5)
+    assert projected.c0 is not None
     wrong = [
         call._replace(h0=call.h0[:2]),
         call._replace(x=call.x[:, :, :1]),
@@ -325,7 +331,7 @@ def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) ->
         with pytest.raises(ConfigError):
             step(wrong, *state)
     with pytest.raises(ConfigError):
-        step(call.x[0, 0], *state, state[0]) if len(state) == 1 else step(call.x[0, 0], state[0])
+        step(call.x[0, 0], state[0], state[0] if len(state) == 1 else None)
 
 
 def test_every_cell_has_its_reference() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.linear import reference, scan
+from ostinato.shapes import State
 
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
@@ -31,7 +33,7 @@ def problem(T: int, B: int, H: int, dtype: torch.dtype, seed: int = 0) -> tuple[
     """u, h0 and a of absolute value below 1."""
     g = torch.Generator().manual_seed(seed)
     wide = torch.complex128 if dtype.is_complex else torch.float64
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=wide)  # noqa: E731
+    draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=wide)  # noqa: E731
     a = draw(H)
     u, h0, a = draw(T, B, H), draw(B, H), a / a.abs() * (0.5 + 0.49 * torch.rand(H, generator=g))
     return u.to(dtype).requires_grad_(), h0.to(dtype).requires_grad_(), a.to(dtype).requires_grad_()
@@ -110,7 +112,8 @@ def test_gradients_of_the_kernels_are_finite_differences(dtype: torch.dtype, len
 def test_chunks_are_one_pass(dtype: torch.dtype) -> None:
     u, h0, a = (t.detach() for t in problem(50, 3, 5, dtype))
     whole, last = native.unroll(u, (h0,), a)
-    state, pieces = (h0,), []
+    state: State = (h0,)
+    pieces = []
     for start, end in itertools.pairwise([0, 0, 1, 17, 49, 50]):
         h, state = native.unroll(u[start:end], state, a)
         pieces.append(h)
@@ -131,7 +134,10 @@ def test_extremes_go_through_as_in_the_reference(dtype: torch.dtype) -> None:
     u, h0, a = problem(4, len(EXTREMES), 7, dtype)
     with torch.no_grad():
         u[1, :, 0] = torch.tensor(EXTREMES, dtype=dtype)
-    seen = lambda t: torch.where(t.isfinite(), t, torch.nan) if dtype.is_complex else t  # noqa: E731
+
+    def seen(t: Tensor) -> Tensor:
+        return torch.where(t.isfinite(), t, torch.nan) if dtype.is_complex else t
+
     for mine, true in zip(
         with_gradients(native.unroll, (u, h0, a), None)[:4],
         with_gradients(reference.unroll, (u, h0, a), None)[:4],

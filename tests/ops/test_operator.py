@@ -35,7 +35,8 @@ class Net(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         h, last = self.layer.unroll(x, None, lengths)
-        return self.head(h) + last[0].sum()
+        y: Tensor = self.head(h) + last[0].sum()
+        return y
 
 
 def sample(T: int = 7, B: int = 4) -> Tensor:

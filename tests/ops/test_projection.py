@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -15,14 +17,14 @@ T, B, D, H, P = 7, 5, 3, 6, 4
 def run(implementation: str, lengths: Tensor | None) -> tuple[Tensor, ...]:
     """H where there is a step, the last state, and all gradients of a random functional of them."""
     g = torch.Generator().manual_seed(0)
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
+    draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
     x, h0, c0, w_hr = draw(T, B, D), draw(B, P), draw(B, H), draw(P, H)
     weights = draw(4 * H, D), draw(4 * H, P), draw(4 * H), draw(4 * H)
     h, (h_n, c_n) = pick("lstm", implementation)(x, (h0, c0), *weights, lengths, w_hr=w_hr)
     if lengths is not None:
         h = h * (torch.arange(T)[:, None] < lengths)[..., None]
-    loss = sum((r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in (h, h_n, c_n))
-    return h, h_n, c_n, *torch.autograd.grad(loss, [x, h0, c0, *weights, w_hr])  # type: ignore[arg-type]
+    loss = [(r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in (h, h_n, c_n)]
+    return h, h_n, c_n, *torch.autograd.grad(loss, [x, h0, c0, *weights, w_hr])
 
 
 @pytest.mark.parametrize("lengths", [None, torch.tensor([7, 0, 3, 1, 7])], ids=["whole", "ragged"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,15 +20,16 @@ if extension.ABSENT:
 from ostinato.ops.engine.unroll import unroll
 from ostinato.shapes import State
 
+Weights = tuple[Tensor, Tensor, Tensor, Tensor]
 D, H = 2, 3
 GATES = {"rnn_tanh": 1, "gru": 3, "lstm": 4, "lstm_projected": 4}
 cells = pytest.mark.parametrize("cell", GATES)
 
 
-def given_to(cell: str, *places: int, rows: int) -> tuple[Tensor, State, tuple[Tensor, ...], Tensor | None]:
+def given_to(cell: str, *places: int, rows: int) -> tuple[Tensor, State, Weights, Tensor | None]:
     """x, the initial state, the weights and biases, the projection."""
     g = torch.Generator().manual_seed(0)
-    draw = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
+    draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
     P = 2 if cell == "lstm_projected" else H
     state = (draw(rows, P), draw(rows, H)) if cell.startswith("lstm") else (draw(rows, P),)
     G = GATES[cell]
@@ -34,7 +37,7 @@ def given_to(cell: str, *places: int, rows: int) -> tuple[Tensor, State, tuple[T
     return draw(*places, D), state, weights, draw(P, H) if P < H else None
 
 
-def apart(cell: str, x: Tensor, state: State, weights: tuple[Tensor, ...], w_hr: Tensor | None, marks: list[bool],
+def apart(cell: str, x: Tensor, state: State, weights: Weights, w_hr: Tensor | None, marks: list[bool],
           reverse: bool) -> tuple[Tensor, State]:  # fmt: skip
     """One row x (T, D), its pieces run one by one, the first of them from state."""
     n = len(marks)
@@ -58,7 +61,7 @@ def same_with_gradients(ours: tuple[Tensor, ...], true: tuple[Tensor, ...], leav
     weigh = [torch.randn(t.shape, generator=g, dtype=t.dtype) for t in true]
     gradients = []
     for results in (ours, true):
-        loss = sum((r * w).sum() for r, w in zip(results, weigh, strict=True))
+        loss = [(r * w).sum() for r, w in zip(results, weigh, strict=True)]
         gradients.append(torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True))
     for mine, reference in zip((*ours, *gradients[0]), (*true, *gradients[1]), strict=True):
         torch.testing.assert_close(mine, reference, rtol=1e-11, atol=1e-11)

@@ -48,8 +48,9 @@ def test_a_reset_before_the_product_has_no_operator() -> None:
     assert explain("gru", "reference", reset_after=False) == "gru: reference, as requested"
     with pytest.raises(ConfigError, match="no operator"):
         GRU(2, 3, "aten", reset_after=False)
+    x = torch.zeros(1, 1)
     with pytest.raises(ConfigError, match="no operator"):
-        gru_aten.unroll(*[torch.zeros(1, 1)] * 6, reset_after=False)
+        gru_aten.unroll(x, (x,), x, x, x, x, reset_after=False)
 
 
 def test_without_the_engine_torch_runs_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import KINDS
+from hostile import KINDS
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

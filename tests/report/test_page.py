@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import HOSTILE, KINDS
+from hostile import HOSTILE, KINDS
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
@@ -25,7 +25,7 @@ from ostinato.model_file import load_model, save_model
 from ostinato.report import direct
 from ostinato.report.page import write_report
 from zoo import KINDS as ZOO
-from zoo import fitted, made
+from zoo import fitted, made, rungs, sequential
 
 Fits = dict[str, tuple[Fit, SequenceSet]]
 #: What stands in every page, by kind.
@@ -108,14 +108,15 @@ def test_every_section_is_there_and_every_chart_is_said(kind: str, pages: dict[s
 def test_figures_are_those_of_the_fit_and_of_the_calibration(kind: str, pages: dict[str, Path], fits: Fits) -> None:
     result, data = fits[kind]
     words = " ".join(Elements(pages[kind].read_text()).words.split())
-    for rung in result.table:
+    for rung in rungs(result):
         assert f"{rung.held_out:.4f}" in words
     record = result.model.description.record
     assert record["data"] == data.digest
     assert data.digest in words
-    encoded = result.model.encoding.encode(data)
+    model = sequential(result.model)
+    encoded = model.encoding.encode(data)
     held = split(data, record["held_out"]).spans("held-out", data.lengths, encoded.lengths)
-    found = calibrate(result.model, encoded, held)
+    found = calibrate(model, encoded, held)
     assert f"80% promised, {found.coverage(0.8):.1%} held" in words
     assert f"{sum(z - a for _, a, z in held):,} steps held out" in words
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from panels_made import poisoned, series
 
 from ostinato.scale import plan
+from panels_made import poisoned, series
 
 
 @pytest.fixture

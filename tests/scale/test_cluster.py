@@ -13,7 +13,6 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from panels_made import POISON
 from polars.testing import assert_frame_equal
 
 from ostinato import scale
@@ -23,6 +22,7 @@ from ostinato.scale.local_ar import FitLocalAR
 from ostinato.scale.plan import plan
 from ostinato.scale.run import run
 from ostinato.scale.work import Out
+from panels_made import POISON
 
 cloudpickle = pytest.importorskip("ray.cloudpickle", reason="needs ostinato[ray]")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
-from panels_made import POISON, series
 from polars.testing import assert_frame_equal
 
 import ostinato
@@ -19,6 +19,7 @@ from ostinato.direct.network import SegmentNetwork
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.errors import ConfigError, ModelFileError
 from ostinato.scale.plan import plan
+from panels_made import POISON, series
 
 
 def results(folder: Path) -> pl.DataFrame:
@@ -93,7 +94,7 @@ def test_the_files_of_a_cluster_are_those_of_one_process(
 def test_a_backtest_in_parts_has_the_table_of_the_whole(
     panel: Path, tmp_path: Path, models: dict[str, ostinato.DirectModel]
 ) -> None:
-    how = {"horizon": 4, "n_windows": 2, "season": 7, "level": [80]}
+    how: dict[str, Any] = {"horizon": 4, "n_windows": 2, "season": 7, "level": [80]}
     model = models["closed"]
     table, found = scale.cross_validation(model, panel, tmp_path / "out", **how)
     expected = ostinato.cross_validation(good_rows(panel).filter(pl.col("unique_id") != "p-one"), model, **how)

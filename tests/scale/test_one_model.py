@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,10 @@ import ostinato
 from ostinato import scale
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
+from ostinato.fits.result import Rung
 from ostinato.scale.global_fit import _work
+from ostinato.training.trainer import TrainingProgress
+from zoo import kept, rungs
 
 
 @pytest.fixture
@@ -24,16 +28,17 @@ def wave(tmp_path: Path) -> Path:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # of its own settings
 def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, cluster: str) -> None:
-    how = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
-    told, done = [], []
-    shown = {"on_progress": told.append, "on_rung": done.append}
+    how: dict[str, Any] = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
+    told: list[TrainingProgress] = []
+    done: list[Rung] = []
+    shown: dict[str, Any] = {"on_progress": told.append, "on_rung": done.append}
     there = scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), **shown, **how)
     assert [rung.name for rung in done] == ["ar", "gru"]
     assert told
     assert all(event.name == "gru" for event in told)
     here = ostinato.fit(wave, **how)
-    assert there.kept.steps == here.kept.steps == 30
-    for one, other in zip(here.table, there.table, strict=True):
+    assert kept(there).steps == kept(here).steps == 30
+    for one, other in zip(rungs(here), rungs(there), strict=True):
         assert other.held_out == pytest.approx(one.held_out, abs=1e-5)
     assert there.notes == here.notes
 
@@ -48,7 +53,8 @@ def test_what_stops_the_first_worker_stops_the_others(wave: Path, tmp_path: Path
 
 
 def test_a_worker_gives_a_mistake_back(wave: Path, tmp_path: Path) -> None:
-    asked = {"source": str(wave), "reading": {}, "options": {"model": "grue"}, "output": str(tmp_path / "bad.ost")}
+    asked: dict[str, Any] = {"source": str(wave), "reading": {}, "options": {"model": "grue"}}
+    asked["output"] = str(tmp_path / "bad.ost")
     asked["queue"] = None
     assert "unknown model 'grue'" in str(_work(asked))
     assert not (tmp_path / "bad.ost").exists()
@@ -58,5 +64,5 @@ def test_a_search_has_its_trials_and_keeps_the_best(wave: Path, tmp_path: Path, 
     found, table = scale.search(wave, 2, tmp_path / "search", on=scale.ray(workers=2), budget=Budget(None, 5))
     assert len(table) == 2
     assert found.kept.name == table[0].asked["model"]
-    assert found.kept.held_out == table[0].held_out
+    assert kept(found).held_out == table[0].held_out
     assert found.model.description.record["search"] == [vars(row) for row in table]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from panels_made import POISON
 from polars.testing import assert_frame_equal
 
 import ostinato
@@ -18,6 +18,9 @@ from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.evaluation.baselines import Lags, local_ar
 from ostinato.scale import work
 from ostinato.scale.plan import plan
+from ostinato.scale.series import load
+from panels_made import POISON
+from zoo import sequential
 
 GOOD = [f"s{i:02d}" for i in range(24)]
 
@@ -70,7 +73,7 @@ def test_a_forecast_is_that_of_the_baseline_of_the_same_name(panel: Path, tmp_pa
 @pytest.fixture(scope="module")
 def model() -> ostinato.SequenceModel:
     rng = np.random.default_rng(3)
-    return ostinato.fit([rng.standard_normal(80).cumsum() for _ in range(4)], model="ar").model
+    return sequential(ostinato.fit([rng.standard_normal(80).cumsum() for _ in range(4)], model="ar").model)
 
 
 def test_a_model_scores_a_panel_as_it_scores_a_frame(
@@ -99,7 +102,7 @@ def test_a_model_forecasts_a_panel(panel: Path, tmp_path: Path, model: ostinato.
 def test_a_backtest_in_parts_has_the_table_of_the_whole(
     panel: Path, tmp_path: Path, model: ostinato.SequenceModel
 ) -> None:
-    how = {"horizon": 4, "n_windows": 2, "season": 7, "level": [80]}
+    how: dict[str, Any] = {"horizon": 4, "n_windows": 2, "season": 7, "level": [80]}
     table, found = scale.cross_validation(None, panel, tmp_path / "out", **how)
     expected = ostinato.cross_validation(good_rows(panel), (), **how)
     assert_frame_equal(table.drop("seconds"), expected.table.drop("seconds"), rel_tol=1e-9)
@@ -133,14 +136,14 @@ def test_a_run_that_stopped_goes_on_from_its_parts(
 ) -> None:
     whole, again = tmp_path / "whole", tmp_path / "again"
     scale.fit_each(panel, whole)
-    count, real = 0, work.load
+    count = 0
 
-    def dying(*given: object) -> object:
+    def dying(*given: Any) -> object:
         nonlocal count
         count += 1
         if count == 4:
             raise KeyboardInterrupt
-        return real(*given)  # type: ignore[arg-type]
+        return load(*given)
 
     monkeypatch.setattr(work, "load", dying)
     with pytest.raises(KeyboardInterrupt):

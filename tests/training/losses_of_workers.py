@@ -56,7 +56,7 @@ def losses(method: Method, dtype: torch.dtype, workers: Any) -> list[float]:
     def keep(loss: float, *rest: Any) -> None:
         seen.append(loss)
 
-    trainer.check_finite = keep
+    vars(trainer)["check_finite"] = keep
     trainer.Trainer(model, made, method, config, workers).fit(Budget(None, STEPS))
     return seen[::2]  # each step's loss, and then its gradient's norm
 

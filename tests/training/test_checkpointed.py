@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from ostinato.training.build import Material, build, closed_form
 from ostinato.training.config import defaults
 from ostinato.training.objective import in_segments, negative_log_likelihood
 from ostinato.training.trainer import judged_pieces
-from zoo import KINDS, made
+from zoo import KINDS, kept, made
 
 
 @pytest.mark.parametrize(
@@ -34,12 +36,11 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole(kind: str, method: Che
     model = build("gru", material, closed_form(material, config)[0], config).double().eval()
     batch = whole(material.encoded, judged_pieces(material, "train"))
     if batch.x.is_floating_point():
-        batch = type(batch)(
-            **{
-                k: v.double() if isinstance(v, torch.Tensor) and v.dtype == torch.float32 else v
-                for k, v in vars(batch).items()
-            }
-        )
+        wide: dict[str, Any] = {
+            k: v.double() if isinstance(v, torch.Tensor) and v.dtype == torch.float32 else v
+            for k, v in vars(batch).items()
+        }
+        batch = type(batch)(**wide)
     with torch.no_grad():
         for p in model.parameters():
             p.add_(0.1 * torch.randn(p.shape, dtype=p.dtype))
@@ -58,5 +59,5 @@ def test_a_fit_is_that_by_full_bptt() -> None:
         return fit(wave, model="gru", budget=Budget(None, 5), hidden=8, dropout=0.0, method=method)
 
     one, other = trained(FullBPTT()), trained(CheckpointedBPTT(20))
-    assert other.kept.held_out == pytest.approx(one.kept.held_out, rel=1e-4)
-    assert other.kept.steps == one.kept.steps
+    assert kept(other).held_out == pytest.approx(kept(one).held_out, rel=1e-4)
+    assert kept(other).steps == kept(one).steps

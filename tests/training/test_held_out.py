@@ -9,7 +9,7 @@ from ostinato.data.split import split
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.inference.score import score
-from zoo import KINDS, made
+from zoo import KINDS, kept, made
 
 
 @pytest.mark.parametrize("name", ["ar", "gru"])
@@ -21,4 +21,4 @@ def test_held_out_is_the_score(kind: str, name: str) -> None:
     scores = score(result.model, data)
     spans = split(data, 0.2).spans("held-out", data.lengths, np.diff(scores.offsets))
     nats = np.concatenate([scores.surprisal[scores.offsets[b] + a : scores.offsets[b] + z] for b, a, z in spans])
-    assert result.kept.held_out == pytest.approx(-np.nanmean(nats), rel=1e-4, abs=1e-4)
+    assert kept(result).held_out == pytest.approx(-np.nanmean(nats), rel=1e-4, abs=1e-4)

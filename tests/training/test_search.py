@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from ostinato.fits.budget import Budget
 from ostinato.inference.describe import describe_model
 from ostinato.training import search as module
 from ostinato.training.search import search
+from zoo import kept
 
 pytest.importorskip("optuna", reason="needs ostinato[ray]")
 BUDGET = Budget(None, 25)
@@ -29,13 +31,13 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(
 ) -> None:
     count, real = 0, module.attempt
 
-    def stopping(data: SequenceSet, asked: dict[str, object], *rest: object, **options: object) -> float:
+    def stopping(data: SequenceSet, asked: dict[str, Any], *rest: Any, **options: Any) -> tuple[float, float]:
         nonlocal count
         count += 1
         if count == 3:
             stopped.update(asked)
             raise KeyboardInterrupt
-        return real(data, asked, *rest, **options)  # type: ignore[arg-type]
+        return real(data, asked, *rest, **options)
 
     stopped: dict[str, object] = {}
     monkeypatch.setattr(module, "attempt", stopping)
@@ -53,7 +55,7 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(
     best, record = table[0], found.model.description.record
     assert found.kept.name == best.asked["model"]
     assert max(point[3] for point in record["curve"]) == best.validation
-    assert (best.held_out, best.seconds > 0) == (found.kept.held_out, True)
+    assert (best.held_out, best.seconds > 0) == (kept(found).held_out, True)
     assert record["search"] == [vars(row) for row in table]
     assert any("of 5 trials of a search" in line for line in describe_model(found.model))
     again, _ = search(data, 5, tmp_path, budget=BUDGET)
