@@ -66,7 +66,7 @@ def test_a_direct_forecast_is_what_it_was() -> None:
 
 def test_a_direct_forecast_with_networks_and_covariates_is_what_it_was() -> None:
     rows = pl.read_csv(FOLDER / "panel.csv", try_parse_dates=True).group_by("unique_id", maintain_order=True)
-    history = ostinato.read(rows.head(150), known=["temperature"], static=["store"])
+    history = ostinato.read(rows.head(150), future_covariates=["temperature"], static_covariates=["store"])
     model = ostinato.load_model(FOLDER / "direct-gru-covariates.ost")
     found = floats(ostinato.forecast(model, history, 6, future=rows.tail(10).drop("y")))
     np.testing.assert_allclose(found, ANSWERS["direct-gru-covariates/forecast"], **TOLERANCE)

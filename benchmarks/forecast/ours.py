@@ -46,7 +46,7 @@ def _history(case: Case, back: int) -> SequenceSet:
     """Return the history up to the cutoff, with the clock and the covariates if the times are real."""
     if case.freq != "30min":
         return read(case.before(back))
-    return read(_frame(case, None, back), known=tuple(case.known))
+    return read(_frame(case, None, back), future_covariates=tuple(case.known))
 
 
 def _frame(case: Case, first: int | None, back: int) -> pl.DataFrame:

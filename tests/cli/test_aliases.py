@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -90,17 +91,20 @@ def test_old_option_of_fit_fits_the_same_model(
 def test_old_keyword_of_read(old: str, column: str, home: Path) -> None:
     new = {"known": "future", "past": "past", "static": "static"}[old] + "_covariates"
     path = str(home / "covariates.csv")
-    one = ostinato.read(path, target="y", **{old: [column]})
-    other = ostinato.read(path, target="y", **{new: [column]})
+    by_old: dict[str, Any] = {old: [column]}
+    by_new: dict[str, Any] = {new: [column]}
+    one = ostinato.read(path, target="y", **by_old)
+    other = ostinato.read(path, target="y", **by_new)
     assert one.meta == other.meta
     assert one.covariates is not None
     with pytest.raises(TypeError, match="old name"):
-        ostinato.read(path, target="y", **{old: [column], new: [column]})
+        ostinato.read(path, target="y", **by_old, **by_new)
 
 
 def test_old_keyword_of_sample(home: Path) -> None:
     model = ostinato.load_model(home / "s.ost")
-    np.testing.assert_array_equal(ostinato.sample(model, 4, n=2), ostinato.sample(model, 4, n_samples=2))
+    by_old: dict[str, Any] = {"n": 2}
+    np.testing.assert_array_equal(ostinato.sample(model, 4, **by_old), ostinato.sample(model, 4, n_samples=2))
 
 
 def test_renamed_keeps_the_signature() -> None:

@@ -20,9 +20,9 @@ def frame() -> pl.DataFrame:
 
 
 def test_rows_added_are_as_rows_read() -> None:
-    whole = ostinato.read(frame(), target="y", known=["heat"])
+    whole = ostinato.read(frame(), target="y", future_covariates=["heat"])
     cut = pl.datetime(2024, 1, 2)
-    old = ostinato.read(frame().filter(pl.col("ds") < cut), target="y", known=["heat"])
+    old = ostinato.read(frame().filter(pl.col("ds") < cut), target="y", future_covariates=["heat"])
     new = frame().filter(pl.col("ds") >= cut)
     assert old.append(new).digest == whole.digest
     assert ostinato.update(old, new).digest == whole.digest

@@ -20,7 +20,8 @@ from ostinato.direct.inputs import series_inputs
 from ostinato.direct_fit import search as direct_search
 from ostinato.direct_fit.panel import panel_of
 from ostinato.errors import DataError, ModelFileError, OstinatoError
-from ostinato.fits.result import Candidate, Fit
+from ostinato.fits.result import Fit
+from ostinato.record import DirectRung
 from zoo import direct
 
 KNOWN = ["heat", "holiday"]
@@ -135,8 +136,8 @@ def test_past_covariates_that_lead_are_used_and_those_ahead_are_not_seen() -> No
         pl.DataFrame({"unique_id": f"s{b}", "ds": range(400), "y": y[b], "lead": lead[b]}) for b in range(4)
     )
     found, plain = fit(read(frame, past=["lead"]), horizon=2, window=12), fit(read(frame), horizon=2, window=12)
-    assert isinstance(found.kept, Candidate)
-    assert isinstance(plain.kept, Candidate)
+    assert isinstance(found.kept, DirectRung)
+    assert isinstance(plain.kept, DirectRung)
     assert "past covariates" in found.kept.detail
     assert found.kept.loss < 0.8 * plain.kept.loss
     data = read(frame, past=["lead"])
@@ -299,7 +300,9 @@ def test_vic_elec_is_forecast_better_with_temperature_and_holidays(shared_data: 
     columns: dict[str, Any] = {"time_col": "Time", "target": "Demand"}
     asked: dict[str, Any] = {"horizon": 48, "n_windows": 8, "step_size": 160, "networks": 0, "window": 96}
     with_them, without = (
-        ostinato.cross_validation(ostinato.read(frame, **columns, known=known), "direct", **asked).table["wql"][0]
+        ostinato.cross_validation(ostinato.read(frame, **columns, future_covariates=known), "direct", **asked).table[
+            "wql"
+        ][0]
         for known in (["Temperature", "Holiday"], [])
     )
     assert with_them < 0.9 * without

@@ -178,7 +178,7 @@ def test_a_fit_of_both_is_likelier_than_of_each_by_their_mutual_information(rho:
     assert (nats - apart) / 6000 == pytest.approx(-0.5 * np.log(1 - rho**2), abs=0.03)
     assert joint.coupling is not None
     assert joint.coupling.weight.item() == pytest.approx(rho, abs=0.03)
-    y = np.concatenate([path[50:] for path in sample(joint, 500, n=20, seed=1)])
+    y = np.concatenate([path[50:] for path in sample(joint, 500, n_samples=20, seed=1)])
     innovations = np.stack([y[1:, 0] - 0.7 * y[:-1, 0], y[1:, 1] - 0.4 * y[:-1, 1]])
     assert np.asarray(np.corrcoef(innovations))[0, 1] == pytest.approx(rho, abs=0.05)
 

@@ -150,7 +150,7 @@ def test_what_a_model_draws_is_distributed_as_it_says(kind: str, name: str) -> N
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
 def test_draws_are_values_that_the_data_could_have(kind: str, name: str) -> None:
     model, data = fitted(kind, name), made(kind)
-    drawn = sample(model, 200, n=3, seed=2)
+    drawn = sample(model, 200, n_samples=3, seed=2)
     if kind == "bytes":
         assert all(len(text.encode()) > 0 for text in drawn)  # bytes that are no UTF-8 become U+FFFD
         return

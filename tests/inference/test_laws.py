@@ -64,7 +64,7 @@ def test_a_saved_model_scores_bitwise_the_same(kind: str, name: str, tmp_path: P
     again = load_model(tmp_path / "m.ost")
     assert isinstance(again, SequenceModel)
     np.testing.assert_array_equal(score(model, data).surprisal, score(again, data).surprisal)
-    np.testing.assert_array_equal(sample(model, 9, n=2, seed=1)[0], sample(again, 9, n=2, seed=1)[0])
+    np.testing.assert_array_equal(sample(model, 9, n_samples=2, seed=1)[0], sample(again, 9, n_samples=2, seed=1)[0])
     assert again.description == model.description
     assert again.encoding == model.encoding
 
@@ -92,7 +92,7 @@ def test_step_by_step_is_the_unroll(kind: str, name: str) -> None:
 @every
 def test_same_seed_same_samples(kind: str, name: str) -> None:
     model = fitted(kind, name)
-    first, again, other = (sample(model, 30, n=2, seed=s) for s in (3, 3, 4))
+    first, again, other = (sample(model, 30, n_samples=2, seed=s) for s in (3, 3, 4))
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))

@@ -38,7 +38,7 @@ def next_symbol(model: SequenceModel, prompt: str) -> torch.Tensor:
 @pytest.mark.parametrize(("kind", "name"), WORDS)
 def test_cold_text_is_the_likeliest_symbol_each_time(kind: str, name: str) -> None:
     model = fitted(kind, name)
-    cold = sample(model, 12, n=2, prompt="a", temperature=1e-5)
+    cold = sample(model, 12, n_samples=2, prompt="a", temperature=1e-5)
     assert cold[0] == cold[1]
     text, encoding = "a", alphabet(model)
     for _ in range(12):
@@ -52,7 +52,7 @@ def test_cold_text_is_the_likeliest_symbol_each_time(kind: str, name: str) -> No
 @pytest.mark.parametrize(("kind", "name"), [p for p in NUMBERS if p[0] != "counts"])
 def test_cold_numbers_are_all_alike(kind: str, name: str) -> None:
     model = fitted(kind, name)
-    first, other = sample(model, 10, n=2, temperature=1e-6, seed=1)
+    first, other = sample(model, 10, n_samples=2, temperature=1e-6, seed=1)
     if "mixture" not in kind and "sound" not in kind:  # of which the likeliest component is taken
         x = torch.zeros(0, 1, model.channels)
         with torch.no_grad():
@@ -70,7 +70,7 @@ def test_cold_numbers_are_all_alike(kind: str, name: str) -> None:
 def test_first_symbols_come_as_often_as_their_probability_says(kind: str, name: str) -> None:
     model, count = fitted(kind, name), 3000
     p = next_symbol(model, "b").double().numpy()
-    drawn = Counter(text[1:2] for text in sample(model, 1, n=count, prompt="b"))
+    drawn = Counter(text[1:2] for text in sample(model, 1, n_samples=count, prompt="b"))
     table = ["\ufffd", *map(chr, alphabet(model).code_points), ""][: len(p)]
     seen = np.array([drawn[c] for c in table])
     assert seen.sum() == count
@@ -84,14 +84,14 @@ def test_top_p_keeps_to_the_nucleus(kind: str, name: str) -> None:
     order = p.argsort(descending=True)
     nucleus = order[: int((p[order].cumsum(0) < 0.6).sum()) + 1].tolist()
     table = ["\ufffd", *map(chr, alphabet(model).code_points), ""]
-    drawn = {text[1:2] for text in sample(model, 1, n=500, prompt="b", top_p=0.6)}
+    drawn = {text[1:2] for text in sample(model, 1, n_samples=500, prompt="b", top_p=0.6)}
     assert drawn == {table[i] for i in nucleus}
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_samples_continue_the_prompt(name: str) -> None:
     model = fitted("text", name)
-    texts = sample(model, 7, n=3, prompt="abc가", seed=9)
+    texts = sample(model, 7, n_samples=3, prompt="abc가", seed=9)
     assert all(text.startswith("abc가") and len(text) == 11 for text in texts)
     data = made("series").take([0])
     numbers = fitted("series", name)
@@ -108,7 +108,7 @@ def test_lines_end_where_their_end_is_drawn(name: str) -> None:
     """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
     model, count = fitted("lines", name), 2000
     end = float(next_symbol(model, "")[alphabet(model).vocabulary_size - 1])
-    drawn = sample(model, 30, n=count)
+    drawn = sample(model, 30, n_samples=count)
     assert all("\n" not in text and len(text) <= 30 for text in drawn)
     assert sum(not text for text in drawn) == pytest.approx(count * end, abs=5 * np.sqrt(count * end) + 1)
 

@@ -196,7 +196,8 @@ def words_of(path: Path) -> str:
 
 def test_the_two_numbers_of_weights_are_told_apart(pages: dict[str, Path], fits: Fits) -> None:
     result, _ = fits["series"]
-    every, trained = sum(p.numel() for p in result.model.parameters()), result.table[-1].parameters
+    every = sum(p.numel() for p in sequential(result.model).parameters())
+    trained = rungs(result)[-1].parameters
     assert "trained weights" in words_of(pages["series"])
     assert f"{every:,}, of which {trained:,} are trained" in words_of(pages["series"])
 

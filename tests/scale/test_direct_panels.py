@@ -118,7 +118,9 @@ def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
     with pytest.raises(ModelFileError, match="the data have steps of 1h, and the model was fitted to steps of 1d"):
         scale.forecast(model, tmp_path / "hours.parquet", out)
     known = good_rows(panel).head(500).with_columns(rain=pl.col("y") * 2)
-    wet = ostinato.fit(ostinato.read(known, known=["rain"]), model="direct", horizon=2, season=7, backbone=None).model
+    wet = ostinato.fit(
+        ostinato.read(known, future_covariates=["rain"]), model="direct", horizon=2, season=7, backbone=None
+    ).model
     with pytest.raises(ConfigError, match="the model needs the covariates rain"):
         scale.forecast(wet, panel, out)
     assert not out.exists()

@@ -12,9 +12,9 @@ import ostinato
 from ostinato import scale
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import Rung
 from ostinato.scale.global_fit import _work
-from ostinato.training.trainer import TrainingProgress
 from zoo import kept, rungs
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import DirectFields, LadderFields
 from ostinato.fits.progress import TrainingProgress
+from ostinato.fits.result import Fit
 from ostinato.fitting import fields_for, fit
 from ostinato.gradients.methods import CheckpointedBPTT
 from ostinato.inference.describe import verdict
-from ostinato.record import DirectRecord, LadderRecord, Rung
+from ostinato.record import DirectRecord, DirectRung, LadderRecord, Rung
 from ostinato.training.config import Config, LadderOptions
+from zoo import rungs
 
 WAVE = np.sin(np.arange(240) / 5) + 0.1 * np.random.default_rng(0).standard_normal(240)
 
@@ -30,10 +33,10 @@ def test_keywords_are_the_fields_of_the_options() -> None:
 
 
 def test_options_as_a_value_as_keywords_and_by_the_earlier_name_are_one_fit() -> None:
-    how = {"model": "gru", "budget": Budget(None, 3)}
+    how: dict[str, Any] = {"model": "gru", "budget": Budget(None, 3)}
     options = LadderOptions(hidden=4, max_order=3)
     tables = [
-        [(r.name, r.held_out) for r in found.table]
+        [(r.name, r.held_out) for r in rungs(found)]
         for found in (
             fit(WAVE, options=options, **how),
             fit(WAVE, config=options, **how),
@@ -43,10 +46,17 @@ def test_options_as_a_value_as_keywords_and_by_the_earlier_name_are_one_fit() ->
     assert tables[0] == tables[1] == tables[2]
 
 
+def direct_rungs(found: Fit) -> list[DirectRung]:
+    """Return the table of a direct fit."""
+    rows = [row for row in found.table if isinstance(row, DirectRung)]
+    assert len(rows) == len(found.table)
+    return rows
+
+
 def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
-    how = {"model": "direct", "horizon": 4, "budget": Budget(None, 3), "networks": 1, "hidden": 4}
+    how: dict[str, Any] = {"model": "direct", "horizon": 4, "budget": Budget(None, 3), "networks": 1, "hidden": 4}
     tables = [
-        [(r.name, r.loss, r.detail) for r in found.table]
+        [(r.name, r.loss, r.detail) for r in direct_rungs(found)]
         for found in (
             fit(WAVE, **how, lookback=12, backbone="rnn"),
             fit(WAVE, **how, window=12, memory="rnn"),
@@ -73,9 +83,9 @@ def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
         ({"options": LadderOptions(), "config": LadderOptions()}, "options is given twice"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(arguments: dict[str, object], words: str) -> None:
+def test_options_that_do_not_fit_are_refused(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        fit(WAVE, **arguments)  # type: ignore[arg-type]
+        fit(WAVE, **arguments)
 
 
 def test_each_way_is_given_the_options_that_it_takes() -> None:
@@ -86,7 +96,14 @@ def test_each_way_is_given_the_options_that_it_takes() -> None:
 
 def test_the_training_of_direct_networks_is_reported() -> None:
     seen: list[TrainingProgress] = []
-    how = {"model": "direct", "horizon": 4, "budget": Budget(None, 3), "networks": 2, "hidden": 4, "refit": False}
+    how: dict[str, Any] = {
+        "model": "direct",
+        "horizon": 4,
+        "budget": Budget(None, 3),
+        "networks": 2,
+        "hidden": 4,
+        "refit": False,
+    }
     fit(WAVE, on_progress=seen.append, **how)
     assert [event.step for event in seen] == [1, 2, 3, 1, 2, 3]
     assert [event.share for event in seen] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
