@@ -140,7 +140,8 @@ def check(call: Call) -> None:
         )
     (B, P), D, H = h0.shape, x.shape[-1], call.hidden
     GH = sizes.gates * H
-    expected = (
+    dtype = x.dtype
+    for name, t, shape in (
         ("x", x, (len(x), B, D) if base is None else (len(x), D)),
         ("h0", h0, (B, P)),
         ("c0", c0, (B, H)),
@@ -149,9 +150,7 @@ def check(call: Call) -> None:
         ("b_ih", b_ih, (GH,)),
         ("b_hh", b_hh, (GH,)),
         ("w_hr", w_hr, (P, H)),
-    )
-    dtype = x.dtype
-    for name, t, shape in expected:
+    ):
         if t is not None and (t.shape != shape or t.dtype != dtype):
             raise ConfigError(
                 f"{name} must have the shape {shape} and the type {dtype}, got {tuple(t.shape)} and {t.dtype}",

@@ -70,6 +70,12 @@ def _backward(
     return (None, *gradients, *[None] * 5)
 
 
+def _gradient_buffers(call: Call, written: tuple[bool, ...]) -> list[Tensor | None]:
+    """Buffers for the gradients of the tensors of a call; None if the kernel does not write the gradient."""
+    _cell, *tensors, _lengths, _base, _column, _reverse = call
+    return [None if t is None or not w else fresh(t) for t, w in zip(tensors, written, strict=True)]
+
+
 class Eager(torch.autograd.Function):
     """The node of ``ostinato::recurrence`` without torch's dispatcher, which takes longer than a small recurrence.
 
@@ -96,8 +102,8 @@ class Eager(torch.autograd.Function):
     def backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
         """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
         *tensors, y = ctx.saved_tensors
-        cell, lengths, base, column, reverse = ctx.options
-        call = Call._make((cell, *tensors, lengths, base, column, reverse))
+        cell, *layout, reverse = ctx.options
+        call = Call._make((cell, *tensors, *layout, reverse))
         # the last argument of forward is the call, which has no gradient
         *needed, _ = ctx.needs_input_grad
         need_x, need_h0, need_c0, *need_weights = needed
@@ -114,8 +120,7 @@ class Eager(torch.autograd.Function):
             run_forward(call, *outputs(call), saved.address)
         # the kernel computes the gradients of all weights or of none
         written = need_x, need_h0, need_c0, *[any_weight] * len(need_weights)
-        _cell, *tensors, _lengths, _base, _column, _reverse = call
-        gradients = [None if t is None or not w else fresh(t) for t, w in zip(tensors, written, strict=True)]
+        gradients = _gradient_buffers(call, written)
         run_backward(call, y, saved.address, output_gradients, gradients)
         return *gradients, None
 
