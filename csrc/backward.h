@@ -1,5 +1,5 @@
-// The time loop backward. The product d_{t+1} W_hh ends in step t's gate gradients, and the weights' gradients and dx are
-// taken chunk by chunk, while what they read is in the cache.
+// The backward time loop. The product d_{t+1} W_hh is finished by the gate gradients of step t. The gradients of the
+// weights and of x are computed chunk by chunk, while the rows that they read are in the cache.
 #pragma once
 
 #include "forward.h"
@@ -7,20 +7,20 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// From the gradient of the state after step t to those of the step's sums and of the state before it.
+// Computes the gradients of the sums of step t and of the state before it from the gradient of the state after it.
 template <class T, class Cell>
 struct GradientStep {
     using scalar = T;
     static constexpr int gates = 1;
 
-    Blocked<T> slots;         // this step's rows, as saved
-    Blocked<T> h, c;          // the state before the step: rows of this step
-    Blocked<T> carry, dc;     // (P / V, B), (H / V, B) dh past the product and dc of the state after: replaced in place
-    bool carried;             // whether carry holds anything for these rows
-    Blocked<T> d_sum, d_x;    // this step's rows, written: gradients of the hidden and the input side's sums
-    Blocked<T> m;             // this step's rows, written: cells of two products only, whose second's gradient this is
+    Blocked<T> slots;         // the saved rows of this step
+    Blocked<T> h, c;          // the state before the step, for the rows of this step
+    Blocked<T> carry, dc;     // (P / V, B), (H / V, B) dh that bypasses W_hh, dc of the state after; replaced in place
+    bool carried;             // whether carry holds values for these rows
+    Blocked<T> d_sum, d_x;    // written, the rows of this step: gradients of the sums of the two sides
+    Blocked<T> m;             // written, the rows of this step: the input of the second product, if there is one
     const T* y;
-    const T* dy;  // or null
+    const T* dy;  // may be null
     const Index* place;
     Index hidden;
 
@@ -70,7 +70,7 @@ struct GradientStep {
     }
 };
 
-// A product whose rows go to rows of a plain matrix, in an order of their own.
+// Writes the rows of a product to rows of a row-major matrix, in the order of place.
 template <class T>
 struct ToRows {
     using scalar = T;
@@ -79,7 +79,7 @@ struct ToRows {
     T* to;
     const Index* place;
     Index columns;
-    Blocked<T> plus;  // what is added, or null
+    Blocked<T> plus;  // is added to the product; may be null
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -96,15 +96,15 @@ struct ToRows {
     }
 };
 
-// A part's share of the weights' gradients.
+// The share of one part in the gradients of the weights.
 template <class T, class Cell>
 struct Sums {
-    Blocked<T> ih;      // (G H / V, D) of W_ih, transposed
-    Blocked<T> hh;      // (E H / V, P) of W_hh, transposed
-    Blocked<T> second;  // (P / V, H) of W_hr or the late gate's rows of W_hh, transposed: cells of two products only
+    Blocked<T> ih;      // (G H / V, D) for W_ih, transposed
+    Blocked<T> hh;      // (E H / V, P) for W_hh, transposed
+    Blocked<T> second;  // (P / V, H) for W_hr or the late gate's rows of W_hh, transposed; cells with two products only
     T* b_ih;            // (G H, blocked)
     T* b_hh;            // (G H, blocked)
-    Index count;        // of numbers in all together, in one piece
+    Index count;        // the count of numbers in all of them, which are contiguous
 
     Sums(Arena& arena, const Shape& s) {
         const Index blocks = blocks_of<T>(s.hidden) * Cell::gates;
@@ -120,16 +120,16 @@ struct Sums {
 
 template <class T, class Cell>
 struct BackwardSpace {
-    Sums<T, Cell> sums;  // first, so that it is found without the part
-    Blocked<T> d_sum;    // (E H / V, chunk + B) gradients of the hidden side's sums; the last rows: the step after's
-    Blocked<T> d_x;      // (G H / V, chunk) of the input side's; the same buffer where no gate keeps them apart
-    Blocked<T> d_second; // (P / V, chunk) of the second product, where the cell projects
-    Blocked<T> m;        // (H / V, chunk) cells of two products: what the second was taken of
+    Sums<T, Cell> sums;  // first, so that add and collect can find it without the part
+    Blocked<T> d_sum;    // (E H / V, chunk + B) gradients of the hidden side's sums; the last rows: the next step's
+    Blocked<T> d_x;      // (G H / V, chunk) of the input side's sums; d_sum itself if no gate separates the sides
+    Blocked<T> d_second; // (P / V, chunk) of the second product, if the cell projects
+    Blocked<T> m;        // (H / V, chunk) the input of the second product; cells with two products only
     Blocked<T> h;        // (P / V, chunk) the state before each step
     Blocked<T> x;        // (D / V, chunk)
-    Blocked<T> carry;    // (P / V, B) see GradientStep
+    Blocked<T> carry;    // (P / V, B), see GradientStep
     Blocked<T> dc;       // (H / V, B)
-    Blocked<T> c0;       // (kept H / V, B) c before the first step, where a saved step would have it
+    Blocked<T> c0;       // (kept H / V, B) c before the first step, at the position that c has in a saved step
 
     BackwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks) : sums(arena, s) {
         const Index units = blocks_of<T>(s.hidden), outputs = blocks_of<T>(s.outputs);
@@ -171,7 +171,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     const Chunks chunks(p);
     BackwardSpace<T, Cell> space(arena, s, p, chunks);
     const Blocked<T> saved{const_cast<T*>(io.saved), Blocked<T>::stride_of(p.start[p.steps])};
-    // gradients of the second product: of a late gate they are its blocks of d_x
+    // The gradients of the second product. For a late gate they are its blocks of d_x.
     const Blocked<T> d_second = Cell::late ? Blocked<T>{space.d_x.at(E, 0), G * space.d_x.stride} : space.d_second;
     const Left<T> nothing{};
 
@@ -208,7 +208,8 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
             const auto arrive = [&](auto& epilogue) {
                 const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E);
                 product(epilogue, d_next, w.hh, E * H, 0, next, outputs);
-                epilogue.carried = true;  // a row's last step: nothing comes but what its last state is owed
+                // The next rows have their last step here, so only the gradient of the last state arrives.
+                epilogue.carried = true;
                 product(epilogue, nothing, w.hh, E * H, next, p.active[t], outputs);
             };
             if constexpr (two_products<Cell>) {
@@ -229,7 +230,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         t0 = chunks.begin(p, t1);
         const Index base = p.start[t0], places = p.start[t1] - base;
         if (!team.rank) steps(t0, t1);
-        if (io.weights && team.rank == team.size - 1)  // in a team while the steps are taken
+        if (io.weights && team.rank == team.size - 1)  // in a team this overlaps with the steps of rank 0
             for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * D, D);
         meet(team);
         const Range rows = share(team, places);

@@ -1,5 +1,5 @@
-// The Python module. Arrays cross as addresses (Tensor.data_ptr(), 0 for none), which costs nothing; shapes and types are
-// the caller's to check, in ostinato.ops.engine.
+// The Python module. Arrays are passed as addresses (Tensor.data_ptr(), 0 for None), because this takes no time. The
+// caller, ostinato.ops.engine, checks shapes and types.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -37,7 +37,8 @@ const Kernel<T>& find(const std::string& cell) {
     throw std::invalid_argument("no cell is called " + cell);
 }
 
-// (rows, steps, places, inputs, hidden, outputs, reverse), and the addresses of lengths, base and column (see Layout).
+// Sizes: rows, steps, places, inputs, hidden, outputs, reverse. Places: the addresses of lengths, base and column (see
+// Layout). Five: the addresses of the weights, or of their gradients, in the order of Weights.
 using Sizes = std::tuple<Index, Index, Index, Index, Index, Index, bool>;
 using Places = std::tuple<Address, Address, Address>;
 using Five = std::tuple<Address, Address, Address, Address, Address>;
@@ -87,7 +88,7 @@ const Linear<T>& linear() {
         return set_in_use().linear64;
 }
 
-// (rows, steps, numbers a row, complex)
+// The rows, the steps, the numbers in a row, and whether the numbers are complex.
 using LinearSizes = std::tuple<Index, Index, Index, bool>;
 
 Layout padded(const LinearSizes& s, Address lengths) {
@@ -111,7 +112,7 @@ void linear_backward(const LinearSizes& sizes, Address lengths, int threads, Add
                            {at<T>(a), at<T>(h0), at<T>(y), at<T>(dy), at<T>(dh_n), at<T>(du), at<T>(dh0)}, at<T>(da));
 }
 
-// An array of the pool's memory, which goes back to it when the last who holds it lets go.
+// Returns an array in a buffer of the pool. The buffer goes back to the pool with the last reference to the array.
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::size_t count) {
     auto* memory = new Buffer(count * sizeof(T));
@@ -119,7 +120,7 @@ nb::ndarray<nb::numpy, T> empty(std::size_t count) {
     return nb::ndarray<nb::numpy, T>(memory->get(), {count}, owner);
 }
 
-// Step holds the interpreter's lock while it runs: it takes less time than giving the lock away.
+// Step keeps the interpreter's lock while it runs, because it takes less time than releasing the lock.
 template <class T>
 void bind_step(nb::module_& m, const char* name) {
     nb::class_<Step<T>>(m, name)

@@ -1,13 +1,14 @@
-// The one layout of everything the kernels hold: a blocked matrix keeps V consecutive columns (V the lanes of a vector)
-// of all its rows together,
+// The layout of every matrix in the kernels. A blocked matrix stores V consecutive columns of all its rows together,
+// where V is the number of lanes of a vector:
 //
 //     element (row r, column c)  at  first[(c / V) * stride + r * V + c % V],
 //
-// so that a tile reads rows and writes vectors at constant distances, whatever the sizes. stride is an odd number of
-// vectors: with a power of two all blocks would fall on the same cache sets.
+// A tile can then read rows and write vectors at constant distances for all sizes. stride is an odd number of vectors:
+// with a power of two all blocks would map to the same cache sets.
 //
-// A panel is what a product's right side is packed into: for a group of columns, K steps of (vectors of the group), each
-// step contiguous. Groups of `gates` interleaved vectors a column block keep the gates of a unit in one register tile.
+// A panel is the packed right side of a product. For a group of columns it holds K steps; each step is contiguous and
+// holds the vectors of the group. With `gates` interleaved vectors in a column block, one register tile has all gates
+// of a unit.
 #pragma once
 
 #include "vec.h"
@@ -25,7 +26,7 @@ struct Blocked {
     static Index stride_of(Index rows) { return (rows | 1) * lanes<T>; }
 };
 
-// Lays buffers out in one piece of memory; with no memory it only counts what they need.
+// Allocates buffers one after the other in a single block. If base is null, it only counts the bytes that they need.
 struct Arena {
     char* base;
     std::size_t used = 0;
@@ -43,14 +44,14 @@ struct Arena {
     }
 };
 
-// Column blocks in the next group of a panel: 4, 2 or 1, as many as `gates` leaves room for in four vectors.
+// The number of column blocks in the next group of a panel: 4, 2 or 1, so that they have at most four vectors.
 constexpr Index group_limit(int gates) { return gates == 1 ? 4 : gates == 2 ? 2 : 1; }
 OSTINATO_INLINE Index group_of(Index left, int gates) {
     const Index limit = group_limit(gates);
     return left >= 4 && limit >= 4 ? 4 : left >= 2 && limit >= 2 ? 2 : 1;
 }
 
-// One row of a matrix, columns (0..columns), into row `row` of a blocked one; the tail of the last block is zero.
+// Copies `columns` numbers of a row-major row into row `row` of a blocked matrix, and fills the last block with zeros.
 template <class T>
 OSTINATO_INLINE void pack_row(const Blocked<T>& to, Index row, const T* from, Index columns) {
     Index block = 0;
@@ -70,7 +71,8 @@ inline void clear(T* at, Index count) {
     std::memset(at, 0, count * sizeof(T));
 }
 
-// w (gates * hidden, depth), gate after gate, row-major -> panels of its transpose: depth steps, `gates` vectors a block.
+// Packs w (gates * hidden, depth), row-major and gate after gate, into panels of its transpose: they have `depth`
+// steps, and `gates` vectors for each column block.
 template <class T>
 inline void pack_gates(T* panel, const T* w, int gates, Index hidden, Index depth) {
     constexpr Index V = lanes<T>;
@@ -94,8 +96,8 @@ inline void pack_gates(T* panel, const T* w, int gates, Index hidden, Index dept
     }
 }
 
-// w (gates * hidden, columns) -> panels of itself, columns in vectors; the steps run over units block by block, in a
-// block gate by gate: the order in which a blocked matrix of gate gradients is read.
+// Packs w (gates * hidden, columns) into panels without a transposition. The steps go through the units block by block
+// and, in a block, gate by gate: a blocked matrix of gate gradients is read in this order.
 template <class T>
 inline void pack_units(T* panel, const T* w, int gates, Index hidden, Index columns) {
     constexpr Index V = lanes<T>;
@@ -112,7 +114,7 @@ inline void pack_units(T* panel, const T* w, int gates, Index hidden, Index colu
     }
 }
 
-// The inverse of pack_gates' order for sums: sums blocked (blocks * gates, depth rows) -> w (gates * hidden, depth).
+// Undoes the order of pack_gates: writes blocked sums (blocks * gates, depth rows) to w (gates * hidden, depth).
 template <class T>
 inline void unpack_gates(T* w, const Blocked<T>& sums, int gates, Index hidden, Index depth) {
     constexpr Index V = lanes<T>;

@@ -1,19 +1,20 @@
-// What a cell is to the time loops: its elementwise forward and backward, on one vector of units.
+// The interface of a cell to the time loops: its elementwise forward and backward functions on one vector of units.
 //
-//     gates    G: products a unit takes
-//     apart    how many of them, the last, keep the hidden side's product and bias apart from the input side's
-//     slots    vectors a step leaves for backward: none, or at least G
-//     recalls  whether backward reads h after the step too (it is in y)
-//     states   1 (h) or 2 (h, c)
-//     direct   whether dh reaches the step before past the product too
-//     forward(Given, After), backward(Seen, Sent)
+//     gates    The number of gates, G.
+//     apart    The number of gates, the last ones, that keep the product and the bias of the two sides separate.
+//     slots    The number of vectors that a step saves for backward: 0, or at least G.
+//     recalls  Whether backward also reads h after the step, which is in y.
+//     states   The number of tensors in the state: 1 (h) or 2 (h, c).
+//     direct   Whether a part of dh reaches the step before without W_hh.
+//     forward(Given, After) and backward(Seen, Sent)
 //
-// Most cells take one product a step, W_hh h (OneProduct). In the others forward gives not h but m, which goes through a
-// second product in the same step (second.h):
-//     projects  h' = W_hr m; h is narrower than m
-//     late      how many gates, the last (one), take their rows of W_hh with m in place of h; the cell then has
-//               finish(Given, After) from this product's sum to h', with the slots that forward left, and
-//               owed(Seen) the gradient of this sum. `gates` counts them, Given, Sent and forward's slots leave them out.
+// Most cells need one product per step, W_hh h (OneProduct). In the others forward computes m instead of h, and a
+// second product in the same step takes m (second.h):
+//     projects  Whether h' = W_hr m. h is then narrower than m.
+//     late      The number of gates, 0 or 1, whose rows of W_hh take m instead of h; it is the last gate. The cell then
+//               has finish(Given, After), which computes h' from the sum of this product and the slots that forward
+//               saved, and owed(Seen), which computes the gradient of this sum. `gates` counts the late gate; Given,
+//               Sent and the slots of forward do not include it.
 #pragma once
 
 #include "vec.h"
@@ -23,32 +24,32 @@ namespace {
 
 template <class T, int G>
 struct Given {
-    Vec<T> sum[G];  // W_ih x + b_ih + W_hh h + b_hh; of a gate kept apart only W_hh h + b_hh
-    Vec<T> x[G];    // of a gate kept apart W_ih x + b_ih; of the others nothing
+    Vec<T> sum[G];  // W_ih x + b_ih + W_hh h + b_hh; only W_hh h + b_hh for a gate with separate sides
+    Vec<T> x[G];    // W_ih x + b_ih for a gate with separate sides; not set for the others
     Vec<T> h, c;    // the state before the step
 };
 
 template <class T, int S>
 struct After {
     Vec<T> slot[S ? S : 1];
-    Vec<T> h, c;  // h: or m, from forward of a cell of two products
+    Vec<T> h, c;  // h is m after forward of a cell with two products
 };
 
 template <class T, int S>
 struct Seen {
-    Vec<T> slot[S ? S : 1];  // as forward left them
+    Vec<T> slot[S ? S : 1];  // as forward saved them
     Vec<T> h, c;             // the state before the step
-    Vec<T> after;            // h after the step, where the cell recalls it
-    Vec<T> dh, dc;           // gradients of the state after the step; dh of m where the cell projects
-    Vec<T> dm;               // of m, where a gate is late
+    Vec<T> after;            // h after the step, if the cell recalls it
+    Vec<T> dh, dc;           // gradients of the state after the step; dh is that of m if the cell projects
+    Vec<T> dm;               // the gradient of m, if a gate is late
 };
 
 template <class T, int G>
 struct Sent {
     Vec<T> sum[G];  // gradients of Given::sum
-    Vec<T> x[G];    // gradients of Given::x, of gates kept apart
-    Vec<T> dh, dc;  // gradients of the state before the step, without what goes through W_hh
-    Vec<T> m;       // as forward gave it, from a cell of two products
+    Vec<T> x[G];    // gradients of Given::x, for gates with separate sides
+    Vec<T> dh, dc;  // gradients of the state before the step, without the part that passes W_hh
+    Vec<T> m;       // m as forward computed it, for a cell with two products
 };
 
 struct OneProduct {
@@ -65,7 +66,7 @@ struct Projected : Cell {
 template <class Cell>
 inline constexpr bool two_products = Cell::projects || Cell::late > 0;
 template <class Cell>
-inline constexpr int early = Cell::gates - Cell::late;  // E: gates that take the first product
+inline constexpr int early = Cell::gates - Cell::late;  // E, the number of gates in the first product
 
 }  // namespace
 }  // namespace ostinato::OSTINATO_SET

@@ -1,4 +1,4 @@
-// The cells, by name. A new one is a header like gru.h and a line here.
+// The cells by name. A new cell needs a header like gru.h and a line here.
 #pragma once
 
 #include "gru.h"

@@ -1,4 +1,4 @@
-// What the plain part of the engine and the kernels of each instruction set share: plain data, no code.
+// The data types that the portable part of the engine shares with the kernels of each instruction set. No code.
 #pragma once
 
 #include <cstddef>
@@ -11,49 +11,49 @@ using Index = std::int64_t;
 struct Shape {
     Index inputs;   // D
     Index hidden;   // H
-    Index outputs;  // P, the width of h: H, but where the cell projects
+    Index outputs;  // P, the width of h: H unless the cell projects
 };
 
-// The rows (sequences) of one thread, longest first, so that those with a step t are the first active[t].
-// A row's step is a "place": one row of x, y and their gradients. start counts the places before each step.
+// The rows (sequences) of one thread, the longest first, so that the rows that have a step t are the first active[t].
+// A step of a row is a "place": one row of x, of y and of their gradients. start counts the places before each step.
 struct Part {
     Index rows;           // B
-    Index steps;          // T: the longest row's
-    const Index* active;  // (T) rows that have a step t, falling
-    const Index* start;   // (T + 1) sum of active before t
-    const Index* place;   // (start[T]) which row of x and y, step by step
-    const Index* order;   // (B) which row of the states
-    Index chunk;          // about how many places are worked on at a time
+    Index steps;          // T, of the longest row
+    const Index* active;  // (T) the number of rows that have a step t, falling
+    const Index* start;   // (T + 1) the sum of active before t
+    const Index* place;   // (start[T]) the row of x and y, step by step
+    const Index* order;   // (B) the row of the states
+    Index chunk;          // the approximate number of places in a chunk
 };
 
-// Threads that work on one part together: on shares of the large products, while the steps are rank 0's. A single thread
-// is a team of one.
+// The threads that work on one part together. They share the large products; rank 0 alone runs the steps. A single
+// thread is a team of one.
 struct Meeting;
 struct Team {
     int rank, size;
-    Meeting* meeting;  // where they wait for each other; of a team of one: null
+    Meeting* meeting;  // where they wait for each other; null for a team of one
 };
-void meet(Meeting&, int members) noexcept;  // returns when all have come
+void meet(Meeting&, int members) noexcept;  // returns when all members have called it
 
-// Weights in torch's form: gates stacked, row-major; a bias may be null.
+// The weights in the form of torch: the gates stacked, row-major. A bias may be null.
 template <class T>
 struct Weights {
     const T* ih;    // (G H, D)
     const T* hh;    // (G H, P)
     const T* b_ih;  // (G H)
     const T* b_hh;  // (G H)
-    const T* hr;    // (P, H), cells that project only
+    const T* hr;    // (P, H), only for cells that project
 };
 
 template <class T>
 struct Forward {
     const T* x;   // (places, D)
     const T* h0;  // (B, P)
-    const T* c0;  // (B, H), cells of two states only
-    T* y;         // (places, P) written: h of every step
-    T* h_n;       // (B, P) written: h after each row's last step
-    T* c_n;       // (B, H) written, cells of two states only
-    T* saved;     // the part's `saved_count` numbers, written: what survives to backward; null where nothing need
+    const T* c0;  // (B, H), only for cells of two states
+    T* y;         // (places, P) written: h after every step
+    T* h_n;       // (B, P) written: h after the last step of each row
+    T* c_n;       // (B, H) written, only for cells of two states
+    T* saved;     // (saved_count) written: the numbers that backward reads; null to save nothing
 };
 
 template <class T>
@@ -66,10 +66,10 @@ struct Backward {
     const T* dy;     // (places, P) or null for zero
     const T* dh_n;   // (B, P) or null for zero
     const T* dc_n;   // (B, H) or null for zero
-    T* dx;           // (places, D) written, or null where nobody asks
-    T* dh0;          // (B, P) written, or null where nobody asks
-    T* dc0;          // (B, H) written, cells of two states only, or null
-    bool weights;    // whether the weights' gradients are asked for
+    T* dx;           // (places, D) written, or null if not needed
+    T* dh0;          // (B, P) written, or null if not needed
+    T* dc0;          // (B, H) written, only for cells of two states, or null if not needed
+    bool weights;    // whether the gradients of the weights are needed
 };
 
 template <class T>
@@ -78,11 +78,11 @@ struct WeightGradients {
     T* hh;    // (G H, P) written
     T* b_ih;  // (G H) written, or null
     T* b_hh;  // (G H) written, or null
-    T* hr;    // (P, H) written, cells that project only
+    T* hr;    // (P, H) written, only for cells that project
 };
 
-// One cell, compiled for one scalar and one instruction set. All memory is the caller's; sizes are in bytes, or in
-// numbers where they are called counts.
+// One cell, compiled for one number type and one instruction set. The caller owns all buffers. Sizes are in bytes;
+// counts are in numbers.
 template <class T>
 struct Kernel {
     const char* name;
@@ -97,21 +97,22 @@ struct Kernel {
     std::size_t (*forward_bytes)(const Shape&, const Part&, bool save);
     void (*forward)(const Shape&, const Part&, const Forward<T>&, const void* panels, void* scratch, const Team&);
 
-    // The scratch holds the part's share of the weights' gradients; add puts another part's to it, collect gives it out.
+    // The scratch buffer holds the part's share of the weight gradients. add adds another part's share to it, and
+    // collect writes the result to the gradients.
     std::size_t (*backward_bytes)(const Shape&, const Part&);
     void (*backward)(const Shape&, const Part&, const Backward<T>&, const void* panels, void* scratch, const Team&);
     void (*add)(const Shape&, void* scratch, const void* other);
     void (*collect)(const Shape&, const void* scratch, const WeightGradients<T>&);
 };
 
-// The diagonal linear recurrence h' = a h + u. A row of complex numbers is one of twice as many, W, in pairs.
+// The diagonal linear recurrence h' = a h + u on rows of W numbers. A complex number counts as two: W is then 2 H.
 template <class T>
 struct LinearForward {
     const T* a;   // (W)
     const T* u;   // (places, W)
     const T* h0;  // (B, W)
-    T* y;         // (places, W) written: h of every step
-    T* h_n;       // (B, W) written: h after each row's last step
+    T* y;         // (places, W) written: h after every step
+    T* h_n;       // (B, W) written: h after the last step of each row
 };
 
 template <class T>
@@ -127,12 +128,12 @@ struct LinearBackward {
 
 template <class T>
 struct Linear {
-    std::size_t (*bytes)(Index width);  // of scratch
-    void (*forward[2])(Index width, const Part&, const LinearForward<T>&, void* scratch);  // of real, of complex numbers
-    void (*backward[2])(Index width, const Part&, const LinearBackward<T>&, void* scratch);  // leaves da (W) in scratch
+    std::size_t (*bytes)(Index width);  // the size of scratch
+    void (*forward[2])(Index width, const Part&, const LinearForward<T>&, void* scratch);  // for real, complex numbers
+    void (*backward[2])(Index width, const Part&, const LinearBackward<T>&, void* scratch);  // writes da (W) to scratch
 };
 
-// All cells of one instruction set.
+// The cells of one instruction set.
 struct Kernels {
     const char* set;
     int vector_bytes;

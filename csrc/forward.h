@@ -1,4 +1,4 @@
-// The time loop forward: the input product of a chunk of steps, then the steps one by one.
+// The forward time loop: first the input product of a chunk of steps, then its steps one by one.
 #pragma once
 
 #include "second.h"
@@ -6,14 +6,14 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// The input product: bias in, slots out.
+// The input product: it starts from the bias and writes its result to the slots.
 template <class T, int G>
 struct InputStep {
     using scalar = T;
     static constexpr int gates = G;
 
-    Blocked<T> slots;   // rows as the product's
-    Index slots_block;  // slots of a unit block there
+    Blocked<T> slots;   // the rows of the product
+    Index slots_block;  // the number of slots of a unit block
     const T* bias;
 
     template <int MR, int NV>
@@ -36,19 +36,19 @@ struct InputStep {
     }
 };
 
-// The recurrent product: from the input product's result to the next state, or to m.
+// The recurrent product: it starts from the result of the input product and computes the next state, or m.
 template <class T, class Cell>
 struct RecurrentStep {
     using scalar = T;
     static constexpr int gates = early<Cell>;
 
-    Blocked<T> slots;  // this step's rows: holds the input product, gets the cell's slots and c where they are kept
+    Blocked<T> slots;  // the rows of this step: the input product is read, and the slots and c are written if saved
     Index slots_block;
     bool save;
-    Blocked<T> h, h_next, c;  // (H / V, B) state before and after, or m; c is replaced in place
-    const T* bias;            // of the gates kept apart
+    Blocked<T> h, h_next, c;  // (H / V, B) the state before and after the step, or m; c is replaced in place
+    const T* bias;            // of the gates with separate sides
     T* y;
-    const Index* place;  // of this step's rows
+    const Index* place;  // the places of the rows of this step
     Index hidden;
 
     template <int MR, int NV>
@@ -96,11 +96,11 @@ struct RecurrentStep {
 
 template <class T, class Cell>
 struct ForwardSpace {
-    Blocked<T> x;      // (D / V, chunk) the chunk's inputs
-    Blocked<T> slots;  // (G H / V, chunk) where nothing is saved: the chunk's input product
-    Blocked<T> h[2];   // (P / V, B) the state before and after a step, taking turns
+    Blocked<T> x;      // (D / V, chunk) the inputs of the chunk
+    Blocked<T> slots;  // (G H / V, chunk) the input product of the chunk, if nothing is saved
+    Blocked<T> h[2];   // (P / V, B) the states before and after a step, which swap after each step
     Blocked<T> c;      // (H / V, B)
-    Blocked<T> m;      // (H / V, B) cells of two products: what the second is taken of
+    Blocked<T> m;      // (H / V, B) the input of the second product; cells with two products only
 
     ForwardSpace(Arena& arena, const Shape& s, const Part& p, const Chunks& chunks, bool save) {
         const Index units = blocks_of<T>(s.hidden);
@@ -139,7 +139,7 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
         if constexpr (Cell::states == 2) pack_row(space.c, b, io.c0 + p.order[b] * s.hidden, s.hidden);
     }
     int now = 0;
-    const auto leave = [&](Index begin, Index end) {  // rows that have had their last step
+    const auto leave = [&](Index begin, Index end) {  // writes the last states of these rows
         for (Index b = begin; !team.rank && b < end; ++b) {
             unpack_row(io.h_n + p.order[b] * s.outputs, space.h[now], b, s.outputs);
             if constexpr (Cell::states == 2) unpack_row(io.c_n + p.order[b] * s.hidden, space.c, b, s.hidden);
@@ -174,7 +174,7 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
             now = 1 - now;
             leave(t + 1 < p.steps ? p.active[t + 1] : 0, p.active[t]);
         }
-        if (!save) meet(team);  // or the next chunk's input product would be written over what the steps still read
+        if (!save) meet(team);  // the next input product overwrites the slots that the steps read
     }
 }
 

@@ -1,7 +1,7 @@
-// The one matrix product: register tiles of MR rows x NV vectors, written once for all uses.
+// The matrix product of the engine, in register tiles of MR rows by NV vectors.
 //
-// Each tile is a function of its own that is not inlined, templated on its row count. Within a larger body the compiler
-// spills accumulators and the speed halves.
+// Each tile is a separate function that is not inlined, with its number of rows as a template argument. In a larger
+// function the compiler spills the accumulators and the product takes twice as long.
 #pragma once
 
 #include "blocked.h"
@@ -10,7 +10,8 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// The left side: a blocked matrix, read along its columns. `full` blocks have all lanes, the others `tail`.
+// The left side: a blocked matrix that is read along its columns. The first `full` blocks have V columns, the others
+// `tail`.
 template <class T>
 struct Left {
     Blocked<T> data;
@@ -26,7 +27,8 @@ inline Left<T> left_of(const Blocked<T>& data, Index columns, int gates = 1) {
 template <int NV>
 inline constexpr int max_rows = OSTINATO_ACCUMULATORS / NV < 8 ? OSTINATO_ACCUMULATORS / NV : 8;
 
-// Few sums at once wait for each other: small tiles work on several steps of K in sums of their own.
+// With few accumulators each addition waits for the one before. Small tiles therefore process several steps of K at
+// once, with separate accumulators.
 constexpr int steps_at_once(int sums) { return sums <= 2 ? 4 : sums <= 4 ? 2 : 1; }
 
 template <class T, int MR, int NV>
@@ -42,7 +44,7 @@ OSTINATO_INLINE void one_step(Vec<T> (&sum)[MR][NV], const T* left, const T* rig
     }
 }
 
-// sum += left(rows of the tile, all columns) * panel.
+// Adds the product of the tile's rows of a, over all columns, and the panel to sum.
 template <class T, int MR, int NV>
 OSTINATO_INLINE void multiply(Vec<T> (&sum)[MR][NV], const Left<T>& a, Index row, const T* panel) {
     constexpr int V = lanes<T>, U = steps_at_once(MR * NV) < V ? steps_at_once(MR * NV) : V;
@@ -70,10 +72,11 @@ OSTINATO_INLINE void multiply(Vec<T> (&sum)[MR][NV], const Left<T>& a, Index row
             one_step<T, MR, NV>(sum, left, panel);
 }
 
-// An Epilogue says what a product starts from and what becomes of it:
-//   scalar, gates          the number type, and the vectors of a column block
-//   start(sum, row, block) fills the tile's sums;  finish(sum, row, block) uses them.
-// start_from is the commonest start: what a blocked matrix holds, or zero where there is nothing.
+// An Epilogue defines the initial values of a product and the use of its result:
+//   scalar, gates            The number type, and the number of vectors in a column block.
+//   start(sum, row, block)   Sets the initial values of the tile's sums.
+//   finish(sum, row, block)  Uses the sums.
+// start_from is the most common start: the values of a blocked matrix, or zero if there is none.
 template <class T, int MR, int NV>
 OSTINATO_INLINE void start_from(Vec<T> (&sum)[MR][NV], const Blocked<T>& held, bool there, Index row, Index block) {
     OSTINATO_UNROLL
@@ -99,7 +102,7 @@ OSTINATO_INLINE void tile_of(Index rows, const Epilogue& e, const Left<typename 
     tile<Epilogue, MR, NV>(e, a, panel, row, block);
 }
 
-// Rows [begin, end) in tiles of nearly equal height.
+// Splits the rows [begin, end) into tiles of nearly equal height.
 template <class Epilogue, int NV>
 OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
                                    const typename Epilogue::scalar* panel, Index begin, Index end, Index block) {
@@ -110,7 +113,8 @@ OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilog
     }
 }
 
-// Rows [begin, end) of a, times the panels of `blocks` column blocks; depth is the panels' number of steps.
+// Multiplies the rows [begin, end) of a by the panels of `blocks` column blocks. depth is the number of steps of the
+// panels.
 template <class Epilogue>
 void product(const Epilogue& e, const Left<typename Epilogue::scalar>& a, const typename Epilogue::scalar* panel,
              Index depth, Index begin, Index end, Index blocks) {
@@ -126,7 +130,7 @@ void product(const Epilogue& e, const Left<typename Epilogue::scalar>& a, const 
     }
 }
 
-// sums(rows unit..unit + MR, NV blocks) += x(all rows, those columns)' * d(all rows, those blocks).
+// Adds x' d over all rows to sums, for MR columns of x and NV blocks of d.
 template <class T, int MR, int NV>
 __attribute__((noinline)) void outer_tile(T* sums, Index sums_stride, const T* x, const T* d, Index d_stride,
                                           Index rows) {
@@ -164,7 +168,7 @@ __attribute__((noinline)) void outer_tile(T* sums, Index sums_stride, const T* x
         }
 }
 
-// The columns of one block of x, in tiles of 8, 4, 2 and 1 of them, against NV blocks of d.
+// Multiplies the columns of one block of x, in tiles of 8, 4, 2 and 1 columns, by NV blocks of d.
 template <class T, int NV, int MR>
 OSTINATO_INLINE void outer_column(T* sums, Index sums_stride, const T* x, const T* d, Index d_stride, Index rows,
                                   Index columns) {
@@ -173,7 +177,7 @@ OSTINATO_INLINE void outer_column(T* sums, Index sums_stride, const T* x, const 
     if constexpr (MR > 1) outer_column<T, NV, MR / 2>(sums, sums_stride, x, d, d_stride, rows, columns);
 }
 
-// sums (those blocks of d, columns of x as rows) += x' d over `rows` rows: a weight's gradient, in blocked form.
+// Adds x' d over `rows` rows to sums, whose rows are the columns of x: the gradient of a weight, in blocked form.
 inline constexpr int outer_group = 3;
 template <class T>
 void outer(const Blocked<T>& sums, const Blocked<T>& x, Index columns, const Blocked<T>& d, Range blocks, Index rows) {
@@ -192,7 +196,7 @@ void outer(const Blocked<T>& sums, const Blocked<T>& x, Index columns, const Blo
         }
 }
 
-// sums (those blocks of V) += the columns of d over `rows` rows.
+// Adds the sum of `rows` rows of d to sums, for the given blocks.
 template <class T>
 inline void column_sums(T* sums, const Blocked<T>& d, Range blocks, Index rows) {
     for (Index block = blocks.begin; block < blocks.end; ++block) {

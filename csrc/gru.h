@@ -1,4 +1,4 @@
-// The gated recurrent unit (Cho et al. 2014, eq. 5-8), reset after the product; gates r, z, n:
+// The gated recurrent unit (Cho et al. 2014, eq. 5-8) with the reset after the product. The gates are r, z, n:
 //     r, z = sigmoid(.), n = tanh(x_n + r h_n), h' = (1 - z) n + z h, h_n = W_hn h + b_hn.
 #pragma once
 

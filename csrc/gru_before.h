@@ -1,4 +1,5 @@
-// The gated recurrent unit as published (Cho et al. 2014, eq. 5-8), reset before the product; gates r, z, n:
+// The gated recurrent unit as published (Cho et al. 2014, eq. 5-8): the reset is before the product. The gates are r,
+// z, n:
 //     r, z = sigmoid(.), m = r h, n = tanh(W_in x + b_in + W_hn m + b_hn), h' = (1 - z) n + z h.
 #pragma once
 

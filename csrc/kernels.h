@@ -1,4 +1,5 @@
-// The table of one instruction set. The including file defines OSTINATO_SET, OSTINATO_BYTES and OSTINATO_ACCUMULATORS.
+// The table of the kernels of one instruction set. The including file defines OSTINATO_SET, OSTINATO_BYTES and
+// OSTINATO_ACCUMULATORS.
 #pragma once
 
 #include "backward.h"

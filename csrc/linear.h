@@ -1,9 +1,9 @@
-// The diagonal linear recurrence h' = a h + u, one pass over memory each way: the state before a step is the row of y, or of
-// du, that was written last, and still in the cache.
+// The diagonal linear recurrence h' = a h + u, in one pass over the data forward and one pass backward. The state
+// before a step is the row of y, or of du, that was written last, so it is still in the cache.
 //
-// A complex number is two neighbours, its real and its imaginary part, and a product of two is
-//     a h = straight h + crossed swap(h),  straight = (re a, re a),  crossed = (-im a, im a);
-// with crossed negated it is that with the conjugate of a. A real a is straight as it is.
+// A complex number is stored as its real part followed by its imaginary part. The product of two is
+//     a h = straight h + crossed swap(h),  straight = (re a, re a),  crossed = (-im a, im a).
+// With crossed negated this is the product with the conjugate of a. For a real a, straight is a.
 #pragma once
 
 #include "blocked.h"
@@ -14,11 +14,11 @@ namespace {
 
 template <class T>
 struct LinearSpace {
-    T* slope;      // (W) backward: the part's gradient of a, first so that it is found without the part
-    T* straight;   // (W, in whole vectors as all below) see above
-    T* crossed;    // (W) of complex numbers only
-    T* sum[2];     // (W) backward: sums of d h and, of complex numbers, of d swap(h), h the state before the step
-    T* recent[2];  // (W) the same over the last steps: one sum over all would lose its last places
+    T* slope;      // (W) backward: the part's gradient of a; first, so that it can be found without the part
+    T* straight;   // (W), see above; this buffer and the next ones have whole vectors
+    T* crossed;    // (W), for complex numbers only
+    T* sum[2];     // (W) backward: sums of d h and, for complex numbers, of d swap(h), with h the state before the step
+    T* recent[2];  // (W) the same sums over the last steps only: a single sum over all steps would lose precision
 
     LinearSpace(Arena& arena, Index width) {
         const Index count = blocks_of<T>(width) * lanes<T>;
@@ -36,7 +36,7 @@ std::size_t linear_bytes(Index width) {
     return arena.used;
 }
 
-// straight and crossed of a, or of its conjugate.
+// Computes straight and crossed for a, or for its conjugate.
 template <class T, bool complex>
 void set_factor(const LinearSpace<T>& space, const T* a, Index width, bool conjugate) {
     for (Index c = 0; c < blocks_of<T>(width) * lanes<T>; ++c) {
@@ -46,14 +46,14 @@ void set_factor(const LinearSpace<T>& space, const T* a, Index width, bool conju
     }
 }
 
-// a h + u.
+// Returns a h + u.
 template <class T, bool complex>
 OSTINATO_INLINE Vec<T> advance(const LinearSpace<T>& space, Index c, Vec<T> h, Vec<T> u) {
     if constexpr (complex) u += load(space.crossed + c) * swap_pairs<T>(h);
     return load(space.straight + c) * h + u;
 }
 
-// body(column, how many of the vector's lanes are there) over a row.
+// Calls body(column, count) for each vector of a row; count is the number of its lanes that lie in the row.
 template <class T, class Body>
 OSTINATO_INLINE void by_vectors(Index width, const Body& body) {
     Index c = 0;
@@ -61,7 +61,7 @@ OSTINATO_INLINE void by_vectors(Index width, const Body& body) {
     if (c < width) body(c, width - c);
 }
 
-// Row i's state before its step t.
+// Returns the state of row i before its step t.
 template <class T>
 OSTINATO_INLINE const T* state_before(const Part& p, const T* y, const T* h0, Index width, Index t, Index i) {
     return t ? y + p.place[p.start[t - 1] + i] * width : h0 + p.order[i] * width;
@@ -75,7 +75,7 @@ void linear_forward(Index W, const Part& p, const LinearForward<T>& io, void* sc
     for (Index t = 0, running = p.rows; t <= p.steps; ++t) {
         const Index left = running;
         running = t < p.steps ? p.active[t] : 0;
-        for (Index i = running; i < left; ++i)  // rows that have had their last step
+        for (Index i = running; i < left; ++i)  // the rows that ended with the step before
             std::memcpy(io.h_n + p.order[i] * W, state_before(p, io.y, io.h0, W, t, i), W * sizeof(T));
         for (Index i = 0; i < running; ++i) {
             const T* h = state_before(p, io.y, io.h0, W, t, i);
@@ -88,7 +88,7 @@ void linear_forward(Index W, const Part& p, const LinearForward<T>& io, void* sc
     }
 }
 
-// d_t = dy_t + conj(a) d_{t+1}; du = d, dh0 = conj(a) d_1, da = sum of d_t conj(h_{t-1}).
+// Computes du = d, dh0 = conj(a) d_1 and da = sum of d_t conj(h_{t-1}), with d_t = dy_t + conj(a) d_{t+1}.
 template <class T, bool complex>
 void linear_backward(Index W, const Part& p, const LinearBackward<T>& io, void* scratch) {
     Arena arena{static_cast<char*>(scratch)};

@@ -1,6 +1,6 @@
-// Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000); gates i, f, g, o:
+// Long short-term memory (Hochreiter and Schmidhuber 1997; Gers et al. 2000). The gates are i, f, g, o:
 //     i, f, o = sigmoid(.), g = tanh(.), c' = f c + i g, h' = o tanh(c').
-// With projections (Sak et al. 2014) h' = W_hr (o tanh(c')).
+// With a projection (Sak et al. 2014), h' = W_hr (o tanh(c')).
 #pragma once
 
 #include "cell.h"

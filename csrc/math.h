@@ -1,5 +1,6 @@
-// exp, sigmoid and tanh on vectors, within 2 units in the last place. They saturate to exactly 0 and 1 (-1), and NaN goes
-// through: values are limited by compare and select, because min and max swallow it.
+// exp, sigmoid and tanh on vectors, with an error of at most 2 units in the last place. sigmoid and tanh saturate to
+// exactly 0, 1 and -1. NaN stays NaN: values are limited by compare and select, because min and max would replace a
+// NaN.
 #pragma once
 
 #include "vec.h"
@@ -7,7 +8,8 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// q of expm1(r) = r + r^2 q(r) for |r| <= ln(2)/2, fitted at Chebyshev nodes; highest power first.
+// The coefficients of q in expm1(r) = r + r^2 q(r) for |r| <= ln(2)/2, fitted at Chebyshev nodes, the highest power
+// first.
 template <class T>
 struct Exp;
 template <>
@@ -15,9 +17,9 @@ struct Exp<float> {
     static constexpr float q[] = {0.00139269266140219065f, 0.0083637738744055735f, 0.0416665501103051244f,
                                   0.16666573381900846f, 0.5f};
     static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440054690581e-4f;
-    static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it leaves the nearest integer in the mantissa
-    static constexpr float largest = 88.37f;     // exp of more is taken as infinite: 2^127 times the series is the limit
-    static constexpr float tanh_limit = 20.0f;   // expm1 of more changes nothing in tanh
+    static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it puts the nearest integer into the mantissa
+    static constexpr float largest = 88.37f;     // exp of more counts as infinite: 2^127 times the series is the limit
+    static constexpr float tanh_limit = 20.0f;   // tanh does not change for larger numbers
 };
 template <>
 struct Exp<double> {
@@ -31,7 +33,7 @@ struct Exp<double> {
     static constexpr double tanh_limit = 40.0;
 };
 
-// x = n ln 2 + r: sets scale = 2^n and returns expm1(r). For |x| <= Exp<T>::largest.
+// Splits x into n ln 2 + r, sets scale to 2^n and returns expm1(r), for |x| <= Exp<T>::largest.
 template <class T>
 OSTINATO_INLINE Vec<T> reduced_expm1(Vec<T> x, Vec<T>& scale) {
     using E = Exp<T>;
@@ -47,7 +49,7 @@ OSTINATO_INLINE Vec<T> reduced_expm1(Vec<T> x, Vec<T>& scale) {
     return (r * r) * q + r;
 }
 
-// 1 / (1 + exp(-x)).
+// Returns 1 / (1 + exp(-x)).
 template <class T>
 OSTINATO_INLINE Vec<T> sigmoid(Vec<T> x) {
     using E = Exp<T>;
@@ -60,7 +62,7 @@ OSTINATO_INLINE Vec<T> sigmoid(Vec<T> x) {
     return y > E::largest ? Vec<T>{} : T(1) / one_more;
 }
 
-// expm1(2|x|) / (expm1(2|x|) + 2), with the sign of x: exact to the last places near zero, where 1 - exp(-2x) is not.
+// Returns expm1(2|x|) / (expm1(2|x|) + 2) with the sign of x. Near zero this is precise, while 1 - exp(-2x) is not.
 template <class T>
 OSTINATO_INLINE Vec<T> tanh(Vec<T> x) {
     using E = Exp<T>;

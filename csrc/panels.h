@@ -1,4 +1,4 @@
-// The weights as the kernels read them: packed once a call, shared by all threads.
+// The weights in the layout that the kernels read. They are packed once per call and shared by all threads.
 #pragma once
 
 #include "cells.h"
@@ -10,11 +10,11 @@ namespace {
 
 template <class T, class Cell>
 struct ForwardPanels {
-    T* ih;      // D steps of G H columns, gates of a unit together: the input product
-    T* hh;      // P steps of E H columns, the same way: the recurrent product
-    T* bias_x;  // (G H, blocked) what the input product starts from: b_ih, and b_hh where the gate's sides are joined
-    T* bias_h;  // (G H, blocked) what the recurrent product of a gate kept apart starts from: b_hh
-    T* second;  // H steps of H or P columns, cells of two products only: W_hr, or the late gate's rows of W_hh
+    T* ih;      // D steps of G H columns, the gates of a unit together: for the input product
+    T* hh;      // P steps of E H columns, in the same order: for the recurrent product
+    T* bias_x;  // (G H, blocked) the start of the input product: b_ih, plus b_hh unless the gate has separate sides
+    T* bias_h;  // (G H, blocked) the start of the recurrent product of a gate with separate sides: b_hh
+    T* second;  // H steps of H or P columns: W_hr, or the late gate's rows of W_hh; cells with two products only
 
     ForwardPanels(Arena& arena, const Shape& s) {
         const Index width = blocks_of<T>(s.hidden) * lanes<T>, units = width * Cell::gates;
@@ -28,9 +28,9 @@ struct ForwardPanels {
 
 template <class T, class Cell>
 struct BackwardPanels {
-    T* ih;      // G H steps (units in blocks, gates within) of D columns: the product that gives dx
-    T* hh;      // E H steps of P columns: the product that gives dh
-    T* second;  // H or P steps of H columns, cells of two products only: the product that gives dm
+    T* ih;      // G H steps (blocks of units, then gates) of D columns: for the product that computes dx
+    T* hh;      // E H steps of P columns: for the product that computes dh
+    T* second;  // H or P steps of H columns: for the product that computes dm; cells with two products only
 
     BackwardPanels(Arena& arena, const Shape& s) {
         ih = arena.take<T>(Cell::gates * s.hidden * blocks_of<T>(s.inputs) * lanes<T>);
@@ -64,7 +64,7 @@ template <class T, class Cell>
 void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory) {
     Arena arena{static_cast<char*>(memory)};
     constexpr int G = Cell::gates, E = early<Cell>, joined = G - Cell::apart;
-    const T* second = Cell::projects ? w.hr : w.hh + E * s.hidden * s.hidden;  // where there is one
+    const T* second = Cell::projects ? w.hr : w.hh + E * s.hidden * s.hidden;  // only read by cells with two products
     if (backward) {
         const BackwardPanels<T, Cell> to(arena, s);
         pack_units(to.ih, w.ih, G, s.hidden, s.inputs);
@@ -81,14 +81,14 @@ void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory) {
     pack_bias<T, Cell>(to.bias_h, nullptr, w.b_hh, s.hidden, joined, G);
 }
 
-// Time goes in chunks of whole steps: what a chunk holds is used while it is in the cache, and the weights' sums, which
-// are larger where H is large, are gone through once for so many places.
+// The steps are processed in chunks. The rows of a chunk are used while they are in the cache. The sums of the weight
+// gradients, which are large if H is large, are updated once per chunk.
 struct Chunks {
-    Index capacity;  // places of the largest chunk there can be
+    Index capacity;  // the number of places of the largest possible chunk
 
     explicit Chunks(const Part& p) : capacity(larger(1, smaller(larger(p.chunk, p.rows), p.start[p.steps]))) {}
 
-    // The end of the chunk that starts with step t, and the start of the one that ends before step t.
+    // end returns the end of the chunk that starts with step t; begin, the start of the chunk that ends before step t.
     Index end(const Part& p, Index t) const {
         Index e = t + 1;
         while (e < p.steps && p.start[e + 1] - p.start[t] <= p.chunk) ++e;

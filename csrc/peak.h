@@ -1,4 +1,5 @@
-// The processor's peak: independent multiply-adds on registers, nothing else. What benchmarks hold the kernels against.
+// The peak speed of the processor, for benchmarks of the kernels: independent multiply-adds in registers and nothing
+// else.
 #pragma once
 
 #include "vec.h"
@@ -6,8 +7,8 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// Runs `loops` rounds; returns how many operations on float32 they were. The sums decide a branch that is never taken, so
-// that they are not left out.
+// Runs `loops` rounds and returns the number of float32 operations. The sums decide a branch that is never taken, so
+// the compiler cannot remove them.
 __attribute__((noinline)) double peak(Index loops) {
     constexpr int chains = OSTINATO_ACCUMULATORS < 16 ? OSTINATO_ACCUMULATORS : 16;
     Vec<float> sum[chains];

@@ -8,12 +8,12 @@ namespace ostinato {
 
 namespace {
 
-// Places of a chunk: what fits the cache; and so many that a team seldom waits.
+// The number of places in a chunk: for one thread it fits the cache; for a team it is larger, so that it seldom waits.
 constexpr Index chunk = 256, shared_chunk = 2048;
 
 }  // namespace
 
-// Rows, longest first, are dealt out to the parts in turn: every part gets its share of every length.
+// The rows, the longest first, are assigned to the parts in turn, so that all parts get rows of all lengths.
 Plan::Plan(const Layout& l, int threads)
     : parts_(std::max<Index>(1, std::min<Index>(threads, l.rows))), team_(l.rows == 1 ? std::max(1, threads) : 1) {
     const auto length = [&](Index row) { return l.lengths ? l.lengths[row] : l.steps; };

@@ -1,4 +1,4 @@
-// From the sequences as they lie in memory to the parts that threads work on.
+// The division of the sequences of a batch into parts, which the threads process.
 #pragma once
 
 #include <vector>
@@ -7,29 +7,30 @@
 
 namespace ostinato {
 
-// Where the steps of B sequences are: step t of row b is row base[t] + column[b] of x and y.
-//   padded, time first   base[t] = t B, column[b] = b         ragged   base[t] = t, column[b] = the row's offset
-//   packed by steps      base[t] = the step's offset, column[b] = b, longest row first
+// The layout of the steps of B sequences: step t of row b is row base[t] + column[b] of x and y.
+//   padded  base[t] = t B, column[b] = b
+//   ragged  base[t] = t, column[b] = the offset of row b
+//   packed  base[t] = the offset of step t, column[b] = b, the longest row first
 struct Layout {
     Index rows;
-    Index steps;           // T, the longest row's or more
-    Index places;          // rows of x and y
-    const Index* lengths;  // (B), 0 to T each, or null: all are T long
-    const Index* base;     // (T), or null: padded
-    const Index* column;   // (B), or null: b
-    bool reverse;          // each row from its own last step to its first
+    Index steps;           // T, at least the steps of the longest row
+    Index places;          // the number of rows of x and y
+    const Index* lengths;  // (B), each 0 to T, or null if all rows have T steps
+    const Index* base;     // (T), or null for a padded batch
+    const Index* column;   // (B), or null if column[b] = b
+    bool reverse;          // whether each row is run from its last step to its first
 };
 
 // Owns the arrays that Part points to.
 class Plan {
   public:
-    // At most one part a row. Raises std::invalid_argument for lengths that are not of 0 to T steps, and for steps
-    // outside of x.
+    // Makes at most one part per row. Throws std::invalid_argument if a length is not 0 to T, or if a step lies outside
+    // of x.
     Plan(const Layout& layout, int threads);
-    // Threads that work on a part together: all where there is a single row.
+    // The number of threads that work on a part together: all threads if there is a single row.
     int team() const { return team_; }
     int size() const { return static_cast<int>(parts_.size()); }
-    Index visited() const;  // places that hold a step
+    Index visited() const;  // the number of places that hold a step
     Part operator[](int i) const;
 
   private:

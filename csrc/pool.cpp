@@ -15,13 +15,13 @@ namespace ostinato {
 namespace {
 
 constexpr std::size_t huge = std::size_t{2} << 20;
-#if defined(OSTINATO_SANITIZE)  // nothing is kept and little rounded up, so that a sanitizer sees where a piece ends
+#if defined(OSTINATO_SANITIZE)  // no pool and little rounding, so that a sanitizer sees the end of a buffer
 constexpr std::size_t limit = 0, smallest = 128;
 #else
 constexpr std::size_t limit = std::size_t{256} << 20, smallest = 4096;
 #endif
 
-// Four sizes to every power of two: a piece fits what is asked for within a quarter.
+// Rounds to one of four sizes per power of two: a buffer is at most a quarter larger than requested.
 std::size_t rounded(std::size_t bytes) {
     std::size_t step = smallest;
     while (limit && step * 8 < bytes) step *= 2;
@@ -31,11 +31,11 @@ std::size_t rounded(std::size_t bytes) {
 
 struct Kept {
     std::mutex mutex;
-    std::map<std::size_t, std::vector<void*>> free;  // by rounded size
+    std::map<std::size_t, std::vector<void*>> free;  // the free buffers by rounded size
     std::size_t bytes = 0;
 };
 
-// Never destroyed: tensors may give memory back while the process ends.
+// The pool is never destroyed, because tensors can return buffers while the process ends.
 Kept& kept() {
     static Kept* const pool = new Kept;
     return *pool;
@@ -59,7 +59,7 @@ void* take_memory(std::size_t bytes) {
     void* at = std::aligned_alloc(size >= huge ? huge : smallest, size >= huge ? (size + huge - 1) / huge * huge : size);
     if (!at) throw std::bad_alloc();
 #if defined(__linux__)
-    if (size >= huge) madvise(at, size, MADV_HUGEPAGE);  // a wish: without it all is the same, and slower
+    if (size >= huge) madvise(at, size, MADV_HUGEPAGE);  // only a hint; if the system ignores it, access is slower
 #endif
     return at;
 }
@@ -74,7 +74,7 @@ void give_memory(void* at, std::size_t bytes) noexcept {
                 pool.bytes += size;
                 return;
             } catch (const std::bad_alloc&) {
-                // no room to note it down: it goes back to the system
+                // There is no memory for the entry in the pool, so the buffer is freed.
             }
     }
     std::free(at);

@@ -1,18 +1,20 @@
-// Memory that is kept between calls. A page of fresh memory costs microseconds at its first touch, more than the
-// arithmetic done on it; so what a call gives back serves the next, up to a limit.
+// A pool of buffers that are reused between calls. The first access to a new page costs microseconds, more than the
+// arithmetic on it, so the buffers of a call are kept for the next call, up to a limit.
 #pragma once
 
 #include <cstddef>
 
 namespace ostinato {
 
-// Aligned to 128 bytes at least; large pieces lie on huge pages where the system has them. Raises std::bad_alloc.
+// Returns a buffer that is aligned to at least 128 bytes; a large one uses huge pages if the system has them. Throws
+// std::bad_alloc.
 void* take_memory(std::size_t bytes);
 
-// bytes as in take_memory. What would exceed the limit (256 MB kept) goes back to the system.
+// Takes back a buffer with the same `bytes` as in take_memory. It is freed if the pool would exceed its limit of 256
+// MB.
 void give_memory(void* at, std::size_t bytes) noexcept;
 
-// All that is kept goes back to the system. Returns how many bytes that was.
+// Frees all buffers of the pool and returns their size in bytes.
 std::size_t release_memory() noexcept;
 
 class Buffer {

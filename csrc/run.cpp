@@ -11,7 +11,7 @@ namespace {
 
 constexpr Team alone = {0, 1, nullptr};
 
-// work(part, team), each part in a thread of its own, or the only one by all of a team.
+// Calls work(part, team): each part in its own thread or, if there is only one part, in all threads of a team.
 template <class Work>
 void deal_out(const Plan& plan, const Work& work) {
     if (plan.team() > 1) {
@@ -24,21 +24,21 @@ void deal_out(const Plan& plan, const Work& work) {
     }
 }
 
-// How many threads are worth starting: one for every ten million operations that they can share.
+// Returns how many threads are worth starting: one for every ten million operations that they can share.
 int worth(int threads, double operations) {
     return static_cast<int>(std::max(1.0, std::min<double>(threads, operations / 1e7)));
 }
-// Of a single row's operations a team shares only the smaller part.
+// For a single row, a team can share only a small part of the operations.
 template <class T>
 int worth(int threads, const Kernel<T>& kernel, const Shape& s, const Layout& l) {
     const double all = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
     return worth(threads, l.rows == 1 ? all / 5 : all);
 }
 
-// A number that comes from memory costs as much as some ten operations on one that is there. A single row is one thread's.
+// Reading a number from memory takes about as long as ten operations. A single row is processed by one thread.
 int worth(int threads, Index width, const Layout& l) { return l.rows == 1 ? 1 : worth(threads, 10.0 * l.places * width); }
 
-// `saved` starts with the number of threads; the parts' own saved numbers follow.
+// `saved` starts with the number of threads, which the saved numbers of the parts follow.
 template <class T>
 constexpr Index head = 64 / sizeof(T);
 

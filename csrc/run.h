@@ -1,4 +1,4 @@
-// A call of the engine: pack the weights, run the parts in threads, put their sums together.
+// A call of the engine: it packs the weights, runs the parts in threads and adds up their weight gradients.
 #pragma once
 
 #include "plan.h"
@@ -6,41 +6,42 @@
 
 namespace ostinato {
 
-// `saved` holds head + width * (places + rows + 1) numbers: room for each part (at most one a row) to round its places up
-// to an odd number.
+// `saved` has head + width * (places + rows + 1) numbers. There is at most one part per row, and each part can round
+// its number of places up to an odd number.
 struct SavedSize {
     Index head, width;
 };
 template <class T>
 SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape);
 
-// On at most `threads` threads; what comes out is the same for the same number of them.
+// Uses at most `threads` threads. For the same number of threads the result is the same to the bit.
 template <class T>
 void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
                  const Forward<T>& io);
 
-// On as many threads as run_forward took: they decide how `saved` is laid out, and it says so.
+// Uses as many threads as run_forward, because their number decides the layout of `saved`, which records it.
 template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients);
 
-// The diagonal linear recurrence of rows of W numbers. On at most `threads` threads, each on rows of its own.
+// Runs the diagonal linear recurrence on rows of W numbers, on at most `threads` threads with separate rows.
 template <class T>
 void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                         const LinearForward<T>& io);
 
-// da (W) is written too: the rows' sums, added in the order of the threads.
+// Also writes da (W), the sum over the rows, which is added up in the order of the threads.
 template <class T>
 void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                          const LinearBackward<T>& io, T* da);
 
-// One row, one step at a time: the weights are packed once, when it is made. Not for several threads at once.
+// Runs one row one step at a time, with weights that the constructor packs. Only one thread at a time may use it.
 template <class T>
 class Step {
   public:
     Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w);
     Step(const Step&) = delete;
-    // x (D), h (P) and c (H) -> h_next (P) and c_next (H), which may be h and c themselves; c of cells of two states only.
+    // Reads x (D), h (P) and c (H), and writes h_next (P) and c_next (H), which may be h and c. Only cells of two
+    // states have c.
     void operator()(const T* x, const T* h, const T* c, T* h_next, T* c_next) const;
 
   private:
@@ -51,11 +52,11 @@ class Step {
     Buffer panels_, scratch_;
 };
 
-// The instruction sets this processor can run, the best first, and the one in use.
+// Return the instruction sets that this processor can run, the best first, and the set in use.
 std::vector<const Kernels*> usable_sets();
 const Kernels& set_in_use();
 
-// Raises std::invalid_argument for a set that is not there or cannot run.
+// Throws std::invalid_argument if the engine does not have this set or the processor cannot run it.
 void use_set(const char* name);
 
 }  // namespace ostinato

@@ -1,4 +1,4 @@
-// The second product of a step, in cells that have one: what comes of it forward, and where its gradient starts backward.
+// The second product of a step, for the cells that have one: its use forward, and the start of its gradient backward.
 #pragma once
 
 #include "panels.h"
@@ -6,22 +6,22 @@
 namespace ostinato::OSTINATO_SET {
 namespace {
 
-// Vectors a unit block keeps of a step: the cell's slots, and c where there is one.
+// The number of vectors that a unit block saves in a step: the slots of the cell, and c if it has one.
 template <class Cell>
 inline constexpr int kept = Cell::slots ? Cell::slots + Cell::states - 1 : 0;
 
-// W_hr m, which is h; or W_hh m of the late gate, from which the cell finishes its step.
+// Computes W_hr m, which is h; or W_hh m for the late gate, with which the cell finishes its step.
 template <class T, class Cell>
 struct SecondStep {
     using scalar = T;
     static constexpr int gates = 1;
 
-    Blocked<T> slots;  // this step's rows: of a late gate holds its input product and what forward left, gets its slot
+    Blocked<T> slots;  // the rows of this step; a late gate reads its input product and the slots, and writes its slot
     Index slots_block;
     bool save;
-    Blocked<T> h, h_next;  // (P / V, B) the state before and after
+    Blocked<T> h, h_next;  // (P / V, B) the states before and after the step
     T* y;
-    const Index* place;  // of this step's rows
+    const Index* place;  // the places of the rows of this step
     Index outputs;
 
     template <int MR, int NV>
@@ -58,17 +58,17 @@ struct SecondStep {
     }
 };
 
-// d_{t+1} W_hh, which ends in the gradient of h after step t, and from there in that of the second product.
+// Computes d_{t+1} W_hh, from it the gradient of h after step t, and from that the gradient of the second product.
 template <class T, class Cell>
 struct SecondGradient {
     using scalar = T;
     static constexpr int gates = 1;
 
-    Blocked<T> slots;     // this step's rows, as saved
-    Blocked<T> carry;     // (P / V, B) as GradientStep's; where a gate is late replaced by dh
-    bool carried;         // whether carry holds anything for these rows
-    Blocked<T> d_second;  // this step's rows, written
-    const T* dy;          // or null
+    Blocked<T> slots;     // the saved rows of this step
+    Blocked<T> carry;     // (P / V, B), as in GradientStep; replaced by dh if a gate is late
+    bool carried;         // whether carry holds values for these rows
+    Blocked<T> d_second;  // written, the rows of this step
+    const T* dy;          // may be null
     const Index* place;
     Index outputs;
 

@@ -1,4 +1,4 @@
-// Which instruction set runs: decided once, by what the processor says of itself.
+// The choice of the instruction set: it is made once, from the features that the processor reports.
 #include <atomic>
 #include <stdexcept>
 #include <string>

@@ -1,4 +1,4 @@
-// What a thread takes of a part: all of it, or its share where a team works on it.
+// The share of a thread in the work on a part: the whole part, unless a team works on it.
 #pragma once
 
 #include "engine.h"
@@ -11,7 +11,7 @@ struct Range {
     Index begin, end;
 };
 
-// This member's share of `count` things, cut between groups of `group`.
+// Returns the share of this member in `count` items, which is only cut between groups of `group` items.
 inline Range share(const Team& team, Index count, Index group = 1) {
     const Index groups = (count + group - 1) / group;
     return {smaller(count, groups * team.rank / team.size * group),

@@ -2,7 +2,7 @@
 
 namespace ostinato {
 
-// Who waits sleeps: on a busy machine a thread that looks again and again keeps the core from the one it waits for.
+// A waiting thread sleeps. On a busy machine, a thread that polls would block the core that the other thread needs.
 void meet(Meeting& m, int members) noexcept {
     std::unique_lock lock(m.mutex);
     const unsigned round = m.round;

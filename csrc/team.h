@@ -1,4 +1,4 @@
-// Threads for one call: parts of rows each, or one part together (a Team, see engine.h).
+// The threads of one call. Each has its own rows, or all work on one part together (a Team, see engine.h).
 #pragma once
 
 #include <atomic>
@@ -19,9 +19,9 @@ struct Meeting {
     unsigned round = 0;
 };
 
-// work(i, size) for i = 0 .. size - 1 at once; size is `count`, or less where the system gives no more threads. They are
-// made for the call and joined (about 20 us each): none is left to spin beside torch's, to be lost in a fork, or to be
-// shared by two callers.
+// Calls work(i, size) for i = 0 .. size - 1 in parallel. size is `count`, or less if the system does not give more
+// threads. The threads are started for the call and joined, which costs about 20 us each. A permanent pool would
+// compete with the threads of torch, would be lost in a fork, and would have to be shared by concurrent callers.
 template <class Work>
 void at_once(int count, const Work& work) {
     std::atomic<int> size{0};
@@ -34,7 +34,7 @@ void at_once(int count, const Work& work) {
                 work(i, size.load(std::memory_order_relaxed));
             });
     } catch (const std::system_error&) {
-        // those that there are do the work
+        // The threads that were started do the work.
     }
     const int found = static_cast<int>(others.size()) + 1;
     size.store(found, std::memory_order_release);

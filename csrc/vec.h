@@ -1,8 +1,9 @@
-// Vectors of one instruction set, by the extension that GCC and Clang share: no intrinsics.
+// The vectors of one instruction set, by the vector extension of GCC and Clang, without intrinsics.
 //
-// The including file defines OSTINATO_SET (a namespace of its own: the same inline function compiled for two instruction
-// sets would be one symbol to the linker), OSTINATO_BYTES (width of a vector) and OSTINATO_ACCUMULATORS (how many
-// vectors of sums a register tile may hold). Nothing here may include the C++ standard library, for the same reason.
+// The including file defines OSTINATO_SET, OSTINATO_BYTES (the width of a vector) and OSTINATO_ACCUMULATORS (the number
+// of vectors of sums in a register tile). OSTINATO_SET is a separate namespace for each set: without it, an inline
+// function compiled for two instruction sets would be one symbol to the linker. For the same reason, no header of the
+// kernels may include the C++ standard library.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ namespace {
 using Index = std::int64_t;
 
 template <class T>
-struct Word;  // the integer of the scalar's size, and where its exponent sits
+struct Word;  // the integer with the size of T, and the position of the exponent in T
 template <>
 struct Word<float> {
     using type = std::int32_t;
@@ -59,7 +60,7 @@ OSTINATO_INLINE void store(T* at, Vec<T> v) {
     *reinterpret_cast<typename Simd<T>::loose*>(at) = v;
 }
 
-// The first `count` lanes; the others are zero.
+// Loads the first `count` lanes and sets the others to zero.
 template <class T>
 OSTINATO_INLINE Vec<T> load_part(const T* at, Index count) {
     if (count >= lanes<T>) return load(at);
@@ -78,7 +79,7 @@ OSTINATO_INLINE void store_part(T* at, Vec<T> v, Index count) {
 
 template <class T>
 OSTINATO_INLINE Vec<T> fill(T value) {
-    return value - Vec<T>{};  // not a sum: -0 + 0 is +0
+    return value - Vec<T>{};  // a difference, because the sum -0 + 0 is +0
 }
 
 template <class T>
@@ -91,7 +92,7 @@ OSTINATO_INLINE Vec<T> number(typename Simd<T>::word w) {
     return reinterpret_cast<Vec<T>>(w);
 }
 
-// Neighbours exchanged: lanes 1, 0, 3, 2, ...
+// Swaps neighbouring lanes: 1, 0, 3, 2, ...
 template <class T>
 OSTINATO_INLINE Vec<T> swap_pairs(Vec<T> v) {
 #if defined(__clang__)
@@ -110,7 +111,7 @@ OSTINATO_INLINE Vec<T> swap_pairs(Vec<T> v) {
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }
 inline Index larger(Index a, Index b) { return a < b ? b : a; }
 
-// Columns in whole vectors.
+// Returns the number of vectors that hold `columns` columns.
 template <class T>
 inline Index blocks_of(Index columns) {
     return (columns + lanes<T> - 1) / lanes<T>;

@@ -1,7 +1,6 @@
-"""Every recurrence and implementation, by name: the table over which the laws run. A new memory is a line here.
+"""Every recurrence and implementation by name: the table over which the laws run. A new recurrence is one line here.
 
-An entry makes the memory (its weights from torch's global generator, in float64) for D inputs. What an AR or a Markov
-chain needs to be fitted with, its factory does.
+An entry makes a recurrence of D inputs, with weights from torch's global generator.
 """
 
 from __future__ import annotations
@@ -28,7 +27,12 @@ D, H = 3, 4
 
 @dataclass(frozen=True)
 class Entry:
-    """make: the memory in float64; reference: the same memory by its specification, where it is another."""
+    """A recurrence under test.
+
+    Attributes:
+        make: Makes the recurrence.
+        reference: Makes the same recurrence by its reference implementation; None if make does so already.
+    """
 
     make: Callable[[], Recurrence]
     reference: Callable[[], Recurrence] | None = None
@@ -51,7 +55,7 @@ _LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
     "conv-3x2": (lambda i: CausalConv(D, H, 3, 2, i), ("aten",)),
 }
 
-#: name -> entry
+#: The entries by name.
 CATALOGUE: dict[str, Entry] = {
     **{f"{name}:{i}": _pair(make, i) for name, (make, fast) in _LAYERS.items() for i in fast},
     **{f"{name}:reference": Entry(lambda make=make: make("reference")) for name, (make, _) in _LAYERS.items()},  # type: ignore[misc]
@@ -62,13 +66,17 @@ CATALOGUE: dict[str, Entry] = {
 
 
 def names(*, fast: bool = False) -> list[str | ParameterSet]:
-    """For parametrize; fast: those alone that have a reference. Without the engine its own are skipped by name."""
+    """Return the names of the entries for parametrize; without the engine, its entries are marked to be skipped.
+
+    Args:
+        fast: Whether only the entries that have a reference are returned.
+    """
     absent = pytest.mark.skip(reason=extension.ABSENT or "")
     chosen = [name for name, entry in CATALOGUE.items() if entry.reference or not fast]
     return [pytest.param(n, marks=absent) if extension.ABSENT and n.endswith(":native") else n for n in chosen]
 
 
 def build(make: Callable[[], Recurrence], seed: int = 0) -> Recurrence:
-    """The memory with weights from this seed: in float64, out of training."""
+    """Return the recurrence with weights from this seed, in float64 and in evaluation mode."""
     torch.manual_seed(seed)
     return make().double().eval()

@@ -1,4 +1,4 @@
-"""The laws of every memory: one test a (law, entry of the catalogue)."""
+"""The laws of every recurrence: one test for each law and entry of the catalogue."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ragged = pytest.mark.parametrize(
 )
 
 
-def memory(name: str) -> Recurrence:
+def recurrence(name: str) -> Recurrence:
     return build(CATALOGUE[name].make)
 
 
 def inputs(r: Recurrence, steps: int = T, rows: int = B, seed: int = 1) -> tuple[Tensor, State]:
-    """X (T, B, D), and a state that real inputs have led to."""
+    """Return random inputs, (T, B, D), and a state that the recurrence reached from zero by random inputs."""
     g = torch.Generator().manual_seed(seed)
     before = torch.randn(6, rows, r.input_size, generator=g, dtype=torch.float64)
     with torch.no_grad():
@@ -48,14 +48,17 @@ def same_state(a: State, b: State) -> None:
 
 
 def valid(h: Tensor, lengths: tuple[int, ...] | None) -> Tensor:
-    """H (T, B, H), zero where its row has ended."""
+    """Return the hidden states, (T, B, H), with zero after the end of each row."""
     if lengths is None:
         return h
     return h * (torch.arange(len(h))[:, None] < torch.tensor(lengths))[..., None]
 
 
 def run(r: Recurrence, lengths: tuple[int, ...] | None) -> tuple[Tensor, State, tuple[Tensor, ...]]:
-    """Outputs, last state and all gradients of a fixed random functional of both: of x, the state and every weight."""
+    """Return the outputs, the last state, and the gradients of a fixed random functional of both.
+
+    The gradients are those of x, of the initial state and of every weight.
+    """
     x, state = inputs(r)
     x.requires_grad_()
     start = tuple(s.clone().requires_grad_() for s in state)
@@ -67,7 +70,7 @@ def run(r: Recurrence, lengths: tuple[int, ...] | None) -> tuple[Tensor, State, 
         return (y * torch.randn(y.shape, generator=g, dtype=y.dtype)).sum()
 
     loss = weigh(h) + sum(weigh(s) for s in last)
-    # what a row of length 0 never touches has no gradient in one implementation and a zero one in another: both are 0
+    # with rows of length 0 a gradient can be None in one implementation and zero in another: both count as zero
     gradients = torch.autograd.grad(loss, (x, *start, *r.parameters()), allow_unused=True, materialize_grads=True)
     return h, last, gradients
 
@@ -76,7 +79,7 @@ def run(r: Recurrence, lengths: tuple[int, ...] | None) -> tuple[Tensor, State, 
 @settings(deadline=None, max_examples=4)
 @given(cuts=st.sets(st.integers(0, T), max_size=4))
 def test_any_chunking_is_one_pass(name: str, cuts: set[int]) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     with torch.no_grad():
         whole, last = r.unroll(x, state)
@@ -92,7 +95,7 @@ def test_any_chunking_is_one_pass(name: str, cuts: set[int]) -> None:
 @settings(deadline=None, max_examples=4)
 @given(cut=st.integers(0, T), lengths=st.lists(st.integers(0, T), min_size=B, max_size=B))
 def test_any_chunking_is_one_pass_with_rows_that_end(name: str, cut: int, lengths: list[int]) -> None:
-    r, n = memory(name), torch.tensor(lengths)
+    r, n = recurrence(name), torch.tensor(lengths)
     x, state = inputs(r)
     with torch.no_grad():
         whole, last = r.unroll(x, state, n)
@@ -105,7 +108,7 @@ def test_any_chunking_is_one_pass_with_rows_that_end(name: str, cut: int, length
 @every
 @ragged
 def test_a_batch_is_its_rows(name: str, lengths: tuple[int, ...] | None) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     with torch.no_grad():
         h, last = r.unroll(x, state, None if lengths is None else torch.tensor(lengths))
@@ -117,7 +120,7 @@ def test_a_batch_is_its_rows(name: str, lengths: tuple[int, ...] | None) -> None
 
 @every
 def test_rows_of_length_zero_keep_their_state(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     with torch.no_grad():
         _, last = r.unroll(x, state, torch.tensor(LENGTHS))
@@ -127,7 +130,7 @@ def test_rows_of_length_zero_keep_their_state(name: str) -> None:
 
 @every
 def test_what_lies_beyond_a_rows_end_is_finite_and_moves_nothing(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     lengths = torch.tensor(LENGTHS)
     other = torch.where((torch.arange(T)[:, None] < lengths)[..., None], x, 7 - x)
@@ -141,7 +144,7 @@ def test_what_lies_beyond_a_rows_end_is_finite_and_moves_nothing(name: str) -> N
 
 @every
 def test_steps_are_an_unroll(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     with torch.no_grad():
         whole, last = r.unroll(x, state)
@@ -153,7 +156,7 @@ def test_steps_are_an_unroll(name: str) -> None:
 
 @every
 def test_the_future_has_no_say(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     other = x.clone()
     other[5:] += 1
@@ -163,7 +166,7 @@ def test_the_future_has_no_say(name: str) -> None:
 
 @every
 def test_no_steps_change_nothing(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     h, last = r.unroll(x[:0], state)
     assert h.shape == (0, B, r.output_size)
@@ -172,7 +175,7 @@ def test_no_steps_change_nothing(name: str) -> None:
 
 @every
 def test_shapes_and_the_default_state(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, _ = inputs(r)
     start = r.initial_state(B)
     assert all(s.shape[0] == B and s.dtype == torch.float64 for s in start)
@@ -185,7 +188,7 @@ def test_shapes_and_the_default_state(name: str) -> None:
 
 @every
 def test_the_state_given_is_not_written_to(name: str) -> None:
-    r = memory(name)
+    r = recurrence(name)
     x, state = inputs(r)
     before = [s.clone() for s in (x, *state)]
     with torch.no_grad():
@@ -195,7 +198,7 @@ def test_the_state_given_is_not_written_to(name: str) -> None:
 
 
 @every
-def test_same_seed_same_memory_and_the_weights_are_all_of_it(name: str) -> None:
+def test_the_seed_and_the_weights_determine_the_recurrence(name: str) -> None:
     one, two, other = (build(CATALOGUE[name].make, seed) for seed in (0, 0, 1))
     x, _ = inputs(one)
     with torch.no_grad():
@@ -209,7 +212,7 @@ def test_same_seed_same_memory_and_the_weights_are_all_of_it(name: str) -> None:
 def test_an_implementation_is_its_reference(name: str, lengths: tuple[int, ...] | None) -> None:
     reference = CATALOGUE[name].reference
     assert reference is not None
-    h, last, gradients = run(memory(name), lengths)
+    h, last, gradients = run(recurrence(name), lengths)
     h_true, last_true, gradients_true = run(build(reference), lengths)
     same(h, h_true)
     same_state(last, last_true)
@@ -219,7 +222,7 @@ def test_an_implementation_is_its_reference(name: str, lengths: tuple[int, ...] 
 
 
 def functional(r: Recurrence, lengths: tuple[int, ...] | None) -> tuple[Callable[..., tuple[Tensor, ...]], State]:
-    """Outputs and last state as a function of inputs, state and weights, for gradcheck; and where to check it."""
+    """Return the outputs and last state as a function of inputs, state and weights, and its arguments for gradcheck."""
     x, state = inputs(r, steps=4, rows=3)
     names = [name for name, _ in r.named_parameters()]
 
@@ -246,5 +249,5 @@ def functional(r: Recurrence, lengths: tuple[int, ...] | None) -> tuple[Callable
 @every
 @pytest.mark.parametrize("lengths", [None, (4, 0, 2)], ids=["whole", "ragged"])
 def test_gradients_are_finite_differences(name: str, lengths: tuple[int, ...] | None) -> None:
-    f, at = functional(memory(name), lengths)
+    f, at = functional(recurrence(name), lengths)
     assert torch.autograd.gradcheck(f, at, fast_mode=True)

@@ -270,21 +270,19 @@ def test_backward_twice_gives_the_same(cell: str) -> None:
 @cells
 def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
     call = problem(cell, 5, 3, 2, 7)
-    for which in (1, 4):
-        moved = [t.detach().clone() if isinstance(t, Tensor) else t for t in call]
-        leaf = moved[which]
-        assert isinstance(leaf, Tensor)
-        leaf.requires_grad_()
-        names = [n for n, t in zip(Call._fields, call, strict=True) if isinstance(t, Tensor) and t.is_floating_point()]
-        both = dict(zip(names, with_gradients(engine, call)[1], strict=True))
+    for trained in ("x", "w_ih"):
+        tensors = {n: t.detach().clone() for n, t in call._asdict().items() if isinstance(t, Tensor)}
+        tensors[trained].requires_grad_()
+        names = [n for n, t in tensors.items() if t.is_floating_point()]
+        all_gradients = dict(zip(names, with_gradients(engine, call)[1], strict=True))
         g = torch.Generator().manual_seed(1)
-        results = engine(Call._make(moved))
+        results = engine(call._replace(**tensors))
         torch.autograd.backward([(r * torch.randn(r.shape, generator=g, dtype=torch.float64)).sum() for r in results])
-        torch.testing.assert_close(leaf.grad, both[Call._fields[which]])
-        assert all(t.grad is None for i, t in enumerate(moved) if isinstance(t, Tensor) and i != which)
+        torch.testing.assert_close(tensors[trained].grad, all_gradients[trained])
+        assert all(t.grad is None for n, t in tensors.items() if n != trained)
 
 
-def test_what_cannot_be_is_an_error() -> None:
+def test_inputs_that_do_not_fit_are_errors() -> None:
     call, projected = problem("gru", 4, 3, 2, 5), problem("lstm_projected", 4, 3, 2, 5)
     assert projected.c0 is not None
     wrong = [

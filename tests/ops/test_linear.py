@@ -205,7 +205,7 @@ def test_autocast_computes_in_float32() -> None:
         torch.testing.assert_close(one, other)
 
 
-def test_what_cannot_be_is_an_error() -> None:
+def test_inputs_that_do_not_fit_are_errors() -> None:
     u, h0, a = problem(4, 3, 2, torch.float64)
     for wrong in (
         (u[0], h0, a, None),

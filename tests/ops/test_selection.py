@@ -27,7 +27,7 @@ def test_the_engine_is_preferred(cell: str) -> None:
 
 @engine
 def test_a_single_step_of_the_linear_recurrence_runs_by_the_scan() -> None:
-    assert explain("linear", steps=1) == "linear: scan, quickest for a single step of scan, native, reference"
+    assert explain("linear", steps=1) == "linear: scan, fastest for a single step of scan, native, reference"
     assert pick("linear", steps=1) is linear_scan.unroll
     assert pick("linear", steps=2) is pick("linear", "native", steps=1)
     assert explain("gru", steps=1).startswith("gru: native, preferred")

@@ -1,8 +1,8 @@
-"""Drop-ins for torch.nn.RNN, LSTM, GRU and their cells: the same constructors, checkpoints, calls and results, faster.
+"""Faster replacements for torch.nn.RNN, LSTM, GRU and their cells: same constructors, checkpoints, calls and results.
 
-Change ``from torch import nn`` to ``from ostinato import nn`` where the recurrence is made, and keep the checkpoint.
-This is the only home of PackedSequence, batch_first, unbatched inputs and weight_ih_l0_reverse: beneath it all is
-(T, B, D).
+To use them, change ``from torch import nn`` to ``from ostinato import nn`` in the code that makes the recurrence; its
+checkpoints stay valid. The conventions of torch, which are PackedSequence, batch_first, inputs without a batch axis and
+names like weight_ih_l0_reverse, exist in this package only: all packages below it take (T, B, D).
 """
 
 from ostinato.nn.cells import GRUCell as GRUCell

@@ -1,6 +1,6 @@
-"""What the networks share: torch's constructor, parameters, names and first values.
+"""The base class of RNN, GRU and LSTM, with the constructor, the parameter names and the initial values of torch.nn.
 
-They do not derive from torch's own classes, because torch.compile refuses to trace whatever does.
+The classes do not derive from those of torch.nn, because torch.compile does not trace subclasses of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 def _check_sizes(hidden_size: int, num_layers: int, dropout: float, proj_size: int) -> None:
     """Check the arguments of the constructor as torch does: the same exceptions and the same warning."""
     if not isinstance(dropout, Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
-        raise ValueError("dropout should be a number in range [0, 1], the probability of an element being zeroed")
+        raise ValueError(
+            f"dropout should be a number in range [0, 1], the probability of an element being zeroed, got {dropout!r}"
+        )
     if dropout > 0 and num_layers == 1:
         warnings.warn(
             f"dropout acts on all but the last layer: with {dropout=} num_layers should be greater than 1",
@@ -30,11 +32,37 @@ def _check_sizes(hidden_size: int, num_layers: int, dropout: float, proj_size: i
     if num_layers <= 0:
         raise ValueError(f"num_layers must be greater than zero, got {num_layers}")
     if not 0 <= proj_size < hidden_size:
-        raise ValueError(f"proj_size should be 0 (none) or more, and smaller than hidden_size, got {proj_size}")
+        raise ValueError(f"proj_size must be 0 or more, and smaller than {hidden_size=}, got {proj_size}")
 
 
 class RecurrentNetwork(nn.Module):
-    """num_layers recurrences one above the other, in one or two directions: weight_ih_l0, ..., weight_hh_l0_reverse."""
+    """A stack of recurrent layers in one or two directions, with the parameters and the names of torch.nn.
+
+    The parameters of layer k are weight_ih_lk, weight_hh_lk, bias_ih_lk, bias_hh_lk and, if proj_size is given,
+    weight_hr_lk; those of the backward direction have the suffix _reverse. G is the number of gates of the cell. P is
+    the width of h: proj_size, or H if there is no projection.
+
+    Args:
+        input_size: The number of inputs of a step, D.
+        hidden_size: The number of hidden units, H.
+        num_layers: The number of layers. A layer takes the outputs of the layer below it.
+        bias: Whether the layers have biases.
+        batch_first: Whether inputs and outputs are (B, T, D) instead of (T, B, D). States are not affected.
+        dropout: The probability that an output of a layer, except the last layer, is zeroed in training.
+        bidirectional: Whether each layer also runs from the last step to the first.
+        proj_size: The width of h if the cell projects it, 0 for no projection. The LSTM alone projects.
+        device: The device of the parameters; None for torch's default.
+        dtype: The type of the parameters; None for torch's default.
+
+    Attributes:
+        mode: The name of the cell in the engine.
+        gates: The number of gates of the cell, G.
+        names: The names of the parameters of each layer and direction, forward before backward.
+
+    Raises:
+        TypeError: hidden_size is not an integer.
+        ValueError: A size is too small, dropout lies outside of [0, 1], or proj_size is not smaller than hidden_size.
+    """
 
     mode: str
     gates: int
@@ -75,25 +103,25 @@ class RecurrentNetwork(nn.Module):
 
     @property
     def directions(self) -> int:
-        """2 where each layer reads the sequence from its end too."""
+        """The number of directions of each layer: 2 if the network is bidirectional, else 1."""
         return 2 if self.bidirectional else 1
 
     def reset_parameters(self) -> None:
-        """All uniform within 1 / sqrt(hidden_size), as torch's."""
+        """Draw all parameters uniformly from [-1 / sqrt(H), 1 / sqrt(H)], as torch.nn does."""
         bound = 1 / math.sqrt(self.hidden_size)
         for weight in self.parameters():
             nn.init.uniform_(weight, -bound, bound)
 
     def flatten_parameters(self) -> None:
-        """Nothing to do: the engine packs weights anew at every call."""
+        """Do nothing: the engine packs the weights in every call. The method exists because torch.nn has it."""
 
     @property
     def all_weights(self) -> list[list[Tensor]]:
-        """Of each layer and direction: weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, those that there are."""
+        """The parameters of each layer and direction: weight_ih, weight_hh, the biases and weight_hr if they exist."""
         return [[getattr(self, name) for name in names] for names in self.names]
 
     def extra_repr(self) -> str:
-        """What differs from the defaults, as torch has it."""
+        """Return the sizes and the arguments that differ from their defaults, in the format of torch.nn."""
         words = [f"{self.input_size}, {self.hidden_size}"]
         words += [f"proj_size={self.proj_size}"] if self.proj_size else []
         words += [f"num_layers={self.num_layers}"] if self.num_layers != 1 else []

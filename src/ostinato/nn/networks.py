@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU with torch.nn's calls: from its conventions to (T, B, D) or packed (N, D), and back."""
+"""RNN, LSTM and GRU with the interface of torch.nn: they convert its inputs to (T, B, D) or packed (N, D), and back."""
 
 from __future__ import annotations
 
@@ -25,15 +25,29 @@ _OPERATORS: dict[str, Any] = {
 
 
 def engine_runs(cell: str, x: Tensor) -> bool:
-    """Whether ops.selection picks the engine for the cell; where it does not, torch's own operator runs."""
+    """Return whether the engine runs a cell; if not, torch's own operator or the reference runs.
+
+    Args:
+        cell: The name of the cell in the engine.
+        x: The input, whose device and type decide.
+    """
     facts = {"reset_after": False} if cell == "gru_before" else {}
     return prefers_native(cell.split("_", maxsplit=1)[0], device=x.device.type, dtype=x.dtype, **facts)
 
 
-def _forward(net: RecurrentNetwork, given: Tensor | PackedSequence, hx: State | None) -> tuple[Any, State]:
-    """The result in the form of the input, and the last states (layers * directions, B, H)."""
-    if isinstance(given, PackedSequence):
-        data, sizes, order, back = given
+def _forward(net: RecurrentNetwork, sequence: Tensor | PackedSequence, hx: State | None) -> tuple[Any, State]:
+    """Run a network on an input in one of the forms of torch.nn.
+
+    Args:
+        net: The network.
+        sequence: The input: (T, B, D), (B, T, D) if batch_first, (T, D), or a PackedSequence.
+        hx: The initial states, each (layers * directions, B, H), or without B for an input without B; None for zero.
+
+    Returns:
+        The outputs in the form of the input, and the last states in the form of hx.
+    """
+    if isinstance(sequence, PackedSequence):
+        data, sizes, order, back = sequence
         state = _start(net, data, int(sizes[0]), hx, batched=True)
         if order is not None and hx is not None:
             state = tuple(s.index_select(1, order) for s in state)
@@ -41,10 +55,10 @@ def _forward(net: RecurrentNetwork, given: Tensor | PackedSequence, hx: State | 
         if back is not None:
             last = tuple(s.index_select(1, back) for s in last)
         return PackedSequence(y, sizes, order, back), last
-    if given.dim() not in (2, 3):
-        raise ValueError(f"{type(net).__name__}: Expected input to be 2D or 3D, got {given.dim()}D instead")
-    batched = given.dim() == 3
-    x = given if batched else given[:, None]
+    if sequence.dim() not in (2, 3):
+        raise ValueError(f"{type(net).__name__}: Expected input to be 2D or 3D, got {sequence.dim()}D instead")
+    batched = sequence.dim() == 3
+    x = sequence if batched else sequence[:, None]
     x = x.transpose(0, 1) if batched and net.batch_first else x
     state = _start(net, x, x.shape[1], hx, batched=batched)
     y, last = _run(net, x, state, None)
@@ -53,7 +67,17 @@ def _forward(net: RecurrentNetwork, given: Tensor | PackedSequence, hx: State | 
 
 
 def _run(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None) -> tuple[Tensor, State]:
-    """All layers and directions: x (T, B, D), or packed (N, D) with its batch sizes."""
+    """Run all layers and directions.
+
+    Args:
+        net: The network.
+        x: The inputs, (T, B, D), or packed, (N, D).
+        state: The initial states, each (layers * directions, B, H).
+        sizes: The number of rows that have step t, (T,), if the inputs are packed; else None.
+
+    Returns:
+        The outputs of the last layer, with the axes of x, and the last states, each (layers * directions, B, H).
+    """
     run = unroll if engine_runs(net.mode, x) else specified
     if run is specified and net.mode in _OPERATORS:
         return _torch(net, x, state, sizes)
@@ -92,9 +116,23 @@ def _torch(net: RecurrentNetwork, x: Tensor, state: State, sizes: Tensor | None)
 
 
 def _start(net: RecurrentNetwork, x: Tensor, rows: int, hx: State | None, *, batched: bool) -> State:
-    """The states to start from, (layers * directions, B, H) each: zeros, or what was given, checked."""
+    """Return the initial states, each (layers * directions, B, H): zeros if hx is None, otherwise hx after checks.
+
+    Args:
+        net: The network.
+        x: The inputs, (T, B, D) or packed, (N, D).
+        rows: The number of rows, B.
+        hx: The states that the caller gave, without the axis B if the input has none; or None.
+        batched: Whether the input has the axis B.
+
+    Raises:
+        RuntimeError: The input or a state has the wrong number of axes or the wrong size.
+    """
     if x.shape[-1] != net.input_size:
-        raise RuntimeError(f"input.size(-1) must be equal to input_size. Expected {net.input_size}, got {x.shape[-1]}")
+        raise RuntimeError(
+            f"input.size(-1) must be equal to input_size. Expected {net.input_size}, got {x.shape[-1]}: "
+            "give an input whose last axis has that size"
+        )
     count, H = net.num_layers * net.directions, net.hidden_size
     names = ("hidden[0]", "hidden[1]") if net.mode == "lstm" else ("hidden",)
     shapes = ((count, rows, net.proj_size or H), (count, rows, H))[: len(names)]
@@ -104,17 +142,37 @@ def _start(net: RecurrentNetwork, x: Tensor, rows: int, hx: State | None, *, bat
     for name, s in zip(names, hx, strict=True):
         if s.dim() != axes:
             form = "batched 3-D" if batched else "unbatched 2-D"
-            raise RuntimeError(f"For {form} input, {name} should also be {axes}-D but got {s.dim()}-D tensor")
+            raise RuntimeError(
+                f"For {form} input, {name} should also be {axes}-D but got {s.dim()}-D tensor: "
+                f"give states with {axes} axes"
+            )
     state = hx if batched else tuple(s[:, None] for s in hx)
     for name, shape, s in zip(names, shapes, state, strict=True):
         if s.shape != shape:
-            raise RuntimeError(f"Expected {name} size {shape}, got {list(s.shape)}")
+            raise RuntimeError(f"Expected {name} size {shape}, got {list(s.shape)}: give a state of the expected size")
     return state
 
 
 @final
 class RNN(RecurrentNetwork):
-    """torch.nn.RNN by the engine."""
+    """The plain recurrent network, computed by the engine; otherwise the same as torch.nn.RNN.
+
+    Args:
+        input_size: The number of inputs of a step, D.
+        hidden_size: The number of hidden units, H.
+        num_layers: The number of layers.
+        nonlinearity: The nonlinearity of the cell: "tanh" or "relu".
+        bias: Whether the layers have biases.
+        batch_first: Whether inputs and outputs are (B, T, D) instead of (T, B, D).
+        dropout: The probability that an output of a layer, except the last layer, is zeroed in training.
+        bidirectional: Whether each layer also runs from the last step to the first.
+        device: The device of the parameters; None for torch's default.
+        dtype: The type of the parameters; None for torch's default.
+
+    Raises:
+        TypeError: hidden_size is not an integer.
+        ValueError: The nonlinearity is unknown, a size is too small, or dropout lies outside of [0, 1].
+    """
 
     gates = 1
 
@@ -138,18 +196,49 @@ class RNN(RecurrentNetwork):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
-        """See torch.nn.RNN."""
+    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002 - the name in torch.nn
+        """Return the outputs of all steps and the last hidden states.
+
+        Args:
+            input: The inputs, (T, B, D), (B, T, D) if batch_first, (T, D), or a PackedSequence.
+            hx: The initial hidden states, (layers * directions, B, H), or (layers * directions, H) for an input
+                without B; None for zero.
+
+        Returns:
+            The outputs of the last layer, (T, B, directions * H), in the form of the input; and the last hidden
+            states, in the form of hx.
+
+        Raises:
+            ValueError: The input has the wrong number of axes.
+            RuntimeError: The input or the states have the wrong size.
+        """
         y, (h,) = _forward(self, input, None if hx is None else (hx,))
         return y, h
 
 
 @final
 class GRU(RecurrentNetwork):
-    """torch.nn.GRU by the engine.
+    """The gated recurrent network, computed by the engine; the same as torch.nn.GRU, and reset_after in addition.
 
-    reset_after is ours: False is the GRU as published (Cho et al. 2014), with the reset before the product,
-    n = tanh(W_in x + b_in + W_hn (r h) + b_hn). torch has none: where the engine cannot run, the reference does.
+    With reset_after=False the network is the GRU as published (Cho et al. 2014), with the reset before the product:
+    n = tanh(W_in x + b_in + W_hn (r h) + b_hn). torch has no operator for it, so the reference runs if the engine
+    cannot run.
+
+    Args:
+        input_size: The number of inputs of a step, D.
+        hidden_size: The number of hidden units, H.
+        num_layers: The number of layers.
+        bias: Whether the layers have biases.
+        batch_first: Whether inputs and outputs are (B, T, D) instead of (T, B, D).
+        dropout: The probability that an output of a layer, except the last layer, is zeroed in training.
+        bidirectional: Whether each layer also runs from the last step to the first.
+        device: The device of the parameters; None for torch's default.
+        dtype: The type of the parameters; None for torch's default.
+        reset_after: Whether the reset gate acts after the product, as in torch.
+
+    Raises:
+        TypeError: hidden_size is not an integer.
+        ValueError: A size is too small, or dropout lies outside of [0, 1].
     """
 
     mode, gates = "gru", 3
@@ -173,18 +262,52 @@ class GRU(RecurrentNetwork):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
 
-    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002
-        """See torch.nn.GRU."""
+    def forward(self, input: Any, hx: Tensor | None = None) -> Any:  # noqa: A002 - the name in torch.nn
+        """Return the outputs of all steps and the last hidden states.
+
+        Args:
+            input: The inputs, (T, B, D), (B, T, D) if batch_first, (T, D), or a PackedSequence.
+            hx: The initial hidden states, (layers * directions, B, H), or (layers * directions, H) for an input
+                without B; None for zero.
+
+        Returns:
+            The outputs of the last layer, (T, B, directions * H), in the form of the input; and the last hidden
+            states, in the form of hx.
+
+        Raises:
+            ValueError: The input has the wrong number of axes.
+            RuntimeError: The input or the states have the wrong size.
+        """
         y, (h,) = _forward(self, input, None if hx is None else (hx,))
         return y, h
 
 
 @final
 class LSTM(RecurrentNetwork):
-    """torch.nn.LSTM by the engine."""
+    """The long short-term memory network, computed by the engine; otherwise the same as torch.nn.LSTM.
+
+    The arguments and the exceptions are those of RecurrentNetwork. With proj_size the cell projects h
+    (Sak et al. 2014).
+    """
 
     mode, gates = "lstm", 4
 
-    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:  # noqa: A002
-        """See torch.nn.LSTM."""
+    def forward(self, input: Any, hx: tuple[Tensor, Tensor] | None = None) -> Any:  # noqa: A002 - the name in torch.nn
+        """Return the outputs of all steps, and the last hidden states and cell states.
+
+        P is the width of h: proj_size, or H if there is no projection.
+
+        Args:
+            input: The inputs, (T, B, D), (B, T, D) if batch_first, (T, D), or a PackedSequence.
+            hx: The initial hidden states, (layers * directions, B, P), and cell states, (layers * directions, B, H),
+                without B for an input without B; None for zero.
+
+        Returns:
+            The outputs of the last layer, (T, B, directions * P), in the form of the input; and the last hidden states
+            and cell states, in the form of hx.
+
+        Raises:
+            ValueError: The input has the wrong number of axes.
+            RuntimeError: The input or the states have the wrong size.
+        """
         return _forward(self, input, hx)

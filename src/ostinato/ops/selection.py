@@ -1,4 +1,8 @@
-"""Which implementation of a cell runs, and why."""
+"""The choice of the implementation that runs a cell, and the reason for the choice.
+
+Facts are what decides whether an implementation can run, and which is the fastest; all are optional: nonlinearity
+("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from ostinato.ops.rnn import reference as rnn_reference
 
 Unroll = Callable[..., Any]
 
-#: cell -> implementations, the preferred one first; every cell has its reference.
+#: The implementations of each cell by name, the preferred one first; every cell has a reference.
 IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "rnn": {
         "native": rnn_native.unroll,
@@ -44,21 +48,23 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
 
 
 def _no_operator(facts: Mapping[str, Any]) -> str | None:
+    """Return why torch cannot run the plain cell: it has no operator for the nonlinearity. None if it can."""
     f = facts.get("nonlinearity", "tanh")
     return None if f in rnn_aten.OPERATORS else f"torch has no operator for the nonlinearity {f!r}"
 
 
 def _no_reset_before(facts: Mapping[str, Any]) -> str | None:
+    """Return why torch cannot run the GRU: the reset acts before the product. None if it can."""
     return None if facts.get("reset_after", True) else gru_aten.NO_OPERATOR
 
 
 def _no_pairs(facts: Mapping[str, Any]) -> str | None:
-    """A complex number is two real ones to the engine."""
+    """Return why the engine cannot run the linear recurrence, or None. A complex number counts as two real numbers."""
     dtype = facts.get("dtype", torch.float32)
     return extension.refusal({**facts, "dtype": dtype.to_real()})
 
 
-#: (cell, implementation) -> why it cannot run under these facts, or None where it can; who is not here always can.
+#: The function that returns why an implementation of a cell cannot run, or None; without a function it always can.
 REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("rnn", "aten"): _no_operator,
     ("rnn", "native"): extension.refusal,
@@ -68,22 +74,31 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("linear", "native"): _no_pairs,
 }
 
-#: cell -> what is quicker for a single step than the preferred one: one line of torch against a call of the engine.
+#: The implementation of a cell that is faster than the preferred one for a single step: one line of torch.
 SINGLE_STEP = {"linear": "scan"}
 
-#: Set to "reference" to run every cell by its specification.
+#: The environment variable that forces an implementation, for example "reference", for every cell.
 VARIABLE = "OSTINATO_IMPLEMENTATION"
 
 
 def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
-    """The implementation that runs: the one asked for, else the environment's, else the first that can.
+    """Return the implementation that runs a cell.
 
-    facts are what decides whether one can run, and is quicker: nonlinearity="identity", reset_after=False,
-    device="cpu", dtype=torch.float32, steps=1.
-    Raises ConfigError where the one asked for does not exist or cannot run: it is never replaced by another.
+    Args:
+        cell: The name of the cell, for example "gru".
+        implementation: The name of the implementation to use. None takes the one that the environment variable
+            OSTINATO_IMPLEMENTATION names or, if it is not set, the first that can run.
+        **facts: The facts that decide whether an implementation can run; see the module.
+
+    Returns:
+        The function that unrolls the cell.
+
+    Raises:
+        ConfigError: The cell is unknown, or the implementation that was named does not exist or cannot run. It is
+            never replaced by another one.
     """
     if not implementation and VARIABLE not in os.environ:
-        # what a layer asks at every call, without the reasons that explain gives
+        # a layer makes this choice in every call, so the reasons that explain returns are not computed here
         for name in _order(cell, facts):
             if _refusal(cell, name, facts) is None:
                 return IMPLEMENTATIONS[cell][name]
@@ -91,51 +106,70 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
 
 
 def prefers_native(cell: str, **facts: Any) -> bool:
-    """Whether the engine is what ``pick`` gives."""
+    """Return whether ``pick`` would return the engine's implementation of a cell.
+
+    Args:
+        cell: The name of the cell, for example "gru".
+        **facts: The facts that decide whether an implementation can run; see the module.
+
+    Raises:
+        ConfigError: The environment variable names an implementation that does not exist or cannot run.
+    """
     if VARIABLE in os.environ:
         return _choose(cell, None, facts)[0] == "native"
     return "native" in IMPLEMENTATIONS[cell] and _refusal(cell, "native", facts) is None
 
 
 def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
-    """Which implementation of cell runs, and why, in a sentence. Raises what pick raises."""
-    name, why = _choose(cell, implementation, facts)
-    return f"{cell}: {name}, {why}"
+    """Return which implementation runs a cell and why, as a sentence.
+
+    Args:
+        cell: The name of the cell, for example "gru".
+        implementation: The name of the implementation to use, or None for the choice that ``pick`` makes.
+        **facts: The facts that decide whether an implementation can run; see the module.
+
+    Raises:
+        ConfigError: The cell is unknown, or the implementation that was named does not exist or cannot run.
+    """
+    name, reason = _choose(cell, implementation, facts)
+    return f"{cell}: {name}, {reason}"
 
 
 def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> tuple[str, str]:
-    """The name of the implementation that runs, and why."""
+    """Return the name of the implementation that runs, and the reason."""
     if cell not in IMPLEMENTATIONS:
         raise ConfigError(f"unknown cell {cell!r}", fix=f"use one of {', '.join(IMPLEMENTATIONS)}")
     reasons = {name: _refusal(cell, name, facts) for name in _order(cell, facts)}
     able = [name for name, reason in reasons.items() if reason is None]
-    asked, where = implementation, "as requested"
-    if not asked:
-        asked, where = os.environ.get(VARIABLE), f"from {VARIABLE}"
-    if not asked:
+    requested, source = implementation, "as requested"
+    if not requested:
+        requested, source = os.environ.get(VARIABLE), f"from {VARIABLE}"
+    if not requested:
         others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason]
-        what = "quickest for a single step" if able[0] == _quickest(cell, facts) else "preferred"
+        what = "fastest for a single step" if able[0] == _fastest(cell, facts) else "preferred"
         return able[0], "; ".join([f"{what} of {', '.join(able)}", *others])
-    if asked in able:
-        return asked, where
-    what = reasons.get(asked) or f"{cell} has no implementation of that name"
+    if requested in able:
+        return requested, source
+    reason = reasons.get(requested) or f"{cell} has no implementation of that name"
     raise ConfigError(
-        f"implementation {asked!r} of {cell} cannot run: {what}",
+        f"implementation {requested!r} of {cell} cannot run: {reason}",
         where=None if implementation else f"the environment variable {VARIABLE}",
         fix=f"use one of {', '.join(able)}, or leave the choice open",
     )
 
 
-def _quickest(cell: str, facts: Mapping[str, Any]) -> str | None:
+def _fastest(cell: str, facts: Mapping[str, Any]) -> str | None:
+    """Return the implementation that is the fastest for these facts although it is not the preferred one, or None."""
     return SINGLE_STEP.get(cell) if facts.get("steps") == 1 else None
 
 
 def _order(cell: str, facts: Mapping[str, Any]) -> list[str]:
-    """Names of implementations, the preferred one first; none of a cell that is not there."""
-    names, first = list(IMPLEMENTATIONS.get(cell, ())), _quickest(cell, facts)
+    """Return the names of the implementations of a cell, the preferred one first; none if the cell is unknown."""
+    names, first = list(IMPLEMENTATIONS.get(cell, ())), _fastest(cell, facts)
     return names if first is None else [first, *(name for name in names if name != first)]
 
 
 def _refusal(cell: str, name: str, facts: Mapping[str, Any]) -> str | None:
+    """Return the reason why an implementation cannot run, or None if it can."""
     refuse = REFUSALS.get((cell, name))
     return refuse(facts) if refuse else None

@@ -1,59 +1,77 @@
-"""The compiled engine (csrc/bindings.cpp). Arrays cross as addresses, 0 for none; the caller checks shapes and types.
+"""The compiled engine (csrc/bindings.cpp).
 
-sizes    rows B, steps T, places (rows of x), inputs D, hidden H, outputs P (the width of h), reverse
-places   addresses of lengths (B), base (T) and column (B), int64: see csrc/plan.h
-weights  addresses of w_ih, w_hh, b_ih, b_hh, w_hr
+Tensors and arrays cross the border as addresses, 0 for None. The engine checks neither shapes nor types: the caller
+does. Functions that end in 32 compute in float32, those that end in 64 in float64.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
+# The rows B, the steps T, the places (rows of x), the inputs D, the hidden units H, the width P of h, and reverse.
 Sizes = tuple[int, int, int, int, int, int, bool]
+# The addresses of lengths (B,), base (T,) and column (B,), all int64: see csrc/plan.h.
 Places = tuple[int, int, int]
+# The addresses of w_ih, w_hh, b_ih, b_hh and w_hr, or of their gradients.
 Five = tuple[int, int, int, int, int]
 
 def sets() -> list[str]:
-    """The instruction sets that this processor can run, the best first."""
+    """Return the instruction sets that this processor can run, the best first."""
 
-def set_in_use() -> str: ...
+def set_in_use() -> str:
+    """Return the name of the instruction set in use."""
+
 def use_set(name: str) -> None:
-    """Raises ValueError for a set that is not there or cannot run."""
+    """Use an instruction set for all calls from now on.
+
+    Raises:
+        ValueError: The engine does not have this set, or the processor cannot run it.
+    """
 
 def cells() -> list[tuple[str, int, int, bool]]:
-    """(name, gates, states, whether it has w_hr) of every cell."""
+    """Return every cell as (its name, its gates, the tensors in its state, whether it takes w_hr)."""
 
 def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
-    """(head, width): ``saved`` holds head + width (places + B + 1) numbers, however many threads there are."""
+    """Return (head, width): the buffer ``saved`` has head + width (places + B + 1) numbers for any number of threads.
+
+    Args:
+        cell: The name of the cell.
+        bits: The size of a number in bits, 32 or 64.
+        hidden: The number of hidden units, H.
+    """
 
 def peak(loops: int) -> float:
-    """Multiply and add on registers, float32, for so many rounds; returns the number of operations."""
+    """Multiply and add float32 numbers in registers for a number of rounds, and return the number of operations."""
 
 def empty32(count: int) -> NDArray[np.float32]:
-    """Memory that is kept between calls: it returns to the engine when the last reference to it goes."""
+    """Return an uninitialised buffer from the pool, (count,). It goes back to the pool with its last reference."""
 
-def empty64(count: int) -> NDArray[np.float64]: ...
+def empty64(count: int) -> NDArray[np.float64]:
+    """Return an uninitialised buffer from the pool, (count,). It goes back to the pool with its last reference."""
 
 class Buffer:
-    """So many bytes that are kept between calls, and where they are."""
+    """An uninitialised buffer of ``count`` bytes from the pool, to which it goes back with the object."""
 
     def __init__(self, count: int) -> None: ...
     @property
-    def address(self) -> int: ...
+    def address(self) -> int:
+        """The address of the first byte."""
 
 def release_memory() -> int:
-    """What is kept goes back to the system; how many bytes that was."""
+    """Return all free buffers of the pool to the operating system, and return their size in bytes."""
 
 class Step32:
-    """One row, one step at a time, by weights packed once; not for several threads at once."""
+    """A cell that steps one row in float32, with weights that are packed once; for one thread at a time."""
 
     def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
 class Step64:
+    """A cell that steps one row in float64, with weights that are packed once; for one thread at a time."""
+
     def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
-# forward and backward raise ValueError for lengths and places that cannot be.
+# forward and backward raise ValueError if a length is not 0 to T, or if a place is not a row of x.
 def forward32(
     cell: str,
     sizes: Sizes,
@@ -119,7 +137,8 @@ def backward64(
     gradients: Five,
 ) -> None: ...
 
-# The diagonal linear recurrence. sizes: rows B, steps T, numbers a row (two for a complex one), whether it is complex.
+# The sizes of the diagonal linear recurrence: the rows B, the steps T, the numbers of a row (a complex number counts as
+# two), and whether the numbers are complex.
 LinearSizes = tuple[int, int, int, bool]
 
 def linear_forward32(

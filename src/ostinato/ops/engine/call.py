@@ -95,12 +95,17 @@ class Call(NamedTuple):
 
     def contiguous(self) -> Call:
         """Return the call as the kernels read it: tensors without strides, and a layout of int64 on the CPU."""
-        layout = self.layout
-        if layout == (None, None, None) and all(t is None or t.is_contiguous() for t in self.tensors):
-            return self
-        tensors: Any = [None if t is None else t.contiguous() for t in self.tensors]
-        numbers = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in layout]
-        return Call._make((self.cell, *tensors, *numbers, self.reverse))
+        # unpacked once: every call of the engine comes through here
+        cell, *tensors, lengths, base, column, reverse = self
+        if lengths is None and base is None and column is None:
+            for t in tensors:
+                if t is not None and not t.is_contiguous():
+                    break
+            else:
+                return self
+        numbers: Any = [None if t is None else t.contiguous() for t in tensors]
+        layout = [None if t is None else t.to("cpu", torch.int64).contiguous() for t in (lengths, base, column)]
+        return Call._make((cell, *numbers, *layout, reverse))
 
     @property
     def places(self) -> int:
@@ -119,40 +124,38 @@ def check(call: Call) -> None:
     Raises:
         ConfigError: The cell is unknown, a tensor is missing or not expected, or has another shape or type.
     """
-    sizes = _CELLS.get(call.cell)
+    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _reverse = call
+    sizes = _CELLS.get(cell)
     if sizes is None:
+        raise ConfigError(f"unknown cell {cell!r}: the engine does not have it", fix=f"use one of {', '.join(_CELLS)}")
+    if (c0 is None) != (sizes.states == 1):
         raise ConfigError(
-            f"unknown cell {call.cell!r}: the engine does not have it", fix=f"use one of {', '.join(_CELLS)}"
-        )
-    if (call.c0 is None) != (sizes.states == 1):
-        raise ConfigError(
-            f"{call.cell} needs {sizes.states} state tensors, got {1 if call.c0 is None else 2}",
+            f"{cell} needs {sizes.states} state tensors, got {1 if c0 is None else 2}",
             fix="give h0 alone to a cell of one state, and h0 and c0 to a cell of two states",
         )
-    if (call.w_hr is not None) != sizes.projects:
+    if (w_hr is not None) != sizes.projects:
         raise ConfigError(
-            f"{call.cell} {'needs the projection w_hr' if sizes.projects else 'takes no projection w_hr'}",
+            f"{cell} {'needs the projection w_hr' if sizes.projects else 'takes no projection w_hr'}",
             fix="give w_hr to lstm_projected, and to no other cell",
         )
-    (B, P), D, H = call.h0.shape, call.x.shape[-1], call.hidden
+    (B, P), D, H = h0.shape, x.shape[-1], call.hidden
     GH = sizes.gates * H
-    expected = (
-        ("x", call.x, (len(call.x), B, D) if call.base is None else (len(call.x), D)),
-        ("h0", call.h0, (B, P)),
-        ("c0", call.c0, (B, H)),
-        ("w_ih", call.w_ih, (GH, D)),
-        ("w_hh", call.w_hh, (GH, P)),
-        ("b_ih", call.b_ih, (GH,)),
-        ("b_hh", call.b_hh, (GH,)),
-        ("w_hr", call.w_hr, (P, H)),
-    )
-    dtype = call.x.dtype
-    for name, t, shape in expected:
+    dtype = x.dtype
+    for name, t, shape in (
+        ("x", x, (len(x), B, D) if base is None else (len(x), D)),
+        ("h0", h0, (B, P)),
+        ("c0", c0, (B, H)),
+        ("w_ih", w_ih, (GH, D)),
+        ("w_hh", w_hh, (GH, P)),
+        ("b_ih", b_ih, (GH,)),
+        ("b_hh", b_hh, (GH,)),
+        ("w_hr", w_hr, (P, H)),
+    ):
         if t is not None and (t.shape != shape or t.dtype != dtype):
             raise ConfigError(
                 f"{name} must have the shape {shape} and the type {dtype}, got {tuple(t.shape)} and {t.dtype}",
                 fix="give weights and states that fit x in width, rows and type",
             )
-    for name, t in (("lengths", call.lengths), ("column", call.column)):
+    for name, t in (("lengths", lengths), ("column", column)):
         if t is not None and t.shape != (B,):
             raise ConfigError(f"{name} must have the shape {(B,)}, got {tuple(t.shape)}", fix="give one number a row")

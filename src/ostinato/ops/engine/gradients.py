@@ -70,6 +70,12 @@ def _backward(
     return (None, *gradients, *[None] * 5)
 
 
+def _gradient_buffers(call: Call, written: tuple[bool, ...]) -> list[Tensor | None]:
+    """Buffers for the gradients of the tensors of a call; None if the kernel does not write the gradient."""
+    _cell, *tensors, _lengths, _base, _column, _reverse = call
+    return [None if t is None or not w else fresh(t) for t, w in zip(tensors, written, strict=True)]
+
+
 class Eager(torch.autograd.Function):
     """The node of ``ostinato::recurrence`` without torch's dispatcher, which takes longer than a small recurrence.
 
@@ -87,7 +93,7 @@ class Eager(torch.autograd.Function):
         ctx.saved = _engine.Buffer(saved_count(call) * call.x.element_size())
         y, h_n, c_n = results = outputs(call)
         run_forward(call, y, h_n, c_n, ctx.saved.address)
-        ctx.cell, ctx.layout, ctx.reverse = call.cell, call.layout, call.reverse
+        ctx.options = call.cell, call.lengths, call.base, call.column, call.reverse
         ctx.save_for_backward(*tensors, y)
         ctx.set_materialize_grads(False)
         return results
@@ -96,7 +102,9 @@ class Eager(torch.autograd.Function):
     def backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
         """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
         *tensors, y = ctx.saved_tensors
-        call = Call._make((ctx.cell, *tensors, *ctx.layout, ctx.reverse))
+        cell, *layout, reverse = ctx.options
+        call = Call._make((cell, *tensors, *layout, reverse))
+        # the last argument of forward is the call, which has no gradient
         *needed, _ = ctx.needs_input_grad
         need_x, need_h0, need_c0, *need_weights = needed
         any_weight = any(need_weights)
@@ -112,7 +120,7 @@ class Eager(torch.autograd.Function):
             run_forward(call, *outputs(call), saved.address)
         # the kernel computes the gradients of all weights or of none
         written = need_x, need_h0, need_c0, *[any_weight] * len(need_weights)
-        gradients = [None if t is None or not w else fresh(t) for t, w in zip(call.tensors, written, strict=True)]
+        gradients = _gradient_buffers(call, written)
         run_backward(call, y, saved.address, output_gradients, gradients)
         return *gradients, None
 
