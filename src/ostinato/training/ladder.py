@@ -83,7 +83,9 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data), fields, "a fit of the ladder")
     if not len(data.values):
-        raise DataError("the data hold no step", where=data.meta.get("source"), fix="give at least two steps")
+        raise DataError(
+            "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
+        )
     cut = split(data, held_out)
     material = _material(data, cut)
     base, notes = closed_form(material, options)
@@ -170,7 +172,7 @@ def _names(model: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Ladder:
-    """What all models of one fit share."""
+    """The data and the options that all models of one fit share."""
 
     material: Material
     base: AR | Markov
