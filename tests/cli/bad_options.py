@@ -98,12 +98,12 @@ ROWS = (
     ask("a horizon of 0", f"{FORECAST} --horizon 0", "horizon must be at least 1, got 0", "1 or more"),
     ask("a horizon without end", f"{FORECAST} -n 99999999999", "--horizon", "less than or equal to 1000000"),
     ask("a level of 0", f"{FORECAST} --level 0", "between 0 and 100 percent, got 0", "such as 95"),
-    ask("percent, got 100", f"{FORECAST} --level 80 100", "percent, got 100"),
+    ask("a level of 100", f"{FORECAST} --level 80 100", "percent, got 100"),
     ask("a level of 150", f"{FORECAST} --level 150", "percent, got 150"),
     ask("1 sample path", f"{FORECAST} --paths 1", "n_paths must be at least 2, got 1"),
-    back("a backtest of no windows", "--windows 0", "0 windows cannot be", "1 or more"),
-    back("a backtest of 0 steps ahead", "-n 0", "a horizon of 0 steps", "1 or more"),
-    back("windows that do not move", "--step 0", "a step of 0 steps"),
+    back("a backtest of no windows", "--windows 0", "n_windows must be at least 1, got 0", "1 or more"),
+    back("a backtest of 0 steps ahead", "-n 0", "horizon must be at least 1, got 0", "1 or more"),
+    back("windows that do not move", "--step 0", "step_size must be at least 1, got 0"),
     back("more windows than there are steps", "--windows 100000", "no series is long enough", "the longest has"),
     back("a season of 0", "--season 0", "season must be at least 1, got 0", "such as 24"),
     back("a level of 100 in a backtest", "--level 100", "percent, got 100"),
@@ -111,7 +111,7 @@ ROWS = (
     back("a baseline asked for", "--model naive2", "naive2 is a baseline"),
     back("an unknown model to backtest", "--model transformer", "unknown model 'transformer'"),
     ask("a backtest of text", "backtest {models}/names.txt", "text has no mean", "use score"),
-    ask("a forecast of text", "forecast {models}/names.ost {models}/names.txt", "text cannot be forecast",
+    ask("a forecast of text", "forecast {models}/names.ost {models}/names.txt", "text has no mean to forecast",
         "use sample"),
     ask("a prompt of unknown characters", f"{SAMPLE} --prompt Zoë", "'Z' 'ë'", "remove them"),
     ask("a prompt for a series", "sample {models}/series.ost --prompt x", "cannot continue the text 'x'"),
@@ -131,8 +131,8 @@ ROWS = (
     ask("a report into a folder that is not there", f"{REPORT} -o d/r.html", "mkdir -p d"),
     fit("a report of a fit into a folder that is not there", "--report d/r.html", "mkdir -p d"),
     ask("fewer surprises than none", "score {models}/series.ost {models}/series.csv --top -1", "--top", "equal to 0"),
-    ask("a lag of 0", f"{DIAGNOSE} --max-lag 0", "max_lag = 0", "1 or more"),
-    ask("0 positions", f"{DIAGNOSE} --positions 0", "positions = 0", "1 or more"),
+    ask("a lag of 0", f"{DIAGNOSE} --max-lag 0", "max_lag must be at least 1, got 0", "1 or more"),
+    ask("0 positions", f"{DIAGNOSE} --positions 0", "positions must be at least 1, got 0", "1 or more"),
     ask("a diagnosis of other data", "diagnose {models}/series.ost {models}/names.txt", "fitted to series", "are text"),
     ask("a diagnosis of nothing held out", f"{DIAGNOSE} --held-out 0", "held-out share must be between 0 and 1, got 0"),
     ask("a diagnosis to a folder that is not there", f"{DIAGNOSE} --json d/f.json", "mkdir -p d"),
@@ -147,7 +147,7 @@ ROWS = (
     ask("an autoregression of no panel", "forecast ar -o out", "a panel is named after the model"),
     ask("a panel on a file", "forecast ar p.parquet -o m.ost", "no such file", "p.parquet"),
     Bad(
-        "a search without optuna", "fit good.csv --search 2 -o m.ost", ("optuna is not installed", "ostinato[ray]"),
+        "a search without optuna", "fit good.csv --search 2 -o m.ost", ("a search needs optuna, which is not installed", "ostinato[ray]"),
         {"good.csv": GOOD}, patch=without("optuna"),
     ),
     Bad(
@@ -155,11 +155,11 @@ ROWS = (
         {"p.parquet": parquet(y=[1.0, 2.0, 4.0])},
     ),
     Bad(
-        "a panel without pyarrow", "fit p.parquet --each -o out", ("pyarrow is not installed", "ostinato[ray]"),
+        "a panel without pyarrow", "fit p.parquet --each -o out", ("needs pyarrow, which is not installed", "ostinato[ray]"),
         {"p.parquet": parquet(y=[1.0, 2.0, 4.0])}, patch=without("pyarrow.parquet"),
     ),
     Bad(
-        "a cluster without ray", "fit good.csv --on ray -o m.ost", ("ray is not installed", "ostinato[ray]"),
+        "a cluster without ray", "fit good.csv --on ray -o m.ost", ("needs ray, which is not installed", "ostinato[ray]"),
         {"good.csv": GOOD}, patch=without("ray"),
     ),
     Bad(
@@ -179,7 +179,7 @@ ROWS = (
         {"p.parquet": parquet(ds=["2024-01-01"], y=[1.0])},
     ),
     Bad(
-        "a folder of other results", "fit p.parquet --each -o out", ("the folder holds other files", "an empty folder"),
+        "a folder of other results", "fit p.parquet --each -o out", ("the output folder already has other files", "an empty folder"),
         {"p.parquet": parquet(y=[1.0]), "out/notes.txt": "mine"},
     ),
     Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),
@@ -190,15 +190,15 @@ ROWS = (
         {"good.csv": GOOD}, patch=forbidden,
     ),
     Bad(
-        "no space left for a model", "fit good.csv --model ar -o m.ost", ("No space left", "m.ost", "make room"),
+        "no space left for a model", "fit good.csv --model ar -o m.ost", ("No space left", "m.ost", "free space"),
         {"good.csv": GOOD}, code=1, patch=full,
     ),
     Bad(
-        "no space left for a forecast", f"{FORECAST} -o f.csv", ("No space left", "f.csv", "make room"),
+        "no space left for a forecast", f"{FORECAST} -o f.csv", ("No space left", "f.csv", "free space"),
         {"f.csv": "earlier"}, code=1, patch=full,
     ),
     Bad(
-        "no space left for a report", f"{REPORT} -o r.html", ("No space left", "r.html", "make room"),
+        "no space left for a report", f"{REPORT} -o r.html", ("No space left", "r.html", "free space"),
         {"r.html": "earlier"}, code=1, patch=full,
     ),
     Bad(

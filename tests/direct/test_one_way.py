@@ -86,7 +86,7 @@ def test_what_needs_a_likelihood_is_refused(home: Path, run: Run, verb: str) -> 
 
 def test_data_of_another_width_are_refused(home: Path) -> None:
     model = ostinato.load_model(home / "m.ost")
-    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
+    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), expected 1"):
         ostinato.forecast(model, np.ones((50, 2)) + np.arange(50)[:, None])
 
 

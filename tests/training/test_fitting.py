@@ -64,13 +64,13 @@ def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
         ({"model": "ar", "season": 3}, "has no option 'season'"),
         ({"model": "direct", "horizon": 4, "lokback": 12}, "a direct fit has no option 'lokback'\nfix: use lookback"),
         ({"model": "direct", "horizon": 4, "max_order": 2}, "has no option 'max_order'\nfix: use one of"),
-        ({"model": "direct", "horizon": 4, "window": 9, "lookback": 9}, "lookback is given twice"),
+        ({"model": "direct", "horizon": 4, "window": 9, "lookback": 9}, "lookback is given under two names"),
         ({"model": "direct", "horizon": 4, "checkpoint": "spot"}, "a direct fit does not use checkpoint"),
         ({"model": "direct", "horizon": 4, "checkpoint_every": 1.0}, "a direct fit does not use checkpoint_every"),
         ({"model": "auto", "horizon": 4, "options": LadderOptions()}, "takes DirectOptions, got LadderOptions"),
         ({"model": "gru", "options": DirectOptions()}, "takes LadderOptions, got DirectOptions"),
         ({"model": "gru", "horizon": 4}, "a fit of gru takes no horizon, got 4"),
-        ({"options": LadderOptions(), "config": LadderOptions()}, "options is given twice"),
+        ({"options": LadderOptions(), "config": LadderOptions()}, "options is given under two names"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(arguments: dict[str, object], words: str) -> None:

@@ -6,8 +6,8 @@ seasonal differences,
 
   x_t - x_{t-m} = (f_t - f_{t-m}) w + error,
 
-so that a level or a seasonal pattern that coincides with a covariate is not mistaken for its effect. A window then holds
-x - e, and the effect of the steps ahead is added to the forecast.
+so that a level or a seasonal pattern that coincides with a covariate is not mistaken for its effect. A window then
+holds x - e, and the effect of the steps ahead is added to the forecast.
 """
 
 from __future__ import annotations

@@ -83,7 +83,8 @@ class WindowSpec:
         """
         K = self.lookback
         x = self._modelled(y[:stop], effect)
-        # a window that mostly repeats its first value has a scale near 0: only short series, which have few other windows, get these
+        # a window that mostly repeats its first value has a scale near 0: only short series, with few other windows,
+        # get these
         before = max(K - LEAST, 0) if len(x) < 2 * (K + horizon) else 0
         padded = np.concatenate([np.full(before, x[0] if len(x) else 0.0), x])
         lead = len(padded) - len(x)

@@ -39,7 +39,8 @@ class Choice:
         name: The name of the forecaster.
         window: How the windows are cut and normalised.
         penalty: The penalty of the least squares of the whole panel.
-        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: every series uses those of the panel.
+        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: every
+            series uses those of the panel.
         fixed: Weights that are not fitted, (K + 1, H).
         form: The form of the effects that are removed from the windows.
         grouped: Whether the weights of a series are drawn to those of the series with the same static covariates.

@@ -133,7 +133,8 @@ class Search:
     def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:
         """Return the mean absolute error in the unit of the series, and relative to forecast and value (half of sMAPE).
 
-        For values that may be negative the second one is the mean squared error, because an error relative to their size means nothing.
+        For values that may be negative the second one is the mean squared error, because an error relative to
+        their size means nothing.
         """
         y, forecast = window.restore(w.targets, w), window.restore(z, w)
         unit = self._panel.unit(key, window.season)

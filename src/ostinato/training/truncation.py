@@ -131,9 +131,9 @@ class Bias:
 def norm(vectors: Tensor, drawn: float) -> float:
     """Return the norm of the mean over all stretches, estimated from the stretches that were drawn.
 
-    The squared norm of the mean of the drawn stretches contains the variance of the draw, unless all were drawn. The mean inner
-    product of two different groups contains none of it (a negative one counts as 0). The correction for a finite
-    population lies between the two.
+    The squared norm of the mean of the drawn stretches contains the variance of the draw, unless all were drawn. The
+    mean inner product of two different groups contains none of it (a negative one counts as 0). The correction for a
+    finite population lies between the two.
 
     Args:
         vectors: The mean of each group of drawn stretches, (G, N).

@@ -22,7 +22,9 @@ from ostinato.shapes import State
 
 @dataclass(frozen=True)
 class WorkerGroup:
-    """The place of this process among the processes that train together. It computes the rows rank, rank + size, ... of a batch.
+    """The place of this process among those that train together.
+
+    The process computes the rows rank, rank + size, ... of every batch.
 
     Attributes:
         rank: The number of this process, from 0.
