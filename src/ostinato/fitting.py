@@ -99,7 +99,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         found = fit_direct(data, horizon, options, on_rung=on_rung, **shared, **cast(DirectFields, given))
         if model == "direct":
             return found
-        said = "auto: with a horizon, a direct forecaster; without one, the ladder of models with a likelihood"
+        said = "model auto fits a direct forecaster if a horizon is given, and otherwise the ladder of models"
         return replace(found, notes=(said, *found.notes))
     if horizon is not None:
         raise ConfigError(

@@ -147,7 +147,8 @@ ROWS = (
     ask("an autoregression of no panel", "forecast ar -o out", "a panel is named after the model"),
     ask("a panel on a file", "forecast ar p.parquet -o m.ost", "no such file", "p.parquet"),
     Bad(
-        "a search without optuna", "fit good.csv --search 2 -o m.ost", ("a search needs optuna, which is not installed", "ostinato[ray]"),
+        "a search without optuna", "fit good.csv --search 2 -o m.ost",
+        ("a search needs optuna, which is not installed", "ostinato[ray]"),
         {"good.csv": GOOD}, patch=without("optuna"),
     ),
     Bad(
@@ -155,11 +156,13 @@ ROWS = (
         {"p.parquet": parquet(y=[1.0, 2.0, 4.0])},
     ),
     Bad(
-        "a panel without pyarrow", "fit p.parquet --each -o out", ("needs pyarrow, which is not installed", "ostinato[ray]"),
+        "a panel without pyarrow", "fit p.parquet --each -o out",
+        ("needs pyarrow, which is not installed", "ostinato[ray]"),
         {"p.parquet": parquet(y=[1.0, 2.0, 4.0])}, patch=without("pyarrow.parquet"),
     ),
     Bad(
-        "a cluster without ray", "fit good.csv --on ray -o m.ost", ("needs ray, which is not installed", "ostinato[ray]"),
+        "a cluster without ray", "fit good.csv --on ray -o m.ost",
+        ("needs ray, which is not installed", "ostinato[ray]"),
         {"good.csv": GOOD}, patch=without("ray"),
     ),
     Bad(
@@ -179,7 +182,8 @@ ROWS = (
         {"p.parquet": parquet(ds=["2024-01-01"], y=[1.0])},
     ),
     Bad(
-        "a folder of other results", "fit p.parquet --each -o out", ("the output folder already has other files", "an empty folder"),
+        "a folder of other results", "fit p.parquet --each -o out",
+        ("the output folder already has other files", "an empty folder"),
         {"p.parquet": parquet(y=[1.0]), "out/notes.txt": "mine"},
     ),
     Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),

@@ -71,7 +71,7 @@ def test_fit_forecast_inspect_and_report(home: Path, run: Run, tmp_path: Path) -
 def test_auto_with_a_horizon_is_direct_and_says_so(home: Path, run: Run, tmp_path: Path) -> None:
     code, _, err = run("fit", home / "panel.csv", "-n", 12, "--networks", 0, "-o", tmp_path / "m.ost")
     assert code == 0
-    assert "note: auto: with a horizon, a direct forecaster" in err
+    assert "note: model auto fits a direct forecaster" in err
     assert isinstance(ostinato.load_model(tmp_path / "m.ost"), ostinato.DirectModel)
 
 

@@ -104,7 +104,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
             raise ConfigError(
                 f"the held-out pattern {held_out!r} matches {which}",
                 fix=f"use a pattern that matches some, but not all, of the ids: {', '.join(data.ids[:3])}"
-                f"{' ...' if len(data.ids) > 3 else ''}",
+                f"{' ...' if len(data.ids) > 3 else ''}; or a share such as 0.1",
             )
         return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False))
     if not 0 < held_out < 1:

@@ -127,7 +127,7 @@ def never_improved(record: LadderRecord, base: AR | Markov) -> str:
     start = f"the closed form {_closed_form_name(base)}" if isinstance(base, AR) else "an untrained network"
     one = len(names) == 1
     return (
-        f"training improved nothing in {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
+        f"training did not improve {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
         f"that it started from"
     )
 
@@ -158,7 +158,7 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
     if not data.covariates:
         return []
     columns = ", ".join(data.covariates.columns.all)
-    return [f"passed over: {columns}; of all models only a direct one takes covariates"]
+    return [f"covariates that the models of the ladder do not use: {columns}; fit a direct model to use them"]
 
 
 def _names(model: str) -> tuple[str, ...]:
