@@ -7,7 +7,7 @@ import polars as pl
 
 #: The bad series of a panel, and words in the error of each.
 POISON = {
-    "p-infinite": "an infinite value",
+    "p-infinite": "the infinite value",
     "p-missing": "every value in column 'y' is missing",
     "p-one": "at least 3 observed values, got 1",
     "p-twice": "occurs twice",

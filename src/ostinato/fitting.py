@@ -70,8 +70,8 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         checkpoint: A folder that a stopped fit continues from. Remove it yourself when the fit is done. With a budget
             in steps, the weights are bitwise those of a fit that was never stopped. For the ladder only.
         checkpoint_every: The seconds from a checkpoint to the next. For the ladder only.
-        threads: The number of threads that compute; one is best for small models. Afterwards torch has its own number
-            again.
+        threads: The number of threads that compute; one is best for small models. The earlier number
+            is restored afterwards.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.
         **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for a direct model
@@ -99,7 +99,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         found = fit_direct(data, horizon, options, on_rung=on_rung, **shared, **cast(DirectFields, given))
         if model == "direct":
             return found
-        said = "auto: with a horizon, a direct forecaster; without one, the ladder of models with a likelihood"
+        said = "model auto fits a direct forecaster if a horizon is given, and otherwise the ladder of models"
         return replace(found, notes=(said, *found.notes))
     if horizon is not None:
         raise ConfigError(
@@ -137,10 +137,10 @@ def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> 
 def _options(
     options: LadderOptions | DirectOptions | None, given: dict[str, Any]
 ) -> LadderOptions | DirectOptions | None:
-    """Return the options, also if they are given by their earlier name, which is removed from ``given``."""
+    """Return the options under either of their names, and remove the earlier name from ``given``."""
     config: LadderOptions | None = given.pop("config", None)
     if config is not None and options is not None:
-        raise ConfigError("options is given twice, by this name and as config", fix="give options alone")
+        raise ConfigError("options is given under two names: options and config", fix="give options alone")
     return options if config is None else config
 
 
@@ -149,5 +149,6 @@ def _refuse(given: Mapping[str, object]) -> None:
     names = [name for name, value in given.items() if value is not None]
     if names:
         raise ConfigError(
-            f"a direct fit does not use {', '.join(names)}", fix="remove it, or fit a model of the ladder"
+            f"a direct fit does not use {', '.join(names)}",
+            fix=f"remove {', '.join(names)}, or fit a model of the ladder",
         )

@@ -57,7 +57,7 @@ class SequenceModel(nn.Module):
         description: Description,
         coupling: Coupling | None = None,
     ) -> None:
-        """Build the model; its head starts at 0, so that an untrained model asserts the constant parameters.
+        """Build the model; its head starts at 0, so that an untrained model predicts the constant parameters.
 
         Args:
             encoding: The map from raw values to model space.
@@ -161,7 +161,7 @@ class SequenceModel(nn.Module):
         """Check that every value of data has a probability.
 
         Raises:
-            DataError: A value has none.
+            DataError: A value has no probability.
         """
         check_possible(self.encoding, data)
 

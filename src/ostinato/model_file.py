@@ -55,7 +55,7 @@ def load_model(path: str | Path) -> Model:
         return _sequence_model(tensors, document, description)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
-            f"the file is not a model that this version understands ({error})", where=str(path), fix="update ostinato"
+            f"this version cannot read the model in the file ({error})", where=str(path), fix="update ostinato"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The record of a fit: what a model file keeps of how its weights came about, as typed values."""
+"""The record of a fit: the facts about it that a model file keeps, as typed values."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecord:
-    """What every fit records. A value is None in a file that was written without it.
+    """The record of every fit. A value is None in a file that was written without it.
 
     Attributes:
         seed: The seed of the fit.
@@ -119,7 +119,7 @@ class RunRecord:
 
     @classmethod
     def _rows(cls) -> dict[str, Any]:
-        """The fields that are tables, with the class of their rows."""
+        """Return the fields that are tables, with the class of their rows."""
         return {}
 
 
@@ -138,7 +138,7 @@ class LadderRecord(RunRecord):
         fingerprint: The hash of everything that the weights follow from.
         windows: (optimiser steps, truncation window, its estimated bias) whenever AdaptiveBPTT measured.
         truncation: The truncation windows, in words.
-        moved: What is not equal to the bit, because another number of workers continued the fit.
+        moved: A note if another number of workers continued the fit, so that it is not equal to the bit.
         search: The trials of a search, best first.
         notes: The notes of the fit of one trial.
         curve: The evaluations during the training of this network.

@@ -61,11 +61,11 @@ def atomic_write(path: str | Path, content: bytes) -> None:
             os.close(folder)
     except OSError as error:
         fix = {
-            errno.ENOSPC: "make room on the disk, then write the file again; an earlier file is unchanged",
+            errno.ENOSPC: "free space on the disk, then write the file again; an earlier file is unchanged",
             errno.EACCES: "choose a folder that you may write to",
             errno.ENOENT: "choose another path" if path.parent.is_dir() else f"make the folder first: {path.parent}",
         }.get(error.errno or 0, "choose another path")
-        raise WriteError(f"the file cannot be written: {error.strerror or error}", where=str(path), fix=fix) from error
+        raise WriteError(f"cannot write the file: {error.strerror or error}", where=str(path), fix=fix) from error
     finally:
         if temporary:
             with contextlib.suppress(OSError):  # the first failure is already being raised
@@ -105,7 +105,7 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raw = path.read_bytes()
     except OSError as error:
         raise ModelFileError(
-            f"the model file cannot be read: {error.strerror or error}",
+            f"cannot read the model file: {error.strerror or error}",
             where=str(path),
             fix="check the path",
         ) from error
@@ -114,7 +114,7 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     version = whole.get("format_version")
     if isinstance(version, int) and version > VERSION:
         raise ModelFileError(
-            f"the model file has format {version}, newer than format {VERSION}, the newest that this version reads",
+            f"the model file has format {version}, expected {VERSION} or lower",
             where=str(path),
             fix="update ostinato",
         )

@@ -24,14 +24,14 @@ def broken(name: str, content: Content, *says: str) -> Bad:
 
 
 ROWS: tuple[Bad, ...] = (
-    Bad("a model file that is not there", "inspect no.ost", ("cannot be read", "no.ost", "check the path")),
-    Bad("a folder as model", "score d {models}/series.csv", ("cannot be read", "d"), {"d/x": ""}),
+    Bad("a model file that is not there", "inspect no.ost", ("cannot read the model file", "no.ost", "check the path")),
+    Bad("a folder as model", "score d {models}/series.csv", ("cannot read the model file", "d"), {"d/x": ""}),
     broken("an empty model file", b"", "cut short or altered", "bad.ost", "another copy"),
     broken("a model file cut short", altered(lambda raw: raw[:-100]), "cut short or altered", "another copy"),
     broken("a model file with one bit flipped", altered(lambda raw: raw[:-99] + bytes([raw[-99] ^ 1]) + raw[-98:]),
            "cut short or altered", "fit the model again"),
     broken("a model file of another program", OTHER, "not an ostinato model file", "a file that fit wrote"),
-    broken("a model file from a newer version", NEWER, "format 99, newer", "update ostinato"),
+    broken("a model file from a newer version", NEWER, "format 99, expected 2 or lower", "update ostinato"),
     Bad("model and data the wrong way round", "score good.csv {models}/series.ost", ("not an ostinato model", "first"),
         {"good.csv": GOOD}),
     Bad("a model as data", "fit {models}/series.ost -o m.ost", ("is a model, not data",)),

@@ -98,8 +98,8 @@ ROWS: tuple[Bad, ...] = (
     csv("a row of too few cells", long({6: "2024-01-05"}), "has 1 cell, expected 2 as in the first row", "line 6"),
     csv("a quote that is never closed", long({7: '2024-01-06,"1'}), "a double quote is never closed", "line 7"),
     csv("two columns of one name", "y,y\n1,2\n3,4\n", "2 columns have the name 'y'", "line 1"),
-    csv("an infinite value", long({8: "2024-01-07,inf"}), "an infinite value", "line 8", "leave the cell empty"),
-    csv("a number beyond floating point", long({8: "2024-01-07,1e999"}), "an infinite value", "line 8"),
+    csv("an infinite value", long({8: "2024-01-07,inf"}), "the infinite value inf", "line 8", "leave the cell empty"),
+    csv("a number beyond floating point", long({8: "2024-01-07,1e999"}), "the infinite value inf", "line 8"),
     csv("a number whose square is infinite", long({8: "2024-01-07,-1e200"}), "too large to compute", "line 8"),
     csv("nothing observed", "ds,y\n2024-01-01,\n2024-01-02,NaN\n", "every value in column 'y' is missing"),
     csv(

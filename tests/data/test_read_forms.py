@@ -138,7 +138,7 @@ def test_a_series_a_row_may_be_of_any_length(tmp_path: Path) -> None:
         (["words"], "does not hold numbers"),
         (5, "cannot read sequences from a int"),
         (None, "cannot read sequences from a NoneType"),
-        ({"a": [1.0, np.inf]}, "an infinite value(.|\n)*sequence 'a', step 1"),
+        ({"a": [1.0, np.inf]}, "the infinite value inf(.|\n)*sequence 'a', step 1"),
         ([[1.0], [1.0, np.nan, np.inf]], "sequence '1', step 2"),
         (LONG.with_columns(y=pl.lit(np.inf)), r"the frame, row 0 \(from 0\), series 'a'"),
     ],

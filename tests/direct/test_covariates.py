@@ -244,7 +244,7 @@ def test_an_unknown_category_and_other_columns_are_named() -> None:
     with pytest.raises(DataError, match="unknown category 'west' in the static column 'store'") as error:
         ostinato.forecast(model, odd)
     assert "series 's0'" in str(error.value)
-    with pytest.raises(ModelFileError, match="the data have no covariates, and the model was fitted to store"):
+    with pytest.raises(ModelFileError, match="the data have no covariates, expected store as in the training data"):
         ostinato.forecast(model, read(shops(10)))
 
 
@@ -253,7 +253,7 @@ def test_another_frequency_and_times_that_are_not_there_are_named() -> None:
     week = frame.with_columns(y=pl.col("y") + 40 * (pl.col("ds").dt.weekday() > 5) * pl.col("ds").dt.hour())
     model = direct(fit(read(week)).model)
     daily = frame.group_by("unique_id", pl.col("ds").dt.truncate("1d"), maintain_order=True).agg(pl.col("y").mean())
-    with pytest.raises(ModelFileError, match="the data have steps of 1d, and the model was fitted to steps of 1h"):
+    with pytest.raises(ModelFileError, match="the data have steps of 1d, expected steps of 1h as in the training data"):
         ostinato.forecast(model, read(daily))
     assert model.base.effects is not None
     assert model.base.effects.form.clock

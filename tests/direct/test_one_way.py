@@ -72,7 +72,7 @@ def test_fit_forecast_inspect_and_report(home: Path, run: Run, tmp_path: Path) -
 def test_auto_with_a_horizon_is_direct_and_says_so(home: Path, run: Run, tmp_path: Path) -> None:
     code, _, err = run("fit", home / "panel.csv", "-n", 12, "--networks", 0, "-o", tmp_path / "m.ost")
     assert code == 0
-    assert "note: auto: with a horizon, a direct forecaster" in err
+    assert "note: model auto fits a direct forecaster" in err
     assert isinstance(ostinato.load_model(tmp_path / "m.ost"), ostinato.DirectModel)
 
 
@@ -87,7 +87,7 @@ def test_what_needs_a_likelihood_is_refused(home: Path, run: Run, verb: str) -> 
 
 def test_data_of_another_width_are_refused(home: Path) -> None:
     model = ostinato.load_model(home / "m.ost")
-    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
+    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), expected 1"):
         ostinato.forecast(model, np.ones((50, 2)) + np.arange(50)[:, None])
 
 

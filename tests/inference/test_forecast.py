@@ -189,5 +189,5 @@ def test_text_is_not_forecast_and_kinds_are_not_mixed() -> None:
         forecast(fitted("text", "ar"), made("text"), 3)
     with pytest.raises(ModelFileError, match="the data are prices, and the model was fitted to series"):
         forecast(fitted("series", "ar"), made("prices"), 3)
-    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
+    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), expected 1"):
         forecast(fitted("series", "ar"), made("channels"), 3)

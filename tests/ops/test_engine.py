@@ -271,7 +271,7 @@ def test_backward_twice_gives_the_same(cell: str) -> None:
 def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
     call = problem(cell, 5, 3, 2, 7)
     for trained in ("x", "w_ih"):
-        tensors = {n: t.detach().clone() for n, t in call._asdict().items() if isinstance(t, Tensor)}
+        tensors: dict[str, Any] = {n: t.detach().clone() for n, t in call._asdict().items() if isinstance(t, Tensor)}
         tensors[trained].requires_grad_()
         names = [n for n, t in tensors.items() if t.is_floating_point()]
         all_gradients = dict(zip(names, with_gradients(engine, call)[1], strict=True))

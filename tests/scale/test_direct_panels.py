@@ -76,7 +76,7 @@ def test_a_series_that_has_no_logarithm_is_named_by_a_model_of_logarithms(
     scale.forecast(model, tmp_path / "one.parquet", tmp_path / "out")
     bad = pl.read_parquet(tmp_path / "out" / "errors.parquet")
     assert bad["unique_id"].to_list() == ["s03"]
-    assert "the value -1, and the model was fitted to logarithms" in bad["error"][0]
+    assert "the value -1, expected values above 0 because the model uses logarithms" in bad["error"][0]
     expected = ostinato.forecast(model, above.filter(pl.col("unique_id") != "s03")).frame
     assert_frame_equal(results(tmp_path / "out"), expected.sort("unique_id", "ds"), check_exact=True)
 
@@ -115,7 +115,7 @@ def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
             ask(model, panel, out, horizon=5)
     hours = good_rows(panel).with_columns(ds=pl.datetime(2020, 1, 1) + pl.duration(hours=pl.int_range(pl.len())))
     hours.write_parquet(tmp_path / "hours.parquet")
-    with pytest.raises(ModelFileError, match="the data have steps of 1h, and the model was fitted to steps of 1d"):
+    with pytest.raises(ModelFileError, match="the data have steps of 1h, expected steps of 1d as in the training data"):
         scale.forecast(model, tmp_path / "hours.parquet", out)
     known = good_rows(panel).head(500).with_columns(rain=pl.col("y") * 2)
     wet = ostinato.fit(

@@ -166,7 +166,7 @@ def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, mode
     for other in ({"season": 12}, {"kind": "prices"}):
         with pytest.raises(ConfigError, match="results of other data or other options"):
             scale.fit_each(panel, tmp_path / "out", **other)
-    with pytest.raises(ConfigError, match="holds other files"):
+    with pytest.raises(ConfigError, match="already has other files"):
         scale.fit_each(panel, panel)
     (tmp_path / "a.csv").write_text("unique_id,y\na,1\n")
     with pytest.raises(DataError, match="must be Parquet"):
@@ -175,7 +175,7 @@ def test_a_folder_of_something_else_is_refused(panel: Path, tmp_path: Path, mode
     with pytest.raises(DataError, match="no column of series ids"):
         scale.fit_each(tmp_path / "y.parquet", tmp_path / "new")
     pl.DataFrame({"unique_id": ["a"], "u": [1.0], "v": [2.0]}).write_parquet(tmp_path / "uv.parquet")
-    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
+    with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), expected 1"):
         scale.score(model, tmp_path / "uv.parquet", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -74,13 +74,13 @@ def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
         ({"model": "ar", "season": 3}, "has no option 'season'"),
         ({"model": "direct", "horizon": 4, "lokback": 12}, "a direct fit has no option 'lokback'\nfix: use lookback"),
         ({"model": "direct", "horizon": 4, "max_order": 2}, "has no option 'max_order'\nfix: use one of"),
-        ({"model": "direct", "horizon": 4, "window": 9, "lookback": 9}, "lookback is given twice"),
+        ({"model": "direct", "horizon": 4, "window": 9, "lookback": 9}, "lookback is given under two names"),
         ({"model": "direct", "horizon": 4, "checkpoint": "spot"}, "a direct fit does not use checkpoint"),
         ({"model": "direct", "horizon": 4, "checkpoint_every": 1.0}, "a direct fit does not use checkpoint_every"),
         ({"model": "auto", "horizon": 4, "options": LadderOptions()}, "takes DirectOptions, got LadderOptions"),
         ({"model": "gru", "options": DirectOptions()}, "takes LadderOptions, got DirectOptions"),
         ({"model": "gru", "horizon": 4}, "a fit of gru takes no horizon, got 4"),
-        ({"options": LadderOptions(), "config": LadderOptions()}, "options is given twice"),
+        ({"options": LadderOptions(), "config": LadderOptions()}, "options is given under two names"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(arguments: dict[str, Any], words: str) -> None:
@@ -115,7 +115,7 @@ def test_a_network_that_never_improved_is_said_to_be_its_start() -> None:
     """With a learning rate of almost 0 the weights stay where they began, at the closed form."""
     found = fit(WAVE, model="gru", hidden=4, budget=Budget(None, 2), learning_rate=1e-30, weight_decay=0.0)
     assert found.model.description.ladder_record.never_improved("gru")
-    assert "training improved nothing in gru: it is still the closed form AR(" in found.notes[-1]
+    assert "training did not improve gru: it is still the closed form AR(" in found.notes[-1]
     assert "training never improved on its start" in verdict(found.model.description)
 
 

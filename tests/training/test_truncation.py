@@ -104,8 +104,8 @@ class Killed(Exception):  # noqa: N818 - what it stands for is no error
 def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "FIRST_LOOK", 4)
-    monkeypatch.setattr(training, "LOOKS_APART", 4)
+    monkeypatch.setattr(training, "FIRST_MEASUREMENT", 4)
+    monkeypatch.setattr(training, "MEASUREMENT_FACTOR", 4)
     material, config = noise(), Config(hidden=8, dropout=0.3, batch_steps=128)
     base, _ = closed_form(material, config)
 
@@ -130,8 +130,8 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
 
 
 def test_a_fit_records_its_windows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "FIRST_LOOK", 4)
-    monkeypatch.setattr(training, "LOOKS_APART", 4)
+    monkeypatch.setattr(training, "FIRST_MEASUREMENT", 4)
+    monkeypatch.setattr(training, "MEASUREMENT_FACTOR", 4)
     wave = np.sin(np.arange(2000) / 5)
     result = fit(wave, model="gru", hidden=4, budget=Budget(None, 5), method=AdaptiveBPTT())
     ((step, window, bias),) = result.model.description.record["windows"]

@@ -88,7 +88,7 @@ class Amplitude(Encoding):
             raise ModelFileError(
                 f"the sound has {rate} samples a second, and the model was fitted to {sample_rate}",
                 where=where,
-                fix=f"resample the sound to {sample_rate}",
+                fix=f"resample the sound to {sample_rate} Hz",
             )
         if bits == self.bits:
             return data

@@ -34,7 +34,8 @@ def append_rows(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     """Return the history with new rows after the end of each series; see ``SequenceSet.append``."""
     if not history.traits.tabular:
         raise DataError(
-            f"rows can be appended to series and prices, not to {history.kind}", fix="follow the sequence with a Stream"
+            f"rows can be appended to series and prices, not to {history.kind}",
+            fix="use a Stream to continue the sequence",
         )
     new = rows if isinstance(rows, SequenceSet) else read_like(rows, history.meta)
     columns = [x.covariates.columns if x.covariates else None for x in (history, new)]

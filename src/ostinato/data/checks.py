@@ -79,18 +79,22 @@ def check_values(x: NDArray[np.float64], rows: NDArray[np.int64], names: tuple[s
         large = np.flatnonzero(np.abs(x[:, d]) > LARGEST)
         if len(large):
             value, infinite = x[large[0], d], np.isinf(x[large[0], d])
-            what = "an infinite value" if infinite else "a value too large to compute with"
-            expected = "a finite number" if infinite else f"at most {LARGEST:g} in size"
+            what = (
+                f"the infinite value {value:g}"
+                if infinite
+                else f"the value {value:g}, which is too large to compute with"
+            )
+            expected = "a finite number" if infinite else f"at most {LARGEST:g} in absolute value"
             raise DataError(
-                f"{what} in column {column!r}: {value:g}, expected {expected}",
+                f"column {column!r} has {what}, expected {expected}",
                 where=o.at(int(rows[large[0]]), name),
-                fix="leave the cell empty if the value is missing" if infinite else "use a larger unit",
+                fix="correct the value, or leave the cell empty if it is missing" if infinite else "use a larger unit",
             )
         if len(x) and np.isnan(x[:, d]).all():
             raise DataError(
                 f"every value in column {column!r} is missing",
                 where=f"{o.name}, series {name!r}",
-                fix="leave the series out, or choose another --target",
+                fix="remove the series, or choose another --target",
             )
 
 
@@ -99,7 +103,11 @@ def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Ori
     steps = np.diff(t)
     zero = np.zeros((), dtype=steps.dtype)
     for what, bad, fix in (
-        ("the time {} occurs twice", steps == zero, "keep one row for each time, or give the column of ids: --id-col"),
+        (
+            "the time {} occurs twice",
+            steps == zero,
+            "keep one row for each time, or name the column of series ids with --id-col",
+        ),
         ("the times are out of order: {} comes after {}", steps < zero, "sort the rows by time within each series"),
     ):
         if bad.any():

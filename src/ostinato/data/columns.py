@@ -104,8 +104,8 @@ def check_names(frame: pl.DataFrame, where: str, names: tuple[str | None, ...]) 
             raise DataError(
                 f"there is no column {name!r}",
                 where=where,
-                fix=(f"did you mean {meant!r}? " if meant else "")
-                + f"use one of the columns {', '.join(frame.columns)}",
+                fix=(f"did you mean {meant!r}? Use" if meant else "use")
+                + f" one of the columns {', '.join(frame.columns)}",
             )
 
 

@@ -148,9 +148,9 @@ def words_of(
             at = int(other.arg_max() or 0)
             what = "is missing" if words[at] is None else f"changes from {words[0]!r} to {words[at]!r}"
             raise DataError(
-                f"the static covariate {name!r} {what}, expected one word for the whole series",
+                f"the static covariate {name!r} {what}, expected one value for the whole series",
                 where=origin.at(int(rows[at]), series),
-                fix="give the same word in every row of the series, or read the column with --past or --known",
+                fix="give the same value in every row of the series, or read the column with --past or --known",
             )
         out.append(words[0] if len(words) else "")
     return tuple(out)

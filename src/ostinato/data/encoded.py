@@ -140,7 +140,7 @@ class Encoding(ABC):
 
     def lines(self, text: str) -> list[tuple[NDArray[Any], bool]]:
         """Return the raw values (T, 1) of each line of a text, and whether the end of the line is an event."""
-        raise TypeError(f"the encoding {self.name!r} is one of numbers, and not of text")
+        raise TypeError(f"the encoding {self.name!r} is for numbers, not for text")
 
     def vocabulary(self) -> list[int]:
         """Return the code point of each symbol, -1 for the end; empty if the values are numbers."""

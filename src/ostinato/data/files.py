@@ -56,7 +56,7 @@ def _inside(folder: Path) -> list[Path]:
     known = [p for p in found if ending(p) in (*SOUNDS, *TABLES, *TEXTS)]
     if not known:
         raise DataError(
-            f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known ending",
+            f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known extension",
             where=str(folder),
             fix="give a folder with CSV, TSV, Parquet, text, WAV, FLAC or OGG files",
         )
@@ -89,7 +89,7 @@ def contents(path: Path) -> bytes:
         raise DataError(
             f"cannot read the file: {error.strerror or error}",
             where=str(path),
-            fix="check that it is a file, and its permissions",
+            fix="check that the path is a file and that you may read it",
         ) from error
     if raw[:2] != b"\x1f\x8b":
         return raw
@@ -97,7 +97,7 @@ def contents(path: Path) -> bytes:
         return gzip.decompress(raw)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
-            f"the gzip file is damaged or cut short: {error}", where=str(path), fix="copy or download it again"
+            f"the gzip file is damaged or cut short: {error}", where=str(path), fix="copy or download the file again"
         ) from error
 
 
@@ -117,7 +117,11 @@ def decode(raw: bytes, where: str) -> str:
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError("the file is UTF-16, expected UTF-8", where=where, fix="save the file as UTF-8")
     if raw[:4] == b"PK\x03\x04":
-        raise DataError("the file is a zip archive or a spreadsheet", where=where, fix="save the sheet as CSV")
+        raise DataError(
+            "the file is a zip archive or a spreadsheet, expected a table or text",
+            where=where,
+            fix="save the sheet as CSV",
+        )
     if raw[8:24] == b'{"__metadata__":':
         raise DataError("the file is a model, not data", where=where, fix="give a data file")
     if b"\0" in raw[:100_000]:

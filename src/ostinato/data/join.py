@@ -74,7 +74,7 @@ def join(
     names = [s.name for s in series]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
-        raise DataError(f"two series are called {twice!r}", where=origin.name, fix="give each its own name")
+        raise DataError(f"two series have the name {twice!r}", where=origin.name, fix="give each series its own name")
     for s in series:
         check_values(s.values, s.rows, channels, s.name, origin)
         if s.times is not None:

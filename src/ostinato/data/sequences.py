@@ -59,9 +59,11 @@ class SequenceSet:
         if self.kind not in KINDS:
             raise DataError(f"unknown kind {self.kind!r}", fix=f"use one of {', '.join(KINDS)}")
         if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):
-            raise ValueError(f"values {self.values.shape} do not have {len(self.channels)} channels")
+            raise ValueError(f"values must have the shape (steps, {len(self.channels)}), got {self.values.shape}")
         if len(self.offsets) != len(self.ids) + 1 or self.offsets[-1] != len(self.values):
-            raise ValueError("offsets do not cut the values into one piece for each id")
+            raise ValueError(
+                f"offsets must have {len(self.ids) + 1} entries and end at {len(self.values)}, got {self.offsets}"
+            )
 
     def __len__(self) -> int:
         """The number of sequences, B."""

@@ -50,7 +50,7 @@ def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
     bits = max(widths)
     samples = [row << (bits - own) for row, own in zip(rows, widths, strict=True)]
     if not sum(map(len, samples)):
-        raise DataError("the sound file holds no samples", where=str(paths[0]), fix="give a file with samples in it")
+        raise DataError("the sound file holds no samples", where=str(paths[0]), fix="give a file that has samples")
     step = [max(1, int(np.gcd.reduce(s))) if len(s) else 1 for s in samples]
     coarse = [1 << ((s & -s).bit_length() - 1) for s in step]
     names = [p.stem for p in paths] if len({p.stem for p in paths}) == len(paths) else [str(p) for p in paths]
@@ -111,9 +111,9 @@ def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
     absent = _absent(raw)
     if len(data) < promised or absent:
         raise DataError(
-            f"the sound is cut short: {absent:,} bytes are missing" if absent else "the sound is cut short",
+            f"the sound file is cut short: {absent:,} bytes are missing" if absent else "the sound file is cut short",
             where=str(path),
-            fix="copy or download it again",
+            fix="copy or download the file again",
         )
     if real:
         full = 2.0 ** (bits - 1)

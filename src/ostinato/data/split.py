@@ -103,7 +103,8 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
             which = "every sequence" if chosen.all() and len(data) else "no sequence"
             raise ConfigError(
                 f"the held-out pattern {held_out!r} matches {which}",
-                fix=f"use a pattern that matches some of the ids: {', '.join(data.ids[:3])} ...",
+                fix=f"use a pattern that matches some, but not all, of the ids: {', '.join(data.ids[:3])}"
+                f"{' ...' if len(data.ids) > 3 else ''}; or a share such as 0.1",
             )
         return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False))
     if not 0 < held_out < 1:
@@ -155,8 +156,8 @@ def _checked(data: SequenceSet, cut: Split) -> Split:
     if not all(cut.spans(part, data.lengths, data.lengths) for part in parts):
         total = int(data.lengths.sum())
         raise DataError(
-            f"too few steps for a training, a validation and a held-out part: {total} {data.traits.unit}"
-            f"{'s' * (total != 1)} in all",
+            f"the data have {total} {data.traits.unit}{'s' * (total != 1)}, too few for a training, a validation and "
+            f"a held-out part",
             where=data.meta.get("source"),
             fix=f"give a sequence of at least 3 {data.traits.unit}s",
         )

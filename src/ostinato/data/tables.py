@@ -78,10 +78,10 @@ def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = Fa
     else:
         text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
         if not text.strip():
-            raise DataError("the file is empty", where=where, fix="give a file with data in it")
+            raise DataError("the file is empty", where=where, fix="give a file that has data")
         frame, origin = _parse_text(text.strip("\n"), where, id_col, words, len(text) - len(text.lstrip("\n")))
     if not len(frame):
-        raise DataError("the table has a header but no rows", where=where, fix="give a file with data in it")
+        raise DataError("the table has a header but no rows", where=where, fix="give a file that has data")
     return frame, origin
 
 
@@ -105,7 +105,9 @@ def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped:
     except pl.exceptions.PolarsError as error:
         _check_widths(text, dialect, where)
         raise DataError(
-            f"cannot read the table: {str(error).splitlines()[0]}", where=where, fix="check its cells and quotes"
+            f"cannot read the table: {str(error).splitlines()[0]}",
+            where=where,
+            fix="check the cells and the quotes of the file",
         ) from error
     lines = _Lines(text, dialect)
     if dialect.quoted and len(frame) != lines.count():
@@ -196,7 +198,7 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
             )
     if len(names) != frame.width:
         what = f"the header has {len(names)} cells, expected {frame.width}"
-        raise DataError(what, where=f"{where}, line {line}", fix="check its cells and quotes")
+        raise DataError(what, where=f"{where}, line {line}", fix="check the cells and the quotes of the file")
     frame.columns = names
     # a separator at the end of every line makes an empty last column
     if dialect.header and frame.width > 1 and not cells[-1].strip() and frame[names[-1]].null_count() == len(frame):

@@ -111,7 +111,7 @@ def from_strings(
     """
     rows = [_symbols(text, alphabet) for _, text in pieces]
     if not sum(map(len, rows)):
-        raise DataError("there is no text: every sequence is empty", where=where, fix="give a source with text in it")
+        raise DataError("there is no text: every sequence is empty", where=where, fix="give a source that has text")
     return SequenceSet(
         "text",
         np.concatenate(rows).reshape(-1, 1),

@@ -40,12 +40,12 @@ def check_values(series: dict[str, Array], source: str, *, log: bool) -> None:
         seen, where = y[np.isfinite(y)], f"{source}, {key!r}"
         if not len(seen):
             raise DataError(
-                "the series has no value, and a forecast needs at least one", where=where, fix="remove the series"
+                "the series has no observed value, expected at least one", where=where, fix="remove the series"
             )
         raise DataError(
-            f"the series has the value {seen.min():g}, and the model was fitted to logarithms of values above 0",
+            f"the series has the value {seen.min():g}, expected values above 0 because the model uses logarithms",
             where=where,
-            fix="fit a model to these data",
+            fix="correct the value, or fit a model to these data",
         )
 
 
@@ -53,14 +53,14 @@ def check_frequency(data: SequenceSet, description: Description, effects: Effect
     """Check that data have the frequency of the model, and times if its effects depend on the clock.
 
     Raises:
-        ModelFileError: The frequency is another, or there are no times.
+        ModelFileError: The frequency differs, or the data have no times.
     """
     frequencies = [description.source.get("frequency"), data.frequency]
     timed = effects is not None and (effects.form.clock or effects.form.by_hour)
     if (frequencies[0] != frequencies[1] and set(frequencies) <= set(FIXED)) or (timed and data.times is None):
         given = f"steps of {data.frequency}" if data.times is not None else "no times"
         raise ModelFileError(
-            f"the data have {given}, and the model was fitted to steps of {frequencies[0]}",
+            f"the data have {given}, expected steps of {frequencies[0]} as in the training data",
             where=data.meta.get("source"),
             fix="convert the data to the frequency of the model, or fit another model",
         )
@@ -70,7 +70,7 @@ def check_columns(data: SequenceSet, description: Description) -> None:
     """Check that data have the covariates of the model, and no static category that is new to it.
 
     Raises:
-        ModelFileError: The columns are others.
+        ModelFileError: The columns differ.
         DataError: A category was not in the training data.
     """
     expected = Columns(**{name: tuple(description.source.get(name, ())) for name in ("known", "past", "static")})
@@ -78,7 +78,7 @@ def check_columns(data: SequenceSet, description: Description) -> None:
     if expected.all and expected != given:
         columns = f"the covariates {', '.join(given.all)}" if given.all else "no covariates"
         raise ModelFileError(
-            f"the data have {columns}, and the model was fitted to {', '.join(expected.all)}",
+            f"the data have {columns}, expected {', '.join(expected.all)} as in the training data",
             where=data.meta.get("source"),
             fix="name the same columns as known, past and static when the data are read",
         )
@@ -99,7 +99,7 @@ def check_future(data: SequenceSet, effects: Effects | None, horizon: int) -> No
     """Check that the future covariates reach the horizon, if the model has effects of them.
 
     Raises:
-        DataError: They end before the horizon.
+        DataError: The future covariates end before the horizon.
     """
     if not data.covariates or not data.covariates.columns.known or not effects or not effects.form.known:
         return

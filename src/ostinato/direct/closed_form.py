@@ -26,8 +26,8 @@ class ClosedForm:
         own: The weights (K + 1, H), float32, of each series that has weights of its own.
         typical: The mean absolute error of cross-fitted forecasts in model space, (H,).
         deviation: The mean absolute error of each series, (H,).
-        shape: The quantiles of the errors at LEVELS, over the deviation of the series, (H, Q).
-        effects: The effects of future covariates and the clock, which are taken out of the windows.
+        shape: The quantiles of the errors at LEVELS, divided by the deviation of the series, (H, Q).
+        effects: The effects of future covariates and the clock, which are subtracted from the windows.
         groups: The weights (K + 1, H) of each combination of static covariates.
     """
 
@@ -70,8 +70,8 @@ class ClosedForm:
         if inputs is None:
             if self.effects:
                 raise ConfigError(
-                    "the model has effects of covariates or the clock, and none are given",
-                    fix="use forecast on data that have them",
+                    "the model needs covariates or times, got none",
+                    fix="call forecast on data with covariates and times",
                 )
             return self.window.last(y)
         effect = self.effects.of(series, y, inputs) if self.effects else None

@@ -6,8 +6,8 @@ seasonal differences,
 
   x_t - x_{t-m} = (f_t - f_{t-m}) w + error,
 
-so that a level or a seasonal pattern that goes along with a covariate is not taken for its effect. A window then holds
-x - e, and the effect of the steps ahead is added to the forecast.
+so that a level or a seasonal pattern that coincides with a covariate is not mistaken for its effect. A window then
+holds x - e, and the effect of the steps ahead is added to the forecast.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 #: The penalty of the panel's weights, and the strength that draws the weights of a series to them (see ridge.py).
 PENALTY, STRENGTH = 1e-4, 300.0
-#: The quantiles of a covariate at which its hinges are.
+#: The quantiles of a covariate at which its hinges max(x - a, 0) begin.
 HINGES = (0.1, 0.3, 0.5, 0.7, 0.9)
 #: The most rows whose features are in memory at a time.
 _ROWS = 16_384

@@ -121,7 +121,7 @@ class DirectModel:
         """Check that data have the covariates and the frequency of the training data.
 
         Raises:
-            ModelFileError: The covariates or the frequency are others.
+            ModelFileError: The covariates or the frequency differ.
             DataError: A static column has a category that was not in the training data.
         """
         checks.check_frequency(data, self.description, self.base.effects)

@@ -1,4 +1,4 @@
-"""The windows of a direct forecaster: the last K values of a series, less the last value, over their scale.
+"""The windows of a direct forecaster: the last K values of a series, minus the last value, divided by their scale.
 
 Each window has a level and a scale of its own (the per-window normalisation of ES-RNN: Smyl 2020, section 3.2), so that
 one set of weights serves series of any size, and a series that has moved to a new level.
@@ -17,11 +17,11 @@ from ostinato.data.sequences import SequenceSet
 
 Array = NDArray[np.float64]
 
-#: The farthest that a value lies from the last value, in scales, so that no outlier decides a least-squares fit.
+#: The greatest distance of a value from the last value, in scales, so that no outlier decides a least-squares fit.
 FARTHEST = 20.0
 #: The least number of real steps in a window of a short series; the steps before its start repeat the first value.
 LEAST = 10
-#: The least scale: of logarithms, and of values as a part of their mean size.
+#: The smallest scale of logarithms; for values, the smallest scale as a share of their mean size.
 FLOOR = 1e-3
 
 
@@ -83,7 +83,8 @@ class WindowSpec:
         """
         K = self.lookback
         x = self._modelled(y[:stop], effect)
-        # a window that mostly repeats its first value has a scale near 0: only short series, with few others, get them
+        # a window that mostly repeats its first value has a scale near 0: only short series, with few other windows,
+        # get these
         before = max(K - LEAST, 0) if len(x) < 2 * (K + horizon) else 0
         padded = np.concatenate([np.full(before, x[0] if len(x) else 0.0), x])
         lead = len(padded) - len(x)
@@ -114,7 +115,7 @@ class WindowSpec:
         return self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
 
     def restore(self, z: Array, windows: Windows) -> Array:
-        """Return the values of z (n, H, ...), which are in model space."""
+        """Map z (n, H, ...) from model space back to values."""
         level, scale = (x.reshape(*x.shape, *[1] * (z.ndim - 2)) for x in (windows.level, windows.scale))
         x = z * scale + level
         return np.exp(x) if self.log else x
@@ -122,7 +123,7 @@ class WindowSpec:
     def _normalised(
         self, held: Array, after: Array, history: Array, moved: Array | None = None, past: Array | None = None
     ) -> Windows:
-        """Return windows over their scales.
+        """Return the windows divided by their scales.
 
         Args:
             held: The values of the windows, (n, K).
@@ -142,7 +143,7 @@ class WindowSpec:
         return Windows(inputs, (after - level) / scale, level if moved is None else level + moved, scale)
 
     def _modelled(self, y: Array, effect: Array | None) -> Array:
-        """Return the values or their logarithms, less the effect, with missing values filled, (T,)."""
+        """Return the values or their logarithms, minus the effect, with missing values filled, (T,)."""
         with np.errstate(invalid="ignore"):
             x = np.log(np.asarray(y, dtype=np.float64)) if self.log else np.asarray(y, dtype=np.float64)
         return filled(x if effect is None else x - effect[: len(x)], self.season)
@@ -150,7 +151,7 @@ class WindowSpec:
     def _past_features(self, past: Array | None, origins: NDArray[np.int64]) -> Array:
         """Return the last value and the mean of the last season of each past covariate, standardised, (n, 2 P).
 
-        Both are less the mean of the covariate over the window, and over its mean absolute deviation there.
+        Both are standardised with the mean and the mean absolute deviation of the covariate in the window.
         """
         if not self.past or past is None or not past.shape[1]:
             return np.zeros((len(origins), 0))

@@ -1,1 +1,1 @@
-"""How a direct forecaster is fitted and chosen."""
+"""The fit of a direct forecaster, and the choice among the candidates."""

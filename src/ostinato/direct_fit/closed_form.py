@@ -23,10 +23,12 @@ Crossed: TypeAlias = dict[str, tuple[Windows, Array]]
 
 #: The number of folds of a series' windows in time; the error of a window comes from weights fitted without its fold.
 FOLDS = 6
-#: A panel of more series than this hardly depends on one fold of one series.
+#: In a panel of more series than this, the weights hardly change if one fold of one series is left out.
 FEW = 50
-#: The number of windows that weigh as much as the prior of a series' deviation, and of errors that fix the quantiles.
-PRIOR, ENOUGH = 50, 200_000
+#: The weight of the panel's deviation in the deviation of a series, as a number of windows.
+PRIOR = 50
+#: The greatest number of errors that the quantiles are computed from.
+ENOUGH = 200_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Choice:
         name: The name of the forecaster.
         window: How the windows are cut and normalised.
         penalty: The penalty of the least squares of the whole panel.
-        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: it has none.
+        strength: How strongly the weights of a series are drawn to those of the panel. Infinity: every
+            series uses those of the panel.
         fixed: Weights that are not fitted, (K + 1, H).
         form: The form of the effects that are removed from the windows.
         grouped: Whether the weights of a series are drawn to those of the series with the same static covariates.
@@ -68,7 +71,7 @@ def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float)
 
 
 def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm, dict[str, tuple[Windows, Array]]]:
-    """Return the closed form of the known part, or of all data, and its windows with their cross-fitted forecasts.
+    """Fit the closed form, and return it with its windows and their cross-fitted forecasts.
 
     Args:
         choice: How the closed form is fitted.
@@ -79,7 +82,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
     effects = panel.effects(choice.form, window, whole) if choice.form else None
     cut = panel.fitted(window, effects, whole)
     crossed: dict[str, tuple[Windows, Array]] = {}
-    mine: dict[str, NDArray[np.float32]] = {}
+    own_weights: dict[str, NDArray[np.float32]] = {}
     shared: dict[str, Array] = {}
     if choice.fixed is not None:
         W = choice.fixed
@@ -101,9 +104,9 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
                 base[rows] = design(w.inputs[rows]) @ own(sums[k] - part, without, choice.strength)
             crossed[k] = w, base
             if np.isfinite(choice.strength):
-                mine[k] = own(sums[k], to, choice.strength).astype(np.float32)
+                own_weights[k] = own(sums[k], to, choice.strength).astype(np.float32)
     groups = {name: x.astype(np.float32) for name, x in shared.items()}
-    return ClosedForm(window, W, mine, *_errors(crossed, H), effects, groups), crossed
+    return ClosedForm(window, W, own_weights, *_errors(crossed, H), effects, groups), crossed
 
 
 def _fold(n: int) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ from ostinato.fits.result import Fit
 from ostinato.fits.threads import threads as use_threads
 from ostinato.record import DirectRecord, DirectRung
 
-#: The share of a series that is held out to choose by and to calibrate.
+#: The share of a series that is held out, to choose the forecaster and to calibrate its intervals.
 SHARE = 0.1
 
 
@@ -55,9 +55,9 @@ def fit_direct(
         data: A SequenceSet, or anything that ``read`` takes.
         horizon: The greatest number of steps to forecast.
         options: The options of the fit.
-        budget: The seconds for the networks, or a Budget. Without one, every window is shown a few times.
-        held_out: The share of every series at its end that is held out, though never less than the horizon; or a
-            number of steps, not below the horizon.
+        budget: The seconds for the networks, or a Budget. None trains for a few passes over the windows.
+        held_out: The share of every series that is held out at its end, at least as many steps as the horizon; or a
+            number of steps, at least the horizon.
         threads: The number of threads that compute.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each forecaster when it is judged.
@@ -163,14 +163,17 @@ def _split_words(share: float, horizon: int) -> str:
 def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:
     """Return the horizon and the held-out share, or raise an error if one of them or the data cannot be used."""
     if horizon is None:
-        raise ConfigError("a direct model needs a horizon, and none is given", fix="use --horizon 24, or horizon=24")
+        raise ConfigError("a direct model needs a horizon, got none", fix="use --horizon 24, or horizon=24")
     if not data.traits.tabular:
-        raise DataError(f"a direct model forecasts series or prices, got {data.kind}", fix="use sample")
+        raise DataError(
+            f"a direct model forecasts series or prices, got {data.kind}", fix="use --model auto, or model='auto'"
+        )
     if horizon < 1:
         raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
     if not isinstance(held_out, int | float) or not held_out > 0:
         raise ConfigError(
-            f"a direct fit holds out a share or a number of steps, got {held_out!r}", fix="use a share such as 0.1"
+            f"held_out of a direct fit must be a share or a number of steps, got {held_out!r}",
+            fix="use a share such as 0.1",
         )
     if 1 <= held_out < horizon:
         raise ConfigError(

@@ -18,12 +18,12 @@ class DirectOptions:
     """How a direct forecaster is fitted.
 
     Attributes:
-        season: The steps of a season. None finds it from the frequency of the data.
-        lookback: The steps of the past that a forecast is made from. None searches for them.
+        season: The number of steps of a season. None finds it from the frequency of the data.
+        lookback: The number of past steps that a forecast is made from. None searches for them.
         backbone: The backbone of the networks. None leaves the networks out.
         networks: The number of networks whose quantiles are averaged. 0 leaves the networks out.
         refit: Whether the chosen forecaster is fitted again to all of the data.
-        seed: The seed of the first network; the following ones use the following numbers.
+        seed: The seed of the first network; the second network has the seed + 1, and so on.
         hidden: The number of hidden units.
         dropout: The share of values that dropout sets to 0.
         batch: The number of windows in a batch.
@@ -51,12 +51,15 @@ class DirectOptions:
     def __post_init__(self) -> None:
         if self.lookback is not None and self.lookback < 2:
             raise ConfigError(
-                f"lookback must be at least 2 steps, got {self.lookback}", fix="use the length of a season, or several"
+                f"lookback must be at least 2 steps, got {self.lookback}",
+                fix="use the length of one season or more, such as 48",
             )
         if self.backbone is not None and self.backbone not in BACKBONES:
             raise ConfigError(f"unknown backbone {self.backbone!r}", fix=f"use one of {', '.join(BACKBONES)}")
         if self.networks < 0:
-            raise ConfigError(f"networks must be at least 0, got {self.networks}", fix="use 0 to leave them out")
+            raise ConfigError(
+                f"networks must be at least 0, got {self.networks}", fix="use 1 or more, or 0 for no networks"
+            )
 
     @property
     def network(self) -> NetworkConfig:

@@ -38,7 +38,7 @@ def candidates(panel: Panel, season: int, lookback: int | None = None) -> Iterat
     least = max(2, min(panel.horizon, usual // 4))
     lengths = {n * season for n in SEASONS} if season > 1 else {n * panel.horizon for n in (2, 4, 8)}
     inside = sorted(n for n in lengths if least <= n <= min(usual // 3, LONGEST)) or [max(2, usual // 4)]
-    # many series are alike only with the scale of each window; a single series keeps one scale
+    # many series are comparable only if each window has its own scale; a single series needs one scale only
     count = len(panel.series)
     own = (False,) if count == 1 else (True, False) if count <= FEW else (True,)
     logs = (True, False) if panel.positive else (False,)
@@ -47,7 +47,7 @@ def candidates(panel: Panel, season: int, lookback: int | None = None) -> Iterat
 
 
 def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
-    """Return the least squares with the smallest error on the held-out windows.
+    """Return the least-squares choice with the smallest error on the held-out windows.
 
     The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2:
     the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast, so
@@ -63,7 +63,7 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     for window in windows:
         tried.window(window)
     if tried.best is None:
-        raise ValueError("no window has both something to fit and something held out")
+        raise ValueError("no lookback leaves windows both to fit and to hold out")
     plain = tried.best
     for form in forms(panel.covariates.values()):
         tried.window(plain.window, form)
@@ -86,7 +86,7 @@ class Search:
         self._panel, self._positive = panel, panel.positive
         self.best: Choice | None = None
         self.loss = np.inf
-        self._yard: dict[int, Array] = {}
+        self._naive_sizes: dict[int, Array] = {}
 
     def window(self, window: WindowSpec, form: Form | None = None, grouped: bool = False) -> None:
         """Try a window with every penalty or strength.
@@ -103,7 +103,7 @@ class Search:
         if not sums or not held:
             return
         total = reduce(add, (m.capped() for m in sums.values()))
-        # a panel hardly needs a penalty, and a single series has no panel whose weights could draw its own
+        # a single series needs a penalty; in a panel the strength draws each series to the weights of the panel instead
         alone = [(penalty, np.inf) for penalty in PENALTIES]
         for penalty, strength in alone if len(sums) == 1 else [(PENALTIES[0], s) for s in STRENGTHS]:
             W = pooled(total, penalty)
@@ -120,20 +120,21 @@ class Search:
 
     def _naive(self, season: int) -> Array:
         """Return the two error sizes of the better naive forecast, (2,)."""
-        if season not in self._yard:
+        if season not in self._naive_sizes:
             window = WindowSpec(max(season, 2), log=False, own=False, season=season)
             held, H = self._panel.held_out(window, None), self._panel.horizon
             each = [
                 np.mean([self._sizes(window, w, design(w.inputs) @ W, key) for key, w in held.items()], axis=0)
                 for W in (seasonal_naive(window.lookback, H, step) for step in {1, season})
             ]
-            self._yard[season] = np.maximum(np.min(each, axis=0), 1e-12)
-        return self._yard[season]
+            self._naive_sizes[season] = np.maximum(np.min(each, axis=0), 1e-12)
+        return self._naive_sizes[season]
 
     def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:
         """Return the mean absolute error in the unit of the series, and relative to forecast and value (half of sMAPE).
 
-        For values that may be negative the second one is the mean squared error, because their size means nothing.
+        For values that may be negative the second one is the mean squared error, because an error relative to
+        their size means nothing.
         """
         y, forecast = window.restore(w.targets, w), window.restore(z, w)
         unit = self._panel.unit(key, window.season)

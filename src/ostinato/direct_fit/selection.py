@@ -55,7 +55,7 @@ class Calibration:
     Attributes:
         factors: The factor of each central interval, (Q // 2,).
         before: The share of the held-out values within the 95 % intervals before the calibration.
-        after: The share of every other series' or window's values within them, calibrated on the rest.
+        after: The share of the values of half of the series or windows within the intervals, calibrated on the rest.
     """
 
     factors: Array
@@ -83,7 +83,7 @@ class Selection:
         self.kept: tuple[DirectRung, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
 
     def judge(self, choice: Choice, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], detail: str) -> None:
-        """Judge a forecaster; its time is the time since the last one.
+        """Judge a forecaster; its recorded time is the time since the previous one.
 
         Args:
             choice: How its closed form was fitted.

@@ -1,7 +1,8 @@
 """Networks that move the quantiles of the closed form, trained by the quantile loss on its cross-fitted forecasts.
 
 Cross-fitted means that the forecast in a network's input comes from weights that were fitted without that window, as
-every forecast in use does. On forecasts of the fitted windows the network would learn to trust them too much.
+every real forecast does. On forecasts of windows that the weights were fitted to, the network would learn to rely on
+them too much.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ HELD = 100_000_000
 #: The share of the rows of a batch whose series is hidden, so that the network can forecast a new series too.
 UNKNOWN = 0.1
 
-#: The number of times that a network is shown every window, and the bounds of the steps that this takes.
+#: The number of passes over the windows, and the fewest and the most optimiser steps of a training.
 EPOCHS, FEWEST, MOST = 4, 200, 2400
 
 
@@ -148,7 +149,7 @@ def train(
 
     The learning rate falls by a cosine (Loshchilov and Hutter 2017, eq. 5) to almost 0 at the end of the budget, or
     after EPOCHS passes over the windows, whichever comes first. The training does not stop early by held-out windows: a
-    few days of them say so little that they would stop it at random. With a budget in steps, or without a budget, the
+    few days of them are so noisy that they would stop it at random. With a budget in steps, or without a budget, the
     same seed gives the same weights.
 
     Args:
@@ -181,7 +182,9 @@ def train(
         value = float(loss.detach())
         if not math.isfinite(value):
             raise NonFiniteLossError(
-                f"the loss of step {step + 1} is {value}", where=f"network of seed {seed}", fix="lower learning_rate"
+                f"the loss at step {step + 1} is {value}, expected a finite number",
+                where=f"network of seed {seed}",
+                fix="use a smaller learning_rate",
             )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -211,8 +214,8 @@ class _Batches:
         self._data, self._rows, self._rng = data, rows, rng
         self._levels = torch.from_numpy(LEVELS.astype(np.float32))
         self._start = torch.from_numpy(closed.shape.astype(np.float32))
-        # scaled by its own deviation, every window weighs the same; so half of the weight follows the relative movement
-        # of the window
+        # a window that is divided by its own deviation weighs as much as any other; so half of the weight follows the
+        # relative movement of the window
         scale = data.scale
         self._weight = 0.5 + 0.5 * scale / scale.mean() if closed.window.log and closed.window.own else scale**0
 

@@ -61,7 +61,8 @@ def build_emission(name: str, *, symbols: int | None = None, components: int = 1
         return emission()
     if symbols is None:
         raise ConfigError(
-            "the categorical emission needs the number of symbols, got none", fix="use it on text, or give symbols"
+            "the categorical emission needs the number of symbols, got none",
+            fix="use it for text only, and emission normal or student_t for numbers",
         )
     return Categorical(symbols)
 

@@ -1,1 +1,1 @@
-"""What the ladder's fit and the direct fit share: the budget, the options, the threads, the record and the result."""
+"""The parts that both fits share: the budget, the options, the threads, the record and the result."""

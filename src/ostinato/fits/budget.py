@@ -1,4 +1,4 @@
-"""When a fit ends."""
+"""The limits of a fit: seconds and optimiser steps."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Budget:
 
     @classmethod
     def of(cls, given: Budget | float | None, default: float | None) -> Budget:
-        """Return a budget that was given as a Budget, as seconds, or not at all: then with the default seconds."""
+        """Return a budget from a Budget or from seconds; None stands for the default seconds."""
         if isinstance(given, Budget):
             return given
         return cls(default if given is None else float(given))

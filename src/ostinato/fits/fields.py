@@ -84,6 +84,6 @@ def with_fields(
             fix = f"use {near[0]}" if near else f"use one of {', '.join(sorted(names))}"
             raise ConfigError(f"{fit} has no option {name!r}", fix=fix)
         if field in values:
-            raise ConfigError(f"{field} is given twice, by this name and by an earlier one", fix=f"give {field} alone")
+            raise ConfigError(f"{field} is given under two names", fix=f"give {field} alone")
         values[field] = value
     return replace(options, **values)

@@ -1,4 +1,4 @@
-"""What a progress bar is given while a network is trained."""
+"""The state of a training that is passed to a progress bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit returns."""
+"""The result of a fit: the model, the held-out table and the notes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Fit:
 
 
 def fit_of(model: Model, notes: Iterable[str]) -> Fit:
-    """Return the fit that a model of the ladder comes from, by the record of the model."""
+    """Return the Fit of a model of the ladder, rebuilt from the record of the model."""
     table = model.description.ladder_record.table
     kept = next(rung for rung in table if rung.name == model.description.name)
     return Fit(model, kept, table, tuple(notes))

@@ -12,7 +12,7 @@ from ostinato.errors import ConfigError
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Compute with ``count`` threads, and set torch's own number again at the end.
+    """Compute with ``count`` threads, and restore the earlier number of threads at the end.
 
     Args:
         count: The number of threads.

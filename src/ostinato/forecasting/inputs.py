@@ -40,7 +40,7 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
         )
     if data.traits.numeric and len(data.channels) != model.channels:
         raise ModelFileError(
-            f"the data have {len(data.channels)} channels ({', '.join(data.channels)}), and the model {model.channels}",
+            f"the data have {len(data.channels)} channels ({', '.join(data.channels)}), expected {model.channels}",
             where=data.meta.get("source"),
             fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}",
         )
@@ -51,7 +51,7 @@ def check_possible(encoding: Encoding, data: SequenceSet) -> None:
     """Check that every value of data has a probability.
 
     Raises:
-        DataError: A value has none; the error names the first.
+        DataError: A value has no probability; the error names the first one.
     """
     bad = encoding.impossible(data.values)
     if bad.any():
@@ -69,7 +69,7 @@ def horizon_of(model: ForecastModel, horizon: int | None) -> int:
 
     Args:
         model: A fitted model.
-        horizon: The number asked for; None for all steps of a model that has a horizon, else 12.
+        horizon: The requested number; None for the horizon of a model that has one, and 12 otherwise.
 
     Raises:
         ConfigError: The horizon is below 1, or beyond the horizon of the model.

@@ -1,4 +1,4 @@
-"""The interface that the package asks of a model, whatever the model is."""
+"""The interface that every fitted model has."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ForecastModel(Protocol):
         """Check that the model can continue every sequence of data.
 
         Raises:
-            DataError: A sequence has a value that the model cannot take, or none that it could continue.
+            DataError: A sequence has a value that the model cannot take, or no observed value.
         """
 
     def unusable(self, data: SequenceSet) -> list[int]:
@@ -57,7 +57,7 @@ class ForecastModel(Protocol):
         """Check that data have the covariates and the frequency that the model needs.
 
         Raises:
-            ModelFileError: The covariates or the frequency are others.
+            ModelFileError: The covariates or the frequency differ.
             DataError: A static column has a category that was not in the training data.
         """
 

@@ -1,4 +1,4 @@
-"""A forecast and its table, in the columns of Nixtla, whatever model made the forecast."""
+"""A forecast and its table, with the column names that Nixtla uses, for every model."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def check_levels(level: Sequence[float]) -> None:
 
 
 def ends(name: str, level: Sequence[float]) -> dict[str, float]:
-    """Return the columns of the intervals of a model and the probability of each, in the names and order of Nixtla."""
+    """Return the columns of the intervals of a model and the probability of each, named and ordered as in Nixtla."""
     low = {f"{name}-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
     return {**low, **{f"{name}-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
 

@@ -50,7 +50,7 @@ def borders_of(segment: Segment[M], module: M, x: Tensor, state: State, method: 
             least = max(2 * math.sqrt(step * border * steps), step + border)
             raise ConfigError(
                 f"{steps:,} steps do not fit in the memory limit of {method.memory_limit}",
-                fix=f"use {math.ceil(least / 1e3):,} kB or more, or give fewer rows at a time",
+                fix=f"use {math.ceil(least / 1e3):,} kB or more, or fewer rows in a batch",
             )
         length = int((method.bytes + math.sqrt(discriminant)) / (2 * step)) if step else steps
     return [*range(0, steps, max(length, 1)), steps] if steps else [0, 0]

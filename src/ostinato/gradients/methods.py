@@ -43,7 +43,9 @@ class CheckpointedBPTT(FullBPTT):
     def __post_init__(self, memory: str | None) -> None:
         if memory is not None:
             if self.memory_limit is not None:
-                raise ConfigError("memory_limit is given twice, also as memory", fix="give memory_limit alone")
+                raise ConfigError(
+                    "memory_limit is given under two names: memory_limit and memory", fix="give memory_limit alone"
+                )
             object.__setattr__(self, "memory_limit", memory)
         if (self.segments is None) == (self.memory_limit is None):
             raise ConfigError(

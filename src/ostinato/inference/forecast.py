@@ -92,7 +92,10 @@ def _forecast_quantiles(model: DirectModel, data: SequenceSet | Any, options: _O
 def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _Options) -> Forecast:
     """Forecast with sample paths."""
     if options.future is not None:
-        raise ConfigError("the model takes no covariates", fix="remove the future rows, or fit a direct model")
+        raise ConfigError(
+            "the model takes no covariates, got rows of future steps",
+            fix="remove the future rows, or fit a direct model",
+        )
     horizon = check_forecast(model, options.horizon, options.level, options.n_paths)
     return _rolled_out(model, as_sequences(model, data), horizon, options)
 
@@ -157,7 +160,7 @@ def check_forecast(model: SequenceModel, horizon: int | None, level: Sequence[fl
     """
     check_levels(level)
     if not model.description.traits.numeric:
-        raise ConfigError("text cannot be forecast: it has no mean", fix="use sample, which continues a prompt")
+        raise ConfigError("text has no mean to forecast", fix="use sample, which continues a prompt")
     horizon = horizon_of(model, horizon)
     if n_paths < 2:
         raise ConfigError(f"n_paths must be at least 2, got {n_paths}", fix="use 2 or more; 500 is a good number")

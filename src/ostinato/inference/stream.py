@@ -142,9 +142,9 @@ class Stream:
         raw = raw.reshape(-1, channels if not raw.size else 1) if raw.ndim == 1 else raw
         if raw.ndim != 2 or raw.shape[1] != channels:
             raise DataError(
-                f"a step has {raw.shape[-1] if raw.ndim else 1} values, and the model has {channels} channels",
+                f"the step has {raw.shape[-1] if raw.ndim else 1} values, expected {channels}",
                 where=f"step {self.steps + 1} of {self._id!r}",
-                fix="give one value a channel, in the order of the training data",
+                fix="give one value for each channel, in the order of the training data",
             )
         bad = self.model.encoding.impossible(raw)
         if bad.any():

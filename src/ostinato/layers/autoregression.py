@@ -171,7 +171,7 @@ def fit_ar(
     fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
     if not fitted.any():
         raise DataError(
-            "the channel has no observed value, and an autoregression needs at least one",
+            "the channel has no observed value, expected at least one",
             fix="give a channel with values, or hold out fewer steps",
         )
     rows = lagged(values, offsets, trend)
@@ -277,7 +277,7 @@ def _best_order(tables: dict[str, Array], criterion: Criterion, top: int) -> int
     """Return the order with the lowest criterion."""
     if criterion not in tables:
         raise ConfigError(
-            "the order is to be chosen by held-out steps, and none of them can be scored",
+            "no held-out step can be scored, and criterion held-out needs at least one",
             fix=f"hold out steps with {top} observed values before them, or choose the order by bic",
         )
     return int(np.argmin(tables[criterion]))

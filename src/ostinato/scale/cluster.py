@@ -68,7 +68,9 @@ class Cluster:
         try:
             import ray
         except ImportError as error:
-            raise ConfigError("ray is not installed", fix="pip install 'ostinato[ray]'") from error
+            raise ConfigError(
+                "a run on a cluster needs ray, which is not installed", fix="run pip install 'ostinato[ray]'"
+            ) from error
         if ray.is_initialized():
             yield ray
             return

@@ -127,7 +127,7 @@ def plan(
         ConfigError: The kind is not one of numbers in a table.
     """
     if kind is not None and kind not in TABULAR:
-        raise ConfigError(f"a panel holds numbers, and cannot be read as {kind}", fix="use --kind series or prices")
+        raise ConfigError(f"a panel in parts must hold series or prices, got {kind}", fix="use --kind series or prices")
     files = [str(p) for p in find_files(source)]
     groups: list[Group] = []
     head: pl.DataFrame | None = None
@@ -149,7 +149,7 @@ def plan(
         groups += _groups(file, str(roles.id), roles)
     rows = sum(g.rows for g in groups)
     if not rows or roles is None or head is None:
-        raise DataError("the panel has no rows", where=str(source), fix="give files with data in them")
+        raise DataError("the panel has no rows", where=str(source), fix="give files that have rows")
     found = next((k for k in TABULAR if k == kind), kind_by_name(roles.values))
     stamps = [(f, Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in files]
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
@@ -171,7 +171,9 @@ def _groups(file: str, key: str, roles: Roles) -> list[Group]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
-        raise ConfigError("pyarrow is not installed", fix="run pip install 'ostinato[ray]'") from error
+        raise ConfigError(
+            "a panel in parts needs pyarrow, which is not installed", fix="run pip install 'ostinato[ray]'"
+        ) from error
     try:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:

@@ -142,7 +142,7 @@ def _claim(folder: Path, panel: ParquetPanel, verb: Verb) -> None:
     """Prepare the folder for this run. Raise ConfigError if it holds the results of another run, or other files."""
     manifest = folder / "manifest.json"
     if folder.exists() and not folder.is_dir():
-        what = "the output of a panel must be a folder, and this is a file"
+        what = "the output of a panel must be a folder, got a file"
         raise ConfigError(what, where=str(folder), fix="give a new or an empty folder")
     if manifest.exists():
         try:
@@ -153,7 +153,9 @@ def _claim(folder: Path, panel: ParquetPanel, verb: Verb) -> None:
             fix = "give another folder, or the data and the options of the earlier run"
             raise ConfigError("the folder holds results of other data or other options", where=str(folder), fix=fix)
     elif folder.exists() and any(folder.iterdir()):
-        raise ConfigError("the folder holds other files", where=str(folder), fix="give a new or an empty folder")
+        raise ConfigError(
+            "the output folder already has other files", where=str(folder), fix="give a new or an empty folder"
+        )
     (folder / ".errors").mkdir(parents=True, exist_ok=True)
     if not manifest.exists():
         _write_manifest(folder, panel, verb, {})

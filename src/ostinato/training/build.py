@@ -36,7 +36,7 @@ class Material:
     Attributes:
         data: The sequences as read.
         encoded: The sequences in model space.
-        encoding: The map between the two.
+        encoding: The map from the sequences as read to model space.
         split: The training, validation and held-out parts.
     """
 

@@ -27,7 +27,7 @@ class LadderOptions:
         learning_rate: The peak of the learning rate.
         weight_decay: The decay of the weight matrices in AdamW.
         clip: The greatest norm of a gradient.
-        batch_steps: The steps of all rows of an optimiser's batch together, however the error is sent back.
+        batch_steps: The number of steps in an optimiser's batch, summed over its rows.
         max_order: The greatest order of the autoregression or the Markov chain.
         patience: The number of evaluations without an improvement after which training ends.
         evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
@@ -63,7 +63,9 @@ class LadderOptions:
         if self.max_order < 0:
             raise ConfigError(f"max_order must be at least 0, got {self.max_order}", fix="use 0 or more")
         if not self.learning_rate > 0:
-            raise ConfigError(f"learning_rate must be above 0, got {self.learning_rate}", fix="use 0.003, for example")
+            raise ConfigError(
+                f"learning_rate must be above 0, got {self.learning_rate}", fix="use a number such as 0.003"
+            )
 
 
 #: The earlier name of LadderOptions.
@@ -99,7 +101,7 @@ def defaults(data: SequenceSet) -> LadderOptions:
 def method_for(data: SequenceSet) -> Method:
     """Return full BPTT for short sequences, and BPTT truncated in a fixed window for long ones.
 
-    A fixed window is the default, and not AdaptiveBPTT: at equal time on a text it reached the better likelihood.
+    A fixed window is the default because it reached a better likelihood on a text than AdaptiveBPTT in the same time.
     """
     if int(data.lengths.max(initial=0)) <= SHORT:
         return FullBPTT()

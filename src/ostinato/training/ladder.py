@@ -83,7 +83,9 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data), fields, "a fit of the ladder")
     if not len(data.values):
-        raise DataError("the data hold no step", where=data.meta.get("source"), fix="give at least two steps")
+        raise DataError(
+            "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
+        )
     cut = split(data, held_out)
     material = _material(data, cut)
     base, notes = closed_form(material, options)
@@ -125,7 +127,7 @@ def never_improved(record: LadderRecord, base: AR | Markov) -> str:
     start = f"the closed form {_closed_form_name(base)}" if isinstance(base, AR) else "an untrained network"
     one = len(names) == 1
     return (
-        f"training improved nothing in {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
+        f"training did not improve {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
         f"that it started from"
     )
 
@@ -156,7 +158,7 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
     if not data.covariates:
         return []
     columns = ", ".join(data.covariates.columns.all)
-    return [f"passed over: {columns}; of all models only a direct one takes covariates"]
+    return [f"covariates that the models of the ladder do not use: {columns}; fit a direct model to use them"]
 
 
 def _names(model: str) -> tuple[str, ...]:
@@ -170,7 +172,7 @@ def _names(model: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Ladder:
-    """What all models of one fit share."""
+    """The data and the options that all models of one fit share."""
 
     material: Material
     base: AR | Markov

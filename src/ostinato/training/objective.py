@@ -61,7 +61,7 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
 
 
 def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> Tensor:
-    """Return the negative log-likelihood of whole sequences, computed in segments so that no outputs of T are kept."""
+    """Return the negative log-likelihood of whole sequences, computed in segments so that not all outputs are kept."""
 
     def segment(model: SequenceModel, x: Tensor, t: int, state: State) -> tuple[Tensor, State]:
         loss, state = negative_log_likelihood(model, batch.steps(t, len(x)), state)

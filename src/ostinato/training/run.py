@@ -34,7 +34,7 @@ class Run:
         curve: (step, seconds, training loss, validation log-likelihood) of each evaluation, in nats a step. There is no
             loss before the first step.
         windows: (step, truncation window from there on, its estimated bias) whenever AdaptiveBPTT measured.
-        moved: What is not equal to the bit, because another number of workers continued the training.
+        moved: A note if another number of workers continued the training, so that it is not equal to the bit; or empty.
     """
 
     optimizer: torch.optim.Optimizer
@@ -79,7 +79,7 @@ class Run:
         save_bundle(path, tensors, {"counters": counters, "curve": self.curve, "windows": self.windows})
 
     def load(self, path: Path, model: SequenceModel, workers: WorkerGroup) -> None:
-        """Continue from a file. The number of workers may be another one; new workers keep their random generators."""
+        """Continue from a file. The number of workers may differ; new workers keep their random generators."""
         tensors, document = load_bundle(path)
         model.load_state_dict(_under(tensors, "live."))
         self.average, self.weights = _under(tensors, "average."), _under(tensors, "best.")
@@ -94,7 +94,7 @@ class Run:
             )
         self.best = -float("inf") if self.best is None else self.best
         self.curve = [tuple(point) for point in document["curve"]]
-        self.windows = [tuple(look) for look in document["windows"]]
+        self.windows = [tuple(point) for point in document["windows"]]
         state: dict[int, dict[str, Any]] = {}
         for key, value in _under(tensors, "adam.").items():
             index, name = key.split(".", 1)

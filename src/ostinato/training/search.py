@@ -1,8 +1,8 @@
 """Search: many fits with other backbones, widths and learning rates, compared on the validation part.
 
 The sampler, the pruner and the table of trials are those of Optuna (TPE, Bergstra et al. 2011; successive halving, Li
-et al. 2018). The held-out part is evaluated once for each trial, for the table only: the best of many figures on it
-would be too good.
+et al. 2018). The held-out part is evaluated once for each trial, for the table only: the best of many results on it
+would look too good.
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def search(
     try:
         import optuna
     except ImportError as error:
-        raise ConfigError("optuna is not installed", fix="pip install 'ostinato[ray]'") from error
+        raise ConfigError(
+            "a search needs optuna, which is not installed", fix="run pip install 'ostinato[ray]'"
+        ) from error
     if trials < 1:
         raise ConfigError(f"trials must be at least 1, got {trials}", fix="use 1 or more")
     folder, limits = Path(folder), budget or Budget()
@@ -182,7 +184,7 @@ def claim(
         data: The sequences to fit.
         trials: The number of trials.
         limits: The budget of the search. A trial gets its share of the seconds, and all of the steps.
-        by: What searches, if it is not this module.
+        by: The name of the program that searches, if it is not this module.
         held_out: The share of the data that is held out, or a pattern of ids.
         seed: The seed of the search.
         threads: The number of threads that compute.

@@ -30,7 +30,7 @@ from ostinato.training.workers import WorkerGroup
 VALIDATED = 60_000
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
 #: next. One measurement costs as much as some hundred steps.
-FIRST_LOOK, LOOKS_APART = 256, 8
+FIRST_MEASUREMENT, MEASUREMENT_FACTOR = 256, 8
 #: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
 FEWEST_ROWS = 4
 
@@ -104,7 +104,7 @@ class Trainer:
         begun = time.monotonic() - run.elapsed
         self.model.train()
         if not run.weights:
-            self._judge()  # so that a network that nothing improves keeps the weights that it started with
+            self._judge()  # so that a network that training does not improve keeps its first weights
         while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
                 self._step(batch, budget.spent(run.elapsed, run.step))
@@ -152,7 +152,9 @@ class Trainer:
     def _adapt(self) -> None:
         """Measure the bias of the window if a measurement is due, and choose the next window."""
         step, method = self.run.step, self.method
-        if not isinstance(method, AdaptiveBPTT) or step not in {FIRST_LOOK * LOOKS_APART**i for i in range(12)}:
+        if not isinstance(method, AdaptiveBPTT) or step not in {
+            FIRST_MEASUREMENT * MEASUREMENT_FACTOR**i for i in range(12)
+        }:
             return
         # a generator of its own, so that the training draws the same numbers with and without a measurement
         rng = np.random.default_rng((self.config.seed, step))

@@ -86,7 +86,7 @@ class Bias:
         return norm(self.missed(window, offsets), self.drawn) / size if size else 0.0
 
     def missed(self, window: int, offsets: int = 2) -> Tensor:
-        """Return E g_W - g of each group, (G, N): a mean over several offsets of the chunks, others in each group."""
+        """Return E g_W - g of each group, (G, N): a mean over offsets of the chunks that differ from group to group."""
         ends = torch.arange(offsets * len(self.groups)).view(offsets, -1)
         ends = ((ends + 0.5) * window / ends.numel()).long().clamp(min=1)
         return torch.stack([self.gradient(window, row.tolist()) for row in ends]).mean(0) - self.whole
@@ -131,9 +131,9 @@ class Bias:
 def norm(vectors: Tensor, drawn: float) -> float:
     """Return the norm of the mean over all stretches, estimated from the stretches that were drawn.
 
-    The squared norm of the mean of the drawn stretches contains what chance adds, unless all were drawn. The mean inner
-    product of two different groups contains none of it (a negative one counts as 0). The correction for a finite
-    population lies between the two.
+    The squared norm of the mean of the drawn stretches contains the variance of the draw, unless all were drawn. The
+    mean inner product of two different groups contains none of it (a negative one counts as 0). The correction for a
+    finite population lies between the two.
 
     Args:
         vectors: The mean of each group of drawn stretches, (G, N).

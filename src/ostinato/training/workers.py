@@ -22,7 +22,9 @@ from ostinato.shapes import State
 
 @dataclass(frozen=True)
 class WorkerGroup:
-    """This process among those that train together. It computes the rows rank, rank + size, ... of a batch.
+    """The place of this process among those that train together.
+
+    The process computes the rows rank, rank + size, ... of every batch.
 
     Attributes:
         rank: The number of this process, from 0.
@@ -72,7 +74,7 @@ class WorkerGroup:
         return self.total(value if self.leads else 0.0)[0]
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
-        """Return the tensors of all processes, which have one shape."""
+        """Return the tensors of all processes, which all have the same shape."""
         if self.size == 1:
             return [tensor]
         out = [torch.empty_like(tensor) for _ in range(self.size)]
@@ -95,7 +97,7 @@ class WorkerGroup:
 
 
 def current() -> WorkerGroup:
-    """Return this process among those of torch.distributed; without it, a group of one process."""
+    """Return the WorkerGroup of this process; without torch.distributed, a group of one process."""
     if dist.is_available() and dist.is_initialized():
         return WorkerGroup(dist.get_rank(), dist.get_world_size())
     return WorkerGroup()
@@ -119,7 +121,7 @@ def parted() -> Iterator[None]:
         if "gloo" not in str(error):
             raise
         fix = "continue from the checkpoint with --resume; torchrun does so by itself with --max-restarts 3"
-        raise LostError("another process of those that train together has stopped", fix=fix) from error
+        raise LostError("another of the training processes has stopped", fix=fix) from error
     finally:
         if dist.is_available() and dist.is_initialized():
             dist.destroy_process_group()
