@@ -79,7 +79,7 @@ def _gradient_buffers(call: Call, written: tuple[bool, ...]) -> list[Tensor | No
 class Eager(torch.autograd.Function):
     """The node of ``ostinato::recurrence`` without torch's dispatcher, which takes longer than a small recurrence.
 
-    The numbers that forward saves lie in a buffer of the engine, which is no tensor: ``saved_count`` numbers of the
+    The numbers that forward saves lie in a buffer of the engine, which is not a tensor: ``saved_count`` numbers of the
     type of x. The context owns the buffer until the first backward, which returns it to the pool. A second backward
     over a retained graph runs forward again.
     """
