@@ -1,4 +1,4 @@
-"""Every recurrence and implementation, by name: the table over which the laws run. A new memory is a line here.
+"""Every recurrence and implementation, by name: the table over which the laws run. A new backbone is a line here.
 
 An entry makes the memory (its weights from torch's global generator, in float64) for D inputs. What an AR or a Markov
 chain needs to be fitted with, its factory does.
