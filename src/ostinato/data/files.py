@@ -9,14 +9,22 @@ from pathlib import Path
 
 from ostinato.errors import DataError
 
-SOUNDS = (".wav", ".flac", ".ogg")
-TABLES = (".csv", ".tsv", ".parquet")
-TEXTS = (".txt",)
+#: The endings of each family of files; a folder holds files of one family.
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "sound": (".wav", ".flac", ".ogg"),
+    "table": (".csv", ".tsv", ".parquet"),
+    "text": (".txt",),
+}
 
 
 def ending(path: Path) -> str:
     """Return the ending that shows the content of a file, such as ".csv" for "sales.csv.gz"."""
     return Path(path.name.removesuffix(".gz")).suffix.lower()
+
+
+def family(paths: list[Path]) -> str | None:
+    """Return the family of FAMILIES to which all files belong by their endings; None if there is none."""
+    return next((name for name, endings in FAMILIES.items() if all(ending(p) in endings for p in paths)), None)
 
 
 def find(source: str | Path) -> list[Path]:
@@ -53,15 +61,14 @@ def find(source: str | Path) -> list[Path]:
 
 def _inside(folder: Path) -> list[Path]:
     found = sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
-    known = [p for p in found if ending(p) in (*SOUNDS, *TABLES, *TEXTS)]
+    known = [p for p in found if family([p]) is not None]
     if not known:
         raise DataError(
             f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known extension",
             where=str(folder),
             fix="give a folder with CSV, TSV, Parquet, text, WAV, FLAC or OGG files",
         )
-    families = {next(f for f in (SOUNDS, TABLES, TEXTS) if ending(p) in f) for p in known}
-    if len(families) > 1:
+    if family(known) is None:
         several = ", ".join(sorted({f"*{ending(p)}" for p in known}))
         raise DataError(
             f"the folder holds files of several kinds: {several}",

@@ -137,21 +137,21 @@ def _from_memory(source: Any, options: _Options) -> SequenceSet:
 def _from_files(source: str | Path, options: _Options) -> SequenceSet:
     """Read files by the reader of the given kind, or by the one that fits their content."""
     paths = files.find(source)
-    sounds = _all_end_in(paths, files.SOUNDS)
-    if options.kind is not None:
+    own = _OWN_READERS.get(files.family(paths) or "")
+    if own is not None:
+        reader = own
+    elif options.kind is not None:
         reader = _FILE_READERS[options.kind]
     else:
-        reader = _read_sound if sounds else _read_table if _tabular(paths) else _read_text
-    if sounds and reader is not _read_sound:
-        raise DataError(
-            f"a sound file cannot be read as {options.kind}",
-            where=str(source),
-            fix="leave out --kind, or use --kind sound",
-        )
+        reader = _read_table if _tabular(paths) else _read_text
     return reader(paths, str(source), options)
 
 
 def _read_sound(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+    if options.kind not in (None, "sound"):
+        raise DataError(
+            f"a sound file cannot be read as {options.kind}", where=name, fix="leave out --kind, or use --kind sound"
+        )
     return sound.from_files(paths, channel=options.channel)
 
 
@@ -178,6 +178,10 @@ def _read_table(paths: list[Path], name: str, options: _Options) -> SequenceSet:
     return _from_numbers(frame, origin, options)
 
 
+#: The readers of the families of files that are read in one way, whatever kind is asked for.
+_OWN_READERS: dict[str, Callable[[list[Path], str, _Options], SequenceSet]] = {"sound": _read_sound}
+
+#: The readers of all other files, by the kind that is asked for.
 _FILE_READERS: dict[str, Callable[[list[Path], str, _Options], SequenceSet]] = {
     "series": _read_table,
     "prices": _read_table,
@@ -198,9 +202,5 @@ def _from_numbers(frame: Any, origin: Origin, options: _Options) -> SequenceSet:
     )
 
 
-def _all_end_in(paths: list[Path], endings: tuple[str, ...]) -> bool:
-    return all(files.ending(p) in endings for p in paths)
-
-
 def _tabular(paths: list[Path]) -> bool:
-    return _all_end_in(paths, files.TABLES) or tables.looks_like_table(files.contents(paths[0]))
+    return files.family(paths) == "table" or tables.looks_like_table(files.contents(paths[0]))
