@@ -1,4 +1,4 @@
-"""The record of a fit: what a model file keeps of how its weights came about, as typed values."""
+"""The record of a fit, which a model file keeps, as typed values."""
 
 from __future__ import annotations
 

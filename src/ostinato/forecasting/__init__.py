@@ -1,1 +1,1 @@
-"""What every forecasting model has in common: its interface, its table of forecasts, the checks of its input."""
+"""The parts that all forecasting models share: the interface, the table of forecasts, and the checks of input data."""

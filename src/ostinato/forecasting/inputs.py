@@ -69,7 +69,7 @@ def horizon_of(model: ForecastModel, horizon: int | None) -> int:
 
     Args:
         model: A fitted model.
-        horizon: The number asked for; None for all steps of a model that has a horizon, else 12.
+        horizon: The given number of steps; None for the whole horizon of a model that has one, and 12 for the others.
 
     Raises:
         ConfigError: The horizon is below 1, or beyond the horizon of the model.

@@ -1,4 +1,4 @@
-"""The interface that the package asks of a model, whatever the model is."""
+"""The interface of a fitted model, for every type of model."""
 
 from __future__ import annotations
 
