@@ -29,7 +29,7 @@ def test_starting_is_light(name: str) -> None:
     assert not done.stderr.split()
 
 
-def test_public_names_are_what_they_say() -> None:
+def test_public_names_resolve() -> None:
     import ostinato
 
     for name in ostinato._HOMES:

@@ -77,12 +77,12 @@ def test_help_names_every_verb_and_a_first_step(say: Say) -> None:
     assert "ostinato fit data.csv" in shown
 
 
-def test_levels_may_follow_one_another() -> None:
+def test_levels_can_be_given_one_after_another() -> None:
     assert spread(["m.ost", "--level", "80", "95", "-n", "3"]) == ["m.ost", "--level", "80", "--level", "95", "-n", "3"]
     assert spread(["m.ost", "--horizon", "3", "4"]) == ["m.ost", "--horizon", "3", "4"]
 
 
-def test_fit_says_what_it_kept(home: Path, say: Say) -> None:
+def test_fit_prints_the_kept_model(home: Path, say: Say) -> None:
     out = say("fit", home / "series.csv", "--model", "ar", "-o", home / "ar.ost")
     assert "held out: log-likelihood in nats a step" in out
     assert "kept: AR(" in out
@@ -203,7 +203,7 @@ def start(*words: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_doctor_says_what_runs_and_why(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_prints_the_implementations_and_reasons(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = say("doctor")
     assert all(f"\n{cell}: " in printed for cell in IMPLEMENTATIONS)
     assert "engine: " in printed
@@ -257,7 +257,7 @@ def test_lines_before_a_bad_one_are_answered(home: Path) -> None:
 @pytest.mark.parametrize(
     "words", [("forecast", "-n", "3", "--paths", "9"), ("stream",), ("sample",)], ids=lambda w: w[0]
 )
-def test_a_reader_that_has_enough_is_no_error(home: Path, words: tuple[str, ...]) -> None:
+def test_a_closed_output_pipe_is_not_an_error(home: Path, words: tuple[str, ...]) -> None:
     """As in ``ostinato ... | head -1``, when the pipe is closed before anything is written to it."""
     verb, *more = words
     command = [sys.executable, "-W", "error", "-m", "ostinato", verb, str(home / "series.csv.ost"), *more]

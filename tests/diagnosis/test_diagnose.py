@@ -123,7 +123,7 @@ def test_a_stretch_is_scored_as_the_whole_is(kind: str, name: str) -> None:
             torch.testing.assert_close(part.values, full.values[11 : stop - 2], equal_nan=True)
 
 
-def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_value_of_the_past_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     data = echo(7)
     source = Source(model_of(7, "rnn", 2), data, split(data, 0.1))
     first = ablate(source, geometric(30), 40, np.random.default_rng(0))
@@ -188,7 +188,7 @@ def test_arguments_out_of_range_are_refused(name: str) -> None:
         diagnose(fitted("series", name), empty, held_out=0.4)
 
 
-def test_an_uncertain_reward_beyond_the_reach_is_said_with_its_error() -> None:
+def test_an_uncertain_reward_beyond_the_reach_is_given_with_its_error() -> None:
     """A reference that rises beyond its reach, on too few steps to be certain, is not passed over in silence."""
     found = diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12)
     rewards = tuple(0.1 * i for i in range(len(found.cuts)))

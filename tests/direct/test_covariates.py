@@ -90,7 +90,7 @@ def test_effects_are_those_of_the_data() -> None:
     assert np.abs(error).mean() < 0.15 * np.abs(truth - truth.mean()).mean()
 
 
-def test_future_rows_are_taken_from_a_frame_and_what_they_say_matters() -> None:
+def test_future_rows_are_read_from_a_frame_and_change_the_forecast() -> None:
     frame, model = shops(ahead=12), fitted().model
     past = history(frame, known=KNOWN)
     future = frame.filter(pl.col("y").is_null()).drop("y")
@@ -104,7 +104,7 @@ def test_future_rows_are_taken_from_a_frame_and_what_they_say_matters() -> None:
     np.testing.assert_allclose(fall[~calm], 0, atol=1e-9)
 
 
-def test_a_window_that_was_judged_is_forecast_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_out_windows_are_forecast_as_in_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The effects that leave a window in training come back in a forecast, to the same values."""
     monkeypatch.setattr(direct_search, "FEW", 0)  # the series' own spread is another where more of it is known
     data = read(shops(), known=KNOWN)
@@ -116,7 +116,7 @@ def test_a_window_that_was_judged_is_forecast_as_it_was(monkeypatch: pytest.Monk
         np.testing.assert_allclose(ahead[b], model.base.window.restore(model.base.middle(w, key), w)[-1], rtol=1e-9)
 
 
-def test_a_cut_leaves_what_is_known_ahead_and_nothing_else() -> None:
+def test_a_cut_keeps_the_future_covariates_after_its_end() -> None:
     data = read(shops(2), known=KNOWN, past=["visits"])
     cut = data.cut(np.zeros(3, dtype=np.int64), np.full(3, 30))
     assert cut.covariates is not None
@@ -244,7 +244,7 @@ def test_an_unknown_category_and_other_columns_are_named() -> None:
         ostinato.forecast(model, read(shops(10)))
 
 
-def test_another_frequency_and_times_that_are_not_there_are_named() -> None:
+def test_a_wrong_frequency_and_missing_times_are_named() -> None:
     frame = shops(14)
     week = frame.with_columns(y=pl.col("y") + 40 * (pl.col("ds").dt.weekday() > 5) * pl.col("ds").dt.hour())
     model = fit(read(week)).model

@@ -58,7 +58,7 @@ def walk(steps: int, seed: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
-def test_a_forecast_depends_on_nothing_but_its_history(backbone: str | None) -> None:
+def test_a_forecast_depends_only_on_its_history(backbone: str | None) -> None:
     """A batch is a loop over its series."""
     model, series = fitted(backbone).model, panel()
     together = forecast(model, read(series))
@@ -138,7 +138,7 @@ def test_a_random_walk_gets_the_naive_forecast_and_a_note() -> None:
     np.testing.assert_allclose(width, 2 * 1.96 * np.sqrt(np.arange(1, 7)), rtol=0.35)
 
 
-def test_what_comes_after_the_cutoff_changes_nothing() -> None:
+def test_values_after_the_cutoff_change_nothing() -> None:
     """The held-out part chooses; without refit, weights are those of what comes before it."""
     series = panel()
     changed = [np.concatenate([y[:-24], y[-24:] * 1.01]) for y in series]
@@ -158,7 +158,7 @@ def test_new_and_short_series_are_forecast() -> None:
     assert any("2 series new to the model" in note for note in result.notes)
 
 
-def test_missing_values_neither_stop_a_fit_nor_a_forecast() -> None:
+def test_fit_and_forecast_work_with_missing_values() -> None:
     series = panel()
     for b, y in enumerate(series):
         y[20 + b : 30] = np.nan

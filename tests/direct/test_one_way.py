@@ -76,7 +76,7 @@ def test_auto_with_a_horizon_is_direct_and_says_so(home: Path, run: Run, tmp_pat
 
 
 @pytest.mark.parametrize("verb", ["score", "sample", "stream", "diagnose"])
-def test_what_needs_a_likelihood_is_refused(home: Path, run: Run, verb: str) -> None:
+def test_verbs_that_need_a_likelihood_are_refused(home: Path, run: Run, verb: str) -> None:
     data = () if verb in ("sample", "stream") else (home / "panel.csv",)
     code, _, err = run(verb, home / "m.ost", *data)
     assert code == 2
@@ -84,7 +84,7 @@ def test_what_needs_a_likelihood_is_refused(home: Path, run: Run, verb: str) -> 
     assert "fix: use forecast" in err
 
 
-def test_data_of_another_width_are_refused(home: Path) -> None:
+def test_data_with_other_channels_are_refused(home: Path) -> None:
     model = ostinato.load_model(home / "m.ost")
     with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), and the model 1"):
         ostinato.forecast(model, np.ones((50, 2)) + np.arange(50)[:, None])
@@ -111,7 +111,7 @@ def test_options_that_do_not_belong(home: Path, options: dict[str, object], word
         ostinato.fit(home / "panel.csv", **options)  # type: ignore[arg-type]
 
 
-def test_backtests_put_it_beside_the_baselines_on_the_same_windows(home: Path, run: Run) -> None:
+def test_a_backtest_compares_it_with_the_baselines_on_the_same_windows(home: Path, run: Run) -> None:
     model = ostinato.load_model(home / "m.ost")
     data = ostinato.read(home / "panel.csv")
     result = ostinato.cross_validation(

@@ -73,7 +73,7 @@ def test_pandas_polars_and_parquet_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize("model", ["auto", "gru"])
-def test_what_comes_after_a_cutoff_changes_nothing(model: str, refit: bool) -> None:
+def test_values_after_a_cutoff_change_nothing(model: str, refit: bool) -> None:
     """Values after the first cutoff are replaced: forecasts from it stay as they are, bit for bit."""
     data = read(hourly(150, 2), target="load")
     changed = data.values.copy()
@@ -201,7 +201,7 @@ def test_auto_keeps_a_model_that_is_ahead() -> None:
     assert "auto beats every baseline" in result.notes[-1]
 
 
-def test_a_history_too_short_to_choose_by_is_said() -> None:
+def test_a_history_too_short_for_a_choice_gives_a_note() -> None:
     result = run(np.arange(20.0) + np.random.default_rng(0).standard_normal(20), "auto", n_windows=1, horizon=8)
     assert any("too few to choose a model by" in note for note in result.notes)
     assert (result.frame["auto"] == result.frame["naive2"]).all()
@@ -253,7 +253,7 @@ def test_windows_are_made_one_at_a_time() -> None:
         ({"model": "transformer"}, "unknown model 'transformer'"),
     ],
 )
-def test_what_cannot_be_asked(options: dict[str, Any], words: str) -> None:
+def test_invalid_options_of_a_backtest_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         run(np.arange(60.0), **options)
 
@@ -264,7 +264,7 @@ def test_text_is_not_backtested() -> None:
         run(text)
 
 
-def test_exchange_rates_are_said_to_have_no_better_than_naive(shared_data: Callable[[str], Path]) -> None:
+def test_exchange_rates_get_a_note_that_naive_is_not_beaten(shared_data: Callable[[str], Path]) -> None:
     """The best of the baselines is within 1 % of naive: nobody predicts a rate."""
     result = run(read(shared_data("timeseries/exchange_rate.txt.gz")), horizon=30, step_size=30)
     table = dict(zip(result.table["model"], result.table["wql"], strict=True))

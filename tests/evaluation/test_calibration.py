@@ -48,8 +48,8 @@ def test_draws_of_the_model_are_calibrated(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["series", "counts", "prices", "lines", "sound"])
-def test_draws_that_stray_are_found_out(kind: str) -> None:
-    """Draws at twice the spread: the model is too sure, and its intervals hold less than they say."""
+def test_miscalibrated_draws_are_detected(kind: str) -> None:
+    """Draws have twice the scale of the model, so its intervals cover less than their level."""
     found = calibrate(fitted(kind, "gru"), *drawn(kind, "gru", temperature=2.0))
     assert distance(found) < 1e-6
     assert found.coverage(0.8) < 0.78
@@ -85,6 +85,6 @@ def test_of_many_steps_a_part_is_judged() -> None:
     assert len({p.counted // 100_000 for p in items}) == 10
 
 
-def test_nothing_judged_is_nothing() -> None:
+def test_calibration_of_no_steps_is_empty() -> None:
     encoded, _ = drawn("series", "ar")
     assert len(calibrate(fitted("series", "ar"), encoded, []).pit) == 0

@@ -124,7 +124,7 @@ def test_the_probabilities_of_all_short_lines_and_of_longer_ones_add_up_to_one(n
 
 
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
-def test_what_a_model_draws_is_distributed_as_it_says(kind: str, name: str) -> None:
+def test_samples_follow_the_distribution_of_the_model(kind: str, name: str) -> None:
     """Calibration: of its own draws, as many lie at or below each predicted quantile as the level says.
 
     On a lattice a quantile covers at least its level, and what lies strictly below it at most.

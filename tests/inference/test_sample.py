@@ -104,7 +104,7 @@ def test_samples_continue_the_prompt(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_lines_end_where_their_end_is_drawn(name: str) -> None:
+def test_sampled_lines_end_at_the_end_symbol(name: str) -> None:
     """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
     model, count = fitted("lines", name), 2000
     end = float(next_symbol(model, "")[alphabet(model).vocabulary_size - 1])

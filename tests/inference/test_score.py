@@ -25,7 +25,7 @@ def test_totals() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_what_is_missing_is_not_scored(name: str) -> None:
+def test_missing_values_are_not_scored(name: str) -> None:
     scores = score(fitted("channels", name), made("channels"))
     assert np.isnan(scores.surprisal[8])  # both channels are missing
     assert np.isfinite(scores.surprisal[9])  # one is
@@ -34,7 +34,7 @@ def test_what_is_missing_is_not_scored(name: str) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["series", "channels", "prices"])
-def test_the_most_surprising_place_is_where_the_fault_is(kind: str, name: str) -> None:
+def test_the_most_surprising_step_is_the_fault(kind: str, name: str) -> None:
     data = made(kind).take([4])
     values = data.values.copy()
     values[89] *= 4  # the last one: a fault disturbs what is expected after it as well

@@ -279,7 +279,7 @@ def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
         assert all(t.grad is None for i, t in enumerate(moved) if isinstance(t, Tensor) and i != which)
 
 
-def test_what_cannot_be_is_an_error() -> None:
+def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
     call, projected = problem("gru", 4, 3, 2, 5), problem("lstm_projected", 4, 3, 2, 5)
     wrong = [
         call._replace(h0=call.h0[:2]),

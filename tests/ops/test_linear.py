@@ -199,7 +199,7 @@ def test_autocast_computes_in_float32() -> None:
         torch.testing.assert_close(one, other)
 
 
-def test_what_cannot_be_is_an_error() -> None:
+def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
     u, h0, a = problem(4, 3, 2, torch.float64)
     for wrong in (
         (u[0], h0, a, None),

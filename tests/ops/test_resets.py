@@ -106,7 +106,7 @@ def test_a_ragged_row_is_its_pieces(cell: str, lengths: list[int], reverse: bool
     same_with_gradients((h, *last), true, leaves)
 
 
-def test_what_went_before_a_reset_is_forgotten() -> None:
+def test_steps_before_a_reset_have_no_effect() -> None:
     """NaN too: nothing of it is multiplied by zero and added."""
     x, state, weights, _ = given_to("gru", 5, 2, rows=2)
     marks = torch.zeros(5, 2, dtype=torch.bool)
@@ -120,7 +120,7 @@ def test_what_went_before_a_reset_is_forgotten() -> None:
     assert not last.isnan().any()
 
 
-def test_resets_that_cannot_be_are_an_error() -> None:
+def test_invalid_resets_are_refused() -> None:
     x, state, weights, _ = given_to("gru", 5, 2, rows=2)
     for wrong in (torch.zeros(5, 2), torch.zeros(5, 3, dtype=torch.bool), torch.zeros(5, dtype=torch.bool)):
         with pytest.raises(ConfigError):

@@ -96,7 +96,7 @@ def test_a_page_is_printed_on_white(kind: str, pages: dict[str, Path], browser: 
     page.context.close()
 
 
-def test_the_check_finds_what_it_looks_for(tmp_path: Path, browser: Any) -> None:
+def test_the_browser_check_finds_broken_pages(tmp_path: Path, browser: Any) -> None:
     bad = tmp_path / "bad.html"
     bad.write_text(
         '<body style="background: #fff"><p style="width: 3000px; color: #ccc">wide</p>'

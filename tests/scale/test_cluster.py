@@ -102,7 +102,7 @@ def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp
     assert_same(here, there)
 
 
-def test_a_program_elsewhere_reaches_the_cluster_by_its_address(
+def test_another_program_connects_to_the_cluster_by_its_address(
     panel: Path, tmp_path: Path, cluster: str, clients: int
 ) -> None:
     here, there, address = tmp_path / "here", tmp_path / "there", f"ray://127.0.0.1:{clients}"

@@ -103,7 +103,7 @@ def test_a_backtest_in_parts_has_the_table_of_the_whole(
     assert found.failed == len(POISON)
 
 
-def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
+def test_unsupported_verbs_of_a_direct_model_are_refused_before_writing(
     panel: Path, tmp_path: Path, models: dict[str, ostinato.DirectModel]
 ) -> None:
     model, out = models["closed"], tmp_path / "out"

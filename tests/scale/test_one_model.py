@@ -23,7 +23,7 @@ def wave(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # of its own settings
-def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, cluster: str) -> None:
+def test_two_workers_train_the_same_model_as_one_process(wave: Path, tmp_path: Path, cluster: str) -> None:
     how = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
     told, done = [], []
     shown = {"on_progress": told.append, "on_rung": done.append}
@@ -39,7 +39,7 @@ def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, clu
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
-def test_what_stops_the_first_worker_stops_the_others(wave: Path, tmp_path: Path, cluster: str) -> None:
+def test_an_error_of_the_first_worker_stops_the_others(wave: Path, tmp_path: Path, cluster: str) -> None:
     spot = tmp_path / "spot"
     spot.mkdir()
     (spot / "run").write_text("another's")

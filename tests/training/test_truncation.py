@@ -127,7 +127,7 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), killed.parameters(), strict=True))
 
 
-def test_a_fit_records_its_windows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_records_and_describes_its_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "FIRST_LOOK", 4)
     monkeypatch.setattr(training, "LOOKS_APART", 4)
     wave = np.sin(np.arange(2000) / 5)

@@ -72,7 +72,7 @@ class Scaling(Encoding):
         return "values less their mean over their standard deviation"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which steps of raw values (N, D) have no probability: infinities, prices up to 0, fractional counts."""
+        """Return which steps of raw values (N, D) have no probability: infinity, prices up to 0, fractional counts."""
         bad = np.isinf(values)
         if self.returns:
             bad |= values <= 0
