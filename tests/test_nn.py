@@ -1,4 +1,4 @@
-"""The drop-ins against torch.nn: one state_dict, the same results, gradients, errors."""
+"""The drop-in layers have the state_dict, results, gradients and errors of torch.nn."""
 
 from __future__ import annotations
 

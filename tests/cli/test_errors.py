@@ -1,4 +1,4 @@
-"""What a mistake leaves behind: nothing new, and all that was there; what a process says of it to its caller."""
+"""A failed command writes nothing new, keeps every earlier file, and returns the right exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ostinato(*arguments: object, stdin: bytes = b"", stdout: Any = subprocess.PI
 
 
 def attempt(model: Path, error: type[BaseException], *, resume: bool = False, begun: bool = True) -> None:
-    """A fit that is stopped by error, before or after it has begun to write."""
+    """Start a fit that an error stops, before or after it has begun to write."""
     with checkpoint(model, resume=resume) as spot:
         if begun:
             (spot / "ar.ost").touch()
@@ -98,7 +98,7 @@ class TestCheckpoint:
 
 
 class TestAtomicWrite:
-    """Where a file is not a plain one."""
+    """``atomic_write`` to a path that is not a plain file."""
 
     def test_a_link_is_followed(self, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()

@@ -1,4 +1,4 @@
-"""What starting costs: importing the package and asking for help load none of the heavy libraries."""
+"""Importing the package and printing the help load no heavy library."""
 
 from __future__ import annotations
 

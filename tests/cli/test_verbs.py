@@ -1,4 +1,4 @@
-"""The commands end to end, as they are typed: on a real series, short lines, and a sound."""
+"""The commands end to end, as a user types them, on a real series, short lines and a sound."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Say = Callable[..., str]
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Run a command in this process and give back what it printed; the words may hold paths."""
+    """Run a command in this process and return its output; the arguments may be paths."""
 
     def run(*words: object) -> str:
         with pytest.raises(SystemExit) as stop:
@@ -97,7 +97,7 @@ def test_fit_takes_a_window_or_chooses_it(home: Path, say: Say) -> None:
 
 
 def test_fit_takes_exact_gradients_from_checkpoints(home: Path, say: Say) -> None:
-    """However they are kept, they are the same gradients, so the same model."""
+    """Checkpointing changes no gradient, so the model is the same."""
     weights = []
     for way in ([], ["--gradient-checkpoints", "3"], ["--gradient-checkpoints", "200MB"]):
         path = home / "checkpoints.ost"

@@ -1,4 +1,4 @@
-"""Every recurrence and implementation, by name: the table over which the laws run. A new memory is a line here.
+"""Every recurrence and implementation by name, for the tests of laws. A new recurrence needs one line here.
 
 An entry makes the memory (its weights from torch's global generator, in float64) for D inputs. What an AR or a Markov
 chain needs to be fitted with, its factory does.
@@ -28,7 +28,7 @@ D, H = 3, 4
 
 @dataclass(frozen=True)
 class Entry:
-    """make: the memory in float64; reference: the same memory by its specification, where it is another."""
+    """``make`` returns the recurrence in float64; ``reference`` is its specification, if that is another function."""
 
     make: Callable[[], Recurrence]
     reference: Callable[[], Recurrence] | None = None
@@ -62,13 +62,13 @@ CATALOGUE: dict[str, Entry] = {
 
 
 def names(*, fast: bool = False) -> list[str | ParameterSet]:
-    """For parametrize; fast: those alone that have a reference. Without the engine its own are skipped by name."""
+    """Return names for parametrize: with ``fast`` those with a reference. Without the engine, its own are skipped."""
     absent = pytest.mark.skip(reason=extension.ABSENT or "")
     chosen = [name for name, entry in CATALOGUE.items() if entry.reference or not fast]
     return [pytest.param(n, marks=absent) if extension.ABSENT and n.endswith(":native") else n for n in chosen]
 
 
 def build(make: Callable[[], Recurrence], seed: int = 0) -> Recurrence:
-    """The memory with weights from this seed: in float64, out of training."""
+    """Return the recurrence in float64 and evaluation mode, with weights from this seed."""
     torch.manual_seed(seed)
     return make().double().eval()

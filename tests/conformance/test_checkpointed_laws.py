@@ -30,7 +30,7 @@ def given(r: Recurrence) -> tuple[Tensor, State]:
 def sent_back(
     r: Recurrence, lengths: tuple[int, ...] | None, method: CheckpointedBPTT | None, *, outputs: bool = True
 ) -> list[Tensor]:
-    """Return h if asked for, the last state, and the gradients of a fixed function of both."""
+    """Return h (optional), the last state, and the gradients of a fixed function of both."""
     x, start = given(r)
     x, start = x.requires_grad_(), tuple(s.requires_grad_() for s in start)
     n = None if lengths is None else torch.tensor(lengths)

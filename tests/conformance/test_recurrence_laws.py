@@ -1,4 +1,4 @@
-"""The laws of every memory: one test a (law, entry of the catalogue)."""
+"""The laws of every recurrence: one test for each law and entry of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One table in many forms: however it is written down, it is read as the same sequences."""
+"""One table in many file forms is always read as the same sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real files are read as their makers meant them: see the README beside them."""
+"""Real files are read as their authors meant them; the README next to them describes each file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound: what was written is read, sample by sample, from every format, at the resolution that it really has."""
+"""Sound files of every format are read sample by sample, at their true resolution."""
 
 from __future__ import annotations
 

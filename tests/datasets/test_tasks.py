@@ -1,4 +1,4 @@
-"""The classical tasks against what their papers say of them, and their baselines against guesses on many sequences."""
+"""The classical tasks agree with their papers, and their baselines with constant guesses on many sequences."""
 
 from __future__ import annotations
 

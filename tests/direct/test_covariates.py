@@ -1,4 +1,4 @@
-"""Covariates: what is known of the steps ahead is used, what is not cannot leak, and what is wrong is named."""
+"""Covariates: known future values are used, unknown ones do not leak, and errors name what is wrong."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_future_covariates_improve_forecasts_and_the_record_says_so() -> None:
 
 
 def test_effects_are_those_of_the_data() -> None:
-    """Of a season, a level that moves and a bend in heat, least squares on seasonal differences finds the bend."""
+    """Least squares on seasonal differences finds a bend in heat under a season and a moving level."""
     data = read(shops(count=1), known=KNOWN)
     y, beside = data[0][:, 0], series_inputs(data, 0)["s0"]
     effects = fit_effects(Form("curved"), 24, False, {"s0": (y, beside)})
@@ -105,7 +105,7 @@ def test_future_rows_are_read_from_a_frame_and_change_the_forecast() -> None:
 
 
 def test_held_out_windows_are_forecast_as_in_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The effects that leave a window in training come back in a forecast, to the same values."""
+    """The effects that are subtracted from a window in training are added to the forecast again."""
     monkeypatch.setattr(direct_search, "FEW", 0)  # the series' own spread is another where more of it is known
     data = read(shops(), known=KNOWN)
     model = fit(data, refit=False).model
@@ -144,7 +144,7 @@ def test_past_covariates_that_lead_are_used_and_those_ahead_are_not_seen() -> No
 
 
 def test_static_categories_serve_series_that_are_new() -> None:
-    """Two sorts of series of opposite course: a new one is forecast as its sort."""
+    """Two categories of series move in opposite directions, and a new series is forecast like its category."""
     t, rng, frames = np.arange(200), np.random.default_rng(0), []
     for b in range(12):
         wave = np.sin(t * 2 * np.pi / 8) if b % 2 else np.sign(np.sin(t * 2 * np.pi / 11))

@@ -1,4 +1,4 @@
-"""The closed form's laws: what the pooled and the drawn weights solve, and the quantiles' calibration."""
+"""The closed form: the least squares that its pooled and own weights solve, and the calibration of its quantiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A direct model goes through the same functions and verbs as any other, and says what it cannot do."""
+"""A direct model works with the same functions and commands as other models, and refuses what it does not support."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_a_backtest_compares_it_with_the_baselines_on_the_same_windows(home: Pat
 
 
 def test_auto_in_a_backtest_may_choose_it(home: Path) -> None:
-    """A week is what least squares over all series knows, and none of the baselines."""
+    """Only least squares over all series can learn the weekly season of these data."""
     data = ostinato.read(home / "panel.csv")
     options = {"budget": Budget(None, 2), "networks": 0, "hidden": 4, "n_paths": 20}
     result = ostinato.cross_validation(data, horizon=12, **options)

@@ -28,7 +28,7 @@ def wave(steps: int = 120, season: int = 12, seed: int = 0) -> np.ndarray:
 
 
 def quiet_acf(y: np.ndarray, **options: Any) -> Any:
-    """Statsmodels' acf, without its word that what it returns will be wrapped."""
+    """Return the acf of statsmodels without its warning about a future return type."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return acf(y, **options)

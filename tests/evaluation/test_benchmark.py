@@ -1,4 +1,4 @@
-"""The benchmark of forecasts: it scores as a backtest does, what is kept comes back, and its own figures are right."""
+"""The forecast benchmark scores as a backtest does, loads its saved forecasts unchanged, and computes right numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The PIT is uniform where the data are the model's own draws, and is not where they are another's."""
+"""The PIT is uniform if the data are drawn from the model, and not uniform if another model drew them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS, STEPS = 40, 60
 
 
 def drawn(kind: str, name: str, temperature: float = 1.0) -> tuple[Encoded, Spans]:
-    """Sequences drawn from a model, in its own space, on the support of one of the zoo's sequences."""
+    """Return sequences drawn from a model in model space, on the support of a test sequence."""
     model, like = fitted(kind, name), fitted(kind, name).encoding.encode(made(kind).take([0]))
     support = Support(*(s.expand(ROWS, -1) for s in (like.unit, like.low, like.high)))
     generator = torch.Generator().manual_seed(3)

@@ -1,4 +1,4 @@
-"""The measures against figures worked out by hand, closed forms, and each other."""
+"""The metrics agree with numbers computed by hand, with closed forms, and with each other."""
 
 from __future__ import annotations
 

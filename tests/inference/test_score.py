@@ -1,4 +1,4 @@
-"""score: its units, its totals, and the places it names."""
+"""``score``: units, totals, and the most surprising steps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_most_surprising_step_is_the_fault(kind: str, name: str) -> None:
 
 
 def test_places_are_named_worst_first_and_by_row() -> None:
-    """Two sequences may have one name."""
+    """Two sequences can have the same name."""
     data = made("lines")
     twice = replace(data, ids=("x",) * len(data))
     scores = score(fitted("lines", "ar"), twice)

@@ -1,4 +1,4 @@
-"""stream: what it expects, what it refuses, lines that end, and memory that does not grow."""
+"""``Stream``: its expected values, its errors, ends of lines, and constant memory."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_step_of_the_wrong_width() -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["series", "prices", "text", "lines"])
 def test_memory_does_not_grow(kind: str, name: str) -> None:
-    """What a stream holds after 4,000 more steps is what it held before them."""
+    """A stream takes as much memory after 4,000 more steps as before them."""
     model, data = fitted(kind, name), made(kind)
     rng = np.random.default_rng(0)
     stream, held = Stream(model), []

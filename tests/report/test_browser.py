@@ -1,4 +1,4 @@
-"""The page in a browser with the network off: nothing asked for or complained of, nothing wider than the screen."""
+"""The page in a browser without a network: no requests, no console errors, and nothing wider than the screen."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def browser() -> Iterator[Any]:
 
 
 def show(browser: Any, path: Path, width: int, scheme: str) -> tuple[Any, list[str]]:
-    """The page as it is shown, and all that it complained of or asked for."""
+    """Open a page, and return it with its console messages and requests."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(f"console: {message.text}"))

@@ -1,4 +1,4 @@
-"""The section on how far back: what is drawn and said of diagnoses of every sort."""
+"""The charts and the words of the report's section on gradients, for every kind of diagnosis."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_window_has_no_gradient() -> None:
 
 
 def test_a_zero_gradient_is_not_drawn() -> None:
-    """As of a network that training left at its start, where nothing is read from the hidden state."""
+    """The gradient is zero if training left the network at its start, where the hidden state has no weight."""
     nothing = (0.0,) * len(LAGS)
     found = replace(FOUND, flows=(LayerFlow("gru", nothing, nothing, nothing),), effective_memory=None)
     assert len(flow.charts(found)) == 1
@@ -71,7 +71,7 @@ def test_a_zero_gradient_is_not_drawn() -> None:
 
 
 def test_layers_and_underflow() -> None:
-    """Several layers are told apart; norms that end in 0 have a logarithmic axis all the same."""
+    """Several layers are distinguished; norms that end in 0 still have a logarithmic axis."""
     ends = tuple(x if k < 50 else 0.0 for k, x in zip(LAGS, NORMS, strict=True))
     layers = tuple(LayerFlow(f"gru, layer {i}", ends, ends, ends) for i in (1, 2, 3))
     gradient = flow.charts(replace(FOUND, flows=layers, effective_memory=None))[0]
@@ -83,7 +83,7 @@ def test_layers_and_underflow() -> None:
 
 
 def test_the_verdict_the_facts_and_the_chart_give_one_number_for_one_thing() -> None:
-    """Also if the model is ahead of the reference, so that the data reward what the model itself gains from."""
+    """This also holds if the model is better than the reference, so that the reward comes from the model itself."""
     behind = replace(FOUND, reference_score=0.0)
     for found, reach in ((FOUND, 30), (behind, 10)):
         assert found.reach == reach

@@ -1,4 +1,4 @@
-"""The page as a file: whole in itself, the user's words as words, and the same for the same."""
+"""The page as a file: it needs no other file, escapes the user's words, and is reproducible."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_data_of_another_kind_are_refused_and_nothing_is_written(fits: Fits, tmp
 
 @pytest.mark.parametrize(("kind", "name"), ODD)
 def test_a_model_without_a_record_has_a_page(kind: str, name: str, tmp_path: Path) -> None:
-    """Every kind of the zoo: missing values, empty sequences, several channels; and files of earlier versions."""
+    """The models have missing values, empty sequences or several channels; some files are of earlier versions."""
     write_report(fitted(kind, name), made(kind), tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
     assert "Calibration" in words
@@ -175,7 +175,7 @@ def test_a_report_from_the_command_is_that_of_the_fit(tmp_path: Path) -> None:
 
 
 def test_a_file_of_an_earlier_version_has_a_page(fits: Fits, tmp_path: Path) -> None:
-    """Such a file keeps the curve of the one model, and no digest of what it was fitted to."""
+    """A file of an earlier version has the curve of the kept model only, and no digest of the data."""
     result, data = fits["prices"]
     save_model(result.model, tmp_path / "m.ost")
     model = load_model(tmp_path / "m.ost")

@@ -1,4 +1,4 @@
-"""One model, and a search, by the workers of the cluster: what one process reaches."""
+"""A fit and a search by the workers of a cluster give the results of one process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A panel in parts, in this process: what comes out is what the verbs give to the whole."""
+"""A panel in parts, in this process, gives the results of the whole panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figure of the held-out table is what ``score`` says of the same steps."""
+"""The held-out table gives the same likelihood as ``score`` on the same steps."""
 
 from __future__ import annotations
 

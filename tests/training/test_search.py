@@ -1,4 +1,4 @@
-"""A search: trials until their number, whatever stops it on the way."""
+"""A search reaches its number of trials, also after an interruption."""
 
 from __future__ import annotations
 
