@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures for every test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture
 def shared_data() -> Callable[[str], Path]:
-    """A file of the real data beside the checkout; the test is skipped by name where it is absent."""
+    """Return the path of a file of real data next to the checkout; skip the test if the file is missing."""
 
     def find(name: str) -> Path:
         path = SHARED / name

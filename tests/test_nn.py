@@ -1,4 +1,4 @@
-"""The drop-ins against torch.nn: one state_dict, the same results, gradients, errors."""
+"""The drop-in layers have the state_dict, results, gradients and errors of torch.nn."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_attributes_repr_and_first_values_are_torchs(name: str, form: dict[str, 
 @pytest.mark.parametrize(
     "form", [{"dropout": 2}, {"dropout": True}, {"hidden_size": 0}, {"hidden_size": 2.0}, {"num_layers": 0}], ids=str
 )
-def test_what_cannot_be_made_is_refused(name: str, form: dict[str, Any]) -> None:
+def test_invalid_layer_arguments_are_refused(name: str, form: dict[str, Any]) -> None:
     with pytest.raises((TypeError, ValueError)) as true:
         getattr(torch.nn, name)(**{"input_size": D, "hidden_size": H, **form})
     with pytest.raises(true.type):
@@ -241,7 +241,7 @@ WRONG = {
 
 @networks
 @pytest.mark.parametrize("case", WRONG)
-def test_what_torch_refuses_is_refused(name: str, case: str) -> None:
+def test_invalid_inputs_are_refused_as_in_torch(name: str, case: str) -> None:
     theirs, ours = pair(name)
     with pytest.raises((RuntimeError, ValueError)) as true:
         WRONG[case](theirs, name)

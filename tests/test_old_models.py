@@ -34,7 +34,7 @@ def data_of(name: str) -> SequenceSet:
 
 
 @pytest.mark.parametrize("name", SCORED)
-def test_a_likelihood_is_what_it_was(name: str) -> None:
+def test_likelihoods_of_old_models_are_unchanged(name: str) -> None:
     model = ostinato.load_model(FOLDER / f"{name}.ost")
     found = ostinato.score(model, data_of(name)).surprisal
     np.testing.assert_allclose(found, ANSWERS[f"{name}/score"], **TOLERANCE)
@@ -56,7 +56,7 @@ def floats(forecast: Forecast) -> NDArray[np.float64]:
     return numbers
 
 
-def test_a_direct_forecast_is_what_it_was() -> None:
+def test_forecasts_of_old_direct_models_are_unchanged() -> None:
     frame = pl.read_csv(FOLDER / "panel.csv", try_parse_dates=True)
     plain = ostinato.read(frame.select("unique_id", "ds", "y"))
     model = ostinato.load_model(FOLDER / "direct-least-squares.ost")
@@ -64,7 +64,7 @@ def test_a_direct_forecast_is_what_it_was() -> None:
     np.testing.assert_allclose(found, ANSWERS["direct-least-squares/forecast"], **TOLERANCE)
 
 
-def test_a_direct_forecast_with_networks_and_covariates_is_what_it_was() -> None:
+def test_forecasts_of_old_direct_models_with_networks_and_covariates_are_unchanged() -> None:
     rows = pl.read_csv(FOLDER / "panel.csv", try_parse_dates=True).group_by("unique_id", maintain_order=True)
     history = ostinato.read(rows.head(150), future_covariates=["temperature"], static_covariates=["store"])
     model = ostinato.load_model(FOLDER / "direct-gru-covariates.ost")

@@ -1,4 +1,4 @@
-"""The sktime forecaster: sktime's own checks, and what it makes of a series."""
+"""The sktime forecaster passes the checks of sktime and forecasts a series."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_a_newer_format_says_so(good: Path, tmp_path: Path, monkeypatch: pytest.
         load_bundle(tmp_path / "m.ost")
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "absent.ost"):
         with pytest.raises(ModelFileError, match="cannot read the model file"):
             load_bundle(path)

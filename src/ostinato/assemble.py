@@ -20,11 +20,11 @@ from ostinato.model import SequenceModel
 
 @dataclass(frozen=True)
 class Architecture:
-    """The sizes and names that fix the shape of a model.
+    """The sizes and names that determine the layers of a model.
 
     Attributes:
-        backbone: "ar", or a name of layers.build.BACKBONES.
-        emission: A name of emissions.build.
+        backbone: "ar" for no network, or a name in layers.build.BACKBONES.
+        emission: The name of an emission of emissions.build.
         channels: The number D of channels.
         hidden: The number H of hidden units.
         depth: The number of layers.
@@ -52,7 +52,7 @@ class Architecture:
 def assemble(
     parts: Architecture, encoding: Encoding, description: Description, base: AR | Markov | None
 ) -> SequenceModel:
-    """Return the model with these parts.
+    """Build a model with untrained weights.
 
     Args:
         parts: The sizes and names.

@@ -1,4 +1,4 @@
-"""What a model file says about its model, whatever the model is."""
+"""The description that a model file holds, for every type of model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ostinato.record import DirectRecord, LadderRecord, RunRecord, Trial
 
 @dataclass(frozen=True)
 class Description:
-    """What is kept next to the weights: enough to read, encode and score or forecast raw data again.
+    """The facts that are kept next to the weights: enough to read, encode and score or forecast raw data again.
 
     Attributes:
         name: The backbone ("gru", ...), "ar", or "direct".

@@ -22,7 +22,7 @@ class OstinatoError(Exception):
 
 
 class DataError(OstinatoError):
-    """The data cannot be read, or do not suit what they are used for."""
+    """The data cannot be read, or do not suit their use."""
 
 
 class ConfigError(OstinatoError):

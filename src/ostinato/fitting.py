@@ -127,7 +127,7 @@ def is_direct(model: str, horizon: int | None, kind: Kind) -> bool:
 
 
 def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options that one way of fitting takes, without those that only the other one knows."""
+    """Return the options that the ladder or the direct fit takes, without those that only the other one takes."""
     if way == "direct":
         return {name: value for name, value in options.items() if name in _DIRECT_NAMES | _SHARED}
     only_direct = _DIRECT_NAMES - _LADDER_NAMES
@@ -137,7 +137,7 @@ def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> 
 def _options(
     options: LadderOptions | DirectOptions | None, given: dict[str, Any]
 ) -> LadderOptions | DirectOptions | None:
-    """Return the options under either of their names, and remove the earlier name from ``given``."""
+    """Return the options, or those given by their earlier name ``config``, which is removed from ``given``."""
     config: LadderOptions | None = given.pop("config", None)
     if config is not None and options is not None:
         raise ConfigError("options is given under two names: options and config", fix="give options alone")

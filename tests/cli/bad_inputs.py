@@ -1,4 +1,4 @@
-"""Bad inputs, each with what must be said of it; run as a script, this prints them as a table in Markdown."""
+"""Bad inputs, each with its expected error. As a script, this file prints them as a table in Markdown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Content = bytes | str | Callable[[Path], bytes]
 
 @dataclass(frozen=True)
 class Bad:
-    """One bad input: the command line given it, and words that its message must hold.
+    """One bad input: the command line that gets it, and the words that the message must contain.
 
     The command runs in a folder with ``files``; {models} stands for a folder of fitted models.
     """
@@ -53,7 +53,7 @@ class Outcome:
 
 
 def run(bad: Bad, folder: Path, models: Path) -> Outcome:
-    """Run one in this process, in folder."""
+    """Run the command of one bad input in this process, in ``folder``."""
     for name, content in {"m.ost": EARLIER, **bad.files}.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def run(bad: Bad, folder: Path, models: Path) -> Outcome:
 
 
 def fit_models(folder: Path) -> Path:
-    """A model of every kind in folder, from data made up here."""
+    """Write a model of every kind of data into ``folder``, from generated data."""
     rng = np.random.default_rng(0)
     walk = np.exp(rng.normal(0, 0.01, 80).cumsum()) * 50
     numbers = "".join(f"{x:.3f},{y:.3f}\n" for x, y in rng.normal(size=(80, 2)))

@@ -1,4 +1,4 @@
-"""Bad inputs: model files, and data that are not the model's."""
+"""Bad inputs: model files, and data that do not suit the model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def altered(change: Callable[[bytes], bytes]) -> Content:
 
 
 def broken(name: str, content: Content, *says: str) -> Bad:
-    """A model file that is none."""
+    """Return a bad input whose file is not a model."""
     return Bad(name, "inspect bad.ost", says, {"bad.ost": content})
 
 

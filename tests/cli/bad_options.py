@@ -1,4 +1,4 @@
-"""Bad inputs: options that cannot be, and places that cannot be written to."""
+"""Bad inputs: invalid options, and files and folders that cannot be written."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def fit(name: str, options: str, *says: str) -> Bad:
 
 
 def ask(name: str, command: str, *says: str, stdin: bytes = b"") -> Bad:
-    """A question to a good model."""
+    """Return a bad input for a command with a good model."""
     return Bad(name, command, says, stdin=stdin)
 
 
 def back(name: str, options: str, *says: str) -> Bad:
-    """A backtest of a good file with bad options, to a file that is there."""
+    """Return a backtest of a good file with bad options, whose output file already exists."""
     return Bad(name, f"backtest good.csv -o m.ost {options}", says, {"good.csv": GOOD})
 
 
@@ -39,7 +39,7 @@ def full(patch: pytest.MonkeyPatch) -> None:
 
 
 def forbidden(patch: pytest.MonkeyPatch) -> None:
-    """A folder that may not be written to; for root every folder may be."""
+    """Return a bad input with a folder without write permission; root can write to every folder."""
     patch.setattr(os, "access", lambda path, mode, **_: mode != os.W_OK)
 
 

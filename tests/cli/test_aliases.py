@@ -1,4 +1,4 @@
-"""Old spellings of options, keywords and commands have the effect of the new ones, to the byte."""
+"""Old names of options, keywords and commands give the same bytes as the new names."""
 
 from __future__ import annotations
 

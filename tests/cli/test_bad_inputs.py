@@ -1,4 +1,4 @@
-"""A bad input gives a message that says what, where and what to do, an exit code, and nothing else."""
+"""A bad input gives only an exit code and a message with the problem, its place, and what to do."""
 
 from __future__ import annotations
 

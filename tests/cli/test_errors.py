@@ -1,4 +1,4 @@
-"""What a mistake leaves behind: nothing new, and all that was there; what a process says of it to its caller."""
+"""A failed command writes nothing new, keeps every earlier file, and returns the right exit code."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ostinato(*arguments: object, stdin: bytes = b"", stdout: Any = subprocess.PI
 
 
 def attempt(model: Path, error: type[BaseException], *, resume: bool = False, begun: bool = True) -> None:
-    """A fit that is stopped by error, before or after it has begun to write."""
+    """Start a fit that an error stops, before or after it has begun to write."""
     with checkpoint(model, resume=resume) as spot:
         if begun:
             (spot / "ar.ost").touch()
@@ -63,7 +63,7 @@ def test_no_space_on_standard_output(models: Path) -> None:
     assert b"Exception" not in done.stderr
 
 
-def test_a_stream_says_what_it_can_before_the_bad_line(models: Path) -> None:
+def test_a_stream_answers_the_lines_before_a_bad_one(models: Path) -> None:
     done = ostinato("stream", models / "series.ost", stdin=b"1\n2\nthree\n4\n")
     assert done.returncode == 2
     assert [line.split(b",")[0] for line in done.stdout.splitlines()] == [b"value", b"1", b"2"]
@@ -73,14 +73,14 @@ def test_a_stream_says_what_it_can_before_the_bad_line(models: Path) -> None:
 class TestCheckpoint:
     """The folder of a run."""
 
-    def test_it_goes_with_a_fit_that_ends_well(self, tmp_path: Path) -> None:
+    def test_it_is_removed_after_a_successful_fit(self, tmp_path: Path) -> None:
         (tmp_path / "m.checkpoint").mkdir()
         with checkpoint(tmp_path / "m", resume=False) as spot:
             (spot / "ar.ost").touch()
         assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("begun", [False, True])
-    def test_a_mistake_brings_the_earlier_run_back(self, tmp_path: Path, begun: bool) -> None:
+    def test_an_error_restores_the_earlier_run(self, tmp_path: Path, begun: bool) -> None:
         (tmp_path / "m.checkpoint").mkdir()
         (tmp_path / "m.checkpoint" / "gru.running").write_text("hours of work")
         with pytest.raises(ConfigError):
@@ -89,7 +89,7 @@ class TestCheckpoint:
         assert (tmp_path / "m.checkpoint" / "gru.running").read_text() == "hours of work"
 
     @pytest.mark.parametrize("error", [WriteError, LostError, KeyboardInterrupt])
-    def test_what_can_be_resumed_stays(self, tmp_path: Path, error: type[BaseException]) -> None:
+    def test_a_run_that_can_be_resumed_is_kept(self, tmp_path: Path, error: type[BaseException]) -> None:
         with pytest.raises(error):
             attempt(tmp_path / "m", error)
         with pytest.raises(ConfigError):
@@ -98,7 +98,7 @@ class TestCheckpoint:
 
 
 class TestAtomicWrite:
-    """Where a file is not a plain one."""
+    """``atomic_write`` to a path that is not a plain file."""
 
     def test_a_link_is_followed(self, tmp_path: Path) -> None:
         (tmp_path / "real").mkdir()

@@ -1,4 +1,4 @@
-"""What starting costs: importing the package and asking for help load none of the heavy libraries."""
+"""Importing the package and printing the help load no heavy library."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_starting_is_light(name: str) -> None:
     assert not done.stderr.split()
 
 
-def test_public_names_are_what_they_say() -> None:
+def test_public_names_resolve() -> None:
     import ostinato
 
     for name in ostinato._HOMES:

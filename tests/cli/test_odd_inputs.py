@@ -1,4 +1,4 @@
-"""What is odd and yet no mistake works, with a note where there is something to say."""
+"""Unusual but valid input works, with a note if the user should know something."""
 
 from __future__ import annotations
 

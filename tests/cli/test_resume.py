@@ -60,7 +60,7 @@ def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> 
 
 
 def checkpoints(path: Path, count: int) -> Callable[[], bool]:
-    """Whether path has been written count times since the first call."""
+    """Return whether ``path`` has been written ``count`` times since the first call."""
     seen: list[int] = []
 
     def reached() -> bool:

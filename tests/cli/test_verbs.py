@@ -1,4 +1,4 @@
-"""The commands end to end, as they are typed: on a real series, short lines, and a sound."""
+"""The commands end to end, as a user types them, on a real series, short lines and a sound."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Say = Callable[..., str]
 
 @pytest.fixture
 def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Run a command in this process and give back what it printed; the words may hold paths."""
+    """Run a command in this process and return its output; the arguments may be paths."""
 
     def run(*words: object) -> str:
         with pytest.raises(SystemExit) as stop:
@@ -79,12 +79,12 @@ def test_help_names_every_verb_and_a_first_step(say: Say) -> None:
     assert "ostinato fit data.csv" in shown
 
 
-def test_levels_may_follow_one_another() -> None:
+def test_levels_can_be_given_one_after_another() -> None:
     assert spread(["m.ost", "--level", "80", "95", "-n", "3"]) == ["m.ost", "--level", "80", "--level", "95", "-n", "3"]
     assert spread(["m.ost", "--horizon", "3", "4"]) == ["m.ost", "--horizon", "3", "4"]
 
 
-def test_fit_says_what_it_kept(home: Path, say: Say) -> None:
+def test_fit_prints_the_kept_model(home: Path, say: Say) -> None:
     out = say("fit", home / "series.csv", "--model", "ar", "-o", home / "ar.ost")
     assert "held out: log-likelihood in nats a step" in out
     assert "kept: AR(" in out
@@ -99,7 +99,7 @@ def test_fit_takes_a_window_or_chooses_it(home: Path, say: Say) -> None:
 
 
 def test_fit_takes_exact_gradients_from_checkpoints(home: Path, say: Say) -> None:
-    """However they are kept, they are the same gradients, so the same model."""
+    """Checkpointing changes no gradient, so the model is the same."""
     weights = []
     for way in ([], ["--gradient-checkpoints", "3"], ["--gradient-checkpoints", "200MB"]):
         path = home / "checkpoints.ost"
@@ -205,7 +205,7 @@ def start(*words: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, 0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
-def test_doctor_says_what_runs_and_why(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_prints_the_implementations_and_reasons(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
     printed = say("doctor")
     assert all(f"\n{cell}: " in printed for cell in IMPLEMENTATIONS)
     assert "engine: " in printed
@@ -259,7 +259,7 @@ def test_lines_before_a_bad_one_are_answered(home: Path) -> None:
 @pytest.mark.parametrize(
     "words", [("forecast", "-n", "3", "--paths", "9"), ("stream",), ("sample",)], ids=lambda w: w[0]
 )
-def test_a_reader_that_has_enough_is_no_error(home: Path, words: tuple[str, ...]) -> None:
+def test_a_closed_output_pipe_is_not_an_error(home: Path, words: tuple[str, ...]) -> None:
     """As in ``ostinato ... | head -1``, when the pipe is closed before anything is written to it."""
     verb, *more = words
     command = [sys.executable, "-W", "error", "-m", "ostinato", verb, str(home / "series.csv.ost"), *more]

@@ -32,7 +32,7 @@ def given(r: Recurrence) -> tuple[Tensor, State]:
 def sent_back(
     r: Recurrence, lengths: tuple[int, ...] | None, method: CheckpointedBPTT | None, *, outputs: bool = True
 ) -> list[Tensor]:
-    """Return h if asked for, the last state, and the gradients of a fixed function of both."""
+    """Return h (optional), the last state, and the gradients of a fixed function of both."""
     x, start = given(r)
     x, start = x.requires_grad_(), tuple(s.requires_grad_() for s in start)
     n = None if lengths is None else torch.tensor(lengths)
@@ -57,7 +57,9 @@ def sent_back(
 @ragged
 @pytest.mark.parametrize("segments", [2, 4, T, 3 * T])
 @pytest.mark.parametrize("outputs", [True, False], ids=["all", "last"])
-def test_it_changes_nothing(name: str, lengths: tuple[int, ...] | None, segments: int, outputs: bool) -> None:
+def test_checkpointing_changes_no_result(
+    name: str, lengths: tuple[int, ...] | None, segments: int, outputs: bool
+) -> None:
     r = build(CATALOGUE[name].make)
     found = sent_back(r, lengths, CheckpointedBPTT(segments), outputs=outputs)
     torch.testing.assert_close(found, sent_back(r, lengths, None, outputs=outputs), rtol=1e-12, atol=1e-12)
@@ -70,7 +72,7 @@ def test_one_segment_stores_everything(name: str) -> None:
         assert torch.equal(one, true)
 
 
-def test_only_what_is_asked_for_has_a_gradient() -> None:
+def test_only_tensors_that_require_it_have_a_gradient() -> None:
     r = build(lambda: GRU(D, H))
     r.get_parameter("weight_hh_l0").requires_grad_(False)
     x, _ = given(r)
@@ -81,7 +83,7 @@ def test_only_what_is_asked_for_has_a_gradient() -> None:
     assert r.get_parameter("weight_ih_l0").grad is not None
 
 
-def test_dropout_falls_as_it_did() -> None:
+def test_dropout_repeats_its_random_numbers() -> None:
     """The gradient is the finite difference of the computed function under the same random numbers."""
     r = Stack([GRU(D, H), GRU(H, H)], dropout=0.5).double().train()
     x, _ = given(r)
@@ -102,7 +104,7 @@ def test_dropout_falls_as_it_did() -> None:
     torch.testing.assert_close((slope * along).sum(), expected, rtol=1e-6, atol=1e-12)
 
 
-def test_it_works_on_the_weights_it_was_given() -> None:
+def test_the_gradient_uses_the_weights_of_functional_call() -> None:
     """Weights given to functional_call are gone when the gradient is computed."""
 
     class Whole(torch.nn.Module):
@@ -147,7 +149,7 @@ def calls(memory: str, steps: int) -> list[int]:
     return seen[1:]  # without the run that measures a step
 
 
-def test_less_memory_is_more_segments_and_plenty_is_none() -> None:
+def test_a_lower_memory_limit_gives_more_segments() -> None:
     few, many = calls("100kB", 5000), calls("40kB", 5000)
     assert 1 < max(many) < max(few) < 5000
     assert sum(few) == sum(many) == 2 * 5000

@@ -204,7 +204,7 @@ def test_frequencies_agree_with_log_prob(case: Case) -> None:
 
 
 @every
-def test_samples_below_a_quantile_are_as_many_as_it_says(case: Case) -> None:
+def test_the_share_of_samples_below_a_quantile_is_its_level(case: Case) -> None:
     n, q = 20_000, torch.tensor([0.05, 0.3, 0.5, 0.9], dtype=F64)
     at = case.emission.quantile(case.params, q, case.support)
     # (Q, 1): through the cdf, since on a lattice a quantile covers more than q
@@ -306,7 +306,7 @@ def test_low_temperature_concentrates(case: Case) -> None:
 
 
 @every
-def test_batches_are_what_their_rows_are(case: Case) -> None:
+def test_a_batch_equals_its_rows(case: Case) -> None:
     """Params (T, B, D, P), with D = 1 for symbols, and a support for each row (B, D)."""
     d = 1 if case.emission.symbolic else 2
     params = case.params + 0.1 * torch.randn(4, 3, d, case.emission.parameters, generator=generator(), dtype=F64)

@@ -107,7 +107,7 @@ def test_any_chunking_is_one_pass_with_rows_that_end(name: str, cut: int, length
 
 @every
 @ragged
-def test_a_batch_is_its_rows(name: str, lengths: tuple[int, ...] | None) -> None:
+def test_a_batch_equals_its_rows(name: str, lengths: tuple[int, ...] | None) -> None:
     r = recurrence(name)
     x, state = inputs(r)
     with torch.no_grad():
@@ -129,7 +129,7 @@ def test_rows_of_length_zero_keep_their_state(name: str) -> None:
 
 
 @every
-def test_what_lies_beyond_a_rows_end_is_finite_and_moves_nothing(name: str) -> None:
+def test_outputs_beyond_the_end_of_a_row_are_finite_and_have_no_effect(name: str) -> None:
     r = recurrence(name)
     x, state = inputs(r)
     lengths = torch.tensor(LENGTHS)
@@ -155,7 +155,7 @@ def test_steps_are_an_unroll(name: str) -> None:
 
 
 @every
-def test_the_future_has_no_say(name: str) -> None:
+def test_the_future_has_no_effect_on_the_past(name: str) -> None:
     r = recurrence(name)
     x, state = inputs(r)
     other = x.clone()
@@ -165,7 +165,7 @@ def test_the_future_has_no_say(name: str) -> None:
 
 
 @every
-def test_no_steps_change_nothing(name: str) -> None:
+def test_zero_steps_keep_the_state(name: str) -> None:
     r = recurrence(name)
     x, state = inputs(r)
     h, last = r.unroll(x[:0], state)

@@ -48,7 +48,7 @@ def test_scaling_goes_there_and_back_for_each_series() -> None:
     assert measure[4, 0] == pytest.approx(-math.log(100.0), rel=1e-6)
 
 
-def test_prices_are_log_returns_and_none_spans_a_gap() -> None:
+def test_prices_are_log_returns_and_no_return_spans_a_gap() -> None:
     scaling = Scaling.fit(PRICES, by_id=False)
     z = scaling.encode(PRICES).values[:, 0].double().numpy() * scaling.scale[0] + scaling.location[0]
     assert np.isnan(z[[0, 2, 3]]).all()
@@ -58,7 +58,7 @@ def test_prices_are_log_returns_and_none_spans_a_gap() -> None:
     np.testing.assert_allclose(ahead[0, :, 0], [133.1 * 1.1, 133.1 * 1.21], rtol=1e-9)
 
 
-def test_the_end_of_a_name_is_a_symbol_and_an_unknown_letter_costs_its_choice() -> None:
+def test_names_have_an_end_symbol_and_unknown_letters_a_penalty() -> None:
     alphabet = Alphabet.fit(NAMES.take([0, 1]))
     out = alphabet.encode(NAMES)
     assert out.offsets.tolist() == [0, 5, 6, 9]
@@ -75,12 +75,12 @@ def test_sound_lies_on_the_lattice_of_its_own_resolution() -> None:
     np.testing.assert_array_equal(amplitude.decode(out.values[2:].numpy(), SOUND, 1), SOUND[1])
 
 
-def test_a_scale_that_is_nothing_is_one() -> None:
+def test_a_constant_series_has_scale_one() -> None:
     constant = SequenceSet("series", np.full((5, 1), 7.0), np.array([0, 5]), ("a",))
     assert Scaling.fit(constant, by_id=False).scale == (1.0,)
 
 
-def test_small_values_are_no_rounding_noise() -> None:
+def test_small_values_keep_their_scale() -> None:
     small = SequenceSet("series", np.array([[1e-20], [3e-20]]), np.array([0, 2]), ("a",))
     assert Scaling.fit(small, by_id=False).scale == pytest.approx((1e-20,))
 

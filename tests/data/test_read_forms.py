@@ -1,4 +1,4 @@
-"""One table in many forms: however it is written down, it is read as the same sequences."""
+"""One table in many file forms is always read as the same sequences."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_frames_and_parquet(tmp_path: Path) -> None:
     check(read(LONG.rename({"unique_id": "shop", "ds": "when", "y": "sold"}), id_col="shop", target="sold"))
 
 
-def test_a_folder_of_files_is_a_series_a_file(tmp_path: Path) -> None:
+def test_each_file_of_a_folder_is_a_series(tmp_path: Path) -> None:
     for name, part in (("a", LONG.filter(unique_id="a")), ("b", LONG.filter(unique_id="b"))):
         part.drop("unique_id").write_csv(tmp_path / f"{name}.csv")
     (tmp_path / ".hidden.txt").write_text("not data")
@@ -121,7 +121,7 @@ def test_lengths_of_0_and_1() -> None:
     assert read(["", "a", "bc"], kind="text").lengths.tolist() == [0, 1, 2]
 
 
-def test_a_series_a_row_may_be_of_any_length(tmp_path: Path) -> None:
+def test_each_row_can_hold_a_series_of_any_length(tmp_path: Path) -> None:
     header = ",".join(["id", *(f"V{i}" for i in range(2, 15))])
     cells = [["long", *map(str, range(13))], ["gap", "1", "", "3", *[""] * 10], ["none", *[""] * 13]]
     (tmp_path / "m.csv").write_text("\n".join([header, *map(",".join, cells)]) + "\n")
@@ -143,12 +143,12 @@ def test_a_series_a_row_may_be_of_any_length(tmp_path: Path) -> None:
         (LONG.with_columns(y=pl.lit(np.inf)), r"the frame, row 0 \(from 0\), series 'a'"),
     ],
 )
-def test_what_is_no_data(source: object, says: str) -> None:
+def test_unreadable_sources_are_refused(source: object, says: str) -> None:
     with pytest.raises(DataError, match=says):
         read(source)
 
 
-def test_an_id_is_what_is_written(tmp_path: Path) -> None:
+def test_ids_keep_their_leading_zeros(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("id,ds,y\n007,1,2.5\n007,2,2\n7,1,3\n7,2,4\n")
     assert read(path).ids == ("007", "7")

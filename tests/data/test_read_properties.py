@@ -1,4 +1,4 @@
-"""Laws of the readers: write, read, and it is the same; the form it was written in does not matter."""
+"""Laws of the readers: data that are written and read are unchanged, whatever the file form."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def panels(draw: st.DrawFn) -> Panel:
 
 
 def long(panel: Panel, seed: int = 0) -> pl.DataFrame:
-    """The panel a step a row, the series mixed and each in order of time."""
+    """Return the panel with one step per row; the series are mixed, and each is in order of time."""
     steps = [(key, t, y) for key, x in panel.items() for t, y in enumerate(x)]
     order = np.random.default_rng(seed).permutation(len(steps))
     queues = {key: iter([s for s in steps if s[0] == key]) for key in panel}

@@ -1,4 +1,4 @@
-"""Real files are read as their makers meant them: see the README beside them."""
+"""Real files are read as their authors meant them; the README next to them describes each file."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_table(shared_data: Find, row: tuple[str, dict[str, Any], str, int, in
     np.testing.assert_array_equal(again.values, data.values)
 
 
-def test_a_series_a_row_is_as_long_as_its_last_cell(shared_data: Find) -> None:
+def test_a_series_in_a_row_ends_at_its_last_cell(shared_data: Find) -> None:
     hourly = read(shared_data("timeseries/M4-Hourly-train.csv.gz"))
     assert set(hourly.lengths.tolist()) == {700, 960}
     assert (hourly.ids[0], hourly.ids[-1], hourly[0][0, 0]) == ("H1", "H414", 605.0)
@@ -84,7 +84,7 @@ def test_missing_values_stay_missing(shared_data: Find) -> None:
     assert np.flatnonzero(np.isnan(carbon.values[:, 0])).tolist() == empty
 
 
-def test_names_are_a_sequence_a_line(shared_data: Find) -> None:
+def test_each_line_of_names_is_a_sequence(shared_data: Find) -> None:
     names = read(shared_data("text/names.txt"))
     assert (len(names), names.terminated, names.lengths.min(), names.lengths.max()) == (32_033, True, 2, 15)
     assert "".join(map(chr, names[0][:, 0])) == "emma"
@@ -109,7 +109,7 @@ def test_a_text(shared_data: Find, name: str, symbols: int, lines: int) -> None:
 
 
 @pytest.mark.parametrize("options", [{"target": "review"}, {"kind": "text", "target": "review"}])
-def test_a_column_of_words_is_a_sequence_a_row(shared_data: Find, options: dict[str, Any]) -> None:
+def test_each_row_of_a_text_column_is_a_sequence(shared_data: Find, options: dict[str, Any]) -> None:
     path = shared_data("text/ko_nsmc_reviews.tsv.gz")
     reviews = read(path, **options)
     assert (reviews.kind, len(reviews), reviews.terminated) == ("text", 18_613, True)

@@ -1,4 +1,4 @@
-"""Sound: what was written is read, sample by sample, from every format, at the resolution that it really has."""
+"""Sound files of every format are read sample by sample, at their true resolution."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_channel_is_chosen(tmp_path: Path) -> None:
         read(tmp_path / "t.flac", channel=2)
 
 
-def test_a_file_of_no_samples_among_others(tmp_path: Path) -> None:
+def test_an_empty_sound_file_among_others(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", TONE[:0], 8_000)
     soundfile.write(tmp_path / "b.wav", TONE, 8_000)
     assert read(tmp_path).lengths.tolist() == [0, 2_000]

@@ -64,7 +64,7 @@ def test_whole_numbers_are_steps() -> None:
 
 
 @pytest.mark.parametrize("bad", ["someday", "2024-13-01", "07.02.06", "99"])
-def test_what_is_no_time(bad: str) -> None:
+def test_an_unreadable_time_is_named(bad: str) -> None:
     words = DAYS.dt.strftime("%Y-%m-%d").to_list()
     words[7] = bad
     with pytest.raises(DataError, match=f"cannot read '{bad}' in column 'ds' as a time(.|\n)*row 7"):

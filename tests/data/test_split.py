@@ -80,13 +80,13 @@ def test_a_pattern_names_whole_sequences() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, 2.0])
-def test_a_share_that_cannot_be(share: float) -> None:
+def test_an_invalid_share_is_refused(share: float) -> None:
     with pytest.raises(ConfigError, match="share"):
         split(made([[1.0, 2.0, 3.0]]), share)
 
 
 @pytest.mark.parametrize("pattern", ["x*", "s*"])
-def test_a_pattern_that_splits_nothing(pattern: str) -> None:
+def test_a_pattern_that_splits_nothing_is_refused(pattern: str) -> None:
     with pytest.raises(ConfigError, match="pattern"):
         split(made([[1.0], [2.0]]), pattern)
 

@@ -1,4 +1,4 @@
-"""update: what is added to a history is as if it had been read with it."""
+"""``update``: rows that are added to a history equal rows that were read with it."""
 
 from __future__ import annotations
 

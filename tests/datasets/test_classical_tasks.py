@@ -1,4 +1,4 @@
-"""What the benchmark of the classical tasks calls a window, against autograd on the whole sequence."""
+"""The window in the benchmark of the classical tasks agrees with autograd on the whole sequence."""
 
 from __future__ import annotations
 

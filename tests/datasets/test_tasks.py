@@ -1,4 +1,4 @@
-"""The classical tasks against what their papers say of them, and their baselines against guesses on many sequences."""
+"""The classical tasks agree with their papers, and their baselines with constant guesses on many sequences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def seeded(seed: int) -> torch.Generator:
 
 @settings(deadline=None)
 @given(st.integers(2, 60), seeds)
-def test_one_number_of_each_half_is_marked_and_their_sum_is_asked(steps: int, seed: int) -> None:
+def test_one_number_in_each_half_is_marked_and_y_is_their_sum(steps: int, seed: int) -> None:
     task = AddingProblem(steps)
     x, y = task.batch(ROWS, seeded(seed))
     assert x.shape == (steps, ROWS, task.inputs)
@@ -42,7 +42,7 @@ def test_always_saying_one_costs_the_baseline() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 9), seeds)
-def test_a_letter_is_said_again_a_lag_after_it_was_heard(silence: int, symbols: int, letters: int, seed: int) -> None:
+def test_each_letter_is_repeated_after_the_lag(silence: int, symbols: int, letters: int, seed: int) -> None:
     task = CopyMemory(silence, symbols, letters)
     x, said = task.batch(ROWS, seeded(seed))
     heard = x.argmax(-1)
@@ -76,7 +76,7 @@ def test_the_same_seed_makes_the_same_batch(task: AddingProblem | CopyMemory) ->
 
 
 @pytest.mark.parametrize("make", [lambda: AddingProblem(1), lambda: CopyMemory(0), lambda: CopyMemory(5, letters=0)])
-def test_a_task_that_cannot_be_is_refused(make: object) -> None:
+def test_invalid_task_sizes_are_refused(make: object) -> None:
     assert callable(make)
     with pytest.raises(ConfigError, match="must be at least"):
         make()

@@ -1,4 +1,4 @@
-"""diagnose: known lags are named, windows are what they are, and what is sampled is all that is touched."""
+"""``diagnose`` names known lags, respects the windows of models, and touches only the sampled steps."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_a_stretch_is_scored_as_the_whole_is(kind: str, name: str) -> None:
             torch.testing.assert_close(part.values, full.values[11 : stop - 2], equal_nan=True)
 
 
-def test_what_a_past_is_worth_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_value_of_the_past_does_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     data = echo(7)
     source = Source(model_of(7, "rnn", 2), data, split(data, 0.1))
     first = ablate(source, geometric(30), 40, np.random.default_rng(0))
@@ -145,7 +145,7 @@ def test_the_seed_decides_the_result() -> None:
 
 
 def test_sequences_may_be_longer_than_memory(tmp_path: Path) -> None:
-    """Values on disk, of which nothing is read but one stretch at a time."""
+    """The values are on disk, and are read one stretch at a time."""
     data = echo(7, 50_000)
     np.save(tmp_path / "values.npy", data.values)
     values = np.load(tmp_path / "values.npy", mmap_mode="r")
@@ -189,8 +189,8 @@ def test_arguments_out_of_range_are_refused(name: str) -> None:
         diagnose(fitted("series", name), empty, held_out=0.4)
 
 
-def test_an_uncertain_reward_beyond_the_reach_is_said_with_its_error() -> None:
-    """A reference that rises beyond its reach, on too few steps to be certain, is not passed over in silence."""
+def test_an_uncertain_reward_beyond_the_reach_is_given_with_its_error() -> None:
+    """An uncertain rise of the reference beyond its reach is reported."""
     found = diagnose(fitted("series", "gru"), made("series"), max_lag=10, positions=12)
     rewards = tuple(0.1 * i for i in range(len(found.cuts)))
     rising = replace(found, data_reach=0, model_reach=0, rewards=rewards, data_beyond=(0.7, 0.4), reference_score=99.0)

@@ -45,19 +45,19 @@ def test_several_lags_and_the_farthest_that_is_worth_it() -> None:
     assert found.reach(0.05) == 24
 
 
-def test_noise_rewards_nothing() -> None:
+def test_noise_has_no_rewards() -> None:
     found = rewards(np.random.default_rng(1).standard_normal(4000))
     assert found.picked == ()
     assert found.reach(WORTH) == 0
 
 
-def test_a_change_of_level_in_the_noise_is_nobodys_gain() -> None:
+def test_a_change_of_noise_level_rewards_no_lag() -> None:
     x = np.random.default_rng(2).standard_normal(4000)
     x[2800:] *= 9
     assert rewards(x).reach(WORTH) == 0
 
 
-def test_missing_values_and_short_sequences_lower_what_can_be_seen() -> None:
+def test_missing_values_and_short_sequences_reduce_the_visible_lags() -> None:
     x = autoregressive({3: 0.8}, 600)
     x[::150] = np.nan
     found = rewards(x)
@@ -95,7 +95,7 @@ def test_a_symbol_far_out_is_named_and_valued(lag: int) -> None:
     assert found.at(60)[0] == pytest.approx(np.log(6) + (p * np.log(p)).sum(), abs=0.05)
 
 
-def test_letters_without_order_reward_nothing() -> None:
+def test_letters_in_random_order_have_no_rewards() -> None:
     train, validation, held_out = (symbols(5, n, 0.0, n) for n in (8000, 3000, 3001))
     assert skip_chain(train, validation, held_out, 6, 3, [0, 1, 4, 16, 60]).reach(WORTH) == 0
 

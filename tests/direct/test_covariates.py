@@ -1,4 +1,4 @@
-"""Covariates: what is known of the steps ahead is used, what is not cannot leak, and what is wrong is named."""
+"""Covariates: known future values are used, unknown ones do not leak, and errors name what is wrong."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_future_covariates_improve_forecasts_and_the_record_says_so() -> None:
 
 
 def test_effects_are_those_of_the_data() -> None:
-    """Of a season, a level that moves and a bend in heat, least squares on seasonal differences finds the bend."""
+    """Least squares on seasonal differences finds a bend in heat under a season and a moving level."""
     data = read(shops(count=1), known=KNOWN)
     y, beside = data[0][:, 0], series_inputs(data, 0)["s0"]
     effects = fit_effects(Form("curved"), 24, False, {"s0": (y, beside)})
@@ -92,7 +92,7 @@ def test_effects_are_those_of_the_data() -> None:
     assert np.abs(error).mean() < 0.15 * np.abs(truth - truth.mean()).mean()
 
 
-def test_future_rows_are_taken_from_a_frame_and_what_they_say_matters() -> None:
+def test_future_rows_are_read_from_a_frame_and_change_the_forecast() -> None:
     frame, model = shops(ahead=12), fitted().model
     past = history(frame, known=KNOWN)
     future = frame.filter(pl.col("y").is_null()).drop("y")
@@ -106,8 +106,8 @@ def test_future_rows_are_taken_from_a_frame_and_what_they_say_matters() -> None:
     np.testing.assert_allclose(fall[~calm], 0, atol=1e-9)
 
 
-def test_a_window_that_was_judged_is_forecast_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The effects that leave a window in training come back in a forecast, to the same values."""
+def test_held_out_windows_are_forecast_as_in_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The effects that are subtracted from a window in training are added to the forecast again."""
     monkeypatch.setattr(direct_search, "FEW", 0)  # the series' own spread is another where more of it is known
     data = read(shops(), known=KNOWN)
     model = direct(fit(data, refit=False).model)
@@ -118,7 +118,7 @@ def test_a_window_that_was_judged_is_forecast_as_it_was(monkeypatch: pytest.Monk
         np.testing.assert_allclose(ahead[b], model.base.window.restore(model.base.middle(w, key), w)[-1], rtol=1e-9)
 
 
-def test_a_cut_leaves_what_is_known_ahead_and_nothing_else() -> None:
+def test_a_cut_keeps_the_future_covariates_after_its_end() -> None:
     data = read(shops(2), known=KNOWN, past=["visits"])
     cut = data.cut(np.zeros(3, dtype=np.int64), np.full(3, 30))
     assert cut.covariates is not None
@@ -148,7 +148,7 @@ def test_past_covariates_that_lead_are_used_and_those_ahead_are_not_seen() -> No
 
 
 def test_static_categories_serve_series_that_are_new() -> None:
-    """Two sorts of series of opposite course: a new one is forecast as its sort."""
+    """Two categories of series move in opposite directions, and a new series is forecast like its category."""
     t, rng, frames = np.arange(200), np.random.default_rng(0), []
     for b in range(12):
         wave = np.sin(t * 2 * np.pi / 8) if b % 2 else np.sign(np.sin(t * 2 * np.pi / 11))
@@ -248,7 +248,7 @@ def test_an_unknown_category_and_other_columns_are_named() -> None:
         ostinato.forecast(model, read(shops(10)))
 
 
-def test_another_frequency_and_times_that_are_not_there_are_named() -> None:
+def test_a_wrong_frequency_and_missing_times_are_named() -> None:
     frame = shops(14)
     week = frame.with_columns(y=pl.col("y") + 40 * (pl.col("ds").dt.weekday() > 5) * pl.col("ds").dt.hour())
     model = direct(fit(read(week)).model)

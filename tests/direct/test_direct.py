@@ -1,4 +1,4 @@
-"""fit_direct and forecast: what they promise, on panels made here and on real series."""
+"""Direct fits and forecasts on simulated panels and on real series."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def walk(steps: int, seed: int = 1) -> Array:
 
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
-def test_a_forecast_depends_on_nothing_but_its_history(backbone: str | None) -> None:
+def test_a_forecast_depends_only_on_its_history(backbone: str | None) -> None:
     """A batch is a loop over its series."""
     model, series = direct(fitted(backbone).model), panel()
     together = forecast(model, read(series))
@@ -91,7 +91,7 @@ def test_values_before_the_window_do_not_matter_in_a_panel(backbone: str | None)
 
 @pytest.mark.parametrize("backbone", [None, "gru"])
 def test_a_larger_series_has_a_larger_forecast(backbone: str | None) -> None:
-    """Series of any size are one to the model: a unit of measurement changes nothing but the unit."""
+    """The units of a series change only the units of its forecast."""
     model, series = fitted(backbone).model, panel()
     q = present(forecast(model, read(series)).quantiles)
     np.testing.assert_allclose(present(forecast(model, read([y * 64 for y in series])).quantiles), q * 64, rtol=1e-4)
@@ -109,7 +109,7 @@ def test_quantiles_are_in_order_and_intervals_nested() -> None:
 
 
 def test_with_networks_the_point_forecast_is_the_median(tmp_path: Path) -> None:
-    """A logistic map has no linear forecast, so the networks are kept; saved and loaded they say the same."""
+    """A logistic map has no linear forecast, so the networks are kept; after loading they forecast the same."""
     data = read(logistic_maps())
     fit = fit_direct(data, 2, season=1, lookback=4, budget=Budget(None, 120), hidden=16, networks=2)
     assert fit.model.name == "gru"
@@ -123,7 +123,7 @@ def test_with_networks_the_point_forecast_is_the_median(tmp_path: Path) -> None:
 
 
 def test_a_panel_with_a_season_is_learned_and_calibrated() -> None:
-    """Fitted on all but the last 24 steps, the closed form beats the seasonal naive there, at its own coverage."""
+    """On the last 24 steps the closed form beats the seasonal naive forecast, and its intervals cover their level."""
     series = panel(count=40, noise=0.1)
     fit = fit_direct(read([y[:-24] for y in series]), 12, season=12, backbone=None)
     assert fit.model.name == "least squares"
@@ -149,8 +149,8 @@ def test_a_random_walk_gets_the_naive_forecast_and_a_note() -> None:
     np.testing.assert_allclose(width, 2 * 1.96 * np.sqrt(np.arange(1, 7)), rtol=0.35)
 
 
-def test_what_comes_after_the_cutoff_changes_nothing() -> None:
-    """The held-out part chooses; without refit, weights are those of what comes before it."""
+def test_values_after_the_cutoff_change_nothing() -> None:
+    """Without refit, the weights depend only on values before the held-out part."""
     series = panel()
     changed = [np.concatenate([y[:-24], y[-24:] * 1.01]) for y in series]
     a, b = (direct(fit_direct(read(x), 12, season=12, backbone=None, refit=False).model) for x in (series, changed))
@@ -169,7 +169,7 @@ def test_new_and_short_series_are_forecast() -> None:
     assert any("2 series new to the model" in note for note in result.notes)
 
 
-def test_missing_values_neither_stop_a_fit_nor_a_forecast() -> None:
+def test_fit_and_forecast_work_with_missing_values() -> None:
     series = panel()
     for b, y in enumerate(series):
         y[20 + b : 30] = np.nan

@@ -1,4 +1,4 @@
-"""The closed form's laws: what the pooled and the drawn weights solve, and the quantiles' calibration."""
+"""The closed form: the least squares that its pooled and own weights solve, and the calibration of its quantiles."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def test_windows_come_back_to_the_values(T: int, H: int, K: int, log: bool, own_
         np.testing.assert_array_equal(w.inputs[:, -1], 0)
 
 
-def test_what_is_missing_is_a_season_ago() -> None:
+def test_missing_values_are_filled_from_a_season_before() -> None:
     nan = np.nan
     y = np.array([nan, 1, 2, 3, 4, nan, nan, 7, nan, nan])
     np.testing.assert_array_equal(filled(y, 3), [1, 1, 2, 3, 4, 2, 3, 7, 2, 3])
     np.testing.assert_array_equal(filled(y, 50), [1, 1, 2, 3, 4, 4, 4, 7, 7, 7])
 
 
-def test_windows_hold_nothing_of_their_targets() -> None:
+def test_windows_contain_no_value_of_their_targets() -> None:
     y = np.exp(0.1 * RNG(0).standard_normal(80))
     window = WindowSpec(12, log=True, own=True, season=4)
     z = y.copy()

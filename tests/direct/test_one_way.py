@@ -1,4 +1,4 @@
-"""A direct model goes through the same functions and verbs as any other, and says what it cannot do."""
+"""A direct model works with the same functions and commands as other models, and refuses what it does not support."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_auto_with_a_horizon_is_direct_and_says_so(home: Path, run: Run, tmp_pat
 
 
 @pytest.mark.parametrize("verb", ["score", "sample", "stream", "diagnose"])
-def test_what_needs_a_likelihood_is_refused(home: Path, run: Run, verb: str) -> None:
+def test_verbs_that_need_a_likelihood_are_refused(home: Path, run: Run, verb: str) -> None:
     data = () if verb in ("sample", "stream") else (home / "panel.csv",)
     code, _, err = run(verb, home / "m.ost", *data)
     assert code == 2
@@ -85,7 +85,7 @@ def test_what_needs_a_likelihood_is_refused(home: Path, run: Run, verb: str) -> 
     assert "fix: use forecast" in err
 
 
-def test_data_of_another_width_are_refused(home: Path) -> None:
+def test_data_with_other_channels_are_refused(home: Path) -> None:
     model = ostinato.load_model(home / "m.ost")
     with pytest.raises(ModelFileError, match=r"the data have 2 channels \(.*\), expected 1"):
         ostinato.forecast(model, np.ones((50, 2)) + np.arange(50)[:, None])
@@ -112,7 +112,7 @@ def test_options_that_do_not_belong(home: Path, options: dict[str, object], word
         ostinato.fit(home / "panel.csv", **options)  # type: ignore[arg-type]
 
 
-def test_backtests_put_it_beside_the_baselines_on_the_same_windows(home: Path, run: Run) -> None:
+def test_a_backtest_compares_it_with_the_baselines_on_the_same_windows(home: Path, run: Run) -> None:
     model = ostinato.load_model(home / "m.ost")
     data = ostinato.read(home / "panel.csv")
     result = ostinato.cross_validation(
@@ -129,7 +129,7 @@ def test_backtests_put_it_beside_the_baselines_on_the_same_windows(home: Path, r
 
 
 def test_auto_in_a_backtest_may_choose_it(home: Path) -> None:
-    """A week is what least squares over all series knows, and none of the baselines."""
+    """Only least squares over all series can learn the weekly season of these data."""
     data = ostinato.read(home / "panel.csv")
     options: dict[str, Any] = {"budget": Budget(None, 2), "networks": 0, "hidden": 4, "n_paths": 20}
     result = ostinato.cross_validation(data, horizon=12, **options)

@@ -56,7 +56,7 @@ def test_the_whole_theory_is_translated() -> None:
     assert {p for p in PAGES if p.parts[0] == "theory"} <= set(TRANSLATED)
 
 
-def test_a_false_output_is_noticed(tmp_path: Path) -> None:
+def test_a_wrong_output_is_detected(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", encoding="utf-8")
     with pytest.raises(AssertionError, match=r"line 5: the block above it printed\n2"):

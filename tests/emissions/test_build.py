@@ -57,7 +57,7 @@ def test_sampling_options_that_cannot_be_used_are_refused(name: str, how: dict[s
         emission.sample(torch.zeros(1, emission.parameters), Support.real(), torch.Generator(), **how)
 
 
-def test_supports_that_do_not_suit_are_refused() -> None:
+def test_unsuitable_supports_are_refused() -> None:
     lattice = Support(torch.ones(1), torch.zeros(1), torch.full((1,), torch.inf))
     with pytest.raises(ConfigError, match="lattice"):
         build_emission("student_t").log_prob(torch.zeros(1, 3), torch.zeros(1), lattice)

@@ -131,7 +131,7 @@ def test_gradients_are_those_of_finite_differences_and_pass_missing_values_by() 
     assert torch.autograd.gradcheck(nats, [t.detach().clone().requires_grad_() for t in given])
 
 
-def test_rows_are_the_least_squares_of_what_is_seen() -> None:
+def test_rows_are_fitted_by_least_squares_on_observed_values() -> None:
     e = torch.from_numpy(np.random.default_rng(2).multivariate_normal(np.zeros(3), COVARIANCE, 900))
     e[::7, 1] = torch.nan
     e[::5, 0] = torch.nan
@@ -145,7 +145,7 @@ def test_rows_are_the_least_squares_of_what_is_seen() -> None:
     assert torch.equal(u.isnan(), e.isnan())
 
 
-def test_one_outlier_is_not_all_that_a_row_says() -> None:
+def test_one_outlier_does_not_dominate_a_row() -> None:
     e = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
     e[500] = torch.tensor([3.0, 1e4])
     coupling = Coupling(2)
@@ -154,7 +154,7 @@ def test_one_outlier_is_not_all_that_a_row_says() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 30, 3000])
-def test_channels_that_say_nothing_of_each_other_are_left_uncoupled(steps: int) -> None:
+def test_independent_channels_are_left_uncoupled(steps: int) -> None:
     coupling = Coupling(20)
     coupling.fit(torch.randn(steps, 20, generator=torch.Generator().manual_seed(3)))
     assert not coupling.weight.any()

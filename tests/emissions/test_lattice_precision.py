@@ -50,7 +50,7 @@ def test_float32_sound_agrees_with_float64(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["normal", "logistic_mixture"])
-def test_rows_may_be_continuous_beside_rows_on_a_lattice(name: str) -> None:
+def test_continuous_rows_and_lattice_rows_can_be_mixed(name: str) -> None:
     emission = build_emission(name, components=2)
     generator = torch.Generator().manual_seed(2)
     params = torch.randn(5, 3, 1, emission.parameters, generator=generator, dtype=F64).requires_grad_()
@@ -67,7 +67,7 @@ def test_rows_may_be_continuous_beside_rows_on_a_lattice(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["normal", "logistic_mixture"])
-def test_beyond_the_edges_nothing_is_possible(name: str) -> None:
+def test_values_beyond_the_edges_have_zero_probability(name: str) -> None:
     emission = build_emission(name, components=2)
     params = torch.zeros(1, emission.parameters)
     x = torch.tensor([[-2.0], [-1.0], [1.0], [2.0]])

@@ -100,7 +100,7 @@ def test_an_impossible_count_is_impossible_and_a_huge_mean_can_be_drawn() -> Non
             assert bool((at.diff() >= 0).all())
 
 
-def test_zeros_beyond_the_counts_own_are_found_by_the_start_and_paid_for() -> None:
+def test_the_initial_parameters_explain_extra_zeros_and_raise_the_likelihood() -> None:
     rng = np.random.default_rng(0)
     c = torch.from_numpy(rng.poisson(6.0, (4000, 1)) * (rng.random((4000, 1)) < 0.3)).double()
     inflated, plain = build_emission("zero_inflated"), build_emission("negative_binomial")
@@ -111,7 +111,7 @@ def test_zeros_beyond_the_counts_own_are_found_by_the_start_and_paid_for() -> No
     assert float(ahead.mean()) > 0.2
 
 
-def test_nothing_but_zeros_and_nothing_at_all_have_a_start() -> None:
+def test_only_zeros_and_no_values_have_finite_initial_parameters() -> None:
     emission = build_emission("zero_inflated")
     for x in (torch.zeros(5, 2, dtype=F64), torch.full((5, 2), torch.nan, dtype=F64), torch.zeros(0, 2, dtype=F64)):
         start = emission.initial(x, counts())

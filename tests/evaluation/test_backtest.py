@@ -1,4 +1,4 @@
-"""Backtests: nothing leaks, windows lie where they should, memory stays flat, and the table is that of the frame."""
+"""Backtests: no future value leaks, the windows are right, memory is constant, and the table agrees with the frame."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SMALL: dict[str, Any] = {"budget": Budget(None, 3), "hidden": 4, "n_paths": 50}
 
 
 def hourly(steps: int = 240, series: int = 3, seed: int = 0) -> pl.DataFrame:
-    """Series of a daily season, the last one shorter, under Nixtla's names but for the value's."""
+    """Return series with a daily season, the last one shorter, in columns named as Nixtla's except the values."""
     rng, frames = np.random.default_rng(seed), []
     for i in range(series):
         n = steps - 30 * (i == series - 1)
@@ -73,7 +73,7 @@ def test_pandas_polars_and_parquet_are_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("refit", [False, True])
 @pytest.mark.parametrize("model", ["auto", "gru"])
-def test_what_comes_after_a_cutoff_changes_nothing(model: str, refit: bool) -> None:
+def test_values_after_a_cutoff_change_nothing(model: str, refit: bool) -> None:
     """Values after the first cutoff are replaced: forecasts from it stay as they are, bit for bit."""
     data = read(hourly(150, 2), target="load")
     changed = data.values.copy()
@@ -90,7 +90,7 @@ def test_what_comes_after_a_cutoff_changes_nothing(model: str, refit: bool) -> N
 
 
 def test_values_between_two_cutoffs_reach_the_second_by_the_state_alone() -> None:
-    """Without refit every forecast is that of the model fitted to what is before the first cutoff."""
+    """Without refit, the model that was fitted to the values before the first cutoff makes every forecast."""
     data = read(hourly(150, 1), target="load")
     result = run(data, "gru")
     model = fit(
@@ -146,7 +146,7 @@ def test_wql_and_log_prob_are_those_of_the_model() -> None:
 
 
 def test_a_random_walks_log_prob_is_that_of_its_log_returns() -> None:
-    """On prices the naive density is the one that ``score`` speaks of, so that the two compare."""
+    """On prices the naive density is one of log returns, as in ``score``, so that both can be compared."""
     data = made("prices").take([4])
     row = run(data, n_windows=1, horizon=8).table.row(0, named=True)
     returns = np.diff(np.log(data[0][:, 0]))
@@ -174,7 +174,7 @@ def test_memory_is_flat_in_the_number_of_windows() -> None:
 
 
 def test_auto_falls_back_to_the_baseline_and_says_so() -> None:
-    """A random walk: nothing beats the last value, and a model of three steps certainly does not."""
+    """On a random walk nothing beats the last value, least of all a model after three training steps."""
     walk = np.random.default_rng(5).standard_normal(300).cumsum() + 100
     result = run(walk, "auto", horizon=10, step_size=10)
     said = [
@@ -188,7 +188,7 @@ def test_auto_falls_back_to_the_baseline_and_says_so() -> None:
 
 
 def test_auto_keeps_a_model_that_is_ahead() -> None:
-    """Many short series of one oscillation: an autoregression of all knows it, one of each has too few steps."""
+    """Many short series share an oscillation that a joint autoregression learns and one of a single series does not."""
     rng, y = np.random.default_rng(2), np.zeros((90, 60))
     for t in range(2, 90):
         y[t] = 1.6 * y[t - 1] - 0.9 * y[t - 2] + rng.standard_normal(60)
@@ -201,7 +201,7 @@ def test_auto_keeps_a_model_that_is_ahead() -> None:
     assert "auto beats every baseline" in result.notes[-1]
 
 
-def test_a_history_too_short_to_choose_by_is_said() -> None:
+def test_a_history_too_short_for_a_choice_gives_a_note() -> None:
     result = run(np.arange(20.0) + np.random.default_rng(0).standard_normal(20), "auto", n_windows=1, horizon=8)
     assert any("too few to choose a model by" in note for note in result.notes)
     assert (result.frame["auto"] == result.frame["naive2"]).all()
@@ -253,7 +253,7 @@ def test_windows_are_made_one_at_a_time() -> None:
         ({"model": "transformer"}, "unknown model 'transformer'"),
     ],
 )
-def test_what_cannot_be_asked(options: dict[str, Any], words: str) -> None:
+def test_invalid_options_of_a_backtest_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         run(np.arange(60.0), **options)
 
@@ -264,8 +264,8 @@ def test_text_is_not_backtested() -> None:
         run(text)
 
 
-def test_exchange_rates_are_said_to_have_no_better_than_naive(shared_data: Callable[[str], Path]) -> None:
-    """The best of the baselines is within 1 % of naive: nobody predicts a rate."""
+def test_exchange_rates_get_a_note_that_naive_is_not_beaten(shared_data: Callable[[str], Path]) -> None:
+    """The best baseline is within 1 % of the naive forecast, because exchange rates cannot be predicted."""
     result = run(read(shared_data("timeseries/exchange_rate.txt.gz")), horizon=30, step_size=30)
     table = dict(zip(result.table["model"], result.table["wql"], strict=True))
     assert min(table.values()) > 0.9 * table["naive"]

@@ -28,7 +28,7 @@ def wave(steps: int = 120, season: int = 12, seed: int = 0) -> np.ndarray:
 
 
 def quiet_acf(y: np.ndarray, **options: Any) -> Any:
-    """Statsmodels' acf, without its word that what it returns will be wrapped."""
+    """Return the acf of statsmodels without its warning about a future return type."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return acf(y, **options)
@@ -52,7 +52,7 @@ def test_the_seasonal_test_is_bartletts_bound(season: int, strength: float) -> N
         assert is_seasonal(y, season) == (abs(r[season]) > half / stats.norm.ppf(0.95) * 1.645)
 
 
-def test_naive2_is_m4s_on_its_own_series(shared_data: Callable[[str], Path]) -> None:
+def test_naive2_agrees_with_m4(shared_data: Callable[[str], Path]) -> None:
     """M4's procedure put together from statsmodels' parts, on real hourly series."""
     data, m = read(shared_data("timeseries/M4-Hourly-train.csv.gz")), 24
     for b in range(0, len(data), 9):
@@ -105,7 +105,7 @@ def test_each_step_in_turn_is_one_step_ahead(name: str) -> None:
 
 @pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("scale", [1e-3, 1e4])
-def test_a_change_of_units_changes_nothing_else(name: str, scale: float) -> None:
+def test_forecasts_scale_with_the_units(name: str, scale: float) -> None:
     y = wave()
     for one, other in zip(
         BASELINES[name](y, 12).ahead(y, 15), BASELINES[name](y * scale, 12).ahead(y * scale, 15), strict=True

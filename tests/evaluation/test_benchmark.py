@@ -1,4 +1,4 @@
-"""The benchmark of forecasts: it scores as a backtest does, what is kept comes back, and its own figures are right."""
+"""The forecast benchmark scores as a backtest does, loads its saved forecasts unchanged, and computes right numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def panel() -> cases.Case:
     return cases.Case("hourly", 6, 12, (12,), series, (18, 12, 6), "h")
 
 
-def test_the_levels_are_everyones() -> None:
+def test_all_forecasters_of_the_benchmark_use_the_same_levels() -> None:
     np.testing.assert_allclose(peers.LEVELS, LEVELS)
     np.testing.assert_allclose(probabilities(scores.INTERVALS), LEVELS)
 
@@ -39,7 +39,7 @@ def test_scores_are_those_of_a_backtest() -> None:
         assert len(row["owa of a window"]) == 3
 
 
-def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+def test_saved_forecasts_are_loaded_unchanged(tmp_path: Path) -> None:
     case = panel()
     said = scores.naive(case, "naive")
     files.write(case, tmp_path)
@@ -51,7 +51,7 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.quantiles, said.quantiles)
 
 
-def test_a_peer_is_given_what_lies_before_a_cutoff_and_no_more(tmp_path: Path) -> None:
+def test_a_peer_sees_only_the_values_before_a_cutoff(tmp_path: Path) -> None:
     case = panel()
     files.write(case, tmp_path)
     task = peers.Task(tmp_path, case.name)
@@ -62,7 +62,7 @@ def test_a_peer_is_given_what_lies_before_a_cutoff_and_no_more(tmp_path: Path) -
         assert len(task.ahead(back)) == 2 * case.horizon
 
 
-def test_least_squares_finds_what_is_linear() -> None:
+def test_least_squares_recovers_linear_relations() -> None:
     y = np.sin(np.arange(ett.JUDGE) / 9) + 3
     assert ett.least_squares(y, 24, intercept=True) < 1e-10
 

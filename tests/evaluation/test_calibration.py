@@ -1,4 +1,4 @@
-"""The PIT is uniform where the data are the model's own draws, and is not where they are another's."""
+"""The PIT is uniform if the data are drawn from the model, and not uniform if another model drew them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS, STEPS = 40, 60
 
 
 def drawn(kind: str, name: str, temperature: float = 1.0) -> tuple[Encoded, Spans]:
-    """Sequences drawn from a model, in its own space, on the support of one of the zoo's sequences."""
+    """Return sequences drawn from a model in model space, on the support of a test sequence."""
     model, like = fitted(kind, name), fitted(kind, name).encoding.encode(made(kind).take([0]))
     support = Support(*(s.expand(ROWS, -1) for s in (like.unit, like.low, like.high)))
     generator = torch.Generator().manual_seed(3)
@@ -48,8 +48,8 @@ def test_draws_of_the_model_are_calibrated(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["series", "counts", "prices", "lines", "sound"])
-def test_draws_that_stray_are_found_out(kind: str) -> None:
-    """Draws at twice the spread: the model is too sure, and its intervals hold less than they say."""
+def test_miscalibrated_draws_are_detected(kind: str) -> None:
+    """Draws have twice the scale of the model, so its intervals cover less than their level."""
     found = calibrate(fitted(kind, "gru"), *drawn(kind, "gru", temperature=2.0))
     assert distance(found) < 1e-6
     assert found.coverage(0.8) < 0.78
@@ -85,6 +85,6 @@ def test_of_many_steps_a_part_is_judged() -> None:
     assert len({p.counted // 100_000 for p in items}) == 10
 
 
-def test_nothing_judged_is_nothing() -> None:
+def test_calibration_of_no_steps_is_empty() -> None:
     encoded, _ = drawn("series", "ar")
     assert len(calibrate(fitted("series", "ar"), encoded, []).pit) == 0

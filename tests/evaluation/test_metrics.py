@@ -1,4 +1,4 @@
-"""The measures against figures worked out by hand, closed forms, and each other."""
+"""The metrics agree with numbers computed by hand, with closed forms, and with each other."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_scaled_errors_do_not_depend_on_the_unit(y: np.ndarray, point: np.ndarra
 
 
 @given(VALUES)
-def test_a_perfect_forecast_costs_nothing(y: np.ndarray) -> None:
+def test_a_perfect_forecast_has_zero_error(y: np.ndarray) -> None:
     one = np.ones(2)
     assert not metrics.mase(y, y, one).any()
     assert not metrics.smape(y, y).any()
@@ -73,7 +73,7 @@ def test_a_perfect_forecast_costs_nothing(y: np.ndarray) -> None:
     assert (metrics.coverage(y, y, y) == 1).all()
 
 
-def test_what_is_missing_counts_nowhere() -> None:
+def test_missing_values_are_left_out_of_every_metric() -> None:
     y = np.array([[10.0, np.nan, 8.0], [np.nan, np.nan, np.nan]])
     kept = y[0, [0, 2]]
     assert metrics.mase(y, POINT, np.ones(2))[0] == metrics.mase(kept, POINT[[0, 2]], np.array(1.0))
@@ -82,7 +82,7 @@ def test_what_is_missing_counts_nowhere() -> None:
         assert np.isnan(figure[1])
 
 
-def test_what_cannot_be_scaled_is_nan() -> None:
+def test_metrics_without_a_scale_are_nan() -> None:
     assert np.isnan(metrics.seasonal_error(np.full(9, 3.0), 1))
     assert np.isnan(metrics.seasonal_error(np.array([3.0]), 1))
     assert np.isnan(metrics.owa(1, 1, 0, 1))

@@ -25,7 +25,7 @@ def bias(rate: float, window: int) -> float:
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("window", [1, 2, 16, LAGS, LAGS + 1, 5 * LAGS, 1000])
-def test_what_is_lost_is_the_sum_in_closed_form(rate: float, window: int) -> None:
+def test_the_lost_share_equals_the_sum_in_closed_form(rate: float, window: int) -> None:
     decay = Decay.fit(3.0 * powers(rate, LAGS))
     assert decay.lost(window) == pytest.approx(bias(rate, window), rel=1e-6)
 
@@ -46,11 +46,11 @@ def test_the_rate_is_that_of_the_tail() -> None:
 
 
 @pytest.mark.parametrize("rate", [1.0, 1.1])
-def test_what_does_not_fade_is_nearly_all_lost(rate: float) -> None:
+def test_a_gradient_that_does_not_decay_is_almost_all_lost(rate: float) -> None:
     assert Decay.fit(powers(rate, LAGS)).lost(LAGS) > 0.85
 
 
-def test_what_has_vanished_has_no_tail() -> None:
+def test_a_vanished_gradient_has_no_tail() -> None:
     norms = np.zeros(LAGS)
     assert Decay.fit(norms).lost(7) == 0
     norms[:2] = 1.0

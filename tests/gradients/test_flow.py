@@ -68,7 +68,7 @@ def test_they_are_the_slopes_of_the_loss_by_finite_differences(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "linear", "conv"])
-def test_a_stack_gives_a_norm_a_layer_and_the_loss_its_own(name: str) -> None:
+def test_a_stack_gives_one_norm_per_layer(name: str) -> None:
     torch.manual_seed(0)
     backbone = build_backbone(name, D, H, 2, 0.3).double().eval()
     x, state = torch.randn(T, B, D, dtype=torch.float64), backbone.initial_state(B)
@@ -106,7 +106,7 @@ def test_a_lower_layer_counts_both_ways_up_and_onwards() -> None:
     torch.testing.assert_close(found[0], expected, rtol=1e-10, atol=0)
 
 
-def test_beyond_a_convolutions_window_nothing_comes_back() -> None:
+def test_no_gradient_reaches_beyond_the_window_of_a_convolution() -> None:
     backbone = Stack([CausalConv(D, H, 2, 1), CausalConv(H, H, 2, 2)]).double()
     x = torch.randn(T, B, D, dtype=torch.float64)
     found = gradient_norms(backbone, x, backbone.initial_state(B), lambda h: h.sum(-1))

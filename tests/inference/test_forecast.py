@@ -1,4 +1,4 @@
-"""forecast against outside oracles: the emission's own quantiles, statsmodels' AutoReg, and calendars."""
+"""Forecasts agree with the quantiles of the emission, with AutoReg of statsmodels, and with calendars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's probabilities add up in the data's own units, and what it draws is distributed as it says."""
+"""The probabilities of a model add up to one in the units of the data, and its samples follow its distribution."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HISTORY = 11
 
 
 def continuations(data: SequenceSet, last: NDArray[Any]) -> SequenceSet:
-    """The first sequence's first steps, each time followed by one of last (N, D)."""
+    """Return the first steps of the first sequence, followed by each row of ``last`` (N, D)."""
     count = len(last)
     history = np.broadcast_to(data[0][:HISTORY], (count, HISTORY, data.values.shape[1]))
     values = np.concatenate([history, last[:, None]], axis=1).reshape(-1, data.values.shape[1])
@@ -97,7 +97,7 @@ def ended(data: SequenceSet) -> SequenceSet:
 
 
 def unknown(model: SequenceModel, data: SequenceSet) -> float:
-    """The unknown symbol's probability: of bytes all are known, and it is the little that is lost."""
+    """Return the probability of the unknown symbol, which a sum over bytes leaves out, as all bytes are known."""
     encoded = model.encoding.encode(ended(data))
     with torch.no_grad():
         x = torch.cat([encoded.values, torch.zeros(1, 1, dtype=torch.int64)])[:, None]
@@ -107,7 +107,7 @@ def unknown(model: SequenceModel, data: SequenceSet) -> float:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_the_probabilities_of_all_short_lines_and_of_longer_ones_add_up_to_one(name: str) -> None:
-    """By enumeration: every string of up to 4 of the alphabet's characters or an unknown one, ended; and the rest."""
+    """The sum runs over every ended string of up to 4 characters, known or unknown, and over all longer strings."""
     model = fitted("lines", name)
     assert isinstance(model.encoding, Alphabet)
     known = [*model.encoding.code_points, 0x2603]
@@ -124,8 +124,8 @@ def test_the_probabilities_of_all_short_lines_and_of_longer_ones_add_up_to_one(n
 
 
 @pytest.mark.parametrize(("kind", "name"), PAIRS)
-def test_what_a_model_draws_is_distributed_as_it_says(kind: str, name: str) -> None:
-    """Calibration: of its own draws, as many lie at or below each predicted quantile as the level says.
+def test_samples_follow_the_distribution_of_the_model(kind: str, name: str) -> None:
+    """The share of samples at or below each predicted quantile is the level of the quantile.
 
     On a lattice a quantile covers at least its level, and what lies strictly below it at most.
     """

@@ -1,4 +1,4 @@
-"""Laws of the verbs, over every kind of sequence with every memory."""
+"""Laws of the verbs, for every kind of sequence with every backbone."""
 
 from __future__ import annotations
 

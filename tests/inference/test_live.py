@@ -27,7 +27,7 @@ engine = pytest.mark.skipif(bool(extension.ABSENT), reason=str(extension.ABSENT)
 
 
 @engine
-def test_which_models_have_a_plain_form() -> None:
+def test_the_models_with_a_plain_step_are_known() -> None:
     found = [(kind, name) for kind, name in PAIRS if plain_form(fitted(kind, name), "a") is not None]
     assert found == PLAIN
     assert {"linear", "conv"} == set(BACKBONES) - {name for _, name in found}
@@ -51,7 +51,7 @@ def test_one_at_a_time_is_a_block(kind: str, name: str) -> None:
 
 
 @engine
-def test_what_is_refused_is_refused_after_live_steps() -> None:
+def test_invalid_values_are_refused_after_live_steps() -> None:
     model, data = fitted("channels", "gru"), made("channels")
     stream = live(model, data, 4)
     for bad in ([[1.0, np.inf]], [1.0], [[1.0]], [[1.0, 2.0, 3.0]], [["a", "b"]]):

@@ -25,14 +25,14 @@ def after(kind: str, name: str) -> tuple[SequenceModel, State]:
         return model, state_after(model, model.encoding.encode(data), [0, 1, 2])
 
 
-def test_which_models_have_plain_paths() -> None:
+def test_the_models_with_plain_paths_are_known() -> None:
     for kind, name in NUMBERS:
         assert (plain_paths(fitted(kind, name)) is not None) == ((kind, name) in PLAIN), kind
 
 
 @pytest.mark.parametrize(("kind", "name"), PLAIN)
 @torch.no_grad()
-def test_without_noise_it_is_the_path_of_the_locations(kind: str, name: str) -> None:
+def test_a_path_without_noise_follows_the_locations(kind: str, name: str) -> None:
     model, state = after(kind, name)
     plain = plain_paths(model)
     assert plain is not None

@@ -1,4 +1,4 @@
-"""sample: greedy at the cold end, the nucleus, prompts, and where a text ends."""
+"""``sample``: temperature 0, the nucleus, prompts, and the end of a text."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_samples_continue_the_prompt(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_lines_end_where_their_end_is_drawn(name: str) -> None:
-    """How many lines end at once is what the end symbol's probability says, and no end is ever printed."""
+def test_sampled_lines_end_at_the_end_symbol(name: str) -> None:
+    """The share of empty lines is the probability of the end symbol, which is never printed."""
     model, count = fitted("lines", name), 2000
     end = float(next_symbol(model, "")[alphabet(model).vocabulary_size - 1])
     drawn = sample(model, 30, n_samples=count)

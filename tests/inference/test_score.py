@@ -1,4 +1,4 @@
-"""score: its units, its totals, and the places it names."""
+"""``score``: units, totals, and the most surprising steps."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_totals() -> None:
 
 
 @pytest.mark.parametrize("name", BACKBONES)
-def test_what_is_missing_is_not_scored(name: str) -> None:
+def test_missing_values_are_not_scored(name: str) -> None:
     scores = score(fitted("channels", name), made("channels"))
     assert np.isnan(scores.surprisal[8])  # both channels are missing
     assert np.isfinite(scores.surprisal[9])  # one is
@@ -34,7 +34,7 @@ def test_what_is_missing_is_not_scored(name: str) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["series", "channels", "prices"])
-def test_the_most_surprising_place_is_where_the_fault_is(kind: str, name: str) -> None:
+def test_the_most_surprising_step_is_the_fault(kind: str, name: str) -> None:
     data = made(kind).take([4])
     values = data.values.copy()
     values[89] *= 4  # the last one: a fault disturbs what is expected after it as well
@@ -43,7 +43,7 @@ def test_the_most_surprising_place_is_where_the_fault_is(kind: str, name: str) -
 
 
 def test_places_are_named_worst_first_and_by_row() -> None:
-    """Two sequences may have one name."""
+    """Two sequences can have the same name."""
     data = made("lines")
     twice = replace(data, ids=("x",) * len(data))
     scores = score(fitted("lines", "ar"), twice)

@@ -1,4 +1,4 @@
-"""stream: what it expects, what it refuses, lines that end, and memory that does not grow."""
+"""``Stream``: its expected values, its errors, ends of lines, and constant memory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from zoo import BACKBONES, NUMBERS, as_text, fitted, live, made
 
 
 @pytest.mark.parametrize(("kind", "name"), NUMBERS)
-def test_a_value_is_expected_before_it_is_seen(kind: str, name: str) -> None:
-    """What is expected of a step does not depend on it, and is in the data's units."""
+def test_the_expected_value_uses_only_the_past(kind: str, name: str) -> None:
+    """The expected value of a step does not depend on the step, and is in the units of the data."""
     model, data = fitted(kind, name), made(kind)
     values = np.asarray(data[4], dtype=float)
     first, second = live(model, data, 4), live(model, data, 4)
@@ -58,7 +58,7 @@ def test_a_newline_ends_a_sequence_and_starts_the_next(name: str) -> None:
         np.testing.assert_allclose(np.concatenate(seen), expected, rtol=2e-4, atol=2e-4)
 
 
-def test_an_unknown_character_is_no_mistake() -> None:
+def test_an_unknown_character_raises_no_error() -> None:
     model = fitted("text", "gru")
     seen = Stream(model).update("a☃b")
     assert seen.surprisal[1] > 13  # one of 1.1 million
@@ -73,7 +73,7 @@ def test_a_step_of_the_wrong_width() -> None:
 @pytest.mark.parametrize("name", BACKBONES)
 @pytest.mark.parametrize("kind", ["series", "prices", "text", "lines"])
 def test_memory_does_not_grow(kind: str, name: str) -> None:
-    """What a stream holds after 4,000 more steps is what it held before them."""
+    """A stream takes as much memory after 4,000 more steps as before them."""
     model, data = fitted(kind, name), made(kind)
     rng = np.random.default_rng(0)
     stream, held = Stream(model), []

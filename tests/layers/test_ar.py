@@ -64,7 +64,7 @@ def test_unroll_is_the_definition(order: int, trend: bool, missing: bool) -> Non
 
 
 @cases
-def test_any_chunking_and_steps_give_what_one_pass_gives(order: int, trend: bool, missing: bool) -> None:
+def test_any_chunking_and_single_steps_equal_one_pass(order: int, trend: bool, missing: bool) -> None:
     ar, x = autoregression(order, trend=trend), inputs(missing)
     whole, last = ar.unroll(x)
     for sizes in ([1] * T, [2, 0, 5, 4], [7, 4]):
@@ -157,7 +157,7 @@ class UnrollOf(torch.nn.Module):
         return self.ar.unroll(x, state)
 
 
-def test_widths_and_what_is_learned() -> None:
+def test_the_widths_the_state_and_the_trained_weights() -> None:
     ar = AR(D, 3)
     assert ar.input_size == ar.output_size == D
     assert not ar.slope.requires_grad

@@ -128,7 +128,7 @@ def test_held_out_steps_are_scored_and_not_fitted() -> None:
     np.testing.assert_allclose(fit.coefficients, fit_ar(y[:300], one(y[:300]), 5, order=fit.order).coefficients)
 
 
-def test_short_history_is_forecast_by_the_orders_it_allows() -> None:
+def test_a_short_history_is_forecast_with_lower_orders() -> None:
     fit = fit_ar(simulated(300), np.array([0, 300]), 2, order=2)
     s = fit.start_up
     mean, sigma = fit.forecast(np.array([]), 3)
@@ -139,7 +139,7 @@ def test_short_history_is_forecast_by_the_orders_it_allows() -> None:
     np.testing.assert_allclose(sigma[:2] ** 2, var)
 
 
-def test_missing_history_is_its_own_prediction() -> None:
+def test_missing_history_is_replaced_by_predictions() -> None:
     y = simulated(300)
     fit = fit_ar(y, one(y), 3, order=3, trend="ct")
     gap = y.copy()
@@ -151,7 +151,7 @@ def test_missing_history_is_its_own_prediction() -> None:
 
 @pytest.mark.parametrize("trend", ["n", "c", "ct"])
 @pytest.mark.parametrize("y", [np.full(50, 0.1), np.zeros(50), np.array([4.0]), np.array([1.0, 2.0])], ids=str)
-def test_next_to_nothing_is_fitted_without_a_crash(y: Array, trend: Any) -> None:
+def test_very_short_data_are_fitted_without_a_crash(y: Array, trend: Any) -> None:
     fit = fit_ar(y, one(y), 6, trend=trend)
     mean, sigma = fit.forecast(y, 3)
     assert np.isfinite([*mean, *sigma, fit.log_likelihood, *fit.bic]).all()

@@ -127,7 +127,7 @@ def test_bigram_by_hand() -> None:
 
 
 @pytest.mark.parametrize("order", [0, 1, 2, 4])
-def test_it_is_the_recursion_of_the_paper(order: int) -> None:
+def test_it_equals_the_recursion_of_the_paper(order: int) -> None:
     values, offsets = some(3)
     rows = [values[a:z].tolist() for a, z in itertools.pairwise(offsets)]
     model = Markov.fit(values, offsets, V, order, criterion="given")
@@ -208,7 +208,7 @@ def test_state_dict_round_trip() -> None:
     assert {b.dtype for b in model.state_dict().values()} == {torch.int64, torch.float32}
 
 
-def test_the_order_is_the_one_that_held_out_data_ask_for() -> None:
+def test_the_order_is_chosen_on_held_out_data() -> None:
     held = some(9)
     best = Markov.fit(*some(), V, 6, held)
     nats = [chain(k).log_prob_of(*held).sum() for k in range(7)]
@@ -218,7 +218,7 @@ def test_the_order_is_the_one_that_held_out_data_ask_for() -> None:
     assert Markov.fit(*joined([[0, 1] * 50]), 2, 3).order > 0
 
 
-def test_nothing_seen_is_uniform() -> None:
+def test_a_chain_fitted_to_no_data_is_uniform() -> None:
     model = Markov.fit(*joined([[], [-1, -1]]), 5, 3)
     torch.testing.assert_close(model.first().exp(), torch.full((5,), 0.2))
 

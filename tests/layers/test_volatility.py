@@ -31,7 +31,7 @@ def test_the_recursion_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.1, 0.85), (0.05, 0.93), (0.2, 0.5)])
-def test_the_fit_finds_the_law(a: float, b: float) -> None:
+def test_the_fit_recovers_the_true_parameters(a: float, b: float) -> None:
     e = np.concatenate([returns(a, b, 6000, seed) for seed in (0, 1)])
     found = fit_volatility(e, np.array([0, 6000, 12_000]))
     assert found is not None
@@ -39,7 +39,7 @@ def test_the_fit_finds_the_law(a: float, b: float) -> None:
     assert found[1] == pytest.approx(b, abs=0.04 if a < 0.2 else 0.1)
 
 
-def test_nothing_changes_in_noise() -> None:
+def test_noise_gets_no_volatility() -> None:
     e = np.random.default_rng(0).standard_t(5, 4000)
     assert fit_volatility(e, np.array([0, 4000])) is None
     assert fit_volatility(e[:50], np.array([0, 50])) is None
@@ -54,7 +54,7 @@ def test_one_sequence_does_not_warm_the_next() -> None:
     assert one == pytest.approx(other, abs=2e-3)
 
 
-def test_prices_stand_on_it() -> None:
+def test_the_volatility_of_prices_improves_their_score() -> None:
     y = 100 * np.exp(np.cumsum(0.01 * returns(0.1, 0.88, 4000)))
     model = fit(read([y[:3000]], kind="prices"), model="ar").model
     volatility = model.front.ar.volatility  # type: ignore[union-attr]

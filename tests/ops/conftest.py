@@ -1,4 +1,4 @@
-"""What the engine's tests share."""
+"""Fixtures and helpers of the tests of the engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ostinato.ops.engine import extension
 
 @pytest.fixture(params=extension.sets())
 def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every set that this processor runs, one after the other."""
+    """Run the test with each instruction set of this processor."""
     before = extension.set_in_use()
     assert before is not None
     extension.use_set(request.param)

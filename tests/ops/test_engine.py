@@ -51,7 +51,7 @@ def problem(
 
 
 def engine(call: Call) -> tuple[Tensor, ...]:
-    """What the engine gives: h of every step and the last state."""
+    """Return h of every step and the last state from the engine."""
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
     places = Places(call.lengths, call.base, call.column, call.reverse)
     h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places, w_hr=call.w_hr)
@@ -118,7 +118,7 @@ def test_any_number_of_threads_is_the_reference(cell: str, threads: int) -> None
 
 
 def long_row(cell: str, T: int, H: int, places: Places | None = None, seed: int = 0) -> Call:
-    """A single row that several threads are worth, D = H."""
+    """Return a single row that is long enough for several threads, D = H."""
     return problem(cell, T, 1, H, H, places=places, seed=seed)
 
 
@@ -199,7 +199,7 @@ EXTREMES = (0.0, -0.0, 1e-42, -1e-42, 1e-20, 88.0, -88.5, 104.0, -104.0, 1e30, -
 @pytest.mark.usefixtures("instruction_set")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_extremes_go_through_as_in_the_reference(cell: str, dtype: torch.dtype) -> None:
-    """One extreme a row, at a step of its own: finite where the reference is, infinite and NaN where it is."""
+    """Each row has one extreme value, at a different step. Results are finite, infinite or NaN as in the reference."""
     T, B, H = 4, len(EXTREMES), 19
     call = problem(cell, T, B, 1, H, dtype)
     call.x[1, :, 0] = torch.tensor(EXTREMES, dtype=dtype)
@@ -283,7 +283,7 @@ def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
         assert all(t.grad is None for n, t in tensors.items() if n != trained)
 
 
-def test_inputs_that_do_not_fit_are_errors() -> None:
+def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
     call, projected = problem("gru", 4, 3, 2, 5), problem("lstm_projected", 4, 3, 2, 5)
     assert projected.c0 is not None
     wrong = [

@@ -75,7 +75,7 @@ def test_any_size_is_the_reference(
 
 @doubles
 def test_long_rows_are_the_scan(dtype: torch.dtype) -> None:
-    """Where the reference is slow: several threads have work, and sums over steps many folds."""
+    """The scan replaces the reference, which is slow for rows that need several threads."""
     torch.set_num_threads(3)
     for lengths in (None, torch.tensor([8_000, 3, 0, 5_555, 8_000])):
         given = problem(8_000, 5, 33, dtype)
@@ -127,7 +127,7 @@ EXTREMES = (0.0, -0.0, 1e-42, -1e-42, 1e-20, 1e30, -1e30, torch.inf, -torch.inf,
 @dtypes
 @pytest.mark.usefixtures("instruction_set")
 def test_extremes_go_through_as_in_the_reference(dtype: torch.dtype) -> None:
-    """One extreme a row, in u: h and du are finite, infinite and NaN where the reference's are.
+    """Each row of u has one extreme value. h and du are finite, infinite or NaN as in the reference.
 
     Of a complex number only whether it is finite is compared: torch adds infinity + 0i as infinity + NaN i.
     """
@@ -192,7 +192,7 @@ def test_compiles_as_one_graph() -> None:
 
 
 def test_autocast_computes_in_float32() -> None:
-    """In 16 bits as in the other recurrences: what is given is cast, gradients come back in its type."""
+    """16-bit inputs are cast as in the other recurrences, and their gradients have the type of the inputs."""
     u, h0, a = (t.detach().bfloat16().requires_grad_() for t in problem(7, 3, 4, torch.float32))
     with torch.autocast("cpu", torch.bfloat16):
         h, (last,) = native.unroll(u, (h0,), a)
@@ -205,7 +205,7 @@ def test_autocast_computes_in_float32() -> None:
         torch.testing.assert_close(one, other)
 
 
-def test_inputs_that_do_not_fit_are_errors() -> None:
+def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
     u, h0, a = problem(4, 3, 2, torch.float64)
     for wrong in (
         (u[0], h0, a, None),

@@ -25,7 +25,7 @@ def _nothing_compiled_before() -> None:
 
 
 class Net(nn.Module):
-    """A layer, and a linear map of what it gives."""
+    """A layer with a linear map of its outputs."""
 
     def __init__(self, name: str) -> None:
         super().__init__()

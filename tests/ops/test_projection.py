@@ -15,7 +15,7 @@ T, B, D, H, P = 7, 5, 3, 6, 4
 
 
 def run(implementation: str, lengths: Tensor | None) -> tuple[Tensor, ...]:
-    """H where there is a step, the last state, and all gradients of a random functional of them."""
+    """Return h at the steps of each row, the last state, and all gradients of a random functional of both."""
     g = torch.Generator().manual_seed(0)
     draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).requires_grad_()  # noqa: E731
     x, h0, c0, w_hr = draw(T, B, D), draw(B, P), draw(B, H), draw(P, H)

@@ -1,4 +1,4 @@
-"""Rows that start anew on their way: the law is that they are run piece by piece."""
+"""A row with resets gives the results of its pieces, run one by one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def given_to(cell: str, *places: int, rows: int) -> tuple[Tensor, State, Weights
 
 def apart(cell: str, x: Tensor, state: State, weights: Weights, w_hr: Tensor | None, marks: list[bool],
           reverse: bool) -> tuple[Tensor, State]:  # fmt: skip
-    """One row x (T, D), its pieces run one by one, the first of them from state."""
+    """Run the pieces of one row x (T, D) one by one, the first from ``state``."""
     n = len(marks)
     cuts = [t for t in range(1, n) if marks[t]]
     pieces = list(zip([0, *cuts], [*cuts, n], strict=True))
@@ -109,8 +109,8 @@ def test_a_ragged_row_is_its_pieces(cell: str, lengths: list[int], reverse: bool
     same_with_gradients((h, *last), true, leaves)
 
 
-def test_what_went_before_a_reset_is_forgotten() -> None:
-    """NaN too: nothing of it is multiplied by zero and added."""
+def test_steps_before_a_reset_have_no_effect() -> None:
+    """NaN before a reset has no effect either."""
     x, state, weights, _ = given_to("gru", 5, 2, rows=2)
     marks = torch.zeros(5, 2, dtype=torch.bool)
     marks[3, 0] = marks[0, 1] = True
@@ -123,7 +123,7 @@ def test_what_went_before_a_reset_is_forgotten() -> None:
     assert not last.isnan().any()
 
 
-def test_resets_that_cannot_be_are_an_error() -> None:
+def test_invalid_resets_are_refused() -> None:
     x, state, weights, _ = given_to("gru", 5, 2, rows=2)
     for wrong in (torch.zeros(5, 2), torch.zeros(5, 3, dtype=torch.bool), torch.zeros(5, dtype=torch.bool)):
         with pytest.raises(ConfigError):

@@ -34,7 +34,7 @@ def test_a_single_step_of_the_linear_recurrence_runs_by_the_scan() -> None:
 
 
 @engine
-def test_why_the_engine_does_not_run_is_said() -> None:
+def test_the_reason_why_the_engine_does_not_run_is_given() -> None:
     assert "not on cuda" in explain("gru", device="cuda")
     assert "not in bfloat16" in explain("gru", dtype=torch.bfloat16)
     with pytest.raises(ConfigError, match="not in float16"):

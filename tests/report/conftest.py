@@ -1,4 +1,4 @@
-"""A page of every kind, of data whose names would be HTML if they were let."""
+"""Fixtures: a page of every kind of data, with names that would be HTML if they were not escaped."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def fits() -> dict[str, tuple[Fit, SequenceSet]]:
 
 
 def trials() -> list[dict[str, Any]]:
-    """The table of a search as a record keeps it: two trials that came to their end, and eighteen that did not."""
+    """Return the table of a search: two complete trials, and eighteen that ended early."""
     asked = {"depth": 2, "dropout": 0.125, "hidden": 96, "learning_rate": 0.000325, "model": "linear", "window": 128}
     end = {"asked": asked, "validation": None, "held_out": None, "seconds": 0.4, "state": "pruned"}
     whole = {"validation": -1234.56789, "held_out": -1233.21, "seconds": 1234.5, "state": "complete"}
@@ -32,7 +32,7 @@ def trials() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def pages(fits: dict[str, tuple[Fit, SequenceSet]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The page of each."""
+    """Return the page of each model."""
     folder = tmp_path_factory.mktemp("pages")
     for kind, (result, data) in fits.items():
         if kind == "series":

@@ -1,4 +1,4 @@
-"""The page in a browser with the network off: nothing asked for or complained of, nothing wider than the screen."""
+"""The page in a browser without a network: no requests, no console errors, and nothing wider than the screen."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def browser() -> Iterator[Any]:
 
 
 def show(browser: Any, path: Path, width: int, scheme: str) -> tuple[Any, list[str]]:
-    """The page as it is shown, and all that it complained of or asked for."""
+    """Open a page, and return it with its console messages and requests."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(f"console: {message.text}"))
@@ -96,7 +96,7 @@ def test_a_page_is_printed_on_white(kind: str, pages: dict[str, Path], browser: 
     page.context.close()
 
 
-def test_the_check_finds_what_it_looks_for(tmp_path: Path, browser: Any) -> None:
+def test_the_browser_check_finds_broken_pages(tmp_path: Path, browser: Any) -> None:
     bad = tmp_path / "bad.html"
     bad.write_text(
         '<body style="background: #fff"><p style="width: 3000px; color: #ccc">wide</p>'

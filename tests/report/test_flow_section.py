@@ -1,4 +1,4 @@
-"""The section on how far back: what is drawn and said of diagnoses of every sort."""
+"""The charts and the words of the report's section on gradients, for every kind of diagnosis."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FOUND = Diagnosis(
 )
 
 
-def test_the_gradient_and_the_worth_of_the_past_are_drawn_and_said() -> None:
+def test_the_gradient_and_the_value_of_the_past_are_drawn_and_described() -> None:
     gradient, worth = flow.charts(FOUND)
     assert "gru: 0.9 at lag 1, 2.7e-05 at lag 100" in gradient.words
     assert "The whole past gains the model 1.0000 nats a step" in worth.words
@@ -62,8 +62,8 @@ def test_a_window_has_no_gradient() -> None:
     assert not {"reach of the gradient", "Lyapunov exponent"} & facts.keys()
 
 
-def test_a_gradient_that_is_nothing_is_not_drawn() -> None:
-    """As of a network that training left at its start, where nothing is read from the hidden state."""
+def test_a_zero_gradient_is_not_drawn() -> None:
+    """The gradient is zero if training left the network at its start, where the hidden state has no weight."""
     nothing = (0.0,) * len(LAGS)
     found = replace(FOUND, flows=(LayerFlow("gru", nothing, nothing, nothing),), effective_memory=None)
     assert len(flow.charts(found)) == 1
@@ -71,7 +71,7 @@ def test_a_gradient_that_is_nothing_is_not_drawn() -> None:
 
 
 def test_layers_and_underflow() -> None:
-    """Several layers are told apart; norms that end in 0 have a logarithmic axis all the same."""
+    """Several layers are distinguished; norms that end in 0 still have a logarithmic axis."""
     ends = tuple(x if k < 50 else 0.0 for k, x in zip(LAGS, NORMS, strict=True))
     layers = tuple(LayerFlow(f"gru, layer {i}", ends, ends, ends) for i in (1, 2, 3))
     gradient = flow.charts(replace(FOUND, flows=layers, effective_memory=None))[0]
@@ -83,7 +83,7 @@ def test_layers_and_underflow() -> None:
 
 
 def test_the_verdict_the_facts_and_the_chart_give_one_number_for_one_thing() -> None:
-    """Also if the model is ahead of the reference, so that the data reward what the model itself gains from."""
+    """This also holds if the model is better than the reference, so that the reward comes from the model itself."""
     behind = replace(FOUND, reference_score=0.0)
     for found, reach in ((FOUND, 30), (behind, 10)):
         assert found.reach == reach
@@ -95,7 +95,7 @@ def test_the_verdict_the_facts_and_the_chart_give_one_number_for_one_thing() -> 
         assert "the reach of the model, 30 steps" in flow.charts(found)[-1].words
 
 
-def test_a_reward_that_is_not_certain_is_said_with_its_error() -> None:
+def test_an_uncertain_reward_is_given_with_its_error() -> None:
     found = replace(FOUND, reference_score=0.0, data_reach=3, data_beyond=(0.1, 0.08))
     assert "0.1000 ± 0.0800 nats a step" in found.verdict
     assert "0.1000 ± 0.0800 nats a step" in dict(flow.facts(found))["reach of the data"]
@@ -104,7 +104,7 @@ def test_a_reward_that_is_not_certain_is_said_with_its_error() -> None:
     assert chart.table.head[3:] == ("the reference gains", "standard error")
 
 
-def test_no_gradient_is_said_alike_in_the_verdict_and_on_the_page() -> None:
+def test_the_verdict_and_the_page_describe_a_missing_gradient_alike() -> None:
     nothing = (0.0,) * len(LAGS)
     found = replace(FOUND, flows=(LayerFlow("gru", nothing, nothing, nothing),), effective_memory=None)
     assert found.verdict.startswith("no gradient comes back")

@@ -1,4 +1,4 @@
-"""The page as a file: whole in itself, the user's words as words, and the same for the same."""
+"""The page as a file: it needs no other file, escapes the user's words, and is reproducible."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_page_is_whole_in_itself(kind: str, pages: dict[str, Path]) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_words_of_the_users_are_words(kind: str, pages: dict[str, Path]) -> None:
+def test_words_of_users_are_escaped(kind: str, pages: dict[str, Path]) -> None:
     page = Elements(pages[kind].read_text())
     assert f"ostinato fit '{HOSTILE[0]}'" in page.words
     assert not any(tag in ("img", "script") for tag, _ in page.tags)
@@ -91,7 +91,7 @@ def test_the_trials_of_a_search_are_a_table_with_the_kept_one_marked(pages: dict
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_section_is_there_and_every_chart_is_said(kind: str, pages: dict[str, Path]) -> None:
+def test_every_section_exists_and_every_chart_has_a_text(kind: str, pages: dict[str, Path]) -> None:
     page = Elements(pages[kind].read_text())
     for heading in ("The ladder", SECTIONS[kind], "Calibration", "Learning", "How far back", "The run"):
         assert heading in page.words
@@ -105,7 +105,9 @@ def test_every_section_is_there_and_every_chart_is_said(kind: str, pages: dict[s
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_figures_are_those_of_the_fit_and_of_the_calibration(kind: str, pages: dict[str, Path], fits: Fits) -> None:
+def test_the_page_gives_the_numbers_of_the_fit_and_the_calibration(
+    kind: str, pages: dict[str, Path], fits: Fits
+) -> None:
     result, data = fits[kind]
     words = " ".join(Elements(pages[kind].read_text()).words.split())
     for rung in rungs(result):
@@ -136,7 +138,7 @@ def test_a_model_from_its_file_gives_the_same_page(pages: dict[str, Path], fits:
     assert (tmp_path / "again.html").read_bytes() == pages["prices"].read_bytes()
 
 
-def test_other_data_judge_as_a_whole(fits: Fits, tmp_path: Path) -> None:
+def test_other_data_are_scored_as_a_whole(fits: Fits, tmp_path: Path) -> None:
     result, data = fits["prices"]
     write_report(result.model, data.take([1]), tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
@@ -152,7 +154,7 @@ def test_data_of_another_kind_are_refused_and_nothing_is_written(fits: Fits, tmp
 
 @pytest.mark.parametrize(("kind", "name"), ODD)
 def test_a_model_without_a_record_has_a_page(kind: str, name: str, tmp_path: Path) -> None:
-    """Every kind of the zoo: missing values, empty sequences, several channels; and files of earlier versions."""
+    """The models have missing values, empty sequences or several channels; some files are of earlier versions."""
     write_report(fitted(kind, name), made(kind), tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
     assert "Calibration" in words
@@ -174,7 +176,7 @@ def test_a_report_from_the_command_is_that_of_the_fit(tmp_path: Path) -> None:
 
 
 def test_a_file_of_an_earlier_version_has_a_page(fits: Fits, tmp_path: Path) -> None:
-    """Such a file keeps the curve of the one model, and no digest of what it was fitted to."""
+    """A file of an earlier version has the curve of the kept model only, and no digest of the data."""
     result, data = fits["prices"]
     save_model(result.model, tmp_path / "m.ost")
     model = load_model(tmp_path / "m.ost")
@@ -194,7 +196,7 @@ def words_of(path: Path) -> str:
     return " ".join(Elements(path.read_text()).words.split())
 
 
-def test_the_two_numbers_of_weights_are_told_apart(pages: dict[str, Path], fits: Fits) -> None:
+def test_all_weights_and_trained_weights_are_distinguished(pages: dict[str, Path], fits: Fits) -> None:
     result, _ = fits["series"]
     every = sum(p.numel() for p in sequential(result.model).parameters())
     trained = rungs(result)[-1].parameters
@@ -237,7 +239,7 @@ def test_a_direct_model_says_whether_its_forecasts_are_of_unseen_values(refit: b
     assert "may have been fitted again to all" in words_of(path)
 
 
-def test_a_direct_model_holds_nothing_out_of_other_data(tmp_path: Path) -> None:
+def test_a_direct_model_uses_other_data_as_a_whole(tmp_path: Path) -> None:
     model, data = direct_model(False)
     path = tmp_path / "page.html"
     write_report(model, data.take([0]), path)
@@ -246,7 +248,7 @@ def test_a_direct_model_holds_nothing_out_of_other_data(tmp_path: Path) -> None:
     assert "the part that the fit held out to choose" not in words_of(path)
 
 
-def test_the_page_cuts_as_the_fit_does() -> None:
+def test_the_page_splits_the_data_as_the_fit_does() -> None:
     """A short series is not held out from, and a series ends at its last observed step."""
     model, data = direct_model(True)
     assert direct._spans(model, data, fitted=True) == [(0, 70, 90)]

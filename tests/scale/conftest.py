@@ -1,4 +1,4 @@
-"""A made panel, and a Ray cluster of two nodes on loopback."""
+"""Fixtures: a generated panel, and a Ray cluster of two nodes on this machine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def clients() -> int:
-    """The port at which programs elsewhere reach the cluster."""
+    """Return the port at which programs on other machines connect to the cluster."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

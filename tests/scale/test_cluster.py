@@ -1,4 +1,4 @@
-"""The same on a Ray cluster of two nodes: the same rows, whoever is killed on the way."""
+"""A Ray cluster of two nodes gives the same rows as one process, also if workers are killed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def contents(folder: Path) -> Iterator[tuple[str, pl.DataFrame]]:
 
 
 def assert_same(first: Path, second: Path) -> None:
-    """File by file and row by row, bitwise."""
+    """Check that two folders have the same files and rows, bit for bit."""
     for (name, one), (other, two) in zip(contents(first), contents(second), strict=True):
         assert name == other
         assert_frame_equal(one, two, check_exact=True)
@@ -52,7 +52,7 @@ def test_the_files_are_those_of_one_process(workers: int, panel: Path, tmp_path:
 
 @dataclass(frozen=True)
 class Shot(FitLocalAR):
-    """Fits, in a worker that is killed at its first try of the third part and of the fifth."""
+    """A verb whose worker is killed at the first try of the third and of the fifth part."""
 
     folder: str
 
@@ -102,7 +102,7 @@ def test_a_killed_driver_leaves_parts_that_a_rerun_goes_on_from(panel: Path, tmp
     assert_same(here, there)
 
 
-def test_a_program_elsewhere_reaches_the_cluster_by_its_address(
+def test_another_program_connects_to_the_cluster_by_its_address(
     panel: Path, tmp_path: Path, cluster: str, clients: int
 ) -> None:
     here, there, address = tmp_path / "here", tmp_path / "there", f"ray://127.0.0.1:{clients}"

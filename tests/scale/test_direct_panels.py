@@ -1,4 +1,4 @@
-"""A direct model over a panel in parts: what it says of the whole at once."""
+"""A direct model gives the same forecasts for a panel in parts as for the whole panel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def good_rows(panel: Path) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, ostinato.DirectModel]:
-    """Least squares with weights of its own for some series of the panel; the same with networks, of drawn weights."""
+    """Return two models: least squares with own weights for some series, and one with networks in addition."""
     rng = np.random.default_rng(5)
     frame = pl.concat([series(f"s{i:02d}", 200, rng) for i in range(6)])
     closed = ostinato.fit(frame, model="direct", horizon=4, season=7, backbone=None).model
@@ -104,7 +104,7 @@ def test_a_backtest_in_parts_has_the_table_of_the_whole(
     assert found.failed == len(POISON)
 
 
-def test_what_a_direct_model_cannot_is_refused_before_anything_is_written(
+def test_unsupported_verbs_of_a_direct_model_are_refused_before_writing(
     panel: Path, tmp_path: Path, models: dict[str, ostinato.DirectModel]
 ) -> None:
     model, out = models["closed"], tmp_path / "out"

@@ -1,4 +1,4 @@
-"""One model, and a search, by the workers of the cluster: what one process reaches."""
+"""A fit and a search by the workers of a cluster give the results of one process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def wave(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")  # of its own settings
-def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, cluster: str) -> None:
+def test_two_workers_train_the_same_model_as_one_process(wave: Path, tmp_path: Path, cluster: str) -> None:
     how: dict[str, Any] = {"model": "gru", "hidden": 8, "dropout": 0.0, "budget": Budget(None, 30)}
     told: list[TrainingProgress] = []
     done: list[Rung] = []
@@ -44,7 +44,7 @@ def test_two_workers_train_what_one_process_does(wave: Path, tmp_path: Path, clu
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
-def test_what_stops_the_first_worker_stops_the_others(wave: Path, tmp_path: Path, cluster: str) -> None:
+def test_an_error_of_the_first_worker_stops_the_others(wave: Path, tmp_path: Path, cluster: str) -> None:
     spot = tmp_path / "spot"
     spot.mkdir()
     (spot / "run").write_text("another's")

@@ -1,4 +1,4 @@
-"""A panel in parts, in this process: what comes out is what the verbs give to the whole."""
+"""A panel in parts, in this process, gives the results of the whole panel."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_backtest_in_parts_has_the_table_of_the_whole(
 
 
 @pytest.mark.parametrize("groups", [50, 100_000])
-def test_a_panel_whose_rows_lie_mixed_gives_the_same(groups: int, panel: Path, tmp_path: Path) -> None:
+def test_a_panel_with_mixed_rows_gives_the_same_results(groups: int, panel: Path, tmp_path: Path) -> None:
     whole = pl.read_parquet(panel / "*.parquet")
     day = pl.int_range(pl.len()).over("unique_id")  # the first rows of all series, then the second ones
     mixed = whole.with_columns(day=day).sort("day", maintain_order=True).drop("day")

@@ -1,4 +1,4 @@
-"""The losses of 50 steps, by as many processes as this is started in: written by the first one as JSON.
+"""Train for 50 steps with all processes that run this script; the first one writes the losses as JSON.
 
 python losses_of_workers.py OUT, or torchrun --nproc-per-node 2 losses_of_workers.py OUT
 """

@@ -52,7 +52,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole(kind: str, method: Che
     torch.testing.assert_close(torch.autograd.grad(found, asked, allow_unused=True), true, rtol=1e-9, atol=1e-9)
 
 
-def test_a_fit_is_that_by_full_bptt() -> None:
+def test_a_fit_equals_the_fit_by_full_bptt() -> None:
     wave = np.sin(np.arange(700) / 5) + 0.3 * np.random.default_rng(0).standard_normal(700)
 
     def trained(method: Method) -> Fit:

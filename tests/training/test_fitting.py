@@ -26,13 +26,13 @@ from zoo import rungs
 WAVE = np.sin(np.arange(240) / 5) + 0.1 * np.random.default_rng(0).standard_normal(240)
 
 
-def test_keywords_are_the_fields_of_the_options() -> None:
+def test_the_keywords_of_fit_match_the_option_classes() -> None:
     assert set(LadderFields.__annotations__) == {f.name for f in fields(LadderOptions)}
     assert set(DirectFields.__annotations__) == {f.name for f in fields(DirectOptions)} | set(ALIASES)
     assert Config is LadderOptions is ostinato.LadderOptions
 
 
-def test_options_as_a_value_as_keywords_and_by_the_earlier_name_are_one_fit() -> None:
+def test_options_keywords_and_config_give_the_same_fit() -> None:
     how: dict[str, Any] = {"model": "gru", "budget": Budget(None, 3)}
     options = LadderOptions(hidden=4, max_order=3)
     tables = [
@@ -53,7 +53,7 @@ def direct_rungs(found: Fit) -> list[DirectRung]:
     return rows
 
 
-def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
+def test_earlier_names_of_direct_options_give_the_same_fit() -> None:
     how: dict[str, Any] = {"model": "direct", "horizon": 4, "budget": Budget(None, 3), "networks": 1, "hidden": 4}
     tables = [
         [(r.name, r.loss, r.detail) for r in direct_rungs(found)]
@@ -83,12 +83,12 @@ def test_direct_options_by_their_earlier_names_are_one_fit() -> None:
         ({"options": LadderOptions(), "config": LadderOptions()}, "options is given under two names"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(arguments: dict[str, Any], words: str) -> None:
+def test_options_of_the_wrong_fit_are_refused(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         fit(WAVE, **arguments)
 
 
-def test_each_way_is_given_the_options_that_it_takes() -> None:
+def test_each_kind_of_fit_gets_its_own_options() -> None:
     options = {"season": 4, "hidden": 3, "max_order": 2, "seed": 1, "budget": 3.0, "method": None}
     assert fields_for("direct", options) == {"season": 4, "hidden": 3, "seed": 1, "budget": 3.0}
     assert fields_for("ladder", options) == {"hidden": 3, "max_order": 2, "seed": 1, "budget": 3.0, "method": None}
@@ -111,7 +111,7 @@ def test_the_training_of_direct_networks_is_reported() -> None:
     assert all(np.isfinite(event.loss) for event in seen)
 
 
-def test_a_network_that_never_improved_is_said_to_be_its_start() -> None:
+def test_a_network_that_never_improved_gives_a_note() -> None:
     """With a learning rate of almost 0 the weights stay where they began, at the closed form."""
     found = fit(WAVE, model="gru", hidden=4, budget=Budget(None, 2), learning_rate=1e-30, weight_decay=0.0)
     assert found.model.description.ladder_record.never_improved("gru")
@@ -119,14 +119,14 @@ def test_a_network_that_never_improved_is_said_to_be_its_start() -> None:
     assert "training never improved on its start" in verdict(found.model.description)
 
 
-def test_a_network_that_improved_is_not_said_to_be_its_start() -> None:
+def test_a_network_that_improved_gives_no_note() -> None:
     rung = Rung("gru", -1.0, 1.0, 20, 9)
     better = LadderRecord(table=(rung,), curves={"gru": [(0, 0.0, None, -2.0), (20, 1.0, 2.0, -1.0)]})
     assert not better.never_improved("gru")
     assert not better.never_improved("rnn")
 
 
-def test_a_record_comes_back_from_its_json(tmp_path: Path) -> None:
+def test_a_record_is_loaded_unchanged(tmp_path: Path) -> None:
     ladder = fit(WAVE, model="ar").model
     direct = fit(WAVE, model="direct", horizon=4, backbone=None).model
     for model in (ladder, direct):

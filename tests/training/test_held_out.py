@@ -1,4 +1,4 @@
-"""The figure of the held-out table is what ``score`` says of the same steps."""
+"""The held-out table gives the same likelihood as ``score`` on the same steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zoo import KINDS, kept, made
 
 @pytest.mark.parametrize("name", ["ar", "gru"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_held_out_is_the_score(kind: str, name: str) -> None:
+def test_the_held_out_result_equals_the_score(kind: str, name: str) -> None:
     data = made(kind).take([0, 2, 4])
     emission = KINDS[kind].emission
     result = fit(data, model=name, budget=Budget(None, 4), held_out=0.2, emission=emission, hidden=8, max_order=3)

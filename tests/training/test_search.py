@@ -1,4 +1,4 @@
-"""A search: trials until their number, whatever stops it on the way."""
+"""A search reaches its number of trials, also after an interruption."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def data() -> SequenceSet:
     return read(np.sin(np.arange(300) / 3) + 0.3 * np.random.default_rng(0).standard_normal(300))
 
 
-def test_a_search_that_is_stopped_goes_on_where_it_was(
-    data: SequenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stopped_search_resumes(data: SequenceSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     count, real = 0, module.attempt
 
     def stopping(data: SequenceSet, asked: dict[str, Any], *rest: Any, **options: Any) -> tuple[float, float]:
@@ -63,7 +61,7 @@ def test_a_search_that_is_stopped_goes_on_where_it_was(
     assert again.kept == found.kept
 
 
-def test_what_cannot_be_searched_is_refused(data: SequenceSet, tmp_path: Path) -> None:
+def test_invalid_searches_are_refused(data: SequenceSet, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="trials must be at least 1, got 0"):
         search(data, 0, tmp_path)
     search(data, 1, tmp_path, budget=BUDGET)

@@ -1,4 +1,4 @@
-"""The window that AdaptiveBPTT chooses, and its estimate, where the bias is known in closed form; and in a fit."""
+"""The window of AdaptiveBPTT and its estimate of the bias, compared with a closed form, and in a fit."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_chance_is_taken_out_of_a_norm_as_far_as_not_all_were_drawn(drawn: float
 
 
 class Killed(Exception):  # noqa: N818 - what it stands for is no error
-    """In place of a signal: see tests/cli/test_resume.py for a real one."""
+    """An exception that stands for a signal; tests/cli/test_resume.py uses a real one."""
 
 
 def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
@@ -129,7 +129,7 @@ def test_killed_between_two_looks_and_resumed_is_bitwise_never_killed(
     assert all(torch.equal(a, b) for a, b in zip(straight.parameters(), killed.parameters(), strict=True))
 
 
-def test_a_fit_records_its_windows_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_records_and_describes_its_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "FIRST_MEASUREMENT", 4)
     monkeypatch.setattr(training, "MEASUREMENT_FACTOR", 4)
     wave = np.sin(np.arange(2000) / 5)

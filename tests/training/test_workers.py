@@ -1,4 +1,4 @@
-"""Two processes that train together, started by torchrun: what one process does with all the rows."""
+"""Two processes started by torchrun train the same model as one process with all rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "
 
 
 def done(command: list[str]) -> str:
-    """Runs it; what it printed and said, where it ended well."""
+    """Run a command, and return its output and its messages; fail if it fails."""
     ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout + ran.stderr
@@ -32,7 +32,7 @@ def done(command: list[str]) -> str:
 
 @pytest.fixture(scope="module")
 def losses(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[float]]]:
-    """Of one process and of two."""
+    """Return the losses of one process and of two."""
     folder, script, out = tmp_path_factory.mktemp("losses"), str(HERE / "losses_of_workers.py"), []
     for count, start in ((1, [sys.executable]), (2, TORCHRUN)):
         file = folder / f"{count}.json"
@@ -59,7 +59,7 @@ def held_out(model: Path) -> list[float]:
 
 
 def step_beyond(before: int, running: Path, processes: subprocess.Popen[str]) -> int:
-    """Wait for a checkpoint of another step; none is of an earlier one."""
+    """Wait for a checkpoint of a later step, and check that no checkpoint is of an earlier one."""
     found = before
     while found == before:
         assert processes.poll() is None, "it ended before it could be killed"
@@ -74,7 +74,7 @@ def workers(processes: subprocess.Popen[str]) -> list[int]:
     return list(map(int, Path(f"/proc/{processes.pid}/task/{processes.pid}/children").read_text().split()))
 
 
-def test_a_fit_whose_processes_are_killed_goes_on(tmp_path: Path) -> None:
+def test_a_fit_resumes_after_its_processes_are_killed(tmp_path: Path) -> None:
     wave = np.sin(np.arange(3000) / 5) + 0.3 * np.random.default_rng(0).standard_normal(3000)
     data, one, two = tmp_path / "wave.csv", tmp_path / "one.ost", tmp_path / "two.ost"
     data.write_text("y\n" + "".join(f"{v:.4f}\n" for v in wave))

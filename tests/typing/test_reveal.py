@@ -1,4 +1,4 @@
-"""mypy, in strict mode, sees the type of what each verb returns."""
+"""mypy in strict mode infers the return types of the public functions."""
 
 from __future__ import annotations
 

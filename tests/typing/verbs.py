@@ -1,4 +1,4 @@
-"""The static type of what each verb returns; test_reveal.py gives this file to mypy, and nothing runs it."""
+"""The static return types of public functions. test_reveal.py checks this file with mypy; nothing runs it."""
 
 from __future__ import annotations
 

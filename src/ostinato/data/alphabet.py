@@ -23,12 +23,12 @@ class Alphabet(Encoding):
     """Symbol ids: 0 is the unknown symbol, then the code points (or bytes) in order, then the end of a sequence.
 
     An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet,
-    so that P sums to one over every text, not only over texts in known characters.
+    so that the probabilities of all texts sum to one, and not only those of texts in known characters.
 
     Attributes:
         code_points: The known characters (or bytes), in increasing order.
         terminated: Whether the end of a sequence is an event.
-        of_bytes: Whether the symbols are bytes, and not characters.
+        of_bytes: Whether the symbols are bytes instead of characters.
     """
 
     name = "alphabet"
@@ -55,7 +55,7 @@ class Alphabet(Encoding):
 
     @property
     def end_symbol(self) -> int | None:
-        """The id of the end symbol; None if the end of a sequence is no event."""
+        """The id of the end symbol; None if the end of a sequence is not an event."""
         return self.size - 1 if self.terminated else None
 
     def encode(self, data: SequenceSet) -> Encoded:
@@ -120,7 +120,7 @@ class Alphabet(Encoding):
         return [words + self.text(row[:, 0]) for row in z]
 
     def lines(self, text: str) -> list[tuple[NDArray[Any], bool]]:
-        """Return the code points (T, 1) of each line, and whether the line has ended (never if ends are no event)."""
+        """Return the code points (T, 1) of each line, and whether its end is an event."""
         *ended, rest = text.split("\n") if self.terminated else [text]
         return [
             (np.array(self._points(line), dtype=np.int32).reshape(-1, 1), ends)

@@ -1,4 +1,4 @@
-"""Sound in model space: amplitudes over their standard deviation, on the lattice of each file's resolution."""
+"""Sound in model space: amplitudes divided by their standard deviation, on the lattice of each file's resolution."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Amplitude(Encoding):
 
     @property
     def possible(self) -> str:
-        """What a user can do about a value that has no probability."""
+        """The advice for a user whose data hold a value that has no probability."""
         return f"give samples of {self.bits} bits"
 
     @property
@@ -67,20 +67,20 @@ class Amplitude(Encoding):
         return f"{self.bits}-bit samples over {self.scale:.4g}"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which steps of raw values (N, D) are no samples of so many bits, (N,)."""
+        """Return which steps of raw values (N, D) are not samples with the bits of the model, (N,)."""
         full = 2 ** (self.bits - 1)
         bad = ~np.isnan(values) & ((values < -full) | (values >= full) | (values != np.rint(values)))
         return np.asarray(bad.any(axis=-1))
 
     def accept(self, data: SequenceSet, sample_rate: int | None) -> SequenceSet:
-        """Return sound in the bits of the model: fewer bits are a coarser lattice of the same amplitudes.
+        """Return sound scaled up to the bits of the model; with fewer bits, the amplitudes lie on a coarser lattice.
 
         Args:
             data: Sound.
-            sample_rate: The samples a second of the training data; None if it is not known.
+            sample_rate: The samples per second of the training data; None if unknown.
 
         Raises:
-            ModelFileError: The sample rate is another, or the sound has more bits than the model.
+            ModelFileError: The sample rate differs from the training data, or the sound has more bits than the model.
         """
         rate, bits = data.meta.get("sample_rate"), int(data.meta.get("bits", self.bits))
         where = data.meta.get("source")

@@ -1,4 +1,4 @@
-"""New rows at the end of known series: what ``SequenceSet.append`` does."""
+"""The addition of new rows to the ends of series, for ``SequenceSet.append``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def update(data: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
 
 
 def append_rows(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
-    """Return the history with new rows after the end of each series; see ``SequenceSet.append``."""
+    """Return the history with new rows after the end of each series, as ``SequenceSet.append`` does."""
     if not history.traits.tabular:
         raise DataError(
             f"rows can be appended to series and prices, not to {history.kind}",

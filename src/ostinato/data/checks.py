@@ -121,7 +121,7 @@ def check_frequency(t: NDArray[Any] | None, frequency: str, rows: NDArray[np.int
     if t is None or len(t) < 2 * RUN + 1:
         return
     steps = np.diff(t).astype(np.int64)
-    # months and business days differ in length; a missing step makes only one step longer, which is no new frequency
+    # months and business days differ in length; a missing step makes only one step longer, so the frequency is the same
     changed = np.flatnonzero(steps[RUN:] != steps[:-RUN]) + RUN
     for at in changed.tolist() if frequency in FIXED or frequency == "step" else ():
         before, after = steps[at - RUN : at], steps[at : at + RUN]
@@ -151,6 +151,6 @@ def check_prices(x: NDArray[np.float64], rows: NDArray[np.int64], name: str, ori
 
 
 def stamp(time: Any) -> str:
-    """Return a time as a person writes it: no clock at midnight, no empty fractions of a second."""
+    """Return a time in words, without the clock at midnight and without zero fractions of a second."""
     text = str(time)
     return text.removesuffix(".000000").replace("T00:00:00", "") if "T" in text else text

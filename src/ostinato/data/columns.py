@@ -29,7 +29,7 @@ class Roles:
         id: The column of ids, or None.
         time: The column of times, or None.
         values: The columns to model, D of them.
-        notes: What was chosen by itself, in words.
+        notes: The choices that were made for the user, in words.
     """
 
     id: str | None
@@ -46,7 +46,7 @@ def find(
     target: list[str] | None,
     covariates: tuple[str, ...] = (),
 ) -> Roles:
-    """Find the roles of a table's columns: as given, by their names, or by their content.
+    """Find the roles of a table's columns from the given names, their usual names, or their content.
 
     Args:
         frame: The table.
@@ -120,13 +120,13 @@ def holds_numbers(column: pl.Series) -> bool:
 
 
 def named(columns: list[str], names: tuple[str, ...]) -> str | None:
-    """Return the column that has the first of the names that occurs, in upper or lower case; None if none occurs."""
+    """Return the column whose name, in any case, comes first in ``names``; None if no column has one of them."""
     by_name = {c.lower(): c for c in reversed(columns)}
     return next((by_name[n] for n in names if n in by_name), None)
 
 
 def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
-    """Return the column of times by its name (of several, one without repeated times in a series) or its content."""
+    """Return the column of times: one with a usual name (if possible without repeated times), or one with times."""
     by_name = {c.lower(): c for c in reversed(columns)}
     named = [by_name[n] for n in TIMES if n in by_name]
     if len(named) > 1:

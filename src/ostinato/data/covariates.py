@@ -22,7 +22,7 @@ class Columns:
     """The columns of a table that hold covariates.
 
     Attributes:
-        known: The future covariates, which are also known for the steps ahead, as holidays are.
+        known: The future covariates, which are also known for the steps ahead, for example holidays.
         past: The past covariates, which are known only up to the present.
         static: The static covariates: one word for a whole sequence.
     """
@@ -59,12 +59,12 @@ class Covariates:
         """Return the covariates of parts of the sequences.
 
         Args:
-            spans: The first joined step and the step after the last one of each part.
+            spans: The first step of each part and the step after its last one, counted over all sequences.
             rows: The number of each part's sequence.
             offsets: The borders of the sequences, (B + 1,).
 
         Returns:
-            The covariates of the parts. Future covariates of the steps that were cut off an end stay known ahead.
+            The covariates of the parts. The future covariates after the end of a part are those of its steps ahead.
         """
         index = np.concatenate([np.arange(a, z) for a, z in spans]) if spans else np.zeros(0, dtype=np.int64)
         ahead = [

@@ -1,4 +1,4 @@
-"""Sequences in model space, and the interface of the encodings that take them there and back."""
+"""Sequences in model space, and the interface of encodings, which map raw values to model space and back."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Encoded:
     Attributes:
         values: The values of all steps, (N, D). Numbers are float32 with NaN for missing values; symbols are int64
             with -1 for missing values.
-        offsets: The steps of sequence b are offsets[b] to offsets[b + 1] - 1, (B + 1).
-        unit: The lattice spacing of each sequence, (B, D); 0 for continuous values. See emissions.Support.
+        offsets: The steps of sequence b are offsets[b] to offsets[b + 1] - 1, (B + 1,).
+        unit: The lattice spacing of each sequence, (B, D); 0 for continuous values.
         low: The least possible value of each sequence, (B, D).
         high: The greatest possible value of each sequence, (B, D).
         log_measure: The nats to add to a log-probability in model space to get the log-probability in the units of
@@ -56,7 +56,7 @@ class Encoding(ABC):
 
     @property
     def possible(self) -> str:
-        """What a user can do about a value that has no probability."""
+        """The advice for a user whose data hold a value that has no probability."""
         return "leave the value empty if it is missing"
 
     @property
@@ -66,12 +66,12 @@ class Encoding(ABC):
 
     @property
     def end_symbol(self) -> int | None:
-        """The symbol that ends a sequence; None if the end of a sequence is no event."""
+        """The symbol that ends a sequence; None if the end of a sequence is not an event."""
         return None
 
     @property
     def continuous(self) -> bool:
-        """Whether values are real numbers, and not symbols or points of a lattice."""
+        """Whether values are real numbers instead of symbols or points of a lattice."""
         return False
 
     @property
@@ -104,10 +104,10 @@ class Encoding(ABC):
 
         Args:
             data: Sequences of the kind of the model.
-            sample_rate: The samples a second of the training data; None if it is not known or does not apply.
+            sample_rate: The samples per second of the training data; None if unknown, or if the data are not sound.
 
         Returns:
-            The same sequences; sound of fewer bits is raised to the bits of the model.
+            The sequences, with sound of fewer bits scaled up to the bits of the model.
 
         Raises:
             ModelFileError: The sample rate or the number of bits does not suit the model.
@@ -115,15 +115,15 @@ class Encoding(ABC):
         return data
 
     def new_ids(self, data: SequenceSet) -> list[str]:
-        """Return the ids of the series that have no scale of their own in this encoding, though others have."""
+        """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""
         return []
 
     def with_own(self, data: SequenceSet) -> Encoding:
-        """Return the encoding with a scale for each new series of data, if series have scales of their own."""
+        """Return the encoding with a scale for each new series of data, if it has one scale per series."""
         return self
 
     def affine(self, unique_id: str) -> tuple[Array, Array] | None:
-        """Return location and scale (D,) of a series of continuous values: z = (y - location) / scale; else None."""
+        """Return location and scale (D,) of a series, z = (y - location) / scale; None if values are not continuous."""
         return None
 
     def expected(self, z: Array, data: SequenceSet) -> Array:
@@ -158,5 +158,5 @@ def real_line(rows: int, channels: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def repeat_rows(per_sequence: Array, lengths: NDArray[np.int64]) -> Array:
-    """Return the row of its sequence for every step: (B, D) -> (N, D)."""
+    """Repeat the row of each sequence once for each of its steps: (B, D) -> (N, D)."""
     return np.repeat(per_sequence, lengths, axis=0)

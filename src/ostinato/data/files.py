@@ -88,7 +88,7 @@ def contents(path: Path) -> bytes:
         The bytes.
 
     Raises:
-        DataError: The system does not let the file be read, or its gzip data are damaged.
+        DataError: The file cannot be read, or its gzip data are damaged.
     """
     try:
         raw = path.read_bytes()

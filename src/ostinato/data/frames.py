@@ -44,7 +44,7 @@ def from_frame(
         The sequences.
 
     Raises:
-        DataError: A cell is no number, is infinite or is no time; times are out of order or occur twice; a series has
+        DataError: A cell is not a number or a time, or is infinite; times are out of order or occur twice; a series has
             no observed value; or a price is not above 0. The error names the row and the series.
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):

@@ -18,7 +18,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind
 
-#: The largest count: whole numbers above it are modelled as real numbers.
+#: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
 
 
@@ -89,7 +89,7 @@ def join(
     if frequency:
         for s in series:
             check_frequency(s.times, frequency, s.rows, s.name, origin)
-    full = series if log_returns else [spread(s, frequency) for s in series]
+    full = series if log_returns else [on_full_grid(s, frequency) for s in series]
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
         steps = f"{absent:,} steps without a row are" if absent != 1 else "1 step without a row is"
@@ -154,7 +154,7 @@ def _counts(values: NDArray[np.float64]) -> bool:
     )
 
 
-def spread(s: SeriesRows, frequency: str | None) -> SeriesRows:
+def on_full_grid(s: SeriesRows, frequency: str | None) -> SeriesRows:
     """Put a series on the full grid of its frequency.
 
     Args:

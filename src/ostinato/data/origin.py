@@ -13,7 +13,7 @@ class FileRows:
     Attributes:
         name: The name of the file or frame.
         rows: The number of rows.
-        line: A function from a row (from 0) to its line in the file; None without lines.
+        line: A function from a row (from 0) to its line in the file; None if the rows have no lines.
         unit: The word for a row in an error.
     """
 

@@ -1,4 +1,4 @@
-"""Series and prices in model space: values less their location, over their scale; prices become log returns first."""
+"""Series and prices in model space: (value - location) / scale, where prices become log returns first."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Scaling(Encoding):
 
     @property
     def possible(self) -> str:
-        """What a user can do about a value that has no probability."""
+        """The advice for a user whose data hold a value that has no probability."""
         if self.returns:
             return "give prices above 0; leave a price empty if it is missing"
         if self.counts:
@@ -58,7 +58,7 @@ class Scaling(Encoding):
 
     @property
     def continuous(self) -> bool:
-        """Whether values are real numbers, and not counts."""
+        """Whether values are real numbers instead of counts."""
         return not self.counts
 
     def describe(self) -> str:
@@ -72,7 +72,7 @@ class Scaling(Encoding):
         return "values less their mean over their standard deviation"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which steps of raw values (N, D) have no probability: infinities, prices up to 0, 2.5 as a count."""
+        """Return which steps of raw values (N, D) have no probability: infinity, prices up to 0, fractional counts."""
         bad = np.isinf(values)
         if self.returns:
             bad |= values <= 0
@@ -82,7 +82,7 @@ class Scaling(Encoding):
         return np.asarray(bad.any(axis=-1))
 
     def new_ids(self, data: SequenceSet) -> list[str]:
-        """Return the ids of the series that have no scale of their own in this encoding, though others have."""
+        """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""
         return [key for key in data.ids if key not in self.per_id] if self.per_id else []
 
     def with_own(self, data: SequenceSet) -> Scaling:
@@ -204,6 +204,6 @@ def _moments(y: Array, counts: bool) -> tuple[Array, Array]:
         if len(seen):
             location[d] = 0.0 if counts else seen.mean()
             deviation = seen.mean() if counts else seen.std()
-            # rounding noise on a constant series is no scale; small values in a large unit are
+            # the rounding noise of a constant series is not a scale, but the deviation of small values is one
             scale[d] = deviation if deviation > 1e-12 * abs(float(seen.mean())) else 1.0
     return location, scale

@@ -1,4 +1,4 @@
-"""The length of the season of a series."""
+"""The length of the season of a series, and the mean change over a season."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SEASONS = {
 
 
 def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
-    """Return the number of steps of a season: as given, by the frequency, or 1.
+    """Return the number of steps of a season: the given one, the usual one of the frequency, or 1.
 
-    Prices have no season: one that anybody knew would be traded away.
+    Prices have no season, because trading removes a season that is known.
 
     Args:
         data: The series.
         season: The number of steps, if given.
 
     Returns:
-        The number of steps, and words on where the number is from.
+        The number of steps, and the reason for it in words.
 
     Raises:
         ConfigError: The given season is less than 1.

@@ -81,7 +81,7 @@ class SequenceSet:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the content of the sequences in hexadecimal, whatever file or frame they were read from."""
+        """The SHA-256 of the content in hexadecimal; it does not depend on the source of the data."""
         words = [self.kind, self.count, self.terminated, self.ids, self.channels]
         sha = hashlib.sha256(json.dumps(words).encode())
         for part in (self.values, self.offsets, self.times, self.step):
@@ -98,7 +98,7 @@ class SequenceSet:
         return (self[b] for b in range(len(self)))
 
     def times_of(self, b: int) -> NDArray[Any] | None:
-        """Return the times of sequence b, (T,), or None without times."""
+        """Return the times of sequence b, (T,); None if the sequences have no times."""
         return None if self.times is None else self.times[self.offsets[b] : self.offsets[b + 1]]
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> SequenceSet:

@@ -16,7 +16,7 @@ from ostinato.errors import DataError
 
 #: The number of frames that are read at a time.
 _BLOCK = 1 << 20
-#: The bits of the samples of each format. Others, lossy or companded, decode to 16; floating point is read as 24.
+#: The bits of a sample in each format. Lossy and companded formats decode to 16 bits; floating point is read as 24.
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_24": 24, "PCM_32": 32, "FLOAT": 24, "DOUBLE": 24}
 
 
@@ -31,7 +31,7 @@ def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
         The sequences, with as many bits as the file with the most bits has.
 
     Raises:
-        DataError: A file is no sound, is cut short, or has several channels, or the files differ in sample rate.
+        DataError: A file is not sound, is cut short, or has several channels, or the files differ in sample rate.
     """
     rows, widths = [], []
     rates: dict[int, Path] = {}
@@ -108,10 +108,10 @@ def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
             where=str(path),
             fix="give a WAV, FLAC or OGG file",
         ) from error
-    absent = _absent(raw)
-    if len(data) < promised or absent:
+    missing = _missing_bytes(raw)
+    if len(data) < promised or missing:
         raise DataError(
-            f"the sound file is cut short: {absent:,} bytes are missing" if absent else "the sound file is cut short",
+            f"the sound file is cut short: {missing:,} bytes are missing" if missing else "the sound file is cut short",
             where=str(path),
             fix="copy or download the file again",
         )
@@ -121,8 +121,8 @@ def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
     return data.astype(np.int64) >> (0 if bits == 16 else 32 - bits), bits, rate
 
 
-def _absent(raw: bytes) -> int:
-    """Return the number of bytes that a WAV file is shorter than its header says; libsndfile does not report it."""
+def _missing_bytes(raw: bytes) -> int:
+    """Return how many bytes of its data a WAV file lacks, according to its header. libsndfile does not report this."""
     at = 12
     while raw[:4] == b"RIFF" and at + 8 <= len(raw):
         size = int.from_bytes(raw[at + 4 : at + 8], "little")

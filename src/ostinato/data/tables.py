@@ -34,7 +34,7 @@ def from_files(
         The table, and the origin of its rows.
 
     Raises:
-        DataError: A file is no table, or the tables have different columns.
+        DataError: A file is not a table, or the tables have different columns.
     """
     tables = [parse(contents(p), str(p), id_col=id_col, words=words) for p in paths]
     first = tables[0][0]

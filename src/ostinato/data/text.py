@@ -1,4 +1,4 @@
-"""Text as sequences of symbols: one for each file, each line, or each cell of a column."""
+"""Text as sequences of symbols: one sequence for each file, line, or cell of a column."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def from_files(
         files: The name and the bytes of each file.
         where: The name of the whole source, for an error.
         alphabet: The symbols: "characters" or "bytes".
-        per_line: Whether each line is one sequence. If None, many short lines, mostly of one word, are read so.
+        per_line: Whether each line is one sequence. If None, it is if there are many short lines, mostly of one word.
 
     Returns:
         The sequences.
@@ -61,7 +61,7 @@ def from_column(
         The sequences, in the order of the rows.
 
     Raises:
-        DataError: The column of text is not clear, a column does not exist, or an id occurs twice.
+        DataError: The text column is ambiguous, a column does not exist, or an id occurs twice.
     """
     check_names(frame, origin.name, (id_col, *(target or ())))
     if target is None:

@@ -71,14 +71,15 @@ class AddingProblem:
 
 @dataclass(frozen=True)
 class CopyMemory:
-    """The copy task: repeat a word after a long silence.
+    """The copy task: read a word of random letters, and repeat it after T blank steps.
 
-    After experiment 2 of Hochreiter and Schmidhuber (1997) in the form of Arjovsky, Shah and Bengio (2016), section
-    5.1. The input is a word, T - 1 blanks, a start sign, and as many blanks as the word has letters. The output is
-    blank, and the word over the last blanks of the input. V = letters + 2: the letters, the blank, the sign.
+    The task follows experiment 2 of Hochreiter and Schmidhuber (1997) in the form of Arjovsky, Shah and Bengio (2016),
+    section 5.1. The input is a word, T - 1 blanks, a start sign, and as many blanks as the word has letters. The
+    expected output is blank at every step but the last ones, which repeat the word. There are V = letters + 2 symbols:
+    the letters, the blank and the sign.
 
     Attributes:
-        silence: The number of steps T from the last letter of the word to the sign.
+        silence: The number of steps T from the last letter of the word to the start sign.
         symbols: The number of letters of the word.
         letters: The number of different letters.
 
@@ -117,11 +118,11 @@ class CopyMemory:
 
     @property
     def baseline(self) -> float:
-        """The best log-likelihood of a sequence in nats without memory: certain blanks, then random letters."""
+        """The best log-likelihood of a sequence in nats for a model without memory, which guesses the letters."""
         return -self.symbols * math.log(self.letters)
 
     def batch(self, rows: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw a batch. T is the number of steps of a whole sequence here.
+        """Draw a batch. In the shapes, T is the number of steps of a whole sequence.
 
         Args:
             rows: The number of sequences B.

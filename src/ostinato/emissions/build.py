@@ -12,16 +12,15 @@ from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.emissions.zero_inflated import ZeroInflated
 from ostinato.errors import ConfigError
-from ostinato.kinds import Kind
 
-#: The class of each name.
+#: The emission classes by name.
 EMISSIONS: dict[str, type[Emission]] = {
     emission.name: emission
     for emission in (Normal, StudentT, NegativeBinomial, ZeroInflated, Categorical, LogisticMixture)
 }
 
-#: The default emission of each kind of data: of measurements, and of counts.
-DEFAULTS: dict[Kind, tuple[type[Emission], type[Emission]]] = {
+#: The default emissions of each kind of data: one for measurements, and one for counts.
+DEFAULTS: dict[str, tuple[type[Emission], type[Emission]]] = {
     "series": (StudentT, NegativeBinomial),
     "prices": (StudentT, StudentT),
     "text": (Categorical, Categorical),
@@ -52,7 +51,7 @@ def build_emission(name: str, *, symbols: int | None = None, components: int = 1
         components: The number of components of a mixture, M.
 
     Raises:
-        ConfigError: The name is unknown, or a categorical emission is given no number of symbols.
+        ConfigError: The name is unknown, or the number of symbols of a categorical emission is missing.
     """
     emission = emission_class(name)
     if emission is LogisticMixture:
@@ -77,7 +76,7 @@ def default_emission(kind: str, count: bool) -> str:
     Raises:
         ConfigError: The kind is unknown.
     """
-    for known, (measurements, counts) in DEFAULTS.items():
-        if kind == known:
-            return counts.name if count else measurements.name
-    raise ConfigError(f"unknown kind of data {kind!r}", fix=f"use one of {', '.join(DEFAULTS)}")
+    if kind not in DEFAULTS:
+        raise ConfigError(f"unknown kind of data {kind!r}", fix=f"use one of {', '.join(DEFAULTS)}")
+    measurements, counts = DEFAULTS[kind]
+    return counts.name if count else measurements.name

@@ -22,7 +22,7 @@ class Categorical(Emission):
         symbols: The number of symbols, V.
 
     Raises:
-        ConfigError: There is no symbol.
+        ConfigError: The number of symbols is less than 1.
     """
 
     name: ClassVar[str] = "categorical"

@@ -103,7 +103,7 @@ class Conditional:
         return e - self.coupling.earlier(e)
 
     def _coupled(self, u: Tensor) -> Tensor:
-        """Return the innovations e of u."""
+        """Return the coupled innovations e of the independent innovations u."""
         return u if self.coupling is None else self.coupling.together(u)
 
     def _values(self, e: Tensor, support: Support, *, trailing: bool = False) -> Tensor:

@@ -61,7 +61,7 @@ class Emission(ABC):
 
     @property
     def standardised(self) -> bool:
-        """Whether the family describes the standardised error of the closed form, and not the value itself."""
+        """Whether the family describes the standardised error of the closed form instead of the value itself."""
         return not (self.needs_counts or self.symbolic)
 
     @property

@@ -1,4 +1,4 @@
-"""The normal and Student's t emissions in plain numbers, without torch: the density of one value, draws of many."""
+"""The normal and Student's t emissions in plain numbers, without torch: the density of one value, and draws."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class LogisticMixture(Emission):
         components: The number of components, M.
 
     Raises:
-        ConfigError: There is no component.
+        ConfigError: The number of components is less than 1.
     """
 
     name: ClassVar[str] = "logistic_mixture"

@@ -32,8 +32,8 @@ class CheckpointedBPTT(FullBPTT):
             that fits.
 
     Raises:
-        ConfigError: Both or neither are given, or a value cannot be used. When the method is used: no number of
-            segments stays within the memory limit.
+        ConfigError: Both arguments are given or both are missing, or a value cannot be used. When the method is used:
+            no number of segments stays within the memory limit.
     """
 
     segments: int | None = None

@@ -62,7 +62,7 @@ class Scores:
 
     @property
     def steps(self) -> NDArray[np.int64]:
-        """(B,): scored steps of each sequence."""
+        """The number of scored steps of each sequence, (B,)."""
         return np.array([int((~np.isnan(self.surprisal[a:z])).sum()) for a, z in self._spans()], dtype=np.int64)
 
     @property

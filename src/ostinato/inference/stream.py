@@ -158,7 +158,7 @@ class Stream:
 
 
 def _tail(encoded: Encoded, count: int) -> Encoded:
-    """Return the last ``count`` steps, without a step that was put before them to give the first a return."""
+    """Return the last ``count`` steps. A price before them only serves to compute the first log return."""
     offsets = np.array([0, count], dtype=np.int64)
     cut = len(encoded.values) - count
     return replace(encoded, values=encoded.values[cut:], offsets=offsets, log_measure=encoded.log_measure[cut:])

@@ -25,7 +25,7 @@ class Stack(Recurrence):
         residual: Whether a layer's input is added to its output if their sizes match; never for the lowest layer.
 
     Raises:
-        ConfigError: There is no layer, or the sizes of two neighbours do not match.
+        ConfigError: The list of layers is empty, or the sizes of two neighbours do not match.
     """
 
     def __init__(self, layers: Sequence[Recurrence], dropout: float = 0.0, *, residual: bool = True) -> None:

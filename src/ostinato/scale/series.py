@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks
-from ostinato.data.join import SeriesRows, spread
+from ostinato.data.join import SeriesRows, on_full_grid
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, OstinatoError
@@ -73,7 +73,7 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         except DataError as error:
             bad.append(Failure(one.name, message(error)))
         else:
-            good.append(one if TRAITS[panel.kind].log_returns else spread(one, panel.frequency))
+            good.append(one if TRAITS[panel.kind].log_returns else on_full_grid(one, panel.frequency))
     return _joined(good, panel, None if times is None else times[:0]), bad
 
 

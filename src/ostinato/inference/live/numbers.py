@@ -20,7 +20,7 @@ class LiveNumbers(Live):
     """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
 
     def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any) -> None:
-        """Build the step; ``hold`` gives it a state.
+        """Build the step, without a state until ``hold`` is called.
 
         Args:
             model: A model of continuous values with a normal or Student's t emission.

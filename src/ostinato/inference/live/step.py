@@ -28,7 +28,7 @@ class Live(ABC):
     """A model with the state of one sequence. Later changes of the model's weights may not reach it."""
 
     def __init__(self, model: SequenceModel, steps: list[Step]) -> None:
-        """Build the step; ``hold`` gives it a state.
+        """Build the step, without a state until ``hold`` is called.
 
         Args:
             model: The model.

@@ -15,10 +15,10 @@ from ostinato.ops.engine.step import Step
 
 @final
 class LiveSymbols(Live):
-    """The step of a model of symbols, each of which is embedded for the step after it."""
+    """The live step of a model of text: each symbol is the input of the next step."""
 
     def __init__(self, model: SequenceModel, steps: list[Step], front: SymbolFront) -> None:
-        """Build the step; ``hold`` gives it a state.
+        """Build the step, without a state until ``hold`` is called.
 
         Args:
             model: A model of text with a categorical emission.
@@ -36,7 +36,7 @@ class LiveSymbols(Live):
         (self._before,) = front
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
-        """Return the surprisal and the likeliest symbol, if values are one character of the alphabet."""
+        """Return the surprisal and the likeliest symbol; None if values are not one character of the alphabet."""
         symbol = self._symbols.get(values) if isinstance(values, str) else None
         if symbol is None:
             return None
