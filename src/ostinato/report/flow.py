@@ -145,7 +145,8 @@ def _gain(found: Diagnosis) -> Chart:
     words = (
         "The gain in log-likelihood over a prediction without any past, by the number of past steps that are used. "
         f"With the whole past, the gain of the model is {found.score - found.scores[0]:.4f} nats a step, and "
-        f"that of the reference is {rewards[-1]:.4f}. The error bars are standard errors of the further gain from older inputs. "
+        f"that of the reference is {rewards[-1]:.4f}. "
+        "The error bars are standard errors of the further gain from older inputs. "
         f"Dotted lines: the reach of the model, {_steps(found.model_reach)}, and the reach of the data, "
         f"{_steps(found.reach)}."
     )
