@@ -46,6 +46,7 @@ class SequenceModel(nn.Module):
     """
 
     max_horizon: None = None
+    per_series: bool = False
 
     def __init__(
         self,

@@ -107,7 +107,7 @@ ROWS: tuple[Bad, ...] = (
     back("more windows than there are steps", "--windows 100000", "no series is long enough", "the longest has"),
     back("a season of 0", "--season 0", "season must be at least 1, got 0", "such as 24"),
     back("a level of 100 in a backtest", "--level 100", "percent, got 100"),
-    back("a model asked for twice", "--model gru --model gru", "gru is asked for twice"),
+    back("a model asked for twice", "--model gru --model gru", "each model must be named once, got gru twice"),
     back("a baseline asked for", "--model naive2", "naive2 is a baseline"),
     back("an unknown model to backtest", "--model transformer", "unknown model 'transformer'"),
     ask("a backtest of text", "backtest {models}/names.txt", "text has no mean", "use score"),

@@ -133,4 +133,4 @@ def test_auto_in_a_backtest_may_choose_it(home: Path) -> None:
     data = ostinato.read(home / "panel.csv")
     options: dict[str, Any] = {"budget": Budget(None, 2), "networks": 0, "hidden": 4, "n_paths": 20}
     result = ostinato.cross_validation(data, horizon=12, **options)
-    assert any(note.startswith("auto: direct (least squares) is used, ahead") for note in result.notes)
+    assert any(note.startswith("auto: direct (least squares) is used: on the ") for note in result.notes)

@@ -177,11 +177,10 @@ def test_auto_falls_back_to_the_baseline_and_says_so() -> None:
     """On a random walk nothing beats the last value, least of all a model after three training steps."""
     walk = np.random.default_rng(5).standard_normal(300).cumsum() + 100
     result = run(walk, "auto", horizon=10, step_size=10)
-    said = [
-        note for note in result.notes if note.startswith("auto: nothing beats ") and " by 2% on the 6 windows" in note
-    ]
-    assert len(said) == 1
-    used = said[0].rsplit(": ", 1)[1].removesuffix(" is used")
+    reason = " is used, because no model is better by 2% on the 6 windows before the first cutoff: "
+    notes = [note for note in result.notes if note.startswith("auto: ") and reason in note]
+    assert len(notes) == 1
+    used = notes[0].removeprefix("auto: ").split(reason)[0]
     assert used in BASELINES
     for side in ("", "-lo-95", "-hi-80"):
         assert (result.frame[f"auto{side}"] == result.frame[f"{used}{side}"]).all()
@@ -194,16 +193,14 @@ def test_auto_keeps_a_model_that_is_ahead() -> None:
         y[t] = 1.6 * y[t - 1] - 0.9 * y[t - 2] + rng.standard_normal(60)
     panel = {f"s{i}": 100 + y[-26:, i] for i in range(60)}
     result = run(panel, "auto", horizon=4, n_windows=1, n_paths=300)
-    assert [
-        note for note in result.notes if note.startswith("auto: ") and " is used, ahead on the 1 window before" in note
-    ]
+    assert [note for note in result.notes if note.startswith("auto: ") and " is used: on the 1 window before" in note]
     assert not (result.frame["auto"] == result.frame["local_ar"]).any()
     assert "auto beats every baseline" in result.notes[-1]
 
 
 def test_a_history_too_short_for_a_choice_gives_a_note() -> None:
     result = run(np.arange(20.0) + np.random.default_rng(0).standard_normal(20), "auto", n_windows=1, horizon=8)
-    assert any("too few to choose a model by" in note for note in result.notes)
+    assert any("the longest series has 12 steps, too few to compare models" in note for note in result.notes)
     assert (result.frame["auto"] == result.frame["naive2"]).all()
 
 
@@ -212,7 +209,7 @@ def test_series_too_short_are_left_out_and_counted() -> None:
     result = run(data, n_windows=2, horizon=6, step_size=6)
     assert result.frame.group_by("unique_id").len().sort("unique_id")["len"].to_list() == [12, 12]
     result = run(data, n_windows=3, horizon=6, step_size=4)
-    assert "2 series too short for the first window, 1 of them for all" in result.notes
+    assert "2 series are too short for the first window, and 1 of them for every window" in result.notes
     assert len(result.frame.filter(pl.col("unique_id") == "middle")) == 12
     with pytest.raises(DataError, match=f"they need {10 + 6 * 6 + LEAST} steps, and the longest has 40"):
         run(data, n_windows=7, horizon=10, step_size=6)
@@ -248,7 +245,7 @@ def test_windows_are_made_one_at_a_time() -> None:
         ({"step_size": 0}, "step_size must be at least 1, got 0"),
         ({"level": (100,)}, "percent, got 100"),
         ({"season": 0}, "season must be at least 1, got 0"),
-        ({"model": ["gru", "gru"]}, "gru is asked for twice"),
+        ({"model": ["gru", "gru"]}, "each model must be named once, got gru twice"),
         ({"model": "naive"}, "naive is a baseline"),
         ({"model": "transformer"}, "unknown model 'transformer'"),
     ],

@@ -41,7 +41,7 @@ FOUND = Diagnosis(
 def test_the_gradient_and_the_value_of_the_past_are_drawn_and_described() -> None:
     gradient, worth = flow.charts(FOUND)
     assert "gru: 0.9 at lag 1, 2.7e-05 at lag 100" in gradient.words
-    assert "The whole past gains the model 1.0000 nats a step" in worth.words
+    assert "With the whole past, the gain of the model is 1.0000 nats a step" in worth.words
     assert gradient.table is not None
     assert gradient.table.rows[0] == ("1", "0.45", "0.9", "1.8")
     assert gradient.table.rows[-1][0] == "100"

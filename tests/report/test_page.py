@@ -119,8 +119,8 @@ def test_the_page_gives_the_numbers_of_the_fit_and_the_calibration(
     encoded = model.encoding.encode(data)
     held = split(data, record["held_out"]).spans("held-out", data.lengths, encoded.lengths)
     found = calibrate(model, encoded, held)
-    assert f"80% promised, {found.coverage(0.8):.1%} held" in words
-    assert f"{sum(z - a for _, a, z in held):,} steps held out" in words
+    assert re.search(rf"80% [a-z ]+contain {found.coverage(0.8):.1%};", words)
+    assert f"{sum(z - a for _, a, z in held):,} held-out steps" in words
 
 
 def test_same_model_same_data_same_page(pages: dict[str, Path], fits: Fits, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_other_data_are_scored_as_a_whole(fits: Fits, tmp_path: Path) -> None:
     result, data = fits["prices"]
     write_report(result.model, data.take([1]), tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
-    assert "all 200 steps of these data, which differ from the data that it was fitted to" in words
+    assert "all 200 steps of these data, which differ from the data that the model was fitted to" in words
     assert data.take([1]).digest in words
 
 
@@ -186,8 +186,8 @@ def test_a_file_of_an_earlier_version_has_a_page(fits: Fits, tmp_path: Path) -> 
     record["curve"] = record["curve"][1:]
     write_report(model, data, tmp_path / "page.html")
     words = Elements((tmp_path / "page.html").read_text()).words
-    assert "all 500 steps of these data; its file does not say whether it was fitted to them" in words
-    assert "The model that was kept" in words
+    assert "all 500 steps of these data; the file of the model does not say whether it was fitted to them" in words
+    assert "Learning curve of the kept model" in words
     assert "holds no command" in words
 
 
@@ -245,7 +245,7 @@ def test_a_direct_model_uses_other_data_as_a_whole(tmp_path: Path) -> None:
     write_report(model, data.take([0]), path)
     assert "they are not measured on the data of this page" in words_of(path)
     assert "these data, which differ from the data that the model was fitted to" in words_of(path)
-    assert "the part that the fit held out to choose" not in words_of(path)
+    assert "the held-out part, which was used to choose" not in words_of(path)
 
 
 def test_the_page_splits_the_data_as_the_fit_does() -> None:

@@ -20,19 +20,29 @@ from ostinato.layers.front import InnovationFront, SymbolFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 
-#: Hidden states of one batch, in numbers: what backpropagation through time holds at once.
+#: The number of values in the hidden states of one batch, which backpropagation through time holds in RAM.
 ROOM = 1_000_000
-#: Of the trajectories that a Lyapunov exponent is taken along: how many, and their least and greatest length.
+#: The number of trajectories of a Lyapunov exponent, and the least and the greatest length of each, in steps.
 TRAJECTORIES, SHORTEST, LONGEST = 8, 128, 1024
 
 
 def in_float64(model: SequenceModel) -> SequenceModel:
-    """A copy that computes in float64: what has vanished in float32 can still be measured."""
+    """Return a copy of a model that computes in float64, which measures gradients that would be 0 in float32.
+
+    Args:
+        model: The model, which is not changed.
+    """
     return copy.deepcopy(model).double().eval()
 
 
 def order_of_closed_form(model: SequenceModel) -> int | None:
-    """How many values back the closed form sees that the model stands on; 0 where there is none, None for all."""
+    """Return the number of past values that the closed form of a model depends on.
+
+    It is 0 without a closed form, and None if the closed form depends on all past values.
+
+    Args:
+        model: The model.
+    """
     match model.front:
         case InnovationFront(ar=ar):
             return ar.order if ar.volatility is None else None
@@ -43,7 +53,11 @@ def order_of_closed_form(model: SequenceModel) -> int | None:
 
 
 def backbone_window(model: SequenceModel) -> int | None:
-    """The farthest lag that the model's prediction depends on; None where a state is carried on without end."""
+    """Return the farthest lag that the prediction of a model depends on; None if its state depends on all past values.
+
+    Args:
+        model: The model.
+    """
     order = order_of_closed_form(model)
     if model.backbone is None or order is None:
         return order
@@ -54,29 +68,44 @@ def backbone_window(model: SequenceModel) -> int | None:
 
 
 def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(layers, K, S): the norm of dL_t/dh_{t-k} at S held-out steps t, NaN where the sequence is not so long."""
+    """Return the norm of dL_t/dh_{t-k} for every layer and lag at sampled held-out steps, (layers, K, S).
+
+    The norm is NaN at a lag that reaches before the start of the sequence.
+
+    Args:
+        source: A model with a backbone, and its data.
+        cuts: The measured lags, ascending; the last one is K.
+        count: The number of steps that are drawn. S is less if some of them lie outside the held-out part.
+        rng: The random generator that draws the steps.
+    """
     model, spans, far = in_float64(source.model), source.spans("held-out"), cuts[-1]
     assert model.backbone is not None
-    asked = []
+    steps = []
     for i, t in draw(spans, count, rng):
         if t >= spans[i][1]:
             back = max(c for c in cuts if c <= t)
-            asked.append((back, spans[i][0], t))
-    found = []
+            steps.append((back, spans[i][0], t))
+    measured = []
     rows = max(1, ROOM // (far * model.backbone.output_size))
-    for back, same in groupby(sorted(asked), key=lambda a: a[0]):
+    for back, same in groupby(sorted(steps), key=lambda step: step[0]):
         group = list(same)
         for at in range(0, len(group), rows):
-            some = source.rows([(row, max(0, t - back - far), t + 1) for _, row, t in group[at : at + rows]])
-            each = torch.stack(norms_at_end(model, _double(some), back))
-            some_far = torch.full((len(each), far - back, each.shape[2]), math.nan, dtype=each.dtype)
-            found.append(torch.cat([each, some_far], dim=1))
+            batch = source.rows([(row, max(0, t - back - far), t + 1) for _, row, t in group[at : at + rows]])
+            each = torch.stack(norms_at_end(model, _double(batch), back))
+            beyond = torch.full((len(each), far - back, each.shape[2]), math.nan, dtype=each.dtype)
+            measured.append(torch.cat([each, beyond], dim=1))
     layers = len(model.backbone.each()) if isinstance(model.backbone, Stack) else 1
-    return torch.cat(found, dim=2).numpy() if found else np.zeros((layers, far, 0))
+    return torch.cat(measured, dim=2).numpy() if measured else np.zeros((layers, far, 0))
 
 
 def norms_at_end(model: SequenceModel, rows: StretchBatch, back: int) -> tuple[Tensor, ...]:
-    """(back, B) a layer: of the last step of each row, over ``back`` steps; what is older only warms the state."""
+    """Return the norms of the gradient of the last step of each row, (back, B) for each layer.
+
+    Args:
+        model: A model with a backbone.
+        rows: B rows. The steps before the last ``back`` ones only bring the hidden state to its usual values.
+        back: The number of lags.
+    """
     assert model.backbone is not None
     warm, B = rows.lengths - back, len(rows.lengths)
     with torch.no_grad():
@@ -93,38 +122,57 @@ def norms_at_end(model: SequenceModel, rows: StretchBatch, back: int) -> tuple[T
         nats = ahead.log_prob(steps[-1], rows.support)
         return -torch.where(observed, nats, 0.0).sum(-1)
 
-    found = gradient_norms(model.backbone, inputs, backbone, loss)
-    return tuple(torch.where(observed.any(-1), norm, math.nan) for norm in found)
+    layers = gradient_norms(model.backbone, inputs, backbone, loss)
+    return tuple(torch.where(observed.any(-1), norm, math.nan) for norm in layers)
 
 
-def flows(source: Source, found: NDArray[np.float64]) -> tuple[LayerFlow, ...]:
-    """The quartiles over the steps of norms (layers, K, S)."""
+def flows(source: Source, measured: NDArray[np.float64]) -> tuple[LayerFlow, ...]:
+    """Return the quartiles of the norms over the sampled steps, for every layer and lag.
+
+    Args:
+        source: The model and its data.
+        measured: The norms of ``norms``, (layers, K, S).
+    """
     name = source.model.description.name
     out = []
-    for i, layer in enumerate(found):
-        seen = np.where(np.isfinite(layer).any(axis=1, keepdims=True), layer, 0.0)  # a lag that no sequence has
-        lower, median, upper = (tuple(np.nanquantile(seen, q, axis=1).tolist()) for q in (0.25, 0.5, 0.75))
-        out.append(LayerFlow(f"{name} {i + 1}" if len(found) > 1 else name, median, lower, upper))
+    for i, layer in enumerate(measured):
+        # 0 at a lag that no sampled sequence is long enough for, because NaN has no quartiles
+        known = np.where(np.isfinite(layer).any(axis=1, keepdims=True), layer, 0.0)
+        lower, median, upper = (tuple(np.nanquantile(known, q, axis=1).tolist()) for q in (0.25, 0.5, 0.75))
+        out.append(LayerFlow(f"{name} {i + 1}" if len(measured) > 1 else name, median, lower, upper))
     return tuple(out)
 
 
-def effective_memory(found: NDArray[np.float64]) -> int | None:
-    """The lag by which 99 % of the gradient's mass, the mean norm of all layers summed over lags, has come back.
+def effective_memory(measured: NDArray[np.float64]) -> int | None:
+    """Return the lag within which 99 % of the sum of the gradient norms lies.
 
-    None where the mass is still coming at the last lag that the sequences have: where that much lies in its last tenth.
+    The norm at a lag is taken over all layers and averaged over the sampled steps. The result is None if the sum is
+    still growing at the last lag of most sequences, so that the 99 % lie in the last tenth of the lags.
+
+    Args:
+        measured: The norms of ``norms``, (layers, K, S).
     """
-    whole = np.sqrt((found**2).sum(axis=0))  # (K, S)
-    there = np.isfinite(whole)
-    mass = np.where(there, whole, 0.0).sum(axis=1) / max(there.any(axis=0).sum(), 1)
+    whole = np.sqrt((measured**2).sum(axis=0))  # (K, S)
+    known = np.isfinite(whole)
+    mass = np.where(known, whole, 0.0).sum(axis=1) / max(known.any(axis=0).sum(), 1)
     if not mass.sum():
         return None
     lag = int(np.searchsorted(mass.cumsum(), 0.99 * mass.sum())) + 1
-    open_end = there[-1].mean() > 0.5 if there.size else False
+    open_end = known[-1].mean() > 0.5 if known.size else False
     return None if open_end and lag > 0.9 * len(mass) else lag
 
 
 def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float, float] | None:
-    """The largest Lyapunov exponent in nats a step and its standard error, along real held-out sequences."""
+    """Return the largest Lyapunov exponent in nats a step and its standard error, along sampled held-out sequences.
+
+    The result is None if the model has no hidden state that depends on all past values, or if the sequences are too
+    short.
+
+    Args:
+        source: The model and its data.
+        rng: The random generator that draws the sequences.
+        seed: The seed of the first direction in which two hidden states differ.
+    """
     model = in_float64(source.model)
     spans = source.spans("held-out")
     steps = min(LONGEST, max(stop for *_, stop in spans))
@@ -137,7 +185,8 @@ def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float
         front, backbone = model.parts(model.initial_state(len(chosen)))
         inputs = model.front.unroll(rows.x, front)[0]
     growth = lyapunov(model.backbone, inputs, backbone, seed=seed)
-    # at one end the vector is still turning to where it grows most, at the other the state is not yet a usual one
+    # the first and the last eighth are left out: at one end the vector has not yet turned to the direction of the
+    # greatest growth, and at the other the hidden state is still close to the initial one
     edge = len(growth) // 8
     kept = growth[edge : len(growth) - edge]
     if not bool(kept.isfinite().all()):
@@ -146,6 +195,7 @@ def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float
 
 
 def _double(rows: StretchBatch) -> StretchBatch:
+    """Return a batch with its values in float64."""
     support = Support(*(s.double() for s in (rows.support.unit, rows.support.low, rows.support.high)))
     x = rows.x if rows.x.dtype == torch.int64 else rows.x.double()
     return StretchBatch(x, rows.lengths, rows.observed, rows.measure, support)

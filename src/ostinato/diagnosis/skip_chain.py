@@ -1,7 +1,8 @@
-"""How far back a closed form of symbols finds something to use: a Markov chain, then single symbols farther out.
+"""The reward of the past by a closed form for symbols: a Markov chain, and single symbols at farther lags.
 
-A chain over all of the last K symbols has seen almost none of them before once K is large. What lies beyond its order
-is looked at one lag at a time: P(x_t | x_{t-k}) by counting, mixed into what is known from nearer by.
+If K is large, almost none of the contexts of the last K symbols occurred in training, so a chain of order K predicts
+nothing from them. Lags beyond the order of the chain are therefore taken one at a time: P(x_t | x_{t-k}) is estimated
+by counting and mixed into the prediction from the nearer lags.
 """
 
 from __future__ import annotations
@@ -16,16 +17,22 @@ from ostinato.layers.contexts import Ints, before, find
 from ostinato.layers.kneser_ney import Floats
 from ostinato.layers.markov import Markov
 
-#: Lags that may be mixed in.
+#: The greatest number of lags that are mixed in.
 MOST = 4
-#: What a symbol's own counts must outweigh: so many of the symbols' frequencies are added to them.
+#: The weight of the overall frequencies of the symbols against the counts after one symbol, as a number of counts.
 PRIOR = 20.0
-#: Pairs of symbols up to this many are counted in a table; it is faster than a sort.
+#: Up to this number of pairs of symbols they are counted in a table, which is faster than a sort.
 _TABLE = 1 << 20
 
 
 class SymbolLags(NamedTuple):
-    """symbols (N,), negative where missing, cut by offsets (B + 1); counted (N,): which of them are looked at."""
+    """Sequences of symbols, and which of the symbols are counted.
+
+    Attributes:
+        symbols: The symbols, (N,), the sequences one after another. Negative where a symbol is missing.
+        offsets: The borders of the B sequences, (B + 1,).
+        counted: Whether a symbol is predicted, and not only seen as a past, (N,).
+    """
 
     symbols: Ints
     offsets: Ints
@@ -33,15 +40,26 @@ class SymbolLags(NamedTuple):
 
     @property
     def seen(self) -> NDArray[np.bool_]:
-        """(N,): counted and not missing."""
+        """Whether a symbol is counted and not missing, (N,)."""
         return self.counted & (self.symbols >= 0)
 
     def logs(self, chain: Markov) -> Floats:
-        """Nats of the seen symbols under a chain."""
+        """Return the log-likelihood in nats of the n seen symbols under a chain, (n,).
+
+        Args:
+            chain: A Markov chain.
+        """
         return chain.log_prob_of(self.symbols, self.offsets)[self.seen]
 
     def pairs(self, lag: int, vocabulary: int) -> Ints:
-        """Of the seen symbols: the one ``lag`` steps before * V + the symbol, -1 where there is none so far back."""
+        """Return each seen symbol with the one ``lag`` steps earlier, as the number earlier * V + symbol, (n,).
+
+        The number is -1 if there is no symbol that far back.
+
+        Args:
+            lag: The lag in steps.
+            vocabulary: The number V of different symbols.
+        """
         older = before(self.symbols, self.offsets, lag - 1)[self.seen]
         return np.where(older >= 0, older * vocabulary + self.symbols[self.seen], -1)
 
@@ -49,10 +67,20 @@ class SymbolLags(NamedTuple):
 def skip_chain(
     train: SymbolLags, validation: SymbolLags, held_out: SymbolLags, vocabulary: int, max_order: int, cuts: list[int]
 ) -> LagRewards:
-    """A chain counted on train, its order and the farther lags chosen by validation, and all of it judged on held_out.
+    """Return the reward of the past by a Markov chain and single symbols at farther lags.
 
-    A lag is mixed in, P <- (1 - w) P + w P(x_t | x_{t-k}), w by expectation maximisation on validation, where it brings
-    more there than the extended BIC asks of it (see reach), the most useful one first.
+    The chain is counted on the training part. Its order and the farther lags are chosen on the validation part, and the
+    rewards are measured on the held-out part. A lag k is mixed in as P <- (1 - w) P + w P(x_t | x_{t-k}), with w from
+    expectation maximisation on the validation part. The most useful lag is mixed in first, and each must gain more
+    there than its cost by the extended BIC, (log n + 2 log K) / 2 nats.
+
+    Args:
+        train: The training part.
+        validation: The validation part.
+        held_out: The held-out part.
+        vocabulary: The number V of different symbols.
+        max_order: The greatest order of the chain.
+        cuts: The lags to measure, ascending; the last one is K.
     """
     if not train.seen.any() or not validation.seen.any() or not held_out.seen.any():
         return NOTHING
@@ -63,7 +91,7 @@ def skip_chain(
         nats[k] = held_out.logs(Markov.fit(train.symbols, train.offsets, V, k, criterion="given"))
     frequency = np.bincount(train.symbols[train.seen], minlength=V) + 0.5
     frequency = frequency / frequency.sum()
-    # least gain on validation, as in reach: half of log n + 2 log K
+    # the least gain that is worth a lag: half of log n + 2 log K nats in all, so this much in each of n steps
     least = (0.5 * np.log(len(known)) + np.log(max(cuts[-1], 1))) / len(known)
     mixed: list[tuple[int, float]] = []
     while len(mixed) < MOST:
@@ -77,6 +105,7 @@ def skip_chain(
         mixed.append(best[1:])
         known = _mix(known, _given(train.pairs(best[1], V), validation.pairs(best[1], V), frequency), best[2])
     picked = sorted(lag for lag, _ in mixed)
+    # the gain of the past up to each lag leaves out the mixed lags beyond it
     lags = sorted({0, *range(order + 1), *cuts, *picked})
     scored = []
     for lag in lags:
@@ -92,30 +121,30 @@ def skip_chain(
     return LagRewards(np.array(lags, dtype=np.int64), gains, errors, every, float(scored[0].mean()), len(top))
 
 
-def _given(counted: Ints, asked: Ints, frequency: Floats) -> Floats:
-    """P(x_t | x_{t-k}) (n,) of pairs asked, from pairs counted; NaN where nothing stands so far back."""
+def _given(counted: Ints, pairs: Ints, frequency: Floats) -> Floats:
+    """Return P(x_t | x_{t-k}) of pairs, (n,), from counted pairs; NaN if there is no symbol k steps earlier."""
     V = len(frequency)
     counted = counted[counted >= 0]
     if V * V <= _TABLE:
-        count = np.bincount(counted, minlength=V * V)[np.maximum(asked, 0)]
+        count = np.bincount(counted, minlength=V * V)[np.maximum(pairs, 0)]
     else:
-        pairs, counts = np.unique(counted, return_counts=True)
-        at, found = find(pairs, asked)
-        count = np.where(found, counts[at], 0) if len(pairs) else np.zeros_like(asked)
+        different, counts = np.unique(counted, return_counts=True)
+        at, present = find(different, pairs)
+        count = np.where(present, counts[at], 0) if len(different) else np.zeros_like(pairs)
     total = np.bincount(counted // V, minlength=V)
-    p = (count + PRIOR * frequency[asked % V]) / (total[np.maximum(asked, 0) // V] + PRIOR)
-    return np.where(asked >= 0, p, np.nan)
+    p = (count + PRIOR * frequency[pairs % V]) / (total[np.maximum(pairs, 0) // V] + PRIOR)
+    return np.where(pairs >= 0, p, np.nan)
 
 
 def _weight(logs: Floats, q: Floats, rounds: int = 8) -> float:
-    """The weight of q beside exp(logs) that makes what is seen likeliest (Dempster, Laird, Rubin 1977)."""
-    there = ~np.isnan(q)
-    p, q, weight = np.exp(logs[there]), q[there], 0.1
+    """Return the weight of q in a mixture with exp(logs) of the greatest likelihood (Dempster, Laird, Rubin 1977)."""
+    known = ~np.isnan(q)
+    p, q, weight = np.exp(logs[known]), q[known], 0.1
     for _ in range(rounds if len(q) else 0):
         weight = float((weight * q / ((1 - weight) * p + weight * q)).mean())
     return weight if len(q) else 0.0
 
 
 def _mix(logs: Floats, q: Floats, weight: float) -> Floats:
-    """Nats of the mixture; those of logs where q is NaN."""
+    """Return the log-likelihood of the mixture of exp(logs) and q, (n,); it is logs where q is NaN."""
     return np.where(np.isnan(q), logs, np.logaddexp(logs + np.log1p(-weight), np.log(np.where(q > 0, weight * q, 1.0))))

@@ -83,6 +83,7 @@ def together(parts: list[LagRewards]) -> LagRewards:
     )
 
 
+#: The result for data that are too short or have no observed value.
 NOTHING = LagRewards(np.zeros(1, dtype=np.int64), np.zeros(1), np.zeros(1), (), -np.inf, 0)
 
 

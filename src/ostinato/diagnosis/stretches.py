@@ -1,4 +1,4 @@
-"""Steps drawn from sequences of any length: only what is drawn is read, encoded and unrolled."""
+"""Stretches that are sampled from sequences of any length; only these stretches are read, encoded and unrolled."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ from ostinato.emissions.emission import Support
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
-#: Numbers of a batch's emission parameters at one time.
+#: The number of emission parameters of a batch that are held in RAM at one time.
 ROOM = 4_000_000
 
-#: sequence, first step, stop
+#: A stretch: the index of its sequence, its first step, and the step after its last.
 Span = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class StretchBatch:
-    """Spans of sequences side by side: x (T, B, D) in model space, padded with 0 beyond lengths (B,).
+    """A batch of B stretches of sequences.
 
-    observed (T, B, D) is False there and where a value is missing; measure (T, B, D): see Encoded.log_measure.
+    Attributes:
+        x: The values in model space, (T, B, D). Shorter stretches are padded with 0.
+        lengths: The length of each stretch in steps, (B,).
+        observed: Whether a value is observed, (T, B, D); False in the padding.
+        measure: The nats to add to a log density in model space to get it in the units of the data, (T, B, D). See
+            ``Encoded.log_measure``.
+        support: The support of the values of each stretch.
     """
 
     x: Tensor
@@ -39,21 +45,36 @@ class StretchBatch:
 
 @dataclass(frozen=True)
 class Source:
-    """A model with data that it can take, cut as ``fit`` cuts them; steps are those of model space."""
+    """A model and data that fit it, with the split of the data.
+
+    Attributes:
+        model: The model.
+        data: The sequences.
+        cut: The training, validation and held-out parts, in steps of model space.
+    """
 
     model: SequenceModel
     data: SequenceSet
     cut: Split
 
     def spans(self, part: Part) -> list[Span]:
-        """(sequence, first, stop) of a part."""
+        """Return the stretches that make up a part.
+
+        Args:
+            part: The name of the part.
+        """
         ends = self.model.encoding.end_symbol is not None and self.data.terminated
         return self.cut.spans(part, self.data.lengths, self.data.lengths + int(ends))
 
     def encode(self, span: Span) -> Encoded:
-        """One span in model space, and nothing else of the data."""
+        """Return one stretch in model space, without encoding any other data.
+
+        Args:
+            span: The stretch.
+        """
         (row, first, stop), data = span, self.data
-        before = int(data.traits.log_returns and first > 0)  # a return needs the price before it
+        # a log return needs the price of the step before
+        before = int(data.traits.log_returns and first > 0)
         start, end = (int(data.offsets[row]) + i for i in (first - before, min(stop, int(data.lengths[row]))))
         piece = replace(
             data,
@@ -68,7 +89,11 @@ class Source:
         return replace(out, values=out.values[before:], log_measure=out.log_measure[before:])
 
     def rows(self, spans: Sequence[Span]) -> StretchBatch:
-        """Spans as one batch."""
+        """Return stretches as one batch.
+
+        Args:
+            spans: The B stretches.
+        """
         parts = [self.encode(span) for span in spans]
         width = max(len(p.values) for p in parts)
         x = torch.zeros(width, len(parts), parts[0].values.shape[1], dtype=parts[0].values.dtype)
@@ -83,7 +108,14 @@ class Source:
 
 @torch.no_grad()
 def log_probs(model: SequenceModel, rows: StretchBatch) -> Tensor:
-    """Log P(x_t | x_<t) (T, B) in nats and the data's own units, NaN where nothing is observed; from initial states."""
+    """Return log P(x_t | x_<t) in nats and in the units of the data, (T, B); NaN if no channel of a step is observed.
+
+    The hidden state at the first step of every stretch is the initial state.
+
+    Args:
+        model: The model.
+        rows: The B stretches.
+    """
     state: State = model.initial_state(rows.x.shape[1])
     window = max(16, ROOM // (rows.x.shape[1] * model.constant.numel()))
     out = []
@@ -96,7 +128,14 @@ def log_probs(model: SequenceModel, rows: StretchBatch) -> Tensor:
 
 
 def draw(spans: Sequence[Span], count: int, rng: np.random.Generator, *, before: int = 0) -> list[tuple[int, int]]:
-    """Count steps (index into spans, step) at random among those with a past; ``before``: also so far before a span."""
+    """Return random steps that have a past, each as the index of its span and the step.
+
+    Args:
+        spans: The stretches to draw from.
+        count: The number of steps to draw, with replacement.
+        rng: The random generator.
+        before: The number of steps before each span that may be drawn too.
+    """
     firsts = np.array([max(1, first - before) for _, first, _ in spans])
     widths = np.maximum(np.array([stop for *_, stop in spans]) - firsts, 0)
     ends = widths.cumsum()

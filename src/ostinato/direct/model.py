@@ -57,6 +57,11 @@ class DirectModel:
         return self.base.horizon
 
     @property
+    def per_series(self) -> bool:
+        """Whether the forecast depends on the id of a series: True, for its own weights and its embedding."""
+        return True
+
+    @property
     def channels(self) -> int:
         """The number D of channels of the data."""
         return len(self.description.source.get("channels", []))

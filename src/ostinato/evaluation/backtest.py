@@ -95,7 +95,9 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     if not isinstance(data, SequenceSet):
         data = read(data, id_col=id_col, time_col=time_col, target=target_col)
     if not data.traits.numeric:
-        raise ConfigError(f"{data.kind} has no mean to forecast", fix="use score, which judges a model of text")
+        raise ConfigError(
+            f"a backtest needs numbers, got {data.kind}", fix="use score, which measures the likelihood of a model"
+        )
     check_levels(level)
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)
@@ -110,13 +112,13 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
             forecasters = []
             for name, given in zip(columns, models, strict=True):
                 begun = time.monotonic()
-                chosen, said = forecaster(
+                chosen, remarks = forecaster(
                     name, given, window.history if refit else history, plan, season, n_paths=n_paths, **options
                 )
                 tallies[name].seconds += time.monotonic() - begun
                 # while the weights stay, the log_prob of a step depends on no cutoff
                 forecasters.append(chosen.scored(data) if isinstance(chosen, Fitted) and not refit else chosen)
-                notes.extend(said)
+                notes.extend(remarks)
             forecasters.extend(baselines(season, refit=refit))
         frame = _measure(window, forecasters, tallies, level, season)
         if on_window:
@@ -147,10 +149,10 @@ def verdict(table: pl.DataFrame) -> str:
     best, figure = rest["model"][0], rest["wql"][0]
     if figure < least:
         gain = 100 * (1 - figure / least)
-        return f"{best} beats every baseline: wQL {figure:.4g}, {gain:.1f} % under {name}'s {least:.4g}"
+        return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain:.1f} % less than {least:.4g} of {name}"
     if figure == least:
         return f"nothing beats the baseline: {best} is as good as {name}, wQL {least:.4g}"
-    return f"nothing beats the baseline: {name} has a wQL of {least:.4g}, {best} of {figure:.4g}"
+    return f"nothing beats the baseline: the wQL of {name} is {least:.4g}, and that of {best} is {figure:.4g}"
 
 
 def _measure(
@@ -194,12 +196,15 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[str, NDArray[np.float64]]:
-    drawn = {column: at(predicted.quantiles, level, [p]).reshape(-1) for column, p in ends(name, level).items()}
-    return {name: predicted.point.reshape(-1), **drawn}
+    """Return the columns of a forecaster: the point forecasts and the ends of the intervals, (B * D * H,) each."""
+    bounds = {column: at(predicted.quantiles, level, [p]).reshape(-1) for column, p in ends(name, level).items()}
+    return {name: predicted.point.reshape(-1), **bounds}
 
 
 def _left_out(plan: BacktestPlan, data: SequenceSet) -> list[str]:
     """Return a note on the series that are too short for some of the windows."""
     first, last = (int((~plan.fits(data, number)).sum()) for number in (0, plan.count - 1))
-    some = f"{first} series too short for the first window" if first else ""
-    return [some + (f", {last} of them for all" if last else "")] if some else []
+    if not first:
+        return []
+    every = f", and {last} of them for every window" if last else ""
+    return [f"{first} series {'is' if first == 1 else 'are'} too short for the first window{every}"]

@@ -1,7 +1,8 @@
-"""The forecasts that cost nothing, which a model must beat: naive, seasonal naive, Naive2, drift, and an AR a series.
+"""The baselines, which a model must beat: naive, seasonal naive, Naive2, drift, and an autoregression of each series.
 
-Each is fitted to one channel of one series, and says of the steps ahead that they are normal, with a mean and a
-standard deviation (FPP3: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition, 5.2 and 5.5).
+Each baseline is fitted to one channel of one series. Its forecast of a step is a normal distribution, given by a mean
+and a standard deviation (FPP3: Hyndman and Athanasopoulos, Forecasting: Principles and Practice, 3rd edition, 5.2 and
+5.5).
 """
 
 from __future__ import annotations
@@ -20,23 +21,39 @@ Array = NDArray[np.float64]
 
 
 class Rule(Protocol):
-    """A baseline fitted to a history."""
+    """A baseline that is fitted to the history of one channel of one series."""
 
     def ahead(self, history: Array, horizon: int) -> tuple[Array, Array]:
-        """Means and standard deviations (H,) of the steps that follow history (T,), NaN where missing."""
+        """Return the means and the standard deviations of the steps after a history, (H,) each.
+
+        Args:
+            history: The history, (T,). NaN where a value is missing.
+            horizon: The number of steps H to forecast.
+        """
         ...
 
     def one_step(self, history: Array, later: Array) -> tuple[Array, Array]:
-        """Means and standard deviations (H,) of each step of later (H,), given history and the steps before it."""
+        """Return the means and the standard deviations of each later step, given all steps before it, (H,) each.
+
+        Args:
+            history: The history, (T,). NaN where a value is missing.
+            later: The values after the history, (H,). NaN where a value is missing.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Shift:
-    """What was ``lag`` steps ago comes again, moved by ``drift``; after dividing by seasonal indices (m,), if any.
+    """A baseline that repeats the value ``lag`` steps earlier and adds a drift, on the seasonally adjusted series.
 
-    sigma    of the one-step errors, by their mean square over the degrees of freedom
-    fitted   steps that the drift was estimated from, which makes it uncertain; 0 without a drift
+    Attributes:
+        lag: The number of steps from a value to its repetition.
+        sigma: The standard deviation of the one-step errors: the root of their sum of squares over the degrees of
+            freedom.
+        drift: The change that is added in each step, in the units of the series.
+        fitted: The number of steps that the drift was estimated from; 0 without a drift. The fewer they are, the more
+            uncertain is the drift.
+        indices: The seasonal indices that the series is divided by, (m,); None without a seasonal adjustment.
     """
 
     lag: int
@@ -46,21 +63,34 @@ class Shift:
     indices: Array | None = None
 
     def _index(self, start: int, steps: int) -> Array:
+        """Return the seasonal index of each of some steps, (steps,); 1 without a seasonal adjustment."""
         return np.ones(steps) if self.indices is None else self.indices[(start + np.arange(steps)) % len(self.indices)]
 
     def ahead(self, history: Array, horizon: int) -> tuple[Array, Array]:
-        """See Rule. Standard deviations: sigma sqrt(k), k the times that the shift was made; see FPP3 table 5.2."""
+        """Return the means and the standard deviations of the steps after a history, (H,) each.
+
+        The standard deviation is sigma sqrt(k) if the lag fits k times into the way to the step (FPP3, table 5.2).
+
+        Args:
+            history: The history, (T,). NaN where a value is missing.
+            horizon: The number of steps H to forecast.
+        """
         T = len(history)
         past = _filled(history / self._index(0, T), self.lag)
         h = np.arange(1, horizon + 1)
         times = (h - 1) // self.lag + 1
         mean = past[T - self.lag + (h - 1) % self.lag] + self.drift * h
-        spread = self.sigma * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
+        deviation = self.sigma * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
         index = self._index(T, horizon)
-        return mean * index, spread * index
+        return mean * index, deviation * index
 
     def one_step(self, history: Array, later: Array) -> tuple[Array, Array]:
-        """See Rule."""
+        """Return the means and the standard deviations of each later step, given all steps before it, (H,) each.
+
+        Args:
+            history: The history, (T,). NaN where a value is missing.
+            later: The values after the history, (H,). NaN where a value is missing.
+        """
         whole = np.concatenate([history, later])
         T, index = len(history), self._index(0, len(whole))
         past = _filled(whole / index, self.lag)
@@ -70,38 +100,69 @@ class Shift:
 
 @dataclass(frozen=True)
 class Lags:
-    """The closed-form autoregression of one series."""
+    """The closed-form autoregression of one series.
+
+    Attributes:
+        fit: The coefficients and the standard deviation of the errors.
+    """
 
     fit: ARFit
 
-    def _near(self, history: Array) -> Array:
-        """As much of history as it looks at; more where values are missing, which it fills one after the other."""
+    def _recent(self, history: Array) -> Array:
+        """Return the end of a history that the forecast depends on; it is longer if values there must be filled."""
         K = max(self.fit.order, 1)
         return history[-(3 * K + 3) :] if np.isnan(history[-K:]).any() else history[-K:]
 
     def ahead(self, history: Array, horizon: int) -> tuple[Array, Array]:
-        """See Rule."""
-        return self.fit.forecast(self._near(history), horizon, seen=len(history))
+        """Return the means and the standard deviations of the steps after a history, (H,) each.
+
+        Args:
+            history: The history, (T,). NaN where a value is missing.
+            horizon: The number of steps H to forecast.
+        """
+        return self.fit.forecast(self._recent(history), horizon, seen=len(history))
 
     def one_step(self, history: Array, later: Array) -> tuple[Array, Array]:
-        """See Rule."""
+        """Return the means and the standard deviations of each later step, given all steps before it, (H,) each.
+
+        Args:
+            history: The history, (T,). NaN where a value is missing.
+            later: The values after the history, (H,). NaN where a value is missing.
+        """
         whole, T = np.concatenate([history, later]), len(history)
-        steps = [self.fit.forecast(self._near(whole[:t]), 1, seen=t) for t in range(T, len(whole))]
+        steps = [self.fit.forecast(self._recent(whole[:t]), 1, seen=t) for t in range(T, len(whole))]
         return np.array([m[0] for m, _ in steps]), np.array([s[0] for _, s in steps])
 
 
 def naive(y: Array, season: int) -> Rule:
-    """The last value goes on (a random walk)."""
+    """Fit the naive forecast, which repeats the last value (a random walk).
+
+    Args:
+        y: The history, (T,). NaN where a value is missing.
+        season: The season in steps, which is not used.
+    """
     return _shift(y, 1)
 
 
 def seasonal_naive(y: Array, season: int) -> Rule:
-    """The last season comes again; of a history that is no longer than a season, the last value."""
+    """Fit the seasonal naive forecast, which repeats the last season, or the last value if T is at most a season.
+
+    Args:
+        y: The history, (T,). NaN where a value is missing.
+        season: The season in steps.
+    """
     return _shift(y, season if len(y) > season else 1)
 
 
 def naive2(y: Array, season: int) -> Rule:
-    """Naive on the seasonally adjusted series, where M4's test finds a season (the code of the M4 organisers)."""
+    """Fit Naive2: the naive forecast, on the seasonally adjusted series if M4's test finds a season.
+
+    It follows the code of the organisers of M4.
+
+    Args:
+        y: The history, (T,). NaN where a value is missing.
+        season: The season in steps.
+    """
     full = _interpolated(y)
     if is_seasonal(full, season):
         return _shift(y, 1, indices(full, season))
@@ -109,7 +170,12 @@ def naive2(y: Array, season: int) -> Rule:
 
 
 def drift(y: Array, season: int) -> Rule:
-    """The last value, moved on by the mean change a step (FPP3, 5.2)."""
+    """Fit the drift forecast: the last value plus the mean change in each step (FPP3, 5.2).
+
+    Args:
+        y: The history, (T,). NaN where a value is missing.
+        season: The season in steps, which is not used.
+    """
     seen = np.flatnonzero(np.isfinite(y))
     steps = int(seen[-1] - seen[0])
     if steps < 2:
@@ -119,12 +185,19 @@ def drift(y: Array, season: int) -> Rule:
 
 
 def local_ar(y: Array, season: int) -> Lags:
-    """An autoregression by least squares, its order by BIC: up to two seasons and a step, or a fifth of the history."""
+    """Fit an autoregression by least squares, with its order chosen by BIC.
+
+    The order is at most two seasons plus one step (32 without a season), and at most a fifth of the history.
+
+    Args:
+        y: The history, (T,). NaN where a value is missing.
+        season: The season in steps.
+    """
     order = 2 * season + 1 if season > 1 else 32
     return Lags(fit_ar(y, np.array([0, len(y)]), max(0, min(order, len(y) // 5))))
 
 
-#: By the name of their column, simplest first; each takes a history (T,) with something observed, and the season.
+#: The baselines by name, the simplest first. Each takes a history (T,) with an observed value, and the season in steps.
 BASELINES: dict[str, Callable[[Array, int], Rule]] = {
     "naive": naive,
     "seasonal_naive": seasonal_naive,
@@ -135,12 +208,16 @@ BASELINES: dict[str, Callable[[Array, int], Rule]] = {
 
 
 def _shift(y: Array, lag: int, seasonal: Array | None = None) -> Shift:
+    """Return the baseline that repeats the value ``lag`` steps earlier, with its standard deviation from y."""
     z = y if seasonal is None else y / seasonal[np.arange(len(y)) % len(seasonal)]
     return Shift(lag, _sigma(z[lag:] - z[:-lag], z, 0), indices=seasonal)
 
 
 def _sigma(errors: Array, y: Array, estimated: int) -> float:
-    """The errors' standard deviation; not less than a part of the series' own size, or nothing would be possible."""
+    """Return the standard deviation of errors, at least a small share of the size of the series.
+
+    Without this bound, a constant series would have a density that is infinite.
+    """
     seen = errors[np.isfinite(errors)]
     free = len(seen) - estimated
     known = y[np.isfinite(y)]
@@ -149,7 +226,7 @@ def _sigma(errors: Array, y: Array, estimated: int) -> float:
 
 
 def _filled(y: Array, lag: int) -> Array:
-    """What is missing taken from ``lag`` steps before, or where that is not known, from the last step that is."""
+    """Return y with each missing value taken from ``lag`` steps earlier; the first steps repeat the last value."""
     if not np.isnan(y).any():
         return y
     out = y.copy()
@@ -162,5 +239,6 @@ def _filled(y: Array, lag: int) -> Array:
 
 
 def _interpolated(y: Array) -> Array:
+    """Return y with the missing values interpolated linearly."""
     seen = np.isfinite(y)
     return y if seen.all() else np.interp(np.arange(len(y)), np.flatnonzero(seen), y[seen])

@@ -23,13 +23,13 @@ ENOUGH = 60_000
 
 @dataclass(frozen=True)
 class Calibration:
-    """The PIT u of one-step predictions: uniform on [0, 1] and independent if P(x_t | x_<t) is the truth.
+    """The PIT u of one-step predictions, which is uniform on [0, 1] and independent if P(x_t | x_<t) is true.
 
     Attributes:
         pit: P(X < x) + v P(X = x) with v uniform on [0, 1] (Brockwell 2007, eq. 1); P(X <= x) for a density, (N,). All
             channels together, without the missing values.
-        ranked: Whether the values are symbols. They are ranked by falling probability, so a u near 1 is an
-            unlikely symbol.
+        ranked: Whether the values are symbols. They are ranked by falling probability, so u is near 1 for an unlikely
+            symbol.
         steps: The number of judged steps, of which ``pit`` may be a part.
     """
 
@@ -38,16 +38,16 @@ class Calibration:
     steps: int
 
     def coverage(self, level: float) -> float:
-        """Return the share of values in their central interval, or of symbols in the likeliest set.
+        """Return the share of values in their central interval, or of symbols in the set of the likeliest ones.
 
         Args:
-            level: The coverage that is promised, 0 to 1.
+            level: The probability of the interval or the set, 0 to 1.
         """
         inside = self.pit <= level if self.ranked else np.abs(self.pit - 0.5) <= level / 2
         return float(inside.mean())
 
     def histogram(self, bins: int = 10) -> NDArray[np.float64]:
-        """Return the share of values in each of equally wide bins, (bins,); if calibrated, it is 1 / bins.
+        """Return the share of values in each of equally wide bins, (bins,); about 1 / bins if calibrated.
 
         Args:
             bins: The number of bins.
@@ -59,14 +59,14 @@ class Calibration:
 def calibrate(
     model: SequenceModel, encoded: Encoded, spans: Spans, *, seed: int = 0, enough: int = ENOUGH
 ) -> Calibration:
-    """Return the PIT of judged steps, in pieces as a fit judges them.
+    """Return the PIT of the judged steps, which are unrolled in pieces as in a fit.
 
     Args:
         model: A model with a likelihood.
         encoded: The data in model space.
         spans: The judged steps.
         seed: The seed of the randomisation v.
-        enough: The number of steps that is used of many.
+        enough: The number of steps that is used, roughly, if more steps are given.
     """
     steps = sum(z - a for _, a, z in spans)
     generator = torch.Generator().manual_seed(seed)
@@ -83,7 +83,7 @@ def judged(spans: Spans, enough: int = ENOUGH) -> list[Piece]:
 
     Args:
         spans: The judged steps.
-        enough: The number of steps above which pieces are evenly left out.
+        enough: The number of steps from which on pieces are left out, evenly over the spans.
     """
     items = pieces(spans, 2048, 256)
     return items[:: max(1, sum(p.stop - p.counted for p in items) // enough)]

@@ -1,4 +1,4 @@
-"""Which forecaster is asked: a model by its name, one that is fitted already, or the best on earlier windows."""
+"""The choice of a forecaster: a model to fit by name, a fitted model, or with "auto" the best on earlier windows."""
 
 from __future__ import annotations
 
@@ -19,21 +19,32 @@ from ostinato.evaluation.windows import BacktestPlan
 from ostinato.fitting import fields_for, fit
 from ostinato.model_file import Model
 
-#: "auto" chooses by so many windows and so many steps of each series, whatever is more, or by a quarter of the longest.
+#: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
+#: the longest series.
 _WINDOWS, _STEPS = 3, 60
-#: Of the least wQL: who is within this of it counts as equal, for so few windows tell no closer.
+#: A forecaster whose wQL is above the least by at most this share counts as equal, because the windows are few.
 _MARGIN = 0.02
-#: What is used where a history is too short to choose by.
+#: The baseline that "auto" uses if the history is too short for a choice.
 _SHORT = "naive2"
 
 
 def names(models: list[str | Model]) -> list[str]:
-    """The columns of models. Raises ConfigError where two are called the same, or one as a baseline is."""
+    """Return the name of each model in the table.
+
+    Args:
+        models: The models, by name or fitted. A fitted model is named "ostinato".
+
+    Raises:
+        ConfigError: Two models have the same name, or a model has the name of a baseline.
+    """
     out = [model if isinstance(model, str) else "ostinato" for model in models]
     for name in out:
         if out.count(name) > 1 or name in BASELINES:
-            also = "a baseline, which is there in any case" if name in BASELINES else "asked for twice"
-            raise ConfigError(f"{name} is {also}", fix="name each model once; baselines need no naming")
+            if name in BASELINES:
+                raise ConfigError(
+                    f"{name} is a baseline, which is always included", fix=f"remove {name} from the models"
+                )
+            raise ConfigError(f"each model must be named once, got {name} twice", fix="remove one of them")
     return out
 
 
@@ -47,59 +58,71 @@ def forecaster(
     n_paths: int,
     **options: Any,
 ) -> tuple[Forecaster, list[str]]:
-    """Fit the model called ``name`` to history, and nothing after it; and what there is to say.
+    """Return the forecaster of a model, fitted to a history if it is not fitted yet, and notes on it.
 
-    "auto" is the simplest whose wQL is within _MARGIN of the least, on windows at the end of history that no fit was
-    shown: one of the baselines, a direct model, or the ladder's best where that is ahead of them all.
+    "auto" chooses between the baselines, a direct model and the best model of the ladder. They are compared on windows
+    at the end of the history, which none of them was fitted to. The simplest one is used whose wQL is above the least
+    by at most 2 %.
+
+    Args:
+        name: The name of the model in the table.
+        model: The name of a model to fit, or a fitted model.
+        history: The steps that the model may be fitted to.
+        plan: The windows of the backtest.
+        season: The season in steps.
+        n_paths: The number of sample paths of a forecast.
+        **options: The options of ``fit``.
     """
-    drawn = {"n_paths": n_paths, "seed": options.get("seed", 0)}
+    sampling = {"n_paths": n_paths, "seed": options.get("seed", 0)}
     if not isinstance(model, str):
-        return fitted(name, model, **drawn), []
+        return fitted(name, model, **sampling), []
     if model == "direct":
-        found = fit(history, model=model, horizon=plan.horizon, **{"season": season, **options})
-        return fitted(name, found.model, **drawn), [f"direct: {found.notes[-2]}"]
+        direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **options})
+        return fitted(name, direct.model, **sampling), [f"direct: {direct.notes[-2]}"]
     if model != "auto":
-        return fitted(name, fit(history, model=model, **options).model, **drawn), []
+        return fitted(name, fit(history, model=model, **options).model, **sampling), []
     longest = int(history.lengths.max())
     steps = min(longest // 4, max(_WINDOWS * plan.horizon, _STEPS))
     count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
     if not count:
-        words = f"auto: {longest} steps are too few to choose a model by {plan.horizon} of them: {_SHORT} is used"
-        return Baseline(name, _SHORT, season), [words]
+        note = (
+            f"auto: the longest series has {longest} steps, too few to compare models on windows of {plan.horizon}; "
+            f"{_SHORT} is used"
+        )
+        return Baseline(name, _SHORT, season), [note]
     earlier = BacktestPlan(plan.horizon, count, plan.horizon)
     before = earlier.before(history)
-    # the simplest first
+    # the simplest first, because the first one within the margin is used
     candidates: list[Baseline | Quantiles | Fitted] = list(baselines(season, refit=False))
-    candidates += _models(before, plan.horizon, season, drawn, options)
+    candidates += _models(before, plan.horizon, season, sampling, options)
     losses = _losses(candidates, history, earlier)
     at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
-    best, ours = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
-    # the figures of the best of the other sort stand beside those of the chosen one
-    rivals = ours if isinstance(best, Baseline) else [i for i in range(len(candidates)) if i != at]
+    best, models = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
+    # a baseline is compared with the best model, and a model with the best of all others
+    rivals = models if isinstance(best, Baseline) else [i for i in range(len(candidates)) if i != at]
     rival = min(rivals, key=lambda i: losses[i])
-    figures = f"wQL {losses[at]:.4g} of {best.name}, {losses[rival]:.4g} of {candidates[rival].name}"
+    figures = f"its wQL is {losses[at]:.4g}, and that of {candidates[rival].name} is {losses[rival]:.4g}"
     where = f"on the {count} window{'s' * (count > 1)} before the first cutoff"
     if isinstance(best, Baseline):
-        words = f"auto: nothing beats {best.name} by {_MARGIN:.0%} {where} ({figures}): {best.name} is used"
-        return Baseline(name, best.rule, season, best.keep), [words]
-    return replace(best, name=name), [f"auto: {best.name} is used, ahead {where} ({figures})"]
+        note = f"auto: {best.name} is used, because no model is better by {_MARGIN:.0%} {where}: {figures}"
+        return Baseline(name, best.rule, season, best.keep), [note]
+    return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
 
 
 def _models(
-    before: SequenceSet, horizon: int, season: int, drawn: dict[str, int], options: dict[str, Any]
+    before: SequenceSet, horizon: int, season: int, sampling: dict[str, int], options: dict[str, Any]
 ) -> list[Quantiles | Fitted]:
-    """A direct model, where the series are long enough for one, and the best of the ladder."""
+    """Return a direct model, if the series are long enough for one, and the best model of the ladder."""
     out: list[Quantiles | Fitted] = []
-    own = fields_for("direct", options)
     with suppress(DataError):
-        found = fit(before, model="direct", horizon=horizon, **{"season": season, **own})
-        out.append(fitted(f"direct ({found.kept.name})", found.model, **drawn))
-    found = fit(before, model="auto", **fields_for("ladder", options))
-    return [*out, fitted(found.kept.name, found.model, **drawn)]
+        direct = fit(before, model="direct", horizon=horizon, **{"season": season, **fields_for("direct", options)})
+        out.append(fitted(f"direct ({direct.kept.name})", direct.model, **sampling))
+    ladder = fit(before, model="auto", **fields_for("ladder", options))
+    return [*out, fitted(ladder.kept.name, ladder.model, **sampling)]
 
 
 def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> NDArray[np.float64]:
-    """WQL of each candidate on the windows of plan."""
+    """Return the wQL of each candidate on the windows of a plan, (candidates,)."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):
         y = window.later()

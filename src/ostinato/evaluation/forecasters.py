@@ -1,4 +1,4 @@
-"""What a backtest asks: a fitted model, or a baseline fitted to each series, in one form."""
+"""The forecasters of a backtest: fitted models, and baselines that are fitted to each series, with one interface."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from ostinato.model_file import Model
 
 Array = NDArray[np.float64]
 
-#: Values of sample paths that are held at a time: bounds memory, whatever the size of a panel.
+#: The number of values of sample paths that are held at one time. It bounds RAM for a panel of any size.
 _PATHS = 4_000_000
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """What is said of the steps ahead: the point forecast (B, D, H), and quantiles (B, D, Q, H).
+    """The forecast of the steps ahead.
 
-    The point is the mean; of prices it is the median.
+    Attributes:
+        point: The point forecast, (B, D, H): the mean, or for prices the median.
+        quantiles: The quantiles, (B, D, Q, H).
     """
 
     point: Array
@@ -37,30 +39,46 @@ class Predicted:
 
 
 class Forecaster(Protocol):
-    """Something that forecasts."""
+    """A model or a baseline in a backtest."""
 
     @property
     def name(self) -> str:
-        """The name of its column."""
+        """The name of the forecaster in the table."""
         ...
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
-        """Forecast from the end of every sequence of history, with quantiles at probabilities (Q)."""
+        """Forecast from the end of every sequence of a history.
+
+        Args:
+            history: The B sequences.
+            horizon: The number of steps H to forecast.
+            probabilities: The probabilities of the quantiles, (Q,).
+        """
         ...
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
-        """(B, H): nats of the last ``horizon`` steps of every sequence, each given all steps before it.
+        """Return the log-likelihood in nats of each of the last steps, given all steps before it, (B, H).
 
-        NaN where nothing was observed. Densities as in ``score``: of prices that of the log return.
+        It is NaN if no channel of a step was observed. Densities are those of ``score``: for prices, that of the log
+        return.
+
+        Args:
+            whole: The B sequences up to the end of the horizon.
+            horizon: The number of steps H at the end of every sequence.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model. Its weights and scales stay as they are; its state takes in each history.
+    """A fitted model with a likelihood. Its weights and scales do not change; its hidden state follows each history.
 
-    known  unique_id -> log_prob (T,) of all steps of a series, where ``scored`` has found it
+    Attributes:
+        name: The name in the table.
+        model: The model.
+        n_paths: The number of sample paths of a forecast.
+        seed: The seed of the sample paths.
+        known: The log-likelihood of every step of each series by its unique_id, (T,) each; None before ``scored``.
     """
 
     name: str
@@ -70,7 +88,11 @@ class Fitted:
     known: dict[str, Array] | None = None
 
     def scored(self, data: SequenceSet) -> Fitted:
-        """The same, with the log_prob of every step of data at hand: one pass does for all windows on it."""
+        """Return this forecaster with the log-likelihood of every step of data, computed once for all windows.
+
+        Args:
+            data: The whole series.
+        """
         scores = score(self.model, data)
         return replace(
             self,
@@ -81,48 +103,82 @@ class Fitted:
         )
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
-        """See Forecaster."""
+        """Forecast from the end of every sequence of a history.
+
+        Args:
+            history: The B sequences.
+            horizon: The number of steps H to forecast.
+            probabilities: The probabilities of the quantiles, (Q,).
+        """
         points, quantiles = [], []
         group = max(1, _PATHS // (self.n_paths * horizon * len(history.channels)))
         middle = np.median if history.traits.log_returns else np.mean
         for first in range(0, len(history), group):
-            some = history.take(range(first, min(first + group, len(history))))
-            for paths in forecast(self.model, some, horizon, (), n_paths=self.n_paths, seed=self.seed).paths:
+            rows = history.take(range(first, min(first + group, len(history))))
+            for paths in forecast(self.model, rows, horizon, (), n_paths=self.n_paths, seed=self.seed).paths:
                 points.append(middle(paths, axis=0).T)
                 quantiles.append(np.quantile(paths, probabilities, axis=0).transpose(2, 0, 1))
         return Predicted(np.stack(points), np.stack(quantiles))
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
-        """See Forecaster."""
+        """Return the log-likelihood in nats of each of the last steps, given all steps before it, (B, H).
+
+        Args:
+            whole: The B sequences up to the end of the horizon.
+            horizon: The number of steps H at the end of every sequence.
+        """
         known = self.known if self.known is not None else self.scored(whole).known or {}
         return np.stack([known[key][stop - horizon : stop] for key, stop in zip(whole.ids, whole.lengths, strict=True)])
 
 
 @dataclass(frozen=True)
 class Quantiles:
-    """A direct model: it has quantiles of the steps ahead, and no log_prob."""
+    """A direct model, which has quantiles of the steps ahead and no likelihood.
+
+    Attributes:
+        name: The name in the table.
+        model: The model.
+    """
 
     name: str
     model: DirectModel
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
-        """See Forecaster. The point is the median, or where there is no network the least-squares forecast."""
+        """Forecast from the end of every sequence of a history.
+
+        The point forecast is the median of the network, or the least-squares forecast of a model without a network.
+
+        Args:
+            history: The B sequences.
+            horizon: The number of steps H to forecast.
+            probabilities: The probabilities of the quantiles, (Q,).
+        """
         shape = len(history), len(history.channels)
-        said = forecast(self.model, history, horizon, ())
-        assert said.quantiles is not None
-        quantiles = at(said.quantiles, probabilities).reshape(*shape, horizon, -1)
-        return Predicted(said.frame["ostinato"].to_numpy().reshape(*shape, horizon), quantiles.swapaxes(-1, -2))
+        result = forecast(self.model, history, horizon, ())
+        assert result.quantiles is not None
+        quantiles = at(result.quantiles, probabilities).reshape(*shape, horizon, -1)
+        return Predicted(result.frame["ostinato"].to_numpy().reshape(*shape, horizon), quantiles.swapaxes(-1, -2))
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
-        """See Forecaster."""
+        """Return NaN for each of the last steps, (B, H), because a direct model has no likelihood.
+
+        Args:
+            whole: The B sequences up to the end of the horizon.
+            horizon: The number of steps H at the end of every sequence.
+        """
         return np.full((len(whole), horizon), np.nan)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A rule of BASELINES on every channel of every series by itself; on prices, on their logarithm.
+    """A baseline, fitted to each channel of each series separately; for prices, to their logarithms.
 
-    It is fitted to each history that it is given; with ``keep``, to the first one of a series, and stays.
+    Attributes:
+        name: The name in the table.
+        rule: The name of the baseline in BASELINES.
+        season: The season in steps.
+        keep: Whether to fit to the first history of a series only, and not to every history.
+        fits: The fits that are kept, by the unique_id and the index of the channel.
     """
 
     name: str
@@ -132,6 +188,7 @@ class Baseline:
     fits: dict[tuple[str, int], Rule] = field(default_factory=dict)
 
     def _fit(self, key: tuple[str, int], y: Array) -> Rule:
+        """Return the fit to a channel of a series, (T,); with ``keep``, the first one is returned again."""
         if not self.keep:
             return BASELINES[self.rule](y, self.season)
         if key not in self.fits:
@@ -139,7 +196,15 @@ class Baseline:
         return self.fits[key]
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
-        """See Forecaster. Steps that are missing at the end of a history are forecast too, and left out."""
+        """Forecast from the end of every sequence of a history.
+
+        Missing steps at the end of a history are forecast too, and left out of the result.
+
+        Args:
+            history: The B sequences.
+            horizon: The number of steps H to forecast.
+            probabilities: The probabilities of the quantiles, (Q,).
+        """
         B, D, prices = len(history), len(history.channels), history.traits.log_returns
         point, quantiles = np.empty((B, D, horizon)), np.empty((B, D, len(probabilities), horizon))
         z = ndtri(probabilities)[:, None]
@@ -151,7 +216,14 @@ class Baseline:
         return Predicted(np.exp(point), np.exp(quantiles)) if prices else Predicted(point, quantiles)
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
-        """See Forecaster. Of counts it is the density too, which stands for the probability of a whole number."""
+        """Return the log-likelihood in nats of each of the last steps, given all steps before it, (B, H).
+
+        For counts, the density is used as the probability of a whole number.
+
+        Args:
+            whole: The B sequences up to the end of the horizon.
+            horizon: The number of steps H at the end of every sequence.
+        """
         out = np.zeros((len(whole), horizon))
         for b, key in enumerate(whole.ids):
             seen = np.zeros(horizon, dtype=bool)
@@ -166,7 +238,14 @@ class Baseline:
 
 
 def fitted(name: str, model: Model, *, n_paths: int, seed: int) -> Quantiles | Fitted:
-    """Return the forecaster of a fitted model, whatever its type."""
+    """Return the forecaster of a fitted model.
+
+    Args:
+        name: The name in the table.
+        model: A fitted model.
+        n_paths: The number of sample paths of a forecast.
+        seed: The seed of the sample paths.
+    """
     return _forecaster(model, name, n_paths, seed)
 
 
@@ -187,22 +266,46 @@ def _(model: SequenceModel, name: str, n_paths: int, seed: int) -> Fitted:
 
 
 def baselines(season: int, *, refit: bool) -> list[Baseline]:
-    """All of them. What has more than a scale to estimate, the autoregression, is refitted only where models are."""
+    """Return all baselines.
+
+    Only the autoregression has coefficients. Like a model, it is fitted once unless models are refitted. The other
+    baselines are fitted to every history.
+
+    Args:
+        season: The season in steps.
+        refit: Whether models are fitted at every cutoff.
+    """
     return [Baseline(name, name, season, keep=name == "local_ar" and not refit) for name in BASELINES]
 
 
 def observed(y: Array) -> Array:
-    """Y (T,) up to its last observed step."""
+    """Return a series up to its last observed step.
+
+    Args:
+        y: The series, (T,). NaN where a value is missing.
+    """
     return y[: int(np.flatnonzero(np.isfinite(y))[-1]) + 1]
 
 
 def beyond(rule: Rule, known: Array, gap: int, horizon: int) -> tuple[Array, Array]:
-    """Means and standard deviations (H,) of what follows ``gap`` missing steps, which are forecast too and left out."""
+    """Return the means and the standard deviations of the steps after a gap, (H,) each.
+
+    Args:
+        rule: A fitted baseline.
+        known: The history up to its last observed step, (T,).
+        gap: The number of missing steps after it. They are forecast too, and left out of the result.
+        horizon: The number of steps H to forecast.
+    """
     mean, deviation = rule.ahead(known, gap + horizon)
     return mean[gap:], deviation[gap:]
 
 
 def modelled(data: SequenceSet, b: int) -> Array:
-    """(D, T): the values of series b, or the logarithms of prices."""
+    """Return the values that baselines are fitted to: those of a series, or the logarithms of prices, (D, T).
+
+    Args:
+        data: The series.
+        b: The index of the series.
+    """
     y = data[b].T.astype(np.float64)
     return np.log(y) if data.traits.log_returns else y

@@ -31,8 +31,7 @@ def seasonal_error(history: Array, season: int) -> float:
     """Return the divisor of MASE and MSIS: the mean of |y_t - y_{t-m}| over a history, where m is the season.
 
     m is 1 if T <= m. The error is NaN if no two steps can be compared or nothing ever changes. Hyndman and Koehler
-    2006,
-    with Makridakis et al. 2020 (M4) for m > 1.
+    2006, with Makridakis et al. 2020 (M4) for m > 1.
 
     Args:
         history: The history, (T,).
@@ -113,7 +112,7 @@ def interval_score(y: Array, low: Array, high: Array, level: float) -> Array:
 def msis(y: Array, low: Array, high: Array, level: float, scale: Array) -> Array:
     """Return the mean scaled interval score: the mean of ``interval_score`` over the scale, (...).
 
-    Makridakis et al. 2020 (M4), where the level is 95 %.
+    Makridakis et al. 2020 (M4), with a level of 95 %.
 
     Args:
         y: The values, (..., H).
@@ -127,6 +126,8 @@ def msis(y: Array, low: Array, high: Array, level: float, scale: Array) -> Array
 
 def coverage(y: Array, low: Array, high: Array) -> Array:
     """Return the share of steps that lie in their interval, its ends included, (...); NaN without any step.
+
+    A value at an end of its interval counts as inside.
 
     Args:
         y: The values, (..., H).

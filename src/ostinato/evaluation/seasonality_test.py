@@ -14,9 +14,9 @@ _CRITICAL = 1.645
 def is_seasonal(y: Array, season: int) -> bool:
     """Return whether the autocorrelation at the seasonal lag is more than chance, at 90 %.
 
-    The test is |r_m| > 1.645 sqrt((1 + 2 (r_1^2 + .. + r_{m-1}^2)) / T), Bartlett's bound, and T must be three seasons
-    or more. It is the test of M4's Naive2 (the code of its organisers), except that the ``acf`` of R has no lags beyond
-    10 log10(T), and finds no season there.
+    The test is |r_m| > 1.645 sqrt((1 + 2 (r_1^2 + .. + r_{m-1}^2)) / T), Bartlett's bound, and T must be at least three
+    seasons. It is the test of Naive2 in the code of the organisers of M4, with one difference: their ``acf`` in R stops
+    at lag 10 log10(T), so it finds no season beyond that lag.
 
     Args:
         y: The series, (T,).

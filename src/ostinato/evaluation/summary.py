@@ -83,7 +83,7 @@ class Tally:
         self._size += float(np.nansum(np.abs(y)))
         for one in self.level:
             low, high = np.moveaxis(at(predicted.quantiles, self.level, edges(one)), -2, 0)
-            # a step at a time: every observed step weighs the same
+            # each step on its own, so that every observed step has the same weight
             self._mean(f"coverage-{one:g}", metrics.coverage(y[..., None], low[..., None], high[..., None]))
             if one == msis_level(self.level):
                 self._mean("msis", metrics.msis(y, low, high, one, scale))
@@ -108,6 +108,7 @@ class Tally:
         return tally
 
     def _mean(self, name: str, values: Array) -> None:
+        """Add the values of a measure to its sum and its count; NaN does not count."""
         seen = values[np.isfinite(values)]
         total, count = self._means.get(name, (0.0, 0))
         self._means[name] = total + float(seen.sum()), count + len(seen)
@@ -137,10 +138,13 @@ def msis_level(level: Sequence[float]) -> float | None:
 
 
 def summary(tallies: dict[str, Tally]) -> pl.DataFrame:
-    """Return one row a model: mase, smape (%), owa, wql, msis, coverage-95 .., log_prob (nats a step), seconds.
+    """Return a table with one row a model.
+
+    The columns are mase, smape (in %), owa, wql, msis, a coverage for each level (coverage-95), log_prob (in nats a
+    step) and seconds.
 
     Args:
-        tallies: The tally of each model by name. owa needs that of naive2.
+        tallies: The tally of each model by name. The tally of naive2 must be among them, because owa needs it.
     """
     reference = tallies["naive2"]
     rows = []

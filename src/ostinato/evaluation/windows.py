@@ -17,7 +17,7 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class BacktestWindow:
-    """The series that are long enough for a window, up to their cutoffs, and the horizon after them.
+    """One window of a backtest: the series that are long enough for it, cut at their cutoffs.
 
     Attributes:
         history: The steps up to the cutoff.
@@ -36,9 +36,10 @@ class BacktestWindow:
 
 @dataclass(frozen=True)
 class BacktestPlan:
-    """The places of the windows. Each series has its own, counted from its own end, as in the libraries of Nixtla.
+    """The positions of the windows, counted from the end of each series, as in the libraries of Nixtla.
 
-    The first cutoff of a series leaves ``horizon + (count - 1) * step`` steps after it; each next is ``step`` later.
+    The first cutoff of a series has ``horizon + (count - 1) * step`` steps after it. Each cutoff is ``step`` steps
+    later than the one before.
 
     Attributes:
         horizon: The number of steps to forecast.
@@ -73,7 +74,9 @@ class BacktestPlan:
         return np.array(enough, dtype=bool)
 
     def before(self, data: SequenceSet) -> SequenceSet:
-        """Return the steps up to the first cutoffs, which may be fitted; series that are too short are left out.
+        """Return the steps up to the first cutoff of each series, which a model may be fitted to.
+
+        Series that are too short for the first window are left out.
 
         Args:
             data: The series.
@@ -92,7 +95,7 @@ class BacktestPlan:
         return _upto(data, rows, self._stops(data, 0))
 
     def windows(self, data: SequenceSet) -> Iterator[BacktestWindow]:
-        """Yield the windows, oldest first; only one of them is in RAM.
+        """Yield the windows, the oldest first; only one of them is in RAM at a time.
 
         Args:
             data: The series.
@@ -104,4 +107,5 @@ class BacktestPlan:
 
 
 def _upto(data: SequenceSet, rows: NDArray[np.int64], stops: NDArray[np.int64]) -> SequenceSet:
+    """Return the sequences ``rows``, each cut at its stop; stops has an entry for every sequence of data, (B,)."""
     return data.take(rows).cut(np.zeros_like(rows), stops[rows])

@@ -25,6 +25,10 @@ class ForecastModel(Protocol):
     def max_horizon(self) -> int | None:
         """The greatest number of steps that the model forecasts; None if it forecasts any number."""
 
+    @property
+    def per_series(self) -> bool:
+        """Whether the forecast depends on the id of a series, so that a set must not contain a series twice."""
+
     def likelihood(self, verb: str) -> Any:
         """Return the model itself if it has a P(x_t | x_<t).
 

@@ -1,4 +1,4 @@
-"""Charts for a page: matplotlib's SVG, in the page's own colours and type, with a text alternative."""
+"""Charts for a page: SVG from matplotlib, in the colours and the type of the page, with a text alternative."""
 
 from __future__ import annotations
 
@@ -18,19 +18,25 @@ if TYPE_CHECKING:
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 ElementTree.register_namespace("", SVG)
 
-#: Colours stand for the page's variables, by which it can be light, dark or printed; they are never seen as they are.
+#: These colours are placeholders for the variables of the page, which differ in light, dark and printed pages. The
+#: drawing is never shown with these values.
 NAMES = ("ink", "grid", "blue", "red", "wide", "middle", "narrow")
 INK, GRID, BLUE, RED, WIDE, MIDDLE, NARROW = (f"#01020{i}" for i in range(len(NAMES)))
 
-#: Width in CSS pixels: a card's on a phone, and the page's on a screen.
+#: The width of a drawing in CSS pixels: of a card on a phone, and of the page on a screen.
 PHONE, SCREEN = 360, 1080
-#: Dots an inch of what is no line but an image, such as a spectrogram.
+#: The resolution of an image in a drawing, for example a spectrogram, in dots per inch.
 DOTS = 144
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers behind a chart, as words."""
+    """The numbers of a chart as a table.
+
+    Attributes:
+        head: The headings of the columns.
+        rows: The cells of each row, as text.
+    """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -38,11 +44,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture on the page.
+    """A chart on the page.
 
-    title, words  what it is, and what is to be seen in it, for those who do not see it too
-    svgs          one drawing, or one for a phone and one for a screen
-    name          what of the data it shows, in the data's own words: never part of the drawing
+    Attributes:
+        title: The title.
+        words: A description in words of what the chart shows, which is also its text alternative.
+        svgs: One drawing, or one for a phone and one for a screen.
+        table: The numbers of the chart.
+        name: The name of the sequence or the channel that is shown. It comes from the user and is never part of the
+            drawing.
     """
 
     title: str
@@ -62,11 +72,21 @@ def chart(
     name: str = "",
     table: Table | None = None,
 ) -> Chart:
-    """A chart that ``draw`` draws on a figure; ``wide`` ones are drawn twice, for a phone and for a screen.
+    """Return a chart.
 
-    Words of the user's do not belong into it: they could be longer than any picture, or no text that XML can hold.
+    A drawing must not contain text from the user, which could be too long for it or have characters that XML forbids.
 
-    Raises ConfigError where matplotlib is not installed.
+    Args:
+        title: The title.
+        words: A description in words of what the chart shows.
+        draw: Draws the chart on a matplotlib figure.
+        height: The height in CSS pixels.
+        wide: Whether the chart has the width of the page. It is then drawn twice, for a phone and for a screen.
+        name: The name of the sequence or the channel that is shown.
+        table: The numbers of the chart.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
     """
     widths = (PHONE, SCREEN) if wide else (PHONE,)
     svgs = tuple(_svg(draw, width, height, f"{title} {name} {width}", f"{title}. {words}") for width in widths)
@@ -74,7 +94,11 @@ def chart(
 
 
 def plain(axes: Axes) -> None:
-    """No more lines than are needed."""
+    """Remove the lines of axes that the chart does not need.
+
+    Args:
+        axes: The axes of a drawing.
+    """
     axes.margins(x=0.01)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=GRID, linewidth=0.8)
@@ -85,10 +109,11 @@ def plain(axes: Axes) -> None:
 
 @contextmanager
 def _style(salt: str) -> Iterator[None]:
+    """Draw in the style of the page; the ids in the SVG follow from ``salt``, so a page is the same every time."""
     import matplotlib as mpl
 
     with mpl.rc_context():
-        mpl.rcdefaults()  # a style of the user's own is for other pictures
+        mpl.rcdefaults()  # a style that the user has set must not change the page
         mpl.rcParams.update(
             {
                 "svg.fonttype": "none",
@@ -110,10 +135,13 @@ def _style(salt: str) -> Iterator[None]:
 
 
 def _svg(draw: Callable[[Any], None], width: int, height: int, salt: str, words: str) -> str:
+    """Return a drawing as an SVG element, with ``words`` as its text alternative."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("drawing needs matplotlib", fix="pip install 'ostinato[plot]'") from error
+        raise ConfigError(
+            "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
+        ) from error
     buffer = io.StringIO()
     with _style(salt):
         figure = Figure(figsize=(width / 96, height / 96), facecolor="none")
@@ -126,14 +154,14 @@ def _svg(draw: Callable[[Any], None], width: int, height: int, salt: str, words:
 
 
 def _inline(svg: str, words: str) -> str:
-    """An SVG document as an element of a page: sized by it, coloured by it, and read out as ``words``."""
+    """Return an SVG document as an element of a page, which sets its size and its colours."""
     root = ElementTree.fromstring(svg)
     for element in list(root):
         if element.find(f"{{{SVG}}}style") is not None:
-            root.remove(element)  # it would be the whole page's
+            root.remove(element)  # its style would apply to the whole page
     for element in root.iter():
         if element.tag == f"{{{SVG}}}g":
-            element.attrib.pop("id", None)  # "axes_1" would be there once a chart
+            element.attrib.pop("id", None)  # every chart has the id "axes_1", and an id must be unique on a page
         if (target := element.attrib.pop(f"{{{XLINK}}}href", None)) is not None:
             element.set("href", target)
         if "style" in element.attrib:
@@ -146,5 +174,6 @@ def _inline(svg: str, words: str) -> str:
 
 
 def _themed(style: str) -> str:
+    """Return a style with the colours as variables of the page, and without the font."""
     style = re.sub(r"#01020([0-6])", lambda found: f"var(--{NAMES[int(found[1])]})", style)
     return re.sub(r"font-family: [^;]*; ", "", style)

@@ -35,7 +35,7 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(model)[0],
         "verdict": record.verdict,
-        "judged": "The figures below are those of the fit, on the steps that it held out of its own data"
+        "judged": "The numbers below were measured during the fit, on the held-out part of its data"
         + ("." if fitted else "; they are not measured on the data of this page."),
         "score": None,
         "bits": None,
@@ -74,24 +74,23 @@ def _spans(model: DirectModel, data: SequenceSet, fitted: bool) -> Spans:
 
 
 def _fans_words(record: DirectRecord, fitted: bool) -> str:
-    """Return what the forecasts that are compared with later values may be taken for."""
-    line = "The dark line continues with the values that came."
+    """Return in words whether the forecasts next to observed values are forecasts of unseen values."""
+    line = "The dark line continues with the values that were observed later."
     if not fitted:
         return (
-            "Forecasts from earlier places of these data, which differ from the data that the model was fitted to. "
-            f"{line}"
+            f"These forecasts start inside these data, which differ from the data that the model was fitted to. {line}"
         )
-    place = "Forecasts from places in the part that the fit held out to choose the model"
+    place = "These forecasts start inside the held-out part, which was used to choose the model"
     match record.refit:
         case False:
             return f"{place}; the weights were not fitted to any of it. {line}"
         case True:
             return (
-                f"{place}. The kept model was then fitted again to all of the data, this part included, so these are "
+                f"{place}. The kept model was then fitted again to all of the data, including this part, so these are "
                 f"not forecasts of unseen values. {line}"
             )
         case _:
             return (
-                f"{place}. The model may have been fitted again to all of the data, this part included; its file does "
+                f"{place}. The model may have been fitted again to all of the data, including this part; its file does "
                 f"not say. {line}"
             )

@@ -1,4 +1,4 @@
-"""A forecast drawn: the end of the history, the expected course, and the intervals as a fan."""
+"""The chart of a forecast: the end of the history, the point forecast, and the intervals as a fan."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Colours:
-    """shades: of intervals, the widest first; opaque, so that the legend shows what the picture does."""
+    """The colours of a forecast.
+
+    Attributes:
+        ink: The colour of observed values.
+        blue: The colour of the point forecast.
+        shades: The colours of the intervals, the widest first. They are opaque, so that the legend shows the same
+            colours as the chart.
+    """
 
     ink: str
     blue: str
@@ -30,19 +37,27 @@ class Colours:
 
 PICTURE = Colours("#1f2933", "#1769aa", ("#dbe7f1", "#aecbe2", "#7fafd4"))
 PAGE = Colours(chart.INK, chart.BLUE, (chart.WIDE, chart.MIDDLE, chart.NARROW))
-#: Panels in one picture: more would be too small to read.
+#: The greatest number of panels in one picture.
 MOST = 6
 
 
 def draw(forecast: Forecast, path: Path) -> None:
-    """Write a PNG of the first series (and channels) of forecast to path.
+    """Write a PNG of the first series and channels of a forecast, at most six panels.
 
-    Raises ConfigError where matplotlib is not installed.
+    Args:
+        forecast: A forecast.
+        path: The file to write.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+        WriteError: The file cannot be written.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("drawing needs matplotlib", fix="pip install 'ostinato[plot]'") from error
+        raise ConfigError(
+            "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
+        ) from error
     data = forecast.history
     panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
     figure = Figure(figsize=(9, 1.2 + 3.4 * len(panels)), dpi=150, layout="constrained")
@@ -65,16 +80,27 @@ def draw(forecast: Forecast, path: Path) -> None:
 def course(
     axes: Any, forecast: Forecast, b: int, d: int, colours: Colours, came: NDArray[np.float64] | None = None
 ) -> None:
-    """Channel d of sequence b on axes; came (horizon,): what really followed, where it is known."""
+    """Draw the forecast of one channel of one sequence on axes.
+
+    Args:
+        axes: The axes of a drawing.
+        forecast: A forecast.
+        b: The index of the sequence.
+        d: The index of the channel.
+        colours: The colours to draw in.
+        came: The values that were observed later, (H,), NaN where a value is not known. None for a forecast beyond the
+            data, which is drawn with three sample paths.
+    """
     data, horizon, table = forecast.history, forecast.horizon, forecast.course(b, d)
     values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
     shown = min(len(values), max(60, 4 * horizon) if came is None else max(20, 2 * horizon))
     past = np.arange(1, len(values) + 1) if times is None else times
     axes.plot(past[-shown:], values[-shown:], color=colours.ink, linewidth=1.2, label="observed")
-    # the fan opens at the last value, of which there is no doubt
+    # the fan starts at the last value, which is certain
     opens = len(values) > 0 and bool(np.isfinite(values[-1]))
 
     def on(x: NDArray[Any], last: NDArray[Any] = values[-1:]) -> NDArray[Any]:
+        """Return x with the last observed value in front of it, if there is one."""
         return np.concatenate([last, x]) if opens else x
 
     ahead = on(table["ds"].to_numpy(), past[-1:])
@@ -82,7 +108,8 @@ def course(
         low, high = (on(table[f"ostinato-{side}-{one:g}"].to_numpy()) for side in ("lo", "hi"))
         axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
     if came is None and forecast.paths:
-        for path in forecast.paths[b][:3, :, d]:  # what a course may look like: the forecast is smoother than any
+        # sample paths show what the series may look like, because the point forecast is smoother than any of them
+        for path in forecast.paths[b][:3, :, d]:
             axes.plot(ahead, on(path), color=colours.blue, linewidth=0.5, alpha=0.6)
     axes.plot(ahead, on(table["ostinato"].to_numpy()), color=colours.blue, linewidth=1.8, label="forecast")
     if came is not None:

@@ -37,7 +37,7 @@ def facts(found: Diagnosis) -> list[tuple[str, str]]:
     if found.flowing:
         beyond = f"more than {found.lags[-1]:,} steps"
         reach = beyond if found.effective_memory is None else _steps(found.effective_memory)
-        out.append(("reach of the gradient", f"{reach}: 99 % of the sum of its norms over all lags lies within"))
+        out.append(("reach of the gradient", f"{reach}: the norms up to this lag are 99 % of their sum over all lags"))
     if found.lyapunov is not None:
         change = "grows" if found.lyapunov > 0 else "shrinks"
         error = "" if found.lyapunov_error is None else f" \u00b1 {found.lyapunov_error:.4f}"
@@ -50,8 +50,8 @@ def facts(found: Diagnosis) -> list[tuple[str, str]]:
     out.append(
         (
             "reach of the model",
-            f"{_steps(found.model_reach)}: older inputs gain it less than {WORTH} nats a step, or less than three "
-            "standard errors",
+            f"{_steps(found.model_reach)}: older inputs improve its log-likelihood by less than {WORTH} nats a step, "
+            "or by less than three standard errors",
         )
     )
     out.append(("reach of the data", _data_reach(found)))
@@ -64,10 +64,10 @@ def _data_reach(found: Diagnosis) -> str:
     """Return how far back the data reward looking, by which model, and what is uncertain about it."""
     if found.reach != found.data_reach:
         return (
-            f"{_steps(found.reach)}: the model itself gains up to there, and it is better than the reference, which "
-            f"gains up to {_steps(found.data_reach)}"
+            f"{_steps(found.reach)}: the model gains from inputs up to this lag, and it is better than the reference, "
+            f"which gains from inputs up to {_steps(found.data_reach)} back"
         )
-    words = f"{_steps(found.reach)}: older inputs gain the reference "
+    words = f"{_steps(found.reach)}: older inputs improve the log-likelihood of the reference by "
     if found.uncertain is None:
         return words + f"less than {WORTH} nats a step"
     gain, error = found.uncertain
@@ -75,10 +75,12 @@ def _data_reach(found: Diagnosis) -> str:
 
 
 def _steps(count: int) -> str:
+    """Return a number of steps in words."""
     return f"{count:,} step{'' if count == 1 else 's'}"
 
 
 def _gradient(found: Diagnosis) -> Chart:
+    """Return the chart of the norm of the gradient by lag, with a line for each layer."""
     lags = np.array(found.lags)
     colours, dashes = (BLUE, INK, RED), ("-", "--", ":", "-.")
 
@@ -122,6 +124,7 @@ def _gradient(found: Diagnosis) -> Chart:
 
 
 def _gain(found: Diagnosis) -> Chart:
+    """Return the chart of the gain of the model and of the reference by the number of past steps that are used."""
     cuts = np.array(found.cuts)
     gains, rewards = np.array(found.scores) - found.scores[0], np.array(found.rewards)
 
@@ -134,15 +137,16 @@ def _gain(found: Diagnosis) -> Chart:
         axes.axvline(found.model_reach, color=BLUE, linewidth=1, linestyle=":")
         axes.axvline(found.reach, color=INK, linewidth=1, linestyle=":")
         axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlabel("past that is visible, steps")
+        axes.set_xlabel("past that is used, steps")
         axes.set_ylabel("gain, nats a step")
         plain(axes)
         figure.legend(loc="outside upper left", ncols=2)
 
     words = (
-        "The gain in likelihood over a prediction without any past, by how many past steps are visible. "
-        f"The whole past gains the model {found.score - found.scores[0]:.4f} nats a step, and the reference "
-        f"{rewards[-1]:.4f}. Bars are standard errors of what older inputs add. "
+        "The gain in log-likelihood over a prediction without any past, by the number of past steps that are used. "
+        f"With the whole past, the gain of the model is {found.score - found.scores[0]:.4f} nats a step, and "
+        f"that of the reference is {rewards[-1]:.4f}. "
+        "The error bars are standard errors of the further gain from older inputs. "
         f"Dotted lines: the reach of the model, {_steps(found.model_reach)}, and the reach of the data, "
         f"{_steps(found.reach)}."
     )

@@ -1,4 +1,4 @@
-"""Forecast fans for the page: the steps after the data, and earlier forecasts next to the values that came."""
+"""The forecasts on the page: of the steps after the data, and of earlier steps next to the observed values."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Fans:
     """The fans of a page.
 
     Attributes:
-        next: The forecasts from the end of the data on.
-        held: The forecasts from places in the judged part, next to the values that came.
+        next: The forecasts after the end of the data.
+        held: The forecasts that start inside the judged part, next to the values that were observed.
     """
 
     next: list[Chart]
@@ -58,23 +58,24 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
 
 
 def _horizon(data: SequenceSet, rows: list[int]) -> int:
+    """Return the number of steps to forecast: the usual one, at most a quarter of the shortest sequence."""
     least = int(data.lengths[rows].min())
     return max(1, min(_AHEAD.get(data.frequency or "", 24), least // 4))
 
 
 def _next(ahead: Forecast, i: int, d: int) -> Chart:
+    """Return the chart of the forecast of channel d of sequence i after the end of the data."""
     table = _table(ahead, i, d)
     last = table.rows[-1]
     words = (
-        f"The {ahead.horizon} steps after the end of the data. The last of them, {last[0]}: "
-        f"forecast {last[1]}, 80 % interval {last[3]} to {last[4]}."
+        f"The forecast of the {ahead.horizon} steps after the end of the data. At the last step, {last[0]}, the "
+        f"forecast is {last[1]} and the 80 % interval is {last[3]} to {last[4]}."
     )
-    return chart(
-        "What comes next", words, partial(_drawn, ahead, i, d, None), wide=True, name=_name(ahead, i, d), table=table
-    )
+    return chart("Forecast", words, partial(_drawn, ahead, i, d, None), wide=True, name=_name(ahead, i, d), table=table)
 
 
 def _held(model: Model, data: SequenceSet, spans: Spans, horizon: int, seed: int) -> list[Chart]:
+    """Return the charts of forecasts that start inside the spans, next to the values that were observed."""
     places = [spans[k % len(spans)] for k in range(MOST)]
     origins = []
     for k, (_, a, z) in enumerate(places):
@@ -83,8 +84,8 @@ def _held(model: Model, data: SequenceSet, spans: Spans, horizon: int, seed: int
         origins.append(first + max(0, z - first - horizon) * (k + 1) // (MOST + 1))
     chosen = data.take([b for b, _, _ in places])
     histories = chosen.cut(np.zeros(MOST, dtype=np.int64), np.array(origins))
-    if model.description.name == "direct":
-        # a direct model knows its series by name, so two places of one series need a forecast each
+    if model.per_series:
+        # the model depends on the id of a series, so two places of one series cannot be in one set
         made = [(forecast(model, histories.take([i]), horizon, LEVELS, seed=seed), 0) for i in range(MOST)]
     else:
         together = forecast(model, histories, horizon, LEVELS, seed=seed)
@@ -100,12 +101,13 @@ def _held(model: Model, data: SequenceSet, spans: Spans, horizon: int, seed: int
 
 
 def _compared(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Chart:
+    """Return the chart of a forecast of channel d of sequence i, next to the values that were observed, (H,)."""
     low, high = back.course(i, d).select("ostinato-lo-80", "ostinato-hi-80").to_numpy().T
     seen = np.isfinite(came)
     inside = int(((low <= came) & (came <= high))[seen].sum())
-    words = f"{inside} of {int(seen.sum())} values that came lie in their 80 % intervals."
+    words = f"{inside} of the {int(seen.sum())} observed values lie in their 80 % intervals."
     return chart(
-        "Forecast and the values that came",
+        "Forecast and observed values",
         words,
         partial(_drawn, back, i, d, came),
         name=_name(back, i, d),
@@ -114,6 +116,7 @@ def _compared(back: Forecast, i: int, d: int, came: NDArray[np.float64]) -> Char
 
 
 def _drawn(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None, figure: Any) -> None:
+    """Draw a forecast on a figure, with a legend above it."""
     axes = figure.subplots()
     course(axes, result, i, d, PAGE, came)
     plain(axes)
@@ -121,14 +124,24 @@ def _drawn(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None, f
 
 
 def _name(result: Forecast, i: int, d: int) -> str:
+    """Return the id of a sequence, and the name of the channel if there are several."""
     data = result.history
     return data.ids[i] if len(data.channels) == 1 else f"{data.ids[i]}, {data.channels[d]}"
 
 
 def _table(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None = None) -> Table:
+    """Return the numbers of a forecast, one row a step."""
     rows = result.course(i, d)
     columns = ["ostinato", "ostinato-lo-95", "ostinato-lo-80", "ostinato-hi-80", "ostinato-hi-95"]
-    head = ("when", "forecast", "95 % from", "80 % from", "80 % to", "95 % to", *(() if came is None else ("came",)))
+    head = (
+        "time",
+        "forecast",
+        "95 % from",
+        "80 % from",
+        "80 % to",
+        "95 % to",
+        *(() if came is None else ("observed",)),
+    )
     numbers = rows.select(columns).to_numpy()
     if came is not None:
         numbers = np.column_stack([numbers, came])
@@ -144,4 +157,5 @@ def _times(ds: NDArray[Any]) -> list[str]:
 
 
 def _number(x: float) -> str:
+    """Return a number with four significant digits; an empty text for NaN."""
     return "" if np.isnan(x) else np.format_float_positional(x, 4, unique=False, fractional=False, trim="-")

@@ -1,4 +1,4 @@
-"""The report: one HTML file on a model and data, which needs no other file."""
+"""The report on a model and its data: one HTML file that needs no other file."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(model)[0],
         "verdict": verdict(description) if table else "",
-        "judged": f"Judged on {words}.",
+        "judged": f"The numbers below are measured on {words}.",
         "score": score,
         "bits": -score / math.log(2) if traits.in_bits else None,
         "table": table,
@@ -141,26 +141,26 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
         spans = cut.spans("held-out", data.lengths, encoded.lengths)
         steps = sum(z - a for _, a, z in spans)
         raw = cut.spans("held-out", data.lengths, data.lengths)
-        return spans, raw, f"the {steps:,} steps held out of the data that it was fitted to"
+        return spans, raw, f"the {steps:,} held-out steps of the data, which the model was not fitted to"
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
     if record.data is not None:
-        return spans, raw, f"all {steps:,} steps of these data, which differ from the data that it was fitted to"
-    return spans, raw, f"all {steps:,} steps of these data; its file does not say whether it was fitted to them"
+        return spans, raw, f"all {steps:,} steps of these data, which differ from the data that the model was fitted to"
+    what = "the file of the model does not say whether it was fitted to them"
+    return spans, raw, f"all {steps:,} steps of these data; {what}"
 
 
 def _fans_words(record: LadderRecord, fitted: bool) -> str:
-    """Return what the forecasts that are compared with later values may be taken for."""
-    line = "The dark line continues with the values that came."
+    """Return in words whether the forecasts next to observed values are forecasts of unseen values."""
+    line = "The dark line continues with the values that were observed later."
     if fitted:
-        return f"Forecasts from places in the held-out part, which the model was not fitted to. {line}"
+        return f"These forecasts start inside the held-out part, which the model was not fitted to. {line}"
     if record.data is not None:
         return (
-            "Forecasts from earlier places of these data, which differ from the data that the model was fitted to. "
-            f"{line}"
+            f"These forecasts start inside these data, which differ from the data that the model was fitted to. {line}"
         )
     return (
-        "Forecasts from earlier places of these data; the file of the model does not say whether it was fitted to "
+        "These forecasts start inside these data; the file of the model does not say whether it was fitted to "
         f"them. {line}"
     )
 

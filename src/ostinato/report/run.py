@@ -10,7 +10,13 @@ from ostinato.record import LadderRecord, RunRecord
 
 
 def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, str]]:
-    """(what, words): how the model came about, and this page."""
+    """Return how the model was made and how the page was made, as pairs of a name and its words.
+
+    Args:
+        record: The record of the fit in the model file.
+        data: The data of the page.
+        seed: The seed of the page.
+    """
     out = []
     if record.data is not None:
         out.append(("data it was fitted to", f"SHA-256 of the sequences as read: {record.data}"))
@@ -18,13 +24,13 @@ def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, st
             out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
     if record.sequences is not None:
         count = record.sequences
-        out.append(("how much", f"{record.steps:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
-        out.append(("split", str(record.split)))
-        out.append(("seed", f"{record.seed} (of this page: {seed})"))
+        out.append(("size of the data", f"{record.steps:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
+        out.append(("parts of the data", str(record.split)))
+        out.append(("seed", f"{record.seed} for the fit, {seed} for this page"))
     if record.budget is not None:
         out.append(("budget", _budget(record.budget)))
         if isinstance(record, LadderRecord) and record.method is not None:
-            out.append(("error sent back by", record.method))
+            out.append(("gradient method", record.method))
         out.append(("threads", str(record.threads)))
     for values, what in ((record.config, "configuration"), (record.versions, "versions")):
         if values:
@@ -33,7 +39,11 @@ def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, st
 
 
 def search(record: LadderRecord) -> dict[str, Any]:
-    """The trials of a search, best first, which is the one that was kept; no rows where there was none."""
+    """Return the trials of a search for the template, the best and kept one first; no rows if there was no search.
+
+    Args:
+        record: The record of the fit in the model file.
+    """
     trials = record.search
     names = sorted({name for trial in trials for name in trial.asked} - {"model"})
     rows = [{**vars(trial), "settings": [_setting(trial.asked.get(name)) for name in names]} for trial in trials]
@@ -41,12 +51,14 @@ def search(record: LadderRecord) -> dict[str, Any]:
 
 
 def _setting(value: object) -> str:
+    """Return the value of a setting as text; an empty text if the trial does not have the setting."""
     return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _budget(budget: dict[str, Any]) -> str:
+    """Return the budget of a fit in words, and whether the fit can be repeated exactly."""
     seconds, steps = budget["seconds"], budget["steps"]
     parts = [f"{seconds:g} seconds in all"] if seconds else []
     parts += [f"{steps:,} optimiser steps a model"] if steps else []
-    exact = "" if seconds else "; with a budget in steps, the same command gives the same weights"
-    return " and ".join(parts) + exact
+    exact = "" if seconds else "; without a limit in seconds, the same command gives the same weights"
+    return (" and ".join(parts) or "none given") + exact

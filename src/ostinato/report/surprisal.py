@@ -1,4 +1,4 @@
-"""Text coloured by how surprising each character was."""
+"""The section on text: characters coloured by their surprisal, and text sampled from the model."""
 
 from __future__ import annotations
 
@@ -17,15 +17,24 @@ from ostinato.inference.score import Scores, score
 from ostinato.model import SequenceModel
 from ostinato.report.chart import Table
 
-#: Classes of surprisal, in bits: under 1, 1 to 2, ... and from 8 on.
+#: The edges of the classes of surprisal in bits: under 1, 1 to 2, ..., 8 and more.
 EDGES = (1.0, 2.0, 4.0, 6.0, 8.0)
-#: Lines, or characters, that are shown; and what is read before them for the model to know where it is.
+#: The greatest number of lines and of characters that are shown, and the number of characters that the model reads
+#: before them.
 LINES, SHOWN, BEFORE = 40, 1500, 512
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """runs: neighbouring characters of one class of surprisal; bits a character; short: lines of a word or two."""
+    """The content of the section on text.
+
+    Attributes:
+        runs: The shown text in runs of neighbouring characters, each with its class of surprisal (-1 if unknown).
+        bits: The average surprisal in bits a character.
+        surprising: The most surprising characters.
+        drawn: The texts that are sampled from the model.
+        short: Whether the lines have only one or two words, so that they are shown in columns.
+    """
 
     runs: list[tuple[int, str]]
     bits: float
@@ -35,31 +44,42 @@ class Excerpt:
 
 
 def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) -> Excerpt:
-    """Some of the judged text, coloured; the most surprising places in it; and text that the model draws."""
+    """Return a part of the judged text with its surprisal, its most surprising characters, and sampled text.
+
+    Args:
+        model: A model of text.
+        data: The texts.
+        spans: The judged steps (sequence, first, stop), as read.
+        seed: The seed of the sampled text.
+    """
     whole = [(b, a, z) for b, a, z in spans if a == 0]
     if whole:
         rows = [b for b, _, _ in whole[:: max(1, len(whole) // LINES)][:LINES]]
-        some, skip = data.take(rows), 0
+        shown, skip = data.take(rows), 0
         if not data.terminated:
-            some = some.cut(np.zeros(len(some), dtype=np.int64), np.minimum(some.lengths, SHOWN // len(rows) + 1))
+            shown = shown.cut(np.zeros(len(shown), dtype=np.int64), np.minimum(shown.lengths, SHOWN // len(rows) + 1))
     else:
         b, a, z = max(spans, key=lambda span: span[2] - span[1])
         first = a + max(0, z - a - SHOWN) // 2
         before = max(0, first - BEFORE)
-        some, skip = data.take([b]).cut(np.array([before]), np.array([min(z, first + SHOWN)])), first - before
-    scores = score(model, some)
-    pairs = list(itertools.chain(*(_characters(scores, b)[skip:] for b in range(len(some)))))
+        shown, skip = data.take([b]).cut(np.array([before]), np.array([min(z, first + SHOWN)])), first - before
+    scores = score(model, shown)
+    pairs = list(itertools.chain(*(_characters(scores, b)[skip:] for b in range(len(shown)))))
     runs = [
-        (k, "".join(_seen(c) for c, _ in group)) for k, group in itertools.groupby(pairs, lambda pair: _class(pair[1]))
+        (k, "".join(_visible(c) for c, _ in group))
+        for k, group in itertools.groupby(pairs, lambda pair: _class(pair[1]))
     ]
     bits = float(np.nanmean([x for _, x in pairs])) if pairs else math.nan
     length, count = (60, 8) if data.terminated else (400, 1)
-    drawn = [_seen(text) for text in sample(model, length, n_samples=count, seed=seed)]
-    return Excerpt(runs, bits, _places(pairs), drawn, bool(whole) and float(some.lengths.mean()) < 24)
+    drawn = [_visible(text) for text in sample(model, length, n_samples=count, seed=seed)]
+    return Excerpt(runs, bits, _most_surprising(pairs), drawn, bool(whole) and float(shown.lengths.mean()) < 24)
 
 
 def _characters(scores: Scores, b: int) -> list[tuple[str, float]]:
-    """(character, bits) of sequence b; of bytes, the bits of a character's bytes together; the end is a newline."""
+    """Return the characters of a sequence, each with its surprisal in bits; the end of the sequence is a newline.
+
+    In an alphabet of bytes, the surprisal of a character is the sum over its bytes.
+    """
     bits = scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]] / math.log(2)
     points: NDArray[np.int64] = scores.data[b][:, 0].astype(np.int64)
     out: list[tuple[str, float]] = []
@@ -67,8 +87,8 @@ def _characters(scores: Scores, b: int) -> list[tuple[str, float]]:
         decoder, waiting = codecs.getincrementaldecoder("utf-8")("replace"), 0.0
         for point, cost in zip(points.tolist(), bits.tolist(), strict=False):
             waiting += cost
-            if found := decoder.decode(bytes([point])):
-                out.append((found, waiting))
+            if character := decoder.decode(bytes([point])):
+                out.append((character, waiting))
                 waiting = 0.0
     else:
         out = [(chr(p), cost) for p, cost in zip(points.tolist(), bits.tolist(), strict=False)]
@@ -77,22 +97,23 @@ def _characters(scores: Scores, b: int) -> list[tuple[str, float]]:
 
 
 def _class(bits: float) -> int:
+    """Return the class of a surprisal, from 0 for the least; -1 for NaN."""
     return -1 if math.isnan(bits) else int(np.searchsorted(EDGES, bits, side="right"))
 
 
-def _seen(text: str) -> str:
-    """Control characters by their pictures; a line's end by a sign and a new line."""
+def _visible(text: str) -> str:
+    """Return text with a visible sign for each control character and each end of a line."""
     return "".join(
         "\u21b5\n" if c == "\n" else chr(0x2400 + ord(c)) if c < " " else "\ufffd" if "\ud800" <= c <= "\udfff" else c
         for c in text
     )
 
 
-def _places(pairs: list[tuple[str, float]], count: int = 10) -> Table:
-    """The most surprising characters, each after what went before it."""
+def _most_surprising(pairs: list[tuple[str, float]], count: int = 10) -> Table:
+    """Return the most surprising characters, each with the text before it."""
     ranked = sorted((i for i, (_, x) in enumerate(pairs) if not math.isnan(x)), key=lambda i: -pairs[i][1])
     rows = []
     for i in ranked[:count]:
         before = "".join(c for c, _ in pairs[max(0, i - 16) : i]).rsplit("\n", 1)[-1]
-        rows.append((_seen(before), _seen(pairs[i][0]).strip("\n"), f"{pairs[i][1]:.1f}"))
-    return Table(("after", "came", "bits"), tuple(rows))
+        rows.append((_visible(before), _visible(pairs[i][0]).strip("\n"), f"{pairs[i][1]:.1f}"))
+    return Table(("text before", "character", "bits"), tuple(rows))
