@@ -1,4 +1,4 @@
-"""Bad inputs: options that cannot be, and places that cannot be written to."""
+"""Bad inputs: options that are out of range, and places that the command may not write to."""
 
 from __future__ import annotations
 
