@@ -94,7 +94,7 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(ModelFileError, match="cannot be written"):
+    with pytest.raises(ModelFileError, match="cannot write the file"):
         atomic_write(path, b"later")
     monkeypatch.undo()
     assert path.read_bytes() == b"earlier"
@@ -102,6 +102,6 @@ def test_a_failed_write_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="cannot be written") as info:
+    with pytest.raises(ModelFileError, match="cannot write the file") as info:
         atomic_write(tmp_path / "no" / "m.ost", b"x")
     assert "make the folder first" in (info.value.fix or "")
