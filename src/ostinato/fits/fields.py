@@ -42,7 +42,10 @@ class LadderOnlyFields(TypedDict, total=False):
 
 
 class DirectOnlyFields(TypedDict, total=False):
-    """Options of a direct fit alone. ``window`` is the earlier name of lookback, ``memory`` that of backbone."""
+    """Options of a direct fit alone.
+
+    ``window`` is the earlier name of ``lookback``, ``memory`` that of ``backbone``; ``season_length`` means ``season``.
+    """
 
     season: int | None
     lookback: int | None
@@ -52,6 +55,7 @@ class DirectOnlyFields(TypedDict, total=False):
     batch: int
     window: int | None
     memory: str | None
+    season_length: int | None
 
 
 class LadderFields(SharedFields, LadderOnlyFields, total=False):
@@ -84,6 +88,6 @@ def with_fields(
             fix = f"use {near[0]}" if near else f"use one of {', '.join(sorted(names))}"
             raise ConfigError(f"{fit} has no option {name!r}", fix=fix)
         if field in values:
-            raise ConfigError(f"{field} is given twice, by this name and by an earlier one", fix=f"give {field} alone")
+            raise ConfigError(f"{field} is given twice, by this name and by another one", fix=f"give {field} alone")
         values[field] = value
     return replace(options, **values)
