@@ -1,4 +1,4 @@
-"""Bad inputs: options that cannot be, and places that cannot be written to."""
+"""Bad inputs: invalid options, and places that cannot be written to."""
 
 from __future__ import annotations
 
@@ -108,9 +108,9 @@ ROWS = (
     ask("percent, got 100", f"{FORECAST} --level 80 100", "percent, got 100"),
     ask("a level of 150", f"{FORECAST} --level 150", "percent, got 150"),
     ask("1 sample path", f"{FORECAST} --paths 1", "n_paths must be at least 2, got 1"),
-    back("a backtest of no windows", "--windows 0", "0 windows cannot be", "1 or more"),
-    back("a backtest of 0 steps ahead", "-n 0", "a horizon of 0 steps", "1 or more"),
-    back("windows that do not move", "--step 0", "a step of 0 steps"),
+    back("a backtest of no windows", "--windows 0", "must be at least 1, got 0", "1 or more"),
+    back("a backtest of 0 steps ahead", "-n 0", "horizon must be at least 1, got 0", "1 or more"),
+    back("windows that do not move", "--step 0", "must be at least 1, got 0"),
     back("more windows than there are steps", "--windows 100000", "no series is long enough", "the longest has"),
     back("a season of 0", "--season 0", "season must be at least 1, got 0", "such as 24"),
     back("a level of 100 in a backtest", "--level 100", "percent, got 100"),
