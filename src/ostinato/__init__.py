@@ -1,7 +1,7 @@
-"""ostinato: a file of sequences in, an honest probability model out.
+"""Fit a probability model to a file of sequences, then score, forecast and sample with it.
 
-P(x_1..x_T) = prod P(x_t | x_<t): a recurrent network keeps a hidden state, and an emission gives the next distribution.
-Names are loaded when they are first used, so that importing the package is quick.
+A model factorizes P(x_1..x_T) = prod P(x_t | x_<t): a recurrent network keeps a hidden state, and an emission turns it
+into the distribution of the next step. Names are loaded when they are first used, so that ``import ostinato`` is quick.
 """
 
 from __future__ import annotations
@@ -68,19 +68,18 @@ _HOMES = {
     "Backtest": "evaluation.backtest",
     "Budget": "fits.budget",
     "CheckpointedBPTT": "gradients.methods",
-    "Config": "training.config",
     "ConfigError": "errors",
     "DataError": "errors",
     "Description": "description",
     "Diagnosis": "diagnosis.result",
     "DirectModel": "direct.model",
     "DirectOptions": "direct_fit.options",
-    "Fit": "fits.result",
     "DirectRung": "record",
+    "Fit": "fits.result",
     "Forecast": "forecasting.table",
     "FullBPTT": "gradients.methods",
-    "LadderOptions": "training.config",
     "KindTraits": "kinds",
+    "LadderOptions": "training.config",
     "LostError": "errors",
     "ModelFileError": "errors",
     "NonFiniteLossError": "errors",
@@ -110,8 +109,8 @@ _HOMES = {
     "write_report": "report.page",
 }
 
-#: The second names of functions, with the first name of each.
-_ALIASES = {"backtest": "cross_validation", "inspect_model": "describe_model"}
+#: The second names of functions and classes, with the first name of each.
+_ALIASES = {"Config": "LadderOptions", "backtest": "cross_validation", "inspect_model": "describe_model"}
 
 _PACKAGES = ("datasets", "nn", "scale")
 
@@ -126,10 +125,13 @@ __all__ = [
     "Description",
     "Diagnosis",
     "DirectModel",
+    "DirectOptions",
+    "DirectRung",
     "Fit",
     "Forecast",
     "FullBPTT",
     "KindTraits",
+    "LadderOptions",
     "LostError",
     "ModelFileError",
     "NonFiniteLossError",

@@ -73,7 +73,7 @@ def test_lists_spread_after_both_spellings(old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("--steps 2", "--max-steps 2"), ("--window 9", "--truncation-window 9"), ("--window 9", "--lookback 9")],
+    [("--steps 2", "--max-steps 2"), ("--window 9", "--truncation-window 9")],
 )
 def test_old_option_of_fit_fits_the_same_model(
     old: str, new: str, home: Path, capsys: pytest.CaptureFixture[str]
@@ -85,6 +85,61 @@ def test_old_option_of_fit_fits_the_same_model(
         printed(f"fit {{home}}/s.csv --model rnn --hidden 4 {words}{more} -o {path}", home, capsys)
         forecasts.append(printed(f"forecast {path} {{home}}/s.csv -n 3 --n-paths 20", home, capsys))
     assert forecasts[0] == forecasts[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("--window 12", "--lookback 12"),
+        ("--season-length 6", "--season 6"),
+        ("--known a --past b --static c", "--future-covariates a --past-covariates b --static-covariates c"),
+    ],
+)
+def test_old_option_of_a_direct_fit_fits_the_same_model(
+    old: str, new: str, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forecasts = []
+    t = np.arange(120, 124)
+    future = home / "future.csv"
+    pl.DataFrame({"unique_id": ["s"] * 4, "ds": t, "a": t % 7}).write_csv(future)
+    more = f"--future {future}" if "known" in old else ""
+    source = "covariates.csv" if more else "s.csv"
+    for i, words in enumerate((old, new)):
+        path = home / f"direct{i}.ost"
+        printed(f"fit {{home}}/{source} --target-col y --horizon 4 --networks 0 {words} -o {path}", home, capsys)
+        forecasts.append(printed(f"forecast {path} {{home}}/{source} {more}", home, capsys))
+    assert forecasts[0] == forecasts[1]
+
+
+def test_target_col_is_target(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = []
+    for i, option in enumerate(("--target", "--target-col")):
+        path = home / f"target{i}.csv"
+        printed(f"backtest {{home}}/covariates.csv --model ar -n 3 {option} y -o {path}", home, capsys)
+        frames.append(path.read_bytes())
+    assert frames[0] == frames[1]
+
+
+def test_second_keywords_of_backtest(home: Path) -> None:
+    path = str(home / "covariates.csv")
+    first = ostinato.backtest(path, (), horizon=3, target="y", season=4)
+    second = ostinato.backtest(path, (), horizon=3, target_col="y", season_length=4)
+    assert first.season == second.season == 4
+    assert first.frame.equals(second.frame)
+
+
+def test_second_keywords_of_a_direct_fit(home: Path) -> None:
+    data = ostinato.read(home / "s.csv")
+    first = ostinato.fit(data, horizon=3, networks=0, season=4, lookback=8)
+    second = ostinato.fit(data, horizon=3, networks=0, season_length=4, window=8)
+    assert ostinato.forecast(first.model, data).frame.equals(ostinato.forecast(second.model, data).frame)
+
+
+def test_steps_is_max_steps_of_a_budget() -> None:
+    assert ostinato.Budget(None, 5) == ostinato.Budget(None, max_steps=5) == ostinato.Budget(None, steps=5)
+    assert ostinato.Budget(max_steps=5).max_steps == ostinato.Budget(max_steps=5).steps == 5
+    with pytest.raises(TypeError, match="old name"):
+        ostinato.Budget(max_steps=5, steps=5)
 
 
 @pytest.mark.parametrize(("old", "column"), [("known", "a"), ("past", "b"), ("static", "c")])

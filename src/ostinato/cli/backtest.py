@@ -1,4 +1,4 @@
-"""ostinato backtest."""
+"""The command ``ostinato backtest``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostinato.cli import options, panels
+from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,32 +20,53 @@ def command(
     data: options.Data,
     model: Annotated[
         list[str] | None,
-        typer.Option(help="auto, direct, another model of fit, or a model file; repeat it for several."),
+        typer.Option(
+            help="auto, direct, another model of ostinato fit, or a model file; repeat the option for several. "
+            "Default: auto, the best of the models and the baselines."
+        ),
     ] = None,
     horizon: Annotated[
-        int, typer.Option("--horizon", "-n", max=1_000_000, help="The number of steps to forecast.")
+        int, typer.Option("--horizon", "-n", max=1_000_000, help="The number of steps to forecast from each cutoff.")
     ] = 12,
     windows: Annotated[
-        int, typer.Option("--n-windows", "--windows", help="The number of cutoffs to forecast from.")
+        int,
+        typer.Option("--n-windows", "--windows", help="The number of cutoffs. A forecast starts after each of them."),
     ] = 1,
     step: Annotated[
         int | None,
-        typer.Option("--step-size", "--step", help="Steps from one cutoff to the next; default: the horizon."),
+        typer.Option(
+            "--step-size", "--step", help="The number of steps from one cutoff to the next. Default: the horizon."
+        ),
     ] = None,
-    level: Annotated[
-        list[float] | None, typer.Option(help="Coverage of the intervals, in percent: --level 80 95.")
-    ] = None,
+    level: options.Level = None,
     season: options.Season = None,
-    refit: Annotated[bool, typer.Option("--refit", help="Fit again at every cutoff.")] = False,
-    budget: Annotated[str | None, typer.Option(help="Time limit of each fit: 60s, 3m or 1h.")] = None,
-    steps: Annotated[
-        int | None, typer.Option("--max-steps", "--steps", help="Optimiser steps for each model, instead of a time.")
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Fit the models again at every cutoff, and not only before the first.")
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="The time limit of each fit: 60s, 3m or 1h. Default: 2m without --max-steps.", rich_help_panel=BUDGET
+        ),
     ] = None,
-    paths: Annotated[
-        int, typer.Option("--n-paths", "--paths", max=1_000_000, help="Sample paths drawn for each series.")
-    ] = 500,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--max-steps",
+            "--steps",
+            help="The limit of optimiser steps of each network. Default: no limit.",
+            rich_help_panel=BUDGET,
+        ),
+    ] = None,
+    paths: options.Paths = 500,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file for all forecasts: .csv or .parquet.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file for all forecasts, .csv or .parquet, or the folder with --on. Default: no file.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
     seed: options.Seed = 0,
     kind: options.Kind = None,
@@ -58,33 +80,38 @@ def command(
     workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Forecast from rolling cutoffs and compare the errors with those of naive methods.
+    """Forecast from several cutoffs in the past, and compare the errors with those of simple baselines.
 
     Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
-    if panels.asked(on, workers):
+    if panels.in_parts(on, workers):
         if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
             raise ConfigError(
-                "a panel in parts is forecast by one fitted model",
+                f"with --on a backtest takes one fitted model, got --model {' --model '.join(model or [])}",
                 fix="give one model file (--model sales.ost), or leave out --model",
             )
-        table, _ = panels.run(
-            "cross_validation",
-            panels.Destination(output, on, workers, threads),
-            model[0] if model else None,
-            data,
-            horizon=horizon,
-            n_windows=windows,
-            step_size=step,
-            level=level or (80, 95),
-            season=season,
-            n_paths=paths,
-            kind=kind,
-            id_col=id_col,
-            time_col=time_col,
-            target=target,
-        )
-        _show(table, f"{windows} window{'s' * (windows != 1)} of {horizon} steps (less is better)")
+        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+            from ostinato import scale
+
+            table, outcome = scale.cross_validation(
+                model[0] if model else None,
+                data,
+                panel.output,
+                horizon=horizon,
+                n_windows=windows,
+                step_size=step,
+                level=level or (80, 95),
+                on=panel.cluster,
+                season=season,
+                n_paths=paths,
+                on_progress=panel.show,
+                kind=kind,
+                id_col=id_col,
+                time_col=time_col,
+                target=target,
+            )
+        panel.summarise(outcome)
+        _show(table, f"{windows} window{'s' * (windows != 1)} of {horizon} steps (lower is better)")
         return
     limits = options.limits(budget, steps)
     if output:
@@ -122,14 +149,14 @@ def command(
     for note in notes:
         options.say(f"note: {note}")
     many = "s" * (windows != 1)
-    _show(result.table, f"{windows} window{many} of {horizon} steps (less is better; nats a step: more; in 80%: 80)")
+    _show(result.table, f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)")
     print(verdict)
     if output:
         atomic_write(output, as_bytes(result.frame, output))
         print(f"forecasts: {output}")
 
 
-#: Column of the table -> its heading, form, and factor; what is not here is a coverage, shown in percent.
+#: The heading, the format and the factor of each column of the table. Every other column is a coverage, in percent.
 _SHOWN = {
     "mase": ("MASE", ".3f", 1),
     "smape": ("sMAPE", ".2f", 1),
@@ -142,7 +169,7 @@ _SHOWN = {
 
 
 def _show(table: pl.DataFrame, title: str) -> None:
-    """The measures, with the lowest wQL in bold; narrow enough for a terminal of 80 columns."""
+    """Print the table of measures, with the lowest wQL in bold."""
     from rich.console import Console
     from rich.table import Table
 
@@ -155,7 +182,7 @@ def _show(table: pl.DataFrame, title: str) -> None:
         cells = [_cell(row[name] * factor, form) for name, (_, form, factor) in forms.items()]
         shown.add_row(row["model"], *cells, style="bold" if row["wql"] == least else "")
     console = Console()
-    console.width = max(console.width, 20 + 10 * len(forms))  # a figure is never cut, even if the line must wrap
+    console.width = max(console.width, 20 + 10 * len(forms))  # no number is cut off, even if the lines wrap
     console.print(shown)
 
 

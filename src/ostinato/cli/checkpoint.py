@@ -1,4 +1,4 @@
-"""The folder that a stopped fit continues from."""
+"""The checkpoint folder, from which a stopped fit continues."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
     """Yield the folder of the checkpoint, next to the model file.
 
     The folder is removed after a fit that succeeds, and kept after one that is killed or cannot write its file. An
-    error in the options or the data leaves everything as it was: the folder of an earlier fit, which was renamed for
-    the time of this fit, gets its name back.
+    error in the options or the data changes nothing: during a fit the folder of an earlier fit has another name, and
+    after an error it gets its own name again.
 
     Args:
         model: The model file.
@@ -30,7 +30,7 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
         return
     earlier = model.with_name(model.name + ".checkpoint.earlier")
     if resume and not folder.exists():
-        options.say("note: there is no checkpoint to continue from: the fit starts from the beginning")
+        options.say(f"note: no checkpoint found at {folder}; the fit starts from the beginning")
     if folder.exists() and not resume:
         _remove(earlier)
         folder.rename(earlier)

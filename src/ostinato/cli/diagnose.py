@@ -1,4 +1,4 @@
-"""ostinato diagnose."""
+"""The command ``ostinato diagnose``."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ def command(
     model: options.Model,
     data: options.Data,
     to_json: Annotated[Path | None, typer.Option("--json", help="Write all measurements to this JSON file.")] = None,
-    max_lag: Annotated[int, typer.Option(help="The largest lag to examine, in steps.")] = 512,
+    max_lag: Annotated[int, typer.Option(help="The largest lag to measure, in steps.")] = 512,
     positions: Annotated[
-        int, typer.Option(max=1_000_000, help="The number of positions sampled in the held-out part.")
+        int, typer.Option(max=1_000_000, help="The number of steps of the held-out part to measure at.")
     ] = 512,
-    held_out: Annotated[str, typer.Option(help="The held-out share or pattern that fit was given.")] = "0.1",
+    held_out: Annotated[
+        str, typer.Option(help="The value of --held-out in the fit: a share, or a pattern of ids.")
+    ] = "0.1",
     seed: options.Seed = 0,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
@@ -32,7 +34,9 @@ def command(
     channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Measure how far back a model uses its inputs, by gradients, ablation and a reference model.
+    """Measure how many past steps a model uses.
+
+    Three measures: the gradient by lag, the score when earlier inputs are removed, and a sparse AR as a reference.
 
     Example: ostinato diagnose sales.ost sales.csv --json flow.json
     """
@@ -59,13 +63,13 @@ def command(
 
 
 def _table(found: Diagnosis) -> Table:
-    """The gradient's quartiles, the model's score and the reference's gain, every second lag of the grid."""
-    table = Table(title="by lag in steps; likelihoods in nats a step, higher is better", title_justify="left")
+    """Return the table by lag: the gradient, the score of the model and the score of the reference."""
+    table = Table(title="by lag in steps; scores in nats a step, higher is better", title_justify="left")
     table.add_column("lag", justify="right")
     for flow in found.flows:
         table.add_column(f"gradient, {flow.layer}: median (quartiles)", justify="right")
-    table.add_column("score, past cut here", justify="right")
-    table.add_column("the same of the reference", justify="right")
+    table.add_column("score without earlier inputs", justify="right")
+    table.add_column("reference score", justify="right")
     shown = {cut for cut in found.cuts if cut < 4} | set(found.cuts[::-2])
     for cut, score, error, reward in zip(found.cuts, found.scores, found.errors, found.rewards, strict=True):
         if cut in shown:
@@ -82,20 +86,22 @@ def _quartiles(lower: float, median: float, upper: float) -> str:
 
 
 def _lines(found: Diagnosis) -> list[str]:
-    """What the table does not hold, and the verdict."""
+    """Return the lines below the table, with the verdict as the last one."""
     from ostinato.diagnosis.result import layers_for
 
-    lines = [f"score with the whole past: {found.score:.4f} nats a step"]
+    lines = [f"score with all past inputs: {found.score:.4f} nats a step"]
     if found.lyapunov is not None:
         lines.append(f"largest Lyapunov exponent: {found.lyapunov:+.4f} ± {found.lyapunov_error:.4f} nats a step")
     if found.flows:
-        whole = f"lag {found.effective_memory}" if found.effective_memory else f"over {len(found.lags)} lags"
+        whole = f"lag {found.effective_memory}" if found.effective_memory else f"more than {len(found.lags)} lags"
         lines.append(f"effective memory (99 % of the gradient): {whole}")
     if found.window is not None:
-        lines.append(f"its window: {found.window} lags")
+        lines.append(f"the model sees {found.window} lags")
     lines.append(f"reference: {found.reference}; lags used: {', '.join(map(str, found.picked)) or 'none'}")
     far = found.reach
     if far:
         depth = layers_for(far)
-        lines.append(f"worth looking back: AR of order {far}, convolution of {depth} layers, BPTT window of {far}")
+        lines.append(
+            f"to use lag {far}: an AR of order {far}, a convolution of {depth} layers, or a truncation window of {far}"
+        )
     return [*lines, f"sampled: {found.sampled}", f"verdict: {found.verdict}"]

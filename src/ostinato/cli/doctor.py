@@ -1,4 +1,4 @@
-"""ostinato doctor."""
+"""The command ``ostinato doctor``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def command() -> None:
-    """Print which implementation of each recurrence runs on this machine, and why.
+    """Print which implementation of each network computes on this machine, and why it was chosen.
 
     Example: OSTINATO_ISA=avx2 ostinato doctor
     """
@@ -19,7 +19,7 @@ def command() -> None:
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
     if extension.ABSENT:
         print(f"engine: none. {extension.ABSENT}")
-        print("  to have it: install a C++17 compiler (gcc or clang), then ostinato again from its source")
+        print("  to use it: install a C++17 compiler (gcc or clang), then install ostinato again from its source")
     else:
         print(f"engine: {extension.set_in_use()}, of {', '.join(extension.sets())} that this processor can run")
     for variable in (extension.VARIABLE, VARIABLE):

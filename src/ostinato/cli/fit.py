@@ -1,4 +1,4 @@
-"""ostinato fit."""
+"""The command ``ostinato fit``."""
 
 from __future__ import annotations
 
@@ -8,51 +8,146 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import fit_dispatch, options, panels
+from ostinato.cli.options import BUDGET, CLUSTER, DATA, DIRECT, MODEL, OUTPUT
 
 
 def command(
     ctx: typer.Context,
     data: options.Data,
-    output: options.Output = None,
-    report: Annotated[Path | None, typer.Option(help="Also write a report on the model to this HTML file.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The model file to write, or the folder with --each. Default: the name of the data with .ost.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a report on the model to this HTML file, too.", rich_help_panel=OUTPUT),
+    ] = None,
     model: Annotated[
-        str, typer.Option(help="auto (the whole ladder), ar, linear, rnn, gru, lstm, conv, direct ...")
+        str,
+        typer.Option(
+            help="ar, linear, rnn, gru, lstm or conv: this model and the AR. auto: the best of them on held-out data, "
+            "or with --horizon a direct forecaster. direct: a direct forecaster.",
+            rich_help_panel=MODEL,
+        ),
     ] = "auto",
     horizon: Annotated[
         int | None,
-        typer.Option("--horizon", "-n", help="Direct: the number of steps to forecast; auto with a horizon is direct."),
-    ] = None,
-    season: options.Season = None,
-    networks: Annotated[
-        int | None, typer.Option(min=0, help="Direct: the number of networks to average; 0 leaves them out.")
-    ] = None,
-    budget: Annotated[str | None, typer.Option(help="Time for the whole fit: 60s, 3m, 1h.")] = None,
-    steps: Annotated[
-        int | None, typer.Option("--max-steps", "--steps", help="Optimiser steps for each model, instead of a time.")
-    ] = None,
-    held_out: Annotated[str, typer.Option(help="Share to hold out (0.1), or a pattern of ids ('*_[0-4]').")] = "0.1",
-    window: Annotated[
-        str | None,
         typer.Option(
-            "--truncation-window",
-            "--lookback",
-            "--window",
-            help="Truncation window of BPTT: steps, or auto. Direct model: the lookback in steps.",
+            "--horizon",
+            "-n",
+            help="The number of steps that the direct forecaster forecasts. The other models forecast any number.",
+            rich_help_panel=DIRECT,
         ),
     ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(
+            "--season",
+            "--season-length",
+            help="The number of steps in a season, with --each too. Default: from the frequency of the data.",
+            rich_help_panel=DIRECT,
+        ),
+    ] = None,
+    networks: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="The number of networks to average; 0 fits least squares without networks. Default: 3.",
+            rich_help_panel=DIRECT,
+        ),
+    ] = None,
+    lookback: Annotated[
+        int | None,
+        typer.Option(
+            help="The number of past steps that a forecast uses, 2 or more. Default: chosen on held-out data.",
+            rich_help_panel=DIRECT,
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            help="The time limit of the whole fit: 60s, 3m or 1h. Default: 2m without --max-steps; a direct "
+            "forecaster has no limit.",
+            rich_help_panel=BUDGET,
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--max-steps",
+            "--steps",
+            help="The limit of optimiser steps of each network. Default: no limit.",
+            rich_help_panel=BUDGET,
+        ),
+    ] = None,
+    held_out: Annotated[
+        str,
+        typer.Option(
+            help="The data to judge the models on: a share of the data (0.1), or the series whose ids match a pattern "
+            "('*_[0-4]').",
+            rich_help_panel=DATA,
+        ),
+    ] = "0.1",
+    truncation_window: Annotated[
+        str | None,
+        typer.Option(
+            help="The number of steps that a gradient flows back in training (truncated BPTT), or auto to adapt it. "
+            "Default: all steps up to 512; for longer sequences 128, for sound 256.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    window: Annotated[str | None, typer.Option(hidden=True)] = None,
     gradient_checkpoints: Annotated[
         str | None,
         typer.Option(
-            help="Exact gradients of whole sequences from checkpoints: segments (32), or a memory limit (200MB)."
+            help="Compute the exact gradients of whole sequences in less memory: a number of segments (32), or a "
+            "memory limit (200MB). Default: off.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
-    hidden: Annotated[int | None, typer.Option(help="Hidden units.")] = None,
-    depth: Annotated[int | None, typer.Option(help="Layers.")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Dropout between layers and before the head.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    max_order: Annotated[int | None, typer.Option(help="Greatest order of the autoregression.")] = None,
+    hidden: Annotated[
+        int | None,
+        typer.Option(
+            help="The number of hidden units in a layer. Default: 16 to 192, by the data; 96 for a direct forecaster.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    depth: Annotated[int | None, typer.Option(help="The number of layers. Default: 1.", rich_help_panel=MODEL)] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            help="The share of hidden values that training sets to 0, from 0 to below 1. Default: 0 to 0.2, by the "
+            "data; 0.1 for a direct forecaster.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="The largest learning rate of the optimiser. Default: 0.002 to 0.004, by the kind of data.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    max_order: Annotated[
+        int | None,
+        typer.Option(
+            help="The largest order of the AR, or of the Markov chain of a text. Default: by the frequency and the "
+            "length of the data.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
     emission: Annotated[
-        str | None, typer.Option(help="normal, student_t, negative_binomial, zero_inflated, ...")
+        str | None,
+        typer.Option(
+            help="The distribution of a step: normal, student_t, negative_binomial, zero_inflated or "
+            "logistic_mixture. Default: by the data.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
     seed: options.Seed = 0,
     kind: options.Kind = None,
@@ -66,27 +161,71 @@ def command(
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
     each: Annotated[
-        bool, typer.Option("--each", help="Fit an autoregression to each series of a Parquet panel, into a folder.")
+        bool,
+        typer.Option(
+            "--each",
+            help="Fit an AR of its own to each series of a Parquet file or folder, and write them to a folder.",
+            rich_help_panel=MODEL,
+        ),
     ] = False,
     search: Annotated[
-        int | None, typer.Option(min=1, help="Try this many backbones, widths and rates; the budget is that of all.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Try this many combinations of backbone, hidden units, learning rate and more, and keep the best. "
+            "The budget is shared by all of them.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    on: options.On = None,
-    workers: options.Workers = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a fit that was stopped.")] = False,
-    checkpoint_every: Annotated[str, typer.Option(help="Time between checkpoints.")] = "10s",
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Where to fit: here, ray (start or join a Ray cluster) or ray://HOST:PORT. Default: here.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="The number of workers with --on ray. Default: 2; with --each or --search, one for each processor.",
+            rich_help_panel=CLUSTER,
+        ),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue a stopped fit from its last checkpoint.", rich_help_panel=BUDGET),
+    ] = False,
+    checkpoint_every: Annotated[
+        str, typer.Option(help="The time between two checkpoints: 10s, 3m or 1h.", rich_help_panel=BUDGET)
+    ] = "10s",
     threads: options.Threads = 1,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 
-    A direct model forecasts all steps up to a horizon at once. Put lists of columns after the data:
-    ostinato fit sales.csv --model direct --horizon 48 --known promotion holiday --static store -o sales.ost
+    A model gives the probability of every next step. A direct forecaster gives
+    quantiles of all steps up to a horizon. Put options that take several
+    columns after the data:
+    ostinato fit sales.csv --horizon 48 --future-covariates promotion holiday
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
     if each:
-        place = panels.Destination(output, on, workers, threads)
-        panels.run("fit_each", place, data, season=season, kind=kind, id_col=id_col, time_col=time_col, target=target)
+        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+            from ostinato import scale
+
+            outcome = scale.fit_each(
+                data,
+                panel.output,
+                on=panel.cluster,
+                season=season,
+                on_progress=panel.show,
+                kind=kind,
+                id_col=id_col,
+                time_col=time_col,
+                target=target,
+            )
+        panel.summarise(outcome)
         return
     path = output or Path(Path(data).name.split(".")[0] + ".ost")
     request = fit_dispatch.FitRequest(
@@ -100,9 +239,9 @@ def command(
             channel=channel,
             alphabet=alphabet,
             per_line=per_line,
-            known=tuple(known or ()),
-            past=tuple(past or ()),
-            static=tuple(static or ()),
+            future_covariates=tuple(known or ()),
+            past_covariates=tuple(past or ()),
+            static_covariates=tuple(static or ()),
         ),
         output=path,
         report=report,
@@ -110,6 +249,8 @@ def command(
         horizon=horizon,
         season=season,
         networks=networks,
+        lookback=lookback,
+        truncation_window=truncation_window,
         window=window,
         gradient_checkpoints=gradient_checkpoints,
         hidden=hidden,

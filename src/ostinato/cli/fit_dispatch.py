@@ -1,13 +1,13 @@
-"""What the command fit was asked for, as one value, and how it is done: here, on a cluster, or as a search."""
+"""The request of the command ``fit`` as one value, and its fit: in this process, on a cluster, or as a search."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
@@ -28,7 +28,7 @@ CHECKPOINT_EVERY = 10.0
 
 @dataclass(frozen=True)
 class Reading:
-    """How the data are read; the attributes are arguments of ``read``."""
+    """The arguments of ``read``."""
 
     kind: str | None
     id_col: str | None
@@ -37,26 +37,28 @@ class Reading:
     channel: int | None
     alphabet: str
     per_line: bool | None
-    known: tuple[str, ...]
-    past: tuple[str, ...]
-    static: tuple[str, ...]
+    future_covariates: tuple[str, ...]
+    past_covariates: tuple[str, ...]
+    static_covariates: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class FitRequest:
-    """What the command fit was asked for. A value is None if its option was not given.
+    """The options of one call of ``ostinato fit``. A value is None if its option was not given.
 
     Attributes:
-        command: The command line, for the record.
+        command: The command line, which the model file keeps.
         data: The file, folder or pattern.
-        reading: How the data are read.
+        reading: The arguments of ``read``.
         output: The model file.
         report: The file of the report.
         model: The name of the model, "auto" or "direct".
         horizon: The number of steps that a direct model forecasts.
         season: The steps of a season, for a direct model.
         networks: The number of networks of a direct model.
-        window: The truncation window in steps, or "auto"; for a direct model the lookback in steps.
+        lookback: The number of past steps that a forecast of a direct model uses.
+        truncation_window: The truncation window of a model of the ladder in steps, or "auto".
+        window: The earlier option for the one of ``lookback`` and ``truncation_window`` that the model uses.
         gradient_checkpoints: The number of segments, or the memory limit, of checkpointed gradients.
         hidden: The number of hidden units.
         depth: The number of layers.
@@ -83,6 +85,8 @@ class FitRequest:
     horizon: int | None
     season: int | None
     networks: int | None
+    lookback: int | None
+    truncation_window: str | None
     window: str | None
     gradient_checkpoints: str | None
     hidden: int | None
@@ -108,6 +112,8 @@ class FitRequest:
             given["season"] = self.season
         if self.networks is not None:
             given["networks"] = self.networks
+        if self.lookback is not None:
+            given["lookback"] = self.lookback
         if self.hidden is not None:
             given["hidden"] = self.hidden
         if self.depth is not None:
@@ -134,10 +140,13 @@ def run(request: FitRequest) -> None:
 
     sequences = read(request.data, **vars(request.reading))
     direct = is_direct(request.model, request.horizon, sequences.kind)
+    request = _without_window(request, direct)
     if direct:
         _check_direct(request)
     elif request.search:
         _check_searched(request)
+    else:
+        _check_ladder(request)
     resume = request.resume or restarts() > 0
     with started() as worker, _folder(request, direct, resume, worker.leads) as folder:
         with LadderDisplay(sequences.kind, shown=worker.leads) as display:
@@ -170,58 +179,115 @@ def _folder(request: FitRequest, direct: bool, resume: bool, leads: bool) -> Ite
 
 
 def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, display: LadderDisplay) -> Fit:
-    """Fit here, on a cluster, or by a search. ``folder`` is that of the checkpoint, None for a direct fit."""
+    """Fit in this process, on a cluster, or by a search.
+
+    Args:
+        request: The options of the command.
+        sequences: The data.
+        folder: The folder of the checkpoint; None for a direct fit, which has no checkpoint.
+        display: The progress bar.
+    """
     from ostinato import scale
     from ostinato.fitting import fit
 
-    if request.search and folder is not None:
-        return _search(request, request.search, sequences, folder, display)
-    # the same whether the fit is made here or on a cluster
-    asked: dict[str, Any] = {
-        **request.fields,
-        "model": request.model,
-        "horizon": request.horizon,
-        "budget": request.budget,
-        "held_out": request.held_out,
-        "seed": request.seed,
-        "checkpoint_every": request.checkpoint_every,
-        "on_progress": display.progress,
-        "on_rung": display.rung,
-    }
+    fields: FitFields = {**request.fields, "seed": request.seed}
     if folder is None:
-        return fit(sequences, threads=request.threads, lookback=_lookback(request.window), **asked)
-    way = method(request.window, request.gradient_checkpoints)
+        return fit(
+            sequences,
+            model=request.model,
+            horizon=request.horizon,
+            budget=request.budget,
+            held_out=request.held_out,
+            threads=request.threads,
+            on_progress=display.progress,
+            on_rung=display.rung,
+            **fields,
+        )
+    if request.search:
+        return _search(request, request.search, sequences, folder, display)
+    gradient_method = method(request.truncation_window, request.gradient_checkpoints)
     if request.cluster:
-        reading = vars(request.reading)
-        where: dict[str, Any] = {"on": request.cluster, "reading": reading, "checkpoint": str(folder)}
-        return scale.fit(request.data, request.output, method=way, **where, **asked)
-    return fit(sequences, threads=request.threads, method=way, checkpoint=folder, **asked)
+        return scale.fit(
+            request.data,
+            request.output,
+            on=request.cluster,
+            reading=vars(request.reading),
+            model=request.model,
+            horizon=request.horizon,
+            budget=request.budget,
+            held_out=request.held_out,
+            method=gradient_method,
+            checkpoint=str(folder),
+            checkpoint_every=request.checkpoint_every,
+            on_progress=display.progress,
+            on_rung=display.rung,
+            **fields,
+        )
+    return fit(
+        sequences,
+        model=request.model,
+        horizon=request.horizon,
+        budget=request.budget,
+        held_out=request.held_out,
+        method=gradient_method,
+        checkpoint=folder,
+        checkpoint_every=request.checkpoint_every,
+        threads=request.threads,
+        on_progress=display.progress,
+        on_rung=display.rung,
+        **fields,
+    )
 
 
 def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Path, display: LadderDisplay) -> Fit:
-    """Fit several models with other options and return the likeliest."""
+    """Fit several models with other options and return the likeliest one."""
     from ostinato import scale
     from ostinato.training.search import search
 
-    budget, held_out, seed = request.budget, request.held_out, request.seed
     if not request.cluster:
         return search(
             sequences,
             trials,
             folder,
-            budget=budget,
-            held_out=held_out,
-            seed=seed,
+            budget=request.budget,
+            held_out=request.held_out,
+            seed=request.seed,
             threads=request.threads,
             on_trial=display.trial,
         )[0]
-    shared: dict[str, Any] = {"budget": budget, "held_out": held_out, "seed": seed}
-    found, rows = scale.search(
-        request.data, trials, folder, on=request.cluster, reading=vars(request.reading), **shared
+    best, rows = scale.search(
+        request.data,
+        trials,
+        folder,
+        on=request.cluster,
+        reading=vars(request.reading),
+        budget=request.budget,
+        held_out=request.held_out,
+        seed=request.seed,
     )
     for row in rows:
         display.trial(row)
-    return found
+    return best
+
+
+def _without_window(request: FitRequest, direct: bool) -> FitRequest:
+    """Return the request with the value of the earlier option --window in the option that the model uses.
+
+    Raises:
+        ConfigError: The new option is given, too, or the value is no number of steps for a direct model.
+    """
+    if request.window is None:
+        return request
+    name = "--lookback" if direct else "--truncation-window"
+    for other, value in (("--lookback", request.lookback), ("--truncation-window", request.truncation_window)):
+        if value is not None:
+            raise ConfigError(
+                f"--window {request.window} and {other} {value} are both given; --window is the earlier name of {name}",
+                fix=f"give {name} alone",
+            )
+    if direct:
+        return replace(request, window=None, lookback=_steps(request.window, "--window", "a number of steps"))
+    return replace(request, window=None, truncation_window=request.window)
 
 
 def _check_direct(request: FitRequest) -> None:
@@ -229,13 +295,32 @@ def _check_direct(request: FitRequest) -> None:
     unused = {
         "--on": request.cluster is not None,
         "--search": bool(request.search),
+        "--truncation-window": request.truncation_window is not None,
         "--gradient-checkpoints": request.gradient_checkpoints is not None,
         "--resume": request.resume,
         "--checkpoint-every": request.checkpoint_every != CHECKPOINT_EVERY,
     }
     given = [name for name, is_given in unused.items() if is_given]
     if given:
-        raise ConfigError(f"a direct fit does not use {', '.join(given)}", fix=f"remove {', '.join(given)}")
+        fix = f"remove {', '.join(given)}"
+        if request.truncation_window is not None:
+            fix += "; a direct model takes --lookback"
+        raise ConfigError(f"a direct fit does not use {', '.join(given)}", fix=fix)
+
+
+def _check_ladder(request: FitRequest) -> None:
+    """Raise ConfigError for an option that only a direct fit uses."""
+    only_direct = {
+        "--lookback": request.lookback is not None,
+        "--season": request.season is not None,
+        "--networks": request.networks is not None,
+    }
+    given = [name for name, is_given in only_direct.items() if is_given]
+    if given:
+        fix = f"remove {', '.join(given)}, or fit a direct model with --model direct --horizon STEPS"
+        if request.lookback is not None:
+            fix += "; the truncation window of BPTT is --truncation-window"
+        raise ConfigError(f"a fit of {request.model} does not use {', '.join(given)}", fix=fix)
 
 
 def _check_searched(request: FitRequest) -> None:
@@ -243,7 +328,7 @@ def _check_searched(request: FitRequest) -> None:
     chosen = {
         "--model": request.model != "auto",
         "--horizon": request.horizon is not None,
-        "--window": request.window is not None,
+        "--truncation-window": request.truncation_window is not None,
         "--gradient-checkpoints": request.gradient_checkpoints is not None,
         "--checkpoint-every": request.checkpoint_every != CHECKPOINT_EVERY,
     }
@@ -255,15 +340,15 @@ def _check_searched(request: FitRequest) -> None:
         )
 
 
-def method(window: str | None, checkpoints: str | None) -> Method | None:
-    """Return how the error is sent back, from the words of two options.
+def method(truncation_window: str | None, checkpoints: str | None) -> Method | None:
+    """Return the gradient method that two options of the command line name.
 
     Args:
-        window: "auto" for AdaptiveBPTT, or the steps of a truncation window.
+        truncation_window: "auto" for AdaptiveBPTT, or the steps of a truncation window.
         checkpoints: The number of segments of CheckpointedBPTT, or its memory limit, such as "200MB".
 
     Returns:
-        The method; None if neither option was given, so that the data decide.
+        The method; None if neither option was given, so that the length of the sequences decides.
 
     Raises:
         ConfigError: Both options are given, or one of them cannot be read.
@@ -271,29 +356,25 @@ def method(window: str | None, checkpoints: str | None) -> Method | None:
     from ostinato.gradients.methods import AdaptiveBPTT, CheckpointedBPTT, TruncatedBPTT
 
     if checkpoints is not None:
-        if window is not None:
+        if truncation_window is not None:
             raise ConfigError(
-                "--window and --gradient-checkpoints are two ways to send the error back, and both are given",
-                fix="give --window or --gradient-checkpoints, not both",
+                f"--truncation-window {truncation_window} and --gradient-checkpoints {checkpoints} are both given, and "
+                "they are two ways to compute a gradient",
+                fix="give --truncation-window or --gradient-checkpoints, not both",
             )
         if checkpoints.isdecimal():
             return CheckpointedBPTT(segments=int(checkpoints))
         return CheckpointedBPTT(memory_limit=checkpoints)
-    if window is None:
+    if truncation_window is None:
         return None
-    return AdaptiveBPTT() if window == "auto" else TruncatedBPTT(_steps(window))
+    if truncation_window == "auto":
+        return AdaptiveBPTT()
+    return TruncatedBPTT(_steps(truncation_window, "--truncation-window", "a number of steps or auto"))
 
 
-def _lookback(window: str | None) -> int | None:
-    return None if window is None else _steps(window)
-
-
-def _steps(window: str) -> int:
-    """Return the number of steps of --window."""
+def _steps(text: str, option: str, expected: str) -> int:
+    """Return the number of steps that an option gives."""
     try:
-        return int(window)
+        return int(text)
     except ValueError:
-        raise ConfigError(
-            f"--window must be a number of steps or auto, got {window!r}",
-            fix="give a number of steps; or auto, for a model of the ladder",
-        ) from None
+        raise ConfigError(f"{option} must be {expected}, got {text!r}", fix=f"give {expected}") from None

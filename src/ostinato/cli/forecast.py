@@ -1,4 +1,4 @@
-"""ostinato forecast."""
+"""The command ``ostinato forecast``."""
 
 from __future__ import annotations
 
@@ -8,33 +8,45 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options, panels
+from ostinato.cli.options import OUTPUT
 from ostinato.errors import ConfigError
 
 
 def command(
     model: Annotated[
-        Path, typer.Argument(help="A model file that fit wrote, or ar: an autoregression for each series.")
+        Path,
+        typer.Argument(
+            help="A model file that ostinato fit wrote; or ar, to fit an AR to each series of a Parquet file or folder."
+        ),
     ],
     data: Annotated[
-        str | None, typer.Argument(help="The history to forecast from; default: the data the model was fitted to.")
+        str | None,
+        typer.Argument(help="The data whose next steps are forecast. Default: the data that the model was fitted to."),
     ] = None,
     horizon: Annotated[
         int | None,
         typer.Option(
-            "--horizon", "-n", max=1_000_000, help="Steps to forecast; default: 12, or all of a direct model."
+            "--horizon",
+            "-n",
+            max=1_000_000,
+            help="The number of steps to forecast. Default: 12, or the horizon of a direct forecaster.",
         ),
     ] = None,
     future: Annotated[
-        str | None, typer.Option(help="A file with the future covariates of the steps to forecast.")
+        str | None,
+        typer.Option(
+            help="A file with the future covariates of the steps to forecast, if the model was fitted with any."
+        ),
     ] = None,
-    level: Annotated[
-        list[float] | None, typer.Option(help="Coverage of the intervals, in percent: --level 80 95.")
+    level: options.Level = None,
+    paths: options.Paths = 500,
+    output: options.PartsOutput = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw the forecast to this PNG file. Needs pip install ostinato[plot].", rich_help_panel=OUTPUT
+        ),
     ] = None,
-    paths: Annotated[
-        int, typer.Option("--n-paths", "--paths", max=1_000_000, help="Sample paths drawn for each series.")
-    ] = 500,
-    output: options.Output = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw the forecast to this PNG (needs ostinato[plot]).")] = None,
     seed: options.Seed = 0,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
@@ -42,35 +54,46 @@ def command(
     channel: options.Channel = None,
     season: Annotated[
         int | None,
-        typer.Option("--season", "--season-length", help="For ar: steps in a season; default: from the frequency."),
+        typer.Option(
+            "--season",
+            "--season-length",
+            help="For the model ar: the number of steps in a season. Default: from the frequency of the data.",
+        ),
     ] = None,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Forecast with intervals from the training history or a new one, without fitting again.
+    """Forecast the steps after the end of each series, with intervals. The model is not fitted again.
 
     Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
     """
-    if panels.asked(on, workers, model):
+    if panels.in_parts(on, workers, model):
         if data is None:
-            raise ConfigError("a panel is named after the model", fix="ostinato forecast ar panel/ -o out/")
+            raise ConfigError("no data given", fix="give the data after the model: ostinato forecast ar panel/ -o out/")
         if future is not None:
-            raise ConfigError("a panel in parts takes no future rows", fix="leave out --future, or --on")
-        panels.run(
-            "forecast",
-            panels.Destination(output, on, workers, threads),
-            "ar" if str(model) == "ar" else model,
-            data,
-            horizon=horizon,
-            level=level or (80, 95),
-            season=season,
-            n_paths=paths,
-            seed=seed,
-            id_col=id_col,
-            time_col=time_col,
-            target=target,
-        )
+            raise ConfigError(
+                f"a panel in parts takes no future covariates, got --future {future}", fix="remove --future or --on"
+            )
+        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+            from ostinato import scale
+
+            outcome = scale.forecast(
+                "ar" if str(model) == "ar" else model,
+                data,
+                panel.output,
+                horizon=horizon,
+                level=level or (80, 95),
+                on=panel.cluster,
+                season=season,
+                n_paths=paths,
+                seed=seed,
+                on_progress=panel.show,
+                id_col=id_col,
+                time_col=time_col,
+                target=target,
+            )
+        panel.summarise(outcome)
         return
     options.use_threads(threads)
     for path in (output, plot):

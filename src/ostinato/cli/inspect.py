@@ -1,4 +1,4 @@
-"""ostinato inspect."""
+"""The command ``ostinato inspect``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def command(
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
 ) -> None:
-    """Describe a model or a data file in words.
+    """Print a description of a model file or a data file.
 
     Example: ostinato inspect sales.csv
     """

@@ -1,4 +1,4 @@
-"""The command line: one file for each command, and the printing of errors."""
+"""The entry point of the command line, and the printing of errors. Each command has its own file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ostinato._version import __version__
 from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
 from ostinato.errors import OstinatoError
 
-#: What the parser raises for words that it does not understand; newer versions of typer bring their own parser.
+#: The exception for options that the parser rejects; newer versions of typer contain their own parser.
 _UsageError: Any = typer.BadParameter.__base__
 
 
 class _Verbs(TyperGroup):
-    """The group of commands; an error of the user becomes a message and an exit code, not a traceback."""
+    """The group of all commands, which turns an expected error into a message and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -33,18 +33,22 @@ class _Verbs(TyperGroup):
         except KeyboardInterrupt as error:
             print("stopped", file=sys.stderr)
             raise typer.Exit(130) from error
-        except BrokenPipeError as error:  # the reader has enough, as head has
+        except BrokenPipeError as error:  # the reading program, such as head, has ended
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from error
         except OSError as error:
             where = str(error.filename) if error.filename else "standard output"
-            fix = "make room and run it again" if error.errno == errno.ENOSPC else "check the path and its permissions"
+            fix = (
+                "make room and run the command again"
+                if error.errno == errno.ENOSPC
+                else "check the path and its permissions"
+            )
             complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
             raise typer.Exit(1) from error
 
 
 def complain(error: OstinatoError) -> None:
-    """Print on standard error what is wrong, where, and what to do."""
+    """Print an error on standard error: what is wrong, where, and how to correct it."""
     print(f"error: {error.what}", file=sys.stderr)
     for label, text in (("where", error.where), ("fix", error.fix)):
         if text:
@@ -54,8 +58,8 @@ def complain(error: OstinatoError) -> None:
 app = typer.Typer(
     cls=_Verbs,
     name="ostinato",
-    help="A file of sequences in, an honest probability model out.",
-    epilog="A first step: ostinato fit data.csv -o model.ost, then ostinato forecast model.ost --horizon 24",
+    help="Fit a probability model to a file of sequences, then score, forecast and sample with it.",
+    epilog="To start: ostinato fit data.csv -o model.ost, then ostinato forecast model.ost --horizon 24",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -78,20 +82,22 @@ def options(
         False, "--version", help="Print the version and stop.", is_eager=True, callback=_print_version
     ),
 ) -> None:
-    """A file of sequences in, an honest probability model out."""
+    """Fit a probability model to a file of sequences, then score, forecast and sample with it."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
+    """Run the command line and exit with its code: 0, or the code of the error."""
     words = spread(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=words, prog_name="ostinato", standalone_mode=False, obj=words)  # obj: fit keeps them
+        code = app(
+            args=words, prog_name="ostinato", standalone_mode=False, obj=words
+        )  # fit stores obj in the model file
     except _UsageError as error:
-        if not words:  # the help that a bare command gives
+        if not words:  # ostinato without a command prints its help
             error.show()
         else:
             verb = error.ctx.command_path if error.ctx else "ostinato"
-            complain(OstinatoError(error.format_message(), fix=f"see {verb} --help"))
+            complain(OstinatoError(error.format_message(), fix=f"read {verb} --help"))
         code = error.exit_code
     sys.exit(code or 0)
 
@@ -104,13 +110,13 @@ _LISTS = {"--level": r"-?\d+(\.\d+)?"} | {
 
 
 def spread(arguments: list[str]) -> list[str]:
-    """Return the arguments with ``--level 80 95`` as ``--level 80 --level 95``, the form that the parser reads."""
+    """Return the arguments with ``--level 80 95`` written as ``--level 80 --level 95``, the form that typer reads."""
     out: list[str] = []
     inside = ""
     for argument in arguments:
-        goes_on = bool(inside) and re.fullmatch(_LISTS[inside], argument) is not None
-        if goes_on and out[-1] != inside:
+        is_value = bool(inside) and re.fullmatch(_LISTS[inside], argument) is not None
+        if is_value and out[-1] != inside:
             out.append(inside)
-        inside = argument if argument in _LISTS else inside if goes_on else ""
+        inside = argument if argument in _LISTS else inside if is_value else ""
         out.append(argument)
     return out

@@ -1,4 +1,4 @@
-"""The options that verbs share, and how their words become values."""
+"""The options that several commands share, and the functions that turn their text into values."""
 
 from __future__ import annotations
 
@@ -17,57 +17,154 @@ if TYPE_CHECKING:
     from ostinato.fits.budget import Budget
     from ostinato.model_file import Model as AnyModel
 
+#: The headings of the groups of options in a help text.
+DATA, MODEL, DIRECT, BUDGET, OUTPUT, CLUSTER = (
+    "Data",
+    "Model",
+    "Direct forecaster",
+    "Budget",
+    "Output",
+    "Cluster and threads",
+)
+
 Data = Annotated[
-    str, typer.Argument(help="A file, folder or pattern: CSV, TSV, Parquet, text, WAV, FLAC or OGG; .gz too.")
+    str,
+    typer.Argument(
+        help="A file, a folder or a pattern of files: CSV, TSV, Parquet, text, WAV, FLAC or OGG, also with .gz."
+    ),
 ]
-Model = Annotated[Path, typer.Argument(help="A model file that fit wrote.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="The file or folder to write.")]
+Model = Annotated[Path, typer.Argument(help="A model file that ostinato fit wrote.")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The file to write. Default: print to the screen.", rich_help_panel=OUTPUT),
+]
+PartsOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="The file to write, or the folder with --on. Default: print to the screen.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Level = Annotated[
+    list[float] | None,
+    typer.Option(
+        help="The coverage of the intervals in percent: --level 80 95. Default: 80 95.", rich_help_panel=OUTPUT
+    ),
+]
+Paths = Annotated[
+    int,
+    typer.Option(
+        "--n-paths",
+        "--paths",
+        max=1_000_000,
+        help="The number of sample paths of each series. A direct forecaster draws none.",
+    ),
+]
 Seed = Annotated[
-    int, typer.Option(help="The seed of all random numbers; the same seed gives the same result.", min=0, max=2**63 - 1)
+    int,
+    typer.Option(
+        help="The seed of all random numbers; the same seed gives the same result.",
+        min=0,
+        max=2**63 - 1,
+    ),
 ]
-Kind = Annotated[str | None, typer.Option(help="series, prices, text or sound; default: found from the content.")]
-IdCol = Annotated[str | None, typer.Option(help="The column that names the series (unique_id).")]
-TimeCol = Annotated[str | None, typer.Option(help="The column of times (ds).")]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help="The kind of data: series, prices, text or sound. Default: found from the content.", rich_help_panel=DATA
+    ),
+]
+IdCol = Annotated[
+    str | None,
+    typer.Option(help="The column with the ids of the series. Default: unique_id, if present.", rich_help_panel=DATA),
+]
+TimeCol = Annotated[
+    str | None,
+    typer.Option(help="The column with the times. Default: ds, or the column of dates.", rich_help_panel=DATA),
+]
 Target = Annotated[
     list[str] | None,
     typer.Option(
-        "--target", "--target-col", help="The column to model (y), numbers or words; repeat it for several channels."
+        "--target",
+        "--target-col",
+        help="The column to model, with numbers or words; repeat the option for several. Default: y, or every column "
+        "of values.",
+        rich_help_panel=DATA,
     ),
 ]
 Season = Annotated[
     int | None,
-    typer.Option("--season", "--season-length", help="Steps in a season; default: found from the frequency."),
+    typer.Option(
+        "--season",
+        "--season-length",
+        help="The number of steps in a season. Default: from the frequency of the data.",
+    ),
 ]
 Known = Annotated[
     list[str] | None,
     typer.Option(
         "--future-covariates",
         "--known",
-        help="Columns that are also known for future steps: --future-covariates temperature holiday.",
+        help="Columns whose future values are known: --future-covariates temperature holiday. Direct forecaster only.",
+        rich_help_panel=DATA,
     ),
 ]
 Past = Annotated[
     list[str] | None,
-    typer.Option("--past-covariates", "--past", help="Columns that are known only up to the forecast."),
+    typer.Option(
+        "--past-covariates",
+        "--past",
+        help="Columns whose future values are not known: --past-covariates visitors. Direct forecaster only.",
+        rich_help_panel=DATA,
+    ),
 ]
 Static = Annotated[
     list[str] | None,
     typer.Option(
         "--static-covariates",
         "--static",
-        help="Columns with a category that is constant within a series: --static-covariates store.",
+        help="Columns with one category for each series: --static-covariates store. Direct forecaster only.",
+        rich_help_panel=DATA,
     ),
 ]
-Channel = Annotated[int | None, typer.Option(min=0, help="The channel of a sound file to use, counted from 0.")]
-Alphabet = Annotated[str, typer.Option(help="The symbols of a text: characters or bytes.")]
+Channel = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="The channel of a sound file to use, counted from 0. A file of several channels needs it.",
+        rich_help_panel=DATA,
+    ),
+]
+Alphabet = Annotated[str, typer.Option(help="What one symbol of a text is: characters or bytes.", rich_help_panel=DATA)]
 PerLine = Annotated[
-    bool | None, typer.Option("--per-line/--whole", help="Text: one sequence for each line, or one for the whole file.")
+    bool | None,
+    typer.Option(
+        "--per-line/--whole",
+        help="Read a text as one sequence for each line, or the whole file as one sequence. Default: found from the "
+        "content.",
+        rich_help_panel=DATA,
+    ),
 ]
-On = Annotated[str | None, typer.Option(help="Process a Parquet panel in parts: here, ray, or ray://HOST:PORT.")]
+On = Annotated[
+    str | None,
+    typer.Option(
+        help="Process a Parquet file or folder in parts, which need not fit in memory: here, on ray, or on "
+        "ray://HOST:PORT. The results are a folder.",
+        rich_help_panel=CLUSTER,
+    ),
+]
 Workers = Annotated[
-    int | None, typer.Option(min=1, help="The number of workers with --on ray; default: all processors.")
+    int | None,
+    typer.Option(
+        min=1, help="The number of workers with --on ray. Default: one for each processor.", rich_help_panel=CLUSTER
+    ),
 ]
-Threads = Annotated[int, typer.Option(help="The number of threads; one is fastest for small models.")]
+Threads = Annotated[
+    int,
+    typer.Option(help="The number of threads that compute; 1 is fastest for small models.", rich_help_panel=CLUSTER),
+]
 
 
 def seconds(text: str | None) -> float | None:
@@ -77,13 +174,14 @@ def seconds(text: str | None) -> float | None:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
     if not match:
         raise ConfigError(
-            f"cannot read the time {text!r}; expected a number with a unit", fix="use a time such as 90s, 3m or 1h"
+            f"cannot read the time {text!r}; expected a number of seconds, minutes or hours",
+            fix="use a time such as 90s, 3m or 1h",
         )
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
 
 
 def limits(budget: str | None, steps: int | None) -> Budget:
-    """Return the budget that --budget and --max-steps give; two minutes if both are left out."""
+    """Return the limits from --budget and --max-steps; two minutes if neither is given."""
     from ostinato.fits.budget import Budget
 
     time = seconds(budget)
@@ -113,11 +211,11 @@ def use_threads(count: int) -> None:
 
 
 def source(model: AnyModel, data: str | None) -> str:
-    """Return the path of the data, by default of the data that the model was fitted to."""
+    """Return the path of the data; if none is given, the path of the data that the model was fitted to."""
     found = data or model.description.source.get("source")
     if found is None:
         raise ConfigError(
-            "the model was not fitted to a file, and no data are given", fix="give the data after the model"
+            "no data given, and the model file names no training data", fix="give the data after the model"
         )
     if data is None:
         say(f"note: using the training data {found}")
@@ -125,12 +223,18 @@ def source(model: AnyModel, data: str | None) -> str:
 
 
 def writable(path: Path) -> None:
-    """Check before the computation that its result can be written."""
+    """Check before a long computation that its result can be written.
+
+    Raises:
+        ConfigError: The folder does not exist or cannot be written to, or the path is a folder.
+    """
     folder = path.parent
     if path.exists() and not path.is_dir() and not path.is_file():  # a device or a pipe: /dev/stdout, /dev/null
         return
     if not folder.is_dir():
-        raise ConfigError("the folder to write to does not exist", where=str(folder), fix=f"mkdir -p {folder}")
+        raise ConfigError(
+            "the folder to write to does not exist", where=str(folder), fix=f"create it with mkdir -p {folder}"
+        )
     if path.is_dir():
         raise ConfigError("the output is a folder, not a file", where=str(path), fix="give a file name")
     if not os.access(folder, os.W_OK):

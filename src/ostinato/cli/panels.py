@@ -1,4 +1,4 @@
-"""The verbs over a panel in parts: what their command lines share."""
+"""What the commands share that process a Parquet panel in parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ostinato.cli import options
 from ostinato.errors import ConfigError
@@ -19,14 +19,21 @@ if TYPE_CHECKING:
     from ostinato.scale.run import Outcome, PanelProgress
 
 
-def asked(on: str | None, workers: int | None, model: Path | None = None) -> bool:
-    """Whether the command is one over a panel: where is said, or the model is an AR for each series."""
+def in_parts(on: str | None, workers: int | None, model: Path | None = None) -> bool:
+    """Return whether a command processes a panel in parts: with --on or --workers, or with the model ``ar``."""
     return on is not None or workers is not None or (model is not None and str(model) == "ar" and not model.exists())
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a panel is worked on and where the results go, as the options say it."""
+    """The place where a panel is processed, and the folder of its results.
+
+    Attributes:
+        output: The folder for the results, from --output.
+        on: "here", "ray" or the address of a Ray cluster, from --on.
+        workers: The number of workers of the cluster, from --workers.
+        threads: The number of threads of each worker, from --threads.
+    """
 
     output: Path | None
     on: str | None
@@ -34,10 +41,12 @@ class Destination:
     threads: int
 
     def cluster(self) -> Cluster | None:
-        """What --on means; None is this process."""
+        """Return the cluster that --on names; None for this process."""
         if self.on in (None, "here"):
             if self.workers is not None:
-                raise ConfigError("--workers needs a cluster, and --on names none", fix="add --on ray")
+                raise ConfigError(
+                    f"--workers needs a cluster, got --workers {self.workers} without --on ray", fix="add --on ray"
+                )
             return None
         if self.on != "ray" and not str(self.on).startswith("ray://"):
             raise ConfigError(f"unknown value {self.on!r} of --on", fix="use here, ray, or ray://HOST:PORT")
@@ -51,39 +60,55 @@ class Destination:
         return ray(address, workers=self.workers, threads=self.threads, on_joined=joined)
 
 
-def run(verb: str, place: Destination, *given: Any, **more: Any) -> Any:
-    """``ostinato.scale.<verb>`` with a progress line, a word on what came of it, and what it returned."""
-    output = place.output
-    if output is None:
-        raise ConfigError("the results of a panel are a folder of parts", fix="name it with -o")
-    for name, value in environment(place.threads).items():  # before the libraries that read it are loaded
-        os.environ.setdefault(name, value)
-    where = place.cluster()
-    options.use_threads(place.threads)
-    from ostinato import scale
+@dataclass(frozen=True)
+class PanelRun:
+    """The arguments that every function of ``ostinato.scale`` takes for a panel.
 
-    with _line() as show:
-        result = getattr(scale, verb)(*given, output=output, on=where, on_progress=show, **more)
-    out: Outcome = result[-1] if isinstance(result, tuple) else result
-    if out.earlier:
-        options.say(f"note: {out.earlier} of {out.parts} parts were there from an earlier run")
-    if out.failed:
-        options.say(f"note: {out.failed:,} series failed; why is in {output / 'errors.parquet'}")
-    many = "s" * (out.parts != 1)
-    print(f"{out.series:,} series, {out.steps:,} steps, in {out.parts} part{many}: {output}")
-    return result
+    Attributes:
+        output: The folder for the results.
+        cluster: The cluster; None for this process.
+        show: The function that moves the progress bar.
+    """
+
+    output: Path
+    cluster: Cluster | None
+    show: Callable[[PanelProgress], None]
+
+    def summarise(self, outcome: Outcome) -> None:
+        """Print the number of series, steps and parts that were processed, and the series that failed."""
+        if outcome.earlier:
+            options.say(f"note: {outcome.earlier} of {outcome.parts} parts were done by an earlier run")
+        if outcome.failed:
+            options.say(f"note: {outcome.failed:,} series failed; {self.output / 'errors.parquet'} lists the reasons")
+        plural = "s" * (outcome.parts != 1)
+        print(f"{outcome.series:,} series, {outcome.steps:,} steps, in {outcome.parts} part{plural}: {self.output}")
 
 
 @contextmanager
-def _line() -> Iterator[Callable[[PanelProgress], None]]:
-    """A progress line over all workers; silent where there is no terminal."""
+def running(destination: Destination) -> Iterator[PanelRun]:
+    """Set the numbers of threads, join the cluster and show a progress bar while a panel is processed.
+
+    Import ``ostinato.scale`` inside the context: the libraries read their number of threads when they are loaded.
+    """
+    if destination.output is None:
+        raise ConfigError("no output given; the results of a panel are a folder of parts", fix="name a folder with -o")
+    for name, value in environment(destination.threads).items():
+        os.environ.setdefault(name, value)
+    cluster = destination.cluster()
+    options.use_threads(destination.threads)
+    with _progress_bar() as show:
+        yield PanelRun(destination.output, cluster, show)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[PanelProgress], None]]:
+    """Yield a function that moves one progress bar for all workers. Without a terminal nothing is shown."""
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(bar_width=24), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("", total=None, words="looking at the panel")
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=None, words="reading the panel")
 
         def show(event: PanelProgress) -> None:
             words = f"part {event.done} of {event.parts}, {event.series:,} series, {event.failed:,} failed"

@@ -1,4 +1,4 @@
-"""What a person sees while a fit runs: a bar for the model in training, and the held-out table."""
+"""The display of a fit: a progress bar for the model in training, and the held-out table."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class LadderDisplay:
-    """A context manager that shows a fit. Without a terminal it prints one line for each model.
+    """A context manager that shows the progress of a fit. Without a terminal it prints one line for each model.
 
     Args:
         kind: The kind of data, which decides whether a loss is shown in bits.
-        shown: Whether anything is shown; of several workers only the first one shows its fit.
+        shown: Whether anything is shown. If several workers fit one model, only the first worker shows the fit.
     """
 
     def __init__(self, kind: Kind, *, shown: bool = True) -> None:
@@ -54,7 +54,7 @@ class LadderDisplay:
         self._bar.stop()
 
     def progress(self, event: TrainingProgress) -> None:
-        """Move the bar."""
+        """Move the progress bar."""
         if event.measure == "nats":
             words = f"loss {self._loss(event.loss)} validation {self._loss(-event.validation)}"
         else:
@@ -63,7 +63,7 @@ class LadderDisplay:
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
     def rung(self, rung: Rung | DirectRung) -> None:
-        """Print a line on a model that is fitted, unless a terminal shows the bar."""
+        """Print a line about a fitted model, unless a terminal shows the progress bar."""
         if not self._shown or sys.stderr.isatty():
             return
         if isinstance(rung, DirectRung):
@@ -73,7 +73,7 @@ class LadderDisplay:
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
 
     def trial(self, row: Trial) -> None:
-        """Print a line on a trial of a search that is done."""
+        """Print a line about a finished trial of a search."""
         reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
         settings = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
         self._console.print(f"trial {row.number + 1}: {settings}: {reached}, {row.seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""Forecasts and samples as files that other programs read."""
+"""The file formats of forecasts and samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> bytes:
-    """Sequences (T, D) as CSV: unique_id, ds (the step), and a column a channel."""
+    """Return sequences (T, D) as CSV with the columns unique_id, ds (the step) and one for each channel."""
     frames = [
         pl.DataFrame({"unique_id": [f"sample-{i + 1}"] * len(x), "ds": range(1, len(x) + 1)}).hstack(
             pl.DataFrame({name: x[:, d] for d, name in enumerate(channels)})
@@ -23,7 +23,7 @@ def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> bytes:
 
 
 def as_table(frame: pl.DataFrame) -> str:
-    """A forecast as CSV; times as short as they are, 2024-01-31 where they are days."""
+    """Return a forecast as CSV. Times without an hour are written as dates: 2024-01-31."""
     times, form = frame.select(cs.temporal()), "%Y-%m-%d %H:%M:%S%.f"
     if all(bool((ds.dt.truncate("1d") == ds).all()) for ds in times):
         form = "%Y-%m-%d"
@@ -31,7 +31,7 @@ def as_table(frame: pl.DataFrame) -> str:
 
 
 def as_bytes(frame: pl.DataFrame, path: Path) -> bytes:
-    """A frame as Parquet where the path says so, else as CSV."""
+    """Return a frame as Parquet if the path ends in .parquet, otherwise as CSV."""
     if path.suffix != ".parquet":
         return as_table(frame).encode()
     buffer = io.BytesIO()

@@ -1,7 +1,8 @@
-"""ostinato report."""
+"""The command ``ostinato report``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +13,18 @@ from ostinato.cli import options
 def command(
     model: options.Model,
     data: Annotated[
-        str | None, typer.Argument(help="The data to evaluate on; default: the data the model was fitted to.")
+        str | None,
+        typer.Argument(help="The data to evaluate the model on. Default: the data that the model was fitted to."),
     ] = None,
-    output: options.Output = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The HTML file to write. Default: the name of the model with .html.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     seed: options.Seed = 0,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
@@ -22,7 +32,7 @@ def command(
     channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Write an HTML report on a model: scores, forecasts or samples, calibration, training.
+    """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
 
     Example: ostinato report sales.ost sales.csv -o report.html
     """

@@ -1,4 +1,4 @@
-"""ostinato sample."""
+"""The command ``ostinato sample``."""
 
 from __future__ import annotations
 
@@ -12,21 +12,31 @@ from ostinato.cli import options
 def command(
     model: options.Model,
     length: Annotated[
-        int, typer.Option("--length", "-n", help="The largest number of steps (characters, samples).")
+        int,
+        typer.Option(
+            "--length",
+            "-n",
+            help="The largest number of steps of a sequence: characters of a text, samples of a sound.",
+        ),
     ] = 200,
     count: Annotated[int, typer.Option("--n-samples", "--count", help="The number of sequences to draw.")] = 1,
-    prompt: Annotated[str | None, typer.Option(help="The text that the sequence continues.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="The text that each sequence continues. For models of text only.")
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(help="Below 1: more probable samples; above 1: more varied ones.")
+        float, typer.Option(help="A value below 1 gives more probable sequences, a value above 1 more varied ones.")
     ] = 1.0,
     top_p: Annotated[
-        float, typer.Option(help="Draw only from the most probable symbols with this total probability.")
+        float,
+        typer.Option(
+            help="Draw each symbol from the most probable ones only, which have this total probability together."
+        ),
     ] = 1.0,
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = 1,
 ) -> None:
-    """Draw new sequences from a model: text to the screen, series as CSV, sound as WAV (-o).
+    """Draw new sequences from a model: text, series as CSV, or sound as WAV, which needs -o.
 
     Example: ostinato sample names.ost --n-samples 10
     """
@@ -45,8 +55,10 @@ def command(
     match fitted.description.kind:
         case "text":
             content = ("\n".join(drawn) + "\n").encode()
-        case "sound" if output is None or count > 1:
-            raise ConfigError("sound is written to a file, one at a time", fix="use -o sample.wav --n-samples 1")
+        case "sound" if output is None:
+            raise ConfigError("no output given; sound is written to a file", fix="use -o sample.wav")
+        case "sound" if count > 1:
+            raise ConfigError(f"one sound is written to a file, got --n-samples {count}", fix="use --n-samples 1")
         case "sound":
             content = as_wav(drawn[0], fitted.description.source)
         case _:

@@ -1,8 +1,9 @@
-"""ostinato score."""
+"""The command ``ostinato score``."""
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,8 +14,16 @@ from ostinato.cli import options, panels
 def command(
     model: options.Model,
     data: options.Data,
-    output: options.Output = None,
-    top: Annotated[int, typer.Option(min=0, help="The number of most surprising places to print.")] = 5,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The CSV file for the surprisal of every step in nats, or the folder with --on. Default: no file.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="The number of steps with the greatest surprisal to print.")] = 5,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
@@ -23,13 +32,26 @@ def command(
     workers: options.Workers = None,
     threads: options.Threads = 1,
 ) -> None:
-    """Score sequences: nats and bits a symbol, and the most surprising places. -o writes every step's surprisal as CSV.
+    """Print the log-likelihood of sequences in nats and bits a step, and the steps that surprise the model most.
 
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
-    if panels.asked(on, workers):
-        place = panels.Destination(output, on, workers, threads)
-        sums = panels.run("score", place, model, data, id_col=id_col, time_col=time_col, target=target).sums
+    if panels.in_parts(on, workers):
+        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+            from ostinato import scale
+
+            outcome = scale.score(
+                model,
+                data,
+                panel.output,
+                on=panel.cluster,
+                on_progress=panel.show,
+                id_col=id_col,
+                time_col=time_col,
+                target=target,
+            )
+        panel.summarise(outcome)
+        sums = outcome.sums
         print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {sums['scored']:,} steps")
         return
     options.use_threads(threads)
@@ -44,7 +66,7 @@ def command(
 
     fitted = load_model(model)
     scores = score(fitted, as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel))
-    unit = {"text": "symbol", "sound": "sample"}.get(fitted.description.kind, "step")
+    unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
     print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")

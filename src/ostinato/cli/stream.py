@@ -1,4 +1,4 @@
-"""ostinato stream."""
+"""The command ``ostinato stream``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
 def command(
     model: options.Model,
     unique_id: Annotated[
-        str, typer.Option(help="The id of this series, if the model was fitted to several.")
+        str, typer.Option(help="The id of this series, if the model was fitted to several series.")
     ] = "stream",
     threads: options.Threads = 1,
 ) -> None:
-    """Follow a live sequence on standard input: a value a line (channels by commas, empty if missing), or text.
+    """Read a sequence from standard input while it grows, and print the surprisal of every step at once, in nats.
 
-    For each line it prints the value, the expected value and the surprisal in nats; for text, one line for each
-    character. Memory stays constant. If the model was fitted to lines, a newline ends a sequence.
+    Write one step on each line: one number, or one for each channel, with
+    commas. Leave a missing value empty. The output is CSV with the value, its
+    expected value and its surprisal. A model of text reads text, and prints one
+    line for each character; if it was fitted to separate lines, a newline ends
+    a sequence. The memory in use stays constant.
 
     Example: tail -f sensor.log | ostinato stream sensor.ost
     """
@@ -44,7 +47,7 @@ def command(
             sys.stdout.writelines(header + answer(live, raw, number))
             header = []
         except DataError:
-            # once more line by line: those before the bad one have their answer
+            # again line by line, so that the lines before the bad one are answered
             for i, line in enumerate(raw):
                 sys.stdout.writelines(header + answer(live, [line], number + i))
                 header = []
@@ -53,7 +56,7 @@ def command(
 
 
 def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
-    """A row a line. DataError where a line is not what the model takes; the stream is then where it was."""
+    """Return one row for each line of numbers. If a line is invalid, raise DataError and leave the stream unchanged."""
     lines = [_decode(line, number + i) for i, line in enumerate(raw)]
     seen = live.update([_values(line, number + i, live.model.channels) for i, line in enumerate(lines)])
     rows = []
@@ -65,7 +68,7 @@ def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
 
 
 def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
-    """A row a character; one of several bytes, in a model of bytes, has the surprisal of all of them."""
+    """Return one row for each character. A character of several bytes has the sum of their surprisals."""
     block = "".join(_decode(line, number + i) + "\n" for i, line in enumerate(raw))
     nats = live.update(block).surprisal
     rows, at, of_bytes = [], 0, len(nats) > len(block)
@@ -78,7 +81,7 @@ def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
 
 
 def _blocks(handle: int) -> Iterator[list[bytes]]:
-    """The complete lines that are there, as soon as they are there: one when they trickle, thousands when they pour."""
+    """Yield all complete lines that have arrived, as soon as there is one."""
     rest = b""
     while chunk := os.read(handle, 65_536):
         *whole, rest = (rest + chunk).split(b"\n")
@@ -92,7 +95,9 @@ def _decode(raw: bytes, number: int) -> str:
     try:
         return raw.decode().rstrip("\r")
     except UnicodeDecodeError as error:
-        raise DataError("not UTF-8", where=f"line {number} of standard input", fix="send UTF-8") from error
+        raise DataError(
+            "the input is not UTF-8", where=f"line {number} of standard input", fix="convert it to UTF-8"
+        ) from error
 
 
 def _values(line: str, number: int, channels: int) -> list[float]:
@@ -100,10 +105,18 @@ def _values(line: str, number: int, channels: int) -> list[float]:
     try:
         values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
     except ValueError as error:
-        raise DataError("not a number", where=where, fix="one value a line, channels by commas") from error
+        raise DataError(
+            "the line is not a number",
+            where=where,
+            fix="write one number on each line, or one for each channel with commas",
+        ) from error
     if any(map(math.isinf, values)):
-        raise DataError("an infinite value", where=where, fix="leave it empty if it is missing")
+        raise DataError(
+            "an infinite value", where=where, fix="use a finite number; leave the line empty if the value is missing"
+        )
     if len(values) != channels:
-        what = f"{len(values)} values, where the model has {channels} channels"
-        raise DataError(what, where=where, fix="one value a channel, by commas, in the order of training")
+        what = f"got {len(values)} values, expected {channels}, one for each channel"
+        raise DataError(
+            what, where=where, fix="write the values of all channels, with commas, in the order of the training data"
+        )
     return values

@@ -9,8 +9,8 @@ from ostinato.direct_fit.train import NetworkConfig
 from ostinato.errors import ConfigError
 from ostinato.layers.build import BACKBONES
 
-#: Earlier names of options.
-ALIASES: Mapping[str, str] = {"window": "lookback", "memory": "backbone"}
+#: Second names of options: the earlier ones, and ``season_length``, the word of Nixtla.
+ALIASES: Mapping[str, str] = {"window": "lookback", "memory": "backbone", "season_length": "season"}
 
 
 @dataclass(frozen=True)

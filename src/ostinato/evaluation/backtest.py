@@ -23,6 +23,7 @@ from ostinato.evaluation.summary import Tally, at, probabilities, summary
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import check_levels, ends
 from ostinato.model_file import Model
+from ostinato.renamed import renamed
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Backtest:
     notes: tuple[str, ...]
 
 
+@renamed(season_length="season", target_col="target")
 def cross_validation(  # noqa: PLR0913 - the public function has one keyword for each setting
     data: SequenceSet | Any,
     model: str | Model | Sequence[str | Model] = "auto",
@@ -57,7 +59,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     season: int | None = None,
     id_col: str | None = None,
     time_col: str | None = None,
-    target_col: str | list[str] | None = None,
+    target: str | list[str] | None = None,
     n_paths: int = 500,
     on_window: Callable[[pl.DataFrame], None] | None = None,
     **options: Any,
@@ -77,10 +79,10 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         step_size: The number of steps from a cutoff to the next. The horizon by default, so windows do not overlap.
         level: The coverage of each interval in percent.
         refit: Whether to fit at every cutoff, and not only before the first.
-        season: The season in steps. By default it follows from the frequency of the data.
+        season: The season in steps, by default from the frequency of the data. ``season_length`` is its second name.
         id_col: The column of ids, as in ``read``.
         time_col: The column of times, as in ``read``.
-        target_col: The columns of values, as in ``read``.
+        target: The columns of values, as in ``read``. ``target_col`` is its second name.
         n_paths: The number of sample paths of a forecast.
         on_window: Called with the frame of each window. No frame is kept then, so RAM does not grow with the windows.
         **options: The options of ``fit``: budget, seed, threads, hidden, ...
@@ -93,7 +95,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         DataError: No series is long enough.
     """
     if not isinstance(data, SequenceSet):
-        data = read(data, id_col=id_col, time_col=time_col, target=target_col)
+        data = read(data, id_col=id_col, time_col=time_col, target=target)
     if not data.traits.numeric:
         raise ConfigError(
             f"a backtest needs numbers, got {data.kind}", fix="use score, which measures the likelihood of a model"

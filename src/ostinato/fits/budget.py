@@ -7,28 +7,42 @@ from dataclasses import dataclass
 from ostinato.errors import ConfigError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Budget:
     """The limits of a fit. Training ends at the first limit that is reached, or when nothing improves any more.
 
-    Attributes:
+    Args:
         seconds: The wall-clock time of the whole fit. None sets no limit.
-        steps: The optimiser steps of each model. None sets no limit.
+        max_steps: The optimiser steps of each model. None sets no limit.
+        steps: The earlier name of ``max_steps``.
 
     Raises:
         ConfigError: A limit is not positive.
+        TypeError: ``max_steps`` and ``steps`` are both given.
     """
 
-    seconds: float | None = 120.0
-    steps: int | None = None
+    seconds: float | None
+    steps: int | None  # this name is in the records of model files and checkpoints
 
-    def __post_init__(self) -> None:
-        if self.seconds is not None and not self.seconds > 0:
+    def __init__(
+        self, seconds: float | None = 120.0, max_steps: int | None = None, *, steps: int | None = None
+    ) -> None:
+        if max_steps is not None and steps is not None:
+            raise TypeError("Budget() got both 'max_steps' and its old name 'steps'; give 'max_steps' only")
+        limit = steps if max_steps is None else max_steps
+        if seconds is not None and not seconds > 0:
             raise ConfigError(
-                f"the budget must be a positive time, got {self.seconds:g} seconds", fix="use a time such as 60s"
+                f"the budget must be a positive time, got {seconds:g} seconds", fix="use a time such as 60s"
             )
-        if self.steps is not None and self.steps < 1:
-            raise ConfigError(f"steps must be at least 1, got {self.steps}", fix="use 1 or more")
+        if limit is not None and limit < 1:
+            raise ConfigError(f"max_steps must be at least 1, got {limit}", fix="use 1 or more")
+        object.__setattr__(self, "seconds", seconds)
+        object.__setattr__(self, "steps", limit)
+
+    @property
+    def max_steps(self) -> int | None:
+        """The optimiser steps of each model; None without a limit."""
+        return self.steps
 
     @classmethod
     def of(cls, given: Budget | float | None, default: float | None) -> Budget:

@@ -42,7 +42,10 @@ class LadderOnlyFields(TypedDict, total=False):
 
 
 class DirectOnlyFields(TypedDict, total=False):
-    """Options of a direct fit alone. ``window`` is the earlier name of lookback, ``memory`` that of backbone."""
+    """Options of a direct fit alone.
+
+    ``window`` is the earlier name of ``lookback``, ``memory`` that of ``backbone``; ``season_length`` means ``season``.
+    """
 
     season: int | None
     lookback: int | None
@@ -52,6 +55,7 @@ class DirectOnlyFields(TypedDict, total=False):
     batch: int
     window: int | None
     memory: str | None
+    season_length: int | None
 
 
 class LadderFields(SharedFields, LadderOnlyFields, total=False):

@@ -17,6 +17,7 @@ from ostinato.evaluation.summary import Tally, summary
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.forecasting.inputs import DEFAULT_HORIZON, as_sequences, horizon_of
 from ostinato.model_file import Model, load_model
+from ostinato.renamed import renamed
 from ostinato.scale.backtests import BacktestPart
 from ostinato.scale.local_ar import FitLocalAR, ForecastLocalAR
 from ostinato.scale.models import ScorePart, forecast_part
@@ -25,6 +26,7 @@ from ostinato.scale.run import Executor, Outcome, PanelProgress, run
 from ostinato.scale.series import empty
 
 
+@renamed(season_length="season", target_col="target")
 def fit_each(
     source: str | Path,
     output: str | Path,
@@ -58,6 +60,7 @@ def fit_each(
     return run(panel, FitLocalAR(steps), output, on, on_progress)
 
 
+@renamed(season_length="season", target_col="target")
 def forecast(
     model: Model | str | Path,
     source: str | Path,
@@ -106,6 +109,7 @@ def forecast(
     return run(_like(model, source, columns), verb, output, on, on_progress)
 
 
+@renamed(target_col="target")
 def score(
     model: Model | str | Path,
     source: str | Path,
@@ -139,6 +143,7 @@ def score(
     return run(_like(scored, source, columns), ScorePart(_name(scored), scored), output, on, on_progress)
 
 
+@renamed(season_length="season", target_col="target")
 def cross_validation(  # noqa: PLR0913 - the options of ostinato.cross_validation, all by name
     model: Model | str | Path | None,
     source: str | Path,
