@@ -59,6 +59,40 @@ def draw(app: Sphinx) -> None:
         run(page, theory)
 
 
+def name_alias(
+    _app: Sphinx,
+    _what: str,
+    name: str,
+    _obj: object,
+    _options: object,
+    lines: list[str],
+) -> None:
+    """Replace the docstring of an alias of a class by a pointer to the class.
+
+    The sentence that autodoc itself writes in Korean does not end its reference.
+    """
+    if name == "ostinato.Config":
+        lines[:] = ["The earlier name of :class:`LadderOptions`.", ""]
+
+
+def plain_factories(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Return the signature with "..." for the default factories of a dataclass.
+
+    Sphinx can then read the signature and gives each argument its own line.
+    """
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def setup(app: Sphinx) -> None:
     """Register the extension; Sphinx calls this function."""
+    app.connect("autodoc-process-docstring", name_alias, priority=100)
+    app.connect("autodoc-process-signature", plain_factories)
     app.connect("builder-inited", draw)
