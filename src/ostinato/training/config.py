@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
+from ostinato.kinds import Kind
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
@@ -75,27 +77,42 @@ Config = LadderOptions
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 
+def _text(data: SequenceSet) -> LadderOptions:
+    """Return the options for text; one sequence a line has more steps in a batch and more dropout."""
+    if data.terminated:
+        return LadderOptions(hidden=192, embedding=64, batch_steps=2048, dropout=0.15, max_order=8, learning_rate=4e-3)
+    return LadderOptions(hidden=192, embedding=64, batch_steps=1024, dropout=0.1, max_order=8, learning_rate=3e-3)
+
+
+def _sound(data: SequenceSet) -> LadderOptions:
+    """Return the options for sound."""
+    return LadderOptions(hidden=96, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
+
+
+def _numbers(data: SequenceSet) -> LadderOptions:
+    """Return the options for series and prices, by their size and frequency."""
+    steps, longest = int(data.lengths.sum()), int(data.lengths.max(initial=1))
+    hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
+    order = max(0, min(_LAGS.get(data.frequency or "", 32), longest // 5))
+    batch = 4096 if longest <= SHORT else 2048
+    return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
+
+
+#: The default options by kind of data.
+_DEFAULTS: dict[Kind, Callable[[SequenceSet], LadderOptions]] = {
+    "series": _numbers,
+    "prices": _numbers,
+    "text": _text,
+    "sound": _sound,
+}
+
+#: The truncation window of BPTT in steps, by kind of data.
+_TRUNCATION_WINDOWS: dict[Kind, int] = {"series": 128, "prices": 128, "text": 128, "sound": 256}
+
+
 def defaults(data: SequenceSet) -> LadderOptions:
     """Return the options that suit the data, by its kind, its frequency and its size."""
-    steps = int(data.lengths.sum())
-    match data.kind:
-        case "text" if data.terminated:
-            return LadderOptions(
-                hidden=192, embedding=64, batch_steps=2048, dropout=0.15, max_order=8, learning_rate=4e-3
-            )
-        case "text":
-            return LadderOptions(
-                hidden=192, embedding=64, batch_steps=1024, dropout=0.1, max_order=8, learning_rate=3e-3
-            )
-        case "sound":
-            return LadderOptions(hidden=96, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
-        case _:
-            hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
-            lags = _LAGS.get(data.frequency or "", 32)
-            longest = int(data.lengths.max(initial=1))
-            order = max(0, min(lags, longest // 5))
-            batch = 4096 if longest <= SHORT else 2048
-            return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
+    return _DEFAULTS[data.kind](data)
 
 
 def method_for(data: SequenceSet) -> Method:
@@ -105,4 +122,4 @@ def method_for(data: SequenceSet) -> Method:
     """
     if int(data.lengths.max(initial=0)) <= SHORT:
         return FullBPTT()
-    return TruncatedBPTT(window=256 if data.kind == "sound" else 128)
+    return TruncatedBPTT(window=_TRUNCATION_WINDOWS[data.kind])
