@@ -46,7 +46,7 @@ def test_the_lag_that_data_were_made_with_is_named_by_a_model_that_cannot_reach_
         found = diagnose(model_of(lag, name, 2), echo(lag), max_lag=lag + 10, positions=64)
         assert found.picked == (lag,)
         assert found.reach == lag
-        assert f"the data reward lag {lag}:" in found.verdict
+        assert f"the past up to lag {lag} improves the predictions of a reference model:" in found.verdict
         if name == "ar":
             assert found.window == 2
             assert f"--max-order {lag}" in found.verdict
@@ -195,8 +195,9 @@ def test_an_uncertain_reward_beyond_the_reach_is_given_with_its_error() -> None:
     rewards = tuple(0.1 * i for i in range(len(found.cuts)))
     rising = replace(found, data_reach=0, model_reach=0, rewards=rewards, data_beyond=(0.7, 0.4), reference_score=99.0)
     assert rising.reach == 0
-    assert "the data reward no lag (older inputs may add 0.7000 ± 0.4000 nats a step, which is not certain)" in (
-        rising.verdict
+    assert (
+        "no past input improves the predictions of a reference model (older inputs may add 0.7000 ± 0.4000 nats a step, which is not certain)"
+        in (rising.verdict)
     )
     assert replace(rising, data_beyond=(0.004, 0.4)).uncertain is None
     assert len(found.reward_errors) == len(found.rewards)

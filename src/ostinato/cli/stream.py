@@ -106,13 +106,15 @@ def _values(line: str, number: int, channels: int) -> list[float]:
         values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
     except ValueError as error:
         raise DataError(
-            "the line is not a number",
+            f"cannot read {line[:60]!r} as a number",
             where=where,
             fix="write one number on each line, or one for each channel with commas",
         ) from error
     if any(map(math.isinf, values)):
         raise DataError(
-            "an infinite value", where=where, fix="use a finite number; leave the line empty if the value is missing"
+            f"a value is infinite: {line[:60]!r}",
+            where=where,
+            fix="use a finite number; leave the line empty if the value is missing",
         )
     if len(values) != channels:
         what = f"got {len(values)} values, expected {channels}, one for each channel"

@@ -64,7 +64,7 @@ class Amplitude(Encoding):
 
     def describe(self) -> str:
         """Return what the model takes as input, in words."""
-        return f"{self.bits}-bit samples over {self.scale:.4g}"
+        return f"{self.bits}-bit samples divided by {self.scale:.4g}"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which steps of raw values (N, D) are not samples with the bits of the model, (N,)."""

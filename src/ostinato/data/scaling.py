@@ -64,12 +64,12 @@ class Scaling(Encoding):
     def describe(self) -> str:
         """Return what the model takes as input, in words."""
         if self.returns:
-            return "log returns over their standard deviation"
+            return "log returns divided by their standard deviation"
         if self.per_id:
-            return f"values less their mean over their standard deviation, of each of {len(self.per_id):,} series"
+            return f"values, standardised by the mean and standard deviation of each of {len(self.per_id):,} series"
         if self.counts:
-            return "counts over their mean"
-        return "values less their mean over their standard deviation"
+            return "counts divided by their mean"
+        return "values, standardised by their mean and standard deviation"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which steps of raw values (N, D) have no probability: infinity, prices up to 0, fractional counts."""

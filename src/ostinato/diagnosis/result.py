@@ -11,7 +11,7 @@ from ostinato.kinds import TRAITS, Kind
 #: The least gain in nats a step for which older inputs are worth looking at.
 WORTH = 0.005
 
-#: What to change in a model whose backbone cannot use inputs as old as the data reward, by backbone.
+#: What to change in a model whose backbone cannot use inputs as old as those that help a reference model, by backbone.
 _EXTEND = {
     "conv": "use {layers} layers (--depth {layers})",
     "lstm": "train with a truncation window of at least {reach} steps",
@@ -122,7 +122,7 @@ class Diagnosis:
 
     @property
     def reach(self) -> int:
-        """How far back the data reward looking, in steps: the one number that the verdict, table and chart give.
+        """How far back the past helps the reference, in steps: the one number of verdict, table and chart.
 
         It is the reach of the reference, or that of the model if the model is ahead of the reference and gains from
         farther back. A model that the reference beats proves nothing about the data: its state needs time to settle
@@ -140,15 +140,15 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """What the model can use, what the data reward, and what to do about a difference, in one sentence."""
+        """What the model can use, how far back the data help, and what to do about a difference, in one sentence."""
         gained = f"inputs up to lag {self.model_reach}" if self.model_reach else "no past input"
-        rewarded = f"lag {self.reach}" if self.reach else "no lag"
-        if self.reach == len(self.lags):
-            rewarded += ", the farthest measured"
+        farthest = ", the farthest measured," if self.reach == len(self.lags) else ""
+        helpful = f"the past up to lag {self.reach}{farthest} improves" if self.reach else "no past input improves"
+        helpful += " the predictions of a reference model"
         if self.uncertain is not None:
             gain, error = self.uncertain
-            rewarded += f" (older inputs may add {gain:.4f} \u00b1 {error:.4f} nats a step, which is not certain)"
-        return f"{self._sight()}; the model gains from {gained}; the data reward {rewarded}: {self._advice()}"
+            helpful += f" (older inputs may add {gain:.4f} \u00b1 {error:.4f} nats a step, which is not certain)"
+        return f"{self._sight()}; the model gains from {gained}; in these data {helpful}: {self._advice()}"
 
     def _sight(self) -> str:
         """What the model can use, in words."""
@@ -194,7 +194,7 @@ class Diagnosis:
         return "the model looks back far enough"
 
     def _extend(self) -> str:
-        """What to do if the data reward lags that the model cannot use."""
+        """What to do if lags help that the model cannot use."""
         if self.closed_form and not TRAITS[self.kind].numeric:
             return "a chain of this order has too few counts; use a recurrent backbone"
         if self.closed_form:

@@ -141,10 +141,11 @@ class DirectModel:
         """Return what the model is made of, as pairs of a name and its words."""
         window, coverage = self.base.window, self.description.direct_record.coverage
         logarithms = "of logarithms, " if window.log else ""
-        intervals = f"held {coverage['held_out']:.1%} of held-out values, {coverage['calibrated']:.1%} calibrated"
+        before, after = coverage["held_out"], coverage["calibrated"]
+        intervals = f"contained {before:.1%} of the held-out values, and {after:.1%} after calibration"
         return [
-            ("sees", f"the last {window.lookback} steps, {logarithms}with seasons of {window.season}"),
-            ("own weights", f"{len(self.base.own):,} of {len(self.ids):,} series"),
+            ("input", f"the last {window.lookback} steps, {logarithms}with seasons of {window.season}"),
+            ("series with weights of their own", f"{len(self.base.own):,} of {len(self.ids):,}"),
             ("networks", str(len(self.networks))),
             ("95 % intervals", intervals),
             *origin_facts(self.description),

@@ -157,7 +157,7 @@ def _description(data: SequenceSet, record: DirectRecord) -> Description:
 
 def _split_words(share: float, horizon: int) -> str:
     held = f"{share:.0%}" if share < 1 else f"{share:g} steps"
-    return f"of each series the last {held} held out, from {horizon} up"
+    return f"the last {held} of each series held out, at least {horizon} steps"
 
 
 def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:

@@ -61,7 +61,7 @@ def facts(found: Diagnosis) -> list[tuple[str, str]]:
 
 
 def _data_reach(found: Diagnosis) -> str:
-    """Return how far back the data reward looking, by which model, and what is uncertain about it."""
+    """Return how far back the past improves predictions, by which model, and what is uncertain about it."""
     if found.reach != found.data_reach:
         return (
             f"{_steps(found.reach)}: the model gains from inputs up to this lag, and it is better than the reference, "
