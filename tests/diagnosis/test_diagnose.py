@@ -195,10 +195,8 @@ def test_an_uncertain_reward_beyond_the_reach_is_given_with_its_error() -> None:
     rewards = tuple(0.1 * i for i in range(len(found.cuts)))
     rising = replace(found, data_reach=0, model_reach=0, rewards=rewards, data_beyond=(0.7, 0.4), reference_score=99.0)
     assert rising.reach == 0
-    assert (
-        "no past input improves the predictions of a reference model (older inputs may add 0.7000 ± 0.4000 nats a step, which is not certain)"
-        in (rising.verdict)
-    )
+    words = "no past input improves the predictions of a reference model (older inputs may add 0.7000 ± 0.4000 nats"
+    assert words in rising.verdict
     assert replace(rising, data_beyond=(0.004, 0.4)).uncertain is None
     assert len(found.reward_errors) == len(found.rewards)
     assert found.data_beyond[0] >= 0
