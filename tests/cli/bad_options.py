@@ -117,7 +117,7 @@ ROWS: tuple[Bad, ...] = (
     back("a model asked for twice", "--model gru --model gru", "each model must be named once, got gru twice"),
     back("a baseline asked for", "--model naive2", "naive2 is a baseline"),
     back("an unknown model to backtest", "--model transformer", "unknown model 'transformer'"),
-    ask("a backtest of text", "backtest {models}/names.txt", "text has no mean", "use score"),
+    ask("a backtest of text", "backtest {models}/names.txt", "a backtest needs numbers, got text", "use score"),
     ask("a forecast of text", "forecast {models}/names.ost {models}/names.txt", "text has no mean to forecast",
         "use sample"),
     ask("a prompt of unknown characters", f"{SAMPLE} --prompt Zoë", "'Z' 'ë'", "remove them"),
@@ -213,7 +213,8 @@ ROWS: tuple[Bad, ...] = (
         {"r.html": "earlier"}, code=1, patch=full,
     ),
     Bad(
-        "a report without matplotlib", f"{REPORT} -o r.html", ("drawing needs matplotlib", "ostinato[plot]"),
+        "a report without matplotlib", f"{REPORT} -o r.html",
+        ("a chart needs matplotlib, which is not installed", "ostinato[plot]"),
         {"r.html": "earlier"}, patch=without("matplotlib.figure"),
     ),
     Bad(

@@ -257,7 +257,7 @@ def test_a_wrong_frequency_and_missing_times_are_named() -> None:
         ostinato.forecast(model, read(daily))
     assert model.base.effects is not None
     assert model.base.effects.form.clock
-    with pytest.raises(OstinatoError, match="use forecast"):
+    with pytest.raises(OstinatoError, match="needs covariates or times, got none"):
         model.predict({"s0": daily["y"].to_numpy()})
     with pytest.raises(ModelFileError, match="the data have no times"):
         ostinato.forecast(model, {"s0": daily["y"].to_numpy()[:10]})

@@ -229,7 +229,7 @@ def test_times_continue() -> None:
         ({"networks": -1}, "networks must be at least 0, got -1"),
         ({"held_out": 5}, "at least the horizon of 12 steps, got 5"),
         ({"window": 1}, "lookback must be at least 2 steps, got 1"),
-        ({"season": 0}, "season of 0"),
+        ({"season": 0}, "season must be at least 1, got 0"),
     ],
 )
 def test_options_out_of_range_are_refused(arguments: dict[str, object], word: str) -> None:
@@ -245,7 +245,7 @@ def test_unsuitable_data_are_refused() -> None:
     model = fitted(None).model
     with pytest.raises(DataError, match="logarithms"):
         forecast(model, read([-panel(1)[0]]))
-    with pytest.raises(DataError, match="the series has no value"):
+    with pytest.raises(DataError, match="the series has no observed value"):
         forecast(model, SequenceSet("series", np.full((9, 1), np.nan), np.array([0, 9]), ("a",)))
     with pytest.raises(ConfigError, match="horizon must be at most 12 for this model, got 13"):
         forecast(model, read(panel()), 13)

@@ -64,8 +64,8 @@ def test_fit_forecast_inspect_and_report(home: Path, run: Run, tmp_path: Path) -
     code, _, _ = run("report", tmp_path / "m.ost", "-o", tmp_path / "r.html")
     assert code == 0
     page = (tmp_path / "r.html").read_text()
-    assert "Quantile loss of what was held out" in page
-    assert "Forecast and what came" in page
+    assert "quantile loss on the held-out part" in page
+    assert "Forecast and observed values" in page
     assert "nats" not in page
 
 
@@ -103,7 +103,7 @@ def test_a_horizon_too_far_is_refused(home: Path, run: Run) -> None:
         ({"model": "direct"}, "a direct model needs a horizon"),
         ({"model": "gru", "horizon": 3}, "a fit of gru takes no horizon, got 3"),
         ({"model": "direct", "horizon": 3, "depth": 2}, "no option 'depth'"),
-        ({"model": "direct", "horizon": 3, "held_out": "s*"}, "holds out a share or a number of steps, got 's\\*'"),
+        ({"model": "direct", "horizon": 3, "held_out": "s*"}, "must be a share or a number of steps, got 's\\*'"),
         ({"model": "direct", "horizon": 3, "checkpoint": "x"}, "a direct fit does not use checkpoint"),
     ],
 )

@@ -188,7 +188,7 @@ def test_unusable_arguments_are_refused() -> None:
         fit_ar(np.full(9, np.nan), np.array([0, 9]), 2)
     with pytest.raises(DataError, match="no observed value"):
         fit_ar(np.zeros(0), np.array([0, 0]), 2)
-    with pytest.raises(ConfigError, match="none of them can be scored"):
+    with pytest.raises(ConfigError, match="no held-out step can be scored"):
         fit_ar(y, one(y), 2, criterion="held-out")
     with pytest.raises(ConfigError, match="must be at least 0, got -1"):
         fit_ar(y, one(y), -1)

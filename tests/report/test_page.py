@@ -147,7 +147,7 @@ def test_other_data_are_scored_as_a_whole(fits: Fits, tmp_path: Path) -> None:
 
 
 def test_data_of_another_kind_are_refused_and_nothing_is_written(fits: Fits, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match="model is one of prices"):
+    with pytest.raises(ModelFileError, match="the model was fitted to prices"):
         write_report(fits["prices"][0].model, fits["text"][1], tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
 
