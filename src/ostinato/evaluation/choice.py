@@ -78,7 +78,7 @@ def forecaster(
         return fitted(name, model, **sampling), []
     if model == "direct":
         direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **options})
-        return fitted(name, direct.model, **sampling), [f"direct: {direct.notes[-2]}"]
+        return fitted(name, direct.model, **sampling), [f"direct: {direct.model.description.direct_record.verdict}"]
     if model != "auto":
         return fitted(name, fit(history, model=model, **options).model, **sampling), []
     longest = int(history.lengths.max())
