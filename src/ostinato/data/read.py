@@ -19,7 +19,7 @@ from ostinato.renamed import renamed
 
 
 @dataclass(frozen=True)
-class _Options:
+class _ReadOptions:
     """The options of ``read``, with the target as a list of columns and the covariates in one value."""
 
     kind: str | None
@@ -84,7 +84,7 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     target = target_col or target
     columns = [target] if isinstance(target, str) else target or None
     covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
-    options = _Options(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates)
+    options = _ReadOptions(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates)
     meta: dict[str, Any] = {}
     if isinstance(source, str | Path):
         data, meta = _from_files(source, options), {"source": str(source)}
@@ -120,7 +120,7 @@ def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
     return read(source, kind=kind, **{k: meta[k] for k in names if meta.get(k) is not None})
 
 
-def _from_memory(source: Any, options: _Options) -> SequenceSet:
+def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
     """Read a frame, arrays or strings."""
     as_text = options.kind == "text"
     if as_text and (strings := as_texts(source)) is not None:
@@ -134,7 +134,7 @@ def _from_memory(source: Any, options: _Options) -> SequenceSet:
     return _from_numbers(frame, origin, options)
 
 
-def _from_files(source: str | Path, options: _Options) -> SequenceSet:
+def _from_files(source: str | Path, options: _ReadOptions) -> SequenceSet:
     """Read files by the reader of the given kind, or by the one that fits their content."""
     paths = files.find(source)
     own = _OWN_READERS.get(files.family(paths) or "")
@@ -147,7 +147,7 @@ def _from_files(source: str | Path, options: _Options) -> SequenceSet:
     return reader(paths, str(source), options)
 
 
-def _read_sound(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+def _read_sound(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     if options.kind not in (None, "sound"):
         raise DataError(
             f"a sound file cannot be read as {options.kind}", where=name, fix="leave out --kind, or use --kind sound"
@@ -155,23 +155,23 @@ def _read_sound(paths: list[Path], name: str, options: _Options) -> SequenceSet:
     return sound.from_files(paths, channel=options.channel)
 
 
-def _read_text(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+def _read_text(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     named = [(p.stem if len(paths) > 1 else p.name, files.contents(p)) for p in paths]
     return text.from_files(named, name, alphabet=options.alphabet, per_line=options.per_line)
 
 
-def _read_text_or_column(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+def _read_text_or_column(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     reader = _read_text if options.target is None else _read_column
     return reader(paths, name, options)
 
 
-def _read_column(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+def _read_column(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     # every cell is read as it is written: "nan" may be a word
     frame, origin = tables.from_files(paths, name, words=True)
     return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
 
 
-def _read_table(paths: list[Path], name: str, options: _Options) -> SequenceSet:
+def _read_table(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     frame, origin = tables.from_files(paths, name, id_col=options.id_col)
     if options.kind is None and tables.is_words(frame, options.target):
         return _read_column(paths, name, options)
@@ -179,10 +179,10 @@ def _read_table(paths: list[Path], name: str, options: _Options) -> SequenceSet:
 
 
 #: The readers of the families of files that are read in one way, whatever kind is asked for.
-_OWN_READERS: dict[str, Callable[[list[Path], str, _Options], SequenceSet]] = {"sound": _read_sound}
+_OWN_READERS: dict[str, Callable[[list[Path], str, _ReadOptions], SequenceSet]] = {"sound": _read_sound}
 
 #: The readers of all other files, by the kind that is asked for.
-_FILE_READERS: dict[str, Callable[[list[Path], str, _Options], SequenceSet]] = {
+_FILE_READERS: dict[str, Callable[[list[Path], str, _ReadOptions], SequenceSet]] = {
     "series": _read_table,
     "prices": _read_table,
     "text": _read_text_or_column,
@@ -190,7 +190,7 @@ _FILE_READERS: dict[str, Callable[[list[Path], str, _Options], SequenceSet]] = {
 }
 
 
-def _from_numbers(frame: Any, origin: Origin, options: _Options) -> SequenceSet:
+def _from_numbers(frame: Any, origin: Origin, options: _ReadOptions) -> SequenceSet:
     return from_frame(
         frame,
         origin,

@@ -49,7 +49,7 @@ def _judge(
 
 
 @dataclass(frozen=True)
-class Calibration:
+class IntervalCalibration:
     """How the intervals of a forecaster are widened.
 
     Attributes:
@@ -115,7 +115,9 @@ class Selection:
         return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {naive} forecast's"
 
 
-def calibrate(panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]) -> Calibration:
+def calibrate(
+    panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
+) -> IntervalCalibration:
     """Calibrate the intervals on the held-out windows.
 
     Args:
@@ -137,4 +139,4 @@ def calibrate(panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...]
     after = before
     if half.any() and not half.all():
         after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
-    return Calibration(calibration(y, z), before, after)
+    return IntervalCalibration(calibration(y, z), before, after)

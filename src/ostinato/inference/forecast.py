@@ -30,7 +30,7 @@ GAP = 512
 
 
 @dataclass(frozen=True)
-class _Options:
+class _ForecastOptions:
     """The arguments of ``forecast`` other than the model and the data."""
 
     horizon: int | None
@@ -73,23 +73,23 @@ def forecast(
         DataError: A value has no probability; for a direct model, a series has no value, or a value that is not above
             0 if the model takes logarithms.
     """
-    return _forecast(model, data, _Options(horizon, level, future, n_paths, seed))
+    return _forecast(model, data, _ForecastOptions(horizon, level, future, n_paths, seed))
 
 
 @singledispatch
-def _forecast(model: Model, data: SequenceSet | Any, options: _Options) -> Forecast:
+def _forecast(model: Model, data: SequenceSet | Any, options: _ForecastOptions) -> Forecast:
     """Forecast with a model of any type; each type has its own implementation below."""
     raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
 
 
 @_forecast.register(DirectModel)
-def _forecast_quantiles(model: DirectModel, data: SequenceSet | Any, options: _Options) -> Forecast:
+def _forecast_quantiles(model: DirectModel, data: SequenceSet | Any, options: _ForecastOptions) -> Forecast:
     """Forecast with the quantiles of a direct model."""
     return ahead(model, data, options.horizon, options.level, options.future)
 
 
 @_forecast.register(SequenceModel)
-def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _Options) -> Forecast:
+def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _ForecastOptions) -> Forecast:
     """Forecast with sample paths."""
     if options.future is not None:
         raise ConfigError(
@@ -101,7 +101,7 @@ def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _Opt
 
 
 @torch.inference_mode()
-def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: _Options) -> Forecast:
+def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: _ForecastOptions) -> Forecast:
     """Return the mean (or median) and the quantiles of sample paths."""
     level = options.level
     notes, new = list(data.notes), model.encoding.new_ids(data)
@@ -132,7 +132,7 @@ def _draw(
     history: SequenceSet,
     gaps: NDArray[np.int64],
     horizon: int,
-    options: _Options,
+    options: _ForecastOptions,
 ) -> list[NDArray[np.float64]]:
     """Return the sample paths (S, T, D) of each sequence in the units of the data, from after its gap (B,)."""
     generator = torch.Generator().manual_seed(options.seed)
