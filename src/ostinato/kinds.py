@@ -39,3 +39,8 @@ TRAITS: dict[Kind, KindTraits] = {
 KINDS: tuple[Kind, ...] = tuple(TRAITS)
 #: The kinds that are rows of a table over time.
 TABULAR: tuple[Kind, ...] = tuple(kind for kind, traits in TRAITS.items() if traits.tabular)
+
+
+def can_be_tabular(kind: str | None) -> bool:
+    """Return whether data of a kind that a user gave may be rows of a table over time; None leaves the kind open."""
+    return kind is None or kind in TABULAR

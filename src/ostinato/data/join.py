@@ -16,7 +16,7 @@ from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
-from ostinato.kinds import TABULAR, TRAITS, Kind
+from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
 
 #: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
@@ -121,7 +121,7 @@ def _find_kind(
     series: Sequence[SeriesRows], channels: tuple[str, ...], kind: str | None, origin: Origin, notes: list[str]
 ) -> Kind:
     """Return the given kind, or "prices" for columns of prices that are all above 0, and "series" for the others."""
-    if kind is not None and kind not in TABULAR:
+    if not can_be_tabular(kind):
         raise DataError(
             f"a table of numbers cannot be read as {kind}", where=origin.name, fix="use --kind series or prices"
         )

@@ -76,7 +76,7 @@ def default_emission(kind: str, count: bool) -> str:
     Raises:
         ConfigError: The kind is unknown.
     """
-    if kind not in DEFAULTS:
+    if (defaults := DEFAULTS.get(kind)) is None:
         raise ConfigError(f"unknown kind of data {kind!r}", fix=f"use one of {', '.join(DEFAULTS)}")
-    measurements, counts = DEFAULTS[kind]
+    measurements, counts = defaults
     return counts.name if count else measurements.name

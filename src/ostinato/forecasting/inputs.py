@@ -32,7 +32,7 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
     source, kind = model.description.source, model.description.kind
     if not isinstance(data, SequenceSet):
         data = read_like(data, {**source, **{k: v for k, v in options.items() if v is not None}})
-    if data.kind != kind:
+    if data.traits is not model.description.traits:
         raise ModelFileError(
             f"the data are {data.kind}, and the model was fitted to {kind}",
             where=data.meta.get("source"),

@@ -23,7 +23,7 @@ from ostinato.data.columns import Roles, find, kind_by_name
 from ostinato.data.files import find as find_files
 from ostinato.data.origin import Origin
 from ostinato.errors import ConfigError, DataError
-from ostinato.kinds import TABULAR, Kind
+from ostinato.kinds import TABULAR, Kind, can_be_tabular
 
 #: The number of rows of a part: a few megabytes, and less than a second of work.
 ROWS = 250_000
@@ -126,7 +126,7 @@ def plan(
         DataError: A file is not Parquet, or the panel has no rows or no column of ids.
         ConfigError: The kind is not one of numbers in a table.
     """
-    if kind is not None and kind not in TABULAR:
+    if not can_be_tabular(kind):
         raise ConfigError(f"a panel in parts must hold series or prices, got {kind}", fix="use --kind series or prices")
     files = [str(p) for p in find_files(source)]
     groups: list[Group] = []
