@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ostinato.cli import options
 from ostinato.cli.checkpoint import checkpoint
@@ -40,6 +40,20 @@ class Reading:
     future_covariates: tuple[str, ...]
     past_covariates: tuple[str, ...]
     static_covariates: tuple[str, ...]
+
+
+#: The fields of FitRequest that are options of the model and its training, under the names that ``fit`` gives them.
+_MODEL_OPTIONS = (
+    "season",
+    "networks",
+    "lookback",
+    "hidden",
+    "depth",
+    "dropout",
+    "learning_rate",
+    "max_order",
+    "emission",
+)
 
 
 @dataclass(frozen=True)
@@ -107,26 +121,8 @@ class FitRequest:
     @property
     def fields(self) -> FitFields:
         """The options of the model that were given, as keywords of ``fit``."""
-        given: FitFields = {}
-        if self.season is not None:
-            given["season"] = self.season
-        if self.networks is not None:
-            given["networks"] = self.networks
-        if self.lookback is not None:
-            given["lookback"] = self.lookback
-        if self.hidden is not None:
-            given["hidden"] = self.hidden
-        if self.depth is not None:
-            given["depth"] = self.depth
-        if self.dropout is not None:
-            given["dropout"] = self.dropout
-        if self.learning_rate is not None:
-            given["learning_rate"] = self.learning_rate
-        if self.max_order is not None:
-            given["max_order"] = self.max_order
-        if self.emission is not None:
-            given["emission"] = self.emission
-        return given
+        options = {name: getattr(self, name) for name in _MODEL_OPTIONS}
+        return cast("FitFields", {name: value for name, value in options.items() if value is not None})
 
 
 def run(request: FitRequest) -> None:
