@@ -112,10 +112,10 @@ def command(
     for note in result.notes:
         options.say(f"note: {note}")
     if output:
-        atomic_write(output, as_table(result.frame).encode())
+        atomic_write(output, as_table(result.frame, result.history.time_form).encode())
         print(f"forecast: {output}")
     else:
-        print(as_table(result.frame), end="")
+        print(as_table(result.frame, result.history.time_form), end="")
     if plot:
         from ostinato.report.fan import draw
 

@@ -52,7 +52,9 @@ def append_rows(history: SequenceSet, rows: SequenceSet | Any) -> SequenceSet:
     lengths = {"the history": len(history.values), "the new rows": len(new.values)}
     origin = Origin("the updated history", tuple(FileRows(name, n) for name, n in lengths.items()))
     series = [_concatenated(each) for each in pieces.values()]
-    return join(series, history.channels, history.kind, origin, history.meta, (), columns[0])
+    return join(
+        series, history.channels, history.kind, origin, history.meta, (), columns[0], history.time_form or new.time_form
+    )
 
 
 def _listed(data: SequenceSet) -> str:

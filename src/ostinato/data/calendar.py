@@ -1,223 +1,392 @@
-"""Times: reading them, finding their frequency, and continuing them."""
+"""Calendars: which times come after which.
+
+A calendar is a rule, such as "the last day of every third month" or "09:00 to 16:00 from Monday to Friday". Times are
+instants: datetime64[us] in UTC if there is a zone, or without a zone as they were given; whole numbers are int64.
+Rules about days hold for the clock on the wall of the zone, rules about hours for the time that passes.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from typing import Any
+import math
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any, ClassVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-#: The length in microseconds of each frequency with steps of fixed length.
-FIXED = {
-    "1s": 1_000_000,
-    "1m": 60_000_000,
-    "5m": 300_000_000,
-    "10m": 600_000_000,
-    "15m": 900_000_000,
-    "30m": 1_800_000_000,
-    "1h": 3_600_000_000,
-    "1d": 86_400_000_000,
-    "1w": 604_800_000_000,
-}
-#: The number of months of each frequency with steps of calendar months.
-MONTHS = {"1mo": 1, "3mo": 3, "1y": 12}
-_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%b %d %Y", "%d %b %Y", "%Y%m%d", "%Y-%m")
-_CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%z", "%H:%M%z")
-_FORMATS = (*_DATES, *(f"{date}{gap}{clock}" for date in _DATES[:5] for gap in (" ", "T") for clock in _CLOCKS))
+from ostinato.data.zones import instants, wall
+
+Times = NDArray[Any]
+Places = tuple[NDArray[np.int64], NDArray[np.bool_]]
+
+SECOND = 1_000_000
+MINUTE, HOUR, DAY = 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND
+WEEK = 7 * DAY
+_YEAR = int(365.2425 * DAY)
+#: The Monday from which weeks are counted, in days from 1970-01-01.
+_MONDAY = -3
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_UNITS = (("w", WEEK), ("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND), ("ms", 1000), ("us", 1))
 
 
-def parse_times(column: pl.Series) -> NDArray[Any] | None:
-    """Return a column of dates, date-times, years or whole numbers as times.
+def duration(micros: int) -> str:
+    """Return a length of time in words such as "4h", "90s" or "500ms"."""
+    if micros % WEEK and micros % DAY == 0:
+        return f"{micros // DAY}d"
+    return next(f"{micros // length}{name}" for name, length in _UNITS if micros % length == 0)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Whole numbers, each ``step`` after the one before."""
+
+    step: int = 1
+    type: ClassVar[str] = "steps"
+
+    @property
+    def frequency(self) -> str:
+        """The step in words."""
+        return "step" if self.step == 1 else f"{self.step} steps"
+
+    season: ClassVar[int] = 1
+    length: ClassVar[int | None] = None
+
+    @property
+    def bits(self) -> float:
+        """The length of the description of the calendar, in bits."""
+        return 0.5 if self.step == 1 else 1.0 + math.log2(self.step)
+
+    def places(self, times: Times, firsts: Times) -> Places:
+        """Return the place of each time, and whether it is on the calendar; both count from the first times (N,)."""
+        place, rest = np.divmod(times - firsts, self.step)
+        return place, rest == 0
+
+    def between(self, first: Any, last: Any) -> Times:
+        """Return the times of the calendar from the first to the last."""
+        return np.arange(int(first), int(last) + 1, self.step, dtype=np.int64)
+
+    def after(self, last: Any, count: int) -> Times:
+        """Return the next times after the last one, (count,)."""
+        return int(last) + np.arange(1, count + 1, dtype=np.int64) * self.step
+
+
+@dataclass(frozen=True)
+class Every:
+    """Instants, each ``length`` microseconds after the one before, whatever the clock on the wall does."""
+
+    length: int
+    type: ClassVar[str] = "every"
+
+    @property
+    def frequency(self) -> str:
+        """The step in words."""
+        return duration(self.length)
+
+    @property
+    def season(self) -> int:
+        """The usual number of steps of a season: a minute, an hour, a day or a week."""
+        if self.length <= SECOND:
+            whole = MINUTE
+        elif self.length <= MINUTE:
+            whole = HOUR
+        else:
+            whole = DAY if DAY % self.length == 0 else WEEK
+        return whole // self.length if whole % self.length == 0 else 1
+
+    @property
+    def bits(self) -> float:
+        """The length of the description of the calendar, in bits."""
+        for name, whole in (("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND)):
+            if self.length % whole == 0 and name != "d":
+                return 1.0 + math.log2(self.length // whole) / 2
+        return 4.0 + math.log2(max(2.0, self.length)) / 2
+
+    def places(self, times: Times, firsts: Times) -> Places:
+        """Return the place of each time, and whether it is on the calendar; both count from the first times (N,)."""
+        place, rest = np.divmod((times - firsts).astype(np.int64), self.length)
+        return place, rest == 0
+
+    def between(self, first: Any, last: Any) -> Times:
+        """Return the times of the calendar from the first to the last."""
+        return np.arange(np.datetime64(first, "us"), np.datetime64(last, "us") + 1, np.timedelta64(self.length, "us"))
+
+    def after(self, last: Any, count: int) -> Times:
+        """Return the next times after the last one, (count,)."""
+        ahead = np.arange(1, count + 1) * self.length
+        return np.asarray(np.datetime64(last, "us") + ahead.astype("timedelta64[us]"))
+
+
+@dataclass(frozen=True)
+class Days:
+    """One time every ``days`` days, at the same time of day by the clock on the wall of the zone."""
+
+    days: int = 1
+    clock: int = 0
+    zone: str | None = None
+    type: ClassVar[str] = "days"
+
+    @property
+    def frequency(self) -> str:
+        """The step in words."""
+        return duration(self.days * DAY)
+
+    @property
+    def length(self) -> int:
+        """The usual length of a step in microseconds."""
+        return self.days * DAY
+
+    @property
+    def season(self) -> int:
+        """The usual number of steps of a season: a week or a year."""
+        if self.days < 7:
+            return 7
+        return max(1, round(52 * 7 / self.days))
+
+    @property
+    def bits(self) -> float:
+        """The length of the description of the calendar, in bits."""
+        if self.days == 1:
+            return 1.0
+        return 2.0 + 2 * math.log2(self.days // 7) if self.days % 7 == 0 else 4.0 + math.log2(self.days)
+
+    def places(self, times: Times, firsts: Times) -> Places:
+        """Return the place of each time, and whether it is on the calendar; both count from the first times (N,)."""
+        days = wall(times, self.zone).astype("datetime64[D]")
+        first = days if firsts is times else wall(firsts, self.zone).astype("datetime64[D]")
+        place, rest = np.divmod((days - first).astype(np.int64), self.days)
+        return place, (rest == 0) & (self._at(days) == times)
+
+    def between(self, first: Any, last: Any) -> Times:
+        """Return the times of the calendar from the first to the last."""
+        a, z = wall(np.array([first, last], dtype="datetime64[us]"), self.zone).astype("datetime64[D]")
+        return self._at(np.arange(a, z + np.timedelta64(1, "D"), np.timedelta64(self.days, "D")))
+
+    def after(self, last: Any, count: int) -> Times:
+        """Return the next times after the last one, (count,)."""
+        day = wall(np.array([last], dtype="datetime64[us]"), self.zone).astype("datetime64[D]")[0]
+        return self._at(day + np.arange(1, count + 1) * np.timedelta64(self.days, "D"))
+
+    def _at(self, days: Times) -> Times:
+        return instants(days.astype("datetime64[us]") + np.timedelta64(self.clock, "us"), self.zone)
+
+
+class _Listed:
+    """A calendar whose times are listed for whole years and looked up."""
+
+    def listed(self, first_year: int, last_year: int) -> Times:
+        """Return all times of the calendar in these years, and perhaps some around them."""
+        raise NotImplementedError
+
+    def places(self, times: Times, firsts: Times) -> Places:
+        """Return the place of each time, and whether it is on the calendar; places count from any fixed time."""
+        if not len(times):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool)
+        grid = self._grid(times.min(), times.max())
+        place = np.minimum(np.searchsorted(grid, times), len(grid) - 1)
+        return place, grid[place] == times
+
+    def between(self, first: Any, last: Any) -> Times:
+        """Return the times of the calendar from the first to the last."""
+        grid = self._grid(first, last)
+        return grid[(grid >= np.datetime64(first, "us")) & (grid <= np.datetime64(last, "us"))]
+
+    def after(self, last: Any, count: int) -> Times:
+        """Return the next times after the last one, (count,)."""
+        last = np.datetime64(last, "us")
+        reach = int(count * self.length * 1.1) + 2 * self.length + _YEAR  # type: ignore[attr-defined]
+        while True:
+            grid = self._grid(last, last + np.timedelta64(reach, "us"))
+            ahead = grid[np.searchsorted(grid, last, side="right") :]
+            if len(ahead) >= count:
+                return ahead[:count]
+            reach *= 2
+
+    def _grid(self, first: Any, last: Any) -> Times:
+        years = np.array([first, last], dtype="datetime64[us]").astype("datetime64[Y]").astype(np.int64) + 1970
+        return _listed(self, int(years[0]) - 1, int(years[1]) + 1)
+
+
+@lru_cache(maxsize=128)
+def _listed(calendar: _Listed, first_year: int, last_year: int) -> Times:
+    return calendar.listed(first_year, last_year)
+
+
+@dataclass(frozen=True)
+class Week(_Listed):
+    """The same times every week: business days, other sets of weekdays, and hours of trade.
+
+    Attributes:
+        slots: The times within a week from Monday 00:00 on, in microseconds by the clock on the wall, in order.
+        zone: The zone of the clock.
+    """
+
+    slots: tuple[int, ...]
+    zone: str | None = None
+    type: ClassVar[str] = "week"
+
+    @property
+    def weekdays(self) -> tuple[int, ...]:
+        """The weekdays that occur, from Monday = 0."""
+        return tuple(sorted({slot // DAY for slot in self.slots}))
+
+    @property
+    def clocks(self) -> tuple[int, ...]:
+        """The times of day that occur, in microseconds."""
+        return tuple(sorted({slot % DAY for slot in self.slots}))
+
+    @property
+    def length(self) -> int:
+        """The usual length of a step in microseconds: the step within a day if there are several, else a day."""
+        clocks = self.clocks
+        return int(np.diff(clocks).min()) if len(clocks) > 1 else DAY
+
+    @property
+    def frequency(self) -> str:
+        """The step in words: "1bd" for business days, "Mon-Sat", or "1h Mon-Fri 09:00-16:00"."""
+        days, clocks = self.weekdays, self.clocks
+        names = [_WEEKDAYS[d] for d in days]
+        # the days may go over the end of the week, as from Sunday to Thursday
+        start = next((d for d in days if (d - 1) % 7 not in days), 0)
+        run = len(days) > 2 and all((start + i) % 7 in days for i in range(len(days)))
+        words = f"{_WEEKDAYS[start]}-{_WEEKDAYS[(start + len(days) - 1) % 7]}" if run else ",".join(names)
+        if len(clocks) == 1:
+            return "1bd" if days == (0, 1, 2, 3, 4) else words
+        first, last = (f"{c // HOUR:02d}:{c % HOUR // MINUTE:02d}" for c in (clocks[0], clocks[-1]))
+        return f"{duration(self.length)} {words} {first}-{last}"
+
+    @property
+    def season(self) -> int:
+        """The usual number of steps of a season: a week of days, or a day of hours if all days are alike."""
+        a_day = len(self.slots) // len(self.weekdays)
+        return a_day if a_day > 1 and len(self.slots) == a_day * len(self.weekdays) else len(self.slots)
+
+    @property
+    def bits(self) -> float:
+        """The length of the description of the calendar, in bits."""
+        days = self.weekdays
+        turns = sum((d + 1) % 7 not in days for d in days)
+        of_days = 0.0 if len(days) == 7 else 3.0 if days == (0, 1, 2, 3, 4) else 5.0 if turns == 1 else 8.0
+        if len(self.clocks) == 1:
+            return of_days
+        kinds = {tuple(s % DAY for s in self.slots if s // DAY == d) for d in days}
+        of_hours = 0.0
+        for clocks in kinds:
+            runs = 1 + int((np.diff(clocks) > self.length).sum()) if len(clocks) > 1 else 1
+            of_hours += 2 * runs * math.log2(max(2.0, DAY / self.length))
+        return of_days + of_hours + 7.0 * (len(kinds) - 1)
+
+    def listed(self, first_year: int, last_year: int) -> Times:
+        """Return all times of the calendar in these years, and perhaps some around them."""
+        edges = np.array([f"{first_year:04d}-01-01", f"{last_year + 1:04d}-01-08"], dtype="datetime64[D]")
+        first, last = (edges.astype(np.int64) - _MONDAY) // 7
+        mondays = (np.arange(first, last + 1) * 7 + _MONDAY).astype("datetime64[D]").astype("datetime64[us]")
+        times = mondays[:, None] + np.array(self.slots, dtype="timedelta64[us]")
+        return np.unique(instants(times.reshape(-1), self.zone))
+
+
+@dataclass(frozen=True)
+class Months(_Listed):
+    """One or several days of every n-th month, at one time of day.
+
+    Attributes:
+        every: The number of months from one to the next.
+        phase: The months: those whose number from January of year 0 has this rest after a division by ``every``.
+        days: The days of such a month: "15" (or the last day of a shorter month), "end" (the last day), "business end",
+            "business 1" (the first business day), "3 Fri" (the third Friday) or "last Fri".
+        clock: The time of day by the clock on the wall, in microseconds.
+        zone: The zone of the clock.
+    """
+
+    every: int = 1
+    phase: int = 0
+    days: tuple[str, ...] = ("1",)
+    clock: int = 0
+    zone: str | None = None
+    type: ClassVar[str] = "months"
+
+    @property
+    def length(self) -> int:
+        """The usual length of a step in microseconds."""
+        return self.every * _YEAR // 12 // len(self.days)
+
+    @property
+    def frequency(self) -> str:
+        """The step in words: "1mo", "6mo", "2y", or "2 a month"."""
+        step = f"{self.every // 12}y" if self.every % 12 == 0 else f"{self.every}mo"
+        return step if len(self.days) == 1 else f"{len(self.days)} a {'month' if self.every == 1 else step}"
+
+    @property
+    def season(self) -> int:
+        """The usual number of steps of a season: a year."""
+        return len(self.days) * (12 // math.gcd(12, self.every))
+
+    @property
+    def bits(self) -> float:
+        """The length of the description of the calendar, in bits."""
+        usual = {1: 0.5, 2: 3.0, 3: 1.5, 6: 2.5, 12: 1.5, 24: 4.0, 60: 4.0, 120: 4.0}
+        days = {"1": 0.5, "end": 0.5, "business end": 2.0, "business 1": 2.0}
+        if len(self.days) > 1:
+            each = 2.0 if self.days in (("1", "15"), ("15", "end")) else 4.0 * len(self.days)
+        else:
+            one = self.days[0]
+            each = days.get(one, 1.5 if one.isdigit() else 4.0 if one.startswith("business") else 3.0)
+        return usual.get(self.every, 5.0 + math.log2(self.every)) + each
+
+    def listed(self, first_year: int, last_year: int) -> Times:
+        """Return all times of the calendar in these years, and perhaps some around them."""
+        import pandas as pd
+
+        first_year -= self.every // 12
+        last_year += self.every // 12
+        months = np.arange(f"{first_year:04d}-01", f"{last_year + 1:04d}-01", dtype="datetime64[M]")
+        months = months[(months.astype(np.int64) + 1970 * 12) % self.every == self.phase]
+        starts = pd.DatetimeIndex(months.astype("datetime64[s]"))
+        days = np.concatenate([_days(starts, day) for day in self.days]).astype("datetime64[us]")
+        return np.unique(instants(np.sort(days) + np.timedelta64(self.clock, "us"), self.zone))
+
+
+def _days(starts: Any, day: str) -> Times:
+    """Return the day of each month by the offsets of pandas.
 
     Args:
-        column: The column. Times with a zone become UTC.
-
-    Returns:
-        The times (N,) as datetime64[us] or int64; None if some row cannot be read.
+        starts: The first days of the months, a DatetimeIndex.
+        day: The day, as in ``Months.days``.
     """
-    times: NDArray[Any] | None = None
-    if column.null_count():
-        pass
-    elif column.dtype in (pl.Date, pl.Datetime):
-        times = _naive(column)
-    elif column.dtype.is_integer():
-        times = _from_integers(column)
-    elif column.dtype.is_float():
-        times = _decimal_years(column.to_numpy())
-    elif column.dtype == pl.String:
-        times = _from_words(column)
-    return times
+    import pandas as pd
+    from pandas.tseries import offsets
 
-
-def _from_integers(column: pl.Series) -> NDArray[Any] | None:
-    """Return dates such as 20240131, years, or else the whole numbers themselves."""
-    whole = column.cast(pl.Int64, strict=False).fill_null(0).to_numpy()
-    if len(whole) and whole.min() >= 17_000_101 and whole.max() <= 21_001_231:
-        return _from_words(column.cast(pl.String))
-    if len(whole) and whole.min() >= 1000 and whole.max() <= 2200:
-        return (whole - 1970).astype("datetime64[Y]").astype("datetime64[us]")
-    return whole.astype(np.int64)
-
-
-def _from_words(column: pl.Series) -> NDArray[Any] | None:
-    parsed = _parse_words(column)
-    return None if parsed.null_count() else _naive(parsed)
-
-
-def unreadable(column: pl.Series) -> int:
-    """Return the number of the first row that ``parse_times`` cannot read."""
-    if column.null_count():
-        return int(column.is_null().arg_max() or 0)
-    return int(_parse_words(column.cast(pl.String)).is_null().arg_max() or 0)
-
-
-def ambiguous(column: pl.Series) -> bool:
-    """Return whether dates such as 01/02/2024 could be day/month as well as month/day."""
-    if column.dtype != pl.String:
-        return False
-    days = column.str.extract(r"^\s*(\d{1,2})/\d{1,2}/\d{4}", 1).cast(pl.Int64, strict=False)
-    months = column.str.extract(r"^\s*\d{1,2}/(\d{1,2})/\d{4}", 1).cast(pl.Int64, strict=False)
-    both = (days <= 12) & (months <= 12) & (days != months)
-    return bool(both.any()) and bool(((days <= 12) & (months <= 12)).all())
-
-
-def _parse_words(column: pl.Series) -> pl.Series:
-    """Return words as date-times by the format that reads the most of them, with null for the others."""
-    words = column.str.strip_chars().str.replace(r"Z$", "")
-    best: pl.Series | None = None
-    for form in _FORMATS:
-        parsed = words.str.to_datetime(form, strict=False, time_unit="us")
-        parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" has no certain meaning
-        if best is None or parsed.null_count() < best.null_count():
-            best = parsed
-        if not parsed.null_count():
-            break
-    assert best is not None
-    return best
-
-
-def _naive(column: pl.Series) -> NDArray[Any]:
-    return column.cast(pl.Datetime("us")).to_numpy().astype("datetime64[us]")
-
-
-def _decimal_years(years: NDArray[np.float64]) -> NDArray[Any] | None:
-    """Return decimal years as months (1949.0833 is February 1949), or None if the fractions are not twelfths."""
-    if not len(years) or np.isnan(years).any() or years.min() < 1000 or years.max() > 2200:
-        return None
-    months = np.rint(years * 12)
-    if np.abs(years * 12 - months).max() > 0.2:
-        return None
-    return (months - 1970 * 12).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]")
-
-
-def find_frequency(times: list[NDArray[Any]]) -> str | None:
-    """Return the frequency that most steps of the sequences have.
-
-    Args:
-        times: The times of each sequence, (T,), in order.
-
-    Returns:
-        A frequency such as "1h", "1mo", "1bd" (business days), "step" (whole numbers) or "90000000us"; None if the
-        steps have no common length.
-    """
-    times = [t for t in times if len(t) > 1]
-    if not times:
-        return None
-    steps = np.concatenate([np.diff(t) for t in times])
-    if steps.dtype.kind != "m":
-        return "step" if (steps == 1).mean() > 0.8 else None
-    return _month_frequency(times) or _fixed_frequency(times, steps)
-
-
-def _month_frequency(times: list[NDArray[Any]]) -> str | None:
-    """Return the most common number of months between times on the same day of the month, as a frequency."""
-    months = np.concatenate([np.diff(t.astype("datetime64[M]").astype(np.int64)) for t in times])
-    if any(_day_of_month(t) is None for t in times) or months.min() < 1:
-        return None
-    usual = Counter(months.tolist()).most_common(1)[0][0]
-    return next((name for name, count in MONTHS.items() if usual == count), None)
-
-
-def _fixed_frequency(times: list[NDArray[Any]], steps: NDArray[Any]) -> str | None:
-    """Return the most common length of a step as a frequency, if most steps have that length."""
-    micros = steps.astype(np.int64)
-    days = np.concatenate([t.astype("datetime64[D]").astype(np.int64) for t in times])
-    weekdays = set(((days + 3) % 7).tolist())
-    usual, times_seen = Counter(micros.tolist()).most_common(1)[0]
-    if usual == FIXED["1d"] and not weekdays & {5, 6} and len(days) > 7:
-        return "1bd"
-    if times_seen < 0.6 * len(micros):
-        return None
-    return next((name for name, length in FIXED.items() if usual == length), f"{usual}us")
-
-
-def _day_of_month(times: NDArray[Any]) -> int | None:
-    """Return the day of the month that all times share, from 1; 0 for the last day; None if they differ."""
-    days = times.astype("datetime64[D]")
-    of_month = _within_month(days).astype(np.int64)
-    if (of_month == of_month[0]).all():
-        return int(of_month[0]) + 1
-    return 0 if not _within_month(days + np.timedelta64(1, "D")).astype(np.int64).any() else None
-
-
-def _within_month(times: Any) -> Any:
-    return times - times.astype("datetime64[M]").astype(times.dtype)
-
-
-def missing_steps(times: NDArray[Any], frequency: str | None) -> NDArray[np.int64] | None:
-    """Return the place of each time on the full grid of the frequency.
-
-    Args:
-        times: The times of one sequence, (T,), in order.
-        frequency: The frequency, as ``find_frequency`` returns it.
-
-    Returns:
-        The places (T,), from 0; None if the times do not lie on a grid, or if no step is missing.
-    """
-    if frequency is None or len(times) < 2 or frequency == "1bd":
-        return None
-    if frequency in MONTHS:
-        place = (times.astype("datetime64[M]") - times[0].astype("datetime64[M]")).astype(np.int64)
-        place, rest = np.divmod(place, MONTHS[frequency])
+    before = starts - pd.Timedelta(days=1)
+    which, _, of = day.partition(" ")
+    if day.isdigit():
+        found = starts + pd.to_timedelta(np.minimum(int(day), starts.days_in_month) - 1, unit="D")
+    elif day == "end":
+        found = starts + offsets.MonthEnd(0)
+    elif day == "business end":
+        found = starts + offsets.BMonthEnd(0)
+    elif which == "business":
+        found = before + offsets.BDay(int(of))
+    elif which == "last":
+        # the last weekday is the only one in the last seven days of the month
+        end = starts + offsets.MonthEnd(0)
+        found = end - pd.to_timedelta((end.weekday - _WEEKDAYS.index(of)) % 7, unit="D")
     else:
-        length = 1 if frequency == "step" else FIXED.get(frequency) or int(re.sub("us$", "", frequency))
-        place, rest = np.divmod((times - times[0]).astype(np.int64), length)
-    if rest.any() or place[-1] + 1 == len(times) or place[-1] > 20 * len(times):
-        return None
-    return np.asarray(place, dtype=np.int64)
+        rule = offsets.WeekOfMonth(week=int(which) - 1, weekday=_WEEKDAYS.index(of))
+        found = pd.DatetimeIndex([one + rule for one in before])
+    return np.asarray(found.to_numpy(), dtype="datetime64[us]")
 
 
-def future_times(last: Any, frequency: str | None, horizon: int, seen: NDArray[Any]) -> NDArray[Any]:
-    """Return the times of the next steps.
+Calendar = Steps | Every | Days | Week | Months
+_TYPES: dict[str, Any] = {c.type: c for c in (Steps, Every, Days, Week, Months)}
 
-    Args:
-        last: The last time of the sequence.
-        frequency: The frequency, as ``find_frequency`` returns it; None continues by the median step.
-        horizon: The number of steps.
-        seen: The times of the sequence, (T,). Business days continue over the weekdays in it.
 
-    Returns:
-        The times, (H,).
-    """
-    ahead = np.arange(1, horizon + 1)
-    if np.asarray(seen).dtype.kind != "M":
-        step = int(np.median(np.diff(seen))) if len(seen) > 1 else 1
-        return np.asarray(last + ahead * max(step, 1))
-    last = np.datetime64(last, "us")
-    if frequency == "1bd":
-        days = np.asarray(seen).astype("datetime64[D]").astype(np.int64)
-        week = [bool(np.isin(d, (days + 3) % 7)) for d in range(7)]
-        return np.asarray(np.busday_offset(last.astype("datetime64[D]"), ahead, weekmask=week), dtype="datetime64[us]")
-    if frequency in MONTHS:
-        months = last.astype("datetime64[M]") + ahead * MONTHS[frequency]
-        if _day_of_month(seen) == 0:
-            months, last = months + 1, last + np.timedelta64(1, "D")
-            return np.asarray(months.astype("datetime64[us]") + _within_month(last) - np.timedelta64(1, "D"))
-        return np.asarray(months.astype("datetime64[us]") + _within_month(last))
-    length = FIXED.get(frequency or "")
-    if length is None:
-        length = int(np.median(np.diff(seen).astype(np.int64))) if len(seen) > 1 else FIXED["1d"]
-    return np.asarray(last + (ahead * length).astype("timedelta64[us]"))
+def to_json(calendar: Calendar) -> dict[str, Any]:
+    """Return a calendar as JSON, for the description of a model."""
+    return {"type": calendar.type, **asdict(calendar)}
+
+
+def from_json(record: dict[str, Any]) -> Calendar:
+    """Return the calendar that ``to_json`` described."""
+    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "type"}
+    calendar: Calendar = _TYPES[record["type"]](**fields)
+    return calendar

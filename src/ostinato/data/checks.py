@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import FIXED, parse_times, unreadable
+from ostinato.data.calendar import Calendar, Days, Every, Steps, duration
 from ostinato.data.origin import Origin
+from ostinato.data.stamps import Stamps, read_times, unreadable
 from ostinato.errors import DataError
 
 #: The largest size of a value: the square of a larger one may overflow.
@@ -46,22 +47,24 @@ def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
     return parsed.fill_null(np.nan).to_numpy()
 
 
-def times(column: pl.Series, origin: Origin) -> NDArray[Any]:
+def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, zone: str | None = None) -> Stamps:
     """Return a column as times.
 
     Args:
-        column: The column, of dates, date-times, years or whole numbers.
+        column: The column, of dates, date-times, years or numbers.
         origin: The origin of its rows, for an error.
+        day_first: Whether 01/02/2024 is the first of February; None if that is not known.
+        zone: The zone of the times, if given.
 
     Returns:
-        The times (N,), as datetime64[us] or int64.
+        The times and their form.
 
     Raises:
         DataError: A cell is empty or cannot be read as a time.
     """
-    parsed = parse_times(column)
+    parsed = read_times(column, day_first=day_first, zone=zone, typed=origin.typed)
     if parsed is None:
-        row = unreadable(column)
+        row = unreadable(column, day_first)
         missing = column[row] is None
         raise DataError(
             f"the time in column {column.name!r} is missing"
@@ -116,14 +119,16 @@ def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Ori
             raise DataError(what.format(stamp(t[at]), stamp(t[at - 1])), where=where, fix=fix)
 
 
-def check_frequency(t: NDArray[Any] | None, frequency: str, rows: NDArray[np.int64], name: str, origin: Origin) -> None:
+def check_frequency(
+    t: NDArray[Any] | None, calendar: Calendar | None, rows: NDArray[np.int64], name: str, origin: Origin
+) -> None:
     """Raise DataError if the times t (T,) change from one frequency to another."""
-    if t is None or len(t) < 2 * RUN + 1:
+    if t is None or len(t) < 2 * RUN + 1 or not isinstance(calendar, Steps | Every | Days):
         return
     steps = np.diff(t).astype(np.int64)
-    # months and business days differ in length; a missing step makes only one step longer, so the frequency is the same
+    # a missing step makes only one step longer, so the frequency is the same
     changed = np.flatnonzero(steps[RUN:] != steps[:-RUN]) + RUN
-    for at in changed.tolist() if frequency in FIXED or frequency == "step" else ():
+    for at in changed.tolist():
         before, after = steps[at - RUN : at], steps[at : at + RUN]
         if len(after) == RUN and (before == before[0]).all() and (after == after[0]).all() and before[0] != after[0]:
             one, other = _length(t, before[0]), _length(t, after[0])
@@ -135,9 +140,7 @@ def check_frequency(t: NDArray[Any] | None, frequency: str, rows: NDArray[np.int
 
 
 def _length(t: NDArray[Any], step: int) -> str:
-    if t.dtype.kind != "M":
-        return str(step)
-    return next((name for name, micros in FIXED.items() if micros == step), f"{step / 1e6:g}s")
+    return str(step) if t.dtype.kind != "M" else duration(int(step))
 
 
 def check_prices(x: NDArray[np.float64], rows: NDArray[np.int64], name: str, origin: Origin) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from ostinato.data.calendar import parse_times
+from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
 

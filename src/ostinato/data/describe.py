@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ostinato.data.checks import stamp
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stamps import TimeForm
 from ostinato.kinds import Kind
 
 
@@ -22,9 +22,9 @@ def describe(data: SequenceSet) -> list[str]:
         lines += [f"lengths: {spread}", f"ids: {', '.join(data.ids[:5])}{' ...' if len(data) > 5 else ''}"]
     lines += _DESCRIBERS[data.kind](data)
     if data.times is not None and len(data.times):
-        lines.append(
-            f"times: {stamp(data.times.min())} to {stamp(data.times.max())}, frequency {data.frequency or 'irregular'}"
-        )
+        ends = np.array([data.times.min(), data.times.max()])
+        first, last = (data.time_form or TimeForm()).words(ends)
+        lines.append(f"times: {first} to {last}, frequency {data.frequency or 'irregular'}")
     return [*lines, *(f"note: {note}" for note in data.notes)]
 
 

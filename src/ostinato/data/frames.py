@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from ostinato.data import checks
-from ostinato.data.calendar import ambiguous
+from ostinato.data.calendar import Months
 from ostinato.data.columns import Roles, find
 from ostinato.data.covariates import Columns, check_known, numbers, words_of
+from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, join
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stamps import Stamps
 
 _NONE = Columns()
+
+
+@dataclass(frozen=True)
+class TimeOptions:
+    """How a column of times is read.
+
+    Attributes:
+        day_first: Whether 01/02/2024 is the first of February; None chooses the reading with the more regular steps.
+        zone: The zone of the times; None takes that of the column.
+        calendar: The calendar that is expected, as JSON, if a model has one.
+    """
+
+    day_first: bool | None = None
+    zone: str | None = None
+    calendar: dict[str, Any] | None = None
+
+
+_BY_ITSELF = TimeOptions()
 
 
 def from_frame(
@@ -28,6 +49,7 @@ def from_frame(
     time_col: str | None = None,
     target: list[str] | None = None,
     covariates: Columns = _NONE,
+    clock: TimeOptions = _BY_ITSELF,
 ) -> SequenceSet:
     """Return a table as a SequenceSet, whether a row is one step (a long or wide table) or a whole series.
 
@@ -39,6 +61,7 @@ def from_frame(
         time_col: The column of times, if given.
         target: The columns to model, if given.
         covariates: The columns of covariates.
+        clock: How the column of times is read.
 
     Returns:
         The sequences.
@@ -50,19 +73,16 @@ def from_frame(
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
-    return _by_step(frame, roles, covariates, origin, kind)
+    return _by_step(frame, roles, covariates, origin, kind, clock)
 
 
-def _by_step(frame: pl.DataFrame, roles: Roles, columns: Columns, origin: Origin, kind: str | None) -> SequenceSet:
+def _by_step(
+    frame: pl.DataFrame, roles: Roles, columns: Columns, origin: Origin, kind: str | None, clock: TimeOptions
+) -> SequenceSet:
     """Read a long or wide table; the rows of a series need not be next to each other."""
     values = np.stack([checks.numbers(frame[c], origin) for c in roles.values], axis=1)
     known, past = (numbers(frame, names, origin) for names in (columns.known, columns.past))
     notes = list(roles.notes)
-    times = None
-    if roles.time is not None:
-        times = checks.times(frame[roles.time], origin)
-        if ambiguous(frame[roles.time]):
-            notes.append(f"dates such as {frame[roles.time][0]} are read as month/day/year")
     only_name = roles.values[0] if len(roles.values) == 1 else "series"
     keys = pl.repeat(only_name, len(frame), eager=True)
     if roles.id is not None:
@@ -70,16 +90,68 @@ def _by_step(frame: pl.DataFrame, roles: Roles, columns: Columns, origin: Origin
     ids = keys.unique(maintain_order=True)
     codes = keys.replace_strict(ids, np.arange(len(ids)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)
-    cuts = np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1]
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1])
+    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
+    stamps, times = None, None
+    if roles.time is not None:
+        stamps = read_clock(frame[roles.time], parts, origin, clock, notes, meta)
+        times = stamps.times
     rows = []
-    for name, part in zip(ids.to_list(), np.split(order, cuts), strict=True):
+    for name, part in zip(ids.to_list(), parts, strict=True):
         check_known(known[part], part, columns.known, name, origin)
         static = words_of(frame, part, columns.static, name, origin)
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
-    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
     meta.update((name, list(names)) for name, names in asdict(columns).items() if names)
-    return join(rows, roles.values, kind, origin, meta, tuple(notes), columns)
+    return join(rows, roles.values, kind, origin, meta, tuple(notes), columns, stamps.form if stamps else None)
+
+
+def read_clock(
+    column: pl.Series,
+    parts: list[NDArray[np.int64]],
+    origin: Origin,
+    clock: TimeOptions,
+    notes: list[str],
+    meta: dict[str, Any],
+) -> Stamps:
+    """Read the column of times, and choose between day and month first by the more regular steps.
+
+    Args:
+        column: The column.
+        parts: The rows of each series.
+        origin: The origin of its rows, for an error.
+        clock: How the column is read.
+        notes: The notes, to which what was guessed is added.
+        meta: The options of the reading, to which those that were found are added.
+
+    Returns:
+        The times and their form.
+    """
+    found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone)
+    if found.other is not None:
+        months, days = (_irregularity(one, parts) for one in (found, found.other))
+        day_first = days < months
+        found = found.other if day_first else found
+        order = "day/month/year" if day_first else "month/day/year"
+        notes.append(f"dates such as {column[0]} are read as {order}")
+        meta["day_first"] = day_first
+    elif clock.day_first is not None:
+        meta["day_first"] = clock.day_first
+    notes.extend(found.notes)
+    if clock.calendar is not None:
+        meta["calendar"] = clock.calendar
+    return found
+
+
+def _irregularity(stamps: Stamps, parts: list[NDArray[np.int64]]) -> float:
+    """Return the bits that describe a reading of dates.
+
+    Dates of which every day is at most 12 are usual for months and a rare chance for days. So months win a tie.
+    """
+    some = [np.unique(stamps.times[part]) for part in parts[:50]]
+    lengths = description_length(some, stamps.form.zone)
+    found = [c for c in find_calendars(some, stamps.form.zone) if c is not None]
+    return lengths + 5.0 * any(not isinstance(c, Months) for c in found)
 
 
 def _rows_are_series(frame: pl.DataFrame) -> bool:

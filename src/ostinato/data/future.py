@@ -11,12 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks, files, tables
+from ostinato.data.ahead import times_ahead
 from ostinato.data.arrays import as_frame
-from ostinato.data.calendar import future_times
 from ostinato.data.columns import check_names
 from ostinato.data.covariates import check_known, numbers
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 
 
@@ -46,12 +47,15 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
     check_names(frame, origin.name, (id_col, time_col, *names))
     x = numbers(frame, names, origin)
     keys = frame[id_col].cast(pl.String).fill_null("").to_numpy() if id_col else None
-    times = checks.times(frame[time_col], origin) if time_col else None
+    times, form = None, data.time_form
+    if time_col:
+        given = checks.times(frame[time_col], origin, day_first=data.meta.get("day_first"), zone=data.meta.get("zone"))
+        times, form = given.times, given.form
     ahead = []
     for b, key in enumerate(data.ids):
         rows = np.arange(len(frame)) if keys is None else np.flatnonzero(keys == key)
         if times is not None:
-            rows = _rows_ahead(data, b, times, rows, origin)
+            rows = _rows_ahead(data, b, times, rows, origin, form)
         if not len(rows):
             raise DataError(
                 "the series has no rows of future covariates after its end",
@@ -64,19 +68,27 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
 
 
 def _rows_ahead(
-    data: SequenceSet, b: int, times: NDArray[Any], rows: NDArray[np.int64], origin: Origin
+    data: SequenceSet, b: int, times: NDArray[Any], rows: NDArray[np.int64], origin: Origin, form: TimeForm | None
 ) -> NDArray[np.int64]:
     """Return the rows after the end of sequence b. Raise DataError if they leave out a step."""
     seen = data.times_of(b)
     if seen is None or not len(seen):
         return rows
     checks.check_times(times[rows], rows, data.ids[b], origin)
+    if times.dtype != seen.dtype:
+        kinds = ["dates" if t.dtype.kind == "M" else "whole numbers" for t in (times, seen)]
+        raise DataError(
+            f"the times of the future rows are {kinds[0]}, expected {kinds[1]} as in the history",
+            where=origin.name,
+            fix="write the times as they are in the history",
+        )
     rows = rows[times[rows] > seen[-1]]
-    expected = future_times(seen[-1], data.frequency, len(rows), seen)
+    expected = times_ahead(data, b, len(rows))
     wrong = np.flatnonzero(times[rows] != expected)
     if len(wrong):
         first = int(wrong[0])
-        needed, given = checks.stamp(expected[first]), checks.stamp(times[rows[first]])
+        words = (form or TimeForm()).words
+        needed, given = words(expected[[first]])[0], words(times[rows[[first]]])[0]
         raise DataError(
             f"there is no row of future covariates for {needed}: the next row is for {given}",
             where=origin.at(int(rows[first]), data.ids[b]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,17 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import find_frequency, missing_steps
+from ostinato.data.calendar import Calendar, from_json, to_json
 from ostinato.data.checks import check_frequency, check_prices, check_times, check_values
 from ostinato.data.columns import kind_by_name
 from ostinato.data.covariates import Columns, Covariates
+from ostinato.data.detect import find_calendars
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
 
 #: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
+#: The most times that missing steps may lengthen a series. Beyond it, its rows are consecutive steps.
+_LONGEST = 20
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def join(
     meta: dict[str, Any],
     notes: tuple[str, ...] = (),
     covariates: Columns | None = None,
+    form: TimeForm | None = None,
 ) -> SequenceSet:
     """Join series end to end.
 
@@ -64,6 +70,7 @@ def join(
         meta: The options of the reading, for ``SequenceSet.meta``.
         notes: The notes of the reader so far.
         covariates: The names of the covariates.
+        form: The form that the times came in.
 
     Returns:
         The sequences.
@@ -83,13 +90,16 @@ def join(
     found = _find_kind(series, channels, kind, origin, all_notes)
     log_returns = TRAITS[found].log_returns
     times = [s.times for s in series if s.times is not None]
-    frequency = find_frequency(times) if times else None
-    if times and frequency is None and sum(map(len, times)) > len(series):
-        all_notes.append("the times have no regular frequency, so the rows are read as consecutive steps")
-    if frequency:
-        for s in series:
-            check_frequency(s.times, frequency, s.rows, s.name, origin)
-    full = series if log_returns else [on_full_grid(s, frequency) for s in series]
+    calendars = find_calendars(times, form.zone if form else None, _known(meta))
+    usual = usual_of(calendars, series)
+    for s, calendar in zip(series, calendars, strict=False):
+        check_frequency(s.times, calendar, s.rows, s.name, origin)
+    all_notes += _calendar_notes(series, calendars)
+    full = series if log_returns or not times else _on_full_grids(series, calendars)
+    if usual is not None:
+        meta = {**meta, "calendar": to_json(usual)}
+    if form is not None and form.zone is not None:
+        meta = {**meta, "zone": form.zone}
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
         steps = f"{absent:,} steps without a row are" if absent != 1 else "1 step without a row is"
@@ -109,12 +119,50 @@ def join(
         tuple(names),
         channels,
         np.concatenate([s.times for s in full if s.times is not None]) if times else None,
-        frequency,
+        usual.frequency if usual is not None else None,
         count=count,
         meta=meta,
         covariates=_covariates(full, covariates) if covariates and covariates.all else None,
         notes=tuple(all_notes),
+        calendars=tuple(calendars),
+        time_form=form,
     )
+
+
+def _known(meta: dict[str, Any]) -> Calendar | None:
+    """Return the calendar that is expected, from the options of a model or of earlier rows."""
+    record = meta.get("calendar")
+    return None if record is None else from_json(record)
+
+
+def usual_of(calendars: Sequence[Calendar | None], series: Sequence[SeriesRows]) -> Calendar | None:
+    """Return the calendar that most rows have."""
+    rows: Counter[Calendar] = Counter()
+    for calendar, s in zip(calendars, series, strict=False):
+        if calendar is not None:
+            rows[calendar] += len(s.values)
+    return rows.most_common(1)[0][0] if rows else None
+
+
+def _calendar_notes(series: Sequence[SeriesRows], calendars: Sequence[Calendar | None]) -> list[str]:
+    """Return notes on series without a calendar, and on a panel with several calendars."""
+    pairs = [(s.name, c) for s, c in zip(series, calendars, strict=False) if len(s.values) > 1]
+    odd = [name for name, calendar in pairs if calendar is None]
+    notes = []
+    if odd and len(odd) == len(pairs):
+        notes.append("the times have no regular frequency, so the rows are read as consecutive steps")
+    elif odd:
+        which = f"{len(odd):,} series without a regular frequency ({', '.join(odd[:3])})"
+        notes.append(f"{which}: their rows are read as consecutive steps")
+    groups: dict[str, list[str]] = {}
+    for name, calendar in pairs:
+        if calendar is not None:
+            groups.setdefault(calendar.frequency, []).append(name)
+    if len(groups) > 1:
+        most = sorted(groups.items(), key=lambda group: -len(group[1]))[:4]
+        words = ", ".join(f"{frequency} ({len(names):,}, such as {names[0]})" for frequency, names in most)
+        notes.append(f"the series have different frequencies: {words}")
+    return notes
 
 
 def _find_kind(
@@ -154,28 +202,38 @@ def _counts(values: NDArray[np.float64]) -> bool:
     )
 
 
-def on_full_grid(s: SeriesRows, frequency: str | None) -> SeriesRows:
-    """Put a series on the full grid of its frequency.
+def _on_full_grids(series: Sequence[SeriesRows], calendars: Sequence[Calendar | None]) -> list[SeriesRows]:
+    """Put every series on the full grid of its calendar."""
+    return [on_full_grid(s, calendar) for s, calendar in zip(series, calendars, strict=True)]
+
+
+def on_full_grid(s: SeriesRows, calendar: Calendar | None) -> SeriesRows:
+    """Put a series on the full grid of its calendar.
 
     Args:
         s: The series.
-        frequency: The frequency of its times, or None.
+        calendar: Its calendar, or None.
 
     Returns:
-        The series with a row for every step: NaN for the values of an added step, interpolated times, and the future
-        covariates of the step before it. The series itself if no step is missing.
+        The series with a row for every time of the calendar: NaN for the values of an added step, and the future
+        covariates of the step before it. The series itself if no step is missing, if its times are not on the calendar,
+        or if it would become more than twenty times as long.
     """
-    place = None if s.times is None else missing_steps(s.times, frequency)
-    if place is None or s.times is None:
+    if s.times is None or calendar is None or len(s.times) < 2:
         return s
-    steps = np.arange(int(place[-1]) + 1)
-    full = np.full((len(steps), s.values.shape[1]), np.nan)
+    place, on = calendar.places(s.times, np.broadcast_to(s.times[0], s.times.shape))
+    place = place - place[0]
+    T = int(place[-1]) + 1
+    if not on.all() or len(place) == T or _LONGEST * len(place) < T:
+        return s
+    steps = np.arange(T)
+    full = np.full((T, s.values.shape[1]), np.nan)
     full[place] = s.values
-    stamps = np.rint(np.interp(steps, place, s.times.astype(np.int64))).astype(np.int64).astype(s.times.dtype)
+    stamps = calendar.between(s.times[0], s.times[-1])
     known = None if s.known is None else s.known[np.searchsorted(place, steps, side="right") - 1]
     past = None
     if s.past is not None:
-        past = np.full((len(steps), s.past.shape[1]), np.nan)
+        past = np.full((T, s.past.shape[1]), np.nan)
         past[place] = s.past
     return SeriesRows(s.name, full, stamps, s.rows, known, past, s.static)
 

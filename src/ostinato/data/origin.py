@@ -45,6 +45,11 @@ class Origin:
         """Return the origin of the rows of several origins, one after the other."""
         return Origin(name, tuple(part for origin in origins for part in origin.parts))
 
+    @property
+    def typed(self) -> bool:
+        """Whether the columns have types, as in a frame or a Parquet file. A text file has none."""
+        return all(part.line is None for part in self.parts)
+
     def at(self, row: int, series: str | None = None) -> str:
         """Return the place of a row in words.
 

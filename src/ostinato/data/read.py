@@ -10,9 +10,10 @@ from typing import Any
 from ostinato.data import files, sound, tables, text
 from ostinato.data.arrays import as_frame, as_texts, from_arrays
 from ostinato.data.covariates import Columns
-from ostinato.data.frames import from_frame
+from ostinato.data.frames import TimeOptions, from_frame
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.zones import check_zone
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TABULAR
 from ostinato.renamed import renamed
@@ -30,6 +31,7 @@ class _ReadOptions:
     alphabet: str
     per_line: bool | None
     covariates: Columns
+    clock: TimeOptions
 
 
 @renamed(known="future_covariates", past="past_covariates", static="static_covariates")
@@ -47,6 +49,8 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     future_covariates: Sequence[str] = (),
     past_covariates: Sequence[str] = (),
     static_covariates: Sequence[str] = (),
+    day_first: bool | None = None,
+    zone: str | None = None,
 ) -> SequenceSet:
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
@@ -68,6 +72,10 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
             holidays are.
         past_covariates: The columns with past covariates, which are known only up to the present.
         static_covariates: The columns with static covariates: one word for a whole series.
+        day_first: Whether the date 01/02/2024 is the first of February. If left out, the reading with the more
+            regular steps is taken, and a note names it.
+        zone: The zone of the times, such as "Europe/Berlin". Days are counted by its clock. If left out, it is the zone
+            of the column, or the one that the offsets of the times belong to.
 
     Returns:
         The sequences, with notes on what was found from the content.
@@ -84,7 +92,13 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     target = target_col or target
     columns = [target] if isinstance(target, str) else target or None
     covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
-    options = _ReadOptions(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates)
+    clock = TimeOptions(day_first, None if zone is None else check_zone(zone))
+    return _read(source, _ReadOptions(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates, clock))
+
+
+def _read(source: Any, options: _ReadOptions) -> SequenceSet:
+    """Read sequences with options that have been checked."""
+    covariates = options.covariates
     meta: dict[str, Any] = {}
     if isinstance(source, str | Path):
         data, meta = _from_files(source, options), {"source": str(source)}
@@ -95,7 +109,7 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
             f"the source has no covariate column {covariates.all[0]!r}: it is not a table with a row for each step",
             fix="give a table that holds the covariates as columns, or leave them out",
         )
-    return replace(data, meta={**data.meta, **meta, "kind": data.kind, "asked": kind})
+    return replace(data, meta={**data.meta, **meta, "kind": data.kind, "asked": options.kind})
 
 
 def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
@@ -111,13 +125,26 @@ def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
     Raises:
         DataError: The source cannot be read.
     """
-    names = ("id_col", "time_col", "target", "channel", "alphabet", "per_line", "known", "past", "static")
     kind = meta.get("asked")
     if meta.get("kind") in TABULAR:
         if isinstance(source, str | Path) and not _tabular(files.find(source)):
             return read(source)
         kind = meta["kind"]  # numbers do not show whether they are prices
-    return read(source, kind=kind, **{k: meta[k] for k in names if meta.get(k) is not None})
+    if isinstance(source, SequenceSet):
+        return source
+    target, calendar = meta.get("target"), meta.get("calendar")
+    options = _ReadOptions(
+        kind,
+        meta.get("id_col"),
+        meta.get("time_col"),
+        [target] if isinstance(target, str) else target or None,
+        meta.get("channel"),
+        meta.get("alphabet") or "characters",
+        meta.get("per_line"),
+        Columns(*(tuple(meta.get(name) or ()) for name in ("known", "past", "static"))),
+        TimeOptions(meta.get("day_first"), meta.get("zone"), calendar),
+    )
+    return _read(source, options)
 
 
 def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
@@ -199,6 +226,7 @@ def _from_numbers(frame: Any, origin: Origin, options: _ReadOptions) -> Sequence
         time_col=options.time_col,
         target=options.target,
         covariates=options.covariates,
+        clock=options.clock,
     )
 
 

@@ -5,24 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.ahead import usual_calendar
+from ostinato.data.detect import named
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 
-#: The usual season of each frequency, in steps: a day, a week or a year. (M4 used 1 for weeks.)
+#: The usual season of common frequencies, in steps: an hour, a day, a week or a year. (M4 used 1 for weeks.)
 SEASONS = {
-    "1s": 60,
-    "1m": 60,
-    "5m": 288,
-    "10m": 144,
-    "15m": 96,
-    "30m": 48,
-    "1h": 24,
-    "1d": 7,
-    "1bd": 5,
-    "1w": 52,
-    "1mo": 12,
-    "3mo": 4,
-    "1y": 1,
+    name: calendar.season
+    for name in ("1s", "1m", "5m", "10m", "15m", "30m", "1h", "1d", "1bd", "1w", "1mo", "3mo", "1y")
+    if (calendar := named(name)) is not None
 }
 
 
@@ -49,8 +41,9 @@ def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, st
         return season, "as given"
     if data.traits.log_returns:
         return 1, "because prices are modelled without a season"
-    if data.frequency in SEASONS:
-        return SEASONS[data.frequency], f"from the frequency {data.frequency}"
+    calendar = usual_calendar(data)
+    if calendar is not None and (calendar.season > 1 or calendar.length is not None):
+        return calendar.season, f"from the frequency {calendar.frequency}"
     return 1, "because the frequency is unknown; set it with --season"
 
 

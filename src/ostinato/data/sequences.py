@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.calendar import Calendar
 from ostinato.data.covariates import Covariates
+from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 
@@ -28,9 +30,10 @@ class SequenceSet:
             sequence may be empty.
         ids: The id of each sequence, B of them: the unique_id of Nixtla's tables.
         channels: The names of the D columns of values.
-        times: The time of each step, (N,), datetime64[us] or int64: the ds of Nixtla's tables. None without times.
-        frequency: The frequency as a polars duration such as "1h" or "1mo", "1bd" (business days), "step" (whole
-            numbers) or None.
+        times: The time of each step, (N,), datetime64[us] or int64: the ds of Nixtla's tables. Times with a zone are
+            in UTC here. None without times.
+        frequency: The step of the calendar that most rows have: a duration such as "1h" or "1mo", "1bd" (business
+            days), "1h Mon-Fri 09:00-16:00" (hours of trade), "step" (whole numbers) or None.
         step: For sound, the spacing of the amplitudes that occur in each sequence, (B,): 256 for 8-bit sound in a
             16-bit file.
         terminated: Whether the end of a sequence is itself an event, as with one sequence in each line.
@@ -39,6 +42,9 @@ class SequenceSet:
             sample_rate, bits, alphabet.
         covariates: The past, future and static covariates of series and prices, or None.
         notes: What the reader decided by itself, in words for the user.
+        calendars: The calendar of each sequence, B of them, or None for a sequence without one. Empty if only the
+            frequency is known.
+        time_form: The form that the times came in, with their zone.
     """
 
     kind: Kind
@@ -54,6 +60,8 @@ class SequenceSet:
     meta: dict[str, Any] = field(default_factory=dict)
     covariates: Covariates | None = None
     notes: tuple[str, ...] = ()
+    calendars: tuple[Calendar | None, ...] = ()
+    time_form: TimeForm | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -148,5 +156,6 @@ class SequenceSet:
             ids=ids,
             times=None if self.times is None else self.times[index],
             step=None if self.step is None else self.step[rows],
+            calendars=tuple(self.calendars[b] for b in rows.tolist()) if self.calendars else (),
             covariates=None if self.covariates is None else self.covariates.of(spans, rows.tolist(), self.offsets),
         )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import FIXED, future_times
-from ostinato.data.checks import stamp
+from ostinato.data.ahead import times_ahead
+from ostinato.data.calendar import Days, Every, Steps
 from ostinato.data.covariates import Columns
+from ostinato.data.detect import named
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stamps import TimeForm
 from ostinato.description import Description
 from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError
@@ -56,8 +58,10 @@ def check_frequency(data: SequenceSet, description: Description, effects: Effect
         ModelFileError: The frequency differs, or the data have no times.
     """
     frequencies = [description.source.get("frequency"), data.frequency]
+    # the steps of other calendars differ in length, so only these frequencies can be compared by their names
+    fixed = all(isinstance(named(f or ""), Every | Days | Steps) for f in frequencies)
     timed = effects is not None and (effects.form.clock or effects.form.by_hour)
-    if (frequencies[0] != frequencies[1] and set(frequencies) <= set(FIXED)) or (timed and data.times is None):
+    if (frequencies[0] != frequencies[1] and fixed) or (timed and data.times is None):
         given = f"steps of {data.frequency}" if data.times is not None else "no times"
         raise ModelFileError(
             f"the data have {given}, expected steps of {frequencies[0]} as in the training data",
@@ -108,8 +112,8 @@ def check_future(data: SequenceSet, effects: Effects | None, horizon: int) -> No
             times = data.times_of(b)
             end = f"step {int(data.lengths[b]) + len(rows)}"
             if times is not None and len(times):
-                after = future_times(times[-1], data.frequency, len(rows), times)
-                end = stamp([*times[-1:], *after][-1])
+                after = np.concatenate([times[-1:], times_ahead(data, b, len(rows))])
+                end = (data.time_form or TimeForm()).words(after[-1:])[0]
             raise DataError(
                 f"the future covariates end after {len(rows)} of {horizon} steps, at {end}",
                 where=f"{data.meta.get('source', 'the data')}, series {key!r}",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
+from ostinato.data.ahead import with_calendars
 from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.checks import check_future
@@ -24,7 +24,7 @@ def ahead(
     check_levels(level)
     horizon = horizon_of(model, horizon)
     data = as_sequences(model, data)
-    data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
+    data = with_calendars(data, model.description.source)
     series = channels(data)
     model.check_values(data)
     model.check_covariates(data)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import FIXED, future_times
+from ostinato.data.ahead import calendar_of, times_ahead, walls_of
+from ostinato.data.calendar import DAY, HOUR
 from ostinato.data.sequences import SequenceSet
 
 Array = NDArray[np.float64]
-_HOUR, _DAY = FIXED["1h"], FIXED["1d"]
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,10 @@ def series_inputs(data: SequenceSet, steps: int) -> dict[str, SeriesInputs]:
 
 def _clock(data: SequenceSet, b: int, steps: int) -> NDArray[np.int64]:
     """Return the clock of sequence b and of the steps after it."""
-    times, length = data.times_of(b), FIXED.get(data.frequency or "", _DAY)
-    if times is None or times.dtype.kind != "M" or length > _HOUR or not len(times):
+    times, calendar = data.times_of(b), calendar_of(data, b)
+    length = DAY if calendar is None or calendar.length is None else calendar.length
+    if times is None or times.dtype.kind != "M" or length > HOUR or not len(times):
         return np.zeros((int(data.lengths[b]) + steps, 0), dtype=np.int64)
-    whole = np.concatenate([times, future_times(times[-1], data.frequency, steps, times)])
+    whole = walls_of(data, np.concatenate([times, times_ahead(data, b, steps)]))
     micros = whole.astype("datetime64[us]").astype(np.int64)
-    return np.stack([micros // _HOUR % 24, (micros // _DAY + 3) % 7], axis=1)
+    return np.stack([micros // HOUR % 24, (micros // DAY + 3) % 7], axis=1)

@@ -21,7 +21,7 @@ from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, basel
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, at, probabilities, summary
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
-from ostinato.forecasting.table import check_levels, ends
+from ostinato.forecasting.table import check_levels, ds_column, ends
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
 
@@ -189,8 +189,8 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
         ds = np.stack([whole.times[z - H : z] for z in whole.offsets[1:]])
     columns: dict[str, Any] = {
         "unique_id": np.repeat(np.array(whole.ids, dtype=object), D * H).tolist(),
-        "ds": np.repeat(ds[:, None], D, axis=1).reshape(-1),
-        "cutoff": np.repeat(cutoff, D * H),
+        "ds": ds_column(whole, np.repeat(ds[:, None], D, axis=1).reshape(-1)),
+        "cutoff": ds_column(whole, np.repeat(cutoff, D * H)),
     }
     if D > 1:
         columns["channel"] = np.tile(np.repeat(np.array(whole.channels, dtype=object), H), B).tolist()

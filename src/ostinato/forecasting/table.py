@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import future_times
+from ostinato.data.ahead import times_ahead
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stamps import TimeForm
 from ostinato.errors import ConfigError
 
 Array = NDArray[np.float64]
@@ -88,7 +89,7 @@ def table(
     frames, intervals = [], ends("ostinato", level)
     p = np.array(list(intervals.values()))
     for b, key in enumerate(data.ids):
-        ds = times_after(data, b, horizon)
+        ds = ds_column(data, times_ahead(data, b, horizon))
         for d, channel in enumerate(data.channels):
             columns: dict[str, Any] = {"unique_id": [key] * horizon, "ds": ds}
             if len(data.channels) > 1:
@@ -99,9 +100,6 @@ def table(
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def times_after(data: SequenceSet, b: int, horizon: int) -> NDArray[Any]:
-    """Return the ds of the steps that follow sequence b, (T,); without times, steps are counted from 1."""
-    times = data.times_of(b)
-    if times is None or not len(times):
-        return np.arange(horizon) + int(data.lengths[b]) + (1 if times is None else 0)
-    return future_times(times[-1], data.frequency, horizon, times)
+def ds_column(data: SequenceSet, times: NDArray[Any]) -> pl.Series:
+    """Return times (N,) of the data as a column ds in the form that the times came in."""
+    return (data.time_form or TimeForm()).column(times)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.data.ahead import with_calendars
 from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.forecast import ahead
@@ -114,7 +115,7 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")
     drawn = _draw(model, encoding, history, gaps, horizon, options)
-    data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
+    data = with_calendars(data, model.description.source)
     middle = np.median if data.traits.log_returns else np.mean
     frame = table(
         data,

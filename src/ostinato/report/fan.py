@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.errors import ConfigError
 from ostinato.report import chart
 from ostinato.storage import atomic_write
@@ -94,7 +95,7 @@ def course(
     data, horizon, table = forecast.history, forecast.horizon, forecast.course(b, d)
     values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
     shown = min(len(values), max(60, 4 * horizon) if came is None else max(20, 2 * horizon))
-    past = np.arange(1, len(values) + 1) if times is None else times
+    past = np.arange(1, len(values) + 1) if times is None else walls_of(data, times)
     axes.plot(past[-shown:], values[-shown:], color=colours.ink, linewidth=1.2, label="observed")
     # the fan starts at the last value, which is certain
     opens = len(values) > 0 and bool(np.isfinite(values[-1]))
@@ -103,7 +104,7 @@ def course(
         """Return x with the last observed value in front of it, if there is one."""
         return np.concatenate([last, x]) if opens else x
 
-    ahead = on(table["ds"].to_numpy(), past[-1:])
+    ahead = on(walls_of(data, times_ahead(data, b, horizon)), past[-1:])
     for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
         low, high = (on(table[f"ostinato-{side}-{one:g}"].to_numpy()) for side in ("lo", "hi"))
         axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.calibration import Spans
 from ostinato.forecasting.table import Forecast
@@ -145,8 +146,13 @@ def _table(result: Forecast, i: int, d: int, came: NDArray[np.float64] | None = 
     numbers = rows.select(columns).to_numpy()
     if came is not None:
         numbers = np.column_stack([numbers, came])
-    when = _times(rows["ds"].to_numpy())
+    when = _times(ahead_of(result, i))
     return Table(head, tuple((t, *map(_number, row)) for t, row in zip(when, numbers, strict=True)))
+
+
+def ahead_of(result: Forecast, i: int) -> NDArray[Any]:
+    """Return the times of a forecast of sequence i by the clock on the wall, (H,)."""
+    return walls_of(result.history, times_ahead(result.history, i, result.horizon))
 
 
 def _times(ds: NDArray[Any]) -> list[str]:

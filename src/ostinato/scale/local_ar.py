@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from ostinato.data.ahead import times_ahead
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
 from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
-from ostinato.forecasting.table import check_levels, ends, times_after
+from ostinato.forecasting.table import check_levels, ds_column, ends
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
 
@@ -91,7 +92,7 @@ class ForecastLocalAR:
                 bad.append(Failure(key, message(error)))
                 continue
             keys.append(key)
-            stamps.append(times_after(data, b, self.horizon))
+            stamps.append(times_ahead(data, b, self.horizon))
             means.append(mean)
             spreads.append(deviation)
         schema = forecast_schema(data, self.level)
@@ -102,7 +103,9 @@ class ForecastLocalAR:
         if data.traits.log_returns:
             drawn = {name: np.exp(x) for name, x in drawn.items()}
         names = pl.Series(keys).repeat_by(self.horizon).explode()
-        return Out(pl.DataFrame({"unique_id": names, "ds": np.concatenate(stamps), **drawn}, schema), bad)
+        return Out(
+            pl.DataFrame({"unique_id": names, "ds": ds_column(data, np.concatenate(stamps)), **drawn}, schema), bad
+        )
 
 
 def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
@@ -118,7 +121,8 @@ def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, An
 
 def time_type(data: SequenceSet) -> pl.DataType:
     """Return the type of the column of times: whole numbers if the series have no times."""
-    return pl.Datetime("us") if data.times is not None and data.times.dtype.kind == "M" else pl.Int64()
+    nothing = np.zeros(0, dtype=np.int64) if data.times is None else data.times[:0]
+    return ds_column(data, nothing).dtype
 
 
 def _values(data: SequenceSet, b: int) -> Array:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,12 @@ import numpy as np
 import polars as pl
 
 from ostinato.data import checks
-from ostinato.data.calendar import find_frequency
+from ostinato.data.calendar import Calendar
 from ostinato.data.columns import Roles, find, kind_by_name
+from ostinato.data.detect import find_calendars
 from ostinato.data.files import find as find_files
 from ostinato.data.origin import Origin
+from ostinato.data.stamps import TimeForm
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
 
@@ -29,7 +32,7 @@ from ostinato.kinds import TABULAR, Kind, can_be_tabular
 ROWS = 250_000
 #: The largest number of rows of a part, which keeps the use of memory small.
 MOST = 8 * ROWS
-#: The number of rows from which the frequency of a panel is found.
+#: The number of rows from which the usual calendar of a panel is found.
 HEAD_ROWS = 20_000
 _NO_PARQUET = "cannot read the file as Parquet: it is damaged or has another format"
 
@@ -80,7 +83,8 @@ class ParquetPanel:
         source: The path, folder or pattern of the files.
         roles: The columns of ids, times and values.
         kind: The kind of the series: "series" or "prices".
-        frequency: The frequency of the times, or None.
+        calendar: The calendar that most of the first rows have, or None. Each series has a calendar of its own.
+        form: The form of the times, or None without times.
         groups: The row groups of all files.
         parts: The parts; empty if the panel must be arranged in buckets first.
         buckets: The number of buckets for an arrangement.
@@ -90,11 +94,17 @@ class ParquetPanel:
     source: str
     roles: Roles
     kind: Kind
-    frequency: str | None
+    calendar: Calendar | None
+    form: TimeForm | None
     groups: tuple[Group, ...]
     parts: tuple[PanelPart, ...]
     buckets: int
     digest: str
+
+    @property
+    def frequency(self) -> str | None:
+        """The frequency of the calendar, or None."""
+        return self.calendar.frequency if self.calendar else None
 
     @property
     def columns(self) -> list[str]:
@@ -153,9 +163,9 @@ def plan(
     found = next((k for k in TABULAR if k == kind), kind_by_name(roles.values))
     stamps = [(f, Path(f).stat().st_size, Path(f).stat().st_mtime_ns) for f in files]
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
-    frequency = _frequency(head, roles, files[0])
+    calendar, form = _calendar(head, roles, files[0])
     parts, buckets = _intervals(groups), -(-rows // ROWS)
-    return ParquetPanel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest)
+    return ParquetPanel(str(source), roles, found, calendar, form, tuple(groups), parts, buckets, digest)
 
 
 def _head(file: str) -> pl.DataFrame:
@@ -226,15 +236,19 @@ def _intervals(groups: list[Group]) -> tuple[PanelPart, ...]:
     return tuple(PanelPart(i, tuple(names), edges[i], edges[i + 1]) for i, names in enumerate(files))
 
 
-def _frequency(head: pl.DataFrame, roles: Roles, where: str) -> str | None:
-    """Return the frequency of the first series, which is used for the whole panel."""
+def _calendar(head: pl.DataFrame, roles: Roles, where: str) -> tuple[Calendar | None, TimeForm | None]:
+    """Return the usual calendar of the first series, and the form of the times."""
     if roles.time is None:
-        return None
+        return None, None
     if head[roles.time].dtype == pl.String:  # each part would guess the format by itself
         fix = "write the column as dates, times or whole numbers"
         raise DataError(f"column {roles.time!r} holds text, expected times", where=where, fix=fix)
-    times = checks.times(head[roles.time], Origin.frame(len(head), where))
+    stamps = checks.times(head[roles.time], Origin.frame(len(head), where))
     keys = head[str(roles.id)].cast(pl.String).fill_null("")
     runs = np.flatnonzero(np.append(True, keys[1:].to_numpy() != keys[:-1].to_numpy()))
-    whole = [t for t in np.split(times, runs[1:]) if len(t) > 1 and (np.diff(t).astype(np.int64) > 0).all()]
-    return find_frequency(whole) if whole else None
+    whole = [t for t in np.split(stamps.times, runs[1:]) if len(t) > 1 and (np.diff(t).astype(np.int64) > 0).all()]
+    found: Counter[Calendar] = Counter()
+    for calendar, t in zip(find_calendars(whole, stamps.form.zone), whole, strict=True):
+        if calendar is not None:
+            found[calendar] += len(t)
+    return (found.most_common(1)[0][0] if found else None), stamps.form

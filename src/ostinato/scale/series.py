@@ -11,6 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks
+from ostinato.data.calendar import Steps
+from ostinato.data.detect import find_calendars
 from ostinato.data.join import SeriesRows, on_full_grid
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
@@ -61,7 +63,15 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
     times, undated = None, np.zeros(len(frame), dtype=bool)
     if roles.time is not None and len(frame):
         undated = frame[roles.time].is_null().to_numpy()
-        times = checks.times(frame[roles.time].fill_null(strategy="forward").fill_null(strategy="backward"), origin)
+        filled = frame[roles.time].fill_null(strategy="forward").fill_null(strategy="backward")
+        stamps = checks.times(filled, origin)
+        if panel.form is not None and stamps.form != panel.form:
+            raise DataError(
+                f"the times of part {part.number} have another form than the first rows of the panel",
+                where=", ".join(part.files[:3]),
+                fix="write the column of times with one type in every file",
+            )
+        times = stamps.times
     good: list[SeriesRows] = []
     bad: list[Failure] = []
     suspects = _suspects(values, times, undated, firsts, panel.kind).tolist()
@@ -73,13 +83,19 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         except DataError as error:
             bad.append(Failure(one.name, message(error)))
         else:
-            good.append(one if TRAITS[panel.kind].log_returns else on_full_grid(one, panel.frequency))
+            good.append(one)
     return _joined(good, panel, None if times is None else times[:0]), bad
 
 
 def empty(panel: ParquetPanel) -> SequenceSet:
     """Return a SequenceSet with the kind, channels and frequency of the panel, but without series."""
-    return _joined([], panel, np.zeros(0, dtype="datetime64[us]") if panel.roles.time else None)
+    return _joined([], panel, _no_times(panel))
+
+
+def _no_times(panel: ParquetPanel) -> NDArray[Any] | None:
+    if panel.roles.time is None:
+        return None
+    return np.zeros(0, dtype=np.int64 if isinstance(panel.calendar, Steps) else "datetime64[us]")
 
 
 def without(
@@ -168,6 +184,10 @@ def _check(one: SeriesRows, panel: ParquetPanel, origin: Origin, undated: NDArra
 
 def _joined(series: list[SeriesRows], panel: ParquetPanel, no_times: NDArray[Any] | None) -> SequenceSet:
     width = len(panel.roles.values)
+    zone = panel.form.zone if panel.form else None
+    calendars = find_calendars([s.times for s in series if s.times is not None], zone, panel.calendar)
+    if calendars and not TRAITS[panel.kind].log_returns:
+        series = [on_full_grid(s, calendar) for s, calendar in zip(series, calendars, strict=True)]
     values = np.concatenate([s.values for s in series]) if series else np.zeros((0, width))
     times = [s.times for s in series if s.times is not None]
     return SequenceSet(
@@ -179,4 +199,6 @@ def _joined(series: list[SeriesRows], panel: ParquetPanel, no_times: NDArray[Any
         np.concatenate(times) if times else no_times,
         panel.frequency,
         meta={"source": panel.source, "kind": panel.kind},
+        calendars=tuple(calendars),
+        time_form=panel.form,
     )

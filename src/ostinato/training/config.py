@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
@@ -93,9 +94,16 @@ def _numbers(data: SequenceSet) -> LadderOptions:
     """Return the options for series and prices, by their size and frequency."""
     steps, longest = int(data.lengths.sum()), int(data.lengths.max(initial=1))
     hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
-    order = max(0, min(_LAGS.get(data.frequency or "", 32), longest // 5))
+    order = max(0, min(_lags(data), longest // 5))
     batch = 4096 if longest <= SHORT else 2048
     return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
+
+
+def _lags(data: SequenceSet) -> int:
+    """Return the greatest order: that of a common frequency, or two seasons and a step of any other calendar."""
+    calendar = usual_calendar(data)
+    season = 1 if calendar is None else calendar.season
+    return _LAGS.get(data.frequency or "", 2 * season + 1 if 1 < season <= 96 else 32)
 
 
 #: The default options by kind of data.

@@ -1,0 +1,99 @@
+"""The times after the end of each series, by its calendar."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.calendar import DAY, Calendar, Days, Steps, from_json
+from ostinato.data.detect import named, of_frequency
+from ostinato.data.sequences import SequenceSet
+
+Times = NDArray[Any]
+
+
+def calendar_of(data: SequenceSet, b: int) -> Calendar | None:
+    """Return the calendar of sequence b; None if it has none or no times."""
+    times = data.times_of(b)
+    if times is None or not len(times):
+        return None
+    if data.calendars:
+        return data.calendars[b]
+    return of_frequency(data.frequency, times, zone_of_data(data))
+
+
+def usual_calendar(data: SequenceSet) -> Calendar | None:
+    """Return the calendar that most rows of the data have; if none is known, the usual one of their frequency."""
+    found = [c for c in data.calendars if c is not None and c.frequency == data.frequency]
+    if found:
+        return Counter(found).most_common(1)[0][0]
+    return named(data.frequency) if data.frequency else None
+
+
+def zone_of_data(data: SequenceSet) -> str | None:
+    """Return the zone of the times of the data, if they have one."""
+    return data.time_form.zone if data.time_form else None
+
+
+def times_ahead(data: SequenceSet, b: int, steps: int) -> Times:
+    """Return the times of the steps after sequence b.
+
+    Args:
+        data: The sequences.
+        b: The number of the sequence.
+        steps: The number of steps.
+
+    Returns:
+        The times, (steps,), of the type of ``data.times``. Without a calendar, the median step goes on; without times,
+        steps are counted from 1.
+    """
+    times = data.times_of(b)
+    if times is None or not len(times):
+        return np.arange(steps) + int(data.lengths[b]) + (1 if times is None else 0)
+    calendar = calendar_of(data, b)
+    if calendar is None:
+        whole = np.diff(times).astype(np.int64)
+        if times.dtype.kind != "M":
+            calendar = Steps(max(int(np.median(whole)), 1) if len(whole) else 1)
+        elif not len(whole):
+            calendar = Days(1, int((times[-1] - times[-1].astype("datetime64[D]")).astype(np.int64)))
+        else:
+            length = max(int(np.median(whole)), 1)
+            return np.asarray(times[-1] + (np.arange(1, steps + 1) * length).astype("timedelta64[us]"))
+    return calendar.after(times[-1], steps)
+
+
+def with_calendars(data: SequenceSet, source: dict[str, Any]) -> SequenceSet:
+    """Return the data with the calendar of a model for the series that do not show their own.
+
+    Args:
+        data: The sequences.
+        source: The ``description.source`` of the model.
+    """
+    if data.times is None or (data.calendars and all(c is not None for c in data.calendars)):
+        return data
+    record = source.get("calendar")
+    if record is None:
+        return replace(data, frequency=data.frequency or source.get("frequency"))
+    usual = from_json(record)
+    if isinstance(usual, Steps) == (data.times.dtype.kind == "M"):
+        return data
+    each = data.calendars or (None,) * len(data)
+    short = data.lengths < 2
+    calendars = tuple(usual if c is None and short[b] else c for b, c in enumerate(each))
+    return replace(data, calendars=calendars, frequency=data.frequency or usual.frequency)
+
+
+def walls_of(data: SequenceSet, times: Times) -> Times:
+    """Return times of the data by the clock on the wall of their zone."""
+    from ostinato.data.zones import wall
+
+    return wall(times, zone_of_data(data)) if times.dtype.kind == "M" else times
+
+
+#: The length of an hour in microseconds: steps of at most this length have a clock.
+HOUR = DAY // 24
