@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
     if times is not None:
         frame = frame.with_columns(times.written(column) for column in frame.select(cs.temporal()))
     stamps, form = frame.select(cs.temporal()), "%Y-%m-%d %H:%M:%S%.f"
-    if all(column.dtype == pl.Date or bool((column.dt.time() == pl.time(0)).all()) for column in stamps):
+    if all(column.dtype == pl.Date or bool((column.dt.time() == time()).all()) for column in stamps):
         form = "%Y-%m-%d"
     elif any(getattr(column.dtype, "time_zone", None) for column in stamps):
         form += "%:z"

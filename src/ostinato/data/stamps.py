@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from datetime import time
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class TimeForm:
             if self.pattern is not None:
                 column = self._words(column)
             else:
-                dated = column.dtype == pl.Date or bool((column.dt.time() == pl.time(0)).all())
+                dated = column.dtype == pl.Date or bool((column.dt.time() == time()).all())
                 column = column.dt.strftime("%Y-%m-%d" if dated else "%Y-%m-%d %H:%M:%S")
         return [str(x) for x in column.to_list()]
 
@@ -158,7 +159,8 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
     """Return a column of dates or date-times."""
     if column.dtype == pl.Date:
         return Stamps(_micros(column), TimeForm(column.dtype))
-    unit, own = column.dtype.time_unit or "us", column.dtype.time_zone  # type: ignore[attr-defined]
+    unit: Any = column.dtype.time_unit  # type: ignore[attr-defined]
+    own: str | None = column.dtype.time_zone  # type: ignore[attr-defined]
     if own is not None:
         times = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return Stamps(_micros(times), TimeForm(pl.Datetime(unit, zone or own), zone=zone or own))
@@ -173,10 +175,10 @@ def _from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps |
     if low >= 17_000_101 and high <= 21_001_231:
         found = _parse_words(column.cast(pl.String), ("%Y%m%d",))[0]
         return None if found.null_count() else Stamps(_micros(found), TimeForm(dtype, "%Y%m%d"))
-    if len(whole) and (
-        (low >= 1000 and high <= 2200 and _YEAR.search(name)) or (low >= 1800 and high <= 2100 and called)
-    ):
-        notes = () if _YEAR.search(name) else (f"whole numbers such as {low} in column {name!r} are read as years",)
+    years = _YEAR.search(name) is not None
+    span = (1000, 2200) if years else (1800, 2100)
+    if len(whole) and (years or called) and span[0] <= low and high <= span[1]:
+        notes = () if years else (f"whole numbers such as {low} in column {name!r} are read as years",)
         return Stamps((whole - 1970).astype("datetime64[Y]").astype("datetime64[us]"), TimeForm(), notes)
     if called and low >= 180_001 and high <= 210_012 and set((whole % 100).tolist()) <= set(range(1, 13)):
         months = (whole // 100 - 1970) * 12 + whole % 100 - 1

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ostinato.data.ahead import with_calendars
 from ostinato.data.seasons import season_length
 from ostinato.errors import ConfigError
 from ostinato.evaluation.summary import Tally, summary
@@ -219,7 +219,7 @@ def _like(model: Model, source: str | Path, columns: dict[str, Any]) -> ParquetP
     options = {k: trained.source[k] for k in ("id_col", "time_col", "target") if trained.source.get(k) is not None}
     panel = plan(source, **{"kind": trained.kind, **options, **{k: v for k, v in columns.items() if v is not None}})
     nothing = as_sequences(model, empty(panel))
-    model.check_covariates(replace(nothing, frequency=panel.frequency or trained.source.get("frequency")))
+    model.check_covariates(with_calendars(nothing, trained.source))
     return panel
 
 
