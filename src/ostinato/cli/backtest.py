@@ -72,6 +72,8 @@ def command(
     kind: options.Kind = None,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
+    zone: options.Zone = None,
+    day_first: options.DayFirst = None,
     target: options.Target = None,
     known: options.Known = None,
     past: options.Past = None,
@@ -121,17 +123,20 @@ def command(
     from ostinato.evaluation.backtest import cross_validation
     from ostinato.storage import atomic_write
 
+    sequences = read(
+        data,
+        kind=kind,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        future_covariates=known or (),
+        past_covariates=past or (),
+        static_covariates=static or (),
+        zone=zone,
+        day_first=day_first,
+    )
     result = cross_validation(
-        read(
-            data,
-            kind=kind,
-            id_col=id_col,
-            time_col=time_col,
-            target=target,
-            future_covariates=known or (),
-            past_covariates=past or (),
-            static_covariates=static or (),
-        ),
+        sequences,
         model or ["auto"],
         horizon=horizon,
         n_windows=windows,
@@ -152,7 +157,7 @@ def command(
     _show(result.table, f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)")
     print(verdict)
     if output:
-        atomic_write(output, as_bytes(result.frame, output))
+        atomic_write(output, as_bytes(result.frame, output, sequences.time_form))
         print(f"forecasts: {output}")
 
 

@@ -40,6 +40,8 @@ class Reading:
     future_covariates: tuple[str, ...]
     past_covariates: tuple[str, ...]
     static_covariates: tuple[str, ...]
+    zone: str | None
+    day_first: bool | None
 
 
 #: The fields of FitRequest that are options of the model and its training, under the names that ``fit`` gives them.

@@ -14,6 +14,8 @@ def command(
     kind: options.Kind = None,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
+    zone: options.Zone = None,
+    day_first: options.DayFirst = None,
     target: options.Target = None,
     channel: options.Channel = None,
     alphabet: options.Alphabet = "characters",
@@ -43,6 +45,8 @@ def command(
             channel=channel,
             alphabet=alphabet,
             per_line=per_line,
+            zone=zone,
+            day_first=day_first,
         )
         lines = describe(data)
     print("\n".join(lines))

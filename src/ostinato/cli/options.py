@@ -94,6 +94,22 @@ Target = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        help="The zone of the times, such as Europe/Berlin; days are counted by its clock. Default: the zone of the "
+        "column, or one that has the offsets of the times.",
+        rich_help_panel=DATA,
+    ),
+]
+DayFirst = Annotated[
+    bool | None,
+    typer.Option(
+        "--day-first/--month-first",
+        help="Whether 01/02/2024 is the first of February. Default: the reading with the more regular steps.",
+        rich_help_panel=DATA,
+    ),
+]
 Season = Annotated[
     int | None,
     typer.Option(

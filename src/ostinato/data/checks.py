@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from ostinato.errors import DataError
 
 #: The largest size of a value: the square of a larger one may overflow.
 LARGEST = 1e150
-#: The number of equal steps in a row that show a frequency.
-RUN = 4
+#: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
+RUN, _RARE = 4, 20.0
 
 
 def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
@@ -126,11 +127,20 @@ def check_frequency(
     if t is None or len(t) < 2 * RUN + 1 or not isinstance(calendar, Steps | Every | Days):
         return
     steps = np.diff(t).astype(np.int64)
-    # a missing step makes only one step longer, so the frequency is the same
-    changed = np.flatnonzero(steps[RUN:] != steps[:-RUN]) + RUN
-    for at in changed.tolist():
-        before, after = steps[at - RUN : at], steps[at : at + RUN]
-        if len(after) == RUN and (before == before[0]).all() and (after == after[0]).all() and before[0] != after[0]:
+    base, borders = int(steps.min()), np.flatnonzero(np.diff(steps) != 0) + 1
+    if not len(borders) or base <= 0:
+        return
+    # the share of the steps of the calendar that have a row
+    seen = min(len(steps) * base / int(steps.sum()), 1.0 - 1e-9)
+    edges = [0, *borders.tolist(), len(steps)]
+    for start, at, stop in zip(edges, edges[1:], edges[2:], strict=False):
+        before, after = steps[start:at], steps[at:stop]
+        if min(len(before), len(after)) < RUN:
+            continue
+        # rows that are left out here and there make a run of longer steps with this probability, in bits
+        longer = before if before[0] > after[0] else after
+        each = -math.log2(seen) - (int(longer[0]) // base - 1) * math.log2(1 - seen)
+        if each * len(longer) > _RARE + math.log2(len(steps)):
             one, other = _length(t, before[0]), _length(t, after[0])
             raise DataError(
                 f"the frequency changes at {stamp(t[at])}: steps of {one} before, steps of {other} after",

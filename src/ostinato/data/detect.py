@@ -136,9 +136,10 @@ class _Panel:
         for i, calendar in enumerate(common):
             place, on = calendar.places(flat, firsts)
             grid = place[starts + lengths - 1] - place[starts] + 1
-            all_on = np.logical_and.reduceat(on, starts) & (np.diff(place, prepend=place[:1])[1:].min(initial=1) >= 0)
-            steps = np.diff(place) == 1
-            steps = np.append(steps, False)
+            all_on = np.logical_and.reduceat(on, starts)
+            if not all_on.any():
+                continue
+            steps = np.append(np.diff(place) == 1, False)
             steps[starts + lengths - 1] = False
             share = np.add.reduceat(steps.astype(np.int64), starts) / (lengths - 1)
             good = all_on & ((share >= LEAST) | (lengths < 3))
