@@ -369,7 +369,7 @@ def _days(starts: Any, day: str) -> Times:
     elif which == "last":
         # the last weekday is the only one in the last seven days of the month
         end = starts + offsets.MonthEnd(0)
-        found = end - pd.to_timedelta((end.weekday - _WEEKDAYS.index(of)) % 7, unit="D")
+        found = end - pd.to_timedelta((end.day_of_week - _WEEKDAYS.index(of)) % 7, unit="D")
     else:
         rule = offsets.WeekOfMonth(week=int(which) - 1, weekday=_WEEKDAYS.index(of))
         found = pd.DatetimeIndex([one + rule for one in before])

@@ -217,7 +217,7 @@ def _candidates(times: Times, walls: Times, zone: str | None) -> Iterator[Calend
     number = days.astype(np.int64)
     yield Days(int(np.gcd.reduce(np.diff(number))) or 1, int(clock), zone)
     if len(times) > 3:
-        weekdays = sorted(set(((number + 3) % 7).tolist()))
+        weekdays = _weekdays(days)
         if 1 < len(weekdays) < 7:
             yield Week(tuple(d * DAY + int(clock) for d in weekdays), zone)
     yield from _months(days, int(clock), zone)
@@ -235,12 +235,25 @@ def _weeks(days: Times, clocks: NDArray[np.int64], step: int, zone: str | None) 
     """Yield the same hours of all weekdays that occur, and the hours that occur on each weekday."""
     weekdays = (days.astype(np.int64) + 3) % 7
     slots = np.unique(weekdays * DAY + clocks)
-    hours, seen = np.unique(clocks), np.unique(weekdays)
+    hours, seen = np.unique(clocks), np.array(_weekdays(days))
     if 2 * len(hours) > len(days) or len(hours) > max(2, DAY // step) or len(np.unique(days)) < 2:
         return
     yield Week(tuple((seen[:, None] * DAY + hours).reshape(-1).tolist()), zone)
-    if 2 * len(slots) <= len(days) and len(slots) < len(seen) * len(hours):
+    if len(np.unique(weekdays)) == len(seen) and 2 * len(slots) <= len(days) and len(slots) < len(seen) * len(hours):
         yield Week(tuple(slots.tolist()), zone)
+
+
+def _weekdays(days: Times) -> list[int]:
+    """Return the weekdays that a series may have: those that occur, and those between no two of its days.
+
+    A weekday that the series does not reach is taken for a day like the others. If the others are business days, that
+    holds for business days only.
+    """
+    number = days.astype(np.int64)
+    seen = set(((number + 3) % 7).tolist())
+    reached = set(((np.arange(number[0], min(number[-1], number[0] + 6) + 1) + 3) % 7).tolist())
+    like = range(5) if max(seen) < 5 else range(7)
+    return sorted(seen | (set(like) - reached))
 
 
 def _months(days: Times, clock: int, zone: str | None) -> Iterator[Calendar]:

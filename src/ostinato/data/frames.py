@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -132,9 +132,6 @@ def read_clock(
         months, days = (_irregularity(one, parts) for one in (found, found.other))
         day_first = days < months
         found = found.other if day_first else found
-        if found.form.dtype is None:
-            # nobody has to guess the order of day and month again in a file that is written: it gets 2024-02-01
-            found = replace(found, form=replace(found.form, pattern=None))
         order = "day/month/year" if day_first else "month/day/year"
         notes.append(f"dates such as {column[0]} are read as {order}")
         meta["day_first"] = day_first

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import time
 from typing import Any
 
 import numpy as np
@@ -85,8 +84,7 @@ class TimeForm:
             if self.pattern is not None:
                 column = self._words(column)
             else:
-                dated = column.dtype == pl.Date or bool((column.dt.time() == time()).all())
-                column = column.dt.strftime("%Y-%m-%d" if dated else "%Y-%m-%d %H:%M:%S")
+                return [x.isoformat().removesuffix("T00:00:00") for x in column.to_list()]
         return [str(x) for x in column.to_list()]
 
     def _words(self, column: pl.Series) -> pl.Series:
@@ -108,6 +106,10 @@ class Stamps:
     form: TimeForm
     notes: tuple[str, ...] = ()
     other: Stamps | None = None
+
+    def without_pattern(self) -> Stamps:
+        """Return the same times, written as 2024-01-31."""
+        return replace(self, form=replace(self.form, pattern=None))
 
 
 def read_times(
@@ -220,13 +222,17 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
     if parsed.null_count() or not len(column):
         return None
     found = _worded(column, parsed, form, zone, typed)
-    if day_first is not None or not form.startswith(_MONTH_FIRST):
+    if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
         return found
     turned = form.replace("%m", "%x").replace("%d", "%m").replace("%x", "%d")
     other = _parse_words(column, (turned,))[0]
     if other.null_count() or bool((other == parsed).all()):
         return found
-    return replace(found, other=_worded(column, other, turned, zone, typed))
+    both = found, _worded(column, other, turned, zone, typed)
+    if not typed:
+        # a file that is written gets 2024-02-01, so that nobody has to guess the order of day and month again
+        both = both[0].without_pattern(), both[1].without_pattern()
+    return both[0] if day_first is not None else replace(both[0], other=both[1])
 
 
 def _worded(column: pl.Series, parsed: pl.Series, form: str, zone: str | None, typed: bool) -> Stamps:
