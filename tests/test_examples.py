@@ -49,6 +49,15 @@ def test_live_sensor_names_the_fault_and_nothing_else() -> None:
     assert set(steps) <= {700, 701, 702, 703, 704, 705}
 
 
+def test_power_over_the_night_in_which_the_clocks_go_back(tmp_path: Path) -> None:
+    out = run("power.py", str(tmp_path))
+    assert "the hour that comes twice: 02:00+02:00 02:00+01:00" in out
+    error = re.search(r"mean absolute error: (\d+\.\d+)", out)
+    assert error
+    assert float(error[1]) < 6
+    assert (tmp_path / "power.png").read_bytes().startswith(b"\x89PNG")
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"Run: python examples/{path.name}" in path.read_text(encoding="utf-8")
