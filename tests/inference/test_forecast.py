@@ -154,7 +154,10 @@ def test_future_business_days_step_over_weekends() -> None:
 def future(times: list[str]) -> list[np.datetime64]:
     values = 50 + 9 * np.sin(np.arange(len(times)) / 3)
     data = read(pl.DataFrame({"unique_id": "s", "ds": times, "y": values}))
-    return list(forecast(fitted("series", "ar"), data, 3, n_paths=2).frame["ds"].to_numpy())
+    made = forecast(fitted("series", "ar"), data, 3, n_paths=2).frame["ds"]
+    # words come back as words, in their own format
+    assert [len(word) for word in made] == [len(times[0])] * 3
+    return list(made.str.to_datetime(time_unit="us").to_numpy())
 
 
 def test_integer_times_and_no_times_continue() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import Calendar, Days, Every, Steps, duration
+from ostinato.data.calendar import Calendar, Days, Every, Steps, Week, duration
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import Stamps, read_times, unreadable
 from ostinato.errors import DataError
@@ -124,7 +124,7 @@ def check_frequency(
     t: NDArray[Any] | None, calendar: Calendar | None, rows: NDArray[np.int64], name: str, origin: Origin
 ) -> None:
     """Raise DataError if the times t (T,) change from one frequency to another."""
-    if t is None or len(t) < 2 * RUN + 1 or not isinstance(calendar, Steps | Every | Days):
+    if t is None or len(t) < 2 * RUN + 1 or not isinstance(calendar, Steps | Every | Days | Week):
         return
     steps = np.diff(t).astype(np.int64)
     base, borders = int(steps.min()), np.flatnonzero(np.diff(steps) != 0) + 1
