@@ -87,6 +87,7 @@ def command(
     Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
     if panels.in_parts(on, workers):
+        panels.check_times(zone, day_first)
         if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
             raise ConfigError(
                 f"with --on a backtest takes one fitted model, got --model {' --model '.join(model or [])}",

@@ -213,6 +213,7 @@ def command(
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
     if each:
+        panels.check_times(zone, day_first)
         with panels.running(panels.Destination(output, on, workers, threads)) as panel:
             from ostinato import scale
 

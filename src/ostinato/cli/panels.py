@@ -24,6 +24,16 @@ def in_parts(on: str | None, workers: int | None, model: Path | None = None) -> 
     return on is not None or workers is not None or (model is not None and str(model) == "ar" and not model.exists())
 
 
+def check_times(zone: str | None, day_first: bool | None) -> None:
+    """Raise ConfigError for an option of times, which the typed columns of a panel in parts do not need."""
+    if zone is not None or day_first is not None:
+        name = "--zone" if zone is not None else "--day-first" if day_first else "--month-first"
+        raise ConfigError(
+            f"a panel that is processed in parts has times with types, got {name}",
+            fix="leave the option out, and write the column of times with its zone",
+        )
+
+
 @dataclass(frozen=True)
 class Destination:
     """The place where a panel is processed, and the folder of its results.
