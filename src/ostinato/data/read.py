@@ -30,6 +30,8 @@ class _ReadOptions:
     alphabet: str
     per_line: bool | None
     covariates: Columns
+    decimal: str | None = None
+    categories: dict[str, list[str]] | None = None
 
 
 @renamed(known="future_covariates", past="past_covariates", static="static_covariates")
@@ -47,6 +49,7 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     future_covariates: Sequence[str] = (),
     past_covariates: Sequence[str] = (),
     static_covariates: Sequence[str] = (),
+    decimal: str | None = None,
 ) -> SequenceSet:
     """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
 
@@ -68,6 +71,8 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
             holidays are.
         past_covariates: The columns with past covariates, which are known only up to the present.
         static_covariates: The columns with static covariates: one word for a whole series.
+        decimal: The decimal sign of the numbers of a table, "." or ",", where the cells leave it open, as "1,234" does;
+            found from the other cells if left out.
 
     Returns:
         The sequences, with notes on what was found from the content.
@@ -75,16 +80,27 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     Raises:
         DataError: The source cannot be read. The error says what is wrong, where, and what to do.
     """
-    if kind is not None and kind not in KINDS:
-        raise DataError(f"unknown kind {kind!r}", fix=f"use one of {', '.join(KINDS)}")
-    if alphabet not in ("characters", "bytes"):
-        raise DataError(f"unknown alphabet {alphabet!r}", fix="use characters or bytes")
+    columns = [*target] if isinstance(target, list | tuple) else target_col if target is None else target
+    if columns is not None and not isinstance(columns, list):
+        columns = [str(columns)]
+    covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
+    options = _ReadOptions(
+        kind, id_col, time_col, columns or None, channel, alphabet, per_line, covariates, decimal
+    )
+    return _read(source, options)
+
+
+def _read(source: Any, options: _ReadOptions) -> SequenceSet:
+    """Read a source with checked options."""
+    if options.kind is not None and options.kind not in KINDS:
+        raise DataError(f"unknown kind {options.kind!r}", fix=f"use one of {', '.join(KINDS)}")
+    if options.alphabet not in ("characters", "bytes"):
+        raise DataError(f"unknown alphabet {options.alphabet!r}", fix="use characters or bytes")
+    if options.decimal not in (None, ".", ","):
+        raise DataError(f"unknown decimal sign {options.decimal!r}", fix="use a point or a comma: decimal=','")
     if isinstance(source, SequenceSet):
         return source
-    target = target_col or target
-    columns = [target] if isinstance(target, str) else target or None
-    covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
-    options = _ReadOptions(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates)
+    covariates = options.covariates
     meta: dict[str, Any] = {}
     if isinstance(source, str | Path):
         data, meta = _from_files(source, options), {"source": str(source)}
@@ -95,7 +111,9 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
             f"the source has no covariate column {covariates.all[0]!r}: it is not a table with a row for each step",
             fix="give a table that holds the covariates as columns, or leave them out",
         )
-    return replace(data, meta={**data.meta, **meta, "kind": data.kind, "asked": kind})
+    if options.decimal:
+        meta["decimal"] = options.decimal
+    return replace(data, meta={**data.meta, **meta, "kind": data.kind, "asked": options.kind})
 
 
 def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
@@ -111,13 +129,27 @@ def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
     Raises:
         DataError: The source cannot be read.
     """
-    names = ("id_col", "time_col", "target", "channel", "alphabet", "per_line", "known", "past", "static")
     kind = meta.get("asked")
     if meta.get("kind") in TABULAR:
         if isinstance(source, str | Path) and not _tabular(files.find(source)):
             return read(source)
         kind = meta["kind"]  # numbers do not show whether they are prices
-    return read(source, kind=kind, **{k: meta[k] for k in names if meta.get(k) is not None})
+    covariates = Columns(*(tuple(meta.get(name) or ()) for name in ("known", "past", "static")))
+    names = ("id_col", "time_col", "target", "channel", "per_line")
+    given = {name: meta.get(name) for name in names}
+    if isinstance(given["target"], str):
+        given["target"] = [given["target"]]
+    return _read(
+        source,
+        _ReadOptions(
+            kind=kind,
+            **given,
+            alphabet=meta.get("alphabet") or "characters",
+            covariates=covariates,
+            decimal=meta.get("decimal"),
+            categories=meta.get("categories") or ({} if covariates.all else None),
+        ),
+    )
 
 
 def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
@@ -125,10 +157,13 @@ def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
     as_text = options.kind == "text"
     if as_text and (strings := as_texts(source)) is not None:
         return text.from_strings(strings, "the strings", alphabet=options.alphabet, terminated=True)
-    frame = as_frame(source)
-    if frame is None:
+    framed = as_frame(source)
+    if framed is None:
         return from_arrays(source, options.kind)
-    origin = Origin.frame(len(frame))
+    frame, notes = framed
+    if not len(frame):
+        raise DataError("the frame has no rows", where="the frame", fix="give a frame that has data")
+    origin = Origin.frame(len(frame)).noting(*notes)
     if as_text or (options.kind is None and tables.is_words(frame, options.target)):
         return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
     return _from_numbers(frame, origin, options)
@@ -172,7 +207,7 @@ def _read_column(paths: list[Path], name: str, options: _ReadOptions) -> Sequenc
 
 
 def _read_table(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
-    frame, origin = tables.from_files(paths, name, id_col=options.id_col)
+    frame, origin = tables.from_files(paths, name, id_col=options.id_col, decimal=options.decimal)
     if options.kind is None and tables.is_words(frame, options.target):
         return _read_column(paths, name, options)
     return _from_numbers(frame, origin, options)
@@ -199,6 +234,8 @@ def _from_numbers(frame: Any, origin: Origin, options: _ReadOptions) -> Sequence
         time_col=options.time_col,
         target=options.target,
         covariates=options.covariates,
+        decimal=options.decimal,
+        categories=options.categories,
     )
 
 

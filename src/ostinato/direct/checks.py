@@ -74,6 +74,7 @@ def check_columns(data: SequenceSet, description: Description) -> None:
         DataError: A category was not in the training data.
     """
     expected = Columns(**{name: tuple(description.source.get(name, ())) for name in ("known", "past", "static")})
+    expected = expected.expanded(description.source.get("categories") or {})
     given = data.covariates.columns if data.covariates else Columns()
     if expected.all and expected != given:
         columns = f"the covariates {', '.join(given.all)}" if given.all else "no covariates"
