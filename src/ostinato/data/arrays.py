@@ -170,7 +170,11 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> NDArray[np.float64]:
         channels = []
         for column in x.reshape(len(x), -1).T if x.size else ():
             origin = Origin(where, (FileRows(where, len(x), unit="step"),))
-            cells = read_cells(_column(column, "y"), origin)
+            try:
+                cells = read_cells(_column(column, "y"), origin)
+            except DataError as error:
+                fix = "correct the value, or give None if it is missing; for text, use kind='text'"
+                raise DataError(error.what, where=error.where, fix=fix) from error
             notes.update(dict.fromkeys(f"{where}: {note}" for note in cells.notes))
             channels.append(cells.values)
         out = np.stack(channels, axis=1) if channels else np.zeros(x.shape)

@@ -44,8 +44,7 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         keep[row] = False
     if keep.all():
         return frame, origin
-    kept = frame.filter(pl.Series(keep))
-    return kept.with_columns(_retyped(kept[c]) for c in words), origin.kept(np.flatnonzero(keep))
+    return frame.filter(pl.Series(keep)), origin.kept(np.flatnonzero(keep))
 
 
 def _repeats(frame: pl.DataFrame) -> pl.Series:
@@ -68,13 +67,6 @@ def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
             return False
     others = [c for c in frame.columns if c not in words and frame[c].dtype.is_temporal()]
     return found and all(frame[c][row] is None for c in others)
-
-
-def _retyped(column: pl.Series) -> pl.Series:
-    """Return words as whole numbers if the rows that were set aside had kept them from being that."""
-    if not len(column) or column.str.contains(r"^\s*[+-]?(0|[1-9]\d{0,17})\s*$").not_().any():
-        return column
-    return column.str.strip_chars().cast(pl.Int64)
 
 
 def numerals_of(frame: pl.DataFrame, key: str | None, decimal: str | None, usual: str | None) -> dict[str, Numerals]:
@@ -117,10 +109,19 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
         elif one is None:
             columns.append(column.str.strip_chars())
         elif one.all and one.values.count():
-            columns.append(one.values.rename(column.name))
+            columns.append(_whole(column) if _are_whole(column) else one.values.rename(column.name))
             origin = origin.noting(*one.notes, column=column.name)
         else:
             words = column.str.strip_chars()
             # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
             columns.append(words.set(words.is_in(MISSING if one.most or one.all else [""]), None))
     return pl.DataFrame(columns), origin
+
+
+def _are_whole(column: pl.Series) -> bool:
+    """Return whether all words are whole numbers, which may be dates such as 20240131."""
+    return bool(column.str.contains(r"^\s*[+-]?\d{1,18}\s*$").all())
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    return column.str.strip_chars().cast(pl.Int64)

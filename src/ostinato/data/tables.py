@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +12,7 @@ import polars as pl
 from ostinato.data.columns import IDS, holds_numbers, named
 from ostinato.data.dialect import Dialect, is_number, sniff
 from ostinato.data.files import contents, decode
-from ostinato.data.margins import without_margins
+from ostinato.data.margins import Margins, without_margins
 from ostinato.data.numerals import Numerals
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
@@ -86,7 +85,9 @@ def parse(
         text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file that has data")
-        table = _TextTable(text.strip("\n"), where, id_col, decimal, len(text) - len(text.lstrip("\n")))
+        body, skipped = text.strip("\n"), len(text) - len(text.lstrip("\n"))
+        margins = Margins(body, skipped) if words else without_margins(body, skipped)
+        table = _TextTable(margins, where, id_col, decimal)
         frame, origin = table.words() if words else table.numbers()
     if not len(frame):
         raise DataError("the table has a header but no rows", where=where, fix="give a file that has data")
@@ -96,10 +97,9 @@ def parse(
 class _TextTable:
     """The text of one table, which may be parsed more than once until its decimal sign is known."""
 
-    def __init__(self, text: str, where: str, id_col: str | None, decimal: str | None, skipped: int) -> None:
+    def __init__(self, margins: Margins, where: str, id_col: str | None, decimal: str | None) -> None:
         self._where, self._decimal = where, decimal
-        self._margins = without_margins(text, skipped)
-        self._text = self._margins.text
+        self._margins, self._text = margins, margins.text
         self._dialect = sniff(self._text, where, self._margins.skipped)
         _, header = next(self._dialect.records(self._text)) if self._dialect.header else (1, [])
         # an id stays as it is written: 007 is not 7
@@ -108,8 +108,7 @@ class _TextTable:
 
     def words(self) -> tuple[pl.DataFrame, Origin]:
         """Return the table with every cell as it is written."""
-        frame, origin = self._parsed(comma=False, infer=False, empty=False)
-        return frame, origin.noting(*self._margins.notes)
+        return self._parsed(comma=False, infer=False, empty=False)
 
     def numbers(self) -> tuple[pl.DataFrame, Origin]:
         """Return the table with every column of numbers as numbers, all by one decimal sign if there is one."""
@@ -162,7 +161,7 @@ class _TextTable:
             frame = frame.filter(~pl.Series(lines.blank(len(frame))))
         frame = _named(frame, text, dialect, where)
         origin = Origin(where, (FileRows(where, len(frame), lines),), notes=self._margins.notes)
-        return without_odd_rows(frame, origin) if empty else (frame, replace(origin, notes=()))
+        return without_odd_rows(frame, origin) if empty else (frame, origin)
 
 
 def _whole_ids(frame: pl.DataFrame, id_col: str | None) -> pl.DataFrame:
