@@ -40,6 +40,7 @@ class Reading:
     future_covariates: tuple[str, ...]
     past_covariates: tuple[str, ...]
     static_covariates: tuple[str, ...]
+    decimal: str | None = None
 
 
 #: The fields of FitRequest that are options of the model and its training, under the names that ``fit`` gives them.

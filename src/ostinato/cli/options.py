@@ -94,6 +94,14 @@ Target = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        help="The decimal sign where the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
+        "Default: found from the other numbers.",
+        rich_help_panel=DATA,
+    ),
+]
 Season = Annotated[
     int | None,
     typer.Option(

@@ -29,6 +29,7 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
     channel: options.Channel = None,
     threads: options.Threads = 1,
 ) -> None:
@@ -45,6 +46,6 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    sequences = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    sequences = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal)
     write_report(fitted, sequences, path, seed=seed)
     print(f"report: {path}")

@@ -24,12 +24,13 @@ _PLAIN: dict[str, Any] = {
 META = "id_type"
 
 
-def as_words(column: pl.Series, origin: Origin) -> pl.Series:
+def as_words(column: pl.Series, origin: Origin, *, empty: str | None = None) -> pl.Series:
     """Return a column of ids as words.
 
     Args:
         column: The ids, (N,).
         origin: The origin of the rows, for an error.
+        empty: The word for a missing id; None to refuse it.
 
     Returns:
         The ids as words, (N,). A whole number has the same word whether it is an integer or a float.
@@ -55,14 +56,14 @@ def as_words(column: pl.Series, origin: Origin) -> pl.Series:
         words = column.cast(pl.String)
     except pl.exceptions.PolarsError as error:
         raise _unusable(column, origin) from error
-    empty = (words.is_null() | (words.str.strip_chars() == "")).fill_null(value=True)
-    if empty.any():
-        rows = [int(i) for i in empty.arg_true().head(3)]
-        more = f" and {int(empty.sum()) - 1:,} more" if int(empty.sum()) > 1 else ""
+    missing = (words.is_null() | (words.str.strip_chars() == "")).fill_null(value=True)
+    if missing.any() and empty is not None:
+        words = words.set(missing, empty)
+    elif missing.any():
+        rows, count = [int(i) for i in missing.arg_true().head(3)], int(missing.sum())
         raise DataError(
-            f"the id in column {name!r} is empty{more}",
-            where=", ".join([origin.at(rows[0]), *(origin.place(i) for i in rows[1:])])
-            + (" ..." if int(empty.sum()) > 3 else ""),
+            f"the id in column {name!r} is empty" + (f" in {count:,} rows" if count > 1 else ""),
+            where=", ".join([origin.at(rows[0]), *(origin.place(i) for i in rows[1:])]) + (" ..." if count > 3 else ""),
             fix="give every row an id, remove these rows, or choose another column with --id-col",
         )
     _check_numbers(words, origin)

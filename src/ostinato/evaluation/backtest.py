@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.ids import id_column
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -188,7 +189,7 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
         cutoff = whole.times[whole.offsets[1:] - H - 1]
         ds = np.stack([whole.times[z - H : z] for z in whole.offsets[1:]])
     columns: dict[str, Any] = {
-        "unique_id": np.repeat(np.array(whole.ids, dtype=object), D * H).tolist(),
+        "unique_id": id_column(whole.ids, D * H, whole.meta),
         "ds": np.repeat(ds[:, None], D, axis=1).reshape(-1),
         "cutoff": np.repeat(cutoff, D * H),
     }

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.calendar import future_times
+from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 
@@ -85,12 +86,13 @@ def table(
         point: Returns the point forecasts (T,) of sequence b and channel d.
         quantiles: Returns the quantiles (P, T) of sequence b and channel d at probabilities p (P,).
     """
+    keys = restored(data.ids, data.meta)
     frames, intervals = [], ends("ostinato", level)
     p = np.array(list(intervals.values()))
-    for b, key in enumerate(data.ids):
+    for b in range(len(data)):
         ds = times_after(data, b, horizon)
         for d, channel in enumerate(data.channels):
-            columns: dict[str, Any] = {"unique_id": [key] * horizon, "ds": ds}
+            columns: dict[str, Any] = {"unique_id": keys.gather([b] * horizon), "ds": ds}
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
             columns["ostinato"] = point(b, d)

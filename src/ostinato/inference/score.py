@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
+from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
@@ -24,13 +25,13 @@ class ScoredStep(NamedTuple):
     """One scored step.
 
     Attributes:
-        unique_id: The id of the sequence.
+        unique_id: The id of the sequence, of the type that it came in.
         step: The step, counted from 0.
         nats: The surprisal of the step in nats.
         row: The row of the sequence in the data.
     """
 
-    unique_id: str
+    unique_id: Any
     step: int
     nats: float
     row: int
@@ -81,8 +82,9 @@ class Scores:
         seen = np.flatnonzero(~np.isnan(self.surprisal))
         ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
         rows = np.searchsorted(self.offsets, ranked, side="right") - 1
+        keys = restored(self.data.ids, self.data.meta)
         return [
-            ScoredStep(self.data.ids[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
+            ScoredStep(keys[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
             for i, b in zip(ranked.tolist(), rows.tolist(), strict=True)
         ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ostinato.data.ids import META, dtype_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
@@ -74,5 +75,5 @@ class BacktestPart:
         channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
         models = (*(["ostinato"] if self.model else []), *BASELINES)
         columns = [column for name in models for column in (name, *ends(name, self.level))]
-        whole = {"unique_id": pl.String(), "ds": times, "cutoff": times, **channel}
+        whole = {"unique_id": dtype_of(data.meta.get(META)), "ds": times, "cutoff": times, **channel}
         return {**whole, **dict.fromkeys(("y", *columns), pl.Float64())}

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from ostinato.data.ids import META, dtype_of, id_column, restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
@@ -54,7 +55,8 @@ class FitLocalAR:
             phi, sigma = fit.coefficients[: fit.order].tolist(), float(np.sqrt(fit.sigma2))
             size = (len(data[b]), fit.n, fit.order)
             rows.append((key, *size, fit.intercept, phi, sigma, fit.log_likelihood, float(fit.bic[fit.order])))
-        return Out(pl.DataFrame(rows, _FIT, orient="row"), bad)
+        made = pl.DataFrame(rows, _FIT, orient="row")
+        return Out(made.with_columns(restored(made["unique_id"], data.meta)), bad)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class ForecastLocalAR:
         drawn = {name: loc + ndtri(p) * scale for name, p in forecast_columns(self.level).items()}
         if data.traits.log_returns:
             drawn = {name: np.exp(x) for name, x in drawn.items()}
-        names = pl.Series(keys).repeat_by(self.horizon).explode()
+        names = id_column(keys, self.horizon, data.meta)
         return Out(pl.DataFrame({"unique_id": names, "ds": np.concatenate(stamps), **drawn}, schema), bad)
 
 
@@ -113,7 +115,7 @@ def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
 def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
     """Return the types of the columns of a forecast."""
     channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-    return {"unique_id": pl.String(), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
+    return {"unique_id": dtype_of(data.meta.get(META)), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
 
 
 def time_type(data: SequenceSet) -> pl.DataType:

@@ -9,6 +9,7 @@ from functools import singledispatch
 import numpy as np
 import polars as pl
 
+from ostinato.data.ids import id_column
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
 from ostinato.forecasting.inputs import horizon_of
@@ -42,8 +43,7 @@ class ScorePart:
         scores = score(self.model, data)
         lengths = np.diff(scores.offsets)
         steps = np.arange(len(scores.surprisal)) - np.repeat(scores.offsets[:-1], lengths) + 1
-        keys = pl.DataFrame({"unique_id": pl.Series(data.ids, dtype=pl.String), "n": lengths})
-        names = keys.select(pl.col("unique_id").repeat_by("n").explode(empty_as_null=False)).to_series()
+        names = id_column(data.ids, lengths, data.meta)
         sums = {"log_prob": float(scores.log_prob.sum()), "scored": int(scores.steps.sum())}
         return Out(pl.DataFrame({"unique_id": names, "step": steps, "surprisal": scores.surprisal}), bad, sums)
 

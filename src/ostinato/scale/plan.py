@@ -21,6 +21,7 @@ from ostinato.data import checks
 from ostinato.data.calendar import find_frequency
 from ostinato.data.columns import Roles, find, kind_by_name
 from ostinato.data.files import find as find_files
+from ostinato.data.ids import type_of
 from ostinato.data.origin import Origin
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
@@ -85,6 +86,7 @@ class ParquetPanel:
         parts: The parts; empty if the panel must be arranged in buckets first.
         buckets: The number of buckets for an arrangement.
         digest: The SHA-256 of the names, sizes and times of the files, in hexadecimal.
+        id_type: The type of the ids, as ``data.ids.type_of`` returns it.
     """
 
     source: str
@@ -95,6 +97,7 @@ class ParquetPanel:
     parts: tuple[PanelPart, ...]
     buckets: int
     digest: str
+    id_type: Any = None
 
     @property
     def columns(self) -> list[str]:
@@ -155,7 +158,7 @@ def plan(
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
     frequency = _frequency(head, roles, files[0])
     parts, buckets = _intervals(groups), -(-rows // ROWS)
-    return ParquetPanel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest)
+    return ParquetPanel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest, type_of(head[str(roles.id)]))
 
 
 def _head(file: str) -> pl.DataFrame:
