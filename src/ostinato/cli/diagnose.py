@@ -50,7 +50,9 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    sequences = as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal)
+    sequences = as_sequences(
+        fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal
+    )
     found = diagnose(
         fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed
     )

@@ -108,7 +108,9 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    history = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal)
+    history = as_sequences(
+        fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal
+    )
     result = forecast(fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed)
     for note in result.notes:
         options.say(f"note: {note}")

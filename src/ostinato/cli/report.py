@@ -46,6 +46,8 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    sequences = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal)
+    sequences = as_sequences(
+        fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal
+    )
     write_report(fitted, sequences, path, seed=seed)
     print(f"report: {path}")

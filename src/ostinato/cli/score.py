@@ -67,7 +67,10 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    scores = score(fitted, as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal))
+    scores = score(
+        fitted,
+        as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal),
+    )
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())

@@ -19,7 +19,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
 
-def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:
+def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
     """Return anything with named columns as a polars frame with notes; None for anything else.
 
     Args:
@@ -51,7 +51,8 @@ def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:
 def _is_numbered(index: Any, pandas: Any) -> bool:
     """Return whether an index only counts the rows."""
     return bool(
-        index.nlevels == 1 and (isinstance(index, pandas.RangeIndex) or (index.name is None and index.dtype.kind in "iuf"))
+        index.nlevels == 1
+        and (isinstance(index, pandas.RangeIndex) or (index.name is None and index.dtype.kind in "iuf"))
     )
 
 
@@ -66,7 +67,7 @@ def _from_arrow(table: Any) -> pl.DataFrame:
     for i, name in enumerate(names):
         try:
             column = pl.Series(name, pl.from_arrow(table.column(i)))
-        except Exception:  # noqa: BLE001 - whatever pyarrow or polars raise, the cells can be read one by one
+        except Exception:
             column = pl.Series(name, table.column(i).to_pylist(), dtype=pl.Object)
         columns.append(column)
     return pl.DataFrame(columns)
@@ -141,12 +142,16 @@ def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     once = hasattr(data, "__next__")
     raise DataError(
         f"cannot read sequences from a {type(data).__name__}" + (", which can be read only once" if once else ""),
-        fix="make a list of it with list(...)" if once else "give a path, a frame, an array, or a list or a dict of arrays",
+        fix="make a list of it with list(...)"
+        if once
+        else "give a path, a frame, an array, or a list or a dict of arrays",
     )
 
 
 def _is_scalar(x: Any) -> bool:
-    return x is None or (not isinstance(x, Sequence | Mapping) and not hasattr(x, "__len__")) or isinstance(x, str | bytes)
+    return (
+        x is None or (not isinstance(x, Sequence | Mapping) and not hasattr(x, "__len__")) or isinstance(x, str | bytes)
+    )
 
 
 def _is_tensor(data: Any) -> bool:
@@ -184,7 +189,10 @@ def _array(data: Any, name: str, notes: dict[str, None]) -> NDArray[np.float64]:
 def _plain(data: Any, where: str) -> NDArray[Any]:
     """Return anything like an array as an array of numpy, with NaN or None for what is masked."""
     if isinstance(data, np.ma.MaskedArray):
-        return data.astype(np.float64).filled(np.nan) if data.dtype.kind in "fiub" else data.astype(object).filled(None)
+        numeric = data.dtype.kind in "fiub"
+        plain: NDArray[Any] = np.asarray(np.ma.getdata(data), dtype=np.float64 if numeric else object).copy()
+        plain[np.ma.getmaskarray(data)] = np.nan if numeric else None
+        return plain
     if _is_tensor(data):
         return _from_tensor(data, where)
     pandas = sys.modules.get("pandas")

@@ -97,7 +97,9 @@ def _rounded_integers(column: pl.Series, values: pl.Series) -> tuple[str, ...]:
     lost = [(x, y) for x, y in pairs if int(y) != x]
     if not lost:
         return ()
-    return (f"{len(lost):,} whole numbers beyond 2^53 are rounded to 53 bits: {lost[0][0]} is read as {int(lost[0][1])}",)
+    return (
+        f"{len(lost):,} whole numbers beyond 2^53 are rounded to 53 bits: {lost[0][0]} is read as {int(lost[0][1])}",
+    )
 
 
 def _lost(column: pl.Series, values: pl.Series, lost: pl.Series) -> tuple[str, ...]:
@@ -129,7 +131,7 @@ def _of_objects(column: pl.Series, origin: Origin) -> Cells:
     return Cells(out, tuple(notes))
 
 
-def number_of(cell: Any) -> float | None:
+def number_of(cell: Any) -> float | None:  # noqa: PLR0911 - one for each type
     """Return a Python object as a number: None if it is none, NaN if it stands for a missing value."""
     if isinstance(cell, str):
         words = as_numbers(pl.Series([cell]))
@@ -144,7 +146,7 @@ def number_of(cell: Any) -> float | None:
         try:
             return float(cell)
         except OverflowError:
-            return float("inf") if cell > 0 else float("-inf")
+            return float("inf") if str(cell)[:1] != "-" else float("-inf")
         except (TypeError, ValueError):
             return None
     return None

@@ -20,7 +20,19 @@ TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
 TARGETS = ("y", "value", "target", "close", "price")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
 #: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
-WANTED = ("sales", "revenue", "turnover", "amount", "demand", "quantity", "sold", "load", "consumption", "매출", "판매량")
+WANTED = (
+    "sales",
+    "revenue",
+    "turnover",
+    "amount",
+    "demand",
+    "quantity",
+    "sold",
+    "load",
+    "consumption",
+    "매출",
+    "판매량",
+)
 #: The names of columns in which other programs write row numbers.
 _NUMBERS = ("", "rownames", "index", "unnamed: 0", "column_1")
 

@@ -50,8 +50,8 @@ def from_frame(
         The sequences.
 
     Raises:
-        DataError: A cell is not a number or a time, or is infinite; an id is missing; a time occurs twice with different
-            values; a series has no observed value; or a price is not above 0. The error names the row and the series.
+        DataError: A cell is not a number or a time, or is infinite; an id is missing; a time occurs twice with
+            different values; a series has no observed value; or a price is not above 0. The error names row and series.
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
@@ -135,4 +135,14 @@ def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSe
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
         rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
-    return join(rows, ("y",), kind, origin, {}, (*origin.on(()), "each row is read as one series",))
+    return join(
+        rows,
+        ("y",),
+        kind,
+        origin,
+        {},
+        (
+            *origin.on(()),
+            "each row is read as one series",
+        ),
+    )

@@ -32,7 +32,9 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
     import pandas as pd
 
     notes: list[str] = []
-    frame = source.to_frame(source.name if source.name is not None else "y") if isinstance(source, pd.Series) else source
+    frame = (
+        source.to_frame(source.name if source.name is not None else "y") if isinstance(source, pd.Series) else source
+    )
     names = _names(frame, notes)
     columns = {name: frame.iloc[:, i] for i, name in enumerate(names)}
     index = _index(frame, notes)
@@ -89,18 +91,18 @@ def column_of(column: pandas.Series[Any], name: str) -> pl.Series:
     if isinstance(dtype, pd.PeriodDtype):
         column = column.dt.to_timestamp()
     elif isinstance(dtype, pd.SparseDtype):
-        column = column.sparse.to_dense()
+        column = pd.Series(column.to_numpy(), dtype=dtype.subtype)
     elif isinstance(dtype, pd.CategoricalDtype):
         return _categories(column, name)
     elif isinstance(dtype, pd.IntervalDtype) or column.dtype.kind == "c":
         return _objects(column, name)
     if column.dtype == object:
         return _of_objects(column, name)
-    if column.dtype.kind == "f" and column.dtype.itemsize not in (4, 8):
+    if str(column.dtype) in ("float16", "float128", "longdouble"):
         column = column.astype("float64")
     try:
         return pl.from_pandas(column).alias(name)
-    except Exception:  # noqa: BLE001 - whatever pandas, pyarrow or polars raise, the cells can be read one by one
+    except Exception:
         return _of_objects(column, name)
 
 

@@ -148,7 +148,9 @@ def dtype_of(kind: Any) -> Any:
             return _PLAIN.get(str(kind), pl.String())
 
 
-def restored(words: Iterable[str], meta: dict[str, Any], name: str = "unique_id") -> pl.Series:
+def restored(  # noqa: PLR0911 - one for each type
+    words: Iterable[str], meta: dict[str, Any], name: str = "unique_id"
+) -> pl.Series:
     """Return ids in the type that they came in.
 
     Args:

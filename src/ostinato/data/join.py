@@ -55,7 +55,10 @@ def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]
     Returns:
         The series in order, and notes. Rows of one time with different values are kept, for an error.
     """
-    out, newest, mixed, twice = [], [], [], []
+    out: list[SeriesRows] = []
+    newest: list[str] = []
+    mixed: list[str] = []
+    twice: list[str] = []
     for s in series:
         if s.times is None or len(s.times) < 2 or bool((s.times[1:] > s.times[:-1]).all()):
             out.append(s)

@@ -121,14 +121,15 @@ def _one_header(
 
 def _without_footer(text: str, skipped: int, width: int, separator: str, notes: list[str]) -> str:
     """Remove empty rows, comments and sums that have fewer cells than a row from the end of a text."""
-    kept, removed = text, []
+    kept = text
+    removed: list[str] = []
     while len(removed) < _TAIL and "\n" in kept:
         body, _, line = kept.rpartition("\n")
         if not _is_footer(line, width, separator):
             break
         removed.append(line)
         kept = body
-    words = [line.strip() for line in reversed(removed) if line.strip(f"{separator} \t\"")]
+    words = [line.strip() for line in reversed(removed) if line.strip(f'{separator} \t"')]
     if not words:
         return kept
     end = text.count("\n") + 1 + skipped
@@ -147,7 +148,9 @@ def _is_footer(line: str, width: int, separator: str) -> bool:
     if TOTAL.fullmatch(filled[0]):
         return len(cells) < width
     words = filled[0]
-    return len(filled) == 1 and len(cells) < width and _are_names([words]) and bool(re.search(r"\w.*[\s:]|^[*†(]", words))
+    return (
+        len(filled) == 1 and len(cells) < width and _are_names([words]) and bool(re.search(r"\w.*[\s:]|^[*†(]", words))
+    )
 
 
 def _after(text: str, lines: int) -> str:

@@ -102,7 +102,9 @@ def _matches(words: pl.Series) -> pl.Series:
     return digits.str.contains(_GRAMMARS["."]) | digits.str.contains(_GRAMMARS[","])
 
 
-def _read(name: str, seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None) -> Numerals:
+def _read(  # noqa: PLR0914 - each part of a number has a name
+    name: str, seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None
+) -> Numerals:
     parts = _normal(seen).str.extract_groups(_SHAPE).struct.unnest()
     parts = parts.with_columns(pl.col("digits").str.strip_chars())
     digits = parts["digits"]
@@ -151,16 +153,20 @@ def _read(name: str, seen: pl.Series, plain: pl.Series, decimal: str | None, usu
     return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes)
 
 
-def _notes(seen: pl.Series, parts: pl.DataFrame, values: pl.Series, kinds: list[str], letters: pl.Series) -> tuple[str, ...]:
+def _notes(
+    seen: pl.Series, parts: pl.DataFrame, values: pl.Series, kinds: list[str], letters: pl.Series
+) -> tuple[str, ...]:
     """Return what was removed from the cells that were read, in words."""
     notes = []
     if kinds and kinds[0] == "%":
-        notes.append(f"percent signs are removed and nothing is divided: {_example(seen, values, parts['after'] == '%')}")
+        example = _example(seen, values, parts["after"] == "%")
+        notes.append(f"percent signs are removed and nothing is divided: {example}")
     elif kinds:
         has = parts["before"].is_not_null() | (parts["after"].is_not_null() & letters.is_null())
         notes.append(f"the currency {kinds[0]} is removed: {_example(seen, values, has)}")
+    grouped = parts["digits"].str.contains(r"\d[,.' ]\d{3}(?:\D|$)")
     for what, where in (
-        ("thousands are separated", parts["digits"].str.contains(r"\d[,.' ]\d{3}(?:\D|$)") & _far(parts["digits"], values)),
+        ("thousands are separated", grouped & _far(parts["digits"], values)),
         ("brackets are read as a minus sign", parts["open"].is_not_null()),
         ("the minus sign follows the number", parts["last"] == "-"),
         ("letters stand for thousands (K), millions (M) and more", letters.is_not_null()),

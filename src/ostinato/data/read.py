@@ -84,9 +84,7 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     if columns is not None and not isinstance(columns, list):
         columns = [str(columns)]
     covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
-    options = _ReadOptions(
-        kind, id_col, time_col, columns or None, channel, alphabet, per_line, covariates, decimal
-    )
+    options = _ReadOptions(kind, id_col, time_col, columns or None, channel, alphabet, per_line, covariates, decimal)
     return _read(source, options)
 
 

@@ -53,7 +53,8 @@ def from_files(
         pairs = zip(frames, paths, strict=True)
         frames = [f.with_columns(pl.lit(p.name.split(".")[0]).alias("unique_id")) for f, p in pairs]
     whole = pl.concat(frames, how="vertical_relaxed")
-    return _whole_ids(whole, id_col) if single and not words else whole, Origin.joined(source, [origin for _, origin in tables])
+    whole = _whole_ids(whole, id_col) if single and not words else whole
+    return whole, Origin.joined(source, [origin for _, origin in tables])
 
 
 def parse(

@@ -115,7 +115,8 @@ def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
 def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
     """Return the types of the columns of a forecast."""
     channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-    return {"unique_id": dtype_of(data.meta.get(META)), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
+    names = {"unique_id": dtype_of(data.meta.get(META)), "ds": time_type(data), **channel}
+    return {**names, **dict.fromkeys(forecast_columns(level), _REAL)}
 
 
 def time_type(data: SequenceSet) -> pl.DataType:

@@ -158,7 +158,8 @@ def plan(
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
     frequency = _frequency(head, roles, files[0])
     parts, buckets = _intervals(groups), -(-rows // ROWS)
-    return ParquetPanel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest, type_of(head[str(roles.id)]))
+    ids = type_of(head[str(roles.id)])
+    return ParquetPanel(str(source), roles, found, frequency, tuple(groups), parts, buckets, digest, ids)
 
 
 def _head(file: str) -> pl.DataFrame:
