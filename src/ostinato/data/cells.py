@@ -90,7 +90,7 @@ def _rounded_integers(column: pl.Series, values: pl.Series) -> tuple[str, ...]:
     wide = column.dtype in (pl.Int64, pl.UInt64, pl.Int128) or "128" in str(column.dtype)
     if not wide or not len(column):
         return ()
-    large = (values.abs() > EXACT).fill_null(value=False)
+    large = (values.abs() >= EXACT).fill_null(value=False)
     if not large.any():
         return ()
     pairs = zip(column.filter(large).to_list(), values.filter(large).to_list(), strict=True)
