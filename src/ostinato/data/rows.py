@@ -34,7 +34,8 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
         at = np.flatnonzero(again.to_numpy()) if len(again) == len(frame) else np.zeros(0, dtype=np.int64)
         if 0 < len(at) < len(frame):
             places = ", ".join(origin.place(int(i)) for i in at[:3])
-            origin = origin.noting(f"{len(at):,} rows that repeat the names of the columns are set aside: {places}")
+            more = " ..." if len(at) > 3 else ""
+            origin = origin.noting(f"names of columns that occur again are set aside: {places}{more}")
             keep[at] = False
     for row in range(len(frame) - 1, max(len(frame) - 1 - _TAIL, 0), -1):
         if not _is_total(frame, words, row):
