@@ -1,7 +1,5 @@
 """Numbers as people write them, and rows that are no data: read by one rule a column, with a note, or refused."""
 
-
-
 from __future__ import annotations
 
 import io

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ READ: dict[str, tuple[str, Callable[[], str]]] = {
     "string[pyarrow] of numbers": ("float", equal(column(pd.array(["1.5", None], dtype="string[pyarrow]")), [1.5, np.nan])),
     "decimal128[pyarrow]": (
         "float(Decimal)",
-        equal(column(pd.array(DEC, dtype=pd.ArrowDtype(pa.decimal128(9, 2)))), [float(x) for x in DEC]),
+        equal(column(pd.Series(DEC, dtype=pd.ArrowDtype(pa.decimal128(9, 2)))), [float(x) for x in DEC]),
     ),
     "Sparse": ("pandas", equal(column(pd.arrays.SparseArray([0.0, 0.0, 2.5])), [0, 0, 2.5])),
     "category of numbers": ("pandas", equal(column(pd.Categorical([1.5, 2.5, 1.5])), [1.5, 2.5, 1.5])),
@@ -224,8 +225,8 @@ READ: dict[str, tuple[str, Callable[[], str]]] = {
     "Int128": ("Python float", equal(pl.DataFrame({"y": pl.Series([2**100 + 1, 1], dtype=pl.Int128)}), [2.0**100, 1], "2^53")),
     "array of int64 over 2^53": ("Python float", equal(np.array(BIG), [float(x) for x in BIG], "2^53")),
     "list of int over 2^64": ("Python float", equal([2**70 + 1, 1], [2.0**70, 1], "2^53")),
-    "masked array": ("numpy.ma", equal(np.ma.array([1.0, 99.0, 3.0], mask=[0, 1, 0]), [1, np.nan, 3])),
-    "masked array of whole numbers": ("numpy.ma", equal(np.ma.array([1, 99, 3], mask=[0, 1, 0]), [1, np.nan, 3])),
+    "masked array": ("numpy.ma", equal(np.ma.array([1.0, 99.0, 3.0], mask=np.array([False, True, False])), [1, np.nan, 3])),
+    "masked array of whole numbers": ("numpy.ma", equal(np.ma.array([1, 99, 3], mask=np.array([False, True, False])), [1, np.nan, 3])),
     "structured array": ("numpy", equal(STRUCTURED, [2.5, 3.5])),
     "record array": ("numpy", equal(STRUCTURED.view(np.recarray), [2.5, 3.5])),
     "object array": ("Python", equal(np.array([1, 2.5, None], dtype=object), [1, 2.5, np.nan])),
@@ -305,11 +306,8 @@ def uuids() -> str:
 
 
 ROWS = [
-    *(Row("types", f"id {name}", "polars join", lambda ids=ids: joins(ids)) for name, ids in POLARS_IDS.items()),
-    *(
-        Row("types", f"pandas id {name}", "pandas merge", lambda ids=ids: merges(ids))
-        for name, ids in PANDAS_IDS.items()
-    ),
+    *(Row("types", f"id {name}", "polars join", partial(joins, ids)) for name, ids in POLARS_IDS.items()),
+    *(Row("types", f"pandas id {name}", "pandas merge", partial(merges, ids)) for name, ids in PANDAS_IDS.items()),
     Row("types", "id 007 in CSV", "the file", lambda: written(["007", "8"], pl.String)),
     Row("types", "id 7 in CSV", "polars read_csv", lambda: written(["7", "8"], pl.Int64)),
     Row("types", "MultiIndex of ids and times", "pandas merge", indexed),
