@@ -49,6 +49,22 @@ def test_live_sensor_names_the_fault_and_nothing_else() -> None:
     assert set(steps) <= {700, 701, 702, 703, 704, 705}
 
 
+def test_shop_csv_names_what_was_set_aside() -> None:
+    out = run("shop_csv.py")
+    for note in ("above the table: lines 1 to 2", "row of sums", "line 172", "currency €", "newest first"):
+        assert note in out
+    assert len(re.findall(r"^001 2024-03-2\d|^001 2024-03-3\d", out, re.MULTILINE)) == 7
+    amounts = {day: float(x.replace(",", "")) for day, x in re.findall(r"^001 (\S+) ([\d,.]+)", out, re.MULTILINE)}
+    assert amounts["2024-03-30"] > 1.2 * amounts["2024-03-31"]
+
+
+def test_tickers_join_with_their_forecasts() -> None:
+    out = run("tickers.py")
+    assert "channels: AAPL, MSFT" in out
+    assert "lines 1 to 3 are read as the names of the columns" in out
+    assert len(re.findall(r"^(?:AAPL|MSFT) 2024-06-1[78]: [+-]\d", out, re.MULTILINE)) == 4
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"Run: python examples/{path.name}" in path.read_text(encoding="utf-8")

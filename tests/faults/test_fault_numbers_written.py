@@ -55,13 +55,13 @@ def by_pandas(words: list[str], thousands: str | None, decimal: str) -> list[flo
     return [float(x) for x in pd.read_csv(io.StringIO(text), thousands=thousands, decimal=decimal, sep=";")["y"]]
 
 
-GROUPED = {
-    "1,603.05": ([",", "."], ["1,603.05", "2.5", "12,000,000.1"]),
-    "1.603,05": ([".", ","], ["1.603,05", "2,5", "12.000.000,1"]),
-    "1 603,05": ([" ", ","], ["1 603,05", "2,5", "12 000 000,1"]),
-    "1'603.05": (["'", "."], ["1'603.05", "2.5", "12'000'000.1"]),
-    "0,125": ([None, ","], ["0,125", "0,250"]),
-    "-1,603.05": ([",", "."], ["-1,603.05", "+2.5"]),
+GROUPED: dict[str, tuple[tuple[str | None, str], list[str]]] = {
+    "1,603.05": ((",", "."), ["1,603.05", "2.5", "12,000,000.1"]),
+    "1.603,05": ((".", ","), ["1.603,05", "2,5", "12.000.000,1"]),
+    "1 603,05": ((" ", ","), ["1 603,05", "2,5", "12 000 000,1"]),
+    "1'603.05": (("'", "."), ["1'603.05", "2.5", "12'000'000.1"]),
+    "0,125": ((None, ","), ["0,125", "0,250"]),
+    "-1,603.05": ((",", "."), ["-1,603.05", "+2.5"]),
 }
 SPACES = {"NBSP": "\u00a0", "thin space": "\u2009", "narrow NBSP": "\u202f", "figure space": "\u2007"}
 CURRENCIES = ["$", "€ ", "£", "₩", "¥", "₹", "US$", "R$ ", "CHF ", "USD ", "kr "]
@@ -74,7 +74,7 @@ def plain(words: list[str], strip: str) -> list[float]:
 
 WRITTEN: dict[str, tuple[str, Callable[[], str]]] = {
     **{
-        f"as {name}": ("pandas.read_csv", cells(words, by_pandas(words, *signs)))  # type: ignore[arg-type]
+        f"as {name}": ("pandas.read_csv", cells(words, by_pandas(words, *signs)))
         for name, (signs, words) in GROUPED.items()
     },
     **{
