@@ -15,7 +15,7 @@ import ostinato
 
 
 def download() -> pd.DataFrame:
-    """Return made-up prices with the columns that yfinance gives: two levels, one for the price and one for the ticker."""
+    """Return made-up prices with the columns that yfinance gives: two levels, for the price and the ticker."""
     days = pd.bdate_range("2024-01-01", periods=120, name="Date")
     walk = np.exp(np.random.default_rng(1).normal(0, 0.01, (120, 2)).cumsum(axis=0))
     names = pd.MultiIndex.from_product([["Close"], ["AAPL", "MSFT"]], names=["Price", "Ticker"])
