@@ -214,7 +214,11 @@ def test_wrong_future_rows_are_named(change: Callable[[pl.DataFrame], pl.DataFra
             {"static": ["store"]},
             ("static covariate 'store' changes from 'north' to 'x'", "row 60 (from 0)", "'s1'"),
         ),
-        (lambda f: pl.concat([f.slice(0, 9), f.slice(8)]), {}, ("occurs twice", "row 9 (from 0)", "'s0'")),
+        (
+            lambda f: pl.concat([f.slice(0, 9), f.slice(8, 1).with_columns(pl.col("y") + 1), f.slice(9)]),
+            {},
+            ("occurs twice", "row 9 (from 0)", "'s0'"),
+        ),
         (
             lambda f: f.with_columns(
                 ds=pl.when((pl.col("unique_id") == "s1") & (pl.col("ds") > datetime(2024, 1, 1, 20)))
