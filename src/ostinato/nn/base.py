@@ -1,4 +1,4 @@
-"""The base class of RNN, GRU and LSTM: calls in the forms of torch.nn, which the engine takes as (T, B, D) or packed."""
+"""The base class of RNN, GRU and LSTM: calls in the forms of torch.nn, which the engine takes as (T, B, D)."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         sizes = order = back = None
         if isinstance(given, PackedSequence):
             x, sizes, order, back = given
-            if x.dim() != 2 or not len(sizes):
+            if x.dim() != 2 or not len(sizes) or int(sizes.sum()) != len(x) or bool((sizes.diff() > 0).any()):
                 return None
             rows, batched = int(sizes[0]), True
         else:
@@ -85,13 +85,14 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             if not x.shape[0]:
                 return None
             rows = x.shape[1]
-        self._update_flat_weights()
+        weights = self._weights()
         state = self._start(x, rows, hx, batched=batched)
-        if state is None or not fit(x, state, self._flat_weights):
+        if state is None or (run is unroll and not fit(x, state, weights)):
             return None
         if order is not None and hx is not None:
             state = tuple([s.index_select(1, order) for s in state])
-        y, last = self._layers(run, x, state, sizes)
+        y: Any
+        y, last = self._layers(run, x, state, weights, sizes)
         if sizes is not None:
             y = PackedSequence(y, sizes, order, back)
             last = last if back is None else tuple([s.index_select(1, back) for s in last])
@@ -114,19 +115,35 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             return None
         pair = self.mode == "LSTM"
         count, H = self.num_layers * (2 if self.bidirectional else 1), self.hidden_size
-        shapes = ((count, rows, self.proj_size or H), (count, rows, H))[: 1 + pair]
+        P = self.proj_size or H
         if hx is None:
-            return tuple([x.new_zeros(shape) for shape in shapes])
+            zero = x.new_zeros(count, rows, P)
+            return (zero,) if not pair else (zero, zero if P == H else x.new_zeros(count, rows, H))
         state = hx if pair else (hx,)
-        if not isinstance(state, tuple | list) or len(state) != len(shapes):
+        if not isinstance(state, tuple | list) or len(state) != 1 + pair:
             return None
-        for s, shape in zip(state, shapes, strict=True):
-            if not isinstance(s, Tensor) or s.shape != (shape if batched else (count, shape[2])):
+        for s, width in zip(state, (P, H), strict=False):
+            if not isinstance(s, Tensor) or s.shape != ((count, rows, width) if batched else (count, width)):
                 return None
         return tuple(state) if batched else tuple([s[:, None] for s in state])
 
+    def _weights(self) -> Any:
+        """Return the weights as torch.nn runs them: its list, after each parameter that was replaced is taken in."""
+        parameters = self._parameters
+        for name, known in zip(self._flat_weights_names, self._flat_weight_refs, strict=True):
+            if known is None or parameters.get(name, known) is not known():
+                # torch.nn's own, slower comparison, for weights that are not parameters
+                self._update_flat_weights()
+                break
+        return self._flat_weights
+
     def _layers(
-        self, run: Callable[..., tuple[Tensor, State]], x: Tensor, state: State, sizes: Tensor | None
+        self,
+        run: Callable[..., tuple[Tensor, State]],
+        x: Tensor,
+        state: State,
+        weights: list[Any],
+        sizes: Tensor | None,
     ) -> tuple[Tensor, State]:
         """Run all layers and directions.
 
@@ -134,12 +151,13 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             run: The function that runs a cell.
             x: The inputs, (T, B, D), or packed, (N, D).
             state: The initial states, each (layers * directions, B, H).
+            weights: The weights of all layers and directions, one after the other.
             sizes: The number of rows that have step t, (T,), if the inputs are packed; else None.
 
         Returns:
             The outputs of the last layer, with the axes of x, and the last states, each (layers * directions, B, H).
         """
-        cell, weights = self.engine_cell, self._flat_weights
+        cell = self.engine_cell
         directions = 2 if self.bidirectional else 1
         each = (4 if self.bias else 2) + (1 if self.proj_size else 0)
         places = _PADDED

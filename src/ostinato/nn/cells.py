@@ -48,7 +48,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
         pair = isinstance(self, nn.LSTMCell)
         shape = len(x), self.hidden_size
         if hx is None:
-            state: State = tuple([x.new_zeros(shape) for _ in range(1 + pair)])
+            state: State = (x.new_zeros(shape),) * (1 + pair)
         else:
             given = hx if pair else (hx,)
             if not isinstance(given, tuple | list) or len(given) != 1 + pair:
@@ -58,7 +58,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
                     return None
             state = tuple(given) if batched else tuple([s[None] for s in given])
         weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        if not fit(x, state, weights if self.bias else weights[:2]):
+        if run is unroll and not fit(x, state, weights if self.bias else weights[:2]):
             return None
         _, last = run(self.engine_cell, x[None], state, *weights)
         last = last if batched else tuple([s[0] for s in last])
@@ -74,7 +74,7 @@ class RNNCell(RecurrentCell, nn.RNNCell):
         """The name of the cell in the engine."""
         return f"rnn_{self.nonlinearity}"
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:  # noqa: A002 - the name in torch.nn
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the hidden state after one step.
 
         Args:
@@ -122,7 +122,7 @@ class GRUCell(RecurrentCell, nn.GRUCell):
         """The name of the cell in the engine."""
         return "gru" if self.reset_after else "gru_before"
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:  # noqa: A002 - the name in torch.nn
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the hidden state after one step.
 
         Args:
@@ -152,7 +152,7 @@ class LSTMCell(RecurrentCell, nn.LSTMCell):
         self,
         input: Tensor,  # noqa: A002 - the name in torch.nn
         hx: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Any:
         """Return the hidden state and the cell state after one step.
 
         Args:

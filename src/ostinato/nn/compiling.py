@@ -1,8 +1,8 @@
 """torch.compile on the networks: its tracer passes over subclasses of torch.nn.RNN, GRU and LSTM unless it is told.
 
-The tracer, torch._dynamo, breaks the graph at every instance of these classes, because tracing their time loop would be
-slow. Its switch ``config.allow_rnn`` turns this off for all of them. Here it is turned off for our networks alone, whose
-time loop is one operator.
+The tracer, torch._dynamo, breaks the graph at every instance of these classes, because to trace their time loop takes
+long. Its switch ``config.allow_rnn`` lets all of them in. Here it lets in our networks alone, whose time loop is one
+operator.
 """
 
 from __future__ import annotations
