@@ -210,7 +210,8 @@ def test_factory_arguments(name: str) -> None:
             found = [getattr(home, name)(*args, **kwargs, dtype=dtype) for home in (torch.nn, nn)]
             for a, b in zip(*(net.named_parameters() for net in found), strict=True):
                 assert (a[0], a[1].shape, a[1].dtype, a[1].device) == (b[0], b[1].shape, b[1].dtype, b[1].device)
-        made = torch.nn.utils.skip_init(getattr(nn, name), *args, **row.constructor_input.kwargs)
+        skip: Any = torch.nn.utils.skip_init
+        made = skip(getattr(nn, name), *args, **row.constructor_input.kwargs)
         assert {w.device.type for w in made.parameters()} == {"cpu"}
 
 

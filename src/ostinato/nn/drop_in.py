@@ -130,7 +130,7 @@ def by_torch(module: DropIn, forward: Callable[..., Any], inputs: Any, hx: Any) 
 def misfit(module: DropIn, inputs: Any, hx: Any) -> str | None:
     """Return which argument of a call is of the wrong kind, type or device, as a clause; None if all are right.
 
-    Sizes are not looked at: the errors of torch.nn name them.
+    Other sizes than those of the states of packed inputs are not looked at: the errors of torch.nn name them.
     """
     data = inputs.data if isinstance(inputs, PackedSequence) else inputs
     if not isinstance(data, Tensor):
@@ -140,6 +140,13 @@ def misfit(module: DropIn, inputs: Any, hx: Any) -> str | None:
     if hx is not None and (len(states) != 1 + pair or not all(isinstance(s, Tensor) for s in states)):
         wanted = "a pair of tensors (h_0, c_0)" if pair else "one tensor, h_0"
         return f"the state hx must be {wanted}, got {_kind(hx)}"
+    if isinstance(inputs, PackedSequence) and isinstance(module, nn.RNNBase):
+        # torch.nn sorts the rows of the states before it looks at their sizes
+        sizes = [module.get_expected_hidden_size(data, inputs.batch_sizes)]
+        sizes += [module.get_expected_cell_size(data, inputs.batch_sizes)] if isinstance(module, nn.LSTM) else []
+        for name, s, size in zip(("hidden state h_0", "hidden state c_0"), states, sizes, strict=False):
+            if s.shape != size:
+                return f"the {name} must have the shape {tuple(size)}, got {tuple(s.shape)}"
     weights = {name: w for name, w in module.named_parameters(recurse=False) if w is not None}
     named = {"the input": data, **dict(zip(("h_0", "c_0"), states, strict=False)), **weights}
     first = next(iter(weights), None)
