@@ -14,6 +14,7 @@ from ostinato.evaluation.calibration import Spans
 from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import Model
+from ostinato.numbers import shown
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE, course
 
@@ -157,5 +158,5 @@ def _times(ds: NDArray[Any]) -> list[str]:
 
 
 def _number(x: float) -> str:
-    """Return a number with four significant digits; an empty text for NaN."""
-    return "" if np.isnan(x) else np.format_float_positional(x, 4, unique=False, fractional=False, trim="-")
+    """Return a number with five significant digits; an empty text for NaN."""
+    return "" if np.isnan(x) else shown(x, 5)
