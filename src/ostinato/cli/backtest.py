@@ -172,7 +172,7 @@ def _show(table: pl.DataFrame, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    grid = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
     columns = [name for name in table.columns[1:] if name != "seconds"]
     forms = {name: _SHOWN.get(name, (name.replace("coverage-", "in ") + "%", 3)) for name in columns}
     for heading in ("model", *(heading for heading, _ in forms.values()), "seconds"):
@@ -186,4 +186,5 @@ def _show(table: pl.DataFrame, title: str) -> None:
         grid.add_row(row["model"], *cells, f"{row['seconds']:.1f}", style="bold" if row["wql"] == least else "")
     console = Console()
     console.width = max(console.width, 30 + 10 * len(forms))  # no number is cut off, even if the lines wrap
+    console.print(title, highlight=False, soft_wrap=True)
     console.print(grid)

@@ -127,7 +127,9 @@ class Search:
                 np.mean([self._sizes(window, w, design(w.inputs) @ W, key) for key, w in held.items()], axis=0)
                 for W in (seasonal_naive(window.lookback, H, step) for step in {1, season})
             ]
-            self._naive_sizes[season] = np.maximum(np.min(each, axis=0), 1e-12)
+            least = np.min(each, axis=0)
+            # a naive forecast without errors is no measure of the others: they are compared in seasonal errors
+            self._naive_sizes[season] = np.where(least > 0, least, 1.0)
         return self._naive_sizes[season]
 
     def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import future_times
 from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.quantiles import containing
 from ostinato.errors import ConfigError
 from ostinato.numbers import plain
 
@@ -26,8 +27,8 @@ class Forecast:
         history: The data that were forecast from.
         frame: The table, with the columns unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95.
             The column ostinato is the mean. For prices it is the median, since a price whose log return has a
-            Student's t has no mean. For a direct model it is the median if the model has networks, and otherwise
-            the least-squares forecast.
+            Student's t has no mean. For a direct model it is the median. It lies inside every interval: an interval
+            that would not contain the mean of a skewed distribution is widened up to it.
         horizon: The number of steps forecast for each channel of each sequence.
         level: The coverage of the intervals, in percent.
         paths: The sample paths of each sequence, (S, T, D), in the units of the data; a direct model draws none.
@@ -96,8 +97,8 @@ def table(
             columns: dict[str, Any] = {"unique_id": [key] * horizon, "ds": ds}
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
-            columns["ostinato"] = point(b, d)
-            columns.update(zip(intervals, quantiles(b, d, p), strict=True))
+            columns["ostinato"] = middle = point(b, d)
+            columns.update(zip(intervals, containing(middle, quantiles(b, d, p).T, p).T, strict=True))
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames) if frames else pl.DataFrame()
 
