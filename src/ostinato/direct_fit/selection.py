@@ -137,8 +137,8 @@ def calibrate(
         half = np.repeat(np.arange(len(held)) % 2, [len(w.inputs) for w in held.values()]) == 0
     else:
         half = np.arange(len(y)) < len(y) // 2
-    y, z, half = y[told], z[told], half[told]
     before = float(coverage(y, z)[_NINETY_FIVE])
+    y, z, half = y[told], z[told], half[told]
     after = before
     if half.any() and not half.all():
         after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
