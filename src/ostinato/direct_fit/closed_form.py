@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import TypeAlias
@@ -152,15 +152,17 @@ def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Ar
     return typical, deviation, np.quantile(shape, LEVELS, axis=0).T
 
 
-def naives(choice: Choice, horizon: int, season: int) -> list[Choice]:
+def naives(choice: Choice, panel: Panel, season: int) -> list[Choice]:
     """Return the naive forecasts as choices, the simplest first.
 
     Args:
         choice: The choice of the least squares, whose season fills missing values.
-        horizon: The number of steps to forecast.
+        panel: The series. If none is long enough for a window of a season, only the last value is repeated.
         season: The steps of a season.
     """
-    window = WindowSpec(max(season, 2), log=False, own=False, season=choice.window.season)
+    horizon, window = panel.horizon, WindowSpec(max(season, 2), log=False, own=False, season=choice.window.season)
+    if not panel.fitted(window, None) or not panel.held_out(window, None):
+        season, window = 1, replace(window, lookback=2)
     steps = {"naive": 1, "seasonal naive": season}
     names = list(steps) if season > 1 else ["naive"]
     return [Choice(name, window, fixed=seasonal_naive(window.lookback, horizon, steps[name])) for name in names]
