@@ -99,7 +99,7 @@ def command(
     for path in (output, plot):
         if path:
             options.writable(path)
-    from ostinato.cli.render import as_table
+    from ostinato.cli.render import as_table, printed
     from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.forecast import forecast
     from ostinato.model_file import load_model
@@ -115,7 +115,7 @@ def command(
         atomic_write(output, as_table(result.frame).encode())
         print(f"forecast: {output}")
     else:
-        print(as_table(result.frame), end="")
+        printed(result.frame)
     if plot:
         from ostinato.report.fan import draw
 

@@ -12,6 +12,7 @@ import typer
 
 from ostinato.cli import options
 from ostinato.errors import DataError
+from ostinato.numbers import exact
 
 if TYPE_CHECKING:
     from ostinato.inference.stream import Stream
@@ -62,8 +63,8 @@ def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
     rows = []
     for line, expected, nats in zip(lines, seen.prediction.tolist(), seen.surprisal.tolist(), strict=True):
         values = line if "," not in line else f'"{line}"'
-        words = ";".join("" if math.isnan(e) else f"{e:.6g}" for e in expected)
-        rows.append(f"{values},{words},{'' if math.isnan(nats) else f'{nats:.4f}'}\n")
+        words = ";".join(map(exact, expected))
+        rows.append(f"{values},{words},{exact(nats)}\n")
     return rows
 
 
@@ -75,7 +76,7 @@ def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
     for character in block:
         after = at + (len(character.encode()) if of_bytes else 1)
         word = repr(character).replace('"', '""')
-        rows.append(f'"{word}",{nats[at:after].sum():.4f}\n')
+        rows.append(f'"{word}",{exact(nats[at:after].sum())}\n')
         at = after
     return rows
 

@@ -17,6 +17,9 @@ from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TABULAR
 from ostinato.renamed import renamed
 
+#: The column of ids that several files without ids are given: the names of the files.
+FILE_IDS = "unique_id"
+
 
 @dataclass(frozen=True)
 class _ReadOptions:
@@ -117,7 +120,20 @@ def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
         if isinstance(source, str | Path) and not _tabular(files.find(source)):
             return read(source)
         kind = meta["kind"]  # numbers do not show whether they are prices
-    return read(source, kind=kind, **{k: meta[k] for k in names if meta.get(k) is not None})
+    options = {k: meta[k] for k in names if meta.get(k) is not None}
+    if isinstance(source, str | Path) and options.get("id_col") == FILE_IDS:
+        # either a column of this name, which is found again, or the names of the files, which are in no column
+        del options["id_col"]
+        return _named_by_file(read(source, kind=kind, **options))
+    return read(source, kind=kind, **options)
+
+
+def _named_by_file(data: SequenceSet) -> SequenceSet:
+    """Return data from one file without ids with the name of the file as the id, as it has among several files."""
+    paths = files.find(data.meta["source"])
+    if len(paths) > 1 or len(data) != 1 or data.meta.get("id_col") is not None:
+        return data
+    return replace(data, ids=(paths[0].name.split(".")[0],))
 
 
 def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded, Encoding, real_line, repeat_rows
 from ostinato.data.sequences import SequenceSet
+from ostinato.spread import spread
 
 Array = NDArray[np.float64]
+
+#: The values in model space, in standard deviations, that count as 0.
+NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ class Scaling(Encoding):
     def unscale(self, z: NDArray[Any], unique_id: str) -> Array:
         """Return the values of z (..., D), or for prices the log returns; counts are not rounded."""
         location, scale = self._moments_of((unique_id,))
-        return np.asarray(z * scale[0] + location[0])
+        # the least standard deviation of a perfect fit is no change: a series that never changes is continued exactly
+        return np.asarray(np.where(np.abs(z) <= NOTHING, 0.0, z) * scale[0] + location[0])
 
     def expected(self, z: Array, data: SequenceSet) -> Array:
         """Return the expected values z (T, D) of the last steps of the one sequence of data; counts are not rounded.
@@ -197,13 +202,11 @@ def _each(data: SequenceSet, y: Array, counts: bool) -> dict[str, tuple[tuple[fl
 
 
 def _moments(y: Array, counts: bool) -> tuple[Array, Array]:
-    """Return location and scale (D,) of y (N, D): 0 and 1 if no value is observed, scale 1 if all values are equal."""
+    """Return location and scale (D,) of y (N, D): 0 and 1 if no value is observed; see ``spread`` for equal values."""
     location, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
     for d, column in enumerate(y.T):
         seen = column[np.isfinite(column)]
         if len(seen):
             location[d] = 0.0 if counts else seen.mean()
-            deviation = seen.mean() if counts else seen.std()
-            # the rounding noise of a constant series is not a scale, but the deviation of small values is one
-            scale[d] = deviation if deviation > 1e-12 * abs(float(seen.mean())) else 1.0
+            scale[d] = (seen.mean() or 1.0) if counts else spread(seen)
     return location, scale

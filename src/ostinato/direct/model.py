@@ -69,8 +69,8 @@ class DirectModel:
     def predict(self, series: dict[str, Array], inputs: dict[str, SeriesInputs] | None = None) -> tuple[Array, Array]:
         """Return point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of the steps after each series, in its units.
 
-        The point forecast is the median if there are networks, and otherwise the least-squares forecast. The forecast
-        of a series that never goes below 0 does not go below 0 either.
+        The point forecast is the median, which lies inside every interval. The forecast of a series that never goes
+        below 0 does not go below 0 either.
 
         Args:
             series: The observed values of each series, (T,).
@@ -80,13 +80,11 @@ class DirectModel:
         ends = {key: self.base.last(key, y, inputs.get(key)) for key, y in series.items()}
         statics = {key: one.static for key, one in inputs.items()}
         q = calibrated(predicted(self.base, self.networks, self.ids, ends, statics), self.factors)
-        points, out = [], []
+        out = []
         for b, (key, w) in enumerate(ends.items()):
-            middle = q[b, :, MEDIAN] if self.networks else self.base.middle(w, key, statics.get(key, ()))[0]
             least = 0.0 if self.floored(series[key]) else -np.inf
-            points.append(np.maximum(self.base.window.restore(middle[None], w)[0], least))
             out.append(np.maximum(self.base.window.restore(q[b][None], w)[0], least))
-        return np.stack(points), np.stack(out)
+        return np.stack(out)[:, :, MEDIAN], np.stack(out)
 
     def floored(self, y: Array) -> bool:
         """Return whether the forecast of the steps after y (T,) must be kept from going below 0."""

@@ -139,7 +139,7 @@ def _select(
     """Fit every forecaster to the known part, the simplest first, and judge it on the held-out windows."""
     selection = Selection(panel, networks.ids, on_rung)
     chosen: Choice = search(panel, candidates(panel, season, options.lookback))
-    for choice in [*naives(chosen, panel.horizon, season), chosen]:
+    for choice in [*naives(chosen, panel, season), chosen]:
         closed, crossed = solve(choice, panel)
         selection.judge(choice, closed, (), words(choice))
     if options.backbone and options.networks:

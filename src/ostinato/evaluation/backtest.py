@@ -19,10 +19,11 @@ from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
-from ostinato.evaluation.summary import Tally, at, probabilities, summary
+from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
-from ostinato.forecasting.table import check_levels, ends
+from ostinato.forecasting.table import check_levels
 from ostinato.model_file import Model
+from ostinato.numbers import plain
 from ostinato.renamed import renamed
 
 
@@ -144,7 +145,7 @@ def verdict(table: pl.DataFrame) -> str:
     is_baseline = pl.col("model").is_in(list(BASELINES))
     rest, reference = known.filter(~is_baseline), known.filter(is_baseline)
     if not len(reference):
-        return "nothing could be measured: every value to forecast is missing"
+        return _without_wql(table)
     name, least = reference["model"][0], reference["wql"][0]
     if not len(rest):
         return f"the best baseline is {name}, with a wQL of {least:.4g}"
@@ -153,8 +154,17 @@ def verdict(table: pl.DataFrame) -> str:
         gain = 100 * (1 - figure / least)
         return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain:.1f} % less than {least:.4g} of {name}"
     if figure == least:
-        return f"nothing beats the baseline: {best} is as good as {name}, wQL {least:.4g}"
+        return f"a tie: {best} and the baseline {name} have the same wQL, {least:.4g}"
     return f"nothing beats the baseline: the wQL of {name} is {least:.4g}, and that of {best} is {figure:.4g}"
+
+
+def _without_wql(table: pl.DataFrame) -> str:
+    """Return in words why no wQL is known: the size of the values, by which it is divided, is 0 or not known."""
+    if not table["smape"].is_finite().any():
+        return "nothing could be measured: every value to forecast is missing"
+    if (table["smape"] == 0).all():
+        return "a tie: every value to forecast is 0, and every forecast is 0"
+    return "no model can be compared: every value to forecast is 0, and wQL is relative to their size"
 
 
 def _measure(
@@ -167,12 +177,12 @@ def _measure(
     """Forecast a window with every forecaster, add to the tallies, and return the frame of the window."""
     y, history = window.later(), window.history
     scale = np.array([[seasonal_error(x[:, d], season) for d in range(x.shape[1])] for x in history])
-    columns = _columns(window, y)
+    columns, exact = _columns(window, y), resolution(window.whole)
     for one in forecasters:
         begun = time.monotonic()
         predicted = one.predict(history, window.horizon, probabilities(level))
         tallies[one.name].seconds += time.monotonic() - begun
-        tallies[one.name].add(y, predicted, scale, one.log_prob(window.whole, window.horizon))
+        tallies[one.name].add(y, predicted, scale, one.log_prob(window.whole, window.horizon), exact)
         columns.update(_intervals(one.name, predicted, level))
     return pl.DataFrame(columns)
 
@@ -199,8 +209,10 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
 
 def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[str, NDArray[np.float64]]:
     """Return the columns of a forecaster: the point forecasts and the ends of the intervals, (B * D * H,) each."""
-    bounds = {column: at(predicted.quantiles, level, [p]).reshape(-1) for column, p in ends(name, level).items()}
-    return {name: predicted.point.reshape(-1), **bounds}
+    pairs = {one: interval(predicted, level, one) for one in level}
+    low = {f"{name}-lo-{plain(one)}": pairs[one][0].reshape(-1) for one in sorted(level, reverse=True)}
+    high = {f"{name}-hi-{plain(one)}": pairs[one][1].reshape(-1) for one in sorted(level)}
+    return {name: predicted.point.reshape(-1), **low, **high}
 
 
 def _left_out(plan: BacktestPlan, data: SequenceSet) -> list[str]:

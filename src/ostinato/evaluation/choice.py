@@ -14,7 +14,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
-from ostinato.evaluation.summary import Tally, probabilities
+from ostinato.evaluation.summary import Tally, probabilities, resolution
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.fitting import fields_for, fit
 from ostinato.model_file import Model
@@ -125,8 +125,8 @@ def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: Backte
     """Return the wQL of each candidate on the windows of a plan, (candidates,)."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):
-        y = window.later()
+        y, exact = window.later(), resolution(window.whole)
         unused = np.ones(y.shape[:2])
         for candidate, tally in zip(candidates, tallies, strict=True):
-            tally.add(y, candidate.predict(window.history, plan.horizon, grid), unused, unused)
+            tally.add(y, candidate.predict(window.history, plan.horizon, grid), unused, unused, exact)
     return np.nan_to_num([tally.wql for tally in tallies], nan=np.inf)

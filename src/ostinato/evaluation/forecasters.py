@@ -116,7 +116,8 @@ class Fitted:
         for first in range(0, len(history), group):
             rows = history.take(range(first, min(first + group, len(history))))
             for paths in forecast(self.model, rows, horizon, (), n_paths=self.n_paths, seed=self.seed).paths:
-                points.append(middle(paths, axis=0).T)
+                # counted from one of them, so that the mean of equal values is exactly that value
+                points.append((paths[0] + middle(paths - paths[0], axis=0)).T)
                 quantiles.append(np.quantile(paths, probabilities, axis=0).transpose(2, 0, 1))
         return Predicted(np.stack(points), np.stack(quantiles))
 

@@ -12,6 +12,7 @@ from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.forecasting.protocol import ForecastModel
+from ostinato.numbers import plain
 
 #: The number of steps to forecast if none is given and the model has no horizon of its own.
 DEFAULT_HORIZON = 12
@@ -89,4 +90,4 @@ def horizon_of(model: ForecastModel, horizon: int | None) -> int:
 
 def words(step: NDArray[Any]) -> str:
     """Return the values of one step (D,) for a person to read."""
-    return ", ".join(f"{v:.6g}" for v in step)
+    return ", ".join(plain(v) or "missing" for v in step)

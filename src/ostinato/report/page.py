@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.encoded import Encoded
+from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.diagnose import diagnose
@@ -34,7 +35,7 @@ _EXAMPLES: dict[Kind, tuple[str, Callable[[SequenceModel, SequenceSet, Spans, in
 }
 
 
-def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, seed: int = 0) -> None:
+def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, future: Any = None, seed: int = 0) -> None:
     """Write one self-contained HTML file on a model.
 
     Data that the model was fitted to judge it by their held-out part; other data judge it by all of their steps.
@@ -43,6 +44,8 @@ def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, see
         model: A fitted model.
         data: A SequenceSet, or anything that ``read`` takes.
         path: The file to write.
+        future: The rows of the future covariates of the steps after the data, a file or a frame. Without them, a model
+            that needs them is shown on the held-out part only.
         seed: The seed of the forecasts, the samples and the randomised PIT.
 
     Raises:
@@ -51,7 +54,8 @@ def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, see
         ModelFileError: The data do not fit the model.
         WriteError: The file cannot be written.
     """
-    html = render(model, as_sequences(model, data), seed)
+    data = as_sequences(model, data)
+    html = render(model, data if future is None else with_future(data, future), seed)
     # UTF-8 cannot hold a lone surrogate: it becomes a question mark
     atomic_write(path, html.encode("utf-8", "replace"))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import search_fact
+from ostinato.numbers import shown
 from ostinato.record import LadderRecord, RunRecord
 
 
@@ -52,7 +53,7 @@ def search(record: LadderRecord) -> dict[str, Any]:
 
 def _setting(value: object) -> str:
     """Return the value of a setting as text; an empty text if the trial does not have the setting."""
-    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
+    return shown(value, 3) if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _budget(budget: dict[str, Any]) -> str:

@@ -32,6 +32,7 @@ from ostinato.record import LadderRecord, Rung
 from ostinato.training.build import Material, build, closed_form
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, LadderOptions, defaults, method_for
+from ostinato.training.evidence import ahead, how_few
 from ostinato.training.objective import evaluate
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
@@ -102,6 +103,8 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         if on_rung:
             on_rung(rung)
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
+    if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
+        kept, best = climbed[0]
     own = best.description.ladder_record
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
@@ -115,7 +118,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     )
     best.description.record.update(record.to_json())
     said = [*data.notes, *notes, *_covariates_left_out(data), cut.words(data)]
-    said += filter(None, (own.truncation, own.moved, never_improved(record, base)))
+    said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, tuple(said))
 
 
