@@ -130,6 +130,10 @@ class Encoding(ABC):
         """Return the expected values z (T, D) of the last steps of the one sequence of data, in raw units."""
         return np.asarray(self.decode(z[None], data, 0)[0], dtype=np.float64)
 
+    def carried(self, z: Array, unique_id: str) -> Array:
+        """Return what the earlier steps of paths z (S, T, D) add to the value of each step, in model space."""
+        return np.zeros_like(z)
+
     def prompt(self, words: str, channels: int) -> NDArray[Any]:
         """Return the raw values (T, D) that a sample continues if no data are given."""
         return np.zeros((0, channels))

@@ -143,6 +143,14 @@ class Scaling(Encoding):
         none = np.full((len(z) + 1 - len(data.values), z.shape[1]), np.nan)
         return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
 
+    def carried(self, z: Array, unique_id: str) -> Array:
+        """Return what the earlier log returns of paths z (S, T, D) add to the logarithm of a price, in model space."""
+        if not self.returns:
+            return np.zeros_like(z)
+        location, scale = self._moments_of((unique_id,))
+        total = np.cumsum(z + location[0] / scale[0], axis=-2)
+        return np.asarray(np.concatenate([np.zeros_like(total[:, :1]), total[:, :-1]], axis=1))
+
     def prompt(self, words: str, channels: int) -> NDArray[Any]:
         """Return the raw values (T, D) that a sample continues if no data are given: no steps, or a price of 100."""
         return np.full((1, channels), 100.0) if self.returns else np.zeros((0, channels))

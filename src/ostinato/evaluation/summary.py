@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.arguments import level_name
 from ostinato.emissions.quantiles import pinball
 from ostinato.evaluation import metrics
 from ostinato.evaluation.forecasters import Predicted
@@ -35,7 +36,7 @@ def edges(level: float) -> tuple[float, float]:
     Args:
         level: The coverage of the interval in percent.
     """
-    return round(0.5 - level / 200, 6), round(0.5 + level / 200, 6)
+    return round(0.5 - level / 200, 12), round(0.5 + level / 200, 12)
 
 
 def at(quantiles: Array, level: Sequence[float], wanted: Sequence[float]) -> Array:
@@ -84,7 +85,7 @@ class Tally:
         for one in self.level:
             low, high = np.moveaxis(at(predicted.quantiles, self.level, edges(one)), -2, 0)
             # each step on its own, so that every observed step has the same weight
-            self._mean(f"coverage-{one:g}", metrics.coverage(y[..., None], low[..., None], high[..., None]))
+            self._mean(f"coverage-{level_name(one)}", metrics.coverage(y[..., None], low[..., None], high[..., None]))
             if one == msis_level(self.level):
                 self._mean("msis", metrics.msis(y, low, high, one, scale))
 
@@ -158,7 +159,10 @@ def summary(tallies: dict[str, Tally]) -> pl.DataFrame:
                 "owa": metrics.owa(mase, smape, reference.mean("mase"), reference.mean("smape")),
                 "wql": tally.wql,
                 "msis": tally.mean("msis"),
-                **{f"coverage-{one:g}": tally.mean(f"coverage-{one:g}") for one in sorted(tally.level)},
+                **{
+                    f"coverage-{level_name(one)}": tally.mean(f"coverage-{level_name(one)}")
+                    for one in sorted(tally.level)
+                },
                 "log_prob": tally.mean("log_prob"),
                 "seconds": tally.seconds,
             }

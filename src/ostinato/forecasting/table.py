@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.arguments import level_name
 from ostinato.data.calendar import future_times
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
 
 Array = NDArray[np.float64]
 
@@ -47,21 +47,10 @@ class Forecast:
         return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
 
 
-def check_levels(level: Sequence[float]) -> None:
-    """Check the levels of intervals, which are in percent.
-
-    Raises:
-        ConfigError: A level is outside (0, 100).
-    """
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(f"level must be between 0 and 100 percent, got {one:g}", fix="use a number such as 95")
-
-
 def ends(name: str, level: Sequence[float]) -> dict[str, float]:
     """Return the columns of the intervals of a model and the probability of each, named and ordered as in Nixtla."""
-    low = {f"{name}-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
-    return {**low, **{f"{name}-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+    low = {f"{name}-lo-{level_name(one)}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {**low, **{f"{name}-hi-{level_name(one)}": 0.5 + one / 200 for one in sorted(level)}}
 
 
 def some_of(names: list[str]) -> str:

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
+from ostinato.arguments import level_name
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct_fit.fit import fit_direct
@@ -96,7 +97,7 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         columns = {}
         for p in alpha:
             side, one = ("lo" if p < 0.5 else "hi"), round(max(100 * abs(1 - 2 * p), 1e-6), 6)
-            columns[name, p] = table[f"ostinato-{side}-{one:g}"].to_numpy()[steps]
+            columns[name, p] = table[f"ostinato-{side}-{level_name(one)}"].to_numpy()[steps]
         frame = pd.DataFrame(columns, index=fh.to_absolute_index(self.cutoff))
         frame.columns = pd.MultiIndex.from_tuples(list(columns))
         return frame

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import level_name
 from ostinato.errors import ConfigError
 from ostinato.report import chart
 from ostinato.storage import atomic_write
@@ -105,7 +106,7 @@ def course(
 
     ahead = on(table["ds"].to_numpy(), past[-1:])
     for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
-        low, high = (on(table[f"ostinato-{side}-{one:g}"].to_numpy()) for side in ("lo", "hi"))
+        low, high = (on(table[f"ostinato-{side}-{level_name(one)}"].to_numpy()) for side in ("lo", "hi"))
         axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
     if came is None and forecast.paths:
         # sample paths show what the series may look like, because the point forecast is smoother than any of them
