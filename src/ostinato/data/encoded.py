@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.data.number import LARGEST
 from ostinato.data.sequences import SequenceSet
 
 Array = NDArray[np.float64]
@@ -73,6 +74,11 @@ class Encoding(ABC):
     def continuous(self) -> bool:
         """Whether values are real numbers instead of symbols or points of a lattice."""
         return False
+
+    @property
+    def most(self) -> float:
+        """The greatest size of a raw value that the model can take."""
+        return LARGEST
 
     @property
     def spacing(self) -> float | None:

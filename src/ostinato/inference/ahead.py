@@ -152,7 +152,7 @@ class _Group:
         exact, share = exact[:, gap : gap + horizon], share[:, gap : gap + horizon]
         quantiles = np.quantile(raw, p, axis=0) if len(p) else np.zeros((0, *raw.shape[1:]))
         if exact.size:
-            steps = exact.reshape(-1, 1, exact.shape[-1])
+            steps = np.nan_to_num(exact).reshape(-1, 1, exact.shape[-1])
             own = np.asarray(self._encoding.decode(steps, self._history, row), dtype=np.float64).reshape(exact.shape)
             quantiles = np.where(np.isnan(exact), quantiles, own)
             order = np.argsort(p, kind="stable")

@@ -101,12 +101,12 @@ def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: 
     notes, new = list(data.notes), model.encoding.new_ids(data)
     if new:
         notes.append(f"{len(new)} series new to the model, scaled by their own history: {some_of(new)}")
-    empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
-    if empty:
-        notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")
     p = np.array(list(intervals.values()))
     made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
     notes += level_notes(level, made, horizon, options.n_paths)
+    empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
+    if empty:
+        notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")
     data = replace(data, frequency=data.frequency or model.description.source.get("frequency"))
     frame = table(
         data,

@@ -55,7 +55,7 @@ def mixture_quantiles(
             values[..., d] = at.repeat_interleave(len(x) // rows, 0) - carried[:, d, None]
             return wide.cdf(values, many)[..., d].reshape(rows, -1, len(p))
 
-        v = _solve(tails, own.amin(1), own.amax(1), p, stepped=bool((unit > 0).any()))
+        v = _solve(tails, own.amin(1), own.amax(1), p, unit)
         v = torch.where(unit > 0, torch.round(v / torch.where(unit > 0, unit, 1.0)) * unit, v)
         share = torch.where(p < 0.5, tails(v), 1 - tails(v))
         quantiles.append(v)
@@ -63,12 +63,13 @@ def mixture_quantiles(
     return torch.stack(quantiles, 1), torch.stack(weights, 1)
 
 
-def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tensor, *, stepped: bool) -> Tensor:
+def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tensor, unit: Tensor) -> Tensor:
     """Return the least v (B, Q) in [low, high] at which the mean over paths of the cdf reaches p (Q,).
 
     The normal deviate of the cdf is nearly linear in v, so that false position (with the rule of Illinois) needs a few
-    steps. On a lattice the cdf has steps, and the bracket is halved.
+    steps. On a lattice of this unit (B, 1) the cdf has steps, and the bracket is halved to one of them.
     """
+    stepped = bool((unit > 0).any())
     goal = torch.special.ndtri(p)
 
     def gap(v: Tensor) -> Tensor:
@@ -89,6 +90,8 @@ def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tens
         below = torch.where(reached, below / 2, found)
         above = torch.where(reached, found, above / 2)
         low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+        if stepped and bool((high - low < unit).all()):
+            break
         if not stepped and bool((found.abs() < _CLOSE).all()):
             return middle
     return high
