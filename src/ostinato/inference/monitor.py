@@ -60,6 +60,8 @@ class Monitor:
 
     Attributes:
         threshold: The threshold of the alarm and how it was found; None without an alarm.
+        ends: The ends of the intervals by name, with their probabilities.
+        robust: The option of that name.
 
     Raises:
         ConfigError: An option is out of range, or the model is a DirectModel.
@@ -77,8 +79,8 @@ class Monitor:
         robust: float | None = None,
     ) -> None:
         self.model = model.likelihood("follow a stream")
-        self._ends = ends("", levels(level))
-        self._robust = robust
+        self.ends = ends("", levels(level))
+        self.robust = robust
         Stream(self.model, robust=robust)  # an option that cannot be used is an error now, and not at the first value
         self._series: dict[str, tuple[Stream, Clock]] = {}
         self.threshold: AlarmThreshold | None = None
@@ -115,7 +117,7 @@ class Monitor:
             ahead = stream.copy()
             ahead.update(np.full((skipped, self.model.channels), np.nan))
             stream = ahead
-        found = stream.quantiles(list(self._ends.values())) if self._ends else np.zeros((0, self.model.channels))
+        found = stream.quantiles(list(self.ends.values())) if self.ends else np.zeros((0, self.model.channels))
         seen = stream.update([row])
         self._series[unique_id] = stream, clock
         if time is not None:
@@ -128,7 +130,7 @@ class Monitor:
             nats,
             None if self.threshold is None else nats > self.threshold.nats,
             skipped,
-            {name.removeprefix("-"): q for name, q in zip(self._ends, found, strict=True)},
+            {name.removeprefix("-"): q for name, q in zip(self.ends, found, strict=True)},
         )
 
     def __len__(self) -> int:
@@ -136,7 +138,7 @@ class Monitor:
         return len(self._series)
 
     def _new(self, unique_id: str) -> tuple[Stream, Clock]:
-        return Stream(self.model, unique_id, robust=self._robust), Clock(self.model.description.source.get("frequency"))
+        return Stream(self.model, unique_id, robust=self.robust), Clock(self.model.description.source.get("frequency"))
 
 
 def _surprisal(model: Any, reference: SequenceSet | Any, held_out: float | str | None) -> NDArray[np.float64]:
