@@ -215,10 +215,10 @@ def seconds(name: str, value: Any) -> float:
         value = float(match[1]) * _UNITS[match[2] or ""]
     elif hasattr(value, "total_seconds"):
         value = value.total_seconds()
-    given = number(name, value)
+    given = float(number(name, value)) if not _huge(value) else math.inf
     if not 0 < given < math.inf:
         raise ConfigError(f"{name} must be a positive time, got {given:g} seconds", fix="use a time such as 60s")
-    return float(given)
+    return given
 
 
 def _level(one: Any) -> float:

@@ -104,14 +104,21 @@ def _answer(form: Format | None, raw: list[bytes], number: int, *, skip_bad: boo
     for i, line in enumerate(raw):
         try:
             sys.stdout.writelines(form.block([line], number + i))
-        except DataError as error:
+        except DataError as given:
+            error = _placed(given, number + i)
             sys.stdout.writelines(form.refused(error, number + i))
             if not skip_bad:
                 sys.stdout.flush()
-                raise
-            where = error.where or ""
-            place = where if where.startswith("line ") else f"line {number + i} of standard input, {where}"
-            options.say(f"skipped: {error.what}; {place}")
+                raise error from given
+            options.say(f"skipped: {error.what}; {error.where}")
+
+
+def _placed(error: DataError, number: int) -> DataError:
+    """Return the error of a line with the number of the line."""
+    where = error.where or ""
+    if not where.startswith("line "):
+        where = f"line {number} of standard input" + (f", {where}" if where else "")
+    return DataError(error.what, where=where, fix=error.fix)
 
 
 def _monitor(

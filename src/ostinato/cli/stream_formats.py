@@ -138,6 +138,7 @@ class JsonLines(Format):
         """Return the values of a row, which are taken out of it: a field for each channel, or y."""
         if all(name in row for name in self._channels):
             given = [row.pop(name) for name in self._channels]
+            given = given[0] if len(given) == 1 and isinstance(given[0], list) else given
         elif "y" in row:
             y = row.pop("y")
             given = y if isinstance(y, list) else [y]

@@ -18,7 +18,7 @@ ENOUGH = 20
 #: The least number of held-out values for a tail.
 LEAST = 50
 #: The resamples of the interval of a threshold.
-_RESAMPLES = 200
+_RESAMPLES = 100
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,8 @@ class Stream:
             step: The spacing of the amplitudes of a sound, such as 256 for 8-bit sound stored as 16-bit.
             robust: A value farther from its prediction than this many standard deviations is scored as it is, but the
                 state goes on as if the prediction had come true, so that an outlier does not spoil the steps after it.
-                The third such value in a row is believed: the level has changed. Without such a value nothing changes.
-                None believes every value. 6 is a good number. For continuous values only.
+                From the third such value in a row on they are believed: the level has changed. Without such a value
+                nothing changes. None believes every value. 6 is a good number. For continuous values only.
 
         Raises:
             ConfigError: The model is a DirectModel, an option is out of range, or robust is given and the values are
@@ -230,8 +230,8 @@ class Stream:
             means.append(conditional.mean(support))
             far = ((value - loc) / scale).abs() > self._robust
             self._doubted = self._doubted + 1 if bool(far.any()) else 0
-            if self._doubted > DOUBTED:
-                self._doubted, far = 0, torch.zeros_like(far)
+            if self._doubted > DOUBTED:  # until a value is near its prediction again
+                far = torch.zeros_like(far)
             self._state = self.model.observe(middle, torch.where(far, loc, value))
         return torch.stack(nats), torch.stack(means)
 
