@@ -49,6 +49,16 @@ def test_live_sensor_names_the_fault_and_nothing_else() -> None:
     assert set(steps) <= {700, 701, 702, 703, 704, 705}
 
 
+def test_log_alarms_names_the_faults_and_nothing_else() -> None:
+    out = run("log_alarms.py")
+    assert re.findall(r"alarm: (\w+) (\S+):", out) == [
+        ("cellar", "2024-01-11T10:00:00"),
+        ("cellar", "2024-01-11T13:00:00"),
+    ]
+    assert "attic 2024-01-05T05:00:00: 1 reading was left out before it" in out
+    assert "line 601 is passed over" in out
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"Run: python examples/{path.name}" in path.read_text(encoding="utf-8")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato import arguments
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -169,15 +169,7 @@ Threads = Annotated[
 
 def seconds(text: str | None) -> float | None:
     """Return the seconds of a time such as "90", "90s", "3m" or "1.5h"."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
-    if not match:
-        raise ConfigError(
-            f"cannot read the time {text!r}; expected a number of seconds, minutes or hours",
-            fix="use a time such as 90s, 3m or 1h",
-        )
-    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+    return None if text is None else arguments.seconds("the budget", text)
 
 
 def limits(budget: str | None, steps: int | None) -> Budget:
@@ -203,8 +195,7 @@ def share(text: str) -> float | str:
 
 def use_threads(count: int) -> None:
     """Set the number of threads of torch, at least 1."""
-    if count < 1:
-        raise ConfigError(f"threads must be at least 1, got {count}", fix="use 1 or more")
+    count = arguments.thread_count(count)
     import torch
 
     torch.set_num_threads(count)

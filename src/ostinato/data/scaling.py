@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 
 #: The values in model space, in standard deviations, that count as 0.
 NOTHING = 1e-6
+#: Values beyond this many units of model space are refused: their sums would overflow in float32.
+FARTHEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -76,14 +78,21 @@ class Scaling(Encoding):
         return "values, standardised by their mean and standard deviation"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which steps of raw values (N, D) have no probability: infinity, prices up to 0, fractional counts."""
-        bad = np.isinf(values)
+        """Return which steps of raw values (N, D) have no probability: too large, prices up to 0, fractional counts."""
+        # beyond this the value overflows in float32, in which the model computes, and its state would become NaN
+        bad = np.abs(values) > self.most
         if self.returns:
             bad |= values <= 0
         elif self.counts:
             # the probabilities of a lattice belong to its points: 2.5 would be given the probability of 2
             bad |= (values < 0) | (values != np.rint(values)) & ~np.isnan(values)
         return np.asarray(bad.any(axis=-1))
+
+    @property
+    def most(self) -> float:
+        """The greatest size of a value that the model can take."""
+        scales = [*self.scale, *(s for _, scale in self.per_id.values() for s in scale)]
+        return super().most if self.returns else FARTHEST * min(scales, default=1.0)
 
     def new_ids(self, data: SequenceSet) -> list[str]:
         """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""
@@ -147,6 +156,14 @@ class Scaling(Encoding):
             return y
         none = np.full((len(z) + 1 - len(data.values), z.shape[1]), np.nan)
         return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
+
+    def carried(self, z: Array, unique_id: str) -> Array:
+        """Return what the earlier log returns of paths z (S, T, D) add to the logarithm of a price, in model space."""
+        if not self.returns:
+            return np.zeros_like(z)
+        location, scale = self._moments_of((unique_id,))
+        total = np.cumsum(z + location[0] / scale[0], axis=-2)
+        return np.asarray(np.concatenate([np.zeros_like(total[:, :1]), total[:, :-1]], axis=1))
 
     def prompt(self, words: str, channels: int) -> NDArray[Any]:
         """Return the raw values (T, D) that a sample continues if no data are given: no steps, or a price of 100."""

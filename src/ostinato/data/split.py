@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import share
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 
@@ -107,8 +108,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
                 f"{' ...' if len(data.ids) > 3 else ''}; or a share such as 0.1",
             )
         return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False))
-    if not 0 < held_out < 1:
-        raise ConfigError(f"the held-out share must be between 0 and 1, got {held_out}", fix="use a number such as 0.1")
+    held_out = share("the held-out share", held_out)
     if _many_short(data):
         draws = _draws(data)
         chosen = draws < held_out

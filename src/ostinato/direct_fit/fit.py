@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Unpack
 
+from ostinato.arguments import horizon_count, number
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -168,9 +169,10 @@ def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> t
         raise DataError(
             f"a direct model forecasts series or prices, got {data.kind}", fix="use --model auto, or model='auto'"
         )
-    if horizon < 1:
-        raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
-    if not isinstance(held_out, int | float) or not held_out > 0:
+    horizon = horizon_count(horizon)
+    if not isinstance(held_out, str):
+        held_out = number("held_out", held_out)
+    if isinstance(held_out, str) or not held_out > 0:
         raise ConfigError(
             f"held_out of a direct fit must be a share or a number of steps, got {held_out!r}",
             fix="use a share such as 0.1",

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from ostinato.emissions.constraints import check_sampling
+from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -51,7 +51,7 @@ class Categorical(Emission):
         The temperature divides the logits; with 0 it is the likeliest symbol. Symbols are then drawn from the nucleus,
         the smallest set of likeliest symbols with probability top_p or more (Holtzman et al. 2020).
         """
-        check_sampling(temperature, top_p, symbols=True)
+        temperature, top_p = sampling_options(temperature, top_p, symbols=True)
         logits = _one_channel(params).detach()
         if temperature == 0.0:
             return logits.argmax(-1)

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.arguments import levels, whole
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -21,7 +22,6 @@ from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, basel
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
-from ostinato.forecasting.table import check_levels
 from ostinato.model_file import Model
 from ostinato.numbers import plain
 from ostinato.renamed import renamed
@@ -55,7 +55,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     horizon: int,
     n_windows: int = 1,
     step_size: int | None = None,
-    level: Sequence[float] = (80, 95),
+    level: float | Sequence[float] = (80, 95),
     refit: bool = False,
     season: int | None = None,
     id_col: str | None = None,
@@ -101,10 +101,11 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         raise ConfigError(
             f"a backtest needs numbers, got {data.kind}", fix="use score, which measures the likelihood of a model"
         )
-    check_levels(level)
+    level = levels(level)
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)
-    columns, level = names(models), sorted(set(level))
+    columns, level = names(models), sorted(level)
+    n_paths = whole("n_paths", n_paths, 2, fix="use 2 or more; 500 is a good number")
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
     tallies = {name: Tally(level) for name in (*columns, *BASELINES)}

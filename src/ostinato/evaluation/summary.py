@@ -42,7 +42,7 @@ def edges(level: float) -> tuple[float, float]:
     Args:
         level: The coverage of the interval in percent.
     """
-    return (100 - level) / 200, (100 + level) / 200
+    return round(0.5 - level / 200, 12), round(0.5 + level / 200, 12)
 
 
 def at(quantiles: Array, level: Sequence[float], wanted: Sequence[float]) -> Array:

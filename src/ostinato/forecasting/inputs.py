@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import horizon_count
 from ostinato.data.encoded import Encoding
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
@@ -78,8 +79,7 @@ def horizon_of(model: ForecastModel, horizon: int | None) -> int:
     most = model.max_horizon
     if horizon is None:
         return DEFAULT_HORIZON if most is None else most
-    if horizon < 1:
-        raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
+    horizon = horizon_count(horizon)
     if most is not None and horizon > most:
         raise ConfigError(
             f"horizon must be at most {most} for this model, got {horizon}",

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ostinato.data.calendar import future_times
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
-from ostinato.errors import ConfigError
 from ostinato.numbers import plain
 
 Array = NDArray[np.float64]
@@ -49,23 +48,10 @@ class Forecast:
         return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
 
 
-def check_levels(level: Sequence[float]) -> None:
-    """Check the levels of intervals, which are in percent.
-
-    Raises:
-        ConfigError: A level is outside (0, 100).
-    """
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(
-                f"level must be between 0 and 100 percent, got {plain(one)}", fix="use a number such as 95"
-            )
-
-
 def ends(name: str, level: Sequence[float]) -> dict[str, float]:
     """Return the columns of the intervals of a model and the probability of each, named and ordered as in Nixtla."""
-    low = {f"{name}-lo-{plain(one)}": (100 - one) / 200 for one in sorted(level, reverse=True)}
-    return {**low, **{f"{name}-hi-{plain(one)}": (100 + one) / 200 for one in sorted(level)}}
+    low = {f"{name}-lo-{plain(one)}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {**low, **{f"{name}-hi-{plain(one)}": 0.5 + one / 200 for one in sorted(level)}}
 
 
 def some_of(names: list[str]) -> str:

@@ -90,13 +90,15 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         return pd.Series(point[self._steps(fh) - 1], index=index, name=self._y.name)
 
     def _predict_quantiles(self, fh: Any, X: pd.DataFrame | None, alpha: Sequence[float]) -> pd.DataFrame:
-        level = sorted({_level(p) for p in alpha})
+        level = sorted({_level(p) for p in alpha} - {0.0})
         table, steps = self._ahead(X, level), self._steps(fh) - 1
         name = self._y.name if self._y.name is not None else 0
         columns = {}
         for p in alpha:
             side, one = ("lo" if p < 0.5 else "hi"), _level(p)
-            columns[name, p] = table[f"ostinato-{side}-{plain(one)}"].to_numpy()[steps]
+            # the point forecast is the median
+            column = f"ostinato-{side}-{plain(one)}" if one else "ostinato"
+            columns[name, p] = table[column].to_numpy()[steps]
         frame = pd.DataFrame(columns, index=fh.to_absolute_index(self.cutoff))
         frame.columns = pd.MultiIndex.from_tuples(list(columns))
         return frame
@@ -144,6 +146,6 @@ def _frame(y: pd.Series, X: pd.DataFrame | None) -> pl.DataFrame:
 
 
 def _level(p: float) -> float:
-    """Return the coverage in percent of the interval that ends at the quantiles p and 1 - p; the median's is tiny."""
+    """Return the coverage in percent of the interval that ends at the quantiles p and 1 - p; 0 for the median."""
     # p and 1 - p differ from each other by a rounding error
-    return max(round(100 * abs(1 - 2 * p), 10), 1e-6)
+    return round(100 * abs(1 - 2 * p), 10)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ostinato.arguments import training_numbers, whole
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 
@@ -58,16 +58,11 @@ class LadderOptions:
 
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}", fix="use 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be from 0 to below 1, got {self.dropout}", fix="use a share such as 0.2")
-        if self.max_order < 0:
-            raise ConfigError(f"max_order must be at least 0, got {self.max_order}", fix="use 0 or more")
-        if not self.learning_rate > 0:
-            raise ConfigError(
-                f"learning_rate must be above 0, got {self.learning_rate}", fix="use a number such as 0.003"
-            )
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
+        for name in ("max_order", "evaluate_every"):
+            object.__setattr__(self, name, whole(name, getattr(self, name), 0))
+        for name, value in training_numbers(self).items():
+            object.__setattr__(self, name, value)
 
 
 #: The earlier name of LadderOptions.

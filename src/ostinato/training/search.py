@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError
 from ostinato.fits.budget import Budget
@@ -125,8 +126,7 @@ def search(
         raise ConfigError(
             "a search needs optuna, which is not installed", fix="run pip install 'ostinato[ray]'"
         ) from error
-    if trials < 1:
-        raise ConfigError(f"trials must be at least 1, got {trials}", fix="use 1 or more")
+    trials = whole("trials", trials)
     folder, limits = Path(folder), budget or Budget()
     shared = claim(folder, data, trials, limits, held_out=held_out, seed=seed, threads=threads)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
