@@ -125,7 +125,7 @@ def test_prices_start_at_a_hundred_or_continue_their_prompt() -> None:
     [
         ("text", {"length": 0}),
         ("text", {"n": 0}),
-        ("text", {"temperature": 0.0}),
+        ("text", {"temperature": float("inf")}),
         ("text", {"temperature": -1.0}),
         ("text", {"top_p": 0.0}),
         ("text", {"top_p": 1.5}),

@@ -81,14 +81,14 @@ def missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
 
 
 def level_notes(level: tuple[float, ...], made: list[StepsAhead], horizon: int, n_paths: int) -> list[str]:
-    """Return a note if the paths carry the widest interval poorly, with the number of paths that would do."""
+    """Return a note if fewer than five paths carry a tail, with the number of paths that would do."""
     if not level or not made or horizon < 2:
         return []
     tail, name = (1 - max(level) / 100) / 2, plain(max(level))
     least = min(one.carried for one in made)
     if horizon > KEPT and tail * n_paths < CARRIED:
         least = tail * n_paths
-    if least >= CARRIED:
+    if least >= CARRIED / 2:
         return []
     more = math.ceil(n_paths * CARRIED / max(least, 1e-3) / 1000) * 1000
     return [
