@@ -20,7 +20,6 @@ from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
-
 #: The prefix of the weights before the refit in the file of a model.
 BEFORE = "before."
 
@@ -95,7 +94,7 @@ class SequenceModel(nn.Module):
         return self
 
     def before_refit(self, data: SequenceSet) -> SequenceModel:
-        """Return the model that was not fitted to the held-out part of data; itself for other data than those of the fit.
+        """Return the model that the held-out part of data judged, if data are those of the fit; itself otherwise.
 
         Args:
             data: The sequences as read.

@@ -63,6 +63,7 @@ def diagnose(
         if value < 1:
             raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
     data = as_sequences(model, data)
+    model = model.before_refit(data)
     source = Source(model, data, split(data, held_out))
     farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
     if farthest < 1:

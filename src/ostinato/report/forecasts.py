@@ -54,7 +54,7 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
     horizon = min(horizon, model.max_horizon or horizon)
     ahead = forecast(model, data.take(rows), horizon, LEVELS, seed=seed)
     panels = [(i, d) for i in range(len(rows)) for d in range(len(data.channels))][:MOST]
-    return Fans([_next(ahead, i, d) for i, d in panels], _held(model, data, spans, horizon, seed))
+    return Fans([_next(ahead, i, d) for i, d in panels], _held(model.before_refit(data), data, spans, horizon, seed))
 
 
 def _horizon(data: SequenceSet, rows: list[int]) -> int:

@@ -17,7 +17,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.fits.progress import TrainingProgress
-from ostinato.fits.record import run_facts
+from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
 from ostinato.fits.threads import threads as use_threads
 from ostinato.gradients.methods import AdaptiveBPTT, Method
@@ -104,9 +104,10 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     own, refitted = best.description.ladder_record, None
     if options.refit:
-        again = Refit(material, base, options, chosen_method, keep, workers, on_progress)
         with use_threads(threads):
-            best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)))
+            best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress)(
+                best, _left(limits, sum(rung.seconds for rung, _ in climbed))
+            )
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
         held_out=held_out,
@@ -122,12 +123,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     best.description.record.update(record.to_json())
     said = [*data.notes, *notes, *_covariates_left_out(data), cut.words(data)]
     said += filter(None, (own.truncation, own.moved, never_improved(record, base)))
-    if refitted:
-        said.append(
-            f"after the choice {kept.name} was {refitted}; the table shows what it reached on the held-out part before "
-            f"that"
-        )
-    return Fit(best.eval(), kept, record.table, tuple(said))
+    return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 
 
 def _left(limits: Budget, spent: float) -> Budget:

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from ostinato.data.split import everything
+from ostinato.emissions.normal import Normal
+from ostinato.emissions.student_t import StudentT
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
-from ostinato.emissions.normal import Normal
-from ostinato.emissions.student_t import StudentT
 from ostinato.layers.ar import AR
 from ostinato.layers.front import SymbolFront
 from ostinato.layers.markov import Markov
@@ -122,7 +122,7 @@ def more_data(material: Material) -> float:
 
 
 def extra_steps(record: LadderRecord, material: Material) -> int:
-    """Return the optimiser steps of a refit: those to the best evaluation, times the share of data that it had not seen.
+    """Return the optimiser steps of a refit: those to the best evaluation, times the share of data not yet seen.
 
     Args:
         record: The record of the network, with its evaluations.
