@@ -115,7 +115,7 @@ def test_the_page_gives_the_numbers_of_the_fit_and_the_calibration(
     record = result.model.description.record
     assert record["data"] == data.digest
     assert data.digest in words
-    model = sequential(result.model)
+    model = sequential(result.model).before_refit(data)
     encoded = model.encoding.encode(data)
     held = split(data, record["held_out"]).spans("held-out", data.lengths, encoded.lengths)
     found = calibrate(model, encoded, held)

@@ -93,6 +93,15 @@ def command(
             rich_help_panel=DATA,
         ),
     ] = "0.1",
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit/--no-refit",
+            help="Whether the kept model is fitted again to all of the data after the choice, the held-out part "
+            "included. The table is of the model before that.",
+            rich_help_panel=DATA,
+        ),
+    ] = True,
     truncation_window: Annotated[
         str | None,
         typer.Option(
@@ -262,6 +271,7 @@ def command(
         seed=seed,
         budget=None if budget is None and steps is None else options.limits(budget, steps),
         held_out=options.share(held_out),
+        refit=refit,
         search=search,
         cluster=panels.Destination(output, on, workers, threads).cluster(),
         threads=threads,

@@ -83,6 +83,7 @@ class FitRequest:
         seed: The seed of the fit.
         budget: The limits of the fit.
         held_out: The share to hold out, or a pattern of ids.
+        refit: Whether the kept model is fitted again to all of the data.
         search: The number of trials of a search.
         cluster: The Ray cluster to fit on.
         threads: The number of threads that compute.
@@ -112,6 +113,7 @@ class FitRequest:
     seed: int
     budget: Budget | None
     held_out: float | str
+    refit: bool
     search: int | None
     cluster: Cluster | None
     threads: int
@@ -186,7 +188,7 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
     from ostinato import scale
     from ostinato.fitting import fit
 
-    fields: FitFields = {**request.fields, "seed": request.seed}
+    fields: FitFields = {**request.fields, "seed": request.seed, "refit": request.refit}
     if folder is None:
         return fit(
             sequences,
@@ -248,6 +250,7 @@ def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Pa
             budget=request.budget,
             held_out=request.held_out,
             seed=request.seed,
+            refit=request.refit,
             threads=request.threads,
             on_trial=display.trial,
         )[0]
@@ -260,6 +263,7 @@ def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Pa
         budget=request.budget,
         held_out=request.held_out,
         seed=request.seed,
+        refit=request.refit,
     )
     for row in rows:
         display.trial(row)

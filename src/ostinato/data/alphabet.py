@@ -58,6 +58,13 @@ class Alphabet(Encoding):
         """The id of the end symbol; None if the end of a sequence is not an event."""
         return self.size - 1 if self.terminated else None
 
+    def places_in(self, earlier: Encoding) -> list[int] | None:
+        """Return the symbol of an earlier alphabet for each symbol of this one: the unknown one for a new character."""
+        assert isinstance(earlier, Alphabet)
+        known = {point: i + 1 for i, point in enumerate(earlier.code_points)}
+        ends = [earlier.size - 1] if self.terminated else []
+        return [0, *(known.get(point, 0) for point in self.code_points), *ends]
+
     def encode(self, data: SequenceSet) -> Encoded:
         """Return all of data in model space. A sequence with an end is one step longer than its text.
 

@@ -120,6 +120,10 @@ class Encoding(ABC):
         """
         return data
 
+    def places_in(self, earlier: Encoding) -> list[int] | None:
+        """Return the symbol of an earlier alphabet for each symbol of this one; None if the values are numbers."""
+        return None
+
     def new_ids(self, data: SequenceSet) -> list[str]:
         """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""
         return []

@@ -63,6 +63,7 @@ def diagnose(
     model = model.likelihood("be diagnosed")
     max_lag, positions, seed = whole("max_lag", max_lag), whole("positions", positions), checked_seed(seed)
     data = as_sequences(model, data)
+    model = model.before_refit(data)
     source = Source(model, data, split(data, held_out))
     farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
     if farthest < 1:

@@ -130,6 +130,10 @@ class DirectModel:
         checks.check_frequency(data, self.description, self.base.effects)
         checks.check_columns(data, self.description)
 
+    def before_refit(self, data: SequenceSet) -> DirectModel:
+        """Return the model itself, which does not keep its weights before the refit."""
+        return self
+
     def title(self) -> str:
         """Return what the model is, in one line."""
         kind = self.description.kind
@@ -156,7 +160,9 @@ class DirectModel:
             words = f"quantile loss {rung.loss:.4g} seasonal errors, {rung.coverage:.1%} in 95 % intervals"
             lines.append(f"held out, {rung.name}: {words}" + f" ({rung.detail})" * bool(rung.detail))
         fitted, seed = record_facts(self.description)
-        return [*lines, fitted, seed]
+        record = self.description.direct_record
+        again = [f"{self.name} was {record.refitted}"] if record.refitted else []
+        return [*lines, fitted, *again, seed]
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors of the model, and as JSON everything else that its answers depend on."""

@@ -24,7 +24,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import DirectFields, with_fields
 from ostinato.fits.progress import TrainingProgress
-from ostinato.fits.record import run_facts
+from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
 from ostinato.fits.threads import threads as use_threads
 from ostinato.record import DirectRecord, DirectRung
@@ -91,6 +91,7 @@ def fit_direct(
         **run_facts(data, options.network, options.seed, _split_words(share, horizon)),
         held_out=share,
         refit=options.refit,
+        refitted=f"fitted again to all {panel.steps:,} steps" if options.refit else None,
         threads=threads,
         budget=asdict(limits),
         horizon=horizon,
@@ -106,6 +107,7 @@ def fit_direct(
         record.verdict,
         f"95 % intervals held {calibration.before:.1%} of the held-out values, and calibrated on half of them "
         f"{calibration.after:.1%}",
+        *refit_notes(kept.name, record.refitted),
     )
     return Fit(model, kept, record.table, notes)
 

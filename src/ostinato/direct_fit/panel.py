@@ -81,6 +81,11 @@ class Panel:
         effect = effects.of(key, y[: self.known[key]], covariates) if effects else None
         return window.cut(y, self.horizon, first, stop, stride, effect, covariates.past)
 
+    @property
+    def steps(self) -> int:
+        """The number of steps of all series together."""
+        return sum(len(y) for y in self.series.values())
+
     def units(self, season: int) -> dict[str, float]:
         """Return the unit of the errors of each series: its mean absolute change over a season in the known part."""
         return {k: self.unit(k, season) for k in self.series}

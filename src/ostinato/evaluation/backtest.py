@@ -21,6 +21,7 @@ from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
+from ostinato.evaluation.unseen import unseen
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.model_file import Model
 from ostinato.numbers import plain
@@ -74,7 +75,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
         model: A name as ``fit`` takes it, a fitted model, several of these, or () for the baselines alone. "auto" uses
-            the best baseline if no model beats it. It is not checked what a fitted model was fitted to.
+            the best baseline if no model beats it. A fitted model forecasts the data of its own fit with its weights
+            before the refit, and a note says which windows they saw.
         horizon: The number of steps to forecast.
         n_windows: The number of cutoffs of every series.
         step_size: The number of steps from a cutoff to the next. The horizon by default, so windows do not overlap.
@@ -108,6 +110,10 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     n_paths = whole("n_paths", n_paths, 2, fix="use 2 or more; 500 is a good number")
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
+    for number, (name, given) in enumerate(zip(columns, models, strict=True)):
+        if not isinstance(given, str):
+            models[number], said = unseen(name, given, data, plan)
+            notes.append(said)
     tallies = {name: Tally(level) for name in (*columns, *BASELINES)}
     history, frames = plan.before(data), []
     forecasters: list[Forecaster] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ def forecaster(
 
     "auto" chooses between the baselines, a direct model and the best model of the ladder. They are compared on windows
     at the end of the history, which none of them was fitted to. The simplest one is used whose wQL is above the least
-    by at most 2 %.
+    by at most 2 %. A model that is chosen is fitted again to the whole history.
 
     Args:
         name: The name of the model in the table.
@@ -106,7 +105,18 @@ def forecaster(
     if isinstance(best, Baseline):
         note = f"auto: {best.name} is used, because no model is better by {_MARGIN:.0%} {where}: {figures}"
         return Baseline(name, best.rule, season, best.keep), [note]
-    return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
+    again = _again(best.model, history, plan.horizon, season, options)
+    note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
+    return fitted(name, again, **sampling), [note]
+
+
+def _again(model: Model, history: SequenceSet, horizon: int, season: int, options: dict[str, Any]) -> Model:
+    """Return a model like the chosen one that is fitted to the windows of the choice, too."""
+    name = model.description.name
+    if model.max_horizon is not None:
+        direct = {"season": season, **fields_for("direct", options)}
+        return fit(history, model="direct", horizon=horizon, **direct).model
+    return fit(history, model=name, **fields_for("ladder", options)).model
 
 
 def _models(

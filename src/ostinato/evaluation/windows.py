@@ -73,6 +73,16 @@ class BacktestPlan:
         ]
         return np.array(enough, dtype=bool)
 
+    def after(self, data: SequenceSet, number: int, first: NDArray[np.int64]) -> bool:
+        """Return whether a window forecasts no step before a first one of each series.
+
+        Args:
+            data: The series.
+            number: The number of the window, from 0.
+            first: The first step of each series that may be forecast, (B,).
+        """
+        return bool((self._stops(data, number) >= first)[self.fits(data, number)].all())
+
     def before(self, data: SequenceSet) -> SequenceSet:
         """Return the steps up to the first cutoff of each series, which a model may be fitted to.
 

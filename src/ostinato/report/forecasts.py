@@ -61,7 +61,7 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int, reach: int | 
     rows = [b for b, _, _ in spans]
     horizon = _horizon(data, rows)
     horizon = min(horizon, model.max_horizon or horizon)
-    held = _held(model, data, spans, horizon, seed)
+    held = _held(model.before_refit(data), data, spans, horizon, seed)
     if reach == 0:
         return Fans([], held, MISSING)
     ahead = forecast(model, data.take(rows), min(horizon, reach or horizon), LEVELS, seed=seed)

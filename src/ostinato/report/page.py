@@ -100,6 +100,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
     """Return the values of the template for a model with a likelihood."""
     description = model.eval().description
     record, traits = description.ladder_record, data.traits
+    whole, model = model, model.before_refit(data)
     encoded = model.encoding.encode(data)
     spans, raw, words = _judged(record, data, encoded)
     calibration = calibrate(model, encoded, spans, seed=seed)
@@ -114,7 +115,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "kind": data.kind,
         "unit": traits.unit,
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
-        "about": describe_model(model)[0],
+        "about": describe_model(whole)[0],
         "verdict": verdict(description) if table else "",
         "judged": f"The numbers below are measured on {words}.",
         "score": score,
@@ -130,10 +131,10 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         **_how_far_back(model, data, record.held_out if fitted and record.held_out is not None else 0.1, seed),
         "curves": checks.curves(_curves(description.name, record), description.name),
         **dict.fromkeys(("fans", "text", "sound")),
-        section: examples(model, data, raw, seed),
+        section: examples(whole, data, raw, seed),
         "fans_words": _fans_words(record, fitted),
         "edges": surprisal.EDGES,
-        "run": [*model.facts(), *run.facts(record, data, seed)],
+        "run": [*whole.facts(), *run.facts(record, data, seed)],
         "command": record.command,
     }
 
@@ -145,7 +146,10 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
         spans = cut.spans("held-out", data.lengths, encoded.lengths)
         steps = sum(z - a for _, a, z in spans)
         raw = cut.spans("held-out", data.lengths, data.lengths)
-        return spans, raw, f"the {steps:,} held-out steps of the data, which the model was not fitted to"
+        words = f"the {steps:,} held-out steps of the data, which {_judge(record)} not fitted to"
+        if record.refit:
+            words += f". After the choice the model was {record.refitted}; its file holds both"
+        return spans, raw, words
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
     if record.data is not None:
@@ -154,11 +158,16 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
     return spans, raw, f"all {steps:,} steps of these data; {what}"
 
 
+def _judge(record: LadderRecord) -> str:
+    """Return the model that the held-out part judges, in words: the one before the refit, if there was a refit."""
+    return "the model before its fit to all of the data was" if record.refit else "the model was"
+
+
 def _fans_words(record: LadderRecord, fitted: bool) -> str:
     """Return in words whether the forecasts next to observed values are forecasts of unseen values."""
     line = "The dark line continues with the values that were observed later."
     if fitted:
-        return f"These forecasts start inside the held-out part, which the model was not fitted to. {line}"
+        return f"These forecasts start inside the held-out part, which {_judge(record)} not fitted to. {line}"
     if record.data is not None:
         return (
             f"These forecasts start inside these data, which differ from the data that the model was fitted to. {line}"

@@ -27,6 +27,8 @@ def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, st
         count = record.sequences
         out.append(("size of the data", f"{record.steps:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
         out.append(("parts of the data", str(record.split)))
+        if record.refitted is not None:
+            out.append(("after the choice", record.refitted))
         out.append(("seed", f"{record.seed} for the fit, {seed} for this page"))
     if record.budget is not None:
         out.append(("budget", _budget(record.budget)))

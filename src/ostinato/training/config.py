@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ostinato.arguments import training_numbers, whole
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import observed_lengths
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 
@@ -36,6 +37,7 @@ class LadderOptions:
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
+        refit: Whether the kept model is fitted again to all of the data, the held-out part included.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -55,6 +57,7 @@ class LadderOptions:
     seed: int = 0
     emission: str | None = None
     components: int = 10
+    refit: bool = True
 
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
@@ -86,7 +89,7 @@ def _sound(data: SequenceSet) -> LadderOptions:
 
 def _numbers(data: SequenceSet) -> LadderOptions:
     """Return the options for series and prices, by their size and frequency."""
-    steps, longest = int(data.lengths.sum()), int(data.lengths.max(initial=1))
+    steps, longest = int(data.lengths.sum()), int(observed_lengths(data).max(initial=1))
     hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
     order = max(0, min(_LAGS.get(data.frequency or "", 32), longest // 5))
     batch = 4096 if longest <= SHORT else 2048
