@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.ops.engine.gate import Way, way
+from ostinato.ops.linear import reference
 from ostinato.ops.masking import last_of
 from ostinato.shapes import State
 
@@ -22,7 +24,13 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
     """
     if not len(u):
         return u.new_zeros(0, *state[0].shape), state
-    h: Tensor = u + a * state[0] if len(u) == 1 else _Scan.apply(u, state[0], a)  # type: ignore[no-untyped-call]
+    if len(u) == 1:
+        h: Tensor = u + a * state[0]
+    elif way((u, state[0], a)) is Way.REFERENCE:
+        # the chunks are changed in place, which the transforms of torch do not follow
+        h, _ = reference.unroll(u, state, a)
+    else:
+        h = _Scan.apply(u, state[0], a)  # type: ignore[no-untyped-call]
     return h, (last_of(h, state[0], lengths),)
 
 
