@@ -92,15 +92,20 @@ def _other_way(tensors: list[Tensor]) -> Way:
         if t.layout is not torch.strided or t.is_quantized or t.is_nested:
             kind = "quantized" if t.is_quantized else "nested" if t.is_nested else f"of the layout {t.layout}"
             raise RuntimeError(f"a recurrence takes dense tensors, but one of them is {kind}: convert it first")
-    devices = sorted({str(t.device) for t in tensors if t.is_floating_point() or t.is_complex()})
+    require_one_device(tensors)
+    if transformed() or not all(isinstance(t, _TRACED) or _visible(t) for t in tensors):
+        return Way.REFERENCE
+    return Way.OPERATOR
+
+
+def require_one_device(tensors: Sequence[Tensor | None]) -> None:
+    """Raise RuntimeError, in the words of torch.nn, unless all numbers lie on one device."""
+    devices = sorted({str(t.device) for t in tensors if t is not None and (t.is_floating_point() or t.is_complex())})
     if len(devices) > 1:
         raise RuntimeError(
             f"Input and parameter tensors are not at the same device, found tensors on {' and '.join(devices)}: "
             "move the module, its inputs and its states to one device"
         )
-    if transformed() or not all(isinstance(t, _TRACED) or _visible(t) for t in tensors):
-        return Way.REFERENCE
-    return Way.OPERATOR
 
 
 def transformed() -> bool:

@@ -16,7 +16,7 @@ from ostinato.errors import ConfigError
 from ostinato.ops.engine.buffers import Gradients, gradients, outputs, pooled, results
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.gate import addresses, require_bytes
+from ostinato.ops.engine.gate import addresses, require_bytes, require_one_device
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -161,6 +161,7 @@ def _description(call: Call) -> Any:
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The results of forward by shape and type alone, for the tracers of torch."""
     call, (save,) = Call.split(args)
+    require_one_device(call.tensors)
     return results(call, save)
 
 

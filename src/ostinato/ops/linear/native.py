@@ -16,7 +16,7 @@ from ostinato.errors import ConfigError
 from ostinato.ops.engine.buffers import pooled
 from ostinato.ops.engine.decomposed import gradients_of, gradients_of_gradients, in_float32
 from ostinato.ops.engine.extension import ABSENT
-from ostinato.ops.engine.gate import Way, addresses, require_bytes, way
+from ostinato.ops.engine.gate import Way, addresses, require_bytes, require_one_device, way
 from ostinato.ops.engine.gradients import kept, not_transformed, register
 from ostinato.ops.engine.operator import LIBRARY
 from ostinato.ops.linear import reference
@@ -213,6 +213,12 @@ def _by_reference(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> t
     return h, last
 
 
+def _fake(u: Tensor, h0: Tensor, a: Tensor, _lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The results of forward by shape and type alone, for the tracers of torch."""
+    require_one_device((u, h0, a))
+    return u.new_empty(u.shape), h0.new_empty(h0.shape)
+
+
 LIBRARY.define("linear(Tensor u, Tensor h0, Tensor a, Tensor? lengths) -> (Tensor, Tensor)")
 LIBRARY.define(
     "linear_backward(Tensor u, Tensor h0, Tensor a, Tensor? lengths, Tensor h, Tensor? dh, Tensor? dlast) "
@@ -220,9 +226,7 @@ LIBRARY.define(
 )
 LIBRARY.impl("linear", forward, "CPU")
 LIBRARY.impl("linear_backward", backward, "CPU")
-torch.library.register_fake(
-    "ostinato::linear", lambda u, h0, a, lengths: (u.new_empty(u.shape), h0.new_empty(h0.shape)), lib=LIBRARY
-)
+torch.library.register_fake("ostinato::linear", _fake, lib=LIBRARY)
 torch.library.register_fake(
     "ostinato::linear_backward", lambda u, h0, a, *_: tuple(t.new_empty(t.shape) for t in (u, h0, a)), lib=LIBRARY
 )
