@@ -122,12 +122,12 @@ def several(x: Tensor) -> Tensor:
 
 
 def linearized(f: Function, x: Tensor) -> Any:
-    y, push = func.linearize(f, x)
+    y, push, *_ = func.linearize(f, x)
     return y, push(moved(x))
 
 
 def pulled(f: Function, x: Tensor) -> Any:
-    y, pull = func.vjp(f, x)
+    y, pull, *_ = func.vjp(f, x)
     return y, pull(moved(y))
 
 
