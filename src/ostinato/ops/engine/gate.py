@@ -78,8 +78,9 @@ def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
         and forward_ad._current_level < 0
         and not (saves and torch._C._autograd._top_saved_tensors_default_hooks(True))
     ):
+        plain, keys = _PLAIN_KEYS, _keys
         for t in tensors:
-            if t is not None and (_keys(t) not in _PLAIN_KEYS or type(t) not in _PLAIN_TYPES):
+            if t is not None and (keys(t) not in plain or type(t) not in _PLAIN_TYPES):
                 break
         else:
             return Way.KERNEL

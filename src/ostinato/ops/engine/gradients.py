@@ -125,7 +125,8 @@ class Eager(torch.autograd.Function):
         call = Call._make((cell, *tensors, *layout, reverse))
         # the last argument of forward is the call, which has no gradient
         *needed, _ = ctx.needs_input_grad
-        how = way((*tensors, *layout, *output_gradients))
+        # forward has let the saved tensors through the gate, and they have not changed since
+        how = way(output_gradients)
         if how is Way.REFERENCE or torch.is_grad_enabled():
             return *_decomposed_gradients(call, output_gradients, needed), None
         y = ctx.y

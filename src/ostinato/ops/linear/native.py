@@ -40,7 +40,7 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
     elif how is Way.OPERATOR:
         h, last = torch.ops.ostinato.linear(*inputs)
     else:
-        h, last = _Eager.apply(*inputs) if saves else forward(*inputs)  # type: ignore[no-untyped-call]
+        h, last = _Eager.apply(*inputs) if saves else _forward(*inputs)  # type: ignore[no-untyped-call]
     return h, (last,)
 
 
@@ -61,6 +61,11 @@ def forward(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[T
         ConfigError: A shape, a type or a length does not fit the others.
     """
     require_bytes((u, h0, a))
+    return _forward(u, h0, a, lengths)
+
+
+def _forward(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Run the forward kernel on tensors that have passed the gate."""
     _check(u, h0, a, lengths)
     h, last = _empty(u), _empty(h0)
     _run("forward", u, lengths, torch.get_num_threads(), a, u, h0, h, last)
@@ -85,6 +90,13 @@ def backward(
         The gradients of u, (T, B, H), of h0, (B, H), and of a, (H,).
     """
     require_bytes((u, h0, a, h, dh, dlast))
+    return _backward_kernel(u, h0, a, lengths, h, dh, dlast)
+
+
+def _backward_kernel(
+    u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None, h: Tensor, dh: Tensor | None, dlast: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the backward kernel on tensors that have passed the gate."""
     du, dh0, da = _empty(u), _empty(h0), _empty(a)
     _run("backward", u, lengths, torch.get_num_threads(), a, h0, h, dh, dlast, du, dh0, da)
     return du, dh0, da
@@ -139,7 +151,7 @@ class _Eager(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
         """Return the hidden states and the last states, given u, h0, a and lengths."""
-        h, last = forward(*inputs)
+        h, last = _forward(*inputs)
         ctx.save_for_backward(*inputs)
         # an alias counts the changes of h; as a saved tensor of autograd it would forbid them
         ctx.h, ctx.version = h.detach(), h._version
@@ -177,7 +189,7 @@ def _gradients(
     how = way((*inputs, *output_gradients))
     if how is Way.REFERENCE or torch.is_grad_enabled():
         return tuple(gradients_of(_decomposed, inputs, output_gradients, ctx.needs_input_grad))
-    run: Any = backward if how is Way.KERNEL else torch.ops.ostinato.linear_backward
+    run: Any = _backward_kernel if how is Way.KERNEL else torch.ops.ostinato.linear_backward
     return *run(*inputs, h, *output_gradients), None
 
 
