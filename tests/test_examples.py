@@ -49,6 +49,13 @@ def test_live_sensor_names_the_fault_and_nothing_else() -> None:
     assert set(steps) <= {700, 701, 702, 703, 704, 705}
 
 
+def test_torch_researcher() -> None:
+    out = run("torch_researcher.py", "10")
+    true, ours = re.findall(r"nn (\d\.\d{4})", out)
+    assert float(ours) == pytest.approx(float(true), abs=2e-4)
+    assert "gradcheck: True" in out
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"Run: python examples/{path.name}" in path.read_text(encoding="utf-8")

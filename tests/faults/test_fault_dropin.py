@@ -1,7 +1,7 @@
 """Calls of torch.nn that users got wrong or made in an unusual way: ostinato.nn gives what torch.nn gives.
 
-torch.nn computes the right value of each row: its results, or the type of its error. The words of an error must name the
-argument that is wrong.
+torch.nn computes the right value of each row: its results, or the type of its error. The words of an error must name
+the argument that is wrong.
 """
 
 from __future__ import annotations
