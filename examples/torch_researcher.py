@@ -1,7 +1,7 @@
 """Swap torch.nn for ostinato.nn in a small training script, and check that nothing else changes.
 
-The script trains the same classifier twice, prints both losses, and goes through what a researcher does around it: initial
-values, packed sequences, the exchange of checkpoints and gradcheck.
+The script trains the same classifier twice, prints both losses, and goes through what a researcher does around it:
+initial values, packed sequences, the exchange of checkpoints and gradcheck.
 
 Run: python examples/torch_researcher.py [training steps]
 """

@@ -42,16 +42,17 @@ def test_a_loop_of_initial_values_finds_them() -> None:
     assert all((w == (0.5 if "weight" in key else 0)).all() for key, w in model.net.named_parameters())
 
 
-@pytest.mark.filterwarnings("ignore:torch.ao.quantization:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore")
 def test_quantization_warns_and_takes_the_torch_form() -> None:
+    quantize: Any = torch.ao.quantization.quantize_dynamic
     model, x = Model().eval(), torch.randn(5, 2, 3)
     with pytest.warns(UserWarning, match="to_torch"):
-        kept = torch.ao.quantization.quantize_dynamic(model)
+        kept = quantize(model)
     assert type(kept.net) is nn.LSTM
     plain = nn.to_torch(copy.deepcopy(model))
     assert type(plain.net) is torch.nn.LSTM
     torch.testing.assert_close(plain(x), model(x))
-    quantized = torch.ao.quantization.quantize_dynamic(plain)
+    quantized = quantize(plain)
     assert "quantized" in type(quantized.net).__module__
     torch.testing.assert_close(quantized(x), model(x), rtol=0.1, atol=0.05)
 
