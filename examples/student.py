@@ -1,8 +1,8 @@
 """See backpropagation through time: how gradients vanish over the lags, and what truncation does to them.
 
-An RNN reads 60 steps, and the loss is on its last state. The script prints the norm of the gradient that reaches the state
-k steps earlier, for recurrent weights of three sizes; then how far the gradient of the weights is from the exact one when
-the backward pass stops after a window of k steps.
+An RNN reads 60 steps, and the loss is on its last state. The script prints the norm of the gradient that reaches the
+state k steps earlier, for recurrent weights of three sizes. It then prints how far the gradient of the weights is from
+the exact one if the backward pass stops after a window of k steps.
 
 Run: python examples/student.py
 """
