@@ -59,6 +59,21 @@ def test_log_alarms_names_the_faults_and_nothing_else() -> None:
     assert "line 601 is passed over" in out
 
 
+def test_torch_researcher() -> None:
+    out = run("torch_researcher.py", "10")
+    true, ours = re.findall(r"nn (\d\.\d{4})", out)
+    assert float(ours) == pytest.approx(float(true), abs=2e-4)
+    assert "gradcheck: True" in out
+
+
+def test_student_sees_gradients_vanish_and_truncation_cost_less_over_longer_windows() -> None:
+    out = run("student.py")
+    small = [float(x) for x in re.findall(r"lag \d+ (\S+)", out.splitlines()[0])]
+    assert small[0] > 10 * small[1] > 100 * small[2] > 0
+    errors = [float(x) for x in re.findall(r"off by (\S+)%", out)][:4]
+    assert errors[0] > errors[1] > errors[2] >= errors[3] == 0
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"Run: python examples/{path.name}" in path.read_text(encoding="utf-8")
