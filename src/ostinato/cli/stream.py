@@ -35,27 +35,28 @@ def command(
     Example: tail -f sensor.log | ostinato stream sensor.ost
     """
     options.use_threads(threads)
+    from ostinato.data.lines import line_blocks
     from ostinato.inference.stream import Stream
     from ostinato.model_file import load_model
 
     fitted = load_model(model)
     live, text = Stream(fitted, unique_id), fitted.description.kind == "text"
     header, number = ["symbol,surprisal\n" if text else "value,expected,surprisal\n"], 1
-    for raw in _blocks(sys.stdin.fileno()):
+    for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
         answer = _text if text else _numbers
         try:
-            sys.stdout.writelines(header + answer(live, raw, number))
+            sys.stdout.writelines(header + answer(live, raw, number, ended))
             header = []
         except DataError:
             # again line by line, so that the lines before the bad one are answered
             for i, line in enumerate(raw):
-                sys.stdout.writelines(header + answer(live, [line], number + i))
+                sys.stdout.writelines(header + answer(live, [line], number + i, ended))
                 header = []
         number += len(raw)
         sys.stdout.flush()
 
 
-def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
+def _numbers(live: Stream, raw: list[bytes], number: int, ended: bool) -> list[str]:
     """Return one row for each line of numbers. If a line is invalid, raise DataError and leave the stream unchanged."""
     lines = [_decode(line, number + i) for i, line in enumerate(raw)]
     seen = live.update([_values(line, number + i, live.model.channels) for i, line in enumerate(lines)])
@@ -67,9 +68,11 @@ def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
     return rows
 
 
-def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
+def _text(live: Stream, raw: list[bytes], number: int, ended: bool) -> list[str]:
     """Return one row for each character. A character of several bytes has the sum of their surprisals."""
-    block = "".join(_decode(line, number + i) + "\n" for i, line in enumerate(raw))
+    # a last line without an end is a whole line of a model of lines, and has no end in one of whole texts
+    end = "\n" if ended or live.model.encoding.end_symbol is not None else ""
+    block = "".join(_decode(line, number + i) + end for i, line in enumerate(raw))
     nats = live.update(block).surprisal
     rows, at, of_bytes = [], 0, len(nats) > len(block)
     for character in block:
@@ -80,24 +83,16 @@ def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
     return rows
 
 
-def _blocks(handle: int) -> Iterator[list[bytes]]:
-    """Yield all complete lines that have arrived, as soon as there is one."""
-    rest = b""
+def _chunks(handle: int) -> Iterator[bytes]:
+    """Yield the bytes that have arrived, as soon as there are some."""
     while chunk := os.read(handle, 65_536):
-        *whole, rest = (rest + chunk).split(b"\n")
-        if whole:
-            yield whole
-    if rest:
-        yield [rest]
+        yield chunk
 
 
 def _decode(raw: bytes, number: int) -> str:
-    try:
-        return raw.decode().rstrip("\r")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            "the input is not UTF-8", where=f"line {number} of standard input", fix="convert it to UTF-8"
-        ) from error
+    from ostinato.data.lines import decode
+
+    return decode(raw, f"line {number} of standard input")
 
 
 def _values(line: str, number: int, channels: int) -> list[float]:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded
+from ostinato.data.lines import continued
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
@@ -58,6 +59,7 @@ class Stream:
         self._last: NDArray[Any] | None = None
         self.steps = 0
         self._live, self._held = live(self.model, unique_id), False
+        self._returned = False  # whether the text so far ends with "\\r", so that a "\\n" belongs to it
 
     def update(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         """Take in a block of values.
@@ -69,6 +71,8 @@ class Stream:
             DataError: The model gives no probability to a value, or the number of channels is wrong. The state then
                 stays as it was.
         """
+        if isinstance(values, str) and (self._returned or "\r" in values):
+            values, self._returned = continued(values, self._returned)
         if self._live is not None:
             if not self._held:
                 self._live.hold(self._state, self._last)
