@@ -56,6 +56,15 @@ class _Recording:
     peak: float = 1.0
 
 
+class _Bytes(io.BytesIO):
+    """The bytes of a file. A damaged header may send libsndfile out of them, which is then at their edge."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a place, or to the nearest one that there is, and return it."""
+        start = (0, self.tell(), self.getbuffer().nbytes)[whence]
+        return super().seek(min(max(0, start + offset), self.getbuffer().nbytes))
+
+
 def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = False) -> SequenceSet:
     """Read each sound file as one sequence of whole numbers.
 
@@ -170,7 +179,7 @@ def _decode(path: Path) -> _Recording:
     if not raw:
         raise DataError("the file is empty", where=str(path), fix=_FIX)
     try:
-        with soundfile.SoundFile(io.BytesIO(raw)) as file:
+        with soundfile.SoundFile(_Bytes(raw)) as file:
             rate, promised, subtype = int(file.samplerate), int(file.frames), str(file.subtype)
             dtype = "float64" if subtype not in _BITS else "int16" if _BITS[subtype] == 16 else "int32"
             # a damaged header may promise more frames than fit in memory, so the blocks are small

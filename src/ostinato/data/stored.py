@@ -61,26 +61,41 @@ def check(raws: Sequence[tuple[bytes, str, str]]) -> None:
     todo = [each for each in todo if _digest(each[0]) not in _SAFE]
     if not todo:
         return
-    # the path of the modules is that of this process, as polars may lie anywhere
-    code = f"import sys\nsys.path[:] = {sys.path!r}\n{_CHILD}"
-    child = subprocess.Popen(
-        [sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
-    with child:
+    with Decoder() as decoder:
         for raw, where, form in todo:
-            try:
-                child.stdin.write(f"{form} {len(raw)}\n".encode())
-                child.stdin.write(raw)
-                child.stdin.flush()
-                answer = child.stdout.read(1)
-            except OSError:
-                answer = b""
-            _SAFE[_digest(raw)] = answer == b"y"
-            if answer != b"y":
-                child.kill()
+            _SAFE[_digest(raw)] = decoder.lives_through(raw, form)
+            if not _SAFE[_digest(raw)]:
                 raise _damaged(where, form)
+
+
+class Decoder:
+    """The other process, in which a file is decoded first."""
+
+    def __init__(self) -> None:
+        # the path of the modules is that of this process, as polars may lie anywhere
+        code = f"import sys\nsys.path[:] = {sys.path!r}\n{_CHILD}"
+        self._child = subprocess.Popen(
+            [sys.executable, "-S", "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._child.kill()
+        self._child.communicate()
+
+    def lives_through(self, raw: bytes, form: str) -> bool:
+        """Return whether a file can be decoded: False if it is refused, or if it ends the process."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        try:
+            self._child.stdin.write(f"{form} {len(raw)}\n".encode())
+            self._child.stdin.write(raw)
+            self._child.stdin.flush()
+            return self._child.stdout.read(1) == b"y"
+        except OSError:
+            return False
 
 
 def frame_of(raw: bytes, where: str, ending: str) -> pl.DataFrame | None:
