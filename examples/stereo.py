@@ -1,4 +1,4 @@
-"""A stereo recording: both channels in one model (each given the past of both), a click that surprises it, and new sound written as a WAV file.
+"""A stereo recording: both channels in one model, a click that surprises it, and new sound written as WAV.
 
 Run: python examples/stereo.py [SAMPLES]
 """

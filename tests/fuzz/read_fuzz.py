@@ -257,7 +257,8 @@ def _hangs(name: str, current: Path, out: Path) -> bool:
     copy = out / f"again{current.suffix}"
     shutil.copy(current, copy)
     try:
-        subprocess.run([sys.executable, __file__, "--one", name, str(copy)], timeout=6 * LIMIT, capture_output=True)
+        command = [sys.executable, __file__, "--one", name, str(copy)]
+        subprocess.run(command, timeout=6 * LIMIT, capture_output=True, check=False)
     except subprocess.TimeoutExpired:
         return True
     return False

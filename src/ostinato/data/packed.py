@@ -34,7 +34,7 @@ def unpacked(raw: bytes, where: str) -> bytes:
                 return unpack(raw, where)
             except _DAMAGED as error:
                 raise DataError(
-                    f"the {name} file is damaged or cut short: {error}",
+                    f"the {name} is damaged or cut short: {error}",
                     where=where,
                     fix="copy or download the file again",
                 ) from error
@@ -90,11 +90,11 @@ def _unzip(raw: bytes, where: str) -> bytes:
 
 
 _UNPACKERS: tuple[tuple[bytes, str, Callable[[bytes, str], bytes]], ...] = (
-    (b"\x1f\x8b", "gzip", _gunzip),
-    (b"BZh", "bzip2", _bunzip2),
-    (b"\xfd7zXZ\0", "xz", _unxz),
-    (b"\x28\xb5\x2f\xfd", "zstd", _unzstd),
-    (b"PK\x03\x04", "zip", _unzip),
+    (b"\x1f\x8b", "gzip file", _gunzip),
+    (b"BZh", "bzip2 file", _bunzip2),
+    (b"\xfd7zXZ\0", "xz file", _unxz),
+    (b"\x28\xb5\x2f\xfd", "zstd file", _unzstd),
+    (b"PK\x03\x04", "zip archive or spreadsheet", _unzip),
 )
 #: What the unpackers raise on damaged data; an encrypted zip archive is a RuntimeError.
 _DAMAGED = (
