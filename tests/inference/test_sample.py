@@ -42,11 +42,11 @@ def test_cold_text_is_the_likeliest_symbol_each_time(kind: str, name: str) -> No
     assert cold[0] == cold[1]
     text, encoding = "a", alphabet(model)
     for _ in range(12):
-        best = int(next_symbol(model, text).argmax())
-        if best in (encoding.end_symbol, 0):
+        best = int(next_symbol(model, text)[1:].argmax()) + 1  # the unknown symbol, 0, is never drawn
+        if best == encoding.end_symbol:
             break
         text += chr(encoding.code_points[best - 1])
-    assert cold[0] == text or cold[0].startswith(text + "\ufffd")
+    assert cold[0] == text
 
 
 @pytest.mark.parametrize(("kind", "name"), [p for p in NUMBERS if p[0] != "counts"])
