@@ -74,6 +74,21 @@ def test_student_sees_gradients_vanish_and_truncation_cost_less_over_longer_wind
     assert errors[0] > errors[1] > errors[2] >= errors[3] == 0
 
 
+def test_two_languages() -> None:
+    out = run("two_languages.py", "20")
+    assert "88 lines, 97 different characters" in out
+    assert "most surprising in 'many hands make light wörk': 'ö'" in out
+    assert out.count("sample: ") == 3
+    assert "\ufffd" not in out
+
+
+def test_stereo() -> None:
+    out = run("stereo.py", "240")
+    assert "channels: left, right; 240 frames of 16 bits" in out
+    assert "most surprising: frame 120," in out
+    assert "drawn: 1,000 frames of 2 channels at 4,000 Hz" in out
+
+
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.name)
 def test_an_example_says_how_to_run_it(path: Path) -> None:
     assert f"Run: python examples/{path.name}" in path.read_text(encoding="utf-8")

@@ -138,7 +138,7 @@ ROWS: tuple[Bad, ...] = (
     ask("words in a stream of numbers", STREAM, "cannot read 'hello' as a number", "line 1", stdin=b"hello\n"),
     ask("an infinite value in a stream", STREAM, "a value is infinite", "line 1", stdin=b"inf\n"),
     ask("too many channels in a stream", STREAM, "got 2 values, expected 1", "line 1", stdin=b"1,2\n"),
-    ask("bad UTF-8 in a stream", STREAM, "not UTF-8", "line 1", stdin=b"\xff\n"),
+    ask("bad UTF-8 in a stream", STREAM, "not valid UTF-8", "line 1", stdin=b"\xff\n"),
     ask("a price below 0 in a stream", "stream {models}/prices.ost", "cannot take the value -1", "step 1",
         stdin=b"-1\n"),
     ask("a report on text of a series", "report {models}/names.ost {models}/series.csv", "fitted to text",

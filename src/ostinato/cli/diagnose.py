@@ -32,6 +32,9 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     threads: options.Threads = 1,
 ) -> None:
     """Measure how many past steps a model uses.
@@ -49,7 +52,17 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    sequences = as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    sequences = as_sequences(
+        fitted,
+        data,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
+    )
     found = diagnose(
         fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed
     )

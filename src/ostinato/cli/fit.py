@@ -167,6 +167,9 @@ def command(
     past: options.Past = None,
     static: options.Static = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
     each: Annotated[
@@ -236,7 +239,9 @@ def command(
             )
         panel.summarise(outcome)
         return
-    path = output or Path(Path(data).name.split(".")[0] + ".ost")
+    from ostinato.data.database import stem
+
+    path = output or Path(f"{stem(data)}.ost")
     request = fit_dispatch.FitRequest(
         command=("ostinato", *ctx.obj),
         data=data,
@@ -246,6 +251,9 @@ def command(
             time_col=time_col,
             target=target[0] if target and len(target) == 1 else target or None,
             channel=channel,
+            mix=mix,
+            sheet=sheet,
+            query=query,
             alphabet=alphabet,
             per_line=per_line,
             future_covariates=tuple(known or ()),

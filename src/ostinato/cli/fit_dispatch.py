@@ -35,6 +35,9 @@ class Reading:
     time_col: str | None
     target: str | list[str] | None
     channel: int | None
+    mix: bool
+    sheet: str | None
+    query: str | None
     alphabet: str
     per_line: bool | None
     future_covariates: tuple[str, ...]
@@ -130,6 +133,7 @@ class FitRequest:
 def run(request: FitRequest) -> None:
     """Read the data, fit the model, write its file and its report, and print the table and the verdict."""
     from ostinato.cli.progress import LadderDisplay
+    from ostinato.data.database import without_password
     from ostinato.data.read import read
     from ostinato.fitting import is_direct
     from ostinato.inference.describe import verdict
@@ -151,7 +155,7 @@ def run(request: FitRequest) -> None:
             result = _fit(request, sequences, folder, display)
         if not worker.leads:
             return
-        result.model.description.record["command"] = shlex.join(request.command)
+        result.model.description.record["command"] = shlex.join(map(without_password, request.command))
         save_model(result.model, request.output)
     for note in result.notes:
         options.say(f"note: {note}")

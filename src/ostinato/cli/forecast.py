@@ -52,6 +52,9 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     season: Annotated[
         int | None,
         typer.Option(
@@ -107,7 +110,17 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    history = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    history = as_sequences(
+        fitted,
+        source,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
+    )
     result = forecast(fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed)
     for note in result.notes:
         options.say(f"note: {note}")

@@ -16,6 +16,9 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
 ) -> None:
@@ -41,6 +44,9 @@ def command(
             time_col=time_col,
             target=target,
             channel=channel,
+            mix=mix,
+            sheet=sheet,
+            query=query,
             alphabet=alphabet,
             per_line=per_line,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostinato import arguments
+from ostinato.data.files import PACKED, formats
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ DATA, MODEL, DIRECT, BUDGET, OUTPUT, CLUSTER = (
 Data = Annotated[
     str,
     typer.Argument(
-        help="A file, a folder or a pattern of files: CSV, TSV, Parquet, text, WAV, FLAC or OGG, also with .gz."
+        help=f"A file, a folder or a pattern of files: {formats()}, also packed ({', '.join(PACKED)}); or the address "
+        "of a database, such as sqlite:///sales.db, with --query."
     ),
 ]
 Model = Annotated[Path, typer.Argument(help="A model file that ostinato fit wrote.")]
@@ -133,7 +135,19 @@ Channel = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="The channel of a sound file to use, counted from 0. A file of several channels needs it.",
+        help="The channel of sound files to use, counted from 0. Default: every channel, together.",
+        rich_help_panel=DATA,
+    ),
+]
+Mix = Annotated[bool, typer.Option("--mix", help="Use the mean of the channels of sound files.", rich_help_panel=DATA)]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=DATA),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        help="The query whose rows are read from a database: --query 'SELECT ds, y FROM sales ORDER BY ds'.",
         rich_help_panel=DATA,
     ),
 ]
@@ -207,6 +221,11 @@ def source(model: AnyModel, data: str | None) -> str:
     if found is None:
         raise ConfigError(
             "no data given, and the model file names no training data", fix="give the data after the model"
+        )
+    if data is None and "***" in str(found):
+        raise ConfigError(
+            f"no data given, and the model file keeps no password of its training data {found}",
+            fix="give the data after the model",
         )
     if data is None:
         say(f"note: using the training data {found}")

@@ -37,6 +37,9 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     threads: options.Threads = 1,
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
@@ -52,6 +55,16 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    sequences = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    sequences = as_sequences(
+        fitted,
+        source,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
+    )
     write_report(fitted, sequences, path, future=future, seed=seed)
     print(f"report: {path}")

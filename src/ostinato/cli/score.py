@@ -28,6 +28,9 @@ def command(
     time_col: options.TimeCol = None,
     target: options.Target = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
@@ -65,7 +68,20 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    scores = score(fitted, as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel))
+    scores = score(
+        fitted,
+        as_sequences(
+            fitted,
+            data,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+            channel=channel,
+            mix=mix or None,
+            sheet=sheet,
+            query=query,
+        ),
+    )
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())

@@ -71,6 +71,7 @@ def command(
     """
     options.use_threads(threads)
     from ostinato.cli.stream_formats import JsonLines, Numbers, Text
+    from ostinato.data.lines import line_blocks
     from ostinato.model_file import load_model
 
     fitted = load_model(model)
@@ -80,30 +81,29 @@ def command(
     monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
     form: Format | None = None if numeric else Text(fitted, unique_id)
     number = 1
-    for block in _blocks(sys.stdin.fileno()):
-        raw = [line.removeprefix(b"\xef\xbb\xbf") if number + i == 1 else line for i, line in enumerate(block)]
+    for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
         if form is None and monitor is not None and any(line.strip() for line in raw):
             first = next(line for line in raw if line.strip())
             form = JsonLines(monitor) if first.lstrip().startswith(b"{") else Numbers(monitor, unique_id)
-        _answer(form, raw, number, skip_bad=skip_bad)
+        _answer(form, raw, number, ended=ended, skip_bad=skip_bad)
         number += len(raw)
         sys.stdout.flush()
 
 
-def _answer(form: Format | None, raw: list[bytes], number: int, *, skip_bad: bool) -> None:
+def _answer(form: Format | None, raw: list[bytes], number: int, *, ended: bool, skip_bad: bool) -> None:
     """Print the answers to some lines; a line that cannot be used raises DataError after the lines before it."""
     if form is None:
         return
     if form.at_once:
         try:
-            sys.stdout.writelines(form.block(raw, number))
+            sys.stdout.writelines(form.block(raw, number, ended))
             return
         except DataError:
             pass
     # line by line, so that the lines before the bad one are answered
     for i, line in enumerate(raw):
         try:
-            sys.stdout.writelines(form.block([line], number + i))
+            sys.stdout.writelines(form.block([line], number + i, ended))
         except DataError as given:
             error = _placed(given, number + i)
             sys.stdout.writelines(form.refused(error, number + i))
@@ -138,16 +138,7 @@ def _monitor(
     return monitor
 
 
-def _blocks(handle: int) -> Iterator[list[bytes]]:
-    """Yield all complete lines that have arrived, as soon as there is one."""
-    parts: list[bytes] = []
+def _chunks(handle: int) -> Iterator[bytes]:
+    """Yield the bytes that have arrived, as soon as there are some."""
     while chunk := os.read(handle, 65_536):
-        first, *more = chunk.split(b"\n")
-        parts.append(first)
-        if more:
-            # the pieces of a long line are joined once, and not again for every piece
-            *whole, rest = more
-            yield [b"".join(parts), *whole]
-            parts = [rest]
-    if last := b"".join(parts):
-        yield [last]
+        yield chunk

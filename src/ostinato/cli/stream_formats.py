@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ostinato.cli import options
+from ostinato.data.lines import decode
 from ostinato.data.number import bounded, read_number
 from ostinato.errors import DataError
 from ostinato.inference.monitor import Monitor, Reading
@@ -28,12 +29,13 @@ class Format(ABC):
     at_once = True
 
     @abstractmethod
-    def block(self, raw: list[bytes], number: int) -> list[str]:
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
         """Return the output for some lines.
 
         Args:
             raw: The lines, without their newlines.
             number: The number of the first one, from 1.
+            ended: Whether the lines were ended; the last line of a stream need not be.
 
         Raises:
             DataError: A line cannot be used. No line of the block has then changed a state.
@@ -54,7 +56,7 @@ class Numbers(Format):
         # the intervals of a step need the step before it
         self.at_once = not monitor.ends
 
-    def block(self, raw: list[bytes], number: int) -> list[str]:
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
         """Return one row for each line."""
         lines = [decoded(line, number + i) for i, line in enumerate(raw)]
         channels = self._monitor.model.channels
@@ -95,7 +97,7 @@ class JsonLines(Format):
         self._times = [name for name in (source.get("time_col"), "ds", "time", "timestamp") if name]
         self._said: set[str] = set()
 
-    def block(self, raw: list[bytes], number: int) -> list[str]:
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
         """Return one object for the line; an empty line has none."""
         line = decoded(raw[0], number).strip()
         if not line:
@@ -161,9 +163,11 @@ class Text(Format):
     def __init__(self, model: Model, unique_id: str) -> None:
         self._live, self._begun = Stream(model, unique_id), False
 
-    def block(self, raw: list[bytes], number: int) -> list[str]:
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
         """Return one row for each character. A character of several bytes has the sum of their surprisals."""
-        block = "".join(decoded(line, number + i) + "\n" for i, line in enumerate(raw))
+        # a last line without an end is a whole line of a model of lines, and has no end in one of whole texts
+        end = "\n" if ended or self._live.model.encoding.end_symbol is not None else ""
+        block = "".join(decoded(line, number + i) + end for i, line in enumerate(raw))
         nats = self._live.update(block).surprisal
         rows, at, of_bytes = [], 0, len(nats) > len(block)
         for character in block:
@@ -177,13 +181,8 @@ class Text(Format):
 
 
 def decoded(raw: bytes, number: int) -> str:
-    """Return a line as text, without the carriage return at its end."""
-    try:
-        return raw.decode().rstrip("\r")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            "the input is not UTF-8", where=f"line {number} of standard input", fix="convert it to UTF-8"
-        ) from error
+    """Return a line as text."""
+    return decode(raw, f"line {number} of standard input")
 
 
 def _cells(line: str, number: int, channels: int) -> list[float]:

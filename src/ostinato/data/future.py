@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data import checks, files, tables
+from ostinato.data import checks, database, files, tables
 from ostinato.data.arrays import as_frame
 from ostinato.data.calendar import future_times
 from ostinato.data.columns import check_names
@@ -41,7 +41,7 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
             "rows of future steps are given, but the data have no future covariates",
             fix="leave the future rows out, or name the columns of future covariates when fitting, with --known",
         )
-    frame, origin = _frame(source, data.meta.get("id_col"))
+    frame, origin = _frame(source, data.meta.get("id_col"), data.meta.get("query"))
     id_col, time_col, names = data.meta.get("id_col"), data.meta.get("time_col"), covariates.columns.known
     check_names(frame, origin.name, (id_col, time_col, *names))
     x = numbers(frame, names, origin)
@@ -85,7 +85,9 @@ def _rows_ahead(
     return rows
 
 
-def _frame(source: Any, id_col: str | None) -> tuple[pl.DataFrame, Origin]:
+def _frame(source: Any, id_col: str | None, query: str | None) -> tuple[pl.DataFrame, Origin]:
+    if database.is_address(source):
+        return database.from_query(source, query)
     if isinstance(source, str | Path):
         return tables.from_files(files.find(source), str(source), id_col=id_col)
     frame = as_frame(source)

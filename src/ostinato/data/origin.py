@@ -30,10 +30,12 @@ class Origin:
     Attributes:
         name: The name of the whole source.
         parts: The files or frames, in the order of the rows.
+        notes: What was set aside or chosen, in words.
     """
 
     name: str
     parts: tuple[FileRows, ...]
+    notes: tuple[str, ...] = ()
 
     @staticmethod
     def frame(rows: int, name: str = "the frame") -> Origin:
@@ -43,7 +45,8 @@ class Origin:
     @staticmethod
     def joined(name: str, origins: Sequence[Origin]) -> Origin:
         """Return the origin of the rows of several origins, one after the other."""
-        return Origin(name, tuple(part for origin in origins for part in origin.parts))
+        notes = tuple(dict.fromkeys(note for origin in origins for note in origin.notes))
+        return Origin(name, tuple(part for origin in origins for part in origin.parts), notes)
 
     def at(self, row: int, series: str | None = None) -> str:
         """Return the place of a row in words.

@@ -33,7 +33,7 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
     """
     source, kind = model.description.source, model.description.kind
     if not isinstance(data, SequenceSet):
-        data = read_like(data, {**source, **{k: v for k, v in options.items() if v is not None}})
+        data = read_like(data, source, {k: v for k, v in options.items() if v is not None})
     if data.traits is not model.description.traits:
         raise ModelFileError(
             f"the data are {data.kind}, and the model was fitted to {kind}",
@@ -44,7 +44,9 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
         raise ModelFileError(
             f"the data have {len(data.channels)} channels ({', '.join(data.channels)}), expected {model.channels}",
             where=data.meta.get("source"),
-            fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}",
+            fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}"
+            if data.traits.tabular
+            else "choose one channel with --channel, or mix the channels with --mix",
         )
     return model.accept(data)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ostinato.arguments import real, share
 from ostinato.data.encoded import Encoded
+from ostinato.data.lines import continued
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
@@ -82,6 +83,7 @@ class Stream:
         self._last: NDArray[Any] | None = None
         self.steps = 0
         self._live, self._held = self._plain(), False
+        self._returned = False  # whether the text so far ends with "\r", so that a "\n" belongs to it
 
     def _plain(self) -> Live | None:
         """Return the step in plain numbers; None if the model has none, or values may be doubted."""
@@ -146,6 +148,8 @@ class Stream:
             DataError: The model gives no probability to a value, or the number of channels is wrong. The state then
                 stays as it was.
         """
+        if isinstance(values, str) and (self._returned or "\r" in values):
+            values, self._returned = continued(values, self._returned)
         if self._live is not None:
             if not self._held:
                 self._live.hold(self._state, self._last)
