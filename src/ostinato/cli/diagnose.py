@@ -33,6 +33,9 @@ def command(
     target: options.Target = None,
     decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     threads: options.Threads = 1,
 ) -> None:
     """Measure how many past steps a model uses.
@@ -51,7 +54,16 @@ def command(
 
     fitted = load_model(model)
     sequences = as_sequences(
-        fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal
+        fitted,
+        data,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        decimal=decimal,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
     )
     found = diagnose(
         fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed

@@ -53,6 +53,9 @@ def command(
     target: options.Target = None,
     decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     season: Annotated[
         int | None,
         typer.Option(
@@ -100,7 +103,7 @@ def command(
     for path in (output, plot):
         if path:
             options.writable(path)
-    from ostinato.cli.render import as_table
+    from ostinato.cli.render import as_table, printed
     from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.forecast import forecast
     from ostinato.model_file import load_model
@@ -109,7 +112,16 @@ def command(
     fitted = load_model(model)
     source = options.source(fitted, data)
     history = as_sequences(
-        fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal
+        fitted,
+        source,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        decimal=decimal,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
     )
     result = forecast(fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed)
     for note in result.notes:
@@ -118,7 +130,7 @@ def command(
         atomic_write(output, as_table(result.frame).encode())
         print(f"forecast: {output}")
     else:
-        print(as_table(result.frame), end="")
+        printed(result.frame)
     if plot:
         from ostinato.report.fan import draw
 

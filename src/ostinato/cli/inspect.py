@@ -17,6 +17,9 @@ def command(
     target: options.Target = None,
     decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
 ) -> None:
@@ -43,6 +46,9 @@ def command(
             target=target,
             decimal=decimal,
             channel=channel,
+            mix=mix,
+            sheet=sheet,
+            query=query,
             alphabet=alphabet,
             per_line=per_line,
         )

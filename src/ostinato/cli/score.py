@@ -29,6 +29,9 @@ def command(
     target: options.Target = None,
     decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
@@ -69,7 +72,18 @@ def command(
     fitted = load_model(model)
     scores = score(
         fitted,
-        as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel, decimal=decimal),
+        as_sequences(
+            fitted,
+            data,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+            channel=channel,
+            decimal=decimal,
+            mix=mix or None,
+            sheet=sheet,
+            query=query,
+        ),
     )
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import FIXED, parse_times, unreadable
 from ostinato.data.cells import read_cells, type_in_words
+from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 
-#: The largest size of a value: the square of a larger one may overflow.
-LARGEST = 1e150
 #: The number of equal steps in a row that show a frequency.
 RUN = 4
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data import checks, files, ids, tables
+from ostinato.data import checks, database, files, ids, tables
 from ostinato.data.arrays import as_frame
 from ostinato.data.calendar import future_times
 from ostinato.data.columns import check_names
@@ -44,7 +44,7 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
         )
     id_col, time_col, names = data.meta.get("id_col"), data.meta.get("time_col"), covariates.columns.known
     given = Columns(tuple(data.meta.get("known", names)))
-    frame, origin = clean(*_frame(source, id_col, data.meta.get("decimal")), id_col, data.meta.get("decimal"))
+    frame, origin = clean(*_frame(source, id_col, data.meta), id_col, data.meta.get("decimal"))
     check_names(frame, origin.name, (id_col, time_col, *given.known))
     columns = Indicators.of(frame, given, origin, data.meta.get("categories") or {})
     x = columns.numbers(frame, given.known, origin)
@@ -89,9 +89,11 @@ def _rows_ahead(
     return rows
 
 
-def _frame(source: Any, id_col: str | None, decimal: str | None) -> tuple[pl.DataFrame, Origin]:
+def _frame(source: Any, id_col: str | None, meta: dict[str, Any]) -> tuple[pl.DataFrame, Origin]:
+    if database.is_address(source):
+        return database.from_query(source, meta.get("query"))
     if isinstance(source, str | Path):
-        return tables.from_files(files.find(source), str(source), id_col=id_col, decimal=decimal)
+        return tables.from_files(files.find(source), str(source), id_col=id_col, decimal=meta.get("decimal"))
     framed = as_frame(source)
     if framed is None:
         raise DataError(

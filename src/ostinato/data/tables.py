@@ -1,4 +1,4 @@
-"""Tables in CSV, TSV or Parquet files, plain or gzip'd, as frames with the line of every row."""
+"""Tables in files of all formats, as frames with the line of every row."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
+from ostinato.data import records, sheets, stored
 from ostinato.data.columns import IDS, holds_numbers, named
 from ostinato.data.dialect import Dialect, is_number, sniff
-from ostinato.data.files import contents, decode
+from ostinato.data.files import contents, ending, names_of
+from ostinato.data.lines import decode, lines_of
 from ostinato.data.margins import Margins, without_margins
 from ostinato.data.numerals import Numerals
 from ostinato.data.origin import FileRows, Origin
@@ -20,7 +22,13 @@ from ostinato.errors import DataError
 
 
 def from_files(
-    paths: list[Path], source: str, *, id_col: str | None = None, words: bool = False, decimal: str | None = None
+    paths: list[Path],
+    source: str,
+    *,
+    id_col: str | None = None,
+    words: bool = False,
+    decimal: str | None = None,
+    sheet: str | None = None,
 ) -> tuple[pl.DataFrame, Origin]:
     """Read files as one table.
 
@@ -30,6 +38,7 @@ def from_files(
         id_col: The column of ids, if given. If there is none, each of several files is one series.
         words: Whether to read every cell as it is written, and not as a number.
         decimal: The decimal sign where the cells leave it open: "." or ","; None to find it.
+        sheet: The name of the sheet of a spreadsheet, if given.
 
     Returns:
         The table, and the origin of its rows.
@@ -37,7 +46,10 @@ def from_files(
     Raises:
         DataError: A file is not a table, or the tables have different columns.
     """
-    tables = [parse(contents(p), str(p), id_col=id_col, words=words, decimal=decimal) for p in paths]
+    raws = [contents(p) for p in paths]
+    stored.check([(raw, str(p), ending(p)) for raw, p in zip(raws, paths, strict=True)])
+    pairs = zip(raws, paths, strict=True)
+    tables = [parse(raw, str(p), id_col=id_col, words=words, decimal=decimal, sheet=sheet) for raw, p in pairs]
     first = tables[0][0]
     for (frame, _), path in zip(tables, paths, strict=True):
         if set(frame.columns) != set(first.columns):
@@ -50,15 +62,21 @@ def from_files(
     frames = [frame.select(first.columns) for frame, _ in tables]
     single = len(frames) == 1 or id_col is not None or any(c.lower() in IDS for c in first.columns)
     if not single and not words:
-        pairs = zip(frames, paths, strict=True)
-        frames = [f.with_columns(pl.lit(p.name.split(".")[0]).alias("unique_id")) for f, p in pairs]
+        named_frames = zip(frames, names_of(paths), strict=True)
+        frames = [f.with_columns(pl.lit(name).alias("unique_id")) for f, name in named_frames]
     whole = pl.concat(frames, how="vertical_relaxed")
     whole = _whole_ids(whole, id_col) if single and not words else whole
     return whole, Origin.joined(source, [origin for _, origin in tables])
 
 
 def parse(
-    raw: bytes, where: str, *, id_col: str | None = None, words: bool = False, decimal: str | None = None
+    raw: bytes,
+    where: str,
+    *,
+    id_col: str | None = None,
+    words: bool = False,
+    decimal: str | None = None,
+    sheet: str | None = None,
 ) -> tuple[pl.DataFrame, Origin]:
     """Parse the bytes of a file as a table.
 
@@ -68,6 +86,7 @@ def parse(
         id_col: The column of ids, if given; its cells are not read as numbers.
         words: Whether to read every cell as it is written, and not as a number.
         decimal: The decimal sign where the cells leave it open: "." or ","; None to find it.
+        sheet: The name of the sheet of a spreadsheet, if given.
 
     Returns:
         The table, and the origin of its rows.
@@ -75,21 +94,19 @@ def parse(
     Raises:
         DataError: The file is empty, binary, damaged or not UTF-8, or its rows differ in length.
     """
-    if raw[:4] == b"PAR1" or where.endswith(".parquet"):
-        try:
-            frame = pl.read_parquet(io.BytesIO(raw))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            what = "cannot read the file as Parquet: it is damaged or has another format"
-            raise DataError(what, where=where, fix="write the file again as Parquet") from error
+    frame = stored.frame_of(raw, where, ending(Path(where)))
+    if frame is not None:
         origin = Origin.frame(len(frame), where)
     else:
-        text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
+        table = records.written(raw, where, ending(Path(where)), sheet)
+        text, where = (decode(raw, where), where) if table is None else (table.text, table.where)
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file that has data")
         body, skipped = text.strip("\n"), len(text) - len(text.lstrip("\n"))
         margins = Margins(body, skipped) if words else without_margins(body, skipped)
-        table = _TextTable(margins, where, id_col, decimal)
-        frame, origin = table.words() if words else table.numbers()
+        cells = _TextTable(margins, where, id_col, decimal)
+        frame, origin = cells.words() if words else cells.numbers()
+        origin = origin if table is None else table.located(origin)
     if not len(frame):
         raise DataError("the table has a header but no rows", where=where, fix="give a file that has data")
     return frame, origin
@@ -248,8 +265,10 @@ def is_words(frame: pl.DataFrame, target: list[str] | None) -> bool:
 
 def looks_like_table(raw: bytes) -> bool:
     """Return whether text is a table: lines with the same number of separated cells, some of them numbers."""
+    if raw.startswith(sheets.MAGIC) or stored.stored_format(raw, "") or records.looks_like_json(raw):
+        return True
     text = raw[:20_000].decode("utf-8-sig", errors="ignore")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")[:50]
+    lines = lines_of(text)[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
     if len(lines) < 2:
         return False

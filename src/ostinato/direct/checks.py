@@ -13,6 +13,7 @@ from ostinato.description import Description
 from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.table import some_of
+from ostinato.numbers import plain
 
 Array = NDArray[np.float64]
 
@@ -43,7 +44,7 @@ def check_values(series: dict[str, Array], source: str, *, log: bool) -> None:
                 "the series has no observed value, expected at least one", where=where, fix="remove the series"
             )
         raise DataError(
-            f"the series has the value {seen.min():g}, expected values above 0 because the model uses logarithms",
+            f"the series has the value {plain(seen.min())}, expected values above 0 because the model uses logarithms",
             where=where,
             fix="correct the value, or fit a model to these data",
         )

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ostinato.data.calendar import future_times
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
+from ostinato.emissions.quantiles import containing
+from ostinato.numbers import plain
 
 Array = NDArray[np.float64]
 
@@ -26,8 +27,8 @@ class Forecast:
         history: The data that were forecast from.
         frame: The table, with the columns unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95.
             The column ostinato is the mean. For prices it is the median, since a price whose log return has a
-            Student's t has no mean. For a direct model it is the median if the model has networks, and otherwise
-            the least-squares forecast.
+            Student's t has no mean. For a direct model it is the median. It lies inside every interval: an interval
+            that would not contain the mean of a skewed distribution is widened up to it.
         horizon: The number of steps forecast for each channel of each sequence.
         level: The coverage of the intervals, in percent.
         paths: The sample paths of each sequence, (S, T, D), in the units of the data; a direct model draws none.
@@ -48,21 +49,10 @@ class Forecast:
         return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
 
 
-def check_levels(level: Sequence[float]) -> None:
-    """Check the levels of intervals, which are in percent.
-
-    Raises:
-        ConfigError: A level is outside (0, 100).
-    """
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(f"level must be between 0 and 100 percent, got {one:g}", fix="use a number such as 95")
-
-
 def ends(name: str, level: Sequence[float]) -> dict[str, float]:
     """Return the columns of the intervals of a model and the probability of each, named and ordered as in Nixtla."""
-    low = {f"{name}-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
-    return {**low, **{f"{name}-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+    low = {f"{name}-lo-{plain(one)}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {**low, **{f"{name}-hi-{plain(one)}": 0.5 + one / 200 for one in sorted(level)}}
 
 
 def some_of(names: list[str]) -> str:
@@ -95,8 +85,8 @@ def table(
             columns: dict[str, Any] = {"unique_id": keys.gather([b] * horizon), "ds": ds}
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
-            columns["ostinato"] = point(b, d)
-            columns.update(zip(intervals, quantiles(b, d, p), strict=True))
+            columns["ostinato"] = middle = point(b, d)
+            columns.update(zip(intervals, containing(middle, quantiles(b, d, p).T, p).T, strict=True))
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames) if frames else pl.DataFrame()
 

@@ -103,7 +103,7 @@ class Scores:
 
 
 @torch.inference_mode()
-def score(model: Model, data: SequenceSet | Any) -> Scores:
+def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None) -> Scores:
     """Score data under a model, each sequence from its own start.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
@@ -112,15 +112,22 @@ def score(model: Model, data: SequenceSet | Any) -> Scores:
     Args:
         model: A fitted SequenceModel.
         data: A SequenceSet, or anything that ``read`` takes.
+        robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
 
     Raises:
-        ConfigError: The model is a DirectModel.
+        ConfigError: The model is a DirectModel, or robust cannot be used.
         ModelFileError: The data do not suit the model, as in ``as_sequences``.
         DataError: A value has no probability.
     """
     sequence_model = model.likelihood("score")
     data = as_sequences(sequence_model, data)
     encoded = sequence_model.encoding.encode(data)
+    if robust is not None:
+        from ostinato.inference.stream import Stream
+
+        streams = (Stream(sequence_model, key, robust=robust) for key in data.ids)
+        parts = [stream.update(values).surprisal for stream, values in zip(streams, data, strict=True)]
+        return Scores(data, np.concatenate([np.zeros(0), *parts]), encoded.offsets)
     surprisal = np.full(len(encoded.values), np.nan)
     lengths = encoded.lengths
     # in order of length, so that few rows are idle at the end

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import ConfigError
+from ostinato.numbers import plain
 from ostinato.report import chart
 from ostinato.storage import atomic_write
 
@@ -105,8 +106,8 @@ def course(
 
     ahead = on(table["ds"].to_numpy(), past[-1:])
     for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
-        low, high = (on(table[f"ostinato-{side}-{one:g}"].to_numpy()) for side in ("lo", "hi"))
-        axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
+        low, high = (on(table[f"ostinato-{side}-{plain(one)}"].to_numpy()) for side in ("lo", "hi"))
+        axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{plain(one)} % interval")
     if came is None and forecast.paths:
         # sample paths show what the series may look like, because the point forecast is smoother than any of them
         for path in forecast.paths[b][:3, :, d]:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ostinato.arguments import levels
 from ostinato.data.ids import META, dtype_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import BacktestPlan
-from ostinato.forecasting.table import check_levels, ends
+from ostinato.forecasting.table import ends
 from ostinato.model_file import Model
 from ostinato.scale.local_ar import time_type
 from ostinato.scale.models import possible
@@ -42,7 +43,7 @@ class BacktestPart:
     n_paths: int
 
     def __post_init__(self) -> None:
-        check_levels(self.level)
+        object.__setattr__(self, "level", levels(self.level))
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """Return the result for the series of part ``number``; see ``Verb``."""

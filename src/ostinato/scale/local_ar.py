@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from ostinato.arguments import horizon_count, levels
 from ostinato.data.ids import META, dtype_of, id_column, restored
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
 from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
-from ostinato.forecasting.table import check_levels, ends, times_after
+from ostinato.forecasting.table import ends, times_after
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
 
@@ -76,9 +77,8 @@ class ForecastLocalAR:
     level: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if self.horizon < 1:
-            raise ConfigError(f"horizon must be at least 1, got {self.horizon}", fix="use 1 or more")
-        check_levels(self.level)
+        object.__setattr__(self, "horizon", horizon_count(self.horizon))
+        object.__setattr__(self, "level", levels(self.level))
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """Return the result for the series of part ``number``; see ``Verb``."""

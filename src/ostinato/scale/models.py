@@ -9,11 +9,12 @@ from functools import singledispatch
 import numpy as np
 import polars as pl
 
+from ostinato.arguments import levels
+from ostinato.arguments import seed as checked_seed
 from ostinato.data.ids import id_column
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
 from ostinato.forecasting.inputs import horizon_of
-from ostinato.forecasting.table import check_levels
 from ostinato.inference.forecast import check_forecast, forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
@@ -139,8 +140,8 @@ def _paths_part(
     model: SequenceModel, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
 ) -> ForecastPart:
     """Return the forecast of a part by sample paths."""
-    horizon = check_forecast(model, horizon, level, n_paths)
-    return ForecastPart(name, model, horizon, tuple(level), n_paths, seed)
+    horizon, level, n_paths = check_forecast(model, horizon, level, n_paths)
+    return ForecastPart(name, model, horizon, level, n_paths, checked_seed(seed))
 
 
 @forecast_part.register(DirectModel)
@@ -148,5 +149,4 @@ def _direct_part(
     model: DirectModel, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
 ) -> ForecastDirectPart:
     """Return the forecast of a part by the quantiles of a direct model."""
-    check_levels(level)
-    return ForecastDirectPart(name, model, horizon_of(model, horizon), tuple(level))
+    return ForecastDirectPart(name, model, horizon_of(model, horizon), levels(level))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data import checks, ids
 from ostinato.data.join import SeriesRows, in_order, on_full_grid
+from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, OstinatoError
@@ -148,7 +149,7 @@ def _suspects(
     """Return whether ``_check`` may refuse each series, (B,): testing all rows at once is much quicker."""
     if not len(firsts):
         return np.zeros(0, dtype=bool)
-    odd = unnamed | undated | ~(np.abs(values) <= checks.LARGEST).all(axis=1)  # true for missing values too
+    odd = unnamed | undated | ~(np.abs(values) <= LARGEST).all(axis=1)  # true for missing values too
     if TRAITS[kind].log_returns:
         odd |= (values <= 0).any(axis=1)
     if times is not None:
