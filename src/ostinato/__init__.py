@@ -40,9 +40,12 @@ if TYPE_CHECKING:
     from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
+    from ostinato.inference.alarm import AlarmThreshold as AlarmThreshold
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.describe import describe_model as inspect_model
     from ostinato.inference.forecast import forecast as forecast
+    from ostinato.inference.monitor import Monitor as Monitor
+    from ostinato.inference.monitor import Reading as Reading
     from ostinato.inference.sample import sample as sample
     from ostinato.inference.score import Scores as Scores
     from ostinato.inference.score import score as score
@@ -65,6 +68,7 @@ from ostinato._version import __version__ as __version__
 #: The public names, with the module that each one is in.
 _HOMES = {
     "AdaptiveBPTT": "gradients.methods",
+    "AlarmThreshold": "inference.alarm",
     "Backtest": "evaluation.backtest",
     "Budget": "fits.budget",
     "CheckpointedBPTT": "gradients.methods",
@@ -82,8 +86,10 @@ _HOMES = {
     "LadderOptions": "training.config",
     "LostError": "errors",
     "ModelFileError": "errors",
+    "Monitor": "inference.monitor",
     "NonFiniteLossError": "errors",
     "OstinatoError": "errors",
+    "Reading": "inference.monitor",
     "Rung": "record",
     "Scores": "inference.score",
     "Seen": "inference.stream",
@@ -116,6 +122,7 @@ _PACKAGES = ("datasets", "nn", "scale")
 
 __all__ = [
     "AdaptiveBPTT",
+    "AlarmThreshold",
     "Backtest",
     "Budget",
     "CheckpointedBPTT",
@@ -134,8 +141,10 @@ __all__ = [
     "LadderOptions",
     "LostError",
     "ModelFileError",
+    "Monitor",
     "NonFiniteLossError",
     "OstinatoError",
+    "Reading",
     "Rung",
     "Scores",
     "Seen",

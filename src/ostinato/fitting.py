@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Unpack, cast
 
+from ostinato.arguments import seconds, thread_count
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct_fit.fit import fit_direct
@@ -43,7 +44,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     *,
     model: str = "auto",
     horizon: int | None = None,
-    budget: Budget | float | None = None,
+    budget: Budget | float | str | None = None,
     held_out: float | str = 0.1,
     options: LadderOptions | DirectOptions | None = None,
     method: Method | None = None,
@@ -61,7 +62,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         model: "auto" fits the whole ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest model. The
             name of a backbone fits that model and the AR. "direct", or "auto" with a horizon, fits a direct forecaster.
         horizon: The number of steps that a direct model forecasts. The models of the ladder forecast any number.
-        budget: The seconds of the whole fit, or a Budget. A direct model needs none.
+        budget: The seconds of the whole fit, a time such as "2m", or a Budget. A direct model needs none.
         held_out: The share of the data that is held out, or a pattern of ids.
         options: LadderOptions, or DirectOptions for a direct model. None chooses them by the data.
         method: How the error is sent back: FullBPTT(), CheckpointedBPTT(segments or memory_limit),
@@ -85,10 +86,13 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         DataError: The data cannot be fitted.
         NonFiniteLossError: The training diverges.
     """
+    checkpoint_every = seconds("checkpoint_every", checkpoint_every)
+    limits = None if budget is None else Budget.of(budget, None)
+    threads = thread_count(threads)
     data = data if isinstance(data, SequenceSet) else read(data)
     given: dict[str, Any] = dict(fields)
     options = _options(options, given)
-    shared: dict[str, Any] = {"budget": budget, "held_out": held_out, "threads": threads, "on_progress": on_progress}
+    shared: dict[str, Any] = {"budget": limits, "held_out": held_out, "threads": threads, "on_progress": on_progress}
     if is_direct(model, horizon, data.kind):
         every = None if checkpoint_every == CHECKPOINT_EVERY else checkpoint_every
         _refuse({"method": method, "checkpoint": checkpoint, "checkpoint_every": every})

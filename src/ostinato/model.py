@@ -20,6 +20,9 @@ from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
+#: The prefix of the weights before the refit in the file of a model.
+BEFORE = "before."
+
 
 class StateParts(NamedTuple):
     """The state of a SequenceModel, cut into the states of its parts.
@@ -78,6 +81,26 @@ class SequenceModel(nn.Module):
             self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
             nn.init.zeros_(self.head.weight)
         self.coupling = coupling
+        # in a tuple, because a module that is an attribute would add its weights to those of this model
+        self._before: tuple[SequenceModel, ...] = ()
+
+    def fitted_again(self, before: SequenceModel) -> SequenceModel:
+        """Return this model, which was fitted again to all of the data, with the one that the held-out part judged.
+
+        Args:
+            before: The model that was not fitted to the held-out part.
+        """
+        self._before = (before,)
+        return self
+
+    def before_refit(self, data: SequenceSet) -> SequenceModel:
+        """Return the model that the held-out part of data judged, if data are those of the fit; itself otherwise.
+
+        Args:
+            data: The sequences as read.
+        """
+        known = self._before and self.description.ladder_record.data == data.digest
+        return self._before[0] if known else self
 
     @property
     def channels(self) -> int:
@@ -203,11 +226,17 @@ class SequenceModel(nn.Module):
         fitted, seed = record_facts(self.description)
         search = [search_fact(record.search)] if record.search else []
         held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a step" for rung in record.table]
-        return [fitted, *search, *held_out, seed]
+        again = [f"{self.description.name} was {record.refitted}"] if record.refitted else []
+        return [fitted, *search, *held_out, *again, seed]
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors of the model, and as JSON everything else that its answers depend on."""
-        return self.state_dict(), {"encoding": self.encoding.to_json()}
+        tensors: dict[str, Tensor] = dict(self.state_dict())
+        document: dict[str, Any] = {"encoding": self.encoding.to_json()}
+        for before in self._before:
+            tensors |= {f"{BEFORE}{name}": x for name, x in before.state_dict().items()}
+            document["before"] = {"config": before.description.config, "encoding": before.encoding.to_json()}
+        return tensors, document
 
     def _weights(self) -> str:
         """Return the number of all weights, and of those that are trained, which the table of the ladder gives."""

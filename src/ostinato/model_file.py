@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ from ostinato.data.encoding import encoding_from_json
 from ostinato.description import Description
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ModelFileError
-from ostinato.model import SequenceModel
+from ostinato.model import BEFORE, SequenceModel
 from ostinato.storage import load_bundle, save_bundle
 
 #: A model that a file can hold.
@@ -61,11 +61,17 @@ def load_model(path: str | Path) -> Model:
 
 def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], description: Description) -> SequenceModel:
     """Return the model that ``SequenceModel.to_parts`` took apart."""
+    before = {k.removeprefix(BEFORE): v for k, v in tensors.items() if k.startswith(BEFORE)}
+    tensors = {k: v for k, v in tensors.items() if not k.startswith(BEFORE)}
     encoding, shape = encoding_from_json(document["encoding"]), Architecture(**description.config["parts"])
     model = assemble(shape, encoding, description, None)
     # files from before the coupling of channels have no tensors for it: zeros make the channels independent
     uncoupled = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
     model.load_state_dict(uncoupled | tensors)
+    if "before" in document:
+        earlier = document["before"]
+        told = replace(description, config=earlier["config"])
+        model.fitted_again(_sequence_model(before, {"encoding": earlier["encoding"]}, told))
     return model.eval()
 
 

@@ -87,6 +87,10 @@ class RunRecord:
         held_out: The share or the number of steps that was held out, or the pattern of the held-out ids.
         threads: The number of threads that computed.
         budget: The limits of the fit: "seconds" and "steps".
+        refit: Whether the kept model was fitted again to all of the data after the choice. The held-out figures are
+            those of the model before that. None in a file of an early version: a model of the ladder was not fitted
+            again, and it is not known of a direct one.
+        refitted: How the kept model was fitted again, in words.
         command: The command line of the fit.
     """
 
@@ -100,6 +104,8 @@ class RunRecord:
     held_out: float | str | None = None
     threads: int | None = None
     budget: dict[str, Any] | None = None
+    refit: bool | None = None
+    refitted: str | None = None
     command: str | None = None
 
     @classmethod
@@ -189,7 +195,6 @@ class DirectRecord(RunRecord):
         verdict: What was kept and why, in words.
         choice: The penalty and the strength of the least squares.
         coverage: The coverage of the 95 % intervals: "held_out" before and "calibrated" after the calibration.
-        refit: Whether the kept model was fitted again to all of the data.
     """
 
     horizon: int | None = None
@@ -197,7 +202,6 @@ class DirectRecord(RunRecord):
     verdict: str = ""
     choice: dict[str, float] | None = None
     coverage: dict[str, float] = field(default_factory=dict)
-    refit: bool | None = None
 
     @classmethod
     def _rows(cls) -> dict[str, Any]:

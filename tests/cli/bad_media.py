@@ -31,7 +31,7 @@ ROWS: tuple[Bad, ...] = (
     Bad("a WAV file cut short", WAV, ("cut short: 844 bytes", "bad.wav"), {"bad.wav": sound()[:1000]}),
     Bad("a FLAC file cut short", FLAC, ("damaged", "bad.flac"), {"bad.flac": sound(form="FLAC")[:200]}),
     Bad("text called .wav", WAV, ("cannot read the file as sound", "bad.wav"), {"bad.wav": "do re mi"}),
-    Bad("stereo", WAV, ("2 channels", "bad.wav", "--channel 0"), {"bad.wav": STEREO}),
+    Bad("a channel and the mix", f"{WAV} --channel 0 --mix", ("--channel or --mix",), {"bad.wav": STEREO}),
     Bad("a channel that is not there", f"{WAV} --channel 2", ("no channel 2", "from 0 to 1"), {"bad.wav": STEREO}),
     Bad("a channel below 0", f"{WAV} --channel -1", ("--channel", "greater than or equal to 0"), {"bad.wav": STEREO}),
     Bad(

@@ -89,9 +89,18 @@ ROWS: tuple[Bad, ...] = (
         command="fit bad.csv.gz -o m.ost", file="bad.csv.gz",
     ),
     csv(
-        "thousands in quotes", long({5: '2024-01-04,"1,200"'}), "cannot read '1,200' in column 'y' as a number",
-        "line 5",
+        "thousands with two signs", long({5: '2024-01-04,"1,200,5.0"'}),
+        "cannot read '1,200,5.0' in column 'y' as a number", "line 5",
     ),
+    csv("two currencies", "ds,y\n2024-01-01,$5\n2024-01-02,$6\n2024-01-03,€7\n", "several units: $, €", "line 4"),
+    csv("a percent sign in some rows", "ds,y\n2024-01-01,5%\n2024-01-02,6\n2024-01-03,7%\n", "percent sign", "line 3"),
+    csv("a sales column of words", "ds,sales,shop\n2024-01-01,5 per day,1\n2024-01-02,6 per day,2\n", "'5 per day'"),
+    csv("an id that is missing", PANEL + ",2024-01-30,1\n", "the id in column 'id' is empty", "line 62", "--id-col"),
+    csv(
+        "one id in two ways", "id,ds,y\n1,2024-01-01,2\n1.0,2024-01-01,3\n",
+        "the ids '1' and '1.0' in column 'id' are one number", "line 3",
+    ),
+    csv("an unknown decimal sign", GOOD, "unknown decimal sign ';'", command=f"{FIT} --decimal ';'"),
     csv(
         "a row of too many cells", long({6: "2024-01-05,1,2"}), "has 3 cells, expected 2 as in the first row", "line 6",
     ),
@@ -107,8 +116,8 @@ ROWS: tuple[Bad, ...] = (
         "every value in column 'y' is missing", "series 'c'",
     ),
     csv(
-        "dates out of order", long({5: DAYS[8] + ",1"}), "out of order: 2024-01-05 comes after 2024-01-09", "line 6",
-        "sort the rows",
+        "a date twice in rows out of order", long({5: DAYS[8] + ",1"}), "the time 2024-01-09 occurs twice",
+        "line 10, series 'y'; the other is line 5",
     ),
     csv("a date twice", long({5: DAYS[2] + ",1"}), "the time 2024-01-03 occurs twice", "line 5", "--id-col"),
     csv(
@@ -135,7 +144,7 @@ ROWS: tuple[Bad, ...] = (
         command=f"{FIT} --kind prices",
     ),
     csv("a binary file called .csv", bytes(range(256)) * 8, "the file is binary", "bad.csv"),
-    csv("a spreadsheet called .csv", b"PK\x03\x04" + bytes(60), "a spreadsheet", "save the sheet as CSV"),
+    csv("a spreadsheet called .csv", b"PK\x03\x04" + bytes(60), "spreadsheet"),
     csv("UTF-16", GOOD.encode("utf-16"), "the file is UTF-16", "save the file as UTF-8"),
     csv("bad UTF-8", b"ds,y\n2024-01-01,1\n2024-01-02,\xe9\n", "byte 0xe9 is not valid UTF-8", "line 3, byte 12"),
     csv("a damaged gzip file", gzip.compress(GOOD.encode())[:60] + b"\0" * 9, "gzip file is damaged"),

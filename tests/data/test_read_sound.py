@@ -64,8 +64,10 @@ def test_a_channel_is_chosen(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "t.flac", np.stack([TONE, -TONE], axis=1), 8_000)
     for channel, sign in ((0, 1), (1, -1)):
         np.testing.assert_array_equal(read(tmp_path / "t.flac", channel=channel).values[:, 0], sign * TONE)
-    with pytest.raises(DataError, match="2 channels"):
-        read(tmp_path / "t.flac")
+    both = read(tmp_path / "t.flac")
+    np.testing.assert_array_equal(both.values, np.stack([TONE, -TONE], axis=1))
+    assert both.channels == ("left", "right")
+    np.testing.assert_array_equal(read(tmp_path / "t.flac", mix=True).values, 0)
     with pytest.raises(DataError, match="no channel 2"):
         read(tmp_path / "t.flac", channel=2)
 

@@ -184,9 +184,9 @@ def test_arguments_out_of_range_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="positions must be at least 1, got 0"):
         diagnose(fitted("series", name), made("series"), positions=0)
     values = np.array([[1.0], [2.0], [3.0], [np.nan], [np.nan], [np.nan]])
-    empty = SequenceSet("series", values, np.array([0, 6]), ("s",))
+    empty = SequenceSet("series", values, np.array([0, 3, 6]), ("s", "empty"))
     with pytest.raises(DataError, match="no observed value"):
-        diagnose(fitted("series", name), empty, held_out=0.4)
+        diagnose(fitted("series", name), empty, held_out="empty")
 
 
 def test_an_uncertain_reward_beyond_the_reach_is_given_with_its_error() -> None:

@@ -59,7 +59,7 @@ def test_one_step_ahead_is_the_emissions_quantile(kind: str, name: str) -> None:
 
 def test_several_steps_ahead_are_statsmodels_mean_and_interval() -> None:
     y, ahead = ar2(1500), 12
-    model = fit(single(y), model="ar", emission="normal", max_order=2).model
+    model = fit(single(y), model="ar", emission="normal", max_order=2, refit=False).model
     known = int(0.9 * len(y))  # the closed form is fitted to what is not held out
     expected = AutoReg(y[:known], 2).fit().append(y[known:], refit=False).get_prediction(len(y), len(y) + ahead - 1)
     interval = expected.conf_int(alpha=0.2)
@@ -75,7 +75,7 @@ def test_several_steps_ahead_are_statsmodels_mean_and_interval() -> None:
 
 def test_a_new_history_is_continued_without_refitting() -> None:
     y = ar2(700)
-    model = fit(single(y[:500]), model="ar", emission="normal", max_order=2).model
+    model = fit(single(y[:500]), model="ar", emission="normal", max_order=2, refit=False).model
     assert isinstance(model, SequenceModel)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     refit = AutoReg(y[:450], 2).fit()
@@ -104,7 +104,7 @@ def test_a_missing_value_counts_as_its_own_prediction() -> None:
 def test_a_gap_before_the_forecast_widens_it() -> None:
     """The spread after a gap is that of so many steps ahead, by the moving-average weights of the autoregression."""
     y, gap = ar2(400), 5
-    model = fit(single(y), model="ar", emission="normal", max_order=2).model
+    model = fit(single(y), model="ar", emission="normal", max_order=2, refit=False).model
     result = AutoReg(y[:360], 2).fit().append(y[360:], refit=False)
     deviation = result.get_prediction(400, 400 + gap).se_mean[-1]
     drawn = forecast(model, single(np.append(y, [np.nan] * gap)), 1, n_paths=20_000).paths[0][:, 0, 0]

@@ -20,7 +20,7 @@ if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
 
 from ostinato.ops.engine.call import Call
-from ostinato.ops.engine.gradients import REFERENCES, by_reference
+from ostinato.ops.engine.decomposed import REFERENCES, by_reference
 from ostinato.ops.engine.step import Step
 from ostinato.ops.engine.unroll import unroll
 

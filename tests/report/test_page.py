@@ -10,8 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+import ostinato
 from hostile import HOSTILE, KINDS
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
@@ -115,7 +117,7 @@ def test_the_page_gives_the_numbers_of_the_fit_and_the_calibration(
     record = result.model.description.record
     assert record["data"] == data.digest
     assert data.digest in words
-    model = sequential(result.model)
+    model = sequential(result.model).before_refit(data)
     encoded = model.encoding.encode(data)
     held = split(data, record["held_out"]).spans("held-out", data.lengths, encoded.lengths)
     found = calibrate(model, encoded, held)
@@ -253,3 +255,25 @@ def test_the_page_splits_the_data_as_the_fit_does() -> None:
     model, data = direct_model(True)
     assert direct._spans(model, data, fitted=True) == [(0, 70, 90)]
     assert direct._spans(model, data, fitted=False) == [(0, 0, 100), (1, 0, 14)]
+
+
+def test_a_model_with_future_covariates_has_a_report_with_and_without_future_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.random(124)
+    table = pl.DataFrame({"ds": range(124), "y": 10 + 5 * x + 0.1 * rng.standard_normal(124), "x": x})
+    data = read(table.head(120), time_col="ds", future_covariates=["x"])
+    model = ostinato.fit(data, model="direct", horizon=4, networks=0).model
+    write_report(model, data, tmp_path / "page.html")
+    assert "There is no forecast of the steps after the data" in (tmp_path / "page.html").read_text()
+    write_report(model, data, tmp_path / "page.html", future=table.tail(4).drop("y"))
+    assert "The forecast of the 4 steps after the end of the data" in (tmp_path / "page.html").read_text()
+
+
+def test_a_folder_of_files_without_ids_is_read_again(tmp_path: Path) -> None:
+    for name in "ab":
+        pl.DataFrame({"ds": range(60), "y": np.random.default_rng(0).standard_normal(60)}).write_csv(
+            tmp_path / f"{name}.csv"
+        )
+    model = ostinato.fit(tmp_path, model="ar").model
+    assert ostinato.forecast(model, str(tmp_path), 1).frame["unique_id"].to_list() == ["a", "b"]
+    assert ostinato.forecast(model, tmp_path / "b.csv", 1).frame["unique_id"].to_list() == ["b"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,8 @@ from zoo import KINDS, kept, made
 def test_the_held_out_result_equals_the_score(kind: str, name: str) -> None:
     data = made(kind).take([0, 2, 4])
     emission = KINDS[kind].emission
-    result = fit(data, model=name, budget=Budget(None, 4), held_out=0.2, emission=emission, hidden=8, max_order=3)
+    how: dict[str, Any] = {"emission": emission, "hidden": 8, "max_order": 3, "refit": False}
+    result = fit(data, model=name, budget=Budget(None, 4), held_out=0.2, **how)
     scores = score(result.model, data)
     spans = split(data, 0.2).spans("held-out", data.lengths, np.diff(scores.offsets))
     nats = np.concatenate([scores.surprisal[scores.offsets[b] + a : scores.offsets[b] + z] for b, a, z in spans])

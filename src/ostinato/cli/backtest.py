@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 from ostinato.cli import options, panels
 from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
+from ostinato.numbers import shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -75,6 +75,9 @@ def command(
     zone: options.Zone = None,
     day_first: options.DayFirst = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     known: options.Known = None,
     past: options.Past = None,
     static: options.Static = None,
@@ -133,6 +136,9 @@ def command(
         future_covariates=known or (),
         past_covariates=past or (),
         static_covariates=static or (),
+        sheet=sheet,
+        query=query,
+        decimal=decimal,
         zone=zone,
         day_first=day_first,
     )
@@ -162,15 +168,14 @@ def command(
         print(f"forecasts: {output}")
 
 
-#: The heading, the format and the factor of each column of the table. Every other column is a coverage, in percent.
+#: The heading of each column of the table and its significant digits. Every other column is a coverage, in percent.
 _SHOWN = {
-    "mase": ("MASE", ".3f", 1),
-    "smape": ("sMAPE", ".2f", 1),
-    "owa": ("OWA", ".3f", 1),
-    "wql": ("wQL", ".3g", 1),
-    "msis": ("MSIS", ".2f", 1),
-    "log_prob": ("nats", ".3f", 1),
-    "seconds": ("seconds", ".1f", 1),
+    "mase": ("MASE", 4),
+    "smape": ("sMAPE", 4),
+    "owa": ("OWA", 4),
+    "wql": ("wQL", 4),
+    "msis": ("MSIS", 4),
+    "log_prob": ("nats", 5),
 }
 
 
@@ -179,18 +184,19 @@ def _show(table: pl.DataFrame, title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    forms = {name: _SHOWN.get(name, (name.replace("coverage-", "in ") + "%", ".1f", 100)) for name in table.columns[1:]}
-    for heading in ("model", *(heading for heading, _, _ in forms.values())):
-        shown.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
+    grid = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    columns = [name for name in table.columns[1:] if name != "seconds"]
+    forms = {name: _SHOWN.get(name, (name.replace("coverage-", "in ") + "%", 3)) for name in columns}
+    for heading in ("model", *(heading for heading, _ in forms.values()), "seconds"):
+        grid.add_column(heading, justify="left" if heading == "model" else "right", no_wrap=True)
     least = table["wql"].drop_nans().min()
     for row in table.iter_rows(named=True):
-        cells = [_cell(row[name] * factor, form) for name, (_, form, factor) in forms.items()]
-        shown.add_row(row["model"], *cells, style="bold" if row["wql"] == least else "")
+        cells = [
+            shown(row[name] if name in _SHOWN else 100 * row[name], digits, keep=True)
+            for name, (_, digits) in forms.items()
+        ]
+        grid.add_row(row["model"], *cells, f"{row['seconds']:.1f}", style="bold" if row["wql"] == least else "")
     console = Console()
-    console.width = max(console.width, 20 + 10 * len(forms))  # no number is cut off, even if the lines wrap
-    console.print(shown)
-
-
-def _cell(value: float, form: str) -> str:
-    return "-" if math.isnan(value) else f"{value:{form}}"
+    console.width = max(console.width, 30 + 10 * len(forms))  # no number is cut off, even if the lines wrap
+    console.print(title, highlight=False, soft_wrap=True)
+    console.print(grid)

@@ -31,7 +31,11 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     threads: options.Threads = 1,
 ) -> None:
     """Measure how many past steps a model uses.
@@ -49,7 +53,18 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    sequences = as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    sequences = as_sequences(
+        fitted,
+        data,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        decimal=decimal,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
+    )
     found = diagnose(
         fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed
     )

@@ -93,6 +93,15 @@ def command(
             rich_help_panel=DATA,
         ),
     ] = "0.1",
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit/--no-refit",
+            help="Whether the kept model is fitted again to all of the data after the choice, the held-out part "
+            "included. The table is of the model before that.",
+            rich_help_panel=DATA,
+        ),
+    ] = True,
     truncation_window: Annotated[
         str | None,
         typer.Option(
@@ -156,10 +165,14 @@ def command(
     zone: options.Zone = None,
     day_first: options.DayFirst = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
     known: options.Known = None,
     past: options.Past = None,
     static: options.Static = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
     each: Annotated[
@@ -230,7 +243,9 @@ def command(
             )
         panel.summarise(outcome)
         return
-    path = output or Path(Path(data).name.split(".")[0] + ".ost")
+    from ostinato.data.database import stem
+
+    path = output or Path(f"{stem(data)}.ost")
     request = fit_dispatch.FitRequest(
         command=("ostinato", *ctx.obj),
         data=data,
@@ -240,6 +255,9 @@ def command(
             time_col=time_col,
             target=target[0] if target and len(target) == 1 else target or None,
             channel=channel,
+            mix=mix,
+            sheet=sheet,
+            query=query,
             alphabet=alphabet,
             per_line=per_line,
             future_covariates=tuple(known or ()),
@@ -247,6 +265,7 @@ def command(
             static_covariates=tuple(static or ()),
             zone=zone,
             day_first=day_first,
+            decimal=decimal,
         ),
         output=path,
         report=report,
@@ -267,6 +286,7 @@ def command(
         seed=seed,
         budget=None if budget is None and steps is None else options.limits(budget, steps),
         held_out=options.share(held_out),
+        refit=refit,
         search=search,
         cluster=panels.Destination(output, on, workers, threads).cluster(),
         threads=threads,

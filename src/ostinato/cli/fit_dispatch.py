@@ -35,6 +35,9 @@ class Reading:
     time_col: str | None
     target: str | list[str] | None
     channel: int | None
+    mix: bool
+    sheet: str | None
+    query: str | None
     alphabet: str
     per_line: bool | None
     future_covariates: tuple[str, ...]
@@ -42,6 +45,7 @@ class Reading:
     static_covariates: tuple[str, ...]
     zone: str | None
     day_first: bool | None
+    decimal: str | None = None
 
 
 #: The fields of FitRequest that are options of the model and its training, under the names that ``fit`` gives them.
@@ -85,6 +89,7 @@ class FitRequest:
         seed: The seed of the fit.
         budget: The limits of the fit.
         held_out: The share to hold out, or a pattern of ids.
+        refit: Whether the kept model is fitted again to all of the data.
         search: The number of trials of a search.
         cluster: The Ray cluster to fit on.
         threads: The number of threads that compute.
@@ -114,6 +119,7 @@ class FitRequest:
     seed: int
     budget: Budget | None
     held_out: float | str
+    refit: bool
     search: int | None
     cluster: Cluster | None
     threads: int
@@ -130,6 +136,7 @@ class FitRequest:
 def run(request: FitRequest) -> None:
     """Read the data, fit the model, write its file and its report, and print the table and the verdict."""
     from ostinato.cli.progress import LadderDisplay
+    from ostinato.data.database import without_password
     from ostinato.data.read import read
     from ostinato.fitting import is_direct
     from ostinato.inference.describe import verdict
@@ -151,7 +158,7 @@ def run(request: FitRequest) -> None:
             result = _fit(request, sequences, folder, display)
         if not worker.leads:
             return
-        result.model.description.record["command"] = shlex.join(request.command)
+        result.model.description.record["command"] = shlex.join(map(without_password, request.command))
         save_model(result.model, request.output)
     for note in result.notes:
         options.say(f"note: {note}")
@@ -188,7 +195,7 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
     from ostinato import scale
     from ostinato.fitting import fit
 
-    fields: FitFields = {**request.fields, "seed": request.seed}
+    fields: FitFields = {**request.fields, "seed": request.seed, "refit": request.refit}
     if folder is None:
         return fit(
             sequences,
@@ -250,6 +257,7 @@ def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Pa
             budget=request.budget,
             held_out=request.held_out,
             seed=request.seed,
+            refit=request.refit,
             threads=request.threads,
             on_trial=display.trial,
         )[0]
@@ -262,6 +270,7 @@ def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Pa
         budget=request.budget,
         held_out=request.held_out,
         seed=request.seed,
+        refit=request.refit,
     )
     for row in rows:
         display.trial(row)

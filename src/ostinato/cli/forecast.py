@@ -51,7 +51,11 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     season: Annotated[
         int | None,
         typer.Option(
@@ -99,7 +103,7 @@ def command(
     for path in (output, plot):
         if path:
             options.writable(path)
-    from ostinato.cli.render import as_table
+    from ostinato.cli.render import as_table, printed
     from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.forecast import forecast
     from ostinato.model_file import load_model
@@ -107,7 +111,18 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    history = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
+    history = as_sequences(
+        fitted,
+        source,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        decimal=decimal,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
+    )
     result = forecast(fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed)
     for note in result.notes:
         options.say(f"note: {note}")
@@ -115,7 +130,7 @@ def command(
         atomic_write(output, as_table(result.frame, result.history.time_form).encode())
         print(f"forecast: {output}")
     else:
-        print(as_table(result.frame, result.history.time_form), end="")
+        printed(result.frame, result.history.time_form)
     if plot:
         from ostinato.report.fan import draw
 

@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 #: Options that take a list of values, with the pattern of one value.
-_LISTS = {"--level": r"-?\d+(\.\d+)?"} | {
+_LISTS = {"--level": r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?%?|nan|inf"} | {
     f"--{name}": r"[^-].*"
     for name in ("future-covariates", "known", "past-covariates", "past", "static-covariates", "static")
 }

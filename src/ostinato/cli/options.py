@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato import arguments
+from ostinato.data.files import PACKED, formats
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ DATA, MODEL, DIRECT, BUDGET, OUTPUT, CLUSTER = (
 Data = Annotated[
     str,
     typer.Argument(
-        help="A file, a folder or a pattern of files: CSV, TSV, Parquet, text, WAV, FLAC or OGG, also with .gz."
+        help=f"A file, a folder or a pattern of files: {formats()}, also packed ({', '.join(PACKED)}); or the address "
+        "of a database, such as sqlite:///sales.db, with --query."
     ),
 ]
 Model = Annotated[Path, typer.Argument(help="A model file that ostinato fit wrote.")]
@@ -110,6 +112,14 @@ DayFirst = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        help="The decimal sign where the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
+        "Default: found from the other numbers.",
+        rich_help_panel=DATA,
+    ),
+]
 Season = Annotated[
     int | None,
     typer.Option(
@@ -149,7 +159,19 @@ Channel = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="The channel of a sound file to use, counted from 0. A file of several channels needs it.",
+        help="The channel of sound files to use, counted from 0. Default: every channel, together.",
+        rich_help_panel=DATA,
+    ),
+]
+Mix = Annotated[bool, typer.Option("--mix", help="Use the mean of the channels of sound files.", rich_help_panel=DATA)]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=DATA),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        help="The query whose rows are read from a database: --query 'SELECT ds, y FROM sales ORDER BY ds'.",
         rich_help_panel=DATA,
     ),
 ]
@@ -185,15 +207,7 @@ Threads = Annotated[
 
 def seconds(text: str | None) -> float | None:
     """Return the seconds of a time such as "90", "90s", "3m" or "1.5h"."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
-    if not match:
-        raise ConfigError(
-            f"cannot read the time {text!r}; expected a number of seconds, minutes or hours",
-            fix="use a time such as 90s, 3m or 1h",
-        )
-    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+    return None if text is None else arguments.seconds("the budget", text)
 
 
 def limits(budget: str | None, steps: int | None) -> Budget:
@@ -219,8 +233,7 @@ def share(text: str) -> float | str:
 
 def use_threads(count: int) -> None:
     """Set the number of threads of torch, at least 1."""
-    if count < 1:
-        raise ConfigError(f"threads must be at least 1, got {count}", fix="use 1 or more")
+    count = arguments.thread_count(count)
     import torch
 
     torch.set_num_threads(count)
@@ -232,6 +245,11 @@ def source(model: AnyModel, data: str | None) -> str:
     if found is None:
         raise ConfigError(
             "no data given, and the model file names no training data", fix="give the data after the model"
+        )
+    if data is None and "***" in str(found):
+        raise ConfigError(
+            f"no data given, and the model file keeps no password of its training data {found}",
+            fix="give the data after the model",
         )
     if data is None:
         say(f"note: using the training data {found}")

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from ostinato.kinds import TRAITS, Kind
+from ostinato.numbers import shown
 from ostinato.record import DirectRung, Rung
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class LadderDisplay:
         if event.measure == "nats":
             words = f"loss {self._loss(event.loss)} validation {self._loss(-event.validation)}"
         else:
-            words = f"{event.measure} {event.loss:.4f}"
+            words = f"{event.measure} {shown(event.loss, 4)}"
         words += f" {event.steps_per_second:.1f} steps/s"
         self._bar.update(self._task, description=event.name, completed=min(event.share, 1.0), words=words)
 
@@ -68,14 +69,14 @@ class LadderDisplay:
             return
         if isinstance(rung, DirectRung):
             inside = f"{rung.coverage:.1%} in 95 % intervals"
-            self._console.print(f"{rung.name:>14}  quantile loss {rung.loss:.4f}, {inside}, {rung.seconds:.1f} s")
+            self._console.print(f"{rung.name:>14}  quantile loss {shown(rung.loss, 4)}, {inside}, {rung.seconds:.1f} s")
         else:
             self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
 
     def trial(self, row: Trial) -> None:
         """Print a line about a finished trial of a search."""
         reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
-        settings = ", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
+        settings = ", ".join(f"{k} {shown(v, 3)}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
         self._console.print(f"trial {row.number + 1}: {settings}: {reached}, {row.seconds:.1f} s")
 
     def table(self, fit: Fit) -> None:
@@ -90,7 +91,7 @@ class LadderDisplay:
             table.add_column(name, justify="right")
         for rung in rungs:
             name = rung.name + (f": {rung.detail}" if rung.detail else "")
-            cells = [f"{rung.loss:.4f}", f"{rung.coverage:.1%}", f"{rung.seconds:.1f}"]
+            cells = [shown(rung.loss, 4), f"{rung.coverage:.1%}", f"{rung.seconds:.1f}"]
             table.add_row(name, *cells, style="bold" if rung is kept else "")
         Console().print(table)
 

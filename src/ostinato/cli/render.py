@@ -1,8 +1,9 @@
-"""The file formats of forecasts and samples."""
+"""The file formats of forecasts and samples, and their look on the screen."""
 
 from __future__ import annotations
 
 import io
+import sys
 from datetime import time
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,40 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from ostinato.data.stamps import TimeForm
+from ostinato.errors import DataError
+from ostinato.numbers import shown
 
 
-def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> bytes:
-    """Return sequences (T, D) as CSV with the columns unique_id, ds (the step) and one for each channel."""
+def as_csv(drawn: list[NDArray[Any]], channels: list[str]) -> pl.DataFrame:
+    """Return sequences (T, D) as a table with the columns unique_id, ds (the step) and one for each channel."""
     frames = [
         pl.DataFrame({"unique_id": [f"sample-{i + 1}"] * len(x), "ds": range(1, len(x) + 1)}).hstack(
             pl.DataFrame({name: x[:, d] for d, name in enumerate(channels)})
         )
         for i, x in enumerate(drawn)
     ]
-    return pl.concat(frames).write_csv(float_precision=6).encode()
+    return pl.concat(frames)
 
 
 def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
-    """Return a forecast as CSV.
+    """Return a table as CSV.
+
+    Numbers have the shortest form that reads back to the same number; a missing one is an empty cell.
 
     Args:
-        frame: The forecast.
+        frame: The table.
         times: The form of its times. Times that were words are written as they came in; of others, times without an
             hour are written as dates: 2024-01-31.
+
+    Raises:
+        DataError: A number is infinite, which a reader of CSV may take for a word or refuse.
     """
+    for column in frame.select(cs.float()):
+        if column.is_infinite().any():
+            raise DataError(
+                f"the column {column.name} has an infinite value: the numbers are too large to compute with",
+                fix="divide the values by a power of ten",
+            )
     if times is not None:
         frame = frame.with_columns(times.written(column) for column in frame.select(cs.temporal()))
     stamps, form = frame.select(cs.temporal()), "%Y-%m-%d %H:%M:%S%.f"
@@ -40,7 +54,14 @@ def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
         form = "%Y-%m-%d"
     elif any(getattr(column.dtype, "time_zone", None) for column in stamps):
         form += "%:z"
-    return frame.write_csv(float_precision=6, datetime_format=form)
+    return frame.with_columns(cs.float().fill_nan(None)).write_csv(datetime_format=form)
+
+
+def printed(frame: pl.DataFrame, times: TimeForm | None = None) -> None:
+    """Print a table as CSV: exactly to a file or a pipe, and with significant digits on a screen."""
+    if sys.stdout.isatty():
+        frame = frame.with_columns(cs.float().map_elements(shown, pl.String, skip_nulls=True))
+    print(as_table(frame, times), end="")
 
 
 def as_bytes(frame: pl.DataFrame, path: Path, times: TimeForm | None = None) -> bytes:

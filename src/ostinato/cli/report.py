@@ -25,11 +25,22 @@ def command(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
+    future: Annotated[
+        str | None,
+        typer.Option(
+            help="A file with the future covariates of the steps after the data, if the model was fitted with any. "
+            "Without it, the page shows the held-out part only."
+        ),
+    ] = None,
     seed: options.Seed = 0,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     threads: options.Threads = 1,
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
@@ -45,6 +56,17 @@ def command(
 
     fitted = load_model(model)
     source = options.source(fitted, data)
-    sequences = as_sequences(fitted, source, id_col=id_col, time_col=time_col, target=target, channel=channel)
-    write_report(fitted, sequences, path, seed=seed)
+    sequences = as_sequences(
+        fitted,
+        source,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        decimal=decimal,
+        mix=mix or None,
+        sheet=sheet,
+        query=query,
+    )
+    write_report(fitted, sequences, path, future=future, seed=seed)
     print(f"report: {path}")

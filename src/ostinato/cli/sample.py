@@ -43,7 +43,7 @@ def command(
     options.use_threads(threads)
     if output:
         options.writable(output)
-    from ostinato.cli.render import as_csv
+    from ostinato.cli.render import as_csv, as_table, printed
     from ostinato.data.sound import as_wav
     from ostinato.errors import ConfigError
     from ostinato.inference.sample import sample
@@ -62,7 +62,11 @@ def command(
         case "sound":
             content = as_wav(drawn[0], fitted.description.source)
         case _:
-            content = as_csv(drawn, fitted.description.source.get("channels", ["y"]))
+            frame = as_csv(drawn, fitted.description.source.get("channels", ["y"]))
+            if output is None:
+                printed(frame)
+                return
+            content = as_table(frame).encode()
     if output:
         atomic_write(output, content)
         print(f"sample: {output}")

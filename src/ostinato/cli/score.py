@@ -27,7 +27,11 @@ def command(
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
+    decimal: options.Decimal = None,
     channel: options.Channel = None,
+    mix: options.Mix = False,
+    sheet: options.Sheet = None,
+    query: options.Query = None,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = 1,
@@ -59,13 +63,28 @@ def command(
         options.writable(output)
     import polars as pl
 
+    from ostinato.data.ids import id_column
     from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.score import score
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    scores = score(fitted, as_sequences(fitted, data, id_col=id_col, time_col=time_col, target=target, channel=channel))
+    scores = score(
+        fitted,
+        as_sequences(
+            fitted,
+            data,
+            id_col=id_col,
+            time_col=time_col,
+            target=target,
+            channel=channel,
+            decimal=decimal,
+            mix=mix or None,
+            sheet=sheet,
+            query=query,
+        ),
+    )
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
@@ -82,7 +101,7 @@ def command(
         lengths = scores.offsets[1:] - scores.offsets[:-1]
         frame = pl.DataFrame(
             {
-                "unique_id": [key for key, n in zip(scores.data.ids, lengths, strict=True) for _ in range(n)],
+                "unique_id": id_column(scores.data.ids, lengths, scores.data.meta),
                 "step": [t + 1 for n in lengths for t in range(n)],
                 "surprisal": scores.surprisal,
             }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Iterator
@@ -11,10 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostinato.cli import options
-from ostinato.errors import DataError
+from ostinato.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from ostinato.inference.stream import Stream
+    from ostinato.cli.stream_formats import Format
+    from ostinato.inference.monitor import Monitor
+    from ostinato.model_file import Model
+
+#: The share of the reference that is held out, if the model file does not say it.
+_HELD_OUT = 0.1
 
 
 def command(
@@ -22,103 +26,119 @@ def command(
     unique_id: Annotated[
         str, typer.Option(help="The id of this series, if the model was fitted to several series.")
     ] = "stream",
+    alarm: Annotated[
+        float | None,
+        typer.Option(
+            help="Mark values whose surprisal is above what held-out data reach this rarely: --alarm 1e-4 for one in "
+            "ten thousand."
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="Data that the model was not fitted to, for the threshold of the alarm. Default: the held-out part of "
+            "the data that the model was fitted to."
+        ),
+    ] = None,
+    level: Annotated[
+        list[float] | None,
+        typer.Option(help="The coverage of the intervals in the output in percent: --level 80 95. Default: none."),
+    ] = None,
+    robust: Annotated[
+        float | None,
+        typer.Option(
+            help="Keep a value farther than this many standard deviations from its prediction out of the state, so "
+            "that an outlier does not spoil the steps after it: --robust 6. Default: every value enters the state."
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        bool,
+        typer.Option("--skip-bad", help="Report a line that cannot be used and go on. Default: stop with exit code 2."),
+    ] = False,
     threads: options.Threads = 1,
 ) -> None:
     """Read a sequence from standard input while it grows, and print the surprisal of every step at once, in nats.
 
     Write one step on each line: one number, or one for each channel, with
     commas. Leave a missing value empty. The output is CSV with the value, its
-    expected value and its surprisal. A model of text reads text, and prints one
+    expected value and its surprisal. Lines of JSON such as
+    {"unique_id": "a", "ds": "2024-01-31T13:00", "y": 5} may hold many series;
+    the output is then JSON lines too. A model of text reads text, and prints one
     line for each character; if it was fitted to separate lines, a newline ends
     a sequence. The memory in use stays constant.
 
-    Example: tail -f sensor.log | ostinato stream sensor.ost
+    Example: tail -f sensor.log | ostinato stream sensor.ost --alarm 1e-4
     """
     options.use_threads(threads)
-    from ostinato.inference.stream import Stream
+    from ostinato.cli.stream_formats import JsonLines, Numbers, Text
+    from ostinato.data.lines import line_blocks
     from ostinato.model_file import load_model
 
     fitted = load_model(model)
-    live, text = Stream(fitted, unique_id), fitted.description.kind == "text"
-    header, number = ["symbol,surprisal\n" if text else "value,expected,surprisal\n"], 1
-    for raw in _blocks(sys.stdin.fileno()):
-        answer = _text if text else _numbers
-        try:
-            sys.stdout.writelines(header + answer(live, raw, number))
-            header = []
-        except DataError:
-            # again line by line, so that the lines before the bad one are answered
-            for i, line in enumerate(raw):
-                sys.stdout.writelines(header + answer(live, [line], number + i))
-                header = []
+    numeric = fitted.description.traits.numeric
+    if not numeric and (alarm is not None or level or robust is not None):
+        raise ConfigError("a stream of text takes no --alarm, --level or --robust", fix="remove the option")
+    monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
+    form: Format | None = None if numeric else Text(fitted, unique_id)
+    number = 1
+    for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
+        if form is None and monitor is not None and any(line.strip() for line in raw):
+            first = next(line for line in raw if line.strip())
+            form = JsonLines(monitor) if first.lstrip().startswith(b"{") else Numbers(monitor, unique_id)
+        _answer(form, raw, number, ended=ended, skip_bad=skip_bad)
         number += len(raw)
         sys.stdout.flush()
 
 
-def _numbers(live: Stream, raw: list[bytes], number: int) -> list[str]:
-    """Return one row for each line of numbers. If a line is invalid, raise DataError and leave the stream unchanged."""
-    lines = [_decode(line, number + i) for i, line in enumerate(raw)]
-    seen = live.update([_values(line, number + i, live.model.channels) for i, line in enumerate(lines)])
-    rows = []
-    for line, expected, nats in zip(lines, seen.prediction.tolist(), seen.surprisal.tolist(), strict=True):
-        values = line if "," not in line else f'"{line}"'
-        words = ";".join("" if math.isnan(e) else f"{e:.6g}" for e in expected)
-        rows.append(f"{values},{words},{'' if math.isnan(nats) else f'{nats:.4f}'}\n")
-    return rows
+def _answer(form: Format | None, raw: list[bytes], number: int, *, ended: bool, skip_bad: bool) -> None:
+    """Print the answers to some lines; a line that cannot be used raises DataError after the lines before it."""
+    if form is None:
+        return
+    if form.at_once:
+        try:
+            sys.stdout.writelines(form.block(raw, number, ended))
+            return
+        except DataError:
+            pass
+    # line by line, so that the lines before the bad one are answered
+    for i, line in enumerate(raw):
+        try:
+            sys.stdout.writelines(form.block([line], number + i, ended))
+        except DataError as given:
+            error = _placed(given, number + i)
+            sys.stdout.writelines(form.refused(error, number + i))
+            if not skip_bad:
+                sys.stdout.flush()
+                raise error from given
+            options.say(f"skipped: {error.what}; {error.where}")
 
 
-def _text(live: Stream, raw: list[bytes], number: int) -> list[str]:
-    """Return one row for each character. A character of several bytes has the sum of their surprisals."""
-    block = "".join(_decode(line, number + i) + "\n" for i, line in enumerate(raw))
-    nats = live.update(block).surprisal
-    rows, at, of_bytes = [], 0, len(nats) > len(block)
-    for character in block:
-        after = at + (len(character.encode()) if of_bytes else 1)
-        word = repr(character).replace('"', '""')
-        rows.append(f'"{word}",{nats[at:after].sum():.4f}\n')
-        at = after
-    return rows
+def _placed(error: DataError, number: int) -> DataError:
+    """Return the error of a line with the number of the line."""
+    where = error.where or ""
+    if not where.startswith("line "):
+        where = f"line {number} of standard input" + (f", {where}" if where else "")
+    return DataError(error.what, where=where, fix=error.fix)
 
 
-def _blocks(handle: int) -> Iterator[list[bytes]]:
-    """Yield all complete lines that have arrived, as soon as there is one."""
-    rest = b""
+def _monitor(
+    fitted: Model, alarm: float | None, reference: str | None, level: list[float] | None, robust: float | None
+) -> Monitor:
+    """Return the monitor of the options, and say where the threshold of its alarm comes from."""
+    from ostinato.inference.monitor import Monitor
+
+    held_out: float | str | None = None
+    if alarm is not None and reference is None:
+        record = fitted.description.ladder_record
+        held_out = _HELD_OUT if record.held_out is None else record.held_out
+        reference = options.source(fitted, None)
+    monitor = Monitor(fitted, alarm=alarm, reference=reference, level=level or (), held_out=held_out, robust=robust)
+    if monitor.threshold is not None:
+        options.say(f"note: {monitor.threshold.words()}")
+    return monitor
+
+
+def _chunks(handle: int) -> Iterator[bytes]:
+    """Yield the bytes that have arrived, as soon as there are some."""
     while chunk := os.read(handle, 65_536):
-        *whole, rest = (rest + chunk).split(b"\n")
-        if whole:
-            yield whole
-    if rest:
-        yield [rest]
-
-
-def _decode(raw: bytes, number: int) -> str:
-    try:
-        return raw.decode().rstrip("\r")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            "the input is not UTF-8", where=f"line {number} of standard input", fix="convert it to UTF-8"
-        ) from error
-
-
-def _values(line: str, number: int, channels: int) -> list[float]:
-    where = f"line {number} of standard input: {line[:60]!r}"
-    try:
-        values = [float(cell) if cell.strip() else math.nan for cell in line.split(",")]
-    except ValueError as error:
-        raise DataError(
-            f"cannot read {line[:60]!r} as a number",
-            where=where,
-            fix="write one number on each line, or one for each channel with commas",
-        ) from error
-    if any(map(math.isinf, values)):
-        raise DataError(
-            f"a value is infinite: {line[:60]!r}",
-            where=where,
-            fix="use a finite number; leave the line empty if the value is missing",
-        )
-    if len(values) != channels:
-        what = f"got {len(values)} values, expected {channels}, one for each channel"
-        raise DataError(
-            what, where=where, fix="write the values of all channels, with commas, in the order of the training data"
-        )
-    return values
+        yield chunk

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded, Encoding
+from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 
@@ -23,7 +24,8 @@ class Alphabet(Encoding):
     """Symbol ids: 0 is the unknown symbol, then the code points (or bytes) in order, then the end of a sequence.
 
     An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet,
-    so that the probabilities of all texts sum to one, and not only those of texts in known characters.
+    so that the probabilities of all texts sum to one, and not only those of texts in known characters. A sample is
+    drawn from the distribution given that the symbol is known.
 
     Attributes:
         code_points: The known characters (or bytes), in increasing order.
@@ -58,6 +60,13 @@ class Alphabet(Encoding):
         """The id of the end symbol; None if the end of a sequence is not an event."""
         return self.size - 1 if self.terminated else None
 
+    def places_in(self, earlier: Encoding) -> list[int] | None:
+        """Return the symbol of an earlier alphabet for each symbol of this one: the unknown one for a new character."""
+        assert isinstance(earlier, Alphabet)
+        known = {point: i + 1 for i, point in enumerate(earlier.code_points)}
+        ends = [earlier.size - 1] if self.terminated else []
+        return [0, *(known.get(point, 0) for point in self.code_points), *ends]
+
     def encode(self, data: SequenceSet) -> Encoded:
         """Return all of data in model space. A sequence with an end is one step longer than its text.
 
@@ -78,7 +87,8 @@ class Alphabet(Encoding):
         flat = torch.zeros(len(data), 1)
         values = torch.from_numpy(symbols.astype(np.int64)).reshape(-1, 1)
         measure = torch.from_numpy(penalty).float().reshape(-1, 1)
-        return Encoded(values, offsets, flat + 1, flat, flat + self.size - 1, measure)
+        # the unknown symbol, 0, stands for many characters: it has a probability, but none of them can be drawn
+        return Encoded(values, offsets, flat + 1, flat + 1, flat + self.size - 1, measure)
 
     def decode(self, z: NDArray[Any], data: SequenceSet | None = None, row: int = 0) -> NDArray[Any]:
         """Return the code points of symbol ids of any shape; the unknown symbol becomes U+FFFD, the end -1."""
@@ -105,8 +115,9 @@ class Alphabet(Encoding):
 
         Raises:
             ConfigError: The prompt has characters outside the alphabet.
+            DataError: The prompt has half a character.
         """
-        points = self._points(words)
+        points = self._points(plain(words, "the prompt"))
         unknown = sorted({chr(p) for p in points if p not in set(self.code_points)})
         if unknown:
             raise ConfigError(
@@ -117,10 +128,11 @@ class Alphabet(Encoding):
 
     def samples(self, z: NDArray[Any], start: SequenceSet, words: str) -> list[Any]:
         """Return n samples z (n, T, 1) as strings, each after the words of the prompt."""
-        return [words + self.text(row[:, 0]) for row in z]
+        return [plain(words, "the prompt") + self.text(row[:, 0]) for row in z]
 
     def lines(self, text: str) -> list[tuple[NDArray[Any], bool]]:
         """Return the code points (T, 1) of each line, and whether its end is an event."""
+        text = plain(text, "the text")
         *ended, rest = text.split("\n") if self.terminated else [text]
         return [
             (np.array(self._points(line), dtype=np.int32).reshape(-1, 1), ends)

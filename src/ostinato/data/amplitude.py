@@ -50,10 +50,9 @@ class Amplitude(Encoding):
     def encode(self, data: SequenceSet) -> Encoded:
         """Return all of data in model space."""
         step = np.ones(len(data)) if data.step is None else data.step
-        unit = torch.from_numpy(step / self.scale).float()[:, None]
-        full = 2.0 ** (self.bits - 1)
-        low = torch.full_like(unit, -full / self.scale)
-        high = torch.from_numpy((full - step) / self.scale).float()[:, None]
+        full, channels = 2.0 ** (self.bits - 1), data.values.shape[1]
+        edges = (step / self.scale, np.full(len(data), -full / self.scale), (full - step) / self.scale)
+        unit, low, high = (torch.from_numpy(edge).float()[:, None].repeat(1, channels) for edge in edges)
         values = torch.from_numpy(data.values / self.scale).float()
         return Encoded(values, data.offsets, unit, low, high, torch.zeros_like(values))
 

@@ -10,32 +10,67 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data import ids
+from ostinato.data.cells import read_cells
+from ostinato.data.from_pandas import column_of, frame_of
 from ostinato.data.join import SeriesRows, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
 
-def as_frame(source: Any) -> pl.DataFrame | None:
-    """Return a polars or pandas frame, or a pandas series with times, as a polars frame; None for anything else."""
+def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
+    """Return anything with named columns as a polars frame with notes; None for anything else.
+
+    Args:
+        source: A frame of polars, pandas or pyarrow, an array with named fields, a labelled array that has the method
+            ``to_dataframe`` as in xarray, or a pandas series with an index other than row numbers.
+
+    Raises:
+        DataError: The columns of a frame cannot be read.
+    """
     if isinstance(source, pl.DataFrame):
-        return source
+        return source, ()
     if isinstance(source, pl.LazyFrame):
-        return source.collect()
+        return source.collect(), ()
     pandas = sys.modules.get("pandas")  # a caller with a pandas frame has already imported pandas
-    if pandas is None or not isinstance(source, pandas.DataFrame | pandas.Series):
+    if pandas is not None and isinstance(source, pandas.Series) and _is_numbered(source.index, pandas):
         return None
-    times = isinstance(source.index, pandas.DatetimeIndex | pandas.PeriodIndex)
-    if isinstance(source, pandas.Series):
-        if not times:
-            return None
-        source = source.to_frame(source.name if source.name is not None else "y")
-    if isinstance(source.index, pandas.PeriodIndex):
-        source = source.set_axis(source.index.to_timestamp())
-    named = all(name is not None for name in source.index.names)
-    whole = source.reset_index(names=None if named else "ds") if times or named else source
-    frame: pl.DataFrame = pl.from_pandas(whole)
-    return frame
+    if pandas is not None and isinstance(source, pandas.DataFrame | pandas.Series):
+        return frame_of(source)
+    if isinstance(source, np.ndarray) and source.dtype.names:
+        return pl.DataFrame([_column(np.atleast_1d(source[name]), name) for name in source.dtype.names]), ()
+    if hasattr(source, "to_dataframe") and hasattr(source, "dims"):
+        named = getattr(source, "name", "") is None
+        return frame_of(source.to_dataframe(name="y") if named else source.to_dataframe())
+    if hasattr(source, "__arrow_c_stream__") and hasattr(source, "column_names"):
+        return _from_arrow(source), ()
+    return None
+
+
+def _is_numbered(index: Any, pandas: Any) -> bool:
+    """Return whether an index only counts the rows."""
+    return bool(
+        index.nlevels == 1
+        and (isinstance(index, pandas.RangeIndex) or (index.name is None and index.dtype.kind in "iuf"))
+    )
+
+
+def _from_arrow(table: Any) -> pl.DataFrame:
+    """Return an Arrow table column by column, with Python objects for the types that polars does not know."""
+    names = [str(name) for name in table.column_names]
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        what = f"{names.count(twice)} columns have the name {twice!r}"
+        raise DataError(what, where="the table", fix="give each column its own name")
+    columns = []
+    for i, name in enumerate(names):
+        try:
+            column = pl.Series(name, pl.from_arrow(table.column(i)))
+        except Exception:
+            column = pl.Series(name, table.column(i).to_pylist(), dtype=pl.Object)
+        columns.append(column)
+    return pl.DataFrame(columns)
 
 
 def as_texts(source: Any) -> list[tuple[str, str]] | None:
@@ -62,7 +97,9 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
     Raises:
         DataError: An array does not hold numbers or has more than two axes, or the arrays differ in D.
     """
-    rows = {name: _array(x, name) for name, x in _named(data).items()}
+    named, meta = _named(data)
+    notes: dict[str, None] = {}
+    rows = {name: _array(x, name, notes) for name, x in named.items()}
     widths = {x.shape[1] for x in rows.values() if len(x)} or {1}
     if len(widths) > 1:
         raise DataError(
@@ -78,34 +115,140 @@ def from_arrays(data: Any, kind: str | None) -> SequenceSet:
         for (n, x), start in zip(rows.items(), starts[:-1], strict=True)
     ]
     parts = tuple(FileRows(f"sequence {n!r}", len(x), unit="step") for n, x in rows.items())
-    return join(series, channels, kind, Origin("the arrays", parts), {})
+    return join(series, channels, kind, Origin("the arrays", parts), meta, tuple(notes))
 
 
-def _named(data: Any) -> dict[str, Any]:
+def _named(data: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return arrays by their ids in words, and the type of the ids for ``SequenceSet.meta``."""
     if isinstance(data, Mapping):
-        return {str(k): v for k, v in data.items()}
-    if hasattr(data, "__array__"):
-        return {"y": data}
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        scalars = bool(data) and all(np.isscalar(x) or x is None for x in data)
-        return {"y": data} if scalars else {str(i): x for i, x in enumerate(data)}
+        keys = list(data)
+        one_type = len({type(k) for k in keys}) == 1
+        column = _column(np.array([*keys, None], dtype=object)[:-1], "the mapping")
+        words = ids.as_words(column, Origin.frame(len(keys), "the keys of the mapping")) if one_type else map(str, keys)
+        named = dict(zip(words, data.values(), strict=True))
+        if len(named) < len(keys):
+            lost = [k for k in keys if sum(str(k) == str(other) for other in keys) > 1]
+            raise DataError(
+                f"two series have the same id: {lost[0]!r} and {lost[1]!r} are both {str(lost[0])!r}",
+                where="the keys of the mapping",
+                fix="give each series its own id",
+            )
+        return named, {ids.META: ids.type_of(column)} if one_type else {}
+    if hasattr(data, "__array__") or _is_tensor(data):
+        return {"y": data}, {}
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes | bytearray | memoryview):
+        scalars = bool(data) and all(_is_scalar(x) for x in data)
+        return ({"y": data} if scalars else {str(i): x for i, x in enumerate(data)}), {}
+    once = hasattr(data, "__next__")
     raise DataError(
-        f"cannot read sequences from a {type(data).__name__}",
-        fix="give a path, a frame, an array, or a list or a dict of arrays",
+        f"cannot read sequences from a {type(data).__name__}" + (", which can be read only once" if once else ""),
+        fix="make a list of it with list(...)"
+        if once
+        else "give a path, a frame, an array, or a list or a dict of arrays",
     )
 
 
-def _array(data: Any, name: str) -> NDArray[np.float64]:
-    """Return anything like an array as (T, D)."""
-    try:
-        x = np.asarray(data, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        where = f"sequence {name!r}"
-        raise DataError("the array does not hold numbers", where=where, fix="for text, use kind='text'") from error
+def _is_scalar(x: Any) -> bool:
+    return (
+        x is None or (not isinstance(x, Sequence | Mapping) and not hasattr(x, "__len__")) or isinstance(x, str | bytes)
+    )
+
+
+def _is_tensor(data: Any) -> bool:
+    torch = sys.modules.get("torch")  # a caller with a tensor has already imported torch
+    return torch is not None and isinstance(data, torch.Tensor)
+
+
+def _array(data: Any, name: str, notes: dict[str, None]) -> NDArray[np.float64]:
+    """Return anything like an array as (T, D), and add to the notes what was converted."""
+    where = f"sequence {name!r}"
+    x = _plain(data, where)
     if x.ndim not in (1, 2):
         raise DataError(
             f"the array has {x.ndim} axes, expected 1 or 2",
-            where=f"sequence {name!r}",
+            where=where,
             fix="give an array (T,) or (T, D), or a list of arrays for several sequences",
         )
-    return x.reshape(len(x), -1) if x.size else x.reshape(0, 1)
+    if x.dtype.kind == "f" and x.dtype.itemsize <= 8:
+        out = x.astype(np.float64)
+    else:
+        channels = []
+        for column in x.reshape(len(x), -1).T if x.size else ():
+            origin = Origin(where, (FileRows(where, len(x), unit="step"),))
+            try:
+                cells = read_cells(_column(column, "y"), origin)
+            except DataError as error:
+                fix = "correct the value, or give None if it is missing; for text, use kind='text'"
+                raise DataError(error.what, where=error.where, fix=fix) from error
+            notes.update(dict.fromkeys(f"{where}: {note}" for note in cells.notes))
+            channels.append(cells.values)
+        out = np.stack(channels, axis=1) if channels else np.zeros(x.shape)
+    return out.reshape(len(out), -1) if out.size else out.reshape(0, 1)
+
+
+def _plain(data: Any, where: str) -> NDArray[Any]:
+    """Return anything like an array as an array of numpy, with NaN or None for what is masked."""
+    if isinstance(data, np.ma.MaskedArray):
+        numeric = data.dtype.kind in "fiub"
+        plain: NDArray[Any] = np.asarray(np.ma.getdata(data), dtype=np.float64 if numeric else object).copy()
+        plain[np.ma.getmaskarray(data)] = np.nan if numeric else None
+        return plain
+    if _is_tensor(data):
+        return _from_tensor(data, where)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(data, pandas.Series | pandas.Index | pandas.api.extensions.ExtensionArray):
+        data = column_of(pandas.Series(data), "y")
+    if isinstance(data, pl.Series):
+        if data.dtype.is_nested():
+            what = f"the series has the type {data.dtype}, expected numbers"
+            raise DataError(what, where=where, fix="explode the lists, or give a list of arrays")
+        exact = data.dtype.is_float() or data.dtype == pl.Null
+        return data.cast(pl.Float64).to_numpy() if exact else np.array([*data.to_list(), None], dtype=object)[:-1]
+    try:
+        x = np.asarray(data)
+    except Exception as error:  # whatever the object raises when it is made an array
+        raise DataError("the array does not hold numbers", where=where, fix="for text, use kind='text'") from error
+    if x.dtype.names or x.dtype.kind == "V":
+        raise DataError(
+            f"the array has the type {x.dtype}", where=where, fix="give an array with named fields alone, not in a list"
+        )
+    if x.dtype.kind in "US":
+        return np.array([*np.asarray(data, dtype=object).reshape(-1), None], dtype=object)[:-1].reshape(x.shape)
+    return x
+
+
+def _from_tensor(data: Any, where: str) -> NDArray[Any]:
+    """Return a tensor of torch in any type of numbers, on any device, with or without a gradient."""
+    import torch
+
+    x = data.detach()
+    if x.is_complex():
+        raise DataError("the tensor holds complex numbers", where=where, fix="give real numbers: x.real, x.abs()")
+    try:
+        if x.layout != torch.strided:
+            x = x.to_dense()
+        if x.is_quantized:
+            x = x.dequantize()
+        x = x.cpu().resolve_neg()
+        return np.asarray((x if not x.is_floating_point() else x.double()).numpy())
+    except Exception as error:  # a tensor without storage, or of a type that numpy does not have
+        raise DataError(
+            f"cannot read the tensor: {str(error).splitlines()[0]}", where=where, fix="give a dense tensor with values"
+        ) from error
+
+
+def _column(x: NDArray[Any], name: str) -> pl.Series:
+    """Return an array (T,) as a column, with Python objects if polars has no such type."""
+    kind = x.dtype.kind
+    if kind in "OUS":
+        import pandas as pd
+
+        return column_of(pd.Series(x, dtype=object), name)
+    if kind == "f" and x.dtype.itemsize != 4:
+        x = x.astype(np.float64)
+    if kind in "fiubMm":
+        try:
+            return pl.Series(name, x)
+        except (pl.exceptions.PolarsError, TypeError, ValueError):
+            pass
+    return pl.Series(name, x.tolist(), dtype=pl.Object)

@@ -10,12 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, Days, Every, Steps, Week, duration
+from ostinato.data.cells import read_cells, type_in_words
+from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import Stamps, read_times, unreadable
 from ostinato.errors import DataError
 
-#: The largest size of a value: the square of a larger one may overflow.
-LARGEST = 1e150
 #: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
 RUN, _RARE = 4, 20.0
 
@@ -33,19 +33,7 @@ def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
     Raises:
         DataError: A cell cannot be read as a number.
     """
-    if column.dtype.is_numeric() or column.dtype in (pl.Null, pl.Boolean):
-        return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    text = column.cast(pl.String, strict=False)
-    parsed = text.str.strip_chars().cast(pl.Float64, strict=False)
-    bad = (parsed.is_null() & text.is_not_null()).arg_true()
-    if len(bad):
-        row = int(bad[0])
-        raise DataError(
-            f"cannot read {text[row]!r} in column {column.name!r} as a number",
-            where=origin.at(row),
-            fix="correct the cell, leave it empty if the value is missing, or choose another --target",
-        )
-    return parsed.fill_null(np.nan).to_numpy()
+    return read_cells(column, origin).values
 
 
 def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, zone: str | None = None) -> Stamps:
@@ -63,6 +51,14 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
     Raises:
         DataError: A cell is empty or cannot be read as a time.
     """
+    if column.dtype == pl.Object:
+        column = _of_objects(column)
+    if column.dtype == pl.Object or column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Boolean):
+        raise DataError(
+            f"column {column.name!r} has the type {type_in_words(column)}, expected times",
+            where=origin.at(0) if len(column) else origin.name,
+            fix="convert the column to dates or date-times, or choose another --time-col",
+        )
     parsed = read_times(column, day_first=day_first, zone=zone, typed=origin.typed)
     if parsed is None:
         row = unreadable(column, day_first)
@@ -75,6 +71,14 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
             fix="write times as 2024-01-31 or 2024-01-31 13:00, or choose another --time-col",
         )
     return parsed
+
+
+def _of_objects(column: pl.Series) -> pl.Series:
+    """Return periods of pandas as the times at which they begin; other objects as they are."""
+    cells = column.to_list()
+    if not cells or not all(hasattr(cell, "to_timestamp") for cell in cells):
+        return column
+    return pl.Series(column.name, [cell.to_timestamp().to_pydatetime() for cell in cells])
 
 
 def check_values(x: NDArray[np.float64], rows: NDArray[np.int64], names: tuple[str, ...], name: str, o: Origin) -> None:
@@ -106,18 +110,22 @@ def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Ori
     """Raise DataError if a time among t (T,) occurs twice or the times are out of order."""
     steps = np.diff(t)
     zero = np.zeros((), dtype=steps.dtype)
-    for what, bad, fix in (
-        (
-            "the time {} occurs twice",
-            steps == zero,
-            "keep one row for each time, or name the column of series ids with --id-col",
-        ),
-        ("the times are out of order: {} comes after {}", steps < zero, "sort the rows by time within each series"),
-    ):
-        if bad.any():
-            at = int(np.flatnonzero(bad)[0]) + 1
-            where = origin.at(int(rows[at]), name)
-            raise DataError(what.format(stamp(t[at]), stamp(t[at - 1])), where=where, fix=fix)
+    twice = np.flatnonzero(steps == zero)
+    if len(twice):
+        at = int(twice[0]) + 1
+        raise DataError(
+            f"the time {stamp(t[at])} occurs twice, with different values",
+            where=f"{origin.at(int(rows[at]), name)}; the other is {origin.place(int(rows[at - 1]))}",
+            fix="keep one row for each time, or name the column of series ids with --id-col",
+        )
+    back = np.flatnonzero(steps < zero)
+    if len(back):
+        at = int(back[0]) + 1
+        raise DataError(
+            f"the times are out of order: {stamp(t[at])} comes after {stamp(t[at - 1])}",
+            where=origin.at(int(rows[at]), name),
+            fix="sort the rows by time within each series",
+        )
 
 
 def check_frequency(

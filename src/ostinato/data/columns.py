@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from ostinato.data.cells import number_of
+from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
@@ -17,6 +19,20 @@ IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", 
 TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
 TARGETS = ("y", "value", "target", "close", "price")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
+#: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
+WANTED = (
+    "sales",
+    "revenue",
+    "turnover",
+    "amount",
+    "demand",
+    "quantity",
+    "sold",
+    "load",
+    "consumption",
+    "매출",
+    "판매량",
+)
 #: The names of columns in which other programs write row numbers.
 _NUMBERS = ("", "rownames", "index", "unnamed: 0", "column_1")
 
@@ -73,21 +89,65 @@ def find(
         return Roles(id_col, time_col, tuple(target))
     left = [c for c in left if c != time_col and not (c.lower() in _NUMBERS and _is_count(frame[c]))]
     numbers = [c for c in left if holds_numbers(frame[c])]
-    price = [c for name in PRICES for c in numbers if c.lower() == name]
-    if price:
-        choices = ", ".join(numbers)
-        note = f"modelled column: {price[0]!r} of {choices} (use --target to choose)" if len(numbers) > 1 else ""
-        return Roles(id_col, time_col, (price[0],), (note,) if note else ())
-    found = named(left, TARGETS)
-    if found:
-        return Roles(id_col, time_col, (found,))
+    aside = [c for c in left if c not in numbers]
+    chosen = _by_name(numbers, aside, frame)
+    if chosen is not None:
+        note = f"modelled column: {chosen!r} of {', '.join(numbers)} (use --target to choose)"
+        notes = [*_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
+        return Roles(id_col, time_col, (chosen,), tuple(notes))
     if not numbers:
         words = [c for c in left if frame[c].dtype == pl.String]
         hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
         what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
         raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
-    note = f"{len(numbers)} channels: {', '.join(numbers)} (use --target to choose)" if len(numbers) > 1 else ""
-    return Roles(id_col, time_col, tuple(numbers), (note,) if note else ())
+    notes = _aside(aside, frame)
+    if len(numbers) > 1:
+        notes.append(f"{len(numbers)} channels: {', '.join(numbers)} (use --target to choose)")
+    return Roles(id_col, time_col, tuple(numbers), tuple(notes))
+
+
+def _by_name(numbers: list[str], aside: list[str], frame: pl.DataFrame) -> str | None:
+    """Return the column to model by its name; also one that cannot be read, so that the error names its cell.
+
+    Args:
+        numbers: The columns that hold numbers.
+        aside: The other columns.
+        frame: The table.
+    """
+    order = (*PRICES, *TARGETS)
+    readable = next((c for name in order for c in numbers if c.lower() == name), None)
+    if readable is None:
+        # a column of true and false, or of durations, can be modelled but is not guessed by its content
+        readable = next((c for name in TARGETS for c in aside if c.lower() == name and _has_a_meaning(frame[c])), None)
+    wanted = [c for name in (*order, *WANTED) for c in aside if c.lower() == name and c != readable]
+    odd = [c for c in wanted if readable is None or _has_digits(frame[c])]
+    return odd[0] if odd else readable
+
+
+def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
+    """Return a note on the columns that are not modelled because they hold no numbers."""
+    if not columns:
+        return []
+    examples = [f"{c!r} ({_example(frame[c])})" for c in columns[:5]]
+    more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
+    return [f"set aside, because they hold no numbers: {', '.join(examples)}{more}"]
+
+
+def _example(column: pl.Series) -> str:
+    row = int(column.is_not_null().arg_max() or 0) if len(column) else 0
+    return repr(str(column.slice(row, 1).to_list()[0])[:20]) if len(column) else "empty"
+
+
+def _has_a_meaning(column: pl.Series) -> bool:
+    return column.dtype == pl.Boolean or isinstance(column.dtype, pl.Duration)
+
+
+def _has_digits(column: pl.Series) -> bool:
+    """Return whether most cells of a column look like numbers that cannot be read."""
+    if column.dtype != pl.String:
+        return True
+    seen = column.drop_nulls()
+    return bool(len(seen)) and 2 * int(seen.str.contains(r"\d").sum()) > len(seen)
 
 
 def kind_by_name(channels: Sequence[str]) -> Kind:
@@ -113,10 +173,10 @@ def holds_numbers(column: pl.Series) -> bool:
     """Return whether most cells of a column are numbers, so that a stray word leads to an error about that cell."""
     if column.dtype.is_numeric() or column.null_count() == len(column):
         return True
-    if column.dtype != pl.String:
-        return False
-    seen = column.drop_nulls()
-    return 2 * seen.str.strip_chars().cast(pl.Float64, strict=False).count() > len(seen)
+    if column.dtype == pl.Object:
+        cells = [cell for cell in column.head(50).to_list() if cell is not None]
+        return 2 * sum(not isinstance(cell, str) and number_of(cell) is not None for cell in cells) > len(cells)
+    return column.dtype == pl.String and as_numbers(column).most
 
 
 def named(columns: list[str], names: tuple[str, ...]) -> str | None:

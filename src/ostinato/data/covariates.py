@@ -11,10 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks
+from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 
 Array = NDArray[np.float64]
+#: The largest number of different words in a column of categories.
+MOST_CATEGORIES = 50
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class Columns:
     def all(self) -> tuple[str, ...]:
         """The names of all covariates."""
         return (*self.known, *self.past, *self.static)
+
+    def expanded(self, categories: dict[str, list[str]]) -> Columns:
+        """Return the columns with a name such as "weather=rain" for each category of a column of words."""
+        known, past = (
+            tuple(f"{c}={word}" if c in categories else c for c in names for word in categories.get(c, [""]))
+            for names in (self.known, self.past)
+        )
+        return Columns(known, past, self.static)
 
 
 @dataclass(frozen=True)
@@ -81,22 +92,101 @@ class Covariates:
             sha.update(part.tobytes())
 
 
-def numbers(frame: pl.DataFrame, names: Sequence[str], origin: Origin) -> Array:
-    """Return columns of numbers, or of true and false, yes and no, as one array.
+@dataclass(frozen=True)
+class Indicators:
+    """The columns of covariates of a table, in which words become one column of 0 and 1 for each category.
 
-    Args:
-        frame: The table.
-        names: The columns, C of them.
-        origin: The origin of the rows, for an error.
-
-    Returns:
-        The numbers, (N, C), NaN where a value is missing.
-
-    Raises:
-        DataError: A cell cannot be read as a number.
+    Attributes:
+        given: The columns as they are in the table.
+        columns: The same with a name such as "weather=rain" for each category of a column of words.
+        categories: The categories of each column of words, in order.
     """
-    columns = [checks.numbers(_truth(frame[name]), origin) for name in names]
-    return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
+
+    given: Columns
+    columns: Columns
+    categories: dict[str, list[str]]
+
+    @staticmethod
+    def of(
+        frame: pl.DataFrame, given: Columns, origin: Origin, categories: dict[str, list[str]] | None = None
+    ) -> Indicators:
+        """Return the columns of covariates of a table.
+
+        Args:
+            frame: The table.
+            given: The columns of covariates.
+            origin: The origin of the rows, for an error.
+            categories: The categories of an earlier reading; None to find them.
+
+        Raises:
+            DataError: A column does not exist, or has too many different words to be one of categories.
+        """
+        check_names(frame, origin.name, given.all)
+        dated = [c for c in (*given.known, *given.past) if categories is None and _is_words(frame[c])]
+        found = {c: _categories_of(frame[c], origin) for c in dated} if categories is None else categories
+        return Indicators(given, given.expanded(found), found)
+
+    @property
+    def notes(self) -> list[str]:
+        """What became of the columns of words, in words."""
+        return [
+            f"the covariate {name!r} has {len(words)} categories: {', '.join(words[:4])}{' ...' if words[4:] else ''}"
+            for name, words in self.categories.items()
+        ]
+
+    def numbers(self, frame: pl.DataFrame, names: Sequence[str], origin: Origin) -> Array:
+        """Return columns of numbers, of true and false, of yes and no, or of categories as one array.
+
+        Args:
+            frame: The table.
+            names: The columns.
+            origin: The origin of the rows, for an error.
+
+        Returns:
+            The numbers, (N, C), NaN where a value is missing: one column for each category of a column of words.
+
+        Raises:
+            DataError: A cell cannot be read as a number, or is a category that is not known.
+        """
+        columns: list[Array] = []
+        for name in names:
+            if name in self.categories:
+                columns += _indicators(frame[name], self.categories[name], origin)
+            else:
+                columns.append(checks.numbers(_truth(frame[name]), origin))
+        return np.stack(columns, axis=1) if columns else np.zeros((len(frame), 0))
+
+
+def _is_words(column: pl.Series) -> bool:
+    """Return whether a column holds words that are neither numbers nor true and false."""
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return False
+    column = column.cast(pl.String)
+    return bool(column.count()) and _truth(column).dtype == pl.String and not holds_numbers(column)
+
+
+def _categories_of(column: pl.Series, origin: Origin) -> list[str]:
+    words = sorted(column.cast(pl.String).str.strip_chars().drop_nulls().unique().to_list())
+    if len(words) > MOST_CATEGORIES:
+        raise DataError(
+            f"the covariate {column.name!r} has {len(words):,} different words, expected at most {MOST_CATEGORIES}",
+            where=f"{origin.name}, such as {words[0]!r} and {words[1]!r}",
+            fix="group the words into fewer categories, or leave the column out",
+        )
+    return words
+
+
+def _indicators(column: pl.Series, words: Sequence[str], origin: Origin) -> list[Array]:
+    text = column.cast(pl.String).str.strip_chars()
+    new = (text.is_not_null() & ~text.is_in(list(words))).fill_null(value=False)
+    if new.any():
+        row = int(new.arg_max() or 0)
+        raise DataError(
+            f"unknown category {text[row]!r} in the column {column.name!r}",
+            where=origin.at(row),
+            fix=f"use one of {', '.join(words[:5])}, or fit a model to data that have this category",
+        )
+    return [(text == word).cast(pl.Float64).fill_null(np.nan).to_numpy() for word in words]
 
 
 def _truth(column: pl.Series) -> pl.Series:
@@ -105,7 +195,7 @@ def _truth(column: pl.Series) -> pl.Series:
         return column
     words = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
     lower = column.str.to_lowercase()
-    if not lower.drop_nulls().is_in(list(words)).all():
+    if not column.count() or not lower.drop_nulls().is_in(list(words)).all():
         return column
     return lower.replace_strict(words, return_dtype=pl.Float64)
 

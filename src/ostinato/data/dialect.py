@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ostinato.errors import DataError
 
-_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
+#: A date, or a date and a time of day, as a cell holds it.
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
 #: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
 _QUOTED = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|\r?$)')
 
@@ -61,17 +63,18 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
         DataError: A double quote is never closed.
     """
     head = "\n".join(text[:100_000].split("\n")[:50])
-    separator = _separator(head)
+    separator = separator_of(head)
     quoted = '"' in text and (separator != "\t" or not re.search(r'(?m)(^|\t)"', _QUOTED.sub("", text)))
     if quoted and text.count('"') % 2 and re.search(rf'(?m)(^|{re.escape(separator)})"', text):
         opened = _unclosed(text, separator) + skipped
         fix = "close the quote, or remove it"
         raise DataError("a double quote is never closed", where=f"{where}, line {opened}", fix=fix)
     edge = re.escape(separator)
-    comma = separator in ";\t" and bool(re.search(rf'(?m)(?:^|{edge})\s*"?-?\d+,\d+"?\s*(?:{edge}|$)', head))
+    digits = r"(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+)"  # 1,234 may be more than a thousand
+    comma = separator in ";\t" and bool(re.search(rf'(?m)(?:^|{edge})\s*"?-?{digits}"?\s*(?:{edge}|$)', head))
     _, first = next(Dialect(separator, quoted).records(head))
     cells = [c.strip().replace(",", ".") if comma else c.strip() for c in first]
-    data = any(cells) and all(is_number(c) or _DATE.fullmatch(c) for c in cells if c)
+    data = any(cells) and all(is_number(c) or DATE.fullmatch(c) for c in cells if c)
     return Dialect(separator, quoted, comma, not data, skipped)
 
 
@@ -84,14 +87,20 @@ def is_number(cell: str) -> bool:
     return True
 
 
-def _separator(head: str) -> str:
-    """Return the sign that cuts all lines into the same number of cells, or the most common sign in the first line."""
+def separator_of(head: str) -> str:
+    """Return the sign that cuts all lines, or else most lines, into the same number of cells.
+
+    If no sign does so, it is the most common sign in the first line.
+    """
+    shares = {}
     for separator in "\t;,|":
-        widths = {len(cells) for _, cells in Dialect(separator).records(head) if cells}
-        if len(widths) == 1 and widths != {1}:
+        widths = Counter(len(cells) for _, cells in Dialect(separator).records(head) if cells)
+        if len(widths) == 1 and set(widths) != {1}:
             return separator
+        shares[separator] = max((n for width, n in widths.items() if width > 1), default=0) / max(widths.total(), 1)
+    best = max(",;\t|", key=lambda sign: shares[sign])
     first = head.split("\n", 1)[0]
-    return max(",;\t|", key=first.count)
+    return best if shares[best] > 0.5 else max(",;\t|", key=first.count)
 
 
 def _unclosed(text: str, separator: str) -> int:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.data.number import LARGEST
 from ostinato.data.sequences import SequenceSet
 
 Array = NDArray[np.float64]
@@ -75,6 +76,11 @@ class Encoding(ABC):
         return False
 
     @property
+    def most(self) -> float:
+        """The greatest size of a raw value that the model can take."""
+        return LARGEST
+
+    @property
     def spacing(self) -> float | None:
         """The usual spacing of the values' lattice in raw units; None if each sequence has no spacing of its own."""
         return None
@@ -114,6 +120,10 @@ class Encoding(ABC):
         """
         return data
 
+    def places_in(self, earlier: Encoding) -> list[int] | None:
+        """Return the symbol of an earlier alphabet for each symbol of this one; None if the values are numbers."""
+        return None
+
     def new_ids(self, data: SequenceSet) -> list[str]:
         """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""
         return []
@@ -129,6 +139,10 @@ class Encoding(ABC):
     def expected(self, z: Array, data: SequenceSet) -> Array:
         """Return the expected values z (T, D) of the last steps of the one sequence of data, in raw units."""
         return np.asarray(self.decode(z[None], data, 0)[0], dtype=np.float64)
+
+    def carried(self, z: Array, unique_id: str) -> Array:
+        """Return what the earlier steps of paths z (S, T, D) add to the value of each step, in model space."""
+        return np.zeros_like(z)
 
     def prompt(self, words: str, channels: int) -> NDArray[Any]:
         """Return the raw values (T, D) that a sample continues if no data are given."""

@@ -1,30 +1,95 @@
-"""Files on disk: finding them, reading their bytes, and decoding their text."""
+"""Files on disk: their formats, their names, finding them, and reading their bytes."""
 
 from __future__ import annotations
 
 import glob
-import gzip
-import zlib
+from os.path import commonpath
 from pathlib import Path
 
+from ostinato.data.packed import unpacked
 from ostinato.errors import DataError
 
-#: The endings of each family of files; a folder holds files of one family.
-FAMILIES: dict[str, tuple[str, ...]] = {
-    "sound": (".wav", ".flac", ".ogg"),
-    "table": (".csv", ".tsv", ".parquet"),
-    "text": (".txt",),
+#: The formats of each family of files by their endings; a folder holds files of one family. Every message, every help
+#: text and every list in the docs is made from this table.
+FAMILIES: dict[str, dict[str, str]] = {
+    "table": {
+        ".csv": "CSV",
+        ".tsv": "TSV",
+        ".parquet": "Parquet",
+        ".arrow": "Arrow",
+        ".feather": "Feather",
+        ".jsonl": "JSON lines",
+        ".ndjson": "JSON lines",
+        ".json": "JSON",
+        ".xlsx": "Excel",
+        ".xlsm": "Excel",
+        ".xlsb": "Excel",
+        ".xls": "Excel",
+        ".ods": "OpenDocument",
+    },
+    "text": {".txt": "text"},
+    "sound": {
+        ".wav": "WAV",
+        ".flac": "FLAC",
+        ".ogg": "OGG",
+        ".oga": "OGG",
+        ".opus": "Opus",
+        ".mp3": "MP3",
+        ".aiff": "AIFF",
+        ".aif": "AIFF",
+        ".aifc": "AIFF",
+        ".au": "AU",
+        ".snd": "AU",
+        ".caf": "CAF",
+        ".w64": "W64",
+        ".rf64": "RF64",
+    },
 }
+#: The endings of packed files. Packed bytes are recognised by their first bytes, whatever the name of the file is.
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+
+
+def formats(*families: str, last: str = "or") -> str:
+    """Return the names of the formats of some families, or of all, such as "WAV, FLAC or OGG"."""
+    names = list(dict.fromkeys(name for f in families or FAMILIES for name in FAMILIES[f].values()))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def _unpacked_name(path: Path) -> str:
+    return path.stem if path.suffix.lower() in PACKED else path.name
 
 
 def ending(path: Path) -> str:
     """Return the ending that shows the content of a file, such as ".csv" for "sales.csv.gz"."""
-    return Path(path.name.removesuffix(".gz")).suffix.lower()
+    return Path(_unpacked_name(path)).suffix.lower()
 
 
 def family(paths: list[Path]) -> str | None:
     """Return the family of FAMILIES to which all files belong by their endings; None if there is none."""
     return next((name for name, endings in FAMILIES.items() if all(ending(p) in endings for p in paths)), None)
+
+
+def names_of(paths: list[Path]) -> list[str]:
+    """Return an id for each file: its name without the endings, or its path from their common folder if names repeat.
+
+    Args:
+        paths: The files.
+
+    Returns:
+        The ids, which all differ.
+    """
+    stems = [_stem(path) for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    whole = [str(path) for path in paths]
+    root = Path(commonpath([str(path.parent) for path in paths]) if len({p.is_absolute() for p in paths}) == 1 else "")
+    below = [str(path.relative_to(root).with_name(_stem(path))) for path in paths]
+    return below if len(set(below)) == len(below) else whole
+
+
+def _stem(path: Path) -> str:
+    name = Path(_unpacked_name(path))
+    return name.stem if any(name.suffix.lower() in endings for endings in FAMILIES.values()) else name.name
 
 
 def find(source: str | Path) -> list[Path]:
@@ -42,6 +107,8 @@ def find(source: str | Path) -> list[Path]:
     path = Path(source)
     if not str(source).strip():
         raise DataError("the path is empty", fix="give a file, a folder or a pattern")
+    if "\0" in str(source):
+        raise DataError("the path has a zero byte", where=repr(str(source)), fix="check the path")
     if path.is_dir():
         return _inside(path)
     if path.exists():
@@ -66,7 +133,7 @@ def _inside(folder: Path) -> list[Path]:
         raise DataError(
             f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known extension",
             where=str(folder),
-            fix="give a folder with CSV, TSV, Parquet, text, WAV, FLAC or OGG files",
+            fix=f"give a folder with files of one of the formats {formats()}",
         )
     if family(known) is None:
         several = ", ".join(sorted({f"*{ending(p)}" for p in known}))
@@ -79,7 +146,7 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def contents(path: Path) -> bytes:
-    """Read the bytes of a file, and unpack gzip.
+    """Read the bytes of a file, and unpack gzip, bzip2, xz, zstd, or a zip archive of one file.
 
     Args:
         path: The file.
@@ -88,7 +155,7 @@ def contents(path: Path) -> bytes:
         The bytes.
 
     Raises:
-        DataError: The file cannot be read, or its gzip data are damaged.
+        DataError: The file cannot be read, or its packed data are damaged.
     """
     try:
         raw = path.read_bytes()
@@ -98,49 +165,4 @@ def contents(path: Path) -> bytes:
             where=str(path),
             fix="check that the path is a file and that you may read it",
         ) from error
-    if raw[:2] != b"\x1f\x8b":
-        return raw
-    try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"the gzip file is damaged or cut short: {error}", where=str(path), fix="copy or download the file again"
-        ) from error
-
-
-def decode(raw: bytes, where: str) -> str:
-    """Decode UTF-8 text, without a byte order mark.
-
-    Args:
-        raw: The bytes of a file.
-        where: The name of the file, for an error.
-
-    Returns:
-        The text.
-
-    Raises:
-        DataError: The bytes are not UTF-8. The error names the line and the byte.
-    """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise DataError("the file is UTF-16, expected UTF-8", where=where, fix="save the file as UTF-8")
-    if raw[:4] == b"PK\x03\x04":
-        raise DataError(
-            "the file is a zip archive or a spreadsheet, expected a table or text",
-            where=where,
-            fix="save the sheet as CSV",
-        )
-    if raw[8:24] == b'{"__metadata__":':
-        raise DataError("the file is a model, not data", where=where, fix="give a data file")
-    if b"\0" in raw[:100_000]:
-        what = "the file is binary, expected a table or text"
-        raise DataError(what, where=where, fix="give a CSV, TSV, Parquet or text file, or WAV, FLAC or OGG for sound")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line, byte = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-        raise DataError(
-            f"the byte {raw[error.start]:#04x} is not valid UTF-8",
-            where=f"{where}, line {line}, byte {byte}",
-            fix="save the file as UTF-8",
-        ) from error
+    return unpacked(raw, str(path))

@@ -9,13 +9,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data import checks
+from ostinato.data import checks, ids
 from ostinato.data.calendar import Months
-from ostinato.data.columns import Roles, find
-from ostinato.data.covariates import Columns, check_known, numbers, words_of
+from ostinato.data.cells import read_cells
+from ostinato.data.columns import IDS, Roles, find, named
+from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
-from ostinato.data.join import SeriesRows, join
+from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
+from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import Stamps
 
@@ -49,6 +51,8 @@ def from_frame(
     time_col: str | None = None,
     target: list[str] | None = None,
     covariates: Columns = _NONE,
+    decimal: str | None = None,
+    categories: dict[str, list[str]] | None = None,
     clock: TimeOptions = _BY_ITSELF,
 ) -> SequenceSet:
     """Return a table as a SequenceSet, whether a row is one step (a long or wide table) or a whole series.
@@ -61,49 +65,79 @@ def from_frame(
         time_col: The column of times, if given.
         target: The columns to model, if given.
         covariates: The columns of covariates.
+        decimal: The decimal sign where the cells leave it open.
+        categories: The words of each column of categories of an earlier reading; None to find them.
         clock: How the column of times is read.
 
     Returns:
         The sequences.
 
     Raises:
-        DataError: A cell is not a number or a time, or is infinite; times are out of order or occur twice; a series has
-            no observed value; or a price is not above 0. The error names the row and the series.
+        DataError: A cell is not a number or a time, or is infinite; an id is missing; a time occurs twice with
+            different values; a series has no observed value; or a price is not above 0. The error names row and series.
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
+    frame, origin = clean(frame, origin, id_col, decimal)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
-    return _by_step(frame, roles, covariates, origin, kind, clock)
+    return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+
+
+def clean(
+    frame: pl.DataFrame, origin: Origin, id_col: str | None, decimal: str | None = None
+) -> tuple[pl.DataFrame, Origin]:
+    """Return a table without rows that are no data, and with words that are numbers as numbers.
+
+    Args:
+        frame: The table.
+        origin: The origin of its rows.
+        id_col: The column of ids, if given; its words stay words.
+        decimal: The decimal sign where the cells leave it open.
+
+    Returns:
+        The table, and the origin of its rows with notes on what was changed.
+    """
+    frame, origin = without_odd_rows(frame, origin)
+    key = id_col or named(frame.columns, IDS)
+    return tidied(frame, numerals_of(frame, key, decimal, None), origin)
 
 
 def _by_step(
-    frame: pl.DataFrame, roles: Roles, columns: Columns, origin: Origin, kind: str | None, clock: TimeOptions
+    frame: pl.DataFrame, roles: Roles, columns: Indicators, origin: Origin, kind: str | None, clock: TimeOptions
 ) -> SequenceSet:
     """Read a long or wide table; the rows of a series need not be next to each other."""
-    values = np.stack([checks.numbers(frame[c], origin) for c in roles.values], axis=1)
-    known, past = (numbers(frame, names, origin) for names in (columns.known, columns.past))
-    notes = list(roles.notes)
+    cells = {c: read_cells(frame[c], origin) for c in roles.values}
+    for c, one in cells.items():
+        origin = origin.noting(*one.notes, column=c)
+    values = np.stack([one.values for one in cells.values()], axis=1)
+    known, past = (columns.numbers(frame, names, origin) for names in (columns.given.known, columns.given.past))
+    notes = [*origin.on((*roles.values, *columns.given.all)), *columns.notes, *roles.notes]
     only_name = roles.values[0] if len(roles.values) == 1 else "series"
+    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
     keys = pl.repeat(only_name, len(frame), eager=True)
     if roles.id is not None:
-        keys = frame[roles.id].cast(pl.String).fill_null("")
-    ids = keys.unique(maintain_order=True)
-    codes = keys.replace_strict(ids, np.arange(len(ids)), return_dtype=pl.Int64).to_numpy()
+        keys = ids.as_words(frame[roles.id], origin)
+        meta[ids.META] = ids.type_of(frame[roles.id])
+    names = keys.unique(maintain_order=True)
+    codes = keys.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)
-    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(ids)))[:-1])
-    meta: dict[str, Any] = {"id_col": roles.id, "time_col": roles.time, "target": list(roles.values)}
+    parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
     stamps, times = None, None
     if roles.time is not None:
         stamps = read_clock(frame[roles.time], parts, origin, clock, notes, meta)
         times = stamps.times
     rows = []
-    for name, part in zip(ids.to_list(), parts, strict=True):
-        check_known(known[part], part, columns.known, name, origin)
-        static = words_of(frame, part, columns.static, name, origin)
+    for name, part in zip(names.to_list(), parts, strict=True):
+        check_known(known[part], part, columns.columns.known, name, origin)
+        static = words_of(frame, part, columns.given.static, name, origin)
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
-    meta.update((name, list(names)) for name, names in asdict(columns).items() if names)
-    return join(rows, roles.values, kind, origin, meta, tuple(notes), columns, stamps.form if stamps else None)
+    rows, order_notes = in_order(rows)
+    meta.update((name, list(names)) for name, names in asdict(columns.given).items() if names)
+    if columns.categories:
+        meta["categories"] = columns.categories
+    form = stamps.form if stamps else None
+    return join(rows, roles.values, kind, origin, meta, (*notes, *order_notes), columns.columns, form)
 
 
 def read_clock(
@@ -167,11 +201,21 @@ def _rows_are_series(frame: pl.DataFrame) -> bool:
 
 def _by_row(frame: pl.DataFrame, origin: Origin, kind: str | None) -> SequenceSet:
     """Read each row as a series that ends with its last filled cell."""
-    names = frame[frame.columns[0]].fill_null("").to_list()
+    names = ids.as_words(frame[frame.columns[0]], origin).to_list()
     table = frame.select(pl.col(frame.columns[1:]).cast(pl.Float64).fill_null(np.nan)).to_numpy()
     rows = []
     for i, (name, cells) in enumerate(zip(names, table, strict=True)):
         seen = np.flatnonzero(~np.isnan(cells))
         length = int(seen[-1]) + 1 if len(seen) else 0
         rows.append(SeriesRows(name, cells[:length, None], None, np.full(length, i, dtype=np.int64)))
-    return join(rows, ("y",), kind, origin, {}, ("each row is read as one series",))
+    return join(
+        rows,
+        ("y",),
+        kind,
+        origin,
+        {},
+        (
+            *origin.on(()),
+            "each row is read as one series",
+        ),
+    )

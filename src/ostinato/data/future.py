@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data import checks, files, tables
+from ostinato.data import checks, database, files, ids, tables
 from ostinato.data.ahead import times_ahead
 from ostinato.data.arrays import as_frame
 from ostinato.data.columns import check_names
-from ostinato.data.covariates import check_known, numbers
+from ostinato.data.covariates import Columns, Indicators, check_known
+from ostinato.data.frames import clean
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
@@ -42,15 +43,17 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
             "rows of future steps are given, but the data have no future covariates",
             fix="leave the future rows out, or name the columns of future covariates when fitting, with --known",
         )
-    frame, origin = _frame(source, data.meta.get("id_col"))
     id_col, time_col, names = data.meta.get("id_col"), data.meta.get("time_col"), covariates.columns.known
-    check_names(frame, origin.name, (id_col, time_col, *names))
-    x = numbers(frame, names, origin)
-    keys = frame[id_col].cast(pl.String).fill_null("").to_numpy() if id_col else None
+    given = Columns(tuple(data.meta.get("known", names)))
+    frame, origin = clean(*_frame(source, id_col, data.meta), id_col, data.meta.get("decimal"))
+    check_names(frame, origin.name, (id_col, time_col, *given.known))
+    columns = Indicators.of(frame, given, origin, data.meta.get("categories") or {})
+    x = columns.numbers(frame, given.known, origin)
+    keys = ids.as_words(frame[id_col], origin).to_numpy() if id_col else None
     times, form = None, data.time_form
     if time_col:
-        given = checks.times(frame[time_col], origin, day_first=data.meta.get("day_first"), zone=data.meta.get("zone"))
-        times, form = given.times, given.form
+        stamps = checks.times(frame[time_col], origin, day_first=data.meta.get("day_first"), zone=data.meta.get("zone"))
+        times, form = stamps.times, stamps.form
     ahead = []
     for b, key in enumerate(data.ids):
         rows = np.arange(len(frame)) if keys is None else np.flatnonzero(keys == key)
@@ -74,6 +77,7 @@ def _rows_ahead(
     seen = data.times_of(b)
     if seen is None or not len(seen):
         return rows
+    rows = rows[np.argsort(times[rows], kind="stable")]
     checks.check_times(times[rows], rows, data.ids[b], origin)
     if times.dtype != seen.dtype:
         kinds = ["dates" if t.dtype.kind == "M" else "whole numbers" for t in (times, seen)]
@@ -97,13 +101,15 @@ def _rows_ahead(
     return rows
 
 
-def _frame(source: Any, id_col: str | None) -> tuple[pl.DataFrame, Origin]:
+def _frame(source: Any, id_col: str | None, meta: dict[str, Any]) -> tuple[pl.DataFrame, Origin]:
+    if database.is_address(source):
+        return database.from_query(source, meta.get("query"))
     if isinstance(source, str | Path):
-        return tables.from_files(files.find(source), str(source), id_col=id_col)
-    frame = as_frame(source)
-    if frame is None:
+        return tables.from_files(files.find(source), str(source), id_col=id_col, decimal=meta.get("decimal"))
+    framed = as_frame(source)
+    if framed is None:
         raise DataError(
             f"cannot read rows of future steps from a {type(source).__name__}",
             fix="give a file or a frame with the steps ahead",
         )
-    return frame, Origin.frame(len(frame), "the future rows")
+    return framed[0], Origin.frame(len(framed[0]), "the future rows")

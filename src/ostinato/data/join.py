@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, from_json, to_json
+from ostinato.data.cells import small_changes
 from ostinato.data.checks import check_frequency, check_prices, check_times, check_values
 from ostinato.data.columns import kind_by_name
 from ostinato.data.covariates import Columns, Covariates
@@ -48,6 +49,55 @@ class SeriesRows:
     known: NDArray[np.float64] | None = None
     past: NDArray[np.float64] | None = None
     static: tuple[str, ...] = ()
+
+
+def in_order(series: Sequence[SeriesRows]) -> tuple[list[SeriesRows], list[str]]:
+    """Sort the rows of each series by time, and set aside rows that occur twice.
+
+    Args:
+        series: The series as their rows stand in the source.
+
+    Returns:
+        The series in order, and notes. Rows of one time with different values are kept, for an error.
+    """
+    out: list[SeriesRows] = []
+    newest: list[str] = []
+    mixed: list[str] = []
+    twice: list[str] = []
+    for s in series:
+        if s.times is None or len(s.times) < 2 or bool((s.times[1:] > s.times[:-1]).all()):
+            out.append(s)
+            continue
+        if not bool((s.times[1:] >= s.times[:-1]).all()):
+            (newest if bool((s.times[1:] <= s.times[:-1]).all()) else mixed).append(s.name)
+        one = _picked(s, np.argsort(s.times, kind="stable"))
+        again = _repeats(one)
+        if again.any():
+            twice.append(f"{s.name}: {int(again.sum())}")
+        out.append(_picked(one, np.flatnonzero(~again)))
+    notes = []
+    for names, what in ((newest, "newest first"), (mixed, "not in order of time")):
+        if names:
+            notes.append(f"the rows are {what} and are sorted, in {len(names):,} series ({', '.join(names[:3])})")
+    if twice:
+        notes.append(f"rows that occur twice are set aside, in {len(twice):,} series ({', '.join(twice[:3])})")
+    return out, notes
+
+
+def _picked(s: SeriesRows, rows: NDArray[np.int64]) -> SeriesRows:
+    times, known, past = (None if x is None else x[rows] for x in (s.times, s.known, s.past))
+    return SeriesRows(s.name, s.values[rows], times, s.rows[rows], known, past, s.static)
+
+
+def _repeats(s: SeriesRows) -> NDArray[np.bool_]:
+    """Return whether each row is equal to the row before it, (T,)."""
+    assert s.times is not None
+    same = np.append(False, s.times[1:] == s.times[:-1])
+    for x in (s.values, s.known, s.past):
+        if x is not None and same.any():
+            equal = (x[1:] == x[:-1]) | (np.isnan(x[1:]) & np.isnan(x[:-1]))
+            same[1:] &= equal.all(axis=1)
+    return same
 
 
 def join(
@@ -104,6 +154,11 @@ def join(
     if absent:
         steps = f"{absent:,} steps without a row are" if absent != 1 else "1 step without a row is"
         all_notes.append(f"{steps} read as missing")
+    all_notes += [
+        f"column {name!r}: {note}"
+        for d, name in enumerate(channels)
+        if len(full) and (note := small_changes(np.concatenate([s.values[:, d] for s in full])))
+    ]
     constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
     if constant:
         all_notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")

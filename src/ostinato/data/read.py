@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ostinato.data import files, sound, tables, text
+from ostinato.data import database, files, sound, tables, text
 from ostinato.data.arrays import as_frame, as_texts, from_arrays
 from ostinato.data.covariates import Columns
 from ostinato.data.frames import TimeOptions, from_frame
@@ -18,20 +18,46 @@ from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TABULAR
 from ostinato.renamed import renamed
 
+#: The column of ids that several files without ids are given: the names of the files.
+FILE_IDS = "unique_id"
+
 
 @dataclass(frozen=True)
 class _ReadOptions:
     """The options of ``read``, with the target as a list of columns and the covariates in one value."""
 
-    kind: str | None
-    id_col: str | None
-    time_col: str | None
-    target: list[str] | None
-    channel: int | None
-    alphabet: str
-    per_line: bool | None
-    covariates: Columns
-    clock: TimeOptions
+    kind: str | None = None
+    id_col: str | None = None
+    time_col: str | None = None
+    target: list[str] | None = None
+    channel: int | None = None
+    mix: bool = False
+    sheet: str | None = None
+    query: str | None = None
+    alphabet: str = "characters"
+    per_line: bool | None = None
+    covariates: Columns = Columns()  # noqa: RUF009 - a frozen value
+    clock: TimeOptions = TimeOptions()  # noqa: RUF009 - a frozen value
+    decimal: str | None = None
+    categories: dict[str, list[str]] | None = None
+
+    @staticmethod
+    def of(
+        *,
+        target: str | Sequence[str] | None = None,
+        known: Sequence[str] = (),
+        past: Sequence[str] = (),
+        static: Sequence[str] = (),
+        day_first: bool | None = None,
+        zone: str | None = None,
+        calendar: dict[str, Any] | None = None,
+        **others: Any,
+    ) -> _ReadOptions:
+        """Return the options from the arguments of ``read``, with a target that may be one name."""
+        columns = [*target] if isinstance(target, list | tuple) else [] if target is None else [str(target)]
+        covariates = Columns(tuple(known), tuple(past), tuple(static))
+        clock = TimeOptions(day_first, None if zone is None else check_zone(zone), calendar)
+        return _ReadOptions(target=columns or None, covariates=covariates, clock=clock, **others)
 
 
 @renamed(known="future_covariates", past="past_covariates", static="static_covariates")
@@ -44,6 +70,9 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     target: str | list[str] | None = None,
     target_col: str | None = None,
     channel: int | None = None,
+    mix: bool = False,
+    sheet: str | None = None,
+    query: str | None = None,
     alphabet: str = "characters",
     per_line: bool | None = None,
     future_covariates: Sequence[str] = (),
@@ -51,21 +80,26 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
     static_covariates: Sequence[str] = (),
     day_first: bool | None = None,
     zone: str | None = None,
+    decimal: str | None = None,
 ) -> SequenceSet:
-    """Read sequences from a file, a folder, a pattern, a pandas or polars frame, an array, or a list of arrays.
+    """Read sequences from files, a database, a pandas or polars frame, an array, or a list of arrays.
 
     A target column of words is read as text, one sequence for each row of the table. With ``kind="text"`` the source
     may also be a list or a mapping of strings.
 
     Args:
-        source: A path, a folder, a pattern such as ``"data/*.csv"``, a frame, an array (T,) or (T, D), a list or a
-            mapping of arrays, or a SequenceSet, which is returned as it is.
+        source: A path, a folder, a pattern such as ``"data/*.csv"``, the address of a database such as
+            ``"sqlite:///sales.db"``, a frame, an array (T,) or (T, D), a list or a mapping of arrays, or a SequenceSet,
+            which is returned as it is.
         kind: "series", "prices", "text" or "sound"; found from the content if left out.
         id_col: The column of a table that names the series; "unique_id" or a similar name if left out.
         time_col: The column of a table that holds the times; "ds" or a similar name if left out.
         target: The column or columns of a table to model; "y" or a similar name if left out.
         target_col: Nixtla's name for ``target``.
-        channel: The channel to read from a sound file with several channels, counted from 0.
+        channel: The channel to read from sound files, counted from 0; every channel is one of the sequence if left out.
+        mix: Whether to read the mean of the channels of sound files.
+        sheet: The sheet to read from spreadsheets; the first one that is not empty if left out.
+        query: The query in SQL whose rows are read from a database.
         alphabet: The symbols of text: "characters" or "bytes".
         per_line: Whether each line of a text file is one sequence; found from the content if left out.
         future_covariates: The columns with future covariates, which are also known for the steps ahead, as
@@ -76,34 +110,55 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
             regular steps is taken, and a note names it.
         zone: The zone of the times, such as "Europe/Berlin". Days are counted by its clock. If left out, it is the zone
             of the column, or the one that the offsets of the times belong to.
+        decimal: The decimal sign of the numbers of a table, "." or ",", where the cells leave it open, as "1,234" does;
+            found from the other cells if left out.
 
     Returns:
         The sequences, with notes on what was found from the content.
 
     Raises:
         DataError: The source cannot be read. The error says what is wrong, where, and what to do.
+        ConfigError: A package is not installed that the source needs.
     """
-    if kind is not None and kind not in KINDS:
-        raise DataError(f"unknown kind {kind!r}", fix=f"use one of {', '.join(KINDS)}")
-    if alphabet not in ("characters", "bytes"):
-        raise DataError(f"unknown alphabet {alphabet!r}", fix="use characters or bytes")
-    if isinstance(source, SequenceSet):
-        return source
-    target = target_col or target
-    columns = [target] if isinstance(target, str) else target or None
-    covariates = Columns(tuple(future_covariates), tuple(past_covariates), tuple(static_covariates))
-    clock = TimeOptions(day_first, None if zone is None else check_zone(zone))
-    return _read(source, _ReadOptions(kind, id_col, time_col, columns, channel, alphabet, per_line, covariates, clock))
+    options = _ReadOptions.of(
+        kind=kind,
+        id_col=id_col,
+        time_col=time_col,
+        target=target_col if target is None else target,
+        channel=channel,
+        mix=mix,
+        sheet=sheet,
+        query=query,
+        alphabet=alphabet,
+        per_line=per_line,
+        known=future_covariates,
+        past=past_covariates,
+        static=static_covariates,
+        decimal=decimal,
+        day_first=day_first,
+        zone=zone,
+    )
+    return _read(source, options)
 
 
 def _read(source: Any, options: _ReadOptions) -> SequenceSet:
-    """Read sequences with options that have been checked."""
+    """Read a source with checked options."""
+    if options.kind is not None and options.kind not in KINDS:
+        raise DataError(f"unknown kind {options.kind!r}", fix=f"use one of {', '.join(KINDS)}")
+    if options.alphabet not in ("characters", "bytes"):
+        raise DataError(f"unknown alphabet {options.alphabet!r}", fix="use characters or bytes")
+    if options.decimal not in (None, ".", ","):
+        raise DataError(f"unknown decimal sign {options.decimal!r}", fix="use a point or a comma: decimal=','")
+    if isinstance(source, SequenceSet):
+        return source
     covariates = options.covariates
-    meta: dict[str, Any] = {}
-    if isinstance(source, str | Path):
-        data, meta = _from_files(source, options), {"source": str(source)}
-    else:
-        data = _from_memory(source, options)
+    form = _form(source)
+    _check_forms(form, options)
+    data = _READERS[form](source, options)
+    given = {"sheet": options.sheet, "query": options.query, "decimal": options.decimal}
+    meta: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if form in ("database", "sound", "files"):
+        meta["source"] = database.without_password(str(source))
     if covariates.all and data.covariates is None:
         raise DataError(
             f"the source has no covariate column {covariates.all[0]!r}: it is not a table with a row for each step",
@@ -112,12 +167,13 @@ def _read(source: Any, options: _ReadOptions) -> SequenceSet:
     return replace(data, meta={**data.meta, **meta, "kind": data.kind, "asked": options.kind})
 
 
-def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
+def read_like(source: Any, meta: dict[str, Any], given: dict[str, Any] | None = None) -> SequenceSet:
     """Read new data with the options of an earlier reading.
 
     Args:
         source: Anything that ``read`` takes.
         meta: The ``SequenceSet.meta`` of the earlier data.
+        given: Arguments of ``read`` that replace those of the earlier reading.
 
     Returns:
         The new data, perhaps of another kind if the source cannot be a table; the caller checks the kind.
@@ -125,26 +181,90 @@ def read_like(source: Any, meta: dict[str, Any]) -> SequenceSet:
     Raises:
         DataError: The source cannot be read.
     """
-    kind = meta.get("asked")
+    names = ["id_col", "time_col", "target", "alphabet", "per_line", "known", "past", "static", "decimal"]
+    names += ["day_first", "zone", "calendar"]
+    kind, form = meta.get("asked"), _form(source)
+    names += [name for name, forms in _ONLY.items() if form in forms]
     if meta.get("kind") in TABULAR:
-        if isinstance(source, str | Path) and not _tabular(files.find(source)):
+        if form == "sound" or (form == "files" and not _tabular(files.find(source))):
             return read(source)
         kind = meta["kind"]  # numbers do not show whether they are prices
-    if isinstance(source, SequenceSet):
-        return source
-    target, calendar = meta.get("target"), meta.get("calendar")
-    options = _ReadOptions(
-        kind,
-        meta.get("id_col"),
-        meta.get("time_col"),
-        [target] if isinstance(target, str) else target or None,
-        meta.get("channel"),
-        meta.get("alphabet") or "characters",
-        meta.get("per_line"),
-        Columns(*(tuple(meta.get(name) or ()) for name in ("known", "past", "static"))),
-        TimeOptions(meta.get("day_first"), meta.get("zone"), calendar),
+    if form == "files" and not _spreadsheets(source):
+        names.remove("sheet")
+    given = given or {}
+    # a channel and the mix of all exclude each other
+    names = [name for name in names if name not in ("channel", "mix") or not given.keys() & {"channel", "mix"}]
+    arguments = {**{k: meta[k] for k in names if meta.get(k) is not None}, **given}
+    by_file = form == "files" and arguments.get("id_col") == FILE_IDS and "id_col" not in given
+    if by_file:
+        # either a column of this name, which is found again, or the names of the files, which are in no column
+        del arguments["id_col"]
+    options = _ReadOptions.of(kind=kind, **arguments)
+    data = _read(
+        source, replace(options, categories=meta.get("categories") or ({} if options.covariates.all else None))
     )
-    return _read(source, options)
+    return _named_by_file(data) if by_file else data
+
+
+def _named_by_file(data: SequenceSet) -> SequenceSet:
+    """Return data from one file without ids with the name of the file as the id, as it has among several files."""
+    paths = files.find(data.meta["source"])
+    if len(paths) > 1 or len(data) != 1 or data.meta.get("id_col") is not None:
+        return data
+    return replace(data, ids=tuple(files.names_of(paths)))
+
+
+#: The options that are for sources of some forms only.
+_ONLY: dict[str, tuple[str, ...]] = {
+    "channel": ("sound",),
+    "mix": ("sound",),
+    "sheet": ("files",),
+    "query": ("database",),
+}
+#: What each of these options is for, in words.
+_FOR = {"channel": "sound files", "mix": "sound files", "sheet": "spreadsheets", "query": "databases"}
+
+
+def _form(source: Any) -> str:
+    """Return the form of a source: "database", "sound" or other "files", or "memory"."""
+    if database.is_address(source):
+        return "database"
+    if not isinstance(source, str | Path):
+        return "memory"
+    return "sound" if files.family(files.find(source)) == "sound" else "files"
+
+
+def _check_forms(form: str, options: _ReadOptions) -> None:
+    """Raise DataError if an option is given that is for sources of another form, because it would have no effect."""
+    for name, forms in _ONLY.items():
+        given = getattr(options, name) not in (None, False)
+        # whether other files are sound or spreadsheets is seen from their content
+        if given and form not in forms and (form != "files" or name == "query"):
+            raise _no_use(name, options)
+
+
+def _no_use(name: str, options: _ReadOptions) -> DataError:
+    value = getattr(options, name)
+    return DataError(
+        f"the option {name} ({value!r}) is for {_FOR[name]}, and the source is none",
+        fix=f"leave out the option {name}",
+    )
+
+
+def _spreadsheets(source: Any) -> bool:
+    return all(files.FAMILIES["table"].get(files.ending(p)) in ("Excel", "OpenDocument") for p in files.find(source))
+
+
+def _from_database(source: Any, options: _ReadOptions) -> SequenceSet:
+    """Read the rows of a query."""
+    return _from_rows(*database.from_query(source, options.query), options)
+
+
+def _from_rows(frame: Any, origin: Origin, options: _ReadOptions) -> SequenceSet:
+    """Read a frame, as text if that is asked for or if its target is one column of words."""
+    if options.kind == "text" or (options.kind is None and tables.is_words(frame, options.target)):
+        return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
+    return _from_numbers(frame, origin, options)
 
 
 def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
@@ -152,13 +272,13 @@ def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
     as_text = options.kind == "text"
     if as_text and (strings := as_texts(source)) is not None:
         return text.from_strings(strings, "the strings", alphabet=options.alphabet, terminated=True)
-    frame = as_frame(source)
-    if frame is None:
+    framed = as_frame(source)
+    if framed is None:
         return from_arrays(source, options.kind)
-    origin = Origin.frame(len(frame))
-    if as_text or (options.kind is None and tables.is_words(frame, options.target)):
-        return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
-    return _from_numbers(frame, origin, options)
+    frame, notes = framed
+    if not len(frame):
+        raise DataError("the frame has no rows", where="the frame", fix="give a frame that has data")
+    return _from_rows(frame, Origin.frame(len(frame)).noting(*notes), options)
 
 
 def _from_files(source: str | Path, options: _ReadOptions) -> SequenceSet:
@@ -171,6 +291,8 @@ def _from_files(source: str | Path, options: _ReadOptions) -> SequenceSet:
         reader = _FILE_READERS[options.kind]
     else:
         reader = _read_table if _tabular(paths) else _read_text
+    if reader is not _read_sound and (options.channel is not None or options.mix):
+        raise _no_use("channel" if options.channel is not None else "mix", options)
     return reader(paths, str(source), options)
 
 
@@ -179,11 +301,12 @@ def _read_sound(paths: list[Path], name: str, options: _ReadOptions) -> Sequence
         raise DataError(
             f"a sound file cannot be read as {options.kind}", where=name, fix="leave out --kind, or use --kind sound"
         )
-    return sound.from_files(paths, channel=options.channel)
+    return sound.from_files(paths, channel=options.channel, mix=options.mix)
 
 
 def _read_text(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
-    named = [(p.stem if len(paths) > 1 else p.name, files.contents(p)) for p in paths]
+    names = files.names_of(paths) if len(paths) > 1 else [paths[0].name]
+    named = [(name, files.contents(p)) for name, p in zip(names, paths, strict=True)]
     return text.from_files(named, name, alphabet=options.alphabet, per_line=options.per_line)
 
 
@@ -194,16 +317,24 @@ def _read_text_or_column(paths: list[Path], name: str, options: _ReadOptions) ->
 
 def _read_column(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     # every cell is read as it is written: "nan" may be a word
-    frame, origin = tables.from_files(paths, name, words=True)
+    frame, origin = tables.from_files(paths, name, words=True, sheet=options.sheet)
     return text.from_column(frame, origin, id_col=options.id_col, target=options.target, alphabet=options.alphabet)
 
 
 def _read_table(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
-    frame, origin = tables.from_files(paths, name, id_col=options.id_col)
+    frame, origin = tables.from_files(paths, name, id_col=options.id_col, decimal=options.decimal, sheet=options.sheet)
     if options.kind is None and tables.is_words(frame, options.target):
         return _read_column(paths, name, options)
     return _from_numbers(frame, origin, options)
 
+
+#: The readers of each form of source.
+_READERS: dict[str, Callable[[Any, _ReadOptions], SequenceSet]] = {
+    "memory": _from_memory,
+    "database": _from_database,
+    "files": _from_files,
+    "sound": _from_files,
+}
 
 #: The readers of the families of files that are read in one way, whatever kind is asked for.
 _OWN_READERS: dict[str, Callable[[list[Path], str, _ReadOptions], SequenceSet]] = {"sound": _read_sound}
@@ -227,6 +358,8 @@ def _from_numbers(frame: Any, origin: Origin, options: _ReadOptions) -> Sequence
         target=options.target,
         covariates=options.covariates,
         clock=options.clock,
+        decimal=options.decimal,
+        categories=options.categories,
     )
 
 

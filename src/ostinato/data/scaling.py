@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded, Encoding, real_line, repeat_rows
 from ostinato.data.sequences import SequenceSet
+from ostinato.spread import spread
 
 Array = NDArray[np.float64]
+
+#: The values in model space, in standard deviations, that count as 0.
+NOTHING = 1e-6
+#: Values beyond this many units of model space are refused: their sums would overflow in float32.
+FARTHEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -72,14 +78,21 @@ class Scaling(Encoding):
         return "values, standardised by their mean and standard deviation"
 
     def impossible(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which steps of raw values (N, D) have no probability: infinity, prices up to 0, fractional counts."""
-        bad = np.isinf(values)
+        """Return which steps of raw values (N, D) have no probability: too large, prices up to 0, fractional counts."""
+        # beyond this the value overflows in float32, in which the model computes, and its state would become NaN
+        bad = np.abs(values) > self.most
         if self.returns:
             bad |= values <= 0
         elif self.counts:
             # the probabilities of a lattice belong to its points: 2.5 would be given the probability of 2
             bad |= (values < 0) | (values != np.rint(values)) & ~np.isnan(values)
         return np.asarray(bad.any(axis=-1))
+
+    @property
+    def most(self) -> float:
+        """The greatest size of a value that the model can take."""
+        scales = [*self.scale, *(s for _, scale in self.per_id.values() for s in scale)]
+        return super().most if self.returns else FARTHEST * min(scales, default=1.0)
 
     def new_ids(self, data: SequenceSet) -> list[str]:
         """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""
@@ -130,7 +143,8 @@ class Scaling(Encoding):
     def unscale(self, z: NDArray[Any], unique_id: str) -> Array:
         """Return the values of z (..., D), or for prices the log returns; counts are not rounded."""
         location, scale = self._moments_of((unique_id,))
-        return np.asarray(z * scale[0] + location[0])
+        # the least standard deviation of a perfect fit is no change: a series that never changes is continued exactly
+        return np.asarray(np.where(np.abs(z) <= NOTHING, 0.0, z) * scale[0] + location[0])
 
     def expected(self, z: Array, data: SequenceSet) -> Array:
         """Return the expected values z (T, D) of the last steps of the one sequence of data; counts are not rounded.
@@ -142,6 +156,14 @@ class Scaling(Encoding):
             return y
         none = np.full((len(z) + 1 - len(data.values), z.shape[1]), np.nan)
         return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
+
+    def carried(self, z: Array, unique_id: str) -> Array:
+        """Return what the earlier log returns of paths z (S, T, D) add to the logarithm of a price, in model space."""
+        if not self.returns:
+            return np.zeros_like(z)
+        location, scale = self._moments_of((unique_id,))
+        total = np.cumsum(z + location[0] / scale[0], axis=-2)
+        return np.asarray(np.concatenate([np.zeros_like(total[:, :1]), total[:, :-1]], axis=1))
 
     def prompt(self, words: str, channels: int) -> NDArray[Any]:
         """Return the raw values (T, D) that a sample continues if no data are given: no steps, or a price of 100."""
@@ -197,13 +219,11 @@ def _each(data: SequenceSet, y: Array, counts: bool) -> dict[str, tuple[tuple[fl
 
 
 def _moments(y: Array, counts: bool) -> tuple[Array, Array]:
-    """Return location and scale (D,) of y (N, D): 0 and 1 if no value is observed, scale 1 if all values are equal."""
+    """Return location and scale (D,) of y (N, D): 0 and 1 if no value is observed; see ``spread`` for equal values."""
     location, scale = np.zeros(y.shape[1]), np.ones(y.shape[1])
     for d, column in enumerate(y.T):
         seen = column[np.isfinite(column)]
         if len(seen):
             location[d] = 0.0 if counts else seen.mean()
-            deviation = seen.mean() if counts else seen.std()
-            # the rounding noise of a constant series is not a scale, but the deviation of small values is one
-            scale[d] = deviation if deviation > 1e-12 * abs(float(seen.mean())) else 1.0
+            scale[d] = (seen.mean() or 1.0) if counts else spread(seen)
     return location, scale

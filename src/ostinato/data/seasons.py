@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import whole
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.detect import named
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
 
 #: The usual season of common frequencies, in steps: an hour, a day, a week or a year. (M4 used 1 for weeks.)
 SEASONS = {
@@ -34,11 +34,7 @@ def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, st
         ConfigError: The given season is less than 1.
     """
     if season is not None:
-        if season < 1:
-            raise ConfigError(
-                f"season must be at least 1, got {season}", fix="use 1 for no season, or more, such as 24"
-            )
-        return season, "as given"
+        return whole("season", season, fix="use 1 for no season, or more, such as 24"), "as given"
     if data.traits.log_returns:
         return 1, "because prices are modelled without a season"
     calendar = usual_calendar(data)

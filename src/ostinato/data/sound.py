@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,61 +11,106 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ostinato.data.files import contents
+from ostinato.data.chunks import missing_bytes
+from ostinato.data.files import contents, formats, names_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 
 #: The number of frames that are read at a time.
 _BLOCK = 1 << 20
-#: The bits of a sample in each format. Lossy and companded formats decode to 16 bits; floating point is read as 24.
-_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_24": 24, "PCM_32": 32, "FLOAT": 24, "DOUBLE": 24}
+#: The bits of a sample in the formats of whole numbers.
+_BITS = {
+    "PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32,
+    "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32,
+    "DWVW_12": 12, "DWVW_16": 16, "DWVW_24": 24, "DPCM_8": 8, "DPCM_16": 16,
+    "ULAW": 16, "ALAW": 16, "IMA_ADPCM": 16, "MS_ADPCM": 16, "GSM610": 16, "VOX_ADPCM": 16,
+    "G721_32": 16, "G723_24": 16, "G723_40": 16, "NMS_ADPCM_16": 16, "NMS_ADPCM_24": 16, "NMS_ADPCM_32": 16,
+}  # fmt: skip
+#: The bits that are kept of floating point. All other formats, which are lossy, are decoded to 16 bits.
+_REAL_BITS = {"FLOAT": 24, "DOUBLE": 24}
+#: The bits of a sample that float32, in which networks compute, keeps apart.
+_EXACT_BITS = 24
+#: The share of samples beyond full scale above which floating point is refused: it then has another scale.
+_MOST_BEYOND = 0.01
+_FIX = f"give a file of one of the formats {formats('sound')}"
 
 
-def from_files(paths: list[Path], *, channel: int | None = None) -> SequenceSet:
+@dataclass(frozen=True)
+class _Recording:
+    """The samples of one file.
+
+    Attributes:
+        samples: The samples as whole numbers, (T, D).
+        bits: Their bits.
+        rate: The number of samples a second of each channel.
+        rounded: The number of samples that were between two whole numbers.
+        beyond: The number of samples beyond full scale, which became full scale.
+        peak: The greatest size of a sample; 1 is full scale.
+    """
+
+    samples: NDArray[np.int64]
+    bits: int
+    rate: int
+    rounded: int = 0
+    beyond: int = 0
+    peak: float = 1.0
+
+
+class _Bytes(io.BytesIO):
+    """The bytes of a file. A damaged header may send libsndfile out of them, which is then at their edge."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move to a place, or to the nearest one that there is, and return it."""
+        start = (0, self.tell(), self.getbuffer().nbytes)[whence]
+        return super().seek(min(max(0, start + offset), self.getbuffer().nbytes))
+
+
+def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = False) -> SequenceSet:
     """Read each sound file as one sequence of whole numbers.
 
     Args:
         paths: The files.
-        channel: The channel to read, from 0; None for files with one channel.
+        channel: The channel to read, from 0; all channels if None.
+        mix: Whether to read the mean of all channels.
 
     Returns:
-        The sequences, with as many bits as the file with the most bits has.
+        The sequences (T, D), with as many bits as the file with the most bits has.
 
     Raises:
-        DataError: A file is not sound, is cut short, or has several channels, or the files differ in sample rate.
+        DataError: A file is not sound, is cut short, or has a sample that is not finite; or the files differ in sample
+            rate or in the number of channels.
     """
-    rows, widths = [], []
-    rates: dict[int, Path] = {}
-    for path in paths:
-        data, bits, rate = _decode(path)
-        rows.append(data[:, _channel(path, data.shape[1], channel)])
-        rates.setdefault(rate, path)
-        widths.append(bits)
-    if len(rates) > 1:
-        several = ", ".join(f"{rate:,} Hz ({path.name})" for rate, path in sorted(rates.items()))
+    if mix and channel is not None:
+        what = f"one channel, {channel}, and the mix of all channels are asked for"
+        raise DataError(what, fix="use --channel or --mix, not both")
+    recordings = [_decode(path) for path in paths]
+    _check_alike(paths, {r.rate: p for r, p in zip(reversed(recordings), reversed(paths), strict=True)})
+    bits = max(r.bits for r in recordings)
+    taken = [
+        _taken(path, r.samples << (bits - r.bits), channel, mix) for path, r in zip(paths, recordings, strict=True)
+    ]
+    widths = {s.shape[1]: p for (s, _), p in zip(taken, paths, strict=True)}
+    if len(widths) > 1:
+        several = ", ".join(f"{n} ({path.name})" for n, path in sorted(widths.items()))
         raise DataError(
-            f"the files have different sample rates: {several}",
+            f"the files have different numbers of channels: {several}",
             where=f"{paths[0].parent}",
-            fix="resample the files to one rate, or give only the files of one rate",
+            fix="use --mix, --channel 0, or only the files of one number of channels",
         )
-    bits = max(widths)
-    samples = [row << (bits - own) for row, own in zip(rows, widths, strict=True)]
+    samples = [s for s, _ in taken]
     if not sum(map(len, samples)):
         raise DataError("the sound file holds no samples", where=str(paths[0]), fix="give a file that has samples")
-    step = [max(1, int(np.gcd.reduce(s))) if len(s) else 1 for s in samples]
+    step = [max(1, int(np.gcd.reduce(s, axis=None))) if s.size else 1 for s in samples]
     coarse = [1 << ((s & -s).bit_length() - 1) for s in step]
-    names = [p.stem for p in paths] if len({p.stem for p in paths}) == len(paths) else [str(p) for p in paths]
-    odd = sum(c > 1 for c in coarse)
-    notes = (f"{odd:,} of {len(paths):,} files use fewer bits than their format has",) if odd else ()
     return SequenceSet(
         "sound",
-        np.concatenate(samples).astype(np.int32).reshape(-1, 1),
+        np.concatenate(samples).astype(np.int32),
         np.cumsum([0, *map(len, samples)], dtype=np.int64),
-        tuple(names),
-        ("amplitude",),
+        tuple(names_of(paths)),
+        _channel_names(samples[0].shape[1]),
         step=np.array(coarse, dtype=np.float64),
-        meta={"sample_rate": next(iter(rates)), "bits": bits, "channel": channel},
-        notes=notes,
+        meta={"sample_rate": recordings[0].rate, "bits": bits, "channel": channel, "mix": mix or None},
+        notes=_notes(paths, recordings, bits, coarse, sum(n for _, n in taken)),
     )
 
 
@@ -72,7 +118,7 @@ def as_wav(samples: NDArray[Any], meta: dict[str, Any]) -> bytes:
     """Return samples as a WAV file.
 
     Args:
-        samples: The samples as whole numbers, (T, 1).
+        samples: The samples as whole numbers, (T, D).
         meta: The sample rate and the bits, as in ``SequenceSet.meta``.
 
     Returns:
@@ -81,63 +127,125 @@ def as_wav(samples: NDArray[Any], meta: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     bits = int(meta.get("bits", 16))
     wide = (samples.astype(np.int64) << (32 - bits)).astype(np.int32)
-    subtype = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}.get(bits, "PCM_32")
+    subtype = next((name for most, name in ((8, "PCM_U8"), (16, "PCM_16"), (24, "PCM_24")) if bits <= most), "PCM_32")
     soundfile.write(buffer, wide, int(meta.get("sample_rate", 8000)), subtype=subtype, format="WAV")
     return buffer.getvalue()
 
 
-def _decode(path: Path) -> tuple[NDArray[np.int64], int, int]:
-    """Return the samples (T, D) as whole numbers, their bits, and the sample rate in Hz."""
+def _check_alike(paths: list[Path], rates: dict[int, Path]) -> None:
+    if len(rates) > 1:
+        several = ", ".join(f"{rate:,} Hz ({path.name})" for rate, path in sorted(rates.items()))
+        raise DataError(
+            f"the files have different sample rates: {several}",
+            where=f"{paths[0].parent}",
+            fix="resample the files to one rate, or give only the files of one rate",
+        )
+
+
+def _notes(
+    paths: list[Path], recordings: list[_Recording], bits: int, coarse: list[int], mixed: int
+) -> tuple[str, ...]:
+    """Return what was rounded or cut off, in words with its numbers."""
+    total = sum(r.samples.size for r in recordings)
+    rounded, beyond = sum(r.rounded for r in recordings), sum(r.beyond for r in recordings)
+    fine = sum(c < 1 << max(0, bits - _EXACT_BITS) for c in coarse)
+    odd = sum(c > 1 for c in coarse)
+    notes = []
+    if odd:
+        notes.append(f"{odd:,} of {len(paths):,} files use fewer bits than their format has")
+    if rounded:
+        notes.append(f"{rounded:,} of {total:,} samples are rounded to {bits} bits")
+    if beyond:
+        peak = max(r.peak for r in recordings)
+        notes.append(f"{beyond:,} of {total:,} samples are beyond full scale, up to {peak:.4g} of it, and are cut off")
+    if mixed:
+        notes.append(f"{mixed:,} samples of the mix are rounded to {bits} bits")
+    if fine:
+        notes.append(
+            f"{fine:,} of {len(paths):,} files use more than {_EXACT_BITS} bits, which the models do not tell apart"
+        )
+    return tuple(notes)
+
+
+def _channel_names(count: int) -> tuple[str, ...]:
+    if count == 1:
+        return ("amplitude",)
+    return ("left", "right") if count == 2 else tuple(f"channel {c}" for c in range(count))
+
+
+def _decode(path: Path) -> _Recording:
+    """Return the samples of a file as whole numbers."""
     raw = contents(path)
     if not raw:
-        raise DataError("the file is empty", where=str(path), fix="give a WAV, FLAC or OGG file")
+        raise DataError("the file is empty", where=str(path), fix=_FIX)
     try:
-        with soundfile.SoundFile(io.BytesIO(raw)) as file:
-            rate, promised = int(file.samplerate), int(file.frames)
-            bits = _BITS.get(file.subtype, 16)
-            real = file.subtype in ("FLOAT", "DOUBLE")
-            dtype = "float64" if real else "int16" if bits == 16 else "int32"
+        with soundfile.SoundFile(_Bytes(raw)) as file:
+            rate, promised, subtype = int(file.samplerate), int(file.frames), str(file.subtype)
+            dtype = "float64" if subtype not in _BITS else "int16" if _BITS[subtype] == 16 else "int32"
             # a damaged header may promise more frames than fit in memory, so the blocks are small
             blocks: list[NDArray[Any]] = [file.read(0, dtype=dtype, always_2d=True)]
             while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
                 blocks.append(block)
             data = np.concatenate(blocks)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError, OSError) as error:
         raise DataError(
-            "cannot read the file as sound: it is damaged or has another format",
-            where=str(path),
-            fix="give a WAV, FLAC or OGG file",
+            "cannot read the file as sound: it is damaged or has another format", where=str(path), fix=_FIX
         ) from error
-    missing = _missing_bytes(raw)
-    if len(data) < promised or missing:
+    lacking = missing_bytes(raw)
+    if len(data) < promised or lacking:
         raise DataError(
-            f"the sound file is cut short: {missing:,} bytes are missing" if missing else "the sound file is cut short",
+            f"the sound file is cut short: {lacking:,} bytes are missing" if lacking else "the sound file is cut short",
             where=str(path),
             fix="copy or download the file again",
         )
-    if real:
-        full = 2.0 ** (bits - 1)
-        return np.clip(np.rint(data * full), -full, full - 1).astype(np.int64), bits, rate
-    return data.astype(np.int64) >> (0 if bits == 16 else 32 - bits), bits, rate
+    if rate < 1:
+        raise DataError(f"the sound has {rate} samples a second", where=str(path), fix=_FIX)
+    if dtype == "float64":
+        return _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
+    bits = _BITS[subtype]
+    return _Recording(data.astype(np.int64) >> (0 if dtype == "int16" else 32 - bits), bits, rate)
 
 
-def _missing_bytes(raw: bytes) -> int:
-    """Return how many bytes of its data a WAV file lacks, according to its header. libsndfile does not report this."""
-    at = 12
-    while raw[:4] == b"RIFF" and at + 8 <= len(raw):
-        size = int.from_bytes(raw[at + 4 : at + 8], "little")
-        if raw[at : at + 4] == b"data":
-            # a program that writes to a pipe does not know the size, and writes the largest one
-            return max(0, at + 8 + size - len(raw)) if size < 0xFFFF_FF00 else 0
-        at += 8 + size + size % 2
-    return 0
+def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> _Recording:
+    """Return samples (T, D) from -1 to 1 as whole numbers.
+
+    Raises:
+        DataError: A sample is not finite, or many are beyond full scale.
+    """
+    bad = np.argwhere(~np.isfinite(data))
+    if len(bad):
+        frame, channel = map(int, bad[0])
+        word = "missing (NaN)" if np.isnan(data[frame, channel]) else "infinite"
+        raise DataError(
+            f"{len(bad):,} sample{'s are' if len(bad) > 1 else ' is'} not finite; the first is {word}",
+            where=f"{path}, frame {frame} (from 0), at {frame / rate:.6f} s, channel {channel}",
+            fix="repair the recording, or cut out the part",
+        )
+    full, size = 2.0 ** (bits - 1), np.abs(data)
+    outside = size > 1.0
+    beyond, peak = int(outside.sum()), float(size.max(initial=0.0))
+    if not lossy and beyond > _MOST_BEYOND * data.size:
+        frame = int(np.flatnonzero(outside.any(axis=1))[0])
+        raise DataError(
+            f"{beyond:,} of {data.size:,} samples are beyond full scale: up to {peak:.6g}, expected at most 1",
+            where=f"{path}, from frame {frame} (from 0) on, at {frame / rate:.6f} s",
+            fix=f"divide the samples by {peak:.6g}, or save them as whole numbers",
+        )
+    # 1.0, full scale, is one step above the greatest whole number
+    whole = np.clip(np.rint(data * full), -full, full - 1)
+    rounded = 0 if lossy else int(((whole != data * full) & ~outside).sum())
+    return _Recording(whole.astype(np.int64), bits, rate, rounded, beyond, peak)
 
 
-def _channel(path: Path, channels: int, wanted: int | None) -> int:
-    if wanted is None and channels > 1:
-        choices = " or ".join(f"--channel {c}" for c in range(min(channels, 3)))
-        raise DataError(f"the sound has {channels} channels, expected 1", where=str(path), fix=f"use {choices}")
+def _taken(path: Path, samples: NDArray[np.int64], wanted: int | None, mix: bool) -> tuple[NDArray[np.int64], int]:
+    """Return the chosen channels (T, D) of samples, and how many samples were rounded."""
+    channels = samples.shape[1]
     if wanted is not None and not 0 <= wanted < channels:
         what = f"there is no channel {wanted}: the file has {channels} channel{'s' * (channels != 1)}, counted from 0"
         raise DataError(what, where=str(path), fix=f"use a channel from 0 to {channels - 1}")
-    return wanted or 0
+    if wanted is not None:
+        return samples[:, wanted : wanted + 1], 0
+    if not mix or channels == 1:
+        return samples, 0
+    total = samples.sum(axis=1, keepdims=True)
+    return np.rint(total / channels).astype(np.int64), int((total % channels != 0).sum())

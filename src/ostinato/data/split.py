@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import share
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 
@@ -23,6 +24,8 @@ FEW = 20
 SHORT_SERIES = 100
 #: The number of steps that is enough for validation, if it is less than a tenth of the steps that are not held out.
 ENOUGH = 60_000
+#: The number of steps that are looked at together.
+BLOCK = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,15 @@ class Split:
         parts: tuple[Part, ...] = ("train", "validation", "held-out")
         train, validation, held = (self.spans(part, data.lengths, data.lengths) for part in parts)
         if self.by_time:
+            before, at, unit = _observed_before(data), data.offsets, "steps"
             steps = [sum(z - a for _, a, z in spans) for spans in (train, validation, held)]
-            return f"split by time: training {steps[0]:,} steps, validation {steps[1]:,}, held out {steps[2]:,}"
+            if before is not None:
+                unit = "observed steps"
+                steps = [
+                    sum(int(before[at[b] + z] - before[at[b] + a]) for b, a, z in spans)
+                    for spans in (train, validation, held)
+                ]
+            return f"split by time: training {steps[0]:,} {unit}, validation {steps[1]:,}, held out {steps[2]:,}"
         return (
             f"split by sequence: held out {len(held):,} of {len(data):,} whole sequences, validation on "
             f"{len(validation):,} others"
@@ -83,7 +93,7 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
 
     A share of a few long sequences, or of a panel of series, is the end of each sequence. A share of many short
     sequences is whole sequences, drawn by a hash of their content: equal sequences fall into the same part, and the
-    draw does not depend on the order of the file.
+    draw does not depend on the order of the file. The ends of series are counted in steps with an observed value.
 
     Args:
         data: The sequences.
@@ -96,7 +106,6 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
         ConfigError: The share is not between 0 and 1, or the pattern matches no sequence or every sequence.
         DataError: A part would be empty.
     """
-    lengths = data.lengths
     if isinstance(held_out, str):
         chosen = np.array([fnmatch.fnmatchcase(key, held_out) for key in data.ids], dtype=bool)
         if not chosen.any() or chosen.all():
@@ -107,16 +116,57 @@ def split(data: SequenceSet, held_out: float | str = 0.1) -> Split:
                 f"{' ...' if len(data.ids) > 3 else ''}; or a share such as 0.1",
             )
         return _checked(data, Split(_whole(data, chosen, _draws(data)), by_time=False))
-    if not 0 < held_out < 1:
-        raise ConfigError(f"the held-out share must be between 0 and 1, got {held_out}", fix="use a number such as 0.1")
+    held_out = share("the held-out share", held_out)
     if _many_short(data):
         draws = _draws(data)
         chosen = draws < held_out
         if chosen.any() and not chosen.all():
             return _checked(data, Split(_whole(data, chosen, (draws - held_out) / (1 - held_out)), by_time=False))
-    known = _less_its_end(lengths, held_out)
+    seen = observed_lengths(data)
+    known = _less_its_end(seen, held_out)
     train = _less_its_end(known, _validation_share(int(known.sum())))
-    return _checked(data, Split(np.stack([np.where(known < lengths, train, lengths), known], axis=1), by_time=True))
+    counts = np.stack([np.where(known < seen, train, seen), known], axis=1)
+    return _checked(data, Split(_after(data, counts), by_time=True))
+
+
+def everything(cut: Split, data: SequenceSet) -> Split:
+    """Return the split of the same kind whose training part is all of the data; the other parts are empty."""
+    return Split(np.stack([data.lengths, data.lengths], axis=1), cut.by_time)
+
+
+def observed_lengths(data: SequenceSet) -> NDArray[np.int64]:
+    """Return the number of steps with an observed value of each sequence, (B,)."""
+    before = _observed_before(data)
+    return data.lengths if before is None else np.diff(before[data.offsets])
+
+
+def _observed_before(data: SequenceSet) -> NDArray[np.int64] | None:
+    """Return the number of observed steps before each step of the joined sequences, (N + 1,); None if all are."""
+    values = data.values
+    # in blocks, because the values may be a file that is larger than RAM
+    blocks = range(0, len(values) if values.dtype.kind == "f" else 0, BLOCK)
+    if all(np.isfinite(values[at : at + BLOCK]).any(axis=-1).all() for at in blocks):
+        return None
+    return np.concatenate([[0], np.isfinite(values).any(axis=-1).cumsum(dtype=np.int64)])
+
+
+def _after(data: SequenceSet, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the step of each sequence before which a number of its steps are observed.
+
+    Args:
+        data: The sequences.
+        counts: The numbers of observed steps, (B, 2).
+
+    Returns:
+        The observed step that follows them, or the length of the sequence if none does, (B, 2). Missing steps between
+        two parts belong to the earlier part.
+    """
+    before = _observed_before(data)
+    if before is None:
+        return np.minimum(counts, data.lengths[:, None])
+    wanted = before[data.offsets[:-1], None] + counts
+    step = np.searchsorted(before[1:], wanted + 1) - data.offsets[:-1, None]
+    return np.asarray(np.minimum(step, data.lengths[:, None]))
 
 
 def _many_short(data: SequenceSet) -> bool:
@@ -133,13 +183,14 @@ def _draws(data: SequenceSet) -> NDArray[np.float64]:
 
 def _whole(data: SequenceSet, held: NDArray[np.bool_], draws: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return stops (B, 2) that hold out whole sequences; a few of the others, or their ends, are for validation."""
-    lengths = data.lengths
-    share = _validation_share(int(lengths[~held].sum()))
+    lengths, seen = data.lengths, observed_lengths(data)
+    share = _validation_share(int(seen[~held].sum()))
     validation = ~held & (draws < share)
     known = np.where(held, -1, lengths)
     if validation.any() and (~held).sum() >= FEW:
         return np.stack([np.where(validation, -1, known), known], axis=1)
-    return np.stack([np.where(held, -1, _less_its_end(lengths, share)), known], axis=1)
+    train = _after(data, np.repeat(_less_its_end(seen, share)[:, None], 2, axis=1))[:, 0]
+    return np.stack([np.where(held, -1, train), known], axis=1)
 
 
 def _validation_share(known: int) -> float:
@@ -147,7 +198,7 @@ def _validation_share(known: int) -> float:
 
 
 def _less_its_end(lengths: NDArray[np.int64], share: float) -> NDArray[np.int64]:
-    """Return the first step of the last ``share`` of each sequence: at least one step of every two or more."""
+    """Return the number of steps before the last ``share`` of each sequence: at least one of two or more is last."""
     return np.where(lengths < 2, lengths, lengths - np.maximum(np.rint(lengths * share).astype(np.int64), 1))
 
 

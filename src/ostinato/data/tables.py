@@ -1,4 +1,4 @@
-"""Tables in CSV, TSV or Parquet files, plain or gzip'd, as frames with the line of every row."""
+"""Tables in files of all formats, as frames with the line of every row."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from pathlib import Path
 
 import polars as pl
 
+from ostinato.data import records, sheets, stored
 from ostinato.data.columns import IDS, holds_numbers, named
 from ostinato.data.dialect import Dialect, is_number, sniff
-from ostinato.data.files import contents, decode
+from ostinato.data.files import contents, ending, names_of
+from ostinato.data.lines import decode, lines_of
+from ostinato.data.margins import Margins, without_margins
+from ostinato.data.numerals import Numerals
 from ostinato.data.origin import FileRows, Origin
+from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.errors import DataError
-
-#: The cells that stand for a missing value in a column of numbers.
-MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."]
 
 
 def from_files(
-    paths: list[Path], source: str, *, id_col: str | None = None, words: bool = False
+    paths: list[Path],
+    source: str,
+    *,
+    id_col: str | None = None,
+    words: bool = False,
+    decimal: str | None = None,
+    sheet: str | None = None,
 ) -> tuple[pl.DataFrame, Origin]:
     """Read files as one table.
 
@@ -29,6 +37,8 @@ def from_files(
         source: The name of the whole source, for an error.
         id_col: The column of ids, if given. If there is none, each of several files is one series.
         words: Whether to read every cell as it is written, and not as a number.
+        decimal: The decimal sign where the cells leave it open: "." or ","; None to find it.
+        sheet: The name of the sheet of a spreadsheet, if given.
 
     Returns:
         The table, and the origin of its rows.
@@ -36,7 +46,10 @@ def from_files(
     Raises:
         DataError: A file is not a table, or the tables have different columns.
     """
-    tables = [parse(contents(p), str(p), id_col=id_col, words=words) for p in paths]
+    raws = [contents(p) for p in paths]
+    stored.check([(raw, str(p), ending(p)) for raw, p in zip(raws, paths, strict=True)])
+    pairs = zip(raws, paths, strict=True)
+    tables = [parse(raw, str(p), id_col=id_col, words=words, decimal=decimal, sheet=sheet) for raw, p in pairs]
     first = tables[0][0]
     for (frame, _), path in zip(tables, paths, strict=True):
         if set(frame.columns) != set(first.columns):
@@ -47,13 +60,24 @@ def from_files(
                 fix="read the files one by one, or give them the same columns",
             )
     frames = [frame.select(first.columns) for frame, _ in tables]
-    if len(frames) > 1 and id_col is None and not words and not any(c.lower() in IDS for c in first.columns):
-        pairs = zip(frames, paths, strict=True)
-        frames = [f.with_columns(pl.lit(p.name.split(".")[0]).alias("unique_id")) for f, p in pairs]
-    return pl.concat(frames, how="vertical_relaxed"), Origin.joined(source, [origin for _, origin in tables])
+    single = len(frames) == 1 or id_col is not None or any(c.lower() in IDS for c in first.columns)
+    if not single and not words:
+        named_frames = zip(frames, names_of(paths), strict=True)
+        frames = [f.with_columns(pl.lit(name).alias("unique_id")) for f, name in named_frames]
+    whole = pl.concat(frames, how="vertical_relaxed")
+    whole = _whole_ids(whole, id_col) if single and not words else whole
+    return whole, Origin.joined(source, [origin for _, origin in tables])
 
 
-def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = False) -> tuple[pl.DataFrame, Origin]:
+def parse(
+    raw: bytes,
+    where: str,
+    *,
+    id_col: str | None = None,
+    words: bool = False,
+    decimal: str | None = None,
+    sheet: str | None = None,
+) -> tuple[pl.DataFrame, Origin]:
     """Parse the bytes of a file as a table.
 
     Args:
@@ -61,6 +85,8 @@ def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = Fa
         where: The name of the file.
         id_col: The column of ids, if given; its cells are not read as numbers.
         words: Whether to read every cell as it is written, and not as a number.
+        decimal: The decimal sign where the cells leave it open: "." or ","; None to find it.
+        sheet: The name of the sheet of a spreadsheet, if given.
 
     Returns:
         The table, and the origin of its rows.
@@ -68,79 +94,103 @@ def parse(raw: bytes, where: str, *, id_col: str | None = None, words: bool = Fa
     Raises:
         DataError: The file is empty, binary, damaged or not UTF-8, or its rows differ in length.
     """
-    if raw[:4] == b"PAR1" or where.endswith(".parquet"):
-        try:
-            frame = pl.read_parquet(io.BytesIO(raw))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            what = "cannot read the file as Parquet: it is damaged or has another format"
-            raise DataError(what, where=where, fix="write the file again as Parquet") from error
+    frame = stored.frame_of(raw, where, ending(Path(where)))
+    if frame is not None:
         origin = Origin.frame(len(frame), where)
     else:
-        text = decode(raw, where).replace("\r\n", "\n").replace("\r", "\n")
+        table = records.written(raw, where, ending(Path(where)), sheet)
+        text, where = (decode(raw, where), where) if table is None else (table.text, table.where)
         if not text.strip():
             raise DataError("the file is empty", where=where, fix="give a file that has data")
-        frame, origin = _parse_text(text.strip("\n"), where, id_col, words, len(text) - len(text.lstrip("\n")))
+        body, skipped = text.strip("\n"), len(text) - len(text.lstrip("\n"))
+        margins = Margins(body, skipped) if words else without_margins(body, skipped)
+        cells = _TextTable(margins, where, id_col, decimal)
+        frame, origin = cells.words() if words else cells.numbers()
+        origin = origin if table is None else table.located(origin)
     if not len(frame):
         raise DataError("the table has a header but no rows", where=where, fix="give a file that has data")
     return frame, origin
 
 
-def _parse_text(text: str, where: str, id_col: str | None, words: bool, skipped: int) -> tuple[pl.DataFrame, Origin]:
-    dialect = sniff(text, where, skipped)
-    _, header = next(dialect.records(text)) if dialect.header else (1, [])
-    # an id stays as it is written: 007 is not 7
-    key = id_col or named(header, IDS)
-    try:
-        frame = pl.read_csv(
-            io.StringIO(text),
-            separator=dialect.separator,
-            quote_char='"' if dialect.quoted else None,
-            has_header=dialect.header,
-            schema_overrides={key: pl.String} if key in header else None,
-            infer_schema=not words,
-            infer_schema_length=None,
-            null_values=None if words else [""],
-            decimal_comma=dialect.comma,
-        )
-    except pl.exceptions.PolarsError as error:
-        _check_widths(text, dialect, where)
-        raise DataError(
-            f"cannot read the table: {str(error).splitlines()[0]}",
-            where=where,
-            fix="check the cells and the quotes of the file",
-        ) from error
-    lines = _Lines(text, dialect)
-    if dialect.quoted and len(frame) != lines.count():
-        what = "the double quotes do not come in pairs"
-        raise DataError(what, where=where, fix='close every ", and write "" for a quote inside a cell')
-    last = frame[frame.columns[-1]]
-    if frame.width > 1 and last.null_count():
-        _check_widths(text, dialect, where)
-        frame = frame.filter(~pl.Series(lines.blank(len(frame))))
-    frame = _named(frame, text, dialect, where)
-    if not words:
-        frame = frame.with_columns(
-            column.str.strip_chars() if column.name == key else _tidy(column, dialect)
-            for column in frame.iter_columns()
-            if column.dtype == pl.String
-        )
-    return frame, Origin(where, (FileRows(where, len(frame), lines),))
+class _TextTable:
+    """The text of one table, which may be parsed more than once until its decimal sign is known."""
+
+    def __init__(self, margins: Margins, where: str, id_col: str | None, decimal: str | None) -> None:
+        self._where, self._decimal = where, decimal
+        self._margins, self._text = margins, margins.text
+        self._dialect = sniff(self._text, where, self._margins.skipped)
+        _, header = next(self._dialect.records(self._text)) if self._dialect.header else (1, [])
+        # an id stays as it is written: 007 is not 7
+        self._key = id_col or named(header, IDS)
+        self._keyed = self._key in header
+
+    def words(self) -> tuple[pl.DataFrame, Origin]:
+        """Return the table with every cell as it is written."""
+        return self._parsed(comma=False, infer=False, empty=False)
+
+    def numbers(self) -> tuple[pl.DataFrame, Origin]:
+        """Return the table with every column of numbers as numbers, all by one decimal sign if there is one."""
+        comma = self._dialect.comma if self._decimal is None else self._decimal == ","
+        frame, origin = self._parsed(comma=comma)
+        found = self._numerals(frame, comma=comma)
+        signs = {one.decimal for one in found.values()} - {None}
+        if self._decimal is None and not comma and signs == {","} and any(t.is_float() for t in frame.dtypes):
+            # 1.234 in another column is more than a thousand
+            frame, origin = self._parsed(comma=True)
+            found = self._numerals(frame, comma=True)
+        return tidied(frame, found, origin)
+
+    def _numerals(self, frame: pl.DataFrame, *, comma: bool) -> dict[str, Numerals]:
+        points = any(t.is_float() for t in frame.dtypes)
+        usual = "," if comma or (self._dialect.separator == ";" and not points) else None
+        return numerals_of(frame, self._key, self._decimal, usual)
+
+    def _parsed(self, *, comma: bool, infer: bool = True, empty: bool = True) -> tuple[pl.DataFrame, Origin]:
+        """Return the table as polars reads it, without odd rows, and the origin of its rows."""
+        text, dialect, where = self._text, self._dialect, self._where
+        # with a comma as separator a decimal comma is inside quotes, which polars does not read
+        infer = infer and not (comma and dialect.separator == ",")
+        try:
+            frame = pl.read_csv(
+                io.StringIO(text),
+                separator=dialect.separator,
+                quote_char='"' if dialect.quoted else None,
+                has_header=dialect.header,
+                schema_overrides={self._key: pl.String} if self._keyed and self._key else None,
+                infer_schema=infer,
+                infer_schema_length=None,
+                null_values=[""] if empty else None,
+                decimal_comma=comma and infer,
+            )
+        except pl.exceptions.PolarsError as error:
+            _check_widths(text, dialect, where)
+            raise DataError(
+                f"cannot read the table: {str(error).splitlines()[0]}",
+                where=where,
+                fix="check the cells and the quotes of the file",
+            ) from error
+        lines = _Lines(text, dialect)
+        if dialect.quoted and len(frame) != lines.count():
+            what = "the double quotes do not come in pairs"
+            raise DataError(what, where=where, fix='close every ", and write "" for a quote inside a cell')
+        last = frame[frame.columns[-1]]
+        if frame.width > 1 and last.null_count():
+            _check_widths(text, dialect, where)
+            frame = frame.filter(~pl.Series(lines.blank(len(frame))))
+        frame = _named(frame, text, dialect, where)
+        origin = Origin(where, (FileRows(where, len(frame), lines),), notes=self._margins.notes)
+        return without_odd_rows(frame, origin) if empty else (frame, origin)
 
 
-def _tidy(column: pl.Series, dialect: Dialect) -> pl.Series:
-    """Return a column of words as numbers if all its cells are numbers or missing.
-
-    In a column of words, only an empty cell is missing: a series may be called NA.
-    """
-    column = column.str.strip_chars()
-    if dialect.comma:
-        column = column.str.replace(r"^([-+]?\d+),(\d+)$", "$1.$2")
-    seen = column.set(column.is_in(MISSING), None)
-    numbers = seen.cast(pl.Float64, strict=False)
-    if numbers.null_count() == seen.null_count():
-        return numbers
-    # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
-    return seen if holds_numbers(seen) else column.set(column == "", None)
+def _whole_ids(frame: pl.DataFrame, id_col: str | None) -> pl.DataFrame:
+    """Return the ids as whole numbers if all are written as such, as other readers of the file return them."""
+    key = id_col or named(frame.columns, IDS)
+    if key not in frame.columns or frame[key].dtype != pl.String or frame[key].null_count():
+        return frame
+    ids = frame[key].unique()
+    if not ids.str.contains(r"^(0|-?[1-9]\d{0,17})$").all():
+        return frame
+    return frame.with_columns(pl.col(key).cast(pl.Int64))
 
 
 class _Lines:
@@ -215,8 +265,10 @@ def is_words(frame: pl.DataFrame, target: list[str] | None) -> bool:
 
 def looks_like_table(raw: bytes) -> bool:
     """Return whether text is a table: lines with the same number of separated cells, some of them numbers."""
+    if raw.startswith(sheets.MAGIC) or stored.stored_format(raw, "") or records.looks_like_json(raw):
+        return True
     text = raw[:20_000].decode("utf-8-sig", errors="ignore")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")[:50]
+    lines = lines_of(text)[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
     if len(lines) < 2:
         return False

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.columns import check_names, holds_numbers
-from ostinato.data.files import decode
+from ostinato.data.lines import decode, lines_of, plain
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
@@ -29,10 +29,10 @@ def from_files(
     Raises:
         DataError: A file is not UTF-8, or there is no text.
     """
-    texts = [(name, decode(raw, name).replace("\r\n", "\n")) for name, raw in files]
+    texts = [(name, decode(raw, name)) for name, raw in files]
+    lines = [line for _, text in texts for line in lines_of(text)]
     notes: tuple[str, ...] = ()
     if per_line is None:
-        lines = [line for _, text in texts for line in text.splitlines()]
         short = sum(0 < len(line) <= 40 for line in lines)
         words = sum(line.count(" ") for line in lines)
         per_line = len(lines) >= 20 and short > 0.95 * len(lines) and words < 0.5 * len(lines)
@@ -40,7 +40,6 @@ def from_files(
             notes = (f"each of {len(lines):,} short lines is read as one sequence (use --whole to read one text)",)
     pieces = texts
     if per_line:
-        lines = [line for _, text in texts for line in text.removesuffix("\n").split("\n")]
         pieces = [(str(i + 1), line) for i, line in enumerate(lines)]
     return from_strings(pieces, where, alphabet=alphabet, terminated=per_line, notes=notes)
 
@@ -107,9 +106,9 @@ def from_strings(
         The sequences.
 
     Raises:
-        DataError: All texts are empty.
+        DataError: All texts are empty, or a text has half a character.
     """
-    rows = [_symbols(text, alphabet) for _, text in pieces]
+    rows = [_symbols(plain(text, f"{where}, {name!r}"), alphabet) for name, text in pieces]
     if not sum(map(len, rows)):
         raise DataError("there is no text: every sequence is empty", where=where, fix="give a source that has text")
     return SequenceSet(

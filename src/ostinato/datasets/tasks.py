@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ostinato.errors import ConfigError
+from ostinato.arguments import whole
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,7 @@ class AddingProblem:
     steps: int
 
     def __post_init__(self) -> None:
-        if self.steps < 2:
-            raise ConfigError(f"steps must be at least 2, got {self.steps}", fix="use 2 or more")
+        object.__setattr__(self, "steps", whole("steps", self.steps, 2))
 
     @property
     def inputs(self) -> int:
@@ -93,8 +92,7 @@ class CopyMemory:
 
     def __post_init__(self) -> None:
         for name in ("silence", "symbols", "letters"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}", fix="use 1 or more")
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
 
     @property
     def steps(self) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.arguments import seed as checked_seed
+from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.ablation import ablate, geometric
@@ -20,7 +22,7 @@ from ostinato.diagnosis.gradient import (
 from ostinato.diagnosis.lag_reference import reference
 from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.diagnosis.stretches import Source
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import DataError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.model_file import Model
 
@@ -59,10 +61,9 @@ def diagnose(
         DataError: No held-out step has a past, or the data do not fit the model.
     """
     model = model.likelihood("be diagnosed")
-    for name, value in (("max_lag", max_lag), ("positions", positions)):
-        if value < 1:
-            raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
+    max_lag, positions, seed = whole("max_lag", max_lag), whole("positions", positions), checked_seed(seed)
     data = as_sequences(model, data)
+    model = model.before_refit(data)
     source = Source(model, data, split(data, held_out))
     farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
     if farthest < 1:

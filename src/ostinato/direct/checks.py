@@ -15,6 +15,7 @@ from ostinato.description import Description
 from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.table import some_of
+from ostinato.numbers import plain
 
 Array = NDArray[np.float64]
 
@@ -45,7 +46,7 @@ def check_values(series: dict[str, Array], source: str, *, log: bool) -> None:
                 "the series has no observed value, expected at least one", where=where, fix="remove the series"
             )
         raise DataError(
-            f"the series has the value {seen.min():g}, expected values above 0 because the model uses logarithms",
+            f"the series has the value {plain(seen.min())}, expected values above 0 because the model uses logarithms",
             where=where,
             fix="correct the value, or fit a model to these data",
         )
@@ -78,6 +79,7 @@ def check_columns(data: SequenceSet, description: Description) -> None:
         DataError: A category was not in the training data.
     """
     expected = Columns(**{name: tuple(description.source.get(name, ())) for name in ("known", "past", "static")})
+    expected = expected.expanded(description.source.get("categories") or {})
     given = data.covariates.columns if data.covariates else Columns()
     if expected.all and expected != given:
         columns = f"the covariates {', '.join(given.all)}" if given.all else "no covariates"

@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from ostinato.data.seasons import mean_change
 from ostinato.direct.inputs import SeriesInputs
 from ostinato.direct.ridge import Moments, moments, own, pooled
+from ostinato.spread import ROUNDING
+from ostinato.spread import spread as size_of
 
 Array = NDArray[np.float64]
 
@@ -147,7 +149,8 @@ def fit_effects(form: Form, season: int, log: bool, series: dict[str, tuple[Arra
     """
     known = np.concatenate([inputs.known[: len(y)] for y, inputs in series.values()])
     centre, spread = known.mean(axis=0), known.std(axis=0)
-    spread = np.where(spread > 1e-12, spread, 1.0)
+    # a covariate that never changes has the deviation of its rounding errors
+    spread = np.where(spread > ROUNDING * np.abs(known).max(axis=0, initial=0.0), spread, 1.0)
     hinges = (np.quantile(known, HINGES, axis=0).T - centre[:, None]) / spread[:, None]
     # a covariate with two values has no curve
     hinges[[len(np.unique(column)) <= 2 for column in known.T]] = np.nan
@@ -159,11 +162,14 @@ def fit_effects(form: Form, season: int, log: bool, series: dict[str, tuple[Arra
 
 
 def unit(y: Array, season: int, log: bool) -> float:
-    """Return the unit of effects on y (T,): 1 for logarithms, otherwise the mean absolute seasonal difference."""
+    """Return the unit of effects on y (T,): 1 for logarithms, otherwise the mean absolute seasonal difference.
+
+    A series without such a difference has the standard deviation of its values as its unit.
+    """
     if log:
         return 1.0
     change = mean_change(y, season)
-    return max(change, 1e-300) if change > 0 else 1.0
+    return change if change > 0 else size_of(y)
 
 
 def forms(inputs: Iterable[SeriesInputs]) -> Iterator[Form]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ostinato.arguments import levels
 from ostinato.data.ahead import with_calendars
 from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
@@ -14,14 +15,14 @@ from ostinato.direct.model import DirectModel
 from ostinato.direct.windows import channels
 from ostinato.emissions.quantiles import at
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, check_levels, some_of, table
+from ostinato.forecasting.table import Forecast, some_of, table
 
 
 def ahead(
-    model: DirectModel, data: SequenceSet | Any, horizon: int | None, level: Sequence[float], future: Any = None
+    model: DirectModel, data: SequenceSet | Any, horizon: int | None, level: float | Sequence[float], future: Any = None
 ) -> Forecast:
     """Forecast the steps after every sequence of data. The arguments are those of ``ostinato.forecast``."""
-    check_levels(level)
+    level = levels(level)
     horizon = horizon_of(model, horizon)
     data = as_sequences(model, data)
     data = with_calendars(data, model.description.source)
@@ -50,4 +51,4 @@ def ahead(
         lambda b, d: point[b * D + d],
         lambda b, d, p: at(quantiles[b * D + d], p).T,
     )
-    return Forecast(data, frame, horizon, tuple(level), quantiles=quantiles, notes=tuple(notes))
+    return Forecast(data, frame, horizon, level, quantiles=quantiles, notes=tuple(notes))

@@ -69,8 +69,8 @@ class DirectModel:
     def predict(self, series: dict[str, Array], inputs: dict[str, SeriesInputs] | None = None) -> tuple[Array, Array]:
         """Return point forecasts (B, H) and quantiles (B, H, Q) at LEVELS of the steps after each series, in its units.
 
-        The point forecast is the median if there are networks, and otherwise the least-squares forecast. The forecast
-        of a series that never goes below 0 does not go below 0 either.
+        The point forecast is the median, which lies inside every interval. The forecast of a series that never goes
+        below 0 does not go below 0 either.
 
         Args:
             series: The observed values of each series, (T,).
@@ -80,13 +80,11 @@ class DirectModel:
         ends = {key: self.base.last(key, y, inputs.get(key)) for key, y in series.items()}
         statics = {key: one.static for key, one in inputs.items()}
         q = calibrated(predicted(self.base, self.networks, self.ids, ends, statics), self.factors)
-        points, out = [], []
+        out = []
         for b, (key, w) in enumerate(ends.items()):
-            middle = q[b, :, MEDIAN] if self.networks else self.base.middle(w, key, statics.get(key, ()))[0]
             least = 0.0 if self.floored(series[key]) else -np.inf
-            points.append(np.maximum(self.base.window.restore(middle[None], w)[0], least))
             out.append(np.maximum(self.base.window.restore(q[b][None], w)[0], least))
-        return np.stack(points), np.stack(out)
+        return np.stack(out)[:, :, MEDIAN], np.stack(out)
 
     def floored(self, y: Array) -> bool:
         """Return whether the forecast of the steps after y (T,) must be kept from going below 0."""
@@ -132,6 +130,10 @@ class DirectModel:
         checks.check_frequency(data, self.description, self.base.effects)
         checks.check_columns(data, self.description)
 
+    def before_refit(self, data: SequenceSet) -> DirectModel:
+        """Return the model itself, which does not keep its weights before the refit."""
+        return self
+
     def title(self) -> str:
         """Return what the model is, in one line."""
         kind = self.description.kind
@@ -158,7 +160,9 @@ class DirectModel:
             words = f"quantile loss {rung.loss:.4g} seasonal errors, {rung.coverage:.1%} in 95 % intervals"
             lines.append(f"held out, {rung.name}: {words}" + f" ({rung.detail})" * bool(rung.detail))
         fitted, seed = record_facts(self.description)
-        return [*lines, fitted, seed]
+        record = self.description.direct_record
+        again = [f"{self.name} was {record.refitted}"] if record.refitted else []
+        return [*lines, fitted, *again, seed]
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors of the model, and as JSON everything else that its answers depend on."""

@@ -6,7 +6,7 @@ one set of weights serves series of any size, and a series that has moved to a n
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.spread import mean_deviation, still
 
 Array = NDArray[np.float64]
 
@@ -21,8 +22,10 @@ Array = NDArray[np.float64]
 FARTHEST = 20.0
 #: The least number of real steps in a window of a short series; the steps before its start repeat the first value.
 LEAST = 10
-#: The smallest scale of logarithms; for values, the smallest scale as a share of their mean size.
+#: The smallest scale of a window, as a share of the deviation of the whole history.
 FLOOR = 1e-3
+#: The smallest scale of logarithms, which have no unit: a tenth of a percent.
+LOG_FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,16 @@ class Windows:
         targets: The values after each window, (n, H).
         level: The level of each window, (n, 1), or (n, H) with effects.
         scale: The scale of each window, (n, 1).
+        flat: Whether all values of a window are equal, so that its scale is that of the whole history, (n,).
+        still: Whether the whole history never changes, so that the forecast repeats it.
     """
 
     inputs: Array
     targets: Array
     level: Array
     scale: Array
+    flat: NDArray[np.bool_]
+    still: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,12 +119,13 @@ class WindowSpec:
         x = self._modelled(y, effect)
         held = np.concatenate([np.full(max(self.lookback - len(x), 0), x[0]), x])[-self.lookback :][None]
         moved = None if effect is None else effect[None, len(y) :]
-        return self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
+        window = self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
+        return replace(window, still=still(x))
 
     def restore(self, z: Array, windows: Windows) -> Array:
         """Map z (n, H, ...) from model space back to values."""
         level, scale = (x.reshape(*x.shape, *[1] * (z.ndim - 2)) for x in (windows.level, windows.scale))
-        x = z * scale + level
+        x = level + (0.0 if windows.still else scale) * z
         return np.exp(x) if self.log else x
 
     def _normalised(
@@ -132,15 +140,24 @@ class WindowSpec:
             moved: The effect at the targets, (n, H).
             past: The features of the past covariates, (n, E).
         """
-        level = held[:, -1:]
-        x = held if self.own or not len(history) else history[None]
-        deviation = np.abs(x - x.mean(axis=1, keepdims=True)).mean(axis=1, keepdims=True)
-        least = FLOOR if self.log else FLOOR * np.abs(held).mean(axis=1, keepdims=True) + 1e-12
-        scale = np.maximum(np.broadcast_to(deviation, level.shape), least)
+        level, deviation = held[:, -1:], mean_deviation(held)
+        usual = self._usual(history if len(history) else held)
+        scale = np.where(deviation > 0, np.maximum(deviation, FLOOR * usual), usual)
+        scale = np.maximum(scale, LOG_FLOOR) if self.log else scale
+        scale = scale if self.own else np.full_like(scale, usual)
+        flat = deviation[:, 0] == 0
         inputs = bounded((held - level) / scale)
         if past is not None:
             inputs = np.concatenate([past, inputs], axis=1)
-        return Windows(inputs, (after - level) / scale, level if moved is None else level + moved, scale)
+        return Windows(inputs, (after - level) / scale, level if moved is None else level + moved, scale, flat)
+
+    def _usual(self, history: Array) -> float:
+        """Return the mean absolute deviation of the whole history; for one that never changes, its size, or 1."""
+        x = history.reshape(1, -1)
+        deviation = float(mean_deviation(x)[0, 0]) if x.size else 0.0
+        if self.log:
+            return max(deviation, LOG_FLOOR)
+        return deviation or float(np.abs(x).max(initial=0.0)) or 1.0
 
     def _modelled(self, y: Array, effect: Array | None) -> Array:
         """Return the values or their logarithms, minus the effect, with missing values filled, (T,)."""
@@ -160,7 +177,7 @@ class WindowSpec:
             x = filled(p, self.season) if np.isfinite(p).any() else np.zeros(len(p))
             padded = np.concatenate([np.full(self.lookback, x[0]), x])
             held = sliding_window_view(padded, self.lookback)[origins]
-            deviation = np.abs(held - held.mean(axis=1, keepdims=True)).mean(axis=1)
+            deviation = mean_deviation(held)[:, 0]
             near = held[:, -self.season :].mean(axis=1) if self.season < self.lookback else held[:, -1]
             safe = np.where(deviation > 0, deviation, 1.0)
             columns += [(v - held.mean(axis=1)) / safe for v in (held[:, -1], near)]

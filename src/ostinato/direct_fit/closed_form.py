@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import TypeAlias
@@ -27,6 +27,8 @@ FOLDS = 6
 FEW = 50
 #: The weight of the panel's deviation in the deviation of a series, as a number of windows.
 PRIOR = 50
+#: The least deviation in model space, where it is a share of the scale of a window: the errors are divided by it.
+LEAST = 1e-6
 #: The greatest number of errors that the quantiles are computed from.
 ENOUGH = 200_000
 
@@ -88,14 +90,15 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         W = choice.fixed
         crossed = {k: (w, design(w.inputs) @ W) for k, w in cut.items()}
     else:
-        folds = {k: [moments(*_rows(w, f)) for f in range(FOLDS)] for k, w in cut.items()}
+        told_rows = telling(cut)
+        folds = {k: [moments(*_rows(w, f, told_rows[k])) for f in range(FOLDS)] for k, w in cut.items()}
         sums = {k: reduce(add, each) for k, each in folds.items()}
         total = reduce(add, (m.capped() for m in sums.values()))
         W = pooled(total, choice.penalty)
         shared = groups_of(sums, panel, W, choice.strength) if choice.grouped else {}
         for k, w in cut.items():
             base = np.empty_like(w.targets)
-            share = sums[k].capped().n / sums[k].n
+            share = sums[k].capped().n / max(sums[k].n, 1)
             to = shared.get(group(panel.covariates[k].static), W)
             for f, part in enumerate(folds[k]):
                 rest = Moments(total.G - share * part.G, total.C - share * part.C, total.n - share * part.n)
@@ -113,35 +116,53 @@ def _fold(n: int) -> NDArray[np.int64]:
     return np.arange(n) * FOLDS // max(n, 1)
 
 
-def _rows(w: Windows, fold: int) -> tuple[Array, Array]:
-    rows = _fold(len(w.inputs)) == fold
+def _rows(w: Windows, fold: int, telling: NDArray[np.bool_]) -> tuple[Array, Array]:
+    rows = (_fold(len(w.inputs)) == fold) & telling
     return w.inputs[rows], bounded(w.targets[rows])
 
 
+def telling(cut: dict[str, Windows]) -> dict[str, NDArray[np.bool_]]:
+    """Return which windows of each series tell other series something, (n,).
+
+    A window of equal values shows neither a pattern nor a scale. In a panel it says nothing about the other series; if
+    all windows are like that, or for a series by itself, every window counts.
+    """
+    if len(cut) == 1 or all(w.flat.all() for w in cut.values()):
+        return {k: np.ones(len(w.flat), dtype=bool) for k, w in cut.items()}
+    return {k: ~w.flat for k, w in cut.items()}
+
+
 def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Array, dict[str, Array], Array]:
-    """Return the attributes typical, deviation and shape of a ClosedForm."""
-    size = {k: np.abs(w.targets - base).mean(axis=0) for k, (w, base) in crossed.items()}
-    typical = np.maximum(np.mean(list(size.values()), axis=0), 1e-6)
+    """Return the attributes typical, deviation and shape of a ClosedForm.
+
+    The errors are those of the bounded targets, as in the fit, so that one jump out of a quiet window is no measure of
+    anything else. What is typical comes from the windows that tell something.
+    """
+    told_rows = telling({k: w for k, (w, _) in crossed.items()})
+    errors = {k: bounded(w.targets) - base for k, (w, base) in crossed.items()}
+    size = {k: np.abs(e).mean(axis=0) for k, e in errors.items()}
+    told = {k: e[told_rows[k]] for k, e in errors.items() if told_rows[k].any()}
+    typical = np.maximum(np.mean([np.abs(e).mean(axis=0) for e in told.values()], axis=0), LEAST)
     deviation = {}
-    for k, (w, _) in crossed.items():
-        n = len(w.inputs)
-        deviation[k] = (n * size[k] + PRIOR * typical) / (n + PRIOR) if len(crossed) > 1 else np.maximum(size[k], 1e-6)
-    each = max(1, ENOUGH // (len(crossed) * horizon))
-    errors = np.concatenate(
-        [(w.targets - base)[:: -(-len(base) // each)] / deviation[k] for k, (w, base) in crossed.items()]
-    )
-    return typical, deviation, np.quantile(errors, LEVELS, axis=0).T
+    for k, e in errors.items():
+        n = len(e)
+        deviation[k] = (n * size[k] + PRIOR * typical) / (n + PRIOR) if len(crossed) > 1 else np.maximum(size[k], LEAST)
+    each = max(1, ENOUGH // (len(told) * horizon))
+    shape = np.concatenate([e[:: -(-len(e) // each)] / deviation[k] for k, e in told.items()])
+    return typical, deviation, np.quantile(shape, LEVELS, axis=0).T
 
 
-def naives(choice: Choice, horizon: int, season: int) -> list[Choice]:
+def naives(choice: Choice, panel: Panel, season: int) -> list[Choice]:
     """Return the naive forecasts as choices, the simplest first.
 
     Args:
         choice: The choice of the least squares, whose season fills missing values.
-        horizon: The number of steps to forecast.
+        panel: The series. If none is long enough for a window of a season, only the last value is repeated.
         season: The steps of a season.
     """
-    window = WindowSpec(max(season, 2), log=False, own=False, season=choice.window.season)
+    horizon, window = panel.horizon, WindowSpec(max(season, 2), log=False, own=False, season=choice.window.season)
+    if not panel.fitted(window, None) or not panel.held_out(window, None):
+        season, window = 1, replace(window, lookback=2)
     steps = {"naive": 1, "seasonal naive": season}
     names = list(steps) if season > 1 else ["naive"]
     return [Choice(name, window, fixed=seasonal_naive(window.lookback, horizon, steps[name])) for name in names]

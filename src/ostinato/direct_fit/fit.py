@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Unpack
 
+from ostinato.arguments import horizon_count, number
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -23,7 +24,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import DirectFields, with_fields
 from ostinato.fits.progress import TrainingProgress
-from ostinato.fits.record import run_facts
+from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
 from ostinato.fits.threads import threads as use_threads
 from ostinato.record import DirectRecord, DirectRung
@@ -90,6 +91,7 @@ def fit_direct(
         **run_facts(data, options.network, options.seed, _split_words(share, horizon)),
         held_out=share,
         refit=options.refit,
+        refitted=f"fitted again to all {panel.steps:,} steps" if options.refit else None,
         threads=threads,
         budget=asdict(limits),
         horizon=horizon,
@@ -105,6 +107,7 @@ def fit_direct(
         record.verdict,
         f"95 % intervals held {calibration.before:.1%} of the held-out values, and calibrated on half of them "
         f"{calibration.after:.1%}",
+        *refit_notes(kept.name, record.refitted),
     )
     return Fit(model, kept, record.table, notes)
 
@@ -139,7 +142,7 @@ def _select(
     """Fit every forecaster to the known part, the simplest first, and judge it on the held-out windows."""
     selection = Selection(panel, networks.ids, on_rung)
     chosen: Choice = search(panel, candidates(panel, season, options.lookback))
-    for choice in [*naives(chosen, panel.horizon, season), chosen]:
+    for choice in [*naives(chosen, panel, season), chosen]:
         closed, crossed = solve(choice, panel)
         selection.judge(choice, closed, (), words(choice))
     if options.backbone and options.networks:
@@ -168,9 +171,10 @@ def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> t
         raise DataError(
             f"a direct model forecasts series or prices, got {data.kind}", fix="use --model auto, or model='auto'"
         )
-    if horizon < 1:
-        raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
-    if not isinstance(held_out, int | float) or not held_out > 0:
+    horizon = horizon_count(horizon)
+    if not isinstance(held_out, str):
+        held_out = number("held_out", held_out)
+    if isinstance(held_out, str) or not held_out > 0:
         raise ConfigError(
             f"held_out of a direct fit must be a share or a number of steps, got {held_out!r}",
             fix="use a share such as 0.1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
+from ostinato.arguments import training_numbers, whole
 from ostinato.direct_fit.train import NetworkConfig
 from ostinato.errors import ConfigError
 from ostinato.layers.build import BACKBONES
@@ -49,17 +50,20 @@ class DirectOptions:
     clip: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.lookback is not None and self.lookback < 2:
-            raise ConfigError(
-                f"lookback must be at least 2 steps, got {self.lookback}",
-                fix="use the length of one season or more, such as 48",
-            )
+        if self.lookback is not None:
+            advice = "use the length of one season or more, such as 48"
+            object.__setattr__(self, "lookback", whole("lookback", self.lookback, 2, unit=" steps", fix=advice))
+        if self.season is not None:
+            advice = "use 1 for no season, or more, such as 24"
+            object.__setattr__(self, "season", whole("season", self.season, fix=advice))
+        for name in ("hidden", "batch"):
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
+        for name, value in training_numbers(self).items():
+            object.__setattr__(self, name, value)
         if self.backbone is not None and self.backbone not in BACKBONES:
             raise ConfigError(f"unknown backbone {self.backbone!r}", fix=f"use one of {', '.join(BACKBONES)}")
-        if self.networks < 0:
-            raise ConfigError(
-                f"networks must be at least 0, got {self.networks}", fix="use 1 or more, or 0 for no networks"
-            )
+        advice = "use 1 or more, or 0 for no networks"
+        object.__setattr__(self, "networks", whole("networks", self.networks, 0, fix=advice))
 
     @property
     def network(self) -> NetworkConfig:

@@ -13,9 +13,12 @@ from ostinato.direct.effects import Effects, Form, fit_effects
 from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
+from ostinato.spread import spread, still
 
 Array = NDArray[np.float64]
 
+#: The least unit of the errors of a series, as a share of the standard deviation of its values.
+SHARE = 0.05
 #: The greatest number of held-out windows of one series.
 JUDGED = 3000
 
@@ -49,18 +52,27 @@ class Panel:
         return fit_effects(form, window.season, window.log, shown)
 
     def fitted(self, window: WindowSpec, effects: Effects | None, whole: bool = False) -> dict[str, Windows]:
-        """Return the windows of the known part of each series, or of all; series without a window are left out."""
-        cut = {k: self._cut(window, effects, k, 0, len(y) if whole else self.known[k]) for k, y in self.series.items()}
+        """Return the windows of the known part of each series, or of all; series without a window are left out.
+
+        Series that never change there are left out too, if others change.
+        """
+        stops = {k: len(y) if whole else self.known[k] for k, y in self.series.items()}
+        moving = self._moving(stops)
+        cut = {k: self._cut(window, effects, k, 0, stop) for k, stop in stops.items() if k in moving}
         return {k: w for k, w in cut.items() if len(w.inputs)}
 
     def held_out(self, window: WindowSpec, effects: Effects | None) -> dict[str, Windows]:
-        """Return the held-out windows of each series; series without one are left out."""
-        cut = {
-            k: self._cut(window, effects, k, self.known[k], len(y), self.stride)
-            for k, y in self.series.items()
-            if self.known[k] < len(y)
-        }
+        """Return the held-out windows of each series; series without one, or that never changed before, are left out.
+
+        A series that never changed has no unit of errors: a first change would be infinitely many.
+        """
+        moving = self._moving({k: known for k, known in self.known.items() if known < len(self.series[k])})
+        cut = {k: self._cut(window, effects, k, self.known[k], len(self.series[k]), self.stride) for k in moving}
         return {k: w for k, w in cut.items() if len(w.inputs)}
+
+    def _moving(self, stops: dict[str, int]) -> list[str]:
+        """Return the series that change before their stop, or all if none does."""
+        return [k for k, stop in stops.items() if not still(self.series[k][:stop])] or list(stops)
 
     def _cut(
         self, window: WindowSpec, effects: Effects | None, key: str, first: int, stop: int, stride: int = 1
@@ -68,6 +80,11 @@ class Panel:
         y, covariates = self.series[key], self.covariates[key]
         effect = effects.of(key, y[: self.known[key]], covariates) if effects else None
         return window.cut(y, self.horizon, first, stop, stride, effect, covariates.past)
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of all series together."""
+        return sum(len(y) for y in self.series.values())
 
     def units(self, season: int) -> dict[str, float]:
         """Return the unit of the errors of each series: its mean absolute change over a season in the known part."""
@@ -111,5 +128,10 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
 
 
 def _change(y: Array, season: int) -> float:
-    change, level = mean_change(y, season), float(np.nanmean(np.abs(y))) if np.isfinite(y).any() else 1.0
-    return max(level if np.isnan(change) else change, 1e-9 * level, 1e-300)
+    """Return the unit of the errors of a series y (T,): its mean absolute change over a season.
+
+    It is at least a small share of the spread of the values. A series that jumps once and is flat otherwise hardly
+    ever changes, and an error of the size of the jump would count as hundreds of units.
+    """
+    change, size = mean_change(y, season), spread(y)
+    return size if np.isnan(change) or still(y) else max(change, SHARE * size)

@@ -17,6 +17,7 @@ from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.closed_form import FEW, Choice, groups_of
 from ostinato.direct_fit.panel import Panel
+from ostinato.errors import DataError
 
 Array = NDArray[np.float64]
 
@@ -63,7 +64,11 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     for window in windows:
         tried.window(window)
     if tried.best is None:
-        raise ValueError("no lookback leaves windows both to fit and to hold out")
+        raise DataError(
+            f"no series is long enough for a horizon of {panel.horizon}: no window of past values can be both fitted "
+            f"and held out",
+            fix="use a shorter horizon or lookback, or give longer series",
+        )
     plain = tried.best
     for form in forms(panel.covariates.values()):
         tried.window(plain.window, form)
@@ -123,11 +128,16 @@ class Search:
         if season not in self._naive_sizes:
             window = WindowSpec(max(season, 2), log=False, own=False, season=season)
             held, H = self._panel.held_out(window, None), self._panel.horizon
+            if not held:
+                window = replace(window, lookback=2)
+                held = self._panel.held_out(window, None)
             each = [
                 np.mean([self._sizes(window, w, design(w.inputs) @ W, key) for key, w in held.items()], axis=0)
-                for W in (seasonal_naive(window.lookback, H, step) for step in {1, season})
+                for W in (seasonal_naive(window.lookback, H, step) for step in {1, min(season, window.lookback)})
             ]
-            self._naive_sizes[season] = np.maximum(np.min(each, axis=0), 1e-12)
+            least = np.min(each, axis=0)
+            # a naive forecast without errors is no measure of the others: they are compared in seasonal errors
+            self._naive_sizes[season] = np.where(least > 0, least, 1.0)
         return self._naive_sizes[season]
 
     def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import predicted
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows
-from ostinato.direct_fit.closed_form import Choice
+from ostinato.direct_fit.closed_form import Choice, telling
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.record import DirectRung
@@ -22,6 +22,8 @@ Array = NDArray[np.float64]
 
 #: The share by which the loss must be below that of the simpler forecaster; smaller differences are chance.
 MARGIN = 0.02
+#: A loss below this share of a seasonal error is rounding, so no forecaster is better than such a one.
+EXACT = 1e-9
 #: The place of the 95 % interval among the central ones, widest first.
 _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
 
@@ -95,7 +97,7 @@ class Selection:
         now = time.monotonic()
         judged = DirectRung(choice.name, least, inside, now - self._begun, detail)
         self._begun = now
-        if not self.table or least < self.kept[0].loss * (1 - MARGIN):
+        if not self.table or least < self.kept[0].loss * (1 - MARGIN) - EXACT:
             self.kept = judged, choice, direct, nets
         self.table.append(judged)
         if self._on_rung:
@@ -110,7 +112,7 @@ class Selection:
                 f"nothing beats the {name} forecast by {MARGIN:.0%} on the held-out windows, so it is used: "
                 f"quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}"
             )
-        naive = "seasonal naive" if "seasonal naive" in losses else "naive"
+        naive = min((c for c in self.table if c.name in ("naive", "seasonal naive")), key=lambda c: c.loss).name
         gain = 1 - losses[name] / losses[naive]
         return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {naive} forecast's"
 
@@ -130,12 +132,13 @@ def calibrate(
         The factors by all held-out windows, and the coverage by the factors of half of them on the other half.
     """
     held, z = _held(panel, direct, nets, ids)
-    y = np.concatenate([w.targets for w in held.values()])
+    y, told = np.concatenate([w.targets for w in held.values()]), np.concatenate(list(telling(held).values()))
     if len(held) > 1:
         half = np.repeat(np.arange(len(held)) % 2, [len(w.inputs) for w in held.values()]) == 0
     else:
         half = np.arange(len(y)) < len(y) // 2
     before = float(coverage(y, z)[_NINETY_FIVE])
+    y, z, half = y[told], z[told], half[told]
     after = before
     if half.any() and not half.all():
         after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])

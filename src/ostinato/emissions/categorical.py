@@ -7,7 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from ostinato.emissions.constraints import check_sampling
+from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -46,13 +46,13 @@ class Categorical(Emission):
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """Return one symbol per row, (..., 1).
+        """Return one symbol per row, (..., 1), given that it lies in the support.
 
         The temperature divides the logits; with 0 it is the likeliest symbol. Symbols are then drawn from the nucleus,
         the smallest set of likeliest symbols with probability top_p or more (Holtzman et al. 2020).
         """
-        check_sampling(temperature, top_p, symbols=True)
-        logits = _one_channel(params).detach()
+        temperature, top_p = sampling_options(temperature, top_p, symbols=True)
+        logits = _within(_one_channel(params).detach(), support)
         if temperature == 0.0:
             return logits.argmax(-1)
         # the maximum is subtracted before the division, because a low temperature would overflow
@@ -76,14 +76,21 @@ class Categorical(Emission):
         return (p * reached).sum(-1).clamp(max=1.0)
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
-        """Return the likeliest symbols, (..., 1)."""
-        return _one_channel(params).argmax(-1)
+        """Return the likeliest symbols of the support, (..., 1)."""
+        return _within(_one_channel(params), support).argmax(-1)
 
     def initial(self, x: Tensor, support: Support) -> Tensor:
         """Return the log frequencies of the symbols x (N, 1), with one half added to each count; -1 is missing."""
         seen = x[torch.isfinite(x) & (x >= 0)].long()
         counts = torch.bincount(seen, minlength=self.parameters).to(torch.get_default_dtype()) + 0.5
         return (counts / counts.sum()).log().unsqueeze(0)
+
+
+def _within(logits: Tensor, support: Support) -> Tensor:
+    """Return logits (..., 1, V) with -inf for the symbols outside the support."""
+    symbols = torch.arange(logits.shape[-1], device=logits.device)
+    outside = (symbols < support.low.unsqueeze(-1)) | (symbols > support.high.unsqueeze(-1))
+    return logits.masked_fill(outside, -torch.inf)
 
 
 def _one_channel(params: Tensor) -> Tensor:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ostinato.arguments import real
 from ostinato.errors import ConfigError
 
 #: The least scale, in units of model space, so that a density cannot grow without bound on repeated values.
 FLOOR = 1e-4
 #: Deviations beyond this many units of model space count as this many, so that float32 holds their square over FLOOR.
 FARTHEST = 1e12
+#: A temperature below this counts as 0: float32 holds no smaller number in full precision.
+COLDEST = 1.1754943508222875e-38
 #: The least degrees of freedom of Student's t distribution: above 2 the variance exists.
 LEAST_DF = 2.05
 
@@ -36,8 +41,8 @@ def residual(x: Tensor, location: Tensor) -> Tensor:
     return (x - location).clamp(-FARTHEST, FARTHEST)
 
 
-def check_sampling(temperature: float, top_p: float, *, symbols: bool) -> None:
-    """Check the options of sampling.
+def sampling_options(temperature: Any, top_p: Any, *, symbols: bool) -> tuple[float, float]:
+    """Return the options of sampling, checked. A temperature that float32 takes for 0 is 0.
 
     Args:
         temperature: The temperature, at least 0.
@@ -45,21 +50,16 @@ def check_sampling(temperature: float, top_p: float, *, symbols: bool) -> None:
         symbols: Whether the values are symbols; top_p ranks symbols, so for numbers it must be 1.
 
     Raises:
-        ConfigError: An option is out of range, or top_p is below 1 for numbers.
+        ConfigError: An option is no number or out of range, or top_p is below 1 for numbers.
     """
-    if not 0.0 <= temperature < float("inf"):
-        raise ConfigError(
-            f"temperature must be a finite number of at least 0, got {temperature}",
-            fix="use 0 for the likeliest value, 1 for the distribution itself",
-        )
-    if not 0.0 < top_p <= 1.0:
-        raise ConfigError(
-            f"top_p must be above 0 and at most 1, got {top_p}", fix="use a number between 0 and 1, for example 0.9"
-        )
+    advice = "use 0 for the likeliest value, 1 for the distribution itself"
+    temperature = real("temperature", temperature, least=0, fix=advice)
+    top_p = real("top_p", top_p, above=0, most=1, fix="use a number between 0 and 1, for example 0.9")
     if top_p < 1.0 and not symbols:
         raise ConfigError(
-            f"top_p ranks symbols and must be 1 for numbers, got {top_p}", fix="remove top_p, or use temperature"
+            f"top_p ranks symbols and must be 1 for numbers, got {top_p:g}", fix="remove top_p, or use temperature"
         )
+    return (0.0 if temperature < COLDEST else temperature), top_p
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -43,11 +43,11 @@ class Coupling(nn.Module):
 
     def earlier(self, e: Tensor) -> Tensor:
         """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""
-        return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t()
+        return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t().to(e.dtype)
 
     def together(self, u: Tensor) -> Tensor:
         """Return the coupled innovations e = (I - L)^-1 u, (..., D), of independent innovations u (..., D)."""
-        upper = torch.eye(self.channels, dtype=u.dtype, device=u.device) - self.matrix().t()
+        upper = torch.eye(self.channels, dtype=u.dtype, device=u.device) - self.matrix().t().to(u.dtype)
         rows = u.reshape(-1, self.channels)
         e: Tensor = torch.linalg.solve_triangular(upper, rows, upper=True, left=False, unitriangular=True)
         return e.reshape(u.shape)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ostinato.emissions import lattice
-from ostinato.emissions.constraints import check_sampling, moments, quantiles, residual
+from ostinato.emissions.constraints import moments, quantiles, residual, sampling_options
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -75,10 +75,13 @@ class LogisticMixture(Emission):
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature divides the logits and multiplies the scales."""
-        check_sampling(temperature, top_p, symbols=False)
+        temperature, _ = sampling_options(temperature, top_p, symbols=False)
         logits, means, scales = self._split(params.detach())
         if temperature == 0.0:
-            pick = logits.argmax(-1, keepdim=True)
+            # the density of the mixture is greatest near the mean of one of its components
+            values = [lattice.settle(mean, support) for mean in means.unbind(-1)]
+            nats = torch.stack([self.log_prob(params.detach(), value, support) for value in values], -1)
+            pick = nats.argmax(-1, keepdim=True)
         else:
             p = ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
             pick = torch.multinomial(p.reshape(-1, self.components), 1, generator=generator)

@@ -10,7 +10,7 @@ from scipy import special, stats
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.emissions.constraints import FARTHEST, check_sampling, inverse_softplus, moments, raw_scale, scale_of
+from ostinato.emissions.constraints import FARTHEST, inverse_softplus, moments, raw_scale, sampling_options, scale_of
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -59,9 +59,11 @@ class NegativeBinomial(Emission):
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
-        """Return one draw per channel, (..., D); the temperature multiplies the distance to the mean."""
-        check_sampling(temperature, top_p, symbols=False)
+        """Return one draw per channel, (..., D); the temperature multiplies the distance to the mean; 0 is the mode."""
+        temperature, _ = sampling_options(temperature, top_p, symbols=False)
         n, log_mean, logit = _law(params.detach(), support)
+        if temperature == 0.0:
+            return (_mode(n, log_mean) * support.unit.double()).to(params.dtype)
         rate = torch._standard_gamma(n, generator=generator) * logit.exp()
         # the Poisson sampler counts in int64; at rates this high its noise is below a millionth of the rate
         counts = torch.where(rate > 1e12, rate.round(), torch.poisson(rate.clamp(max=1e12), generator=generator))
@@ -92,6 +94,12 @@ class NegativeBinomial(Emission):
         mean = mean.clamp(min=1e-3)
         alpha = (deviation.square() - support.unit.mean() * mean) / mean.square()
         return torch.stack([inverse_softplus(mean, BETA), raw_scale(alpha.clamp(0.01, 100.0))], -1)
+
+
+def _mode(n: Tensor, log_mean: Tensor) -> Tensor:
+    """Return the likeliest count: the floor of (n - 1) / n times the mean if n > 1, and otherwise 0."""
+    # a mode that is a whole number has two likeliest counts; the greater one must not depend on rounding
+    return torch.floor((1 - 1 / n).clamp(min=0) * log_mean.exp() * (1 + 1e-12))
 
 
 def _law(params: Tensor, support: Support) -> _Law:

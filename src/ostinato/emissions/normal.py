@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ostinato.emissions import lattice, live
-from ostinato.emissions.constraints import check_sampling, moments, raw_scale, residual, scale_of
+from ostinato.emissions.constraints import moments, raw_scale, residual, sampling_options, scale_of
 from ostinato.emissions.emission import Emission, PlainDensity, PlainDraws, Support
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -57,7 +57,7 @@ class Normal(Emission):
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
-        check_sampling(temperature, top_p, symbols=False)
+        temperature, _ = sampling_options(temperature, top_p, symbols=False)
         loc, scale = params[..., 0].detach(), scale_of(params[..., 1].detach())
         noise = torch.randn(loc.shape, generator=generator, dtype=loc.dtype, device=loc.device)
         return lattice.settle(loc + temperature * scale * noise, support)

@@ -52,7 +52,25 @@ def at(quantiles: Array, probabilities: Array) -> Array:
     x, z = ndtri(LEVELS), ndtri(np.asarray(probabilities, dtype=np.float64))
     i = np.clip(np.searchsorted(x, z) - 1, 0, len(x) - 2)
     share = (z - x[i]) / (x[i + 1] - x[i])
-    return np.asarray(quantiles[..., i] * (1 - share) + quantiles[..., i + 1] * share)
+    low, high = quantiles[..., i], quantiles[..., i + 1]
+    # counted from the nearer end, so that no rounding moves a quantile past its neighbours
+    return np.asarray(np.where(share < 0.5, low + (high - low) * share, high - (high - low) * (1 - share)))
+
+
+def containing(point: Array, quantiles: Array, probabilities: Array) -> Array:
+    """Return quantiles whose central intervals contain the point forecast: an end on its wrong side is moved to it.
+
+    The median of a distribution lies inside every central interval. The mean of a skewed one may lie outside, and the
+    mean of sample paths may miss an interval of equal values by a rounding error. A wider interval covers no less.
+
+    Args:
+        point: The point forecasts, (...).
+        quantiles: The quantiles, (..., P).
+        probabilities: Their levels, (P,).
+    """
+    p, middle = np.asarray(probabilities), point[..., None]
+    lower = np.where(p < 0.5, np.minimum(quantiles, middle), quantiles)
+    return np.asarray(np.where(p > 0.5, np.maximum(lower, middle), lower))
 
 
 def covered(y: Array, low: Array, high: Array) -> Array:

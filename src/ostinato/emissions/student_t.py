@@ -13,12 +13,12 @@ from torch.nn import functional as F
 from ostinato.emissions import live
 from ostinato.emissions.constraints import (
     LEAST_DF,
-    check_sampling,
     inverse_softplus,
     moments,
     quantiles,
     raw_scale,
     residual,
+    sampling_options,
     scale_of,
 )
 from ostinato.emissions.emission import Emission, PlainDensity, PlainDraws, Support
@@ -58,7 +58,7 @@ class StudentT(Emission):
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
-        check_sampling(temperature, top_p, symbols=False)
+        temperature, _ = sampling_options(temperature, top_p, symbols=False)
         loc, scale, df = _constrained(params.detach(), support)
         noise = torch.randn(loc.shape, generator=generator, dtype=torch.float64, device=loc.device)
         half_chi2 = torch._standard_gamma(df.double() / 2, generator=generator)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ostinato.emissions.constraints import COLDEST
 from ostinato.emissions.emission import Emission, Support
 from ostinato.emissions.negative_binomial import NegativeBinomial
 
@@ -47,10 +48,14 @@ class ZeroInflated(Emission):
     ) -> Tensor:
         """Return one draw per channel, (..., D).
 
-        The temperature divides the logit of s, and multiplies the distance of the counts to their mean.
+        The temperature divides the logit of s, and multiplies the distance of the counts to their mean;
+        0 gives the likeliest count.
         """
         counts = self._counts.sample(params[..., :2], support, generator, temperature, top_p)
-        share = torch.sigmoid(params.detach()[..., 2] / max(temperature, 1e-9))
+        if temperature < COLDEST:
+            of_zero = self.log_prob(params.detach(), torch.zeros_like(counts), support)
+            return torch.where(of_zero >= self.log_prob(params.detach(), counts, support), 0.0, counts)
+        share = torch.sigmoid(params.detach()[..., 2] / temperature)
         zero = torch.rand(share.shape, generator=generator, dtype=share.dtype) < share
         return torch.where(zero, 0.0, counts)
 

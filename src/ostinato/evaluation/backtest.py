@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.arguments import levels, whole
+from ostinato.data.ids import id_column
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -19,10 +21,12 @@ from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
 from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
-from ostinato.evaluation.summary import Tally, at, probabilities, summary
+from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
+from ostinato.evaluation.unseen import unseen
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
-from ostinato.forecasting.table import check_levels, ds_column, ends
+from ostinato.forecasting.table import ds_column
 from ostinato.model_file import Model
+from ostinato.numbers import plain
 from ostinato.renamed import renamed
 
 
@@ -54,7 +58,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     horizon: int,
     n_windows: int = 1,
     step_size: int | None = None,
-    level: Sequence[float] = (80, 95),
+    level: float | Sequence[float] = (80, 95),
     refit: bool = False,
     season: int | None = None,
     id_col: str | None = None,
@@ -73,7 +77,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
         model: A name as ``fit`` takes it, a fitted model, several of these, or () for the baselines alone. "auto" uses
-            the best baseline if no model beats it. It is not checked what a fitted model was fitted to.
+            the best baseline if no model beats it. A fitted model forecasts the data of its own fit with its weights
+            before the refit, and a note says which windows they saw.
         horizon: The number of steps to forecast.
         n_windows: The number of cutoffs of every series.
         step_size: The number of steps from a cutoff to the next. The horizon by default, so windows do not overlap.
@@ -100,12 +105,17 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         raise ConfigError(
             f"a backtest needs numbers, got {data.kind}", fix="use score, which measures the likelihood of a model"
         )
-    check_levels(level)
+    level = levels(level)
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)
-    columns, level = names(models), sorted(set(level))
+    columns, level = names(models), sorted(level)
+    n_paths = whole("n_paths", n_paths, 2, fix="use 2 or more; 500 is a good number")
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
+    for number, (name, given) in enumerate(zip(columns, models, strict=True)):
+        if not isinstance(given, str):
+            models[number], said = unseen(name, given, data, plan)
+            notes.append(said)
     tallies = {name: Tally(level) for name in (*columns, *BASELINES)}
     history, frames = plan.before(data), []
     forecasters: list[Forecaster] = []
@@ -144,7 +154,7 @@ def verdict(table: pl.DataFrame) -> str:
     is_baseline = pl.col("model").is_in(list(BASELINES))
     rest, reference = known.filter(~is_baseline), known.filter(is_baseline)
     if not len(reference):
-        return "nothing could be measured: every value to forecast is missing"
+        return _without_wql(table)
     name, least = reference["model"][0], reference["wql"][0]
     if not len(rest):
         return f"the best baseline is {name}, with a wQL of {least:.4g}"
@@ -153,8 +163,17 @@ def verdict(table: pl.DataFrame) -> str:
         gain = 100 * (1 - figure / least)
         return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain:.1f} % less than {least:.4g} of {name}"
     if figure == least:
-        return f"nothing beats the baseline: {best} is as good as {name}, wQL {least:.4g}"
+        return f"a tie: {best} and the baseline {name} have the same wQL, {least:.4g}"
     return f"nothing beats the baseline: the wQL of {name} is {least:.4g}, and that of {best} is {figure:.4g}"
+
+
+def _without_wql(table: pl.DataFrame) -> str:
+    """Return in words why no wQL is known: the size of the values, by which it is divided, is 0 or not known."""
+    if not table["smape"].is_finite().any():
+        return "nothing could be measured: every value to forecast is missing"
+    if (table["smape"] == 0).all():
+        return "a tie: every value to forecast is 0, and every forecast is 0"
+    return "no model can be compared: every value to forecast is 0, and wQL is relative to their size"
 
 
 def _measure(
@@ -167,12 +186,12 @@ def _measure(
     """Forecast a window with every forecaster, add to the tallies, and return the frame of the window."""
     y, history = window.later(), window.history
     scale = np.array([[seasonal_error(x[:, d], season) for d in range(x.shape[1])] for x in history])
-    columns = _columns(window, y)
+    columns, exact = _columns(window, y), resolution(window.whole)
     for one in forecasters:
         begun = time.monotonic()
         predicted = one.predict(history, window.horizon, probabilities(level))
         tallies[one.name].seconds += time.monotonic() - begun
-        tallies[one.name].add(y, predicted, scale, one.log_prob(window.whole, window.horizon))
+        tallies[one.name].add(y, predicted, scale, one.log_prob(window.whole, window.horizon), exact)
         columns.update(_intervals(one.name, predicted, level))
     return pl.DataFrame(columns)
 
@@ -188,7 +207,7 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
         cutoff = whole.times[whole.offsets[1:] - H - 1]
         ds = np.stack([whole.times[z - H : z] for z in whole.offsets[1:]])
     columns: dict[str, Any] = {
-        "unique_id": np.repeat(np.array(whole.ids, dtype=object), D * H).tolist(),
+        "unique_id": id_column(whole.ids, D * H, whole.meta),
         "ds": ds_column(whole, np.repeat(ds[:, None], D, axis=1).reshape(-1)),
         "cutoff": ds_column(whole, np.repeat(cutoff, D * H)),
     }
@@ -199,8 +218,10 @@ def _columns(window: BacktestWindow, y: NDArray[np.float64]) -> dict[str, Any]:
 
 def _intervals(name: str, predicted: Predicted, level: Sequence[float]) -> dict[str, NDArray[np.float64]]:
     """Return the columns of a forecaster: the point forecasts and the ends of the intervals, (B * D * H,) each."""
-    bounds = {column: at(predicted.quantiles, level, [p]).reshape(-1) for column, p in ends(name, level).items()}
-    return {name: predicted.point.reshape(-1), **bounds}
+    pairs = {one: interval(predicted, level, one) for one in level}
+    low = {f"{name}-lo-{plain(one)}": pairs[one][0].reshape(-1) for one in sorted(level, reverse=True)}
+    high = {f"{name}-hi-{plain(one)}": pairs[one][1].reshape(-1) for one in sorted(level)}
+    return {name: predicted.point.reshape(-1), **low, **high}
 
 
 def _left_out(plan: BacktestPlan, data: SequenceSet) -> list[str]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ostinato.evaluation.seasonality_test import indices, is_seasonal
 from ostinato.layers.autoregression import FLOOR, ARFit, fit_ar
+from ostinato.spread import spread, still
 
 Array = NDArray[np.float64]
 
@@ -214,15 +215,15 @@ def _shift(y: Array, lag: int, seasonal: Array | None = None) -> Shift:
 
 
 def _sigma(errors: Array, y: Array, estimated: int) -> float:
-    """Return the standard deviation of errors, at least a small share of the size of the series.
+    """Return the standard deviation of errors, at least a small share of the spread of the series.
 
     Without this bound, a constant series would have a density that is infinite.
     """
-    seen = errors[np.isfinite(errors)]
+    seen, unit = errors[np.isfinite(errors)], spread(y)
     free = len(seen) - estimated
-    known = y[np.isfinite(y)]
-    least = FLOOR * max(float(known.std()), abs(float(known.mean())), 1e-300)
-    return max(float(np.sqrt((seen**2).sum() / free)) if free > 0 else float(known.std()), least)
+    if free <= 0:
+        return FLOOR * unit if still(y) else unit
+    return unit * max(float(np.sqrt(((seen / unit) ** 2).sum() / free)), FLOOR)
 
 
 def _filled(y: Array, lag: int) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
-from ostinato.evaluation.summary import Tally, probabilities
+from ostinato.evaluation.summary import Tally, probabilities, resolution
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.fitting import fields_for, fit
 from ostinato.model_file import Model
@@ -62,7 +61,7 @@ def forecaster(
 
     "auto" chooses between the baselines, a direct model and the best model of the ladder. They are compared on windows
     at the end of the history, which none of them was fitted to. The simplest one is used whose wQL is above the least
-    by at most 2 %.
+    by at most 2 %. A model that is chosen is fitted again to the whole history.
 
     Args:
         name: The name of the model in the table.
@@ -106,7 +105,18 @@ def forecaster(
     if isinstance(best, Baseline):
         note = f"auto: {best.name} is used, because no model is better by {_MARGIN:.0%} {where}: {figures}"
         return Baseline(name, best.rule, season, best.keep), [note]
-    return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
+    again = _again(best.model, history, plan.horizon, season, options)
+    note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
+    return fitted(name, again, **sampling), [note]
+
+
+def _again(model: Model, history: SequenceSet, horizon: int, season: int, options: dict[str, Any]) -> Model:
+    """Return a model like the chosen one that is fitted to the windows of the choice, too."""
+    name = model.description.name
+    if model.max_horizon is not None:
+        direct = {"season": season, **fields_for("direct", options)}
+        return fit(history, model="direct", horizon=horizon, **direct).model
+    return fit(history, model=name, **fields_for("ladder", options)).model
 
 
 def _models(
@@ -125,8 +135,8 @@ def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: Backte
     """Return the wQL of each candidate on the windows of a plan, (candidates,)."""
     grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
     for window in plan.windows(history):
-        y = window.later()
+        y, exact = window.later(), resolution(window.whole)
         unused = np.ones(y.shape[:2])
         for candidate, tally in zip(candidates, tallies, strict=True):
-            tally.add(y, candidate.predict(window.history, plan.horizon, grid), unused, unused)
+            tally.add(y, candidate.predict(window.history, plan.horizon, grid), unused, unused, exact)
     return np.nan_to_num([tally.wql for tally in tallies], nan=np.inf)

@@ -14,6 +14,8 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
 from ostinato.emissions.quantiles import at
 from ostinato.evaluation.baselines import BASELINES, Rule
+from ostinato.forecasting.inputs import as_sequences
+from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
@@ -112,12 +114,12 @@ class Fitted:
         """
         points, quantiles = [], []
         group = max(1, _PATHS // (self.n_paths * horizon * len(history.channels)))
-        middle = np.median if history.traits.log_returns else np.mean
         for first in range(0, len(history), group):
             rows = history.take(range(first, min(first + group, len(history))))
-            for paths in forecast(self.model, rows, horizon, (), n_paths=self.n_paths, seed=self.seed).paths:
-                points.append(middle(paths, axis=0).T)
-                quantiles.append(np.quantile(paths, probabilities, axis=0).transpose(2, 0, 1))
+            rows = as_sequences(self.model, rows)
+            for one in steps_ahead(self.model, rows, horizon, probabilities, n_paths=self.n_paths, seed=self.seed):
+                points.append(one.point.T)
+                quantiles.append(one.quantiles.transpose(2, 0, 1))
         return Predicted(np.stack(points), np.stack(quantiles))
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:

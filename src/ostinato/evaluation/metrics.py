@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.seasons import mean_change
 from ostinato.emissions.quantiles import covered
+from ostinato.spread import still
 
 Array = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ def seasonal_error(history: Array, season: int) -> float:
         season: The season m in steps.
     """
     error = mean_change(history, season)
-    return error if error > 0 else np.nan
+    return error if error > 0 and not still(history) else np.nan
 
 
 def mase(y: Array, point: Array, scale: Array) -> Array:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.spread import spread, still
+
 Array = NDArray[np.float64]
 
 #: The bound of the central 90 % of a standard normal distribution.
@@ -23,12 +25,10 @@ def is_seasonal(y: Array, season: int) -> bool:
         season: The season m in steps.
     """
     T = len(y)
-    if season < 2 or 3 * season > T:
+    if season < 2 or 3 * season > T or still(y):
         return False
-    z = y - y.mean()
+    z = (y - y.mean()) / spread(y)
     total = float(z @ z)
-    if not total > 0:
-        return False
     r = np.array([z[lag:] @ z[:-lag] for lag in range(1, season + 1)]) / total
     return bool(abs(r[-1]) > _CRITICAL * np.sqrt((1 + 2 * (r[:-1] ** 2).sum()) / T))
 

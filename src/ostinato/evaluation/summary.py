@@ -9,14 +9,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.emissions.quantiles import pinball
+from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.quantiles import containing, pinball
 from ostinato.evaluation import metrics
 from ostinato.evaluation.forecasters import Predicted
+from ostinato.numbers import plain
+from ostinato.spread import spread
 
 Array = NDArray[np.float64]
 
 #: The probabilities over which wQL is averaged, as in the evaluator of GluonTS.
 DECILES = tuple(round(0.1 * k, 1) for k in range(1, 10))
+
+
+#: The share of the spread of a series up to which an error is none.
+EXACT = 1e-6
 
 
 def probabilities(level: Sequence[float]) -> Array:
@@ -35,7 +42,7 @@ def edges(level: float) -> tuple[float, float]:
     Args:
         level: The coverage of the interval in percent.
     """
-    return round(0.5 - level / 200, 6), round(0.5 + level / 200, 6)
+    return round(0.5 - level / 200, 12), round(0.5 + level / 200, 12)
 
 
 def at(quantiles: Array, level: Sequence[float], wanted: Sequence[float]) -> Array:
@@ -48,6 +55,31 @@ def at(quantiles: Array, level: Sequence[float], wanted: Sequence[float]) -> Arr
     """
     grid = probabilities(level)
     return np.asarray(quantiles[..., [int(np.abs(grid - p).argmin()) for p in wanted], :])
+
+
+def resolution(whole: SequenceSet) -> Array:
+    """Return the error up to which a forecast of each channel counts as exact, (B, D).
+
+    It is a millionth of the spread of the values, which is what 32-bit networks and the least standard deviation of a
+    perfect fit can tell apart. Without it, one exact forecast would be better than another by rounding errors.
+
+    Args:
+        whole: The B sequences up to the end of the horizon.
+    """
+    return EXACT * np.array([[spread(channel) for channel in x.T.astype(np.float64)] for x in whole])
+
+
+def interval(predicted: Predicted, level: Sequence[float], one: float) -> tuple[Array, Array]:
+    """Return the two ends of an interval, which contains the point forecast, (..., H) each.
+
+    Args:
+        predicted: The point forecasts and the quantiles at ``probabilities(level)``.
+        level: The coverage of each interval in percent.
+        one: The coverage of the interval in percent.
+    """
+    ends = np.moveaxis(at(predicted.quantiles, level, edges(one)), -2, -1)
+    low, high = np.moveaxis(containing(predicted.point, ends, np.array(edges(one))), -1, 0)
+    return low, high
 
 
 class Tally:
@@ -66,7 +98,7 @@ class Tally:
         self._means: dict[str, tuple[float, int]] = {}
         self._loss, self._size = np.zeros(len(DECILES)), 0.0
 
-    def add(self, y: Array, predicted: Predicted, scale: Array, nats: Array) -> None:
+    def add(self, y: Array, predicted: Predicted, scale: Array, nats: Array, exact: Array | float = 0.0) -> None:
         """Add the forecasts of a window.
 
         Args:
@@ -74,17 +106,21 @@ class Tally:
             predicted: The point forecasts and the quantiles.
             scale: The seasonal error of each history, (B, D).
             nats: The log-likelihood of each step, (B, H).
+            exact: The error up to which a forecast counts as exact, (B, D): see ``resolution``.
         """
-        self._mean("mase", metrics.mase(y, predicted.point, scale))
-        self._mean("smape", metrics.smape(y, predicted.point))
+        resolution = np.asarray(exact)[..., None]
+        point = np.where(np.abs(y - predicted.point) <= resolution, y, predicted.point)
+        self._mean("mase", metrics.mase(y, point, scale))
+        self._mean("smape", metrics.smape(y, point))
         self._mean("log_prob", nats)
         deciles = np.moveaxis(at(predicted.quantiles, self.level, DECILES), -2, -1)
-        self._loss += np.nansum(pinball(y, deciles, np.array(DECILES)), axis=(0, 1, 2))
+        loss = pinball(y, deciles, np.array(DECILES))
+        self._loss += np.nansum(np.where(loss <= resolution[..., None], 0.0, loss), axis=(0, 1, 2))
         self._size += float(np.nansum(np.abs(y)))
         for one in self.level:
-            low, high = np.moveaxis(at(predicted.quantiles, self.level, edges(one)), -2, 0)
+            low, high = interval(predicted, self.level, one)
             # each step on its own, so that every observed step has the same weight
-            self._mean(f"coverage-{one:g}", metrics.coverage(y[..., None], low[..., None], high[..., None]))
+            self._mean(f"coverage-{plain(one)}", metrics.coverage(y[..., None], low[..., None], high[..., None]))
             if one == msis_level(self.level):
                 self._mean("msis", metrics.msis(y, low, high, one, scale))
 
@@ -158,7 +194,7 @@ def summary(tallies: dict[str, Tally]) -> pl.DataFrame:
                 "owa": metrics.owa(mase, smape, reference.mean("mase"), reference.mean("smape")),
                 "wql": tally.wql,
                 "msis": tally.mean("msis"),
-                **{f"coverage-{one:g}": tally.mean(f"coverage-{one:g}") for one in sorted(tally.level)},
+                **{f"coverage-{plain(one)}": tally.mean(f"coverage-{plain(one)}") for one in sorted(tally.level)},
                 "log_prob": tally.mean("log_prob"),
                 "seconds": tally.seconds,
             }

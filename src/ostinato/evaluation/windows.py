@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import DataError
 
 #: The least number of steps of a history; a shorter one does not show how a series moves.
 LEAST = 3
@@ -53,8 +54,7 @@ class BacktestPlan:
 
     def __post_init__(self) -> None:
         for name, value in (("horizon", self.horizon), ("step_size", self.step), ("n_windows", self.count)):
-            if value < 1:
-                raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
+            object.__setattr__(self, {"step_size": "step", "n_windows": "count"}.get(name, name), whole(name, value))
 
     def _stops(self, data: SequenceSet, number: int) -> NDArray[np.int64]:
         """Return where the history of a window ends, (B,). The stop is below LEAST if the series is too short."""
@@ -72,6 +72,16 @@ class BacktestPlan:
             for x, stop in zip(data, self._stops(data, number).tolist(), strict=True)
         ]
         return np.array(enough, dtype=bool)
+
+    def after(self, data: SequenceSet, number: int, first: NDArray[np.int64]) -> bool:
+        """Return whether a window forecasts no step before a first one of each series.
+
+        Args:
+            data: The series.
+            number: The number of the window, from 0.
+            first: The first step of each series that may be forecast, (B,).
+        """
+        return bool((self._stops(data, number) >= first)[self.fits(data, number)].all())
 
     def before(self, data: SequenceSet) -> SequenceSet:
         """Return the steps up to the first cutoff of each series, which a model may be fitted to.

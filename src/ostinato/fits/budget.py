@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ostinato.errors import ConfigError
+from ostinato.arguments import seconds as time_of
+from ostinato.arguments import whole
 
 
 @dataclass(frozen=True, init=False)
@@ -12,12 +13,12 @@ class Budget:
     """The limits of a fit. Training ends at the first limit that is reached, or when nothing improves any more.
 
     Args:
-        seconds: The wall-clock time of the whole fit. None sets no limit.
+        seconds: The wall-clock time of the whole fit, as a number or in words such as "2m". None sets no limit.
         max_steps: The optimiser steps of each model. None sets no limit.
         steps: The earlier name of ``max_steps``.
 
     Raises:
-        ConfigError: A limit is not positive.
+        ConfigError: A limit is no time or no number, or not positive.
         TypeError: ``max_steps`` and ``steps`` are both given.
     """
 
@@ -25,19 +26,13 @@ class Budget:
     steps: int | None  # this name is in the records of model files and checkpoints
 
     def __init__(
-        self, seconds: float | None = 120.0, max_steps: int | None = None, *, steps: int | None = None
+        self, seconds: float | str | None = 120.0, max_steps: int | None = None, *, steps: int | None = None
     ) -> None:
         if max_steps is not None and steps is not None:
             raise TypeError("Budget() got both 'max_steps' and its old name 'steps'; give 'max_steps' only")
         limit = steps if max_steps is None else max_steps
-        if seconds is not None and not seconds > 0:
-            raise ConfigError(
-                f"the budget must be a positive time, got {seconds:g} seconds", fix="use a time such as 60s"
-            )
-        if limit is not None and limit < 1:
-            raise ConfigError(f"max_steps must be at least 1, got {limit}", fix="use 1 or more")
-        object.__setattr__(self, "seconds", seconds)
-        object.__setattr__(self, "steps", limit)
+        object.__setattr__(self, "seconds", None if seconds is None else time_of("the budget", seconds))
+        object.__setattr__(self, "steps", None if limit is None else whole("max_steps", limit))
 
     @property
     def max_steps(self) -> int | None:
@@ -45,11 +40,11 @@ class Budget:
         return self.steps
 
     @classmethod
-    def of(cls, given: Budget | float | None, default: float | None) -> Budget:
-        """Return a budget from a Budget or from seconds; None stands for the default seconds."""
+    def of(cls, given: Budget | float | str | None, default: float | None) -> Budget:
+        """Return a budget from a Budget, seconds or words such as "2m"; None stands for the default seconds."""
         if isinstance(given, Budget):
             return given
-        return cls(default if given is None else float(given))
+        return cls(default if given is None else given)
 
     def spent(self, seconds: float, steps: int) -> float:
         """Return the share of the budget that is used up: 0 at the start, 1 and more at the end."""

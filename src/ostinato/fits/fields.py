@@ -26,6 +26,7 @@ class SharedFields(TypedDict, total=False):
     weight_decay: float
     clip: float
     seed: int
+    refit: bool
 
 
 class LadderOnlyFields(TypedDict, total=False):
@@ -51,7 +52,6 @@ class DirectOnlyFields(TypedDict, total=False):
     lookback: int | None
     backbone: str | None
     networks: int
-    refit: bool
     batch: int
     window: int | None
     memory: str | None

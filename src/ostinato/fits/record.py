@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
+def refit_notes(name: str, refitted: str | None) -> list[str]:
+    """Return a note on the refit of the kept model; none without a refit.
+
+    Args:
+        name: The kept model.
+        refitted: How it was fitted again, in words.
+    """
+    if refitted is None:
+        return []
+    return [f"after the choice {name} was {refitted}; the table is of the model before that"]
+
+
 def run_facts(data: SequenceSet, config: DataclassInstance, seed: int, split: str) -> dict[str, Any]:
     """Return the fields of a RunRecord that follow from the data and the options.
 

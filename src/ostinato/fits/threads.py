@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ostinato.errors import ConfigError
+from ostinato.arguments import thread_count
 
 
 @contextmanager
@@ -20,8 +20,7 @@ def threads(count: int) -> Iterator[None]:
     Raises:
         ConfigError: The number is below 1.
     """
-    if count < 1:
-        raise ConfigError(f"threads must be at least 1, got {count}", fix="use 1 or more")
+    count = thread_count(count)
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import horizon_count
 from ostinato.data.encoded import Encoding
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.forecasting.protocol import ForecastModel
+from ostinato.numbers import plain
 
 #: The number of steps to forecast if none is given and the model has no horizon of its own.
 DEFAULT_HORIZON = 12
@@ -31,7 +33,7 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
     """
     source, kind = model.description.source, model.description.kind
     if not isinstance(data, SequenceSet):
-        data = read_like(data, {**source, **{k: v for k, v in options.items() if v is not None}})
+        data = read_like(data, source, {k: v for k, v in options.items() if v is not None})
     if data.traits is not model.description.traits:
         raise ModelFileError(
             f"the data are {data.kind}, and the model was fitted to {kind}",
@@ -42,7 +44,9 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
         raise ModelFileError(
             f"the data have {len(data.channels)} channels ({', '.join(data.channels)}), expected {model.channels}",
             where=data.meta.get("source"),
-            fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}",
+            fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}"
+            if data.traits.tabular
+            else "choose one channel with --channel, or mix the channels with --mix",
         )
     return model.accept(data)
 
@@ -77,8 +81,7 @@ def horizon_of(model: ForecastModel, horizon: int | None) -> int:
     most = model.max_horizon
     if horizon is None:
         return DEFAULT_HORIZON if most is None else most
-    if horizon < 1:
-        raise ConfigError(f"horizon must be at least 1, got {horizon}", fix="use 1 or more")
+    horizon = horizon_count(horizon)
     if most is not None and horizon > most:
         raise ConfigError(
             f"horizon must be at most {most} for this model, got {horizon}",
@@ -89,4 +92,4 @@ def horizon_of(model: ForecastModel, horizon: int | None) -> int:
 
 def words(step: NDArray[Any]) -> str:
     """Return the values of one step (D,) for a person to read."""
-    return ", ".join(f"{v:.6g}" for v in step)
+    return ", ".join(plain(v) or "missing" for v in step)

@@ -47,6 +47,13 @@ class ForecastModel(Protocol):
             DataError: The model gives no probability to a value.
         """
 
+    def before_refit(self, data: SequenceSet) -> Any:
+        """Return the model that was not fitted to the held-out part of data, if it is kept; itself otherwise.
+
+        Args:
+            data: The sequences as read.
+        """
+
     def check_values(self, data: SequenceSet) -> None:
         """Check that the model can continue every sequence of data.
 

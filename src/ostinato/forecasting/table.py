@@ -11,9 +11,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead
+from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
-from ostinato.errors import ConfigError
+from ostinato.emissions.quantiles import containing
+from ostinato.numbers import plain
 
 Array = NDArray[np.float64]
 
@@ -26,8 +28,8 @@ class Forecast:
         history: The data that were forecast from.
         frame: The table, with the columns unique_id, ds, (channel,) ostinato, ostinato-lo-95 ... ostinato-hi-95.
             The column ostinato is the mean. For prices it is the median, since a price whose log return has a
-            Student's t has no mean. For a direct model it is the median if the model has networks, and otherwise
-            the least-squares forecast.
+            Student's t has no mean. For a direct model it is the median. It lies inside every interval: an interval
+            that would not contain the mean of a skewed distribution is widened up to it.
         horizon: The number of steps forecast for each channel of each sequence.
         level: The coverage of the intervals, in percent.
         paths: The sample paths of each sequence, (S, T, D), in the units of the data; a direct model draws none.
@@ -48,21 +50,10 @@ class Forecast:
         return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
 
 
-def check_levels(level: Sequence[float]) -> None:
-    """Check the levels of intervals, which are in percent.
-
-    Raises:
-        ConfigError: A level is outside (0, 100).
-    """
-    for one in level:
-        if not 0 < one < 100:
-            raise ConfigError(f"level must be between 0 and 100 percent, got {one:g}", fix="use a number such as 95")
-
-
 def ends(name: str, level: Sequence[float]) -> dict[str, float]:
     """Return the columns of the intervals of a model and the probability of each, named and ordered as in Nixtla."""
-    low = {f"{name}-lo-{one:g}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
-    return {**low, **{f"{name}-hi-{one:g}": 0.5 + one / 200 for one in sorted(level)}}
+    low = {f"{name}-lo-{plain(one)}": 0.5 - one / 200 for one in sorted(level, reverse=True)}
+    return {**low, **{f"{name}-hi-{plain(one)}": 0.5 + one / 200 for one in sorted(level)}}
 
 
 def some_of(names: list[str]) -> str:
@@ -86,16 +77,17 @@ def table(
         point: Returns the point forecasts (T,) of sequence b and channel d.
         quantiles: Returns the quantiles (P, T) of sequence b and channel d at probabilities p (P,).
     """
+    keys = restored(data.ids, data.meta)
     frames, intervals = [], ends("ostinato", level)
     p = np.array(list(intervals.values()))
-    for b, key in enumerate(data.ids):
+    for b in range(len(data)):
         ds = ds_column(data, times_ahead(data, b, horizon))
         for d, channel in enumerate(data.channels):
-            columns: dict[str, Any] = {"unique_id": [key] * horizon, "ds": ds}
+            columns: dict[str, Any] = {"unique_id": keys.gather([b] * horizon), "ds": ds}
             if len(data.channels) > 1:
                 columns["channel"] = [channel] * horizon
-            columns["ostinato"] = point(b, d)
-            columns.update(zip(intervals, quantiles(b, d, p), strict=True))
+            columns["ostinato"] = middle = point(b, d)
+            columns.update(zip(intervals, containing(middle, quantiles(b, d, p).T, p).T, strict=True))
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames) if frames else pl.DataFrame()
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import InitVar, dataclass
 from typing import TypeAlias
 
+from ostinato.arguments import number, real, whole
 from ostinato.errors import ConfigError
 
 
@@ -53,9 +54,9 @@ class CheckpointedBPTT(FullBPTT):
                 f"got segments={self.segments!r} and memory_limit={self.memory_limit!r}",
                 fix="give segments or memory_limit, not both",
             )
-        if self.segments is not None and self.segments < 1:
-            raise ConfigError(f"segments must be at least 1, got {self.segments}", fix="use 1 or more")
-        if self.memory_limit is not None and not self.bytes:
+        if self.segments is not None:
+            object.__setattr__(self, "segments", whole("segments", self.segments))
+        if self.memory_limit is not None and not (isinstance(self.memory_limit, str) and self.bytes):
             raise ConfigError(
                 f"memory_limit must be an amount of memory, got {self.memory_limit!r}",
                 fix='write it as "200MB" or "1.5 GiB"',
@@ -84,8 +85,7 @@ class TruncatedBPTT:
     window: int = 128
 
     def __post_init__(self) -> None:
-        if self.window < 1:
-            raise ConfigError(f"the truncation window must be at least 1 step, got {self.window}", fix="use 1 or more")
+        object.__setattr__(self, "window", whole("the truncation window", self.window, unit=" step"))
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class AdaptiveBPTT:
     longest: int = 1024
 
     def __post_init__(self) -> None:
-        if not 0 < self.bias < 1:
-            raise ConfigError(
-                f"the relative bias must be above 0 and below 1, got {self.bias}", fix="use a number between 0 and 1"
-            )
+        advice = "use a number between 0 and 1"
+        object.__setattr__(self, "bias", real("the relative bias", self.bias, above=0, below=1, fix=advice))
+        for name in ("shortest", "window", "longest"):
+            object.__setattr__(self, name, number(name, getattr(self, name)))
         if not 1 <= self.shortest <= self.window <= self.longest:
             raise ConfigError(
                 "the truncation windows must be in order, "

@@ -27,7 +27,10 @@ def verdict(description: Description) -> str:
     closed_form, kept = record.table[0], next(rung for rung in record.table if rung.name == description.name)
     bits = f" ({-kept.held_out / math.log(2):.4f} bits a {traits.unit})" if traits.in_bits else ""
     if kept is closed_form:
+        best = max(record.table, key=lambda rung: rung.held_out)
         better = ": no other model was better on the held-out part" if len(record.table) > 1 else ""
+        if best is not kept:
+            better = f": the held-out part is too small to say that {best.name} is better"
         return f"kept: {closed_form.detail}, the closed form{better}{bits}"
     gain, nats = kept.held_out - closed_form.held_out, f"nats a {traits.unit}{bits}"
     start = "the closed form" if traits.numeric else "the untrained network"

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
+from ostinato.arguments import levels, whole
+from ostinato.arguments import seed as checked_seed
 from ostinato.data.ahead import with_calendars
-from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.forecast import ahead
 from ostinato.direct.model import DirectModel
-from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.forecasting.table import Forecast, check_levels, some_of, table
-from ostinato.inference.rollout import paths, repeat, state_after
+from ostinato.forecasting.table import Forecast, ends, some_of, table
+from ostinato.inference.ahead import level_notes, steps_ahead
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
-
-#: Rows that are rolled out together: this bounds memory, whatever the size of a panel.
-ROWS = 8192
-#: Missing steps at the end of a history that are drawn too; the rest of a longer gap is filled by predictions.
-GAP = 512
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,7 @@ class _ForecastOptions:
     """The arguments of ``forecast`` other than the model and the data."""
 
     horizon: int | None
-    level: Sequence[float]
+    level: tuple[float, ...]
     future: Any
     n_paths: int
     seed: int
@@ -45,7 +38,7 @@ def forecast(
     model: Model,
     data: SequenceSet | Any,
     horizon: int | None = None,
-    level: Sequence[float] = (80, 95),
+    level: float | Sequence[float] = (80, 95),
     *,
     future: Any = None,
     n_paths: int = 500,
@@ -62,7 +55,9 @@ def forecast(
         model: A fitted model.
         data: A SequenceSet, or anything that ``read`` takes.
         horizon: The number of steps. The default is the horizon of a direct model, and 12 for a SequenceModel.
-        level: The coverage of the intervals, in percent.
+        level: The coverage of the intervals, in percent: 95, or several levels such as (80, 95). One step ahead the
+            intervals are those of the model's own distribution. Farther ahead they come from the sample paths, and
+            where fewer than ten paths are in a tail, from the mean of the distributions that the paths lead to.
         future: The rows of the future covariates, a file or a frame, if the model was fitted with any.
         n_paths: The number S of sample paths of each sequence; a direct model draws none.
         seed: The seed of the sample paths.
@@ -74,7 +69,7 @@ def forecast(
         DataError: A value has no probability; for a direct model, a series has no value, or a value that is not above
             0 if the model takes logarithms.
     """
-    return _forecast(model, data, _ForecastOptions(horizon, level, future, n_paths, seed))
+    return _forecast(model, data, _ForecastOptions(horizon, levels(level), future, n_paths, checked_seed(seed)))
 
 
 @singledispatch
@@ -97,80 +92,43 @@ def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _For
             "the model takes no covariates, got rows of future steps",
             fix="remove the future rows, or fit a direct model",
         )
-    horizon = check_forecast(model, options.horizon, options.level, options.n_paths)
-    return _rolled_out(model, as_sequences(model, data), horizon, options)
+    horizon, level, n_paths = check_forecast(model, options.horizon, options.level, options.n_paths)
+    return _rolled_out(model, as_sequences(model, data), horizon, replace(options, level=level, n_paths=n_paths))
 
 
-@torch.inference_mode()
 def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: _ForecastOptions) -> Forecast:
-    """Return the mean (or median) and the quantiles of sample paths."""
-    level = options.level
+    """Return the mean (or median) and the quantiles of the steps ahead."""
+    level, intervals = tuple(options.level), ends("ostinato", options.level)
     notes, new = list(data.notes), model.encoding.new_ids(data)
     if new:
         notes.append(f"{len(new)} series new to the model, scaled by their own history: {some_of(new)}")
-    encoding = model.encoding.with_own(data)
-    gaps = _missing_at_the_end(data)
-    history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
-    empty = [key for key, x in zip(data.ids, history, strict=True) if data.traits.log_returns and not len(x)]
+    p = np.array(list(intervals.values()))
+    made = steps_ahead(model, data, horizon, p, n_paths=options.n_paths, seed=options.seed)
+    notes += level_notes(level, made, horizon, options.n_paths)
+    empty = [key for key, x in zip(data.ids, data, strict=True) if data.traits.log_returns and np.isnan(x).all()]
     if empty:
         notes.append(f"{len(empty)} series without a price to continue from: {some_of(empty)}")
-    drawn = _draw(model, encoding, history, gaps, horizon, options)
     data = with_calendars(data, model.description.source)
-    middle = np.median if data.traits.log_returns else np.mean
     frame = table(
         data,
         horizon,
         level,
-        lambda b, d: middle(drawn[b][:, :, d], axis=0),
-        lambda b, d, p: np.quantile(drawn[b][:, :, d], p, axis=0),
+        lambda b, d: made[b].point[:, d],
+        lambda b, d, _: made[b].quantiles[:, :, d],
     )
-    return Forecast(data, frame, horizon, tuple(level), tuple(drawn), notes=tuple(notes))
+    return Forecast(data, frame, horizon, level, tuple(one.paths for one in made), notes=tuple(notes))
 
 
-def _draw(
-    model: SequenceModel,
-    encoding: Encoding,
-    history: SequenceSet,
-    gaps: NDArray[np.int64],
-    horizon: int,
-    options: _ForecastOptions,
-) -> list[NDArray[np.float64]]:
-    """Return the sample paths (S, T, D) of each sequence in the units of the data, from after its gap (B,)."""
-    generator = torch.Generator().manual_seed(options.seed)
-    encoded, n_paths = encoding.encode(history), options.n_paths
-    drawn: list[NDArray[np.float64]] = []
-    group = max(1, ROWS // n_paths)
-    for first in range(0, len(history), group):
-        rows = list(range(first, min(first + group, len(history))))
-        state = repeat(state_after(model, encoded, rows), n_paths)
-        support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in (encoded.unit, encoded.low, encoded.high)))
-        steps = horizon + int(gaps[rows].max())
-        z = paths(model, state, support, steps, generator).double().numpy()
-        z = z.reshape(steps, len(rows), n_paths, -1).transpose(1, 2, 0, 3)
-        for i, row in enumerate(rows):
-            raw = np.asarray(encoding.decode(z[i], history, row), dtype=np.float64)
-            drawn.append(raw[:, gaps[row] : gaps[row] + horizon])
-    return drawn
-
-
-def check_forecast(model: SequenceModel, horizon: int | None, level: Sequence[float], n_paths: int) -> int:
-    """Check the arguments of a forecast by sample paths, and return its number of steps.
+def check_forecast(
+    model: SequenceModel, horizon: int | None, level: float | Sequence[float], n_paths: int
+) -> tuple[int, tuple[float, ...], int]:
+    """Check the arguments of a forecast by sample paths, and return its number of steps, its levels and its paths.
 
     Raises:
         ConfigError: An argument is out of range, or the model is one of text.
     """
-    check_levels(level)
+    level = levels(level)
     if not model.description.traits.numeric:
         raise ConfigError("text has no mean to forecast", fix="use sample, which continues a prompt")
-    horizon = horizon_of(model, horizon)
-    if n_paths < 2:
-        raise ConfigError(f"n_paths must be at least 2, got {n_paths}", fix="use 2 or more; 500 is a good number")
-    return horizon
-
-
-def _missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
-    """Return the number of steps at the end of each sequence that have no value, at most GAP, (B,)."""
-    seen = np.asarray((~np.isnan(data.values.astype(np.float64))).any(axis=1))
-    last = [np.flatnonzero(seen[a:z]) for a, z in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
-    gaps = [int(n) - (int(at[-1]) + 1 if len(at) else 0) for n, at in zip(data.lengths, last, strict=True)]
-    return np.minimum(np.array(gaps, dtype=np.int64), GAP)
+    n_paths = whole("n_paths", n_paths, 2, 1_000_000, fix="use 2 or more; 500 is a good number")
+    return horizon_of(model, horizon), level, n_paths

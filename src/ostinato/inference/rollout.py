@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
-from ostinato.inference.live.paths import plain_paths
+from ostinato.inference.live.paths import KeptSteps, plain_paths
 from ostinato.inference.score import window_of
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -48,6 +48,7 @@ def paths(
     temperature: float = 1.0,
     top_p: float = 1.0,
     end: int | None = None,
+    keep: KeptSteps | None = None,
 ) -> Tensor:
     """Sample x_{t+1} .. x_{t+horizon} one after the other from P(x_t | x_<t), for every row of a state.
 
@@ -60,6 +61,7 @@ def paths(
         temperature: Below 1 the draws keep to likely values; above 1 they vary more.
         top_p: Draw only from the likeliest symbols that have this probability together.
         end: The end symbol; sampling stops when every row has drawn it. None if there is no end.
+        keep: What takes the distributions of the first steps.
 
     Returns:
         The sample paths in model space, (T, B, D).
@@ -67,10 +69,12 @@ def paths(
     plain = plain_paths(model) if top_p == 1.0 and not bool((support.unit > 0).any()) else None
     if plain is not None:
         seed = int(torch.randint(2**62, (), generator=generator))
-        return plain.draw(state, horizon, np.random.default_rng(seed), temperature)
+        return plain.draw(state, horizon, np.random.default_rng(seed), temperature, keep)
     out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool)
     for _ in range(horizon):
         conditional, middle = model.predict(state)
+        if keep is not None and keep.open:
+            keep.append(conditional)
         x = conditional.sample(support, generator, temperature, top_p)
         if not model.description.traits.numeric:
             x = x.to(torch.int64)

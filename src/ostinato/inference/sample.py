@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ostinato.arguments import seed as checked_seed
+from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.inference.rollout import paths, repeat, state_after
@@ -35,7 +38,8 @@ def sample(
         length: The number T of steps to draw. A sequence is shorter if its end is an event and is drawn.
         n_samples: The number of sequences.
         prompt: The text, or the first sequence of a SequenceSet, that every sequence continues.
-        temperature: Below 1 the draws keep to likely values; above 1 they vary more.
+        temperature: Below 1 the draws keep to likely values; above 1 they vary more. 0 gives the likeliest value of
+            each step.
         top_p: Draw only from the likeliest symbols that have this probability together.
         seed: The seed of the draws.
 
@@ -47,21 +51,25 @@ def sample(
             model does not know, or the model is a DirectModel.
     """
     sequence_model = model.likelihood("draw samples")
-    for name, value in (("length", length), ("n_samples", n_samples)):
-        if value < 1:
-            raise ConfigError(f"{name} must be at least 1, got {value}", fix="use 1 or more")
-    if not temperature > 0:
-        raise ConfigError(f"temperature must be above 0, got {temperature:g}", fix="use a number such as 0.8")
-    if not 0 < top_p <= 1:
-        raise ConfigError(f"top_p must be above 0 and at most 1, got {top_p:g}", fix="use a number such as 0.9")
+    length, n_samples = whole("length", length), whole("n_samples", n_samples)
+    temperature, top_p = sampling_options(temperature, top_p, symbols=not sequence_model.description.traits.numeric)
     start = _prompt(sequence_model, prompt)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(checked_seed(seed))
     encoding = sequence_model.encoding
     encoded = encoding.encode(start)
     state = repeat(state_after(sequence_model, encoded, [0]), n_samples)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
-    end, limits = encoding.end_symbol, {"temperature": temperature, "top_p": top_p}
-    z = paths(sequence_model, state, support, length, generator, end=end, **limits).transpose(0, 1)
+    drawn = paths(
+        sequence_model,
+        state,
+        support,
+        length,
+        generator,
+        temperature=temperature,
+        top_p=top_p,
+        end=encoding.end_symbol,
+    )
+    z = drawn.transpose(0, 1)
     steps = z.double().numpy() if z.is_floating_point() else z.numpy()
     return encoding.samples(steps, start, prompt if isinstance(prompt, str) else "")
 

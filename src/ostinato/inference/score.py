@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
+from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
@@ -24,13 +25,13 @@ class ScoredStep(NamedTuple):
     """One scored step.
 
     Attributes:
-        unique_id: The id of the sequence.
+        unique_id: The id of the sequence, of the type that it came in.
         step: The step, counted from 0.
         nats: The surprisal of the step in nats.
         row: The row of the sequence in the data.
     """
 
-    unique_id: str
+    unique_id: Any
     step: int
     nats: float
     row: int
@@ -81,8 +82,9 @@ class Scores:
         seen = np.flatnonzero(~np.isnan(self.surprisal))
         ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
         rows = np.searchsorted(self.offsets, ranked, side="right") - 1
+        keys = restored(self.data.ids, self.data.meta)
         return [
-            ScoredStep(self.data.ids[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
+            ScoredStep(keys[b], i - int(self.offsets[b]), float(self.surprisal[i]), b)
             for i, b in zip(ranked.tolist(), rows.tolist(), strict=True)
         ]
 
@@ -101,7 +103,7 @@ class Scores:
 
 
 @torch.inference_mode()
-def score(model: Model, data: SequenceSet | Any) -> Scores:
+def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None) -> Scores:
     """Score data under a model, each sequence from its own start.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
@@ -110,15 +112,22 @@ def score(model: Model, data: SequenceSet | Any) -> Scores:
     Args:
         model: A fitted SequenceModel.
         data: A SequenceSet, or anything that ``read`` takes.
+        robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
 
     Raises:
-        ConfigError: The model is a DirectModel.
+        ConfigError: The model is a DirectModel, or robust cannot be used.
         ModelFileError: The data do not suit the model, as in ``as_sequences``.
         DataError: A value has no probability.
     """
     sequence_model = model.likelihood("score")
     data = as_sequences(sequence_model, data)
     encoded = sequence_model.encoding.encode(data)
+    if robust is not None:
+        from ostinato.inference.stream import Stream
+
+        streams = (Stream(sequence_model, key, robust=robust) for key in data.ids)
+        parts = [stream.update(values).surprisal for stream, values in zip(streams, data, strict=True)]
+        return Scores(data, np.concatenate([np.zeros(0), *parts]), encoded.offsets)
     surprisal = np.full(len(encoded.values), np.nan)
     lengths = encoded.lengths
     # in order of length, so that few rows are idle at the end

@@ -9,16 +9,27 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from ostinato.arguments import real, share
 from ostinato.data.encoded import Encoded
+from ostinato.data.lines import continued
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
-from ostinato.errors import DataError
+from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import words
 from ostinato.inference.live.build import live
+from ostinato.inference.live.step import Live
+from ostinato.inference.mixture import mixture_quantiles
+from ostinato.inference.rollout import repeat
 from ostinato.inference.score import window_of
 from ostinato.model_file import Model
 from ostinato.shapes import State
+
+#: So many values in a row are doubted if they are far from their predictions; the next one is believed.
+DOUBTED = 2
+#: The draws of the channels of one step that its quantiles are taken over if the channels are coupled.
+DRAWS = 512
 
 
 @dataclass(frozen=True)
@@ -40,24 +51,92 @@ class Stream:
 
     The surprisals of a stream sum to what ``score`` gives for the whole sequence, however it is cut into blocks. If the
     end of a text is an event (a model of lines), a newline is that end, and the next character begins a new sequence.
+
+    A stream can be copied and pickled; the copy goes on from the same step.
     """
 
-    def __init__(self, model: Model, unique_id: str = "stream", *, step: float = 1.0) -> None:
+    def __init__(
+        self, model: Model, unique_id: str = "stream", *, step: float = 1.0, robust: float | None = None
+    ) -> None:
         """Start a stream at the beginning of a sequence.
 
         Args:
             model: A fitted SequenceModel.
             unique_id: The id of the series, if the model scales each series of a panel by its own values.
             step: The spacing of the amplitudes of a sound, such as 256 for 8-bit sound stored as 16-bit.
+            robust: A value farther from its prediction than this many standard deviations is scored as it is, but the
+                state goes on as if the prediction had come true, so that an outlier does not spoil the steps after it.
+                From the third such value in a row on they are believed: the level has changed. Without such a value
+                nothing changes. None believes every value. 6 is a good number. For continuous values only.
 
         Raises:
-            ConfigError: The model is a DirectModel.
+            ConfigError: The model is a DirectModel, an option is out of range, or robust is given and the values are
+                not continuous.
         """
-        self.model, self._id, self._step = model.likelihood("follow a stream").eval(), unique_id, np.array([step])
+        self.model, self._id = model.likelihood("follow a stream").eval(), unique_id
+        self._step = np.array([real("step", step, above=0)])
+        if robust is not None and not self.model.encoding.continuous:
+            raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")
+        self._robust = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
+        self._doubted = 0
         self._state: State = self.model.initial_state(1)
         self._last: NDArray[Any] | None = None
         self.steps = 0
-        self._live, self._held = live(self.model, unique_id), False
+        self._live, self._held = self._plain(), False
+        self._returned = False  # whether the text so far ends with "\r", so that a "\n" belongs to it
+
+    def _plain(self) -> Live | None:
+        """Return the step in plain numbers; None if the model has none, or values may be doubted."""
+        return live(self.model, self._id) if self._robust is None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the stream without its step in plain numbers, which points into memory and is built again."""
+        self._release()
+        kept = {name: value for name, value in self.__dict__.items() if name not in ("_live", "_held")}
+        # a live step changes tensors in place, so a copy needs its own
+        return {**kept, "_state": tuple(s.clone() for s in self._state)}
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__.update(kept)
+        self._live, self._held = self._plain(), False
+
+    def copy(self) -> Stream:
+        """Return a stream that goes on from the same step; both use the same model."""
+        other = Stream.__new__(Stream)
+        other.__setstate__(self.__getstate__())
+        return other
+
+    __copy__ = copy
+
+    def _release(self) -> None:
+        """Take the state back from the step in plain numbers."""
+        if self._live is not None and self._held:
+            self._state, self._last, self._held = self._live.state, self._live.last, False
+
+    @torch.inference_mode()
+    def quantiles(self, p: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the quantiles of the next value in the units of the data, (P, D), before it is observed.
+
+        Args:
+            p: The probabilities, (P,), between 0 and 1.
+
+        Raises:
+            ConfigError: A probability is not between 0 and 1, or the model is one of text.
+        """
+        if not self.model.description.traits.numeric:
+            raise ConfigError("text has no quantiles", fix="use update, which returns the likeliest symbol")
+        p = np.array([share("a probability", one) for one in p])
+        self._release()
+        encoding, last = self.model.encoding, self._last
+        data = self._set(np.zeros((0, self.model.channels)) if last is None else last)
+        encoded = encoding.encode(data)
+        support = Support(encoded.unit, encoded.low, encoded.high)
+        draws = 1 if self.model.coupling is None else DRAWS
+        support = Support(*(s.expand(draws, -1) for s in (support.unit, support.low, support.high)))
+        conditional, _ = self.model.predict(repeat(self._state, draws))
+        x = conditional.sample(support, torch.Generator().manual_seed(0))
+        found, _ = mixture_quantiles(conditional, support, x, torch.zeros_like(x), torch.from_numpy(p), 1)
+        return np.asarray(encoding.decode(found[0].T[:, None].numpy(), data, 0)[:, 0], dtype=np.float64)
 
     def update(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         """Take in a block of values.
@@ -69,6 +148,8 @@ class Stream:
             DataError: The model gives no probability to a value, or the number of channels is wrong. The state then
                 stays as it was.
         """
+        if isinstance(values, str) and (self._returned or "\r" in values):
+            values, self._returned = continued(values, self._returned)
         if self._live is not None:
             if not self._held:
                 self._live.hold(self._state, self._last)
@@ -77,13 +158,13 @@ class Stream:
             if one is not None:
                 self.steps += 1
                 return Seen(np.array(one[:1]), np.array(one[1:]))
-            self._state, self._last, self._held = self._live.state, self._live.last, False
+            self._release()
         return self._block(values)
 
     @torch.inference_mode()
     def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:
         if not self.model.description.traits.numeric:
-            return self._text(str(values))
+            return self._text(values)
         raw = self._raw(values)
         # a price is modelled as its return over the price before
         block = raw if self._last is None else np.concatenate([self._last, raw])
@@ -93,8 +174,10 @@ class Stream:
             self._last = raw[-1:]
         return Seen(surprisal, encoding.expected(expected, data))
 
-    def _text(self, text: str) -> Seen:
+    def _text(self, text: Any) -> Seen:
         """Take in a block of text, line by line if the end of a line is an event."""
+        if not isinstance(text, str):
+            raise DataError(f"the stream is text, got {type(text).__name__}", where=self._where(0), fix="give a string")
         encoding, surprisals, predictions = self.model.encoding, [], []
         for points, ends in encoding.lines(text):
             data = self._set(points, ends=ends)
@@ -128,22 +211,43 @@ class Stream:
         for start in range(0, count, window):
             span = slice(start, min(start + window, count))
             x, observed = encoded.values[span, None], encoded.observed[span, None]
-            conditional, self._state = self.model.unroll(x, self._state)
-            nats = conditional.log_prob(x, support) + encoded.log_measure[span, None]
+            nats, means = self._steps(x, support)
+            nats = nats + encoded.log_measure[span, None]
             joint = torch.where(observed, nats, torch.zeros_like(nats)).double().sum(-1)[:, 0].numpy()
             surprisal[span] = np.where(observed.any(-1)[:, 0].numpy(), -joint, np.nan)
-            expected[span] = conditional.mean(support)[:, 0].double().numpy()
+            expected[span] = means[:, 0].double().numpy()
         self.steps += count
         return surprisal, expected
 
+    def _steps(self, x: Tensor, support: Support) -> tuple[Tensor, Tensor]:
+        """Return the nats and means (T, 1, D) of the steps x (T, 1, D); the state moves on."""
+        if self._robust is None:
+            conditional, self._state = self.model.unroll(x, self._state)
+            return conditional.log_prob(x, support), conditional.mean(support)
+        nats, means = [], []
+        for value in x:
+            conditional, middle = self.model.predict(self._state)
+            loc, scale = conditional.loc, conditional.scale
+            assert loc is not None
+            assert scale is not None
+            nats.append(conditional.log_prob(value, support))
+            means.append(conditional.mean(support))
+            far = ((value - loc) / scale).abs() > self._robust
+            self._doubted = self._doubted + 1 if bool(far.any()) else 0
+            if self._doubted > DOUBTED:  # until a value is near its prediction again
+                far = torch.zeros_like(far)
+            self._state = self.model.observe(middle, torch.where(far, loc, value))
+        return torch.stack(nats), torch.stack(means)
+
     def _raw(self, values: NDArray[Any] | Sequence[Any] | str) -> NDArray[Any]:
         """Return values as an array (T, D), after checks."""
-        raw, channels = np.asarray(values, dtype=np.float64), self.model.channels
+        raw, channels = self._floats(values), self.model.channels
+        raw = raw.reshape(1, 1) if raw.ndim == 0 and channels == 1 else raw
         raw = raw.reshape(-1, channels if not raw.size else 1) if raw.ndim == 1 else raw
         if raw.ndim != 2 or raw.shape[1] != channels:
             raise DataError(
                 f"the step has {raw.shape[-1] if raw.ndim else 1} values, expected {channels}",
-                where=f"step {self.steps + 1} of {self._id!r}",
+                where=self._where(0),
                 fix="give one value for each channel, in the order of the training data",
             )
         bad = self.model.encoding.impossible(raw)
@@ -151,10 +255,30 @@ class Stream:
             at = int(np.flatnonzero(bad)[0])
             raise DataError(
                 f"the model cannot take the value {words(raw[at])}",
-                where=f"step {self.steps + at + 1} of {self._id!r}",
+                where=self._where(at),
                 fix=self.model.encoding.possible,
             )
         return raw
+
+    def _floats(self, values: Any) -> NDArray[np.float64]:
+        """Return values as float64: numbers and None, but no strings, which may hold anything."""
+        fix = "give numbers, and None or NaN where a value is missing"
+        try:
+            given = np.asarray(values)
+            if given.dtype.kind not in "iuf":
+                plain = given.astype(object)
+                for one in plain.flat:
+                    if isinstance(one, str | bytes | bool | np.bool_ | complex):
+                        raise DataError(f"the stream is numbers, got {one!r}", where=self._where(0), fix=fix)
+                given = plain
+            return given.astype(np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            what = f"the values cannot be read as numbers: {error}"
+            raise DataError(what, where=self._where(0), fix=fix) from error
+
+    def _where(self, ahead: int) -> str:
+        """Return the place of a step for an error; ``ahead`` is its place in the block."""
+        return f"step {self.steps + ahead + 1} of {self._id!r}"
 
 
 def _tail(encoded: Encoded, count: int) -> Encoded:

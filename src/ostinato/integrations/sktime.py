@@ -21,6 +21,7 @@ from ostinato.direct_fit.fit import fit_direct
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.inference.forecast import forecast
+from ostinato.numbers import plain
 
 Array = NDArray[np.float64]
 
@@ -89,14 +90,15 @@ class DirectForecaster(BaseForecaster):  # type: ignore[misc]
         return pd.Series(point[self._steps(fh) - 1], index=index, name=self._y.name)
 
     def _predict_quantiles(self, fh: Any, X: pd.DataFrame | None, alpha: Sequence[float]) -> pd.DataFrame:
-        # an interval of 100 |1 - 2 p| percent ends at p and 1 - p; the median is the end of a very narrow one
-        level = sorted({round(max(100 * abs(1 - 2 * p), 1e-6), 6) for p in alpha})
+        level = sorted({_level(p) for p in alpha} - {0.0})
         table, steps = self._ahead(X, level), self._steps(fh) - 1
         name = self._y.name if self._y.name is not None else 0
         columns = {}
         for p in alpha:
-            side, one = ("lo" if p < 0.5 else "hi"), round(max(100 * abs(1 - 2 * p), 1e-6), 6)
-            columns[name, p] = table[f"ostinato-{side}-{one:g}"].to_numpy()[steps]
+            side, one = ("lo" if p < 0.5 else "hi"), _level(p)
+            # the point forecast is the median
+            column = f"ostinato-{side}-{plain(one)}" if one else "ostinato"
+            columns[name, p] = table[column].to_numpy()[steps]
         frame = pd.DataFrame(columns, index=fh.to_absolute_index(self.cutoff))
         frame.columns = pd.MultiIndex.from_tuples(list(columns))
         return frame
@@ -141,3 +143,9 @@ def _frame(y: pd.Series, X: pd.DataFrame | None) -> pl.DataFrame:
         X = X.loc[y.index]
         columns.update((f"x{i}", X.iloc[:, i].to_numpy(dtype=np.float64)) for i in range(X.shape[1]))
     return pl.DataFrame(columns)
+
+
+def _level(p: float) -> float:
+    """Return the coverage in percent of the interval that ends at the quantiles p and 1 - p; 0 for the median."""
+    # p and 1 - p differ from each other by a rounding error
+    return round(100 * abs(1 - 2 * p), 10)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.layers.least_squares import Array, triangle
+from ostinato.spread import still
 
 Trend = Literal["n", "c", "ct"]
 
@@ -26,7 +27,7 @@ class Lagged:
         date: The number of each step in its sequence, from 1, (N,).
         run: The number of consecutive observed values up to and including each step, (N,).
         shift: The mean of the observed values; 0 without a constant.
-        scale: The root mean square of the shifted values; for constant values the size of the shift, at least 1.
+        scale: The root mean square of the shifted values; for constant values their size, or 1 for zeros.
         span: The largest date, which scales the trend.
         trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
     """
@@ -87,11 +88,12 @@ def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:
     if not seen.all():
         run = index - np.maximum.accumulate(np.maximum(np.where(seen, -1, index), starts - 1))
         observed = values[seen]
-    shift = 0.0 if trend == "n" else float(observed.mean())
-    deviations = observed - shift
-    scale = float(np.sqrt(deviations @ deviations / len(deviations)))
+    # squares of values such as 1e-200 are 0, so the values are divided by their size first
+    size = float(np.abs(observed).max()) or 1.0
+    shift = 0.0 if trend == "n" else size * float((observed / size).mean())
+    deviations = (observed - shift) / size
     # a constant series may differ from its own mean by a rounding error, so it is made exactly constant
-    constant = scale <= 1e-14 * abs(shift)
+    constant = trend != "n" and still(observed)
+    scale = size if constant else size * float(np.sqrt(deviations @ deviations / len(deviations))) or 1.0
     z = np.zeros(N) if constant else (values - shift) / scale
-    scale = max(abs(shift), 1.0) if constant else scale
     return Lagged(z, date, run, shift, scale, float(date.max()), trend)

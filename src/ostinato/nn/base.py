@@ -1,133 +1,183 @@
-"""The base class of RNN, GRU and LSTM, with the constructor, the parameter names and the initial values of torch.nn.
-
-The classes do not derive from those of torch.nn, because torch.compile does not trace subclasses of them.
-"""
+"""The base class of RNN, GRU and LSTM: calls in the forms of torch.nn, which the engine takes as (T, B, D)."""
 
 from __future__ import annotations
 
-import math
-import warnings
-from numbers import Number
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from ostinato.errors import ConfigError
+from ostinato.nn.drop_in import DropIn, by_torch, fit
+from ostinato.ops.engine.places import Places
+from ostinato.ops.engine.unroll import specified, unroll
+from ostinato.shapes import State
+
+_PADDED = Places(), Places(reverse=True)
 
 
-def _check_sizes(hidden_size: int, num_layers: int, dropout: float, proj_size: int) -> None:
-    """Check the arguments of the constructor as torch does: the same exceptions and the same warning."""
-    if not isinstance(dropout, Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
-        raise ValueError(
-            f"dropout should be a number in range [0, 1], the probability of an element being zeroed, got {dropout!r}"
-        )
-    if dropout > 0 and num_layers == 1:
-        warnings.warn(
-            f"dropout acts on all but the last layer: with {dropout=} num_layers should be greater than 1",
-            stacklevel=4,
-        )
-    if not isinstance(hidden_size, int):
-        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
-    if hidden_size <= 0:
-        raise ValueError(f"hidden_size must be greater than zero, got {hidden_size}")
-    if num_layers <= 0:
-        raise ValueError(f"num_layers must be greater than zero, got {num_layers}")
-    if not 0 <= proj_size < hidden_size:
-        raise ValueError(f"proj_size must be 0 or more, and smaller than {hidden_size=}, got {proj_size}")
-
-
-class RecurrentNetwork(nn.Module):
-    """A stack of recurrent layers in one or two directions, with the parameters and the names of torch.nn.
+class RecurrentNetwork(DropIn, nn.RNNBase):
+    """A stack of recurrent layers in one or two directions; each subclass derives from its counterpart in torch.nn too.
 
     The parameters of layer k are weight_ih_lk, weight_hh_lk, bias_ih_lk, bias_hh_lk and, if proj_size is given,
-    weight_hr_lk; those of the backward direction have the suffix _reverse. G is the number of gates of the cell. P is
-    the width of h: proj_size, or H if there is no projection.
-
-    Args:
-        input_size: The number of inputs of a step, D.
-        hidden_size: The number of hidden units, H.
-        num_layers: The number of layers. A layer takes the outputs of the layer below it.
-        bias: Whether the layers have biases.
-        batch_first: Whether inputs and outputs are (B, T, D) instead of (T, B, D). States are not affected.
-        dropout: The probability that an output of a layer, except the last layer, is zeroed in training.
-        bidirectional: Whether each layer also runs from the last step to the first.
-        proj_size: The width of h if the cell projects it, 0 for no projection. The LSTM alone projects.
-        device: The device of the parameters; None for torch's default.
-        dtype: The type of the parameters; None for torch's default.
-
-    Attributes:
-        mode: The name of the cell in the engine.
-        gates: The number of gates of the cell, G.
-        names: The names of the parameters of each layer and direction, forward before backward.
-
-    Raises:
-        TypeError: hidden_size is not an integer.
-        ValueError: A size is too small, dropout lies outside of [0, 1], or proj_size is not smaller than hidden_size.
+    weight_hr_lk; those of the backward direction have the suffix _reverse.
     """
 
-    mode: str
-    gates: int
-
-    def __init__(  # noqa: PLR0917 - the positional signature of torch.nn
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        bias: bool = True,
-        batch_first: bool = False,
-        dropout: float = 0.0,
-        bidirectional: bool = False,
-        proj_size: int = 0,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        """Check the arguments and create the parameters, as torch.nn does."""
-        super().__init__()
-        _check_sizes(hidden_size, num_layers, dropout, proj_size)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
-        self.bidirectional, self.proj_size = bidirectional, proj_size
-        read = proj_size or hidden_size
-        self.names: list[list[str]] = []
-        for layer in range(num_layers):
-            below = read * self.directions if layer else input_size
-            shapes: dict[str, tuple[int, ...]] = {"weight_ih": (below,), "weight_hh": (read,)}
-            if bias:
-                shapes |= {"bias_ih": (), "bias_hh": ()}
-            sizes = {name: (self.gates * hidden_size, *shape) for name, shape in shapes.items()}
-            sizes |= {"weight_hr": (proj_size, hidden_size)} if proj_size else {}
-            for end in (f"_l{layer}", f"_l{layer}_reverse")[: self.directions]:
-                for name, size in sizes.items():
-                    self.register_parameter(name + end, nn.Parameter(torch.empty(size, device=device, dtype=dtype)))
-                self.names.append([name + end for name in sizes])
-        self.reset_parameters()
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Create the network by the constructor of torch.nn, whose errors are given the arguments in addition."""
+        try:
+            super().__init__(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            given = ", ".join([*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())])
+            raise type(error)(f"{error}: got {type(self).__name__}({given})") from error
 
     @property
-    def directions(self) -> int:
-        """The number of directions of each layer: 2 if the network is bidirectional, else 1."""
-        return 2 if self.bidirectional else 1
+    def engine_cell(self) -> str:
+        """The name of the cell in the engine."""
+        if not self.reset_after:
+            return "gru_before"
+        return "lstm_projected" if self.proj_size else self.mode.lower()
 
-    def reset_parameters(self) -> None:
-        """Draw all parameters uniformly from [-1 / sqrt(H), 1 / sqrt(H)], as torch.nn does."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for weight in self.parameters():
-            nn.init.uniform_(weight, -bound, bound)
-
-    def flatten_parameters(self) -> None:
-        """Do nothing: the engine packs the weights in every call. The method exists because torch.nn has it."""
-
-    @property
-    def all_weights(self) -> list[list[Tensor]]:
-        """The parameters of each layer and direction: weight_ih, weight_hh, the biases and weight_hr if they exist."""
-        return [[getattr(self, name) for name in names] for names in self.names]
+    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name in torch.nn
+        """Return the outputs of all steps, in the form of the input, and the last state, in the form of hx."""
+        x = input[0] if isinstance(input, PackedSequence) else input
+        if isinstance(x, Tensor) and self.engine_runs(x):
+            try:
+                results = self._by(unroll, input, hx)
+            except ConfigError:  # weights of other shapes: torch.nn refuses them in its own words
+                results = None
+            if results is not None:
+                return results
+        results = by_torch(self, super().forward, input, hx)
+        # for a cell that torch.nn does not have, the call above is only the check of the input
+        return results if self.reset_after else self._by(specified, input, hx)
 
     def extra_repr(self) -> str:
-        """Return the sizes and the arguments that differ from their defaults, in the format of torch.nn."""
-        words = [f"{self.input_size}, {self.hidden_size}"]
-        words += [f"proj_size={self.proj_size}"] if self.proj_size else []
-        words += [f"num_layers={self.num_layers}"] if self.num_layers != 1 else []
-        words += [] if self.bias else ["bias=False"]
-        words += ["batch_first=True"] if self.batch_first else []
-        words += [f"dropout={self.dropout}"] if self.dropout else []
-        words += ["bidirectional=True"] if self.bidirectional else []
-        words += ["reset_after=False"] if self.mode == "gru_before" else []
-        return ", ".join(words)
+        """Return the text of torch.nn, followed by reset_after if it is False."""
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+    def _by(self, run: Callable[..., tuple[Tensor, State]], given: Tensor | PackedSequence, hx: Any) -> Any:
+        """Run the network by unroll or specified; return None if the input or the state does not have the right form.
+
+        Args:
+            run: The function.
+            given: The input: (T, B, D), (B, T, D) if batch_first, (T, D), or a PackedSequence.
+            hx: The initial state, each (layers * directions, B, H), without B for an input without it; None for zero.
+
+        Returns:
+            The outputs in the form of the input, and the last state in the form of hx.
+        """
+        sizes = order = back = None
+        if isinstance(given, PackedSequence):
+            x, sizes, order, back = given
+            if x.dim() != 2 or not len(sizes) or int(sizes.sum()) != len(x) or bool((sizes.diff() > 0).any()):
+                return None
+            rows, batched = int(sizes[0]), True
+        else:
+            if given.dim() not in (2, 3):
+                return None
+            batched = given.dim() == 3
+            x = given if batched else given[:, None]
+            x = x.transpose(0, 1) if batched and self.batch_first else x
+            if not x.shape[0]:
+                return None
+            rows = x.shape[1]
+        weights = self._weights()
+        state = self._start(x, rows, hx, batched=batched)
+        if state is None or (run is unroll and not fit(x, state, weights)):
+            return None
+        if order is not None and hx is not None:
+            state = tuple([s.index_select(1, order) for s in state])
+        y: Any
+        y, last = self._layers(run, x, state, weights, sizes)
+        if sizes is not None:
+            y = PackedSequence(y, sizes, order, back)
+            last = last if back is None else tuple([s.index_select(1, back) for s in last])
+        elif not batched:
+            y, last = y[:, 0], tuple([s[:, 0] for s in last])
+        elif self.batch_first:
+            y = y.transpose(0, 1)
+        return y, (last if self.mode == "LSTM" else last[0])
+
+    def _start(self, x: Tensor, rows: int, hx: Any, *, batched: bool) -> State | None:
+        """Return the initial states, each (layers * directions, B, H), or None if a size does not fit.
+
+        Args:
+            x: The inputs, (T, B, D) or packed, (N, D).
+            rows: The number of rows, B.
+            hx: The states that the caller gave, without the axis B if the input has none; None for zeros.
+            batched: Whether the input has the axis B.
+        """
+        if x.shape[-1] != self.input_size:
+            return None
+        pair = self.mode == "LSTM"
+        count, H = self.num_layers * (2 if self.bidirectional else 1), self.hidden_size
+        P = self.proj_size or H
+        if hx is None:
+            zero = x.new_zeros(count, rows, P)
+            return (zero,) if not pair else (zero, zero if P == H else x.new_zeros(count, rows, H))
+        state = hx if pair else (hx,)
+        if not isinstance(state, tuple | list) or len(state) != 1 + pair:
+            return None
+        for s, width in zip(state, (P, H), strict=False):
+            if not isinstance(s, Tensor) or s.shape != ((count, rows, width) if batched else (count, width)):
+                return None
+        return tuple(state) if batched else tuple([s[:, None] for s in state])
+
+    def _weights(self) -> Any:
+        """Return the weights as torch.nn runs them: its list, after each parameter that was replaced is taken in."""
+        parameters = self._parameters
+        for name, known in zip(self._flat_weights_names, self._flat_weight_refs, strict=True):
+            if known is None or parameters.get(name, known) is not known():
+                # torch.nn's own, slower comparison, for weights that are not parameters
+                self._update_flat_weights()
+                break
+        return self._flat_weights
+
+    def _layers(
+        self,
+        run: Callable[..., tuple[Tensor, State]],
+        x: Tensor,
+        state: State,
+        weights: list[Any],
+        sizes: Tensor | None,
+    ) -> tuple[Tensor, State]:
+        """Run all layers and directions.
+
+        Args:
+            run: The function that runs a cell.
+            x: The inputs, (T, B, D), or packed, (N, D).
+            state: The initial states, each (layers * directions, B, H).
+            weights: The weights of all layers and directions, one after the other.
+            sizes: The number of rows that have step t, (T,), if the inputs are packed; else None.
+
+        Returns:
+            The outputs of the last layer, with the axes of x, and the last states, each (layers * directions, B, H).
+        """
+        cell = self.engine_cell
+        directions = 2 if self.bidirectional else 1
+        each = (4 if self.bias else 2) + (1 if self.proj_size else 0)
+        places = _PADDED
+        if sizes is not None:
+            packed = Places.packed(sizes)
+            places = packed, replace(packed, reverse=True)
+        ends = []
+        for layer in range(self.num_layers):
+            halves = []
+            for d in range(directions):
+                i = layer * directions + d
+                w_ih, w_hh, *others = weights[i * each : (i + 1) * each]
+                w_hr = others.pop() if self.proj_size else None
+                b_ih, b_hh = others or (None, None)
+                h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d], w_hr=w_hr)
+                halves.append(h)
+                ends.append(last)
+            x = halves[0] if directions == 1 else torch.cat(halves, -1)
+            if self.dropout and self.training and layer + 1 < self.num_layers:
+                x = nn.functional.dropout(x, self.dropout, training=True)
+        if len(ends) == 1:
+            return x, tuple([s.unsqueeze(0) for s in ends[0]])
+        return x, tuple([torch.stack(s) for s in zip(*ends, strict=True)])

@@ -1,60 +1,80 @@
-"""RNNCell, LSTMCell and GRUCell with the interface of torch.nn: one step per call."""
+"""RNNCell, LSTMCell and GRUCell: the classes of torch.nn, one step per call by the engine."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, final
 
 from torch import Tensor, nn
 
-from ostinato.nn.networks import engine_runs
+from ostinato.errors import ConfigError
+from ostinato.nn.drop_in import DropIn, by_torch, fit
 from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.shapes import State
 
 
-def _step(module: nn.RNNCellBase, cell: str, x: Tensor, hx: State | None) -> State:
-    """Make one step of a cell, after checks that raise the exceptions of torch.nn.
+class RecurrentCell(DropIn, nn.RNNCellBase):
+    """One step of a recurrence; each subclass derives from its counterpart in torch.nn too."""
 
-    Args:
-        module: The module that holds the weights.
-        cell: The name of the cell in the engine.
-        x: The input, (B, D) or (D,).
-        hx: The state before the step: h, and c for a cell of two states, each (B, H) or (H,); None for zero.
+    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name in torch.nn
+        """Return the state after one step, with the axes of the input."""
+        if isinstance(input, Tensor) and self.engine_runs(input):
+            try:
+                results = self._by(unroll, input, hx)
+            except ConfigError:  # weights of other shapes: torch.nn refuses them in its own words
+                results = None
+            if results is not None:
+                return results
+        results = by_torch(self, super().forward, input, hx)
+        # for a cell that torch.nn does not have, the call above is only the check of the input
+        return results if self.reset_after else self._by(specified, input, hx)
 
-    Returns:
-        The state after the step, with the axes of the input.
-    """
-    name = type(module).__name__
-    if x.dim() not in (1, 2):
-        raise ValueError(f"{name}: Expected input to be 1D or 2D, got {x.dim()}D instead")
-    if any(s.dim() not in (1, 2) for s in hx or ()):
-        raise ValueError(f"{name}: Expected hidden to be 1D or 2D, got {[s.dim() for s in hx or ()]} instead")
-    batched = x.dim() == 2
-    x = x if batched else x[None]
-    if x.shape[1] != module.input_size:
-        raise RuntimeError(
-            f"input has {x.shape[1]} channels, expected input_size={module.input_size}: "
-            "give an input whose last axis has that size"
-        )
-    shape = len(x), module.hidden_size
-    if hx is None:
-        hx = tuple(x.new_zeros(shape) for _ in range(2 if cell == "lstm" else 1))
-    elif not batched:
-        hx = tuple(s[None] for s in hx)
-    for s in hx:
-        if s.shape != shape:
-            raise RuntimeError(
-                f"hidden has the shape {tuple(s.shape)}, expected {shape}: give one state of hidden_size for each row"
-            )
-    run = unroll if engine_runs(cell, x) else specified
-    _, last = run(cell, x[None], hx, module.weight_ih, module.weight_hh, module.bias_ih, module.bias_hh)
-    return last if batched else tuple(s[0] for s in last)
+    def extra_repr(self) -> str:
+        """Return the text of torch.nn, followed by reset_after if it is False."""
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+    def _by(self, run: Callable[..., tuple[Tensor, State]], x: Tensor, hx: Any) -> Any:
+        """Make the step by unroll or specified; return None if the input or the state does not have the right form.
+
+        Args:
+            run: The function.
+            x: The input, (B, D) or (D,).
+            hx: The state before the step: h, and c for a cell of two states, each (B, H) or (H,); None for zero.
+        """
+        if x.dim() not in (1, 2) or x.shape[-1] != self.input_size:
+            return None
+        batched = x.dim() == 2
+        x = x if batched else x[None]
+        pair = isinstance(self, nn.LSTMCell)
+        shape = len(x), self.hidden_size
+        if hx is None:
+            state: State = (x.new_zeros(shape),) * (1 + pair)
+        else:
+            given = hx if pair else (hx,)
+            if not isinstance(given, tuple | list) or len(given) != 1 + pair:
+                return None
+            for s in given:
+                if not isinstance(s, Tensor) or s.shape != (shape if batched else shape[1:]):
+                    return None
+            state = tuple(given) if batched else tuple([s[None] for s in given])
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        if run is unroll and not fit(x, state, weights if self.bias else weights[:2]):
+            return None
+        _, last = run(self.engine_cell, x[None], state, *weights)
+        last = last if batched else tuple([s[0] for s in last])
+        return last if pair else last[0]
 
 
 @final
-class RNNCell(nn.RNNCell):
+class RNNCell(RecurrentCell, nn.RNNCell):
     """The plain recurrent cell, computed by the engine; otherwise the same as torch.nn.RNNCell."""
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:  # noqa: A002 - the name in torch.nn
+    @property
+    def engine_cell(self) -> str:
+        """The name of the cell in the engine."""
+        return f"rnn_{self.nonlinearity}"
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the hidden state after one step.
 
         Args:
@@ -66,15 +86,13 @@ class RNNCell(nn.RNNCell):
 
         Raises:
             ValueError: The input or the state has the wrong number of axes.
-            RuntimeError: The input or the state has the wrong size.
+            RuntimeError: The input or the state has the wrong size, or the nonlinearity is unknown.
         """
-        if not engine_runs("rnn", input):
-            return super().forward(input, hx)
-        return _step(self, f"rnn_{self.nonlinearity}", input, None if hx is None else (hx,))[0]
+        return super().forward(input, hx)
 
 
 @final
-class GRUCell(nn.GRUCell):
+class GRUCell(RecurrentCell, nn.GRUCell):
     """The gated recurrent cell, computed by the engine; the same as torch.nn.GRUCell, and reset_after in addition.
 
     Args:
@@ -99,11 +117,12 @@ class GRUCell(nn.GRUCell):
         super().__init__(input_size, hidden_size, bias, device, dtype)
         self.reset_after = reset_after
 
-    def extra_repr(self) -> str:
-        """Return the text of torch.nn.GRUCell, followed by reset_after if it is False."""
-        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+    @property
+    def engine_cell(self) -> str:
+        """The name of the cell in the engine."""
+        return "gru" if self.reset_after else "gru_before"
 
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:  # noqa: A002 - the name in torch.nn
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the hidden state after one step.
 
         Args:
@@ -117,21 +136,23 @@ class GRUCell(nn.GRUCell):
             ValueError: The input or the state has the wrong number of axes.
             RuntimeError: The input or the state has the wrong size.
         """
-        cell = "gru" if self.reset_after else "gru_before"
-        if self.reset_after and not engine_runs(cell, input):
-            return super().forward(input, hx)
-        return _step(self, cell, input, None if hx is None else (hx,))[0]
+        return super().forward(input, hx)
 
 
 @final
-class LSTMCell(nn.LSTMCell):
+class LSTMCell(RecurrentCell, nn.LSTMCell):
     """The long short-term memory cell, computed by the engine; otherwise the same as torch.nn.LSTMCell."""
+
+    @property
+    def engine_cell(self) -> str:
+        """The name of the cell in the engine."""
+        return "lstm"
 
     def forward(
         self,
         input: Tensor,  # noqa: A002 - the name in torch.nn
         hx: tuple[Tensor, Tensor] | None = None,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Any:
         """Return the hidden state and the cell state after one step.
 
         Args:
@@ -144,8 +165,6 @@ class LSTMCell(nn.LSTMCell):
         Raises:
             ValueError: The input or a state has the wrong number of axes.
             RuntimeError: The input or a state has the wrong size.
+            TypeError: The state is one tensor.
         """
-        if not engine_runs("lstm", input):
-            return super().forward(input, hx)
-        h, c = _step(self, "lstm", input, hx)
-        return h, c
+        return super().forward(input, hx)

@@ -45,13 +45,21 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "coverage": record.coverage,
         "notes": data.notes,
         "calibration": None,
-        "fans": forecasts.fans(model, data, _spans(model, data, fitted), seed),
+        "fans": forecasts.fans(model, data, _spans(model, data, fitted), seed, _reach(model, data)),
         "fans_words": _fans_words(record, fitted),
         "text": None,
         "sound": None,
         "run": [*model.facts(), *run.facts(record, data, seed)],
         "command": record.command,
     }
+
+
+def _reach(model: DirectModel, data: SequenceSet) -> int | None:
+    """Return the number of steps after the data whose future covariates are known; None if the model needs none."""
+    effects, covariates = model.base.effects, data.covariates
+    if not effects or not effects.form.known or not covariates:
+        return None
+    return min(len(rows) for rows in covariates.ahead)
 
 
 def _spans(model: DirectModel, data: SequenceSet, fitted: bool) -> Spans:

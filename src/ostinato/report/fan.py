@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.errors import ConfigError
+from ostinato.numbers import plain
 from ostinato.report import chart
 from ostinato.storage import atomic_write
 
@@ -106,8 +107,8 @@ def course(
 
     ahead = on(walls_of(data, times_ahead(data, b, horizon)), past[-1:])
     for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
-        low, high = (on(table[f"ostinato-{side}-{one:g}"].to_numpy()) for side in ("lo", "hi"))
-        axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{one:g} % interval")
+        low, high = (on(table[f"ostinato-{side}-{plain(one)}"].to_numpy()) for side in ("lo", "hi"))
+        axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{plain(one)} % interval")
     if came is None and forecast.paths:
         # sample paths show what the series may look like, because the point forecast is smoother than any of them
         for path in forecast.paths[b][:3, :, d]:

@@ -15,12 +15,18 @@ from ostinato.evaluation.calibration import Spans
 from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import Model
+from ostinato.numbers import shown
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE, course
 
 #: The usual number of steps to forecast, by the frequency of the data.
 _AHEAD = {"1h": 48, "30m": 96, "15m": 96, "1d": 28, "1bd": 22, "1w": 26, "1mo": 24, "3mo": 8, "1y": 22}
 LEVELS = (50, 80, 95)
+#: What the page says if it has no future covariates for the steps after the data.
+MISSING = (
+    "There is no forecast of the steps after the data, because the model needs the future covariates of these steps. "
+    "Give their rows to ostinato report with --future, or to write_report as future."
+)
 #: The number of fans of each sort.
 MOST = 3
 
@@ -32,13 +38,15 @@ class Fans:
     Attributes:
         next: The forecasts after the end of the data.
         held: The forecasts that start inside the judged part, next to the values that were observed.
+        missing: Why there is no forecast after the end of the data, in words; empty if there is one.
     """
 
     next: list[Chart]
     held: list[Chart]
+    missing: str = ""
 
 
-def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
+def fans(model: Model, data: SequenceSet, spans: Spans, seed: int, reach: int | None = None) -> Fans:
     """Return the fans of up to three sequences or channels.
 
     Args:
@@ -46,6 +54,7 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
         data: The data to forecast.
         spans: The judged steps (sequence, first, stop), as read.
         seed: The seed of the forecasts.
+        reach: The number of steps after the data whose future covariates are known; None if the model needs none.
     """
     spans = [(b, max(a, 1), z) for b, a, z in spans if z > max(a, 1)][:MOST]
     if not spans:
@@ -53,9 +62,12 @@ def fans(model: Model, data: SequenceSet, spans: Spans, seed: int) -> Fans:
     rows = [b for b, _, _ in spans]
     horizon = _horizon(data, rows)
     horizon = min(horizon, model.max_horizon or horizon)
-    ahead = forecast(model, data.take(rows), horizon, LEVELS, seed=seed)
+    held = _held(model.before_refit(data), data, spans, horizon, seed)
+    if reach == 0:
+        return Fans([], held, MISSING)
+    ahead = forecast(model, data.take(rows), min(horizon, reach or horizon), LEVELS, seed=seed)
     panels = [(i, d) for i in range(len(rows)) for d in range(len(data.channels))][:MOST]
-    return Fans([_next(ahead, i, d) for i, d in panels], _held(model, data, spans, horizon, seed))
+    return Fans([_next(ahead, i, d) for i, d in panels], held)
 
 
 def _horizon(data: SequenceSet, rows: list[int]) -> int:
@@ -163,5 +175,5 @@ def _times(ds: NDArray[Any]) -> list[str]:
 
 
 def _number(x: float) -> str:
-    """Return a number with four significant digits; an empty text for NaN."""
-    return "" if np.isnan(x) else np.format_float_positional(x, 4, unique=False, fractional=False, trim="-")
+    """Return a number with five significant digits; an empty text for NaN."""
+    return "" if np.isnan(x) else shown(x, 5)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ostinato.data.encoded import Encoded
+from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.diagnosis.diagnose import diagnose
@@ -34,7 +35,7 @@ _EXAMPLES: dict[Kind, tuple[str, Callable[[SequenceModel, SequenceSet, Spans, in
 }
 
 
-def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, seed: int = 0) -> None:
+def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, future: Any = None, seed: int = 0) -> None:
     """Write one self-contained HTML file on a model.
 
     Data that the model was fitted to judge it by their held-out part; other data judge it by all of their steps.
@@ -43,6 +44,8 @@ def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, see
         model: A fitted model.
         data: A SequenceSet, or anything that ``read`` takes.
         path: The file to write.
+        future: The rows of the future covariates of the steps after the data, a file or a frame. Without them, a model
+            that needs them is shown on the held-out part only.
         seed: The seed of the forecasts, the samples and the randomised PIT.
 
     Raises:
@@ -51,7 +54,8 @@ def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, see
         ModelFileError: The data do not fit the model.
         WriteError: The file cannot be written.
     """
-    html = render(model, as_sequences(model, data), seed)
+    data = as_sequences(model, data)
+    html = render(model, data if future is None else with_future(data, future), seed)
     # UTF-8 cannot hold a lone surrogate: it becomes a question mark
     atomic_write(path, html.encode("utf-8", "replace"))
 
@@ -96,6 +100,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
     """Return the values of the template for a model with a likelihood."""
     description = model.eval().description
     record, traits = description.ladder_record, data.traits
+    whole, model = model, model.before_refit(data)
     encoded = model.encoding.encode(data)
     spans, raw, words = _judged(record, data, encoded)
     calibration = calibrate(model, encoded, spans, seed=seed)
@@ -110,7 +115,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "kind": data.kind,
         "unit": traits.unit,
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
-        "about": describe_model(model)[0],
+        "about": describe_model(whole)[0],
         "verdict": verdict(description) if table else "",
         "judged": f"The numbers below are measured on {words}.",
         "score": score,
@@ -126,10 +131,10 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         **_how_far_back(model, data, record.held_out if fitted and record.held_out is not None else 0.1, seed),
         "curves": checks.curves(_curves(description.name, record), description.name),
         **dict.fromkeys(("fans", "text", "sound")),
-        section: examples(model, data, raw, seed),
+        section: examples(whole, data, raw, seed),
         "fans_words": _fans_words(record, fitted),
         "edges": surprisal.EDGES,
-        "run": [*model.facts(), *run.facts(record, data, seed)],
+        "run": [*whole.facts(), *run.facts(record, data, seed)],
         "command": record.command,
     }
 
@@ -141,7 +146,10 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
         spans = cut.spans("held-out", data.lengths, encoded.lengths)
         steps = sum(z - a for _, a, z in spans)
         raw = cut.spans("held-out", data.lengths, data.lengths)
-        return spans, raw, f"the {steps:,} held-out steps of the data, which the model was not fitted to"
+        words = f"the {steps:,} held-out steps of the data, which {_judge(record)} not fitted to"
+        if record.refit:
+            words += f". After the choice the model was {record.refitted}; its file holds both"
+        return spans, raw, words
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
     if record.data is not None:
@@ -150,11 +158,16 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
     return spans, raw, f"all {steps:,} steps of these data; {what}"
 
 
+def _judge(record: LadderRecord) -> str:
+    """Return the model that the held-out part judges, in words: the one before the refit, if there was a refit."""
+    return "the model before its fit to all of the data was" if record.refit else "the model was"
+
+
 def _fans_words(record: LadderRecord, fitted: bool) -> str:
     """Return in words whether the forecasts next to observed values are forecasts of unseen values."""
     line = "The dark line continues with the values that were observed later."
     if fitted:
-        return f"These forecasts start inside the held-out part, which the model was not fitted to. {line}"
+        return f"These forecasts start inside the held-out part, which {_judge(record)} not fitted to. {line}"
     if record.data is not None:
         return (
             f"These forecasts start inside these data, which differ from the data that the model was fitted to. {line}"

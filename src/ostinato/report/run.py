@@ -6,6 +6,7 @@ from typing import Any
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import search_fact
+from ostinato.numbers import shown
 from ostinato.record import LadderRecord, RunRecord
 
 
@@ -26,6 +27,8 @@ def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, st
         count = record.sequences
         out.append(("size of the data", f"{record.steps:,} steps in {count:,} sequence{'' if count == 1 else 's'}"))
         out.append(("parts of the data", str(record.split)))
+        if record.refitted is not None:
+            out.append(("after the choice", record.refitted))
         out.append(("seed", f"{record.seed} for the fit, {seed} for this page"))
     if record.budget is not None:
         out.append(("budget", _budget(record.budget)))
@@ -52,7 +55,7 @@ def search(record: LadderRecord) -> dict[str, Any]:
 
 def _setting(value: object) -> str:
     """Return the value of a setting as text; an empty text if the trial does not have the setting."""
-    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)
+    return shown(value, 3) if isinstance(value, float) else "" if value is None else str(value)
 
 
 def _budget(budget: dict[str, Any]) -> str:

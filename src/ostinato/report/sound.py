@@ -54,7 +54,7 @@ def recording(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) 
     b, a, z = sorted(spans, key=lambda span: span[2] - span[1])[len(spans) // 2]
     first = 0 if a == 0 else max(0, a - int(MOMENT * rate))
     shown = data.take([b]).cut(np.array([first]), np.array([min(z, first + int(SHOWN * rate))]))
-    surprisal = score(model, shown).surprisal / np.log(2)
+    surprisal = score(model.before_refit(data), shown).surprisal / np.log(2)
     samples = shown.values[:, 0].astype(np.float64) / 2.0 ** (int(data.meta.get("bits", 16)) - 1)
     given = shown.cut(np.array([0]), np.minimum(shown.lengths, int(GIVEN * rate)))
     drawn = sample(model, int(DRAWN * rate), prompt=given, seed=seed)[0]

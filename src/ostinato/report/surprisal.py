@@ -63,7 +63,7 @@ def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) ->
         first = a + max(0, z - a - SHOWN) // 2
         before = max(0, first - BEFORE)
         shown, skip = data.take([b]).cut(np.array([before]), np.array([min(z, first + SHOWN)])), first - before
-    scores = score(model, shown)
+    scores = score(model.before_refit(data), shown)
     pairs = list(itertools.chain(*(_characters(scores, b)[skip:] for b in range(len(shown)))))
     runs = [
         (k, "".join(_visible(c) for c, _ in group))

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ostinato.arguments import levels
+from ostinato.data.ids import META, dtype_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import BacktestPlan
-from ostinato.forecasting.table import check_levels, ends
+from ostinato.forecasting.table import ends
 from ostinato.model_file import Model
 from ostinato.scale.local_ar import time_type
 from ostinato.scale.models import possible
@@ -41,7 +43,7 @@ class BacktestPart:
     n_paths: int
 
     def __post_init__(self) -> None:
-        check_levels(self.level)
+        object.__setattr__(self, "level", levels(self.level))
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """Return the result for the series of part ``number``; see ``Verb``."""
@@ -74,5 +76,5 @@ class BacktestPart:
         channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
         models = (*(["ostinato"] if self.model else []), *BASELINES)
         columns = [column for name in models for column in (name, *ends(name, self.level))]
-        whole = {"unique_id": pl.String(), "ds": times, "cutoff": times, **channel}
+        whole = {"unique_id": dtype_of(data.meta.get(META)), "ds": times, "cutoff": times, **channel}
         return {**whole, **dict.fromkeys(("y", *columns), pl.Float64())}

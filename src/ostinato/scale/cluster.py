@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from ostinato.arguments import thread_count, whole
 from ostinato.errors import ConfigError, LostError, OstinatoError
 from ostinato.scale.threads import environment
 
@@ -114,9 +115,7 @@ def ray(
     Raises:
         ConfigError: The number of workers or threads is less than 1.
     """
-    for name, count in (("workers", workers), ("threads", threads)):
-        if count is not None and count < 1:
-            raise ConfigError(f"{name} must be at least 1, got {count}", fix="use 1 or more")
+    workers, threads = None if workers is None else whole("workers", workers), thread_count(threads)
     return Cluster(address, workers, threads, on_joined)
 
 

@@ -9,13 +9,15 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from ostinato.arguments import horizon_count, levels
 from ostinato.data.ahead import times_ahead
+from ostinato.data.ids import META, dtype_of, id_column, restored
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
 from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
-from ostinato.forecasting.table import check_levels, ds_column, ends
+from ostinato.forecasting.table import ds_column, ends
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
 
@@ -55,7 +57,8 @@ class FitLocalAR:
             phi, sigma = fit.coefficients[: fit.order].tolist(), float(np.sqrt(fit.sigma2))
             size = (len(data[b]), fit.n, fit.order)
             rows.append((key, *size, fit.intercept, phi, sigma, fit.log_likelihood, float(fit.bic[fit.order])))
-        return Out(pl.DataFrame(rows, _FIT, orient="row"), bad)
+        made = pl.DataFrame(rows, _FIT, orient="row")
+        return Out(made.with_columns(restored(made["unique_id"], data.meta)), bad)
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,8 @@ class ForecastLocalAR:
     level: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if self.horizon < 1:
-            raise ConfigError(f"horizon must be at least 1, got {self.horizon}", fix="use 1 or more")
-        check_levels(self.level)
+        object.__setattr__(self, "horizon", horizon_count(self.horizon))
+        object.__setattr__(self, "level", levels(self.level))
 
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """Return the result for the series of part ``number``; see ``Verb``."""
@@ -102,10 +104,8 @@ class ForecastLocalAR:
         drawn = {name: loc + ndtri(p) * scale for name, p in forecast_columns(self.level).items()}
         if data.traits.log_returns:
             drawn = {name: np.exp(x) for name, x in drawn.items()}
-        names = pl.Series(keys).repeat_by(self.horizon).explode()
-        return Out(
-            pl.DataFrame({"unique_id": names, "ds": ds_column(data, np.concatenate(stamps)), **drawn}, schema), bad
-        )
+        names, ds = id_column(keys, self.horizon, data.meta), ds_column(data, np.concatenate(stamps))
+        return Out(pl.DataFrame({"unique_id": names, "ds": ds, **drawn}, schema), bad)
 
 
 def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
@@ -116,7 +116,8 @@ def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
 def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
     """Return the types of the columns of a forecast."""
     channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-    return {"unique_id": pl.String(), "ds": time_type(data), **channel, **dict.fromkeys(forecast_columns(level), _REAL)}
+    names = {"unique_id": dtype_of(data.meta.get(META)), "ds": time_type(data), **channel}
+    return {**names, **dict.fromkeys(forecast_columns(level), _REAL)}
 
 
 def time_type(data: SequenceSet) -> pl.DataType:

@@ -9,10 +9,12 @@ from functools import singledispatch
 import numpy as np
 import polars as pl
 
+from ostinato.arguments import levels
+from ostinato.arguments import seed as checked_seed
+from ostinato.data.ids import id_column
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct.model import DirectModel
 from ostinato.forecasting.inputs import horizon_of
-from ostinato.forecasting.table import check_levels
 from ostinato.inference.forecast import check_forecast, forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
@@ -42,8 +44,7 @@ class ScorePart:
         scores = score(self.model, data)
         lengths = np.diff(scores.offsets)
         steps = np.arange(len(scores.surprisal)) - np.repeat(scores.offsets[:-1], lengths) + 1
-        keys = pl.DataFrame({"unique_id": pl.Series(data.ids, dtype=pl.String), "n": lengths})
-        names = keys.select(pl.col("unique_id").repeat_by("n").explode(empty_as_null=False)).to_series()
+        names = id_column(data.ids, lengths, data.meta)
         sums = {"log_prob": float(scores.log_prob.sum()), "scored": int(scores.steps.sum())}
         return Out(pl.DataFrame({"unique_id": names, "step": steps, "surprisal": scores.surprisal}), bad, sums)
 
@@ -139,8 +140,8 @@ def _paths_part(
     model: SequenceModel, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
 ) -> ForecastPart:
     """Return the forecast of a part by sample paths."""
-    horizon = check_forecast(model, horizon, level, n_paths)
-    return ForecastPart(name, model, horizon, tuple(level), n_paths, seed)
+    horizon, level, n_paths = check_forecast(model, horizon, level, n_paths)
+    return ForecastPart(name, model, horizon, level, n_paths, checked_seed(seed))
 
 
 @forecast_part.register(DirectModel)
@@ -148,5 +149,4 @@ def _direct_part(
     model: DirectModel, name: str, horizon: int | None, level: Sequence[float], n_paths: int, seed: int
 ) -> ForecastDirectPart:
     """Return the forecast of a part by the quantiles of a direct model."""
-    check_levels(level)
-    return ForecastDirectPart(name, model, horizon_of(model, horizon), tuple(level))
+    return ForecastDirectPart(name, model, horizon_of(model, horizon), levels(level))

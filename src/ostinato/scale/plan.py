@@ -23,6 +23,7 @@ from ostinato.data.calendar import Calendar
 from ostinato.data.columns import Roles, find, kind_by_name
 from ostinato.data.detect import find_calendars
 from ostinato.data.files import find as find_files
+from ostinato.data.ids import type_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import TimeForm
 from ostinato.errors import ConfigError, DataError
@@ -89,6 +90,7 @@ class ParquetPanel:
         parts: The parts; empty if the panel must be arranged in buckets first.
         buckets: The number of buckets for an arrangement.
         digest: The SHA-256 of the names, sizes and times of the files, in hexadecimal.
+        id_type: The type of the ids, as ``data.ids.type_of`` returns it.
     """
 
     source: str
@@ -100,6 +102,7 @@ class ParquetPanel:
     parts: tuple[PanelPart, ...]
     buckets: int
     digest: str
+    id_type: Any = None
 
     @property
     def frequency(self) -> str | None:
@@ -165,7 +168,8 @@ def plan(
     digest = hashlib.sha256(json.dumps([stamps, ROWS]).encode()).hexdigest()
     calendar, form = _calendar(head, roles, files[0])
     parts, buckets = _intervals(groups), -(-rows // ROWS)
-    return ParquetPanel(str(source), roles, found, calendar, form, tuple(groups), parts, buckets, digest)
+    ids = type_of(head[str(roles.id)])
+    return ParquetPanel(str(source), roles, found, calendar, form, tuple(groups), parts, buckets, digest, ids)
 
 
 def _head(file: str) -> pl.DataFrame:

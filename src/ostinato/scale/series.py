@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data import checks
+from ostinato.data import checks, ids
 from ostinato.data.calendar import Steps
 from ostinato.data.detect import find_calendars
-from ostinato.data.join import SeriesRows, on_full_grid
+from ostinato.data.join import SeriesRows, in_order, on_full_grid
+from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, OstinatoError
@@ -74,11 +75,12 @@ def load(panel: ParquetPanel, part: PanelPart) -> tuple[SequenceSet, list[Failur
         times = stamps.times
     good: list[SeriesRows] = []
     bad: list[Failure] = []
-    suspects = _suspects(values, times, undated, firsts, panel.kind).tolist()
+    suspects = _suspects(values, times, undated, (keys == "").to_numpy(), firsts, panel.kind).tolist()
     for (a, z), suspect in zip(itertools.pairwise(edges), suspects, strict=True):
         one = SeriesRows(keys[a], values[a:z], None if times is None else times[a:z], np.arange(a, z))
         try:
             if suspect:
+                one = in_order([one])[0][0]
                 _check(one, panel, origin, undated[a:z])
         except DataError as error:
             bad.append(Failure(one.name, message(error)))
@@ -141,7 +143,8 @@ def _frame(panel: ParquetPanel, part: PanelPart) -> pl.DataFrame:
         where = ", ".join(part.files[:3])
         fix = "make the files available under the same path on every worker, with columns of the same types"
         raise DataError(f"cannot read the files of part {part.number}: {error}", where=where, fix=fix) from error
-    values = whole.select(key.cast(pl.String).fill_null("").alias("unique_id"), *panel.columns[1:])
+    words = ids.as_words(whole[str(panel.roles.id)], Origin.frame(len(whole), panel.source), empty="")
+    values = whole.select(words.alias("unique_id"), *panel.columns[1:])
     keys = values["unique_id"]
     return values if keys.is_sorted() else values.sort("unique_id", maintain_order=True)
 
@@ -155,13 +158,14 @@ def _suspects(
     values: NDArray[np.float64],
     times: NDArray[Any] | None,
     undated: NDArray[np.bool_],
+    unnamed: NDArray[np.bool_],
     firsts: NDArray[np.int64],
     kind: Kind,
 ) -> NDArray[np.bool_]:
     """Return whether ``_check`` may refuse each series, (B,): testing all rows at once is much quicker."""
     if not len(firsts):
         return np.zeros(0, dtype=bool)
-    odd = undated | ~(np.abs(values) <= checks.LARGEST).all(axis=1)  # true for missing values too
+    odd = unnamed | undated | ~(np.abs(values) <= LARGEST).all(axis=1)  # true for missing values too
     if TRAITS[kind].log_returns:
         odd |= (values <= 0).any(axis=1)
     if times is not None:
@@ -174,6 +178,8 @@ def _suspects(
 def _check(one: SeriesRows, panel: ParquetPanel, origin: Origin, undated: NDArray[np.bool_]) -> None:
     """Raise DataError if the values or times of a series are not allowed."""
     checks.check_values(one.values, one.rows, panel.roles.values, one.name, origin)
+    if not one.name:
+        raise DataError("the series has no id")
     if undated.any():
         raise DataError("the series has a missing time")
     if one.times is not None:
@@ -198,7 +204,7 @@ def _joined(series: list[SeriesRows], panel: ParquetPanel, no_times: NDArray[Any
         panel.roles.values,
         np.concatenate(times) if times else no_times,
         panel.frequency,
-        meta={"source": panel.source, "kind": panel.kind},
+        meta={"source": panel.source, "kind": panel.kind, ids.META: panel.id_type},
         calendars=tuple(calendars),
         time_form=panel.form,
     )

@@ -25,6 +25,7 @@ def search(
     budget: Budget | None = None,
     held_out: float | str = 0.1,
     seed: int = 0,
+    refit: bool = True,
 ) -> tuple[Fit, tuple[Trial, ...]]:
     """Search for the best options of a model, with several trials at the same time.
 
@@ -39,6 +40,7 @@ def search(
         budget: The seconds of the whole search, as of one worker, and the steps of each trial.
         held_out: The held-out share, or a pattern of ids, as in ``fit``.
         seed: The seed of the search and of every trial.
+        refit: Whether each trial ends with a fit to all of the data.
 
     Returns:
         The fit of the best trial, and all trials, best first.
@@ -48,7 +50,9 @@ def search(
     """
     source, folder = Path(source).absolute(), Path(folder).absolute()
     data, limits = read(source, **(reading or {})), budget or Budget()
-    trial_options = claim(folder, data, trials, limits, " ray", held_out=held_out, seed=seed, threads=on.threads)
+    trial_options = claim(
+        folder, data, trials, limits, " ray", held_out=held_out, seed=seed, refit=refit, threads=on.threads
+    )
     arguments = {"source": str(source), "reading": reading or {}, "folder": str(folder), "how": trial_options}
     with on.joined():
         from ray import tune

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ostinato.assemble import Architecture, assemble
 from ostinato.data.encoded import Encoded, Encoding
+from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.description import Description
@@ -71,29 +72,46 @@ class Material:
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
 
 
-def closed_form(material: Material, config: LadderOptions) -> tuple[AR | Markov, tuple[str, ...]]:
+def material_of(data: SequenceSet, cut: Split) -> Material:
+    """Return the data in model space, with a scale or an alphabet of the known part only."""
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
+    return Material(data, encoding.encode(data), encoding, cut)
+
+
+def closed_form_name(base: AR | Markov) -> str:
+    """Return the closed form with its order, such as "AR(21)"."""
+    if isinstance(base, AR):
+        return f"AR({base.order})" + ("" if base.volatility is None else "-GARCH(1,1)")
+    return f"Markov({base.order})"
+
+
+def closed_form(
+    material: Material, config: LadderOptions, order: int | None = None
+) -> tuple[AR | Markov, tuple[str, ...]]:
     """Return the closed form with its order chosen: an AR for values, a Markov chain for symbols.
 
     Args:
         material: The data of the fit.
         config: The options, of which the greatest order is used.
+        order: The order of the Markov chain. None chooses it on the validation part; that of an AR is chosen by BIC.
 
     Returns:
         The closed form, fitted to the known part, and notes on it.
     """
     vocabulary = material.encoding.vocabulary_size
     if vocabulary is not None:
-        train, train_offsets, _ = material.joined("train")
-        validation, validation_offsets, _ = material.joined("validation")
-        chosen = Markov.fit(
-            train[:, 0].numpy(),
-            train_offsets,
-            vocabulary,
-            config.max_order,
-            (validation[:, 0].numpy(), validation_offsets),
-        )
+        if order is None:
+            train, train_offsets, _ = material.joined("train")
+            validation, validation_offsets, _ = material.joined("validation")
+            order = Markov.fit(
+                train[:, 0].numpy(),
+                train_offsets,
+                vocabulary,
+                config.max_order,
+                (validation[:, 0].numpy(), validation_offsets),
+            ).order
         values, offsets, _ = material.joined()
-        return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, chosen.order, criterion="given"), ()
+        return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
     fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
@@ -106,7 +124,9 @@ def closed_form(material: Material, config: LadderOptions) -> tuple[AR | Markov,
     return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
-def build(name: str, material: Material, base: AR | Markov, config: LadderOptions) -> SequenceModel:
+def build(
+    name: str, material: Material, base: AR | Markov, config: LadderOptions, *, centred: bool = False
+) -> SequenceModel:
     """Return a model before its training.
 
     Args:
@@ -114,6 +134,7 @@ def build(name: str, material: Material, base: AR | Markov, config: LadderOption
         material: The data of the fit.
         base: The closed form that the model corrects.
         config: The options of the model.
+        centred: Whether the location of a model "ar" stays at the prediction of the closed form.
     """
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
@@ -145,7 +166,7 @@ def build(name: str, material: Material, base: AR | Markov, config: LadderOption
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
     model = assemble(parts, material.encoding, description, stands_on)
     if isinstance(base, AR):
-        _start(model, material)
+        _start(model, material, centred)
     return model
 
 
@@ -167,7 +188,7 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
 
 
 @torch.no_grad()
-def _start(model: SequenceModel, material: Material) -> None:
+def _start(model: SequenceModel, material: Material, centred: bool) -> None:
     """Set the coupling of the channels and the constants of the emission; for a model "ar" by maximum likelihood."""
     if model.emission.needs_counts:
         values, _, rows = material.joined(limit=ENOUGH)
@@ -182,11 +203,11 @@ def _start(model: SequenceModel, material: Material) -> None:
     usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
     model.constant.copy_(model.emission.initial(e, usual))
     if model.backbone is None:
-        _polish(model, e, support)
+        _polish(model, e, support, centred)
 
 
 @torch.enable_grad()
-def _polish(model: SequenceModel, e: Tensor, support: Support) -> None:
+def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) -> None:
     """Set the constants of the emission of a model "ar" by maximum likelihood, with a solver for few parameters."""
     keep = ~torch.isnan(e).any(-1)
     if len(e) > 50_000:
@@ -194,16 +215,20 @@ def _polish(model: SequenceModel, e: Tensor, support: Support) -> None:
     e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
-    shape = model.constant.shape
+    shape, start = model.constant.shape, model.constant.detach().double().numpy().copy()
+    if centred:
+        start[:, 0] = 0.0
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
         value = -model.emission.log_prob(constant, e, support).mean()
         (slope,) = torch.autograd.grad(value, constant)
+        if centred:
+            slope[:, 0] = 0.0
         return float(value.detach()), slope.flatten().double().numpy()
 
     # the solver of scipy: importing that of torch loads a compiler and takes a second and a half
-    solution = minimize(loss, model.constant.detach().flatten().double().numpy(), jac=True, method="L-BFGS-B")
+    solution = minimize(loss, start.flatten(), jac=True, method="L-BFGS-B")
     if np.isfinite(solution.x).all() and np.isfinite(solution.fun):
         with torch.no_grad():
             model.constant.copy_(torch.from_numpy(solution.x).reshape(shape))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ostinato.arguments import training_numbers, whole
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
+from ostinato.data.split import observed_lengths
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 
@@ -37,6 +38,7 @@ class LadderOptions:
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
+        refit: Whether the kept model is fitted again to all of the data, the held-out part included.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -56,19 +58,15 @@ class LadderOptions:
     seed: int = 0
     emission: str | None = None
     components: int = 10
+    refit: bool = True
 
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}", fix="use 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"dropout must be from 0 to below 1, got {self.dropout}", fix="use a share such as 0.2")
-        if self.max_order < 0:
-            raise ConfigError(f"max_order must be at least 0, got {self.max_order}", fix="use 0 or more")
-        if not self.learning_rate > 0:
-            raise ConfigError(
-                f"learning_rate must be above 0, got {self.learning_rate}", fix="use a number such as 0.003"
-            )
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
+        for name in ("max_order", "evaluate_every"):
+            object.__setattr__(self, name, whole(name, getattr(self, name), 0))
+        for name, value in training_numbers(self).items():
+            object.__setattr__(self, name, value)
 
 
 #: The earlier name of LadderOptions.
@@ -92,7 +90,7 @@ def _sound(data: SequenceSet) -> LadderOptions:
 
 def _numbers(data: SequenceSet) -> LadderOptions:
     """Return the options for series and prices, by their size and frequency."""
-    steps, longest = int(data.lengths.sum()), int(data.lengths.max(initial=1))
+    steps, longest = int(data.lengths.sum()), int(observed_lengths(data).max(initial=1))
     hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
     order = max(0, min(_lags(data), longest // 5))
     batch = 4096 if longest <= SHORT else 2048

@@ -8,18 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
 import torch
 
-from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.split import Part, Split, split
+from ostinato.data.split import Part, split
 from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.fits.progress import TrainingProgress
-from ostinato.fits.record import run_facts
+from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
 from ostinato.fits.threads import threads as use_threads
 from ostinato.gradients.methods import AdaptiveBPTT, Method
@@ -29,10 +27,12 @@ from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
-from ostinato.training.build import Material, build, closed_form
+from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, LadderOptions, defaults, method_for
+from ostinato.training.evidence import ahead, how_few
 from ostinato.training.objective import evaluate
+from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
 from ostinato.training.workers import WorkerGroup, current
@@ -87,7 +87,8 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
     cut = split(data, held_out)
-    material = _material(data, cut)
+    material = material_of(data, cut)
+    _check_observed(material)
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data)
     mark = fingerprint(data, options, limits, held_out, method, threads)
@@ -102,12 +103,21 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         if on_rung:
             on_rung(rung)
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
-    own = best.description.ladder_record
+    if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
+        kept, best = climbed[0]
+    own, refitted = best.description.ladder_record, None
+    if options.refit:
+        with use_threads(threads):
+            best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress)(
+                best, _left(limits, sum(rung.seconds for rung, _ in climbed))
+            )
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
         held_out=held_out,
         threads=threads,
         budget=asdict(limits),
+        refit=options.refit,
+        refitted=refitted,
         method=repr(chosen_method),
         table=tuple(rung for rung, _ in climbed),
         curves={rung.name: curve for rung, m in climbed if (curve := m.description.ladder_record.curve) is not None},
@@ -115,8 +125,13 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     )
     best.description.record.update(record.to_json())
     said = [*data.notes, *notes, *_covariates_left_out(data), cut.words(data)]
-    said += filter(None, (own.truncation, own.moved, never_improved(record, base)))
-    return Fit(best.eval(), kept, record.table, tuple(said))
+    said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
+    return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
+
+
+def _left(limits: Budget, spent: float) -> Budget:
+    """Return what a fit has left of its budget after some seconds."""
+    return limits if limits.seconds is None else Budget(max(limits.seconds - spent, 1e-3), limits.steps)
 
 
 def never_improved(record: LadderRecord, base: AR | Markov) -> str:
@@ -124,20 +139,12 @@ def never_improved(record: LadderRecord, base: AR | Markov) -> str:
     names = [rung.name for rung in record.table if record.never_improved(rung.name)]
     if not names:
         return ""
-    start = f"the closed form {_closed_form_name(base)}" if isinstance(base, AR) else "an untrained network"
+    start = f"the closed form {closed_form_name(base)}" if isinstance(base, AR) else "an untrained network"
     one = len(names) == 1
     return (
         f"training did not improve {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
         f"that it started from"
     )
-
-
-def _material(data: SequenceSet, cut: Split) -> Material:
-    """Return the data in model space, with a scale or an alphabet of the known part only."""
-    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
-    material = Material(data, encoding.encode(data), encoding, cut)
-    _check_observed(material)
-    return material
 
 
 def _check_observed(material: Material) -> None:
@@ -184,11 +191,12 @@ class _Ladder:
 
     def climb(self, names: tuple[str, ...], limits: Budget, threads: int) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
-        spent = 0.0
+        # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
+        spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] != "ar" else 0.0
         for i, name in enumerate(names):
             share = limits
             if limits.seconds is not None:
-                share = Budget(max((limits.seconds - spent) / (len(names) - i), 1e-3), limits.steps)
+                share = Budget(max((limits.seconds - spent) / (len(names) - i + later), 1e-3), limits.steps)
             with use_threads(threads):
                 rung, model = self._rung(name, share)
             spent += rung.seconds
@@ -210,7 +218,7 @@ class _Ladder:
         held = evaluate(model, self.material.encoded, judged_pieces(self.material, "held-out"), workers)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        detail = _closed_form_name(self.base) if name == "ar" else ""
+        detail = closed_form_name(self.base) if name == "ar" else ""
         rung = Rung(name, held.per_step, seconds, steps, size, detail)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
@@ -222,7 +230,7 @@ class _Ladder:
         """Train a network, record how, and return its optimiser steps and seconds."""
         name, workers = model.description.name, self.workers
         if workers.size > 1:
-            torch.manual_seed(int(np.random.SeedSequence((self.options.seed, workers.rank)).generate_state(1)[0]))
+            workers.seed(self.options.seed)
         trainer = Trainer(model, self.material, self.method, self.options, workers)
         running = replace(self.keep, path=self.keep.path / f"{name}.running") if self.keep else None
         run = trainer.fit(budget, self.on_progress, running)
@@ -235,10 +243,3 @@ class _Ladder:
         )
         model.description.record.update(record.to_json())
         return run.step, run.elapsed
-
-
-def _closed_form_name(base: AR | Markov) -> str:
-    """Return the closed form with its order, such as "AR(21)"."""
-    if isinstance(base, AR):
-        return f"AR({base.order})" + ("" if base.volatility is None else "-GARCH(1,1)")
-    return f"Markov({base.order})"

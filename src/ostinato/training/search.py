@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, NonFiniteLossError
 from ostinato.fits.budget import Budget
@@ -97,6 +98,7 @@ def search(
     budget: Budget | None = None,
     held_out: float | str = 0.1,
     seed: int = 0,
+    refit: bool = True,
     threads: int = 1,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> tuple[Fit, tuple[Trial, ...]]:
@@ -109,6 +111,7 @@ def search(
         budget: The seconds of the whole search and the steps of each trial.
         held_out: The share of the data that is held out, or a pattern of ids.
         seed: The seed of the sampler and of each fit.
+        refit: Whether each trial ends with a fit to all of the data.
         threads: The number of threads that compute.
         on_trial: Called with the row of each trial when it is done.
 
@@ -125,10 +128,9 @@ def search(
         raise ConfigError(
             "a search needs optuna, which is not installed", fix="run pip install 'ostinato[ray]'"
         ) from error
-    if trials < 1:
-        raise ConfigError(f"trials must be at least 1, got {trials}", fix="use 1 or more")
+    trials = whole("trials", trials)
     folder, limits = Path(folder), budget or Budget()
-    shared = claim(folder, data, trials, limits, held_out=held_out, seed=seed, threads=threads)
+    shared = claim(folder, data, trials, limits, held_out=held_out, seed=seed, refit=refit, threads=threads)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _study(folder, seed)
 
@@ -175,6 +177,7 @@ def claim(
     *,
     held_out: float | str,
     seed: int,
+    refit: bool,
     threads: int,
 ) -> dict[str, Any]:
     """Mark a folder as that of this search, and return the arguments of each trial's fit.
@@ -187,15 +190,17 @@ def claim(
         by: The name of the program that searches, if it is not this module.
         held_out: The share of the data that is held out, or a pattern of ids.
         seed: The seed of the search.
+        refit: Whether each trial ends with a fit to all of the data.
         threads: The number of threads that compute.
 
     Raises:
         ConfigError: The folder belongs to another search.
     """
-    mark = fingerprint(data, defaults(data), limits, held_out, None, threads) + f" {trials} {seed}{by}"
+    options = replace(defaults(data), refit=refit)
+    mark = fingerprint(data, options, limits, held_out, None, threads) + f" {trials} {seed}{by}"
     Checkpoint(folder, mark).claim()
     share = replace(limits, seconds=limits.seconds and limits.seconds / trials)
-    return {"budget": share, "held_out": held_out, "seed": seed, "threads": threads}
+    return {"budget": share, "held_out": held_out, "seed": seed, "refit": refit, "threads": threads}
 
 
 def ranked(rows: Iterable[Trial]) -> tuple[Trial, ...]:

@@ -31,6 +31,8 @@ VALIDATED = 60_000
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
 #: next. One measurement costs as much as some hundred steps.
 FIRST_MEASUREMENT, MEASUREMENT_FACTOR = 256, 8
+#: The optimiser steps of the warm-up of the learning rate.
+WARM_UP = 30
 #: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
 FEWEST_ROWS = 4
 
@@ -45,6 +47,8 @@ class Trainer:
         config: The options of the training.
         workers: The processes that train together. Each computes its own rows of every batch, and together they compute
             what one process would compute with all rows.
+        again: The optimiser steps of a refit, which goes on from the weights of the model and evaluates nothing. None
+            trains until the budget is spent or nothing improves on the validation part.
     """
 
     def __init__(
@@ -54,12 +58,13 @@ class Trainer:
         method: Method,
         config: LadderOptions,
         workers: WorkerGroup | None = None,
+        again: int | None = None,
     ) -> None:
         if isinstance(method, AdaptiveBPTT):
             most = max(method.window, min(method.longest, config.batch_steps // FEWEST_ROWS))
             method = replace(method, longest=most)
         self.model, self.material, self.method, self.config = model, material, method, config
-        self.workers = workers or WorkerGroup()
+        self.workers, self.again = workers or WorkerGroup(), again
         spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
         if isinstance(method, FullBPTT):
@@ -87,6 +92,8 @@ class Trainer:
     ) -> Run:
         """Train until the budget is spent or nothing improves. The model ends with the best weights.
 
+        A refit ends with the average of the weights after its last step.
+
         Args:
             budget: The limits of the training.
             on_progress: Called after every optimiser step.
@@ -103,20 +110,20 @@ class Trainer:
         run, saved = self.run, self.run.elapsed
         begun = time.monotonic() - run.elapsed
         self.model.train()
-        if not run.weights:
+        if not run.weights and self.again is None:
             self._judge()  # so that a network that training does not improve keeps its first weights
-        while budget.spent(run.elapsed, run.step) < 1 and run.bad < self.config.patience:
+        while self._spent(budget) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
-                self._step(batch, budget.spent(run.elapsed, run.step))
+                self._step(batch, self._spent(budget))
                 self._adapt()
                 run.elapsed = self.workers.first(time.monotonic() - begun)
-                share = budget.spent(run.elapsed, run.step)
-                if run.step % self.interval == 0 or share >= 1:
+                share = self._spent(budget)
+                if self.again is None and (run.step % self.interval == 0 or share >= 1):
                     self._judge()
                 if on_progress:
                     last = run.curve[-1][3] if run.curve else math.nan
                     rate = run.step / max(run.elapsed, 1e-9)
-                    on_progress(TrainingProgress(self.model.description.name, run.step, share, run.recent, last, rate))
+                    on_progress(TrainingProgress(self._name(), run.step, share, run.recent, last, rate))
                 if checkpoint and run.elapsed - saved > checkpoint.every:
                     run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
                     saved = run.elapsed
@@ -124,10 +131,26 @@ class Trainer:
                     break
             else:
                 run.epoch, run.position, run.carried = run.epoch + 1, 0, None
-        if run.weights:
-            self.model.load_state_dict(run.weights, strict=False)
+        if run.weights or self.again is not None:
+            self.model.load_state_dict(run.weights or run.average, strict=False)
         self.model.eval()
         return run
+
+    def _name(self) -> str:
+        """Return the backbone, and whether it is fitted again."""
+        return self.model.description.name + ("" if self.again is None else " again")
+
+    def _spent(self, budget: Budget) -> float:
+        """Return the share of the training that is done: 1 and more at its end."""
+        share = budget.spent(self.run.elapsed, self.run.step)
+        return share if self.again is None else max(share, self.run.step / self.again)
+
+    def _rate(self, share: float) -> float:
+        """Return the learning rate; that of a refit starts at half of the peak, as in the middle of a training."""
+        if self.again is None:
+            return self.config.learning_rate * schedule(share, self.run.step)
+        warm_up = max(1, min(WARM_UP, self.again // 4))
+        return self.config.learning_rate * schedule((1 + share) / 2, self.run.step, warm_up)
 
     def _epoch(self) -> Iterator[Batch]:
         """Yield the remaining batches of this epoch; their order follows from the seed and the epoch alone."""
@@ -179,7 +202,7 @@ class Trainer:
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         check_finite(float(norm), batch, ids, f"step {run.step} of {self.model.description.name} (its gradient)")
         for group in run.optimizer.param_groups:
-            group["lr"] = config.learning_rate * schedule(share, run.step)
+            group["lr"] = self._rate(share)
         run.optimizer.step()
         nats = value * self.model.channels - self.measure
         run.recent = nats if run.step == 1 else 0.98 * run.recent + 0.02 * nats
@@ -235,7 +258,7 @@ def judged_pieces(material: Material, part: Part, longest: int = 2048, warm: int
     return pieces(material.spans(part), longest, warm)
 
 
-def schedule(share: float, step: int, warm_up: int = 30) -> float:
+def schedule(share: float, step: int, warm_up: int = WARM_UP) -> float:
     """Return the learning rate as a share of its peak: a linear warm-up, then a cosine over the budget down to 2 %.
 
     Args:

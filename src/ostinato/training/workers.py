@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -72,6 +73,12 @@ class WorkerGroup:
     def first(self, value: float) -> float:
         """Return the value of the first process."""
         return self.total(value if self.leads else 0.0)[0]
+
+    def seed(self, seed: int) -> None:
+        """Seed the generator of this process, each of several processes with a seed of its own."""
+        if self.size > 1:
+            seed = int(np.random.SeedSequence((seed, self.rank)).generate_state(1)[0])
+        torch.manual_seed(seed)
 
     def gather(self, tensor: Tensor) -> list[Tensor]:
         """Return the tensors of all processes, which all have the same shape."""

@@ -31,6 +31,7 @@ class LiveNumbers(Live):
         """
         super().__init__(model, steps)
         self._location, self._scale = location.tolist(), scale.tolist()
+        self._most = model.encoding.most
         self._measure = -float(np.log(scale).sum())
         density = model.emission.plain_density
         assert density is not None
@@ -71,10 +72,15 @@ class LiveNumbers(Live):
         """Return the D finite numbers of the one step in values; None if values are anything else."""
         try:
             (row,) = values
-            y = [float(row)] if isinstance(row, float | int) else [float(v) for v in row]
-        except (TypeError, ValueError):
+            cells = [row] if isinstance(row, float | int) else list(row)
+            if not all(
+                isinstance(v, float | int | np.floating | np.integer) and not isinstance(v, bool) for v in cells
+            ):
+                return None
+            y = [float(v) for v in cells]
+        except (TypeError, ValueError, OverflowError):
             return None
-        return y if len(y) == len(self._scale) and all(map(math.isfinite, y)) else None
+        return y if len(y) == len(self._scale) and all(abs(v) <= self._most for v in y) else None
 
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
         """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""

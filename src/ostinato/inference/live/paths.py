@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Floats, PlainDraws
 from ostinato.inference.live.step import array_of, bind, steps_of
 from ostinato.layers.ar import AR
@@ -17,6 +18,23 @@ from ostinato.layers.front import InnovationFront
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
+
+
+class KeptSteps(list[Conditional]):
+    """The distributions of the first steps of sample paths, (B, ...) each.
+
+    Args:
+        most: The number of steps to keep.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    @property
+    def open(self) -> bool:
+        """Whether another step is kept."""
+        return len(self) < self._most
 
 
 def plain_paths(model: SequenceModel) -> PlainPaths | None:
@@ -46,7 +64,14 @@ class PlainPaths:
             None if ar.volatility is None else (array_of(ar.volatility.shock), array_of(ar.volatility.decay))
         )
 
-    def draw(self, state: State, horizon: int, rng: np.random.Generator, temperature: float) -> Tensor:
+    def draw(
+        self,
+        state: State,
+        horizon: int,
+        rng: np.random.Generator,
+        temperature: float,
+        keep: KeptSteps | None = None,
+    ) -> Tensor:
         """Return sample paths x_{t+1} .. x_{t+horizon} in model space, (T, B, D).
 
         Args:
@@ -54,6 +79,7 @@ class PlainPaths:
             horizon: The number T of steps.
             rng: The source of randomness.
             temperature: Below 1 the draws keep to likely values; above 1 they vary more.
+            keep: What takes the distributions of the first steps.
         """
         parts = self._model.parts(state)
         inputs, loc, sd, past, steps = (array_of(t) for t in parts.front)
@@ -68,6 +94,8 @@ class PlainPaths:
             params: Floats = np.broadcast_to(self._constant, (B, *self._constant.shape))
             if self._head is not None:
                 params = self._constant + (run_backbone() @ self._head).reshape(params.shape)
+            if keep is not None and keep.open:
+                keep.append(self._conditional(params, loc, np.broadcast_to(sd, (B, D))))
             drawn = self._draws(params, rng, temperature)
             if self._coupling is not None:
                 drawn = drawn @ self._coupling
@@ -82,6 +110,11 @@ class PlainPaths:
             sd = np.asarray(self._sigma[row] * change, dtype=np.float32)
             np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1, out=inputs)
         return torch.from_numpy(values[:, :, horizon - 1 :: -1].transpose(2, 0, 1).copy())
+
+    def _conditional(self, params: Floats, loc: Floats, sd: Floats) -> Conditional:
+        """Return the distribution of a step from its parameters (B, D, P), location and scale (B, D)."""
+        held, at, scale = (torch.tensor(part) for part in (params, loc, sd))
+        return Conditional(self._model.emission, held, at, scale, self._model.coupling)
 
     def _bound_backbone(self, state: State, inputs: Floats) -> Callable[[], Floats]:
         """Return a function that runs the backbone on the current content of inputs (B, F) and returns h (B, H)."""

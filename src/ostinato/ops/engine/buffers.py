@@ -61,13 +61,14 @@ def pooled(like: Tensor, *shape: int) -> Tensor:
     if count < _LARGE:
         return like.new_empty(shape)
     array = _engine.empty32(count) if like.dtype == torch.float32 else _engine.empty64(count)
-    return torch.from_numpy(array).view(shape)
+    # shaped by numpy: a view of torch could not be changed in place where a node of autograd returns it
+    return torch.from_numpy(array.reshape(shape))
 
 
 def saved_count(call: Call) -> int:
-    """Return how many numbers forward saves for backward."""
+    """Return how many numbers forward saves for backward; the sizes of the call may be symbols of a tracer."""
     head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(call.hidden))
-    return head + width * (call.places + len(call.h0) + 1)
+    return head + width * (call.places + call.h0.shape[0] + 1)
 
 
 def outputs(call: Call, empty: Callable[..., Tensor] = pooled) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -110,7 +111,8 @@ class Call(NamedTuple):
     @property
     def places(self) -> int:
         """The number of rows of x: one for each step of each sequence, padding included."""
-        return self.x.shape[:-1].numel()
+        # numel() and len() would turn the symbols of a tracer into numbers, and so make a graph for each length
+        return math.prod(self.x.shape[:-1])
 
     @property
     def hidden(self) -> int:

@@ -1,48 +1,46 @@
-"""The gradients of the engine in autograd: first order by its own kernel, second order by the reference."""
+"""The gradients of the engine in autograd: by its own kernel, or by the reference where no kernel can run.
+
+The kernel computes gradients of the first order. A gradient that must itself be differentiable, that is batched
+(``is_grads_batched``) or that has a tangent is computed by the reference, in operators of torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch._library.autograd import Info, make_autograd_impl
 
-from ostinato.ops.engine.buffers import fresh, outputs, saved_count
+from ostinato.ops.engine.buffers import fresh, outputs, pooled, saved_count
 from ostinato.ops.engine.call import Call, check
-from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.decomposed import by_reference, gradients_of, gradients_of_gradients, in_float32
+from ostinato.ops.engine.gate import Way, transformed, way
 from ostinato.ops.engine.operator import LIBRARY, run_backward, run_forward
-from ostinato.ops.engine.places import Places
-from ostinato.ops.gru import reference as gru_reference
-from ostinato.ops.lstm import reference as lstm_reference
-from ostinato.ops.rnn import reference as rnn_reference
-
-if not ABSENT:
-    from ostinato.ops.engine import _engine
-
-#: The reference of each cell of the engine, and the options that the reference takes in addition to the weights.
-REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
-    **{f"rnn_{f}": (rnn_reference.unroll, {"nonlinearity": f}) for f in rnn_reference.NONLINEARITIES},
-    "gru": (gru_reference.unroll, {}),
-    "gru_before": (gru_reference.unroll, {"reset_after": False}),
-    "lstm": (lstm_reference.unroll, {}),
-    "lstm_projected": (lstm_reference.unroll, {}),
-}
 
 
-def by_reference(call: Call) -> tuple[Tensor, ...]:
-    """Return the results of a call by the reference: y, h_n, and c_n for a cell of two states."""
-    unroll, options = REFERENCES[call.cell]
-    B, P = call.h0.shape
-    steps = len(call.x if call.base is None else call.base)
-    index, exists = Places(call.lengths, call.base, call.column, call.reverse).index(steps, B)
-    flat = call.x.reshape(-1, call.x.shape[-1])
-    biases = [call.w_hh.new_zeros(len(call.w_hh)) if b is None else b for b in (call.b_ih, call.b_hh)]
-    state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
-    options = options if call.w_hr is None else {"w_hr": call.w_hr}
-    h, last = unroll(flat[index], state, call.w_ih, call.w_hh, *biases, exists.sum(0), **options)
-    y = flat.new_zeros(len(flat), P).index_put((index[exists],), h[exists])
-    return (y.reshape(*call.x.shape[:-1], P), *last)
+def _reference_of(call: Call) -> Callable[..., tuple[Tensor, ...]]:
+    """Return the reference of a call as a function of its tensors, in float32 under autocast."""
+
+    def run(*tensors: Tensor | None) -> tuple[Tensor, ...]:
+        return by_reference(Call._make((call.cell, *tensors, *call.layout, call.reverse)))
+
+    return in_float32(run)
+
+
+def decomposed(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return y, h_n and c_n by the reference; c_n is None for a cell of one state."""
+    y, h_n, *c_n = _reference_of(call)(*call.tensors)
+    return y, h_n, c_n[0] if c_n else None
+
+
+def _decomposed_gradients(
+    call: Call, output_gradients: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """Return the gradients of the tensors of a call by the reference, given those of y, h_n and c_n."""
+    count = 2 if call.c0 is None else 3
+    return gradients_of(_reference_of(call), call.tensors, output_gradients[:count], needed)
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -50,8 +48,16 @@ def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> No
     call, _ = Call.split(inputs)
     y, _, _, saved = output
     ctx.cell, ctx.reverse = call.cell, call.reverse
-    ctx.save_for_backward(*call.tensors, *call.layout, y, saved)
+    ctx.save_for_backward(*call.tensors, *call.layout, kept(y), saved)
     ctx.set_materialize_grads(False)
+
+
+def kept(y: Tensor) -> Tensor:
+    """Return an output as a node of an operator saves it: a copy, so that the output can be changed in place.
+
+    In the graph of a tracer no output is changed in place, so there the output itself is saved.
+    """
+    return y.detach().clone() if type(y) is Tensor else y
 
 
 def _backward(
@@ -61,13 +67,24 @@ def _backward(
     *tensors, y, saved = ctx.saved_tensors
     call = Call._make((ctx.cell, *tensors, ctx.reverse))
     # one entry per argument of the operator: whether its gradient is needed
-    needed, _ = Call.split(ctx.needs_input_grad)
-    run = torch.ops.ostinato.recurrence_backward
-    dc_n = None if call.c0 is None else dc_n
-    computed = run(*call, y, saved, dy, dh_n, dc_n, needed.x, any(needed.weights))
-    gradients = [g if need else None for g, need in zip(computed, needed.tensors, strict=True)]
+    needed: Any = Call.split(ctx.needs_input_grad)[0].tensors
+    output_gradients = dy, dh_n, None if call.c0 is None else dc_n
+    if torch.is_grad_enabled() or way((*tensors, *output_gradients)) is Way.REFERENCE:
+        gradients = _decomposed_gradients(call, output_gradients, needed)
+    else:
+        gradients = _gradients_by_operator(call, y, saved, output_gradients, needed)
     # cell; the tensors; lengths, base, column, reverse and save
     return (None, *gradients, *[None] * 5)
+
+
+def _gradients_by_operator(
+    call: Call, y: Tensor, saved: Tensor, output_gradients: Sequence[Tensor | None], needed: Sequence[bool]
+) -> list[Tensor | None]:
+    """Return the gradients of the tensors of a call by ``ostinato::recurrence_backward``, None if not needed."""
+    need_x, _, _, *need_weights = needed
+    run = torch.ops.ostinato.recurrence_backward
+    computed = run(*call, y, saved, *output_gradients, need_x, any(need_weights))
+    return [g if need else None for g, need in zip(computed, needed, strict=True)]
 
 
 def _gradient_buffers(call: Call, written: tuple[bool, ...]) -> list[Tensor | None]:
@@ -79,9 +96,8 @@ def _gradient_buffers(call: Call, written: tuple[bool, ...]) -> list[Tensor | No
 class Eager(torch.autograd.Function):
     """The node of ``ostinato::recurrence`` without torch's dispatcher, which takes longer than a small recurrence.
 
-    The numbers that forward saves lie in a buffer of the engine, which is not a tensor: ``saved_count`` numbers of the
-    type of x. The context owns the buffer until the first backward, which returns it to the pool. A second backward
-    over a retained graph runs forward again.
+    The context owns the numbers that forward saves until the first backward. A second backward over a retained graph
+    runs forward again, and so does a backward after y was changed in place: the kernel needs the values that y had.
     """
 
     @staticmethod
@@ -90,39 +106,70 @@ class Eager(torch.autograd.Function):
         *tensors, call = args
         call = call.contiguous()
         check(call)
-        ctx.saved = _engine.Buffer(saved_count(call) * call.x.element_size())
         y, h_n, c_n = results = outputs(call)
-        run_forward(call, y, h_n, c_n, ctx.saved.address)
+        ctx.saved = pooled(y, saved_count(call))
+        run_forward(call, y, h_n, c_n, ctx.saved.data_ptr())
         ctx.options = call.cell, call.lengths, call.base, call.column, call.reverse
-        ctx.save_for_backward(*tensors, y)
+        ctx.save_for_backward(*tensors)
+        # an alias counts the changes of y; as a saved tensor of autograd it would forbid them
+        ctx.y = y.detach()
+        ctx.version = y._version
         ctx.set_materialize_grads(False)
         return results
 
     @staticmethod
     def backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
         """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
-        *tensors, y = ctx.saved_tensors
+        tensors = ctx.saved_tensors
         cell, *layout, reverse = ctx.options
         call = Call._make((cell, *tensors, *layout, reverse))
         # the last argument of forward is the call, which has no gradient
         *needed, _ = ctx.needs_input_grad
-        need_x, need_h0, need_c0, *need_weights = needed
-        any_weight = any(need_weights)
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            nothing_saved = y.new_empty(0)
-            run = torch.ops.ostinato.recurrence_backward
-            computed = run(*call, y, nothing_saved, *output_gradients, need_x, any_weight)
-            return *[g if need else None for g, need in zip(computed, needed, strict=True)], None
+        # forward has let the saved tensors through the gate, and they have not changed since
+        how = way(output_gradients)
+        if how is Way.REFERENCE or torch.is_grad_enabled():
+            return *_decomposed_gradients(call, output_gradients, needed), None
+        y = ctx.y
+        if how is Way.OPERATOR:
+            return *_gradients_by_operator(call, y, y.new_empty(0), output_gradients, needed), None
         call = call.contiguous()
         saved, ctx.saved = ctx.saved, None
-        if saved is None:
-            saved = _engine.Buffer(saved_count(call) * y.element_size())
-            run_forward(call, *outputs(call), saved.address)
+        if saved is None or y._version != ctx.version:
+            y, h_n, c_n = outputs(call)
+            saved = pooled(y, saved_count(call))
+            run_forward(call, y, h_n, c_n, saved.data_ptr())
         # the kernel computes the gradients of all weights or of none
-        written = need_x, need_h0, need_c0, *[any_weight] * len(need_weights)
+        written = *needed[:3], *[any(needed[3:])] * 5
         gradients = _gradient_buffers(call, written)
-        run_backward(call, y, saved.address, output_gradients, gradients)
+        run_backward(call, y, saved.data_ptr(), output_gradients, gradients)
         return *gradients, None
+
+
+def _recurrence_in_operators(*args: Any) -> tuple[Tensor, ...]:
+    """The operator ``ostinato::recurrence`` in operators of torch: nothing is saved, and an absent c_n is empty."""
+    call, _ = Call.split(args)
+    y, h_n, c_n = decomposed(call)
+    return y, h_n, h_n.new_empty(0) if c_n is None else c_n, y.new_empty(0)
+
+
+def register(name: str, backward: Callable[..., Any], setup: Callable[..., Any], composite: Callable[..., Any]) -> None:
+    """Register the derivative of an operator, and what runs in its place where torch.func or forward mode transform it.
+
+    torch's own ``register_autograd`` would give tangents of zero without a word, and no gradient inside of torch.func.
+
+    Args:
+        name: The name of the operator in the library.
+        backward: Returns the gradients of the arguments, given the context and the gradients of the results.
+        setup: Keeps what backward needs.
+        composite: Computes the operator in operators of torch.
+    """
+    node = make_autograd_impl(getattr(torch.ops.ostinato, name).default, Info(backward, setup))
+
+    def autograd(keyset: Any, *args: Any) -> Any:
+        return composite(*args) if transformed() else node(keyset, *args)
+
+    LIBRARY.impl(name, autograd, "Autograd", with_keyset=True)
+    LIBRARY.impl(name, composite, "FuncTorchBatchedDecomposition")
 
 
 def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -133,46 +180,27 @@ def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]
     ctx.set_materialize_grads(False)
 
 
-def _leaf(t: Tensor | None) -> Tensor | None:
-    """The tensor as a new leaf of the graph, or None."""
-    return None if t is None else t.detach().requires_grad_()
-
-
 def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
-    """The derivative of ``ostinato::recurrence_backward``, by the reference.
-
-    moved holds the gradients of the first-order gradients, in the order of Gradients; the result has a gradient, or
-    None, for each argument of the operator.
-    """
+    """The derivative of ``ostinato::recurrence_backward``, given the gradients of its results, or None for zero."""
     *tensors, dy, dh_n, dc_n = ctx.saved_tensors
     call = Call._make((ctx.cell, *tensors, ctx.reverse))
-    with torch.enable_grad():
-        leaves = [_leaf(t) for t in call.tensors]
-        output_gradients = [_leaf(t) for t in (dy, dh_n, dc_n)]
-        results = by_reference(Call._make((call.cell, *leaves, *call.layout, call.reverse)))
-        pairs = [(o, d) for o, d in zip(results, output_gradients, strict=False) if d is not None]
-        inputs = [t for t in leaves if t is not None]
-        first = torch.autograd.grad(
-            [o for o, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, materialize_grads=True
-        )
-        directions = [m for m, t in zip(moved, leaves, strict=True) if t is not None]
-        kept = [(g, m) for g, m in zip(first, directions, strict=True) if m is not None and g.requires_grad]
-        sources = [*leaves, *output_gradients]
-        second = iter(
-            torch.autograd.grad(
-                [g for g, _ in kept],
-                [t for t in sources if t is not None],
-                [m for _, m in kept],
-                allow_unused=True,
-                materialize_grads=True,
-            )
-        )
-    *of_tensors, ddy, ddh_n, ddc_n = [None if t is None else next(second) for t in sources]
+    count = 2 if call.c0 is None else 3
+    of_call, (_, _, *of_outputs) = Call.split(ctx.needs_input_grad)
+    needed = *of_call.tensors, *of_outputs[:count]
+    output_gradients = (dy, dh_n, dc_n)[:count]
+    found = gradients_of_gradients(_reference_of(call), call.tensors, output_gradients, moved, needed)
+    found += [None] * (3 - count)
     # cell; the tensors; lengths, base, column, reverse, y and saved; dy, dh_n and dc_n; need_x and need_weights
-    return (None, *of_tensors, *[None] * 6, ddy, ddh_n, ddc_n, None, None)
+    return (None, *found[:8], *[None] * 6, *found[8:], None, None)
 
 
-torch.library.register_autograd("ostinato::recurrence", _backward, setup_context=_set_up, lib=LIBRARY)
-torch.library.register_autograd(
-    "ostinato::recurrence_backward", _backward_of_backward, setup_context=_set_up_second, lib=LIBRARY
-)
+def not_transformed(*_: Any) -> Any:
+    """Raise the error of a backward operator that torch.func or forward mode reach; the forward operator can do it."""
+    raise RuntimeError(
+        "the backward pass of a compiled or traced recurrence cannot be transformed by torch.func or by forward mode: "
+        "transform the module itself, not its graph"
+    )
+
+
+register("recurrence", _backward, _set_up, _recurrence_in_operators)
+register("recurrence_backward", _backward_of_backward, _set_up_second, not_transformed)

@@ -16,6 +16,7 @@ from ostinato.errors import ConfigError
 from ostinato.ops.engine.buffers import Gradients, gradients, outputs, pooled, results
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.gate import addresses, require_bytes, require_one_device
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -47,6 +48,7 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ConfigError: A shape, a type, a length or a place does not fit the others.
     """
     call, (save,) = Call.split(args)
+    require_bytes(call.tensors)
     call = call.contiguous()
     check(call)
     y, h_n, c_n, saved = buffers = results(call, save, pooled)
@@ -58,16 +60,17 @@ def backward(*args: Any) -> Gradients:
     """Run the operator ``ostinato::recurrence_backward``; forward is run again first if nothing was saved.
 
     Args:
-        *args: The fields of a Call; then y and saved, as forward returned them; dy, dh_n and dc_n, the gradients of
-            its results or None; need_x and need_weights, whether those gradients are needed.
+        *args: The fields of a Call; then y and saved, as forward returned them, or saved empty; dy, dh_n and dc_n, the
+            gradients of its results or None; need_x and need_weights, whether those gradients are needed.
 
     Returns:
         The gradients of the tensors of the call.
     """
     call, (y, saved, dy, dh_n, dc_n, need_x, need_weights) = Call.split(args)
+    require_bytes((*call.tensors, y, saved, dy, dh_n, dc_n))
     call = call.contiguous()
     if not saved.numel():
-        *_, saved = forward(*call, True)
+        y, _, _, saved = forward(*call, True)
     buffers = gradients(call, need_x, need_weights, pooled)
     run_backward(call, y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
     return buffers
@@ -96,9 +99,9 @@ def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: i
         ConfigError: A length or a place lies outside of x.
     """
     run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
-    inputs = _addresses(call.x, call.h0, call.c0)
+    inputs = addresses(call.x, call.h0, call.c0)
     try:
-        run(call.cell, *_description(call), torch.get_num_threads(), *inputs, *_addresses(y, h_n, c_n), saved)
+        run(call.cell, *_description(call), torch.get_num_threads(), *inputs, *addresses(y, h_n, c_n), saved)
     except ValueError as error:
         raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
 
@@ -114,7 +117,7 @@ def repeated(call: Call) -> Callable[[], None]:
     """
     run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
     y = torch.empty_like(call.h0)
-    inputs, outputs = _addresses(call.x, call.h0, call.c0), _addresses(y, call.h0, call.c0)
+    inputs, outputs = addresses(call.x, call.h0, call.c0), addresses(y, call.h0, call.c0)
     arguments = (call.cell, *_description(call), torch.get_num_threads(), *inputs, *outputs, 0)
 
     def step(_kept_alive: object = (call, y)) -> None:
@@ -141,28 +144,24 @@ def run_backward(
             whose buffer is None or empty.
     """
     run: Any = _engine.backward32 if call.x.dtype is torch.float32 else _engine.backward64
-    dx, dh0, dc0, *dw = _addresses(*input_gradients)
+    dx, dh0, dc0, *dw = addresses(*input_gradients)
     output_gradients = [None if t is None else t.contiguous() for t in output_gradients]
-    inputs = _addresses(call.x, call.h0, call.c0, y)
-    run(call.cell, *_description(call), *inputs, saved, *_addresses(*output_gradients), dx, dh0, dc0, tuple(dw))
+    inputs = addresses(call.x, call.h0, call.c0, y)
+    run(call.cell, *_description(call), *inputs, saved, *addresses(*output_gradients), dx, dh0, dc0, tuple(dw))
 
 
 def _description(call: Call) -> Any:
     """The sizes of a call and the addresses of its layout and weights, as the extension takes them."""
     (B, P), T = call.h0.shape, len(call.x if call.base is None else call.base)
     sizes = B, T, call.places, call.x.shape[-1], call.hidden, P, call.reverse
-    layout = _addresses(call.lengths, call.base, call.column)
-    return sizes, layout, _addresses(call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
-
-
-def _addresses(*tensors: Tensor | None) -> Any:
-    """The address of each tensor; 0 for None and for an empty tensor."""
-    return tuple([0 if t is None else t.data_ptr() for t in tensors])
+    layout = addresses(call.lengths, call.base, call.column)
+    return sizes, layout, addresses(call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
 
 
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The results of forward by shape and type alone, for the tracers of torch."""
     call, (save,) = Call.split(args)
+    require_one_device(call.tensors)
     return results(call, save)
 
 

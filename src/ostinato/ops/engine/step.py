@@ -13,6 +13,7 @@ from torch import Tensor
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT, refusal
+from ostinato.ops.engine.gate import addresses, require_bytes
 from ostinato.ops.engine.operator import repeated
 
 if not ABSENT:
@@ -67,8 +68,8 @@ class Step:
         weights: Any = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh, w_hr)]
         check(Call(cell, w_ih.new_zeros(1, 1, self.inputs), w_ih.new_zeros(1, self.outputs), c0, *weights))
         make: Any = _engine.Step32 if self.dtype == torch.float32 else _engine.Step64
-        addresses = tuple(0 if w is None else w.data_ptr() for w in weights)
-        self._run = make(cell, self.inputs, self.hidden, self.outputs, addresses)
+        require_bytes(weights)
+        self._run = make(cell, self.inputs, self.hidden, self.outputs, addresses(*weights))
         self._cell, self._weights = cell, weights
         self.states = 1 if c0 is None else 2
 
@@ -84,9 +85,8 @@ class Step:
             ConfigError: A tensor has another size, type or layout.
         """
         self._check(x, h, c)
-        h_address = h.data_ptr()
-        c_address = 0 if c is None else c.data_ptr()
-        self._run(x.data_ptr(), h_address, c_address, h_address, c_address)
+        x_address, *state = addresses(x, h, c)
+        self._run(x_address, *state, *state)
 
     def bound(self, x: Array, h: Array, c: Array | None = None) -> Callable[[], None]:
         """Return a function that makes one step on these arrays: it reads x again each time, and replaces h and c.
@@ -105,6 +105,8 @@ class Step:
         Raises:
             ConfigError: An array has another size, type or layout.
         """
+        if not all(s is None or s.flags.writeable for s in (h, c)):
+            raise ConfigError("the step replaces h and c in place, but one is read-only", fix="give copies of them")
         inputs, hidden, cell = torch.from_numpy(x), torch.from_numpy(h), None if c is None else torch.from_numpy(c)
         if x.ndim == 2:
             call = Call(self._cell, inputs[None], hidden, cell, *self._weights)
@@ -113,16 +115,24 @@ class Step:
                 raise ConfigError("the rows of an array must lie one after the other", fix="give contiguous arrays")
             return repeated(call)
         self._check(inputs, hidden, cell)
-        x_address, h_address, c_address = (0 if t is None else t.data_ptr() for t in (inputs, hidden, cell))
+        x_address, *state = addresses(inputs, hidden, cell)
         run = self._run
 
         def step(_kept_alive: object = (inputs, hidden, cell)) -> None:
-            run(x_address, h_address, c_address, h_address, c_address)
+            run(x_address, *state, *state)
 
         return step
 
     def _check(self, x: Tensor, h: Tensor, c: Tensor | None) -> None:
-        """Raise ConfigError unless the kernel can read and write at the addresses of these rows."""
+        """Raise ConfigError unless the kernel can read and write at the addresses of these rows.
+
+        Raises:
+            ConfigError: A row has another size, type or layout, or a state has a gradient that the step would lose.
+            RuntimeError: The values of a row do not lie in its own bytes.
+        """
+        require_bytes((x, h, c))
+        if any(s is not None and s.requires_grad for s in (h, c)):
+            raise ConfigError("the step replaces a state in place, without gradients", fix="give h.detach()")
         for name, t, size in (("x", x, self.inputs), ("h", h, self.outputs), ("c", c, self.hidden)):
             if t is not None and (t.numel() != size or t.dtype is not self.dtype or not t.is_contiguous()):
                 layout = "contiguous" if t.is_contiguous() else "not contiguous"

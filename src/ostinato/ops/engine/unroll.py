@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.call import Call
-from ostinato.ops.engine.gradients import Eager, by_reference
+from ostinato.ops.engine.decomposed import by_reference
+from ostinato.ops.engine.gate import Way, way
+from ostinato.ops.engine.gradients import Eager, decomposed
 from ostinato.ops.engine.operator import plain
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
@@ -67,13 +69,14 @@ def unroll(
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
     call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
     save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    how = way((*tensors, places.lengths, places.base, places.column), saves=save)
     results: Any
-    if not unwatched(tensors):
+    if how is Way.KERNEL:
+        results = Eager.apply(*tensors, call) if save else plain(call)  # type: ignore[no-untyped-call]
+    elif how is Way.OPERATOR:
         results = torch.ops.ostinato.recurrence(*call, save)
-    elif save:
-        results = Eager.apply(*tensors, call)  # type: ignore[no-untyped-call]
     else:
-        results = plain(call)
+        results = decomposed(call)
     y, h_n, c_n, *_ = results
     return y, (h_n,) if c0 is None else (h_n, c_n)
 
@@ -110,21 +113,3 @@ def specified(
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
     h, *last = by_reference(Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse))
     return h, tuple(last)
-
-
-#: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
-_PLAIN = {Tensor, torch.nn.Parameter, type(None)}
-
-
-def unwatched(tensors: tuple[Tensor | None, ...]) -> bool:
-    """Return whether nothing intercepts operators: no compiler, transform, dispatch mode, autocast or tensor subclass.
-
-    The dispatcher of torch can then be bypassed.
-    """
-    return not (
-        torch.compiler.is_compiling()
-        or torch.is_autocast_enabled("cpu")
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._are_functorch_transforms_active()
-        or not _PLAIN.issuperset(map(type, tensors))
-    )

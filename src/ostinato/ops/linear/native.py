@@ -1,11 +1,12 @@
 """The diagonal linear recurrence by the compiled engine. Same signature and result as the reference.
 
 Two operators, ``ostinato::linear`` and ``ostinato::linear_backward``, are opaque to torch.compile and torch.export. The
-reference computes gradients of the second order.
+reference computes gradients of the second order, and whatever torch.func transforms.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.buffers import pooled
+from ostinato.ops.engine.decomposed import gradients_of, gradients_of_gradients, in_float32
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.gate import Way, addresses, require_bytes, require_one_device, way
+from ostinato.ops.engine.gradients import kept, not_transformed, register
 from ostinato.ops.engine.operator import LIBRARY
-from ostinato.ops.engine.unroll import unwatched
 from ostinato.ops.linear import reference
 from ostinato.shapes import State
 
@@ -30,11 +33,14 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
         ConfigError: A shape, a type or a length does not fit the others.
     """
     inputs = u, state[0], a, lengths
-    run: Any = torch.ops.ostinato.linear
-    if unwatched(inputs):
-        needed = torch.is_grad_enabled() and any(t.requires_grad for t in (u, state[0], a))
-        run = _Eager.apply if needed else forward
-    h, last = run(*inputs)
+    saves = torch.is_grad_enabled() and any(t.requires_grad for t in (u, state[0], a))
+    how = way(inputs, saves=saves)
+    if how is Way.REFERENCE:
+        h, last = _decomposed(*inputs)
+    elif how is Way.OPERATOR:
+        h, last = torch.ops.ostinato.linear(*inputs)
+    else:
+        h, last = _Eager.apply(*inputs) if saves else _forward(*inputs)  # type: ignore[no-untyped-call]
     return h, (last,)
 
 
@@ -54,6 +60,12 @@ def forward(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[T
     Raises:
         ConfigError: A shape, a type or a length does not fit the others.
     """
+    require_bytes((u, h0, a))
+    return _forward(u, h0, a, lengths)
+
+
+def _forward(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Run the forward kernel on tensors that have passed the gate."""
     _check(u, h0, a, lengths)
     h, last = _empty(u), _empty(h0)
     _run("forward", u, lengths, torch.get_num_threads(), a, u, h0, h, last)
@@ -77,6 +89,14 @@ def backward(
     Returns:
         The gradients of u, (T, B, H), of h0, (B, H), and of a, (H,).
     """
+    require_bytes((u, h0, a, h, dh, dlast))
+    return _backward_kernel(u, h0, a, lengths, h, dh, dlast)
+
+
+def _backward_kernel(
+    u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None, h: Tensor, dh: Tensor | None, dlast: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Run the backward kernel on tensors that have passed the gate."""
     du, dh0, da = _empty(u), _empty(h0), _empty(a)
     _run("backward", u, lengths, torch.get_num_threads(), a, h0, h, dh, dlast, du, dh0, da)
     return du, dh0, da
@@ -91,12 +111,10 @@ def _run(name: str, u: Tensor, lengths: Tensor | None, threads: int, *tensors: T
     (T, B, H), paired = u.shape, u.is_complex()
     row_lengths = None if lengths is None else lengths.to("cpu", torch.int64).contiguous()
     # the list keeps the copies alive while the kernel runs
-    contiguous = [None if t is None else t.resolve_conj().contiguous() for t in tensors]
-    lengths_address = 0 if row_lengths is None else row_lengths.data_ptr()
-    addresses = [0 if t is None else t.data_ptr() for t in contiguous]
+    contiguous = [None if t is None else t.contiguous() for t in tensors]
     try:
         run: Any = getattr(_engine, f"linear_{name}{bits}")
-        run((B, T, H * (1 + paired), paired), lengths_address, threads, *addresses)
+        run((B, T, H * (1 + paired), paired), *addresses(row_lengths), threads, *addresses(*contiguous))
     except ValueError as error:
         raise ConfigError(str(error), fix="give lengths of 0 to T steps") from error
 
@@ -125,72 +143,92 @@ def _check(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> None:
 
 
 class _Eager(torch.autograd.Function):
-    """The node of ``ostinato::linear`` without torch's dispatcher, which takes longer than a small recurrence."""
+    """The node of ``ostinato::linear`` without torch's dispatcher, which takes longer than a small recurrence.
+
+    A backward after h was changed in place runs forward again.
+    """
 
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
         """Return the hidden states and the last states, given u, h0, a and lengths."""
-        results = forward(*inputs)
-        _set_up(ctx, inputs, results)
-        return results
+        h, last = _forward(*inputs)
+        ctx.save_for_backward(*inputs)
+        # an alias counts the changes of h; as a saved tensor of autograd it would forbid them
+        ctx.h, ctx.version = h.detach(), h._version
+        ctx.set_materialize_grads(False)
+        return h, last
 
     @staticmethod
     def backward(ctx: Any, *output_gradients: Any) -> tuple[Any, ...]:
         """Return the gradients of u, h0 and a, given those of the results, or None for zero."""
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return _backward(ctx, *output_gradients)
-        return *backward(*ctx.saved_tensors, *output_gradients), None
+        inputs, h = ctx.saved_tensors, ctx.h
+        if h._version != ctx.version:
+            with torch.no_grad():
+                h, _ = torch.ops.ostinato.linear(*inputs)
+        return _gradients(ctx, inputs, h, output_gradients)
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
     """Keep the inputs and results of ``ostinato::linear`` for its derivative."""
     h, _ = output
-    ctx.save_for_backward(*inputs, h)
+    ctx.save_for_backward(*inputs, kept(h))
     ctx.set_materialize_grads(False)
 
 
 def _backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
     """The derivative of ``ostinato::linear``: a gradient, or None, for each of its arguments."""
-    return *torch.ops.ostinato.linear_backward(*ctx.saved_tensors, *output_gradients), None
+    *inputs, h = ctx.saved_tensors
+    return _gradients(ctx, inputs, h, output_gradients)
+
+
+def _gradients(
+    ctx: Any, inputs: Sequence[Any], h: Tensor, output_gradients: Sequence[Tensor | None]
+) -> tuple[Any, ...]:
+    """Return a gradient, or None, for u, h0, a and lengths: by the kernel, or by the reference if it must be traced."""
+    output_gradients = [t if t is None else t.resolve_conj() for t in output_gradients]
+    how = way((*inputs, *output_gradients))
+    if how is Way.REFERENCE or torch.is_grad_enabled():
+        return tuple(gradients_of(_decomposed, inputs, output_gradients, ctx.needs_input_grad))
+    run: Any = _backward_kernel if how is Way.KERNEL else torch.ops.ostinato.linear_backward
+    return *run(*inputs, h, *output_gradients), None
 
 
 def _set_up_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     """Keep the inputs of ``ostinato::linear_backward`` for its derivative."""
-    u, h0, a, lengths, _, dh, dlast = inputs
-    ctx.save_for_backward(u, h0, a, lengths, dh, dlast)
+    *given, _h, dh, dlast = inputs
+    ctx.save_for_backward(*given, dh, dlast)
+    ctx.set_materialize_grads(False)
 
 
-def _backward_of_backward(ctx: Any, *moved: Tensor) -> tuple[Any, ...]:
-    """The derivative of ``ostinato::linear_backward``, by the reference.
+def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
+    """The derivative of ``ostinato::linear_backward``, given the gradients of its results, or None for zero."""
+    *inputs, dh, dlast = ctx.saved_tensors
+    of_u, of_h0, of_a, _, _, *of_outputs = ctx.needs_input_grad
+    needed = of_u, of_h0, of_a, False, *of_outputs
+    found = gradients_of_gradients(_decomposed, inputs, (dh, dlast), (*moved, None), needed)
+    # u, h0, a and lengths; h; dh and dlast
+    return *found[:4], None, *found[4:]
 
-    moved holds the gradients of du, dh0 and da; the result has a gradient, or None, for each argument of the operator.
-    """
-    *inputs, lengths, dh, dlast = ctx.saved_tensors
-    with torch.enable_grad():
-        u, h0, a = leaves = [t.detach().requires_grad_() for t in inputs]
-        output_gradients = [None if t is None else t.detach().requires_grad_() for t in (dh, dlast)]
-        h, (last,) = reference.unroll(u, (h0,), a, lengths)
-        if lengths is not None:
-            exists = torch.arange(len(u))[:, None] < lengths
-            h = torch.where(exists[..., None], h, 0)
-        pairs = [(result, d) for result, d in zip((h, last), output_gradients, strict=True) if d is not None]
-        first = torch.autograd.grad(
-            [r for r, _ in pairs], leaves, [d for _, d in pairs], create_graph=True, materialize_grads=True
-        )
-        sources = [*leaves, *output_gradients]
-        kept = [(g, m) for g, m in zip(first, moved, strict=True) if g.requires_grad]
-        second = iter(
-            torch.autograd.grad(
-                [g for g, _ in kept],
-                [t for t in sources if t is not None],
-                [m for _, m in kept],
-                allow_unused=True,
-                materialize_grads=True,
-            )
-        )
-    *of_inputs, ddh, ddlast = (None if t is None else next(second) for t in sources)
-    # u, h0 and a; lengths and h; dh and dlast
-    return *of_inputs, None, None, ddh, ddlast
+
+def _decomposed(*inputs: Any) -> tuple[Tensor, Tensor]:
+    """Return h and the last states by the reference, h zero after the end of a row."""
+    h, last = in_float32(_by_reference)(*inputs)
+    return h, last
+
+
+def _by_reference(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return h and the last states by the reference, h zero after the end of a row."""
+    h, (last,) = reference.unroll(u, (h0,), a, lengths)
+    if lengths is not None:
+        exists = torch.arange(len(u), device=lengths.device)[:, None] < lengths
+        h = torch.where(exists.to(h.device)[..., None], h, 0)
+    return h, last
+
+
+def _fake(u: Tensor, h0: Tensor, a: Tensor, _lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The results of forward by shape and type alone, for the tracers of torch."""
+    require_one_device((u, h0, a))
+    return u.new_empty(u.shape), h0.new_empty(h0.shape)
 
 
 LIBRARY.define("linear(Tensor u, Tensor h0, Tensor a, Tensor? lengths) -> (Tensor, Tensor)")
@@ -200,16 +238,12 @@ LIBRARY.define(
 )
 LIBRARY.impl("linear", forward, "CPU")
 LIBRARY.impl("linear_backward", backward, "CPU")
-torch.library.register_fake(
-    "ostinato::linear", lambda u, h0, a, lengths: (u.new_empty(u.shape), h0.new_empty(h0.shape)), lib=LIBRARY
-)
+torch.library.register_fake("ostinato::linear", _fake, lib=LIBRARY)
 torch.library.register_fake(
     "ostinato::linear_backward", lambda u, h0, a, *_: tuple(t.new_empty(t.shape) for t in (u, h0, a)), lib=LIBRARY
 )
 # 16 bits are too few for the sums of a recurrence: under autocast it runs in float32. No complex type has 16 bits.
 torch.library.register_autocast("ostinato::linear", "cpu", torch.float32, lib=LIBRARY)
 torch.library.register_autocast("ostinato::linear_backward", "cpu", torch.float32, lib=LIBRARY)
-torch.library.register_autograd("ostinato::linear", _backward, setup_context=_set_up, lib=LIBRARY)
-torch.library.register_autograd(
-    "ostinato::linear_backward", _backward_of_backward, setup_context=_set_up_second, lib=LIBRARY
-)
+register("linear", _backward, _set_up, _decomposed)
+register("linear_backward", _backward_of_backward, _set_up_second, not_transformed)

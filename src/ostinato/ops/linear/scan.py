@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.ops.engine.gate import Way, way
+from ostinato.ops.linear import reference
 from ostinato.ops.masking import last_of
 from ostinato.shapes import State
 
@@ -22,7 +24,13 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) ->
     """
     if not len(u):
         return u.new_zeros(0, *state[0].shape), state
-    h: Tensor = u + a * state[0] if len(u) == 1 else _Scan.apply(u, state[0], a)  # type: ignore[no-untyped-call]
+    if len(u) == 1:
+        h: Tensor = u + a * state[0]
+    elif way((u, state[0], a)) is Way.REFERENCE:
+        # the chunks are changed in place, which the transforms of torch do not follow
+        h, _ = reference.unroll(u, state, a)
+    else:
+        h = _Scan.apply(u, state[0], a)  # type: ignore[no-untyped-call]
     return h, (last_of(h, state[0], lengths),)
 
 
@@ -72,6 +80,11 @@ class _Scan(torch.autograd.Function):
         With d_t = dh_t + conj(a) d_{t+1}, they are d, conj(a) d_1 and the sum of d_t conj(h_{t-1}).
         """
         start, a, h = ctx.saved_tensors
-        d = _Scan.apply(grads[0].flip(0), torch.zeros_like(start), a.conj()).flip(0)  # type: ignore[no-untyped-call]
-        slope = (d[0] * start.conj()).sum(0) + torch.einsum("tbh,tbh->h", d[1:], h[:-1].conj())
+        given = grads[0].flip(0), torch.zeros_like(start), a.conj()
+        if way((*given[:2], a, h)) is Way.REFERENCE:
+            d, _ = reference.unroll(given[0], given[1:2], given[2])
+        else:
+            d = _Scan.apply(*given)  # type: ignore[no-untyped-call]
+        d = d.flip(0)
+        slope = (d[0] * start.conj()).sum(0) + (d[1:] * h[:-1].conj()).sum((0, 1))
         return d, a.conj() * d[0], slope

@@ -1,0 +1,257 @@
+"""The forms of the lines that ``ostinato stream`` reads and writes: numbers, JSON lines and text."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ostinato.cli import options
+from ostinato.data.lines import decode
+from ostinato.data.number import bounded, read_number
+from ostinato.errors import DataError
+from ostinato.inference.monitor import Monitor, Reading
+from ostinato.inference.stream import Seen, Stream
+from ostinato.model_file import Model
+from ostinato.numbers import exact
+
+
+class Format(ABC):
+    """One form of lines.
+
+    Attributes:
+        at_once: Whether ``block`` takes several lines at once; otherwise it takes one line.
+    """
+
+    at_once = True
+
+    @abstractmethod
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
+        """Return the output for some lines.
+
+        Args:
+            raw: The lines, without their newlines.
+            number: The number of the first one, from 1.
+            ended: Whether the lines were ended; the last line of a stream need not be.
+
+        Raises:
+            DataError: A line cannot be used. No line of the block has then changed a state.
+        """
+
+    def refused(self, error: DataError, number: int) -> list[str]:
+        """Return the output for a line that cannot be used."""
+        return []
+
+
+class Numbers(Format):
+    """One step on each line: one number, or one for each channel with commas. The output is CSV."""
+
+    def __init__(self, monitor: Monitor, unique_id: str) -> None:
+        self._monitor, self._id = monitor, unique_id
+        self._plain = Stream(monitor.model, unique_id, robust=monitor.robust)
+        self._begun = False
+        # the intervals of a step need the step before it
+        self.at_once = not monitor.ends
+
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
+        """Return one row for each line."""
+        lines = [decoded(line, number + i) for i, line in enumerate(raw)]
+        channels = self._monitor.model.channels
+        values = [_cells(line, number + i, channels) for i, line in enumerate(lines)]
+        found: dict[str, Any] = {}
+        if self._monitor.ends:
+            found = dict(zip(self._monitor.ends, self._plain.quantiles(list(self._monitor.ends.values())), strict=True))
+        seen = self._plain.update(values)
+        return self._header() + [self._words(line, seen, i, found) for i, line in enumerate(lines)]
+
+    def _words(self, line: str, seen: Seen, at: int, found: dict[str, Any]) -> str:
+        values = line if "," not in line else f'"{line}"'
+        nats = float(seen.surprisal[at])
+        cells = [values, _joined(seen.prediction[at]), exact(seen.surprisal[at])]
+        cells += [_joined(ends) for ends in found.values()]
+        if self._monitor.threshold is not None:
+            cells.append(str(int(nats > self._monitor.threshold.nats)))
+        return ",".join(cells) + "\n"
+
+    def _header(self) -> list[str]:
+        if self._begun:
+            return []
+        self._begun = True
+        names = ["value", "expected", "surprisal", *(name.removeprefix("-") for name in self._monitor.ends)]
+        return [",".join([*names, *["alarm"] * (self._monitor.threshold is not None)]) + "\n"]
+
+
+class JsonLines(Format):
+    """One object on each line, with the id of its series, its time and its value. The output is JSON lines."""
+
+    at_once = False
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+        source = monitor.model.description.source
+        self._channels = list(source.get("channels") or ["y"])
+        self._ids = [name for name in (source.get("id_col"), "unique_id", "id") if name]
+        self._times = [name for name in (source.get("time_col"), "ds", "time", "timestamp") if name]
+        self._said: set[str] = set()
+
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
+        """Return one object for the line; an empty line has none."""
+        line = decoded(raw[0], number).strip()
+        if not line:
+            return []
+        row = _parsed(line, number)
+        key, ds = self._take(row, self._ids), self._take(row, self._times)
+        value = self._value(row, number)
+        self._say_unused(row)
+        unique_id = "stream" if key is None else str(key)
+        try:
+            reading = self._monitor.update(value, unique_id, ds)
+        except DataError as error:
+            where = f"line {number} of standard input, series {unique_id!r}"
+            raise DataError(error.what, where=where, fix=error.fix) from error
+        return [_dumped(self._record(reading, key, value))]
+
+    def refused(self, error: DataError, number: int) -> list[str]:
+        """Return an object that says which line was refused and why."""
+        return [_dumped({"line": number, "error": error.what, "fix": error.fix})]
+
+    def _record(self, reading: Reading, key: Any, value: Any) -> dict[str, Any]:
+        single = len(self._channels) == 1
+
+        def shown(x: Any) -> Any:
+            found = [None if math.isnan(v) else v for v in np.asarray(x, dtype=np.float64).reshape(-1).tolist()]
+            return found[0] if single else found
+
+        out: dict[str, Any] = {} if key is None else {"unique_id": key}
+        out |= {} if reading.ds is None else {"ds": reading.ds}
+        out |= {"y": shown(value), "expected": shown(reading.expected)}
+        out |= {"surprisal": None if math.isnan(reading.surprisal) else reading.surprisal}
+        out |= {name: shown(ends) for name, ends in reading.intervals.items()}
+        out |= {} if reading.alarm is None else {"alarm": reading.alarm}
+        return out | ({"missing_before": reading.skipped} if reading.skipped else {})
+
+    def _take(self, row: dict[str, Any], names: list[str]) -> Any:
+        found = next((name for name in names if name in row), None)
+        return None if found is None else row.pop(found)
+
+    def _value(self, row: dict[str, Any], number: int) -> list[float]:
+        """Return the values of a row, which are taken out of it: a field for each channel, or y."""
+        if all(name in row for name in self._channels):
+            given = [row.pop(name) for name in self._channels]
+            given = given[0] if len(given) == 1 and isinstance(given[0], list) else given
+        elif "y" in row:
+            y = row.pop("y")
+            given = y if isinstance(y, list) else [y]
+        else:
+            _refuse(f"the line has no field {self._channels[0]!r}", number, "write the value as y, or by its channel")
+        if len(given) != len(self._channels):
+            _wrong_width(len(given), len(self._channels), number, "")
+        return [_json_number(one, number) for one in given]
+
+    def _say_unused(self, row: dict[str, Any]) -> None:
+        if new := set(row) - self._said:
+            self._said |= new
+            options.say(f"note: fields that are not used: {', '.join(sorted(new))}")
+
+
+class Text(Format):
+    """Text, with one row of output for each character."""
+
+    def __init__(self, model: Model, unique_id: str) -> None:
+        self._live, self._begun = Stream(model, unique_id), False
+
+    def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
+        """Return one row for each character. A character of several bytes has the sum of their surprisals."""
+        # a last line without an end is a whole line of a model of lines, and has no end in one of whole texts
+        end = "\n" if ended or self._live.model.encoding.end_symbol is not None else ""
+        block = "".join(decoded(line, number + i) + end for i, line in enumerate(raw))
+        nats = self._live.update(block).surprisal
+        rows, at, of_bytes = [], 0, len(nats) > len(block)
+        for character in block:
+            after = at + (len(character.encode()) if of_bytes else 1)
+            word = repr(character).replace('"', '""')
+            rows.append(f'"{word}",{exact(nats[at:after].sum())}\n')
+            at = after
+        header = [] if self._begun else ["symbol,surprisal\n"]
+        self._begun = True
+        return header + rows
+
+
+def decoded(raw: bytes, number: int) -> str:
+    """Return a line as text."""
+    return decode(raw, f"line {number} of standard input")
+
+
+def _cells(line: str, number: int, channels: int) -> list[float]:
+    """Return the numbers of a line, one for each channel."""
+    where = f"line {number} of standard input: {line[:60]!r}"
+    cells = line.split(",")
+    try:
+        values = [read_number(cell) for cell in cells]
+    except ValueError as error:
+        decimal = len(cells) == channels + 1 and all(cell.strip().isdigit() for cell in cells)
+        fix = "write one number on each line, or one for each channel with commas; leave it empty if it is missing"
+        raise DataError(str(error), where=where, fix="write decimals with a point" if decimal else fix) from error
+    if len(values) != channels and line.strip():
+        _wrong_width(len(values), channels, number, f": {line[:60]!r}")
+    return values if len(values) == channels else [math.nan] * channels
+
+
+def _wrong_width(given: int, channels: int, number: int, shown: str) -> NoReturn:
+    raise DataError(
+        f"got {given} values, expected {channels}, one for each channel",
+        where=f"line {number} of standard input{shown}",
+        fix="write the values of all channels, with commas, in the order of the training data; "
+        "a decimal sign is a point",
+    )
+
+
+def _parsed(line: str, number: int) -> dict[str, Any]:
+    """Return the object of a line of JSON."""
+
+    def not_a_number(word: str) -> float:
+        if word == "NaN":
+            return math.nan
+        _refuse(f"a value is infinite: {word}", number, "use a finite number, or null if the value is missing")
+
+    try:
+        row = json.loads(line, parse_constant=not_a_number)
+    except (ValueError, RecursionError) as error:
+        what = f"the line is no JSON: {error}"
+        raise DataError(
+            what, where=f"line {number} of standard input: {line[:60]!r}", fix="write one object"
+        ) from error
+    if not isinstance(row, dict):
+        _refuse(f"the line is no JSON object: {line[:60]!r}", number, 'write {"ds": ..., "y": ...} on each line')
+    return row
+
+
+def _json_number(value: Any, number: int) -> float:
+    """Return a value of JSON as a number: a number, a string with one, or null if it is missing."""
+    try:
+        if value is None:
+            return math.nan
+        if isinstance(value, str):
+            return read_number(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return bounded(float(value), str(value))
+        _refuse(f"cannot read {json.dumps(value)[:60]} as a number", number, "write the value as a number")
+    except OverflowError:
+        _refuse("a value is too large to compute with", number, "use a larger unit")
+    except ValueError as error:
+        _refuse(str(error), number, "write the value as a number, or null if it is missing")
+
+
+def _refuse(what: str, number: int, fix: str) -> NoReturn:
+    raise DataError(what, where=f"line {number} of standard input", fix=fix)
+
+
+def _dumped(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def _joined(row: Any) -> str:
+    return ";".join(exact(e) for e in np.asarray(row).tolist())

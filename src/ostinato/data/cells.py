@@ -1,0 +1,192 @@
+"""The cells of one column as numbers, whatever type they have, with notes on what is lost on the way."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ostinato.data.numerals import as_numbers
+from ostinato.data.origin import Origin
+from ostinato.errors import DataError
+
+#: The largest whole number up to which every whole number is a float.
+EXACT = 2**53
+#: The ratio of the range of values to their usual change from which float32 rounds that change away.
+_FLOAT32 = 2.0**22
+_FIX = "correct the cell, leave it empty if the value is missing, or choose another --target"
+
+
+class Cells(NamedTuple):
+    """The numbers of a column.
+
+    Attributes:
+        values: The numbers, (N,), NaN where a value is missing.
+        notes: What was converted or rounded, in words.
+    """
+
+    values: NDArray[np.float64]
+    notes: tuple[str, ...] = ()
+
+
+def read_cells(column: pl.Series, origin: Origin, decimal: str | None = None) -> Cells:
+    """Return a column as numbers.
+
+    Args:
+        column: The column, of numbers, of durations, or of words or objects that can be read as numbers.
+        origin: The origin of its rows, for an error.
+        decimal: The decimal sign where words leave it open.
+
+    Raises:
+        DataError: A cell cannot be read as a number. The error names the column, the row and the type.
+    """
+    dtype = column.dtype
+    if dtype.is_integer():
+        values = column.cast(pl.Float64)
+        return Cells(values.fill_null(np.nan).to_numpy(), _rounded_integers(column, values))
+    if dtype.is_decimal():
+        values = column.cast(pl.Float64)
+        lost = (values.cast(dtype, strict=False) != column).fill_null(value=False)
+        return Cells(values.fill_null(np.nan).to_numpy(), _lost(column, values, lost))
+    if dtype.is_numeric() or dtype in (pl.Null, pl.Boolean):
+        return Cells(column.cast(pl.Float64).fill_null(np.nan).to_numpy())
+    if isinstance(dtype, pl.Duration):
+        micros = column.cast(pl.Duration("ns") if dtype.time_unit == "ns" else pl.Duration("us")).cast(pl.Int64)
+        seconds = micros.cast(pl.Float64) / (1e9 if dtype.time_unit == "ns" else 1e6)
+        return Cells(seconds.fill_null(np.nan).to_numpy(), ("durations are read as numbers of seconds",))
+    if dtype == pl.Object:
+        return _of_objects(column, origin)
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        return _of_words(column.cast(pl.String), origin, decimal)
+    raise _refused(column, origin)
+
+
+def _refused(column: pl.Series, origin: Origin) -> DataError:
+    """Return the error for a column whose type has no meaning as a number."""
+    seen = column.is_not_null()
+    row = int(seen.arg_max() or 0) if seen.any() else 0
+    value = str(column.slice(row, 1).to_list()[0])[:40] if len(column) else ""
+    return DataError(
+        f"column {column.name!r} has the type {type_in_words(column)}, such as {value!r}, expected numbers",
+        where=origin.at(row) if len(column) else origin.name,
+        fix="convert the column to numbers, or choose another --target",
+    )
+
+
+def type_in_words(column: pl.Series) -> str:
+    """Return the type of the cells of a column, for a person to read."""
+    if column.dtype != pl.Object:
+        return str(column.dtype)
+    seen = {type(v).__name__: None for v in column.to_list() if v is not None}
+    return ", ".join(seen) or "object"
+
+
+def _rounded_integers(column: pl.Series, values: pl.Series) -> tuple[str, ...]:
+    wide = column.dtype in (pl.Int64, pl.UInt64, pl.Int128) or "128" in str(column.dtype)
+    if not wide or not len(column):
+        return ()
+    large = (values.abs() >= EXACT).fill_null(value=False)
+    if not large.any():
+        return ()
+    pairs = zip(column.filter(large).to_list(), values.filter(large).to_list(), strict=True)
+    lost = [(x, y) for x, y in pairs if int(y) != x]
+    if not lost:
+        return ()
+    return (
+        f"{len(lost):,} whole numbers beyond 2^53 are rounded to 53 bits: {lost[0][0]} is read as {int(lost[0][1])}",
+    )
+
+
+def _lost(column: pl.Series, values: pl.Series, lost: pl.Series) -> tuple[str, ...]:
+    if not lost.any():
+        return ()
+    at = int(lost.arg_max() or 0)
+    return (f"{int(lost.sum()):,} decimals have more digits than a float: {column[at]} is read as {values[at]!r}",)
+
+
+def _of_objects(column: pl.Series, origin: Origin) -> Cells:
+    """Read Python objects one by one."""
+    out, notes = np.full(len(column), np.nan), dict[str, None]()
+    for row, cell in enumerate(column.to_list()):
+        if cell is None:
+            continue
+        value = number_of(cell)
+        if value is None:
+            raise DataError(
+                f"cannot read {str(cell)[:40]!r} in column {column.name!r} as a number: it has the type "
+                f"{type(cell).__name__}",
+                where=origin.at(row),
+                fix=_FIX,
+            )
+        out[row] = value
+        if isinstance(cell, datetime.timedelta | np.timedelta64):
+            notes.setdefault("durations are read as numbers of seconds")
+        elif _digits_lost(cell, value) and not any("digits" in note for note in notes):
+            notes.setdefault(f"some numbers have more digits than a float: {cell} is read as {value!r}")
+    return Cells(out, tuple(notes))
+
+
+def number_of(cell: Any) -> float | None:  # noqa: PLR0911 - one for each type
+    """Return a Python object as a number: None if it is none, NaN if it stands for a missing value."""
+    if isinstance(cell, str):
+        words = as_numbers(pl.Series([cell]))
+        return (np.nan if words.values[0] is None else float(words.values[0])) if words.all else None
+    if isinstance(cell, datetime.timedelta):
+        return cell.total_seconds()
+    if isinstance(cell, np.timedelta64):
+        return float("nan") if np.isnat(cell) else float(cell / np.timedelta64(1, "s"))
+    if type(cell).__name__ in ("NAType", "NaTType"):
+        return float("nan")
+    if isinstance(cell, Real | Decimal | np.bool_):
+        try:
+            return float(cell)
+        except OverflowError:
+            return float("inf") if str(cell)[:1] != "-" else float("-inf")
+        except (TypeError, ValueError):
+            return None
+    return None
+
+
+def _digits_lost(cell: Any, value: float) -> bool:
+    if not np.isfinite(value):
+        return False
+    if isinstance(cell, int):
+        return int(value) != cell
+    return isinstance(cell, Decimal) and Decimal(repr(value)) != cell
+
+
+def _of_words(text: pl.Series, origin: Origin, decimal: str | None) -> Cells:
+    found = as_numbers(text, decimal)
+    if not found.all:
+        row = int(found.bad.arg_max() or 0)
+        raise DataError(
+            f"cannot read {text[row]!r} in column {text.name!r} as a number"
+            + (f": {found.reason}" if found.reason else ""),
+            where=origin.at(row),
+            fix=_FIX,
+        )
+    return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
+
+
+def small_changes(x: NDArray[np.float64]) -> str | None:
+    """Return a note if float32, with which networks compute, rounds away the usual change of values x (N,)."""
+    seen = x[np.isfinite(x)]
+    if len(seen) < 3:
+        return None
+    spread = float(seen.max() / 2 - seen.min() / 2) * 2
+    steps = np.abs(np.diff(seen))
+    steps = steps[steps > 0]
+    if not len(steps) or spread == 0 or not np.isfinite(spread):
+        return None
+    usual = float(np.median(steps))
+    if usual * _FLOAT32 > spread:
+        return None
+    return (
+        f"models compute with about 7 digits, and the values change by {usual:.3g} within a range of {spread:.3g}: "
+        "such changes are rounded"
+    )

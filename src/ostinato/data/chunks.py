@@ -1,0 +1,52 @@
+"""The sizes that the header of a sound file promises. libsndfile reads what is there, and does not report the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+#: The chunked formats: the first bytes, the order of bytes, where the first chunk begins, the chunk with the samples,
+#: and the number to which the sizes of chunks are rounded up.
+_CHUNKED: tuple[tuple[bytes, Literal["little", "big"], bytes], ...] = (
+    (b"RIFF", "little", b"data"),
+    (b"RIFX", "big", b"data"),
+    (b"FORM", "big", b"SSND"),
+)
+#: A program that writes to a pipe does not know the size, and writes the largest one or one near it.
+_UNKNOWN = 0xFFFF_FF00
+
+
+def missing_bytes(raw: bytes) -> int:
+    """Return how many bytes of samples a WAV, AIFF, AU or W64 file lacks, according to its header."""
+    for magic, order, name in _CHUNKED:
+        if raw.startswith(magic):
+            at = 12
+            while at + 8 <= len(raw):
+                size = int.from_bytes(raw[at + 4 : at + 8], order)
+                if raw[at : at + 4] == name:
+                    return max(0, at + 8 + size - len(raw)) if size < _UNKNOWN else 0
+                at += 8 + size + size % 2
+            return 0
+    if raw.startswith(b".snd"):
+        start, size = int.from_bytes(raw[4:8], "big"), int.from_bytes(raw[8:12], "big")
+        return max(0, start + size - len(raw)) if size < _UNKNOWN else 0
+    return next((max(0, stop - len(raw)) for stop in _long_chunks(raw)), 0)
+
+
+def _long_chunks(raw: bytes) -> Iterator[int]:
+    """Yield where the samples of a W64 or an RF64 file end, whose sizes have eight bytes."""
+    if raw.startswith(b"riff") and len(raw) > 40:
+        at = 40
+        while at + 24 <= len(raw):
+            size = int.from_bytes(raw[at + 16 : at + 24], "little")
+            if raw[at : at + 4] == b"data":
+                yield at + size
+                return
+            if size < 24:
+                return
+            at += size + -size % 8
+    if raw.startswith(b"RF64") and raw[12:16] == b"ds64":
+        size = int.from_bytes(raw[28:36], "little")
+        at = raw.find(b"data", 36)
+        if at > 0:
+            yield at + 8 + size

@@ -1,0 +1,137 @@
+"""Frames of pandas, column by column, as frames of polars, which know fewer types."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from ostinato.data.stamps import parse_times
+from ostinato.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return a frame or a series of pandas as a frame of polars.
+
+    A named index becomes a column. An index without a name becomes the column "ds" if it holds times.
+
+    Args:
+        source: The frame or series.
+
+    Returns:
+        The frame and notes on what was set aside. A column of a type that polars does not know holds Python objects,
+        which are read or refused when the column is used.
+
+    Raises:
+        DataError: Two columns have the same name.
+    """
+    import pandas as pd
+
+    notes: list[str] = []
+    frame = (
+        source.to_frame(source.name if source.name is not None else "y") if isinstance(source, pd.Series) else source
+    )
+    names = _names(frame, notes)
+    columns = {name: frame.iloc[:, i] for i, name in enumerate(names)}
+    index = _index(frame, notes)
+    double = sorted(set(index) & set(columns))
+    names = [*(n for n in index if n not in double), *names]
+    if double:
+        notes.append(f"the index {double[0]!r} is set aside, because a column has the same name")
+    name, times = Counter(names).most_common(1)[0] if names else ("", 1)
+    if times > 1:
+        raise DataError(
+            f"{times} columns have the name {name!r}", where="the frame", fix="give each column its own name"
+        )
+    converted = [column_of({**columns, **index}[name] if name in index else columns[name], name) for name in names]
+    return pl.DataFrame(converted), tuple(notes)
+
+
+def _names(frame: pandas.DataFrame, notes: list[str]) -> list[str]:
+    """Return the names of the columns as words. Levels that are the same for all columns are left out."""
+    if frame.columns.nlevels == 1:
+        return [str(c) for c in frame.columns]
+    rows = [[str(x) for x in frame.columns.get_level_values(i)] for i in range(frame.columns.nlevels)]
+    kept = [row for row in rows if len(set(row)) > 1] or rows[:1]
+    names = [" ".join(word for word in words if word) for words in zip(*kept, strict=True)]
+    notes.append(f"the columns have {len(rows)} levels, which are joined: {', '.join(map(repr, names[:3]))}")
+    return names
+
+
+def _index(frame: pandas.DataFrame, notes: list[str]) -> dict[str, Any]:
+    """Return the levels of the index that hold something, by their names."""
+    import pandas as pd
+
+    levels = [frame.index.get_level_values(i).to_series(index=frame.index) for i in range(frame.index.nlevels)]
+    if frame.index.nlevels == 1 and frame.index.name is None:
+        if isinstance(frame.index, pd.RangeIndex):
+            return {}
+        column = column_of(levels[0], "ds")
+        timed = isinstance(frame.index, pd.DatetimeIndex | pd.PeriodIndex)
+        if timed or (not column.dtype.is_numeric() and column.dtype != pl.Object and parse_times(column) is not None):
+            return {"ds": levels[0]}
+        if not column.dtype.is_integer():
+            notes.append("the index of the frame has no name and holds no times, so it is set aside")
+        return {}
+    named = {str(n): level for n, level in zip(frame.index.names, levels, strict=True) if n is not None}
+    if len(named) < len(levels):
+        notes.append(f"{len(levels) - len(named)} levels of the index have no name and are set aside")
+    return named
+
+
+def column_of(column: pandas.Series[Any], name: str) -> pl.Series:
+    """Return a column of pandas as a column of polars; as Python objects if polars has no such type."""
+    import pandas as pd
+
+    dtype = column.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    elif isinstance(dtype, pd.SparseDtype):
+        column = pd.Series(column.to_numpy(), dtype=dtype.subtype)
+    elif isinstance(dtype, pd.CategoricalDtype):
+        return _categories(column, name)
+    elif isinstance(dtype, pd.IntervalDtype) or column.dtype.kind == "c":
+        return _objects(column, name)
+    if column.dtype == object:
+        return _of_objects(column, name)
+    if str(column.dtype) in ("float16", "float128", "longdouble"):
+        column = column.astype("float64")
+    try:
+        return pl.from_pandas(column).alias(name)
+    except Exception:
+        return _of_objects(column, name)
+
+
+def _categories(column: pandas.Series[Any], name: str) -> pl.Series:
+    words = column.cat.categories
+    if all(isinstance(word, str) for word in words):
+        return pl.Series(name, [None if x != x else x for x in column.tolist()], dtype=pl.Categorical)  # noqa: PLR0124
+    return column_of(column.astype(words.dtype if not column.isna().any() or words.dtype.kind == "M" else object), name)
+
+
+def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
+    """Return Python objects as words, numbers or times if all have one such type, and otherwise as they are."""
+    missing = column.isna().to_numpy()
+    cells = [None if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
+    types = {type(cell) for cell in cells} - {type(None)}
+    if types <= {str} or types <= {bytes} or types <= {bool} or types <= {int} or types <= {float, int}:
+        try:
+            return pl.Series(name, cells, dtype=pl.Float64 if float in types and int not in types else None)
+        except (pl.exceptions.PolarsError, TypeError, OverflowError):
+            return _objects(column, name)
+    if len(types) == 1 and next(iter(types)).__name__ in ("date", "datetime", "Timestamp", "timedelta", "Timedelta"):
+        try:
+            return pl.Series(name, cells)
+        except (pl.exceptions.PolarsError, TypeError, OverflowError):
+            return _objects(column, name)
+    return pl.Series(name, cells, dtype=pl.Object)
+
+
+def _objects(column: pandas.Series[Any], name: str) -> pl.Series:
+    missing = column.isna().to_numpy()
+    cells = [None if gone else cell for cell, gone in zip(column.tolist(), missing, strict=True)]
+    return pl.Series(name, cells, dtype=pl.Object)

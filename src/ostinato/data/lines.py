@@ -1,0 +1,124 @@
+r"""What a line of text is: the decoding of bytes, the ends of lines, and lines that arrive bit by bit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ostinato.data.files import formats
+from ostinato.errors import DataError
+
+#: The ends of a line: those of Windows, the first Macs and Unix. A form feed or U+2028 is a character of its line.
+_LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
+_LONE = re.compile("[\ud800-\udfff]")
+
+
+def decode(raw: bytes, where: str) -> str:
+    r"""Decode UTF-8 text, without a byte order mark and with every line ended by "\n".
+
+    Args:
+        raw: The bytes of a file.
+        where: The name of the file, for an error.
+
+    Returns:
+        The text.
+
+    Raises:
+        DataError: The bytes are not UTF-8. The error names the line and the byte.
+    """
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:4] == b"\0\0\xfe\xff":
+        what = "UTF-32" if raw[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else "UTF-16"
+        raise DataError(f"the file is {what}, expected UTF-8", where=where, fix="save the file as UTF-8")
+    for magic, what, fix in _OTHERS:
+        if magic in raw[:24]:
+            raise DataError(f"the file is {what}, expected a table or text", where=where, fix=fix)
+    if b"\0" in raw[:100_000]:
+        what = "the file is binary, expected a table or text"
+        raise DataError(what, where=where, fix=f"give a file of one of the formats {formats()}")
+    try:
+        return plain(raw.decode("utf-8-sig"), where)
+    except UnicodeDecodeError as error:
+        *ended, last = _BYTES_END.split(error.object[: error.start])
+        raise DataError(
+            f"the byte {error.object[error.start]:#04x} is not valid UTF-8",
+            where=f"{where}, line {len(ended) + 1}, byte {len(last) + 1}",
+            fix="save the file as UTF-8",
+        ) from error
+
+
+#: Files that are neither tables nor text, by bytes among their first 24: what they are, and what to do.
+_OTHERS: tuple[tuple[bytes, str, str], ...] = (
+    (b'{"__metadata__":', "a model, not data", "give a data file"),
+    (b"SQLite format 3\0", "an SQLite database", "read it with sqlite:///FILE and --query 'SELECT ...'"),
+    (b"%PDF-", "a PDF document", f"give a file of one of the formats {formats()}"),
+)
+
+
+def plain(text: str, where: str) -> str:
+    r"""Return text with every line ended by "\n", whether it was ended by "\r\n", "\r" or "\n".
+
+    This is what a line is everywhere: in files, on standard input, in prompts, in streams, and in the line numbers of
+    messages.
+
+    Args:
+        text: The text.
+        where: The name of the text, for an error.
+
+    Raises:
+        DataError: The text has a lone surrogate, which is half a character, and no text in UTF-8 can have.
+    """
+    lone = _LONE.search(text)
+    if lone:
+        before = text[: lone.start()]
+        line = lines_of(before + ".")
+        raise DataError(
+            f"the text has the lone surrogate {ascii(lone[0])[1:-1]}, which is half a character",
+            where=f"{where}, line {len(line)}, character {len(line[-1])} (position {lone.start()} from 0)",
+            fix="remove the character, or decode the text as UTF-8 again",
+        )
+    return _LINE_END.sub("\n", text) if "\r" in text else text
+
+
+def continued(text: str, returned: bool) -> tuple[str, bool]:
+    r"""Return a piece of text that continues another, and whether it ends with "\r".
+
+    Args:
+        text: The piece.
+        returned: Whether the piece before it ended with "\r", so that a first "\n" belongs to that end of a line.
+    """
+    piece = text[1:] if returned and text.startswith("\n") else text
+    return piece, text.endswith("\r") if text else returned
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, without their ends. A last line need not be ended; after an end there is no line."""
+    out = _LINE_END.split(text)
+    return out[:-1] if not out[-1] else out
+
+
+def line_blocks(chunks: Iterable[bytes]) -> Iterator[tuple[list[bytes], bool]]:
+    """Cut bytes that arrive bit by bit into lines, as soon as a line is complete, without a byte order mark.
+
+    Args:
+        chunks: The bytes.
+
+    Yields:
+        Complete lines without their ends, and True; and at the end a last line that was not ended, and False.
+    """
+    rest, first, returned = b"", True, False
+    for chunk in chunks:
+        whole = rest + chunk
+        if first:
+            if len(whole) < 3 and b"\xef\xbb\xbf".startswith(whole):
+                rest = whole
+                continue
+            whole, first = whole.removeprefix(b"\xef\xbb\xbf"), False
+        # the end of a line is known at its "\r"; a "\n" that follows belongs to it
+        whole = whole[1:] if returned and whole[:1] == b"\n" else whole
+        if whole:
+            returned = whole.endswith(b"\r")
+        *ended, rest = _BYTES_END.split(whole)
+        if ended:
+            yield ended, True
+    if rest:
+        yield [rest], False

@@ -1,0 +1,165 @@
+"""The lines around a table in a text file: titles and comments above it, several lines of names, and lines below it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
+
+#: The words that name a row of sums or means over the other rows.
+TOTAL = re.compile(
+    r"(?i)\s*(?:grand[ -]?|sub[ -]?)?(?:total|totals|sum|sums|average|mean|overall)(?:\s*[:=])?\s*"
+    r"|\s*(?:summe|gesamt|gesamtsumme|durchschnitt|somme|totale|suma|totaal|итого|всего)(?:\s*:)?\s*"
+    r"|\s*(?:합계|총계|총합|총합계|소계|누계|평균|합|계|合計|总计|合计|總計|平均)(?:\s*:)?\s*"
+)
+#: The number of lines at each end of a file that are looked at.
+_HEAD, _TAIL = 50, 12
+
+
+@dataclass(frozen=True)
+class Margins:
+    """The lines of a table without the lines around it.
+
+    Attributes:
+        text: The lines of the table, with one line of names.
+        skipped: The number of lines before these.
+        notes: What was set aside, in words.
+    """
+
+    text: str
+    skipped: int
+    notes: tuple[str, ...] = ()
+
+
+def without_margins(text: str, skipped: int = 0) -> Margins:
+    """Set aside the lines above and below a table that are no part of it.
+
+    Args:
+        text: The text of the file.
+        skipped: The number of lines before the text.
+
+    Returns:
+        The table.
+    """
+    head = "\n".join(text[:100_000].split("\n", _HEAD)[:_HEAD])
+    separator = separator_of(head)
+    try:
+        records = list(Dialect(separator).records(head))
+    except csv.Error:
+        return Margins(text, skipped)
+    widths = Counter(len(cells) for _, cells in records if len(cells) > 1)
+    if not widths:
+        return Margins(text, skipped)
+    width = widths.most_common(1)[0][0]
+    notes: list[str] = []
+    first = _first(records, width)
+    if first:
+        line = records[first][0]
+        title = " | ".join(" ".join(c for c in cells if c.strip()) for _, cells in records[:first] if any(cells))
+        notes.append(f"set aside above the table: {_lines(1 + skipped, line - 1 + skipped)} ({title[:80]})")
+        text, skipped = _after(text, line - 1), skipped + line - 1
+    text, skipped = _one_header([cells for _, cells in records[first:]], text, skipped, width, separator, notes)
+    return Margins(_without_footer(text, skipped, width, separator, notes), skipped, tuple(notes))
+
+
+def _first(records: list[tuple[int, list[str]]], width: int) -> int:
+    """Return the number of the record that holds the names of the columns, or the first row if there are no names."""
+    for i, (_, cells) in enumerate(records[:20]):
+        filled = [c for c in cells if c.strip()]
+        later = [cells for _, cells in records[i + 1 :] if any(cells)]
+        if len(cells) == width and _are_names(cells) and len(filled) > 1 and (i == 0 or _holds_data(later, width)):
+            return i if all(_is_title(c, width) for _, c in records[:i]) else 0
+        if not _is_title(cells, width):
+            return 0
+    return 0
+
+
+def _is_title(cells: list[str], width: int) -> bool:
+    filled = [c for c in cells if c.strip()]
+    if not filled or filled[0].lstrip().startswith("#"):
+        return True
+    short = len(cells) < width or (len(filled) == 1 and bool(cells[0].strip()))
+    return short and _are_names(cells[:1])
+
+
+def _are_names(cells: list[str]) -> bool:
+    """Return whether no cell is a number or a date."""
+    return not any(is_number(c.strip().replace(",", ".")) or DATE.fullmatch(c.strip()) for c in cells if c.strip())
+
+
+def _holds_data(later: list[list[str]], width: int) -> bool:
+    return any(len(cells) == width and not _are_names(cells) for cells in later[:5])
+
+
+def _one_header(
+    records: list[list[str]], text: str, skipped: int, width: int, separator: str, notes: list[str]
+) -> tuple[str, int]:
+    """Join the lines of names that pandas writes for columns of several levels, as in a download of tickers."""
+    rows = [cells for cells in records[:6] if any(cells)]
+    below = next((r for r, cells in enumerate(rows) if r and not any(c.strip() for c in cells[1:])), None)
+    levels, index = rows[: below or 0], rows[below][0].strip() if below else ""
+    if below is None and len(rows) > 2 and len(set(rows[0][1:])) < width - 1 and _are_names(rows[1]):
+        levels, index = rows[:2], rows[0][0].strip()
+    used = len(levels) + (below is not None)
+    if not levels or not all(len(c) == width and _are_names(c) and all(x.strip() for x in c[1:]) for c in levels):
+        return text, skipped
+    if used >= len(rows) or _are_names(rows[used]) or len(rows[used]) != width:
+        return text, skipped
+    kept = [level for level in levels if len(set(level[1:])) > 1] or levels[:1]
+    names = [" ".join(level[c].strip() for level in kept) for c in range(1, width)]
+    dropped = [f"{level[0].strip()} {level[1].strip()}".strip() for level in levels if level not in kept]
+    notes.append(
+        f"{_lines(1 + skipped, used + skipped)} are read as the names of the columns"
+        + (f", without {', '.join(dropped)}, which is the same for all" if dropped else "")
+    )
+    header = separator.join('"' + name.replace('"', '""') + '"' for name in (index, *names))
+    return header + "\n" + _after(text, used), skipped + used - 1
+
+
+def _without_footer(text: str, skipped: int, width: int, separator: str, notes: list[str]) -> str:
+    """Remove empty rows, comments and sums that have fewer cells than a row from the end of a text."""
+    kept = text
+    removed: list[str] = []
+    while len(removed) < _TAIL and "\n" in kept:
+        body, _, line = kept.rpartition("\n")
+        if not _is_footer(line, width, separator):
+            break
+        removed.append(line)
+        kept = body
+    words = [line.strip() for line in reversed(removed) if line.strip(f'{separator} \t"')]
+    if not words:
+        return kept
+    end = text.count("\n") + 1 + skipped
+    start = end - len(removed) + 1
+    notes.append(f"set aside below the table: {_lines(start, end)} ({' | '.join(words)[:80]})")
+    return kept
+
+
+def _is_footer(line: str, width: int, separator: str) -> bool:
+    if line.count('"') % 2:
+        return False
+    cells = [c.strip() for c in next(csv.reader([line], delimiter=separator), [])]
+    filled = [c for c in cells if c]
+    if not filled or filled[0].startswith("#"):
+        return bool(cells) or not line.strip()
+    if TOTAL.fullmatch(filled[0]):
+        return len(cells) < width
+    words = filled[0]
+    return (
+        len(filled) == 1 and len(cells) < width and _are_names([words]) and bool(re.search(r"\w.*[\s:]|^[*†(]", words))
+    )
+
+
+def _after(text: str, lines: int) -> str:
+    """Return a text without its first lines."""
+    at = 0
+    for _ in range(lines):
+        at = text.index("\n", at) + 1
+    return text[at:]
+
+
+def _lines(first: int, last: int) -> str:
+    return f"line {first}" if first == last else f"lines {first} to {last}"

@@ -1,0 +1,51 @@
+"""Numbers written as text, read strictly: what is not certainly a decimal number is refused."""
+
+from __future__ import annotations
+
+import math
+import re
+
+#: The largest size of a value: the square of a larger one may overflow.
+LARGEST = 1e150
+#: The words that stand for a missing value.
+MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_INFINITE = re.compile(r"[-+]?(inf|infinity)", re.IGNORECASE)
+
+
+def read_number(text: str) -> float:
+    """Return the number that a text holds, NaN for a missing value.
+
+    Python's ``float`` also takes underscores (1_000), digits of other scripts and words for infinity; here they are
+    refused, because a table would not hold them for numbers either.
+
+    Args:
+        text: The text, with spaces around it or not.
+
+    Raises:
+        ValueError: The text is no decimal number, or the number is infinite or larger than ``LARGEST``. The message
+            says which.
+    """
+    word = text.strip(" \t\r\n")
+    if word in MISSING:
+        return math.nan
+    if _INFINITE.fullmatch(word):
+        raise ValueError(f"a value is infinite: {word[:60]!r}")
+    if not _NUMBER.fullmatch(word):
+        raise ValueError(f"cannot read {word[:60]!r} as a number")
+    return bounded(float(word), word)
+
+
+def bounded(value: float, text: str) -> float:
+    """Return a value that is not infinite and not too large.
+
+    Args:
+        value: The value.
+        text: How it was written, for the error.
+
+    Raises:
+        ValueError: It is infinite or larger than ``LARGEST``.
+    """
+    if abs(value) > LARGEST:
+        raise ValueError(f"the value {text[:60]} is too large to compute with, expected at most {LARGEST:g} in size")
+    return value

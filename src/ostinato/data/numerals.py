@@ -1,0 +1,189 @@
+"""Numbers as people write them: "$1,603.05", "1.603,05", "1 603,05", "12%", "(1,234)" and "5-"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+#: The cells that stand for a missing value in a column of numbers.
+MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."]
+_CURRENCY = (
+    r"US\$|A\$|C\$|R\$|HK\$|NT\$|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|CHF|EUR|USD|GBP|JPY|KRW|CNY|INR|SEK|NOK|DKK|PLN|CZK"
+    r"|BRL|AUD|CAD|\p{Sc}|\uc6d0|\u5186|\u5143"
+)
+#: The parts of a number: brackets, sign, currency, digits with their separators, exponent, unit, sign, bracket.
+_SHAPE = (
+    rf"^(?P<open>\()?\s*(?P<first>[-+])?\s*(?P<before>{_CURRENCY})?\s*(?P<second>[-+])?\s*"
+    r"(?P<digits>\d[\d.,' ]*|[.,]\d+)(?P<exponent>[eE][-+]?\d+)?\s*"
+    rf"(?P<after>{_CURRENCY}|%|[KkMBT])?\s*(?P<last>[-+])?\s*(?P<close>\))?$"
+)
+#: The numbers that a letter after the digits stands for.
+_LETTERS = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+#: The number of cells that show whether a column holds numbers.
+_SAMPLE = 200
+
+
+def _grammar(decimal: str, group: str) -> str:
+    """Return the pattern of digits with this decimal sign and this sign between groups of three digits."""
+    grouped = rf"[1-9]\d{{0,2}}(?:{group}\d{{3}})+|[1-9]\d?(?:{group}\d{{2}})+{group}\d{{3}}"
+    others = r"[1-9]\d{0,2}(?: \d{3})+|[1-9]\d{0,2}(?:'\d{3})+"
+    return rf"^(?:(?:\d+|{grouped}|{others})(?:{decimal}\d*)?|{decimal}\d+)$"
+
+
+_GRAMMARS = {".": _grammar(r"\.", ","), ",": _grammar(",", r"\.")}
+#: Digits that are a number with either decimal sign, but not the same number.
+_OPEN = r"^[1-9]\d{0,2}[.,]\d{3}$"
+
+
+@dataclass(frozen=True)
+class Numerals:
+    """The numbers that a column of words holds.
+
+    Attributes:
+        values: The numbers, (N,), with null for missing values and for cells that are no numbers.
+        bad: Whether each cell is neither a number nor missing, (N,).
+        decimal: The decimal sign if the cells show one: "." or ","; None if they leave it open.
+        reason: Why cells that look like numbers are not read, in words; empty if no cell looks so.
+        notes: What was removed from the cells and how they were read, in words.
+    """
+
+    values: pl.Series
+    bad: pl.Series
+    decimal: str | None = None
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> bool:
+        """Whether every cell is a number or missing."""
+        return not self.bad.any()
+
+    @property
+    def most(self) -> bool:
+        """Whether more than half of the cells that are filled are numbers."""
+        read = len(self.values) - self.values.null_count()
+        return read > int(self.bad.sum())
+
+
+def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None = None) -> Numerals:
+    """Read a column of words as numbers, all by one decimal sign.
+
+    Args:
+        column: The words, (N,).
+        decimal: The decimal sign to use where the cells leave it open, as in "1,234"; None to find it.
+        usual: The decimal sign that the other columns show, for the case that decimal is None.
+
+    Returns:
+        The numbers.
+    """
+    words = column.str.strip_chars()
+    seen = words.set(words.is_in(MISSING), None)
+    plain = seen.cast(pl.Float64, strict=False)
+    if plain.null_count() == seen.null_count() and not (decimal == "," or usual == ","):
+        return Numerals(plain, plain.is_null() & seen.is_not_null())
+    head = seen.drop_nulls().head(_SAMPLE)
+    if len(head) and 2 * int(_matches(_normal(head)).sum()) < len(head):
+        found = plain if plain.null_count() < len(plain) else pl.Series(column.name, [None] * len(column), pl.Float64)
+        return Numerals(found, found.is_null() & seen.is_not_null())
+    return _read(column.name, seen, plain, decimal, usual)
+
+
+def _normal(words: pl.Series) -> pl.Series:
+    """Return words with plain digits, spaces, apostrophes and minus signs."""
+    if not words.str.contains(r"[^\x00-\x7F]").any():
+        return words
+    plain = words.str.normalize("NFKC").str.replace_all("[\u2212\u2012\u2013\ufe63]", "-")
+    return plain.str.replace_all("[\u2019\u02bc\u00b4]", "'").str.strip_chars()
+
+
+def _matches(words: pl.Series) -> pl.Series:
+    digits = words.str.extract_groups(_SHAPE).struct.field("digits").str.strip_chars()
+    return digits.str.contains(_GRAMMARS["."]) | digits.str.contains(_GRAMMARS[","])
+
+
+def _read(  # noqa: PLR0914 - each part of a number has a name
+    name: str, seen: pl.Series, plain: pl.Series, decimal: str | None, usual: str | None
+) -> Numerals:
+    parts = _normal(seen).str.extract_groups(_SHAPE).struct.unnest()
+    parts = parts.with_columns(pl.col("digits").str.strip_chars())
+    digits = parts["digits"]
+    dot, comma = (digits.str.contains(g).fill_null(value=False) for g in _GRAMMARS.values())
+    only_dot, only_comma = int((dot & ~comma).sum()), int((comma & ~dot).sum())
+    found = None if only_dot == only_comma == 0 else "." if only_dot >= only_comma else ","
+    sign = found or decimal or usual or "."
+    fits = dot if sign == "." else comma
+    signs = sum(parts[c].is_not_null().cast(pl.Int8) for c in ("first", "second", "last", "open"))
+    ok = fits & (signs <= 1) & (parts["open"].is_null() == parts["close"].is_null())
+    symbols = parts.select(pl.coalesce("before", "after")).to_series()
+    symbols = symbols.set(symbols.is_in(list(_LETTERS)), None)
+    kinds = symbols.filter(ok).drop_nulls().value_counts(sort=True)[symbols.name].to_list()
+    reasons = []
+    if len(kinds) > 1:
+        ok &= symbols.is_null() | (symbols == kinds[0])
+        reasons.append(f"its cells have several units: {', '.join(kinds[:3])}")
+    if kinds and kinds[0] == "%":
+        ok &= (symbols == "%").fill_null(value=False)
+        reasons.append("some of its cells have a percent sign and others have none")
+    letters = parts["after"].set(~parts["after"].is_in(list(_LETTERS)).fill_null(value=True), None)
+    if letters.count() and not digits.filter(letters.is_not_null()).str.contains(r"[.,]").any():
+        ok &= letters.is_null()  # 3M may be three months
+    if only_dot and only_comma:
+        reasons.append("its cells have points and commas in both roles")
+    digits = digits.str.replace_all(r"[,' ]" if sign == "." else r"[.' ]", "").str.replace(",", ".", literal=True)
+    minus = (parts["first"] == "-") | (parts["second"] == "-") | (parts["last"] == "-") | parts["open"].is_not_null()
+    size = (digits + parts["exponent"].fill_null("")).cast(pl.Float64, strict=False)
+    size = size * letters.replace_strict(_LETTERS, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
+    values = pl.select(pl.when(minus.fill_null(value=False)).then(-size).otherwise(size)).to_series()
+    # a cell without a separator that a program wrote, such as "inf" or "1e5", is a number too
+    other = ~ok & plain.is_not_null() & ~seen.str.contains(r"[_]").fill_null(value=False) & digits.is_null()
+    values = pl.select(pl.when(ok).then(values).when(other).then(plain)).to_series().alias(name)
+    bad = values.is_null() & seen.is_not_null()
+    looks = bool((bad & digits.is_not_null()).any())
+    notes = _notes(seen.filter(ok), parts.filter(ok), values.filter(ok), kinds, letters.filter(ok))
+    open_cells = ok & digits.is_not_null() & parts["digits"].str.contains(_OPEN).fill_null(value=False)
+    if found is None and open_cells.any() and not (plain.null_count() == seen.null_count() and sign == "."):
+        at = int(open_cells.arg_max() or 0)
+        other_sign = "comma" if sign == "." else "point"
+        notes = (
+            *notes,
+            f"the decimal sign is open, so {seen[at]!r} is read as {values[at]:,.15g} "
+            f"(use --decimal if the decimal sign is a {other_sign})",
+        )
+    return Numerals(values, bad, found, "; ".join(reasons) if looks else "", notes)
+
+
+def _notes(
+    seen: pl.Series, parts: pl.DataFrame, values: pl.Series, kinds: list[str], letters: pl.Series
+) -> tuple[str, ...]:
+    """Return what was removed from the cells that were read, in words."""
+    notes = []
+    if kinds and kinds[0] == "%":
+        example = _example(seen, values, parts["after"] == "%")
+        notes.append(f"percent signs are removed and nothing is divided: {example}")
+    elif kinds:
+        has = parts["before"].is_not_null() | (parts["after"].is_not_null() & letters.is_null())
+        notes.append(f"the currency {kinds[0]} is removed: {_example(seen, values, has)}")
+    grouped = parts["digits"].str.contains(r"\d[,.' ]\d{3}(?:\D|$)")
+    for what, where in (
+        ("thousands are separated", grouped & _far(parts["digits"], values)),
+        ("brackets are read as a minus sign", parts["open"].is_not_null()),
+        ("the minus sign follows the number", parts["last"] == "-"),
+        ("letters stand for thousands (K), millions (M) and more", letters.is_not_null()),
+        ("the decimal sign is a comma", parts["digits"].str.contains(r",") & ~_far(parts["digits"], values)),
+    ):
+        mask = where.fill_null(value=False)
+        if mask.any():
+            notes.append(f"{what}: {_example(seen, values, mask)}")
+    return tuple(notes)
+
+
+def _far(digits: pl.Series, values: pl.Series) -> pl.Series:
+    """Return whether the first separator of digits separates groups: the number has more digits before its point."""
+    before = digits.str.extract(r"^(\d*)").str.len_chars()
+    return (values.abs() >= 10.0 ** before.cast(pl.Float64)).fill_null(value=False)
+
+
+def _example(seen: pl.Series, values: pl.Series, mask: pl.Series) -> str:
+    at = int(mask.fill_null(value=False).arg_max() or 0)
+    return f"{seen[at]!r} is read as {values[at]:.15g}"

@@ -1,0 +1,102 @@
+"""Packed files: gzip, bzip2, xz, zstd, and zip archives of one file, recognised by their first bytes."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from ostinato.data.extras import missing
+from ostinato.errors import DataError
+
+#: A packed file may unpack to this many bytes, or to this many times its own size; a bomb has more.
+_MOST_BYTES, _MOST_TIMES = 1 << 31, 200
+
+
+def unpacked(raw: bytes, where: str) -> bytes:
+    """Return bytes as they are, or unpacked if their first bytes are those of a packed file.
+
+    Args:
+        raw: The bytes of a file.
+        where: The name of the file, for an error.
+
+    Raises:
+        DataError: The packed data are damaged, or a zip archive holds several files.
+    """
+    for magic, name, unpack in _UNPACKERS:
+        if raw.startswith(magic):
+            try:
+                return unpack(raw, where)
+            except _DAMAGED as error:
+                raise DataError(
+                    f"the {name} is damaged or cut short: {error}",
+                    where=where,
+                    fix="copy or download the file again",
+                ) from error
+    return raw
+
+
+def _all_of(stream: Any, packed: int, where: str) -> bytes:
+    """Return all bytes of an unpacked stream; raise DataError if they are too many for the packed bytes."""
+    most = max(_MOST_BYTES, packed * _MOST_TIMES)
+    out = bytearray()
+    while block := stream.read(1 << 20):
+        out += block
+        if len(out) <= most:
+            continue
+        raise DataError(f"the packed file holds more than {most:,} bytes", where=where, fix="unpack the file first")
+    return bytes(out)
+
+
+def _gunzip(raw: bytes, where: str) -> bytes:
+    return _all_of(gzip.GzipFile(fileobj=io.BytesIO(raw)), len(raw), where)
+
+
+def _bunzip2(raw: bytes, where: str) -> bytes:
+    return _all_of(bz2.BZ2File(io.BytesIO(raw)), len(raw), where)
+
+
+def _unxz(raw: bytes, where: str) -> bytes:
+    return _all_of(lzma.LZMAFile(io.BytesIO(raw)), len(raw), where)
+
+
+def _unzstd(raw: bytes, where: str) -> bytes:
+    try:
+        import pyarrow as pa
+    except ImportError:
+        raise missing("reading zstd files", "pyarrow", "pandas") from None
+    try:
+        return _all_of(pa.CompressedInputStream(pa.BufferReader(raw), "zstd"), len(raw), where)
+    except pa.ArrowException as error:
+        raise OSError(str(error)) from error
+
+
+def _unzip(raw: bytes, where: str) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        names = [n for n in archive.namelist() if not n.endswith("/") and not n.startswith("__MACOSX/")]
+        if "[Content_Types].xml" in names or "mimetype" in names:  # a spreadsheet is a zip archive, too
+            return raw
+        if len(names) != 1:
+            raise DataError(
+                f"the zip archive holds {len(names):,} files, expected 1", where=where, fix="unpack it into a folder"
+            )
+        with archive.open(names[0]) as member:
+            return _all_of(member, len(raw), where)
+
+
+_UNPACKERS: tuple[tuple[bytes, str, Callable[[bytes, str], bytes]], ...] = (
+    (b"\x1f\x8b", "gzip file", _gunzip),
+    (b"BZh", "bzip2 file", _bunzip2),
+    (b"\xfd7zXZ\0", "xz file", _unxz),
+    (b"\x28\xb5\x2f\xfd", "zstd file", _unzstd),
+    (b"PK\x03\x04", "zip archive or spreadsheet", _unzip),
+)
+#: What the unpackers raise on damaged data; an encrypted zip archive is a RuntimeError.
+_DAMAGED = (
+    OSError, EOFError, ValueError, RuntimeError, OverflowError, zlib.error, lzma.LZMAError, zipfile.BadZipFile
+)  # fmt: skip

@@ -1,0 +1,138 @@
+"""Tables that are not written as separated cells, JSON and spreadsheets, brought into such cells.
+
+All text tables are then read by one parser, so that a missing value, a number, a header and an id are the same thing in
+each of them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from ostinato.data import sheets
+from ostinato.data.lines import decode, lines_of, plain
+from ostinato.data.written import Written
+from ostinato.errors import DataError
+
+
+def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Written | None:
+    """Return the table of a JSON file or a spreadsheet as text.
+
+    Args:
+        raw: The bytes of the file.
+        where: The name of the file.
+        ending: The ending of the file, which shows JSON.
+        sheet: The name of the sheet of a spreadsheet; the first one that is not empty if None.
+
+    Returns:
+        The table; None if the file is something else.
+
+    Raises:
+        DataError: The file is damaged, a record is nested, or there is no such sheet.
+        ConfigError: The package that reads spreadsheets is not installed.
+    """
+    if raw.startswith(sheets.MAGIC):
+        return sheets.written(raw, where, sheet)
+    if sheet is not None:
+        raise DataError("a sheet was named, but the file is no spreadsheet", where=where, fix="leave out --sheet")
+    if ending in _JSON or looks_like_json(raw):
+        return _of_records(list(_records(decode(raw, where), where)), where)
+    return None
+
+
+#: The endings of JSON files.
+_JSON = (".json", ".jsonl", ".ndjson")
+
+
+def looks_like_json(raw: bytes) -> bool:
+    """Return whether the first lines of a file are JSON objects, one on each line."""
+    first = lines_of(raw[:20_000].decode("utf-8-sig", errors="ignore"))[:5]
+    first = [line for line in first if line.strip()]
+    if not first or not all(line.lstrip().startswith("{") for line in first):
+        return False
+    try:
+        return all(isinstance(json.loads(line), dict) for line in first[: max(1, len(first) - 1)])
+    except (ValueError, RecursionError):
+        return False
+
+
+def _records(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the line and the fields of each record: one on each line, or the elements of one array."""
+    if text.lstrip().startswith("["):
+        items = _json(text, where, 1)
+        for i, item in enumerate(items):
+            yield i + 1, _checked(item, f"{where}, record {i + 1}")
+        return
+    rows = [(i + 1, line) for i, line in enumerate(lines_of(text)) if line.strip()]
+    if not rows:
+        raise DataError("the file is empty", where=where, fix="give a file that has data")
+    for number, line in rows:
+        try:
+            yield number, _checked(json.loads(line), f"{where}, line {number}")
+        except (ValueError, RecursionError) as error:
+            if number == rows[0][0]:  # one object over several lines
+                _checked(_json(text, where, number), where)
+            raise _not_json(error, f"{where}, line {number}: {line[:60]!r}") from error
+
+
+def _json(text: str, where: str, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _not_json(error, f"{where}, line {getattr(error, 'lineno', line)}") from error
+
+
+def _not_json(error: Exception, where: str) -> DataError:
+    words = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+    return DataError(
+        f"cannot read the line as JSON: {words}", where=where, fix="write one JSON object on each line, or one array"
+    )
+
+
+def _checked(item: Any, where: str) -> dict[str, Any]:
+    """Return a record whose fields are words, numbers, true, false or null."""
+    if not isinstance(item, dict):
+        raise DataError(
+            f"a record is {type(item).__name__} {json.dumps(item)[:40]}, expected an object such as"
+            ' {"ds": "2024-01-31", "y": 1.5}',
+            where=where,
+            fix="write one JSON object on each line, or an array of objects",
+        )
+    for name, value in item.items():
+        for word in (name, value) if isinstance(value, str) else (name,):
+            plain(word, where)
+        if isinstance(value, dict | list):
+            what = "an object" if isinstance(value, dict) else "a list"
+            raise DataError(
+                f"the field {name!r} holds {what}, expected a word or a number",
+                where=where,
+                fix="give each value a field of its own, without nesting",
+            )
+    return item
+
+
+def _of_records(records: list[tuple[int, dict[str, Any]]], where: str) -> Written:
+    names = list(dict.fromkeys(name for _, record in records for name in record))
+    if not names:
+        raise DataError("the file holds no records with fields", where=where, fix="give a file that has data")
+    columns = [pl.Series(str(i), [n, *(_word(r.get(n)) for _, r in records)], pl.String) for i, n in enumerate(names)]
+    return Written.of(pl.DataFrame(columns), where, [records[0][0], *(line for line, _ in records)])
+
+
+def _word(value: Any) -> str | None:
+    """Return a JSON value as the word of a cell, without loss of digits."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case float() if math.isinf(value):
+            return "inf" if value > 0 else "-inf"
+        case str():
+            return value
+        case _:
+            return repr(value)

@@ -1,0 +1,128 @@
+"""A frame as people write it, made clean: rows that are no data are set aside, and words that are numbers are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from ostinato.data.margins import TOTAL
+from ostinato.data.numerals import MISSING, Numerals, as_numbers
+from ostinato.data.origin import Origin
+
+#: The number of rows at the end of a table that may hold sums.
+_TAIL = 4
+
+
+def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame, Origin]:
+    """Set aside the rows that repeat the names of the columns, and the rows of sums at the end.
+
+    Args:
+        frame: The table.
+        origin: The origin of its rows.
+
+    Returns:
+        The other rows and their origin, with a note on each kind of row that was set aside.
+    """
+    words = [c for c in frame.columns if frame[c].dtype == pl.String]
+    if not words:
+        return frame, origin
+    keep = np.ones(len(frame), dtype=bool)
+    if len(words) == frame.width and frame.width > 1:
+        again = pl.Series([True]) if not len(frame) else _repeats(frame)
+        at = np.flatnonzero(again.to_numpy()) if len(again) == len(frame) else np.zeros(0, dtype=np.int64)
+        if 0 < len(at) < len(frame):
+            places = ", ".join(origin.place(int(i)) for i in at[:3])
+            more = " ..." if len(at) > 3 else ""
+            origin = origin.noting(f"names of columns that occur again are set aside: {places}{more}")
+            keep[at] = False
+    for row in range(len(frame) - 1, max(len(frame) - 1 - _TAIL, 0), -1):
+        if not _is_total(frame, words, row):
+            break
+        cells = ", ".join(str(v) for v in frame.row(row) if v is not None)
+        origin = origin.noting(f"a row of sums is set aside: {origin.place(row)} ({cells[:60]})")
+        keep[row] = False
+    if keep.all():
+        return frame, origin
+    return frame.filter(pl.Series(keep)), origin.kept(np.flatnonzero(keep))
+
+
+def _repeats(frame: pl.DataFrame) -> pl.Series:
+    same = pl.all_horizontal(pl.col(c).str.strip_chars() == c.strip() for c in frame.columns)
+    return frame.select(same.fill_null(value=False).alias("again")).to_series()
+
+
+def _is_total(frame: pl.DataFrame, words: Sequence[str], row: int) -> bool:
+    """Return whether the words of a row are one word for a sum, which its column has nowhere else."""
+    found = False
+    for name in words:
+        cell = (frame[name][row] or "").strip()
+        if cell in MISSING:
+            continue
+        if TOTAL.fullmatch(cell):
+            if int((frame[name].str.strip_chars() == cell).sum()) > 1:
+                return False
+            found = True
+        elif not as_numbers(pl.Series([cell])).all:
+            return False
+    others = [c for c in frame.columns if c not in words and frame[c].dtype.is_temporal()]
+    return found and all(frame[c][row] is None for c in others)
+
+
+def numerals_of(frame: pl.DataFrame, key: str | None, decimal: str | None, usual: str | None) -> dict[str, Numerals]:
+    """Return the numbers in every column of words.
+
+    Args:
+        frame: The table.
+        key: The column of ids, which stay words.
+        decimal: The decimal sign where the cells leave it open; None to find it.
+        usual: The decimal sign if no column shows one; None if columns of numbers show that it is a point.
+
+    Returns:
+        The numbers by the name of the column. The columns that show a decimal sign decide for the others.
+    """
+    words = [c for c in frame.iter_columns() if c.dtype == pl.String and c.name != key]
+    first = {c.name: as_numbers(c, decimal) for c in words}
+    signs = {one.decimal for one in first.values() if one.most} - {None}
+    sign = "," if signs == {","} else usual if not signs else None
+    return first if sign is None or decimal else {c.name: as_numbers(c, None, sign) for c in words}
+
+
+def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> tuple[pl.DataFrame, Origin]:
+    """Return a table with columns of words as numbers where all their cells are numbers or missing.
+
+    In a column of words, only an empty cell is missing: a series may be called NA.
+
+    Args:
+        frame: The table.
+        found: The numbers in its columns of words.
+        origin: The origin of its rows.
+
+    Returns:
+        The table, and the origin with the notes on the cells.
+    """
+    columns = []
+    for column in frame.iter_columns():
+        one = found.get(column.name)
+        if column.dtype != pl.String:
+            columns.append(column)
+        elif one is None:
+            columns.append(column.str.strip_chars())
+        elif one.all and one.values.count():
+            columns.append(_whole(column) if _are_whole(column) else one.values.rename(column.name))
+            origin = origin.noting(*one.notes, column=column.name)
+        else:
+            words = column.str.strip_chars()
+            # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
+            columns.append(words.set(words.is_in(MISSING if one.most or one.all else [""]), None))
+    return pl.DataFrame(columns), origin
+
+
+def _are_whole(column: pl.Series) -> bool:
+    """Return whether all words are whole numbers, which may be dates such as 20240131."""
+    return bool(column.str.contains(r"^\s*[+-]?\d{1,18}\s*$").all())
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    return column.str.strip_chars().cast(pl.Int64)

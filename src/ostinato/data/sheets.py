@@ -1,0 +1,80 @@
+"""Spreadsheets of Excel and OpenDocument, read through fastexcel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ostinato.data.dialect import is_number
+from ostinato.data.extras import is_failure, missing
+from ostinato.data.written import Written
+from ostinato.errors import DataError
+
+#: The first bytes of a spreadsheet: a zip archive, or the older container of Excel.
+MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+
+
+def written(raw: bytes, where: str, sheet: str | None) -> Written:
+    """Return one sheet as text.
+
+    Args:
+        raw: The bytes of the file.
+        where: The name of the file.
+        sheet: The name of the sheet; the first one that is not empty if None.
+
+    Raises:
+        DataError: The file is damaged, or there is no such sheet.
+        ConfigError: The package fastexcel is not installed.
+    """
+    try:
+        import fastexcel
+    except ImportError:
+        raise missing("reading spreadsheets", "fastexcel", "excel") from None
+    try:
+        book = fastexcel.read_excel(raw)
+        names = list(book.sheet_names)
+        chosen = _chosen(book, names, where, sheet)
+        words, exact = _load(book, chosen, "string"), _load(book, chosen, "float")
+    except DataError:
+        raise
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        said = str(error).splitlines()[:1] or [type(error).__name__]
+        raise DataError(
+            f"cannot read the file as a spreadsheet: it is damaged or has another format ({said[0][:120]})",
+            where=where,
+            fix="save the sheet again, as .xlsx or as CSV",
+        ) from error
+    notes = [f"the sheet {chosen!r} of {', '.join(names)} is read (use --sheet to choose)"] if len(names) > 1 else []
+    columns = [_shown(words.to_series(i), exact.to_series(i)) for i in range(words.width)]
+    lines = list(range(1, len(words) + 1))
+    return Written.of(pl.DataFrame(columns), f"{where}, sheet {chosen!r}", lines, () if sheet else tuple(notes))
+
+
+def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
+    """Return the name of the sheet to read."""
+    chosen = sheet if sheet is not None else next((n for n in names if _load(book, n, "string").width), None)
+    if chosen is None:
+        raise DataError("every sheet is empty", where=where, fix="give a file that has data")
+    if chosen not in names:
+        fix = f"use one of the sheets {', '.join(map(repr, names))}"
+        raise DataError(f"there is no sheet {chosen!r}", where=where, fix=fix)
+    if not _load(book, chosen, "string").width:
+        raise DataError(f"the sheet {chosen!r} is empty", where=where, fix="choose another sheet")
+    return chosen
+
+
+def _load(book: Any, name: str, dtype: str) -> pl.DataFrame:
+    frame: pl.DataFrame = book.load_sheet(name, header_row=None, schema_sample_rows=None, dtypes=dtype).to_polars()
+    return frame
+
+
+def _shown(words: pl.Series, exact: pl.Series) -> pl.Series:
+    """Return a column with all digits of its numbers: as words, fastexcel writes them with nine decimals."""
+    out = []
+    for word, x in zip(words.to_list(), exact.to_list(), strict=True):
+        rounded = word is not None and x is not None and is_number(word) and float(word) != x
+        out.append(repr(x) if rounded else word and word.removesuffix(" 00:00:00"))
+    return pl.Series(words.name, out, pl.String)

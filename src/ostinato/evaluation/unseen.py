@@ -1,0 +1,77 @@
+"""Whether the windows of a backtest hold values that a fitted model was fitted to."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.direct.model import DirectModel
+from ostinato.direct.windows import channels
+from ostinato.direct_fit.panel import panel_of
+from ostinato.evaluation.windows import BacktestPlan
+from ostinato.model import SequenceModel
+from ostinato.model_file import Model
+from ostinato.record import RunRecord
+
+
+def unseen(name: str, model: Model, data: SequenceSet, plan: BacktestPlan) -> tuple[Model, str]:
+    """Return the weights of a fitted model that saw the least of the windows, and what they saw, in words.
+
+    For the data of its own fit, these are the weights before the refit, if the model holds them.
+
+    Args:
+        name: The name of the model in the table.
+        model: A fitted model.
+        data: The data of the backtest.
+        plan: The windows of the backtest.
+    """
+    record = RunRecord.from_json(model.description.record)
+    if record.data is None or record.held_out is None:
+        return model, f"{name}: the model does not say which data it was fitted to, so its windows may not be unseen"
+    if record.data != data.digest:
+        return model, (
+            f"{name}: these data differ from those that the model was fitted to; values in both are not unseen"
+        )
+    earlier = model.before_refit(data)
+    stops = _stops(earlier, data, record, again=bool(record.refit) and earlier is model)
+    free = sum(plan.after(data, number, stops) for number in range(plan.count))
+    when = "its weights before the refit" if earlier is not model else "its weights"
+    if free == plan.count:
+        return earlier, f"{name} was fitted to these data; {when} make the forecasts, and they never saw these windows"
+    fix = "give the name of a model to fit one to the steps before the windows"
+    if not free:
+        return (
+            earlier,
+            f"{name} was fitted to the values of these windows, so its forecasts are not of unseen values; {fix}",
+        )
+    return earlier, (
+        f"{name} was fitted to these data; {when} make the forecasts, and they saw the values of "
+        f"{plan.count - free} of the {plan.count} windows, which are not unseen; {fix}"
+    )
+
+
+@singledispatch
+def _stops(model: Model, data: SequenceSet, record: RunRecord, again: bool) -> NDArray[np.int64]:
+    """Return the first step of each sequence that the weights were not fitted to, (B,)."""
+    raise TypeError(f"model must be a SequenceModel or a DirectModel, got {type(model).__name__}")
+
+
+@_stops.register(SequenceModel)
+def _(model: SequenceModel, data: SequenceSet, record: RunRecord, again: bool) -> NDArray[np.int64]:
+    assert record.held_out is not None
+    return data.lengths if again else np.maximum(split(data, record.held_out).stops[:, 1], 0)
+
+
+@_stops.register(DirectModel)
+def _(model: DirectModel, data: SequenceSet, record: RunRecord, again: bool) -> NDArray[np.int64]:
+    # a file of an early version does not say whether the model was fitted again
+    if again or record.refit is None:
+        return data.lengths
+    assert isinstance(record.held_out, int | float)
+    known = panel_of(data, model.horizon, record.held_out).known
+    stops = [known.get(key, 0) for key in channels(data)]
+    return np.asarray(np.array(stops, dtype=np.int64).reshape(len(data), -1).max(axis=1))

@@ -1,0 +1,165 @@
+"""The steps ahead of every sequence: sample paths, and the quantiles that they or the model's distributions give."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ostinato.data.encoded import Encoded, Encoding
+from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.emission import Support
+from ostinato.inference.live.paths import KeptSteps
+from ostinato.inference.mixture import mixture_quantiles
+from ostinato.inference.rollout import paths, repeat, state_after
+from ostinato.model import SequenceModel
+from ostinato.numbers import plain
+
+Array = NDArray[np.float64]
+
+#: Rows that are rolled out together: this bounds memory, whatever the size of a panel.
+ROWS = 8192
+#: Missing steps at the end of a history that are drawn too; the rest of a longer gap is filled by predictions.
+GAP = 512
+#: A tail with fewer paths than this is read from the mixture of the distributions, and not from the paths alone.
+CARRIED = 10
+#: The distributions of this many steps are kept for the mixture.
+KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class StepsAhead:
+    """The steps ahead of one sequence, in the units of the data.
+
+    Attributes:
+        paths: The sample paths, (S, T, D).
+        point: The mean of each step, or for prices the median, (T, D). One step ahead it is the model's own.
+        quantiles: The quantiles, (P, T, D). One step ahead they are the model's own.
+        carried: The least effective number of paths in a tail that is read from the mixture; infinity without one.
+    """
+
+    paths: Array
+    point: Array
+    quantiles: Array
+    carried: float
+
+
+@torch.inference_mode()
+def steps_ahead(
+    model: SequenceModel, data: SequenceSet, horizon: int, p: Array, *, n_paths: int, seed: int
+) -> list[StepsAhead]:
+    """Return the steps after the end of every sequence.
+
+    Args:
+        model: A model of numbers.
+        data: The B sequences. A series that is new to the model is scaled by its own history.
+        horizon: The number T of steps.
+        p: The probabilities of the quantiles, (P,).
+        n_paths: The number S of sample paths of each sequence.
+        seed: The seed of the paths.
+    """
+    encoding, gaps = model.encoding.with_own(data), missing_at_the_end(data)
+    history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
+    encoded, generator = encoding.encode(history), torch.Generator().manual_seed(seed)
+    out: list[StepsAhead] = []
+    group = max(1, ROWS // n_paths)
+    for first in range(0, len(history), group):
+        rows = list(range(first, min(first + group, len(history))))
+        out += _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths).ahead(horizon, p, generator)
+    return out
+
+
+def missing_at_the_end(data: SequenceSet) -> NDArray[np.int64]:
+    """Return the number of steps at the end of each sequence that have no value, at most GAP, (B,)."""
+    seen = np.asarray((~np.isnan(data.values.astype(np.float64))).any(axis=1))
+    last = [np.flatnonzero(seen[a:z]) for a, z in zip(data.offsets[:-1], data.offsets[1:], strict=True)]
+    gaps = [int(n) - (int(at[-1]) + 1 if len(at) else 0) for n, at in zip(data.lengths, last, strict=True)]
+    return np.minimum(np.array(gaps, dtype=np.int64), GAP)
+
+
+def level_notes(level: tuple[float, ...], made: list[StepsAhead], horizon: int, n_paths: int) -> list[str]:
+    """Return a note if fewer than five paths carry a tail, with the number of paths that would do."""
+    if not level or not made or horizon < 2:
+        return []
+    tail, name = (1 - max(level) / 100) / 2, plain(max(level))
+    least = min(one.carried for one in made)
+    if horizon > KEPT and tail * n_paths < CARRIED:
+        least = tail * n_paths
+    if least >= CARRIED / 2:
+        return []
+    more = math.ceil(n_paths * CARRIED / max(least, 1e-3) / 1000) * 1000
+    return [
+        f"the ends of the {name} % interval rest on about {max(1, round(least))} of {n_paths} sample paths at some "
+        f"step; --n-paths {min(more, 1_000_000)} would make them firmer"
+    ]
+
+
+class _Group:
+    """Some sequences that are drawn together: each of B rows has S paths, one after the other."""
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        encoding: Encoding,
+        encoded: Encoded,
+        history: SequenceSet,
+        rows: list[int],
+        gaps: NDArray[np.int64],
+        n_paths: int,
+    ) -> None:
+        self._model, self._encoding, self._history = model, encoding, history
+        self._rows, self._gaps, self._n_paths = rows, gaps, n_paths
+        self._state = repeat(state_after(model, encoded, rows), n_paths)
+        parts = (encoded.unit, encoded.low, encoded.high)
+        self._support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in parts))
+
+    def ahead(self, horizon: int, p: Array, generator: torch.Generator) -> list[StepsAhead]:
+        """Return the steps after the gap of each row; see ``steps_ahead``."""
+        steps, far = horizon + int(self._gaps.max()), np.minimum(p, 1 - p) * self._n_paths < CARRIED
+        kept = KeptSteps(min(steps, KEPT) if far.any() else 1)
+        drawn = paths(self._model, self._state, self._support, steps, generator, keep=kept).double()
+        z = drawn.numpy().reshape(steps, len(self._rows), self._n_paths, -1).transpose(1, 2, 0, 3)
+        carried = np.stack(
+            [self._encoding.carried(one, self._history.ids[b]) for one, b in zip(z, self._rows, strict=True)]
+        )
+        exact = np.full((len(self._rows), len(p), steps, z.shape[-1]), np.nan)
+        share = np.full(exact.shape, np.inf)
+        for t, conditional in enumerate(kept):
+            which = np.flatnonzero(far) if t else np.arange(len(p))
+            if not len(which):
+                continue
+            found, weight = mixture_quantiles(
+                conditional,
+                self._support,
+                drawn[t],
+                torch.from_numpy(carried[:, :, t].reshape(-1, z.shape[-1])),
+                torch.from_numpy(p[which]),
+                len(self._rows),
+            )
+            exact[:, which, t] = found.numpy().swapaxes(1, 2)
+            if t:
+                share[:, which, t] = weight.numpy().swapaxes(1, 2)
+        means = kept[0].mean(self._support)[:: self._n_paths].double().numpy()
+        return [self._one(i, z[i], exact[i], share[i], means[i], horizon, p) for i in range(len(self._rows))]
+
+    def _one(self, i: int, z: Array, exact: Array, share: Array, mean: Array, horizon: int, p: Array) -> StepsAhead:
+        """Return the steps of row i from its paths z (S, T, D) and the quantiles (P, T, D) in model space."""
+        row, gap = self._rows[i], int(self._gaps[i])
+        raw = np.asarray(self._encoding.decode(z, self._history, row), dtype=np.float64)[:, gap : gap + horizon]
+        exact, share = exact[:, gap : gap + horizon], share[:, gap : gap + horizon]
+        quantiles = np.quantile(raw, p, axis=0) if len(p) else np.zeros((0, *raw.shape[1:]))
+        if exact.size:
+            steps = np.nan_to_num(exact).reshape(-1, 1, exact.shape[-1])
+            own = np.asarray(self._encoding.decode(steps, self._history, row), dtype=np.float64).reshape(exact.shape)
+            quantiles = np.where(np.isnan(exact), quantiles, own)
+            order = np.argsort(p, kind="stable")
+            quantiles[order] = np.sort(quantiles[order], axis=0)
+        returns = self._history.traits.log_returns
+        # counted from one of them, so that the mean of equal values is exactly that value
+        point = np.median(raw, axis=0) if returns else raw[0] + (raw - raw[0]).mean(axis=0)
+        if not gap and not returns:
+            point[0] = self._encoding.expected(mean[None], self._history.take([row]))[0]
+        return StepsAhead(raw, point, quantiles, float(share.min(initial=np.inf)))

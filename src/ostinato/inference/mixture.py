@@ -1,0 +1,119 @@
+"""Quantiles of a step ahead as those of a mixture: its distributions given each sample path up to the step before.
+
+With S paths the empirical quantiles reach no farther than the probabilities 1 / S and 1 - 1 / S. The mean of the
+conditional distributions is an estimate of the same distribution with less variance (Rao and Blackwell; Gelfand and
+Smith 1990), and its tails go on. If the past of all paths is the same, as one step ahead, it is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ostinato.emissions.conditional import Conditional
+from ostinato.emissions.emission import Support
+
+#: The greatest number of halvings of a bracket; float64 resolves no more.
+_HALVINGS = 60
+#: A quantile is found when its probability is right to this many normal deviates.
+_CLOSE = 1e-7
+
+
+def mixture_quantiles(
+    conditional: Conditional, support: Support, x: Tensor, carried: Tensor, p: Tensor, rows: int
+) -> tuple[Tensor, Tensor]:
+    """Return the quantiles of one step, and how many paths carry the tail beyond each.
+
+    Args:
+        conditional: The distributions of the step given each path, (B * S, D), the paths of a sequence one after the
+            other.
+        support: The supports of the paths, (B * S, D).
+        x: The values of the step on each path, (B * S, D): a channel is conditional on the channels before it.
+        carried: What the earlier steps of a path add to the value of the step, (B * S, D), as for prices.
+        p: The probabilities, (Q,).
+        rows: The number of sequences, B.
+
+    Returns:
+        The quantiles, (B, D, Q), and the effective number of paths whose distributions make up the tail, (B, D, Q).
+    """
+    p, x, carried = p.double(), x.double(), carried.double()
+    each, limits = _in_double(conditional), Support(*(s.double() for s in (support.unit, support.low, support.high)))
+    parts = each.quantile(p, limits, x) + carried.unsqueeze(-1)
+    wide, many = _with_levels(each), Support(*(s.unsqueeze(1) for s in (limits.unit, limits.low, limits.high)))
+    quantiles, weights = [], []
+    for d in range(x.shape[-1]):
+        own = parts[:, d].reshape(rows, -1, len(p))  # (B, S, Q)
+        unit = limits.unit[:, d].reshape(rows, -1)[:, :1]
+
+        def tails(v: Tensor, d: int = d, unit: Tensor = unit) -> Tensor:
+            """Return the cdf of channel d on each path, (B, S, Q), at the values v (B, Q)."""
+            at = v if not bool((unit > 0).any()) else torch.round(v / unit) * unit
+            values = x.unsqueeze(1).repeat(1, len(p), 1)
+            values[..., d] = at.repeat_interleave(len(x) // rows, 0) - carried[:, d, None]
+            return wide.cdf(values, many)[..., d].reshape(rows, -1, len(p))
+
+        v = _solve(tails, own.amin(1), own.amax(1), p, unit)
+        v = torch.where(unit > 0, torch.round(v / torch.where(unit > 0, unit, 1.0)) * unit, v)
+        share = torch.where(p < 0.5, tails(v), 1 - tails(v))
+        quantiles.append(v)
+        weights.append(share.sum(1).square() / share.square().sum(1).clamp(min=1e-300))
+    return torch.stack(quantiles, 1), torch.stack(weights, 1)
+
+
+def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tensor, unit: Tensor) -> Tensor:
+    """Return the least v (B, Q) in [low, high] at which the mean over paths of the cdf reaches p (Q,).
+
+    The normal deviate of the cdf is nearly linear in v, so that false position (with the rule of Illinois) needs a few
+    steps. On a lattice of this unit (B, 1) the cdf has steps, and the bracket is halved to one of them.
+    """
+    stepped = bool((unit > 0).any())
+    goal = torch.special.ndtri(p)
+
+    def gap(v: Tensor) -> Tensor:
+        mean = tails(v).mean(1).clamp(1e-300, 1 - 1e-16)
+        return torch.sub(torch.special.ndtri(mean), goal)
+
+    if bool((low >= high).all()):
+        return high
+    below, above = gap(low), gap(high)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        if not stepped:
+            inner = high - above * (high - low) / torch.where(above > below, above - below, 1.0)
+            middle = torch.where((inner > low) & (inner < high), inner, middle)
+        found = gap(middle)
+        reached = found >= 0
+        # the end that stays counts half, so that the other end moves too
+        below = torch.where(reached, below / 2, found)
+        above = torch.where(reached, found, above / 2)
+        low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+        if stepped and bool((high - low < unit).all()):
+            break
+        if not stepped and bool((found.abs() < _CLOSE).all()):
+            return middle
+    return high
+
+
+def _in_double(conditional: Conditional) -> Conditional:
+    """Return the distributions in float64: in float32 the probabilities near 1 keep seven digits."""
+    loc, scale = conditional.loc, conditional.scale
+    return replace(
+        conditional,
+        params=conditional.params.double(),
+        loc=None if loc is None else loc.double(),
+        scale=None if scale is None else scale.double(),
+    )
+
+
+def _with_levels(conditional: Conditional) -> Conditional:
+    """Return the distributions with an axis for the probabilities after the paths."""
+    loc, scale = conditional.loc, conditional.scale
+    return replace(
+        conditional,
+        params=conditional.params.unsqueeze(1),
+        loc=None if loc is None else loc.unsqueeze(1),
+        scale=None if scale is None else scale.unsqueeze(1),
+    )

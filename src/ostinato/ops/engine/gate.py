@@ -1,0 +1,151 @@
+"""The gate before every kernel: may the addresses of these tensors be taken, and if not, what runs instead?
+
+A kernel reads and writes bytes. It sees nothing of what torch keeps apart from the bytes of a tensor: a tangent, a
+level of a transform, a sign that is still to be applied, another device. Therefore no address is taken before ``way``
+or ``require_bytes`` has compared the dispatch keys of the tensors and of the thread with those of plain tensors. Every
+state that torch adds to a tensor has a key, so a state that this module does not know is not plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
+from torch._subclasses.functional_tensor import FunctionalTensor
+from torch.autograd import forward_ad
+
+
+class Way(Enum):
+    """How a call is computed.
+
+    Attributes:
+        KERNEL: By the kernel itself, on the addresses of the tensors.
+        OPERATOR: By the operator of torch that holds the kernel, which tracers, modes and hooks can see.
+        REFERENCE: By the reference, in operators of torch that every transform knows.
+    """
+
+    KERNEL = "kernel"
+    OPERATOR = "operator"
+    REFERENCE = "reference"
+
+
+_keys = torch._C._dispatch_keys
+_included = torch._C._dispatch_tls_local_include_set
+_excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
+_AUTOCAST = torch._C.DispatchKey.AutocastCPU
+
+
+def _plain_states() -> tuple[list[Any], list[Any]]:
+    """Return the keys that a plain tensor has, and those that a thread has, outside and inside of inference mode."""
+    with torch.inference_mode(False):
+        tensor, thread = _keys(torch.empty(0, device="cpu")), _included()
+    with torch.inference_mode():
+        return [tensor, _keys(torch.empty(0, device="cpu"))], [thread, _included()]
+
+
+_PLAIN_KEYS, _PLAIN_THREAD = _plain_states()
+
+#: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
+_PLAIN_TYPES = {Tensor, torch.nn.Parameter, type(None)}
+
+#: The classes of the tracers of torch, for which an operator is one node.
+_TRACED = (FakeTensor, FunctionalTensor)
+
+
+def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
+    """Return how a call on these tensors is computed.
+
+    Args:
+        tensors: The tensors of the call, its layout included; None where the call has none.
+        saves: Whether the call saves tensors for its gradient, which the hooks for saved tensors must see.
+
+    Returns:
+        The way. It is KERNEL only if every tensor is a plain one: dense, on the CPU, with its values in its own bytes.
+
+    Raises:
+        RuntimeError: The tensors lie on different devices, or one of them is sparse, nested or quantized.
+    """
+    if torch.compiler.is_compiling():
+        return Way.REFERENCE if torch._C._are_functorch_transforms_active() else Way.OPERATOR
+    if (
+        _included() in _PLAIN_THREAD
+        and _excluded(_AUTOCAST)
+        and not torch._C._len_torch_function_stack()
+        and forward_ad._current_level < 0
+        and not (saves and torch._C._autograd._top_saved_tensors_default_hooks(True))
+    ):
+        plain, keys = _PLAIN_KEYS, _keys
+        for t in tensors:
+            if t is not None and (keys(t) not in plain or type(t) not in _PLAIN_TYPES):
+                break
+        else:
+            return Way.KERNEL
+    return _other_way([t for t in tensors if t is not None])
+
+
+def _other_way(tensors: list[Tensor]) -> Way:
+    """Return how a call is computed whose tensors, or whose thread, are not plain."""
+    for t in tensors:
+        if t.layout is not torch.strided or t.is_quantized or t.is_nested:
+            kind = "quantized" if t.is_quantized else "nested" if t.is_nested else f"of the layout {t.layout}"
+            raise RuntimeError(f"a recurrence takes dense tensors, but one of them is {kind}: convert it first")
+    require_one_device(tensors)
+    if transformed() or not all(isinstance(t, _TRACED) or _visible(t) for t in tensors):
+        return Way.REFERENCE
+    return Way.OPERATOR
+
+
+def require_one_device(tensors: Sequence[Tensor | None]) -> None:
+    """Raise RuntimeError, in the words of torch.nn, unless all numbers lie on one device."""
+    devices = sorted({str(t.device) for t in tensors if t is not None and (t.is_floating_point() or t.is_complex())})
+    if len(devices) > 1:
+        raise RuntimeError(
+            f"Input and parameter tensors are not at the same device, found tensors on {' and '.join(devices)}: "
+            "move the module, its inputs and its states to one device"
+        )
+
+
+def transformed() -> bool:
+    """Return whether torch.func transforms the call, or whether tensors can have tangents of forward mode."""
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
+def _visible(t: Tensor) -> bool:
+    """Return whether an operator of torch may be given the tensor: it is plain, apart from its class."""
+    return _keys(t) in _PLAIN_KEYS
+
+
+def require_bytes(tensors: Sequence[Tensor | None]) -> None:
+    """Raise RuntimeError unless the values of every tensor lie in its own bytes, on the CPU."""
+    if transformed():
+        raise RuntimeError(
+            "the kernels of the engine cannot be transformed by torch.func or by forward mode: "
+            "transform the module that calls them, not a traced graph or a live step"
+        )
+    for t in tensors:
+        if t is not None and _keys(t) not in _PLAIN_KEYS:
+            raise RuntimeError(
+                f"the kernels of the engine need the bytes of dense tensors on the CPU, got a {type(t).__name__} "
+                f"on {t.device} with the keys {_keys(t)}: give plain tensors"
+            )
+
+
+def addresses(*tensors: Tensor | None) -> Any:
+    """Return the address of each tensor, 0 for None and for an empty tensor.
+
+    Raises:
+        RuntimeError: The memory of a tensor has been freed.
+    """
+    found = tuple([0 if t is None else t.data_ptr() for t in tensors])
+    if 0 in found:
+        for t, address in zip(tensors, found, strict=True):
+            if not address and t is not None and t.numel():
+                raise RuntimeError(
+                    f"a tensor of the shape {tuple(t.shape)} has no memory: its storage was resized to 0, or it is "
+                    "on meta. Give tensors with values"
+                )
+    return found

@@ -1,0 +1,63 @@
+"""Whether a network is ahead of the closed form by more than the uncertainty of the held-out part."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from scipy.stats import t as student
+from torch import Tensor
+
+from ostinato.data.batching import bucketed, whole
+from ostinato.emissions.emission import Support
+from ostinato.model import SequenceModel
+from ostinato.training.build import Material
+from ostinato.training.objective import JUDGED
+from ostinato.training.trainer import judged_pieces
+
+#: A gain counts from this many standard errors on. With few values the bound is that of Student's t, which is higher.
+ERRORS = 1.0
+#: From this many held-out values on, a fit does not say how few they are.
+ENOUGH = 10
+
+
+def ahead(model: SequenceModel, closed_form: SequenceModel, material: Material) -> bool:
+    """Return whether a model's mean gain over the closed form on the held-out part exceeds its standard error.
+
+    A single held-out value shows no difference, however large the gain on it is.
+
+    Args:
+        model: A fitted network.
+        closed_form: The fitted closed form.
+        material: The data of the fit.
+    """
+    gains = _nats(model, material) - _nats(closed_form, material)
+    n = len(gains)
+    if n < 2:
+        return False
+    share = 0.5 * (1 + math.erf(ERRORS / math.sqrt(2)))
+    return bool(float(gains.mean()) > student.ppf(share, n - 1) * float(gains.std()) / math.sqrt(n))
+
+
+def how_few(material: Material) -> str:
+    """Return a note on a held-out part that is too small for a claim; empty if it is large enough."""
+    observed, at = material.encoded.observed, material.encoded.offsets
+    count = sum(int(observed[at[b] + a : at[b] + z].any(dim=-1).sum()) for b, a, z in material.spans("held-out"))
+    if count >= ENOUGH:
+        return ""
+    values = "one held-out value" if count == 1 else f"{count} held-out values"
+    return f"the models were compared on {values} only, so their differences may be chance"
+
+
+@torch.no_grad()
+def _nats(model: SequenceModel, material: Material) -> Tensor:
+    """Return the log-likelihood of every counted value of the held-out part in model space, (n,)."""
+    training = model.training
+    model.eval()
+    out = []
+    for group in bucketed(judged_pieces(material, "held-out"), JUDGED, None):
+        batch = whole(material.encoded, group)
+        nats = model.unroll(batch.x)[0].log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
+        out.append(nats[batch.weight].double())
+    model.train(training)
+    return torch.cat(out) if out else torch.zeros(0, dtype=torch.float64)

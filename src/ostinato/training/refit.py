@@ -1,0 +1,167 @@
+"""The refit: after the choice, the kept model is fitted to all of the data, the held-out part included.
+
+A closed form is solved again. A network goes on from its kept weights, on all of the data and on the closed form of all
+of the data, until the optimiser has passed over everything as often as it had passed over the training part when the
+validation part was likeliest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ostinato.data.split import everything
+from ostinato.emissions.normal import Normal
+from ostinato.emissions.student_t import StudentT
+from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
+from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
+from ostinato.layers.ar import AR
+from ostinato.layers.front import SymbolFront
+from ostinato.layers.markov import Markov
+from ostinato.model import SequenceModel
+from ostinato.record import LadderRecord
+from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
+from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.config import LadderOptions
+from ostinato.training.objective import evaluate
+from ostinato.training.trainer import Trainer, judged_pieces
+from ostinato.training.workers import WorkerGroup
+
+#: Emissions whose first parameter is a location.
+LOCATED = (Normal, StudentT)
+
+
+@dataclass(frozen=True)
+class Refit:
+    """How a kept model is fitted again.
+
+    Attributes:
+        material: The data of the fit, with the parts that the model was chosen by.
+        base: The closed form of the known part.
+        options: The options of the models.
+        method: How the error is sent back through time.
+        keep: The folder of the checkpoint, or None.
+        workers: The processes that train together.
+        on_progress: Called after every optimiser step.
+    """
+
+    material: Material
+    base: AR | Markov
+    options: LadderOptions
+    method: Method
+    keep: Checkpoint | None
+    workers: WorkerGroup
+    on_progress: Callable[[TrainingProgress], None] | None
+
+    def __call__(self, kept: SequenceModel, budget: Budget) -> tuple[SequenceModel, str]:
+        """Return the model that is fitted to all of the data, and how it was fitted, in words.
+
+        Args:
+            kept: The model that was kept. It stays as it is, and the new model holds it.
+            budget: What is left of the budget.
+        """
+        name, data = kept.description.name, self.material.data
+        whole = material_of(data, everything(self.material.split, data))
+        base = self.base
+        if isinstance(base, AR) or name == "ar":
+            base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
+        torch.manual_seed(self.options.seed)
+        model = self._likelier(whole, base) if name == "ar" else build(name, whole, base, self.options)
+        words = f"fitted again to all {int(data.lengths.sum()):,} steps"
+        if isinstance(base, AR) or name == "ar":
+            before, after = closed_form_name(self.base), closed_form_name(base)
+            words += f", on {after}" if name != "ar" else f": {after}"
+            words += "" if before == after else f", before that {before}"
+        if name != "ar":
+            torch.manual_seed(self.options.seed)
+            _carry(model, kept, build(name, self.material, self.base, self.options))
+            words += f", {self._train(model, kept.description.ladder_record, whole, budget)}"
+        model.description = replace(model.description, record=kept.description.record)
+        return model.fitted_again(kept.eval()).eval(), words
+
+    def _likelier(self, whole: Material, base: AR | Markov) -> SequenceModel:
+        """Return the closed form of all of the data, with the location of its emission where the newest data want it.
+
+        By maximum likelihood, the location is that of the usual innovation. After a change of the level this is the one
+        of the earlier level, and the least-squares prediction itself may be closer to the steps of the held-out part.
+        """
+        model = build("ar", whole, base, self.options)
+        if not isinstance(model.emission, LOCATED):
+            return model
+        centred = build("ar", whole, base, self.options, centred=True)
+        newest = judged_pieces(self.material, "held-out")
+        reached = [evaluate(m, whole.encoded, newest, self.workers).per_step for m in (model, centred)]
+        return centred if reached[1] > reached[0] else model
+
+    def _train(self, model: SequenceModel, record: LadderRecord, whole: Material, budget: Budget) -> str:
+        """Train a network from its kept weights on, and return its optimiser steps in words."""
+        steps = extra_steps(record, self.material)
+        if not steps:
+            return "without a training step, because training had found no better weights than its start"
+        method = self.method
+        if isinstance(method, AdaptiveBPTT):
+            method = TruncatedBPTT((record.windows or [(0, method.window, 0.0)])[-1][1])
+        self.workers.seed(self.options.seed)
+        running = None
+        if self.keep:
+            running = replace(self.keep, path=self.keep.path / f"{model.description.name}.refit.running")
+        trainer = Trainer(model, whole, method, self.options, self.workers, again=steps)
+        done = trainer.fit(budget, self.on_progress, running).step
+        cut = "" if done >= steps else f" of {steps:,}, because the budget ended,"
+        return f"{done:,}{cut} optimiser step{'s' * (done != 1)} from the kept weights on"
+
+
+def more_data(material: Material) -> float:
+    """Return by which share all of the data have more steps than the training part."""
+    train = sum(z - a for _, a, z in material.spans("train"))
+    return int(material.encoded.lengths.sum()) / train - 1
+
+
+def extra_steps(record: LadderRecord, material: Material) -> int:
+    """Return the optimiser steps of a refit: those to the best evaluation, times the share of data not yet seen.
+
+    Args:
+        record: The record of the network, with its evaluations.
+        material: The data of the fit.
+    """
+    best = max(record.curve or [(0, 0.0, None, 0.0)], key=lambda point: point[3])[0]
+    return best and max(1, round(best * more_data(material)))
+
+
+@torch.no_grad()
+def _carry(model: SequenceModel, kept: SequenceModel, start: SequenceModel) -> None:
+    """Give a network the kept weights, and what training added to the constants of the emission.
+
+    The constants start from the innovations of the closed form, and these are others on all of the data. Symbols that
+    only the held-out part has begin with the weights of the unknown symbol.
+
+    Args:
+        model: The network at its start on all of the data.
+        kept: The network with its kept weights.
+        start: The same network at its start on the known part.
+    """
+    old, first = dict(kept.named_parameters()), dict(start.named_parameters())
+    places = model.encoding.places_in(kept.encoding)
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if places is not None:
+            parameter.copy_(_placed(model, name, old[name], torch.tensor(places)))
+        elif name == "constant" or name.startswith("coupling."):
+            parameter.add_(old[name] - first[name])
+        else:
+            parameter.copy_(old[name])
+
+
+def _placed(model: SequenceModel, name: str, old: Tensor, places: Tensor) -> Tensor:
+    """Return a weight of a network for symbols, with the rows of its symbols in the order of the new alphabet."""
+    if name == "front.embedding.weight":
+        assert isinstance(model.front, SymbolFront)
+        return old[torch.cat([places, torch.tensor([len(old) - 1])])]  # the last row is the place before a sequence
+    if name == "head.weight":
+        return old[places]
+    return old[:, places] if name == "constant" else old

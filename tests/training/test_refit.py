@@ -1,0 +1,162 @@
+"""The refit of the kept model: resumable to the bit, inside the budget, apart from what the held-out part judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import ostinato
+from ostinato.data.read import read
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.diagnosis.diagnose import diagnose
+from ostinato.evaluation.backtest import cross_validation
+from ostinato.fits.budget import Budget
+from ostinato.fits.progress import TrainingProgress
+from ostinato.fitting import fit
+from ostinato.inference.score import score
+from ostinato.model import SequenceModel
+from ostinato.record import LadderRecord
+from zoo import kept, sequential
+
+WAVE = np.sin(np.arange(300) / 5) + 0.2 * np.random.default_rng(0).standard_normal(300)
+#: A learning rate and evaluations that let the network improve within a few steps.
+HOW: dict[str, Any] = {
+    "model": "gru",
+    "hidden": 6,
+    "max_order": 2,
+    "budget": Budget(None, 40),
+    "evaluate_every": 10,
+    "learning_rate": 0.02,
+    "dropout": 0.3,
+}
+
+
+class StoppedError(Exception):
+    """Stops a fit, as a kill would."""
+
+
+def weights(model: SequenceModel) -> dict[str, torch.Tensor]:
+    """Return the weights and the buffers of a model."""
+    return dict(model.state_dict())
+
+
+def same(a: SequenceModel, b: SequenceModel) -> bool:
+    """Return whether two models are equal to the bit."""
+    ours, theirs = weights(a), weights(b)
+    return ours.keys() == theirs.keys() and all(torch.equal(v, theirs[k]) for k, v in ours.items())
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_a_refit_that_was_stopped_continues_to_the_bit(at: int, tmp_path: Path) -> None:
+    def stop(event: TrainingProgress) -> None:
+        if event.name == "gru again" and event.step == at + 1:
+            raise StoppedError
+
+    straight = fit(WAVE, **HOW)
+    again: dict[str, Any] = {"checkpoint": tmp_path, "checkpoint_every": 0.0}
+    with pytest.raises(StoppedError):
+        fit(WAVE, **HOW, **again, on_progress=stop)
+    assert (tmp_path / "gru.refit.running").exists()
+    seen: list[TrainingProgress] = []
+    resumed = fit(WAVE, **HOW, **again, on_progress=seen.append)
+    assert seen[0].name == "gru again"
+    assert seen[0].step == at + 1
+    assert same(sequential(straight.model), sequential(resumed.model))
+    assert straight.table[1].held_out == resumed.table[1].held_out  # type: ignore[union-attr]
+
+
+def test_a_checkpoint_of_a_fit_without_a_refit_is_another_fit(tmp_path: Path) -> None:
+    fit(WAVE, model="ar", checkpoint=tmp_path)
+    with pytest.raises(ostinato.ConfigError, match="other options"):
+        fit(WAVE, model="ar", checkpoint=tmp_path, refit=False)
+
+
+def test_the_steps_of_a_refit_follow_from_the_best_evaluation() -> None:
+    seen: list[TrainingProgress] = []
+    record = fit(WAVE, **HOW, on_progress=seen.append).model.description.ladder_record
+    curve = record.curves_of("gru")["gru"]
+    best = max(curve, key=lambda point: point[3])[0]
+    expected = round(best * (300 / 243 - 1))  # 300 steps, of which 243 were the training part
+    assert best > 0
+    assert [e.step for e in seen if e.name == "gru again"] == list(range(1, expected + 1))
+    assert seen[-1].share == 1
+    assert f"{expected} optimiser steps from the kept weights on" in str(record.refitted)
+
+
+def test_a_refit_stays_inside_a_budget_of_seconds() -> None:
+    seen: list[TrainingProgress] = []
+    how = {**HOW, "budget": Budget(1e-2, None)}
+    record = fit(WAVE, **how, on_progress=seen.append).model.description.ladder_record
+    assert sum(event.name == "gru again" for event in seen) <= 1
+    assert record.refitted is not None
+
+
+def test_the_figures_are_those_of_the_model_before_the_refit(tmp_path: Path) -> None:
+    data = read(WAVE)
+    found, alone = fit(data, **HOW), fit(data, **HOW, refit=False)
+    assert kept(found).held_out == kept(alone).held_out
+    model = sequential(found.model)
+    ostinato.save_model(model, tmp_path / "m.ost")
+    loaded = sequential(ostinato.load_model(tmp_path / "m.ost"))
+    assert same(loaded, model)
+    assert not same(loaded, sequential(alone.model))
+    assert same(loaded.before_refit(data), sequential(alone.model))
+    scores = score(loaded.before_refit(data), data).surprisal[270:]
+    assert kept(found).held_out == pytest.approx(-float(np.nanmean(scores)), abs=1e-4)
+    assert loaded.before_refit(read(WAVE[:-1])) is loaded
+    assert diagnose(loaded, data, max_lag=8, positions=16).score == pytest.approx(
+        diagnose(alone.model, data, max_lag=8, positions=16).score
+    )
+    assert "after the choice gru was fitted again to all 300 steps" in found.notes[-1]
+    assert any("gru was fitted again to all 300 steps" in line for line in ostinato.inspect_model(loaded))
+    record = alone.model.description.ladder_record
+    assert record.refit is False
+    assert record.refitted is None
+    assert not any("fitted again" in note for note in alone.notes)
+
+
+def test_a_record_of_an_early_version_says_nothing_about_a_refit() -> None:
+    assert LadderRecord.from_json({"steps": 3}).refit is None
+
+
+@pytest.mark.parametrize(
+    ("windows", "refit", "words"),
+    [
+        (2, True, "its weights before the refit make the forecasts, and they never saw these windows"),
+        (5, True, "its weights before the refit make the forecasts, and they saw the values of 2 of the 5 windows"),
+        (2, False, "its weights make the forecasts, and they never saw these windows"),
+    ],
+)
+def test_a_backtest_says_what_the_weights_saw(windows: int, refit: bool, words: str) -> None:
+    data = read(WAVE)
+    model = fit(data, model="ar", refit=refit).model
+    made = cross_validation(data, model, horizon=10, n_windows=windows, n_paths=20)
+    assert any(words in note for note in made.notes), made.notes
+    alone = cross_validation(data, fit(data, model="ar", refit=False).model, horizon=10, n_windows=windows, n_paths=20)
+    assert made.table["wql"].to_list() == alone.table["wql"].to_list()
+
+
+def test_a_backtest_of_a_direct_model_or_of_other_data_says_so() -> None:
+    data = read(WAVE)
+    for refit, words in ((True, "its forecasts are not of unseen values"), (False, "they never saw these windows")):
+        model = fit(data, model="direct", horizon=5, networks=0, refit=refit).model
+        made = cross_validation(data, model, horizon=5, n_windows=2)
+        assert any(words in note for note in made.notes), made.notes
+    made = cross_validation(read(WAVE[:-20]), model, horizon=5, n_windows=2)
+    assert any("these data differ from those that the model was fitted to" in note for note in made.notes)
+
+
+def test_parts_are_counted_in_observed_values() -> None:
+    y = WAVE[:33].copy()
+    y[30:] = np.nan
+    data = SequenceSet("series", y[:, None], np.array([0, 33]), ("y",))
+    cut = split(data, 0.1)
+    assert cut.stops.tolist() == [[24, 27]]
+    assert cut.words(data) == "split by time: training 24 observed steps, validation 3, held out 3"
+    y[10:20] = np.nan
+    assert split(SequenceSet("series", y[:, None], np.array([0, 33]), ("y",)), 0.2).stops.tolist() == [[24, 26]]
