@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from ostinato.data import checks, ids
 from ostinato.data.calendar import Months
 from ostinato.data.cells import read_cells
-from ostinato.data.columns import IDS, Roles, find, named
+from ostinato.data.columns import IDS, TIMES, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import Stamps
+from ostinato.data.stamps import Stamps, parse_times
 
 _NONE = Columns()
 
@@ -78,13 +78,13 @@ def from_frame(
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    frame, origin = clean(frame, origin, id_col, decimal)
+    frame, origin = clean(frame, origin, id_col, decimal, time_col)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
 
 
 def clean(
-    frame: pl.DataFrame, origin: Origin, id_col: str | None, decimal: str | None = None
+    frame: pl.DataFrame, origin: Origin, id_col: str | None, decimal: str | None = None, time_col: str | None = None
 ) -> tuple[pl.DataFrame, Origin]:
     """Return a table without rows that are no data, and with words that are numbers as numbers.
 
@@ -93,13 +93,18 @@ def clean(
         origin: The origin of its rows.
         id_col: The column of ids, if given; its words stay words.
         decimal: The decimal sign where the cells leave it open.
+        time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
 
     Returns:
         The table, and the origin of its rows with notes on what was changed.
     """
     frame, origin = without_odd_rows(frame, origin)
     key = id_col or named(frame.columns, IDS)
-    return tidied(frame, numerals_of(frame, key, decimal, None), origin)
+    found = numerals_of(frame, key, decimal, None)
+    time = time_col or named(frame.columns, TIMES)
+    if time in found and parse_times(frame[time]) is not None:
+        del found[time]
+    return tidied(frame, found, origin)
 
 
 def _by_step(
