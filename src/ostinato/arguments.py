@@ -195,8 +195,13 @@ def levels(value: Any) -> tuple[float, ...]:
     return tuple(out)
 
 
-def seconds(name: str, value: Any) -> float:
+def seconds(name: str, value: Any, *, zero: bool = False) -> float:
     """Return a time in seconds from a number of seconds, or from words such as "90s", "2m", "1.5h".
+
+    Args:
+        name: The name of the argument.
+        value: The time that was given.
+        zero: Whether 0 is a time too, as for checkpoints that are written as often as possible.
 
     Raises:
         ConfigError: The value is no time, or not positive and finite.
@@ -212,7 +217,7 @@ def seconds(name: str, value: Any) -> float:
     elif hasattr(value, "total_seconds"):
         value = value.total_seconds()
     given = float(number(name, value)) if not _huge(value) else math.inf
-    if not 0 < given < math.inf:
+    if not 0 < given < math.inf and not (zero and given == 0):
         raise ConfigError(f"{name} must be a positive time, got {given:g} seconds", fix="use a time such as 60s")
     return given
 

@@ -86,7 +86,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         DataError: The data cannot be fitted.
         NonFiniteLossError: The training diverges.
     """
-    checkpoint_every = seconds("checkpoint_every", checkpoint_every)
+    checkpoint_every = seconds("checkpoint_every", checkpoint_every, zero=True)
     limits = None if budget is None else Budget.of(budget, None)
     threads = thread_count(threads)
     data = data if isinstance(data, SequenceSet) else read(data)

@@ -75,9 +75,9 @@ def test_sound_lies_on_the_lattice_of_its_own_resolution() -> None:
     np.testing.assert_array_equal(amplitude.decode(out.values[2:].numpy(), SOUND, 1), SOUND[1])
 
 
-def test_a_constant_series_has_scale_one() -> None:
+def test_the_scale_of_a_constant_series_is_its_size() -> None:
     constant = SequenceSet("series", np.full((5, 1), 7.0), np.array([0, 5]), ("a",))
-    assert Scaling.fit(constant, by_id=False).scale == (1.0,)
+    assert Scaling.fit(constant, by_id=False).scale == (7.0,)
 
 
 def test_small_values_keep_their_scale() -> None:

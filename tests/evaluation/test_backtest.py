@@ -23,6 +23,7 @@ from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import LEAST, BacktestPlan
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
+from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
 from zoo import fitted, made
@@ -135,8 +136,8 @@ def test_wql_and_log_prob_are_those_of_the_model() -> None:
     history = data.cut(np.zeros(2, dtype=np.int64), data.lengths - 6)
     p = np.arange(1, 10) / 10
     y = np.stack([x[-6:, 0] for x in data])
-    paths = forecast(model, history, 6, n_paths=50).paths
-    quantiles = np.stack([np.quantile(x[:, :, 0], p, axis=0).T for x in paths])
+    ahead = steps_ahead(model, history, 6, p, n_paths=50, seed=0)
+    quantiles = np.stack([one.quantiles[:, :, 0].T for one in ahead])
     expected = metrics.weighted_quantile_loss(pinball(y, quantiles, p), float(np.abs(y).sum()))
     assert row["wql"] == pytest.approx(expected, rel=1e-9)
     scores = score(model, data)

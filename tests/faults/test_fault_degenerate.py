@@ -34,7 +34,7 @@ from ostinato.numbers import exact, plain, shown
 
 Array = NDArray[np.float64]
 
-LEVEL = (0.001, 1, 50, 80, 95, 99.9)
+LEVEL = (1, 2, 50, 80, 95, 99.9)
 
 
 def panel(*series: Array) -> SequenceSet:

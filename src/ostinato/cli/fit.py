@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ostinato.arguments import seconds
 from ostinato.cli import fit_dispatch, options, panels
 from ostinato.cli.options import BUDGET, CLUSTER, DATA, DIRECT, MODEL, OUTPUT
 
@@ -291,7 +292,7 @@ def command(
         cluster=panels.Destination(output, on, workers, threads).cluster(),
         threads=threads,
         resume=resume,
-        checkpoint_every=options.seconds(checkpoint_every) or 0.0,
+        checkpoint_every=seconds("checkpoint_every", checkpoint_every, zero=True),
     )
     for file in (path, report):
         if file:
