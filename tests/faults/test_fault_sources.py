@@ -300,6 +300,7 @@ def cut(form: str, subtype: str) -> str:
 # Text: a line is what Python's io calls one, on every way in.
 
 LINE_TEXTS = {
+    "empty lines after a carriage return": "a\r\n\nb\r\r\n\n\nc\n",
     "unix": "ada\nbob\ncid\n",
     "windows": "ada\r\nbob\r\ncid\r\n",
     "first macs": "ada\rbob\rcid\r",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from ostinato.data.files import formats
 from ostinato.errors import DataError
@@ -105,20 +106,27 @@ def line_blocks(chunks: Iterable[bytes]) -> Iterator[tuple[list[bytes], bool]]:
     Yields:
         Complete lines without their ends, and True; and at the end a last line that was not ended, and False.
     """
-    rest, first, returned = b"", True, False
-    for chunk in chunks:
-        whole = rest + chunk
-        if first:
-            if len(whole) < 3 and b"\xef\xbb\xbf".startswith(whole):
-                rest = whole
-                continue
-            whole, first = whole.removeprefix(b"\xef\xbb\xbf"), False
+    pieces: list[bytes] = []  # of the line that is not yet ended: joined once, and not again for every chunk
+    returned = False
+    for chunk in _without_mark(chunks):
         # the end of a line is known at its "\r"; a "\n" that follows belongs to it
-        whole = whole[1:] if returned and whole[:1] == b"\n" else whole
-        if whole:
-            returned = whole.endswith(b"\r")
-        *ended, rest = _BYTES_END.split(whole)
-        if ended:
-            yield ended, True
-    if rest:
-        yield [rest], False
+        piece = chunk[1:] if returned and chunk.startswith(b"\n") else chunk
+        returned = chunk.endswith(b"\r")
+        first, *more = _BYTES_END.split(piece)
+        pieces.append(first)
+        if more:
+            yield [b"".join(pieces), *more[:-1]], True
+            pieces = [more[-1]]
+    if last := b"".join(pieces):
+        yield [last], False
+
+
+def _without_mark(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the chunks that are not empty, without a byte order mark at the start."""
+    mark, start = b"\xef\xbb\xbf", b""
+    rest = iter(chunks)
+    for chunk in rest:
+        start += chunk
+        if not (len(start) < len(mark) and mark.startswith(start)):
+            break
+    yield from filter(None, chain([start.removeprefix(mark)], rest))
