@@ -25,7 +25,7 @@ def main() -> None:
     print(ostinato.forecast(result.model, early, horizon=11, level=[80, 95]).frame)
     scores = ostinato.score(result.model, data)
     for _, step, nats, _ in scores.most_surprising(3):
-        print(f"most surprising: {data.times[step].astype('datetime64[Y]')}, {nats:.2f} nats")
+        print(f"most surprising: {data.times[step]}, {nats:.2f} nats")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def test_order_matters() -> None:
 def test_sunspots() -> None:
     out = run("sunspots.py", "20")
     assert re.search(r"ar AR\(9\) +-4\.\d+ nats per step held out", out)
-    assert out.count("1991-01-01") == 1
+    assert out.count("1991 ") == 1
     assert out.count("most surprising") == 3
 
 

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from ostinato.assemble import Architecture, assemble
 from ostinato.data.alphabet import Alphabet
+from ostinato.data.encoded import Encoded
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
 from ostinato.direct.model import DirectModel
+from ostinato.emissions.emission import Support
 from ostinato.fits.result import Fit, Rung
 from ostinato.inference.stream import Stream
 from ostinato.layers.ar import AR
@@ -192,3 +194,9 @@ def direct(model: SequenceModel | DirectModel) -> DirectModel:
     """The model, which has to be a direct one."""
     assert isinstance(model, DirectModel)
     return model
+
+
+def of_every_symbol(model: SequenceModel, encoded: Encoded, rows: int) -> Support:
+    """Return the support of the first sequence for some rows, with the unknown symbol, which a sample leaves out."""
+    low = encoded.low if model.description.traits.numeric else torch.zeros_like(encoded.low)
+    return Support(*(s[:1].expand(rows, -1) for s in (encoded.unit, low, encoded.high)))

@@ -10,10 +10,9 @@ import torch
 from scipy import stats
 
 from ostinato.data.encoded import Encoded
-from ostinato.emissions.emission import Support
 from ostinato.evaluation.calibration import Calibration, Spans, calibrate, judged
 from ostinato.inference.rollout import paths
-from zoo import PAIRS, fitted, made
+from zoo import PAIRS, fitted, made, of_every_symbol
 
 ROWS, STEPS = 40, 60
 
@@ -21,9 +20,7 @@ ROWS, STEPS = 40, 60
 def drawn(kind: str, name: str, temperature: float = 1.0) -> tuple[Encoded, Spans]:
     """Return sequences drawn from a model in model space, on the support of a test sequence."""
     model, like = fitted(kind, name), fitted(kind, name).encoding.encode(made(kind).take([0]))
-    # the intervals are those of all symbols, and a sample leaves the unknown symbol out
-    low = like.low if model.description.traits.numeric else torch.zeros_like(like.low)
-    support = Support(*(s.expand(ROWS, -1) for s in (like.unit, low, like.high)))
+    support = of_every_symbol(model, like, ROWS)  # the intervals are those of all symbols
     generator = torch.Generator().manual_seed(3)
     with torch.inference_mode():
         x = paths(model, model.initial_state(ROWS), support, STEPS, generator, temperature=temperature)

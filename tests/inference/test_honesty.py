@@ -18,7 +18,7 @@ from ostinato.inference.rollout import paths
 from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
-from zoo import BACKBONES, NUMBERS, PAIRS, as_text, fitted, made
+from zoo import BACKBONES, NUMBERS, PAIRS, as_text, fitted, made, of_every_symbol
 
 HISTORY = 11
 
@@ -131,7 +131,7 @@ def test_samples_follow_the_distribution_of_the_model(kind: str, name: str) -> N
     """
     model, data = fitted(kind, name), made(kind)
     encoded, rows = model.encoding.encode(data.take([0])), 64
-    support = Support(*(s.expand(rows, -1) for s in (encoded.unit, encoded.low, encoded.high)))
+    support = of_every_symbol(model, encoded, rows)
     with torch.no_grad():
         x = paths(model, model.initial_state(rows), support, 40, torch.Generator().manual_seed(5))
         levels = torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95])
