@@ -149,6 +149,7 @@ def with_atheris(name: str, worker: Worker, seconds: float, seed: int, corpus: P
         f"-seed={seed or 1}",
         f"-dict={words}",
         f"-max_len={LARGEST}",
+        f"-artifact_prefix={corpus.parent}/",
     ]
     atheris.Setup(
         [sys.argv[0], *arguments, "-timeout=600", "-rss_limit_mb=4096", "-verbosity=0", str(corpus)], worker.one
@@ -241,8 +242,8 @@ def watched(name: str, engine: str, seconds: float, out: Path, tally: Tally) -> 
         done = int((folder / "count").read_text() or 0) if (folder / "count").exists() else 0
         tally.runs += done
         tally.engines[engine] = tally.engines.get(engine, 0) + done
-        if hung and not _hangs(name, current, out):
-            continue  # the machine was busy
+        if hung and not (current.exists() and _hangs(name, current, out)):
+            continue  # the machine was busy, perhaps before the first input
         if process.returncode != 0 and (hung or time.monotonic() <= stop + 60.0):
             raw = current.read_bytes() if current.exists() else b""
             what = "it took more than 10 seconds" if hung else f"the process ended with {process.returncode}"
