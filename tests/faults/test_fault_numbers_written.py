@@ -64,6 +64,8 @@ GROUPED: dict[str, tuple[tuple[str | None, str], list[str]]] = {
     "-1,603.05": ((",", "."), ["-1,603.05", "+2.5"]),
 }
 SPACES = {"NBSP": "\u00a0", "thin space": "\u2009", "narrow NBSP": "\u202f", "figure space": "\u2007"}
+#: The words that pandas.read_csv takes for a missing value, by its documentation.
+NA = ["#N/A", "#N/A N/A", "#NA", "-NaN", "-nan", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
 CURRENCIES = ["$", "€ ", "£", "₩", "¥", "₹", "US$", "R$ ", "CHF ", "USD ", "kr "]
 
 
@@ -99,6 +101,19 @@ WRITTEN: dict[str, tuple[str, Callable[[], str]]] = {
     "minus at the end": ("float", cells(["5.5-", "6"], [-5.5, 6], "minus sign follows")),
     "unicode minus": ("float", cells(["\u22125.5", "6"], [-5.5, 6])),
     "full-width digits": ("unicodedata", cells(["\uff11\uff12\uff0e\uff15", "6"], [12.5, 6])),
+    **{
+        f"{script} digits": ("float", cells(words, [float(w) for w in words]))
+        for script, words in {
+            "Arabic": ["\u0661\u0662", "\u0669"],
+            "Persian": ["\u06f1\u06f2", "\u06f9"],
+            "Devanagari": ["\u0967\u0968.5", "\u096f"],
+            "mixed": ["1", "\u0669", "2.5"],
+        }.items()
+    },
+    **{
+        f"{word} is missing": ("pandas", cells(["1.5", word, "3"], by_pandas(["1.5", word, "3"], None, ".")))
+        for word in NA
+    },
     "plus": ("float", cells(["+5.5", "6"], [float("+5.5"), 6])),
     "1e3": ("float", cells(["1e3", "2.5E-2"], [float("1e3"), float("2.5E-2")])),
     "$1e3": ("float", cells(["$1e3", "$2"], [float("1e3"), 2])),

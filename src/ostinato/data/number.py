@@ -7,8 +7,11 @@ import re
 
 #: The largest size of a value: the square of a larger one may overflow.
 LARGEST = 1e150
-#: The words that stand for a missing value.
-MISSING = frozenset({"", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."})
+#: The words that stand for a missing value in a column of numbers: those of pandas, and the point of SAS and SPSS. A
+#: dash is not one of them, because in accounts it stands for 0.
+MISSING = frozenset(
+    ("", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A")
+).union(("NA", "NULL", "NaN", "None", "n/a", "na", "nan", "null"))
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[-+]?(inf|infinity)", re.IGNORECASE)
 
@@ -16,8 +19,8 @@ _INFINITE = re.compile(r"[-+]?(inf|infinity)", re.IGNORECASE)
 def read_number(text: str) -> float:
     """Return the number that a text holds, NaN for a missing value.
 
-    Python's ``float`` also takes underscores (1_000), digits of other scripts and words for infinity; here they are
-    refused, because a table would not hold them for numbers either.
+    Python's ``float`` also takes underscores (1_000), digits of other scripts and words for infinity. They are refused
+    here, because a stream has no other rows that would show what is meant.
 
     Args:
         text: The text, with spaces around it or not.

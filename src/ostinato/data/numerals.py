@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import polars as pl
 
-#: The cells that stand for a missing value in a column of numbers.
-MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "."]
+from ostinato.data.number import MISSING
+
 _CURRENCY = (
     r"US\$|A\$|C\$|R\$|HK\$|NT\$|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|CHF|EUR|USD|GBP|JPY|KRW|CNY|INR|SEK|NOK|DKK|PLN|CZK"
     r"|BRL|AUD|CAD|\p{Sc}|\uc6d0|\u5186|\u5143"
@@ -78,7 +79,7 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
         The numbers.
     """
     words = column.str.strip_chars()
-    seen = words.set(words.is_in(MISSING), None)
+    seen = words.set(words.is_in(list(MISSING)), None)
     plain = seen.cast(pl.Float64, strict=False)
     if plain.null_count() == seen.null_count() and not (decimal == "," or usual == ","):
         return Numerals(plain, plain.is_null() & seen.is_not_null())
@@ -93,6 +94,8 @@ def _normal(words: pl.Series) -> pl.Series:
     """Return words with plain digits, spaces, apostrophes and minus signs."""
     if not words.str.contains(r"[^\x00-\x7F]").any():
         return words
+    digits = words.str.extract_all(r"[\p{Nd}&&[^\x00-\x7F]]").explode().drop_nulls().unique().to_list()
+    words = words.str.replace_many(digits, [str(unicodedata.decimal(one)) for one in digits]) if digits else words
     plain = words.str.normalize("NFKC").str.replace_all("[\u2212\u2012\u2013\ufe63]", "-")
     return plain.str.replace_all("[\u2019\u02bc\u00b4]", "'").str.strip_chars()
 

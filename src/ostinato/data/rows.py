@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.margins import TOTAL
-from ostinato.data.numerals import MISSING, Numerals, as_numbers
+from ostinato.data.number import MISSING
+from ostinato.data.numerals import Numerals, as_numbers
 from ostinato.data.origin import Origin
 
 #: The number of rows at the end of a table that may hold sums.
@@ -115,13 +116,13 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
         else:
             words = column.str.strip_chars()
             # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
-            columns.append(words.set(words.is_in(MISSING if one.most or one.all else [""]), None))
+            columns.append(words.set(words.is_in(list(MISSING) if one.most or one.all else [""]), None))
     return pl.DataFrame(columns), origin
 
 
 def _are_whole(column: pl.Series) -> bool:
     """Return whether all words are whole numbers, which may be dates such as 20240131."""
-    return bool(column.str.contains(r"^\s*[+-]?\d{1,18}\s*$").all())
+    return bool(column.str.contains(r"^\s*[+-]?[0-9]{1,18}\s*$").all())
 
 
 def _whole(column: pl.Series) -> pl.Series:

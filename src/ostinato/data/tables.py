@@ -163,6 +163,8 @@ class _TextTable:
                 decimal_comma=comma and infer,
             )
         except pl.exceptions.PolarsError as error:
+            if infer:  # polars takes digits of other scripts for numbers, and then does not read them
+                return self._parsed(comma=comma, infer=False, empty=empty)
             _check_widths(text, dialect, where)
             raise DataError(
                 f"cannot read the table: {str(error).splitlines()[0]}",
@@ -188,7 +190,7 @@ def _whole_ids(frame: pl.DataFrame, id_col: str | None) -> pl.DataFrame:
     if key not in frame.columns or frame[key].dtype != pl.String or frame[key].null_count():
         return frame
     ids = frame[key].unique()
-    if not ids.str.contains(r"^(0|-?[1-9]\d{0,17})$").all():
+    if not ids.str.contains(r"^(0|-?[1-9][0-9]{0,17})$").all():
         return frame
     return frame.with_columns(pl.col(key).cast(pl.Int64))
 
