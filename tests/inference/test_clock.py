@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-
 from ostinato.data.read import read
 from ostinato.errors import DataError
 from ostinato.inference.clock import Clock
