@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+import ostinato
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -89,6 +93,22 @@ def test_torch_researcher() -> None:
     true, ours = re.findall(r"nn (\d\.\d{4})", out)
     assert float(ours) == pytest.approx(float(true), abs=2e-4)
     assert "gradcheck: True" in out
+    samples = re.findall(r"gradient of sample \d: norm (\S+), difference from torch.nn (\S+)", out)
+    assert len({norm for norm, _ in samples}) == 4
+    assert all(float(off) < 1e-5 for _, off in samples)
+
+
+def test_the_gradients_of_samples_add_up_to_that_of_their_batch() -> None:
+    """Autograd's gradient of the summed loss is the sum over samples, and that of one sample is its own."""
+    example = runpy.run_path(str(EXAMPLES / "torch_researcher.py"))
+    torch.manual_seed(1)
+    model, x, labels = example["Classifier"](ostinato.nn), torch.randn(7, 5, 1), torch.tensor([0.0, 1, 1, 0, 1])
+    each, parameters = example["sample_gradients"](model, x, labels), dict(model.named_parameters())
+    for rows in (slice(None), slice(3, 4)):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x[:, rows]), labels[rows], reduction="sum")
+        right = torch.autograd.grad(loss, list(parameters.values()))
+        for name, gradient in zip(parameters, right, strict=True):
+            torch.testing.assert_close(each[name][rows].sum(0), gradient, rtol=1e-4, atol=1e-6)
 
 
 def test_student_sees_gradients_vanish_and_truncation_cost_less_over_longer_windows() -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+#: The small inputs of users, with their right values, next to the checkout.
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from rows import CASES
 
 import ostinato
 from ostinato.cli.render import as_table
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.fits.result import Fit
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "cases" / "forecast"
+FOLDER = CASES / "forecast"
 
 
 def case(name: str) -> Path:

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from rows import Row
+from rows import CASES, Row
 
-from conftest import SHARED
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
@@ -103,7 +102,7 @@ for _kind in ("series", "counts, normal", "channels", "panel", "sound"):
 
 def level_shift(forecaster: Callable[[SequenceSet], Array]) -> str:
     """After 90 values at 10 and 10 at 100 the forecast is near 100, as least squares on all says."""
-    path = SHARED.parent / "cases" / "forecast" / "level_shift.csv"
+    path = CASES / "forecast" / "level_shift.csv"
     if not path.exists():
         pytest.skip("needs ../shared/cases")
     data = read(path)

@@ -341,3 +341,35 @@ def test_a_refused_time_after_a_gap_leaves_the_series_as_it_was() -> None:
         monitor.update(float("inf"), "a", 9)
     found = monitor.update(21.0, "a", 4)
     np.testing.assert_allclose(found.surprisal, ostinato.score(model(), series([20, 21])).surprisal[1], atol=1e-4)
+
+
+def test_the_threshold_comes_from_weights_that_had_not_seen_the_held_out_part() -> None:
+    """The spread is five times as large in the held-out part, which the refit has taken into its scale."""
+    rng = np.random.default_rng(3)
+    data = series(rng.standard_normal(400) * np.repeat([1, 5], [300, 100]))
+    fitted = ostinato.fit(data, model="ar", max_order=2, held_out=0.25, budget=5).model
+    assert isinstance(fitted, ostinato.SequenceModel)
+    seen = ostinato.score(fitted, data).surprisal[300:]
+    unseen = ostinato.score(fitted.before_refit(data), data).surprisal[300:]
+    threshold = ostinato.Monitor(fitted, alarm=0.2, reference=data).threshold
+    assert threshold is not None
+    assert threshold.nats == alarm_threshold(unseen, 0.2).nats > alarm_threshold(seen, 0.2).nats + 1
+    assert threshold.values == 100
+    assert "before the refit" in threshold.words()
+    # without a refit the weights themselves had not seen it
+    kept = ostinato.fit(data, model="ar", max_order=2, held_out=0.25, budget=5, refit=False).model
+    alone = ostinato.Monitor(kept, alarm=0.2, reference=data).threshold
+    assert alone is not None
+    assert alone.nats == pytest.approx(threshold.nats, abs=1e-6)
+    assert not alone.weights
+
+
+def test_a_threshold_by_default_data_that_have_changed_says_so() -> None:
+    path = folder() / "grown.csv"
+    text = (folder() / "daily.csv").read_text().splitlines(keepends=True)
+    path.write_text("".join(text))
+    fitted = ostinato.fit(path, model="ar", max_order=2, held_out=0.25, budget=5).model
+    path.write_text("".join(text[:-1]))
+    threshold = ostinato.Monitor(fitted, alarm=0.2, reference=path, held_out=0.25).threshold
+    assert threshold is not None
+    assert "too low" in threshold.words()

@@ -14,6 +14,7 @@ from ostinato.data.cells import read_cells, type_in_words
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import Stamps, read_times, unreadable
+from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
 
 #: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
@@ -106,6 +107,31 @@ def check_values(x: NDArray[np.float64], rows: NDArray[np.int64], names: tuple[s
             )
 
 
+#: What to do about the hour that the clock shows twice when daylight saving ends.
+_REPEATED_HOUR = (
+    "if this is the hour that the clock shows twice when summer ends, write the times with their offset, as "
+    "2024-10-27T02:00+01:00, or in UTC"
+)
+
+
+def _may_be_repeated(time: Any) -> bool:
+    """Return whether a time without an offset may lie in an hour that the clock shows twice, in some usual zone."""
+    if not isinstance(time, np.datetime64):
+        return False
+    import pandas as pd
+
+    for zone in USUAL:
+        local = [pd.Timestamp(time)]
+        # of times in UTC that have a zone, both are the same instant, just before the clock goes back
+        local.append(local[0].tz_localize("UTC").tz_convert(zone).tz_localize(None))
+        for at in local:
+            try:
+                at.tz_localize(zone, ambiguous="raise", nonexistent="shift_forward")
+            except ValueError:
+                return True
+    return False
+
+
 def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Origin) -> None:
     """Raise DataError if a time among t (T,) occurs twice or the times are out of order."""
     steps = np.diff(t)
@@ -116,7 +142,8 @@ def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Ori
         raise DataError(
             f"the time {stamp(t[at])} occurs twice, with different values",
             where=f"{origin.at(int(rows[at]), name)}; the other is {origin.place(int(rows[at - 1]))}",
-            fix="keep one row for each time, or name the column of series ids with --id-col",
+            fix="keep one row for each time, or name the column of series ids with --id-col"
+            + (f"; {_REPEATED_HOUR}" if _may_be_repeated(t[at]) else ""),
         )
     back = np.flatnonzero(steps < zero)
     if len(back):

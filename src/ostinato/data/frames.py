@@ -123,6 +123,7 @@ def _by_step(
     if roles.id is not None:
         keys = ids.as_words(frame[roles.id], origin)
         meta[ids.META] = ids.type_of(frame[roles.id])
+        notes += ids.note_of(frame[roles.id])
     names = keys.unique(maintain_order=True)
     codes = keys.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)

@@ -133,6 +133,13 @@ def type_of(column: pl.Series) -> Any:
     return str(dtype) if str(dtype) in _PLAIN else "String"
 
 
+def note_of(column: pl.Series) -> list[str]:
+    """Return a note if the ids have a type, such as UUID, in which they do not come back."""
+    if column.dtype == pl.String or dtype_of(type_of(column)) != pl.String:
+        return []
+    return [f"the ids in column {column.name!r} have the type {type_in_words(column)}, and come back as words"]
+
+
 def dtype_of(kind: Any) -> Any:
     """Return the type of polars that ``type_of`` gave as JSON; words if it is None, as in older model files."""
     match kind:

@@ -24,6 +24,12 @@ _FORMATS = (
     *_MORE_DATES,
     *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
 )
+#: Quarters and weeks (ISO 8601), which polars writes but does not read: their name, the expression of the year, the
+#: separator and the number, and the two parts of the pattern that writes them.
+_PERIODS = (
+    ("quarter", r"^(\d{4})([- ]?)Q([1-4])$", "%Y", "Q%q"),
+    ("week", r"^(\d{4})(-?)W(\d{2})$", "%G", "W%V"),
+)
 #: The names of columns whose whole numbers are years, and of columns whose whole numbers may be times.
 _YEAR = re.compile(r"year|yr|jahr|annee|année|anno|año|년|연도|年", re.IGNORECASE)
 _TIME = re.compile(r"^ds$|time|date|stamp|epoch|unix|zeit|일시|시각|시간", re.IGNORECASE)
@@ -220,7 +226,7 @@ def _from_floats(column: pl.Series) -> Stamps | None:
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
     parsed, form = _parse_words(column, _formats(day_first))
     if parsed.null_count() or not len(column):
-        return None
+        return _from_periods(column, zone, typed)
     found = _worded(column, parsed, form, zone, typed)
     if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
         return found
@@ -233,6 +239,28 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         # a file that is written gets 2024-02-01, so that nobody has to guess the order of day and month again
         both = both[0].without_pattern(), both[1].without_pattern()
     return both[0] if day_first is not None else replace(both[0], other=both[1])
+
+
+def _from_periods(column: pl.Series, zone: str | None, typed: bool) -> Stamps | None:
+    """Return words such as 2020Q1 and 2020-W05 as the first days of these quarters and weeks; None for other words."""
+    words = column.str.strip_chars()
+    for name, expression, year, number in _PERIODS:
+        if not len(words) or not words.str.contains(expression).all():
+            continue
+        parts = words.str.extract_groups(expression).struct.unnest()
+        years, gap, count = (parts[c] for c in parts.columns)
+        if name == "quarter":
+            first = years + "-" + (count.cast(pl.Int64) * 3 - 2).cast(pl.String) + "-1"
+            days = first.str.to_datetime("%Y-%m-%d", strict=False, time_unit="us")
+        else:
+            first = years + "-" + count + "-1"
+            days = first.str.to_datetime("%G-%V-%u", strict=False, time_unit="us")
+        if days.null_count() or gap.n_unique() > 1:
+            return None
+        form = TimeForm(column.dtype if typed else None, f"{year}{gap[0]}{number}", zone)
+        note = f"words such as {words[0]!r} are read as the first day of the {name}"
+        return Stamps(instants(_micros(days), zone), form, (note,))
+    return None
 
 
 def _worded(column: pl.Series, parsed: pl.Series, form: str, zone: str | None, typed: bool) -> Stamps:

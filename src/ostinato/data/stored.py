@@ -2,16 +2,19 @@
 
 The decoders of Parquet, in polars and in pyarrow alike, end the process on about one damaged file in 20,000: a damaged
 length asks for more memory than there is. No error can be caught then. So a file is first decoded in a process of its
-own, which costs a third of a second for all files of a source together, and in this process only if that one lived.
+own, which costs a third of a second for all files of a source together, and in this process only if that one lived. Of
+a panel larger than memory, each query and each footer is tried in the same way.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 import polars as pl
 
@@ -23,16 +26,33 @@ _MAGIC = ((b"PAR1", "Parquet"), (b"ARROW1", "Arrow"))
 _ENDINGS = {".parquet": "Parquet", ".arrow": "Arrow", ".feather": "Arrow"}
 #: Whether a file with this digest could be decoded.
 _SAFE: dict[bytes, bool] = {}
-#: The other process: it reads the length and the bytes of each file, and answers "y" if the file could be decoded.
+#: The other process: it reads the length and the bytes of each file, query or path, and answers "y" if it could be
+#: decoded, and "n" if there was an error.
 _CHILD = """
 import io, sys
 import polars as pl
+def footer(raw):
+    import pyarrow.parquet
+    pyarrow.parquet.read_metadata(raw.read().decode())
+def groups(raw):
+    import json, pyarrow.parquet
+    path, rows, numbers, columns = json.load(raw)
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(rows, row_groups=numbers, columns=columns):
+            pl.from_arrow(batch)
+FORMS = {
+    b"Parquet": lambda raw: pl.read_parquet(raw).rechunk(),
+    b"Arrow": lambda raw: pl.read_ipc(raw).rechunk(),
+    b"Query": lambda raw: pl.LazyFrame.deserialize(raw).collect(),
+    b"Footer": footer,
+    b"Groups": groups,
+}
 source = sys.stdin.buffer
 while head := source.readline():
     name, size = head.split()
     raw = io.BytesIO(source.read(int(size)))
     try:
-        (pl.read_parquet(raw) if name == b"Parquet" else pl.read_ipc(raw)).rechunk()
+        FORMS[name](raw)
         answer = "y"
     except BaseException:
         answer = "n"
@@ -87,15 +107,47 @@ class Decoder:
 
     def lives_through(self, raw: bytes, form: str) -> bool:
         """Return whether a file can be decoded: False if it is refused, or if it ends the process."""
+        return self.answer(raw, form) == b"y"
+
+    def answer(self, raw: bytes, form: str) -> bytes:
+        """Return b"y" if the bytes can be decoded, b"n" if there is an error, and b"" if they end the process."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         try:
             self._child.stdin.write(f"{form} {len(raw)}\n".encode())
             self._child.stdin.write(raw)
             self._child.stdin.flush()
-            return self._child.stdout.read(1) == b"y"
+            return self._child.stdout.read(1)
         except OSError:
-            return False
+            return b""
+
+
+def survived(raw: bytes, form: str, where: str) -> None:
+    """Try a query of Parquet files or a footer in another process, which goes on for the next one.
+
+    An error of the query itself, such as a file that is not there, is left to the caller.
+
+    Args:
+        raw: For "Query" a polars.LazyFrame as ``serialize`` gives it, for "Footer" the path of a file, and for
+            "Groups" the JSON of its path, the rows of a batch, the row groups and the columns.
+        form: The form.
+        where: The names of the files.
+
+    Raises:
+        DataError: A file is so damaged that it ends the process.
+    """
+    if _decoder().answer(raw, form):
+        return
+    _decoder.cache_clear()
+    raise _damaged(where, "Parquet")
+
+
+@cache
+def _decoder() -> Decoder:
+    """Return the other process for queries, which is started once and ends with this process."""
+    decoder = Decoder()
+    atexit.register(decoder.__exit__)
+    return decoder
 
 
 def frame_of(raw: bytes, where: str, ending: str) -> pl.DataFrame | None:

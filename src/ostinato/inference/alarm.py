@@ -32,6 +32,8 @@ class AlarmThreshold:
         high: The upper end.
         values: The number of surprisals that it comes from.
         rule: How it was found, in words.
+        weights: Which weights gave the surprisals, and whether they had seen the values, in words; empty if they are
+            those of the model and the caller says that they had not.
     """
 
     nats: float
@@ -40,16 +42,17 @@ class AlarmThreshold:
     high: float
     values: int
     rule: str
+    weights: str = ""
 
     def words(self) -> str:
         """Return the threshold, its origin and its uncertainty in words."""
         return (
             f"alarm above {self.nats:.4g} nats (90 % interval {self.low:.4g} to {self.high:.4g}): "
-            f"{self.rule} of {self.values:,} held-out values"
+            f"{self.rule} of {self.values:,} held-out values" + (f"; {self.weights}" if self.weights else "")
         )
 
 
-def alarm_threshold(surprisal: Array, rate: float, *, seed: int = 0) -> AlarmThreshold:
+def alarm_threshold(surprisal: Array, rate: float, *, weights: str = "", seed: int = 0) -> AlarmThreshold:
     """Return the surprisal that is exceeded at the given rate.
 
     With at least 20 values expected above it, it is the quantile of the values. Otherwise the values above their 90 %
@@ -59,6 +62,7 @@ def alarm_threshold(surprisal: Array, rate: float, *, seed: int = 0) -> AlarmThr
     Args:
         surprisal: The surprisals of steps that no weight was fitted to, in nats, (N,). NaN is left out.
         rate: The share of ordinary steps that may exceed the threshold, such as 1e-4.
+        weights: Which weights gave the surprisals, in words.
         seed: The seed of the resampling.
 
     Raises:
@@ -77,7 +81,7 @@ def alarm_threshold(surprisal: Array, rate: float, *, seed: int = 0) -> AlarmThr
     low, high = np.quantile(again, [0.05, 0.95])
     rule = "the quantile" if whole else "a generalised Pareto tail"
     nats = _exceeded(x, rate)
-    return AlarmThreshold(nats, rate, float(min(low, nats)), float(max(high, nats)), len(x), rule)
+    return AlarmThreshold(nats, rate, float(min(low, nats)), float(max(high, nats)), len(x), rule, weights)
 
 
 def _exceeded(x: Array, rate: float) -> float:

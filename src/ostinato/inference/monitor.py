@@ -19,6 +19,7 @@ from ostinato.inference.alarm import AlarmThreshold, alarm_threshold
 from ostinato.inference.clock import Clock
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
+from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 
 
@@ -52,10 +53,11 @@ class Monitor:
         model: A fitted SequenceModel.
         alarm: The share of ordinary steps that may give an alarm, such as 1e-4. None gives no alarms.
         reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. The threshold
-            of the alarm comes from their surprisal (see ``alarm_threshold``).
+            of the alarm comes from their surprisal (see ``alarm_threshold``). Of the data of the fit itself only the
+            held-out part is used, by the weights from before the refit, which had not seen it.
         level: The coverage of the intervals, in percent; none by default.
         held_out: The share of the reference at its end that is used, if the model was fitted to the rest of it. None
-            uses all of it.
+            uses all of newer data, and the held-out part of the data of the fit.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
 
     Attributes:
@@ -90,7 +92,8 @@ class Monitor:
                     "an alarm needs data that the model was not fitted to, got none",
                     fix="give them as the reference: the held-out part of the training data, or newer data",
                 )
-            self.threshold = alarm_threshold(_surprisal(self.model, reference, held_out), alarm)
+            surprisal, weights = _reference(self.model, reference, held_out)
+            self.threshold = alarm_threshold(surprisal, alarm, weights=weights)
 
     def update(self, value: Any, unique_id: str = "stream", ds: Any = None) -> Reading:
         """Take in one value of a series.
@@ -141,12 +144,26 @@ class Monitor:
         return Stream(self.model, unique_id, robust=self.robust), Clock(self.model.description.source)
 
 
-def _surprisal(model: Any, reference: SequenceSet | Any, held_out: float | str | None) -> NDArray[np.float64]:
-    """Return the surprisals of the reference, or of its held-out part, each from the values before it."""
-    data = as_sequences(model, reference)
-    found = score(model, data)
+def _reference(
+    model: SequenceModel, reference: SequenceSet | Any, held_out: float | str | None
+) -> tuple[NDArray[np.float64], str]:
+    """Return the surprisals of the reference, or of its held-out part, and which weights gave them.
+
+    The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
+    """
+    data, record = as_sequences(model, reference), model.description.ladder_record
+    judge, weights = model.before_refit(data), ""
+    if judge is not model:
+        weights = "their surprisal is that of the weights before the refit, which had not seen them"
+    elif record.refit and record.data == data.digest:
+        weights = "the weights were fitted to these values too, so the threshold may be too low"
+    elif record.refit and held_out is not None:
+        weights = "these data differ from those of the fit; values in both were seen, and the threshold may be too low"
+    found = score(judge, data)
+    if held_out is None and record.data == data.digest:
+        held_out = record.held_out
     if held_out is None:
-        return found.surprisal
+        return found.surprisal, weights
     spans = split(data, held_out).spans("held-out", data.lengths, np.diff(found.offsets))
     parts = [found.surprisal[found.offsets[b] + first : found.offsets[b] + stop] for b, first, stop in spans]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    return (np.concatenate(parts) if parts else np.zeros(0)), weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from ostinato.data.stored import survived
 from ostinato.errors import DataError
 from ostinato.scale.plan import ROWS, PanelPart, ParquetPanel
 from ostinato.storage import atomic_write
@@ -68,6 +70,8 @@ def deal(panel: ParquetPanel, folder: Path, chunk: Chunk) -> None:
     if done.exists():
         return
     key = panel.columns[0]
+    asked = [chunk.file, ROWS, list(chunk.groups), panel.columns]
+    survived(json.dumps(asked).encode(), "Groups", chunk.file)
     try:
         with pq.ParquetFile(chunk.file) as file:
             batches = file.iter_batches(ROWS, row_groups=list(chunk.groups), columns=panel.columns)

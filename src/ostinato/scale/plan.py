@@ -26,6 +26,7 @@ from ostinato.data.files import find as find_files
 from ostinato.data.ids import type_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import TimeForm
+from ostinato.data.stored import survived
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
 
@@ -174,7 +175,9 @@ def plan(
 
 def _head(file: str) -> pl.DataFrame:
     try:
-        return pl.scan_parquet(file).head(HEAD_ROWS).collect()
+        query = pl.scan_parquet(file).head(HEAD_ROWS)
+        survived(query.serialize(), "Query", file)
+        return query.collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(_NO_PARQUET, where=file, fix="write the file again as Parquet") from error
 
@@ -188,6 +191,7 @@ def _groups(file: str, key: str, roles: Roles) -> list[Group]:
         raise ConfigError(
             "a panel in parts needs pyarrow, which is not installed", fix="run pip install 'ostinato[ray]'"
         ) from error
+    survived(file.encode(), "Footer", file)
     try:
         footer = pq.read_metadata(file)
     except (OSError, pa.ArrowException) as error:

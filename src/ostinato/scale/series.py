@@ -17,6 +17,7 @@ from ostinato.data.join import SeriesRows, in_order, on_full_grid
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.stored import survived
 from ostinato.errors import DataError, OstinatoError
 from ostinato.kinds import TRAITS, Kind
 from ostinato.scale.plan import PanelPart, ParquetPanel
@@ -138,7 +139,9 @@ def _frame(panel: ParquetPanel, part: PanelPart) -> pl.DataFrame:
             pl.scan_parquet(file).select(panel.columns).filter(wanted)
             for file in part.files
         ]
-        whole = pl.concat(frames, how="vertical_relaxed").collect()
+        query = pl.concat(frames, how="vertical_relaxed")
+        survived(query.serialize(), "Query", ", ".join(part.files[:3]))
+        whole = query.collect()
     except (pl.exceptions.PolarsError, OSError) as error:
         where = ", ".join(part.files[:3])
         fix = "make the files available under the same path on every worker, with columns of the same types"
