@@ -1,0 +1,63 @@
+"""The series that local methods are fitted to, and the interface of such a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """S univariate series, each of which is forecast from its own past.
+
+    Attributes:
+        values: The values of each series, (T_s,) each. NaN where a value is missing; the first and the last value of a
+            series are observed.
+        seasons: The lengths of the seasons in steps, the shortest first; empty without a season. Each is at least 2.
+    """
+
+    values: tuple[Array, ...]
+    seasons: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The forecast of the steps after the end of each series.
+
+    Attributes:
+        point: The point forecast, (S, H).
+        quantiles: The quantiles, (S, H, Q), increasing over Q.
+    """
+
+    point: Array
+    quantiles: Array
+
+
+class Fitted(Protocol):
+    """A local method that was fitted to a panel."""
+
+    def ahead(self, horizon: int, probabilities: Array) -> Ahead:
+        """Forecast from the end of every series.
+
+        Args:
+            horizon: The number of steps H to forecast.
+            probabilities: The increasing probabilities of the quantiles, (Q,).
+        """
+        ...
+
+    def said(self, s: int) -> str:
+        """Return what was fitted to series ``s``, in a few words, such as ``ETS(A,Ad,M)``."""
+        ...
+
+
+#: A local method: a function from a panel to its fit. It takes every panel, also series of one value.
+Fit = Callable[[Panel], Fitted]
