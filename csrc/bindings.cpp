@@ -27,13 +27,13 @@ T* at(Address address) {
 template <class T>
 const Kernel<T>& find(const std::string& cell) {
     const Kernels& set = set_in_use();
-    for (int i = 0; i < set.count; ++i) {
-        if constexpr (sizeof(T) == 4) {
-            if (cell == set.float32[i].name) return set.float32[i];
-        } else {
-            if (cell == set.float64[i].name) return set.float64[i];
+    for (int i = 0; i < set.count; ++i)
+        if (cell == set.cells[i]->name) {
+            if constexpr (sizeof(T) == 4)
+                return set.cells[i]->float32;
+            else
+                return set.cells[i]->float64;
         }
-    }
     throw std::invalid_argument("no cell is called " + cell);
 }
 
@@ -136,6 +136,7 @@ void bind_step(nb::module_& m, const char* name) {
 }  // namespace
 
 NB_MODULE(_engine, m) {
+    if (usable_sets().empty()) throw std::runtime_error("it was compiled for another processor; install ostinato again");
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");
     m.def("sets", [] {
@@ -148,8 +149,10 @@ NB_MODULE(_engine, m) {
     m.def("cells", [] {
         std::vector<std::tuple<std::string, int, int, bool>> cells;
         const Kernels& set = set_in_use();
-        for (int i = 0; i < set.count; ++i)
-            cells.emplace_back(set.float32[i].name, set.float32[i].gates, set.float32[i].states, set.float32[i].projects);
+        for (int i = 0; i < set.count; ++i) {
+            const Kernel<float>& kernel = set.cells[i]->float32;
+            cells.emplace_back(set.cells[i]->name, kernel.gates, kernel.states, kernel.projects);
+        }
         return cells;
     });
     m.def("saved_size", [](const std::string& cell, int bits, Index hidden) {

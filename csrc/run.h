@@ -52,7 +52,7 @@ class Step {
     Buffer panels_, scratch_;
 };
 
-// Return the instruction sets that this processor can run, the best first, and the set in use.
+// Return the instruction sets that were compiled and that this processor can run, the best first; and the set in use.
 std::vector<const Kernels*> usable_sets();
 const Kernels& set_in_use();
 
