@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
@@ -19,9 +20,14 @@ constexpr double wake = 25e3;
 // Of a single row, a team can share only the large products: about a fifth of the work.
 constexpr double shared = 0.2;
 
+std::atomic<bool> forced{false};
+
 }  // namespace
 
+void force_threads(bool force) { forced.store(force); }
+
 int worth_threads(int threads, double work, const Layout& l, int tile) {
+    if (forced.load()) return std::max(1, threads);
     const double gain = std::sqrt((l.rows == 1 ? shared : 1.0) * work / wake);
     // The rows of an average step: those of a ragged batch end one by one.
     double places = static_cast<double>(l.places), steps = static_cast<double>(l.steps);

@@ -28,8 +28,8 @@ struct Layout {
 //     tile  The rows of a register tile.
 int worth_threads(int threads, double work, const Layout& layout, int tile);
 
-// The operations that one lane of a vector does in a nanosecond, measured at H = 64 to 512: about half of the peak.
-inline constexpr double operations_a_lane = 3.0;
+// For tests: whether every call takes all the threads that it may, one a row, however little it computes.
+void force_threads(bool forced);
 
 // Owns the arrays that Part points to.
 class Plan {

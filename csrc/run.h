@@ -14,6 +14,10 @@ struct SavedSize {
 template <class T>
 SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape);
 
+// Returns the number of threads that a call takes of at most `threads`, see worth_threads.
+template <class T>
+int threads_of(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads);
+
 // Uses at most `threads` threads. For the same number of threads the result is the same to the bit.
 template <class T>
 void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "features.h"
+#include "processor.h"
 #include "run.h"
 
 namespace ostinato {
