@@ -1,4 +1,4 @@
-// The cells by name. A new cell needs a header like gru.h and a line here. The kernels of each cell are compiled by
+// The cells by name. A new cell needs a header like gru.h, which kernels.h includes, and a line here. The kernels of each cell are compiled by
 // themselves for each instruction set, so that the cores of the machine that builds share the work.
 #pragma once
 

@@ -6,6 +6,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -164,24 +165,15 @@ def test_verbs_compute_with_the_decision(before: Numbers) -> None:
     """What is in force while a fit, a forecast and a stream compute, seen from inside of their models."""
     seen: list[Numbers] = []
     y = np.sin(np.arange(80.0))
-    found = ostinato.fit(
-        y, model="gru", hidden=4, budget=ostinato.Budget(None, 2), on_progress=lambda _: seen.append(in_force())
-    )
+    fit = partial(ostinato.fit, y, model="gru", hidden=4, budget=ostinato.Budget(None, 2))
+    found = fit(on_progress=lambda _: seen.append(in_force()))
     assert set(seen) == {(4, 1, (1,) * len(before[2]))}
     assert found.model.description.ladder_record.threads == 4
     seen.clear()
-    found = ostinato.fit(
-        y,
-        model="gru",
-        hidden=4,
-        budget=ostinato.Budget(None, 2),
-        threads=2,
-        on_progress=lambda _: seen.append(in_force()),
-    )
+    model = fit(threads=2, on_progress=lambda _: seen.append(in_force())).model
     assert set(seen) == {(2, 2, (2,) * len(before[2]))}
-    model = found.model
-    model.register_forward_pre_hook(lambda *_: None)
-    unroll, seen_by = type(model).unroll, []
+    unroll: Any = type(model).unroll  # type: ignore[attr-defined]
+    seen_by: list[tuple[int, int]] = []
 
     def spy(self: Any, *args: Any) -> Any:
         seen_by.append(in_force()[:2])

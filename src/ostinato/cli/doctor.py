@@ -38,7 +38,8 @@ def _worth(limit: int) -> str:
     from ostinato.ops.engine import extension
 
     sizes = ((100, 1, 32), (100, 32, 64), (100, 256, 512))
-    found = [(extension.threads_of("gru", T, B, H, limit), T, B, H) for T, B, H in sizes]
-    return ", ".join(
-        f"{count} for a GRU of {T} steps, {B} row{'s' * (B != 1)} and {H} units" for count, T, B, H in found
-    )
+    found = [
+        f"{extension.threads_of('gru', T, B, H, limit)} for a GRU of {T} steps, {B} row{'s' * (B != 1)} and {H} units"
+        for T, B, H in sizes
+    ]
+    return ", ".join(found)
