@@ -98,7 +98,7 @@ sanitize: setup sanitize-threads ## the engine's tests under AddressSanitizer an
 sanitize-threads: ## the threads of the engine under ThreadSanitizer
 	@mkdir -p build
 	@c++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -pthread -Icsrc csrc/team.cpp tests/ops/team_races.cpp -o build/team_races
-	@build/team_races
+	@TSAN_OPTIONS=die_after_fork=0 build/team_races
 
 lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock

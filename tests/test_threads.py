@@ -172,7 +172,7 @@ def test_verbs_compute_with_the_decision(before: Numbers) -> None:
     seen.clear()
     model = fit(threads=2, on_progress=lambda _: seen.append(in_force())).model
     assert set(seen) == {(2, 2, (2,) * len(before[2]))}
-    unroll: Any = type(model).unroll  # type: ignore[attr-defined]
+    unroll: Any = ostinato.SequenceModel.unroll
     seen_by: list[tuple[int, int]] = []
 
     def spy(self: Any, *args: Any) -> Any:
@@ -180,7 +180,7 @@ def test_verbs_compute_with_the_decision(before: Numbers) -> None:
         return unroll(self, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(model), "unroll", spy)
+        patch.setattr(ostinato.SequenceModel, "unroll", spy)
         ostinato.score(model, y)
         ostinato.score(model, y, threads=5)
         ostinato.Stream(model, threads=6).update(y)

@@ -205,8 +205,8 @@ def _end(decision: Decision) -> None:
 
     with _lock:
         _remove(_running, decision)
-        _remove(_thread.decisions, decision)
-        torch.set_num_threads(_thread.decisions[-1].torch if _thread.decisions else _thread.torch)
+        if _remove(_thread.decisions, decision):
+            torch.set_num_threads(_thread.decisions[-1].torch if _thread.decisions else _thread.torch)
         if _running:
             _set_blas(_running[-1].blas)
         else:
@@ -214,12 +214,13 @@ def _end(decision: Decision) -> None:
                 library.set_num_threads(count)
 
 
-def _remove(decisions: list[Decision], decision: Decision) -> None:
-    """Remove one decision, by identity: equal ones of other verbs stay."""
+def _remove(decisions: list[Decision], decision: Decision) -> bool:
+    """Remove one decision, by identity: equal ones of other verbs stay. Return whether it was there."""
     for i in range(len(decisions) - 1, -1, -1):
         if decisions[i] is decision:
             del decisions[i]
-            return
+            return True
+    return False
 
 
 def _set_blas(count: int) -> None:

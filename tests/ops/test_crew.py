@@ -11,14 +11,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_engine import assert_is_reference, cells, engine, long_row, problem, with_gradients
 
+from engine_calls import assert_is_reference, cells, engine, long_row, problem, with_gradients
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.places import Places
 
-pytestmark = pytest.mark.skipif(extension.ABSENT is not None, reason="needs the compiled engine")
-if not extension.ABSENT:
-    from ostinato.ops.engine import _engine
+if extension.ABSENT:
+    pytest.skip(extension.ABSENT, allow_module_level=True)
+
+from ostinato.ops.engine import _engine
 
 COUNTS = [1, 2, 7, 16]
 
@@ -83,7 +84,7 @@ def _run(script: str) -> str:
     """Run a script in a new process that computes with seven threads, and return its output."""
     head = """
 import os, threading, torch
-from test_engine import engine, problem, with_gradients
+from engine_calls import engine, problem
 from ostinato.ops.engine import _engine
 torch.set_num_threads(7)
 _engine.force_threads(True)
@@ -92,7 +93,7 @@ def threads(): return len(os.listdir("/proc/self/task"))
 """
     done = subprocess.run(
         [sys.executable, "-c", head + script],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         timeout=120,
