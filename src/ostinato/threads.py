@@ -191,9 +191,11 @@ def _begin(decision: Decision) -> None:
     with _lock:
         if not _running:
             _earlier.update(torch=torch.get_num_threads(), blas=[(b, b.num_threads) for b in _blas()])
+        # asked in every thread: torch takes the number of the process over at the first question of a thread
+        now = torch.get_num_threads()
         if not _thread.decisions:
-            # a thread that begins while a verb runs elsewhere starts with that verb's number in torch
-            _thread.torch = _earlier["torch"] if _running else torch.get_num_threads()
+            # a thread that begins while a verb runs elsewhere has taken over that verb's number
+            _thread.torch = _earlier["torch"] if _running else now
         _running.append(decision)
         _thread.decisions.append(decision)
         torch.set_num_threads(decision.torch)
@@ -211,7 +213,7 @@ def _end(decision: Decision) -> None:
             _set_blas(_running[-1].blas)
         else:
             for library, count in _earlier["blas"]:
-                library.set_num_threads(count)
+                _set_one(library, count)
 
 
 def _remove(decisions: list[Decision], decision: Decision) -> bool:
@@ -226,7 +228,21 @@ def _remove(decisions: list[Decision], decision: Decision) -> bool:
 def _set_blas(count: int) -> None:
     for library, _ in _earlier["blas"]:
         if library.num_threads != count:
-            library.set_num_threads(count)
+            _set_one(library, count)
+
+
+def _set_one(library: Any, count: int) -> None:
+    """Set the number of threads of one BLAS, from whichever thread of Python.
+
+    From version 3.7 on, threadpoolctl ignores without a word all threads but the first that has set a number. Here a
+    lock puts the threads in order instead, so none of them keeps that right.
+    """
+    release = getattr(library, "clear_controlling_thread", None)
+    if release is not None:
+        release(force=True)
+    library.set_num_threads(count)
+    if release is not None:
+        release()
 
 
 @cache
