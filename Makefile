@@ -1,22 +1,37 @@
-# Two commands: make demo, make test. Both set up everything they need, into .venv.
+# Two commands: make demo, make test. Both set up everything they need, into .venv: the demo little, the tests the rest.
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format demo docs bench bench-forecast wheel sanitize lock clean
+.PHONY: help setup test lint format demo docs bench bench-forecast wheel sanitize sanitize-threads lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
 
-setup: .venv/.ready ## make .venv with what requirements.lock pins
+setup: .venv/.ready ## make .venv with what requirements.lock pins, and the engine with every instruction set
 
-.venv/.ready: requirements.lock pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := requirements.lock pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
+
+$(BIN)/python:
+	@tools/step "making an environment for Python in .venv" $(PYTHON) -m venv .venv
+
+.venv/.demo: $(SOURCES) | $(BIN)/python
+	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 80 MB)" \
+		$(PIP) install -c requirements.lock scikit-build-core nanobind cmake ninja
+	@tools/step "installing PyTorch, SciPy and what else ostinato needs, and compiling the engine for this processor" \
+		$(PIP) install -v -c requirements.lock --no-build-isolation --editable '.[plot]'
 	@$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
 	@touch $@
+
+.venv/.ready: $(SOURCES) | $(BIN)/python
+	@tools/step "installing what requirements.lock pins: also the tools of the tests and of the site, and Ray" \
+		$(PIP) install -r requirements.lock
+	@tools/step "compiling the engine, with every instruction set" \
+		$(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
+	@$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
+	@touch .venv/.demo $@
 
 lint: setup ## style, types, import rule
 	@$(BIN)/ruff check .
@@ -31,10 +46,13 @@ format: setup ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-demo: setup ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
+demo: .venv/.demo ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
 	@mkdir -p out
+	@echo "fitting models to 309 years of sunspots, for at most two minutes"
 	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
+	@echo "forecasting two cycles of the sun"
 	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
+	@echo "writing a report"
 	@$(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
 
 docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
@@ -66,7 +84,7 @@ wheel: setup ## one wheel for this platform, every instruction set in it, into d
 SANITIZED := build/sanitize/site
 SANITIZED_TESTS ?= tests/ops tests/test_nn.py
 
-sanitize: setup ## the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: setup sanitize-threads ## the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(BIN)/cmake -S . -B build/sanitize -G Ninja -DOSTINATO_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPython_EXECUTABLE=$(abspath $(BIN)/python) > /dev/null
 	@$(BIN)/cmake --build build/sanitize -- --quiet
@@ -76,6 +94,11 @@ sanitize: setup ## the engine's tests under AddressSanitizer and UndefinedBehavi
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
 		PYTHONPATH="$(abspath $(SANITIZED)):$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 		$(BIN)/python -S -m pytest -n 0 -p no:cacheprovider $(SANITIZED_TESTS)
+
+sanitize-threads: ## the threads of the engine under ThreadSanitizer
+	@mkdir -p build
+	@c++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -pthread -Icsrc csrc/team.cpp tests/ops/team_races.cpp -o build/team_races
+	@TSAN_OPTIONS=die_after_fork=0 build/team_races
 
 lock: setup ## write requirements.lock from .venv
 	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock

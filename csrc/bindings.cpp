@@ -27,13 +27,13 @@ T* at(Address address) {
 template <class T>
 const Kernel<T>& find(const std::string& cell) {
     const Kernels& set = set_in_use();
-    for (int i = 0; i < set.count; ++i) {
-        if constexpr (sizeof(T) == 4) {
-            if (cell == set.float32[i].name) return set.float32[i];
-        } else {
-            if (cell == set.float64[i].name) return set.float64[i];
+    for (int i = 0; i < set.count; ++i)
+        if (cell == set.cells[i]->name) {
+            if constexpr (sizeof(T) == 4)
+                return set.cells[i]->float32;
+            else
+                return set.cells[i]->float64;
         }
-    }
     throw std::invalid_argument("no cell is called " + cell);
 }
 
@@ -136,6 +136,7 @@ void bind_step(nb::module_& m, const char* name) {
 }  // namespace
 
 NB_MODULE(_engine, m) {
+    if (usable_sets().empty()) throw std::runtime_error("it was compiled for another processor; install ostinato again");
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");
     m.def("sets", [] {
@@ -148,8 +149,10 @@ NB_MODULE(_engine, m) {
     m.def("cells", [] {
         std::vector<std::tuple<std::string, int, int, bool>> cells;
         const Kernels& set = set_in_use();
-        for (int i = 0; i < set.count; ++i)
-            cells.emplace_back(set.float32[i].name, set.float32[i].gates, set.float32[i].states, set.float32[i].projects);
+        for (int i = 0; i < set.count; ++i) {
+            const Kernel<float>& kernel = set.cells[i]->float32;
+            cells.emplace_back(set.cells[i]->name, kernel.gates, kernel.states, kernel.projects);
+        }
         return cells;
     });
     m.def("saved_size", [](const std::string& cell, int bits, Index hidden) {
@@ -157,6 +160,13 @@ NB_MODULE(_engine, m) {
         const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
         return std::make_tuple(s.head, s.width);
     });
+    m.def("threads_of", [](const std::string& cell, int bits, const Sizes& sizes, int threads) {
+        const Shape shape = shape_of(sizes);
+        const Layout layout = layout_of(sizes, {0, 0, 0});
+        return bits == 32 ? threads_of(find<float>(cell), shape, layout, threads)
+                          : threads_of(find<double>(cell), shape, layout, threads);
+    });
+    m.def("force_threads", force_threads);
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);

@@ -85,10 +85,10 @@ struct WeightGradients {
 // counts are in numbers.
 template <class T>
 struct Kernel {
-    const char* name;
     int gates;      // G
     int states;     // 1 (h) or 2 (h, c)
     bool projects;  // whether h = W_hr m
+    int tile;       // the rows of a register tile of the recurrent product
 
     std::size_t (*panels_bytes)(const Shape&, bool backward);
     void (*pack)(const Shape&, const Weights<T>&, bool backward, void* panels);
@@ -133,13 +133,19 @@ struct Linear {
     void (*backward[2])(Index width, const Part&, const LinearBackward<T>&, void* scratch);  // writes da (W) to scratch
 };
 
+// One cell, compiled for one instruction set.
+struct Cell {
+    const char* name;
+    Kernel<float> float32;
+    Kernel<double> float64;
+};
+
 // The cells of one instruction set.
 struct Kernels {
     const char* set;
     int vector_bytes;
     int count;
-    const Kernel<float>* float32;
-    const Kernel<double>* float64;
+    const Cell* const* cells;
     Linear<float> linear32;
     Linear<double> linear64;
     double (*peak)(Index loops);  // see peak.h

@@ -1,7 +1,7 @@
 // The weights in the layout that the kernels read. They are packed once per call and shared by all threads.
 #pragma once
 
-#include "cells.h"
+#include "cell.h"
 #include "engine.h"
 #include "gemm.h"
 

@@ -1,6 +1,8 @@
 #include "plan.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 
@@ -11,7 +13,31 @@ namespace {
 // The number of places in a chunk: for one thread it fits the cache; for a team it is larger, so that it seldom waits.
 constexpr Index chunk = 256, shared_chunk = 2048;
 
+// The nanoseconds that one more thread costs its caller: to wake it and to wait for it. On a quiet machine it is 5 us; a
+// call must gain more than that, because the others of a busy machine make it wait longer.
+constexpr double wake = 25e3;
+
+// Of a single row, a team can share only the large products: about a fifth of the work.
+constexpr double shared = 0.2;
+
+std::atomic<bool> forced{false};
+
 }  // namespace
+
+void force_threads(bool force) { forced.store(force); }
+
+int worth_threads(int threads, double work, const Layout& l, int tile) {
+    if (forced.load()) return std::max(1, threads);
+    const double gain = std::sqrt((l.rows == 1 ? shared : 1.0) * work / wake);
+    // The rows of an average step: those of a ragged batch end one by one.
+    double places = static_cast<double>(l.places), steps = static_cast<double>(l.steps);
+    if (l.lengths) {
+        places = std::accumulate(l.lengths, l.lengths + l.rows, 0.0);
+        steps = l.rows ? static_cast<double>(*std::max_element(l.lengths, l.lengths + l.rows)) : 0.0;
+    }
+    const double tiles = l.rows == 1 ? threads : steps > 0 ? places / steps / tile : 0.0;
+    return static_cast<int>(std::max(1.0, std::min({static_cast<double>(threads), gain, tiles})));
+}
 
 // The rows, the longest first, are assigned to the parts in turn, so that all parts get rows of all lengths.
 Plan::Plan(const Layout& l, int threads)

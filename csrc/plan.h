@@ -21,6 +21,16 @@ struct Layout {
     bool reverse;          // whether each row is run from its last step to its first
 };
 
+// Returns the number of threads that a call is worth: of at most `threads`, the number that makes it shortest by the
+// model  time(n) = work / n + wake n.  Each thread gets at least the rows of a register tile, because the product of a
+// smaller tile reads as many weights and takes almost as long.
+//     work  The time of one thread, in nanoseconds.
+//     tile  The rows of a register tile.
+int worth_threads(int threads, double work, const Layout& layout, int tile);
+
+// For tests: whether every call takes all the threads that it may, one a row, however little it computes.
+void force_threads(bool forced);
+
 // Owns the arrays that Part points to.
 class Plan {
   public:

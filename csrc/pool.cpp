@@ -9,6 +9,10 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#define OSTINATO_POSIX
+#endif
 
 namespace ostinato {
 
@@ -35,9 +39,15 @@ struct Kept {
     std::size_t bytes = 0;
 };
 
-// The pool is never destroyed, because tensors can return buffers while the process ends.
+// The pool is never destroyed, because tensors can return buffers while the process ends. A fork waits until no thread
+// changes the pool, so that the child gets one that is whole.
 Kept& kept() {
-    static Kept* const pool = new Kept;
+    static Kept* const pool = [] {
+#if defined(OSTINATO_POSIX)
+        pthread_atfork([] { kept().mutex.lock(); }, [] { kept().mutex.unlock(); }, [] { kept().mutex.unlock(); });
+#endif
+        return new Kept;
+    }();
     return *pool;
 }
 

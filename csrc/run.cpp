@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "team.h"
@@ -11,38 +12,45 @@ namespace {
 
 constexpr Team alone = {0, 1, nullptr};
 
-// Calls work(part, team): each part in its own thread or, if there is only one part, in all threads of a team.
+// Calls work(part, team): each part in one thread or, if there is only one part, in all threads of a team. A thread takes
+// the next part when it is free, so the caller does the work of threads that the system has not woken yet.
 template <class Work>
 void deal_out(const Plan& plan, const Work& work) {
     if (plan.team() > 1) {
         Meeting meeting;
-        at_once(plan.team(), [&](int i, int size) { work(0, Team{i, size, &meeting}); });
+        at_once(plan.team(), [&](int rank, int size) { work(0, Team{rank, size, &meeting}); });
     } else {
-        at_once(plan.size(), [&](int i, int size) {
-            for (int part = i; part < plan.size(); part += size) work(part, alone);
+        std::atomic<int> next{0};
+        at_once(plan.size(), [&](int, int) {
+            for (int part; (part = next.fetch_add(1, std::memory_order_relaxed)) < plan.size();) work(part, alone);
         });
     }
 }
-
-// Returns how many threads are worth starting: one for every ten million operations that they can share.
-int worth(int threads, double operations) {
-    return static_cast<int>(std::max(1.0, std::min<double>(threads, operations / 1e7)));
-}
-// For a single row, a team can share only a small part of the operations.
-template <class T>
-int worth(int threads, const Kernel<T>& kernel, const Shape& s, const Layout& l) {
-    const double all = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
-    return worth(threads, l.rows == 1 ? all / 5 : all);
-}
-
-// Reading a number from memory takes about as long as ten operations. A single row is processed by one thread.
-int worth(int threads, Index width, const Layout& l) { return l.rows == 1 ? 1 : worth(threads, 10.0 * l.places * width); }
 
 // `saved` starts with the number of threads, which the saved numbers of the parts follow.
 template <class T>
 constexpr Index head = 64 / sizeof(T);
 
+// The operations of a lane of a vector in a nanosecond, about half of the peak: 5 to 8 were measured at H = 64 to 512.
+constexpr double lane_speed = 6.0;
+
+// The nanoseconds to read a byte from memory and to write one.
+constexpr double byte_time = 0.12;
+
+// One thread runs a single row.
+template <class T>
+int threads_of(Index width, const Layout& l, int threads) {
+    return l.rows <= 1 ? 1 : worth_threads(threads, byte_time * l.places * width * sizeof(T), l, 1);
+}
+
 }  // namespace
+
+template <class T>
+int threads_of(const Kernel<T>& kernel, const Shape& s, const Layout& l, int threads) {
+    const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
+    const double speed = lane_speed * set_in_use().vector_bytes / sizeof(T);
+    return worth_threads(threads, operations / speed, l, kernel.tile);
+}
 
 template <class T>
 SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape) {
@@ -52,7 +60,7 @@ SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape) {
 template <class T>
 void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
                  const Forward<T>& io) {
-    const Plan plan(layout, worth(threads, kernel, shape, layout));
+    const Plan plan(layout, threads_of(kernel, shape, layout, threads));
     const Buffer panels(kernel.panels_bytes(shape, false));
     kernel.pack(shape, w, false, panels.get());
     std::vector<Buffer> scratch;
@@ -98,7 +106,7 @@ void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& lay
 template <class T>
 void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                         const LinearForward<T>& io) {
-    const Plan plan(layout, worth(threads, width, layout));
+    const Plan plan(layout, threads_of<T>(width, layout, threads));
     std::vector<Buffer> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * width * sizeof(T));
@@ -108,7 +116,7 @@ void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, cons
 template <class T>
 void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                          const LinearBackward<T>& io, T* da) {
-    const Plan plan(layout, worth(threads, width, layout));
+    const Plan plan(layout, threads_of<T>(width, layout, threads));
     std::vector<Buffer> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.du, 0, layout.places * width * sizeof(T));
@@ -134,6 +142,7 @@ void Step<T>::operator()(const T* x, const T* h, const T* c, T* h_next, T* c_nex
 }
 
 #define OSTINATO_FOR(T)                                                                                             \
+    template int threads_of(const Kernel<T>&, const Shape&, const Layout&, int);                                    \
     template SavedSize saved_size(const Kernel<T>&, const Shape&);                                                   \
     template void run_forward(const Kernel<T>&, const Shape&, const Layout&, int, const Weights<T>&,                \
                               const Forward<T>&);                                                                   \

@@ -14,6 +14,10 @@ struct SavedSize {
 template <class T>
 SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape);
 
+// Returns the number of threads that a call takes of at most `threads`, see worth_threads.
+template <class T>
+int threads_of(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads);
+
 // Uses at most `threads` threads. For the same number of threads the result is the same to the bit.
 template <class T>
 void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
@@ -52,7 +56,7 @@ class Step {
     Buffer panels_, scratch_;
 };
 
-// Return the instruction sets that this processor can run, the best first, and the set in use.
+// Return the instruction sets that were compiled and that this processor can run, the best first; and the set in use.
 std::vector<const Kernels*> usable_sets();
 const Kernels& set_in_use();
 

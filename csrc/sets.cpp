@@ -3,38 +3,42 @@
 #include <stdexcept>
 #include <string>
 
+#include "processor.h"
 #include "run.h"
 
 namespace ostinato {
 
-namespace baseline {
-extern const Kernels kernels;
-}
-#if defined(__x86_64__)
-namespace avx2 {
-extern const Kernels kernels;
-}
-namespace avx512 {
-extern const Kernels kernels;
-}
+#define OSTINATO_SET(NAME)            \
+    namespace NAME {                  \
+    extern const Kernels kernels;     \
+    }
+#if defined(OSTINATO_HAS_AVX512)
+OSTINATO_SET(avx512)
 #endif
+#if defined(OSTINATO_HAS_AVX2)
+OSTINATO_SET(avx2)
+#endif
+#if defined(OSTINATO_HAS_BASELINE)
+OSTINATO_SET(baseline)
+#endif
+#undef OSTINATO_SET
 
 std::vector<const Kernels*> usable_sets() {
     std::vector<const Kernels*> sets;
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    if (v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
-        sets.push_back(&avx512::kernels);
-    if (v3) sets.push_back(&avx2::kernels);
+#if defined(OSTINATO_HAS_AVX512)
+    if (runs_avx512()) sets.push_back(&avx512::kernels);
 #endif
+#if defined(OSTINATO_HAS_AVX2)
+    if (runs_avx2()) sets.push_back(&avx2::kernels);
+#endif
+#if defined(OSTINATO_HAS_BASELINE)
     sets.push_back(&baseline::kernels);
+#endif
     return sets;
 }
 
 namespace {
-std::atomic<const Kernels*> in_use{usable_sets().front()};
+std::atomic<const Kernels*> in_use{usable_sets().empty() ? nullptr : usable_sets().front()};
 }
 
 const Kernels& set_in_use() { return *in_use.load(); }

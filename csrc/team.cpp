@@ -1,6 +1,128 @@
 #include "team.h"
 
+#include <atomic>
+#include <deque>
+#include <system_error>
+#include <thread>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#include <signal.h>
+#define OSTINATO_POSIX
+#endif
+
 namespace ostinato {
+
+namespace {
+
+// One call of at_once, on the stack of its caller. The mutex of the crew protects it.
+struct Job {
+    void (*work)(void*, int, int);
+    void* with;
+    int size = 1, openings = 0;      // the threads that are reserved for it and have not begun
+    int begun = 0, active = 0;       // the threads that have begun, and those of them that still work
+    std::condition_variable done{};  // active is 0
+};
+
+// The threads that have been started. A crew is never destroyed: its threads sleep until the process ends, and a
+// thread that sleeps on memory that is never freed cannot crash while the process ends.
+class Crew {
+  public:
+    void serve(Job& job, int wanted) {
+        {
+            const std::lock_guard lock(mutex_);
+            while (free_ < wanted && start()) ++free_;
+            job.openings = wanted < free_ ? wanted : free_;
+            job.size = job.openings + 1;
+            free_ -= job.openings;
+            if (job.openings) jobs_.push_back(&job);
+        }
+        for (int i = 1; i < job.size; ++i) called_.notify_one();
+        job.work(job.with, 0, job.size);
+        std::unique_lock lock(mutex_);
+        if (job.openings) {  // who has not begun has nothing left to do
+            free_ += job.openings;
+            job.openings = 0;
+            for (auto at = jobs_.begin(); at != jobs_.end(); ++at)
+                if (*at == &job) {
+                    jobs_.erase(at);
+                    break;
+                }
+        }
+        job.done.wait(lock, [&] { return !job.active; });
+    }
+
+  private:
+    static constexpr int most = 1023;
+
+    void live() {
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            called_.wait(lock, [&] { return !jobs_.empty(); });
+            Job& job = *jobs_.front();
+            if (!--job.openings) jobs_.pop_front();
+            const int rank = ++job.begun;
+            ++job.active;
+            lock.unlock();
+            job.work(job.with, rank, job.size);
+            lock.lock();
+            ++free_;
+            if (!--job.active) job.done.notify_one();
+        }
+    }
+
+    // Starts a thread, which takes no signals: they are for the threads of the program. Returns whether there is one.
+    bool start() {
+        if (threads_ == most) return false;
+#if defined(OSTINATO_POSIX)
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+#endif
+        bool started = true;
+        try {
+            std::thread([this] { live(); }).detach();
+            ++threads_;
+        } catch (const std::system_error&) {
+            started = false;
+        }
+#if defined(OSTINATO_POSIX)
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+#endif
+        return started;
+    }
+
+    std::mutex mutex_;
+    std::condition_variable called_;
+    std::deque<Job*> jobs_;  // with openings, the oldest first
+    int threads_ = 0, free_ = 0;  // free: reserved for no job
+};
+
+std::atomic<Crew*> current{nullptr};
+
+// A fork copies only the thread that calls it. The child leaves the crew of its parent, whose mutex may be locked, where
+// it is, and starts a crew of its own when it needs one.
+Crew& crew() {
+    Crew* found = current.load(std::memory_order_acquire);
+    if (found) return *found;
+#if defined(OSTINATO_POSIX)
+    static const int registered =
+        pthread_atfork(nullptr, nullptr, [] { current.store(nullptr, std::memory_order_release); });
+    static_cast<void>(registered);
+#endif
+    Crew* made = new Crew;
+    if (current.compare_exchange_strong(found, made, std::memory_order_acq_rel)) return *made;
+    delete made;
+    return *found;
+}
+
+}  // namespace
+
+void at_once(int count, void (*work)(void*, int, int), void* with) {
+    if (count <= 1) return work(with, 0, 1);
+    Job job{work, with};
+    crew().serve(job, count - 1);
+}
 
 // A waiting thread sleeps. On a busy machine, a thread that polls would block the core that the other thread needs.
 void meet(Meeting& m, int members) noexcept {

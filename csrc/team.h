@@ -1,17 +1,14 @@
-// The threads of one call. Each has its own rows, or all work on one part together (a Team, see engine.h).
+// The threads of the engine. They are started when a call first needs them, and sleep between the calls.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
 
 #include "engine.h"
 
 namespace ostinato {
 
+// Where the members of a team wait for each other.
 struct Meeting {
     std::mutex mutex;
     std::condition_variable all;
@@ -19,27 +16,17 @@ struct Meeting {
     unsigned round = 0;
 };
 
-// Calls work(i, size) for i = 0 .. size - 1 in parallel. size is `count`, or less if the system does not give more
-// threads. The threads are started for the call and joined, which costs about 20 us each. A permanent pool would
-// compete with the threads of torch, would be lost in a fork, and would have to be shared by concurrent callers.
+// Calls work(with, rank, size) in the calling thread, with rank 0, and in at most `count` - 1 threads of the crew. The
+// size counts the caller and the threads that are reserved for it: less than `count` if the system gives no more
+// threads. No thread of the crew serves two callers, so a team cannot wait for a member that is busy elsewhere. A
+// member that wakes after rank 0 has finished is not called, so only a team that meets may rely on all of them.
+void at_once(int count, void (*work)(void* with, int rank, int size), void* with);
+
 template <class Work>
 void at_once(int count, const Work& work) {
-    std::atomic<int> size{0};
-    std::vector<std::thread> others;
-    others.reserve(count - 1);
-    try {
-        for (int i = 1; i < count; ++i)
-            others.emplace_back([&work, &size, i] {
-                while (!size.load(std::memory_order_acquire)) std::this_thread::yield();
-                work(i, size.load(std::memory_order_relaxed));
-            });
-    } catch (const std::system_error&) {
-        // The threads that were started do the work.
-    }
-    const int found = static_cast<int>(others.size()) + 1;
-    size.store(found, std::memory_order_release);
-    work(0, found);
-    for (auto& other : others) other.join();
+    at_once(
+        count, [](void* with, int rank, int size) { (*static_cast<const Work*>(with))(rank, size); },
+        const_cast<Work*>(&work));
 }
 
 }  // namespace ostinato

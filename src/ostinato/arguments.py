@@ -151,7 +151,7 @@ def thread_count(value: Any) -> int:
     Raises:
         ConfigError: The value is no whole number, or out of range.
     """
-    return whole("threads", value, most=1024, fix="use 1 or more, at most the number of processors")
+    return whole("threads", value, most=1024, fix="use auto, or a number from 1 to the number of processors")
 
 
 def training_numbers(options: Any) -> dict[str, float | int]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Unpack, cast
 
-from ostinato.arguments import seconds, thread_count
+from ostinato.arguments import seconds
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.direct_fit.fit import fit_direct
@@ -21,6 +21,7 @@ from ostinato.fits.result import Fit
 from ostinato.gradients.methods import Method
 from ostinato.kinds import TRAITS, Kind
 from ostinato.record import DirectRung, Rung
+from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions
 from ostinato.training.ladder import fit_ladder
 
@@ -39,6 +40,7 @@ class FitFields(SharedFields, LadderOnlyFields, DirectOnlyFields, total=False):
     config: LadderOptions | None
 
 
+@in_threads
 def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     data: SequenceSet | Any,
     *,
@@ -50,7 +52,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     method: Method | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
-    threads: int = 1,
+    threads: Threads = "auto",
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[Rung | DirectRung], None] | None = None,
     **fields: Unpack[FitFields],
@@ -71,8 +73,8 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         checkpoint: A folder that a stopped fit continues from. Remove it yourself when the fit is done. With a budget
             in steps, the weights are bitwise those of a fit that was never stopped. For the ladder only.
         checkpoint_every: The seconds from a checkpoint to the next. For the ladder only.
-        threads: The number of threads that compute; one is best for small models. The earlier number
-            is restored afterwards.
+        threads: The number of threads of the engine, of torch and of BLAS. "auto" gives every core to the engine,
+            which takes as many as a call is worth, and one to torch and BLAS. Afterwards all are as before.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.
         **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for a direct model
@@ -88,7 +90,6 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     """
     checkpoint_every = seconds("checkpoint_every", checkpoint_every, zero=True)
     limits = None if budget is None else Budget.of(budget, None)
-    threads = thread_count(threads)
     data = data if isinstance(data, SequenceSet) else read(data)
     given: dict[str, Any] = dict(fields)
     options = _options(options, given)

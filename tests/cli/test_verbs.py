@@ -206,7 +206,9 @@ def start(*words: object) -> subprocess.Popen[bytes]:
 
 
 def test_doctor_prints_the_implementations_and_reasons(say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     printed = say("doctor")
+    assert "threads: 1 for the engine, 1 for torch, 1 for each BLAS: auto; " in printed
     assert all(f"\n{cell}: " in printed for cell in IMPLEMENTATIONS)
     assert "engine: " in printed
     monkeypatch.setenv("OSTINATO_IMPLEMENTATION", "reference")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine_calls import CELLS, assert_is_reference, cells, engine, long_row, problem, with_gradients
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.places import Places
@@ -23,62 +23,6 @@ from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import REFERENCES, by_reference
 from ostinato.ops.engine.step import Step
 from ostinato.ops.engine.unroll import unroll
-
-CELLS = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_identity": 1, "gru": 3, "gru_before": 3, "lstm": 4, "lstm_projected": 4}
-cells = pytest.mark.parametrize("cell", CELLS)
-
-
-def problem(
-    cell: str,
-    T: int,
-    B: int,
-    D: int,
-    H: int,
-    dtype: torch.dtype = torch.float64,
-    places: Places | None = None,
-    seed: int = 0,
-) -> Call:
-    """Random inputs, states and weights; x is as long as its places need. A projection is two thirds as wide."""
-    g, G = torch.Generator().manual_seed(seed), CELLS[cell]
-    draw: Callable[..., Tensor] = lambda *shape: torch.randn(*shape, generator=g, dtype=torch.float64).to(dtype)  # noqa: E731
-    places = places or Places()
-    x = draw(T, B, D) if places.base is None else draw(T, D)
-    P = max(1, 2 * H // 3) if cell == "lstm_projected" else H
-    c0 = draw(B, H) if cell.startswith("lstm") else None
-    weights = draw(G * H, D) / H**0.5, draw(G * H, P) / H**0.5, draw(G * H) / 2, draw(G * H) / 2
-    w_hr = draw(P, H) / H**0.5 if cell == "lstm_projected" else None
-    return Call(cell, x, draw(B, P), c0, *weights, w_hr, places.lengths, places.base, places.column, places.reverse)
-
-
-def engine(call: Call) -> tuple[Tensor, ...]:
-    """Return h of every step and the last state from the engine."""
-    state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
-    places = Places(call.lengths, call.base, call.column, call.reverse)
-    h, last = unroll(call.cell, call.x, state, call.w_ih, call.w_hh, call.b_ih, call.b_hh, places, w_hr=call.w_hr)
-    return (h, *last)
-
-
-def with_gradients(compute, call: Call) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:  # type: ignore[no-untyped-def]
-    """Results, and all gradients of a fixed random functional of them."""
-    fresh = [t.detach().requires_grad_() if isinstance(t, Tensor) and t.is_floating_point() else t for t in call]
-    call = Call._make(fresh)
-    results = compute(call)
-    g = torch.Generator().manual_seed(1)
-    loss = sum((r * torch.randn(r.shape, generator=g, dtype=torch.float64).to(r.dtype)).sum() for r in results)
-    leaves = [t for t in fresh if isinstance(t, Tensor) and t.is_floating_point()]
-    gradients = torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True)
-    return tuple(r.detach() for r in results), gradients
-
-
-def assert_is_reference(call: Call) -> None:
-    """Results and gradients within the type's precision of the specification in float64."""
-    exact = Call._make(t.double() if isinstance(t, Tensor) and t.is_floating_point() else t for t in call)
-    ours, true = with_gradients(engine, call), with_gradients(by_reference, exact)
-    tolerance = 1e-11 if call.x.dtype == torch.float64 else 3e-5
-    for mine, reference in zip(ours[0] + ours[1], true[0] + true[1], strict=True):
-        size = max(1.0, float(reference.abs().max())) if reference.numel() else 1.0
-        torch.testing.assert_close(mine.double() / size, reference / size, rtol=0, atol=tolerance)
-
 
 sizes = st.tuples(*(st.integers(1, n) for n in (12, 19, 20, 40)))
 
@@ -115,11 +59,6 @@ def test_any_number_of_threads_is_the_reference(cell: str, threads: int) -> None
         assert_is_reference(call)
         one, other = with_gradients(engine, call), with_gradients(engine, call)
         assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
-
-
-def long_row(cell: str, T: int, H: int, places: Places | None = None, seed: int = 0) -> Call:
-    """Return a single row that is long enough for several threads, D = H."""
-    return problem(cell, T, 1, H, H, places=places, seed=seed)
 
 
 @cells

@@ -83,12 +83,13 @@ def command(
     static: options.Static = None,
     on: options.On = None,
     workers: options.Workers = None,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Forecast from several cutoffs in the past, and compare the errors with those of simple baselines.
 
     Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
+    count = options.threads(threads)
     if panels.in_parts(on, workers):
         panels.check_times(zone, day_first)
         if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
@@ -96,7 +97,7 @@ def command(
                 f"with --on a backtest takes one fitted model, got --model {' --model '.join(model or [])}",
                 fix="give one model file (--model sales.ost), or leave out --model",
             )
-        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+        with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale
 
             table, outcome = scale.cross_validation(
@@ -154,7 +155,7 @@ def command(
         n_paths=paths,
         on_window=None if output else lambda frame: None,
         seed=seed,
-        threads=threads,
+        threads=count,
         budget=limits,
     )
     *notes, verdict = result.notes

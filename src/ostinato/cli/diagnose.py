@@ -36,7 +36,7 @@ def command(
     mix: options.Mix = False,
     sheet: options.Sheet = None,
     query: options.Query = None,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Measure how many past steps a model uses.
 
@@ -44,7 +44,6 @@ def command(
 
     Example: ostinato diagnose sales.ost sales.csv --json flow.json
     """
-    options.use_threads(threads)
     if to_json:
         options.writable(to_json)
     from ostinato.diagnosis.diagnose import diagnose
@@ -66,7 +65,13 @@ def command(
         query=query,
     )
     found = diagnose(
-        fitted, sequences, max_lag=max_lag, positions=positions, held_out=options.share(held_out), seed=seed
+        fitted,
+        sequences,
+        max_lag=max_lag,
+        positions=positions,
+        held_out=options.share(held_out),
+        seed=seed,
+        threads=options.threads(threads),
     )
     if to_json:
         atomic_write(to_json, (json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n").encode())

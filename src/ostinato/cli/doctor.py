@@ -6,7 +6,7 @@ import os
 
 
 def command() -> None:
-    """Print which implementation of each network computes on this machine, and why it was chosen.
+    """Print which implementation of each network computes on this machine, with how many threads, and why.
 
     Example: OSTINATO_ISA=avx2 ostinato doctor
     """
@@ -15,14 +15,31 @@ def command() -> None:
     from ostinato._version import __version__
     from ostinato.ops.engine import extension
     from ostinato.ops.selection import IMPLEMENTATIONS, VARIABLE, explain
+    from ostinato.threads import decide
 
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
     if extension.ABSENT:
         print(f"engine: none. {extension.ABSENT}")
         print("  to use it: install a C++17 compiler (gcc or clang), then install ostinato again from its source")
     else:
-        print(f"engine: {extension.set_in_use()}, of {', '.join(extension.sets())} that this processor can run")
+        print(f"engine: {extension.set_in_use()}, of {', '.join(extension.sets())} that were compiled and can run here")
+    decision = decide()
+    print(f"threads: {decision}")
+    if not extension.ABSENT:
+        print(f"  a call of the engine takes as many as it is worth: {_worth(decision.engine)}")
     for variable in (extension.VARIABLE, VARIABLE):
         print(f"{variable}: {os.environ.get(variable, 'not set')}")
     for cell in IMPLEMENTATIONS:
         print(explain(cell))
+
+
+def _worth(limit: int) -> str:
+    """Return in words how many threads a GRU takes of at most ``limit``, for a few sizes."""
+    from ostinato.ops.engine import extension
+
+    sizes = ((100, 1, 32), (100, 32, 64), (100, 256, 512))
+    found = [
+        f"{extension.threads_of('gru', T, B, H, limit)} for a GRU of {T} steps, {B} row{'s' * (B != 1)} and {H} units"
+        for T, B, H in sizes
+    ]
+    return ", ".join(found)

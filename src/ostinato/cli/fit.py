@@ -215,7 +215,7 @@ def command(
     checkpoint_every: Annotated[
         str, typer.Option(help="The time between two checkpoints: 10s, 3m or 1h.", rich_help_panel=BUDGET)
     ] = "10s",
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 
@@ -226,9 +226,10 @@ def command(
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """
+    count = options.threads(threads)
     if each:
         panels.check_times(zone, day_first)
-        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+        with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale
 
             outcome = scale.fit_each(
@@ -289,8 +290,8 @@ def command(
         held_out=options.share(held_out),
         refit=refit,
         search=search,
-        cluster=panels.Destination(output, on, workers, threads).cluster(),
-        threads=threads,
+        cluster=panels.Destination(output, on, workers, count).cluster(),
+        threads=count,
         resume=resume,
         checkpoint_every=seconds("checkpoint_every", checkpoint_every, zero=True),
     )

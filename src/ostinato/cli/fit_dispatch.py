@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ostinato.fitting import FitFields
     from ostinato.gradients.methods import Method
     from ostinato.scale.cluster import Cluster
+    from ostinato.threads import Threads
 
 #: The default seconds from a checkpoint to the next.
 CHECKPOINT_EVERY = 10.0
@@ -92,7 +93,7 @@ class FitRequest:
         refit: Whether the kept model is fitted again to all of the data.
         search: The number of trials of a search.
         cluster: The Ray cluster to fit on.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute, or "auto".
         resume: Whether the fit continues from its checkpoint.
         checkpoint_every: The seconds from a checkpoint to the next.
     """
@@ -122,7 +123,7 @@ class FitRequest:
     refit: bool
     search: int | None
     cluster: Cluster | None
-    threads: int
+    threads: Threads
     resume: bool
     checkpoint_every: float
 

@@ -66,12 +66,13 @@ def command(
     ] = None,
     on: options.On = None,
     workers: options.Workers = None,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Forecast the steps after the end of each series, with intervals. The model is not fitted again.
 
     Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
     """
+    count = options.threads(threads)
     if panels.in_parts(on, workers, model):
         if data is None:
             raise ConfigError("no data given", fix="give the data after the model: ostinato forecast ar panel/ -o out/")
@@ -79,7 +80,7 @@ def command(
             raise ConfigError(
                 f"a panel in parts takes no future covariates, got --future {future}", fix="remove --future or --on"
             )
-        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+        with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale
 
             outcome = scale.forecast(
@@ -99,7 +100,6 @@ def command(
             )
         panel.summarise(outcome)
         return
-    options.use_threads(threads)
     for path in (output, plot):
         if path:
             options.writable(path)
@@ -123,7 +123,9 @@ def command(
         sheet=sheet,
         query=query,
     )
-    result = forecast(fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed)
+    result = forecast(
+        fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed, threads=count
+    )
     for note in result.notes:
         options.say(f"note: {note}")
     if output:

@@ -13,6 +13,7 @@ import typer
 from ostinato import arguments
 from ostinato.data.files import PACKED, formats
 from ostinato.errors import ConfigError
+from ostinato.threads import Threads as Threads_
 
 if TYPE_CHECKING:
     from ostinato.fits.budget import Budget
@@ -200,8 +201,13 @@ Workers = Annotated[
     ),
 ]
 Threads = Annotated[
-    int,
-    typer.Option(help="The number of threads that compute; 1 is fastest for small models.", rich_help_panel=CLUSTER),
+    str,
+    typer.Option(
+        metavar="COUNT",
+        help="The number of threads that compute, or auto: every core for the networks, as far as it pays, and one for "
+        "torch and BLAS. Workers have 1 unless a number is given.",
+        rich_help_panel=CLUSTER,
+    ),
 ]
 
 
@@ -231,12 +237,16 @@ def share(text: str) -> float | str:
     return number
 
 
-def use_threads(count: int) -> None:
-    """Set the number of threads of torch, at least 1."""
-    count = arguments.thread_count(count)
-    import torch
-
-    torch.set_num_threads(count)
+def threads(text: str) -> Threads_:
+    """Return the number of threads from --threads, or "auto"."""
+    if text == "auto":
+        return "auto"
+    try:
+        return arguments.thread_count(int(text))
+    except ValueError:
+        raise ConfigError(
+            f"threads must be auto or a whole number, got {text!r}", fix="use auto, or a number such as 4"
+        ) from None
 
 
 def source(model: AnyModel, data: str | None) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from ostinato.cli import options
 from ostinato.errors import ConfigError
-from ostinato.scale.threads import environment
+from ostinato.scale.threads import each_worker, environment
+from ostinato.threads import Threads
 
 if TYPE_CHECKING:
     from ostinato.scale.cluster import Cluster
-    from ostinato.scale.run import Outcome, PanelProgress
+    from ostinato.scale.run import Executor, Outcome, PanelProgress
 
 
 def in_parts(on: str | None, workers: int | None, model: Path | None = None) -> bool:
@@ -42,13 +43,13 @@ class Destination:
         output: The folder for the results, from --output.
         on: "here", "ray" or the address of a Ray cluster, from --on.
         workers: The number of workers of the cluster, from --workers.
-        threads: The number of threads of each worker, from --threads.
+        threads: The number of threads of each worker, from --threads; "auto" is 1.
     """
 
     output: Path | None
     on: str | None
     workers: int | None
-    threads: int
+    threads: Threads
 
     def cluster(self) -> Cluster | None:
         """Return the cluster that --on names; None for this process."""
@@ -76,12 +77,12 @@ class PanelRun:
 
     Attributes:
         output: The folder for the results.
-        cluster: The cluster; None for this process.
+        cluster: The cluster, or the executor in this process.
         show: The function that moves the progress bar.
     """
 
     output: Path
-    cluster: Cluster | None
+    cluster: Executor
     show: Callable[[PanelProgress], None]
 
     def summarise(self, outcome: Outcome) -> None:
@@ -102,12 +103,14 @@ def running(destination: Destination) -> Iterator[PanelRun]:
     """
     if destination.output is None:
         raise ConfigError("no output given; the results of a panel are a folder of parts", fix="name a folder with -o")
-    for name, value in environment(destination.threads).items():
+    count = each_worker(destination.threads)
+    for name, value in environment(count).items():
         os.environ.setdefault(name, value)
     cluster = destination.cluster()
-    options.use_threads(destination.threads)
+    from ostinato.scale.run import Here
+
     with _progress_bar() as show:
-        yield PanelRun(destination.output, cluster, show)
+        yield PanelRun(destination.output, cluster or Here(count), show)
 
 
 @contextmanager

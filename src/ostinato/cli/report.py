@@ -41,13 +41,12 @@ def command(
     mix: options.Mix = False,
     sheet: options.Sheet = None,
     query: options.Query = None,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
 
     Example: ostinato report sales.ost sales.csv -o report.html
     """
-    options.use_threads(threads)
     path = output or model.with_suffix(".html")
     options.writable(path)
     from ostinato.forecasting.inputs import as_sequences
@@ -68,5 +67,5 @@ def command(
         sheet=sheet,
         query=query,
     )
-    write_report(fitted, sequences, path, future=future, seed=seed)
+    write_report(fitted, sequences, path, future=future, seed=seed, threads=options.threads(threads))
     print(f"report: {path}")

@@ -34,13 +34,12 @@ def command(
     ] = 1.0,
     output: options.Output = None,
     seed: options.Seed = 0,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Draw new sequences from a model: text, series as CSV, or sound as WAV, which needs -o.
 
     Example: ostinato sample names.ost --n-samples 10
     """
-    options.use_threads(threads)
     if output:
         options.writable(output)
     from ostinato.cli.render import as_csv, as_table, printed
@@ -51,7 +50,16 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted = load_model(model)
-    drawn = sample(fitted, length, n_samples=count, prompt=prompt, temperature=temperature, top_p=top_p, seed=seed)
+    drawn = sample(
+        fitted,
+        length,
+        n_samples=count,
+        prompt=prompt,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        threads=options.threads(threads),
+    )
     match fitted.description.kind:
         case "text":
             content = ("\n".join(drawn) + "\n").encode()

@@ -34,14 +34,14 @@ def command(
     query: options.Query = None,
     on: options.On = None,
     workers: options.Workers = None,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Print the log-likelihood of sequences in nats and bits a step, and the steps that surprise the model most.
 
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
     if panels.in_parts(on, workers):
-        with panels.running(panels.Destination(output, on, workers, threads)) as panel:
+        with panels.running(panels.Destination(output, on, workers, options.threads(threads))) as panel:
             from ostinato import scale
 
             outcome = scale.score(
@@ -58,7 +58,6 @@ def command(
         sums = outcome.sums
         print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {sums['scored']:,} steps")
         return
-    options.use_threads(threads)
     if output:
         options.writable(output)
     import polars as pl
@@ -84,6 +83,7 @@ def command(
             sheet=sheet,
             query=query,
         ),
+        threads=options.threads(threads),
     )
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")

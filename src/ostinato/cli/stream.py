@@ -11,6 +11,7 @@ import typer
 
 from ostinato.cli import options
 from ostinato.errors import ConfigError, DataError
+from ostinato.threads import computing
 
 if TYPE_CHECKING:
     from ostinato.cli.stream_formats import Format
@@ -55,7 +56,7 @@ def command(
         bool,
         typer.Option("--skip-bad", help="Report a line that cannot be used and go on. Default: stop with exit code 2."),
     ] = False,
-    threads: options.Threads = 1,
+    threads: options.Threads = "auto",
 ) -> None:
     """Read a sequence from standard input while it grows, and print the surprisal of every step at once, in nats.
 
@@ -69,9 +70,7 @@ def command(
 
     Example: tail -f sensor.log | ostinato stream sensor.ost --alarm 1e-4
     """
-    options.use_threads(threads)
-    from ostinato.cli.stream_formats import JsonLines, Numbers, Text
-    from ostinato.data.lines import line_blocks
+    from ostinato.cli.stream_formats import Text
     from ostinato.model_file import load_model
 
     fitted = load_model(model)
@@ -80,6 +79,22 @@ def command(
         raise ConfigError("a stream of text takes no --alarm, --level or --robust", fix="remove the option")
     monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
     form: Format | None = None if numeric else Text(fitted, unique_id)
+    with computing(options.threads(threads)):
+        _follow(form, monitor, unique_id, skip_bad=skip_bad)
+
+
+def _follow(form: Format | None, monitor: Monitor | None, unique_id: str, *, skip_bad: bool) -> None:
+    """Answer the lines of standard input while they come.
+
+    Args:
+        form: The form of the lines; None for numbers, whose first line tells it.
+        monitor: The series; None for text.
+        unique_id: The id of a series without ids.
+        skip_bad: Whether a line that cannot be used is reported, and the stream goes on.
+    """
+    from ostinato.cli.stream_formats import JsonLines, Numbers
+    from ostinato.data.lines import line_blocks
+
     number = 1
     for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
         if form is None and monitor is not None and any(line.strip() for line in raw):

@@ -25,11 +25,13 @@ from ostinato.diagnosis.stretches import Source
 from ostinato.errors import DataError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.model_file import Model
+from ostinato.threads import Threads, in_threads
 
 #: The farthest lag by default, in steps.
 FARTHEST = 512
 
 
+@in_threads
 def diagnose(
     model: Model,
     data: SequenceSet | Any,
@@ -38,6 +40,7 @@ def diagnose(
     positions: int = 512,
     held_out: float | str = 0.1,
     seed: int = 0,
+    threads: Threads = "auto",
 ) -> Diagnosis:
     """Measure on the held-out part of data how far back the gradient, the gain of the model and the reward reach.
 
@@ -52,6 +55,7 @@ def diagnose(
             steps.
         held_out: The value that was given to ``fit``, so that the data are cut in the same place.
         seed: The seed of the samples.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
 
     Returns:
         The measured lags, with a verdict in words.

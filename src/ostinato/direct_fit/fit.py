@@ -26,13 +26,14 @@ from ostinato.fits.fields import DirectFields, with_fields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
-from ostinato.fits.threads import threads as use_threads
 from ostinato.record import DirectRecord, DirectRung
+from ostinato.threads import Threads, engine_limit, in_threads
 
 #: The share of a series that is held out, to choose the forecaster and to calibrate its intervals.
 SHARE = 0.1
 
 
+@in_threads
 def fit_direct(
     data: SequenceSet | Any,
     horizon: int | None,
@@ -40,7 +41,7 @@ def fit_direct(
     *,
     budget: Budget | float | None = None,
     held_out: float | str = SHARE,
-    threads: int = 1,
+    threads: Threads = "auto",
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[DirectRung], None] | None = None,
     **fields: Unpack[DirectFields],
@@ -59,7 +60,7 @@ def fit_direct(
         budget: The seconds for the networks, or a Budget. None trains for a few passes over the windows.
         held_out: The share of every series that is held out at its end, at least as many steps as the horizon; or a
             number of steps, at least the horizon.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each forecaster when it is judged.
         **fields: Single fields of ``options``.
@@ -80,19 +81,18 @@ def fit_direct(
     panel = panel_of(data, horizon, share)
     each = Budget(limits.seconds and limits.seconds / (1 + options.refit), limits.steps)
     networks = _Networks(tuple(panel.series), options, each, on_progress)
-    with use_threads(threads):
-        selection = _select(panel, season, options, networks, on_rung)
-        kept, choice, closed, nets = selection.kept
-        calibration = calibrate(panel, closed, nets, networks.ids)
-        if options.refit:
-            closed, crossed = solve(choice, panel, whole=True)
-            nets = networks.train(closed, crossed)[0] if nets else ()
+    selection = _select(panel, season, options, networks, on_rung)
+    kept, choice, closed, nets = selection.kept
+    calibration = calibrate(panel, closed, nets, networks.ids)
+    if options.refit:
+        closed, crossed = solve(choice, panel, whole=True)
+        nets = networks.train(closed, crossed)[0] if nets else ()
     record = DirectRecord(
         **run_facts(data, options.network, options.seed, _split_words(share, horizon)),
         held_out=share,
         refit=options.refit,
         refitted=f"fitted again to all {panel.steps:,} steps" if options.refit else None,
-        threads=threads,
+        threads=engine_limit(),
         budget=asdict(limits),
         horizon=horizon,
         table=tuple(selection.table),

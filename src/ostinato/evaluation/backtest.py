@@ -28,6 +28,7 @@ from ostinato.forecasting.table import ds_column
 from ostinato.model_file import Model
 from ostinato.numbers import plain
 from ostinato.renamed import renamed
+from ostinato.threads import Threads, in_threads
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Backtest:
 
 
 @renamed(season_length="season", target_col="target")
+@in_threads
 def cross_validation(  # noqa: PLR0913 - the public function has one keyword for each setting
     data: SequenceSet | Any,
     model: str | Model | Sequence[str | Model] = "auto",
@@ -66,6 +68,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     target: str | list[str] | None = None,
     n_paths: int = 500,
     on_window: Callable[[pl.DataFrame], None] | None = None,
+    threads: Threads = "auto",
     **options: Any,
 ) -> Backtest:
     """Forecast ``horizon`` steps from each of several cutoffs of every series, and measure the forecasts.
@@ -90,7 +93,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         target: The columns of values, as in ``read``. ``target_col`` is its second name.
         n_paths: The number of sample paths of a forecast.
         on_window: Called with the frame of each window. No frame is kept then, so RAM does not grow with the windows.
-        **options: The options of ``fit``: budget, seed, threads, hidden, ...
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
+        **options: The options of ``fit``: budget, seed, hidden, ...
 
     Returns:
         The forecasts, the table of measures and the notes.

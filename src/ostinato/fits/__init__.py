@@ -1,1 +1,1 @@
-"""The parts that both fits share: the budget, the options, the threads, the record and the result."""
+"""The parts that both fits share: the budget, the options, the record and the result."""

@@ -21,6 +21,7 @@ from ostinato.forecasting.table import Forecast, ends, some_of, table
 from ostinato.inference.ahead import level_notes, steps_ahead
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.threads import Threads, in_threads
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class _ForecastOptions:
     seed: int
 
 
+@in_threads
 def forecast(
     model: Model,
     data: SequenceSet | Any,
@@ -43,6 +45,7 @@ def forecast(
     future: Any = None,
     n_paths: int = 500,
     seed: int = 0,
+    threads: Threads = "auto",
 ) -> Forecast:
     """Forecast the ``horizon`` steps after the end of every sequence of data, without refitting.
 
@@ -61,6 +64,7 @@ def forecast(
         future: The rows of the future covariates, a file or a frame, if the model was fitted with any.
         n_paths: The number S of sample paths of each sequence; a direct model draws none.
         seed: The seed of the sample paths.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
 
     Raises:
         ConfigError: horizon, level or n_paths is out of range, future is given to a model without covariates, or the

@@ -17,9 +17,11 @@ from ostinato.inference.rollout import paths, repeat, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
+from ostinato.threads import Threads, in_threads
 
 
 @renamed(n="n_samples")
+@in_threads
 @torch.inference_mode()
 def sample(
     model: Model,
@@ -30,6 +32,7 @@ def sample(
     temperature: float = 1.0,
     top_p: float = 1.0,
     seed: int = 0,
+    threads: Threads = "auto",
 ) -> list[Any]:
     """Draw n_samples sequences of up to ``length`` steps.
 
@@ -42,6 +45,7 @@ def sample(
             each step.
         top_p: Draw only from the likeliest symbols that have this probability together.
         seed: The seed of the draws.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
 
     Returns:
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.

@@ -19,6 +19,7 @@ from ostinato.forecasting.inputs import as_sequences, words
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.shapes import State
+from ostinato.threads import Threads, in_threads
 
 
 class ScoredStep(NamedTuple):
@@ -102,8 +103,9 @@ class Scores:
         return list(zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True))
 
 
+@in_threads
 @torch.inference_mode()
-def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None) -> Scores:
+def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None, threads: Threads = "auto") -> Scores:
     """Score data under a model, each sequence from its own start.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
@@ -113,6 +115,7 @@ def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None)
         model: A fitted SequenceModel.
         data: A SequenceSet, or anything that ``read`` takes.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
 
     Raises:
         ConfigError: The model is a DirectModel, or robust cannot be used.

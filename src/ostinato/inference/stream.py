@@ -25,6 +25,7 @@ from ostinato.inference.rollout import repeat
 from ostinato.inference.score import window_of
 from ostinato.model_file import Model
 from ostinato.shapes import State
+from ostinato.threads import Threads, computing, decide
 
 #: So many values in a row are doubted if they are far from their predictions; the next one is believed.
 DOUBTED = 2
@@ -56,7 +57,13 @@ class Stream:
     """
 
     def __init__(
-        self, model: Model, unique_id: str = "stream", *, step: float = 1.0, robust: float | None = None
+        self,
+        model: Model,
+        unique_id: str = "stream",
+        *,
+        step: float = 1.0,
+        robust: float | None = None,
+        threads: Threads = "auto",
     ) -> None:
         """Start a stream at the beginning of a sequence.
 
@@ -68,6 +75,7 @@ class Stream:
                 state goes on as if the prediction had come true, so that an outlier does not spoil the steps after it.
                 From the third such value in a row on they are believed: the level has changed. Without such a value
                 nothing changes. None believes every value. 6 is a good number. For continuous values only.
+            threads: The number of threads that compute a block of values, or "auto" for the decision by the machine.
 
         Raises:
             ConfigError: The model is a DirectModel, an option is out of range, or robust is given and the values are
@@ -78,6 +86,8 @@ class Stream:
         if robust is not None and not self.model.encoding.continuous:
             raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")
         self._robust = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
+        decide(threads)  # a number out of range is an error of the caller, not of the first block
+        self._threads = threads
         self._doubted = 0
         self._state: State = self.model.initial_state(1)
         self._last: NDArray[Any] | None = None
@@ -159,7 +169,8 @@ class Stream:
                 self.steps += 1
                 return Seen(np.array(one[:1]), np.array(one[1:]))
             self._release()
-        return self._block(values)
+        with computing(self._threads):
+            return self._block(values)
 
     @torch.inference_mode()
     def _block(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:

@@ -24,6 +24,7 @@ from ostinato.model_file import Model
 from ostinato.record import LadderRecord
 from ostinato.report import checks, direct, flow, forecasts, run, sound, surprisal
 from ostinato.storage import atomic_write
+from ostinato.threads import Threads, in_threads
 from ostinato.training.objective import evaluate
 
 #: The section of the page that shows examples, and what makes it, by the kind of the data.
@@ -35,7 +36,16 @@ _EXAMPLES: dict[Kind, tuple[str, Callable[[SequenceModel, SequenceSet, Spans, in
 }
 
 
-def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, future: Any = None, seed: int = 0) -> None:
+@in_threads
+def write_report(
+    model: Model,
+    data: SequenceSet | Any,
+    path: str | Path,
+    *,
+    future: Any = None,
+    seed: int = 0,
+    threads: Threads = "auto",
+) -> None:
     """Write one self-contained HTML file on a model.
 
     Data that the model was fitted to judge it by their held-out part; other data judge it by all of their steps.
@@ -47,6 +57,7 @@ def write_report(model: Model, data: SequenceSet | Any, path: str | Path, *, fut
         future: The rows of the future covariates of the steps after the data, a file or a frame. Without them, a model
             that needs them is shown on the held-out part only.
         seed: The seed of the forecasts, the samples and the randomised PIT.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
 
     Raises:
         ConfigError: The packages of ostinato[plot] are not installed.

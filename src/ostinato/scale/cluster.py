@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ostinato.arguments import thread_count, whole
+from ostinato.arguments import whole
 from ostinato.errors import ConfigError, LostError, OstinatoError
-from ostinato.scale.threads import environment
+from ostinato.scale.threads import Threaded, each_worker, environment
+from ostinato.threads import Threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -49,7 +50,7 @@ class Cluster:
             LostError: The workers of an item died several times or do not start.
         """
         with self.joined() as ray:
-            shared = ray.put(work)
+            shared = ray.put(Threaded(work, self.threads))
             task = ray.remote(_call).options(
                 num_cpus=self.threads, max_retries=RETRIES, runtime_env={"env_vars": environment(self.threads)}
             )
@@ -98,7 +99,7 @@ def ray(
     address: str | None = None,
     *,
     workers: int | None = None,
-    threads: int = 1,
+    threads: Threads = "auto",
     on_joined: Callable[[str], None] | None = None,
 ) -> Cluster:
     """Return a Ray cluster to work on, as in ``scale.forecast(..., on=scale.ray("ray://head:10001"))``.
@@ -106,7 +107,7 @@ def ray(
     Args:
         address: The address ray://HOST:PORT; if left out, the cluster that runs on this machine, or a new one.
         workers: The number of parts that are worked on at the same time; the number of processors if left out.
-        threads: The number of processors and threads of each worker.
+        threads: The number of processors and threads of each worker; "auto" is 1.
         on_joined: A function that is called with the address of the cluster or its dashboard.
 
     Returns:
@@ -115,7 +116,7 @@ def ray(
     Raises:
         ConfigError: The number of workers or threads is less than 1.
     """
-    workers, threads = None if workers is None else whole("workers", workers), thread_count(threads)
+    workers, threads = None if workers is None else whole("workers", workers), each_worker(threads)
     return Cluster(address, workers, threads, on_joined)
 
 

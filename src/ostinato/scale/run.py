@@ -17,6 +17,7 @@ from ostinato._version import __version__
 from ostinato.errors import ConfigError
 from ostinato.scale import arrange
 from ostinato.scale.plan import ParquetPanel
+from ostinato.scale.threads import Threaded
 from ostinato.scale.work import Done, Task, Verb
 from ostinato.storage import atomic_write
 
@@ -37,12 +38,19 @@ class Executor(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class Here:
-    """The executor in this process, which works on one part after the other."""
+    """The executor in this process, which works on one part after the other.
+
+    Attributes:
+        threads: The number of threads that compute.
+    """
+
+    threads: int = 1
 
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield the results of the items, in order; see ``Executor``."""
-        return (work(item) for item in items)
+        return map(Threaded(work, self.threads), items)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,51 @@
-"""The number of threads of a worker in every library, so that workers do not compete for the cores."""
+"""The threads of a worker, so that workers do not compete for the cores."""
 
 from __future__ import annotations
 
-NAMES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, final
+
+from ostinato.arguments import thread_count
+from ostinato.threads import VARIABLE, computing
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+NAMES = (VARIABLE, "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 def environment(count: int) -> dict[str, str]:
     """Return the environment variables that set the number of threads; they must be set before the libraries load."""
     return dict.fromkeys(NAMES, str(count))
+
+
+def each_worker(threads: Any) -> int:
+    """Return the number of threads of each worker for the option ``threads``: with "auto" one.
+
+    The parts of a panel have one thread in this process too, so that their results do not depend on where they are
+    computed.
+
+    Raises:
+        ConfigError: The value is neither "auto" nor a whole number from 1 to 1024.
+    """
+    return 1 if isinstance(threads, str) and threads == "auto" else thread_count(threads)
+
+
+@final
+@dataclass(frozen=True)
+class Threaded(Generic[Item, Result]):
+    """The work on an item with a number of threads; it can be sent to another machine.
+
+    Attributes:
+        work: The function to call.
+        threads: The number of threads.
+    """
+
+    work: Callable[[Item], Result]
+    threads: int
+
+    def __call__(self, item: Item) -> Result:
+        """Return the result of an item."""
+        with computing(self.threads):
+            return self.work(item)

@@ -13,6 +13,7 @@ from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
+from ostinato.threads import Threads
 from ostinato.training.config import LadderOptions
 
 
@@ -48,7 +49,12 @@ class Checkpoint:
 
 
 def fingerprint(
-    data: SequenceSet, config: LadderOptions, budget: Budget, held_out: float | str, method: Method | None, threads: int
+    data: SequenceSet,
+    config: LadderOptions,
+    budget: Budget,
+    held_out: float | str,
+    method: Method | None,
+    threads: Threads,
 ) -> str:
     """Return a hash of everything that the weights follow from, so that no other fit continues from a checkpoint."""
     words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]

@@ -19,7 +19,6 @@ from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
-from ostinato.fits.threads import threads as use_threads
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
 from ostinato.layers.build import BACKBONES
@@ -27,6 +26,7 @@ from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
+from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, LadderOptions, defaults, method_for
@@ -38,6 +38,7 @@ from ostinato.training.truncation import describe
 from ostinato.training.workers import WorkerGroup, current
 
 
+@in_threads
 def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes on
     data: SequenceSet | Any,
     options: LadderOptions | None = None,
@@ -48,7 +49,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     method: Method | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
-    threads: int = 1,
+    threads: Threads = "auto",
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[Rung], None] | None = None,
     **fields: Unpack[LadderFields],
@@ -65,7 +66,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         method: How the error is sent back through time. None chooses by the length of the sequences.
         checkpoint: The folder that a stopped fit continues from.
         checkpoint_every: The seconds from a checkpoint to the next.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
         on_progress: Called after every optimiser step.
         on_rung: Called with the row of each model when it is fitted.
         **fields: Single fields of ``options``.
@@ -98,7 +99,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         keep.claim()
     ladder = _Ladder(material, base, options, chosen_method, keep, workers, on_progress)
     climbed = []
-    for rung, fitted in ladder.climb(names, limits, threads):
+    for rung, fitted in ladder.climb(names, limits):
         climbed.append((rung, fitted))
         if on_rung:
             on_rung(rung)
@@ -107,14 +108,13 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         kept, best = climbed[0]
     own, refitted = best.description.ladder_record, None
     if options.refit:
-        with use_threads(threads):
-            best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress)(
-                best, _left(limits, sum(rung.seconds for rung, _ in climbed))
-            )
+        best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress)(
+            best, _left(limits, sum(rung.seconds for rung, _ in climbed))
+        )
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
         held_out=held_out,
-        threads=threads,
+        threads=engine_limit(),
         budget=asdict(limits),
         refit=options.refit,
         refitted=refitted,
@@ -189,7 +189,7 @@ class _Ladder:
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
 
-    def climb(self, names: tuple[str, ...], limits: Budget, threads: int) -> Iterator[tuple[Rung, SequenceModel]]:
+    def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
         spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] != "ar" else 0.0
@@ -197,8 +197,7 @@ class _Ladder:
             share = limits
             if limits.seconds is not None:
                 share = Budget(max((limits.seconds - spent) / (len(names) - i + later), 1e-3), limits.steps)
-            with use_threads(threads):
-                rung, model = self._rung(name, share)
+            rung, model = self._rung(name, share)
             spent += rung.seconds
             yield rung, model
 

@@ -24,6 +24,7 @@ from ostinato.gradients.methods import Method, TruncatedBPTT
 from ostinato.model_file import load_model, save_model
 from ostinato.record import Rung
 from ostinato.record import Trial as Trial
+from ostinato.threads import Threads
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import LADDER, SHORT, defaults
 from ostinato.training.ladder import fit_ladder
@@ -99,7 +100,7 @@ def search(
     held_out: float | str = 0.1,
     seed: int = 0,
     refit: bool = True,
-    threads: int = 1,
+    threads: Threads = "auto",
     on_trial: Callable[[Trial], None] | None = None,
 ) -> tuple[Fit, tuple[Trial, ...]]:
     """Fit several models and keep the one that is likeliest on the validation part.
@@ -112,7 +113,7 @@ def search(
         held_out: The share of the data that is held out, or a pattern of ids.
         seed: The seed of the sampler and of each fit.
         refit: Whether each trial ends with a fit to all of the data.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
         on_trial: Called with the row of each trial when it is done.
 
     Returns:
@@ -178,7 +179,7 @@ def claim(
     held_out: float | str,
     seed: int,
     refit: bool,
-    threads: int,
+    threads: Threads,
 ) -> dict[str, Any]:
     """Mark a folder as that of this search, and return the arguments of each trial's fit.
 
@@ -191,7 +192,7 @@ def claim(
         held_out: The share of the data that is held out, or a pattern of ids.
         seed: The seed of the search.
         refit: Whether each trial ends with a fit to all of the data.
-        threads: The number of threads that compute.
+        threads: The number of threads that compute, or "auto" for the decision by the machine.
 
     Raises:
         ConfigError: The folder belongs to another search.

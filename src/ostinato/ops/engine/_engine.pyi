@@ -39,6 +39,12 @@ def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
         hidden: The number of hidden units, H.
     """
 
+def threads_of(cell: str, bits: int, sizes: Sizes, threads: int) -> int:
+    """Return the number of threads that a call takes of at most ``threads``, by the cost model in csrc/plan.h."""
+
+def force_threads(force: bool) -> None:
+    """Say whether every call takes all the threads that it may, one a row, however little it computes: for tests."""
+
 def peak(loops: int) -> float:
     """Multiply and add float32 numbers in registers for a number of rounds, and return the number of operations."""
 

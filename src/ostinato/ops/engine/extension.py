@@ -53,6 +53,19 @@ def use_set(name: str) -> None:
     _engine.use_set(name)
 
 
+def threads_of(cell: str, T: int, B: int, H: int, limit: int) -> int:
+    """Return the number of threads that a call in float32 takes, by the cost model in csrc/plan.h.
+
+    Args:
+        cell: The name of a cell of the engine, such as "gru".
+        T: The steps of each row.
+        B: The rows.
+        H: The inputs and the hidden units.
+        limit: The most threads that the call may take.
+    """
+    return _engine.threads_of(cell, 32, (B, T, T * B, H, H, H, False), limit)
+
+
 def refusal(facts: Mapping[str, Any]) -> str | None:
     """Return the reason why the engine cannot run, or None if it can.
 

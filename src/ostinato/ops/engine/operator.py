@@ -17,6 +17,7 @@ from ostinato.ops.engine.buffers import Gradients, gradients, outputs, pooled, r
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import addresses, require_bytes, require_one_device
+from ostinato.threads import engine_limit
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -101,7 +102,7 @@ def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: i
     run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
     inputs = addresses(call.x, call.h0, call.c0)
     try:
-        run(call.cell, *_description(call), torch.get_num_threads(), *inputs, *addresses(y, h_n, c_n), saved)
+        run(call.cell, *_description(call), engine_limit(), *inputs, *addresses(y, h_n, c_n), saved)
     except ValueError as error:
         raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
 
@@ -118,7 +119,7 @@ def repeated(call: Call) -> Callable[[], None]:
     run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
     y = torch.empty_like(call.h0)
     inputs, outputs = addresses(call.x, call.h0, call.c0), addresses(y, call.h0, call.c0)
-    arguments = (call.cell, *_description(call), torch.get_num_threads(), *inputs, *outputs, 0)
+    arguments = (call.cell, *_description(call), engine_limit(), *inputs, *outputs, 0)
 
     def step(_kept_alive: object = (call, y)) -> None:
         run(*arguments)

@@ -21,6 +21,7 @@ from ostinato.ops.engine.gradients import kept, not_transformed, register
 from ostinato.ops.engine.operator import LIBRARY
 from ostinato.ops.linear import reference
 from ostinato.shapes import State
+from ostinato.threads import engine_limit
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -68,7 +69,7 @@ def _forward(u: Tensor, h0: Tensor, a: Tensor, lengths: Tensor | None) -> tuple[
     """Run the forward kernel on tensors that have passed the gate."""
     _check(u, h0, a, lengths)
     h, last = _empty(u), _empty(h0)
-    _run("forward", u, lengths, torch.get_num_threads(), a, u, h0, h, last)
+    _run("forward", u, lengths, engine_limit(), a, u, h0, h, last)
     return h, last
 
 
@@ -98,7 +99,7 @@ def _backward_kernel(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Run the backward kernel on tensors that have passed the gate."""
     du, dh0, da = _empty(u), _empty(h0), _empty(a)
-    _run("backward", u, lengths, torch.get_num_threads(), a, h0, h, dh, dlast, du, dh0, da)
+    _run("backward", u, lengths, engine_limit(), a, h0, h, dh, dlast, du, dh0, da)
     return du, dh0, da
 
 

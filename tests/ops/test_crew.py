@@ -1,0 +1,144 @@
+"""The threads of the engine: the same results for every number, and threads that stay, survive a fork and let go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine_calls import assert_is_reference, cells, engine, long_row, problem, with_gradients
+from ostinato.ops.engine import extension
+from ostinato.ops.engine.places import Places
+
+if extension.ABSENT:
+    pytest.skip(extension.ABSENT, allow_module_level=True)
+
+from ostinato.ops.engine import _engine
+
+COUNTS = [1, 2, 7, 16]
+
+
+@pytest.fixture
+def forced() -> Iterator[None]:
+    """Let every call take all the threads that it may, so that small problems have many."""
+    _engine.force_threads(True)
+    yield
+    _engine.force_threads(False)
+
+
+@cells
+@pytest.mark.usefixtures("forced")
+@pytest.mark.parametrize("threads", COUNTS)
+def test_every_number_of_threads_is_the_reference_and_repeats_itself(cell: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    lengths = torch.tensor([12, 1, 0, 9, 12, 11, 7, 12, 12, 3, 3, 12, 5, 8, 2, 12, 10, 6])
+    for places in (Places(), Places(lengths), Places(lengths, reverse=True)):
+        call = problem(cell, 12, 18, 3, 21, places=places)
+        assert_is_reference(call)
+        one, other = with_gradients(engine, call), with_gradients(engine, call)
+        assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+
+
+@cells
+@pytest.mark.usefixtures("forced")
+@pytest.mark.parametrize("threads", COUNTS)
+def test_a_team_on_one_row_is_the_reference_and_repeats_itself(cell: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    call = problem(cell, 60, 1, 5, 37)
+    assert_is_reference(call)
+    one, other = with_gradients(engine, call), with_gradients(engine, call)
+    assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@cells
+def test_a_thread_gets_at_least_the_rows_of_a_tile(cell: str, bits: int) -> None:
+    """With work without end the rows decide; fewer than two rows a thread are fewer than any tile has."""
+    taken = {B: _engine.threads_of(cell, bits, (B, 10**6, B * 10**6, 512, 512, 512, False), 16) for B in range(2, 200)}
+    assert taken[2] == 1
+    assert taken[199] == 16
+    assert all(count == 1 or B / count >= 3 for B, count in taken.items())
+    assert list(taken.values()) == sorted(taken.values())
+
+
+@given(T=st.integers(1, 2000), B=st.integers(1, 300), H=st.integers(1, 600), most=st.integers(1, 64))
+def test_more_allowed_threads_are_never_fewer_taken(T: int, B: int, H: int, most: int) -> None:
+    sizes = (B, T, T * B, H, H, H, False)
+    taken = _engine.threads_of("gru", 32, sizes, most)
+    assert 1 <= taken <= most
+    assert taken <= _engine.threads_of("gru", 32, sizes, most + 1)
+
+
+def test_a_small_call_has_one_thread() -> None:
+    assert _engine.threads_of("gru", 32, (1, 100, 100, 1, 32, 32, False), 64) == 1
+    assert _engine.threads_of("gru", 32, (32, 10, 320, 8, 16, 16, False), 64) == 1
+
+
+def _run(script: str) -> str:
+    """Run a script in a new process that computes with seven threads, and return its output."""
+    head = """
+import os, threading, torch
+from engine_calls import engine, problem
+from ostinato.ops.engine import _engine
+torch.set_num_threads(7)
+_engine.force_threads(True)
+call = problem("gru", 20, 14, 3, 9)
+def threads(): return len(os.listdir("/proc/self/task"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", head + script],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads by /proc")
+
+
+@on_linux
+def test_threads_stay_and_serve_every_call_a_fork_and_the_end_of_the_process() -> None:
+    """One process, because torch takes seconds to start: the counts come from the kernel's list of threads."""
+    said = _run("""
+before = threads()
+first = engine(call)[0]
+made = threads()
+for _ in range(50): engine(call)
+assert threads() == made == before + 6, (before, made, threads())
+
+child = os.fork()
+if not child:
+    same = torch.equal(engine(call)[0], first)
+    os._exit(0 if same and threads() == 7 else 9)
+assert os.waitpid(child, 0)[1] == 0
+assert torch.equal(engine(call)[0], first) and threads() == made
+
+def forever():
+    while True: engine(call)
+threading.Thread(target=forever, daemon=True).start()
+child = os.fork()  # while another thread computes
+if not child: os._exit(0 if torch.equal(engine(call)[0], first) else 9)
+assert os.waitpid(child, 0)[1] == 0
+print("done")  # and the process ends while its threads work
+""")
+    assert said == "done"
+
+
+@cells
+def test_a_long_row_takes_a_team_without_force(cell: str) -> None:
+    torch.set_num_threads(3)
+    call = long_row(cell, 2500, 110)
+    sizes = (1, 2500, 2500, 110, 110, call.h0.shape[1], False)
+    assert _engine.threads_of(cell, 64, sizes, 3) > 1
+    one, other = engine(call), engine(call)
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
