@@ -61,6 +61,7 @@ const Cell OSTINATO_JOINED(OSTINATO_CELL, _cell) = {OSTINATO_NAME(OSTINATO_CELL)
 
 #include "linear.h"
 #include "peak.h"
+#include "smoothing.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -73,7 +74,7 @@ constexpr const Cell* cells[] = {OSTINATO_CELLS(OSTINATO_ADDRESS)};
 
 extern const Kernels kernels;
 const Kernels kernels = {OSTINATO_NAME(OSTINATO_SET), OSTINATO_BYTES, sizeof(cells) / sizeof(cells[0]), cells,
-                         linear<float>, linear<double>, peak};
+                         linear<float>, linear<double>, smoothing, peak};
 
 }  // namespace ostinato::OSTINATO_SET
 

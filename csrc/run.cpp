@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 
 #include "team.h"
@@ -12,18 +13,24 @@ namespace {
 
 constexpr Team alone = {0, 1, nullptr};
 
-// Calls work(part, team): each part in one thread or, if there is only one part, in all threads of a team. A thread takes
-// the next part when it is free, so the caller does the work of threads that the system has not woken yet.
+// Calls work(part) for each of `count` parts. A thread takes the next part when it is free, so the caller does the work of
+// threads that the system has not woken yet.
+template <class Work>
+void deal_out(int count, const Work& work) {
+    std::atomic<int> next{0};
+    at_once(count, [&](int, int) {
+        for (int part; (part = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(part);
+    });
+}
+
+// Calls work(part, team): each part in one thread or, if there is only one part, in all threads of a team.
 template <class Work>
 void deal_out(const Plan& plan, const Work& work) {
     if (plan.team() > 1) {
         Meeting meeting;
         at_once(plan.team(), [&](int rank, int size) { work(0, Team{rank, size, &meeting}); });
     } else {
-        std::atomic<int> next{0};
-        at_once(plan.size(), [&](int, int) {
-            for (int part; (part = next.fetch_add(1, std::memory_order_relaxed)) < plan.size();) work(part, alone);
-        });
+        deal_out(static_cast<int>(plan.size()), [&](int part) { work(part, alone); });
     }
 }
 
@@ -36,6 +43,9 @@ constexpr double lane_speed = 6.0;
 
 // The nanoseconds to read a byte from memory and to write one.
 constexpr double byte_time = 0.12;
+
+// The nanoseconds of a step of exponential smoothing with its gradient, in one lane of a vector.
+constexpr double smoothing_time = 5.0;
 
 // One thread runs a single row.
 template <class T>
@@ -124,6 +134,28 @@ void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, con
     std::fill_n(da, width, T(0));
     for (const Buffer& part : scratch)
         for (Index c = 0; c < width; ++c) da[c] += static_cast<const T*>(part.get())[c];
+}
+
+void run_smoothing(const SmoothingKernel& kernel, int error, int season, int threads, Smoothing io,
+                   double* log_likelihood) {
+    const Buffer sums(io.rows * 4 * sizeof(double));
+    io.sums = static_cast<double*>(sums.get());
+    const Index groups = (io.rows + kernel.lanes - 1) / kernel.lanes;
+    const Layout layout{groups, io.steps, groups * io.steps, nullptr, nullptr, nullptr, false};
+    const int limit = static_cast<int>(std::min<Index>(threads, std::max<Index>(groups, 1)));
+    const int parts = worth_threads(limit, smoothing_time * io.rows * io.steps, layout, 1);
+    std::vector<Buffer> scratch;
+    for (int i = 0; i < parts; ++i) scratch.emplace_back(kernel.bytes(io));
+    deal_out(parts, [&](int part) {
+        kernel.run[error][season](io, groups * part / parts * kernel.lanes,
+                                  std::min(groups * (part + 1) / parts * kernel.lanes, io.rows), scratch[part].get());
+    });
+    constexpr double log_2pi = 1.8378770664093454836, log_2 = 0.69314718055994530942;
+    for (Index b = 0; b < io.rows; ++b) {
+        const double *sum = io.sums + 4 * b, n = sum[1];
+        const double value = n ? -n / 2 * (log_2pi + 1 + std::log(sum[0] / n + io.floor[b])) - std::log(sum[2]) - sum[3] * log_2 : 0;
+        log_likelihood[b] = std::isnan(value) ? -HUGE_VAL : value;
+    }
 }
 
 template <class T>
