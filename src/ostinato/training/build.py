@@ -19,12 +19,12 @@ from ostinato.description import Description
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
-from ostinato.layers.autoregression import fit_ar
 from ostinato.layers.front import Front, InnovationFront
+from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
-from ostinato.training.config import LadderOptions
+from ostinato.training.config import LadderOptions, most_orders
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
@@ -79,9 +79,9 @@ def material_of(data: SequenceSet, cut: Split) -> Material:
 
 
 def closed_form_name(base: AR | Markov) -> str:
-    """Return the closed form with its order, such as "AR(21)"."""
+    """Return the closed form with its order or its lags, such as "AR(21)" or "AR(lags 1, 12)"."""
     if isinstance(base, AR):
-        return f"AR({base.order})" + ("" if base.volatility is None else "-GARCH(1,1)")
+        return name_of(base.lags) + ("" if base.volatility is None else "-GARCH(1,1)")
     return f"Markov({base.order})"
 
 
@@ -93,7 +93,8 @@ def closed_form(
     Args:
         material: The data of the fit.
         config: The options, of which the greatest order is used.
-        order: The order of the Markov chain. None chooses it on the validation part; that of an AR is chosen by BIC.
+        order: The order of the Markov chain. None chooses it on the validation part. The lags of an AR are always chosen by
+            ``fit_dense_or_sparse``.
 
     Returns:
         The closed form, fitted to the known part, and notes on it.
@@ -114,7 +115,8 @@ def closed_form(
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
-    fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
+    order = min(config.max_order, most_orders(material.data))
+    fits = [fit_dense_or_sparse(z[:, d], offsets, order, config.max_order) for d in range(z.shape[1])]
     base = AR.from_fits(fits)
     if material.data.traits.log_returns:
         e = _innovations(InnovationFront(base), material)[0].double().numpy()
@@ -144,7 +146,8 @@ def build(
     stands_on: AR | Markov | None = base
     if isinstance(base, AR):
         changing = base.volatility is not None
-        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
+        ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
+        shape = {"ar": {**ar, "trend": False, "volatility": changing}}
     elif name == "ar":
         shape = {"markov": base.config()}
     else:

@@ -32,7 +32,7 @@ class LadderOptions:
         weight_decay: The decay of the weight matrices in AdamW.
         clip: The greatest norm of a gradient.
         batch_steps: The number of steps in an optimiser's batch, summed over its rows.
-        max_order: The greatest order of the autoregression or the Markov chain.
+        max_order: The farthest lag of the autoregression, or the greatest order of the Markov chain.
         patience: The number of evaluations without an improvement after which training ends.
         evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
         seed: The seed of the weights, the batches and the dropout.
@@ -72,7 +72,11 @@ class LadderOptions:
 #: The earlier name of LadderOptions.
 Config = LadderOptions
 
-#: The greatest order of the autoregression by frequency: two seasons and a step. Longer ones cost more than they gain.
+#: The farthest lag of a sparse autoregression.
+FARTHEST = 512
+
+#: The greatest order of an autoregression on every lag, by frequency: two seasons and a step. Longer ones cost more than
+#: they gain, and a sparse autoregression takes a farther lag alone.
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 
@@ -92,16 +96,21 @@ def _numbers(data: SequenceSet) -> LadderOptions:
     """Return the options for series and prices, by their size and frequency."""
     steps, longest = int(data.lengths.sum()), int(observed_lengths(data).max(initial=1))
     hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
-    order = max(0, min(_lags(data), longest // 5))
+    # a lag that was seen fewer than four times over is not searched for
+    order = min(FARTHEST, longest // 4)
     batch = 4096 if longest <= SHORT else 2048
     return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
 
 
-def _lags(data: SequenceSet) -> int:
-    """Return the greatest order: that of a common frequency, or two seasons and a step of any other calendar."""
-    calendar = usual_calendar(data)
+def most_orders(data: SequenceSet) -> int:
+    """Return the greatest order of an autoregression on every lag: two seasons and a step, or 32 without a season.
+
+    It is at most a fifth of the longest sequence.
+    """
+    calendar = usual_calendar(data) if data.traits.tabular else None
     season = 1 if calendar is None else calendar.season
-    return _LAGS.get(data.frequency or "", 2 * season + 1 if 1 < season <= 96 else 32)
+    order = _LAGS.get(data.frequency or "", 2 * season + 1 if 1 < season <= 96 else 32)
+    return max(0, min(order, int(observed_lengths(data).max(initial=1)) // 5))
 
 
 #: The default options by kind of data.

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Any, final
 
 import numpy as np
 
 from ostinato.emissions.live import earlier
-from ostinato.inference.live.step import Live, array_of
+from ostinato.inference.live.step import Live, array_of, places
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
@@ -35,10 +36,11 @@ class LiveNumbers(Live):
         self._measure = -float(np.log(scale).sum())
         density = model.emission.plain_density
         assert density is not None
-        self._order, self._density = ar.order, density
-        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
+        self._lags, self._density = ar.lags, density
+        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (L + 1, D, L)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
+        self._at = places(ar)
         coupling, D = model.coupling, ar.output_size
         self._coupling: list[list[float]] = (
             [[]] * D if coupling is None else [r[:d] for d, r in enumerate(coupling.matrix().tolist())]
@@ -51,6 +53,7 @@ class LiveNumbers(Live):
     def _take(self, front: list[Any]) -> None:
         self._input, self._loc, self._sd, self._values, self._seen = front
         self._newest = self._values.T  # (D, K), newest first
+        self._used = bisect_right(self._lags, int(self._seen))
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
         """Return the surprisal and the expected value of each channel, if values are one observed step."""
@@ -86,7 +89,7 @@ class LiveNumbers(Live):
         """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""
         D, log = len(y), math.log
         loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
-        everyday = self._sigma[min(int(self._seen), self._order)]
+        everyday = self._sigma[self._used]
         nats, expected, z, innovation, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
         standard: list[float] = []
         means: list[float] = []
@@ -116,13 +119,13 @@ class LiveNumbers(Live):
             v: The variance of the next step over the everyday variance, (D,).
         """
         D, values = len(z), self._values
-        if self._order:
+        if len(values):
             values[1:] = values[:-1]
             values[0] = z
         seen = float(self._seen) + 1
         self._seen[...] = seen
-        row = min(int(seen), self._order)
-        ahead = np.vecdot(self._weight[row], self._newest).tolist()
+        row = self._used = bisect_right(self._lags, seen)
+        ahead = np.vecdot(self._weight[row], self._newest[:, self._at]).tolist()
         bias, slope = self._bias[row], self._slope[row]
         loc = [ahead[d] + bias[d] + slope[d] * (seen + 1) for d in range(D)]
         self._loc[:], self._sd[:] = loc, [s * math.sqrt(w) for s, w in zip(self._sigma[row], v, strict=True)]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Floats, PlainDraws
-from ostinato.inference.live.step import array_of, bind, steps_of
+from ostinato.inference.live.step import array_of, bind, places, steps_of
 from ostinato.layers.ar import AR
 from ostinato.layers.front import InnovationFront
 from ostinato.layers.volatility import FARTHEST
@@ -51,11 +51,12 @@ class PlainPaths:
     """The steps of ``predict``, ``sample`` and ``observe`` in plain numbers, on rows (B, ...) of float32."""
 
     def __init__(self, model: SequenceModel, ar: AR, draws: PlainDraws) -> None:
-        self._model, self._order, self._draws = model, ar.order, draws
+        self._model, self._order, self._draws, self._at = model, ar.order, draws, places(ar)
+        self._lags = np.array(ar.lags, dtype=np.int64)
         self._constant = array_of(model.constant)
         self._head = None if model.head is None else array_of(model.head.weight).T
-        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
-        self._bias, self._slope = array_of(ar.bias).T, array_of(ar.slope).T  # (K + 1, D)
+        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (L + 1, D, L)
+        self._bias, self._slope = array_of(ar.bias).T, array_of(ar.slope).T  # (L + 1, D)
         self._sigma = np.exp(array_of(ar.log_sigma).T)
         coupling = model.coupling
         # independent draws u (B, D) times this matrix are the innovations of coupled channels
@@ -101,11 +102,12 @@ class PlainPaths:
                 drawn = drawn @ self._coupling
             z = np.asarray(loc + sd * drawn, dtype=np.float32)
             values[:, :, horizon - 1 - t] = z
-            e = np.asarray((z - loc) / self._sigma[np.minimum(seen, K)], dtype=np.float32)
+            e = np.asarray((z - loc) / self._sigma[self._used(seen)], dtype=np.float32)
             change = self._changed(e, sd, seen)
             seen = seen + 1
-            row = K if (seen >= K).all() else np.minimum(seen, K)
-            ahead: Floats = np.vecdot(self._weight[row], values[:, :, horizon - 1 - t : horizon - 1 - t + K])
+            row = len(self._lags) if (seen >= K).all() else self._used(seen)
+            newest = values[:, :, horizon - 1 - t : horizon - 1 - t + K]
+            ahead: Floats = np.vecdot(self._weight[row], newest[:, :, self._at])
             loc = ahead + self._bias[row] + self._slope[row] * (seen + 1).astype(np.float32)[:, None]
             sd = np.asarray(self._sigma[row] * change, dtype=np.float32)
             np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1, out=inputs)
@@ -137,10 +139,14 @@ class PlainPaths:
 
         return through_torch
 
+    def _used(self, seen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many of the lags are used after ``seen`` (B,) steps, (B,)."""
+        return np.searchsorted(self._lags, seen, side="right")
+
     def _changed(self, e: Floats, sd: Floats, seen: NDArray[np.int64]) -> Floats | float:
         """Return the scale of the next step over the everyday scale, (B, D)."""
         if self._volatility is None:
             return 1.0
         a, b = self._volatility
-        v = np.square(sd / self._sigma[np.minimum(seen, self._order)])
+        v = np.square(sd / self._sigma[self._used(seen)])
         return np.asarray(np.sqrt(1 - a - b + a * np.square(np.clip(e, -FARTHEST, FARTHEST)) + b * v))
