@@ -126,12 +126,12 @@ def _solve(G: Array, n: int, farthest: int, cuts: list[int]) -> tuple[NDArray[np
 
     G holds the sums of products of [1, lags | y] over the n fitted rows.
     """
-    picked = pursue(G, farthest, n, farthest)
+    picked = pursue([G], farthest, [n], farthest)
     lags = sorted({0, *(c for c in cuts if c < farthest), farthest, *picked})
     solved, chosen = np.zeros((len(lags), farthest + 1)), picked
     for i, lag in reversed(list(enumerate(lags))):
         # a search that took no lag beyond this one is the same search with the lags limited to this one
-        chosen = chosen if max(chosen, default=0) <= lag else pursue(G, lag, n, farthest)
+        chosen = chosen if max(chosen, default=0) <= lag else pursue([G], lag, [n], farthest)
         columns = [0, *sorted(chosen)]
         solved[i, columns] = np.linalg.lstsq(G[np.ix_(columns, columns)], G[columns, -1], rcond=None)[0]
     return np.array(lags, dtype=np.int64), solved, tuple(sorted(picked))

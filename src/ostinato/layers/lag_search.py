@@ -6,6 +6,8 @@ lags are taken one at a time, the most useful first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,58 +58,67 @@ def moments(rows: Lagged, targets: NDArray[np.bool_], farthest: int) -> Array:
     return G
 
 
-def pursue(G: Array, farthest: int, n: int, candidates: int) -> list[int]:
+def pursue(sums: Sequence[Array], farthest: int, n: Sequence[int], candidates: int) -> list[int]:
     """Return the lags up to ``farthest`` that are worth a parameter, in the order in which they are taken.
 
     Lags are added by orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993) while the extended BIC with
     gamma = 1 falls (Chen and Chen 2008): a lag must pay log n for its coefficient and 2 log K for its choice among K.
+    Several channels take the same lags (simultaneous pursuit; Tropp, Gilbert, Strauss 2006), each with a coefficient of
+    its own. Where channels add up to one another, their errors then do so too, which the coupling of channels needs.
 
     Args:
-        G: The sums of products of [1, lags | y], as from ``moments``.
+        sums: The sums of products of [1, lags | y] of each channel, as from ``moments``.
         farthest: The greatest lag that may be taken.
-        n: The number of steps that G sums over.
+        n: The number of steps that they sum over, for each channel.
         candidates: The number K of lags that a choice is made among.
     """
-    cost = np.log(n) + 2 * np.log(max(candidates, 1))
-    keep = [*range(farthest + 1), len(G) - 1]
-    A = G[np.ix_(keep, keep)].copy()
-    least = DEPENDENT * np.diag(A)[:-1]
+    steps = np.maximum(np.asarray(n, dtype=np.float64), 1.0)
+    cost = float(np.log(steps).sum()) + 2 * np.log(max(candidates, 1))
+    keep = [*range(farthest + 1), len(sums[0]) - 1]
+    A = np.stack([G[np.ix_(keep, keep)] for G in sums])
+    least, nothing = DEPENDENT * np.diagonal(A, axis1=1, axis2=2)[:, :-1], PERFECT * A[:, -1, -1]
     chosen: list[int] = []
     at = 0
     while True:
-        # eliminating a column leaves in the others what that column does not explain of them
-        A -= np.outer(A[:, at], A[at]) / A[at, at]
-        free = np.diag(A)[:-1] > least
-        gains = np.where(free, A[:-1, -1] ** 2 / np.where(free, np.diag(A)[:-1], 1.0), 0.0)
+        for one, bound in zip(A, least[:, at], strict=True):
+            if one[at, at] > bound:
+                # eliminating a column leaves in the others what that column does not explain of them
+                one -= np.outer(one[:, at], one[at] / one[at, at])
+        diagonal, left = np.diagonal(A, axis1=1, axis2=2)[:, :-1], A[:, -1, -1]
+        free = (diagonal > least) & (left > nothing)[:, None]
+        drop = np.where(free, A[:, :-1, -1] ** 2 / np.where(free, diagonal, 1.0), 0.0)
+        rest = np.maximum(left[:, None] - drop, nothing[:, None])
+        ratio = np.where(free, left[:, None] / np.where(free, rest, 1.0), 1.0)
+        gains = steps @ np.log(ratio)
         at = int(np.argmax(gains))
-        rest = A[-1, -1] - gains[at]
-        if len(chosen) == MOST or not free[at] or A[-1, -1] <= PERFECT * G[-1, -1]:
-            return chosen
-        if n * np.log(A[-1, -1] / max(rest, PERFECT * G[-1, -1])) <= cost:
+        if len(chosen) == MOST or gains[at] <= cost:
             return chosen
         chosen.append(at)
 
 
-def useful_lags(rows: Lagged, fitted: NDArray[np.bool_], farthest: int) -> tuple[int, ...]:
+def useful_lags(channels: Sequence[Lagged], fitted: NDArray[np.bool_], farthest: int) -> tuple[int, ...]:
     """Return the lags that are worth a parameter each, ascending; none if there are too few steps.
 
     Lags are searched up to the greatest one that half of the steps have, so that the choice is not made on a few. Where
     values are missing, the least useful of the lags are left out until half of these steps have all of them.
 
     Args:
-        rows: The channel.
+        channels: The channels, D of them.
         fitted: The steps that are fitted, (N,).
         farthest: The greatest lag to consider.
     """
-    fitted = fitted & (rows.run > 0)
-    dates = np.sort(rows.date[fitted])[::-1]
-    enough = max(FEWEST, (len(dates) + 1) // 2)
-    farthest = min(farthest, int(dates[enough - 1]) - 1) if len(dates) >= enough else 0
+    observed = [fitted & (rows.run > 0) for rows in channels]
+    for rows, seen in zip(channels, observed, strict=True):
+        dates = np.sort(rows.date[seen])[::-1]
+        enough = max(FEWEST, (len(dates) + 1) // 2)
+        farthest = min(farthest, int(dates[enough - 1]) - 1) if len(dates) >= enough else 0
     if farthest < 1:
         return ()
-    targets = fitted & (rows.date > farthest)
-    n = int(targets.sum())
-    picked = pursue(moments(rows, targets, farthest), farthest, n, farthest)
-    while picked and (targets & rows.complete(sorted(picked))).sum() < n / 2:
-        picked.pop()
+    targets = [seen & (rows.date > farthest) for rows, seen in zip(channels, observed, strict=True)]
+    n = [int(one.sum()) for one in targets]
+    sums = [moments(rows, one, farthest) for rows, one in zip(channels, targets, strict=True)]
+    picked = pursue(sums, farthest, n, farthest)
+    for rows, one, steps in zip(channels, targets, n, strict=True):
+        while picked and (one & rows.complete(sorted(picked))).sum() < steps / 2:
+            picked.pop()
     return tuple(sorted(picked))

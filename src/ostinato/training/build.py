@@ -116,7 +116,7 @@ def closed_form(
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
     order = min(config.max_order, most_orders(material.data))
-    fits = [fit_dense_or_sparse(z[:, d], offsets, order, config.max_order) for d in range(z.shape[1])]
+    fits = fit_dense_or_sparse(z, offsets, order, config.max_order)
     base = AR.from_fits(fits)
     if material.data.traits.log_returns:
         e = _innovations(InnovationFront(base), material)[0].double().numpy()

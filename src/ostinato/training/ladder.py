@@ -215,7 +215,7 @@ class _Ladder:
         begun = time.monotonic()
         model = build(name, self.material, self.base, self.options)
         steps, seconds = (0, 0.0) if name == "ar" else self._train(model, budget)
-        held = evaluate(model, self.material.encoded, judged_pieces(self.material, "held-out"), workers)
+        held = evaluate(model, self.material.encoded, judged_pieces(self.material, "held-out", model.front.reach), workers)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         detail = closed_form_name(self.base) if name == "ar" else ""

@@ -93,7 +93,7 @@ class Refit:
         if not isinstance(model.emission, LOCATED):
             return model
         centred = build("ar", whole, base, self.options, centred=True)
-        newest = judged_pieces(self.material, "held-out")
+        newest = judged_pieces(self.material, "held-out", base.order)
         reached = [evaluate(m, whole.encoded, newest, self.workers).per_step for m in (model, centred)]
         return centred if reached[1] > reached[0] else model
 
