@@ -19,6 +19,7 @@ from ostinato.description import Description
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
 from ostinato.layers.ar import AR
+from ostinato.layers.build import depth_for
 from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
@@ -159,7 +160,7 @@ def build(
         emission,
         channels,
         config.hidden,
-        config.depth,
+        depth_for(name, config.depth, base.order),
         config.dropout,
         config.embedding,
         config.components,

@@ -90,7 +90,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     material = material_of(data, cut)
     _check_observed(material)
     base, notes = closed_form(material, options)
-    chosen_method = method or method_for(data)
+    chosen_method = method or method_for(data, base.order)
     mark = fingerprint(data, options, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     workers = current()
