@@ -98,6 +98,9 @@ KINDS: dict[str, Kind] = {
     "series": Kind(_series, "student_t"),
     "series, normal": Kind(_series, "normal"),
     "series, mixture": Kind(_series, "logistic_mixture"),
+    "nonnegative": Kind(lambda *a: _nonnegative(_series(*a)), "student_t"),
+    "nonnegative, mixture": Kind(lambda *a: _nonnegative(_series(*a)), "logistic_mixture"),
+    "nonnegative channels": Kind(lambda *a: _nonnegative(_channels(*a)), "normal"),
     "panel": Kind(_series, "student_t", panel=True),
     "channels": Kind(_channels, "student_t"),
     "counts": Kind(_counts, "negative_binomial"),
@@ -133,7 +136,8 @@ def fitted(kind: str, name: str) -> SequenceModel:
 
 def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, order: int = 3) -> SequenceModel:
     """Return a model of data with random weights, on a fitted closed form of this order."""
-    encoding = fit_encoding(data, by_id=panel)
+    bound = nonnegative(data, None) if data.kind == "series" and not (data.values < 0).any() else ()
+    encoding = fit_encoding(data, by_id=panel, nonnegative=bound)
     encoded = encoding.encode(data)
     base: AR | Markov | None
     if isinstance(encoding, Alphabet):

@@ -16,8 +16,10 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.description import Description
+from ostinato.emissions.bounded import is_bounded, log_above
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
+from ostinato.errors import DataError
 from ostinato.layers.ar import AR
 from ostinato.layers.build import depth_for
 from ostinato.layers.front import Front, InnovationFront
@@ -73,10 +75,43 @@ class Material:
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
 
 
-def material_of(data: SequenceSet, cut: Split) -> Material:
-    """Return the data in model space, with a scale or an alphabet of the known part only."""
-    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
+def material_of(data: SequenceSet, cut: Split, support: str | None = None) -> Material:
+    """Return the data in model space, with a scale or an alphabet of the known part only.
+
+    Args:
+        data: The sequences as read.
+        cut: The parts.
+        support: "nonnegative", "real" or None, as in ``LadderOptions``.
+    """
+    bound = nonnegative(data, support)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound)
     return Material(data, encoding.encode(data), encoding, cut)
+
+
+def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
+    """Return whether each channel has no probability below 0; empty if none is bounded.
+
+    What the values can be is a fact about their unit, as it is for counts, so that the whole of the data declares it.
+
+    Args:
+        data: The sequences as read.
+        support: "nonnegative", "real" or None, which decides by the data.
+
+    Raises:
+        DataError: The support is "nonnegative", and a value is below 0.
+    """
+    if data.kind != "series" or data.count or support == "real":
+        return ()
+    values = np.asarray(data.values, dtype=np.float64)
+    never = tuple(bool(np.isfinite(x).any() and not (x < 0).any()) for x in values.T)
+    if support == "nonnegative" and not all(never):
+        least = float(np.nanmin(values)) if np.isfinite(values).any() else np.nan
+        raise DataError(
+            f"the least value is {least:g}, and the support is nonnegative",
+            where=data.meta.get("source"),
+            fix="remove --support, or leave such values empty",
+        )
+    return never if any(never) else ()
 
 
 def closed_form_name(base: AR | Markov) -> str:
@@ -186,7 +221,8 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
         assert loc is not None
         assert scale is not None
         out.append(((x - loc) / scale)[:, 0])
-        support.append(torch.stack([(s[row] / scale[:, 0]) for s in (at.unit, at.low, at.high)]))
+        low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - loc[:, 0])
+        support.append(torch.stack([s / scale[:, 0] for s in (at.unit[row], low, at.high[row])]))
     joined = torch.cat(support, dim=1)
     return torch.cat(out), Support(joined[0], joined[1], joined[2])
 
@@ -203,7 +239,10 @@ def _start(model: SequenceModel, material: Material, centred: bool) -> None:
         return
     e, support = _innovations(model.front, material)
     if model.coupling is not None:
-        e = model.coupling.fit(e)
+        u = model.coupling.fit(e)
+        # what the channels before it explain of an innovation moves its bound too
+        low = torch.where(support.unit > 0, support.low, support.low - (e - u))
+        e, support = u, Support(support.unit, low, support.high)
     usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
     model.constant.copy_(model.emission.initial(e, usual))
     if model.backbone is None:
@@ -219,13 +258,17 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) ->
     e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
+    bound = is_bounded(support)
     shape, start = model.constant.shape, model.constant.detach().double().numpy().copy()
     if centred:
         start[:, 0] = 0.0
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
-        value = -model.emission.log_prob(constant, e, support).mean()
+        nats = model.emission.log_prob(constant, e, support)
+        if bound:
+            nats = nats - log_above(model.emission, constant.expand(*e.shape, -1), support.low)
+        value = -nats.mean()
         (slope,) = torch.autograd.grad(value, constant)
         if centred:
             slope[:, 0] = 0.0

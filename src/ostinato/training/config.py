@@ -9,11 +9,15 @@ from ostinato.arguments import training_numbers, whole
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import observed_lengths
+from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
+
+#: The sets in which continuous values may lie.
+SUPPORTS = ("real", "nonnegative")
 
 #: Sequences up to this many steps are unrolled whole.
 SHORT = 512
@@ -38,6 +42,8 @@ class LadderOptions:
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
+        support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
+            a channel of numbers that is never below 0 has no probability there.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
 
     Raises:
@@ -58,6 +64,7 @@ class LadderOptions:
     seed: int = 0
     emission: str | None = None
     components: int = 10
+    support: str | None = None
     refit: bool = True
 
     def __post_init__(self) -> None:
@@ -65,6 +72,8 @@ class LadderOptions:
             object.__setattr__(self, name, whole(name, getattr(self, name)))
         for name in ("max_order", "evaluate_every"):
             object.__setattr__(self, name, whole(name, getattr(self, name), 0))
+        if self.support not in (None, *SUPPORTS):
+            raise ConfigError(f"unknown support {self.support!r}", fix=f"use one of {', '.join(SUPPORTS)}")
         for name, value in training_numbers(self).items():
             object.__setattr__(self, name, value)
 

@@ -65,7 +65,7 @@ class Refit:
             budget: What is left of the budget.
         """
         name, data = kept.description.name, self.material.data
-        whole = material_of(data, everything(self.material.split, data))
+        whole = material_of(data, everything(self.material.split, data), self.options.support)
         base = self.base
         if isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)

@@ -20,7 +20,7 @@ from ostinato.ops.engine.step import Step
 class LiveNumbers(Live):
     """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any) -> None:
+    def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any, least: Any) -> None:
         """Build the step, without a state until ``hold`` is called.
 
         Args:
@@ -29,10 +29,14 @@ class LiveNumbers(Live):
             ar: The autoregression of the front.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
+            least: The least value of each channel, (D,), or -inf.
         """
         super().__init__(model, steps)
         self._location, self._scale = location.tolist(), scale.tolist()
         self._most = model.encoding.most
+        self._least: list[float] = np.broadcast_to(least, scale.shape).tolist()
+        tail = getattr(model.emission, "plain_tail", None)
+        self._tail = tail if any(map(math.isfinite, self._least)) else None
         self._measure = -float(np.log(scale).sum())
         density = model.emission.plain_density
         assert density is not None
@@ -83,7 +87,8 @@ class LiveNumbers(Live):
             y = [float(v) for v in cells]
         except (TypeError, ValueError, OverflowError):
             return None
-        return y if len(y) == len(self._scale) and all(abs(v) <= self._most for v in y) else None
+        possible = len(y) == len(self._scale) and all(abs(v) <= self._most for v in y)
+        return y if possible and all(v >= a for v, a in zip(y, self._least, strict=True)) else None
 
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
         """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""
@@ -98,10 +103,17 @@ class LiveNumbers(Live):
             residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
             row, u, mean = self._coupling[d], residual / sd[d], params[d][0]
             standard.append(u)
+            of_means = 0.0
             if row:
-                u, mean = u - earlier(row, standard), mean + earlier(row, means)
-            means.append(mean)
+                u, of_means = u - earlier(row, standard), earlier(row, means)
             nats += self._density(params[d], u) - log(sd[d])
+            if self._tail is not None and math.isfinite(self._least[d]):
+                low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
+                nats -= self._tail(params[d], low - (residual / sd[d] - u))[0]
+                kept, excess = self._tail(params[d], low - of_means)
+                mean = low - of_means + excess * math.exp(-kept)
+            mean += of_means
+            means.append(mean)
             expected[d] = (loc[d] + sd[d] * mean) * self._scale[d] + self._location[d]
             e = residual / everyday[d]
             innovation[d] = math.asinh(e)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.emissions.conditional import Conditional
-from ostinato.emissions.emission import Floats, PlainDraws
+from ostinato.emissions.emission import Floats, PlainDraws, Support
 from ostinato.inference.live.step import array_of, bind, places, steps_of
 from ostinato.layers.ar import AR
 from ostinato.layers.front import InnovationFront
@@ -70,6 +70,7 @@ class PlainPaths:
         state: State,
         horizon: int,
         rng: np.random.Generator,
+        support: Support,
         temperature: float,
         keep: KeptSteps | None = None,
     ) -> Tensor:
@@ -79,6 +80,7 @@ class PlainPaths:
             state: The state after x_t, (B, ...) each.
             horizon: The number T of steps.
             rng: The source of randomness.
+            support: The support of the values, which are continuous, (B, D) each.
             temperature: Below 1 the draws keep to likely values; above 1 they vary more.
             keep: What takes the distributions of the first steps.
         """
@@ -87,7 +89,10 @@ class PlainPaths:
         inputs = inputs.copy()
         run_backbone = self._bound_backbone(parts.backbone, inputs)
         (B, D), K = loc.shape, self._order
-        seen = steps.astype(np.int64)
+        seen, low = steps.astype(np.int64), array_of(support.low)
+        bounded, again = bool(np.isfinite(low).any()), None
+        if bounded:
+            again = torch.Generator().manual_seed(int(rng.integers(2**62)))
         # newest first: the window of the last K values moves to the front by one step at a time
         values = np.empty((B, D, K + horizon), dtype=np.float32)
         values[:, :, horizon:] = past.transpose(0, 2, 1)
@@ -98,9 +103,13 @@ class PlainPaths:
             if keep is not None and keep.open:
                 keep.append(self._conditional(params, loc, np.broadcast_to(sd, (B, D))))
             drawn = self._draws(params, rng, temperature)
-            if self._coupling is not None:
-                drawn = drawn @ self._coupling
-            z = np.asarray(loc + sd * drawn, dtype=np.float32)
+            e = drawn if self._coupling is None else drawn @ self._coupling
+            z = np.asarray(loc + sd * e, dtype=np.float32)
+            if again is not None and (z < low).any():
+                # a value of a channel that is drawn again moves the channels after it, so the step is drawn in torch
+                given = self._conditional(params, loc, np.broadcast_to(sd, (B, D)))
+                e = array_of(given.innovations_of(torch.from_numpy(drawn), support, again, temperature))
+                z = np.maximum(np.asarray(loc + sd * e, dtype=np.float32), low)
             values[:, :, horizon - 1 - t] = z
             e = np.asarray((z - loc) / self._sigma[self._used(seen)], dtype=np.float32)
             change = self._changed(e, sd, seen)
