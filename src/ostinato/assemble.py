@@ -31,7 +31,8 @@ class Architecture:
         dropout: The dropout between layers.
         embedding: The width of the embedding of a symbol.
         components: The number M of components of a mixture.
-        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, or {} for none.
+        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, or {} for
+            none.
     """
 
     backbone: str

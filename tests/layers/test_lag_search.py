@@ -90,11 +90,8 @@ def test_missing_values_and_short_sequences() -> None:
     pieces = np.concatenate([made({12: 0.85}, 60, seed) for seed in range(60)])
     rows = lagged(pieces, np.arange(0, 3601, 60), "c")
     assert useful_lags([rows], np.ones(3600, dtype=bool), 512) == (12,)
-    for few in (np.full(50, np.nan), np.zeros(0), np.ones(9)):
-        assert (
-            useful_lags([lagged(np.append(few, 1.0), np.array([0, len(few) + 1]), "c")], np.ones(len(few) + 1, bool), 9)
-            == ()
-        )
+    for few in (np.append(np.full(50, np.nan), 1.0), np.ones(1), np.ones(9)):
+        assert useful_lags([lagged(few, whole(few), "c")], np.ones(len(few), dtype=bool), 9) == ()
 
 
 def test_a_fit_at_all_lags_is_the_dense_fit_and_its_forecast_is_the_recursion() -> None:

@@ -146,8 +146,8 @@ def command(
     max_order: Annotated[
         int | None,
         typer.Option(
-            help="The farthest lag of the AR, or the largest order of the Markov chain of a text. Default: a quarter of "
-            "the longest series, at most 512.",
+            help="The farthest lag of the AR, or the largest order of the Markov chain of a text. Default: a quarter "
+            "of the longest series, at most 512.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -162,8 +162,8 @@ def command(
     support: Annotated[
         str | None,
         typer.Option(
-            help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that is "
-            "never below 0.",
+            help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that "
+            "is never below 0.",
             rich_help_panel=MODEL,
         ),
     ] = None,

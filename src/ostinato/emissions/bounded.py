@@ -1,7 +1,7 @@
 """Continuous values that are never below a bound: every family of the real line, cut off at the bound and made whole.
 
-With S(a) = P(X > a), the density of x >= a is p(x) / S(a), so that it integrates to one; below a it is 0. Draws, quantiles,
-probabilities and means are those of this distribution.
+With S(a) = P(X > a), the density of x >= a is p(x) / S(a), so that it integrates to one; below a it is 0. Draws,
+quantiles, probabilities and means are those of this distribution.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class AR(Recurrence):
         dtype: The dtype of the parameters; None is torch's default.
 
     Attributes:
-        weight: The coefficients, (D, L + 1, L). Row i holds those of the autoregression on the first i lags, then zeros.
+        weight: The coefficients, (D, L + 1, L). Row i holds those of the autoregression on the first i lags, then 0.
         bias: The intercept a of each of these autoregressions, (D, L + 1).
         slope: The slope b of each, (D, L + 1).
         log_sigma: A buffer, the log standard deviation of the innovation under each, (D, L + 1).

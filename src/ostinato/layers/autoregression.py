@@ -59,8 +59,8 @@ class ARFit:
         sigma2: The mean square of the residuals, with n in the denominator.
         log_likelihood: The log likelihood of the n fitted rows in nats, conditional on their lags.
         n: The number of fitted rows: those whose target and K lags were all observed.
-        aic: Akaike's criterion by order, (max_order + 1,), on the rows common to all orders; lower is better. For a given
-            set of lags it is that of the first 0 .. L of them.
+        aic: Akaike's criterion by order, (max_order + 1,), on the rows common to all orders; lower is better. For a
+            given set of lags it is that of the first 0 .. L of them.
         bic: The Bayesian criterion, as above.
         hqic: The criterion of Hannan and Quinn, as above.
         held_out: The mean nats of a held-out step by order, (max_order + 1,); None if no steps were held out.

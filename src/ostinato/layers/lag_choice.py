@@ -51,12 +51,12 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
         return dense
     gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
     coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]
-    if gain <= (error if coefficients[0] > coefficients[1] else -error):
+    if gain <= (error if coefficients[0] > coefficients[1] else 0.0):
         return dense
     words = (
-        f"the autoregression is on the lags {', '.join(map(str, lags))}: on the last {len(gains):,} steps of the data it "
-        f"was fitted to, such a one with {coefficients[0]} coefficients was {abs(gain):.3f} nats a step (standard error "
-        f"{error:.3f}) {'likelier' if gain > 0 else 'less likely'} than one on every lag with {coefficients[1]}"
+        f"the autoregression is on the lags {', '.join(map(str, lags))}: on the last {len(gains):,} steps of the data "
+        f"it was fitted to, such a one with {coefficients[0]} coefficients was {gain:.3f} nats a step (standard error "
+        f"{error:.3f}) likelier than one on every lag with {coefficients[1]}"
     )
     fits = [fit_ar_at(x, offsets, lags) for x in channels]
     return [replace(fit, notes=(*fit.notes, words)) for fit in fits]

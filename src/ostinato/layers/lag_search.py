@@ -80,10 +80,9 @@ def pursue(sums: Sequence[Array], farthest: int, n: Sequence[int], candidates: i
     chosen: list[int] = []
     at = 0
     while True:
-        for one, bound in zip(A, least[:, at], strict=True):
-            if one[at, at] > bound:
-                # eliminating a column leaves in the others what that column does not explain of them
-                one -= np.outer(one[:, at], one[at] / one[at, at])
+        for d in np.flatnonzero(A[:, at, at] > least[:, at]):
+            # eliminating a column leaves in the others what that column does not explain of them
+            A[d] -= np.outer(A[d, :, at], A[d, at] / A[d, at, at])
         diagonal, left = np.diagonal(A, axis1=1, axis2=2)[:, :-1], A[:, -1, -1]
         free = (diagonal > least) & (left > nothing)[:, None]
         drop = np.where(free, A[:, :-1, -1] ** 2 / np.where(free, diagonal, 1.0), 0.0)

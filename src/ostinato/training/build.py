@@ -129,8 +129,8 @@ def closed_form(
     Args:
         material: The data of the fit.
         config: The options, of which the greatest order is used.
-        order: The order of the Markov chain. None chooses it on the validation part. The lags of an AR are always chosen by
-            ``fit_dense_or_sparse``.
+        order: The order of the Markov chain. None chooses it on the validation part. The lags of an AR are always
+            chosen by ``fit_dense_or_sparse``.
 
     Returns:
         The closed form, fitted to the known part, and notes on it.

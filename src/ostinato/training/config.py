@@ -84,8 +84,8 @@ Config = LadderOptions
 #: The farthest lag of a sparse autoregression.
 FARTHEST = 512
 
-#: The greatest order of an autoregression on every lag, by frequency: two seasons and a step. Longer ones cost more than
-#: they gain, and a sparse autoregression takes a farther lag alone.
+#: The greatest order of an autoregression on every lag, by frequency: two seasons and a step. Longer ones cost more
+#: than they gain, and a sparse autoregression takes a farther lag alone.
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 

@@ -101,26 +101,36 @@ class LiveNumbers(Live):
         for d in range(D):
             z[d] = (y[d] - self._location[d]) / self._scale[d]
             residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
-            row, u, mean = self._coupling[d], residual / sd[d], params[d][0]
-            standard.append(u)
-            of_means = 0.0
-            if row:
-                u, of_means = u - earlier(row, standard), earlier(row, means)
-            nats += self._density(params[d], u) - log(sd[d])
-            if self._tail is not None and math.isfinite(self._least[d]):
-                low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
-                nats -= self._tail(params[d], low - (residual / sd[d] - u))[0]
-                kept, excess = self._tail(params[d], low - of_means)
-                mean = low - of_means + excess * math.exp(-kept)
-            mean += of_means
-            means.append(mean)
-            expected[d] = (loc[d] + sd[d] * mean) * self._scale[d] + self._location[d]
+            low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
+            standard.append(residual / sd[d])
+            nats += self._told(d, low, params[d], standard, means) - log(sd[d])
+            expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
             e = residual / everyday[d]
             innovation[d] = math.asinh(e)
             if a:
                 v[d] = 1 - a - b + a * min(abs(e), FARTHEST) ** 2 + b * (sd[d] / everyday[d]) ** 2
         self._observe(z, innovation, v)
         return -nats, expected
+
+    def _told(self, d: int, low: float, params: list[float], standard: list[float], means: list[float]) -> float:
+        """Return the nats of the standardised innovation of a channel, given those before it; its mean is appended.
+
+        Args:
+            d: The channel.
+            low: Its least innovation, or -inf.
+            params: The parameters of its emission, (P,).
+            standard: The innovations of the channels up to it, (d + 1,).
+            means: The means of the innovations of the channels before it, (d,).
+        """
+        row = self._coupling[d]
+        explained, foreseen = (earlier(row, standard), earlier(row, means)) if row else (0.0, 0.0)
+        nats, mean = self._density(params, standard[d] - explained), params[0]
+        if self._tail is not None and low > -math.inf:
+            nats -= self._tail(params, low - explained)[0]
+            kept, excess = self._tail(params, low - foreseen)
+            mean = low - foreseen + excess * math.exp(-kept)
+        means.append(mean + foreseen)
+        return nats
 
     def _observe(self, z: list[float], innovation: list[float], v: list[float]) -> None:
         """Move the state of the front on by one step.

@@ -89,10 +89,7 @@ class PlainPaths:
         inputs = inputs.copy()
         run_backbone = self._bound_backbone(parts.backbone, inputs)
         (B, D), K = loc.shape, self._order
-        seen, low = steps.astype(np.int64), array_of(support.low)
-        bounded, again = bool(np.isfinite(low).any()), None
-        if bounded:
-            again = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        seen, bound = steps.astype(np.int64), self._bound(support, rng, temperature)
         # newest first: the window of the last K values moves to the front by one step at a time
         values = np.empty((B, D, K + horizon), dtype=np.float32)
         values[:, :, horizon:] = past.transpose(0, 2, 1)
@@ -103,24 +100,37 @@ class PlainPaths:
             if keep is not None and keep.open:
                 keep.append(self._conditional(params, loc, np.broadcast_to(sd, (B, D))))
             drawn = self._draws(params, rng, temperature)
-            e = drawn if self._coupling is None else drawn @ self._coupling
-            z = np.asarray(loc + sd * e, dtype=np.float32)
-            if again is not None and (z < low).any():
-                # a value of a channel that is drawn again moves the channels after it, so the step is drawn in torch
-                given = self._conditional(params, loc, np.broadcast_to(sd, (B, D)))
-                e = array_of(given.innovations_of(torch.from_numpy(drawn), support, again, temperature))
-                z = np.maximum(np.asarray(loc + sd * e, dtype=np.float32), low)
+            z = bound(drawn, params, loc, sd)
             values[:, :, horizon - 1 - t] = z
             e = np.asarray((z - loc) / self._sigma[self._used(seen)], dtype=np.float32)
-            change = self._changed(e, sd, seen)
+            sd = np.asarray(self._changed(e, sd, seen), dtype=np.float32)
             seen = seen + 1
             row = len(self._lags) if (seen >= K).all() else self._used(seen)
             newest = values[:, :, horizon - 1 - t : horizon - 1 - t + K]
             ahead: Floats = np.vecdot(self._weight[row], newest[:, :, self._at])
             loc = ahead + self._bias[row] + self._slope[row] * (seen + 1).astype(np.float32)[:, None]
-            sd = np.asarray(self._sigma[row] * change, dtype=np.float32)
+            sd = np.asarray(self._sigma[row] * sd, dtype=np.float32)
             np.concatenate([z, np.ones_like(z), loc, np.arcsinh(e)], axis=-1, out=inputs)
         return torch.from_numpy(values[:, :, horizon - 1 :: -1].transpose(2, 0, 1).copy())
+
+    def _bound(
+        self, support: Support, rng: np.random.Generator, temperature: float
+    ) -> Callable[[Floats, Floats, Floats, Floats], Floats]:
+        """Return a function of draws (B, D), parameters, location and scale that returns the values in the support."""
+        low = array_of(support.low)
+        again = torch.Generator().manual_seed(int(rng.integers(2**62))) if np.isfinite(low).any() else None
+
+        def values(drawn: Floats, params: Floats, loc: Floats, sd: Floats) -> Floats:
+            e = drawn if self._coupling is None else drawn @ self._coupling
+            z = np.asarray(loc + sd * e, dtype=np.float32)
+            if again is None or not (z < low).any():
+                return z
+            # a channel that is drawn again moves the channels after it, so the whole step is
+            given = self._conditional(params, loc, np.broadcast_to(sd, loc.shape))
+            e = array_of(given.innovations_of(torch.from_numpy(drawn), support, again, temperature))
+            return np.maximum(np.asarray(loc + sd * e, dtype=np.float32), low)
+
+        return values
 
     def _conditional(self, params: Floats, loc: Floats, sd: Floats) -> Conditional:
         """Return the distribution of a step from its parameters (B, D, P), location and scale (B, D)."""
