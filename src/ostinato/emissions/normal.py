@@ -49,7 +49,8 @@ class Normal(Located):
 
     def exceeded(self, params: Tensor, s: Tensor) -> Tensor:
         """Return the values that are exceeded with the probabilities s, (..., D, Q)."""
-        return params[..., :1] - scale_of(params[..., 1:]) * torch.special.ndtri(s)
+        values: Tensor = params[..., :1] - scale_of(params[..., 1:]) * torch.special.ndtri(s)
+        return values
 
     def excess(self, params: Tensor, a: Tensor) -> Tensor:
         """Return E max(X - a, 0), (..., D)."""

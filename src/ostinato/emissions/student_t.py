@@ -60,7 +60,7 @@ class StudentT(Located):
     def log_above(self, params: Tensor, a: Tensor) -> Tensor:
         """Return log P(X > a), (..., D)."""
         loc, scale, df = _parts(params)
-        below: Tensor = _LogCdf.apply(df, -residual(a, loc) / scale)
+        below: Tensor = _LogCdf.apply(df, -residual(a, loc) / scale)  # type: ignore[no-untyped-call]
         return below
 
     def exceeded(self, params: Tensor, s: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class _LogCdf(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, df: Tensor, m: Tensor) -> Tensor:
         """Return log F(m) of degrees of freedom and values that broadcast."""
-        df, m = torch.broadcast_tensors(df, m)
+        df, m = df + torch.zeros_like(m), m + torch.zeros_like(df)
         found = _log_cdf(df, m)
         ctx.save_for_backward(df, m, found)
         return found
