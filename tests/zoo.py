@@ -6,7 +6,7 @@ The models are built, not trained: their closed form is fitted, and every other 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -42,11 +42,13 @@ class Kind:
         make: Returns the data for a generator, a number N of steps and offsets.
         emission: The name of the emission.
         panel: Whether each series is scaled by its own values.
+        bounded: Whether values below 0 have no probability.
     """
 
     make: Callable[[np.random.Generator, int, dict[str, Any]], SequenceSet]
     emission: str
     panel: bool = False
+    bounded: bool = False
 
 
 def _wave(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
@@ -65,6 +67,11 @@ def _channels(rng: np.random.Generator, n: int, where: dict[str, Any]) -> Sequen
     values[8] = np.nan
     values[9, 1] = np.nan
     return SequenceSet("series", values, channels=("u", "v"), **where)
+
+
+def _cut(data: SequenceSet, least: float) -> SequenceSet:
+    """Return data less a value, and 0 where that is below 0."""
+    return replace(data, values=np.maximum(data.values - least, 0.0))
 
 
 def _counts(rng: np.random.Generator, n: int, where: dict[str, Any]) -> SequenceSet:
@@ -100,6 +107,9 @@ KINDS: dict[str, Kind] = {
     "series": Kind(_series, "student_t"),
     "series, normal": Kind(_series, "normal"),
     "series, mixture": Kind(_series, "logistic_mixture"),
+    "nonnegative": Kind(lambda *a: _cut(_series(*a), 48.0), "student_t", bounded=True),
+    "nonnegative, mixture": Kind(lambda *a: _cut(_series(*a), 48.0), "logistic_mixture", bounded=True),
+    "nonnegative channels": Kind(lambda *a: _cut(_channels(*a), 0.0), "normal", bounded=True),
     "panel": Kind(_series, "student_t", panel=True),
     "channels": Kind(_channels, "student_t"),
     "counts": Kind(_counts, "negative_binomial"),
@@ -130,12 +140,15 @@ def made(kind: str) -> SequenceSet:
 @cache
 def fitted(kind: str, name: str) -> SequenceModel:
     """Return the model of this kind with this backbone."""
-    return build(made(kind), name, KINDS[kind].emission, panel=KINDS[kind].panel)
+    one = KINDS[kind]
+    return build(made(kind), name, one.emission, panel=one.panel, bounded=one.bounded)
 
 
-def build(data: SequenceSet, name: str, emission: str, *, panel: bool = False, order: int = 3) -> SequenceModel:
+def build(
+    data: SequenceSet, name: str, emission: str, *, panel: bool = False, bounded: bool = False, order: int = 3
+) -> SequenceModel:
     """Return a model of data with random weights, on a fitted closed form of this order."""
-    encoding = fit_encoding(data, by_id=panel)
+    encoding = fit_encoding(data, by_id=panel, nonnegative=(bounded,) * len(data.channels))
     encoded = encoding.encode(data)
     base: AR | Markov | None
     if isinstance(encoding, Alphabet):

@@ -31,7 +31,8 @@ class Architecture:
         dropout: The dropout between layers.
         embedding: The width of the embedding of a symbol.
         components: The number M of components of a mixture.
-        base: The closed form: {"ar": {order, channels, trend, volatility}}, {"markov": its config}, or {} for none.
+        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, or {} for
+            none.
     """
 
     backbone: str
@@ -64,7 +65,13 @@ def assemble(
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
     if base is None and "ar" in parts.base:
         ar = parts.base["ar"]
-        base = AR(ar["channels"], ar["order"], trend=ar["trend"], volatility=ar.get("volatility", False))
+        base = AR(
+            ar["channels"],
+            ar["order"],
+            lags=ar.get("lags"),
+            trend=ar["trend"],
+            volatility=ar.get("volatility", False),
+        )
     if base is None and "markov" in parts.base:
         base = Markov.empty(parts.base["markov"])
     front: Front

@@ -246,9 +246,10 @@ class SequenceModel(nn.Module):
     def _closed_form(self) -> str:
         """Return which closed form the emission is built on, in words."""
         match self.front:
-            case InnovationFront(ar=AR(order=order, volatility=volatility)):
+            case InnovationFront(ar=AR(order=order, lags=lags, volatility=volatility)):
                 garch = "" if volatility is None else " with the variance of a GARCH(1,1)"
-                return f"an autoregression of order {order}{garch}"
+                which = f"of order {order}" if len(lags) == order else f"on the lags {', '.join(map(str, lags))}"
+                return f"an autoregression {which}{garch}"
             case SymbolFront(markov=markov) if markov is not None:
                 return f"a Markov chain of order {markov.order}"
             case _:

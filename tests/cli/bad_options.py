@@ -95,6 +95,7 @@ ROWS: tuple[Bad, ...] = (
     fit("0 layers", "--depth 0", "depth must be at least 1, got 0"),
     fit("a dropout of 1", "--dropout 1", "dropout must be from 0 to below 1, got 1"),
     fit("a learning rate of 0", "--learning-rate 0", "learning_rate must be above 0, got 0"),
+    fit("an unknown support", "--support half", "unknown support 'half'"),
     fit("an order below 0", "--max-order -1", "max_order must be at least 0, got -1"),
     fit("0 threads", "--threads 0", "threads must be at least 1, got 0"),
     fit("a seed below 0", "--seed -1", "--seed", "greater than or equal to 0"),

@@ -18,7 +18,7 @@ from ostinato.inference.rollout import paths
 from ostinato.inference.sample import sample
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
-from zoo import BACKBONES, NUMBERS, PAIRS, as_text, fitted, made, of_every_symbol
+from zoo import BACKBONES, KINDS, NUMBERS, PAIRS, as_text, fitted, made, of_every_symbol
 
 HISTORY = 11
 
@@ -49,6 +49,11 @@ def grid(center: float, reach: float, count: int) -> NDArray[np.float64]:
     return center + reach * np.sinh(np.linspace(-9, 9, count)) / math.sinh(9)
 
 
+def possible(kind: str, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of the values y, ascending, that a series of this kind may have."""
+    return y[y >= 0] if KINDS[kind].bounded else y
+
+
 @pytest.mark.parametrize(("kind", "name"), [p for p in NUMBERS if not p[0].endswith("sound")])
 def test_the_probabilities_of_the_next_value_add_up_to_one(kind: str, name: str) -> None:
     model, data = fitted(kind, name), made(kind)
@@ -59,11 +64,11 @@ def test_the_probabilities_of_the_next_value_add_up_to_one(kind: str, name: str)
         prices = data[0][HISTORY - 1, 0] * np.exp(returns)
         total = np.trapezoid(probabilities(model, data, prices[:, None]), returns)
     elif len(data.channels) == 2:
-        u, v = grid(0, 300, 201), grid(0, 900, 201)
+        u, v = (possible(kind, grid(0, reach, 401)) for reach in (300, 900))
         joint = probabilities(model, data, np.stack(np.meshgrid(u, v, indexing="ij"), -1).reshape(-1, 2))
-        total = np.trapezoid(np.trapezoid(joint.reshape(201, 201), v), u)
+        total = np.trapezoid(np.trapezoid(joint.reshape(len(u), len(v)), v), u)
     else:
-        y = grid(50.0, 30_000.0, 2001)
+        y = possible(kind, grid(0.0 if KINDS[kind].bounded else 50.0, 30_000.0, 2001))
         total = np.trapezoid(probabilities(model, data, y[:, None]), y)
     assert total == pytest.approx(1.0, abs=3e-3)
 

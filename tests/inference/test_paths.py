@@ -25,6 +25,12 @@ def after(kind: str, name: str) -> tuple[SequenceModel, State]:
         return model, state_after(model, model.encoding.encode(data), [0, 1, 2])
 
 
+def support_of(kind: str, model: SequenceModel, times: int) -> Support:
+    """Return the support of the three sequences of ``after``, each row ``times`` times."""
+    encoded = model.encoding.encode(made(kind))
+    return Support(*(s[:3].repeat_interleave(times, 0) for s in (encoded.unit, encoded.low, encoded.high)))
+
+
 def test_the_models_with_plain_paths_are_known() -> None:
     for kind, name in NUMBERS:
         assert (plain_paths(fitted(kind, name)) is not None) == ((kind, name) in PLAIN), kind
@@ -36,22 +42,27 @@ def test_a_path_without_noise_follows_the_locations(kind: str, name: str) -> Non
     model, state = after(kind, name)
     plain = plain_paths(model)
     assert plain is not None
-    path = plain.draw(state, 7, np.random.default_rng(0), 0.0)
+    support = support_of(kind, model, 1)
+    path = plain.draw(state, 7, np.random.default_rng(0), support, 0.0)
     for t in range(7):
         conditional, middle = model.predict(state)
-        x = conditional.sample(Support.real(torch.float32), torch.Generator(), 0.0)
+        x = conditional.sample(support, torch.Generator(), 0.0)
         torch.testing.assert_close(path[t], x, rtol=1e-4, atol=1e-5)
         state = model.observe(middle, path[t])
 
 
-@pytest.mark.parametrize(("kind", "name"), [("prices", "gru"), ("prices", "ar"), ("channels", "lstm")])
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("prices", "gru"), ("prices", "ar"), ("channels", "lstm"), ("nonnegative", "gru"), ("nonnegative channels", "ar")],
+)
 @torch.no_grad()
 def test_each_step_is_drawn_given_the_path_before_it(kind: str, name: str) -> None:
     """The PIT of every step of many paths under the model's own conditional is uniform."""
     model, state = after(kind, name)
     plain, many = plain_paths(model), repeat(state, 3000)
     assert plain is not None
-    path, support = plain.draw(many, 4, np.random.default_rng(0), 1.0), Support.real(torch.float32)
+    support = support_of(kind, model, 3000)
+    path = plain.draw(many, 4, np.random.default_rng(0), support, 1.0)
     for t in range(4):
         conditional, middle = model.predict(many)
         pit = np.sort(conditional.cdf(path[t], support).flatten().numpy())

@@ -34,7 +34,7 @@ def test_the_loss_and_its_gradient_are_those_of_the_whole(kind: str, method: Che
     config = defaults(data)
     torch.manual_seed(0)
     model = build("gru", material, closed_form(material, config)[0], config).double().eval()
-    batch = whole(material.encoded, judged_pieces(material, "train"))
+    batch = whole(material.encoded, judged_pieces(material, "train", 0))
     if batch.x.is_floating_point():
         wide: dict[str, Any] = {
             k: v.double() if isinstance(v, torch.Tensor) and v.dtype == torch.float32 else v

@@ -146,8 +146,8 @@ def command(
     max_order: Annotated[
         int | None,
         typer.Option(
-            help="The largest order of the AR, or of the Markov chain of a text. Default: by the frequency and the "
-            "length of the data.",
+            help="The farthest lag of the AR, or the largest order of the Markov chain of a text. Default: a quarter "
+            "of the longest series, at most 512.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -156,6 +156,14 @@ def command(
         typer.Option(
             help="The distribution of a step: normal, student_t, negative_binomial, zero_inflated or "
             "logistic_mixture. Default: by the data.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    support: Annotated[
+        str | None,
+        typer.Option(
+            help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that "
+            "is never below 0.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -285,6 +293,7 @@ def command(
         learning_rate=learning_rate,
         max_order=max_order,
         emission=emission,
+        support=support,
         seed=seed,
         budget=None if budget is None and steps is None else options.limits(budget, steps),
         held_out=options.share(held_out),

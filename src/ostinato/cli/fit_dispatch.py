@@ -60,6 +60,7 @@ _MODEL_OPTIONS = (
     "learning_rate",
     "max_order",
     "emission",
+    "support",
 )
 
 
@@ -87,6 +88,7 @@ class FitRequest:
         learning_rate: The peak of the learning rate.
         max_order: The greatest order of the autoregression.
         emission: The name of the distribution of a step.
+        support: "real" or "nonnegative", the set in which continuous values lie.
         seed: The seed of the fit.
         budget: The limits of the fit.
         held_out: The share to hold out, or a pattern of ids.
@@ -117,6 +119,7 @@ class FitRequest:
     learning_rate: float | None
     max_order: int | None
     emission: str | None
+    support: str | None
     seed: int
     budget: Budget | None
     held_out: float | str

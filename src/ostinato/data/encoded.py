@@ -85,6 +85,10 @@ class Encoding(ABC):
         """The usual spacing of the values' lattice in raw units; None if each sequence has no spacing of its own."""
         return None
 
+    def least(self) -> Array:
+        """Return the least possible value of each channel, (D,) or (1,), if values are continuous; -inf for none."""
+        return np.full(1, -np.inf)
+
     @abstractmethod
     def encode(self, data: SequenceSet) -> Encoded:
         """Return all of data in model space."""

@@ -12,16 +12,17 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ModelFileError
 
 
-def fit_encoding(data: SequenceSet, *, by_id: bool) -> Encoding:
+def fit_encoding(data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = ()) -> Encoding:
     """Return the encoding of the kind of data, fitted to data.
 
     Args:
         data: The training part only: values that are held out must not influence the encoding.
         by_id: Whether each series of a panel gets a location and scale of its own.
+        nonnegative: Whether each channel is never below 0, (D,); empty if the values are real numbers, counts or sound.
     """
     if not data.traits.numeric:
         return Alphabet.fit(data)
-    return Scaling.fit(data, by_id=by_id) if data.traits.tabular else Amplitude.fit(data)
+    return Scaling.fit(data, by_id=by_id, nonnegative=nonnegative) if data.traits.tabular else Amplitude.fit(data)
 
 
 def encoding_from_json(document: dict[str, Any]) -> Encoding:

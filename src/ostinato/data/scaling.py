@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ class Scaling(Encoding):
         per_id: The location and scale (D,) of each series, if a panel is split by time and every series is known.
         returns: Whether the values are prices.
         counts: Whether the values are counts. Then location is 0 and z lies on the lattice of step 1 / scale.
+        nonnegative: Whether each channel has no probability below 0, (D,); empty if none has a bound.
     """
 
     name = "scaling"
@@ -39,19 +40,22 @@ class Scaling(Encoding):
     per_id: dict[str, tuple[tuple[float, ...], tuple[float, ...]]]
     returns: bool = False
     counts: bool = False
+    nonnegative: tuple[bool, ...] = ()
 
     @staticmethod
-    def fit(data: SequenceSet, *, by_id: bool) -> Scaling:
+    def fit(data: SequenceSet, *, by_id: bool, nonnegative: tuple[bool, ...] = ()) -> Scaling:
         """Return the encoding of data.
 
         Args:
             data: The training part.
             by_id: Whether each series of a panel gets a location and scale of its own.
+            nonnegative: Whether each channel is never below 0, (D,).
         """
         y, counts = _modelled(data), data.count
         location, scale = _moments(y, counts)
         per_id = _each(data, y, counts) if by_id and len(data) > 1 else {}
-        return Scaling(tuple(location.tolist()), tuple(scale.tolist()), per_id, data.traits.log_returns, counts)
+        moments = tuple(location.tolist()), tuple(scale.tolist())
+        return Scaling(*moments, per_id, data.traits.log_returns, counts, nonnegative if any(nonnegative) else ())
 
     @property
     def possible(self) -> str:
@@ -60,7 +64,13 @@ class Scaling(Encoding):
             return "give prices above 0; leave a price empty if it is missing"
         if self.counts:
             return "give whole numbers from 0 up, or fit another model with --emission student_t"
+        if self.nonnegative:
+            return "give values from 0 up, or fit again with --support real, which lets values fall below 0"
         return super().possible
+
+    def least(self) -> Array:
+        """Return 0 for each channel that is never below 0, and -inf for the others, (D,)."""
+        return np.where(np.array(self.nonnegative or (False,) * len(self.scale)), 0.0, -np.inf)
 
     @property
     def continuous(self) -> bool:
@@ -86,6 +96,8 @@ class Scaling(Encoding):
         elif self.counts:
             # the probabilities of a lattice belong to its points: 2.5 would be given the probability of 2
             bad |= (values < 0) | (values != np.rint(values)) & ~np.isnan(values)
+        else:
+            bad |= values < self.least()
         return np.asarray(bad.any(axis=-1))
 
     @property
@@ -102,7 +114,7 @@ class Scaling(Encoding):
         """Return the encoding with each new series scaled by its own history, on which a forecast conditions anyway."""
         new = data.take([b for b, key in enumerate(data.ids) if key not in self.per_id])
         own = _each(new, _modelled(new), self.counts) if self.per_id else {}
-        return Scaling(self.location, self.scale, {**own, **self.per_id}, self.returns, self.counts)
+        return replace(self, per_id={**own, **self.per_id})
 
     def affine(self, unique_id: str) -> tuple[Array, Array] | None:
         """Return location and scale (D,) of a series: z = (y - location) / scale; None for counts."""
@@ -122,6 +134,8 @@ class Scaling(Encoding):
         location, scale = self._moments_of(data.ids)
         z = (_modelled(data) - repeat_rows(location, data.lengths)) / repeat_rows(scale, data.lengths)
         unit, low, high = real_line(len(data), len(data.channels))
+        if self.nonnegative:
+            low = torch.from_numpy((self.least() - location) / scale).float()
         log_measure = -np.log(repeat_rows(scale, data.lengths))
         if self.counts:
             unit, low = torch.from_numpy(1 / scale).float(), torch.zeros_like(low)
@@ -144,7 +158,8 @@ class Scaling(Encoding):
         """Return the values of z (..., D), or for prices the log returns; counts are not rounded."""
         location, scale = self._moments_of((unique_id,))
         # the least standard deviation of a perfect fit is no change: a series that never changes is continued exactly
-        return np.asarray(np.where(np.abs(z) <= NOTHING, 0.0, z) * scale[0] + location[0])
+        y = np.where(np.abs(z) <= NOTHING, 0.0, z) * scale[0] + location[0]
+        return np.asarray(np.maximum(y, self.least()) if self.nonnegative else y)
 
     def expected(self, z: Array, data: SequenceSet) -> Array:
         """Return the expected values z (T, D) of the last steps of the one sequence of data; counts are not rounded.
@@ -178,6 +193,7 @@ class Scaling(Encoding):
             "per_id": {k: [list(v[0]), list(v[1])] for k, v in self.per_id.items()},
             "returns": self.returns,
             "counts": self.counts,
+            "nonnegative": list(self.nonnegative),
         }
 
     @staticmethod
@@ -185,7 +201,8 @@ class Scaling(Encoding):
         """Return the encoding that ``to_json`` wrote."""
         per_id = {k: (tuple(v[0]), tuple(v[1])) for k, v in document["per_id"].items()}
         location, scale = tuple(document["location"]), tuple(document["scale"])
-        return Scaling(location, scale, per_id, document["returns"], document["counts"])
+        nonnegative = tuple(document.get("nonnegative", ()))
+        return Scaling(location, scale, per_id, document["returns"], document["counts"], nonnegative)
 
 
 def _modelled(data: SequenceSet) -> Array:

@@ -16,7 +16,7 @@ from ostinato.diagnosis.stretches import Source, StretchBatch, draw
 from ostinato.emissions.emission import Support
 from ostinato.gradients.flow import gradient_norms, lyapunov
 from ostinato.layers.conv import CausalConv
-from ostinato.layers.front import InnovationFront, SymbolFront
+from ostinato.layers.front import InnovationFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 
@@ -43,13 +43,9 @@ def order_of_closed_form(model: SequenceModel) -> int | None:
     Args:
         model: The model.
     """
-    match model.front:
-        case InnovationFront(ar=ar):
-            return ar.order if ar.volatility is None else None
-        case SymbolFront(markov=markov) if markov is not None:
-            return markov.order
-        case _:
-            return 0
+    front = model.front
+    endless = isinstance(front, InnovationFront) and front.ar.volatility is not None
+    return None if endless else front.reach
 
 
 def backbone_window(model: SequenceModel) -> int | None:

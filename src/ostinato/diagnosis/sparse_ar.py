@@ -1,7 +1,7 @@
 """The reward of the past by a closed form: autoregressions on the few lags that are worth a parameter each.
 
-An AR(K) pays for every lag up to K, so a single useful lag far back is lost in the cost of all nearer ones. Here the
-lags are taken one at a time, the most useful first, and the gain of the past up to a lag is measured on held-out steps.
+The gain of the past up to a lag is measured on held-out steps. The lags are those of ``layers.lag_search``, which a fit
+uses too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.layers.lagged import Lagged, lagged
+from ostinato.layers.lag_search import moments, pursue
+from ostinato.layers.lagged import Lagged, dense, lagged
 from ostinato.layers.least_squares import Array
-
-#: The greatest number of lags of a sparse autoregression.
-MOST = 32
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,6 @@ def sparse_autoregression(
 ) -> LagRewards:
     """Return the reward of the past of one channel.
 
-    Lags are added by orthogonal matching pursuit (Pati, Rezaiifar, Krishnaprasad 1993) while the extended BIC with
-    gamma = 1 falls (Chen and Chen 2008): a lag must pay log n for its coefficient and 2 log K for its choice among K.
     The likelihood is that of a normal distribution whose standard deviation is taken from the held-out steps
     themselves, so that a change in the level of the noise gains nothing.
 
@@ -111,10 +107,10 @@ def sparse_autoregression(
     farthest = cuts[-1]
     while farthest and (fitted & (rows.run > farthest)).sum() < max(30, (fitted & (rows.run > 0)).sum() / 2):
         farthest -= 1
-    R, n = rows.triangle(fitted, farthest), int((fitted & (rows.run > farthest)).sum())
-    if not (held_out & (rows.run > farthest)).any() or n < 8:
+    targets = fitted & (rows.run > farthest)
+    if not (held_out & (rows.run > farthest)).any() or targets.sum() < 8:
         return NOTHING
-    lags, solved, picked = _solve(R, n, farthest, cuts)
+    lags, solved, picked = _solve(moments(rows, targets, farthest), int(targets.sum()), farthest, cuts)
     squares = _squared_errors(rows, held_out, farthest, solved)
     mean = np.maximum(squares.mean(axis=0), 1e-300)
     gains = 0.5 * np.log(mean[0] / mean)
@@ -125,49 +121,23 @@ def sparse_autoregression(
     return LagRewards(lags, gains, error, picked, score, len(squares))
 
 
-def _solve(R: Array, n: int, farthest: int, cuts: list[int]) -> tuple[NDArray[np.int64], Array, tuple[int, ...]]:
+def _solve(G: Array, n: int, farthest: int, cuts: list[int]) -> tuple[NDArray[np.int64], Array, tuple[int, ...]]:
     """Return the measured lags (C,), the coefficients (C, farthest + 1) with the past cut at each, and the picked lags.
 
-    R is the triangle of [1, lags | y] of the n fitted rows.
+    G holds the sums of products of [1, lags | y] over the n fitted rows.
     """
-    G = R.T @ R
-    cost = np.log(n) + 2 * np.log(max(farthest, 1))
-    picked = _pursue(G, farthest, n, cost)
+    picked = pursue([G], farthest, [n], farthest)
     lags = sorted({0, *(c for c in cuts if c < farthest), farthest, *picked})
     solved, chosen = np.zeros((len(lags), farthest + 1)), picked
     for i, lag in reversed(list(enumerate(lags))):
         # a search that took no lag beyond this one is the same search with the lags limited to this one
-        chosen = chosen if max(chosen, default=0) <= lag else _pursue(G, lag, n, cost)
+        chosen = chosen if max(chosen, default=0) <= lag else pursue([G], lag, [n], farthest)
         columns = [0, *sorted(chosen)]
-        solved[i, columns] = np.linalg.lstsq(R[:, columns], R[:, -1], rcond=None)[0]
+        solved[i, columns] = np.linalg.lstsq(G[np.ix_(columns, columns)], G[columns, -1], rcond=None)[0]
     return np.array(lags, dtype=np.int64), solved, tuple(sorted(picked))
 
 
 def _squared_errors(rows: Lagged, held_out: NDArray[np.bool_], farthest: int, solved: Array) -> Array:
     """Return the squared error of every held-out target under every solution, (n, C)."""
-    blocks = rows.blocks(held_out, farthest)
+    blocks = rows.blocks(held_out, dense(farthest))
     return np.asarray(np.concatenate([block[:, -1:] - block[:, :-1] @ solved.T for block in blocks]) ** 2)
-
-
-def _pursue(G: Array, farthest: int, n: int, cost: float) -> list[int]:
-    """Return the lags in 1 .. farthest that are worth ``cost``, in the order in which they are taken.
-
-    G = [1, lags | y]' [1, lags | y] of n rows.
-    """
-    keep = [*range(farthest + 1), len(G) - 1]
-    A = G[np.ix_(keep, keep)].copy()
-    least = 1e-9 * np.diag(A)[:-1]
-    chosen: list[int] = []
-    at = 0
-    while True:
-        # eliminating a column leaves in the others what that column does not explain of them
-        A -= np.outer(A[:, at], A[at]) / A[at, at]
-        free = np.diag(A)[:-1] > least
-        gains = np.where(free, A[:-1, -1] ** 2 / np.where(free, np.diag(A)[:-1], 1.0), 0.0)
-        at = int(np.argmax(gains))
-        rest = A[-1, -1] - gains[at]
-        if len(chosen) == MOST or not free[at] or A[-1, -1] <= 1e-12 * G[-1, -1]:
-            return chosen
-        if n * np.log(A[-1, -1] / max(rest, 1e-12 * G[-1, -1])) <= cost:
-            return chosen
-        chosen.append(at)

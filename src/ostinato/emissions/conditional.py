@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ostinato.emissions import bounded
+from ostinato.emissions.constraints import FARTHEST
 from ostinato.emissions.coupling import Coupling
 from ostinato.emissions.emission import Emission, Support
 
@@ -18,6 +21,9 @@ class Conditional:
     With loc and scale the emission describes the standardised innovation e = (x - loc) / scale. With a coupling it
     describes u = (I - L) e, so each channel is conditional on the channels before it at the same step; a missing
     channel (NaN) counts as its prediction loc.
+
+    If the support of continuous values has a lower bound, the emission of each channel is cut off at it, given the
+    channels before it (``emissions.bounded``).
 
     Attributes:
         emission: The family of distributions.
@@ -47,7 +53,11 @@ class Conditional:
             return self.emission.log_prob(self.params, x.nan_to_num(0.0), support)
         loc, scale = self.loc, self.scale
         nats = self.emission.log_prob(self.params, self._innovations(x, loc, scale), _standard(support, loc, scale))
-        return torch.where(support.unit > 0, nats, nats - scale.log())
+        nats = torch.where(support.unit > 0, nats, nats - scale.log())
+        if not bounded.is_bounded(support):
+            return nats
+        kept = bounded.log_above(self.emission, self.params, self._bound(support, self._earlier(x, loc, scale)))
+        return torch.where((support.unit == 0) & (x < support.low), -torch.inf, nats - kept)
 
     def sample(
         self, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
@@ -55,7 +65,32 @@ class Conditional:
         """Return one draw per channel, (..., D), in model space (see ``Emission.sample``)."""
         inner = support if self.loc is None else Support.real(self.params.dtype)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
-        return self._values(self._coupled(u), support)
+        return self._values(self.innovations_of(u, support, generator, temperature), support)
+
+    def innovations_of(
+        self, u: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0
+    ) -> Tensor:
+        """Return the coupled innovations e, (..., D), of independent draws u (..., D) of the emission.
+
+        Those that lead to a value below its bound are drawn again.
+
+        Args:
+            u: Draws of the emission as if there were no bound.
+            support: The set in which the values lie.
+            generator: The source of randomness.
+            temperature: The temperature of the draws.
+        """
+        if self.loc is None or not bounded.is_bounded(support):
+            return self._coupled(u)
+        low = self._bound(support)
+        if self.coupling is None:
+            return bounded.drawn_again(self.emission, self.params, u, low, generator, temperature)
+        return self._in_turn(
+            low,
+            lambda d, a: bounded.drawn_again(
+                self.emission, self.params[..., d, :], u[..., d], a, generator, temperature
+            ),
+        )
 
     def quantile(self, q: Tensor, support: Support, x: Tensor | None = None) -> Tensor:
         """Return the quantiles of each channel, conditional on the channels before it.
@@ -71,6 +106,8 @@ class Conditional:
             Values in model space, (..., D, Q).
         """
         inner = support if self.loc is None else Support.real(self.params.dtype)
+        if self.loc is not None and self.scale is not None and bounded.is_bounded(support):
+            return self._bounded_quantile(q, support, x)
         out = self.emission.quantile(self.params, q, inner)
         if self.coupling is not None and self.loc is not None and self.scale is not None:
             u = self.emission.mean(self.params, inner)
@@ -85,13 +122,23 @@ class Conditional:
         """
         if self.loc is None or self.scale is None:
             return self.emission.cdf(self.params, x.nan_to_num(0.0), support)
-        inner = _standard(support, self.loc, self.scale)
-        return self.emission.cdf(self.params, self._innovations(x, self.loc, self.scale), inner)
+        inner, u = _standard(support, self.loc, self.scale), self._innovations(x, self.loc, self.scale)
+        found = self.emission.cdf(self.params, u, inner)
+        if not bounded.is_bounded(support):
+            return found
+        low = self._bound(support, self._earlier(x, self.loc, self.scale))
+        cut = 1 - bounded.above(self.emission, self.params, u, low)
+        return torch.where((support.unit == 0) & (support.low > -torch.inf), cut, found)
 
     def mean(self, support: Support) -> Tensor:
-        """Return the means given the past alone, (..., D), within the edges of the support."""
+        """Return the means given the past alone, (..., D), within the edges of the support.
+
+        With a bound and a coupling, the mean of a channel is that given the means of the channels before it.
+        """
         if self.loc is None or self.scale is None:
             return self.emission.mean(self.params, support)
+        if bounded.is_bounded(support):
+            return self.loc + self.scale * self._bounded_means(support)
         u = self.emission.mean(self.params, _standard(support, self.loc, self.scale))
         return self.loc + self.scale * self._coupled(u)
 
@@ -101,6 +148,50 @@ class Conditional:
             return (x.nan_to_num(0.0) - loc) / scale
         e = _standardised(x, loc, scale)
         return e - self.coupling.earlier(e)
+
+    def _earlier(self, x: Tensor, loc: Tensor, scale: Tensor) -> Tensor | None:
+        """Return the part of the innovations that earlier channels explain, (..., D); None without a coupling."""
+        return None if self.coupling is None else self.coupling.earlier(_standardised(x, loc, scale))
+
+    def _bound(self, support: Support, earlier: Tensor | None = None) -> Tensor:
+        """Return the bounds of the innovations that the emission describes, (..., D); -inf on a lattice."""
+        assert self.loc is not None
+        assert self.scale is not None
+        low = (torch.where(support.unit > 0, -torch.inf, support.low) - self.loc) / self.scale
+        return low if earlier is None else low - earlier
+
+    def _in_turn(self, low: Tensor, innovation: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """Return coupled innovations e, (..., D), one channel after the other.
+
+        Args:
+            low: The bounds of e, (..., D).
+            innovation: A function of a channel and the bounds of its u (...) that returns u (...).
+        """
+        assert self.coupling is not None
+        L, e = self.coupling.matrix().to(low.dtype), torch.zeros_like(low)
+        for d in range(low.shape[-1]):
+            explained = (e.clamp(-FARTHEST, FARTHEST) * L[d]).sum(-1)
+            own = innovation(d, low[..., d] - explained) + explained
+            e = torch.cat([e[..., :d], own.unsqueeze(-1), e[..., d + 1 :]], -1)
+        return e
+
+    def _bounded_means(self, support: Support) -> Tensor:
+        """Return the means of the innovations e, (..., D), with a bound."""
+        low = self._bound(support)
+        if self.coupling is None:
+            return bounded.mean(self.emission, self.params, low)
+        return self._in_turn(low, lambda d, a: bounded.mean(self.emission, self.params[..., d, :], a))
+
+    def _bounded_quantile(self, q: Tensor, support: Support, x: Tensor | None) -> Tensor:
+        """Return ``quantile`` with a bound, (..., D, Q)."""
+        assert self.loc is not None
+        assert self.scale is not None
+        earlier: Tensor | None = None
+        if self.coupling is not None:
+            e = self._bounded_means(support) if x is None else _standardised(x, self.loc, self.scale)
+            earlier = self.coupling.earlier(e)
+        out = bounded.quantile(self.emission, self.params, q, self._bound(support, earlier))
+        return self._values(out if earlier is None else out + earlier.unsqueeze(-1), support, trailing=True)
 
     def _coupled(self, u: Tensor) -> Tensor:
         """Return the coupled innovations e of the independent innovations u."""

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
+from ostinato.emissions.bounded import LEAST
 from ostinato.emissions.constraints import FARTHEST, FLOOR, LEAST_DF
 from ostinato.emissions.emission import Floats
 
@@ -24,6 +26,27 @@ def student_t(params: Sequence[float], x: float) -> float:
     m = _residual(x, params[0]) / scale
     kernel = -0.5 * (df + 1) * math.log1p(m * m / df)
     return _log_gamma_ratio(df / 2) - 0.5 * math.log(df * math.pi) - math.log(scale) + kernel
+
+
+def tail_normal(params: Sequence[float], a: float) -> tuple[float, float]:
+    """Return log P(X > a) and E max(X - a, 0) under params (location, raw scale)."""
+    scale = _softplus(params[1]) + FLOOR
+    m = _residual(a, params[0]) / scale
+    log_density, tail = -0.5 * (m * m + math.log(2 * math.pi)), 0.5 * math.erfc(m / math.sqrt(2))
+    if m > 30:
+        r = 1 / (m * m)
+        return log_density - math.log(m) + math.log1p(r * (3 * r - 1)), 0.0
+    return math.log(tail), scale * (math.exp(log_density) - m * tail)
+
+
+def tail_student_t(params: Sequence[float], a: float) -> tuple[float, float]:
+    """Return log P(X > a) and E max(X - a, 0) under params (location, raw scale, raw degrees of freedom)."""
+    scale, df = _softplus(params[1]) + FLOOR, _softplus(params[2]) + LEAST_DF
+    m = _residual(a, params[0]) / scale
+    kernel = -0.5 * (df + 1) * math.log1p(m * m / df)
+    density = math.exp(_log_gamma_ratio(df / 2) - 0.5 * math.log(df * math.pi) + kernel)
+    tail = float(special.stdtr(df, -m))
+    return math.log(max(tail, LEAST)), scale * (density * (df + m * m) / (df - 1) - m * tail)
 
 
 def earlier(row: Sequence[float], e: Sequence[float]) -> float:

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ostinato.emissions import lattice
+from ostinato.emissions.bounded import Located
 from ostinato.emissions.constraints import moments, quantiles, residual, sampling_options
-from ostinato.emissions.emission import Emission, Support
+from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 
 #: The least scale, in units of model space: a third of the spacing of full-range 16-bit sound.
@@ -27,7 +28,7 @@ class _Mixture(NamedTuple):
 
 
 @final
-class LogisticMixture(Emission):
+class LogisticMixture(Located):
     """A mixture of M logistic distributions, continuous or on a lattice.
 
     The P = 1 + 3 M parameters are a location that is added to every mean, M logits, M means, and M raw scales, with
@@ -70,6 +71,23 @@ class LogisticMixture(Emission):
         width = torch.where(on, torch.where(first | last, 0.0, cell), -scales.log())
         value = torch.logsumexp(logits.log_softmax(-1) + upper + lower + width, -1)
         return lattice.only_inside(value, at)
+
+    def log_above(self, params: Tensor, a: Tensor) -> Tensor:
+        """Return log P(X > a), (..., D)."""
+        logits, means, scales = self._split(params)
+        return torch.logsumexp(logits.log_softmax(-1) + F.logsigmoid(-residual(a.unsqueeze(-1), means) / scales), -1)
+
+    def exceeded(self, params: Tensor, s: Tensor) -> Tensor:
+        """Return the values that are exceeded with the probabilities s, (..., D, Q)."""
+        m = self.components
+        mirrored = torch.cat([-params[..., :1], params[..., 1 : 1 + m], -params[..., 1 + m : 1 + 2 * m]], -1)
+        mirrored = torch.cat([mirrored, params[..., 1 + 2 * m :]], -1)
+        return -self.quantile(mirrored, s, Support.real(params.dtype))
+
+    def excess(self, params: Tensor, a: Tensor) -> Tensor:
+        """Return E max(X - a, 0), (..., D)."""
+        logits, means, scales = self._split(params)
+        return (logits.softmax(-1) * scales * F.softplus((means - a.unsqueeze(-1)) / scales)).sum(-1)
 
     def sample(
         self, params: Tensor, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from ostinato.emissions import lattice, live
+from ostinato.emissions.bounded import Located, PlainTail
 from ostinato.emissions.constraints import moments, raw_scale, residual, sampling_options, scale_of
-from ostinato.emissions.emission import Emission, PlainDensity, PlainDraws, Support
+from ostinato.emissions.emission import PlainDensity, PlainDraws, Support
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 @final
-class Normal(Emission):
+class Normal(Located):
     """The normal distribution, continuous or on a lattice.
 
     The parameters are the location and the raw scale, with scale = softplus(raw) + 1e-4.
@@ -36,6 +37,24 @@ class Normal(Emission):
     def plain_draws(self) -> PlainDraws:
         """Draws of continuous values in NumPy."""
         return live.draw_normal
+
+    @property
+    def plain_tail(self) -> PlainTail:
+        """The tail above a bound in plain Python."""
+        return live.tail_normal
+
+    def log_above(self, params: Tensor, a: Tensor) -> Tensor:
+        """Return log P(X > a), (..., D)."""
+        return _log_ndtr(-residual(a, params[..., 0]) / scale_of(params[..., 1]))
+
+    def exceeded(self, params: Tensor, s: Tensor) -> Tensor:
+        """Return the values that are exceeded with the probabilities s, (..., D, Q)."""
+        values: Tensor = params[..., :1] - scale_of(params[..., 1:]) * torch.special.ndtri(s)
+        return values
+
+    def excess(self, params: Tensor, a: Tensor) -> Tensor:
+        """Return E max(X - a, 0), (..., D)."""
+        return _overshoot(a - params[..., 0], scale_of(params[..., 1]))
 
     def log_prob(self, params: Tensor, x: Tensor, support: Support) -> Tensor:
         """Return the nats of x, (..., D): on a lattice those of the cell around x, and -inf outside the lattice."""

@@ -39,6 +39,7 @@ class LadderOnlyFields(TypedDict, total=False):
     patience: int
     evaluate_every: int
     emission: str | None
+    support: str | None
     components: int
 
 

@@ -69,7 +69,7 @@ def paths(
     plain = plain_paths(model) if top_p == 1.0 and not bool((support.unit > 0).any()) else None
     if plain is not None:
         seed = int(torch.randint(2**62, (), generator=generator))
-        return plain.draw(state, horizon, np.random.default_rng(seed), temperature, keep)
+        return plain.draw(state, horizon, np.random.default_rng(seed), support, temperature, keep)
     out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool)
     for _ in range(horizon):
         conditional, middle = model.predict(state)

@@ -1,4 +1,7 @@
-"""The autoregression of numbers as a recurrence: its state is the last K values and the number of steps seen."""
+"""The autoregression of numbers as a recurrence: its state is the last K values and the number of steps seen.
+
+One class serves every set of lags: an AR(K) has the lags 1 .. K, a sparse autoregression has a few of them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.layers.autoregression import ARFit
+from ostinato.layers.lagged import dense
 from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.volatility import Volatility
 from ostinato.shapes import State
@@ -17,8 +21,9 @@ from ostinato.shapes import State
 class AR(Recurrence):
     """An autoregression that predicts each channel from its own past: h_t = a + b (t + 1) + sum_l phi_l x_{t+1-l}.
 
-    The output h (..., D) is the conditional mean of the NEXT value, given the input and all values before it. After
-    k < K steps the autoregression of order k is used, so that P(x_1 .. x_T) is defined from the first step. A missing
+    The sum goes over a set of L lags, of which K is the greatest. The output h (..., D) is the conditional mean of the
+    NEXT value, given the input and all values before it. After fewer than K steps, the autoregression on the lags that
+    have been seen is used, so that P(x_1 .. x_T) is defined from the first step. A missing
     input (NaN) is replaced by its own prediction: the mean stays exact given the past, and the standard deviation is
     understated.
 
@@ -29,15 +34,16 @@ class AR(Recurrence):
     Args:
         input_size: The number of channels, D.
         order: The order of the autoregression, K.
+        lags: The lags, ascending, the last of them K; None is all of 1 .. K.
         trend: Whether the slopes are trained.
         volatility: Whether the variance of the innovations changes over time.
         dtype: The dtype of the parameters; None is torch's default.
 
     Attributes:
-        weight: The coefficients, (D, K + 1, K). Row k holds phi_1 .. phi_k of order k, then zeros.
-        bias: The intercept a of each order, (D, K + 1).
-        slope: The slope b of each order, (D, K + 1).
-        log_sigma: A buffer, the log standard deviation of the innovation under each order, (D, K + 1).
+        weight: The coefficients, (D, L + 1, L). Row i holds those of the autoregression on the first i lags, then 0.
+        bias: The intercept a of each of these autoregressions, (D, L + 1).
+        slope: The slope b of each, (D, L + 1).
+        log_sigma: A buffer, the log standard deviation of the innovation under each, (D, L + 1).
         volatility: The GARCH model of the variance of the innovations, or None if the variance is constant.
     """
 
@@ -46,6 +52,7 @@ class AR(Recurrence):
         input_size: int,
         order: int,
         *,
+        lags: Sequence[int] | None = None,
         trend: bool = False,
         volatility: bool = False,
         dtype: torch.dtype | None = None,
@@ -53,29 +60,33 @@ class AR(Recurrence):
         super().__init__()
         self.volatility = Volatility(input_size) if volatility else None
         self.input_size = self.output_size = input_size
-        self.order = order
-        D, K = input_size, order
-        self.weight = nn.Parameter(torch.zeros(D, K + 1, K, dtype=dtype))
-        self.bias = nn.Parameter(torch.zeros(D, K + 1, dtype=dtype))
-        self.slope = nn.Parameter(torch.zeros(D, K + 1, dtype=dtype), requires_grad=trend)
+        self.order, self.lags = order, tuple(dense(order) if lags is None else lags)
+        D, L = input_size, len(self.lags)
+        self.weight = nn.Parameter(torch.zeros(D, L + 1, L, dtype=dtype))
+        self.bias = nn.Parameter(torch.zeros(D, L + 1, dtype=dtype))
+        self.slope = nn.Parameter(torch.zeros(D, L + 1, dtype=dtype), requires_grad=trend)
         self.log_sigma: Tensor
-        self.register_buffer("log_sigma", torch.zeros(D, K + 1, dtype=dtype))
+        self.register_buffer("log_sigma", torch.zeros(D, L + 1, dtype=dtype))
+        self.at: Tensor
+        self.register_buffer("at", torch.tensor(self.lags, dtype=torch.int64), persistent=False)
 
     @classmethod
     def from_fits(cls, fits: Sequence[ARFit], *, dtype: torch.dtype | None = None) -> AR:
         """Return the autoregression of several channels from one fit per channel.
 
         Args:
-            fits: The fits, one per channel. The greatest of their orders becomes K; the rows of a lower order are
-                repeated up to it.
+            fits: The fits, one per channel. Their lags together are the lags of the recurrence; a channel has the
+                coefficient 0 at a lag of another.
             dtype: The dtype of the parameters; None is torch's default.
         """
-        K = max(fit.order for fit in fits)
-        ar = cls(len(fits), K, trend=any(fit.trend == "ct" for fit in fits), dtype=dtype)
+        lags = sorted({lag for fit in fits for lag in fit.lags})
+        ar = cls(
+            len(fits), lags[-1] if lags else 0, lags=lags, trend=any(fit.trend == "ct" for fit in fits), dtype=dtype
+        )
         with torch.no_grad():
             for d, fit in enumerate(fits):
-                s, rows = fit.start_up, np.minimum(np.arange(K + 1), fit.order)
-                ar.weight[d, :, : fit.order] = torch.from_numpy(s.coefficients[rows])
+                s, rows = fit.start_up, np.searchsorted(fit.lags, [0, *lags], side="right")
+                ar.weight[d, :, np.searchsorted(lags, fit.lags)] = torch.from_numpy(s.coefficients[rows]).to(ar.weight)
                 ar.bias[d] = torch.from_numpy(s.intercepts[rows])
                 ar.slope[d] = torch.from_numpy(s.slopes[rows])
                 ar.log_sigma[d] = torch.from_numpy(0.5 * np.log(s.sigma2[rows]))
@@ -98,9 +109,9 @@ class AR(Recurrence):
         values, seen = state
         missing = x.isnan()
         if missing.any():
-            x = torch.where(missing, self._predict(values, seen), x)
+            x = torch.where(missing, self._predict(values[:, self.at - 1], seen), x)
         values, seen = torch.cat([x[:, None], values], dim=1)[:, : self.order], seen + 1
-        return (values, seen), self._predict(values, seen)
+        return (values, seen), self._predict(values[:, self.at - 1], seen)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return the means of the next values, (T, B, D), and the last state (see ``Recurrence.unroll``).
@@ -118,9 +129,9 @@ class AR(Recurrence):
         path = torch.cat([values.flip(1).transpose(0, 1), self._filled(x, values, seen)])  # (K + T, B, D)
         # (T, B): the number of steps seen, including the input of this step.
         after = seen + torch.arange(1, T + 1, dtype=seen.dtype, device=x.device)[:, None]
-        h = self._edge(after, K)
-        for lag in range(1, K + 1):
-            h = torch.addcmul(h, path[K + 1 - lag : K + 1 - lag + T], self.weight[:, K, lag - 1])
+        h = self._edge(after, len(self.lags))
+        for i, lag in enumerate(self.lags):
+            h = torch.addcmul(h, path[K + 1 - lag : K + 1 - lag + T], self.weight[:, -1, i])
         early = min(T, max(0, K - 1 - int(seen.min()))) if B else 0
         if early:
             h = torch.cat([self._start(path, after[:early]), h[early:]])
@@ -132,25 +143,23 @@ class AR(Recurrence):
         return h, (last, total)
 
     def _row(self, seen: Tensor) -> Tensor:
-        """Return the order that is used after ``seen`` (...) steps, as an index (...)."""
-        return seen.clamp(max=self.order).long()
+        """Return how many of the lags are used after ``seen`` (...) steps, as an index (...)."""
+        return torch.bucketize(seen, self.at.to(seen.dtype), right=True)
 
     def _edge(self, seen: Tensor, row: Tensor | int) -> Tensor:
-        """Return intercept plus trend, (..., D), of the value after ``seen`` (...) others, under the order ``row``."""
+        """Return intercept plus trend, (..., D), of the value after ``seen`` (...) others, with ``row`` lags."""
         return self.bias.t()[row] + self.slope.t()[row] * (seen + 1)[..., None]
 
-    def _predict(self, values: Tensor, seen: Tensor) -> Tensor:
-        """Return the mean of the next value, (..., D), from values (..., K, D), newest first, and seen (...)."""
+    def _predict(self, past: Tensor, seen: Tensor) -> Tensor:
+        """Return the mean of the next value, (..., D), from the values at the lags (..., L, D), and seen (...)."""
         row = self._row(seen)
-        return self._edge(seen, row) + (self.weight.permute(1, 2, 0)[row] * values).sum(-2)
+        return self._edge(seen, row) + (self.weight.permute(1, 2, 0)[row] * past).sum(-2)
 
     def _start(self, path: Tensor, after: Tensor) -> Tensor:
-        """Return the means of the first steps, (early, B, D), each by the highest order that it has values for."""
-        early, B = after.shape
-        if not self.order:
-            return self._predict(path.new_zeros(early, B, 0, self.input_size), after)
-        windows = path[1 : early + self.order].unfold(0, self.order, 1)  # (early, B, D, K), oldest first
-        return self._predict(windows.flip(-1).transpose(-1, -2), after)
+        """Return the means of the first steps, (early, B, D), each on the lags that it has values for."""
+        steps = torch.arange(1, len(after) + 1, device=path.device)
+        past = path[steps[:, None] + self.order - self.at]  # (early, L, B, D)
+        return self._predict(past.transpose(1, 2), after)
 
     def _filled(self, x: Tensor, values: Tensor, seen: Tensor) -> Tensor:
         """Return x (T, B, D) with each missing value replaced by its prediction; only steps with NaN cost time."""
@@ -159,6 +168,6 @@ class AR(Recurrence):
             return x
         K, path = self.order, [*values.flip(1).unbind(1), *x.unbind(0)]
         for t in missing.flatten(1).any(1).nonzero()[:, 0].tolist():
-            window = torch.stack(path[t : t + K][::-1], dim=1) if K else values
-            path[K + t] = torch.where(missing[t], self._predict(window, seen + t), path[K + t])
+            past = torch.stack([path[K + t - lag] for lag in self.lags], dim=1) if K else values
+            path[K + t] = torch.where(missing[t], self._predict(past, seen + t), path[K + t])
         return torch.stack(path[K:])

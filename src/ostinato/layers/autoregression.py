@@ -4,10 +4,13 @@ x_t = a + b t + phi_1 x_{t-1} + ... + phi_K x_{t-K} + e_t, e_t ~ N(0, sigma2), w
 Least squares, conditional on the first K values of every sequence (Luetkepohl, New Introduction to Multiple Time Series
 Analysis, 3.2 and 4.3). The criteria are those of statsmodels' ``ar_select_order``: the constant is not counted as a
 parameter, the variance is.
+
+The lags are 1 .. K, or a set of them: then x_t = a + b t + sum_i phi_i x_{t - l_i} + e_t, and K is the greatest lag.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -15,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import ConfigError, DataError
-from ostinato.layers.lagged import Lagged, Trend, lagged
+from ostinato.layers.lagged import Lagged, Trend, dense, lagged
 from ostinato.layers.least_squares import Array, Nested, solve_nested
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
@@ -26,15 +29,15 @@ FLOOR = 1e-8
 
 @dataclass(frozen=True)
 class StartUp:
-    """One autoregression for each order k = 0 .. K, so that the first steps of a sequence have a distribution too.
+    """One autoregression on the first i of the L lags, i = 0 .. L, so that the first steps have a distribution too.
 
-    Row K is the fit itself; the other rows are solved on the same rows of data.
+    Row L is the fit itself; the other rows are solved on the same rows of data.
 
     Attributes:
-        coefficients: The coefficients, (K + 1, K). Row k has phi_1 .. phi_k and then zeros.
-        intercepts: The intercepts, (K + 1,), in the units of the values.
-        slopes: The slopes of the trend, (K + 1,), in those units per step.
-        sigma2: The variances of the innovations, (K + 1,), in those units squared.
+        coefficients: The coefficients, (L + 1, L). Row i has phi_1 .. phi_i and then zeros.
+        intercepts: The intercepts, (L + 1,), in the units of the values.
+        slopes: The slopes of the trend, (L + 1,), in those units per step.
+        sigma2: The variances of the innovations, (L + 1,), in those units squared.
     """
 
     coefficients: Array
@@ -48,19 +51,21 @@ class ARFit:
     """A fitted autoregression of order K.
 
     Attributes:
-        order: The order K.
+        order: The order K, which is the greatest lag.
         trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
-        coefficients: phi_1 .. phi_K, (K,).
+        coefficients: The coefficient of each lag, (L,).
         intercept: The constant; 0 if the trend is "n".
         slope: The trend per step; 0 unless the trend is "ct".
         sigma2: The mean square of the residuals, with n in the denominator.
         log_likelihood: The log likelihood of the n fitted rows in nats, conditional on their lags.
         n: The number of fitted rows: those whose target and K lags were all observed.
-        aic: Akaike's criterion by order, (max_order + 1,), on the rows common to all orders; lower is better.
+        aic: Akaike's criterion by order, (max_order + 1,), on the rows common to all orders; lower is better. For a
+            given set of lags it is that of the first 0 .. L of them.
         bic: The Bayesian criterion, as above.
         hqic: The criterion of Hannan and Quinn, as above.
         held_out: The mean nats of a held-out step by order, (max_order + 1,); None if no steps were held out.
         start_up: The autoregressions that predict while fewer than K values have been seen.
+        lags: The lags, ascending, (L,): 1 .. K, or a set of them.
         notes: What the fit did that a user should know, one sentence each.
     """
 
@@ -77,6 +82,7 @@ class ARFit:
     hqic: Array
     held_out: Array | None
     start_up: StartUp
+    lags: tuple[int, ...]
     notes: tuple[str, ...] = ()
 
     def forecast(self, history: Array, horizon: int, *, seen: int | None = None) -> tuple[Array, Array]:
@@ -95,29 +101,29 @@ class ARFit:
         seen = n if seen is None else seen
         if min(n, seen) >= K and not np.isnan(history).any():
             return self._after(history[n - K :], horizon, seen)
-        first = 0 if np.isnan(history).any() else n
+        first, lags = 0 if np.isnan(history).any() else n, np.array(self.lags, dtype=np.int64)
         x = np.concatenate([np.zeros(K), np.asarray(history, dtype=np.float64), np.zeros(horizon)])
         weights = np.zeros((K + horizon, horizon))  # [step, innovation]; 0 for steps that are known
         for j in range(first, n + horizon):
             # x[K + j] comes after seen - n + j other values, so its date, counted from 1, is one more
             before = seen - n + j
-            k = min(before, K, j)
-            phi, lags = s.coefficients[k], x[j : j + K][::-1]
+            k = int(np.searchsorted(lags, min(before, j), side="right"))
+            phi = s.coefficients[k]
             if j >= n or np.isnan(x[K + j]):
-                x[K + j] = s.intercepts[k] + s.slopes[k] * (before + 1) + phi @ lags
+                x[K + j] = s.intercepts[k] + s.slopes[k] * (before + 1) + phi @ x[K + j - lags]
             if j >= n:
-                weights[K + j - n] = phi @ weights[j - n : K + j - n][::-1]
+                weights[K + j - n] = phi @ weights[K + j - n - lags]
                 weights[K + j - n, j - n] = np.sqrt(s.sigma2[k])
         return x[K + n :], np.sqrt((weights[K:] ** 2).sum(axis=1))
 
     def _after(self, lags: Array, horizon: int, seen: int) -> tuple[Array, Array]:
         """Return ``forecast`` after K observed lags: one recursion gives the means and the psi weights."""
-        K, phi = self.order, self.coefficients[::-1].copy()
+        K, phi, at = self.order, self.coefficients, self.order - np.array(self.lags, dtype=np.int64)
         path = np.zeros((K + horizon, 2))  # columns: the means and the psi weights
         path[:K, 0], path[K:, 0] = lags, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
         path[K, 1] = 1.0
         for j in range(horizon):
-            path[K + j] += phi @ path[j : K + j]
+            path[K + j] += phi @ path[at + j]
         return path[K:, 0].copy(), np.sqrt(self.sigma2 * (path[K:, 1] ** 2).cumsum())
 
 
@@ -186,7 +192,7 @@ def fit_ar(
     if searching and usable[top] < usable[0] / 2:
         notes.append(f"the order was chosen on {usable[top]} of {usable[0]} steps, those with {top} values before them")
 
-    R = rows.triangle(fitted, top)
+    R = rows.triangle(fitted, dense(top))
     solution = _solve(rows, R, int(usable[top]))
     tables = _criteria(solution, rows.base)
     cost = None if held_out is None else _held_out(rows, held_out, top, solution)
@@ -195,22 +201,59 @@ def fit_ar(
     best = _best_order(tables, criterion, top) if searching else top
     if best < top:
         solution = _solve(rows, rows.extended(R, fitted, top, best), int(usable[best]))
-    start_up = _start_up(rows, solution)
+    return _fit(rows, solution, dense(best), tables, cost, notes)
+
+
+def fit_ar_at(
+    values: Array,
+    offsets: NDArray[np.int64],
+    lags: Sequence[int],
+    *,
+    trend: Trend = "c",
+    held_out: NDArray[np.bool_] | None = None,
+) -> ARFit:
+    """Return the autoregression of one channel on a given set of lags.
+
+    Args:
+        values: The values of all sequences joined, (N,). NaN where a value is missing.
+        offsets: Where the sequences begin and end in values, (B + 1,).
+        lags: The lags, ascending, (L,); some steps have all of them observed before them.
+        trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
+        held_out: The steps that are never fitted as targets, (N,); they may be lags.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
+    rows = lagged(values, offsets, trend)
+    solution = _solve(rows, rows.triangle(fitted, lags), int((fitted & rows.complete(lags)).sum()))
+    return _fit(rows, solution, lags, _criteria(solution, rows.base), None, [])
+
+
+def _fit(
+    rows: Lagged,
+    solution: _Solution,
+    lags: Sequence[int],
+    tables: dict[str, Array],
+    cost: Array | None,
+    notes: list[str],
+) -> ARFit:
+    """Return the fit on these lags, which are the first of those that were solved for."""
+    start_up, L = _start_up(rows, solution), len(lags)
     return ARFit(
-        order=best,
-        trend=trend,
-        coefficients=start_up.coefficients[best],
-        intercept=float(start_up.intercepts[best]),
-        slope=float(start_up.slopes[best]),
-        sigma2=float(solution.sigma2[best]),
-        log_likelihood=float(solution.log_likelihood[best]),
+        order=lags[-1] if L else 0,
+        trend=rows.trend,
+        coefficients=start_up.coefficients[L],
+        intercept=float(start_up.intercepts[L]),
+        slope=float(start_up.slopes[L]),
+        sigma2=float(solution.sigma2[L]),
+        log_likelihood=float(solution.log_likelihood[L]),
         n=solution.n,
         aic=tables["aic"],
         bic=tables["bic"],
         hqic=tables["hqic"],
         held_out=cost,
         start_up=start_up,
-        notes=(*notes, *_notes_on(solution, rows, best)),
+        lags=tuple(lags),
+        notes=(*notes, *_notes_on(solution, rows, L)),
     )
 
 
@@ -267,7 +310,7 @@ def _criteria(solution: _Solution, base: int) -> dict[str, Array]:
 def _held_out(rows: Lagged, held_out: NDArray[np.bool_], top: int, solution: _Solution) -> Array | None:
     """Return the mean nats of a held-out step by order; None if no held-out step has its target and lags."""
     rss, n = np.zeros(top + 1), 0
-    for block in rows.blocks(held_out, top):
+    for block in rows.blocks(held_out, dense(top)):
         rss += ((block[:, -1:] - block[:, :-1] @ solution.nested.coefficients.T) ** 2).sum(axis=0)
         n += len(block)
     return -_log_likelihood(rss * rows.scale**2, solution.sigma2, n) / n if n else None

@@ -29,6 +29,17 @@ BACKBONES: dict[str, Callable[[int, int, int], Recurrence]] = {
 _CONV_LAYERS = 6
 
 
+def depth_for(name: str, depth: int, reach: int) -> int:
+    """Return the number of layers of a backbone that reaches a lag; only that of a convolution depends on the lag.
+
+    Args:
+        name: One of the names in ``BACKBONES``.
+        depth: The least number of layers.
+        reach: The lag in steps.
+    """
+    return max(depth, reach.bit_length()) if name == "conv" and reach >= 2**_CONV_LAYERS else depth
+
+
 def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0) -> Recurrence:
     """Return a new backbone with random weights.
 

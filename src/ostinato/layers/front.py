@@ -25,6 +25,11 @@ class Front(nn.Module, ABC):
 
     features: int
 
+    @property
+    @abstractmethod
+    def reach(self) -> int:
+        """The number of steps before a step that its closed-form prediction needs; 0 without a closed form."""
+
     @abstractmethod
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step, tensors (B, ...): for that step, then for the closed form."""
@@ -67,6 +72,11 @@ class InnovationFront(Front):
         super().__init__()
         self.ar = ar
         self.features = 4 * ar.output_size
+
+    @property
+    def reach(self) -> int:
+        """The order of the autoregression."""
+        return self.ar.order
 
     def initial_state(self, batch: int) -> State:
         """Return the input (B, 4D), the location and scale (B, D) of the first step, and the autoregression's state."""
@@ -114,6 +124,11 @@ class SymbolFront(Front):
         # the last row stands for the place before a sequence
         self.embedding = nn.Embedding(vocabulary + 1, width) if width else None
         self.markov = markov
+
+    @property
+    def reach(self) -> int:
+        """The order of the Markov chain."""
+        return 0 if self.markov is None else self.markov.order
 
     def initial_state(self, batch: int) -> State:
         """Return the previous symbol (B, 1) and, with a Markov chain, its log probabilities (B, V) and state."""

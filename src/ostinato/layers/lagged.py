@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,30 +45,45 @@ class Lagged:
         """The number of columns before the lags: the constant and the trend."""
         return len(self.trend.strip("n"))
 
-    def blocks(self, mask: NDArray[np.bool_], order: int) -> Iterator[Array]:
-        """Yield blocks of the rows [1, t, lag 1 .. lag order | y], (rows, base + order + 1), of the steps in mask."""
-        rows, base = np.flatnonzero(mask & (self.run > order)), self.base
+    def complete(self, lags: Sequence[int]) -> NDArray[np.bool_]:
+        """Return whether each step and its value at each of the ascending lags are observed in one sequence, (N,)."""
+        seen = self.run > 0
+        if len(lags) == (lags[-1] if lags else 0):
+            return np.asarray(self.run > len(lags))
+        whole = seen & (self.date > lags[-1])
+        for lag in lags:
+            whole[lag:] &= seen[:-lag]
+        return np.asarray(whole)
+
+    def blocks(self, mask: NDArray[np.bool_], lags: Sequence[int]) -> Iterator[Array]:
+        """Yield blocks of the rows [1, t, x at each lag | y], (rows, base + L + 1), of the complete steps in mask."""
+        rows, base = np.flatnonzero(mask & self.complete(lags)), self.base
         for start in range(0, len(rows), BLOCK):
             at = rows[start : start + BLOCK]
-            block = np.empty((len(at), base + order + 1), order="F")
+            block = np.empty((len(at), base + len(lags) + 1), order="F")
             whole = at[-1] - at[0] + 1 == len(at)  # no step is left out, so a lag is a slice, which is faster
             if base > 0:
                 block[:, 0] = 1.0
             if base > 1:
                 block[:, 1] = self.date[at] / self.span
-            for lag in range(1, order + 1):
-                block[:, base + lag - 1] = self.z[at[0] - lag : at[-1] - lag + 1] if whole else self.z[at - lag]
+            for i, lag in enumerate(lags):
+                block[:, base + i] = self.z[at[0] - lag : at[-1] - lag + 1] if whole else self.z[at - lag]
             block[:, -1] = self.z[at]
             yield block
 
-    def triangle(self, mask: NDArray[np.bool_], order: int) -> Array:
-        """Return the triangle R of those steps in mask that have ``order`` lags."""
-        return triangle(self.blocks(mask, order), np.zeros((0, self.base + order + 1)))
+    def triangle(self, mask: NDArray[np.bool_], lags: Sequence[int]) -> Array:
+        """Return the triangle R of those steps in mask that are complete with these lags."""
+        return triangle(self.blocks(mask, lags), np.zeros((0, self.base + len(lags) + 1)))
 
     def extended(self, R: Array, mask: NDArray[np.bool_], top: int, order: int) -> Array:
         """Return the triangle of a lower order: the given R of order top, plus the rows that only the lower can use."""
         held = np.delete(R, slice(self.base + order, -1), axis=1)
-        return triangle(self.blocks(mask & (self.run <= top), order), held)
+        return triangle(self.blocks(mask & (self.run <= top), dense(order)), held)
+
+
+def dense(order: int) -> range:
+    """Return the lags 1 .. order."""
+    return range(1, order + 1)
 
 
 def lagged(values: Array, offsets: NDArray[np.int64], trend: Trend) -> Lagged:

@@ -16,15 +16,18 @@ from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, Split
 from ostinato.description import Description
+from ostinato.emissions.bounded import is_bounded, log_above
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
+from ostinato.errors import DataError
 from ostinato.layers.ar import AR
-from ostinato.layers.autoregression import fit_ar
+from ostinato.layers.build import depth_for
 from ostinato.layers.front import Front, InnovationFront
+from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
-from ostinato.training.config import LadderOptions
+from ostinato.training.config import LadderOptions, most_orders
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
@@ -72,16 +75,49 @@ class Material:
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
 
 
-def material_of(data: SequenceSet, cut: Split) -> Material:
-    """Return the data in model space, with a scale or an alphabet of the known part only."""
-    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time)
+def material_of(data: SequenceSet, cut: Split, support: str | None = None) -> Material:
+    """Return the data in model space, with a scale or an alphabet of the known part only.
+
+    Args:
+        data: The sequences as read.
+        cut: The parts.
+        support: "nonnegative", "real" or None, as in ``LadderOptions``.
+    """
+    bound = nonnegative(data, support)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound)
     return Material(data, encoding.encode(data), encoding, cut)
 
 
+def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
+    """Return whether each channel has no probability below 0; empty if none is bounded.
+
+    What the values can be is a fact about their unit, as it is for counts, so that the whole of the data declares it.
+
+    Args:
+        data: The sequences as read.
+        support: "nonnegative", "real" or None, which decides by the data.
+
+    Raises:
+        DataError: The support is "nonnegative", and a value is below 0.
+    """
+    if data.kind != "series" or data.count or support == "real":
+        return ()
+    values = np.asarray(data.values, dtype=np.float64)
+    never = tuple(bool(np.isfinite(x).any() and not (x < 0).any()) for x in values.T)
+    if support == "nonnegative" and not all(never):
+        least = float(np.nanmin(values)) if np.isfinite(values).any() else np.nan
+        raise DataError(
+            f"the least value is {least:g}, and the support is nonnegative",
+            where=data.meta.get("source"),
+            fix="remove --support, or leave such values empty",
+        )
+    return never if any(never) else ()
+
+
 def closed_form_name(base: AR | Markov) -> str:
-    """Return the closed form with its order, such as "AR(21)"."""
+    """Return the closed form with its order or its lags, such as "AR(21)" or "AR(lags 1, 12)"."""
     if isinstance(base, AR):
-        return f"AR({base.order})" + ("" if base.volatility is None else "-GARCH(1,1)")
+        return name_of(base.lags) + ("" if base.volatility is None else "-GARCH(1,1)")
     return f"Markov({base.order})"
 
 
@@ -93,7 +129,8 @@ def closed_form(
     Args:
         material: The data of the fit.
         config: The options, of which the greatest order is used.
-        order: The order of the Markov chain. None chooses it on the validation part; that of an AR is chosen by BIC.
+        order: The order of the Markov chain. None chooses it on the validation part. The lags of an AR are always
+            chosen by ``fit_dense_or_sparse``.
 
     Returns:
         The closed form, fitted to the known part, and notes on it.
@@ -114,7 +151,8 @@ def closed_form(
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
-    fits = [fit_ar(z[:, d], offsets, config.max_order) for d in range(z.shape[1])]
+    order = min(config.max_order, most_orders(material.data))
+    fits = fit_dense_or_sparse(z, offsets, order, config.max_order)
     base = AR.from_fits(fits)
     if material.data.traits.log_returns:
         e = _innovations(InnovationFront(base), material)[0].double().numpy()
@@ -144,7 +182,8 @@ def build(
     stands_on: AR | Markov | None = base
     if isinstance(base, AR):
         changing = base.volatility is not None
-        shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
+        ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
+        shape = {"ar": {**ar, "trend": False, "volatility": changing}}
     elif name == "ar":
         shape = {"markov": base.config()}
     else:
@@ -156,7 +195,7 @@ def build(
         emission,
         channels,
         config.hidden,
-        config.depth,
+        depth_for(name, config.depth, base.order),
         config.dropout,
         config.embedding,
         config.components,
@@ -182,7 +221,8 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
         assert loc is not None
         assert scale is not None
         out.append(((x - loc) / scale)[:, 0])
-        support.append(torch.stack([(s[row] / scale[:, 0]) for s in (at.unit, at.low, at.high)]))
+        low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - loc[:, 0])
+        support.append(torch.stack([s / scale[:, 0] for s in (at.unit[row], low, at.high[row])]))
     joined = torch.cat(support, dim=1)
     return torch.cat(out), Support(joined[0], joined[1], joined[2])
 
@@ -199,7 +239,10 @@ def _start(model: SequenceModel, material: Material, centred: bool) -> None:
         return
     e, support = _innovations(model.front, material)
     if model.coupling is not None:
-        e = model.coupling.fit(e)
+        u = model.coupling.fit(e)
+        # what the channels before it explain of an innovation moves its bound too
+        low = torch.where(support.unit > 0, support.low, support.low - (e - u))
+        e, support = u, Support(support.unit, low, support.high)
     usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
     model.constant.copy_(model.emission.initial(e, usual))
     if model.backbone is None:
@@ -215,13 +258,17 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) ->
     e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
+    bound = is_bounded(support)
     shape, start = model.constant.shape, model.constant.detach().double().numpy().copy()
     if centred:
         start[:, 0] = 0.0
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
-        value = -model.emission.log_prob(constant, e, support).mean()
+        nats = model.emission.log_prob(constant, e, support)
+        if bound:
+            nats = nats - log_above(model.emission, constant.expand(*e.shape, -1), support.low)
+        value = -nats.mean()
         (slope,) = torch.autograd.grad(value, constant)
         if centred:
             slope[:, 0] = 0.0

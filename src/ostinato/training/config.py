@@ -9,11 +9,15 @@ from ostinato.arguments import training_numbers, whole
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import observed_lengths
+from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
+
+#: The sets in which continuous values may lie.
+SUPPORTS = ("real", "nonnegative")
 
 #: Sequences up to this many steps are unrolled whole.
 SHORT = 512
@@ -32,12 +36,14 @@ class LadderOptions:
         weight_decay: The decay of the weight matrices in AdamW.
         clip: The greatest norm of a gradient.
         batch_steps: The number of steps in an optimiser's batch, summed over its rows.
-        max_order: The greatest order of the autoregression or the Markov chain.
+        max_order: The farthest lag of the autoregression, or the greatest order of the Markov chain.
         patience: The number of evaluations without an improvement after which training ends.
         evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
+        support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
+            a channel of numbers that is never below 0 has no probability there.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
 
     Raises:
@@ -58,6 +64,7 @@ class LadderOptions:
     seed: int = 0
     emission: str | None = None
     components: int = 10
+    support: str | None = None
     refit: bool = True
 
     def __post_init__(self) -> None:
@@ -65,6 +72,8 @@ class LadderOptions:
             object.__setattr__(self, name, whole(name, getattr(self, name)))
         for name in ("max_order", "evaluate_every"):
             object.__setattr__(self, name, whole(name, getattr(self, name), 0))
+        if self.support not in (None, *SUPPORTS):
+            raise ConfigError(f"unknown support {self.support!r}", fix=f"use one of {', '.join(SUPPORTS)}")
         for name, value in training_numbers(self).items():
             object.__setattr__(self, name, value)
 
@@ -72,7 +81,11 @@ class LadderOptions:
 #: The earlier name of LadderOptions.
 Config = LadderOptions
 
-#: The greatest order of the autoregression by frequency: two seasons and a step. Longer ones cost more than they gain.
+#: The farthest lag of a sparse autoregression.
+FARTHEST = 512
+
+#: The greatest order of an autoregression on every lag, by frequency: two seasons and a step. Longer ones cost more
+#: than they gain, and a sparse autoregression takes a farther lag alone.
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 
@@ -92,16 +105,21 @@ def _numbers(data: SequenceSet) -> LadderOptions:
     """Return the options for series and prices, by their size and frequency."""
     steps, longest = int(data.lengths.sum()), int(observed_lengths(data).max(initial=1))
     hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
-    order = max(0, min(_lags(data), longest // 5))
+    # a lag that was seen fewer than four times over is not searched for
+    order = min(FARTHEST, longest // 4)
     batch = 4096 if longest <= SHORT else 2048
     return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
 
 
-def _lags(data: SequenceSet) -> int:
-    """Return the greatest order: that of a common frequency, or two seasons and a step of any other calendar."""
-    calendar = usual_calendar(data)
+def most_orders(data: SequenceSet) -> int:
+    """Return the greatest order of an autoregression on every lag: two seasons and a step, or 32 without a season.
+
+    It is at most a fifth of the longest sequence.
+    """
+    calendar = usual_calendar(data) if data.traits.tabular else None
     season = 1 if calendar is None else calendar.season
-    return _LAGS.get(data.frequency or "", 2 * season + 1 if 1 < season <= 96 else 32)
+    order = _LAGS.get(data.frequency or "", 2 * season + 1 if 1 < season <= 96 else 32)
+    return max(0, min(order, int(observed_lengths(data).max(initial=1)) // 5))
 
 
 #: The default options by kind of data.
@@ -121,11 +139,15 @@ def defaults(data: SequenceSet) -> LadderOptions:
     return _DEFAULTS[data.kind](data)
 
 
-def method_for(data: SequenceSet) -> Method:
+def method_for(data: SequenceSet, reach: int) -> Method:
     """Return full BPTT for short sequences, and BPTT truncated in a fixed window for long ones.
 
     A fixed window is the default because it reached a better likelihood on a text than AdaptiveBPTT in the same time.
+
+    Args:
+        data: The sequences.
+        reach: The farthest lag that the data reward, in steps, which the window holds at least.
     """
     if int(data.lengths.max(initial=0)) <= SHORT:
         return FullBPTT()
-    return TruncatedBPTT(window=_TRUNCATION_WINDOWS[data.kind])
+    return TruncatedBPTT(window=max(_TRUNCATION_WINDOWS[data.kind], reach))

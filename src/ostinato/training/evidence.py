@@ -55,7 +55,7 @@ def _nats(model: SequenceModel, material: Material) -> Tensor:
     training = model.training
     model.eval()
     out = []
-    for group in bucketed(judged_pieces(material, "held-out"), JUDGED, None):
+    for group in bucketed(judged_pieces(material, "held-out", model.front.reach), JUDGED, None):
         batch = whole(material.encoded, group)
         nats = model.unroll(batch.x)[0].log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
         out.append(nats[batch.weight].double())

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
 import torch
 
 from ostinato.data.read import read
@@ -19,6 +20,7 @@ from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
+from ostinato.forecasting.table import some_of
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
 from ostinato.layers.build import BACKBONES
@@ -88,10 +90,10 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
     cut = split(data, held_out)
-    material = material_of(data, cut)
+    material = material_of(data, cut, options.support)
     _check_observed(material)
     base, notes = closed_form(material, options)
-    chosen_method = method or method_for(data)
+    chosen_method = method or method_for(data, base.order)
     mark = fingerprint(data, options, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     workers = current()
@@ -124,7 +126,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         fingerprint=mark,
     )
     best.description.record.update(record.to_json())
-    said = [*data.notes, *notes, *_covariates_left_out(data), cut.words(data)]
+    said = [*data.notes, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 
@@ -158,6 +160,16 @@ def _check_observed(material: Material) -> None:
                 where=material.data.meta.get("source"),
                 fix="hold out another share with --held-out, or remove the stretch without values",
             )
+
+
+def _support(material: Material, options: LadderOptions) -> list[str]:
+    """Return a note on channels that were never below 0, if the data alone decided that they cannot be."""
+    least = np.isfinite(material.encoding.least())
+    if options.support is not None or not least.any():
+        return []
+    names = [name for name, bound in zip(material.data.channels, least, strict=True) if bound]
+    which = "no value is" if all(least) else f"no value of {some_of(names)} is"
+    return [f"{which} below 0, so the models give no probability to one; --support real lets values fall below 0"]
 
 
 def _covariates_left_out(data: SequenceSet) -> list[str]:
@@ -214,7 +226,9 @@ class _Ladder:
         begun = time.monotonic()
         model = build(name, self.material, self.base, self.options)
         steps, seconds = (0, 0.0) if name == "ar" else self._train(model, budget)
-        held = evaluate(model, self.material.encoded, judged_pieces(self.material, "held-out"), workers)
+        held = evaluate(
+            model, self.material.encoded, judged_pieces(self.material, "held-out", model.front.reach), workers
+        )
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         detail = closed_form_name(self.base) if name == "ar" else ""

@@ -65,7 +65,7 @@ class Refit:
             budget: What is left of the budget.
         """
         name, data = kept.description.name, self.material.data
-        whole = material_of(data, everything(self.material.split, data))
+        whole = material_of(data, everything(self.material.split, data), self.options.support)
         base = self.base
         if isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
@@ -93,7 +93,7 @@ class Refit:
         if not isinstance(model.emission, LOCATED):
             return model
         centred = build("ar", whole, base, self.options, centred=True)
-        newest = judged_pieces(self.material, "held-out")
+        newest = judged_pieces(self.material, "held-out", base.order)
         reached = [evaluate(m, whole.encoded, newest, self.workers).per_step for m in (model, centred)]
         return centred if reached[1] > reached[0] else model
 

@@ -28,6 +28,8 @@ from ostinato.training.workers import WorkerGroup
 
 #: The approximate number of validation steps that are evaluated; more would cost time and show nothing new.
 VALIDATED = 60_000
+#: The greatest number of judged steps in a piece, and the fewest steps before them.
+LONGEST, LEAST_PAST = 2048, 256
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
 #: next. One measurement costs as much as some hundred steps.
 FIRST_MEASUREMENT, MEASUREMENT_FACTOR = 256, 8
@@ -65,6 +67,8 @@ class Trainer:
             method = replace(method, longest=most)
         self.model, self.material, self.method, self.config = model, material, method, config
         self.workers, self.again = workers or WorkerGroup(), again
+        #: the steps that warm up the state of a piece: at least those that the closed form needs
+        self.warm = max(WARM, model.front.reach)
         spans = material.spans("train")
         total = sum(z - a for _, a, z in spans)
         if isinstance(method, FullBPTT):
@@ -72,9 +76,9 @@ class Trainer:
         else:
             # enough rows to fill the batch, but no row that is mostly warm-up
             least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
-            longest = max(4 * WARM, -(-total * least // config.batch_steps))
-        self.train = pieces(spans, longest, WARM)
-        watched = judged_pieces(material, "validation")
+            longest = max(4 * self.warm, -(-total * least // config.batch_steps))
+        self.train = pieces(spans, longest, self.warm)
+        watched = judged_pieces(material, "validation", model.front.reach)
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
         #: nats a step from model space to the units of the data
         self.measure = mean_measure(material.encoded, self.train)
@@ -162,7 +166,7 @@ class Trainer:
         order = [self.train[i] for i in rng.permutation(len(self.train))]
         begun = self.run.step - self.run.position
         steps = self.config.batch_steps
-        chunks = aligned(self.material.encoded, order, steps, lambda i: self._window(begun + i), WARM)
+        chunks = aligned(self.material.encoded, order, steps, lambda i: self._window(begun + i), self.warm)
         for i, chunk in enumerate(chunks):
             if i >= self.run.position:
                 yield chunk
@@ -246,16 +250,15 @@ class Trainer:
         ]
 
 
-def judged_pieces(material: Material, part: Part, longest: int = 2048, warm: int = 256) -> list[Piece]:
+def judged_pieces(material: Material, part: Part, reach: int) -> list[Piece]:
     """Return the steps of a part in pieces, each with the steps before it as its past.
 
     Args:
         material: The data of the fit.
         part: The part of the data.
-        longest: The greatest number of counted steps of a piece.
-        warm: The number of steps before them.
+        reach: The number of steps before a step that the closed form of the model needs.
     """
-    return pieces(material.spans(part), longest, warm)
+    return pieces(material.spans(part), LONGEST, max(LEAST_PAST, reach + WARM))
 
 
 def schedule(share: float, step: int, warm_up: int = WARM_UP) -> float:

@@ -227,10 +227,11 @@ def _stretches(
     model: SequenceModel, data: Encoded, starts: list[tuple[int, int, int]], length: int
 ) -> tuple[Batch, State]:
     """Return the stretches that begin at ``starts`` as a batch, and the state before each."""
-    before = whole(data, [Piece(row, max(first, a - WARM), a, a) for row, first, a in starts])
+    warm = max(WARM, model.front.reach)
+    before = whole(data, [Piece(row, max(first, a - warm), a, a) for row, first, a in starts])
     state = model.initial_state(len(starts))
     if len(before.x):
-        lengths = torch.tensor([min(WARM, a - first) for _, first, a in starts])
+        lengths = torch.tensor([min(warm, a - first) for _, first, a in starts])
         with torch.no_grad():
             state = model.unroll(before.x, state, lengths)[1]
     return whole(data, [Piece(row, a, a, a + length) for row, _, a in starts]), state

@@ -24,7 +24,7 @@ def live(model: SequenceModel, unique_id: str) -> Live | None:
         return None
     match model.front, model.encoding.affine(unique_id):
         case InnovationFront(ar=ar), (location, scale) if emission.plain_density is not None:
-            return LiveNumbers(model, steps, ar, location, scale)
+            return LiveNumbers(model, steps, ar, location, scale, model.encoding.least())
         case SymbolFront(markov=None) as front, None if emission.symbolic:
             return LiveSymbols(model, steps, front)
         case _:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from typing import Any, final
 
 import numpy as np
 
 from ostinato.emissions.live import earlier
-from ostinato.inference.live.step import Live, array_of
+from ostinato.inference.live.step import Live, array_of, places
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
@@ -19,7 +20,7 @@ from ostinato.ops.engine.step import Step
 class LiveNumbers(Live):
     """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any) -> None:
+    def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any, least: Any) -> None:
         """Build the step, without a state until ``hold`` is called.
 
         Args:
@@ -28,17 +29,22 @@ class LiveNumbers(Live):
             ar: The autoregression of the front.
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
+            least: The least value of each channel, (D,), or -inf.
         """
         super().__init__(model, steps)
         self._location, self._scale = location.tolist(), scale.tolist()
         self._most = model.encoding.most
+        self._least: list[float] = np.broadcast_to(least, scale.shape).tolist()
+        tail = getattr(model.emission, "plain_tail", None)
+        self._tail = tail if any(map(math.isfinite, self._least)) else None
         self._measure = -float(np.log(scale).sum())
         density = model.emission.plain_density
         assert density is not None
-        self._order, self._density = ar.order, density
-        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (K + 1, D, K)
+        self._lags, self._density = ar.lags, density
+        self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (L + 1, D, L)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
+        self._at = places(ar)
         coupling, D = model.coupling, ar.output_size
         self._coupling: list[list[float]] = (
             [[]] * D if coupling is None else [r[:d] for d, r in enumerate(coupling.matrix().tolist())]
@@ -51,6 +57,7 @@ class LiveNumbers(Live):
     def _take(self, front: list[Any]) -> None:
         self._input, self._loc, self._sd, self._values, self._seen = front
         self._newest = self._values.T  # (D, K), newest first
+        self._used = bisect_right(self._lags, int(self._seen))
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
         """Return the surprisal and the expected value of each channel, if values are one observed step."""
@@ -80,32 +87,50 @@ class LiveNumbers(Live):
             y = [float(v) for v in cells]
         except (TypeError, ValueError, OverflowError):
             return None
-        return y if len(y) == len(self._scale) and all(abs(v) <= self._most for v in y) else None
+        possible = len(y) == len(self._scale) and all(abs(v) <= self._most for v in y)
+        return y if possible and all(v >= a for v, a in zip(y, self._least, strict=True)) else None
 
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
         """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""
         D, log = len(y), math.log
         loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
-        everyday = self._sigma[min(int(self._seen), self._order)]
+        everyday = self._sigma[self._used]
         nats, expected, z, innovation, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
         standard: list[float] = []
         means: list[float] = []
         for d in range(D):
             z[d] = (y[d] - self._location[d]) / self._scale[d]
             residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
-            row, u, mean = self._coupling[d], residual / sd[d], params[d][0]
-            standard.append(u)
-            if row:
-                u, mean = u - earlier(row, standard), mean + earlier(row, means)
-            means.append(mean)
-            nats += self._density(params[d], u) - log(sd[d])
-            expected[d] = (loc[d] + sd[d] * mean) * self._scale[d] + self._location[d]
+            low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
+            standard.append(residual / sd[d])
+            nats += self._told(d, low, params[d], standard, means) - log(sd[d])
+            expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
             e = residual / everyday[d]
             innovation[d] = math.asinh(e)
             if a:
                 v[d] = 1 - a - b + a * min(abs(e), FARTHEST) ** 2 + b * (sd[d] / everyday[d]) ** 2
         self._observe(z, innovation, v)
         return -nats, expected
+
+    def _told(self, d: int, low: float, params: list[float], standard: list[float], means: list[float]) -> float:
+        """Return the nats of the standardised innovation of a channel, given those before it; its mean is appended.
+
+        Args:
+            d: The channel.
+            low: Its least innovation, or -inf.
+            params: The parameters of its emission, (P,).
+            standard: The innovations of the channels up to it, (d + 1,).
+            means: The means of the innovations of the channels before it, (d,).
+        """
+        row = self._coupling[d]
+        explained, foreseen = (earlier(row, standard), earlier(row, means)) if row else (0.0, 0.0)
+        nats, mean = self._density(params, standard[d] - explained), params[0]
+        if self._tail is not None and low > -math.inf:
+            nats -= self._tail(params, low - explained)[0]
+            kept, excess = self._tail(params, low - foreseen)
+            mean = low - foreseen + excess * math.exp(-kept)
+        means.append(mean + foreseen)
+        return nats
 
     def _observe(self, z: list[float], innovation: list[float], v: list[float]) -> None:
         """Move the state of the front on by one step.
@@ -116,13 +141,13 @@ class LiveNumbers(Live):
             v: The variance of the next step over the everyday variance, (D,).
         """
         D, values = len(z), self._values
-        if self._order:
+        if len(values):
             values[1:] = values[:-1]
             values[0] = z
         seen = float(self._seen) + 1
         self._seen[...] = seen
-        row = min(int(seen), self._order)
-        ahead = np.vecdot(self._weight[row], self._newest).tolist()
+        row = self._used = bisect_right(self._lags, seen)
+        ahead = np.vecdot(self._weight[row], self._newest[:, self._at]).tolist()
         bias, slope = self._bias[row], self._slope[row]
         loc = [ahead[d] + bias[d] + slope[d] * (seen + 1) for d in range(D)]
         self._loc[:], self._sd[:] = loc, [s * math.sqrt(w) for s, w in zip(self._sigma[row], v, strict=True)]

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.layers.ar import AR
 from ostinato.layers.cell import Cell
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
@@ -101,6 +102,12 @@ def bind(steps: list[Step], held: list[Floats], below: Floats) -> tuple[list[Cal
             h = total
         below = h
     return calls, below
+
+
+def places(ar: AR) -> slice | NDArray[np.int64]:
+    """Return where the values at the lags of an autoregression are among its last values, the newest first."""
+    dense = len(ar.lags) == ar.order
+    return slice(0, ar.order) if dense else np.array(ar.lags, dtype=np.int64) - 1
 
 
 def array_of(t: Tensor) -> Floats:
