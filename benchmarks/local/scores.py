@@ -54,9 +54,7 @@ def table(group: Group, everyone: dict[str, Said], rows: Array) -> pl.DataFrame:
         loss = pinball(y, q[..., SCORED], PROBABILITIES[SCORED])
         mase, smape = np.nanmean(metrics.mase(y, point, unit)), np.nanmean(metrics.smape(y, point))
         base = naive[use]
-        owa = metrics.owa(
-            mase, smape, np.nanmean(metrics.mase(y, base, unit)), np.nanmean(metrics.smape(y, base))
-        )
+        owa = metrics.owa(mase, smape, np.nanmean(metrics.mase(y, base, unit)), np.nanmean(metrics.smape(y, base)))
         out.append(
             {
                 "method": name,

@@ -13,7 +13,6 @@ from typing import final
 
 import numpy as np
 
-from ostinato.emissions.quantiles import LEVELS, MEDIAN
 from ostinato.local.calibrate import SHARES, Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
@@ -22,11 +21,11 @@ from ostinato.local.support import Support
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 3
 #: How strongly a weight follows the relative loss of its member.
-_SHARPNESS = 6.0
+_SHARPNESS = 8.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
 _PANEL = 10.0
 #: The number of its windows at which the losses of a series count as much as those of its panel.
-_SERIES = 6.0
+_SERIES = 2.0
 
 
 @dataclass(frozen=True)
@@ -134,31 +133,59 @@ def mix(said: Array, weights: Array) -> Array:
 def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     """Return the weights and the factors that held-out windows give."""
     S, windows = len(panel), hold_out(panel, list(members.values()), horizon, _WINDOWS)
-    weights, verdict = weigh(windows, tuple(members), S)
+    if not len(windows):
+        weights = np.full((S, len(members)), 1 / len(members))
+        verdict = "equal weights, because no series has room for a held-out window"
+    else:
+        weights = weigh(windows, S)
+        verdict = f"weights from {len(windows)} windows of the panel"
     prior = np.ones((S, horizon, len(SHARES)))
-    factors = calibrate(windows, mix(windows.quantiles, weights[windows.series]), prior, S)
+    factors = calibrate(windows, mix(windows.quantiles, weigh_without(windows)), prior, S)
     return Judged(weights, factors, np.bincount(windows.series, minlength=S), verdict)
 
 
-def weigh(windows: Windows, names: tuple[str, ...], size: int) -> tuple[Array, str]:
-    """Return the weights of the members for each series, (S, M), and why.
+def weigh(windows: Windows, size: int) -> Array:
+    """Return the weights of the M members for each series, (S, M).
+
+    A weight falls exponentially with the quantile loss of its member, relative to the mean of all members. The loss of
+    a series is drawn to that of its panel, and all losses to each other, the more the fewer the windows are.
 
     Args:
         windows: The held-out windows.
-        names: The names of the M members.
         size: The number of series S.
     """
-    M, N = len(names), len(windows)
-    if not N:
-        return np.full((size, M), 1 / M), "equal weights, because no series has room for a held-out window"
-    loss = windows.loss(windows.quantiles)
-    loss = np.where(np.isfinite(loss), loss, np.nanmax(np.where(np.isfinite(loss), loss, np.nan), axis=0))
-    relative = loss / np.maximum(loss.mean(axis=0), 1e-300)
-    panel = relative.mean(axis=1)
-    count = np.bincount(windows.series, minlength=size)
+    relative = _relative(windows)
     own = np.stack([np.bincount(windows.series, row, minlength=size) for row in relative], axis=-1)
-    mean = (own + _SERIES * panel) / (count + _SERIES)[:, None]
+    return _weights(own, np.bincount(windows.series, minlength=size), relative)
+
+
+def weigh_without(windows: Windows) -> Array:
+    """Return the weights for each window as its series has them without that window, (N, M).
+
+    Args:
+        windows: The held-out windows.
+    """
+    if not len(windows):
+        return np.empty((0, len(windows.point)))
+    relative = _relative(windows)
+    own = np.stack([np.bincount(windows.series, row) for row in relative], axis=-1)
+    count = np.bincount(windows.series)
+    return _weights(own[windows.series] - relative.T, count[windows.series] - 1, relative)
+
+
+def _relative(windows: Windows) -> Array:
+    """Return the loss of each member in each window over the mean of all members, (M, N)."""
+    loss = windows.loss(windows.quantiles)
+    worst = np.where(np.isfinite(loss), loss, 0.0).max(axis=0)
+    loss = np.where(np.isfinite(loss), loss, worst)
+    mean = loss.mean(axis=0)
+    return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
+
+
+def _weights(own: Array, count: Array, relative: Array) -> Array:
+    """Return weights (n, M) from the summed relative losses of n series (n, M) over ``count`` windows each."""
+    N = relative.shape[1]
+    mean = (own + _SERIES * relative.mean(axis=1)) / (count + _SERIES)[:, None]
     logs = -_SHARPNESS * N / (N + _PANEL) * mean
     weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
-    return weights, f"weights from {N} windows of the panel"
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
