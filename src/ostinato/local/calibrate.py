@@ -1,9 +1,10 @@
 """How much wider the intervals of a forecast must be to hold the share of the values that they claim.
 
-The factors are those of split conformal prediction (Romano et al. 2019, in its scaled form), with three differences.
+The factors are those of split conformal prediction (Romano et al. 2019, in its scaled form), with four differences.
 The windows of one series are few, so its factor is drawn to that of its panel, and that of a panel of few windows to a
 prior. The steps of a window are not independent, so the finite-sample correction counts windows and not steps. Errors
-grow with the horizon in another way than a model says, so each step has factors of its own as far as the windows tell.
+grow with the horizon in another way than a model says, so each step has factors of its own as far as the windows tell. Errors upwards are often larger than errors
+downwards, so each side has, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.emissions.quantiles import LEVELS, MEDIAN
@@ -21,10 +23,14 @@ from ostinato.local.panel import Array
 SHARES = 1 - 2 * LEVELS[:MEDIAN]
 #: The normal deviates of their upper ends.
 _DEVIATES = -ndtri(LEVELS[:MEDIAN])
+#: Where the 80 % interval is among them.
+_EIGHTY = int(np.abs(SHARES - 0.8).argmin())
 #: The number of windows at which a panel's own factor counts as much as the prior.
 _PRIOR = 12.0
+#: The number of windows at which the factors of one side count as much as those of both.
+_SIDE = 30.0
 #: The number of windows at which the factor of one step counts as much as that of all steps.
-_STEP = 60.0
+_STEP = 30.0
 #: The number of its windows at which the scale of a series counts as much as that of its panel.
 _SERIES = 12.0
 #: No factor is above this: a forecast that is certain and wrong has no factor.
@@ -33,10 +39,10 @@ _MOST = 10.0
 
 @dataclass(frozen=True)
 class Factors:
-    """The factors of the half-widths of central intervals.
+    """The factors of the distances from the median to the ends of central intervals.
 
     Attributes:
-        each: The factors at ``SHARES``, (S, H, Q // 2); at least 1.
+        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2); at least 1.
         windows: The number of windows that they stand on.
     """
 
@@ -55,22 +61,26 @@ class Factors:
         i = np.clip(np.searchsorted(grid, deviate) - 1, 0, len(grid) - 2)
         share = np.clip((deviate - grid[i]) / (grid[i + 1] - grid[i]), 0, 1)
         rising = self.each[..., ::-1]
-        factor = rising[..., i] * (1 - share) + rising[..., i + 1] * share
+        low, high = rising[..., i] * (1 - share) + rising[..., i + 1] * share
+        factor = np.where(probabilities < 0.5, low, high)
         return np.sort(median[..., None] + factor * (quantiles - median[..., None]), axis=-1)
 
 
 def scores(y: Array, quantiles: Array) -> Array:
-    """Return by what factor each central interval just reaches a value, (..., Q // 2), widest interval first.
+    """Return by what factor the lower and the upper end of each central interval just reaches a value.
 
     Args:
         y: The values, (...).
         quantiles: The quantiles at ``LEVELS``, (..., Q).
+
+    Returns:
+        The factors, (2, ..., Q // 2), widest interval first; below 0 for a value on the other side of the median.
     """
     middle = quantiles[..., MEDIAN, None]
-    low, high = middle - quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1] - middle
+    width = np.stack([middle - quantiles[..., :MEDIAN], quantiles[..., :MEDIAN:-1] - middle])
     error = y[..., None] - middle
     tiny = 1e-9 * np.abs(middle) + 1e-300
-    return np.asarray(np.where(error < 0, -error / (low + tiny), error / (high + tiny)))
+    return np.asarray(np.clip(np.stack([-error, error]) / (width + tiny), -_MOST, _MOST))
 
 
 def calibrate(windows: Windows, quantiles: Array, prior: Array, size: int) -> Factors:
@@ -84,35 +94,54 @@ def calibrate(windows: Windows, quantiles: Array, prior: Array, size: int) -> Fa
     """
     N = len(windows)
     if not N:
-        return Factors(np.maximum(prior, 1.0), 0)
-    score = np.minimum(scores(windows.y, quantiles), _MOST)
-    seen = np.isfinite(windows.y)
-    scale = _scales(score, seen, windows.series, size)
+        return Factors(np.maximum(np.stack([prior, prior]), 1.0), 0)
+    score, seen = scores(windows.y, quantiles), np.isfinite(windows.y)
+    scale = _scales(score.max(axis=0)[..., _EIGHTY], seen, windows.series, size)
     score /= scale[windows.series, None, None]
-    pooled = _conformal(score.reshape(-1, score.shape[-1]), seen.ravel(), N)
-    steps = np.empty((windows.y.shape[1], len(SHARES)))
-    for h in range(len(steps)):
-        near = slice(max(0, h - 1), h + 2)
-        count = int(seen[:, h].sum())
-        own = _conformal(score[:, near].reshape(-1, len(SHARES)), seen[:, near].ravel(), N) if count else pooled
-        steps[h] = (count * np.log(own) + _STEP * np.log(pooled)) / (count + _STEP)
+    pooled = _conformal(score, seen, N)
+    steps = np.empty((2, windows.y.shape[1], len(SHARES)))
+    for h in range(steps.shape[1]):
+        near, count = slice(max(0, h - 1), h + 2), int(seen[:, h].sum())
+        own = _conformal(score[:, :, near], seen[:, near], N) if seen[:, near].any() else pooled
+        steps[:, h] = (count * own + _STEP * pooled) / (count + _STEP)
     share = N / (N + _PRIOR)
-    logs = share * (np.log(scale)[:, None, None] + steps) + (1 - share) * np.log(prior)
+    logs = share * (np.log(scale)[:, None, None] + steps[:, None]) + (1 - share) * np.log(prior)
     return Factors(np.maximum(np.exp(logs), 1.0), N)
 
 
 def _conformal(score: Array, seen: Array, count: int) -> Array:
-    """Return the conformal quantiles of scores (n, Q // 2) of steps in ``count`` windows, (Q // 2,)."""
-    ordered = np.sort(score[seen], axis=0)
-    at = np.minimum(SHARES * (count + 1) / count, 1.0) * (len(ordered) - 1)
+    """Return the logarithms of the conformal factors of both sides, (2, Q // 2), of steps in ``count`` windows.
+
+    Args:
+        score: The factors that reach a value, (2, N, H, Q // 2).
+        seen: Whether there is a value, (N, H).
+        count: The number of windows, of which the steps are a sample.
+    """
+    both = _logs(score.max(axis=0)[seen], SHARES, count)
+    sides = np.stack([_logs(side[seen], (1 + SHARES) / 2, count) for side in score])
+    share = count / (count + _SIDE)
+    return np.asarray(share * sides + (1 - share) * both)
+
+
+def _logs(score: Array, shares: Array, count: int) -> Array:
+    """Return the logarithm of the conformal quantile of each column of scores (n, Q // 2), (Q // 2,)."""
+    ordered = np.sort(score, axis=0)
+    at = np.minimum(shares * (count + 1) / count, 1.0) * (len(ordered) - 1)
     low = np.floor(at).astype(np.int64)
-    high, share, column = np.minimum(low + 1, len(ordered) - 1), at - low, np.arange(len(SHARES))
-    return np.maximum(ordered[low, column] * (1 - share) + ordered[high, column] * share, 1e-3)
+    high, share, column = np.minimum(low + 1, len(ordered) - 1), at - low, np.arange(len(shares))
+    return np.log(np.maximum(ordered[low, column] * (1 - share) + ordered[high, column] * share, 1e-2))
 
 
-def _scales(score: Array, seen: Array, series: Array, size: int) -> Array:
-    """Return the errors of each series over those of its panel, in the units of its 80 % interval, shrunken, (S,)."""
-    mean = np.where(seen, score[..., 3], 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+def _scales(score: Array, seen: Array, series: NDArray[np.int64], size: int) -> Array:
+    """Return the errors of each series over those of its panel, in units of its intervals and shrunken, (S,).
+
+    Args:
+        score: The factor that reaches a value, (N, H).
+        seen: Whether there is a value, (N, H).
+        series: The index of the series of each window, (N,).
+        size: The number of series S.
+    """
+    mean = np.where(seen, score, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
     count = np.bincount(series, minlength=size)
     own = np.bincount(series, mean, minlength=size) / np.maximum(count, 1)
     panel = mean.mean()
