@@ -21,11 +21,11 @@ from ostinato.local.support import Support
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 3
 #: How strongly a weight follows the relative loss of its member.
-_SHARPNESS = 8.0
+_SHARPNESS = 6.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
 _PANEL = 10.0
 #: The number of its windows at which the losses of a series count as much as those of its panel.
-_SERIES = 2.0
+_SERIES = 3.0
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ostinato.local.combine import Combination, combine
+from ostinato.local.ets import fit_ets
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Fit, Panel
 from ostinato.local.theta import fit_dot, fit_theta
@@ -13,6 +14,7 @@ MEMBERS: dict[str, Fit] = {
     "drift": fit_drift,
     "theta": fit_theta,
     "dot": fit_dot,
+    "ets": fit_ets,
 }
 
 
@@ -33,5 +35,6 @@ METHODS: dict[str, Fit] = {
     "drift": fit_drift,
     "theta": fit_theta,
     "dot": fit_dot,
+    "ets": fit_ets,
     "auto": fit_auto,
 }
