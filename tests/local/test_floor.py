@@ -22,7 +22,7 @@ METHODS: dict[str, Fit] = {
     "dot": fit_dot,
 }
 
-#: The methods whose forecast of y + c is that of y, plus c, where no multiplicative season is found.
+#: The methods whose forecast of y + c is that of y, plus c, where neither a season nor errors depend on the level.
 SHIFTED = ["naive", "drift", "seasonal naive", "theta", "dot"]
 
 
@@ -96,7 +96,7 @@ def test_forecasts_have_the_units_of_the_series(method: str, scale: float) -> No
 
 @pytest.mark.parametrize("method", SHIFTED)
 def test_a_shift_of_the_series_shifts_the_forecast(method: str) -> None:
-    series = (walk(90), walk(30, 2), gaps(walk(50, 3)), walk(9, 4))
+    series = tuple(y - 100.0 for y in (walk(90), walk(30, 2), gaps(walk(50, 3)), walk(9, 4)))
     one = METHODS[method](Panel(series)).ahead(14, P)
     other = METHODS[method](Panel(tuple(y - 300.0 for y in series))).ahead(14, P)
     np.testing.assert_allclose(other.quantiles + 300.0, one.quantiles, rtol=1e-5)

@@ -8,13 +8,14 @@ deviation, because a few errors do not say how large errors are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.layers.autoregression import FLOOR
+from ostinato.local.growth import CONSTANT, Growth, growth
 from ostinato.local.panel import Ahead, Panel
 from ostinato.local.seasonality import indices, interpolated, is_seasonal
 from ostinato.local.student import student
@@ -37,6 +38,7 @@ class Shift:
             uncertain is the drift.
         indices: The seasonal indices that the series is divided by, (m,); None without a seasonal adjustment.
         freedom: The degrees of freedom of sigma; 0 if there is no error to estimate it from.
+        growth: How the standard deviation depends on the level.
     """
 
     lag: int
@@ -45,8 +47,9 @@ class Shift:
     fitted: int = 0
     indices: Array | None = None
     freedom: int = 0
+    growth: Growth = CONSTANT
 
-    def _index(self, start: int, steps: int) -> Array:
+    def index(self, start: int, steps: int) -> Array:
         """Return the seasonal index of each of some steps, (steps,); 1 without a seasonal adjustment."""
         return np.ones(steps) if self.indices is None else self.indices[(start + np.arange(steps)) % len(self.indices)]
 
@@ -60,12 +63,12 @@ class Shift:
             horizon: The number of steps H to forecast.
         """
         T = len(history)
-        past = _filled(history / self._index(0, T), self.lag)
+        past = _filled(history / self.index(0, T), self.lag)
         h = np.arange(1, horizon + 1)
         times = (h - 1) // self.lag + 1
         mean = past[T - self.lag + (h - 1) % self.lag] + self.drift * h
-        deviation = self.sigma * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
-        index = self._index(T, horizon)
+        deviation = self.sigma * self.growth.at(mean) * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
+        index = self.index(T, horizon)
         return mean * index, deviation * index
 
     def one_step(self, history: Array, later: Array) -> tuple[Array, Array]:
@@ -76,10 +79,10 @@ class Shift:
             later: The values after the history, (H,). NaN where a value is missing.
         """
         whole = np.concatenate([history, later])
-        T, index = len(history), self._index(0, len(whole))
+        T, index = len(history), self.index(0, len(whole))
         past = _filled(whole / index, self.lag)
         mean = past[T - self.lag : len(whole) - self.lag] + self.drift
-        return mean * index[T:], np.full(len(later), self.sigma) * index[T:]
+        return mean * index[T:], self.sigma * self.growth.at(mean) * index[T:]
 
 
 def naive(y: Array, season: int) -> Shift:
@@ -185,7 +188,21 @@ def fit_drift(panel: Panel) -> Naive:
 def _fit(rule: Callable[[Array, int], Shift], panel: Panel) -> Naive:
     """Fit a rule to every series, with the longest season that is shorter than the series; 1 without one."""
     seasons = [max((m for m in panel.seasons if m < len(y)), default=1) for y in panel.values]
-    return Naive(panel, tuple(rule(y, m) for y, m in zip(panel.values, seasons, strict=True)))
+    return Naive(panel, tuple(_grown(rule(y, m), y) for y, m in zip(panel.values, seasons, strict=True)))
+
+
+def _grown(rule: Shift, y: Array) -> Shift:
+    """Return the rule with errors that grow with the level of y (T,), where these are likelier."""
+    index = rule.index(0, len(y))
+    z = y / index
+    level = z[: -rule.lag] + rule.drift
+    errors = z[rule.lag :] - level
+    seen = np.isfinite(errors)
+    found = growth(errors[seen], level[seen], z[np.isfinite(z)])
+    if found.power == 0:
+        return rule
+    sigma, freedom = _sigma(errors / found.at(level), z, int(rule.fitted > 0))
+    return replace(rule, sigma=sigma, freedom=freedom, growth=found)
 
 
 def _shift(y: Array, lag: int, seasonal: Array | None = None) -> Shift:

@@ -98,7 +98,7 @@ class Adjustment:
         Args:
             start: The step of the series that the first mean belongs to.
             mean: The means without the season, (H,).
-            deviation: The standard deviations without the season, (H,), above 0, of which the first is that of one step.
+            deviation: The standard deviations without the season, (H,), above 0; the first is that of one step.
         """
         index = self.at(start, len(mean))
         if self.seasons:

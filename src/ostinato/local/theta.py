@@ -21,6 +21,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.local.growth import Growth, growth
 from ostinato.local.panel import Ahead, Panel
 from ostinato.local.seasonality import Adjustment, adjustment, interpolated
 from ostinato.local.student import student
@@ -82,6 +83,7 @@ class Theta:
         alpha: The smoothing parameter of each series, (S,).
         weight: The weight w = 1 - 1 / theta of the line, (S,).
         sigma: The standard deviation of the errors, (S,), in the units of the series.
+        growths: How the standard deviation depends on the level of each series.
         freedom: The degrees of freedom of sigma, (S,).
         adjustments: The seasonal adjustment of each series.
     """
@@ -90,6 +92,7 @@ class Theta:
     alpha: Array
     weight: Array
     sigma: Array
+    growths: tuple[Growth, ...]
     freedom: Array
     adjustments: tuple[Adjustment, ...]
     _series: _Series
@@ -111,6 +114,7 @@ class Theta:
             point[rows], deviation[rows] = self._steps(rows, horizon)
         for s, adjusted in enumerate(self.adjustments):
             mean, spread_ = point[s] * self._unit[s] + self._shift[s], deviation[s] * self._unit[s]
+            spread_ = spread_ * self.growths[s].at(mean)
             point[s], deviation[s] = adjusted.restored(int(self._series.steps[s]), mean, spread_)
         return student(point, deviation, self.freedom, probabilities)
 
@@ -171,13 +175,27 @@ def _fit(panel: Panel, *, dynamic: bool) -> Theta:
     alpha, start, weight = _search(series, free)
     errors, _ = _run(series, alpha[:, None], start[:, None], weight[:, None])
     freedom = scored - np.where(free, 3.0, 2.0)
-    rss = (errors[:, 0] ** 2 * series.scored).sum(axis=1)
+    growths, rss = _errors_by_level(series, errors[:, 0], adjusted, unit)
     flat = np.array([still(y) for y in adjusted])
     unknown = np.where(flat, _FLOOR, 1.0)
     sigma = np.where(freedom > 0, np.maximum(np.sqrt(rss / np.maximum(freedom, 1.0)), _FLOOR), unknown)
     precision = _precision(series, alpha, start, weight, sigma)
-    return Theta("DOT" if dynamic else "Theta", alpha, weight, sigma * unit, freedom, adjustments, series, shift, unit,
-                 start, precision)  # fmt: skip
+    return Theta("DOT" if dynamic else "Theta", alpha, weight, sigma * unit, growths, freedom, adjustments,
+                 series, shift, unit, start, precision)  # fmt: skip
+
+
+def _errors_by_level(
+    series: _Series, errors: Array, adjusted: list[Array], unit: Array
+) -> tuple[tuple[Growth, ...], Array]:
+    """Return how the errors (S, T) grow with the level, and the sums of their squares, relative to it, (S,)."""
+    growths, rss = [], np.zeros(len(unit))
+    for s, z in enumerate(adjusted):
+        seen = series.scored[s, : len(z)] > 0
+        e = errors[s, : len(z)][seen]
+        level = z[seen] - e * unit[s]
+        growths.append(growth(e, level, z))
+        rss[s] = ((e / growths[s].at(level)) ** 2).sum()
+    return tuple(growths), rss
 
 
 def _series(panel: Panel, scaled: list[Array], *, dynamic: bool) -> _Series:
