@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from ostinato.direct.effects import Effects, Form, fit_effects
 from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
-from ostinato.spread import spread, still
+from ostinato.spread import ROUNDING, spread, still
 
 Array = NDArray[np.float64]
 
@@ -69,6 +71,20 @@ class Panel:
         moving = self._moving({k: known for k, known in self.known.items() if known < len(self.series[k])})
         cut = {k: self._cut(window, effects, k, self.known[k], len(self.series[k]), self.stride) for k in moving}
         return {k: w for k, w in cut.items() if len(w.inputs)}
+
+    def votes(self, keys: Iterable[str]) -> dict[str, float]:
+        """Return the weight of each of some series in everything that they share, 0 to 1.
+
+        It is the share of the known steps that change the value. A step that repeats the value before it shows no
+        dynamics, so a series of two values, a constant after a jump or a few events among zeros say little about the
+        other series. If none of them changes, or for a series by itself, the weight is 1.
+        """
+        votes = {k: self._changes[k] for k in keys}
+        return votes if len(votes) > 1 and any(votes.values()) else dict.fromkeys(votes, 1.0)
+
+    @cached_property
+    def _changes(self) -> dict[str, float]:
+        return {k: _changing(y[: self.known[k]]) for k, y in self.series.items()}
 
     def _moving(self, stops: dict[str, int]) -> list[str]:
         """Return the series that change before their stop, or all if none does."""
@@ -135,3 +151,10 @@ def _change(y: Array, season: int) -> float:
     """
     change, size = mean_change(y, season), spread(y)
     return size if np.isnan(change) or still(y) else max(change, SHARE * size)
+
+
+def _changing(y: Array) -> float:
+    """Return the share of the steps between observed values of y (T,) at which the value changes."""
+    seen = y[np.isfinite(y)]
+    step = np.abs(np.diff(seen))
+    return float((step > ROUNDING * np.abs(seen).max(initial=0.0)).mean()) if len(step) else 0.0
