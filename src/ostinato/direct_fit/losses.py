@@ -13,6 +13,8 @@ Array = NDArray[np.float64]
 
 #: The share by which the loss must be below that of the simpler forecaster; smaller differences are of no use.
 MARGIN = 0.02
+#: The greatest loss of a window in seasonal errors, so that no series decides for the others.
+GREATEST = 20.0
 #: A loss below this share of a seasonal error is rounding, so no forecaster is better than such a one.
 EXACT = 1e-9
 #: The deviation of the relative difference (a - b) / (a + b) of two forecasters from one stretch to the next before
@@ -43,6 +45,12 @@ class Gain:
         return f"{abs(self.share):.0%} {'lower' if self.share >= 0 else 'higher'} (standard error {self.error:.0%})"
 
 
+def separate(windows: int, panel: Panel) -> int:
+    """Return how many of the held-out windows of a series fit next to each other without overlap."""
+    span = (windows - 1) * panel.stride + panel.horizon
+    return min(span // panel.horizon, windows)
+
+
 @dataclass(frozen=True)
 class Losses:
     """The held-out losses of a forecaster.
@@ -63,8 +71,7 @@ class Losses:
         """Return the losses of the windows of each series, (n,), as those of stretches."""
         cut = {}
         for key, each in losses.items():
-            span = (len(each) - 1) * panel.stride + panel.horizon
-            cut[key] = np.array([part.mean() for part in np.array_split(each, min(span // panel.horizon, len(each)))])
+            cut[key] = np.array([part.mean() for part in np.array_split(each, separate(len(each), panel))])
         return cls(cut, panel.votes(losses), sum(map(len, losses.values())))
 
     @property
@@ -75,30 +82,28 @@ class Losses:
     def gain_over(self, other: Losses) -> Gain:
         """Return the gain over another forecaster.
 
-        Let A and B be the mean losses of a series. The mean of d = (A - B) / (A + B) over the series, by their votes, is
-        between -1 and 1, so no series decides for the others. Its standard error is that of the ratio (Cochran 1977,
-        eq. 6.13), from the stretches of all series and from what is usual before any is seen.
+        The gain is 1 - B / A of the mean losses B and A of both over the series, by their votes. It is computed from
+        d = (A - B) / (A + B), whose standard error is that of a ratio (Cochran 1977, eq. 6.13), from the stretches of
+        all series and from what is usual before any is seen.
         """
-        values, weights = [], []
+        sums, differences, weights = [], [], []
         for key in self.stretches.keys() & other.stretches.keys():
             b, a = (np.maximum(x.stretches[key], EXACT) for x in (self, other))
             if len(a) != len(b):
                 a, b = a.mean(keepdims=True), b.mean(keepdims=True)
-            d = (a.mean() - b.mean()) / (a.mean() + b.mean())
-            values.append(d + ((a - b) - d * (a + b)) / (a.mean() + b.mean()))
+            sums.append(a + b)
+            differences.append(a - b)
             weights.append(np.full(len(a), self.votes[key] / len(a)))
-        x, w = np.concatenate(values), np.concatenate(weights)
+        total, x, w = (np.concatenate(each) for each in (sums, differences, weights))
         w = w / w.sum() if w.sum() else np.full(len(w), 1 / len(w))
-        d, count = float(w @ x), float(1 / (w @ w))
-        variance = (count * float(w @ (x - d) ** 2) + BEFORE * USUAL**2) / (count + BEFORE)
-        # d back to 1 - B / A, whose derivative is 2 / (1 + d)^2
+        mean, count = float(w @ total), float(1 / (w @ w))
+        d = float(w @ x) / mean
+        variance = (count * float(w @ (x - d * total) ** 2) / mean**2 + BEFORE * USUAL**2) / (count + BEFORE)
+        # 1 - B / A = 2 d / (1 + d), whose derivative is 2 / (1 + d)^2
         return Gain(2 * d / (1 + d), 2 / (1 + d) ** 2 * (variance / count) ** 0.5)
 
     def words(self) -> str:
         """Return on how many windows the losses stand, in words."""
         series, stretches = len(self.stretches), sum(map(len, self.stretches.values()))
         apart = f", {stretches:,} of them without overlap" if stretches < self.windows else ""
-        return (
-            f"{self.windows:,} held-out window{'s' * (self.windows != 1)} of "
-            f"{series:,} series{apart}"
-        )
+        return f"{self.windows:,} held-out window{'s' * (self.windows != 1)} of {series:,} series{apart}"

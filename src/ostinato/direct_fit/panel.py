@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 
 #: The least unit of the errors of a series, as a share of the standard deviation of its values.
 SHARE = 0.05
+#: The least number of held-out horizons of all series together, if they are long enough: with fewer, chance chooses.
+WANTED = 12
 #: The greatest number of held-out windows of one series.
 JUDGED = 3000
 
@@ -111,13 +113,19 @@ class Panel:
         return _change(self.series[key][: self.known[key]], season)
 
 
-def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
+def held_horizons(data: SequenceSet) -> int:
+    """Return how many horizons of each series are held out at least: together WANTED of the whole panel."""
+    return max(1, -(-WANTED // max(len(channels(data)), 1)))
+
+
+def panel_of(data: SequenceSet, horizon: int, share: float, horizons: int | None = None) -> Panel:
     """Return every channel as a series up to its last observed step.
 
     Args:
         data: The sequences.
         horizon: The number of steps to forecast.
         share: The share of each series that is held out, or a number of steps. A short series is fitted whole.
+        horizons: The horizons that are held out at least, up to a third of the series. None means 1.
 
     Raises:
         DataError: No series is long enough.
@@ -128,7 +136,8 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
         if not len(seen):
             continue
         y = whole[: seen[-1] + 1]
-        hold = int(share) if share >= 1 else max(horizon, int(len(y) * share))
+        least = max(horizon, min((horizons or 1) * horizon, len(y) // 3))
+        hold = int(share) if share >= 1 else max(least, int(len(y) * share))
         series[key] = y
         known[key] = len(y) - hold if len(y) >= 2 * hold + horizon else len(y)
     longest = max((len(y) - known[key] for key, y in series.items()), default=0)

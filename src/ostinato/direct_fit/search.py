@@ -52,8 +52,9 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
 
     The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2:
     the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast for
-    the same series, so that large or variable series do not decide alone. Covariates are used if they make the error smaller: first the
-    effects of future covariates in the best window, then all windows with these effects, then past and static ones.
+    the same series, so that large or variable series do not decide alone. Covariates are used if they make the error
+    smaller: first the effects of future covariates in the best window, then all windows with these effects, then past
+    and static ones.
 
     Args:
         panel: The series.
@@ -155,7 +156,7 @@ class Search:
         For values that may be negative the second one is the mean squared error, because an error relative to
         their size means nothing.
         """
-        y, forecast = window.restore(w.targets, w), window.restore(z, w)
+        y, forecast = window.restore(w.targets, w), window.forecast(z, w)
         unit = self._panel.unit(key, window.season)
         # a forecast that explodes in logarithms must lose, and must not stop the search
         error = np.minimum(np.abs(forecast - y) / unit, 1e6)

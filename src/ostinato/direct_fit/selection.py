@@ -13,8 +13,8 @@ from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import predicted
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows
-from ostinato.direct_fit.closed_form import Choice, telling
-from ostinato.direct_fit.losses import MARGIN, Losses
+from ostinato.direct_fit.closed_form import Choice, telling, thinned
+from ostinato.direct_fit.losses import GREATEST, MARGIN, Losses, separate
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.record import DirectRung
@@ -41,8 +41,8 @@ def _judge(
     units, first, losses = panel.units(direct.window.season), 0, {}
     for key, w in held.items():
         y = direct.window.restore(w.targets, w)
-        each = quantile_loss(y, direct.window.restore(z[first : first + len(w.inputs)], w))
-        losses[key] = np.minimum(each / units[key], 1e6).mean(axis=1)
+        each = quantile_loss(y, direct.window.forecast(z[first : first + len(w.inputs)], w))
+        losses[key] = np.minimum(each / units[key], GREATEST).mean(axis=1)
         first += len(w.inputs)
     inside = coverage(np.concatenate([w.targets for w in held.values()]), z)
     return Losses.of(losses, panel), float(inside[_NINETY_FIVE])
@@ -111,8 +111,8 @@ class Selection:
             other = min((c for c in self.table if c.name != name), key=lambda c: c.loss)
             gain = self._losses[other.name].gain_over(self._losses[name])
             return (
-                f"nothing beats the {name} forecast by {MARGIN:.0%} and by more than chance on {stands}, so it is used: "
-                f"quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}, {gain.words()}"
+                f"nothing beats the {name} forecast by {MARGIN:.0%} and by more than chance on {stands}, so it is "
+                f"used: quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}, {gain.words()}"
             )
         naive = min((c for c in self.table if c.name in NAIVES), key=lambda c: c.loss).name
         gain = self._losses[name].gain_over(self._losses[naive])
@@ -134,14 +134,22 @@ def calibrate(
         The factors by all held-out windows, and the coverage by the factors of half of them on the other half.
     """
     held, z = _held(panel, direct, nets, ids)
-    y, told = np.concatenate([w.targets for w in held.values()]), np.concatenate(list(telling(held).values()))
+    before = float(coverage(np.concatenate([w.targets for w in held.values()]), z)[_NINETY_FIVE])
+    told, votes = telling(held), panel.votes(held)
+    parts = np.split(z, np.cumsum([len(w.inputs) for w in held.values()])[:-1])
+    rows = {k: np.flatnonzero(told[k])[thinned(int(told[k].sum()), votes[k])] for k in held}
+    y = [w.targets[rows[k]] for k, w in held.items()]
+    q = [part[rows[k]] for k, part in zip(held, parts, strict=True)]
+    apart = [separate(len(rows[k]), panel) for k in held]
     if len(held) > 1:
-        half = np.repeat(np.arange(len(held)) % 2, [len(w.inputs) for w in held.values()]) == 0
+        halves = [slice(0, None, 2), slice(1, None, 2)]
+        (y0, q0), (y1, q1) = ((np.concatenate(y[s]), np.concatenate(q[s])) for s in halves)
+        seen = float(sum(apart[halves[0]]))
     else:
-        half = np.arange(len(y)) < len(y) // 2
-    before = float(coverage(y, z)[_NINETY_FIVE])
-    y, z, half = y[told], z[told], half[told]
+        half = len(y[0]) // 2
+        (y0, q0), (y1, q1), seen = (y[0][:half], q[0][:half]), (y[0][half:], q[0][half:]), apart[0] / 2
     after = before
-    if half.any() and not half.all():
-        after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
-    return IntervalCalibration(calibration(y, z), before, after)
+    if len(y0) and len(y1):
+        after = float(coverage(y1, calibrated(q1, calibration(y0, q0, seen)))[_NINETY_FIVE])
+    factors = calibration(np.concatenate(y), np.concatenate(q), float(sum(apart)))
+    return IntervalCalibration(factors, before, after)
