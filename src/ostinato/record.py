@@ -195,6 +195,8 @@ class DirectRecord(RunRecord):
         verdict: What was kept and why, in words.
         choice: The penalty and the strength of the least squares.
         coverage: The coverage of the 95 % intervals: "held_out" before and "calibrated" after the calibration.
+        held_horizons: The horizons of each series that were held out at least, up to a third of it. None in a file of
+            an early version, which held out one.
     """
 
     horizon: int | None = None
@@ -202,6 +204,7 @@ class DirectRecord(RunRecord):
     verdict: str = ""
     choice: dict[str, float] | None = None
     coverage: dict[str, float] = field(default_factory=dict)
+    held_horizons: int | None = None
 
     @classmethod
     def _rows(cls) -> dict[str, Any]:

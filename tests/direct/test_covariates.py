@@ -18,7 +18,7 @@ from ostinato.data.future import with_future
 from ostinato.direct.effects import Form, fit_effects
 from ostinato.direct.inputs import series_inputs
 from ostinato.direct_fit import search as direct_search
-from ostinato.direct_fit.panel import panel_of
+from ostinato.direct_fit.panel import held_horizons, panel_of
 from ostinato.emissions.quantiles import MEDIAN
 from ostinato.errors import DataError, ModelFileError, OstinatoError
 from ostinato.fits.result import Fit
@@ -112,7 +112,7 @@ def test_held_out_windows_are_forecast_as_in_the_fit(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(direct_search, "FEW", 0)  # the series' own spread is another where more of it is known
     data = read(shops(), known=KNOWN)
     model = direct(fit(data, refit=False).model)
-    panel = panel_of(data, 12, 0.1)
+    panel = panel_of(data, 12, 0.1, held_horizons(data))
     cut = data.cut(np.zeros(3, dtype=np.int64), data.lengths - 12)
     ahead = ostinato.forecast(model, cut).frame["ostinato"].to_numpy().reshape(3, 12)
     for b, (key, w) in enumerate(panel.held_out(model.base.window, model.base.effects).items()):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ostinato.arguments import levels
 from ostinato.data.ahead import with_calendars
 from ostinato.data.future import with_future
@@ -38,7 +40,8 @@ def ahead(
         notes.append(f"{len(new)} series new to the model, forecast with the weights of the panel: {some_of(new)}")
     point, quantiles = model.predict(series, series_inputs(data, model.horizon))
     point, quantiles = point[:, :horizon], quantiles[:, :horizon]
-    floored = [key for key, q in zip(series, quantiles, strict=True) if model.floored(series[key]) and not q.all()]
+    # a forecast that is 0 exactly was cut off, since no least squares gives it
+    floored = [key for key, q in zip(series, quantiles, strict=True) if np.nanmin(series[key]) >= 0 and not q.all()]
     if floored:
         notes.append(
             f"{len(floored)} series never went below 0, and their forecasts are cut off at 0: {some_of(floored)}"

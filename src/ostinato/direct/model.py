@@ -80,15 +80,8 @@ class DirectModel:
         ends = {key: self.base.last(key, y, inputs.get(key)) for key, y in series.items()}
         statics = {key: one.static for key, one in inputs.items()}
         q = calibrated(predicted(self.base, self.networks, self.ids, ends, statics), self.factors)
-        out = []
-        for b, (key, w) in enumerate(ends.items()):
-            least = 0.0 if self.floored(series[key]) else -np.inf
-            out.append(np.maximum(self.base.window.restore(q[b][None], w)[0], least))
-        return np.stack(out)[:, :, MEDIAN], np.stack(out)
-
-    def floored(self, y: Array) -> bool:
-        """Return whether the forecast of the steps after y (T,) must be kept from going below 0."""
-        return not self.base.window.log and bool(np.nanmin(y) >= 0)
+        out = np.stack([self.base.window.forecast(q[b][None], w)[0] for b, w in enumerate(ends.values())])
+        return out[:, :, MEDIAN], out
 
     def likelihood(self, verb: str) -> NoReturn:
         """Raise the error that a direct model has no P(x_t | x_<t).

@@ -41,9 +41,9 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         return Moments(self.G - other.G, self.C - other.C, self.n - other.n)
 
-    def capped(self) -> Moments:
-        """Return the sums scaled down to VOTES windows, if there are more."""
-        w = min(1.0, VOTES / self.n) if self.n else 0.0
+    def capped(self, vote: float = 1.0) -> Moments:
+        """Return the sums scaled down to VOTES windows, if there are more, and then by the vote of the series."""
+        w = vote * min(1.0, VOTES / self.n) if self.n else 0.0
         return Moments(self.G * w, self.C * w, self.n * w)
 
 

@@ -26,6 +26,8 @@ LEAST = 10
 FLOOR = 1e-3
 #: The smallest scale of logarithms, which have no unit: a tenth of a percent.
 LOG_FLOOR = 1e-3
+#: How many times the greatest value of its window a forecast of logarithms grows exponentially.
+RISE = 1.5
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Windows:
         level: The level of each window, (n, 1), or (n, H) with effects.
         scale: The scale of each window, (n, 1).
         flat: Whether all values of a window are equal, so that its scale is that of the whole history, (n,).
+        top: The greatest value of each window, with the effects like the level, (n, 1) or (n, H).
+        least: The least possible value: 0 if the history never goes below it, and otherwise -inf.
         still: Whether the whole history never changes, so that the forecast repeats it.
     """
 
@@ -46,6 +50,8 @@ class Windows:
     level: Array
     scale: Array
     flat: NDArray[np.bool_]
+    top: Array
+    least: float = -np.inf
     still: bool = False
 
 
@@ -55,7 +61,9 @@ class WindowSpec:
 
     Attributes:
         lookback: The number K of steps in a window.
-        log: Whether values are replaced by their logarithms.
+        log: Whether values are replaced by their logarithms. Beyond RISE times the greatest value of a window, the
+            logarithm is continued so that its inverse is the tangent of the exponential: a steep rise would otherwise
+            be continued as an exponential one.
         own: Whether the scale is the mean absolute deviation of the window, and not of the whole history before it.
         season: The number of steps of a season. A missing value is filled with the value a season before.
         past: Whether the past covariates are features.
@@ -100,13 +108,15 @@ class WindowSpec:
             return self._normalised(
                 np.zeros((0, K)), np.zeros((0, horizon)), x, past=self._past_features(past, origins)
             )
+        least = self._least(y[: first or stop])
         held = sliding_window_view(padded, K)[origins + lead - K]
         seen = np.where(np.isfinite(y[:stop]), x, np.nan)
         after = sliding_window_view(seen, horizon)[origins]
         whole = np.isfinite(after).all(axis=1)
         moved = None if effect is None else sliding_window_view(effect[:stop], horizon)[origins][whole]
         features = self._past_features(past, origins)[whole]
-        return self._normalised(held[whole], after[whole], x[: first or stop], moved, features)
+        cut = self._normalised(held[whole], after[whole], x[: first or stop], moved, features)
+        return replace(cut, least=least)
 
     def last(self, y: Array, effect: Array | None = None, past: Array | None = None) -> Windows:
         """Return the window at the end of a series, without targets.
@@ -120,13 +130,22 @@ class WindowSpec:
         held = np.concatenate([np.full(max(self.lookback - len(x), 0), x[0]), x])[-self.lookback :][None]
         moved = None if effect is None else effect[None, len(y) :]
         window = self._normalised(held, np.zeros((1, 0)), x, moved, self._past_features(past, np.array([len(y)])))
-        return replace(window, still=still(x))
+        return replace(window, least=self._least(y), still=still(x))
 
     def restore(self, z: Array, windows: Windows) -> Array:
-        """Map z (n, H, ...) from model space back to values."""
-        level, scale = (x.reshape(*x.shape, *[1] * (z.ndim - 2)) for x in (windows.level, windows.scale))
+        """Map z (n, H, ...) from model space back to values: the inverse of the map of the targets."""
+        level, scale, top = (
+            x.reshape(*x.shape, *[1] * (z.ndim - 2)) for x in (windows.level, windows.scale, windows.top)
+        )
         x = level + (0.0 if windows.still else scale) * z
-        return np.exp(x) if self.log else x
+        if not self.log:
+            return np.asarray(x)
+        bend = top + np.log(RISE)
+        return np.asarray(np.exp(np.minimum(x, bend)) * (1 + np.maximum(x - bend, 0.0)))
+
+    def forecast(self, z: Array, windows: Windows) -> Array:
+        """Map forecasts z (n, H, ...) from model space to values, none of them below the least possible value."""
+        return np.maximum(self.restore(z, windows), windows.least)
 
     def _normalised(
         self, held: Array, after: Array, history: Array, moved: Array | None = None, past: Array | None = None
@@ -149,7 +168,15 @@ class WindowSpec:
         inputs = bounded((held - level) / scale)
         if past is not None:
             inputs = np.concatenate([past, inputs], axis=1)
-        return Windows(inputs, (after - level) / scale, level if moved is None else level + moved, scale, flat)
+        top, effect = held.max(axis=1, keepdims=True), 0.0 if moved is None else moved
+        if self.log:
+            rise = np.maximum(after - top - np.log(RISE), 0.0)
+            after = after - rise + np.expm1(rise)
+        return Windows(inputs, (after - level) / scale, level + effect, scale, flat, top + effect)
+
+    def _least(self, history: Array) -> float:
+        """Return the least possible value after a history (T,): 0 if it never goes below 0, and otherwise -inf."""
+        return 0.0 if np.nanmin(history, initial=np.inf) >= 0 else -np.inf
 
     def _usual(self, history: Array) -> float:
         """Return the mean absolute deviation of the whole history; for one that never changes, its size, or 1."""

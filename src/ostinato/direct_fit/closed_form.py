@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
@@ -67,8 +68,9 @@ def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float)
         strength: How strongly the weights are drawn.
     """
     together: dict[str, list[Moments]] = {}
+    votes = panel.votes(sums)
     for key, m in sums.items():
-        together.setdefault(group(panel.covariates[key].static), []).append(m.capped())
+        together.setdefault(group(panel.covariates[key].static), []).append(m.capped(votes[key]))
     return {name: own(reduce(add, each), W, strength) for name, each in together.items()}
 
 
@@ -80,7 +82,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         panel: The series.
         whole: Whether all data are fitted, and not the known part only.
     """
-    window, H = choice.window, panel.horizon
+    window = choice.window
     effects = panel.effects(choice.form, window, whole) if choice.form else None
     cut = panel.fitted(window, effects, whole)
     crossed: dict[str, tuple[Windows, Array]] = {}
@@ -93,12 +95,13 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         told_rows = telling(cut)
         folds = {k: [moments(*_rows(w, f, told_rows[k])) for f in range(FOLDS)] for k, w in cut.items()}
         sums = {k: reduce(add, each) for k, each in folds.items()}
-        total = reduce(add, (m.capped() for m in sums.values()))
+        votes = panel.votes(sums)
+        total = reduce(add, (m.capped(votes[k]) for k, m in sums.items()))
         W = pooled(total, choice.penalty)
         shared = groups_of(sums, panel, W, choice.strength) if choice.grouped else {}
         for k, w in cut.items():
             base = np.empty_like(w.targets)
-            share = sums[k].capped().n / max(sums[k].n, 1)
+            share = sums[k].capped(votes[k]).n / max(sums[k].n, 1)
             to = shared.get(group(panel.covariates[k].static), W)
             for f, part in enumerate(folds[k]):
                 rest = Moments(total.G - share * part.G, total.C - share * part.C, total.n - share * part.n)
@@ -109,7 +112,7 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
             if np.isfinite(choice.strength):
                 own_weights[k] = own(sums[k], to, choice.strength).astype(np.float32)
     groups = {name: x.astype(np.float32) for name, x in shared.items()}
-    return ClosedForm(window, W, own_weights, *_errors(crossed, H), effects, groups), crossed
+    return ClosedForm(window, W, own_weights, *_errors(crossed, panel), effects, groups), crossed
 
 
 def _fold(n: int) -> NDArray[np.int64]:
@@ -132,24 +135,37 @@ def telling(cut: dict[str, Windows]) -> dict[str, NDArray[np.bool_]]:
     return {k: ~w.flat for k, w in cut.items()}
 
 
-def _errors(crossed: dict[str, tuple[Windows, Array]], horizon: int) -> tuple[Array, dict[str, Array], Array]:
+def _errors(crossed: Crossed, panel: Panel) -> tuple[Array, dict[str, Array], Array]:
     """Return the attributes typical, deviation and shape of a ClosedForm.
 
     The errors are those of the bounded targets, as in the fit, so that one jump out of a quiet window is no measure of
-    anything else. What is typical comes from the windows that tell something.
+    anything else. What is typical comes from the windows that tell something, and each series counts by its vote.
     """
     told_rows = telling({k: w for k, (w, _) in crossed.items()})
     errors = {k: bounded(w.targets) - base for k, (w, base) in crossed.items()}
     size = {k: np.abs(e).mean(axis=0) for k, e in errors.items()}
     told = {k: e[told_rows[k]] for k, e in errors.items() if told_rows[k].any()}
-    typical = np.maximum(np.mean([np.abs(e).mean(axis=0) for e in told.values()], axis=0), LEAST)
+    votes, sizes = panel.votes(told), [np.abs(e).mean(axis=0) for e in told.values()]
+    typical = np.maximum(np.average(sizes, axis=0, weights=list(votes.values())), LEAST)
     deviation = {}
     for k, e in errors.items():
         n = len(e)
         deviation[k] = (n * size[k] + PRIOR * typical) / (n + PRIOR) if len(crossed) > 1 else np.maximum(size[k], LEAST)
-    each = max(1, ENOUGH // (len(told) * horizon))
-    shape = np.concatenate([e[:: -(-len(e) // each)] / deviation[k] for k, e in told.items()])
+    most = max(1, ENOUGH // (len(told) * len(typical)))
+    shape = np.concatenate([e[thinned(len(e), votes[k], most)] / deviation[k] for k, e in told.items()])
     return typical, deviation, np.quantile(shape, LEVELS, axis=0).T
+
+
+def thinned(n: int, vote: float, most: int | None = None) -> NDArray[np.int64]:
+    """Return as many of n rows as the vote of their series gives it, at even distances.
+
+    Args:
+        n: The number of rows.
+        vote: The weight of the series, 0 to 1.
+        most: The greatest number of rows of a series whose vote is 1.
+    """
+    count = math.ceil(vote * min(n, most or n))
+    return np.arange(count) * n // max(count, 1)
 
 
 def naives(choice: Choice, panel: Panel, season: int) -> list[Choice]:

@@ -16,7 +16,7 @@ from ostinato.direct.model import DirectModel
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct_fit.closed_form import Choice, Crossed, naives, solve, words
 from ostinato.direct_fit.options import ALIASES, DirectOptions
-from ostinato.direct_fit.panel import Panel, panel_of
+from ostinato.direct_fit.panel import Panel, held_horizons, panel_of
 from ostinato.direct_fit.search import candidates, search
 from ostinato.direct_fit.selection import Selection, calibrate
 from ostinato.direct_fit.train import NetworkConfig, ensemble
@@ -78,7 +78,7 @@ def fit_direct(
     horizon, share = _checked(data, horizon, held_out)
     limits = Budget.of(budget, None)
     season, why = season_length(data, options.season)
-    panel = panel_of(data, horizon, share)
+    panel = panel_of(data, horizon, share, held_horizons(data))
     each = Budget(limits.seconds and limits.seconds / (1 + options.refit), limits.steps)
     networks = _Networks(tuple(panel.series), options, each, on_progress)
     selection = _select(panel, season, options, networks, on_rung)
@@ -88,7 +88,7 @@ def fit_direct(
         closed, crossed = solve(choice, panel, whole=True)
         nets = networks.train(closed, crossed)[0] if nets else ()
     record = DirectRecord(
-        **run_facts(data, options.network, options.seed, _split_words(share, horizon)),
+        **run_facts(data, options.network, options.seed, _split_words(share, horizon * held_horizons(data))),
         held_out=share,
         refit=options.refit,
         refitted=f"fitted again to all {panel.steps:,} steps" if options.refit else None,
@@ -99,6 +99,7 @@ def fit_direct(
         verdict=selection.verdict(),
         choice={"penalty": choice.penalty, "strength": min(choice.strength, 1e300)},
         coverage={"held_out": calibration.before, "calibrated": calibration.after},
+        held_horizons=held_horizons(data),
     )
     model = DirectModel(choice.name, closed, nets, networks.ids, calibration.factors, _description(data, record))
     notes = (
@@ -158,9 +159,10 @@ def _description(data: SequenceSet, record: DirectRecord) -> Description:
     return Description("direct", data.kind, {"static": static}, source, record=record.to_json())
 
 
-def _split_words(share: float, horizon: int) -> str:
-    held = f"{share:.0%}" if share < 1 else f"{share:g} steps"
-    return f"the last {held} of each series held out, at least {horizon} steps"
+def _split_words(share: float, least: int) -> str:
+    if share >= 1:
+        return f"the last {share:g} steps of each series held out"
+    return f"the last {share:.0%} of each series held out, at least {least} steps or a third"
 
 
 def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:

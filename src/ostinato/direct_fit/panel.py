@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,14 @@ from ostinato.direct.effects import Effects, Form, fit_effects
 from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
-from ostinato.spread import spread, still
+from ostinato.spread import ROUNDING, spread, still
 
 Array = NDArray[np.float64]
 
 #: The least unit of the errors of a series, as a share of the standard deviation of its values.
 SHARE = 0.05
+#: The least number of held-out horizons of all series together, if they are long enough: with fewer, chance chooses.
+WANTED = 12
 #: The greatest number of held-out windows of one series.
 JUDGED = 3000
 
@@ -70,6 +74,20 @@ class Panel:
         cut = {k: self._cut(window, effects, k, self.known[k], len(self.series[k]), self.stride) for k in moving}
         return {k: w for k, w in cut.items() if len(w.inputs)}
 
+    def votes(self, keys: Iterable[str]) -> dict[str, float]:
+        """Return the weight of each of some series in everything that they share, 0 to 1.
+
+        It is the share of the known steps that change the value. A step that repeats the value before it shows no
+        dynamics, so a series of two values, a constant after a jump or a few events among zeros say little about the
+        other series. If none of them changes, or for a series by itself, the weight is 1.
+        """
+        votes = {k: self._changes[k] for k in keys}
+        return votes if len(votes) > 1 and any(votes.values()) else dict.fromkeys(votes, 1.0)
+
+    @cached_property
+    def _changes(self) -> dict[str, float]:
+        return {k: _changing(y[: self.known[k]]) for k, y in self.series.items()}
+
     def _moving(self, stops: dict[str, int]) -> list[str]:
         """Return the series that change before their stop, or all if none does."""
         return [k for k, stop in stops.items() if not still(self.series[k][:stop])] or list(stops)
@@ -95,13 +113,19 @@ class Panel:
         return _change(self.series[key][: self.known[key]], season)
 
 
-def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
+def held_horizons(data: SequenceSet) -> int:
+    """Return how many horizons of each series are held out at least: together WANTED of the whole panel."""
+    return max(1, -(-WANTED // max(len(channels(data)), 1)))
+
+
+def panel_of(data: SequenceSet, horizon: int, share: float, horizons: int | None = None) -> Panel:
     """Return every channel as a series up to its last observed step.
 
     Args:
         data: The sequences.
         horizon: The number of steps to forecast.
         share: The share of each series that is held out, or a number of steps. A short series is fitted whole.
+        horizons: The horizons that are held out at least, up to a third of the series. None means 1.
 
     Raises:
         DataError: No series is long enough.
@@ -112,7 +136,8 @@ def panel_of(data: SequenceSet, horizon: int, share: float) -> Panel:
         if not len(seen):
             continue
         y = whole[: seen[-1] + 1]
-        hold = int(share) if share >= 1 else max(horizon, int(len(y) * share))
+        least = max(horizon, min((horizons or 1) * horizon, len(y) // 3))
+        hold = int(share) if share >= 1 else max(least, int(len(y) * share))
         series[key] = y
         known[key] = len(y) - hold if len(y) >= 2 * hold + horizon else len(y)
     longest = max((len(y) - known[key] for key, y in series.items()), default=0)
@@ -135,3 +160,10 @@ def _change(y: Array, season: int) -> float:
     """
     change, size = mean_change(y, season), spread(y)
     return size if np.isnan(change) or still(y) else max(change, SHARE * size)
+
+
+def _changing(y: Array) -> float:
+    """Return the share of the steps between observed values of y (T,) at which the value changes."""
+    seen = y[np.isfinite(y)]
+    step = np.abs(np.diff(seen))
+    return float((step > ROUNDING * np.abs(seen).max(initial=0.0)).mean()) if len(step) else 0.0

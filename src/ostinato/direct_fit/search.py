@@ -51,9 +51,10 @@ def search(panel: Panel, windows: Iterable[WindowSpec]) -> Choice:
     """Return the least-squares choice with the smallest error on the held-out windows.
 
     The error is that of OWA (Makridakis et al. 2020), with the better of the naive forecasts in the place of Naive2:
-    the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast, so
-    that large or variable series do not decide alone. Covariates are used if they make the error smaller: first the
-    effects of future covariates in the best window, then all windows with these effects, then past and static ones.
+    the absolute error in seasonal errors and in the size of the values, each relative to the error of that forecast for
+    the same series, so that large or variable series do not decide alone. Covariates are used if they make the error
+    smaller: first the effects of future covariates in the best window, then all windows with these effects, then past
+    and static ones.
 
     Args:
         panel: The series.
@@ -91,7 +92,7 @@ class Search:
         self._panel, self._positive = panel, panel.positive
         self.best: Choice | None = None
         self.loss = np.inf
-        self._naive_sizes: dict[int, Array] = {}
+        self._naive_sizes: dict[int, dict[str, Array]] = {}
 
     def window(self, window: WindowSpec, form: Form | None = None, grouped: bool = False) -> None:
         """Try a window with every penalty or strength.
@@ -107,49 +108,58 @@ class Search:
         sums = {k: moments(w.inputs, bounded(w.targets)) for k, w in panel.fitted(window, effects).items()}
         if not sums or not held:
             return
-        total = reduce(add, (m.capped() for m in sums.values()))
+        votes = panel.votes(sums)
+        total = reduce(add, (m.capped(votes[k]) for k, m in sums.items()))
         # a single series needs a penalty; in a panel the strength draws each series to the weights of the panel instead
         alone = [(penalty, np.inf) for penalty in PENALTIES]
         for penalty, strength in alone if len(sums) == 1 else [(PENALTIES[0], s) for s in STRENGTHS]:
             W = pooled(total, penalty)
             shared = groups_of(sums, panel, W, strength) if grouped else {}
-            sizes = []
+            sizes = {}
             for key, w in held.items():
                 to = shared.get(group(panel.covariates[key].static), W)
                 weights = own(sums[key], to, strength) if key in sums else to
-                sizes.append(self._sizes(window, w, design(w.inputs) @ weights, key))
-            loss = float((np.mean(sizes, axis=0) / self._naive(window.season)).mean())
+                sizes[key] = self._sizes(window, w, design(w.inputs) @ weights, key)
+            loss = self._relative(sizes, window.season)
             if loss < self.loss:
                 self.loss = loss
                 self.best = Choice("least squares", window, penalty, strength, form=form, grouped=grouped)
 
-    def _naive(self, season: int) -> Array:
-        """Return the two error sizes of the better naive forecast, (2,)."""
+    def _relative(self, sizes: dict[str, Array], season: int) -> float:
+        """Return the mean of size / (size + naive size) over the series, by their votes, and over both error sizes.
+
+        It lies in 0 to 1 for each series, so that no series, however large its errors are, decides for the others.
+        """
+        naive = self._naive(season)
+        votes = self._panel.votes(sizes)
+        shares = [sizes[k] / np.maximum(sizes[k] + naive.get(k, sizes[k]), np.finfo(float).tiny) for k in sizes]
+        return float(np.average(shares, axis=0, weights=list(votes.values())).mean())
+
+    def _naive(self, season: int) -> dict[str, Array]:
+        """Return the two error sizes of the better naive forecast of each series, (2,)."""
         if season not in self._naive_sizes:
             window = WindowSpec(max(season, 2), log=False, own=False, season=season)
             held, H = self._panel.held_out(window, None), self._panel.horizon
             if not held:
                 window = replace(window, lookback=2)
                 held = self._panel.held_out(window, None)
-            each = [
-                np.mean([self._sizes(window, w, design(w.inputs) @ W, key) for key, w in held.items()], axis=0)
-                for W in (seasonal_naive(window.lookback, H, step) for step in {1, min(season, window.lookback)})
-            ]
-            least = np.min(each, axis=0)
-            # a naive forecast without errors is no measure of the others: they are compared in seasonal errors
-            self._naive_sizes[season] = np.where(least > 0, least, 1.0)
+            maps = [seasonal_naive(window.lookback, H, step) for step in {1, min(season, window.lookback)}]
+            self._naive_sizes[season] = {
+                key: np.min([self._sizes(window, w, design(w.inputs) @ W, key) for W in maps], axis=0)
+                for key, w in held.items()
+            }
         return self._naive_sizes[season]
 
-    def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> tuple[float, float]:
+    def _sizes(self, window: WindowSpec, w: Windows, z: Array, key: str) -> Array:
         """Return the mean absolute error in the unit of the series, and relative to forecast and value (half of sMAPE).
 
         For values that may be negative the second one is the mean squared error, because an error relative to
         their size means nothing.
         """
-        y, forecast = window.restore(w.targets, w), window.restore(z, w)
+        y, forecast = window.restore(w.targets, w), window.forecast(z, w)
         unit = self._panel.unit(key, window.season)
         # a forecast that explodes in logarithms must lose, and must not stop the search
         error = np.minimum(np.abs(forecast - y) / unit, 1e6)
         if self._positive:
-            return float(error.mean()), float((error * unit / (np.abs(forecast) + np.abs(y))).mean())
-        return float(error.mean()), float((error**2).mean())
+            return np.array([error.mean(), (error * unit / (np.abs(forecast) + np.abs(y))).mean()])
+        return np.array([error.mean(), (error**2).mean()])

@@ -13,17 +13,15 @@ from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import predicted
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows
-from ostinato.direct_fit.closed_form import Choice, telling
+from ostinato.direct_fit.closed_form import Choice, telling, thinned
+from ostinato.direct_fit.losses import GREATEST, MARGIN, Losses, separate
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, calibrated, calibration, coverage, quantile_loss
 from ostinato.record import DirectRung
 
 Array = NDArray[np.float64]
 
-#: The share by which the loss must be below that of the simpler forecaster; smaller differences are chance.
-MARGIN = 0.02
-#: A loss below this share of a seasonal error is rounding, so no forecaster is better than such a one.
-EXACT = 1e-9
+NAIVES = ("naive", "seasonal naive")
 #: The place of the 95 % interval among the central ones, widest first.
 _NINETY_FIVE = int(np.argmin(np.abs(LEVELS[:MEDIAN] - 0.025)))
 
@@ -37,17 +35,17 @@ def _held(
 
 def _judge(
     panel: Panel, direct: ClosedForm, nets: tuple[SegmentNetwork, ...], ids: tuple[str, ...]
-) -> tuple[float, float]:
-    """Return the quantile loss of the held-out windows in seasonal errors, and the coverage of the 95 % intervals."""
+) -> tuple[Losses, float]:
+    """Return the held-out losses, and the coverage of the 95 % intervals."""
     held, z = _held(panel, direct, nets, ids)
-    units, first, losses = panel.units(direct.window.season), 0, []
+    units, first, losses = panel.units(direct.window.season), 0, {}
     for key, w in held.items():
         y = direct.window.restore(w.targets, w)
-        each = quantile_loss(y, direct.window.restore(z[first : first + len(w.inputs)], w))
-        losses.append(float(np.minimum(each / units[key], 1e6).mean()))
+        each = quantile_loss(y, direct.window.forecast(z[first : first + len(w.inputs)], w))
+        losses[key] = np.minimum(each / units[key], GREATEST).mean(axis=1)
         first += len(w.inputs)
     inside = coverage(np.concatenate([w.targets for w in held.values()]), z)
-    return float(np.mean(losses)), float(inside[_NINETY_FIVE])
+    return Losses.of(losses, panel), float(inside[_NINETY_FIVE])
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,7 @@ class Selection:
     def __init__(self, panel: Panel, ids: tuple[str, ...], on_rung: Callable[[DirectRung], None] | None) -> None:
         self._panel, self._ids, self._on_rung = panel, ids, on_rung
         self._begun = time.monotonic()
+        self._losses: dict[str, Losses] = {}
         self.table: list[DirectRung] = []
         self.kept: tuple[DirectRung, Choice, ClosedForm, tuple[SegmentNetwork, ...]]
 
@@ -93,28 +92,31 @@ class Selection:
             nets: Its networks.
             detail: Its settings in words.
         """
-        least, inside = _judge(self._panel, direct, nets, self._ids)
+        losses, inside = _judge(self._panel, direct, nets, self._ids)
         now = time.monotonic()
-        judged = DirectRung(choice.name, least, inside, now - self._begun, detail)
+        judged = DirectRung(choice.name, losses.mean, inside, now - self._begun, detail)
         self._begun = now
-        if not self.table or least < self.kept[0].loss * (1 - MARGIN) - EXACT:
+        self._losses[choice.name] = losses
+        if not self.table or losses.gain_over(self._losses[self.kept[0].name]).certain:
             self.kept = judged, choice, direct, nets
         self.table.append(judged)
         if self._on_rung:
             self._on_rung(judged)
 
     def verdict(self) -> str:
-        """Return which forecaster is kept and how far it is ahead, in words."""
+        """Return which forecaster is kept, how far it is ahead, and on how many windows that stands, in words."""
         name, losses = self.kept[0].name, {c.name: c.loss for c in self.table}
-        if name in ("naive", "seasonal naive"):
+        stands = self._losses[name].words()
+        if name in NAIVES:
             other = min((c for c in self.table if c.name != name), key=lambda c: c.loss)
+            gain = self._losses[other.name].gain_over(self._losses[name])
             return (
-                f"nothing beats the {name} forecast by {MARGIN:.0%} on the held-out windows, so it is used: "
-                f"quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}"
+                f"nothing beats the {name} forecast by {MARGIN:.0%} and by more than chance on {stands}, so it is "
+                f"used: quantile loss {losses[name]:.4g} seasonal errors, {other.name} {other.loss:.4g}, {gain.words()}"
             )
-        naive = min((c for c in self.table if c.name in ("naive", "seasonal naive")), key=lambda c: c.loss).name
-        gain = 1 - losses[name] / losses[naive]
-        return f"{name} is used: its quantile loss on the held-out windows is {gain:.0%} under the {naive} forecast's"
+        naive = min((c for c in self.table if c.name in NAIVES), key=lambda c: c.loss).name
+        gain = self._losses[name].gain_over(self._losses[naive])
+        return f"{name} is used: its quantile loss on {stands} is {gain.words()} than the {naive} forecast's"
 
 
 def calibrate(
@@ -132,14 +134,22 @@ def calibrate(
         The factors by all held-out windows, and the coverage by the factors of half of them on the other half.
     """
     held, z = _held(panel, direct, nets, ids)
-    y, told = np.concatenate([w.targets for w in held.values()]), np.concatenate(list(telling(held).values()))
+    before = float(coverage(np.concatenate([w.targets for w in held.values()]), z)[_NINETY_FIVE])
+    told, votes = telling(held), panel.votes(held)
+    parts = np.split(z, np.cumsum([len(w.inputs) for w in held.values()])[:-1])
+    rows = {k: np.flatnonzero(told[k])[thinned(int(told[k].sum()), votes[k])] for k in held}
+    y = [w.targets[rows[k]] for k, w in held.items()]
+    q = [part[rows[k]] for k, part in zip(held, parts, strict=True)]
+    apart = [separate(len(rows[k]), panel) for k in held]
     if len(held) > 1:
-        half = np.repeat(np.arange(len(held)) % 2, [len(w.inputs) for w in held.values()]) == 0
+        halves = [slice(0, None, 2), slice(1, None, 2)]
+        (y0, q0), (y1, q1) = ((np.concatenate(y[s]), np.concatenate(q[s])) for s in halves)
+        seen = float(sum(apart[halves[0]]))
     else:
-        half = np.arange(len(y)) < len(y) // 2
-    before = float(coverage(y, z)[_NINETY_FIVE])
-    y, z, half = y[told], z[told], half[told]
+        half = len(y[0]) // 2
+        (y0, q0), (y1, q1), seen = (y[0][:half], q[0][:half]), (y[0][half:], q[0][half:]), apart[0] / 2
     after = before
-    if half.any() and not half.all():
-        after = float(coverage(y[~half], calibrated(z[~half], calibration(y[half], z[half])))[_NINETY_FIVE])
-    return IntervalCalibration(calibration(y, z), before, after)
+    if len(y0) and len(y1):
+        after = float(coverage(y1, calibrated(q1, calibration(y0, q0, seen)))[_NINETY_FIVE])
+    factors = calibration(np.concatenate(y), np.concatenate(q), float(sum(apart)))
+    return IntervalCalibration(factors, before, after)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
 Array = NDArray[np.float64]
 
@@ -16,6 +16,10 @@ Array = NDArray[np.float64]
 #: median.
 LEVELS = np.array([0.005, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975, 0.995])
 MEDIAN = len(LEVELS) // 2
+#: By how much the intervals of a model must be widened before any held-out stretch is seen, and the number of stretches
+#: that this counts as: the values at which 80 and 95 % intervals of short series by themselves held their level on 240
+#: series of the M1 and tourism competitions.
+UNSEEN, PRIOR = 1.4, 4.0
 DECILES = slice(3, 12)
 
 
@@ -84,7 +88,7 @@ def coverage(y: Array, quantiles: Array) -> Array:
     return np.asarray(inside.reshape(-1, MEDIAN).mean(axis=0))
 
 
-def calibration(y: Array, quantiles: Array) -> Array:
+def calibration(y: Array, quantiles: Array, stretches: float = np.inf) -> Array:
     """Return the factors of the half-widths of the central intervals at which they cover the held-out values.
 
     Split conformal prediction with the score max((m - y) / (m - lo), (y - m) / (hi - m)), m the median (conformalised
@@ -93,9 +97,14 @@ def calibration(y: Array, quantiles: Array) -> Array:
     guarantee. No factor is below 1: the same windows chose the model, which makes its errors on them too small, so
     intervals may be widened and not narrowed.
 
+    The scores of overlapping windows are hardly separate. With S separate stretches, the logarithm of a factor counts
+    S / (S + PRIOR), and that of UNSEEN counts the rest. The width is then known from about S + PRIOR values only, so it
+    is that of Student's t with so many degrees of freedom, relative to a normal.
+
     Args:
         y: The held-out values, (...).
         quantiles: Their quantiles at LEVELS, (..., Q).
+        stretches: The number S of separate stretches that the values come from.
 
     Returns:
         Factors, (Q // 2,), widest interval first.
@@ -108,7 +117,13 @@ def calibration(y: Array, quantiles: Array) -> Array:
     )
     score = np.sort(score.reshape(-1, MEDIAN), axis=0)
     rank = np.ceil((len(score) + 1) * (1 - 2 * LEVELS[:MEDIAN])).astype(np.int64) - 1
-    return np.asarray(np.maximum(score[np.minimum(rank, len(score) - 1), np.arange(MEDIAN)], 1.0))
+    found = score[np.minimum(rank, len(score) - 1), np.arange(MEDIAN)]
+    if np.isfinite(stretches):
+        known = stretches + PRIOR
+        with np.errstate(divide="ignore"):
+            found = found ** (stretches / known) * UNSEEN ** (PRIOR / known)
+        found = found * stdtrit(known, LEVELS[:MEDIAN]) / ndtri(LEVELS[:MEDIAN])
+    return np.asarray(np.maximum(found, 1.0))
 
 
 def calibrated(quantiles: Array, factors: Array) -> Array:

@@ -72,6 +72,7 @@ def _(model: DirectModel, data: SequenceSet, record: RunRecord, again: bool) -> 
     if again or record.refit is None:
         return data.lengths
     assert isinstance(record.held_out, int | float)
-    known = panel_of(data, model.horizon, record.held_out).known
+    horizons = model.description.direct_record.held_horizons
+    known = panel_of(data, model.horizon, record.held_out, horizons).known
     stops = [known.get(key, 0) for key in channels(data)]
     return np.asarray(np.array(stops, dtype=np.int64).reshape(len(data), -1).max(axis=1))

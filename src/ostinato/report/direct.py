@@ -68,7 +68,7 @@ def _spans(model: DirectModel, data: SequenceSet, fitted: bool) -> Spans:
         return [(b, 0, int(n)) for b, n in enumerate(data.lengths) if n]
     held_out = model.description.direct_record.held_out
     assert isinstance(held_out, int | float)
-    panel = panel_of(data, model.horizon, held_out)
+    panel = panel_of(data, model.horizon, held_out, model.description.direct_record.held_horizons)
     keys = np.array(list(channels(data))).reshape(len(data), len(data.channels))
     spans = []
     for b, row in enumerate(keys):
