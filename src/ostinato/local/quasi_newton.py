@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-#: A function of rows: it takes the indices of the rows, (b,), and a point of each, (b, p), and returns the values, (b,),
-#: infinite where a point is not allowed, and the gradients, (b, p).
+#: A function of rows: it takes the indices of the rows, (b,), and a point of each, (b, p), and returns the values,
+#: (b,), infinite where a point is not allowed, and the gradients, (b, p).
 Objective = Callable[[Indices, Array], tuple[Array, Array]]
 
 
