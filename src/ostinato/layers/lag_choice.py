@@ -26,7 +26,8 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
 
     The dense one has every lag up to an order that BIC chooses for each channel; the sparse one has the lags of
     ``useful_lags``, which all channels share. Both are fitted to the first four fifths of each sequence and judged on
-    the rest, one step ahead. The one with more coefficients must be likelier by more than one standard error.
+    the rest, one step ahead. A sparse one with more coefficients than the dense one must be likelier by more than one
+    standard error.
 
     Args:
         values: The values of all sequences joined, (N, D). NaN where a value is missing.
@@ -46,11 +47,15 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
         return dense
     ours = [fit_ar_at(x, offsets, early, held_out=last) for x in channels]
     theirs = [fit_ar(x, offsets, max_order, held_out=last) for x in channels]
+    coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]
+    sparse = [fit_ar_at(x, offsets, lags) for x in channels]
+    if all(early == fit.lags for fit in theirs):
+        # the judged steps tell nothing of two forms that were one on the steps before them: the smaller one is kept
+        return sparse if len(lags) * len(channels) < sum(len(fit.lags) for fit in dense) else dense
     gains = _gains(rows, last, ours, theirs)
     if len(gains) < FEWEST:
         return dense
     gain, error = float(gains.mean()), float(gains.std()) / math.sqrt(len(gains))
-    coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]
     if gain <= (error if coefficients[0] > coefficients[1] else 0.0):
         return dense
     words = (
@@ -58,8 +63,7 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
         f"it was fitted to, such a one with {coefficients[0]} coefficients was {gain:.3f} nats a step (standard error "
         f"{error:.3f}) likelier than one on every lag with {coefficients[1]}"
     )
-    fits = [fit_ar_at(x, offsets, lags) for x in channels]
-    return [replace(fit, notes=(*fit.notes, words)) for fit in fits]
+    return [replace(fit, notes=(*fit.notes, words)) for fit in sparse]
 
 
 def name_of(lags: tuple[int, ...]) -> str:
