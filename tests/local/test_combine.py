@@ -160,6 +160,15 @@ def test_members_see_nothing_of_their_windows() -> None:
         assert np.isnan(windows.y[n, len(later) :]).all()
 
 
+def test_of_a_large_panel_a_sample_has_windows_in_any_order() -> None:
+    series = walks(30)
+    order = np.random.default_rng(1).permutation(30)
+    some = hold_out(Panel(series), [last], 4, 2, most=10)
+    other = hold_out(Panel(tuple(series[s] for s in order)), [last], 4, 2, most=10)
+    assert len(set(some.series)) == 10
+    assert set(some.series) == {int(order[s]) for s in other.series}
+
+
 def test_a_good_member_has_more_weight_and_with_few_windows_less_so() -> None:
     series = walks(40)
     windows = hold_out(Panel(series), list(MEMBERS.values()), 4, 3)

@@ -43,6 +43,8 @@ _SERIES = 12.0
 _RECENT = 0.5
 #: No factor is above this: a forecast that is certain and wrong has no factor.
 _MOST = 10.0
+#: The least factor that scores can say.
+_LEAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,10 @@ def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array) -> Array:
     count = len(weight)
     each = np.broadcast_to(weight[:, None], seen.shape)[seen]
     both = _logs(score.max(axis=0)[seen], SHARES, count, each)
-    low, high = (_logs(side[seen], (1 + SHARES) / 2, count, each)[_OUTER].mean() for side in score)
-    skew = count / (count + _SIDE) * np.clip((high - low) / 2, -_SKEW, _SKEW)
+    low, high = (_logs(side[seen], (1 + SHARES) / 2, count, each)[_OUTER] for side in score)
+    # where most values are equal, such as 0, one side has no errors to compare with
+    told = min(low.min(), high.min()) > np.log(_LEAST)
+    skew = told * count / (count + _SIDE) * np.clip((high - low).mean() / 2, -_SKEW, _SKEW)
     return np.stack([both - skew, both + skew])
 
 
@@ -148,7 +152,7 @@ def _logs(score: Array, shares: Array, count: int, weight: Array) -> Array:
         order = np.argsort(score[:, i], kind="stable")
         reached = np.cumsum(weight[order])
         out[i] = np.interp(share * reached[-1], reached - weight[order] / 2, score[order, i])
-    return np.log(np.maximum(out, 1e-2))
+    return np.log(np.maximum(out, _LEAST))
 
 
 def _scales(score: Array, seen: Array, series: NDArray[np.int64], size: int) -> Array:

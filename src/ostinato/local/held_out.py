@@ -70,7 +70,7 @@ def cuts(length: int, horizon: int, season: int, count: int) -> list[int]:
     return out
 
 
-def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int) -> Windows:
+def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, most: int = 1000) -> Windows:
     """Fit the members to shortened series and let them forecast what follows.
 
     Args:
@@ -78,9 +78,12 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int) -> 
         members: The M methods.
         horizon: The number of steps H of a window.
         count: The greatest number of windows of a series.
+        most: The greatest number of series that have windows. Of a larger panel a sample has them, which does not depend
+            on the order of the series.
     """
     season = panel.seasons[-1] if panel.seasons else 1
-    each = [cuts(len(y), horizon, season, count) for y in panel.values]
+    judged = _sample(panel, most)
+    each = [cuts(len(y), horizon, season, count) if s in judged else [] for s, y in enumerate(panel.values)]
     rows: list[tuple[int, int, Array, Array]] = []
     points: list[Array] = []
     quantiles: list[Array] = []
@@ -118,6 +121,15 @@ def unit(y: Array) -> float:
     seen = y[np.isfinite(y)]
     change = float(np.abs(np.diff(seen)).mean()) if len(seen) > 1 else 0.0
     return max(change, 1e-6 * spread(y))
+
+
+def _sample(panel: Panel, most: int) -> set[int]:
+    """Return the indices of at most ``most`` series, evenly spaced among the series in the order of their values."""
+    S = len(panel)
+    if most >= S:
+        return set(range(S))
+    order = sorted(range(S), key=lambda s: (len(panel.values[s]), *np.nan_to_num(panel.values[s][-3:])))
+    return {order[k] for k in np.linspace(0, S - 1, most).astype(np.int64)}
 
 
 def _observed(y: Array) -> Array:
