@@ -24,7 +24,7 @@ _WINDOWS = 2
 #: How strongly a weight follows the relative loss of its member.
 _SHARPNESS = 6.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
-_PANEL = 10.0
+_PANEL = 1.0
 #: The number of its windows at which the losses of a series count as much as those of its panel.
 _SERIES = 3.0
 

@@ -78,8 +78,8 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
         members: The M methods.
         horizon: The number of steps H of a window.
         count: The greatest number of windows of a series.
-        most: The greatest number of series that have windows. Of a larger panel a sample has them, which does not depend
-            on the order of the series.
+        most: The greatest number of series that have windows. Of a larger panel a sample has them, whatever the order
+            of its series.
     """
     season = panel.seasons[-1] if panel.seasons else 1
     judged = _sample(panel, most)
