@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
-from ostinato.direct.windows import WindowSpec, filled
+from ostinato.direct.windows import RISE, WindowSpec, filled
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, at, calibrated, calibration, coverage, quantile_loss
 
 RNG = np.random.default_rng
@@ -109,3 +109,29 @@ def test_intervals_too_narrow_are_widened_to_their_level_and_wide_ones_left() ->
     covered = coverage(y[25_000:], calibrated(narrow[25_000:], factors))
     np.testing.assert_allclose(covered, 1 - 2 * LEVELS[:MEDIAN], atol=0.01)
     np.testing.assert_array_equal(calibration(y, wide), 1.0)
+
+
+def test_logarithms_continue_by_their_tangent_beyond_a_rise() -> None:
+    """A steep rise is not continued as an exponential one, and the map has an inverse."""
+    window = WindowSpec(12, log=True, own=True, season=1)
+    last = window.last(np.r_[np.full(6, 1.0), 1.1, 0.9, 1.0, 4.0, 20.0, 60.0])
+    z = np.linspace(-3, 12, 60)[None]
+    x = last.level + last.scale * z
+    y = window.restore(z, last)
+    bend = 60.0 * RISE
+    np.testing.assert_allclose(y[y < bend], np.exp(x[y < bend]))
+    np.testing.assert_allclose(y[y >= bend], bend * (1 + x[y >= bend] - np.log(bend)))
+    assert y.max() < 0.01 * np.exp(x.max())
+    jump = np.r_[np.exp(0.1 * RNG(0).standard_normal(60)), 900.0, 7.0, 1.0]
+    w = window.cut(jump, 3, 0, len(jump))
+    np.testing.assert_allclose(window.restore(w.targets, w)[-1], jump[-3:])
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_only_a_history_that_never_goes_below_0_has_forecasts_that_do_not(shift: float) -> None:
+    y = np.abs(RNG(0).standard_normal(40)) - shift
+    window = WindowSpec(12, log=False, own=True, season=1)
+    w = window.cut(y, 3, 0, 40)
+    found = window.forecast(np.full((len(w.inputs), 3), -50.0), w)
+    np.testing.assert_array_equal(found == 0, shift == 0)
+    assert (window.restore(np.full((len(w.inputs), 3), -50.0), w) < 0).all()
