@@ -112,6 +112,20 @@ void linear_backward(const LinearSizes& sizes, Address lengths, int threads, Add
                            {at<T>(a), at<T>(h0), at<T>(y), at<T>(dy), at<T>(dh_n), at<T>(du), at<T>(dh0)}, at<T>(da));
 }
 
+// The rows, the steps, the seasons of a state, the error (0 additive, 1 multiplicative) and the season (0 none,
+// 1 additive, 2 multiplicative).
+using SmoothingSizes = std::tuple<Index, Index, Index, int, int>;
+
+void smoothing(const SmoothingSizes& sizes, int threads, Address y, Address series, Address lengths, Address floor,
+               Address theta, Address log_likelihood, Address gradient, Address mean, Address last) {
+    const nb::gil_scoped_release released;
+    run_smoothing(set_in_use().smoothing, std::get<3>(sizes), std::get<4>(sizes), threads,
+                  {std::get<0>(sizes), std::get<1>(sizes), std::get<2>(sizes), at<double>(y), at<Index>(series),
+                   at<Index>(lengths), at<double>(floor), at<double>(theta), nullptr, at<double>(gradient),
+                   at<double>(mean), at<double>(last)},
+                  at<double>(log_likelihood));
+}
+
 // Returns an array in a buffer of the pool. The buffer goes back to the pool with the last reference to the array.
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::size_t count) {
@@ -172,4 +186,5 @@ NB_MODULE(_engine, m) {
     m.def("linear_forward64", linear_forward<double>);
     m.def("linear_backward32", linear_backward<float>);
     m.def("linear_backward64", linear_backward<double>);
+    m.def("smoothing", smoothing);
 }

@@ -133,6 +133,30 @@ struct Linear {
     void (*backward[2])(Index width, const Part&, const LinearBackward<T>&, void* scratch);  // writes da (W) to scratch
 };
 
+// Exponential smoothing models of one form (see smoothing.h), one a row. Series are rows of y, and several rows can be
+// models of the same series.
+struct Smoothing {
+    Index rows;            // B
+    Index steps;           // T, the width of y
+    Index period;          // m, the number of seasons of the state; 0 without a season
+    const double* y;       // (S, T) NaN if missing
+    const Index* series;   // (B) the series of each row
+    const Index* lengths;  // (B) the steps of each row, 0 to T
+    const double* floor;   // (B) what is added to the mean of the squared errors
+    const double* theta;   // (B, 6 + m) alpha, beta, gamma, phi, level, trend, the season of the first step, the second ...
+    double* sums;          // (B, 4) written: squared errors (infinite if mu <= 0 and the error is relative), observed values,
+                           // mantissa and exponent of the product of mu (1 and 0 unless the error is relative)
+    double* gradient;      // (B, 6 + m) written: of the log-likelihood; or null
+    double* mean;          // (B, T) written: mu, up to the longest row of a vector; or null
+    double* last;          // (B, 2 + m) written: level, trend, seasons after the last step, as in theta; or null
+};
+
+struct SmoothingKernel {
+    Index lanes;  // rows are fastest in groups of so many
+    std::size_t (*bytes)(const Smoothing&);                                                  // the size of scratch
+    void (*run[2][3])(const Smoothing&, Index begin, Index end, void* scratch);  // error A, M; season N, A, M
+};
+
 // The cells of one instruction set.
 struct Kernels {
     const char* set;
@@ -142,6 +166,7 @@ struct Kernels {
     const Kernel<double>* float64;
     Linear<float> linear32;
     Linear<double> linear64;
+    SmoothingKernel smoothing;
     double (*peak)(Index loops);  // see peak.h
 };
 

@@ -5,6 +5,7 @@
 #include "backward.h"
 #include "linear.h"
 #include "peak.h"
+#include "smoothing.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -37,6 +38,6 @@ constexpr Kernel<T> table[] = {OSTINATO_CELLS(OSTINATO_KERNEL)};
 #define OSTINATO_NAME(NAME) OSTINATO_TEXT(NAME)
 extern const Kernels kernels;
 const Kernels kernels = {OSTINATO_NAME(OSTINATO_SET), OSTINATO_BYTES, sizeof(table<float>) / sizeof(table<float>[0]),
-                         table<float>, table<double>, linear<float>, linear<double>, peak};
+                         table<float>, table<double>, linear<float>, linear<double>, smoothing, peak};
 
 }  // namespace ostinato::OSTINATO_SET

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "team.h"
@@ -116,6 +117,27 @@ void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, con
     std::fill_n(da, width, T(0));
     for (const Buffer& part : scratch)
         for (Index c = 0; c < width; ++c) da[c] += static_cast<const T*>(part.get())[c];
+}
+
+void run_smoothing(const SmoothingKernel& kernel, int error, int season, int threads, Smoothing io,
+                   double* log_likelihood) {
+    const Buffer sums(io.rows * 4 * sizeof(double));
+    io.sums = static_cast<double*>(sums.get());
+    const Index groups = (io.rows + kernel.lanes - 1) / kernel.lanes;
+    const int parts = worth(std::min<Index>(threads, std::max<Index>(groups, 1)), 50.0 * io.rows * io.steps);
+    std::vector<Buffer> scratch;
+    for (int i = 0; i < parts; ++i) scratch.emplace_back(kernel.bytes(io));
+    at_once(parts, [&](int i, int size) {
+        for (int part = i; part < parts; part += size)
+            kernel.run[error][season](io, groups * part / parts * kernel.lanes,
+                                      std::min(groups * (part + 1) / parts * kernel.lanes, io.rows), scratch[part].get());
+    });
+    constexpr double log_2pi = 1.8378770664093454836, log_2 = 0.69314718055994530942;
+    for (Index b = 0; b < io.rows; ++b) {
+        const double *sum = io.sums + 4 * b, n = sum[1];
+        const double value = n ? -n / 2 * (log_2pi + 1 + std::log(sum[0] / n + io.floor[b])) - std::log(sum[2]) - sum[3] * log_2 : 0;
+        log_likelihood[b] = std::isnan(value) ? -HUGE_VAL : value;
+    }
 }
 
 template <class T>

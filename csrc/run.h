@@ -34,6 +34,12 @@ template <class T>
 void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                          const LinearBackward<T>& io, T* da);
 
+// Runs exponential smoothing on at most `threads` threads. `error` is 0 (additive) or 1 (multiplicative), and `season` is 0
+// (none), 1 (additive) or 2 (multiplicative). Writes the log-likelihood (B) with the variance that is the likeliest.
+// `sums` of `io` is set here.
+void run_smoothing(const SmoothingKernel& kernel, int error, int season, int threads, Smoothing io,
+                   double* log_likelihood);
+
 // Runs one row one step at a time, with weights that the constructor packs. Only one thread at a time may use it.
 template <class T>
 class Step {

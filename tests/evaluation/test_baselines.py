@@ -18,8 +18,9 @@ from statsmodels.tsa.stattools import acf
 from ostinato.data.read import read
 from ostinato.data.seasons import SEASONS, season_length
 from ostinato.errors import ConfigError
-from ostinato.evaluation.baselines import BASELINES, Lags, Shift
-from ostinato.evaluation.seasonality_test import indices, is_seasonal
+from ostinato.evaluation.baselines import BASELINES, Lags
+from ostinato.local.naive import Shift
+from ostinato.local.seasonality import indices, is_seasonal
 
 
 def wave(steps: int = 120, season: int = 12, seed: int = 0) -> np.ndarray:

@@ -28,8 +28,8 @@ from ostinato.errors import DataError, OstinatoError
 from ostinato.evaluation import metrics
 from ostinato.evaluation.backtest import Backtest, cross_validation
 from ostinato.evaluation.baselines import BASELINES
-from ostinato.evaluation.seasonality_test import is_seasonal
 from ostinato.fits.result import Fit
+from ostinato.local.seasonality import is_seasonal
 from ostinato.numbers import exact, plain, shown
 
 Array = NDArray[np.float64]

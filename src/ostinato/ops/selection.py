@@ -16,6 +16,8 @@ from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
 from ostinato.ops.engine import extension
+from ostinato.ops.ets import native as ets_native
+from ostinato.ops.ets import reference as ets_reference
 from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.gru import native as gru_native
 from ostinato.ops.gru import reference as gru_reference
@@ -44,6 +46,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
     "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
+    "ets": {"native": ets_native.unroll, "reference": ets_reference.unroll},
 }
 
 
@@ -72,6 +75,7 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("gru", "native"): extension.refusal,
     ("lstm", "native"): extension.refusal,
     ("linear", "native"): _no_pairs,
+    ("ets", "native"): ets_native.refusal,
 }
 
 #: The implementation of a cell that is faster than the preferred one for a single step: one line of torch.

@@ -173,3 +173,32 @@ def linear_backward64(
     dh0: int,
     da: int,
 ) -> None: ...
+def smoothing(
+    sizes: tuple[int, int, int, int, int],
+    threads: int,
+    y: int,
+    series: int,
+    lengths: int,
+    floor: int,
+    theta: int,
+    log_likelihood: int,
+    gradient: int,
+    mean: int,
+    last: int,
+) -> None:
+    """Unroll exponential smoothing: see ``Smoothing`` in csrc/engine.h.
+
+    Args:
+        sizes: The rows B, the steps T, the seasons m of a state, the error (0 additive, 1 multiplicative), and the season (0
+            none, 1 additive, 2 multiplicative).
+        threads: The number of threads that may be used.
+        y: The series, (S, T), float64.
+        series: The series of each row, (B,), int64.
+        lengths: The steps of each row, (B,), int64.
+        floor: What is added to the mean squared error, (B,), float64.
+        theta: The parameters, (B, 6 + m), float64.
+        log_likelihood: Written, (B,).
+        gradient: Written, (B, 6 + m), or 0.
+        mean: Written, (B, T), or 0.
+        last: Written, (B, 2 + m), or 0.
+    """

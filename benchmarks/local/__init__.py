@@ -1,0 +1,1 @@
+"""Short series of two competitions with known answers: the local methods beside the peers."""

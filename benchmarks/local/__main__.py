@@ -1,0 +1,97 @@
+"""The local methods beside the peers over six groups of short series with known answers.
+
+Run python -m local from benchmarks/. The peers' forecasts are read from --peers, where peers.py writes them. Each
+method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. Choices inside
+the methods were made on every second series of a group (--half tuned); the others (--half other) show what these
+choices are worth on series that they did not see.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+import polars as pl
+
+from local import groups
+from local.peers import DEMAND, PROBABILITIES
+from local.scores import Said, table
+from ostinato.local.methods import METHODS
+from ostinato.local.panel import Array, Panel
+
+PEERS = ("AutoETS", "AutoTheta", "DynamicOptimizedTheta", "AutoCES", "AutoARIMA")
+#: The number of series of a group that are forecast alone.
+_ALONE = 50
+
+
+def main() -> None:
+    """Run the groups and methods that the command line selects, and print a table for each group and their mean."""
+    root = Path(__file__).resolve().parents[2]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=root.parent / "shared/data/timeseries")
+    parser.add_argument("--peers", type=Path, default=root / "out/local", help="the folder of the peers' forecasts")
+    parser.add_argument("--only", nargs="*", choices=[*groups.NAMES, groups.DEMAND], default=list(groups.NAMES))
+    parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--half", choices=("all", "tuned", "other"), default="all")
+    parser.add_argument("--alone", action="store_true", help=f"{_ALONE} series of each group, one at a time")
+    args = parser.parse_args()
+    pl.Config.set_tbl_formatting("MARKDOWN").set_tbl_hide_column_data_types(True).set_tbl_hide_dataframe_shape(True)
+    pl.Config.set_tbl_cols(-1).set_tbl_rows(-1).set_tbl_width_chars(180).set_float_precision(4)
+    tables = []
+    for name in args.only:
+        group = groups.load(args.data, name)
+        order = np.arange(len(group.ids))
+        rows = {"all": order >= 0, "tuned": order % 2 == 0, "other": order % 2 == 1}[args.half]
+        if args.alone:
+            drawn = np.random.default_rng(0).choice(np.flatnonzero(rows), min(_ALONE, int(rows.sum())), replace=False)
+            rows = np.isin(order, drawn)
+        said = peers(args.peers, group)
+        for method in args.methods:
+            said[method] = alone(method, group, rows) if args.alone else whole(method, group)
+        tables.append(table(group, said, rows).with_columns(group=pl.lit(name)))
+        print(f"\n{name}", tables[-1].drop("group"), sep="\n", flush=True)
+    both = pl.concat(tables)
+    print("\nmean over the groups", both.group_by("method", maintain_order=True).mean().drop("group"), sep="\n")
+
+
+def whole(method: str, group: groups.Group) -> Said:
+    """Return the forecasts of a method that is fitted to a whole group at once."""
+    begun = time.process_time()
+    ahead = METHODS[method](Panel(group.history, group.seasons)).ahead(group.horizon, PROBABILITIES)
+    return Said(ahead.point, ahead.quantiles, time.process_time() - begun)
+
+
+def alone(method: str, group: groups.Group, rows: Array) -> Said:
+    """Return the forecasts of a method that is fitted to some series of a group, one at a time."""
+    point = np.full(group.after.shape, np.nan)
+    quantiles = np.full((*group.after.shape, len(PROBABILITIES)), np.nan)
+    begun = time.process_time()
+    for s in np.flatnonzero(rows):
+        ahead = METHODS[method](Panel((group.history[s],), group.seasons)).ahead(group.horizon, PROBABILITIES)
+        point[s], quantiles[s] = ahead.point[0], ahead.quantiles[0]
+    return Said(point, quantiles, time.process_time() - begun)
+
+
+def peers(folder: Path, group: groups.Group) -> dict[str, Said]:
+    """Return the kept forecasts of the peers, and their median, quantile by quantile."""
+    out = {}
+    for name in DEMAND if group.name == groups.DEMAND else PEERS:
+        path = folder / f"{group.name}.{name}.npz"
+        if path.exists():
+            kept = np.load(path)
+            out[name] = Said(kept["point"], kept["quantiles"], float(np.nansum(kept["seconds"])))
+    if len(out) > 1:
+        point, quantiles = (np.stack([getattr(said, part) for said in out.values()]) for part in ("point", "quantiles"))
+        out["median of peers"] = Said(
+            np.nanmedian(point, axis=0), np.nanmedian(quantiles, axis=0), sum(said.seconds for said in out.values())
+        )
+    return out
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""The six groups of series (M1 and the tourism competition, by period, with their answers), and made demand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from local import made
+
+Array = NDArray[np.float64]
+SEASON = {"yearly": 1, "quarterly": 4, "monthly": 12}
+#: Made series of intermittent demand, which are monthly.
+DEMAND = "demand"
+NAMES = tuple(f"{name}-{period}" for name in ("M1", "tourism") for period in SEASON)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series of one period.
+
+    Attributes:
+        history: The values that a method is fitted to, (T_s,) each.
+        after: The values after each history, (S, H).
+    """
+
+    name: str
+    season: int
+    ids: tuple[str, ...]
+    history: tuple[Array, ...]
+    after: Array
+
+    @property
+    def horizon(self) -> int:
+        """The number of steps H ahead."""
+        return self.after.shape[1]
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The seasons of a panel of these series."""
+        return (self.season,) if self.season > 1 else ()
+
+
+def load(folder: Path, name: str) -> Group:
+    """Return a group by its name, one of NAMES.
+
+    Args:
+        folder: The folder with M1.csv.gz and tourism.csv.gz.
+        name: The name of the group, one of NAMES or DEMAND.
+    """
+    if name == DEMAND:
+        known, later_ = made.demand()
+        return Group(name, 12, tuple(f"made-{s}" for s in range(len(known))), tuple(known), later_)
+    file, period = name.split("-")
+    frame = pl.read_csv(folder / f"{file}.csv.gz", schema_overrides={"unique_id": pl.String, "y": pl.Float64})
+    rows = frame.filter(period=period).group_by("unique_id", "part", maintain_order=True).agg("y")
+    parts = {part: rows.filter(part=part) for part in ("train", "test")}
+    ids = tuple(parts["train"]["unique_id"])
+    history = tuple(np.array(y, dtype=np.float64) for y in parts["train"]["y"])
+    later = dict(zip(parts["test"]["unique_id"], parts["test"]["y"], strict=True))
+    return Group(name, SEASON[period], ids, history, np.array([later[key] for key in ids], dtype=np.float64))

@@ -1,0 +1,191 @@
+"""The combination of methods: quantiles averaged with weights from held-out windows, calibrated, on their support.
+
+The best entries of forecasting competitions are combinations (Makridakis et al. 2020), and quantiles, not densities,
+are averaged (Vincentization; Lichtendahl, Grushka-Cockayne and Winkler 2013), which leaves their distribution as
+sharp as its members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from ostinato.local.calibrate import SHARES, Factors, calibrate
+from ostinato.local.held_out import Windows, hold_out
+from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.support import Support
+
+#: The greatest number of held-out windows of a series.
+_WINDOWS = 3
+#: How strongly a weight follows the relative loss of its member.
+_SHARPNESS = 6.0
+#: The number of windows at which the losses of a panel count as much as equal weights.
+_PANEL = 10.0
+#: The number of its windows at which the losses of a series count as much as those of its panel.
+_SERIES = 3.0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the held-out windows say for one horizon.
+
+    Attributes:
+        weights: The weights of the members, (S, M); the weights of a series sum to 1.
+        factors: The factors of the intervals.
+        windows: The number of windows of each series, (S,).
+        verdict: Why the members have these weights.
+    """
+
+    weights: Array
+    factors: Factors
+    windows: Array
+    verdict: str
+
+
+@final
+@dataclass(frozen=True)
+class Combination:
+    """Members that were fitted to a panel, whose weights and intervals follow from held-out windows of the horizon.
+
+    Attributes:
+        panel: The series.
+        members: The methods by name.
+        fitted: The members, fitted to the whole panel.
+    """
+
+    panel: Panel
+    members: Mapping[str, Fit]
+    fitted: tuple[Fitted, ...]
+    _judged: dict[int, Judged] = field(default_factory=dict, repr=False)
+
+    def judged(self, horizon: int) -> Judged:
+        """Return the weights and factors for a horizon.
+
+        Args:
+            horizon: The number of steps H to forecast.
+        """
+        if horizon not in self._judged:
+            self._judged[horizon] = _judge(self.panel, self.members, horizon)
+        return self._judged[horizon]
+
+    def ahead(self, horizon: int, probabilities: Array) -> Ahead:
+        """Forecast from the end of every series.
+
+        Args:
+            horizon: The number of steps H to forecast.
+            probabilities: The increasing probabilities of the quantiles, (Q,).
+        """
+        judged = self.judged(horizon)
+        asked = np.union1d(probabilities, [0.5])
+        said = [fitted.ahead(horizon, asked) for fitted in self.fitted]
+        point = mix(np.stack([one.point[..., None] for one in said]), judged.weights)[..., 0]
+        quantiles = mix(np.stack([one.quantiles for one in said]), judged.weights)
+        median = quantiles[..., int(np.searchsorted(asked, 0.5))]
+        wide = judged.factors.widen(quantiles, median, asked)
+        support = Support.of(self.panel.values)
+        return Ahead(support.inside(point), support.inside(wide[..., np.isin(asked, probabilities)]))
+
+    def said(self, s: int) -> str:
+        """Return the members of series ``s`` with their weights, and the number of windows that these stand on."""
+        names = [one.said(s) for one in self.fitted]
+        if not self._judged:
+            return "the combination of " + ", ".join(names)
+        judged = next(reversed(self._judged.values()))
+        order = np.argsort(-judged.weights[s], kind="stable")
+        parts = [f"{judged.weights[s, m]:.2f} {names[m]}" for m in order if judged.weights[s, m] >= 0.005]
+        windows = int(judged.windows[s])
+        return f"{' + '.join(parts)}; {windows} window{'s' * (windows != 1)} of its own; {judged.verdict}"
+
+
+def combine(panel: Panel, members: Mapping[str, Fit]) -> Combination:
+    """Fit members to a panel.
+
+    Args:
+        panel: The series.
+        members: The methods by name, the simplest first.
+    """
+    return Combination(panel, members, tuple(fit(panel) for fit in members.values()))
+
+
+def mix(said: Array, weights: Array) -> Array:
+    """Return the weighted mean of the members' quantiles, between the least and the greatest of them, (..., H, Q).
+
+    A member whose forecast of a series is not finite loses its weight there.
+
+    Args:
+        said: The quantiles of the members, (M, S, H, Q).
+        weights: The weights of the members, (S, M).
+    """
+    usable = np.isfinite(said).all(axis=(-2, -1)).T
+    share = np.where(usable, weights, 0.0)
+    share = np.where(share.sum(axis=1, keepdims=True) > 0, share, usable)
+    share /= share.sum(axis=1, keepdims=True)
+    used = np.where(share.T[..., None, None] > 0, said, 0.0)
+    mean = np.einsum("sm,mshq->shq", share, used)
+    low = np.where(share.T[..., None, None] > 0, said, np.inf).min(axis=0)
+    high = np.where(share.T[..., None, None] > 0, said, -np.inf).max(axis=0)
+    return np.asarray(np.clip(mean, low, high))
+
+
+def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
+    """Return the weights and the factors that held-out windows give."""
+    S, windows = len(panel), hold_out(panel, list(members.values()), horizon, _WINDOWS)
+    if not len(windows):
+        weights = np.full((S, len(members)), 1 / len(members))
+        verdict = "equal weights, because no series has room for a held-out window"
+    else:
+        weights = weigh(windows, S)
+        verdict = f"weights from {len(windows)} windows of the panel"
+    prior = np.ones((S, horizon, len(SHARES)))
+    factors = calibrate(windows, mix(windows.quantiles, weigh_without(windows)), prior, S)
+    return Judged(weights, factors, np.bincount(windows.series, minlength=S), verdict)
+
+
+def weigh(windows: Windows, size: int) -> Array:
+    """Return the weights of the M members for each series, (S, M).
+
+    A weight falls exponentially with the quantile loss of its member, relative to the mean of all members. The loss of
+    a series is drawn to that of its panel, and all losses to each other, the more the fewer the windows are.
+
+    Args:
+        windows: The held-out windows.
+        size: The number of series S.
+    """
+    relative = _relative(windows)
+    own = np.stack([np.bincount(windows.series, row, minlength=size) for row in relative], axis=-1)
+    return _weights(own, np.bincount(windows.series, minlength=size), relative)
+
+
+def weigh_without(windows: Windows) -> Array:
+    """Return the weights for each window as its series has them without that window, (N, M).
+
+    Args:
+        windows: The held-out windows.
+    """
+    if not len(windows):
+        return np.empty((0, len(windows.point)))
+    relative = _relative(windows)
+    own = np.stack([np.bincount(windows.series, row) for row in relative], axis=-1)
+    count = np.bincount(windows.series)
+    return _weights(own[windows.series] - relative.T, count[windows.series] - 1, relative)
+
+
+def _relative(windows: Windows) -> Array:
+    """Return the loss of each member in each window over the mean of all members, (M, N)."""
+    loss = windows.loss(windows.quantiles)
+    worst = np.where(np.isfinite(loss), loss, 0.0).max(axis=0)
+    loss = np.where(np.isfinite(loss), loss, worst)
+    mean = loss.mean(axis=0)
+    return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
+
+
+def _weights(own: Array, count: Array, relative: Array) -> Array:
+    """Return weights (n, M) from the summed relative losses of n series (n, M) over ``count`` windows each."""
+    N = relative.shape[1]
+    mean = (own + _SERIES * relative.mean(axis=1)) / (count + _SERIES)[:, None]
+    logs = -_SHARPNESS * N / (N + _PANEL) * mean
+    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

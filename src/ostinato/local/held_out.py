@@ -1,0 +1,123 @@
+"""Windows at the ends of the series that a method is judged on, after it was fitted to what comes before them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.emissions.quantiles import LEVELS, pinball
+from ostinato.local.panel import Array, Fit, Panel
+from ostinato.spread import spread
+
+#: The least number of values that a history keeps.
+_LEAST = 4
+
+
+@dataclass(frozen=True)
+class Windows:
+    """N held-out windows of H steps, and the forecasts of M members for them.
+
+    Attributes:
+        series: The index of the series of each window, (N,).
+        length: The number of steps of the history of each window, (N,).
+        y: The values, (N, H). NaN where a value is missing or the window is shorter than the horizon.
+        unit: The spread of the changes of each history, by which losses of series are compared, (N,).
+        point: The point forecasts, (M, N, H).
+        quantiles: The quantiles at ``LEVELS``, (M, N, H, Q).
+    """
+
+    series: NDArray[np.int64]
+    length: NDArray[np.int64]
+    y: Array
+    unit: Array
+    point: Array
+    quantiles: Array
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def loss(self, quantiles: Array) -> Array:
+        """Return the mean quantile loss of each window in units of its history, (..., N).
+
+        Args:
+            quantiles: The quantiles at ``LEVELS``, (..., N, H, Q).
+        """
+        steps = pinball(self.y, quantiles, LEVELS).mean(axis=-1)
+        return np.asarray(np.nanmean(steps, axis=-1) / self.unit)
+
+
+def cuts(length: int, horizon: int, season: int, count: int) -> list[int]:
+    """Return how many steps before the end of a series each of its windows begins, the last window first.
+
+    A history keeps at least half of the series and two seasons. Windows follow each other without overlap where there
+    is room. A series without room for a whole window has one shorter window, and one that is too short has none.
+
+    Args:
+        length: The number of steps of the series.
+        horizon: The number of steps H of a window.
+        season: The longest season in steps, or 1.
+        count: The greatest number of windows.
+    """
+    room = length - max(_LEAST, 2 * season + 1 if season > 1 else 0, -(-length // 2))
+    out = [k * horizon for k in range(1, count + 1) if k * horizon <= room]
+    if len(out) < count and room > 0 and (not out or room - out[-1] >= (horizon + 1) // 2):
+        out.append(room)
+    return out
+
+
+def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int) -> Windows:
+    """Fit the members to shortened series and let them forecast what follows.
+
+    Args:
+        panel: The series.
+        members: The M methods.
+        horizon: The number of steps H of a window.
+        count: The greatest number of windows of a series.
+    """
+    season = panel.seasons[-1] if panel.seasons else 1
+    each = [cuts(len(y), horizon, season, count) for y in panel.values]
+    rows: list[tuple[int, Array, Array]] = []
+    points: list[Array] = []
+    quantiles: list[Array] = []
+    for k in range(count):
+        batch = []
+        for s, starts in enumerate(each):
+            if k < len(starts):
+                history = _observed(panel.values[s][: -starts[k]])
+                if len(history) >= _LEAST:
+                    batch.append((s, history, panel.values[s][len(history) :][:horizon]))
+        if not batch:
+            break
+        rows += batch
+        shortened = Panel(tuple(history for _, history, _ in batch), panel.seasons)
+        said = [fit(shortened).ahead(horizon, LEVELS) for fit in members]
+        points.append(np.stack([one.point for one in said]))
+        quantiles.append(np.stack([one.quantiles for one in said]))
+    M, Q = len(members), len(LEVELS)
+    y = np.full((len(rows), horizon), np.nan)
+    for n, (_, _, later) in enumerate(rows):
+        y[n, : len(later)] = later
+    return Windows(
+        series=np.array([s for s, _, _ in rows], dtype=np.int64),
+        length=np.array([len(history) for _, history, _ in rows], dtype=np.int64),
+        y=y,
+        unit=np.array([unit(history) for _, history, _ in rows]),
+        point=np.concatenate(points, axis=1) if points else np.empty((M, 0, horizon)),
+        quantiles=np.concatenate(quantiles, axis=1) if quantiles else np.empty((M, 0, horizon, Q)),
+    )
+
+
+def unit(y: Array) -> float:
+    """Return the mean absolute change of a series (T,) between its observed values, or its spread without a change."""
+    seen = y[np.isfinite(y)]
+    change = float(np.abs(np.diff(seen)).mean()) if len(seen) > 1 else 0.0
+    return max(change, 1e-6 * spread(y))
+
+
+def _observed(y: Array) -> Array:
+    """Return a series without the missing values at its end."""
+    seen = np.flatnonzero(np.isfinite(y))
+    return y[: seen[-1] + 1] if len(seen) else y[:0]

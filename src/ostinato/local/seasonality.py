@@ -1,0 +1,153 @@
+"""The seasonality test of M4, the seasonal indices of a series, and the series without its season."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.spread import spread, still
+
+Array = NDArray[np.float64]
+
+#: The bound of the central 90 % of a standard normal distribution.
+_CRITICAL = 1.645
+
+
+def is_seasonal(y: Array, season: int) -> bool:
+    """Return whether the autocorrelation at the seasonal lag is more than chance, at 90 %.
+
+    The test is |r_m| > 1.645 sqrt((1 + 2 (r_1^2 + .. + r_{m-1}^2)) / T), Bartlett's bound, and T must be at least three
+    seasons. It is the test of Naive2 in the code of the organisers of M4, with one difference: their ``acf`` in R stops
+    at lag 10 log10(T), so it finds no season beyond that lag.
+
+    Args:
+        y: The series, (T,).
+        season: The season m in steps.
+    """
+    T = len(y)
+    if season < 2 or 3 * season > T or still(y):
+        return False
+    z = (y - y.mean()) / spread(y)
+    total = float(z @ z)
+    r = np.array([z[lag:] @ z[:-lag] for lag in range(1, season + 1)]) / total
+    return bool(abs(r[-1]) > _CRITICAL * np.sqrt((1 + 2 * (r[:-1] ** 2).sum()) / T))
+
+
+def indices(y: Array, season: int) -> Array:
+    """Return the multiplicative seasonal indices by position from the first step, (m,); their mean is 1.
+
+    Classical decomposition: y over its centred moving average, averaged by position, normalised (R's ``decompose``;
+    Makridakis, Wheelwright and Hyndman 1998, 3.4). All indices are 1 if a ratio is not a positive number.
+
+    Args:
+        y: The series, (T,).
+        season: The season m in steps.
+    """
+    trend, at = _trend(y, season)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        figure = _by_position(y[at] / trend, at, season)
+    if not (np.isfinite(figure).all() and (figure > 0).all()):
+        return np.ones(season)
+    return np.asarray(figure / figure.mean())
+
+
+def additive_indices(y: Array, season: int) -> Array:
+    """Return the additive seasonal indices by position from the first step, (m,); their mean is 0.
+
+    Args:
+        y: The series, (T,), at least two seasons.
+        season: The season m in steps.
+    """
+    trend, at = _trend(y, season)
+    figure = _by_position(y[at] - trend, at, season)
+    return np.asarray(figure - figure.mean())
+
+
+@final
+@dataclass(frozen=True)
+class Adjustment:
+    """A seasonal pattern that a series is divided by, or that is subtracted from it.
+
+    Attributes:
+        figure: The seasonal indices by position from the first step, (m,). One index of 0 changes nothing.
+        multiplicative: Whether the series is divided by the indices.
+        seasons: The number of seasons that the indices are means of; 0 without a season.
+    """
+
+    figure: Array
+    multiplicative: bool = False
+    seasons: float = 0.0
+
+    def at(self, start: int, steps: int) -> Array:
+        """Return the indices of ``steps`` steps from step ``start`` of the series, (steps,)."""
+        return self.figure[(start + np.arange(steps)) % len(self.figure)]
+
+    def removed(self, y: Array) -> Array:
+        """Return the series without its season, (T,)."""
+        index = self.at(0, len(y))
+        return np.asarray(y / index if self.multiplicative else y - index)
+
+    def restored(self, start: int, mean: Array, deviation: Array) -> tuple[Array, Array]:
+        """Return means and standard deviations with the season, (H,) each, from those without it.
+
+        Each index is a mean of n seasons, so its error adds 1/n of the variance of one step.
+
+        Args:
+            start: The step of the series that the first mean belongs to.
+            mean: The means without the season, (H,).
+            deviation: The standard deviations without the season, (H,), above 0; the first is that of one step.
+        """
+        index = self.at(start, len(mean))
+        if self.seasons:
+            deviation = deviation * np.sqrt(1 + (deviation[0] / deviation) ** 2 / self.seasons)
+        return (mean * index, deviation * index) if self.multiplicative else (mean + index, deviation)
+
+
+#: What leaves a series as it is.
+UNADJUSTED = Adjustment(np.zeros(1))
+
+#: The least multiplicative index. A series with a smaller one is adjusted by subtraction (statsforecast's Theta).
+_LEAST = 0.01
+
+
+def adjustment(y: Array, seasons: tuple[int, ...]) -> Adjustment:
+    """Return the seasonal adjustment of a series: of the longest season that M4's test finds.
+
+    The indices are multiplicative if every value is positive and every index at least 0.01, and else additive
+    (Fiorucci et al. 2016, 2.3).
+
+    Args:
+        y: The series without missing values, (T,).
+        seasons: The lengths of the seasons in steps, each at least 2.
+    """
+    for season in sorted(seasons, reverse=True):
+        if is_seasonal(y, season):
+            count = len(y) / season
+            figure = indices(y, season) if y.min() > 0 else np.ones(season)
+            if y.min() > 0 and figure.min() >= _LEAST:
+                return Adjustment(figure, True, count)
+            return Adjustment(additive_indices(y, season), False, count)
+    return UNADJUSTED
+
+
+def interpolated(y: Array) -> Array:
+    """Return y (T,) with the missing values interpolated linearly."""
+    seen = np.isfinite(y)
+    return y if seen.all() else np.interp(np.arange(len(y)), np.flatnonzero(seen), y[seen])
+
+
+def _trend(y: Array, season: int) -> tuple[Array, NDArray[np.int64]]:
+    """Return the centred moving average over a season and the steps that it belongs to, (T - m + 1 or T - m,) each."""
+    m = season
+    weights = np.ones(m) / m if m % 2 else np.concatenate([[0.5], np.ones(m - 1), [0.5]]) / m
+    trend = np.convolve(y, weights, mode="valid")
+    return trend, np.arange(len(trend)) + len(weights) // 2
+
+
+def _by_position(x: Array, at: NDArray[np.int64], season: int) -> Array:
+    """Return the means of x by position in the season, (m,); NaN for a position without a value."""
+    position = at % season
+    return np.array([x[position == k].mean() if (position == k).any() else np.nan for k in range(season)])

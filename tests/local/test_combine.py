@@ -1,0 +1,203 @@
+"""Laws of the combination, with members whose forecasts are known, and of held-out windows, support and calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import ndtri
+
+from ostinato.emissions.quantiles import LEVELS
+from ostinato.local.calibrate import SHARES, calibrate
+from ostinato.local.combine import Combination, combine, mix, weigh
+from ostinato.local.held_out import Windows, cuts, hold_out
+from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.support import Support
+
+PROBABILITIES = np.array([0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975])
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A member that asserts a normal distribution with a mean and a deviation of each series."""
+
+    mean: Array
+    deviation: Array
+
+    def ahead(self, horizon: int, probabilities: Array) -> Ahead:
+        mean = np.repeat(self.mean[:, None], horizon, axis=1)
+        grown = self.deviation[:, None] * np.sqrt(np.arange(1, horizon + 1))
+        return Ahead(mean, mean[..., None] + grown[..., None] * ndtri(probabilities))
+
+    def said(self, s: int) -> str:
+        return f"normal at {self.mean[s]:.3g}"
+
+
+def _change(y: Array) -> float:
+    return float(np.sqrt(np.mean(np.diff(y) ** 2))) if len(y) > 1 else 1.0
+
+
+def last(panel: Panel) -> Fitted:
+    """The last value."""
+    return Normal(np.array([y[-1] for y in panel.values]), np.array([_change(y) for y in panel.values]))
+
+
+def mean(panel: Panel) -> Fitted:
+    """The mean."""
+    return Normal(
+        np.array([y.mean() for y in panel.values]), np.array([y.std() + 1e-9 * abs(y).max() for y in panel.values])
+    )
+
+
+def first(panel: Panel) -> Fitted:
+    """The first value: a bad member."""
+    return Normal(np.array([y[0] for y in panel.values]), np.array([_change(y) for y in panel.values]))
+
+
+MEMBERS: dict[str, Fit] = {"last": last, "mean": mean, "first": first}
+
+
+def walks(count: int, seed: int = 0, at: float = 1000.0) -> tuple[Array, ...]:
+    rng = np.random.default_rng(seed)
+    return tuple(at + rng.standard_normal(rng.integers(8, 60)).cumsum() for _ in range(count))
+
+
+def everything(combination: Combination, horizon: int = 6) -> Array:
+    said = combination.ahead(horizon, PROBABILITIES)
+    return np.concatenate([said.point[..., None], said.quantiles], axis=-1)
+
+
+@given(st.integers(0, 2**31), st.integers(1, 5))
+@settings(max_examples=40, deadline=None)
+def test_a_mixture_lies_in_the_range_of_its_members_and_keeps_the_order(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    said = np.sort(rng.standard_normal((count, 3, 4, 7)) * 10 ** rng.uniform(-5, 5), axis=-1)
+    weights = rng.dirichlet(np.ones(count), 3)
+    mixed = mix(said, weights)
+    assert (mixed >= said.min(axis=0)).all()
+    assert (mixed <= said.max(axis=0)).all()
+    assert (np.diff(mixed, axis=-1) >= 0).all()
+
+
+def test_a_mixture_of_one_member_is_that_member() -> None:
+    said = np.sort(np.random.default_rng(0).standard_normal((1, 3, 4, 7)), axis=-1)
+    np.testing.assert_array_equal(mix(said, np.ones((3, 1))), said[0])
+
+
+def test_a_member_that_is_not_finite_loses_its_weight_for_that_series_only() -> None:
+    said = np.ones((2, 2, 3, 5)) * np.array([1.0, 3.0])[:, None, None, None]
+    said[1, 0, 2, 4] = np.nan
+    mixed = mix(said, np.full((2, 2), 0.5))
+    np.testing.assert_array_equal(mixed[0], 1.0)
+    np.testing.assert_array_equal(mixed[1], 2.0)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 9, 30])
+@pytest.mark.parametrize("horizon", [1, 6, 40])
+def test_a_single_series_of_any_length_has_a_forecast(length: int, horizon: int) -> None:
+    y = np.random.default_rng(length).standard_normal(length)
+    said = combine(Panel((y,), (4,)), MEMBERS).ahead(horizon, PROBABILITIES)
+    assert said.point.shape == (1, horizon)
+    assert np.isfinite(said.quantiles).all()
+    assert (np.diff(said.quantiles, axis=-1) >= 0).all()
+
+
+@pytest.mark.parametrize("factor", [1e-12, 1e9])
+def test_a_forecast_scales_with_its_series(factor: float) -> None:
+    series = walks(6)
+    plain = everything(combine(Panel(series), MEMBERS))
+    np.testing.assert_allclose(everything(combine(Panel(tuple(y * factor for y in series)), MEMBERS)), plain * factor)
+
+
+def test_the_order_of_the_series_changes_nothing() -> None:
+    series = walks(9)
+    order = np.random.default_rng(1).permutation(9)
+    plain = everything(combine(Panel(series), MEMBERS))
+    np.testing.assert_allclose(everything(combine(Panel(tuple(series[s] for s in order)), MEMBERS)), plain[order])
+
+
+def test_a_series_that_is_never_below_0_is_not_forecast_below_0() -> None:
+    rng = np.random.default_rng(0)
+    series = (np.abs(rng.standard_normal(30)), rng.standard_normal(30))
+    said = combine(Panel(series), MEMBERS).ahead(12, PROBABILITIES)
+    assert (said.quantiles[0] >= 0).all()
+    assert (said.point[0] >= 0).all()
+    assert (said.quantiles[1, :, 0] < 0).all()
+    np.testing.assert_array_equal(Support.of(series).low, [0.0, -np.inf])
+
+
+@given(st.integers(1, 200), st.integers(1, 40), st.sampled_from([1, 4, 12]), st.integers(1, 4))
+def test_windows_leave_half_of_the_series_and_hold_something_out(
+    length: int, horizon: int, season: int, count: int
+) -> None:
+    found = cuts(length, horizon, season, count)
+    assert len(found) <= count
+    assert found == sorted(set(found))
+    for cut in found:
+        assert 2 * (length - cut) >= length
+        assert cut >= 1
+
+
+def test_members_see_nothing_of_their_windows() -> None:
+    series = walks(5)
+    seen: list[Panel] = []
+
+    def spy(panel: Panel) -> Fitted:
+        seen.append(panel)
+        return last(panel)
+
+    windows = hold_out(Panel(series), [spy], 4, 3)
+    histories = [y for panel in seen for y in panel.values]
+    assert len(histories) == len(windows) > 5
+    for n, history in enumerate(histories):
+        whole = series[windows.series[n]]
+        np.testing.assert_array_equal(history, whole[: windows.length[n]])
+        later = whole[windows.length[n] :][:4]
+        np.testing.assert_array_equal(windows.y[n, : len(later)], later)
+        assert np.isnan(windows.y[n, len(later) :]).all()
+
+
+def test_a_good_member_has_more_weight_and_with_few_windows_less_so() -> None:
+    series = walks(40)
+    windows = hold_out(Panel(series), list(MEMBERS.values()), 4, 3)
+    weights = weigh(windows, len(series))
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert (weights.mean(axis=0).argmax(), weights.mean(axis=0).argmin()) == (0, 2)
+    one = hold_out(Panel(series[:1]), list(MEMBERS.values()), 4, 1)
+    few = weigh(one, 1)
+    assert np.abs(few - 1 / 3).max() < np.abs(weights - 1 / 3).max()
+
+
+def test_intervals_that_are_too_narrow_are_widened_to_their_level() -> None:
+    rng = np.random.default_rng(0)
+    N, H = 400, 5
+    y = rng.standard_normal((N, H))
+    quantiles = np.broadcast_to(0.5 * ndtri(LEVELS), (N, H, len(LEVELS)))
+    point = np.zeros((1, N, H))
+    windows = Windows(np.arange(N), np.full(N, 30), y, np.ones(N), point, quantiles[None])
+    factors = calibrate(windows, quantiles, np.ones((N, H, len(SHARES))), N)
+    assert factors.each.min() >= 1
+    wide = factors.widen(quantiles, np.zeros((N, H)), LEVELS)
+    later = rng.standard_normal((N, H))
+    for k, share in enumerate(SHARES[1:], start=1):
+        inside = ((wide[..., k] <= later) & (later <= wide[..., -1 - k])).mean()
+        assert inside == pytest.approx(share, abs=0.04)
+
+
+def test_intervals_are_never_narrower_than_the_models_own() -> None:
+    rng = np.random.default_rng(0)
+    quantiles = np.broadcast_to(5 * ndtri(LEVELS), (50, 3, len(LEVELS)))
+    windows = Windows(
+        np.arange(50), np.full(50, 30), rng.standard_normal((50, 3)), np.ones(50), np.zeros((1, 50, 3)), quantiles[None]
+    )
+    np.testing.assert_array_equal(calibrate(windows, quantiles, np.ones((50, 3, len(SHARES))), 50).each, 1.0)
+
+
+def test_a_fit_says_what_it_stands_on() -> None:
+    combination = combine(Panel(walks(4)), MEMBERS)
+    combination.ahead(3, PROBABILITIES)
+    assert "windows" in combination.said(0)
+    assert "normal at" in combination.said(0)
