@@ -161,14 +161,19 @@ def _channel_names(data: SequenceSet) -> list[str]:
 
 
 def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
-    """Return a note on what was fitted to how many series."""
-    counts = Counter(one for one in said if one)
-    if len(names) == 1:
-        return [f"{model}: {one}" for one in counts]
-    words = [f"{one} for {count:,}" for one, count in counts.most_common(_NAMED)]
-    rest = sum(counts.values()) - sum(count for _, count in counts.most_common(_NAMED))
-    others = [f"{len(counts) - _NAMED:,} other fits for {rest:,}"] if rest else []
-    return [f"{model}: of {len(names):,} series, {', '.join([*words, *others])}"]
+    """Return a note on what was fitted to how many series, or to the first one if all differ."""
+    known = [(name, one) for name, one in zip(names, said, strict=True) if one]
+    if len(known) == 1:
+        return [f"{model}: {known[0][1]}"]
+    counts = Counter(one for _, one in known)
+    named = counts.most_common(_NAMED)
+    rest = len(known) - sum(count for _, count in named)
+    if 2 * rest > len(known):
+        name, one = known[0]
+        return [f"{model}: {len(known):,} series with {len(counts):,} different fits, such as of {name}: {one}"]
+    words = [f"{one} for {count:,}" for one, count in named]
+    others = [f"other fits for {rest:,}"] if rest else []
+    return [f"{model}: of {len(known):,} series, {', '.join([*words, *others])}"]
 
 
 def _set_aside(said: Sequence[str], floored: Sequence[bool], names: list[str]) -> list[str]:

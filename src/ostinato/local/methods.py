@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ostinato.local.ar import fit_ar
 from ostinato.local.combine import Combination, combine
 from ostinato.local.ets import fit_ets
+from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Fit, Panel
 from ostinato.local.theta import fit_dot, fit_theta
@@ -35,6 +37,10 @@ METHODS: dict[str, Fit] = {
     "drift": fit_drift,
     "theta": fit_theta,
     "dot": fit_dot,
+    "ar": fit_ar,
     "ets": fit_ets,
+    "croston": fit_croston,
+    "sba": fit_sba,
+    "tsb": fit_tsb,
     "auto": fit_auto,
 }
