@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from scipy.signal import lfilter
 
 from ostinato import scale
-from ostinato.scale.local_ar import ForecastLocalAR
+from ostinato.scale.local_forecast import ForecastLocal
 from ostinato.scale.plan import plan
 from ostinato.scale.run import run
 from ostinato.scale.work import Out
@@ -80,7 +80,7 @@ def megabytes() -> float:
 
 
 @dataclass(frozen=True)
-class Watched(ForecastLocalAR):
+class Watched(ForecastLocal):
     """The forecast verb, which also writes the figures of its worker to a file after each part."""
 
     folder: str
@@ -115,7 +115,7 @@ def one(panel: Path, out: Path, workers: int) -> dict[str, float]:
         ray.get([ray.remote(_warm).options(runtime_env={"env_vars": environment(1)}).remote() for _ in range(workers)])
         on = scale.ray(workers=workers)
     started, driver = time.perf_counter(), time.process_time()
-    found = run(plan(panel), Watched(7, 12, (80.0, 95.0), str(marks)), out, on)
+    found = run(plan(panel), Watched("ar", 7, 12, (80.0, 95.0), str(marks)), out, on)
     seconds = time.perf_counter() - started
     told = [tuple(json.loads(mark.read_text())) for mark in marks.iterdir()]
     return {

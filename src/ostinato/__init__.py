@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ostinato.fits.result import Fit as Fit
     from ostinato.fitting import fit as fit
     from ostinato.forecasting.table import Forecast as Forecast
+    from ostinato.forecasts import forecast as forecast
     from ostinato.gradients.methods import AdaptiveBPTT as AdaptiveBPTT
     from ostinato.gradients.methods import CheckpointedBPTT as CheckpointedBPTT
     from ostinato.gradients.methods import FullBPTT as FullBPTT
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from ostinato.inference.alarm import AlarmThreshold as AlarmThreshold
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.describe import describe_model as inspect_model
-    from ostinato.inference.forecast import forecast as forecast
     from ostinato.inference.monitor import Monitor as Monitor
     from ostinato.inference.monitor import Reading as Reading
     from ostinato.inference.sample import sample as sample
@@ -105,7 +105,7 @@ _HOMES = {
     "diagnose": "diagnosis.diagnose",
     "fit": "fitting",
     "fit_ar": "layers.autoregression",
-    "forecast": "inference.forecast",
+    "forecast": "forecasts",
     "load_model": "model_file",
     "read": "data.read",
     "sample": "inference.sample",

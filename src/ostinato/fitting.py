@@ -20,6 +20,8 @@ from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import Fit
 from ostinato.gradients.methods import Method
 from ostinato.kinds import TRAITS, Kind
+from ostinato.layers.build import BACKBONES
+from ostinato.local.forecast import names_of_methods
 from ostinato.record import DirectRung, Rung
 from ostinato.threads import Threads, in_threads
 from ostinato.training.config import LadderOptions
@@ -91,6 +93,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     checkpoint_every = seconds("checkpoint_every", checkpoint_every, zero=True)
     limits = None if budget is None else Budget.of(budget, None)
     data = data if isinstance(data, SequenceSet) else read(data)
+    _check_makes_a_model(model, data)
     given: dict[str, Any] = dict(fields)
     options = _options(options, given)
     shared: dict[str, Any] = {"budget": limits, "held_out": held_out, "threads": threads, "on_progress": on_progress}
@@ -124,6 +127,16 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         **shared,
         **cast(LadderFields, given),
     )
+
+
+def _check_makes_a_model(model: str, data: SequenceSet) -> None:
+    """Raise ConfigError for a method that is fitted to each series when it forecasts, such as "ets"."""
+    if model in names_of_methods() and model not in ("auto", "ar", *BACKBONES):
+        raise ConfigError(
+            f"{model} is fitted to each series when it forecasts, and makes no model file",
+            fix=f"run ostinato forecast {data.meta.get('source', 'DATA')} --model {model}; in Python, "
+            f"forecast(data, model={model!r})",
+        )
 
 
 def is_direct(model: str, horizon: int | None, kind: Kind) -> bool:

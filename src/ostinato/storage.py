@@ -9,14 +9,12 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load as unpack
-from safetensors.torch import save as pack
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from ostinato.errors import ModelFileError, WriteError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMAT, VERSION = "ostinato", 2
 _DIGEST = 32
@@ -84,6 +82,8 @@ def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str
         WriteError: The file cannot be written.
         ValueError: The document holds NaN or infinity.
     """
+    from safetensors.torch import save as pack  # here, because it imports torch, which ``atomic_write`` does not need
+
     whole = {"format_version": VERSION, "document": document}
     text = json.dumps(whole, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # one entry of metadata: safetensors writes several in no fixed order, and equal models must give equal bytes
@@ -100,6 +100,9 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ModelFileError: The file is missing, cut short, altered, of a newer format, or not a model file.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load as unpack
+
     path = Path(path)
     try:
         raw = path.read_bytes()

@@ -134,6 +134,20 @@ def test_forecast_to_the_screen_a_file_and_a_picture(home: Path, say: Say) -> No
     assert say(*words, home / "series.csv") == say(*words)  # the history by its name is the one fitted to
 
 
+def test_forecast_needs_no_model_file(home: Path, say: Say) -> None:
+    words = ["forecast", home / "series.csv", "--horizon", "4", "--model", "theta"]
+    frame = pl.read_csv(io.StringIO(say(*words)), try_parse_dates=True)
+    assert frame.columns[:3] == ["unique_id", "ds", "ostinato"]
+    assert frame["ds"].diff().drop_nulls().dt.total_hours().to_list() == [1, 1, 1]
+    out = say(*words, "-o", home / "t.csv", "--plot", home / "t.png")
+    assert out == f"forecast: {home / 't.csv'}\npicture: {home / 't.png'}\n"
+    assert pl.read_csv(home / "t.csv", try_parse_dates=True).equals(frame)
+    assert pl.read_csv(io.StringIO(say(*words, "--plot", home / "t.png")), try_parse_dates=True).equals(frame)
+    model = home / "a model without the ending of one"
+    model.write_bytes((home / "series.csv.ost").read_bytes())
+    assert say("forecast", model, "-n", "3") == say("forecast", home / "series.csv", "--model", model, "-n", "3")
+
+
 def test_backtest_prints_the_table_and_writes_every_forecast(home: Path, say: Say) -> None:
     words = ["backtest", home / "series.csv", "-n", "4", "--windows", "2", "--steps", "2", "--paths", "20"]
     out = say(*words, "--model", "gru", "--level", "80", "95", "-o", home / "cv.parquet")
@@ -284,7 +298,9 @@ def test_a_panel_goes_into_a_folder_by_every_verb_that_takes_one(
     commands = {
         "fits": "fit panel.parquet --each",
         "ahead": "forecast ar panel.parquet --horizon 3 --level 80",
+        "by-theta": "forecast panel.parquet --model theta --horizon 3 --level 80 --on here",
         "judged": "backtest panel.parquet --horizon 3 --on here",
+        "theta-judged": "backtest panel.parquet --horizon 3 --on here --model theta",
         "same": "forecast m.ost panel.parquet --horizon 3 --level 80 --on here --paths 50",
         "scores": "score m.ost panel.parquet --on here",
     }

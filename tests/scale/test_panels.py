@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -57,17 +56,28 @@ def test_every_series_is_fitted_once_and_a_poisoned_one_is_named(panel: Path, tm
         assert row["sigma"] == np.sqrt(rule.fit.sigma2)
 
 
-def test_a_forecast_is_that_of_the_baseline_of_the_same_name(panel: Path, tmp_path: Path) -> None:
-    scale.forecast("ar", panel, tmp_path / "out", horizon=3, level=[80], season=7)
-    out = results(tmp_path / "out")
-    after = good_rows(panel).group_by("unique_id", maintain_order=True).tail(1).sort("unique_id")
-    assert out["ds"][::3].to_list() == (after["ds"] + timedelta(days=1)).to_list()
-    longer = pl.concat([good_rows(panel), out.select("unique_id", "ds", pl.lit(0.0).alias("y"))]).sort(
-        "unique_id", "ds"
-    )
-    judged = ostinato.cross_validation(longer, (), horizon=3, season=7, level=[80]).frame
-    for mine, theirs in (("ostinato", "local_ar"), ("ostinato-lo-80", "local_ar-lo-80")):
-        np.testing.assert_allclose(out[mine], judged[theirs], rtol=1e-12)
+@pytest.mark.parametrize("method", ["ar", "theta"])
+def test_a_method_forecasts_a_part_as_it_forecasts_these_series_in_memory(
+    method: str, panel: Path, tmp_path: Path
+) -> None:
+    scale.forecast(method, panel, tmp_path / "out", horizon=3, level=[80], season=7)
+    parts = [part for file in sorted((tmp_path / "out").glob("part-*.parquet")) if len(part := pl.read_parquet(file))]
+    assert len(parts) > 4
+    for part in parts:
+        rows = pl.read_parquet(panel / "*.parquet").filter(pl.col("unique_id").is_in(part["unique_id"].implode()))
+        alone = ostinato.forecast(rows, horizon=3, level=80, model=method, season=7).frame
+        assert_frame_equal(part, alone, rel_tol=1e-9)
+    assert [*GOOD, "p-one"] == sorted(results(tmp_path / "out")["unique_id"].unique())
+    assert failures(tmp_path / "out").keys() == POISON.keys() - {"p-one"}
+
+
+def test_a_local_method_is_backtested_in_parts(panel: Path, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"horizon": 4, "season": 7, "level": [80]}
+    table, found = scale.cross_validation("theta", panel, tmp_path / "out", **how)
+    assert table["model"][0] == "theta"
+    assert np.isfinite(table["wql"][0])
+    assert {"theta", "theta-lo-80"} <= {*results(tmp_path / "out").columns}
+    assert found.series == 24
 
 
 @pytest.fixture(scope="module")

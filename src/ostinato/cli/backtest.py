@@ -21,8 +21,9 @@ def command(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="auto, direct, another model of ostinato fit, or a model file; repeat the option for several. "
-            "Default: auto, the best of the models and the baselines."
+            help="auto, local (what ostinato forecast uses by default), ets, theta or another of its methods, direct, "
+            "another model of ostinato fit, or a model file; repeat the option for several. Default: auto, the best of "
+            "all of these and the baselines."
         ),
     ] = None,
     horizon: Annotated[
@@ -92,11 +93,7 @@ def command(
     count = options.threads(threads)
     if panels.in_parts(on, workers):
         panels.check_times(zone, day_first)
-        if len(model or []) > 1 or (model and not Path(model[0]).is_file()):
-            raise ConfigError(
-                f"with --on a backtest takes one fitted model, got --model {' --model '.join(model or [])}",
-                fix="give one model file (--model sales.ost), or leave out --model",
-            )
+        _check_model_of_parts(model or [])
         with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale
 
@@ -167,6 +164,17 @@ def command(
     if output:
         atomic_write(output, as_bytes(result.frame, output, sequences.time_form))
         print(f"forecasts: {output}")
+
+
+def _check_model_of_parts(models: list[str]) -> None:
+    """Raise ConfigError if a panel in parts cannot be judged by these models."""
+    from ostinato.evaluation.choice import is_local
+
+    if len(models) > 1 or any(not is_local(name) and not Path(name).is_file() for name in models):
+        raise ConfigError(
+            f"with --on a backtest takes one fitted model or one local method, got --model {' --model '.join(models)}",
+            fix="give one model file (--model sales.ost) or method (--model local), or leave out --model",
+        )
 
 
 #: The heading of each column of the table and its significant digits. Every other column is a coverage, in percent.

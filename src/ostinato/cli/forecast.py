@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostinato.cli import options, panels
-from ostinato.cli.options import OUTPUT
-from ostinato.errors import ConfigError
+from ostinato.cli.forecast_dispatch import ForecastOptions, source_of
+from ostinato.cli.options import MODEL, OUTPUT
+from ostinato.data.files import formats
+
+if TYPE_CHECKING:
+    from ostinato.forecasting.table import Forecast
 
 
 def command(
-    model: Annotated[
-        Path,
+    ctx: typer.Context,
+    first: Annotated[
+        str,
         typer.Argument(
-            help="A model file that ostinato fit wrote; or ar, to fit an AR to each series of a Parquet file or folder."
+            metavar="DATA_OR_MODEL",
+            help=f"The data whose next steps are forecast: a file, a folder or a pattern of files ({formats()}). Or a "
+            "model file that ostinato fit wrote.",
         ),
     ],
     data: Annotated[
         str | None,
-        typer.Argument(help="The data whose next steps are forecast. Default: the data that the model was fitted to."),
+        typer.Argument(
+            metavar="[DATA]",
+            help="After a model file: the data to forecast. Default: the data that the model was fitted to.",
+        ),
     ] = None,
     horizon: Annotated[
         int | None,
@@ -29,17 +39,54 @@ def command(
             "--horizon",
             "-n",
             max=1_000_000,
-            help="The number of steps to forecast. Default: 12, or the horizon of a direct forecaster.",
+            help="The number of steps to forecast. Default: two seasons, or 12 without one; with a model file, the "
+            "horizon of the model, or 12.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Without a model file, the method that is fitted to each series: auto (the best of them, or their "
+            "combination), ets, theta, ar, direct, naive, seasonal_naive and others. Default: auto.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    season: Annotated[
+        int | None,
+        typer.Option(
+            "--season",
+            "--season-length",
+            help="Without a model file: the number of steps in a season. Default: from the frequency of each series.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     future: Annotated[
         str | None,
         typer.Option(
-            help="A file with the future covariates of the steps to forecast, if the model was fitted with any."
+            help="A file with the future covariates of the steps to forecast, if the model was fitted with any.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
+    paths: Annotated[
+        int,
+        typer.Option(
+            "--n-paths",
+            "--paths",
+            max=1_000_000,
+            help="With a model file: the number of sample paths of each series. A direct forecaster draws none.",
+            rich_help_panel=MODEL,
+        ),
+    ] = 500,
+    seed: Annotated[
+        int,
+        typer.Option(
+            help="With a model file: the seed of the sample paths; the same seed gives the same result.",
+            min=0,
+            max=2**63 - 1,
+            rich_help_panel=MODEL,
+        ),
+    ] = 0,
     level: options.Level = None,
-    paths: options.Paths = 500,
     output: options.PartsOutput = None,
     plot: Annotated[
         Path | None,
@@ -47,45 +94,38 @@ def command(
             help="Draw the forecast to this PNG file. Needs pip install ostinato[plot].", rich_help_panel=OUTPUT
         ),
     ] = None,
-    seed: options.Seed = 0,
+    kind: options.Kind = None,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
+    zone: options.Zone = None,
+    day_first: options.DayFirst = None,
     target: options.Target = None,
     decimal: options.Decimal = None,
     channel: options.Channel = None,
     mix: options.Mix = False,
     sheet: options.Sheet = None,
     query: options.Query = None,
-    season: Annotated[
-        int | None,
-        typer.Option(
-            "--season",
-            "--season-length",
-            help="For the model ar: the number of steps in a season. Default: from the frequency of the data.",
-        ),
-    ] = None,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
 ) -> None:
-    """Forecast the steps after the end of each series, with intervals. The model is not fitted again.
+    """Forecast the steps after the end of each series, with intervals: one command, and no model file is needed.
 
-    Example: ostinato forecast sales.ost --horizon 24 --level 80 95 -o forecast.csv --plot forecast.png
+    Example: ostinato forecast sales.csv --horizon 12 --plot forecast.png -o forecast.csv
     """
     count = options.threads(threads)
-    if panels.in_parts(on, workers, model):
-        if data is None:
-            raise ConfigError("no data given", fix="give the data after the model: ostinato forecast ar panel/ -o out/")
-        if future is not None:
-            raise ConfigError(
-                f"a panel in parts takes no future covariates, got --future {future}", fix="remove --future or --on"
-            )
+    source = source_of(first, data, model)
+    given = {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
+    in_parts = source.in_parts or panels.in_parts(on, workers)
+    source.check(given, in_parts=in_parts)
+    if in_parts:
+        panel_data = source.given_data()
         with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale
 
             outcome = scale.forecast(
-                "ar" if str(model) == "ar" else model,
-                data,
+                source.model,
+                panel_data,
                 panel.output,
                 horizon=horizon,
                 level=level or (80, 95),
@@ -103,31 +143,28 @@ def command(
     for path in (output, plot):
         if path:
             options.writable(path)
+    columns = {"id_col": id_col, "time_col": time_col, "target": target}
+    result = source.forecast(
+        ForecastOptions(
+            horizon,
+            tuple(level or (80, 95)),
+            season,
+            future,
+            sampling={"n_paths": paths, "seed": seed},
+            reading={**columns, "decimal": decimal, "sheet": sheet, "query": query},
+            clock={"kind": kind, "zone": zone, "day_first": day_first},
+            sound={"channel": channel, "mix": mix or None},
+            threads=count,
+        )
+    )
+    _write(result, output, plot)
+
+
+def _write(result: Forecast, output: Path | None, plot: Path | None) -> None:
+    """Write the table to a file or to the screen, and draw the picture."""
     from ostinato.cli.render import as_table, printed
-    from ostinato.forecasting.inputs import as_sequences
-    from ostinato.inference.forecast import forecast
-    from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 
-    fitted = load_model(model)
-    source = options.source(fitted, data)
-    history = as_sequences(
-        fitted,
-        source,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        channel=channel,
-        decimal=decimal,
-        mix=mix or None,
-        sheet=sheet,
-        query=query,
-    )
-    result = forecast(
-        fitted, history, horizon, level or (80, 95), future=future, n_paths=paths, seed=seed, threads=count
-    )
-    for note in result.notes:
-        options.say(f"note: {note}")
     if output:
         atomic_write(output, as_table(result.frame, result.history.time_form).encode())
         print(f"forecast: {output}")
@@ -137,4 +174,5 @@ def command(
         from ostinato.report.fan import draw
 
         draw(result, plot)
-        print(f"picture: {plot}")
+        # a table on standard output stays a table
+        print(f"picture: {plot}") if output else options.say(f"picture: {plot}")

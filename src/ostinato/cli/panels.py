@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ostinato.scale.run import Executor, Outcome, PanelProgress
 
 
-def in_parts(on: str | None, workers: int | None, model: Path | None = None) -> bool:
-    """Return whether a command processes a panel in parts: with --on or --workers, or with the model ``ar``."""
-    return on is not None or workers is not None or (model is not None and str(model) == "ar" and not model.exists())
+def in_parts(on: str | None, workers: int | None) -> bool:
+    """Return whether a command processes a panel in parts: with --on or --workers."""
+    return on is not None or workers is not None
 
 
 def check_times(zone: str | None, day_first: bool | None) -> None:

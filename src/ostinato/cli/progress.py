@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -113,3 +114,17 @@ class LadderDisplay:
         if math.isnan(nats):
             return "-"
         return f"{nats / math.log(2):.3f} bits" if self._bits else f"{nats:.3f} nats"
+
+
+@contextmanager
+def working(words: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that a command is at work, and yield a function that changes the words about it.
+
+    Args:
+        words: What the command is doing, such as "reading sales.csv".
+    """
+    if not sys.stderr.isatty():
+        yield lambda words: None
+        return
+    with Console(stderr=True).status(words) as status:
+        yield status.update

@@ -37,6 +37,11 @@ def duration(micros: int) -> str:
     return next(f"{micros // length}{name}" for name, length in _UNITS if micros % length == 0)
 
 
+def _more_than_one(*seasons: int) -> tuple[int, ...]:
+    """Return the lengths of seasons in steps, without a repetition and without those of one step."""
+    return tuple(dict.fromkeys(one for one in seasons if one > 1))
+
+
 @dataclass(frozen=True)
 class Steps:
     """Whole numbers, each ``step`` after the one before."""
@@ -50,6 +55,7 @@ class Steps:
         return "step" if self.step == 1 else f"{self.step} steps"
 
     season: ClassVar[int] = 1
+    seasons: ClassVar[tuple[int, ...]] = ()
     length: ClassVar[int | None] = None
 
     @property
@@ -93,6 +99,13 @@ class Every:
         else:
             whole = DAY if DAY % self.length == 0 else WEEK
         return whole // self.length if whole % self.length == 0 else 1
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The usual season in steps and the next longer one, such as a day and a week."""
+        wholes = (MINUTE, HOUR, DAY, WEEK)
+        found = [whole // self.length for whole in wholes if whole % self.length == 0 and whole // self.length > 1]
+        return tuple(one for one in found if one >= self.season)[:2] if self.season > 1 else ()
 
     @property
     def bits(self) -> float:
@@ -142,6 +155,11 @@ class Days:
         if self.days < 7:
             return 7
         return max(1, round(52 * 7 / self.days))
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The usual season in steps; none for a step of a year or more."""
+        return _more_than_one(self.season)
 
     @property
     def bits(self) -> float:
@@ -262,6 +280,11 @@ class Week(_Listed):
         return a_day if a_day > 1 and len(self.slots) == a_day * len(self.weekdays) else len(self.slots)
 
     @property
+    def seasons(self) -> tuple[int, ...]:
+        """The usual season in steps, and the week if that is longer."""
+        return _more_than_one(self.season, len(self.slots))
+
+    @property
     def bits(self) -> float:
         """The length of the description of the calendar, in bits."""
         days = self.weekdays
@@ -320,6 +343,11 @@ class Months(_Listed):
     def season(self) -> int:
         """The usual number of steps of a season: a year."""
         return len(self.days) * (12 // math.gcd(12, self.every))
+
+    @property
+    def seasons(self) -> tuple[int, ...]:
+        """The usual season in steps; none for a step of a year or more."""
+        return _more_than_one(self.season)
 
     @property
     def bits(self) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.arguments import whole
-from ostinato.data.ahead import usual_calendar
+from ostinato.data.ahead import calendar_of, usual_calendar
 from ostinato.data.detect import named
 from ostinato.data.sequences import SequenceSet
 
@@ -41,6 +41,27 @@ def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, st
     if calendar is not None and (calendar.season > 1 or calendar.length is not None):
         return calendar.season, f"from the frequency {calendar.frequency}"
     return 1, "because the frequency is unknown; set it with --season"
+
+
+def seasons_of_each(data: SequenceSet, season: int | None = None) -> list[tuple[int, ...]]:
+    """Return the lengths of the seasons of each sequence in steps, the shortest first.
+
+    They follow from the calendar of the sequence, and from the usual one of the data if it has none, as a sequence of
+    one row. Prices have no season, as in ``season_length``.
+
+    Args:
+        data: The series.
+        season: The number of steps of the only season, if given; 1 for none.
+
+    Raises:
+        ConfigError: The given season is less than 1.
+    """
+    usual = usual_calendar(data)
+    if season is not None or data.traits.log_returns:
+        one, _ = season_length(data, season)
+        return [(one,) if one > 1 else ()] * len(data)
+    calendars = [calendar_of(data, b) or usual for b in range(len(data))]
+    return [() if calendar is None else calendar.seasons for calendar in calendars]
 
 
 def mean_change(y: NDArray[np.float64], season: int) -> float:

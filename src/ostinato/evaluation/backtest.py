@@ -79,8 +79,10 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
 
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
-        model: A name as ``fit`` takes it, a fitted model, several of these, or () for the baselines alone. "auto" uses
-            the best baseline if no model beats it. A fitted model forecasts the data of its own fit with its weights
+        model: A name as ``fit`` takes it, a fitted model, several of these, or () for the baselines alone. A local
+            method is a name too: "ets", "theta" and others, and "local" for what ``ostinato.forecast`` calls "auto".
+            Here "auto" chooses between the baselines, "local", a direct model and the ladder, and uses the best
+            baseline if nothing beats it. A fitted model forecasts the data of its own fit with its weights
             before the refit, and a note says which windows they saw.
         horizon: The number of steps to forecast.
         n_windows: The number of cutoffs of every series.
@@ -114,6 +116,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     models = [model] if isinstance(model, Model | str) else list(model)
     columns, level = names(models), sorted(level)
     n_paths = whole("n_paths", n_paths, 2, fix="use 2 or more; 500 is a good number")
+    # a part of a panel has the season of the whole panel, and local methods the one that was given, if any
+    own_season = options.pop("own_season", season)
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
     for number, (name, given) in enumerate(zip(columns, models, strict=True)):
@@ -129,7 +133,14 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
             for name, given in zip(columns, models, strict=True):
                 begun = time.monotonic()
                 chosen, remarks = forecaster(
-                    name, given, window.history if refit else history, plan, season, n_paths=n_paths, **options
+                    name,
+                    given,
+                    window.history if refit else history,
+                    plan,
+                    season,
+                    n_paths=n_paths,
+                    own_season=own_season,
+                    **options,
                 )
                 tallies[name].seconds += time.monotonic() - begun
                 # while the weights stay, the log_prob of a step depends on no cutoff

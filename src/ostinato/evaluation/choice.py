@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,12 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
+from ostinato.evaluation.local import Local
 from ostinato.evaluation.summary import Tally, probabilities, resolution
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.fitting import fields_for, fit
+from ostinato.layers.build import BACKBONES
+from ostinato.local.forecast import LOCAL, check_forecastable, names_of_methods
 from ostinato.model_file import Model
 
 #: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
@@ -25,6 +29,11 @@ _WINDOWS, _STEPS = 3, 60
 _MARGIN = 0.02
 #: The baseline that "auto" uses if the history is too short for a choice.
 _SHORT = "naive2"
+
+
+def is_local(name: str) -> bool:
+    """Return whether a name in a backtest is that of a local method: a name that ``fit`` takes is that of its model."""
+    return name in names_of_methods() and name not in ("auto", "ar", *BACKBONES)
 
 
 def names(models: list[str | Model]) -> list[str]:
@@ -55,13 +64,15 @@ def forecaster(
     season: int,
     *,
     n_paths: int,
+    own_season: int | None = None,
     **options: Any,
 ) -> tuple[Forecaster, list[str]]:
     """Return the forecaster of a model, fitted to a history if it is not fitted yet, and notes on it.
 
-    "auto" chooses between the baselines, a direct model and the best model of the ladder. They are compared on windows
-    at the end of the history, which none of them was fitted to. The simplest one is used whose wQL is above the least
-    by at most 2 %. A model that is chosen is fitted again to the whole history.
+    "auto" chooses between the baselines, the local methods ("local", which is "auto" of ``ostinato.forecast``), a
+    direct model and the best model of the ladder. They are compared on windows at the end of the history, which none of
+    them was fitted to. The simplest one is used whose wQL is above the least by at most 2 %. A model that is chosen is
+    fitted again to the whole history. A local method is fitted to every history.
 
     Args:
         name: The name of the model in the table.
@@ -70,16 +81,36 @@ def forecaster(
         plan: The windows of the backtest.
         season: The season in steps.
         n_paths: The number of sample paths of a forecast.
+        own_season: The season that was given, for local methods; None to follow the calendar of each series.
         **options: The options of ``fit``.
+
+    Raises:
+        ConfigError: No model has the name.
     """
     sampling = {"n_paths": n_paths, "seed": options.get("seed", 0)}
     if not isinstance(model, str):
         return fitted(name, model, **sampling), []
+    if is_local(model):
+        check_forecastable(history)
+        return Local(name, model, own_season), []
+    if model == "auto":
+        return _best(name, history, plan, season, own_season, sampling, options)
     if model == "direct":
         direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **options})
         return fitted(name, direct.model, **sampling), [f"direct: {direct.model.description.direct_record.verdict}"]
-    if model != "auto":
-        return fitted(name, fit(history, model=model, **options).model, **sampling), []
+    return fitted(name, fit(history, model=model, **options).model, **sampling), []
+
+
+def _best(
+    name: str,
+    history: SequenceSet,
+    plan: BacktestPlan,
+    season: int,
+    own_season: int | None,
+    sampling: dict[str, int],
+    options: dict[str, Any],
+) -> tuple[Forecaster, list[str]]:
+    """Return the forecaster of "auto", and a note on its choice; the arguments are those of ``forecaster``."""
     longest = int(history.lengths.max())
     steps = min(longest // 4, max(_WINDOWS * plan.horizon, _STEPS))
     count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
@@ -90,10 +121,11 @@ def forecaster(
         )
         return Baseline(name, _SHORT, season), [note]
     earlier = BacktestPlan(plan.horizon, count, plan.horizon)
-    before = earlier.before(history)
     # the simplest first, because the first one within the margin is used
-    candidates: list[Baseline | Quantiles | Fitted] = list(baselines(season, refit=False))
-    candidates += _models(before, plan.horizon, season, sampling, options)
+    candidates: list[Baseline | Local | Quantiles | Fitted] = list(baselines(season, refit=False))
+    if history.traits.tabular:
+        candidates.append(Local(LOCAL, LOCAL, own_season))
+    candidates += _models(earlier.before(history), plan.horizon, season, sampling, options)
     losses = _losses(candidates, history, earlier)
     at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
     best, models = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
@@ -105,6 +137,8 @@ def forecaster(
     if isinstance(best, Baseline):
         note = f"auto: {best.name} is used, because no model is better by {_MARGIN:.0%} {where}: {figures}"
         return Baseline(name, best.rule, season, best.keep), [note]
+    if isinstance(best, Local):
+        return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
     again = _again(best.model, history, plan.horizon, season, options)
     note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
     return fitted(name, again, **sampling), [note]

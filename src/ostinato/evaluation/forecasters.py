@@ -18,6 +18,7 @@ from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.forecast import forecast
 from ostinato.inference.score import score
+from ostinato.local.series import modelled
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 
@@ -300,14 +301,3 @@ def beyond(rule: Rule, known: Array, gap: int, horizon: int) -> tuple[Array, Arr
     """
     mean, deviation = rule.ahead(known, gap + horizon)
     return mean[gap:], deviation[gap:]
-
-
-def modelled(data: SequenceSet, b: int) -> Array:
-    """Return the values that baselines are fitted to: those of a series, or the logarithms of prices, (D, T).
-
-    Args:
-        data: The series.
-        b: The index of the series.
-    """
-    y = data[b].T.astype(np.float64)
-    return np.log(y) if data.traits.log_returns else y

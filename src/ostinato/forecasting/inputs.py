@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.arguments import horizon_count
-from ostinato.data.encoded import Encoding
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.forecasting.protocol import ForecastModel
 from ostinato.numbers import plain
+
+if TYPE_CHECKING:
+    from ostinato.data.encoded import Encoding
 
 #: The number of steps to forecast if none is given and the model has no horizon of its own.
 DEFAULT_HORIZON = 12

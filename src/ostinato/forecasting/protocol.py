@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
+
+@runtime_checkable
 class ForecastModel(Protocol):
     """A fitted model: a SequenceModel or a DirectModel."""
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead
-from ostinato.data.ids import restored
+from ostinato.data.ids import id_column
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
 from ostinato.emissions.quantiles import containing
@@ -35,6 +35,7 @@ class Forecast:
         paths: The sample paths of each sequence, (S, T, D), in the units of the data; a direct model draws none.
         quantiles: The quantiles of a direct model at emissions.quantiles.LEVELS, (B * D, T, Q).
         notes: What the user should know about the forecast, in words.
+        fitted: What a method without a model file fitted to each channel of each sequence, in words, (B * D).
     """
 
     history: SequenceSet
@@ -44,6 +45,7 @@ class Forecast:
     paths: tuple[Array, ...] = ()
     quantiles: Array | None = None
     notes: tuple[str, ...] = ()
+    fitted: tuple[str, ...] = ()
 
     def course(self, b: int, d: int) -> pl.DataFrame:
         """Return the rows of channel d of sequence b."""
@@ -77,19 +79,20 @@ def table(
         point: Returns the point forecasts (T,) of sequence b and channel d.
         quantiles: Returns the quantiles (P, T) of sequence b and channel d at probabilities p (P,).
     """
-    keys = restored(data.ids, data.meta)
-    frames, intervals = [], ends("ostinato", level)
+    B, D = len(data), len(data.channels)
+    if not B:
+        return pl.DataFrame()
+    intervals = ends("ostinato", level)
     p = np.array(list(intervals.values()))
-    for b in range(len(data)):
-        ds = ds_column(data, times_ahead(data, b, horizon))
-        for d, channel in enumerate(data.channels):
-            columns: dict[str, Any] = {"unique_id": keys.gather([b] * horizon), "ds": ds}
-            if len(data.channels) > 1:
-                columns["channel"] = [channel] * horizon
-            columns["ostinato"] = middle = point(b, d)
-            columns.update(zip(intervals, containing(middle, quantiles(b, d, p).T, p).T, strict=True))
-            frames.append(pl.DataFrame(columns))
-    return pl.concat(frames) if frames else pl.DataFrame()
+    points = [point(b, d) for b in range(B) for d in range(D)]
+    sides = [containing(points[b * D + d], quantiles(b, d, p).T, p) for b in range(B) for d in range(D)]
+    times = np.concatenate([np.tile(times_ahead(data, b, horizon), D) for b in range(B)])
+    columns: dict[str, Any] = {"unique_id": id_column(data.ids, D * horizon, data.meta), "ds": ds_column(data, times)}
+    if D > 1:
+        columns["channel"] = np.tile(np.repeat(np.array(data.channels, dtype=object), horizon), B).tolist()
+    columns["ostinato"] = np.concatenate(points)
+    columns.update(zip(intervals, np.concatenate(sides).T, strict=True))
+    return pl.DataFrame(columns)
 
 
 def ds_column(data: SequenceSet, times: NDArray[Any]) -> pl.Series:

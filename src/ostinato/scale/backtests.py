@@ -13,10 +13,11 @@ from ostinato.data.ids import META, dtype_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.backtest import cross_validation
 from ostinato.evaluation.baselines import BASELINES
+from ostinato.evaluation.choice import names
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.forecasting.table import ends
 from ostinato.model_file import Model
-from ostinato.scale.local_ar import time_type
+from ostinato.scale.columns import time_type
 from ostinato.scale.models import possible
 from ostinato.scale.series import Failure
 from ostinato.scale.work import Out
@@ -24,21 +25,23 @@ from ostinato.scale.work import Out
 
 @dataclass(frozen=True)
 class BacktestPart:
-    """A verb: the backtest of every series by a fitted model and the baselines. Its sums are the tallies by model.
+    """A verb: the backtest of every series by a model and the baselines. Its sums are the tallies by model.
 
     Attributes:
-        name: The digest of the model, for the fingerprint of a run; "" without a model.
-        model: The fitted model, or None for the baselines alone.
+        name: The digest of a fitted model or the name of a local method, for the fingerprint of a run; "" without any.
+        model: The fitted model, the name of a local method, or None for the baselines alone.
         windows: The windows of the backtest.
-        season: The number of steps of a season.
+        season: The number of steps of a season, for the baselines and the measures.
+        own_season: The season that was given, for a local method; None to follow the calendar of each series.
         level: The levels of the intervals in percent.
         n_paths: The number of sample paths.
     """
 
     name: str
-    model: Model | None = field(repr=False)
+    model: Model | str | None = field(repr=False)
     windows: BacktestPlan
     season: int
+    own_season: int | None
     level: tuple[float, ...]
     n_paths: int
 
@@ -48,7 +51,7 @@ class BacktestPart:
     def __call__(self, data: SequenceSet, number: int) -> Out:
         """Return the result for the series of part ``number``; see ``Verb``."""
         bad: list[Failure] = []
-        if self.model:
+        if self.model and not isinstance(self.model, str):
             data, bad = possible(self.model, data)
         long = self.windows.fits(data, 0)
         bad += [
@@ -67,6 +70,7 @@ class BacktestPart:
             step_size=self.windows.step,
             level=self.level,
             season=self.season,
+            own_season=self.own_season,
             n_paths=self.n_paths,
         )
         return Out(made.frame.cast(schema), bad, {name: tally.sums() for name, tally in made.tallies.items()})
@@ -74,7 +78,7 @@ class BacktestPart:
     def _schema(self, data: SequenceSet) -> dict[str, Any]:
         times = time_type(data)
         channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-        models = (*(["ostinato"] if self.model else []), *BASELINES)
+        models = (*names([self.model] if self.model else []), *BASELINES)
         columns = [column for name in models for column in (name, *ends(name, self.level))]
         whole = {"unique_id": dtype_of(data.meta.get(META)), "ds": times, "cutoff": times, **channel}
         return {**whole, **dict.fromkeys(("y", *columns), pl.Float64())}

@@ -1,4 +1,4 @@
-"""Verbs that fit an autoregression to each series of a part, in closed form with the order by BIC, and forecast."""
+"""The verb that fits an autoregression to each series of a part, in closed form with the order by BIC."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.special import ndtri
 
-from ostinato.arguments import horizon_count, levels
-from ostinato.data.ahead import times_ahead
-from ostinato.data.ids import META, dtype_of, id_column, restored
+from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.evaluation.baselines import Array, Lags, local_ar
-from ostinato.evaluation.forecasters import beyond, modelled, observed
 from ostinato.evaluation.windows import LEAST
-from ostinato.forecasting.table import ds_column, ends
+from ostinato.local.series import modelled
 from ostinato.scale.series import SERIES_ERRORS, Failure, message
 from ostinato.scale.work import Out
 
@@ -61,71 +57,6 @@ class FitLocalAR:
         return Out(made.with_columns(restored(made["unique_id"], data.meta)), bad)
 
 
-@dataclass(frozen=True)
-class ForecastLocalAR:
-    """A verb: the normal forecast of every series by its own autoregression, in the columns of ``ostinato.forecast``.
-
-    Prices are forecast as logarithms, and the column ostinato is the median.
-
-    Attributes:
-        season: The number of steps of a season.
-        horizon: The number of steps to forecast.
-        level: The levels of the intervals in percent.
-    """
-
-    season: int
-    horizon: int
-    level: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "horizon", horizon_count(self.horizon))
-        object.__setattr__(self, "level", levels(self.level))
-
-    def __call__(self, data: SequenceSet, number: int) -> Out:
-        """Return the result for the series of part ``number``; see ``Verb``."""
-        keys, stamps, means, spreads, bad = [], [], [], [], []
-        for b, key in enumerate(data.ids):
-            y = _values(data, b)
-            try:
-                known = observed(y)
-                mean, deviation = beyond(_fitted(known, self.season), known, len(y) - len(known), self.horizon)
-                _check_finite(mean, deviation)
-            except SERIES_ERRORS as error:
-                bad.append(Failure(key, message(error)))
-                continue
-            keys.append(key)
-            stamps.append(times_ahead(data, b, self.horizon))
-            means.append(mean)
-            spreads.append(deviation)
-        schema = forecast_schema(data, self.level)
-        if not keys:
-            return Out(pl.DataFrame(schema=schema), bad)
-        loc, scale = np.concatenate(means), np.concatenate(spreads)
-        drawn = {name: loc + ndtri(p) * scale for name, p in forecast_columns(self.level).items()}
-        if data.traits.log_returns:
-            drawn = {name: np.exp(x) for name, x in drawn.items()}
-        names, ds = id_column(keys, self.horizon, data.meta), ds_column(data, np.concatenate(stamps))
-        return Out(pl.DataFrame({"unique_id": names, "ds": ds, **drawn}, schema), bad)
-
-
-def forecast_columns(level: tuple[float, ...]) -> dict[str, float]:
-    """Return the columns of a forecast, in order, with the probability of each quantile."""
-    return {"ostinato": 0.5, **ends("ostinato", level)}
-
-
-def forecast_schema(data: SequenceSet, level: tuple[float, ...]) -> dict[str, Any]:
-    """Return the types of the columns of a forecast."""
-    channel = {"channel": pl.String()} if len(data.channels) > 1 else {}
-    names = {"unique_id": dtype_of(data.meta.get(META)), "ds": time_type(data), **channel}
-    return {**names, **dict.fromkeys(forecast_columns(level), _REAL)}
-
-
-def time_type(data: SequenceSet) -> pl.DataType:
-    """Return the type of the column of times: whole numbers if the series have no times."""
-    nothing = np.zeros(0, dtype=np.int64) if data.times is None else data.times[:0]
-    return ds_column(data, nothing).dtype
-
-
 def _values(data: SequenceSet, b: int) -> Array:
     """Return the values that are fitted of series b, (T,)."""
     return np.asarray(modelled(data, b)[0])
@@ -136,8 +67,3 @@ def _fitted(y: Array, season: int) -> Lags:
     if seen < LEAST:
         raise DataError(f"an autoregression needs at least {LEAST} observed values, got {seen}")
     return local_ar(y, season)
-
-
-def _check_finite(mean: Array, deviation: Array) -> None:
-    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise DataError("the forecast is not finite: the autoregression diverges within the horizon")

@@ -19,7 +19,7 @@ from ostinato.inference.forecast import check_forecast, forecast
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
-from ostinato.scale.local_ar import forecast_schema
+from ostinato.scale.columns import forecast_schema
 from ostinato.scale.series import Failure, without
 from ostinato.scale.work import Out
 

@@ -13,13 +13,17 @@ import polars as pl
 from ostinato.data.ahead import with_calendars
 from ostinato.data.seasons import season_length
 from ostinato.errors import ConfigError
+from ostinato.evaluation.choice import is_local
 from ostinato.evaluation.summary import Tally, summary
 from ostinato.evaluation.windows import BacktestPlan
-from ostinato.forecasting.inputs import DEFAULT_HORIZON, as_sequences, horizon_of
+from ostinato.forecasting.inputs import as_sequences, horizon_of
+from ostinato.local.forecast import default_horizon
+from ostinato.local.methods import METHODS
 from ostinato.model_file import Model, load_model
 from ostinato.renamed import renamed
 from ostinato.scale.backtests import BacktestPart
-from ostinato.scale.local_ar import FitLocalAR, ForecastLocalAR
+from ostinato.scale.local_ar import FitLocalAR
+from ostinato.scale.local_forecast import ForecastLocal
 from ostinato.scale.models import ScorePart, forecast_part
 from ostinato.scale.plan import ParquetPanel, plan
 from ostinato.scale.run import Executor, Outcome, PanelProgress, run
@@ -77,17 +81,19 @@ def forecast(
 ) -> Outcome:
     """Forecast every series of a panel from its end.
 
-    The results have the columns of ``ostinato.forecast``. A sequence model draws sample paths, a direct model has its
-    own quantiles, and the quantiles of an autoregression are those of a normal distribution.
+    The results have the columns of ``ostinato.forecast``. A sequence model draws sample paths, and a direct model and a
+    method have their own quantiles. A method is fitted to each series; what it shares between series, it shares between
+    those of one part and of one frequency. The parts follow from the files alone, not from the number of workers.
 
     Args:
-        model: A model, the path of a model file, or "ar" for an autoregression fitted to each series.
+        model: A model, the path of a model file, or the name of a method of ``ostinato.forecast`` such as "auto" or
+            "ets". A name is taken for a method and not for a path; "./ets" is a path.
         source: Parquet files, as in ``fit_each``.
         output: The folder for the results, as in ``fit_each``.
         horizon: The number of steps to forecast; as in ``ostinato.forecast`` if left out.
         level: The levels of the intervals in percent.
         on: The executor, as in ``fit_each``.
-        season: The number of steps of a season, for "ar".
+        season: The number of steps of a season, for a method; by the frequency of each series if left out.
         n_paths: The number of sample paths.
         seed: The seed of the sample paths.
         on_progress: A function that is called after every part.
@@ -99,11 +105,10 @@ def forecast(
     Raises:
         OstinatoError: As for ``run`` and ``ostinato.forecast``.
     """
-    if model == "ar":
-        ahead = DEFAULT_HORIZON if horizon is None else horizon
-        panel = _of_one_channel(source, columns)
-        steps, _ = season_length(empty(panel), season)
-        return run(panel, ForecastLocalAR(steps, ahead, tuple(level)), output, on, on_progress)
+    if isinstance(model, str) and model in METHODS:
+        panel = plan(source, **columns)
+        steps = default_horizon(empty(panel), season)[0] if horizon is None else horizon
+        return run(panel, ForecastLocal(model, season, steps, tuple(level)), output, on, on_progress)
     model = _loaded(model)
     verb = forecast_part(model, _name(model), horizon, level, n_paths, seed)
     return run(_like(model, source, columns), verb, output, on, on_progress)
@@ -159,10 +164,11 @@ def cross_validation(  # noqa: PLR0913 - the options of ostinato.cross_validatio
     on_progress: Callable[[PanelProgress], None] | None = None,
     **columns: Any,
 ) -> tuple[pl.DataFrame, Outcome]:
-    """Backtest a fitted model and the baselines, with local_ar among them, over a panel.
+    """Backtest a fitted model or a local method and the baselines, with local_ar among them, over a panel.
 
     Args:
-        model: A model, the path of a model file, or None for the baselines alone.
+        model: A model, the path of a model file, the name of a local method such as "ets" or "local", or None for the
+            baselines alone. A local method shares between series only what it finds in their part.
         source: Parquet files, as in ``fit_each``.
         output: The folder for the results, as in ``fit_each``; they have the columns of ``ostinato.cross_validation``.
         horizon: The number of steps to forecast in each window.
@@ -181,13 +187,15 @@ def cross_validation(  # noqa: PLR0913 - the options of ostinato.cross_validatio
     Raises:
         OstinatoError: As for ``run`` and ``ostinato.cross_validation``.
     """
-    model = None if model is None else _loaded(model)
-    if model is not None:
-        horizon_of(model, horizon)
-    panel = _like(model, source, columns) if model else plan(source, **columns)
+    method = model if isinstance(model, str) and is_local(model) else None
+    loaded = None if model is None or method else _loaded(model)
+    if loaded is not None:
+        horizon_of(loaded, horizon)
+    panel = plan(source, **columns) if loaded is None else _like(loaded, source, columns)
     steps, _ = season_length(empty(panel), season)
     windows = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
-    verb = BacktestPart(_name(model) if model else "", model, windows, steps, tuple(sorted(set(level))), n_paths)
+    name, level = method or ("" if loaded is None else _name(loaded)), tuple(sorted(set(level)))
+    verb = BacktestPart(name, method or loaded, windows, steps, season, level, n_paths)
     out = run(panel, verb, output, on, on_progress)
     return summary({name: Tally.of(verb.level, sums) for name, sums in out.sums.items()}), out
 

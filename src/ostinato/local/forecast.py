@@ -1,0 +1,186 @@
+"""The forecast of data without a model file: a local method is fitted to every series, in seconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ostinato.arguments import horizon_count, levels
+from ostinato.data.read import read
+from ostinato.data.seasons import season_length
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError, DataError
+from ostinato.forecasting.inputs import DEFAULT_HORIZON
+from ostinato.forecasting.table import Forecast, ends, some_of, table
+from ostinato.local.methods import METHODS
+from ostinato.local.panel import Fit
+from ostinato.local.series import local_forecast
+
+#: The second name of "auto", for backtests, in which "auto" chooses between all models.
+LOCAL = "local"
+#: The number of different fits that a note names.
+_NAMED = 4
+
+
+def names_of_methods() -> tuple[str, ...]:
+    """Return the names of the local methods."""
+    return (*METHODS, LOCAL)
+
+
+def method_of(name: str) -> Fit:
+    """Return the local method of a name.
+
+    Raises:
+        ConfigError: No method has this name.
+    """
+    if name == LOCAL:
+        return METHODS["auto"]
+    if name in METHODS:
+        return METHODS[name]
+    from ostinato.layers.build import BACKBONES  # here, because it imports torch
+
+    known = ", ".join((*METHODS, "direct"))
+    if name in BACKBONES:
+        raise ConfigError(
+            f"{name} is a model that is trained first, and not a method that is fitted in seconds",
+            fix=f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost; or use one of {known}",
+        )
+    raise ConfigError(f"unknown method {name!r}", fix=f"use one of {known}")
+
+
+def forecast_series(
+    data: SequenceSet | Any,
+    horizon: int | None = None,
+    level: float | Sequence[float] = (80, 95),
+    *,
+    model: str = "auto",
+    season: int | None = None,
+) -> Forecast:
+    """Fit a local method to every series of data, and forecast the steps after its end.
+
+    Args:
+        data: A SequenceSet of series or prices, or anything that ``read`` takes.
+        horizon: The number of steps; two seasons by default, and 12 without a season.
+        level: The coverage of the intervals, in percent.
+        model: The name of the method.
+        season: The number of steps of a season; by the frequency of each series if None.
+
+    Raises:
+        ConfigError: An option is out of range, or the data are text or sound.
+        DataError: No series has a value.
+    """
+    method, level = method_of(model), levels(level)
+    data = data if isinstance(data, SequenceSet) else read(data)
+    check_forecastable(data)
+    steps, notes = steps_and_notes(data, horizon, season)
+    intervals = ends("ostinato", level)
+    made = local_forecast(data, method, steps, np.array(list(intervals.values()) or [0.5]), season)
+    names = _channel_names(data)
+    notes += [*_said(model, made.said, names), *_set_aside(made.said, made.floored.tolist(), names)]
+    D = len(data.channels)
+    frame = table(
+        data,
+        steps,
+        level,
+        lambda b, d: made.point[b * D + d],
+        lambda b, d, p: made.quantiles[b * D + d, :, : len(p)].T,
+    )
+    return Forecast(data, frame, steps, level, fitted=made.said, notes=(*data.notes, *notes))
+
+
+def check_forecastable(data: SequenceSet) -> None:
+    """Check that data can be forecast without a model file.
+
+    Raises:
+        ConfigError: The data are text or sound.
+        DataError: No series has a value.
+    """
+    if not data.traits.tabular:
+        what, then = _OTHER_VERBS[data.traits.numeric]
+        source = data.meta.get("source", "DATA")
+        raise ConfigError(
+            what, where=data.meta.get("source"), fix=f"run ostinato fit {source} -o m.ost, then ostinato {then}"
+        )
+    if not len(data) or np.isnan(data.values.astype(np.float64)).all():
+        raise DataError(
+            "no series has a value to forecast from",
+            where=data.meta.get("source"),
+            fix="give at least one value in the column of values",
+        )
+
+
+#: By whether the values are numbers: what is wrong with data that are no table, and the verb to use.
+_OTHER_VERBS = {
+    False: ("text has no mean to forecast", "sample m.ost, which continues a prompt"),
+    True: ("sound is not forecast without a model of it", "forecast m.ost or ostinato sample m.ost"),
+}
+
+
+def steps_and_notes(data: SequenceSet, horizon: int | None, season: int | None) -> tuple[int, list[str]]:
+    """Return the number of steps to forecast, and notes on the season and on a horizon that was not given.
+
+    Args:
+        data: The series.
+        horizon: The number of steps, if given.
+        season: The number of steps of a season, if given.
+
+    Raises:
+        ConfigError: The horizon or the season is less than 1.
+    """
+    length, why = season_length(data, season)
+    notes = [f"season: {length} step{'s' * (length != 1)}, {why}"]
+    if horizon is not None:
+        return horizon_count(horizon), notes
+    steps, reason = default_horizon(data, season)
+    return steps, [*notes, f"horizon: {steps} steps, {reason}; set it with --horizon"]
+
+
+def default_horizon(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
+    """Return the number of steps to forecast if none is given, and the reason in words.
+
+    It is two seasons. It is 12 without a season, and if no series has two seasons.
+
+    Args:
+        data: The series; without any, their frequency decides.
+        season: The number of steps of a season, if given.
+    """
+    length, _ = season_length(data, season)
+    if length > 1 and (not len(data) or 2 * length <= data.lengths.max()):
+        return 2 * length, "two seasons"
+    return DEFAULT_HORIZON, "by default"
+
+
+def _channel_names(data: SequenceSet) -> list[str]:
+    """Return the name of every channel of every sequence, (B * D)."""
+    if len(data.channels) == 1:
+        return list(data.ids)
+    return [f"{key}, {channel}" for key in data.ids for channel in data.channels]
+
+
+def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
+    """Return a note on what was fitted to how many series, or to the first one if all differ."""
+    known = [(name, one) for name, one in zip(names, said, strict=True) if one]
+    if len(known) == 1:
+        return [f"{model}: {known[0][1]}"]
+    counts = Counter(one for _, one in known)
+    named = counts.most_common(_NAMED)
+    rest = len(known) - sum(count for _, count in named)
+    if 2 * rest > len(known):
+        name, one = known[0]
+        return [f"{model}: {len(known):,} series with {len(counts):,} different fits, such as of {name}: {one}"]
+    words = [f"{one} for {count:,}" for one, count in named]
+    others = [f"other fits for {rest:,}"] if rest else []
+    return [f"{model}: of {len(known):,} series, {', '.join([*words, *others])}"]
+
+
+def _set_aside(said: Sequence[str], floored: Sequence[bool], names: list[str]) -> list[str]:
+    """Return notes on the series without a value, and on those whose forecast is cut off at 0."""
+    empty = [name for name, one in zip(names, said, strict=True) if not one]
+    cut = [name for name, one in zip(names, floored, strict=True) if one]
+    notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
+    if cut:
+        notes.append(f"{len(cut):,} series never went below 0, and their forecasts are cut off at 0: {some_of(cut)}")
+    return notes

@@ -1,0 +1,142 @@
+"""From sequences to the panels that local methods are fitted to, and back from their forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.ahead import calendar_of
+from ostinato.data.seasons import seasons_of_each
+from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.quantiles import containing
+from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+
+
+@dataclass(frozen=True)
+class Group:
+    """The channels of the sequences of one frequency.
+
+    Attributes:
+        rows: The number b * D + d of each channel d of a sequence b, (S,).
+        gaps: The number of missing steps after the last observed one, (S,).
+        panel: The series, up to their last observed step.
+    """
+
+    rows: NDArray[np.int64]
+    gaps: NDArray[np.int64]
+    panel: Panel
+
+
+@dataclass(frozen=True)
+class LocalForecast:
+    """The forecast of every channel d of every sequence b by a local method, in the row b * D + d.
+
+    Attributes:
+        point: The point forecasts, (B * D, H). NaN for a channel without an observed value.
+        quantiles: The quantiles, (B * D, H, Q).
+        said: What was fitted to each channel, in words; empty for a channel without an observed value.
+        floored: Whether the forecast of each channel was cut off at 0, (B * D,).
+    """
+
+    point: Array
+    quantiles: Array
+    said: tuple[str, ...]
+    floored: NDArray[np.bool_]
+
+
+def modelled(data: SequenceSet, b: int) -> Array:
+    """Return the values that local methods are fitted to: those of a series, or the logarithms of prices, (D, T).
+
+    Args:
+        data: The series.
+        b: The index of the series.
+    """
+    y = data[b].T.astype(np.float64)
+    return np.log(y) if data.traits.log_returns else y
+
+
+def groups(data: SequenceSet, season: int | None = None) -> Iterator[Group]:
+    """Yield the channels that have an observed value, in panels of one frequency and its seasons.
+
+    Series of different frequencies are not fitted together, because what a method shares between the series of a panel
+    is about one step.
+
+    Args:
+        data: The series.
+        season: The number of steps of the only season; by the calendar of each series if None.
+    """
+    D, found = len(data.channels), seasons_of_each(data, season)
+    members: dict[tuple[str | None, tuple[int, ...]], list[int]] = {}
+    for b, seasons in enumerate(found):
+        calendar = calendar_of(data, b)
+        key = calendar.frequency if calendar is not None else data.frequency, seasons
+        members.setdefault(key, []).append(b)
+    for (_, seasons), sequences in members.items():
+        rows, gaps, values = [], [], []
+        for b in sequences:
+            for d, y in enumerate(modelled(data, b)):
+                seen = np.flatnonzero(np.isfinite(y))
+                if len(seen):
+                    rows.append(b * D + d)
+                    gaps.append(len(y) - 1 - int(seen[-1]))
+                    values.append(y[seen[0] : seen[-1] + 1])
+        if rows:
+            yield Group(np.array(rows), np.array(gaps), Panel(tuple(values), seasons))
+
+
+def local_forecast(
+    data: SequenceSet, fit: Fit, horizon: int, probabilities: Array, season: int | None = None
+) -> LocalForecast:
+    """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
+
+    Steps that are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
+    logarithms, so that their point forecast is a median. A channel that is never below 0 is not forecast below 0. The
+    quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
+
+    Args:
+        data: The series.
+        fit: The method.
+        horizon: The number of steps H to forecast.
+        probabilities: The increasing probabilities of the quantiles, (Q,).
+        season: The number of steps of the only season; by the calendar of each series if None.
+    """
+    series = len(data) * len(data.channels)
+    point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
+    said, floored = [""] * series, np.zeros(series, dtype=bool)
+    for group in groups(data, season):
+        fitted = fit(group.panel)
+        made = _after_gaps(fitted, group.gaps, horizon, probabilities)
+        never_below = np.array([bool(np.nanmin(y) >= 0) for y in group.panel.values]) & (not data.traits.log_returns)
+        floored[group.rows] = never_below & ((made.point < 0).any(axis=1) | (made.quantiles < 0).any(axis=(1, 2)))
+        low = np.where(never_below, 0.0, -np.inf)
+        point[group.rows] = np.maximum(made.point, low[:, None])
+        quantiles[group.rows] = np.maximum(made.quantiles, low[:, None, None])
+        for s, row in enumerate(group.rows.tolist()):
+            said[row] = fitted.said(s)
+    if data.traits.log_returns:
+        point, quantiles = np.exp(point), np.exp(quantiles)
+    quantiles = containing(point, quantiles, probabilities)
+    if data.count:
+        quantiles = _whole(point[..., None], quantiles, probabilities)
+    return LocalForecast(point, quantiles, tuple(said), floored)
+
+
+def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
+    """Return the quantiles (..., Q) rounded to whole numbers, whose intervals contain the point forecast (..., 1)."""
+    near = np.rint(quantiles)
+    near = np.where(probabilities < 0.5, np.minimum(near, np.floor(point)), near)
+    return np.asarray(np.where(probabilities > 0.5, np.maximum(near, np.ceil(point)), near))
+
+
+def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabilities: Array) -> Ahead:
+    """Return the forecasts of the steps after a gap of missing steps, of its own length for each series."""
+    made = fitted.ahead(horizon + int(gaps.max()), probabilities)
+    if not gaps.any():
+        return made
+    steps = gaps[:, None] + np.arange(horizon)
+    return Ahead(
+        np.take_along_axis(made.point, steps, axis=1), np.take_along_axis(made.quantiles, steps[:, :, None], axis=1)
+    )
