@@ -91,7 +91,8 @@ def material_of(data: SequenceSet, cut: Split, support: str | None = None) -> Ma
 def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
     """Return whether each channel has no probability below 0; empty if none is bounded.
 
-    What the values can be is a fact about their unit, as it is for counts, so that the whole of the data declares it.
+    What the values can be is a fact about their unit, as it is for counts, so that the whole of the data declares it:
+    a channel that is never below 0, and whose values are at least as far apart as the least of them is from 0.
 
     Args:
         data: The sequences as read.
@@ -111,7 +112,10 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
             where=data.meta.get("source"),
             fix="remove --support, or leave such values empty",
         )
-    return never if any(never) else ()
+    if support is None:
+        # a bound farther below the least value than the values are apart is none that the data speak of
+        never = tuple(n and np.nanmin(x) <= np.nanmax(x) - np.nanmin(x) for n, x in zip(never, values.T, strict=True))
+    return tuple(map(bool, never)) if any(never) else ()
 
 
 def closed_form_name(base: AR | Markov) -> str:
