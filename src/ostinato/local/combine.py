@@ -44,7 +44,7 @@ class Judged:
 
     weights: Array
     factors: Factors
-    windows: Array
+    windows: NDArray[np.int64]
     verdict: str
 
 
@@ -189,7 +189,7 @@ def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
         verdict = "equal weights, because no series has room for a held-out window"
     prior = np.ones((S, horizon, len(SHARES)))
     factors = calibrate(windows, mix(windows.quantiles, held), prior, S)
-    return Judged(weights, factors, np.bincount(windows.series, minlength=S), verdict)
+    return Judged(weights, factors, np.bincount(windows.series, minlength=S).astype(np.int64), verdict)
 
 
 def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int | None, str]:
@@ -226,8 +226,8 @@ def weigh(windows: Windows, size: int) -> Array:
         size: The number of series S.
     """
     relative = _relative(windows)
-    own = np.stack([np.bincount(windows.series, row, minlength=size) for row in relative], axis=-1)
-    return _weights(own, np.bincount(windows.series, minlength=size), relative)
+    count = np.bincount(windows.series, minlength=size).astype(np.int64)
+    return _weights(_sums(windows.series, relative, size), count, relative)
 
 
 def weigh_without(windows: Windows) -> Array:
@@ -238,10 +238,15 @@ def weigh_without(windows: Windows) -> Array:
     """
     if not len(windows):
         return np.empty((0, len(windows.point)))
-    relative = _relative(windows)
-    own = np.stack([np.bincount(windows.series, row) for row in relative], axis=-1)
-    count = np.bincount(windows.series)
-    return _weights(own[windows.series] - relative.T, count[windows.series] - 1, relative)
+    relative, series = _relative(windows), windows.series
+    count = np.bincount(series).astype(np.int64)
+    own = _sums(series, relative, len(count))
+    return _weights(own[series] - relative.T, count[series] - 1, relative)
+
+
+def _sums(series: NDArray[np.int64], relative: Array, size: int) -> Array:
+    """Return the sum of the losses (M, N) over the windows of each series, (S, M)."""
+    return np.stack([np.bincount(series, row, minlength=size) for row in relative], axis=-1, dtype=np.float64)
 
 
 def _relative(windows: Windows) -> Array:
@@ -253,7 +258,7 @@ def _relative(windows: Windows) -> Array:
     return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
 
 
-def _weights(own: Array, count: Array, relative: Array) -> Array:
+def _weights(own: Array, count: NDArray[np.int64], relative: Array) -> Array:
     """Return weights (n, M) from the summed relative losses of n series (n, M) over ``count`` windows each."""
     N = relative.shape[1]
     mean = (own + _SERIES * relative.mean(axis=1)) / (count + _SERIES)[:, None]
