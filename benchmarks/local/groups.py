@@ -36,7 +36,7 @@ class Group:
     @property
     def horizon(self) -> int:
         """The number of steps H ahead."""
-        return self.after.shape[1]
+        return int(self.after.shape[1])
 
     @property
     def seasons(self) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.local.calibrate import SHARES, calibrate
-from ostinato.local.combine import Combination, combine, mix, weigh
+from ostinato.local.combine import Combination, combine, compare, mix, weigh
 from ostinato.local.held_out import Windows, cuts, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
 from ostinato.local.support import Support
@@ -178,6 +178,35 @@ def test_a_good_member_has_more_weight_and_with_few_windows_less_so() -> None:
     one = hold_out(Panel(series[:1]), list(MEMBERS.values()), 4, 1)
     few = weigh(one, 1)
     assert np.abs(few - 1 / 3).max() < np.abs(weights - 1 / 3).max()
+
+
+def exact(panel: Panel) -> Fitted:
+    """The value at which every made series stays."""
+    return Normal(np.full(len(panel), 1.0), np.full(len(panel), 0.01))
+
+
+def far(panel: Panel) -> Fitted:
+    """Values that no made series has."""
+    return Normal(np.full(len(panel), 9.0), np.full(len(panel), 0.01))
+
+
+def test_a_combination_that_does_not_beat_its_best_member_is_not_used() -> None:
+    rng = np.random.default_rng(0)
+    series = tuple(1 + 0.01 * rng.standard_normal(20) for _ in range(40))
+    members = {"far": far, "exact": exact, "farther": far}
+    many = hold_out(Panel(series), list(members.values()), 4, 2)
+    equal = np.full((len(many), 3), 1 / 3)
+    best, said = compare(many, equal, tuple(members))
+    assert (best, "worse than exact" in said, str(len(many)) in said) == (1, True, True)
+    alike = hold_out(Panel(series), [exact, exact, exact], 4, 2)
+    assert compare(alike, equal, tuple(members))[0] is None
+
+
+def test_one_window_does_not_outweigh_the_prior() -> None:
+    series = walks(1)
+    one = hold_out(Panel(series), list(MEMBERS.values()), 4, 1)
+    assert len(one) == 1
+    assert compare(one, np.full((1, 3), 1 / 3), tuple(MEMBERS))[0] is None
 
 
 def test_intervals_that_are_too_narrow_are_widened_to_their_level() -> None:

@@ -106,7 +106,8 @@ def calibrate(windows: Windows, quantiles: Array, prior: Array, size: int) -> Fa
     N = len(windows)
     if not N:
         return Factors(np.maximum(np.stack([prior, prior]), 1.0), 0)
-    score, seen, weight = scores(windows.y, quantiles), np.isfinite(windows.y), _RECENT**windows.age
+    score, seen = scores(windows.y, quantiles), np.isfinite(windows.y)
+    weight = np.asarray(_RECENT**windows.age, dtype=np.float64)
     scale = _scales(score.max(axis=0)[..., _EIGHTY], seen, windows.series, size)
     score /= scale[windows.series, None, None]
     pooled = _conformal(score, seen, weight)

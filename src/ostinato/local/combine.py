@@ -27,6 +27,8 @@ _SHARPNESS = 6.0
 _PANEL = 1.0
 #: The number of its windows at which the losses of a series count as much as those of its panel.
 _SERIES = 3.0
+#: The doubt in a single window: what the standard error of a relative loss over N windows has in addition, times N.
+_DOUBT = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Judged:
 
     weights: Array
     factors: Factors
-    windows: Array
+    windows: NDArray[np.int64]
     verdict: str
 
 
@@ -177,15 +179,40 @@ def mix(said: Array, weights: Array) -> Array:
 def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     """Return the weights and the factors that held-out windows give."""
     S, windows = len(panel), hold_out(panel, list(members.values()), horizon, _WINDOWS)
-    if not len(windows):
-        weights = np.full((S, len(members)), 1 / len(members))
-        verdict = "equal weights, because no series has room for a held-out window"
+    if len(windows):
+        weights, held = weigh(windows, S), weigh_without(windows)
+        best, verdict = compare(windows, held, tuple(members))
+        if best is not None:
+            weights, held = (np.broadcast_to(np.eye(len(members))[best], w.shape) for w in (weights, held))
     else:
-        weights = weigh(windows, S)
-        verdict = f"weights from {len(windows)} windows of the panel"
+        weights, held = np.full((S, len(members)), 1 / len(members)), np.empty((0, len(members)))
+        verdict = "equal weights, because no series has room for a held-out window"
     prior = np.ones((S, horizon, len(SHARES)))
-    factors = calibrate(windows, mix(windows.quantiles, weigh_without(windows)), prior, S)
-    return Judged(weights, factors, np.bincount(windows.series, minlength=S), verdict)
+    factors = calibrate(windows, mix(windows.quantiles, held), prior, S)
+    return Judged(weights, factors, np.bincount(windows.series, minlength=S).astype(np.int64), verdict)
+
+
+def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int | None, str]:
+    """Return the member that is better than the combination beyond doubt, or None, and what the windows say.
+
+    Few windows do not outweigh the experience that combinations are better, so a member must be better by two standard
+    errors, which are wider for few windows by ``_DOUBT``.
+
+    Args:
+        windows: The N held-out windows.
+        held: The weights of the members in each window, found without it, (N, M).
+        names: The names of the M members.
+    """
+    N, relative = len(windows), _relative(windows)
+    best = int(relative.mean(axis=1).argmin())
+    unit = np.maximum(windows.loss(windows.quantiles).mean(axis=0), 1e-300)
+    combined = np.nan_to_num(windows.loss(mix(windows.quantiles, held)) / unit, nan=1.0)
+    gain = relative[best] - combined
+    error = float(np.sqrt(gain.var() / N) + _DOUBT / N)
+    share, doubt = gain.mean() / relative[best].mean(), error / relative[best].mean()
+    kind = "better" if share >= 0 else "worse"
+    said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (standard error {doubt:.1%}, windows: {N})"
+    return (best, said) if gain.mean() < -2 * error else (None, said)
 
 
 def weigh(windows: Windows, size: int) -> Array:
@@ -199,8 +226,8 @@ def weigh(windows: Windows, size: int) -> Array:
         size: The number of series S.
     """
     relative = _relative(windows)
-    own = np.stack([np.bincount(windows.series, row, minlength=size) for row in relative], axis=-1)
-    return _weights(own, np.bincount(windows.series, minlength=size), relative)
+    count = np.bincount(windows.series, minlength=size).astype(np.int64)
+    return _weights(_sums(windows.series, relative, size), count, relative)
 
 
 def weigh_without(windows: Windows) -> Array:
@@ -211,10 +238,15 @@ def weigh_without(windows: Windows) -> Array:
     """
     if not len(windows):
         return np.empty((0, len(windows.point)))
-    relative = _relative(windows)
-    own = np.stack([np.bincount(windows.series, row) for row in relative], axis=-1)
-    count = np.bincount(windows.series)
-    return _weights(own[windows.series] - relative.T, count[windows.series] - 1, relative)
+    relative, series = _relative(windows), windows.series
+    count = np.bincount(series).astype(np.int64)
+    own = _sums(series, relative, len(count))
+    return _weights(own[series] - relative.T, count[series] - 1, relative)
+
+
+def _sums(series: NDArray[np.int64], relative: Array, size: int) -> Array:
+    """Return the sum of the losses (M, N) over the windows of each series, (S, M)."""
+    return np.stack([np.bincount(series, row, minlength=size) for row in relative], axis=-1, dtype=np.float64)
 
 
 def _relative(windows: Windows) -> Array:
@@ -226,7 +258,7 @@ def _relative(windows: Windows) -> Array:
     return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
 
 
-def _weights(own: Array, count: Array, relative: Array) -> Array:
+def _weights(own: Array, count: NDArray[np.int64], relative: Array) -> Array:
     """Return weights (n, M) from the summed relative losses of n series (n, M) over ``count`` windows each."""
     N = relative.shape[1]
     mean = (own + _SERIES * relative.mean(axis=1)) / (count + _SERIES)[:, None]
