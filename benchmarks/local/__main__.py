@@ -56,7 +56,7 @@ def main() -> None:
         tables.append(table(group, said, rows).with_columns(group=pl.lit(name)))
         print(f"\n{name}", tables[-1].drop("group"), sep="\n", flush=True)
     both = pl.concat(tables)
-    print("\nmean over the groups", both.group_by("method", maintain_order=True).mean().drop("group"), sep="\n")
+    print("\nmean over the groups", both.drop("group").group_by("method", maintain_order=True).mean(), sep="\n")
 
 
 def whole(method: str, group: groups.Group) -> Said:

@@ -1,10 +1,15 @@
 """How much wider the intervals of a forecast must be to hold the share of the values that they claim.
 
-The factors are those of split conformal prediction (Romano et al. 2019, in its scaled form), with four differences.
-The windows of one series are few, so its factor is drawn to that of its panel, and that of a panel of few windows to a
-prior. The steps of a window are not independent, so the finite-sample correction counts windows and not steps. Errors
-grow with the horizon in another way than a model says, so each step has factors of its own as far as the windows tell. Errors upwards are often larger than errors
-downwards, so each side has, too.
+The factors are those of split conformal prediction (Romano et al. 2019, in its scaled form), with these differences:
+
+- The windows of one series are few, so its factor is drawn to that of its panel, and that of a panel with few windows
+  to a prior.
+- The steps of a window are not independent, so the finite-sample correction counts windows and not steps.
+- Errors grow with the horizon in another way than a model says, so each step has factors of its own as far as the
+  windows tell.
+- Errors upwards are often larger than errors downwards, so one number of the panel moves width from one side of the
+  intervals to the other. Factors for each side and level would also move the median, by what was chance.
+- The windows before the last one count less, because the last one resembles the future most.
 """
 
 from __future__ import annotations
@@ -23,18 +28,23 @@ from ostinato.local.panel import Array
 SHARES = 1 - 2 * LEVELS[:MEDIAN]
 #: The normal deviates of their upper ends.
 _DEVIATES = -ndtri(LEVELS[:MEDIAN])
-#: Where the 80 % interval is among them.
-_EIGHTY = int(np.abs(SHARES - 0.8).argmin())
+#: Where the 95, 90 and 80 % intervals are among them.
+_OUTER = slice(1, 4)
+_EIGHTY = 3
 #: The number of windows at which a panel's own factor counts as much as the prior.
 _PRIOR = 12.0
-#: The number of windows at which the factors of one side count as much as those of both.
-_SIDE = 30.0
+#: The number of windows at which the skewness of a panel counts half, and its greatest size.
+_SIDE, _SKEW = 30.0, 0.5
 #: The number of windows at which the factor of one step counts as much as that of all steps.
 _STEP = 30.0
 #: The number of its windows at which the scale of a series counts as much as that of its panel.
 _SERIES = 12.0
+#: The weight of a window as a share of that of the next later one.
+_RECENT = 0.5
 #: No factor is above this: a forecast that is certain and wrong has no factor.
 _MOST = 10.0
+#: The least factor that scores can say.
+_LEAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,8 @@ class Factors:
     """The factors of the distances from the median to the ends of central intervals.
 
     Attributes:
-        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2); at least 1.
+        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2). The
+            product of both is at least 1.
         windows: The number of windows that they stand on.
     """
 
@@ -95,41 +106,53 @@ def calibrate(windows: Windows, quantiles: Array, prior: Array, size: int) -> Fa
     N = len(windows)
     if not N:
         return Factors(np.maximum(np.stack([prior, prior]), 1.0), 0)
-    score, seen = scores(windows.y, quantiles), np.isfinite(windows.y)
+    score, seen, weight = scores(windows.y, quantiles), np.isfinite(windows.y), _RECENT**windows.age
     scale = _scales(score.max(axis=0)[..., _EIGHTY], seen, windows.series, size)
     score /= scale[windows.series, None, None]
-    pooled = _conformal(score, seen, N)
+    pooled = _conformal(score, seen, weight)
     steps = np.empty((2, windows.y.shape[1], len(SHARES)))
     for h in range(steps.shape[1]):
         near, count = slice(max(0, h - 1), h + 2), int(seen[:, h].sum())
-        own = _conformal(score[:, :, near], seen[:, near], N) if seen[:, near].any() else pooled
+        own = _conformal(score[:, :, near], seen[:, near], weight) if seen[:, near].any() else pooled
         steps[:, h] = (count * own + _STEP * pooled) / (count + _STEP)
     share = N / (N + _PRIOR)
     logs = share * (np.log(scale)[:, None, None] + steps[:, None]) + (1 - share) * np.log(prior)
-    return Factors(np.maximum(np.exp(logs), 1.0), N)
+    return Factors(np.exp(logs - np.minimum(logs.mean(axis=0), 0.0)), N)
 
 
-def _conformal(score: Array, seen: Array, count: int) -> Array:
-    """Return the logarithms of the conformal factors of both sides, (2, Q // 2), of steps in ``count`` windows.
+def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array) -> Array:
+    """Return the logarithms of the conformal factors of both sides, (2, Q // 2).
 
     Args:
         score: The factors that reach a value, (2, N, H, Q // 2).
         seen: Whether there is a value, (N, H).
-        count: The number of windows, of which the steps are a sample.
+        weight: The weights of the windows, (N,).
     """
-    both = _logs(score.max(axis=0)[seen], SHARES, count)
-    sides = np.stack([_logs(side[seen], (1 + SHARES) / 2, count) for side in score])
-    share = count / (count + _SIDE)
-    return np.asarray(share * sides + (1 - share) * both)
+    count = len(weight)
+    each = np.broadcast_to(weight[:, None], seen.shape)[seen]
+    both = _logs(score.max(axis=0)[seen], SHARES, count, each)
+    low, high = (_logs(side[seen], (1 + SHARES) / 2, count, each)[_OUTER] for side in score)
+    # where most values are equal, such as 0, one side has no errors to compare with
+    told = min(low.min(), high.min()) > np.log(_LEAST)
+    skew = told * count / (count + _SIDE) * np.clip((high - low).mean() / 2, -_SKEW, _SKEW)
+    return np.stack([both - skew, both + skew])
 
 
-def _logs(score: Array, shares: Array, count: int) -> Array:
-    """Return the logarithm of the conformal quantile of each column of scores (n, Q // 2), (Q // 2,)."""
-    ordered = np.sort(score, axis=0)
-    at = np.minimum(shares * (count + 1) / count, 1.0) * (len(ordered) - 1)
-    low = np.floor(at).astype(np.int64)
-    high, share, column = np.minimum(low + 1, len(ordered) - 1), at - low, np.arange(len(shares))
-    return np.log(np.maximum(ordered[low, column] * (1 - share) + ordered[high, column] * share, 1e-2))
+def _logs(score: Array, shares: Array, count: int, weight: Array) -> Array:
+    """Return the logarithm of the conformal quantile of each column of scores, (Q // 2,).
+
+    Args:
+        score: The factors that reach a value, (n, Q // 2).
+        shares: The share of the values to reach in each column, (Q // 2,).
+        count: The number of windows in the finite-sample correction.
+        weight: The weight of each row, (n,).
+    """
+    out = np.empty(len(shares))
+    for i, share in enumerate(np.minimum(shares * (count + 1) / count, 1.0)):
+        order = np.argsort(score[:, i], kind="stable")
+        reached = np.cumsum(weight[order])
+        out[i] = np.interp(share * reached[-1], reached - weight[order] / 2, score[order, i])
+    return np.log(np.maximum(out, _LEAST))
 
 
 def _scales(score: Array, seen: Array, series: NDArray[np.int64], size: int) -> Array:

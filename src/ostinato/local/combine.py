@@ -7,11 +7,12 @@ sharp as its members.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.local.calibrate import SHARES, Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
@@ -19,11 +20,11 @@ from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
 from ostinato.local.support import Support
 
 #: The greatest number of held-out windows of a series.
-_WINDOWS = 3
+_WINDOWS = 2
 #: How strongly a weight follows the relative loss of its member.
 _SHARPNESS = 6.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
-_PANEL = 10.0
+_PANEL = 1.0
 #: The number of its windows at which the losses of a series count as much as those of its panel.
 _SERIES = 3.0
 
@@ -108,6 +109,49 @@ def combine(panel: Panel, members: Mapping[str, Fit]) -> Combination:
         members: The methods by name, the simplest first.
     """
     return Combination(panel, members, tuple(fit(panel) for fit in members.values()))
+
+
+@final
+@dataclass(frozen=True)
+class Parts:
+    """A panel whose series are of several kinds, each kind with a combination of its own.
+
+    Attributes:
+        rows: The indices of the series of each part.
+        parts: The combinations.
+    """
+
+    rows: tuple[NDArray[np.int64], ...]
+    parts: tuple[Combination, ...]
+
+    def ahead(self, horizon: int, probabilities: Array) -> Ahead:
+        """Forecast from the end of every series: see ``Combination.ahead``."""
+        S = sum(len(rows) for rows in self.rows)
+        point, quantiles = np.empty((S, horizon)), np.empty((S, horizon, len(probabilities)))
+        for rows, part in zip(self.rows, self.parts, strict=True):
+            said = part.ahead(horizon, probabilities)
+            point[rows], quantiles[rows] = said.point, said.quantiles
+        return Ahead(point, quantiles)
+
+    def said(self, s: int) -> str:
+        """Return what its combination says of series ``s``."""
+        rows, part = next((rows, part) for rows, part in zip(self.rows, self.parts, strict=True) if s in rows)
+        return part.said(int(np.flatnonzero(rows == s)[0]))
+
+
+def combine_by_kind(panel: Panel, kind: Callable[[Array], bool], members: Mapping[bool, Mapping[str, Fit]]) -> Parts:
+    """Fit the members of its kind to each series.
+
+    Args:
+        panel: The series.
+        kind: A function from a series to its kind.
+        members: The methods of each kind, by name.
+    """
+    kinds = np.array([kind(y) for y in panel.values])
+    found = [(key, np.flatnonzero(kinds == key)) for key in members]
+    used = [(key, rows) for key, rows in found if len(rows)]
+    parts = [combine(Panel(tuple(panel.values[s] for s in rows), panel.seasons), members[key]) for key, rows in used]
+    return Parts(tuple(rows for _, rows in used), tuple(parts))
 
 
 def mix(said: Array, weights: Array) -> Array:

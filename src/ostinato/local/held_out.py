@@ -22,6 +22,7 @@ class Windows:
 
     Attributes:
         series: The index of the series of each window, (N,).
+        age: How many windows of its series are later than each window, (N,).
         length: The number of steps of the history of each window, (N,).
         y: The values, (N, H). NaN where a value is missing or the window is shorter than the horizon.
         unit: The spread of the changes of each history, by which losses of series are compared, (N,).
@@ -30,6 +31,7 @@ class Windows:
     """
 
     series: NDArray[np.int64]
+    age: NDArray[np.int64]
     length: NDArray[np.int64]
     y: Array
     unit: Array
@@ -68,7 +70,7 @@ def cuts(length: int, horizon: int, season: int, count: int) -> list[int]:
     return out
 
 
-def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int) -> Windows:
+def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, most: int = 1000) -> Windows:
     """Fit the members to shortened series and let them forecast what follows.
 
     Args:
@@ -76,10 +78,13 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int) -> 
         members: The M methods.
         horizon: The number of steps H of a window.
         count: The greatest number of windows of a series.
+        most: The greatest number of series that have windows. Of a larger panel a sample has them, whatever the order
+            of its series.
     """
     season = panel.seasons[-1] if panel.seasons else 1
-    each = [cuts(len(y), horizon, season, count) for y in panel.values]
-    rows: list[tuple[int, Array, Array]] = []
+    judged = _sample(panel, most)
+    each = [cuts(len(y), horizon, season, count) if s in judged else [] for s, y in enumerate(panel.values)]
+    rows: list[tuple[int, int, Array, Array]] = []
     points: list[Array] = []
     quantiles: list[Array] = []
     for k in range(count):
@@ -88,23 +93,24 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int) -> 
             if k < len(starts):
                 history = _observed(panel.values[s][: -starts[k]])
                 if len(history) >= _LEAST:
-                    batch.append((s, history, panel.values[s][len(history) :][:horizon]))
+                    batch.append((s, k, history, panel.values[s][len(history) :][:horizon]))
         if not batch:
             break
         rows += batch
-        shortened = Panel(tuple(history for _, history, _ in batch), panel.seasons)
+        shortened = Panel(tuple(history for *_, history, _ in batch), panel.seasons)
         said = [fit(shortened).ahead(horizon, LEVELS) for fit in members]
         points.append(np.stack([one.point for one in said]))
         quantiles.append(np.stack([one.quantiles for one in said]))
     M, Q = len(members), len(LEVELS)
     y = np.full((len(rows), horizon), np.nan)
-    for n, (_, _, later) in enumerate(rows):
+    for n, (*_, later) in enumerate(rows):
         y[n, : len(later)] = later
     return Windows(
-        series=np.array([s for s, _, _ in rows], dtype=np.int64),
-        length=np.array([len(history) for _, history, _ in rows], dtype=np.int64),
+        series=np.array([s for s, *_ in rows], dtype=np.int64),
+        age=np.array([k for _, k, *_ in rows], dtype=np.int64),
+        length=np.array([len(history) for *_, history, _ in rows], dtype=np.int64),
         y=y,
-        unit=np.array([unit(history) for _, history, _ in rows]),
+        unit=np.array([unit(history) for *_, history, _ in rows]),
         point=np.concatenate(points, axis=1) if points else np.empty((M, 0, horizon)),
         quantiles=np.concatenate(quantiles, axis=1) if quantiles else np.empty((M, 0, horizon, Q)),
     )
@@ -115,6 +121,15 @@ def unit(y: Array) -> float:
     seen = y[np.isfinite(y)]
     change = float(np.abs(np.diff(seen)).mean()) if len(seen) > 1 else 0.0
     return max(change, 1e-6 * spread(y))
+
+
+def _sample(panel: Panel, most: int) -> set[int]:
+    """Return the indices of at most ``most`` series, evenly spaced among the series in the order of their values."""
+    S = len(panel)
+    if most >= S:
+        return set(range(S))
+    order = sorted(range(S), key=lambda s: (len(panel.values[s]), *np.nan_to_num(panel.values[s][-3:])))
+    return {order[k] for k in np.linspace(0, S - 1, most).astype(np.int64)}
 
 
 def _observed(y: Array) -> Array:

@@ -11,9 +11,16 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-#: A function of rows: it takes the indices of the rows, (b,), and a point of each, (b, p), and returns the values, (b,),
-#: infinite where a point is not allowed, and the gradients, (b, p).
+#: A function of rows: it takes the indices of the rows, (b,), and a point of each, (b, p), and returns the values,
+#: (b,), infinite where a point is not allowed, and the gradients, (b, p).
 Objective = Callable[[Indices, Array], tuple[Array, Array]]
+
+
+#: The largest change of a coordinate in the first step, when nothing is known of the curvature.
+_FIRST = 0.5
+
+#: The share of a step at which a search along it is given up.
+_SHORTEST = 1e-10
 
 
 class Minimum(NamedTuple):
@@ -49,7 +56,7 @@ class _Rows:
             setattr(self, name, held[kept])
 
 
-def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float = 1e-4, steps: int = 300) -> Minimum:
+def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float = 1e-4, steps: int = 150) -> Minimum:
     """Minimise a function in every row by BFGS with backtracking.
 
     Args:
@@ -88,48 +95,53 @@ def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float =
         still = (gain < tolerance) & (-promised < 2 * tolerance)
         state.small = np.where(still, state.small + 1, 0)
         _aim(state, fine, longest)
-        done = (state.small >= 2) | (state.length < 1e-10)
-        if done.any():
+        done = (state.small >= 2) | (state.length < _SHORTEST)
+        # copying the matrices costs more than some steps of rows that have arrived
+        if done.sum() * 10 >= len(done) or done.all():
             state.keep(~done)
     return Minimum(best, lowest, evaluations)
 
 
 def _learn(state: _Rows, new: Array, gradient: Array, fine: NDArray[np.bool_]) -> None:
     """Update the inverse Hessians of the rows whose step was taken, where the curvature along it is positive."""
-    s, y = new - state.x, gradient - state.gradient
-    with np.errstate(all="ignore"):
-        sy, yy = np.einsum("bi,bi->b", s, y), np.einsum("bi,bi->b", y, y)
-        curved = fine & (sy > 1e-10 * np.sqrt(yy * np.einsum("bi,bi->b", s, s)))
+    s, y = np.where(fine[:, None], new - state.x, 0), np.where(fine[:, None], gradient - state.gradient, 0)
+    sy, yy = _dot(s, y), _dot(y, y)
+    curved = sy > 1e-10 * np.sqrt(yy * _dot(s, s))
     if not curved.any():
         return
     first = np.flatnonzero(curved & state.fresh)
     if len(first):
-        p = state.x.shape[1]
-        state.inverse[first] = (sy[first] / yy[first])[:, None, None] * np.eye(p)
+        state.inverse[first] = (sy[first] / yy[first])[:, None, None] * np.eye(s.shape[1])
         state.fresh[first] = False
-    rows = np.flatnonzero(curved)
-    s, y, rho = s[rows], y[rows], 1 / sy[rows]
-    inverse = state.inverse if len(rows) == len(state.rows) else state.inverse[rows]
-    hy = (inverse @ y[:, :, None])[:, :, 0]
-    w = -rho[:, None] * hy + (0.5 * (rho**2 * np.einsum("bi,bi->b", y, hy) + rho))[:, None] * s
-    pair = np.stack([s, w], 2)
-    inverse += pair @ np.stack([w, s], 1)
-    if inverse is not state.inverse:
-        state.inverse[rows] = inverse
+    # a row without curvature gets an update of 0: that is faster than to pick the others
+    rho = np.where(curved, 1 / np.where(curved, sy, 1), 0)[:, None]
+    s = np.where(curved[:, None], s, 0)
+    hy = _times(state.inverse, y)
+    w = (0.5 * (rho**2 * _dot(y, hy)[:, None] + rho)) * s - rho * hy
+    state.inverse += np.stack([s, w], 2) @ np.stack([w, s], 1)
 
 
 def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
     """Set the direction, its slope and a step length of 1 for the rows that moved."""
     if not moved.any():
         return
-    rows = np.flatnonzero(moved)
-    g = state.gradient[rows]
-    direction = np.where(state.fresh[rows, None], -g, -(state.inverse[rows] @ g[:, :, None])[:, :, 0])
-    slope = np.einsum("bi,bi->b", direction, g)
+    g, fresh = state.gradient, state.fresh
+    direction = np.where(fresh[:, None], -g, -_times(state.inverse, g))
+    slope = _dot(direction, g)
     uphill = ~(slope < 0)
-    direction[uphill], slope[uphill] = -g[uphill], -np.einsum("bi,bi->b", g[uphill], g[uphill])
+    direction[uphill], slope[uphill] = -g[uphill], -_dot(g[uphill], g[uphill])
     largest = np.abs(direction).max(1, initial=0)
-    cap = np.where(state.fresh[rows], 0.5, longest)
-    shrink = np.minimum(1, cap / np.maximum(largest, 1e-300))
-    state.direction[rows], state.slope[rows] = direction * shrink[:, None], slope * shrink
-    state.length[rows] = 1
+    shrink = np.minimum(1, np.where(fresh, _FIRST, longest) / np.maximum(largest, 1e-300))
+    np.copyto(state.direction, direction * shrink[:, None], where=moved[:, None])
+    np.copyto(state.slope, slope * shrink, where=moved)
+    state.length[moved] = 1
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Return the product of each pair of rows, (B,)."""
+    return np.asarray(np.einsum("bi,bi->b", a, b))
+
+
+def _times(matrix: Array, x: Array) -> Array:
+    """Return the product of each matrix with its row, (B, p)."""
+    return np.asarray((matrix @ x[:, :, None])[:, :, 0])

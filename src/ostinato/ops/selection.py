@@ -16,6 +16,7 @@ from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
 from ostinato.ops.engine import extension
+from ostinato.ops.ets import array as ets_array
 from ostinato.ops.ets import native as ets_native
 from ostinato.ops.ets import reference as ets_reference
 from ostinato.ops.gru import aten as gru_aten
@@ -46,7 +47,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
     "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
-    "ets": {"native": ets_native.unroll, "reference": ets_reference.unroll},
+    "ets": {"native": ets_native.unroll, "array": ets_array.unroll, "reference": ets_reference.unroll},
 }
 
 

@@ -189,8 +189,8 @@ def smoothing(
     """Unroll exponential smoothing: see ``Smoothing`` in csrc/engine.h.
 
     Args:
-        sizes: The rows B, the steps T, the seasons m of a state, the error (0 additive, 1 multiplicative), and the season (0
-            none, 1 additive, 2 multiplicative).
+        sizes: The rows B, the steps T, the seasons m of a state, the error (0 additive, 1 multiplicative), and the
+            season (0 none, 1 additive, 2 multiplicative).
         threads: The number of threads that may be used.
         y: The series, (S, T), float64.
         series: The series of each row, (B,), int64.

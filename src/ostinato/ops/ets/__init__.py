@@ -1,1 +1,1 @@
-"""Exponential smoothing in its innovations form: a recurrence with a likelihood (Hyndman, Koehler, Ord, Snyder 2008)."""
+"""Exponential smoothing in its innovations form: a recurrence with a likelihood (Hyndman et al. 2008)."""

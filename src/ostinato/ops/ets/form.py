@@ -69,7 +69,7 @@ class Batch:
         y: The values, (S, T), NaN where missing.
         series: The series of each row, (B,).
         lengths: The number of steps of each row, (B,), 0 to T.
-        floor: What is added to the mean of the squared errors of each row, (B,), so that a perfect fit has a likelihood.
+        floor: What is added to the mean of the squared errors of each row, (B,): a perfect fit then has a likelihood.
     """
 
     y: Array
@@ -91,8 +91,8 @@ class Unrolled(NamedTuple):
     """What an unroll returns; None where it was not wanted.
 
     Attributes:
-        log_likelihood: The log-likelihood of the observed values of each row given its initial states, at the variance that
-            maximises it, in nats, (B,). Minus infinity where the form gives a value no probability.
+        log_likelihood: The log-likelihood of the observed values of each row given its initial states, at the variance
+            that maximises it, in nats, (B,). Minus infinity where the form gives a value no probability.
         gradient: The gradient of the log-likelihood with respect to ``theta``, (B, 6 + m).
         mean: The one-step predictions, (B, T). They go on to the length of the longest row only.
         last: Level, trend and seasons after the last step of each row, the season of the next step first, (B, 2 + m).

@@ -1,7 +1,8 @@
 """Exponential smoothing, step by step, in the symbols of the book: the reference.
 
-Hyndman, Koehler, Ord and Snyder (2008), Forecasting with Exponential Smoothing: The State Space Approach, tables 2.2 (additive
-errors) and 2.3 (multiplicative errors). The state is a flat tuple (l, b, s_1 .. s_m), the season of the next step first.
+Hyndman, Koehler, Ord and Snyder (2008), Forecasting with Exponential Smoothing: The State Space Approach, tables 2.2
+(additive errors) and 2.3 (multiplicative errors). The state is a flat tuple (l, b, s_1 .. s_m), the season of the next
+step first.
 """
 
 from __future__ import annotations
@@ -72,9 +73,9 @@ def unroll(batch: Batch, form: Form, theta: Array, *, gradient: bool = False, pa
     Args:
         batch: The series and the rows.
         form: The form of every row.
-        theta: The parameters of each row, (B, 6 + m): alpha, beta, gamma, phi, the initial level, the initial trend and the
-            m initial seasons, that of the first step first. A form without a season has m = 0. A form without a trend
-            has beta = 0 and an initial trend of 0; an undamped trend has phi = 1.
+        theta: The parameters of each row, (B, 6 + m): alpha, beta, gamma, phi, the initial level, the initial trend and
+            the m initial seasons, that of the first step first. A form without a season has m = 0. A form without a
+            trend has beta = 0 and an initial trend of 0; an undamped trend has phi = 1.
         gradient: Whether the gradient is wanted.
         path: Whether the predictions and the last states are wanted.
     """
@@ -87,7 +88,7 @@ def unroll(batch: Batch, form: Form, theta: Array, *, gradient: bool = False, pa
 
 
 def follow(batch: Batch, form: Form, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the log-likelihood (B,), the predictions (B, T) and the last states (B, 2 + m) as tensors with gradients."""
+    """Return the log-likelihood (B,), the predictions (B, T) and the last states (B, 2 + m), with gradients."""
     y = torch.from_numpy(batch.y)[torch.from_numpy(batch.series)]
     lengths, floor = torch.from_numpy(batch.lengths), torch.from_numpy(batch.floor)
     count = len(SMOOTHING)

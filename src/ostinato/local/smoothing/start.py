@@ -1,4 +1,4 @@
-"""First states of exponential smoothing by decomposition (Hyndman et al. 2008, section 2.6.1), for a whole panel at once."""
+"""First states of exponential smoothing by decomposition (Hyndman et al. 2008, section 2.6.1), for a whole panel."""
 
 from __future__ import annotations
 

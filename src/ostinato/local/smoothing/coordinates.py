@@ -1,7 +1,7 @@
 """The free coordinates of exponential smoothing, in which every point is allowed.
 
-The bounds are those of the R package forecast: 0 < beta < alpha < 1, 0 < gamma < 1 - alpha, .8 <= phi <= .98. A parameter is the
-logistic function of its coordinate between its bounds. States are measured in units of the innovations.
+The bounds are those of the R package forecast: 0 < beta < alpha < 1, 0 < gamma < 1 - alpha, .8 <= phi <= .98. A
+parameter is the logistic function of its coordinate between its bounds. A state is measured in innovations.
 """
 
 from __future__ import annotations
@@ -72,7 +72,13 @@ class Coordinates:
         return theta
 
     def pull_back(self, rows: NDArray[np.int64], x: Array, gradient: Array) -> Array:
-        """Return the gradient with respect to the coordinates, (b, p), of one with respect to the parameters, (b, 6 + m)."""
+        """Return the gradient with respect to the coordinates, (b, p).
+
+        Args:
+            rows: The rows of the points, (b,).
+            x: The points, (b, p).
+            gradient: The gradient with respect to the parameters, (b, 6 + m).
+        """
         full = np.zeros((len(x), self.width))
         full[:, self.free] = x
         part = expit(full[:, :4])

@@ -1,0 +1,1 @@
+"""How exponential smoothing is fitted to a panel: first states, coordinates, the search, and what follows ahead."""

@@ -1,0 +1,68 @@
+"""Laws of every local method in the registry: shapes, order, scale, single values, support, and what it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ostinato.local.methods import METHODS
+from ostinato.local.panel import Array, Panel
+
+PROBABILITIES = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+
+
+def sales(count: int = 5, seed: int = 0) -> tuple[Array, ...]:
+    """Quarterly sales with a season and a trend, of 12 to 40 values."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for _ in range(count):
+        t = np.arange(int(rng.integers(12, 40)))
+        out.append((100 + t) * (1 + 0.2 * np.sin(t * np.pi / 2)) * np.exp(0.05 * rng.standard_normal(len(t))))
+    return tuple(out)
+
+
+def everything(name: str, series: tuple[Array, ...]) -> Array:
+    said = METHODS[name](Panel(series, (4,))).ahead(5, PROBABILITIES)
+    return np.concatenate([said.point[..., None], said.quantiles], axis=-1)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_forecasts_series_of_any_length(name: str) -> None:
+    rng = np.random.default_rng(0)
+    lengths = (1, 2, 3, 4, 7, 30)
+    fitted = METHODS[name](Panel(tuple(10 + rng.standard_normal(n) for n in lengths), (4,)))
+    said = fitted.ahead(5, PROBABILITIES)
+    assert said.point.shape == (len(lengths), 5)
+    assert said.quantiles.shape == (len(lengths), 5, len(PROBABILITIES))
+    assert np.isfinite(said.point).all()
+    assert np.isfinite(said.quantiles).all()
+    assert (np.diff(said.quantiles, axis=-1) >= 0).all()
+    assert all(fitted.said(s) for s in range(len(lengths)))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_forecast_scales_with_its_series(name: str) -> None:
+    series = sales()
+    plain = everything(name, series)
+    np.testing.assert_allclose(everything(name, tuple(1024.0 * y for y in series)), 1024 * plain, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_order_of_the_series_changes_nothing(name: str) -> None:
+    series = sales()
+    order = [3, 0, 4, 1, 2]
+    plain = everything(name, series)
+    np.testing.assert_allclose(everything(name, tuple(series[s] for s in order)), plain[order], rtol=1e-3)
+
+
+def test_the_default_knows_intermittent_series_by_their_type() -> None:
+    rng = np.random.default_rng(0)
+    demand = (rng.random(60) < 0.3) * rng.integers(1, 9, 60).astype(float)
+    demand[[0, -1]] = 2.0, 1.0
+    fitted = METHODS["auto"](Panel((*sales(2), demand), (4,)))
+    said = fitted.ahead(6, PROBABILITIES)
+    assert (said.quantiles[2] >= 0).all()
+    assert said.quantiles[2, 0, 1] == 0
+    assert "TSB" in fitted.said(2)
+    assert "ETS" in fitted.said(0)
+    assert "window" in fitted.said(0)
