@@ -155,7 +155,7 @@ def given(python: Path, records: list[Record]) -> None:
             worst["errors"] = max(worst["errors"], np.abs(errors - told[name]["errors"]).max() / size)
             scale = max(np.abs(state).max(), 1e-300)
             worst["states"] = max(
-                worst["states"], np.abs(np.array(state) - told[name]["level"][: len(state)]).max() / scale
+                worst["states"], np.abs(np.array(state) - told[name]["states"][: len(state)]).max() / scale
             )
             worst["nats"] = max(worst["nats"], abs(found.log_likelihood[0] - nats(told[name]["value"], len(y))))
             count += 1
