@@ -2,12 +2,12 @@
 
     dy_t = c + phi_1 dy_{t-1} + .. + phi_p dy_{t-p} + e_t,    dy_t = y_t - y_{t-1}
 
-At c = phi = 0 this is a random walk. The coefficients have normal priors about 0, tighter for longer lags (the
-Minnesota prior: Litterman 1986; Doan, Litterman and Sims 1984). How tight they are, and whether a drift enters at all,
-is a grid of models. The weight of a model in a series is its marginal likelihood, which is known in closed form, times its share
-in the panel, which the weights of all series give in turn (empirical Bayes). So short series follow their panel and
-long ones themselves. A free level next to the differences forecasts worse on every group of M1 and of the tourism
-competition, so there is none; long lags take its part.
+At c = phi = 0 this is a random walk. The coefficients have normal priors about 0, or about those of the panel's other
+series, tighter for longer lags (the Minnesota prior: Litterman 1986; Doan, Litterman and Sims 1984). How tight they
+are, and whether a drift enters at all, is a grid of models. The weight of a model in a series is its marginal
+likelihood, which is known in closed form, times its share in the panel, which the weights of all series give in turn
+(empirical Bayes). So short series follow their panel and long ones themselves. A free level next to the differences
+forecasts worse on the monthly series of M1 and of the tourism competition, so there is none; long lags take its part.
 
 The forecast is the mean over draws of a model and its coefficients. A draw with a root beyond the unit circle is drawn
 back to within it, so no forecast explodes. The variance of a step is that of the errors plus that between draws, which
@@ -16,7 +16,7 @@ is the uncertainty of the parameters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import final
 
@@ -112,7 +112,7 @@ class AR:
         sigma = (self.sigma[rows] / self._unit[rows])[:, None]
         S, q = len(weights), post.mean.shape[2]
         points = qmc.Halton(q + 1, scramble=False).random(_DRAWS + 1)[1:]
-        model = np.minimum((weights.cumsum(axis=1)[:, None, :] < points[:, :1]).sum(axis=2), len(_MODELS) - 1)
+        model = np.minimum((weights.cumsum(axis=1)[:, None, :] < points[:, :1]).sum(axis=2), weights.shape[1] - 1)
         each = np.arange(S)[:, None]
         mean, root = post.mean[rows][each, model], post.root[rows][each, model]  # (S, D, q), (S, D, q, q)
         moved = np.einsum("sdij,dj->sdi", root, ndtri(points[:, 1:])) * sigma[:, :, None]
@@ -139,7 +139,7 @@ def fit_ar(panel: Panel) -> AR:
     series = [a.removed(y) for a, y in zip(adjustments, filled, strict=True)]
     growths, X, dy, recent, unit = _rows(panel, series)
     count = (np.abs(X[:, :, 0]) > 0).sum(axis=1)
-    posterior = _solve(X, dy, count)
+    posterior = _joined([_solve(X, dy, count, about) for about in _centres(X, dy)])
     weights = _weights(posterior.log_evidence)
     # one change of the typical size is known before the data are seen
     sigma = np.sqrt((weights * (posterior.rss + 1.0)).sum(axis=1) / (count + 1.0))
@@ -182,12 +182,31 @@ def _regressors(change: Array) -> Array:
     return np.stack([np.ones(n), *lags], axis=1)
 
 
-def _solve(X: Array, dy: Array, count: NDArray[np.int64]) -> _Posterior:
-    """Return the posterior of every model from the weighted regressors (S, T, q) and changes (S, T).
+def _centres(X: Array, dy: Array) -> tuple[Array, Array]:
+    """Return what the coefficients of a series may be shrunken to, (S, q) each: 0, or the lags of the others.
+
+    The others' coefficients are those of one regression over all other series, which is itself shrunken to 0. Their
+    drift is not taken over: on the monthly series of M1 it makes forecasts worse.
+    """
+    gram, moment = np.einsum("sti,stj->sij", X, X), np.einsum("sti,st->si", X, dy)
+    prior = np.diag(1 / np.concatenate([[0.15], 0.3 / np.arange(1, _LAGS + 1)]) ** 2)
+    others = np.linalg.solve(gram.sum(axis=0) - gram + prior, (moment.sum(axis=0) - moment)[:, :, None])[:, :, 0]
+    others[:, 0] = 0.0
+    return np.zeros_like(others), others
+
+
+def _joined(parts: list[_Posterior]) -> _Posterior:
+    """Return the posteriors of several sets of models as one."""
+    return _Posterior(*(np.concatenate([getattr(p, f.name) for p in parts], axis=1) for f in fields(_Posterior)))
+
+
+def _solve(X: Array, dy: Array, count: NDArray[np.int64], about: Array) -> _Posterior:
+    """Return the posterior of every model about some coefficients, from regressors (S, T, q) and changes (S, T).
 
     The prior of the coefficients given sigma is normal, that of sigma^2 inverse gamma with one degree of freedom and
     scale 1 (O'Hagan and Forster, Kendall's Advanced Theory of Statistics 2B, 11.10).
     """
+    dy = dy - np.einsum("sti,si->st", X, about)
     deviations = np.concatenate([_MODELS[:, :1], _MODELS[:, 1:] / np.arange(1, _LAGS + 1)], axis=1)
     deviations = np.maximum(deviations, _NOTHING)
     gram, moment = np.einsum("sti,stj->sij", X, X), np.einsum("sti,st->si", X, dy)
@@ -200,7 +219,7 @@ def _solve(X: Array, dy: Array, count: NDArray[np.int64]) -> _Posterior:
     rss = np.maximum((dy**2).sum(axis=1)[:, None] - (mean * moment[:, None]).sum(axis=2), 0.0)
     log_determinant = np.log(np.diagonal(lower, axis1=2, axis2=3)).sum(axis=2)
     log_evidence = -log_determinant - (count[:, None] + 1) / 2 * np.log(rss + 1.0)
-    return _Posterior(mean, root, rss, log_evidence)
+    return _Posterior(mean + about[:, None], root, rss, log_evidence)
 
 
 def _weights(log_evidence: Array) -> Array:

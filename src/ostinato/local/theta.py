@@ -105,7 +105,9 @@ class Theta:
         """Forecast from the end of every series; see ``Fitted``.
 
         The variance of a step is sigma^2 (1 + sum of psi_j^2) for the errors until then, plus g C g' for the
-        parameters, where g is the gradient of the forecast and C the covariance matrix of alpha, l_0 and w.
+        parameters, where g is the gradient of the forecast and C the covariance matrix of alpha, l_0 and w, plus
+        (h alpha sigma)^2 / T for the slope of the line: the variance of a mean change in exponential smoothing. The
+        psi_j are about proportional to alpha, so alpha^2 is taken at its mean, which is its square plus its variance.
         """
         point, deviation = np.empty((2, len(self.alpha), horizon))
         at_once = max(1, 4_000_000 // (horizon + 4) ** 2)
@@ -142,7 +144,10 @@ class Theta:
         sigma2 = (self.sigma[rows] / self._unit[rows])[:, None] ** 2
         covariance = np.linalg.inv(self._precision[rows])
         uncertain = np.einsum("sih,sij,sjh->sh", gradient, covariance, gradient)
-        return means[:, 0], np.sqrt(sigma2 * (1 + (psi**2).sum(axis=1)) + np.maximum(uncertain, 0.0))
+        slope = (np.arange(1, horizon + 1) * alpha) ** 2 / series.steps[:, None]
+        spread_ = 1 + covariance[:, 0, 0, None] / alpha**2
+        variance = sigma2 * (1 + spread_ * ((psi**2).sum(axis=1) + slope)) + np.maximum(uncertain, 0.0)
+        return means[:, 0], np.sqrt(variance)
 
 
 #: The moves of alpha, l_0 and w by which gradients are differences, (3, 3).
