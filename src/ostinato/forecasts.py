@@ -35,8 +35,11 @@ def forecast(
     *,
     horizon: int | None = None,
     level: float | Sequence[float] = (80, 95),
-    model: str = "auto",
+    model: Model | str = "auto",
     season: int | None = None,
+    future: Any = None,
+    n_paths: int = 500,
+    seed: int = 0,
 ) -> Forecast: ...
 
 

@@ -76,7 +76,7 @@ def test_help_has_an_example(verb: str, say: Say) -> None:
 def test_help_names_every_verb_and_a_first_step(say: Say) -> None:
     shown = say("--help")
     assert all(f" {verb} " in shown for verb in VERBS)
-    assert "ostinato fit data.csv" in shown
+    assert "ostinato forecast data.csv" in shown
 
 
 def test_levels_can_be_given_one_after_another() -> None:

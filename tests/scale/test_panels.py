@@ -67,7 +67,7 @@ def test_a_method_forecasts_a_part_as_it_forecasts_these_series_in_memory(
         rows = pl.read_parquet(panel / "*.parquet").filter(pl.col("unique_id").is_in(part["unique_id"].implode()))
         alone = ostinato.forecast(rows, horizon=3, level=80, model=method, season=7).frame
         assert_frame_equal(part, alone, rel_tol=1e-9)
-    assert [*GOOD, "p-one"] == sorted(results(tmp_path / "out")["unique_id"].unique())
+    assert ["p-one", *GOOD] == sorted(results(tmp_path / "out")["unique_id"].unique())
     assert failures(tmp_path / "out").keys() == POISON.keys() - {"p-one"}
 
 
