@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 from ostinato.errors import ConfigError
 from ostinato.forecasting.protocol import ForecastModel
 from ostinato.forecasting.table import Forecast
+from ostinato.threads import Threads, computing
 
 if TYPE_CHECKING:
     from ostinato.model_file import Model
@@ -26,6 +27,7 @@ def forecast(
     future: Any = None,
     n_paths: int = 500,
     seed: int = 0,
+    threads: Threads = "auto",
 ) -> Forecast: ...
 
 
@@ -40,6 +42,7 @@ def forecast(
     future: Any = None,
     n_paths: int = 500,
     seed: int = 0,
+    threads: Threads = "auto",
 ) -> Forecast: ...
 
 
@@ -54,6 +57,7 @@ def forecast(
     future: Any = None,
     n_paths: int = 500,
     seed: int = 0,
+    threads: Threads = "auto",
 ) -> Forecast: ...
 
 
@@ -68,6 +72,7 @@ def forecast(
     future: Any = None,
     n_paths: int | None = None,
     seed: int | None = None,
+    threads: Threads = "auto",
 ) -> Forecast:
     """Forecast the ``horizon`` steps after the end of every sequence of data: ``forecast(data)``.
 
@@ -97,6 +102,7 @@ def forecast(
         future: The rows of the future covariates, a file or a frame, if the model was fitted with any.
         n_paths: The number S of sample paths of each sequence, 500 by default; for a SequenceModel only.
         seed: The seed of the sample paths, 0 by default.
+        threads: The number of threads, or "auto" for what the machine has and each call is worth.
 
     Returns:
         The table of the forecast, with notes; ``fitted`` says what was fitted to each series.
@@ -113,13 +119,14 @@ def forecast(
         from ostinato.inference.forecast import forecast as from_model  # here, because it imports torch
 
         given: dict[str, Any] = {name: value for name, value in for_model.items() if value is not None}
-        return from_model(model, data, horizon, level, **given)  # type: ignore[arg-type]
+        return from_model(model, data, horizon, level, threads=threads, **given)  # type: ignore[arg-type]
     _refuse(for_model, "without a fitted model", "fit a model first, and give it before the data")
-    if model == DIRECT:
-        return _by_direct_model(data, horizon, level, season)
-    from ostinato.local.forecast import forecast_series
+    with computing(threads):
+        if model == DIRECT:
+            return _by_direct_model(data, horizon, level, season)
+        from ostinato.local.forecast import forecast_series
 
-    return forecast_series(data, horizon, level, model=model, season=season)
+        return forecast_series(data, horizon, level, model=model, season=season)
 
 
 def _model_and_data(first: Any, data: Any, model: Any) -> tuple[ForecastModel | str, Any]:

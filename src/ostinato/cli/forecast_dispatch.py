@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ostinato.cli import options
 from ostinato.errors import ConfigError
+from ostinato.threads import Threads
 
 if TYPE_CHECKING:
     from ostinato.forecasting.table import Forecast
@@ -47,7 +47,7 @@ class ForecastOptions:
     reading: dict[str, Any]
     clock: dict[str, Any]
     sound: dict[str, Any]
-    threads: int
+    threads: Threads
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,7 @@ class Method(Source):
     def forecast(self, given: ForecastOptions) -> Forecast:
         """Read the data, forecast them, and print the notes."""
         from ostinato.cli.progress import working
-        from ostinato.scale.threads import environment
 
-        for name, value in environment(given.threads).items():
-            os.environ.setdefault(name, value)
         source = self.given_data()
         with working(f"reading {source}") as doing:
             from ostinato.data.read import read
@@ -120,7 +117,14 @@ class Method(Source):
             data = read(source, **given.reading, **given.clock)
             _say(data.notes)
             doing(f"forecasting {len(data) * len(data.channels):,} series")
-            result = forecast(data, horizon=given.horizon, level=given.level, model=self.model, season=given.season)
+            result = forecast(
+                data,
+                horizon=given.horizon,
+                level=given.level,
+                model=self.model,
+                season=given.season,
+                threads=given.threads,
+            )
         _say(result.notes[len(data.notes) :])
         return result
 
@@ -134,14 +138,15 @@ class ModelFile(Source):
 
     def forecast(self, given: ForecastOptions) -> Forecast:
         """Read the data as the model needs them, forecast them, and print the notes."""
-        options.use_threads(given.threads)
         from ostinato.forecasting.inputs import as_sequences
         from ostinato.inference.forecast import forecast
         from ostinato.model_file import load_model
 
         model = load_model(self.model)
         data = as_sequences(model, options.source(model, self.data), **given.reading, **given.sound)
-        result = forecast(model, data, given.horizon, given.level, future=given.future, **given.sampling)
+        result = forecast(
+            model, data, given.horizon, given.level, future=given.future, threads=given.threads, **given.sampling
+        )
         _say(result.notes)
         return result
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.ets.form import Array, Batch, Form, Unrolled
+from ostinato.threads import engine_limit
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -42,5 +42,5 @@ def unroll(batch: Batch, form: Form, theta: Array, *, gradient: bool = False, pa
     y, floor, parameters, series, lengths = (a.ctypes.data for a in (*given, *rows))
     results = [0 if a is None else a.ctypes.data for a in (value, slope, mean, last)]
     sizes = B, T, m, int(form.error == "M"), "NAM".index(form.season)
-    _engine.smoothing(sizes, torch.get_num_threads(), y, series, lengths, floor, parameters, *results)
+    _engine.smoothing(sizes, engine_limit(), y, series, lengths, floor, parameters, *results)
     return Unrolled(value, slope, mean, last)
