@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequen
 from ostinato import nn
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
-from ostinato.ops.selection import VARIABLE
+from ostinato.ops.variables import IMPLEMENTATION
 
 D, H, T, B = 5, 7, 6, 4
 FORMS = [
@@ -131,12 +131,12 @@ def test_projections_are_torchs(form: dict[str, Any], P: int) -> None:
 def test_a_reset_before_the_product_is_the_reference(form: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     ours = nn.GRU(D, H, reset_after=False, **form).double()
     packed = pack_sequence([torch.randn(n, D).double() for n in (4, 1, 6, 4)], enforce_sorted=False)
-    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv(IMPLEMENTATION, raising=False)
     for x in (torch.randn(T, B, D).double(), packed):
         found = ours(x, h0 := states("GRU", count(form), B, H))
         grads = torch.autograd.grad([t.sum() for t in flat(found)], [h0, *ours.parameters()])
         with monkeypatch.context() as forced:
-            forced.setenv(VARIABLE, "reference")
+            forced.setenv(IMPLEMENTATION, "reference")
             true = ours(x, h0)
             grads_true = torch.autograd.grad([t.sum() for t in flat(true)], [h0, *ours.parameters()])
         for a, b in zip([*flat(found), *grads], [*flat(true), *grads_true], strict=True):
@@ -145,7 +145,7 @@ def test_a_reset_before_the_product_is_the_reference(form: dict[str, Any], monke
     plain.load_state_dict(ours.state_dict())
     assert not torch.allclose(plain(packed)[0].data, ours(packed)[0].data)
     assert repr(ours) == repr(plain)[:-1] + ", reset_after=False)"
-    monkeypatch.setenv(VARIABLE, "aten")
+    monkeypatch.setenv(IMPLEMENTATION, "aten")
     with pytest.raises(ConfigError, match="no operator"):
         ours(packed)
 
@@ -154,7 +154,7 @@ def test_a_reset_before_the_product_is_the_reference(form: dict[str, Any], monke
 def test_a_cell_with_the_reset_before_the_product_is_a_step(
     implementation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, implementation)
+    monkeypatch.setenv(IMPLEMENTATION, implementation)
     net, cell = nn.GRU(D, H, reset_after=False).double(), nn.GRUCell(D, H, reset_after=False).double()
     cell.load_state_dict({name.removesuffix("_l0"): w for name, w in net.state_dict().items()})
     x = torch.randn(T, B, D).double()

@@ -69,3 +69,10 @@ def test_an_unreadable_time_is_named(bad: str) -> None:
     words[7] = bad
     with pytest.raises(DataError, match=f"cannot read '{bad}' in column 'ds' as a time(.|\n)*row 7"):
         read(table(pl.Series(words)))
+
+
+@pytest.mark.parametrize("far", [-(2**63) + 2, 2**63 - 1, 2**53 + 1])
+def test_a_whole_number_whose_differences_overflow_is_no_time(far: int) -> None:
+    times = [0, 1, 2, far, 4] if far > 0 else [far, 0, 1, 2, 3]
+    with pytest.raises(DataError, match=f"the time {far} is too far from 0"):
+        read(pl.DataFrame({"ds": times, "y": [0.5, 1.5, 2.5, 3.5, 4.5]}))

@@ -14,6 +14,7 @@ from ostinato.layers.gru import GRU
 from ostinato.ops.engine import extension
 from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.linear import scan as linear_scan
+from ostinato.ops.variables import INSTRUCTION_SET
 from ostinato.ops.selection import explain, pick
 
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
@@ -68,7 +69,7 @@ def test_the_environment_forces_an_instruction_set(name: str) -> None:
     code = "from ostinato.ops.engine.extension import set_in_use; print(set_in_use())"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, extension.VARIABLE: name},
+        env={**os.environ, INSTRUCTION_SET: name},
         capture_output=True,
         text=True,
         check=True,

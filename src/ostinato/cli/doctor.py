@@ -14,7 +14,8 @@ def command() -> None:
 
     from ostinato._version import __version__
     from ostinato.ops.engine import extension
-    from ostinato.ops.selection import IMPLEMENTATIONS, VARIABLE, explain
+    from ostinato.ops.selection import IMPLEMENTATIONS, explain
+    from ostinato.ops.variables import IMPLEMENTATION, INSTRUCTION_SET
     from ostinato.threads import decide
 
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
@@ -27,7 +28,7 @@ def command() -> None:
     print(f"threads: {decision}")
     if not extension.ABSENT:
         print(f"  a call of the engine takes as many as it is worth: {_worth(decision.engine)}")
-    for variable in (extension.VARIABLE, VARIABLE):
+    for variable in (INSTRUCTION_SET, IMPLEMENTATION):
         print(f"{variable}: {os.environ.get(variable, 'not set')}")
     for cell in IMPLEMENTATIONS:
         print(explain(cell))

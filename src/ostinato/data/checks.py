@@ -132,8 +132,20 @@ def _may_be_repeated(time: Any) -> bool:
     return False
 
 
+#: The farthest whole number that is a time. The difference of two such numbers does not overflow.
+_FARTHEST = 2**53
+
+
 def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Origin) -> None:
-    """Raise DataError if a time among t (T,) occurs twice or the times are out of order."""
+    """Raise DataError if a time among t (T,) occurs twice or is too large, or if the times are out of order."""
+    far = np.flatnonzero((t > _FARTHEST) | (t < -_FARTHEST)) if t.dtype.kind == "i" else ()
+    if len(far):
+        at = int(far[0])
+        raise DataError(
+            f"the time {t[at]} is too far from 0, expected a whole number of at most 2^53 in size",
+            where=origin.at(int(rows[at]), name),
+            fix="correct the time, or subtract the first time from all of them",
+        )
     steps = np.diff(t)
     zero = np.zeros((), dtype=steps.dtype)
     twice = np.flatnonzero(steps == zero)

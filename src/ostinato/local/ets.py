@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import torch
 
 from ostinato.local.panel import Ahead, Array, Panel
 from ostinato.local.smoothing.ahead import moments, quantiles
 from ostinato.local.smoothing.scaled import Indices, Scaled
 from ostinato.local.smoothing.search import Fits, fit_form, floors
+from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import FORMS, Batch, Form
-from ostinato.ops.selection import pick
 
 #: The forms to choose from: those that the R package forecast allows.
 STABLE = tuple(form for form in FORMS if form.stable)
@@ -129,7 +128,7 @@ def _collect(values: Scaled, m: int, tried: list[Fits], chosen: Indices, aicc: A
         chosen: For each series, the fit and the row in it, (S, 2).
         aicc: The criterion of the scaled series, (S,).
     """
-    S, unroll = len(chosen), pick("ets", dtype=torch.float64)
+    S, unroll = len(chosen), unroll_in_use()
     forms = [_SIMPLE] * S
     theta, last, residuals = ([np.empty(0)] * S for _ in range(3))
     log_likelihood, variance = np.empty(S), np.empty(S)

@@ -32,6 +32,7 @@ from ostinato.ops.rnn import aten as rnn_aten
 from ostinato.ops.rnn import loop as rnn_loop
 from ostinato.ops.rnn import native as rnn_native
 from ostinato.ops.rnn import reference as rnn_reference
+from ostinato.ops.variables import IMPLEMENTATION
 
 Unroll = Callable[..., Any]
 
@@ -82,9 +83,6 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
 #: The implementation of a cell that is faster than the preferred one for a single step: one line of torch.
 SINGLE_STEP = {"linear": "scan"}
 
-#: The environment variable that forces an implementation, for example "reference", for every cell.
-VARIABLE = "OSTINATO_IMPLEMENTATION"
-
 
 def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
     """Return the implementation that runs a cell.
@@ -102,7 +100,7 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
         ConfigError: The cell is unknown, or the implementation that was named does not exist or cannot run. It is
             never replaced by another one.
     """
-    if not implementation and VARIABLE not in os.environ:
+    if not implementation and IMPLEMENTATION not in os.environ:
         # a layer makes this choice in every call, so the reasons that explain returns are not computed here
         for name in _order(cell, facts):
             if _refusal(cell, name, facts) is None:
@@ -120,7 +118,7 @@ def prefers_native(cell: str, **facts: Any) -> bool:
     Raises:
         ConfigError: The environment variable names an implementation that does not exist or cannot run.
     """
-    if VARIABLE in os.environ:
+    if IMPLEMENTATION in os.environ:
         return _choose(cell, None, facts)[0] == "native"
     return "native" in IMPLEMENTATIONS[cell] and _refusal(cell, "native", facts) is None
 
@@ -148,7 +146,7 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     able = [name for name, reason in reasons.items() if reason is None]
     requested, source = implementation, "as requested"
     if not requested:
-        requested, source = os.environ.get(VARIABLE), f"from {VARIABLE}"
+        requested, source = os.environ.get(IMPLEMENTATION), f"from {IMPLEMENTATION}"
     if not requested:
         others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason]
         what = "fastest for a single step" if able[0] == _fastest(cell, facts) else "preferred"
@@ -158,7 +156,7 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     reason = reasons.get(requested) or f"{cell} has no implementation of that name"
     raise ConfigError(
         f"implementation {requested!r} of {cell} cannot run: {reason}",
-        where=None if implementation else f"the environment variable {VARIABLE}",
+        where=None if implementation else f"the environment variable {IMPLEMENTATION}",
         fix=f"use one of {', '.join(able)}, or leave the choice open",
     )
 

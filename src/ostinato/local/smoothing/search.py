@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from ostinato.local.panel import Array
 from ostinato.local.quasi_newton import minimise
 from ostinato.local.smoothing.coordinates import Coordinates
 from ostinato.local.smoothing.scaled import Indices, Scaled
 from ostinato.local.smoothing.start import line, seasons
+from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import Batch, Form
-from ostinato.ops.selection import pick
 
 #: Values of alpha, beta / alpha, gamma / (1 - alpha), and the share of slope and season to start from. The likeliest is
 #: taken. Without a slope and a season, the mean of positive values stays positive.
@@ -76,7 +75,7 @@ def _fit(values: Scaled, form: Form, m: int, rows: Indices) -> tuple[Array, Arra
     """Return the parameters, (B, 6 + m), and the log-likelihood, (B,), of one form for these series."""
     lengths, floor = values.lengths[rows], floors(values, form, rows)
     y = np.ascontiguousarray(values.y[rows, : int(lengths.max())])
-    unroll = pick("ets", dtype=torch.float64)
+    unroll = unroll_in_use()
     everything = np.arange(len(rows))
     starts = _starts(form, y, m)
     at_start = np.stack([unroll(Batch(y, everything, lengths, floor), form, s).log_likelihood for s in starts])

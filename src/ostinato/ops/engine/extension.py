@@ -6,9 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from ostinato.errors import ConfigError
+from ostinato.ops.variables import INSTRUCTION_SET
 
 try:
     from ostinato.ops.engine import _engine
@@ -17,12 +16,6 @@ except ImportError as error:
     ABSENT: str | None = f"the compiled engine is not installed: {error}"
 else:
     ABSENT = None
-
-#: The environment variable that forces an instruction set: one of the names that ``sets`` returns.
-VARIABLE = "OSTINATO_ISA"
-
-#: The types that the engine computes in.
-DTYPES = (torch.float32, torch.float64)
 
 
 def sets() -> list[str]:
@@ -47,7 +40,7 @@ def use_set(name: str) -> None:
     if name not in sets():
         raise ConfigError(
             f"instruction set {name!r} is unknown, or this processor cannot run it",
-            where=VARIABLE,
+            where=INSTRUCTION_SET,
             fix=f"use one of {', '.join(sets())}, or unset the variable",
         )
     _engine.use_set(name)
@@ -77,13 +70,16 @@ def refusal(facts: Mapping[str, Any]) -> str | None:
     """
     if ABSENT:
         return ABSENT
-    device, dtype = facts.get("device", "cpu"), facts.get("dtype", torch.float32)
-    if device != "cpu":
+    if (device := facts.get("device", "cpu")) != "cpu":
         return f"the engine computes on the CPU, not on {device}"
-    if dtype not in DTYPES and not torch.is_autocast_enabled("cpu"):
+    if (dtype := facts.get("dtype")) is None:
+        return None
+    import torch  # here, because exponential smoothing runs without torch
+
+    if dtype not in (torch.float32, torch.float64) and not torch.is_autocast_enabled("cpu"):
         return f"the engine computes in float32 and float64, not in {str(dtype).removeprefix('torch.')}"
     return None
 
 
-if not ABSENT and os.environ.get(VARIABLE):
-    use_set(os.environ[VARIABLE])
+if not ABSENT and os.environ.get(INSTRUCTION_SET):
+    use_set(os.environ[INSTRUCTION_SET])
