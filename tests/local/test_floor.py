@@ -11,6 +11,7 @@ from ostinato.local.ar import fit_ar
 from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Fit, Panel
+from ostinato.local.seasons import fit_seasons
 from ostinato.local.theta import fit_dot, fit_theta
 
 P = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
@@ -26,10 +27,11 @@ METHODS: dict[str, Fit] = {
     "croston": fit_croston,
     "sba": fit_sba,
     "tsb": fit_tsb,
+    "seasons": fit_seasons,
 }
 
 #: The methods whose forecast of y + c is that of y, plus c, where neither a season nor errors depend on the level.
-SHIFTED = ["naive", "drift", "seasonal naive", "theta", "dot", "ar"]
+SHIFTED = ["naive", "drift", "seasonal naive", "theta", "dot", "ar", "seasons"]
 
 
 def wave(steps: int, seed: int = 0, season: int = 12) -> np.ndarray:
@@ -108,7 +110,9 @@ def test_a_shift_of_the_series_shifts_the_forecast(method: str) -> None:
     np.testing.assert_allclose(other.quantiles + 300.0, one.quantiles, rtol=1e-5)
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "ar"])  # which learns from the panel
+@pytest.mark.parametrize(
+    "method", [name for name in METHODS if name not in ("ar", "seasons")]
+)  # which learn from the panel
 def test_a_series_has_the_same_forecast_alone_and_in_a_panel(method: str) -> None:
     series = (wave(90), walk(60), gaps(wave(50)), walk(9), walk(3))
     together = METHODS[method](Panel(series, (12,))).ahead(6, P)
