@@ -16,6 +16,8 @@ from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.ets import array, native, reference
 from ostinato.ops.ets.form import FORMS, Batch, Form, Unrolled
+from ostinato.ops.selection import IMPLEMENTATIONS as EVERY
+from ostinato.ops.selection import explain
 
 Array = NDArray[np.float64]
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
@@ -236,3 +238,22 @@ def test_parameters_that_do_not_fit_the_form_are_refused() -> None:
     for form, width in ((Form("A", "N", "N"), 8), (Form("A", "N", "A"), 6)):
         with pytest.raises(ConfigError, match="theta"):
             native.unroll(batch, form, np.zeros((1, width)))
+
+
+@engine
+def test_an_engine_from_before_exponential_smoothing_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "_engine", object())
+    assert explain("ets", dtype=torch.float64).startswith(
+        "ets: array, preferred of array, reference; native cannot run"
+    )
+
+
+def test_no_rows_and_no_steps_are_nothing() -> None:
+    for B, T in ((0, 5), (2, 0)):
+        batch = Batch(np.zeros((1, T)), np.zeros(B, np.int64), np.zeros(B, np.int64), np.zeros(B))
+        usable = [f for name, f in EVERY["ets"].items() if name != "native" or extension.ABSENT is None]
+        for unroll in usable:
+            found = unroll(batch, Form("A", "A", "A"), np.ones((B, 9)), gradient=True, path=True)
+            assert found.log_likelihood.tolist() == [0] * B
+            assert not found.gradient.any()
+            assert found.last.shape == (B, 5)

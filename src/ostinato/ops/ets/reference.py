@@ -94,7 +94,8 @@ def follow(batch: Batch, form: Form, theta: Tensor) -> tuple[Tensor, Tensor, Ten
     count = len(SMOOTHING)
     parameters = (theta[:, 0], theta[:, 1], theta[:, 2], theta[:, 3])
     state: State = tuple(theta[:, count:].unbind(1))
-    squares = log_mean = observed = torch.zeros_like(floor)
+    squares = observed = torch.zeros_like(floor)
+    log_mean = 0 * theta[:, 0]  # without a step the gradient is 0, and it exists
     means, last = [], torch.stack(state, 1)
     for t in range(max(batch.lengths.tolist(), default=0)):
         mu = predict(form, state, parameters[3])
