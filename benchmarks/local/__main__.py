@@ -1,9 +1,10 @@
 """The local methods beside the peers over six groups of short series with known answers.
 
 Run python -m local from benchmarks/. The peers' forecasts are read from --peers, where peers.py writes them. Each
-method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. Choices inside
-the methods were made on every second series of a group (--half tuned); the others (--half other) show what these
-choices are worth on series that they did not see.
+method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. With
+--half, the table is over every second series of each group (tuned: the first, third and so on; other: the rest). The
+members of the combination and its constants were compared on all series of these groups, and the constants for a
+single series on the half called tuned. So only data beyond these groups show what the choices are worth.
 """
 
 from __future__ import annotations
