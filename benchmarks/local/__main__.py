@@ -18,12 +18,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from local import groups
 from local.peers import DEMAND, PROBABILITIES
 from local.scores import Said, table
 from ostinato.local.methods import METHODS
-from ostinato.local.panel import Array, Panel
+from ostinato.local.panel import Panel
 
 PEERS = ("AutoETS", "AutoTheta", "DynamicOptimizedTheta", "AutoCES", "AutoARIMA")
 #: The number of series of a group that are forecast alone.
@@ -67,7 +68,7 @@ def whole(method: str, group: groups.Group) -> Said:
     return Said(ahead.point, ahead.quantiles, time.process_time() - begun)
 
 
-def alone(method: str, group: groups.Group, rows: Array) -> Said:
+def alone(method: str, group: groups.Group, rows: NDArray[np.bool_]) -> Said:
     """Return the forecasts of a method that is fitted to some series of a group, one at a time."""
     point = np.full(group.after.shape, np.nan)
     quantiles = np.full((*group.after.shape, len(PROBABILITIES)), np.nan)
