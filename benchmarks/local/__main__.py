@@ -1,9 +1,10 @@
 """The local methods beside the peers over six groups of short series with known answers.
 
 Run python -m local from benchmarks/. The peers' forecasts are read from --peers, where peers.py writes them. Each
-method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. Choices inside
-the methods were made on every second series of a group (--half tuned); the others (--half other) show what these
-choices are worth on series that they did not see.
+method is fitted to a whole group at once, and with --alone to 50 series of each group one at a time. With
+--half, the table is over every second series of each group (tuned: the first, third and so on; other: the rest). The
+members of the combination and its constants were compared on all series of these groups, and the constants for a
+single series on the half called tuned. So only data beyond these groups show what the choices are worth.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from local import groups
 from local.peers import DEMAND, PROBABILITIES
 from local.scores import Said, table
 from ostinato.local.methods import METHODS
-from ostinato.local.panel import Array, Panel
+from ostinato.local.panel import Panel
 
 PEERS = ("AutoETS", "AutoTheta", "DynamicOptimizedTheta", "AutoCES", "AutoARIMA")
 #: The number of series of a group that are forecast alone.
@@ -66,7 +68,7 @@ def whole(method: str, group: groups.Group) -> Said:
     return Said(ahead.point, ahead.quantiles, time.process_time() - begun)
 
 
-def alone(method: str, group: groups.Group, rows: Array) -> Said:
+def alone(method: str, group: groups.Group, rows: NDArray[np.bool_]) -> Said:
     """Return the forecasts of a method that is fitted to some series of a group, one at a time."""
     point = np.full(group.after.shape, np.nan)
     quantiles = np.full((*group.after.shape, len(PROBABILITIES)), np.nan)

@@ -12,7 +12,7 @@ from local.groups import Group
 from local.peers import PROBABILITIES
 from ostinato.emissions.quantiles import pinball
 from ostinato.evaluation import metrics
-from ostinato.evaluation.baselines import naive2
+from ostinato.local.naive import naive2
 
 Array = NDArray[np.float64]
 #: Where the deciles are in PROBABILITIES; wQL averages over all of PROBABILITIES but the ends of the 90 % interval.
@@ -39,7 +39,7 @@ def reference(group: Group) -> Array:
     return np.stack([naive2(y, group.season).ahead(y, group.horizon)[0] for y in group.history])
 
 
-def table(group: Group, everyone: dict[str, Said], rows: Array) -> pl.DataFrame:
+def table(group: Group, everyone: dict[str, Said], rows: NDArray[np.bool_]) -> pl.DataFrame:
     """Return one row a method, over the series of a group where ``rows`` (S,) is true and the method has a forecast.
 
     ``sql`` is the quantile loss of each series over its seasonal error, averaged over the series: unlike wQL, it is
@@ -52,9 +52,9 @@ def table(group: Group, everyone: dict[str, Said], rows: Array) -> pl.DataFrame:
         use = rows & np.isfinite(said.point).all(axis=1)
         y, point, q, unit = group.after[use], said.point[use], said.quantiles[use], scale[use]
         loss = pinball(y, q[..., SCORED], PROBABILITIES[SCORED])
-        mase, smape = np.nanmean(metrics.mase(y, point, unit)), np.nanmean(metrics.smape(y, point))
+        mase, smape = _mean(metrics.mase(y, point, unit)), _mean(metrics.smape(y, point))
         base = naive[use]
-        owa = metrics.owa(mase, smape, np.nanmean(metrics.mase(y, base, unit)), np.nanmean(metrics.smape(y, base)))
+        owa = metrics.owa(mase, smape, _mean(metrics.mase(y, base, unit)), _mean(metrics.smape(y, base)))
         out.append(
             {
                 "method": name,
@@ -71,3 +71,7 @@ def table(group: Group, everyone: dict[str, Said], rows: Array) -> pl.DataFrame:
             }
         )
     return pl.DataFrame(out)
+
+
+def _mean(x: Array) -> float:
+    return float(np.nanmean(x))

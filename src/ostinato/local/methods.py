@@ -8,6 +8,7 @@ from ostinato.local.ets import STABLE, fit_ets
 from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb, is_intermittent
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Fit, Panel
+from ostinato.local.seasons import fit_seasons
 from ostinato.local.theta import fit_dot, fit_theta
 
 #: Forms with additive errors take 0.4 of the time of all forms. In the combination they are as good: the mean OWA over
@@ -28,10 +29,13 @@ DEMAND: dict[str, Fit] = {"croston": fit_croston, "sba": fit_sba, "tsb": fit_tsb
 def fit_auto(panel: Panel) -> Parts:
     """Fit the combination of ``MEMBERS``, or of ``DEMAND`` where a series is intermittent.
 
+    With several seasons, the method of moving seasons is a member, too.
+
     Args:
         panel: The series.
     """
-    return combine_by_kind(panel, is_intermittent, {False: MEMBERS, True: DEMAND})
+    several = {"seasons": fit_seasons} if len(panel.seasons) > 1 else {}
+    return combine_by_kind(panel, is_intermittent, {False: {**MEMBERS, **several}, True: DEMAND})
 
 
 #: Every local method by its name, the simplest first.
@@ -44,6 +48,7 @@ METHODS: dict[str, Fit] = {
     "theta": fit_theta,
     "dot": fit_dot,
     "ar": fit_ar,
+    "seasons": fit_seasons,
     "ets": fit_ets,
     "auto": fit_auto,
 }
