@@ -14,8 +14,8 @@ from ostinato.layers.gru import GRU
 from ostinato.ops.engine import extension
 from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.linear import scan as linear_scan
-from ostinato.ops.variables import INSTRUCTION_SET
 from ostinato.ops.selection import explain, pick
+from ostinato.ops.variables import INSTRUCTION_SET
 
 engine = pytest.mark.skipif(extension.ABSENT is not None, reason=extension.ABSENT or "")
 
