@@ -195,7 +195,7 @@ def test_a_network_begins_at_the_coupling_and_trains_it() -> None:
 
 
 def test_only_several_continuous_channels_are_coupled() -> None:
-    assert {kind for kind in KINDS if fitted(kind, "gru").coupling is not None} == {"channels"}
+    assert {kind for kind in KINDS if fitted(kind, "gru").coupling is not None} == {"channels", "nonnegative channels"}
     counts = SequenceSet("series", np.ones((9, 2)), np.array([0, 9]), ("y",), ("u", "v"), count=True)
     assert fit(counts, model="ar").model.coupling is None  # type: ignore[union-attr]
 

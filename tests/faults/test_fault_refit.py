@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,22 +35,28 @@ def series(*parts: Array | list[float], ids: tuple[str, ...] = ("y",)) -> Sequen
     return SequenceSet("series", values, offsets, ids)
 
 
-def least_squares(rows: list[Array], order: int) -> Array:
-    """Return phi_1 .. phi_K and the constant of least squares on all rows, by numpy."""
+def least_squares(rows: list[Array], order: int, lags: Sequence[int] = ()) -> Array:
+    """Return phi_1 .. phi_K and the constant of least squares on all rows, by numpy; 0 for a lag that is not taken."""
+    taken = np.array(lags or range(1, order + 1), dtype=np.int64)
     X, y = [], []
     for x in rows:
         for t in range(order, len(x)):
-            lags = x[t - order : t][::-1]
-            if np.isfinite(x[t]) and np.isfinite(lags).all():
-                X.append([*lags, 1.0])
+            past = x[t - taken]
+            if np.isfinite(x[t]) and np.isfinite(past).all():
+                X.append([*past, 1.0])
                 y.append(x[t])
-    return np.asarray(np.linalg.lstsq(np.array(X), np.array(y), rcond=None)[0])
+    solved = np.linalg.lstsq(np.array(X), np.array(y), rcond=None)[0]
+    out = np.zeros(order + 1)
+    out[taken - 1], out[order] = solved[:-1], solved[-1]
+    return out
 
 
 def autoregression(model: SequenceModel, d: int = 0) -> tuple[int, Array]:
     """Return the order of the autoregression, and its coefficients and constant in model space."""
     assert isinstance(model.front, InnovationFront)
-    phi, constant = model.front.ar.weight[d, -1].double().numpy(), float(model.front.ar.bias[d, -1])
+    ar, constant = model.front.ar, float(model.front.ar.bias[d, -1])
+    phi = np.zeros(max(ar.lags, default=0))
+    phi[np.array(ar.lags, dtype=np.int64) - 1] = ar.weight[d, -1].double().numpy()
     order = int(np.flatnonzero(phi).max(initial=-1)) + 1  # that of the channel, up to that of the model
     return order, np.append(phi[:order], constant)
 
@@ -71,7 +77,8 @@ def equals_least_squares(data: SequenceSet, **options: Any) -> str:
     for d in range(z.shape[1]):
         order, found = autoregression(model, d)
         rows = [z[a:b, d] for a, b in zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)]
-        np.testing.assert_allclose(found, least_squares(rows, order), rtol=1e-5, atol=2e-6)
+        lags = [int(k) + 1 for k in np.flatnonzero(found[:order])]
+        np.testing.assert_allclose(found, least_squares(rows, order, lags), rtol=1e-5, atol=2e-6)
     return f"right: AR({order}) on all {len(z)} steps"
 
 

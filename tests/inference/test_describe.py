@@ -16,7 +16,7 @@ def test_a_model_is_described(kind: str, name: str) -> None:
     first, emission, base, weights, shown, *_ = describe_model(model)
     assert first.startswith(f"a model of {made(kind).kind}: ")
     assert (f"backbone {name}, 8 units" in first) == (name != "ar")
-    coupled = ", each channel given the channels before it at the same step" if kind == "channels" else ""
+    coupled = ", each channel given the channels before it at the same step" if kind.endswith("channels") else ""
     assert emission == f"emission: {model.emission.name.replace('_', ' ')}{coupled}"
     if made(kind).kind == "text":
         assert ("a Markov chain of order 2" in base) == (name == "ar")

@@ -115,6 +115,9 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
     models = [model] if isinstance(model, Model | str) else list(model)
     columns, level = names(models), sorted(level)
+    if "support" not in options and data.traits.numeric and bool((data.values < 0).any()):
+        # what the values can be is a fact about their unit, as for counts, and no forecast of values after a cutoff
+        options["support"] = "real"
     n_paths = whole("n_paths", n_paths, 2, fix="use 2 or more; 500 is a good number")
     # a part of a panel has the season of the whole panel, and local methods the one that was given, if any
     own_season = options.pop("own_season", season)

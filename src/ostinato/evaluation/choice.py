@@ -96,7 +96,8 @@ def forecaster(
     if model == "auto":
         return _best(name, history, plan, season, own_season, sampling, options)
     if model == "direct":
-        direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **options})
+        given = {name: value for name, value in options.items() if name != "support"}  # an option of the ladder
+        direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **given})
         return fitted(name, direct.model, **sampling), [f"direct: {direct.model.description.direct_record.verdict}"]
     return fitted(name, fit(history, model=model, **options).model, **sampling), []
 
