@@ -124,13 +124,17 @@ assert os.waitpid(child, 0)[1] == 0
 left = threads()  # without those of a BLAS, which ends its threads before a fork
 assert torch.equal(engine(call)[0], first) and threads() == left
 
-def forever():
-    while True: engine(call)
-threading.Thread(target=forever, daemon=True).start()
+stop = threading.Event()
+def often():
+    while not stop.is_set(): engine(call)
+other = threading.Thread(target=often)
+other.start()
 child = os.fork()  # while another thread computes
 if not child: os._exit(0 if torch.equal(engine(call)[0], first) else 9)
 assert os.waitpid(child, 0)[1] == 0
-print("done")  # and the process ends while its threads work
+stop.set()
+other.join()
+print("done")  # and the process ends while its threads sleep
 """)
     assert said == "done"
 
