@@ -138,7 +138,7 @@ _FARTHEST = 2**53
 
 def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Origin) -> None:
     """Raise DataError if a time among t (T,) occurs twice or is too large, or if the times are out of order."""
-    far = np.flatnonzero((t > _FARTHEST) | (t < -_FARTHEST)) if t.dtype.kind == "i" else ()
+    far = np.flatnonzero((t > _FARTHEST) | (t < -_FARTHEST)) if t.dtype.kind == "i" else np.zeros(0, dtype=np.int64)
     if len(far):
         at = int(far[0])
         raise DataError(
