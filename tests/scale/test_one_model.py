@@ -35,7 +35,7 @@ def test_two_workers_train_the_same_model_as_one_process(wave: Path, tmp_path: P
     there = scale.fit(wave, tmp_path / "there.ost", on=scale.ray(workers=2), **shown, **how)
     assert [rung.name for rung in done] == ["ar", "gru"]
     assert told
-    assert all(event.name == "gru" for event in told)
+    assert {event.name for event in told} <= {"gru", "gru again"}  # again: the refit, if it lasts long enough
     here = ostinato.fit(wave, **how)
     assert kept(there).steps == kept(here).steps == 30
     for one, other in zip(rungs(here), rungs(there), strict=True):
