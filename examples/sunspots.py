@@ -18,7 +18,7 @@ def main() -> None:
 
     result = ostinato.fit(data, model="auto", budget=budget)
     for rung in result.table:
-        print(f"{rung.name:>6} {rung.detail:6} {rung.held_out:8.4f} nats per step held out")
+        print(f"{rung.name:>6} {rung.detail:16} {rung.held_out:8.4f} nats per step held out")
 
     # the fitted model forecasts from the history up to 1990, and then scores the whole series
     early = data.cut(data.lengths * 0, data.lengths - 18)
