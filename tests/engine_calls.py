@@ -77,3 +77,13 @@ def assert_is_reference(call: Call) -> None:
 def long_row(cell: str, T: int, H: int, places: Places | None = None, seed: int = 0) -> Call:
     """Return a single row that is long enough for several threads, D = H."""
     return problem(cell, T, 1, H, H, places=places, seed=seed)
+
+
+def assert_is_reference_and_repeats(cell: str, steps: int, hidden: int, lengths: list[int]) -> None:
+    """Full rows and rows of these lengths in both directions: the results are the reference's, and the same again."""
+    n = torch.tensor(lengths)
+    for places in (Places(), Places(n), Places(n, reverse=True)):
+        call = problem(cell, steps, len(lengths), 3, hidden, places=places)
+        assert_is_reference(call)
+        one, other = with_gradients(engine, call), with_gradients(engine, call)
+        assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))

@@ -12,9 +12,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine_calls import assert_is_reference, cells, engine, long_row, problem, with_gradients
+from engine_calls import (
+    assert_is_reference,
+    assert_is_reference_and_repeats,
+    cells,
+    engine,
+    long_row,
+    problem,
+    with_gradients,
+)
 from ostinato.ops.engine import extension
-from ostinato.ops.engine.places import Places
 
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
@@ -37,12 +44,7 @@ def forced() -> Iterator[None]:
 @pytest.mark.parametrize("threads", COUNTS)
 def test_every_number_of_threads_is_the_reference_and_repeats_itself(cell: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    lengths = torch.tensor([12, 1, 0, 9, 12, 11, 7, 12, 12, 3, 3, 12, 5, 8, 2, 12, 10, 6])
-    for places in (Places(), Places(lengths), Places(lengths, reverse=True)):
-        call = problem(cell, 12, 18, 3, 21, places=places)
-        assert_is_reference(call)
-        one, other = with_gradients(engine, call), with_gradients(engine, call)
-        assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+    assert_is_reference_and_repeats(cell, 12, 21, [12, 1, 0, 9, 12, 11, 7, 12, 12, 3, 3, 12, 5, 8, 2, 12, 10, 6])
 
 
 @cells

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from engine_calls import CELLS, assert_is_reference, cells, engine, long_row, problem, with_gradients
+from engine_calls import (
+    CELLS,
+    assert_is_reference,
+    assert_is_reference_and_repeats,
+    cells,
+    engine,
+    long_row,
+    problem,
+    with_gradients,
+)
 from ostinato.errors import ConfigError
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.places import Places
@@ -53,12 +62,7 @@ def test_many_chunks_and_panels_are_the_reference(cell: str, T: int, B: int, D: 
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])
 def test_any_number_of_threads_is_the_reference(cell: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    lengths = torch.tensor([60, 1, 0, 33, 60, 59, 7, 60, 60])
-    for places in (Places(), Places(lengths), Places(lengths, reverse=True)):
-        call = problem(cell, 60, 9, 3, 150, places=places)
-        assert_is_reference(call)
-        one, other = with_gradients(engine, call), with_gradients(engine, call)
-        assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+    assert_is_reference_and_repeats(cell, 60, 150, [60, 1, 0, 33, 60, 59, 7, 60, 60])
 
 
 @cells

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ostinato.cli import options
+from ostinato.cli.model_data import opened
 
 if TYPE_CHECKING:
     from ostinato.diagnosis.result import Diagnosis
@@ -47,20 +48,17 @@ def command(
     if to_json:
         options.writable(to_json)
     from ostinato.diagnosis.diagnose import diagnose
-    from ostinato.forecasting.inputs import as_sequences
-    from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 
-    fitted = load_model(model)
-    sequences = as_sequences(
-        fitted,
+    fitted, sequences = opened(
+        model,
         data,
         id_col=id_col,
         time_col=time_col,
         target=target,
         channel=channel,
         decimal=decimal,
-        mix=mix or None,
+        mix=mix,
         sheet=sheet,
         query=query,
     )

@@ -163,7 +163,7 @@ def command(
         str | None,
         typer.Option(
             help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that "
-            "is never below 0.",
+            "is never below 0 and comes near it.",
             rich_help_panel=MODEL,
         ),
     ] = None,

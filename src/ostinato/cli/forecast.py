@@ -153,7 +153,7 @@ def command(
             sampling={"n_paths": paths, "seed": seed},
             reading={**columns, "decimal": decimal, "sheet": sheet, "query": query},
             clock={"kind": kind, "zone": zone, "day_first": day_first},
-            sound={"channel": channel, "mix": mix or None},
+            sound={"channel": channel, "mix": mix},
             threads=count,
         )
     )

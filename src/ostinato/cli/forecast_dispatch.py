@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ostinato.cli import options
+from ostinato.cli.model_data import opened
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads
 
@@ -138,12 +139,9 @@ class ModelFile(Source):
 
     def forecast(self, given: ForecastOptions) -> Forecast:
         """Read the data as the model needs them, forecast them, and print the notes."""
-        from ostinato.forecasting.inputs import as_sequences
         from ostinato.inference.forecast import forecast
-        from ostinato.model_file import load_model
 
-        model = load_model(self.model)
-        data = as_sequences(model, options.source(model, self.data), **given.reading, **given.sound)
+        model, data = opened(self.model, self.data, **given.reading, **given.sound)
         result = forecast(
             model, data, given.horizon, given.level, future=given.future, threads=given.threads, **given.sampling
         )

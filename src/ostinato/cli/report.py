@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options
+from ostinato.cli.model_data import opened
 
 
 def command(
@@ -49,21 +50,17 @@ def command(
     """
     path = output or model.with_suffix(".html")
     options.writable(path)
-    from ostinato.forecasting.inputs import as_sequences
-    from ostinato.model_file import load_model
     from ostinato.report.page import write_report
 
-    fitted = load_model(model)
-    source = options.source(fitted, data)
-    sequences = as_sequences(
-        fitted,
-        source,
+    fitted, sequences = opened(
+        model,
+        data,
         id_col=id_col,
         time_col=time_col,
         target=target,
         channel=channel,
         decimal=decimal,
-        mix=mix or None,
+        mix=mix,
         sheet=sheet,
         query=query,
     )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options, panels
+from ostinato.cli.model_data import opened
 
 
 def command(
@@ -63,28 +64,22 @@ def command(
     import polars as pl
 
     from ostinato.data.ids import id_column
-    from ostinato.forecasting.inputs import as_sequences
     from ostinato.inference.score import score
-    from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 
-    fitted = load_model(model)
-    scores = score(
-        fitted,
-        as_sequences(
-            fitted,
-            data,
-            id_col=id_col,
-            time_col=time_col,
-            target=target,
-            channel=channel,
-            decimal=decimal,
-            mix=mix or None,
-            sheet=sheet,
-            query=query,
-        ),
-        threads=options.threads(threads),
+    fitted, sequences = opened(
+        model,
+        data,
+        id_col=id_col,
+        time_col=time_col,
+        target=target,
+        channel=channel,
+        decimal=decimal,
+        mix=mix,
+        sheet=sheet,
+        query=query,
     )
+    scores = score(fitted, sequences, threads=options.threads(threads))
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
