@@ -122,11 +122,12 @@ def test_the_order_of_the_series_changes_nothing() -> None:
 def test_a_series_that_is_never_below_0_is_not_forecast_below_0() -> None:
     rng = np.random.default_rng(0)
     series = (np.abs(rng.standard_normal(30)), rng.standard_normal(30))
-    said = combine(Panel(series), MEMBERS).ahead(12, PROBABILITIES)
-    assert (said.quantiles[0] >= 0).all()
-    assert (said.point[0] >= 0).all()
-    assert (said.quantiles[1, :, 0] < 0).all()
-    np.testing.assert_array_equal(Support.of(series).low, [0.0, -np.inf])
+    said, support = combine(Panel(series), MEMBERS).ahead(12, PROBABILITIES), Support.of(series)
+    np.testing.assert_array_equal(support.low, [0.0, -np.inf])
+    np.testing.assert_array_equal(support.cuts(said.quantiles), [True, False])
+    assert (support.inside(said.quantiles)[0] >= 0).all()
+    assert (support.inside(said.point)[0] >= 0).all()
+    assert (support.inside(said.quantiles)[1, :, 0] < 0).all()
 
 
 @given(st.integers(1, 200), st.integers(1, 40), st.sampled_from([1, 4, 12]), st.integers(1, 4))

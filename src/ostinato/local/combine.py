@@ -1,4 +1,4 @@
-"""The combination of methods: quantiles averaged with weights from held-out windows, calibrated, on their support.
+"""The combination of methods: quantiles averaged with weights from held-out windows, and calibrated.
 
 The best entries of forecasting competitions are combinations (Makridakis et al. 2020), and quantiles, not densities,
 are averaged (Vincentization; Lichtendahl, Grushka-Cockayne and Winkler 2013), which leaves their distribution as
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ostinato.local.calibrate import SHARES, Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
-from ostinato.local.support import Support
 
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 2
@@ -88,8 +87,7 @@ class Combination:
         quantiles = mix(np.stack([one.quantiles for one in said]), judged.weights)
         median = quantiles[..., int(np.searchsorted(asked, 0.5))]
         wide = judged.factors.widen(quantiles, median, asked)
-        support = Support.of(self.panel.values)
-        return Ahead(support.inside(point), support.inside(wide[..., np.isin(asked, probabilities)]))
+        return Ahead(point, wide[..., np.isin(asked, probabilities)])
 
     def said(self, s: int) -> str:
         """Return the members of series ``s`` with their weights, and the number of windows that these stand on."""
@@ -137,8 +135,11 @@ class Parts:
 
     def said(self, s: int) -> str:
         """Return what its combination says of series ``s``."""
-        rows, part = next((rows, part) for rows, part in zip(self.rows, self.parts, strict=True) if s in rows)
-        return part.said(int(np.flatnonzero(rows == s)[0]))
+        for rows, part in zip(self.rows, self.parts, strict=True):
+            at = int(np.searchsorted(rows, s))
+            if at < len(rows) and rows[at] == s:
+                return part.said(at)
+        raise IndexError(s)
 
 
 def combine_by_kind(panel: Panel, kind: Callable[[Array], bool], members: Mapping[bool, Mapping[str, Fit]]) -> Parts:

@@ -92,10 +92,11 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
         for s, starts in enumerate(each):
             if k < len(starts):
                 history = _observed(panel.values[s][: -starts[k]])
-                if len(history) >= _LEAST:
-                    batch.append((s, k, history, panel.values[s][len(history) :][:horizon]))
+                later = panel.values[s][len(history) :][:horizon]
+                if len(history) >= _LEAST and np.isfinite(later).any():
+                    batch.append((s, k, history, later))
         if not batch:
-            break
+            continue
         rows += batch
         shortened = Panel(tuple(history for *_, history, _ in batch), panel.seasons)
         said = [fit(shortened).ahead(horizon, LEVELS) for fit in members]

@@ -13,6 +13,7 @@ from ostinato.data.seasons import seasons_of_each
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.support import Support
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,10 @@ def local_forecast(
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _after_gaps(fitted, group.gaps, horizon, probabilities)
-        never_below = np.array([bool(np.nanmin(y) >= 0) for y in group.panel.values]) & (not data.traits.log_returns)
-        floored[group.rows] = never_below & ((made.point < 0).any(axis=1) | (made.quantiles < 0).any(axis=(1, 2)))
-        low = np.where(never_below, 0.0, -np.inf)
-        point[group.rows] = np.maximum(made.point, low[:, None])
-        quantiles[group.rows] = np.maximum(made.quantiles, low[:, None, None])
+        # the logarithm of a price may fall below 0
+        support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
+        floored[group.rows] = support.cuts(made.point) | support.cuts(made.quantiles)
+        point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
         for s, row in enumerate(group.rows.tolist()):
             said[row] = fitted.said(s)
     if data.traits.log_returns:

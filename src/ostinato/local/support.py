@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.local.panel import Array
 
@@ -28,6 +29,15 @@ class Support:
             values: The values of each series, (T_s,) each. NaN where a value is missing.
         """
         return Support(np.array([0.0 if np.nanmin(y) >= 0 else -np.inf for y in values]))
+
+    @staticmethod
+    def real(series: int) -> Support:
+        """Return the support of series without a least value."""
+        return Support(np.full(series, -np.inf))
+
+    def cuts(self, forecast: Array) -> NDArray[np.bool_]:
+        """Return whether a forecast (S, ...) of each series leaves the support, (S,)."""
+        return np.asarray((forecast.reshape(len(forecast), -1) < self.low[:, None]).any(axis=1))
 
     def inside(self, forecast: Array) -> Array:
         """Return a forecast (S, ...) with what is outside of the support moved to its end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from ostinato.ops.ets.form import Form
 
@@ -60,7 +60,7 @@ def quantiles(form: Form, mean: Array, variance: Array, probabilities: Array) ->
         variance: The variances, (B, H).
         probabilities: The probabilities, (Q,).
     """
-    z = norm.ppf(probabilities)
+    z = ndtri(probabilities)
     deviation = np.sqrt(np.maximum(variance, 0))[..., None]
     center = mean[..., None]
     normal = center + deviation * z
