@@ -6,6 +6,7 @@ Every verb has the option ``threads``. Inside a verb the decision is in force; a
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def decide(threads: Any = "auto") -> Decision:
     Raises:
         ConfigError: The value is neither "auto" nor a whole number from 1 to 1024.
     """
-    if not _is_auto(threads):
+    if not is_auto(threads):
         count = thread_count(threads)
         return Decision(count, count, count, "the number that was given")
     together = os.environ.get(GROUP, "")
@@ -95,7 +96,7 @@ def computing(threads: Any = "auto") -> Iterator[Decision]:
         ConfigError: The value is neither "auto" nor a whole number from 1 to 1024.
     """
     outer = _thread.decisions[-1] if _thread.decisions else None
-    decision = outer if outer is not None and _is_auto(threads) else decide(threads)
+    decision = outer if outer is not None and is_auto(threads) else decide(threads)
     _begin(decision)
     try:
         yield decision
@@ -124,7 +125,8 @@ def engine_limit() -> int:
     return torch.get_num_threads()
 
 
-def _is_auto(threads: Any) -> bool:
+def is_auto(threads: Any) -> bool:
+    """Return whether the value of the option ``threads`` leaves the decision to the machine."""
     return isinstance(threads, str) and threads == "auto"
 
 
@@ -175,45 +177,53 @@ class _PerThread(local):
 
     def __init__(self) -> None:
         self.decisions: list[Decision] = []
-        self.torch = 0
+        self.torch: int | None = None
 
 
 _thread = _PerThread()
 _lock = Lock()
 #: The decisions in force in the whole process, the last one last, and what to put back after the last of them.
 _running: list[Decision] = []
-_earlier: dict[str, Any] = {"torch": 1, "blas": []}
+_earlier: dict[str, Any] = {"torch": None, "blas": []}
 
 
 def _begin(decision: Decision) -> None:
-    import torch
-
+    torch = _torch()
     with _lock:
         if not _running:
-            _earlier.update(torch=torch.get_num_threads(), blas=[(b, b.num_threads) for b in _blas()])
-        # asked in every thread: torch takes the number of the process over at the first question of a thread
-        now = torch.get_num_threads()
-        if not _thread.decisions:
-            # a thread that begins while a verb runs elsewhere has taken over that verb's number
-            _thread.torch = _earlier["torch"] if _running else now
+            _earlier.update(torch=None, blas=[(b, b.num_threads) for b in _blas()])
+        if torch is not None:
+            # asked in every thread: torch takes the number of the process over at the first question of a thread
+            now = torch.get_num_threads()
+            if _earlier["torch"] is None:
+                _earlier["torch"] = now
+            if _thread.torch is None:
+                # a thread that begins while a verb runs elsewhere has taken over that verb's number
+                _thread.torch = _earlier["torch"] if _running else now
+            torch.set_num_threads(decision.torch)
         _running.append(decision)
         _thread.decisions.append(decision)
-        torch.set_num_threads(decision.torch)
         _set_blas(decision.blas)
 
 
 def _end(decision: Decision) -> None:
-    import torch
-
+    torch = _torch()
     with _lock:
         _remove(_running, decision)
-        if _remove(_thread.decisions, decision):
+        if _remove(_thread.decisions, decision) and torch is not None and _thread.torch is not None:
             torch.set_num_threads(_thread.decisions[-1].torch if _thread.decisions else _thread.torch)
+        if not _thread.decisions:
+            _thread.torch = None
         if _running:
             _set_blas(_running[-1].blas)
         else:
             for library, count in _earlier["blas"]:
                 _set_one(library, count)
+
+
+def _torch() -> Any:
+    """Return torch if it is loaded, and None otherwise: a verb that needs it loads it before it computes."""
+    return sys.modules.get("torch")
 
 
 def _remove(decisions: list[Decision], decision: Decision) -> bool:

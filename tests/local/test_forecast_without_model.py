@@ -227,7 +227,32 @@ def test_a_backtest_takes_local_methods_beside_the_baselines() -> None:
 def test_a_quick_method_imports_no_torch() -> None:
     """What takes seconds to import is not imported by the reader, the table and the picture."""
     code = (
-        "import sys, ostinato.forecasts, ostinato.data.read, ostinato.report.fan, ostinato.forecasting.inputs;"
+        "import sys, ostinato, ostinato.report.fan, ostinato.forecasting.inputs;"
+        "ostinato.forecast([float(x * x % 7) for x in range(30)], horizon=3);"
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("model", ["auto", "naive", "ets"])
+def test_prices_above_1_may_fall_below_it(model: str) -> None:
+    """The logarithm of such a price is never below 0, and its forecast is."""
+    walk = 0.01 * np.random.default_rng(0).standard_normal(300).cumsum()
+    walk = walk[: walk.argmin() + 1]
+    data = ostinato.read(pl.DataFrame({"close": np.exp(walk - walk.min())}), kind="prices")
+    frame = ostinato.forecast(data, horizon=20, level=[99], model=model).frame
+    assert (frame["ostinato-lo-99"] < 1).any()
+
+
+@pytest.mark.parametrize("model", ["auto", "theta"])
+def test_a_forecast_that_is_cut_off_says_so(model: str) -> None:
+    y = np.abs(np.random.default_rng(0).standard_normal(40))
+    result = ostinato.forecast(y.tolist(), horizon=12, level=[99], model=model)
+    assert (result.frame["ostinato-lo-99"] == 0).any()
+    assert any("cut off at 0" in note for note in result.notes)
+
+
+def test_windows_that_hold_no_value_are_left_out() -> None:
+    y = np.sin(np.arange(60.0)) + 5
+    y[36:52] = np.nan
+    assert ostinato.forecast(y, horizon=8).frame["ostinato"].is_finite().all()

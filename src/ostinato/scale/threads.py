@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, final
 
 from ostinato.arguments import thread_count
-from ostinato.threads import VARIABLE, computing
+from ostinato.threads import VARIABLE, computing, is_auto
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,7 +29,7 @@ def each_worker(threads: Any) -> int:
     Raises:
         ConfigError: The value is neither "auto" nor a whole number from 1 to 1024.
     """
-    return 1 if isinstance(threads, str) and threads == "auto" else thread_count(threads)
+    return 1 if is_auto(threads) else thread_count(threads)
 
 
 @final
