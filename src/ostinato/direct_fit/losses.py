@@ -41,7 +41,7 @@ class Gain:
         return self.share > max(MARGIN, self.error)
 
     def words(self) -> str:
-        """Return the gain in words, such as ``9 % lower (standard error 4 %)``."""
+        """Return the gain in words, such as ``9% lower (standard error 4%)``."""
         return f"{abs(self.share):.0%} {'lower' if self.share >= 0 else 'higher'} (standard error {self.error:.0%})"
 
 
@@ -87,7 +87,7 @@ class Losses:
         all series and from what is usual before any is seen.
         """
         sums, differences, weights = [], [], []
-        for key in self.stretches.keys() & other.stretches.keys():
+        for key in (k for k in self.stretches if k in other.stretches):  # in order: a set's differs between processes
             b, a = (np.maximum(x.stretches[key], EXACT) for x in (self, other))
             if len(a) != len(b):
                 a, b = a.mean(keepdims=True), b.mean(keepdims=True)

@@ -105,8 +105,8 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
         return ()
     values = np.asarray(data.values, dtype=np.float64)
     never = tuple(bool(np.isfinite(x).any() and not (x < 0).any()) for x in values.T)
-    if support == "nonnegative" and not all(never):
-        least = float(np.nanmin(values)) if np.isfinite(values).any() else np.nan
+    if support == "nonnegative" and (values < 0).any():
+        least = float(np.nanmin(values))
         raise DataError(
             f"the least value is {least:g}, and the support is nonnegative",
             where=data.meta.get("source"),

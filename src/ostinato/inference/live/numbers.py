@@ -126,9 +126,10 @@ class LiveNumbers(Live):
         explained, foreseen = (earlier(row, standard), earlier(row, means)) if row else (0.0, 0.0)
         nats, mean = self._density(params, standard[d] - explained), params[0]
         if self._tail is not None and low > -math.inf:
-            nats -= self._tail(params, low - explained)[0]
             kept, excess = self._tail(params, low - foreseen)
-            mean = low - foreseen + excess * math.exp(-kept)
+            nats -= kept if explained == foreseen else self._tail(params, low - explained)[0]
+            # far below the bound the excess is 0, and exp(-kept) is too large for a float
+            mean = low - foreseen + (excess * math.exp(-kept) if excess else 0.0)
         means.append(mean + foreseen)
         return nats
 
