@@ -152,3 +152,11 @@ def test_without_a_calendar_each_row_is_a_step() -> None:
     for text in ("2024-01-01", "2024-01-02", "2024-05-07"):
         assert clock.steps(clock.read(text)) == 1
         clock.tick(clock.read(text))
+
+
+def test_a_whole_number_that_overflows_is_no_time() -> None:
+    data = read(pd.DataFrame({"ds": [1, 2, 3, 5, 6, 7, 8], "y": np.arange(7.0) + 0.5}))
+    clock = Clock(data.meta | {"frequency": data.frequency})
+    assert clock.read(9) == 9
+    with pytest.raises(DataError):
+        clock.read(10**30)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import DAY, Calendar, Days, Steps, from_json
+from ostinato.data.calendar import Calendar, Days, Steps, from_json
 from ostinato.data.detect import named, of_frequency
 from ostinato.data.sequences import SequenceSet
 
@@ -27,7 +27,7 @@ def calendar_of(data: SequenceSet, b: int) -> Calendar | None:
 
 
 def usual_calendar(data: SequenceSet) -> Calendar | None:
-    """Return the calendar that most rows of the data have; if none is known, the usual one of their frequency."""
+    """Return the calendar that most series of the usual frequency have, or if none is known, that of the frequency."""
     found = [c for c in data.calendars if c is not None and c.frequency == data.frequency]
     if found:
         return Counter(found).most_common(1)[0][0]
@@ -93,7 +93,3 @@ def walls_of(data: SequenceSet, times: Times) -> Times:
     from ostinato.data.zones import wall
 
     return wall(times, zone_of_data(data)) if times.dtype.kind == "M" else times
-
-
-#: The length of an hour in microseconds: steps of at most this length have a clock.
-HOUR = DAY // 24

@@ -128,7 +128,8 @@ class Alphabet(Encoding):
 
     def samples(self, z: NDArray[Any], start: SequenceSet, words: str) -> list[Any]:
         """Return n samples z (n, T, 1) as strings, each after the words of the prompt."""
-        return [plain(words, "the prompt") + self.text(row[:, 0]) for row in z]
+        prompt = plain(words, "the prompt")
+        return [prompt + self.text(row[:, 0]) for row in z]
 
     def lines(self, text: str) -> list[tuple[NDArray[Any], bool]]:
         """Return the code points (T, 1) of each line, and whether its end is an event."""

@@ -133,26 +133,32 @@ def _may_be_repeated(time: Any) -> bool:
 
 
 #: The farthest whole number that is a time. The difference of two such numbers does not overflow.
-_FARTHEST = 2**53
+FARTHEST = 2**53
+
+
+def check_whole_time(time: int, where: str | None = None) -> None:
+    """Raise DataError if a whole number is too far from 0 to be a time."""
+    if abs(time) > FARTHEST:
+        raise DataError(
+            f"the time {time} is too far from 0, expected a whole number of at most 2^53 in size",
+            where=where,
+            fix="correct the time, or subtract the first time from all of them",
+        )
 
 
 def check_times(t: NDArray[Any], rows: NDArray[np.int64], name: str, origin: Origin) -> None:
     """Raise DataError if a time among t (T,) occurs twice or is too large, or if the times are out of order."""
-    far = np.flatnonzero((t > _FARTHEST) | (t < -_FARTHEST)) if t.dtype.kind == "i" else np.zeros(0, dtype=np.int64)
+    far = np.flatnonzero((t > FARTHEST) | (t < -FARTHEST)) if t.dtype.kind == "i" else np.zeros(0, dtype=np.int64)
     if len(far):
         at = int(far[0])
-        raise DataError(
-            f"the time {t[at]} is too far from 0, expected a whole number of at most 2^53 in size",
-            where=origin.at(int(rows[at]), name),
-            fix="correct the time, or subtract the first time from all of them",
-        )
+        check_whole_time(int(t[at]), origin.at(int(rows[at]), name))
     steps = np.diff(t)
     zero = np.zeros((), dtype=steps.dtype)
     twice = np.flatnonzero(steps == zero)
     if len(twice):
         at = int(twice[0]) + 1
         raise DataError(
-            f"the time {stamp(t[at])} occurs twice, with different values",
+            f"the time {stamp(t[at])} occurs twice",
             where=f"{origin.at(int(rows[at]), name)}; the other is {origin.place(int(rows[at - 1]))}",
             fix="keep one row for each time, or name the column of series ids with --id-col"
             + (f"; {_REPEATED_HOUR}" if _may_be_repeated(t[at]) else ""),

@@ -102,7 +102,7 @@ def clean(
     key = id_col or named(frame.columns, IDS)
     found = numerals_of(frame, key, decimal, None)
     time = time_col or named(frame.columns, TIMES)
-    if time in found and parse_times(frame[time]) is not None:
+    if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
     return tidied(frame, found, origin)
 

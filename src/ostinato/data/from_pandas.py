@@ -47,7 +47,8 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
         raise DataError(
             f"{times} columns have the name {name!r}", where="the frame", fix="give each column its own name"
         )
-    converted = [column_of({**columns, **index}[name] if name in index else columns[name], name) for name in names]
+    whole = {**index, **columns}  # a column comes before an index of its name
+    converted = [column_of(whole[name], name) for name in names]
     return pl.DataFrame(converted), tuple(notes)
 
 

@@ -141,7 +141,7 @@ def join(
     log_returns = TRAITS[found].log_returns
     times = [s.times for s in series if s.times is not None]
     calendars = find_calendars(times, form.zone if form else None, _known(meta))
-    usual = usual_of(calendars, series)
+    usual = usual_of(calendars, [len(s.values) for s in series])
     for s, calendar in zip(series, calendars, strict=False):
         check_frequency(s.times, calendar, s.rows, s.name, origin)
     all_notes += _calendar_notes(series, calendars)
@@ -190,12 +190,12 @@ def _known(meta: dict[str, Any]) -> Calendar | None:
     return None if record is None else from_json(record)
 
 
-def usual_of(calendars: Sequence[Calendar | None], series: Sequence[SeriesRows]) -> Calendar | None:
-    """Return the calendar that most rows have."""
+def usual_of(calendars: Sequence[Calendar | None], lengths: Sequence[int]) -> Calendar | None:
+    """Return the calendar that most rows have, from the calendars of some series and their numbers of rows."""
     rows: Counter[Calendar] = Counter()
-    for calendar, s in zip(calendars, series, strict=False):
+    for calendar, length in zip(calendars, lengths, strict=False):
         if calendar is not None:
-            rows[calendar] += len(s.values)
+            rows[calendar] += length
     return rows.most_common(1)[0][0] if rows else None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from ostinato.data.calendar import Calendar, Days, Every, Steps, from_json
-from ostinato.data.checks import stamp
+from ostinato.data.checks import check_whole_time, stamp
 from ostinato.data.detect import of_frequency
 from ostinato.data.stamps import read_times
 from ostinato.data.zones import instants, wall
@@ -44,6 +44,7 @@ class Clock:
             DataError: The value is no time.
         """
         if isinstance(self._calendar, Steps) and type(value) is int:
+            check_whole_time(value)
             return np.int64(value)
         dated = self._calendar is not None and not isinstance(self._calendar, Steps)
         return read_time(value, self._zone, self._day_first, "ds" if dated else "")

@@ -152,15 +152,15 @@ def _reference(
     The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
     """
     data, record = as_sequences(model, reference), model.description.ladder_record
-    judge, weights = model.before_refit(data), ""
+    judge, weights, same = model.before_refit(data), "", record.data == data.digest
     if judge is not model:
         weights = "their surprisal is that of the weights before the refit, which had not seen them"
-    elif record.refit and record.data == data.digest:
+    elif record.refit and same:
         weights = "the weights were fitted to these values too, so the threshold may be too low"
     elif record.refit and held_out is not None:
         weights = "these data differ from those of the fit; values in both were seen, and the threshold may be too low"
     found = score(judge, data)
-    if held_out is None and record.data == data.digest:
+    if held_out is None and same:
         held_out = record.held_out
     if held_out is None:
         return found.surprisal, weights
