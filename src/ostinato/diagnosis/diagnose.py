@@ -24,11 +24,9 @@ from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.diagnosis.stretches import Source
 from ostinato.errors import DataError
 from ostinato.forecasting.inputs import as_sequences
+from ostinato.layers.lag_search import FARTHEST
 from ostinato.model_file import Model
 from ostinato.threads import Threads, in_threads
-
-#: The farthest lag by default, in steps.
-FARTHEST = 512
 
 
 @in_threads

@@ -40,7 +40,7 @@ def ahead(
         notes.append(f"{len(new)} series new to the model, forecast with the weights of the panel: {some_of(new)}")
     point, quantiles = model.predict(series, series_inputs(data, model.horizon))
     point, quantiles = point[:, :horizon], quantiles[:, :horizon]
-    # a forecast that is 0 exactly was cut off, since no least squares gives it
+    # a quantile of exactly 0 was cut off, or repeats a 0 of the series
     floored = [key for key, q in zip(series, quantiles, strict=True) if np.nanmin(series[key]) >= 0 and not q.all()]
     if floored:
         notes.append(

@@ -162,7 +162,7 @@ def _description(data: SequenceSet, record: DirectRecord) -> Description:
 def _split_words(share: float, least: int) -> str:
     if share >= 1:
         return f"the last {share:g} steps of each series held out"
-    return f"the last {share:.0%} of each series held out, at least {least} steps or a third"
+    return f"the last {share:.0%} of each series held out, at least {least} steps, or a third of a shorter series"
 
 
 def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:

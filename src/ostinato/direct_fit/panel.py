@@ -115,7 +115,7 @@ class Panel:
 
 def held_horizons(data: SequenceSet) -> int:
     """Return how many horizons of each series are held out at least: together WANTED of the whole panel."""
-    return max(1, -(-WANTED // max(len(channels(data)), 1)))
+    return max(1, -(-WANTED // max(len(data) * len(data.channels), 1)))
 
 
 def panel_of(data: SequenceSet, horizon: int, share: float, horizons: int | None = None) -> Panel:

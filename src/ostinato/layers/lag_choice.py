@@ -47,11 +47,11 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
         return dense
     ours = [fit_ar_at(x, offsets, early, held_out=last) for x in channels]
     theirs = [fit_ar(x, offsets, max_order, held_out=last) for x in channels]
-    coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]
-    sparse = [fit_ar_at(x, offsets, lags) for x in channels]
     if all(early == fit.lags for fit in theirs):
         # the judged steps tell nothing of two forms that were one on the steps before them: the smaller one is kept
-        return sparse if len(lags) * len(channels) < sum(len(fit.lags) for fit in dense) else dense
+        smaller = len(lags) * len(channels) < sum(len(fit.lags) for fit in dense)
+        return [fit_ar_at(x, offsets, lags) for x in channels] if smaller else dense
+    coefficients = [sum(len(fit.lags) for fit in fits) for fits in (ours, theirs)]
     gains = _gains(rows, last, ours, theirs)
     if len(gains) < FEWEST:
         return dense
@@ -60,14 +60,15 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
         return dense
     words = (
         f"the autoregression is on the lags {', '.join(map(str, lags))}: on the last {len(gains):,} steps of the data "
-        f"it was fitted to, such a one with {coefficients[0]} coefficients was {gain:.3f} nats a step (standard error "
-        f"{error:.3f}) likelier than one on every lag with {coefficients[1]}"
+        f"it was fitted to, one on few lags with {coefficients[0]} coefficients was {gain:.3f} nats a step (standard "
+        f"error {error:.3f}) likelier than one on every lag with {coefficients[1]}"
     )
-    return [replace(fit, notes=(*fit.notes, words)) for fit in sparse]
+    fits = [fit_ar_at(x, offsets, lags) for x in channels]
+    return [replace(fit, notes=(*fit.notes, words)) for fit in fits]
 
 
 def name_of(lags: tuple[int, ...]) -> str:
-    """Return the name of an autoregression on these lags, such as ``AR(3)``, ``AR(lags 1, 12)`` or ``AR(9 lags)``."""
+    """Return the name of an autoregression: ``AR(3)``, ``AR(lags 1, 12)`` or ``AR(9 lags up to 400)``."""
     if len(lags) == max(lags, default=0):
         return f"AR({len(lags)})"
     if len(lags) > LISTED:

@@ -16,6 +16,9 @@ from ostinato.layers.least_squares import Array
 
 #: The greatest number of lags that a search takes.
 MOST = 32
+
+#: The farthest lag that a fit takes, and that a diagnosis measures by default.
+FARTHEST = 512
 #: The fewest steps that a lag is searched on.
 FEWEST = 30
 #: A column of which no larger share is left by the columns that were taken depends on them.

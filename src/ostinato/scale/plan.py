@@ -10,7 +10,6 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from ostinato.data.columns import Roles, find, kind_by_name
 from ostinato.data.detect import find_calendars
 from ostinato.data.files import find as find_files
 from ostinato.data.ids import type_of
+from ostinato.data.join import usual_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import TimeForm
 from ostinato.data.stored import survived
@@ -255,8 +255,4 @@ def _calendar(head: pl.DataFrame, roles: Roles, where: str) -> tuple[Calendar | 
     keys = head[str(roles.id)].cast(pl.String).fill_null("")
     runs = np.flatnonzero(np.append(True, keys[1:].to_numpy() != keys[:-1].to_numpy()))
     whole = [t for t in np.split(stamps.times, runs[1:]) if len(t) > 1 and (np.diff(t).astype(np.int64) > 0).all()]
-    found: Counter[Calendar] = Counter()
-    for calendar, t in zip(find_calendars(whole, stamps.form.zone), whole, strict=True):
-        if calendar is not None:
-            found[calendar] += len(t)
-    return (found.most_common(1)[0][0] if found else None), stamps.form
+    return usual_of(find_calendars(whole, stamps.form.zone), [len(t) for t in whole]), stamps.form

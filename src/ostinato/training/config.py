@@ -12,6 +12,7 @@ from ostinato.data.split import observed_lengths
 from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
+from ostinato.layers.lag_search import FARTHEST
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
@@ -43,7 +44,8 @@ class LadderOptions:
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
         support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
-            a channel of numbers that is never below 0 has no probability there.
+            a
+            channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
 
     Raises:
@@ -81,11 +83,8 @@ class LadderOptions:
 #: The earlier name of LadderOptions.
 Config = LadderOptions
 
-#: The farthest lag of a sparse autoregression.
-FARTHEST = 512
-
-#: The greatest order of an autoregression on every lag, by frequency: two seasons and a step. Longer ones cost more
-#: than they gain, and a sparse autoregression takes a farther lag alone.
+#: The greatest order of an autoregression on every lag, by frequency: a season or two and a step. Longer ones cost
+#: more than they gain, and a sparse autoregression takes a farther lag alone.
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 

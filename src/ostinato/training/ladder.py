@@ -169,7 +169,7 @@ def _support(material: Material, options: LadderOptions) -> list[str]:
         return []
     names = [name for name, bound in zip(material.data.channels, least, strict=True) if bound]
     which = "no value is" if all(least) else f"no value of {some_of(names)} is"
-    return [f"{which} below 0, so the models give no probability to one; --support real lets values fall below 0"]
+    return [f"{which} below 0, so the models give no probability to such values; --support real lets them"]
 
 
 def _covariates_left_out(data: SequenceSet) -> list[str]:
