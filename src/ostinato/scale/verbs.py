@@ -17,8 +17,7 @@ from ostinato.evaluation.choice import is_local
 from ostinato.evaluation.summary import Tally, summary
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.local.forecast import default_horizon
-from ostinato.local.methods import METHODS
+from ostinato.local.forecast import default_horizon, names_of_methods
 from ostinato.model_file import Model, load_model
 from ostinato.renamed import renamed
 from ostinato.scale.backtests import BacktestPart
@@ -105,7 +104,7 @@ def forecast(
     Raises:
         OstinatoError: As for ``run`` and ``ostinato.forecast``.
     """
-    if isinstance(model, str) and model in METHODS:
+    if isinstance(model, str) and model in names_of_methods():
         panel = plan(source, **columns)
         steps = default_horizon(empty(panel), season)[0] if horizon is None else horizon
         return run(panel, ForecastLocal(model, season, steps, tuple(level)), output, on, on_progress)
