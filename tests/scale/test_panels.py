@@ -56,7 +56,7 @@ def test_every_series_is_fitted_once_and_a_poisoned_one_is_named(panel: Path, tm
         assert row["sigma"] == np.sqrt(rule.fit.sigma2)
 
 
-@pytest.mark.parametrize("method", ["ar", "theta"])
+@pytest.mark.parametrize("method", ["ar", "theta", "local"])
 def test_a_method_forecasts_a_part_as_it_forecasts_these_series_in_memory(
     method: str, panel: Path, tmp_path: Path
 ) -> None:
