@@ -116,3 +116,48 @@ def test_another_program_connects_to_the_cluster_by_its_address(
     assert ran.returncode == 0, ran.stderr
     assert f"Ray runs at {address}" in ran.stderr or "Ray's dashboard: http" in ran.stderr
     assert_same(here, there)
+
+
+@pytest.mark.parametrize(("failures", "connects"), [(0, True), (2, True), (3, False)])
+def test_a_head_that_starts_no_process_for_a_program_is_tried_again(
+    failures: int, connects: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    tries: list[str] = []
+
+    def init(**given: object) -> dict[str, str]:
+        tries.append(str(given["address"]))
+        if len(tries) <= failures:
+            raise ConnectionError("Initialization failure from server:\nZombieProcess")
+        return {}
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    if connects:
+        with scale.ray("ray://head:10001").joined():
+            pass
+    else:
+        with (
+            pytest.raises(ConfigError, match="cannot connect to a Ray cluster"),
+            scale.ray("ray://head:10001").joined(),
+        ):
+            pass
+    assert len(tries) == min(failures + 1, 3)
+
+
+def test_a_wrong_address_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    tries: list[object] = []
+
+    def init(**given: object) -> None:
+        tries.append(given)
+        raise ConnectionError("ray client connection timeout")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(ConfigError, match="timeout"), scale.ray("ray://head:10001").joined():
+        pass
+    assert len(tries) == 1

@@ -18,6 +18,9 @@ Result = TypeVar("Result")
 #: The number of times that a part is tried again after its worker or its machine died.
 RETRIES = 10
 
+#: The number of attempts to connect, and the words of Ray for a process on the head that ended before it could answer.
+ATTEMPTS, NOT_STARTED = 3, "Initialization failure from server"
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -64,6 +67,24 @@ class Cluster:
             while waiting:
                 yield _next(ray, waiting)
 
+    def _connected(self, ray: Any) -> Any:
+        """Connect to the cluster.
+
+        The head starts a process for each program that connects, on a port that another cluster of the machine may take
+        in the same moment. The process then ends at once, and the next attempt gets another port.
+        """
+        attempt = 1
+        while True:
+            try:
+                return ray.init(
+                    address=self.address, ignore_reinit_error=True, log_to_driver=False, logging_level="warning"
+                )
+            except ConnectionError as error:
+                if attempt == ATTEMPTS or NOT_STARTED not in str(error):
+                    raise
+                attempt += 1
+                ray.shutdown()
+
     @contextmanager
     def joined(self) -> Iterator[Any]:
         """Connect to the cluster, and disconnect at the end unless the program was connected before."""
@@ -77,8 +98,7 @@ class Cluster:
             yield ray
             return
         try:
-            quiet = {"log_to_driver": False, "logging_level": "warning"}
-            context = ray.init(address=self.address, ignore_reinit_error=True, **quiet)
+            context = self._connected(ray)
         except (ConnectionError, ValueError, RuntimeError) as error:
             fix = "check the address, and check with `ray status` that the cluster runs"
             raise ConfigError(f"cannot connect to a Ray cluster: {error}", where=self.address, fix=fix) from error
