@@ -23,11 +23,19 @@ def command(
         typer.Option(
             help="auto, local (what ostinato forecast uses by default), ets, theta or another of its methods, direct, "
             "another model of ostinato fit, or a model file; repeat the option for several. Default: auto, the best of "
-            "all of these and the baselines."
+            "all of these and the baselines.",
+            rich_help_panel=options.MODEL,
         ),
     ] = None,
     horizon: Annotated[
-        int, typer.Option("--horizon", "-n", max=1_000_000, help="The number of steps to forecast from each cutoff.")
+        int,
+        typer.Option(
+            "--horizon",
+            "-n",
+            max=1_000_000,
+            help="The number of steps to forecast from each cutoff.",
+            rich_help_panel=options.MODEL,
+        ),
     ] = 12,
     windows: Annotated[
         int,
@@ -36,13 +44,21 @@ def command(
     step: Annotated[
         int | None,
         typer.Option(
-            "--step-size", "--step", help="The number of steps from one cutoff to the next. Default: the horizon."
+            "--step-size",
+            "--step",
+            help="The number of steps from one cutoff to the next. Default: the horizon.",
+            rich_help_panel=options.ADVANCED,
         ),
     ] = None,
     level: options.Level = None,
     season: options.Season = None,
     refit: Annotated[
-        bool, typer.Option("--refit", help="Fit the models again at every cutoff, and not only before the first.")
+        bool,
+        typer.Option(
+            "--refit",
+            help="Fit the models again at every cutoff, and not only before the first.",
+            rich_help_panel=options.ADVANCED,
+        ),
     ] = False,
     budget: Annotated[
         str | None,
@@ -56,7 +72,7 @@ def command(
             "--max-steps",
             "--steps",
             help="The limit of optimiser steps of each network. Default: no limit.",
-            rich_help_panel=BUDGET,
+            rich_help_panel=options.ADVANCED,
         ),
     ] = None,
     paths: options.Paths = 500,

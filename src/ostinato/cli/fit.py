@@ -9,7 +9,7 @@ import typer
 
 from ostinato.arguments import seconds
 from ostinato.cli import fit_dispatch, options, panels
-from ostinato.cli.options import BUDGET, CLUSTER, DATA, DIRECT, MODEL, OUTPUT
+from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
             "--horizon",
             "-n",
             help="The number of steps that the direct forecaster forecasts. The other models forecast any number.",
-            rich_help_panel=DIRECT,
+            rich_help_panel=MODEL,
         ),
     ] = None,
     season: Annotated[
@@ -51,7 +51,7 @@ def command(
             "--season",
             "--season-length",
             help="The number of steps in a season, with --each too. Default: from the frequency of the data.",
-            rich_help_panel=DIRECT,
+            rich_help_panel=MODEL,
         ),
     ] = None,
     networks: Annotated[
@@ -59,14 +59,14 @@ def command(
         typer.Option(
             min=0,
             help="The number of networks to average; 0 fits least squares without networks. Default: 3.",
-            rich_help_panel=DIRECT,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     lookback: Annotated[
         int | None,
         typer.Option(
             help="The number of past steps that a forecast uses, 2 or more. Default: chosen on held-out data.",
-            rich_help_panel=DIRECT,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     budget: Annotated[
@@ -100,7 +100,7 @@ def command(
             "--refit/--no-refit",
             help="Whether the kept model is fitted again to all of the data after the choice, the held-out part "
             "included. The table is of the model before that.",
-            rich_help_panel=DATA,
+            rich_help_panel=ADVANCED,
         ),
     ] = True,
     truncation_window: Annotated[
@@ -108,7 +108,7 @@ def command(
         typer.Option(
             help="The number of steps that a gradient flows back in training (truncated BPTT), or auto to adapt it. "
             "Default: all steps up to 512; for longer sequences 128, for sound 256.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     window: Annotated[str | None, typer.Option(hidden=True)] = None,
@@ -117,30 +117,32 @@ def command(
         typer.Option(
             help="Compute the exact gradients of whole sequences in less memory: a number of segments (32), or a "
             "memory limit (200MB). Default: off.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     hidden: Annotated[
         int | None,
         typer.Option(
             help="The number of hidden units in a layer. Default: 16 to 192, by the data; 96 for a direct forecaster.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
-    depth: Annotated[int | None, typer.Option(help="The number of layers. Default: 1.", rich_help_panel=MODEL)] = None,
+    depth: Annotated[
+        int | None, typer.Option(help="The number of layers. Default: 1.", rich_help_panel=ADVANCED)
+    ] = None,
     dropout: Annotated[
         float | None,
         typer.Option(
             help="The share of hidden values that training sets to 0, from 0 to below 1. Default: 0 to 0.2, by the "
             "data; 0.1 for a direct forecaster.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
             help="The largest learning rate of the optimiser. Default: 0.002 to 0.004, by the kind of data.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     max_order: Annotated[
@@ -148,7 +150,7 @@ def command(
         typer.Option(
             help="The farthest lag of the AR, or the largest order of the Markov chain of a text. Default: a quarter "
             "of the longest series, at most 512.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     emission: Annotated[
@@ -156,7 +158,7 @@ def command(
         typer.Option(
             help="The distribution of a step: normal, student_t, negative_binomial, zero_inflated or "
             "logistic_mixture. Default: by the data.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     support: Annotated[
@@ -164,7 +166,7 @@ def command(
         typer.Option(
             help="nonnegative if values below 0 have no probability, or real. Default: nonnegative for a series that "
             "is never below 0 and comes near it.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     seed: options.Seed = 0,
@@ -189,7 +191,7 @@ def command(
         typer.Option(
             "--each",
             help="Fit an AR of its own to each series of a Parquet file or folder, and write them to a folder.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = False,
     search: Annotated[
@@ -198,7 +200,7 @@ def command(
             min=1,
             help="Try this many combinations of backbone, hidden units, learning rate and more, and keep the best. "
             "The budget is shared by all of them.",
-            rich_help_panel=MODEL,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     on: Annotated[
@@ -221,16 +223,13 @@ def command(
         typer.Option("--resume", help="Continue a stopped fit from its last checkpoint.", rich_help_panel=BUDGET),
     ] = False,
     checkpoint_every: Annotated[
-        str, typer.Option(help="The time between two checkpoints: 10s, 3m or 1h.", rich_help_panel=BUDGET)
+        str, typer.Option(help="The time between two checkpoints: 10s, 3m or 1h.", rich_help_panel=ADVANCED)
     ] = "10s",
     threads: options.Threads = "auto",
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 
-    A model gives the probability of every next step. A direct forecaster gives
-    quantiles of all steps up to a horizon. Put options that take several
-    columns after the data:
-    ostinato fit sales.csv --horizon 48 --future-covariates promotion holiday
+    Put options that take several columns after the data.
 
     Example: ostinato fit sales.csv --budget 2m -o sales.ost
     """

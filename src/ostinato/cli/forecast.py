@@ -10,7 +10,6 @@ import typer
 from ostinato.cli import options, panels
 from ostinato.cli.forecast_dispatch import ForecastOptions, source_of
 from ostinato.cli.options import MODEL, OUTPUT
-from ostinato.data.files import formats
 
 if TYPE_CHECKING:
     from ostinato.forecasting.table import Forecast
@@ -22,8 +21,8 @@ def command(
         str,
         typer.Argument(
             metavar="DATA_OR_MODEL",
-            help=f"The data whose next steps are forecast: a file, a folder or a pattern of files ({formats()}). Or a "
-            "model file that ostinato fit wrote.",
+            help="The data whose next steps are forecast: a file, a folder or a pattern of files (CSV, Parquet, Excel, "
+            "JSON, text, WAV and others). Or a model file that ostinato fit wrote.",
         ),
     ],
     data: Annotated[
@@ -41,6 +40,7 @@ def command(
             max=1_000_000,
             help="The number of steps to forecast. Default: two seasons, or 12 without one; with a model file, the "
             "horizon of the model, or 12.",
+            rich_help_panel=MODEL,
         ),
     ] = None,
     model: Annotated[
@@ -74,7 +74,7 @@ def command(
             "--paths",
             max=1_000_000,
             help="With a model file: the number of sample paths of each series. A direct forecaster draws none.",
-            rich_help_panel=MODEL,
+            rich_help_panel=options.ADVANCED,
         ),
     ] = 500,
     seed: Annotated[
@@ -83,7 +83,7 @@ def command(
             help="With a model file: the seed of the sample paths; the same seed gives the same result.",
             min=0,
             max=2**63 - 1,
-            rich_help_panel=MODEL,
+            rich_help_panel=options.ADVANCED,
         ),
     ] = 0,
     level: options.Level = None,

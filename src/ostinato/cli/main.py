@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from ostinato._version import __version__
 from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
+from ostinato.cli.help_page import Verb, format_verbs
 from ostinato.errors import OstinatoError
 
 #: The exception for options that the parser rejects; newer versions of typer contain their own parser.
@@ -21,6 +22,11 @@ _UsageError: Any = typer.BadParameter.__base__
 
 class _Verbs(TyperGroup):
     """The group of all commands, which turns an expected error into a message and an exit code."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of the commands."""
+        named = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        format_verbs([(name, verb.help or "") for name, verb in named if verb and not verb.hidden], formatter)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -61,13 +67,13 @@ app = typer.Typer(
     help="Fit a probability model to a file of sequences, then score, forecast and sample with it.",
     epilog="To start: ostinato forecast data.csv --horizon 12. To keep a model: ostinato fit data.csv -o model.ost",
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (fit, score, forecast, backtest, sample, stream, inspect, diagnose, report, doctor):
-    app.command(verb.__name__.rsplit(".", 1)[1])(verb.command)
-app.command("cross-validation", hidden=True)(backtest.command)  # the name of Nixtla and sktime
+    app.command(verb.__name__.rsplit(".", 1)[1], cls=Verb)(verb.command)
+app.command("cross-validation", hidden=True, cls=Verb)(backtest.command)  # the name of Nixtla and sktime
 
 
 def _print_version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostinato import arguments
-from ostinato.data.files import PACKED, formats
+from ostinato.cli import help_page
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads as Threads_
 
@@ -20,20 +20,14 @@ if TYPE_CHECKING:
     from ostinato.model_file import Model as AnyModel
 
 #: The headings of the groups of options in a help text.
-DATA, MODEL, DIRECT, BUDGET, OUTPUT, CLUSTER = (
-    "Data",
-    "Model",
-    "Direct forecaster",
-    "Budget",
-    "Output",
-    "Cluster and threads",
-)
+DATA, MODEL, BUDGET, OUTPUT = "Data", "Model", "Budget", "Output"
+READING, ADVANCED, CLUSTER = help_page.FOLDED
 
 Data = Annotated[
     str,
     typer.Argument(
-        help=f"A file, a folder or a pattern of files: {formats()}, also packed ({', '.join(PACKED)}); or the address "
-        "of a database, such as sqlite:///sales.db, with --query."
+        help="A file, a folder or a pattern of files: CSV, Parquet, Excel, JSON, text, WAV and others, also packed; or "
+        "the address of a database, with --query."
     ),
 ]
 Model = Annotated[Path, typer.Argument(help="A model file that ostinato fit wrote.")]
@@ -63,6 +57,7 @@ Paths = Annotated[
         "--paths",
         max=1_000_000,
         help="The number of sample paths of each series. A direct forecaster draws none.",
+        rich_help_panel=ADVANCED,
     ),
 ]
 Seed = Annotated[
@@ -71,6 +66,7 @@ Seed = Annotated[
         help="The seed of all random numbers; the same seed gives the same result.",
         min=0,
         max=2**63 - 1,
+        rich_help_panel=ADVANCED,
     ),
 ]
 Kind = Annotated[
@@ -102,7 +98,7 @@ Zone = Annotated[
     typer.Option(
         help="The zone of the times, such as Europe/Berlin; days are counted by its clock. Default: the zone of the "
         "column, or one that has the offsets of the times.",
-        rich_help_panel=DATA,
+        rich_help_panel=READING,
     ),
 ]
 DayFirst = Annotated[
@@ -110,7 +106,7 @@ DayFirst = Annotated[
     typer.Option(
         "--day-first/--month-first",
         help="Whether 01/02/2024 is the first of February. Default: the reading with the more regular steps.",
-        rich_help_panel=DATA,
+        rich_help_panel=READING,
     ),
 ]
 Decimal = Annotated[
@@ -118,7 +114,7 @@ Decimal = Annotated[
     typer.Option(
         help="The decimal sign where the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
         "Default: found from the other numbers.",
-        rich_help_panel=DATA,
+        rich_help_panel=READING,
     ),
 ]
 Season = Annotated[
@@ -144,7 +140,7 @@ Past = Annotated[
         "--past-covariates",
         "--past",
         help="Columns whose future values are not known: --past-covariates visitors. Direct forecaster only.",
-        rich_help_panel=DATA,
+        rich_help_panel=ADVANCED,
     ),
 ]
 Static = Annotated[
@@ -153,7 +149,7 @@ Static = Annotated[
         "--static-covariates",
         "--static",
         help="Columns with one category for each series: --static-covariates store. Direct forecaster only.",
-        rich_help_panel=DATA,
+        rich_help_panel=ADVANCED,
     ),
 ]
 Channel = Annotated[
@@ -161,29 +157,33 @@ Channel = Annotated[
     typer.Option(
         min=0,
         help="The channel of sound files to use, counted from 0. Default: every channel, together.",
-        rich_help_panel=DATA,
+        rich_help_panel=READING,
     ),
 ]
-Mix = Annotated[bool, typer.Option("--mix", help="Use the mean of the channels of sound files.", rich_help_panel=DATA)]
+Mix = Annotated[
+    bool, typer.Option("--mix", help="Use the mean of the channels of sound files.", rich_help_panel=READING)
+]
 Sheet = Annotated[
     str | None,
-    typer.Option(help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=DATA),
+    typer.Option(help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=READING),
 ]
 Query = Annotated[
     str | None,
     typer.Option(
         help="The query whose rows are read from a database: --query 'SELECT ds, y FROM sales ORDER BY ds'.",
-        rich_help_panel=DATA,
+        rich_help_panel=READING,
     ),
 ]
-Alphabet = Annotated[str, typer.Option(help="What one symbol of a text is: characters or bytes.", rich_help_panel=DATA)]
+Alphabet = Annotated[
+    str, typer.Option(help="What one symbol of a text is: characters or bytes.", rich_help_panel=READING)
+]
 PerLine = Annotated[
     bool | None,
     typer.Option(
         "--per-line/--whole",
         help="Read a text as one sequence for each line, or the whole file as one sequence. Default: found from the "
         "content.",
-        rich_help_panel=DATA,
+        rich_help_panel=READING,
     ),
 ]
 On = Annotated[

@@ -1,0 +1,92 @@
+"""The help of a command: its everyday options in groups, and the names of the others, which ``--help-all`` explains."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand
+
+#: The groups whose options ``--help`` names without an explanation.
+FOLDED: Final = ("Reading files", "Advanced", "Cluster and threads")
+_GENERAL: Final = "General"
+_ORDER: Final = ("Data", "Model", "Budget", _GENERAL, "Output", *FOLDED)
+_NAMES: Final = 24  # columns for the names of options; a longer one has its help on the next line
+_EVERYTHING: Final = "--help-all"
+
+
+class Verb(TyperCommand):
+    """A command whose ``--help`` fits a screen, and whose ``--help-all`` explains every option."""
+
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        """Return the names of the option that prints the help."""
+        return [*super().get_help_option_names(ctx), *([_EVERYTHING] if self._folds() else [])]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options by group; of a folded group only the names, unless ``--help-all`` was given."""
+        everything = _EVERYTHING in (ctx.find_root().obj or ())
+        groups: dict[str, list[Any]] = {}
+        for option in self.get_params(ctx):
+            if option.get_help_record(ctx) is not None:
+                groups.setdefault(_group(option), []).append(option)
+        folded = [] if everything else [group for group in FOLDED if group in groups]
+        if folded and len(groups.get(_GENERAL, ())) == 1:  # the option --help alone, which the last heading names
+            groups.pop(_GENERAL)
+        for group in sorted(groups, key=_place):
+            if group not in folded:
+                with formatter.section(typer.style(group, bold=True)):
+                    formatter.write_dl([_row(option, ctx) for option in groups[group]], col_max=_NAMES)
+        if folded:
+            with formatter.section(typer.style("More options", bold=True) + f", explained by {_EVERYTHING}"):
+                for group in folded:
+                    words = f"{group}: " + " ".join(option.opts[0] for option in groups[group])
+                    for line in textwrap.wrap(
+                        words, formatter.width - 4, break_on_hyphens=False, subsequent_indent="  "
+                    ):
+                        formatter.write(f"  {line}\n")
+
+    def _folds(self) -> bool:
+        return any(_group(option) in FOLDED for option in self.params)
+
+
+def format_verbs(verbs: list[tuple[str, str]], formatter: Any) -> None:
+    """Write the names of the commands with the whole first paragraph of their help.
+
+    Args:
+        verbs: The name and the help of each command.
+        formatter: The formatter of the parser.
+    """
+    with formatter.section(typer.style("Commands", bold=True)):
+        formatter.write_dl([(name, " ".join(words.split("\n\n")[0].split())) for name, words in verbs])
+
+
+def _wrapped(words: str, width: int) -> str:
+    """Return a list of names in lines, in which no name is broken at a hyphen."""
+    wrapper = textwrap.TextWrapper(width, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+    return wrapper.fill(words) + "\n"
+
+
+def _row(option: Any, ctx: Any) -> tuple[str, str]:
+    """Return what stands on the left and on the right: the short and the first long name of an option, and its help."""
+    names, help_text = option.get_help_record(ctx)
+    if option.param_type_name == "argument" or option.is_flag:
+        return names, help_text
+    long = next((name for name in option.opts if name.startswith("--")), "")
+    short = [name for name in option.opts if not name.startswith("--")]
+    value = re.search(r"(<[^<>]*>|[A-Z][A-Z_]*)$", names)  # what stands for the value: <int>, or INTEGER
+    shape = re.sub(r"list\[(\w+)\]", r"\1", value[0]) if value else ""
+    return f"{', '.join([*short, long])} {shape}".rstrip(), help_text
+
+
+def _group(option: Any) -> str:
+    """Return the heading under which a parameter stands."""
+    if option.param_type_name == "argument":
+        return "Data"
+    return getattr(option, "rich_help_panel", None) or _GENERAL
+
+
+def _place(group: str) -> int:
+    """Return the place of a group on the page."""
+    return _ORDER.index(group) if group in _ORDER else _ORDER.index(_GENERAL)

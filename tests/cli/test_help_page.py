@@ -1,0 +1,53 @@
+"""The help of every command fits a screen, and names every option."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.main import get_command
+
+from ostinato.cli.main import app, main
+
+VERBS = sorted(name for name, verb in get_command(app).commands.items() if not verb.hidden)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def _printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert not stop.value.code
+    return capsys.readouterr().out
+
+
+def _names(verb: str) -> set[str]:
+    """Return the first name of every option of a command that is not hidden."""
+    options = get_command(app).commands[verb].params  # type: ignore[attr-defined]
+    return {o.opts[0] for o in options if o.param_type_name == "option" and not o.hidden}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_fits_sixty_lines_of_eighty_columns(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = _printed([verb, "--help"], capsys).splitlines()
+    assert len(lines) <= 60
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_short_help_names_every_option_in_one_piece(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = re.split(r"[\s,]+", _printed([verb, "--help"], capsys))
+    assert _names(verb) <= set(words)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_whole_help_explains_every_option(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    short = _printed([verb, "--help"], capsys)
+    whole = _printed([verb, "--help-all"], capsys) if "--help-all" in short else short
+    assert "explained by --help-all" not in whole
+    assert short.splitlines()[0] == whole.splitlines()[0]
+    explained = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", whole, re.MULTILINE)
+    assert _names(verb) <= set(explained) | set(re.findall(r"^  (-\w), --", whole, re.MULTILINE))
