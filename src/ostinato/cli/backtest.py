@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options, panels
+from ostinato.cli import options, panels, screen
 from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
 from ostinato.numbers import shown
@@ -101,6 +101,7 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Forecast from several cutoffs in the past, and compare the errors with those of simple baselines.
 
@@ -141,6 +142,7 @@ def command(
     from ostinato.evaluation.backtest import cross_validation
     from ostinato.storage import atomic_write
 
+    screen.doing(f"reading {data}")
     sequences = read(
         data,
         kind=kind,
@@ -156,6 +158,7 @@ def command(
         zone=zone,
         day_first=day_first,
     )
+    screen.doing("fitting and forecasting")
     result = cross_validation(
         sequences,
         model or ["auto"],
@@ -173,7 +176,7 @@ def command(
     )
     *notes, verdict = result.notes
     for note in notes:
-        options.say(f"note: {note}")
+        screen.say(f"note: {note}")
     many = "s" * (windows != 1)
     _show(result.table, f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)")
     print(verdict)

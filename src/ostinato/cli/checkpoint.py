@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ostinato.cli import options
+from ostinato.cli import screen
 from ostinato.errors import LostError, OstinatoError, WriteError
 
 
@@ -30,7 +30,7 @@ def checkpoint(model: Path, *, resume: bool, leads: bool = True) -> Iterator[Pat
         return
     earlier = model.with_name(model.name + ".checkpoint.earlier")
     if resume and not folder.exists():
-        options.say(f"note: no checkpoint found at {folder}; the fit starts from the beginning")
+        screen.say(f"note: no checkpoint found at {folder}; the fit starts from the beginning")
     if folder.exists() and not resume:
         _remove(earlier)
         folder.rename(earlier)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 from ostinato.cli.model_data import opened
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def command(
     sheet: options.Sheet = None,
     query: options.Query = None,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Measure how many past steps a model uses.
 
@@ -62,6 +63,7 @@ def command(
         sheet=sheet,
         query=query,
     )
+    screen.doing("measuring how far back the model reaches")
     found = diagnose(
         fitted,
         sequences,

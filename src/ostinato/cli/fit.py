@@ -226,6 +226,7 @@ def command(
         str, typer.Option(help="The time between two checkpoints: 10s, 3m or 1h.", rich_help_panel=ADVANCED)
     ] = "10s",
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from ostinato.cli import options
+from ostinato.cli import screen
 from ostinato.cli.checkpoint import checkpoint
 from ostinato.errors import ConfigError
 
@@ -147,6 +147,7 @@ def run(request: FitRequest) -> None:
     from ostinato.model_file import save_model
     from ostinato.training.workers import restarts, started
 
+    screen.doing(f"reading {request.data}")
     sequences = read(request.data, **vars(request.reading))
     direct = is_direct(request.model, request.horizon, sequences.kind)
     request = _without_window(request, direct)
@@ -159,13 +160,14 @@ def run(request: FitRequest) -> None:
     resume = request.resume or restarts() > 0
     with started() as worker, _folder(request, direct, resume, worker.leads) as folder:
         with LadderDisplay(sequences.kind, shown=worker.leads) as display:
+            screen.doing("fitting")
             result = _fit(request, sequences, folder, display)
         if not worker.leads:
             return
         result.model.description.record["command"] = shlex.join(map(without_password, request.command))
         save_model(result.model, request.output)
     for note in result.notes:
-        options.say(f"note: {note}")
+        screen.say(f"note: {note}")
     display.table(result)
     description = result.model.description
     print(description.direct_record.verdict if direct else verdict(description))
@@ -173,6 +175,7 @@ def run(request: FitRequest) -> None:
     if request.report:
         from ostinato.report.page import write_report
 
+        screen.doing("writing the report")
         write_report(result.model, sequences, request.report, seed=request.seed)
         print(f"report: {request.report}")
 

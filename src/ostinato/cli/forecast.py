@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options, panels
+from ostinato.cli import options, panels, screen
 from ostinato.cli.forecast_dispatch import ForecastOptions, source_of
 from ostinato.cli.options import MODEL, OUTPUT
 
@@ -108,6 +108,7 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Forecast the steps after the end of each series, with intervals: one command, and no model file is needed.
 
@@ -175,4 +176,4 @@ def _write(result: Forecast, output: Path | None, plot: Path | None) -> None:
 
         draw(result, plot)
         # a table on standard output stays a table
-        print(f"picture: {plot}") if output else options.say(f"picture: {plot}")
+        print(f"picture: {plot}") if output else screen.say(f"picture: {plot}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ostinato.cli import options
+from ostinato.cli import screen
 from ostinato.cli.model_data import opened
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads
@@ -108,24 +108,22 @@ class Method(Source):
 
     def forecast(self, given: ForecastOptions) -> Forecast:
         """Read the data, forecast them, and print the notes."""
-        from ostinato.cli.progress import working
+        from ostinato.data.read import read
+        from ostinato.forecasts import forecast
 
         source = self.given_data()
-        with working(f"reading {source}") as doing:
-            from ostinato.data.read import read
-            from ostinato.forecasts import forecast
-
-            data = read(source, **given.reading, **given.clock)
-            _say(data.notes)
-            doing(f"forecasting {len(data) * len(data.channels):,} series")
-            result = forecast(
-                data,
-                horizon=given.horizon,
-                level=given.level,
-                model=self.model,
-                season=given.season,
-                threads=given.threads,
-            )
+        screen.doing(f"reading {source}")
+        data = read(source, **given.reading, **given.clock)
+        _say(data.notes)
+        screen.doing(f"forecasting {len(data) * len(data.channels):,} series")
+        result = forecast(
+            data,
+            horizon=given.horizon,
+            level=given.level,
+            model=self.model,
+            season=given.season,
+            threads=given.threads,
+        )
         _say(result.notes[len(data.notes) :])
         return result
 
@@ -142,6 +140,7 @@ class ModelFile(Source):
         from ostinato.inference.forecast import forecast
 
         model, data = opened(self.model, self.data, **given.reading, **given.sound)
+        screen.doing(f"forecasting {len(data):,} series")
         result = forecast(
             model, data, given.horizon, given.level, future=given.future, threads=given.threads, **given.sampling
         )
@@ -203,4 +202,4 @@ def _refuse(names: Iterable[str], where: str, advice: str) -> None:
 
 def _say(notes: Iterable[str]) -> None:
     for note in notes:
-        options.say(f"note: {note}")
+        screen.say(f"note: {note}")

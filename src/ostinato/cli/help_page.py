@@ -7,48 +7,47 @@ import textwrap
 from typing import Any, Final
 
 import typer
-from typer.core import TyperCommand
 
 #: The groups whose options ``--help`` names without an explanation.
 FOLDED: Final = ("Reading files", "Advanced", "Cluster and threads")
 _GENERAL: Final = "General"
 _ORDER: Final = ("Data", "Model", "Budget", _GENERAL, "Output", *FOLDED)
 _NAMES: Final = 24  # columns for the names of options; a longer one has its help on the next line
-_EVERYTHING: Final = "--help-all"
+#: The option that explains every option.
+EVERYTHING: Final = "--help-all"
 
 
-class Verb(TyperCommand):
-    """A command whose ``--help`` fits a screen, and whose ``--help-all`` explains every option."""
+def format_options(options: list[Any], ctx: Any, formatter: Any, *, everything: bool) -> None:
+    """Write the options by group; of a folded group only the names, unless everything is wanted.
 
-    def get_help_option_names(self, ctx: Any) -> list[str]:
-        """Return the names of the option that prints the help."""
-        return [*super().get_help_option_names(ctx), *([_EVERYTHING] if self._folds() else [])]
+    Args:
+        options: The parameters of the command.
+        ctx: The context of the parser.
+        formatter: The formatter of the parser.
+        everything: Whether ``--help-all`` was given.
+    """
+    groups: dict[str, list[Any]] = {}
+    for option in options:
+        if option.get_help_record(ctx) is not None:
+            groups.setdefault(_group(option), []).append(option)
+    folded = [] if everything else [group for group in FOLDED if group in groups]
+    if folded and len(groups.get(_GENERAL, ())) == 1:  # the option --help alone, which the last heading names
+        groups.pop(_GENERAL)
+    for group in sorted(groups, key=_place):
+        if group not in folded:
+            with formatter.section(typer.style(group, bold=True)):
+                formatter.write_dl([_row(option, ctx) for option in groups[group]], col_max=_NAMES)
+    if folded:
+        with formatter.section(typer.style("More options", bold=True) + f", explained by {EVERYTHING}"):
+            for group in folded:
+                words = f"{group}: " + " ".join(option.opts[0] for option in groups[group])
+                for line in textwrap.wrap(words, formatter.width - 4, break_on_hyphens=False, subsequent_indent="  "):
+                    formatter.write(f"  {line}\n")
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options by group; of a folded group only the names, unless ``--help-all`` was given."""
-        everything = _EVERYTHING in (ctx.find_root().obj or ())
-        groups: dict[str, list[Any]] = {}
-        for option in self.get_params(ctx):
-            if option.get_help_record(ctx) is not None:
-                groups.setdefault(_group(option), []).append(option)
-        folded = [] if everything else [group for group in FOLDED if group in groups]
-        if folded and len(groups.get(_GENERAL, ())) == 1:  # the option --help alone, which the last heading names
-            groups.pop(_GENERAL)
-        for group in sorted(groups, key=_place):
-            if group not in folded:
-                with formatter.section(typer.style(group, bold=True)):
-                    formatter.write_dl([_row(option, ctx) for option in groups[group]], col_max=_NAMES)
-        if folded:
-            with formatter.section(typer.style("More options", bold=True) + f", explained by {_EVERYTHING}"):
-                for group in folded:
-                    words = f"{group}: " + " ".join(option.opts[0] for option in groups[group])
-                    for line in textwrap.wrap(
-                        words, formatter.width - 4, break_on_hyphens=False, subsequent_indent="  "
-                    ):
-                        formatter.write(f"  {line}\n")
 
-    def _folds(self) -> bool:
-        return any(_group(option) in FOLDED for option in self.params)
+def folds(options: list[Any]) -> bool:
+    """Return whether some of the options are in a folded group."""
+    return any(_group(option) in FOLDED for option in options)
 
 
 def format_verbs(verbs: list[tuple[str, str]], formatter: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 
 
 def command(
@@ -24,6 +24,7 @@ def command(
     query: options.Query = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
+    quiet: options.Quiet = False,
 ) -> None:
     """Print a description of a model file or a data file.
 
@@ -31,6 +32,7 @@ def command(
     """
     from ostinato.storage import is_bundle
 
+    screen.doing(f"reading {path}")
     if path.endswith(".ost") or is_bundle(path):
         from ostinato.inference.describe import describe_model
         from ostinato.model_file import load_model

@@ -13,7 +13,8 @@ from typer.core import TyperGroup
 
 from ostinato._version import __version__
 from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
-from ostinato.cli.help_page import Verb, format_verbs
+from ostinato.cli.help_page import format_verbs
+from ostinato.cli.verb import Verb
 from ostinato.errors import OstinatoError
 
 #: The exception for options that the parser rejects; newer versions of typer contain their own parser.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 
 if TYPE_CHECKING:
     from ostinato.data.sequences import SequenceSet
@@ -29,5 +29,8 @@ def opened(model: str | Path, data: str | None, *, mix: bool | None, **reading: 
     from ostinato.forecasting.inputs import as_sequences
     from ostinato.model_file import load_model
 
+    screen.doing(f"reading {model}")
     fitted = load_model(model)
-    return fitted, as_sequences(fitted, options.source(fitted, data), mix=mix or None, **reading)
+    source = options.source(fitted, data)
+    screen.doing(f"reading {source}")
+    return fitted, as_sequences(fitted, source, mix=mix or None, **reading)

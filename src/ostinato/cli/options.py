@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostinato import arguments
-from ostinato.cli import help_page
+from ostinato.cli import help_page, screen
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads as Threads_
 
@@ -209,6 +208,16 @@ Threads = Annotated[
         rich_help_panel=CLUSTER,
     ),
 ]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="Print results and errors only: no notes, no progress.",
+        callback=screen.quiet,
+        rich_help_panel=ADVANCED,
+    ),
+]
 
 
 def seconds(text: str | None) -> float | None:
@@ -262,7 +271,7 @@ def source(model: AnyModel, data: str | None) -> str:
             fix="give the data after the model",
         )
     if data is None:
-        say(f"note: using the training data {found}")
+        screen.say(f"note: using the training data {found}")
     return str(found)
 
 
@@ -283,8 +292,3 @@ def writable(path: Path) -> None:
         raise ConfigError("the output is a folder, not a file", where=str(path), fix="give a file name")
     if not os.access(folder, os.W_OK):
         raise ConfigError("the folder cannot be written to", where=str(folder), fix="choose another with -o")
-
-
-def say(text: str) -> None:
-    """Print a message on standard error, so that standard output holds only data."""
-    print(text, file=sys.stderr)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli import options
+from ostinato.cli import screen
 from ostinato.errors import ConfigError
 from ostinato.scale.threads import each_worker, environment
 from ostinato.threads import Threads
@@ -66,7 +65,7 @@ class Destination:
         address = None if self.on == "ray" else self.on
 
         def joined(where: str) -> None:
-            options.say(f"note: {where}")
+            screen.say(f"note: {where}")
 
         return ray(address, workers=self.workers, threads=self.threads, on_joined=joined)
 
@@ -88,9 +87,9 @@ class PanelRun:
     def summarise(self, outcome: Outcome) -> None:
         """Print the number of series, steps and parts that were processed, and the series that failed."""
         if outcome.earlier:
-            options.say(f"note: {outcome.earlier} of {outcome.parts} parts were done by an earlier run")
+            screen.say(f"note: {outcome.earlier} of {outcome.parts} parts were done by an earlier run")
         if outcome.failed:
-            options.say(f"note: {outcome.failed:,} series failed; {self.output / 'errors.parquet'} lists the reasons")
+            screen.say(f"note: {outcome.failed:,} series failed; {self.output / 'errors.parquet'} lists the reasons")
         plural = "s" * (outcome.parts != 1)
         print(f"{outcome.series:,} series, {outcome.steps:,} steps, in {outcome.parts} part{plural}: {self.output}")
 
@@ -120,7 +119,7 @@ def _progress_bar() -> Iterator[Callable[[PanelProgress], None]]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(bar_width=24), TextColumn("{task.fields[words]}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not screen.watched()) as bar:
         task = bar.add_task("", total=None, words="reading the panel")
 
         def show(event: PanelProgress) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -13,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from ostinato.cli import screen
 from ostinato.kinds import TRAITS, Kind
 from ostinato.numbers import shown
 from ostinato.record import DirectRung, Rung
@@ -42,7 +41,7 @@ class LadderDisplay:
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
-            disable=not (shown and sys.stderr.isatty()),
+            disable=not (shown and screen.watched()),
         )
         self._task = self._bar.add_task("", total=1.0, words="reading")
 
@@ -66,7 +65,7 @@ class LadderDisplay:
 
     def rung(self, rung: Rung | DirectRung) -> None:
         """Print a line about a fitted model, unless a terminal shows the progress bar."""
-        if not self._shown or sys.stderr.isatty():
+        if not self._shown or screen.hushed() or screen.watched():
             return
         if isinstance(rung, DirectRung):
             inside = f"{rung.coverage:.1%} in 95 % intervals"
@@ -114,17 +113,3 @@ class LadderDisplay:
         if math.isnan(nats):
             return "-"
         return f"{nats / math.log(2):.3f} bits" if self._bits else f"{nats:.3f} nats"
-
-
-@contextmanager
-def working(words: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal that a command is at work, and yield a function that changes the words about it.
-
-    Args:
-        words: What the command is doing, such as "reading sales.csv".
-    """
-    if not sys.stderr.isatty():
-        yield lambda words: None
-        return
-    with Console(stderr=True).status(words) as status:
-        yield status.update

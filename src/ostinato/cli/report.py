@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 from ostinato.cli.model_data import opened
 
 
@@ -43,6 +43,7 @@ def command(
     sheet: options.Sheet = None,
     query: options.Query = None,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
 
@@ -64,5 +65,6 @@ def command(
         sheet=sheet,
         query=query,
     )
+    screen.doing("writing the report")
     write_report(fitted, sequences, path, future=future, seed=seed, threads=options.threads(threads))
     print(f"report: {path}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 
 
 def command(
@@ -35,6 +35,7 @@ def command(
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Draw new sequences from a model: text, series as CSV, or sound as WAV, which needs -o.
 
@@ -49,7 +50,9 @@ def command(
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
 
+    screen.doing(f"reading {model}")
     fitted = load_model(model)
+    screen.doing("drawing")
     drawn = sample(
         fitted,
         length,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options, panels
+from ostinato.cli import options, panels, screen
 from ostinato.cli.model_data import opened
 
 
@@ -36,6 +36,7 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Print the log-likelihood of sequences in nats and bits a step, and the steps that surprise the model most.
 
@@ -79,6 +80,7 @@ def command(
         sheet=sheet,
         query=query,
     )
+    screen.doing(f"scoring {len(sequences):,} sequences")
     scores = score(fitted, sequences, threads=options.threads(threads))
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 from ostinato.errors import ConfigError, DataError
 from ostinato.threads import computing
 
@@ -57,6 +57,7 @@ def command(
         typer.Option("--skip-bad", help="Report a line that cannot be used and go on. Default: stop with exit code 2."),
     ] = False,
     threads: options.Threads = "auto",
+    quiet: options.Quiet = False,
 ) -> None:
     """Read a sequence from standard input while it grows, and print the surprisal of every step at once, in nats.
 
@@ -95,6 +96,7 @@ def _follow(form: Format | None, monitor: Monitor | None, unique_id: str, *, ski
     from ostinato.cli.stream_formats import JsonLines, Numbers
     from ostinato.data.lines import line_blocks
 
+    screen.doing("")  # from here on the command waits for its input
     number = 1
     for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
         if form is None and monitor is not None and any(line.strip() for line in raw):
@@ -125,7 +127,7 @@ def _answer(form: Format | None, raw: list[bytes], number: int, *, ended: bool, 
             if not skip_bad:
                 sys.stdout.flush()
                 raise error from given
-            options.say(f"skipped: {error.what}; {error.where}")
+            screen.say(f"skipped: {error.what}; {error.where}")
 
 
 def _placed(error: DataError, number: int) -> DataError:
@@ -149,7 +151,7 @@ def _monitor(
         reference = options.source(fitted, None)
     monitor = Monitor(fitted, alarm=alarm, reference=reference, level=level or (), held_out=held_out, robust=robust)
     if monitor.threshold is not None:
-        options.say(f"note: {monitor.threshold.words()}")
+        screen.say(f"note: {monitor.threshold.words()}")
     return monitor
 
 

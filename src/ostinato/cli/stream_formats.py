@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ostinato.cli import options
+from ostinato.cli import screen
 from ostinato.data.lines import decode
 from ostinato.data.number import bounded, read_number
 from ostinato.errors import DataError
@@ -154,7 +154,7 @@ class JsonLines(Format):
     def _say_unused(self, row: dict[str, Any]) -> None:
         if new := set(row) - self._said:
             self._said |= new
-            options.say(f"note: fields that are not used: {', '.join(sorted(new))}")
+            screen.say(f"note: fields that are not used: {', '.join(sorted(new))}")
 
 
 class Text(Format):

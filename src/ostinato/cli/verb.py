@@ -1,0 +1,27 @@
+"""What every command shares: the help that fits a screen, and the sign that it is at work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand
+
+from ostinato.cli import help_page, screen
+
+
+class Verb(TyperCommand):
+    """A command whose ``--help`` fits a screen, and which never waits without a sign."""
+
+    def get_help_option_names(self, ctx: Any) -> list[str]:
+        """Return the names of the option that prints the help."""
+        return [*super().get_help_option_names(ctx), *([help_page.EVERYTHING] if help_page.folds(self.params) else [])]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options by group; of a folded group only the names, unless ``--help-all`` was given."""
+        everything = help_page.EVERYTHING in (ctx.find_root().obj or ())
+        help_page.format_options(self.get_params(ctx), ctx, formatter, everything=everything)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, with a sign on the terminal whenever it is silent for a while."""
+        with screen.sign("starting"):
+            return super().invoke(ctx)

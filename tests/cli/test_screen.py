@@ -1,0 +1,126 @@
+"""On a terminal no command is silent for long, and --quiet leaves results and errors alone."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from ostinato.cli import screen
+from ostinato.cli.main import main
+
+
+class _Terminal(io.StringIO):
+    """Text that is written to a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("screen")
+    wave = 5 + np.sin(np.arange(240) / 4) + np.random.default_rng(0).normal(size=240)
+    pl.DataFrame({"unique_id": ["s"] * 240, "ds": range(1, 241), "y": wave}).write_csv(folder / "slow.csv")
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", f"{folder / 'slow.csv'}", "--model", "ar", "-o", f"{folder / 'slow.ost'}", "--quiet"])
+    assert not stop.value.code
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _loud() -> Any:
+    yield
+    screen.quiet(False)
+
+
+def _slowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every reader of data take longer than the sign waits for."""
+    monkeypatch.setattr(screen, "SILENCE", 0.02)
+    monkeypatch.setattr(screen, "FRAME", 0.01)
+    import ostinato.data.read
+    import ostinato.forecasting.inputs
+
+    def slow(function: Any) -> Any:
+        def after(*given: Any, **named: Any) -> Any:
+            time.sleep(0.2)
+            return function(*given, **named)
+
+        return after
+
+    monkeypatch.setattr(ostinato.data.read, "read", slow(ostinato.data.read.read))
+    monkeypatch.setattr(ostinato.forecasting.inputs, "as_sequences", slow(ostinato.forecasting.inputs.as_sequences))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["fit", "slow.csv", "--model", "ar", "-o", "again.ost"],
+        ["forecast", "slow.csv", "--horizon", "2", "--model", "naive"],
+        ["forecast", "slow.ost", "slow.csv", "--horizon", "2"],
+        ["backtest", "slow.csv", "--model", "ets", "--horizon", "2"],
+        ["score", "slow.ost", "slow.csv"],
+        ["diagnose", "slow.ost", "slow.csv", "--max-lag", "4", "--positions", "16"],
+        ["report", "slow.ost", "slow.csv", "-o", "slow.html"],
+        ["inspect", "slow.csv"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_command_that_waits_says_what_it_does(
+    words: list[str], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
+    _slowed(monkeypatch)
+    terminal = _Terminal()
+    with capsys.disabled(), monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal)
+        patch.setattr(sys, "stdout", io.StringIO())
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+    assert not stop.value.code
+    assert "reading slow.csv, " in terminal.getvalue()
+    assert terminal.getvalue().endswith(("\r\033[K", "\n"))
+
+
+def test_the_sign_disappears_before_a_result() -> None:
+    terminal = _Terminal()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(screen, "SILENCE", 0.0)
+        patch.setattr(screen, "FRAME", 0.005)
+        patch.setattr(sys, "stderr", terminal)
+        patch.setattr(sys, "stdout", terminal)
+        with screen.sign("adding"):
+            while "adding" not in terminal.getvalue():
+                time.sleep(0.005)
+            print("result")
+    before = terminal.getvalue().split("result")[0]
+    assert before.endswith("\r\033[K")
+    assert sys.stderr is not terminal
+
+
+def test_a_command_without_a_terminal_draws_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _slowed(monkeypatch)
+    with pytest.raises(SystemExit):
+        main(["inspect", f"{home / 'slow.csv'}"])
+    assert capsys.readouterr().err == ""
+
+
+def test_quiet_prints_no_notes(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["score", f"{home / 'slow.ost'}", f"{home / 'slow.csv'}", "--quiet"])
+    assert "nats a step" in capsys.readouterr().out
+    screen.quiet(False)
+    with pytest.raises(SystemExit):
+        main(["forecast", f"{home / 'slow.csv'}", "--horizon", "2", "-q"])
+    assert capsys.readouterr().err == ""
+    with pytest.raises(SystemExit):
+        main(["forecast", f"{home / 'slow.csv'}", "--horizon", "2"])
+    assert "note: " in capsys.readouterr().err
