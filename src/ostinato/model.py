@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from ostinato.layers.ar import AR
 from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
+from ostinato.storage import save_described
 
 #: The prefix of the weights before the refit in the file of a model.
 BEFORE = "before."
@@ -228,6 +230,17 @@ class SequenceModel(nn.Module):
         held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a step" for rung in record.table]
         again = [f"{self.description.name} was {record.refitted}"] if record.refitted else []
         return [fitted, *search, *held_out, *again, seed]
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, which ``ostinato.load_model`` reads.
+
+        Args:
+            path: The file to write, by custom with the suffix .ost. An earlier file is replaced whole or kept.
+
+        Raises:
+            WriteError: The file cannot be written.
+        """
+        save_described(path, self.description, *self.to_parts())
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors of the model, and as JSON everything else that its answers depend on."""

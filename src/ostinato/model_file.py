@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from ostinato.description import Description
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ModelFileError
 from ostinato.model import BEFORE, SequenceModel
-from ostinato.storage import load_bundle, save_bundle
+from ostinato.storage import load_bundle
 
 #: A model that a file can hold.
 Model: TypeAlias = SequenceModel | DirectModel
@@ -33,8 +33,7 @@ def save_model(model: Model, path: str | Path) -> None:
     Raises:
         OstinatoError: The file cannot be written.
     """
-    tensors, document = model.to_parts()
-    save_bundle(Path(path), tensors, {"description": asdict(model.description), **document})
+    model.save(path)
 
 
 def load_model(path: str | Path) -> Model:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from ostinato.errors import ModelFileError, WriteError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ostinato.description import Description
 
 FORMAT, VERSION = "ostinato", 2
 _DIGEST = 32
@@ -89,6 +92,23 @@ def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str
     # one entry of metadata: safetensors writes several in no fixed order, and equal models must give equal bytes
     body = pack({k: v.detach().contiguous().clone() for k, v in tensors.items()}, {FORMAT: text})
     atomic_write(path, body + hashlib.sha256(body).digest())
+
+
+def save_described(
+    path: str | Path, description: Description, tensors: dict[str, Tensor], document: dict[str, Any]
+) -> None:
+    """Write a model to one file: its description, its tensors, and what else its answers depend on.
+
+    Args:
+        path: The path of the file.
+        description: The description of the model.
+        tensors: The tensors by name.
+        document: The rest, which must be valid JSON.
+
+    Raises:
+        WriteError: The file cannot be written.
+    """
+    save_bundle(path, tensors, {"description": asdict(description), **document})
 
 
 def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

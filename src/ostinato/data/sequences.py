@@ -16,10 +16,11 @@ from ostinato.data.covariates import Covariates
 from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
+from ostinato.look import Shown
 
 
-@dataclass(frozen=True)
-class SequenceSet:
+@dataclass(frozen=True, repr=False)
+class SequenceSet(Shown):
     """Sequences of one kind, joined end to end.
 
     Attributes:
@@ -72,6 +73,12 @@ class SequenceSet:
             raise ValueError(
                 f"offsets must have {len(self.ids) + 1} entries and end at {len(self.values)}, got {self.offsets}"
             )
+
+    def look(self) -> tuple[list[str], None]:
+        """Return the facts about the data, one in each line."""
+        from ostinato.data.describe import describe
+
+        return describe(self), None
 
     def __len__(self) -> int:
         """The number of sequences, B."""

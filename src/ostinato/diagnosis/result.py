@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ostinato.kinds import TRAITS, Kind
+from ostinato.look import Shown
+
+if TYPE_CHECKING:
+    import polars as pl
 
 #: The least gain in nats a step for which older inputs are worth looking at.
 WORTH = 0.005
@@ -41,8 +45,8 @@ class LayerFlow:
     upper: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class Diagnosis:
+@dataclass(frozen=True, repr=False)
+class Diagnosis(Shown):
     """The gradient, the likelihood of the model and the reward of the data, each by lag in steps.
 
     Likelihoods are in nats a step; higher is better.
@@ -104,6 +108,13 @@ class Diagnosis:
     sampled: str
     seed: int
     improved: bool | None = None
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return how far back the model and the data reach, and the scores by lag."""
+        import polars as pl
+
+        columns = {"lag": self.cuts, "score": self.scores, "reference gain": self.rewards}
+        return [self.verdict, f"sampled: {self.sampled}"], pl.DataFrame(columns)
 
     @property
     def closed_form(self) -> bool:

@@ -6,6 +6,7 @@ Unlike a SequenceModel, a DirectModel has no P(x_t | x_<t): it draws no sample p
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,6 +23,7 @@ from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows, channels
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.errors import ConfigError
+from ostinato.storage import save_described
 
 Array = NDArray[np.float64]
 
@@ -156,6 +158,17 @@ class DirectModel:
         record = self.description.direct_record
         again = [f"{self.name} was {record.refitted}"] if record.refitted else []
         return [*lines, fitted, *again, seed]
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one file, which ``ostinato.load_model`` reads.
+
+        Args:
+            path: The file to write, by custom with the suffix .ost. An earlier file is replaced whole or kept.
+
+        Raises:
+            WriteError: The file cannot be written.
+        """
+        save_described(path, self.description, *self.to_parts())
 
     def to_parts(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors of the model, and as JSON everything else that its answers depend on."""

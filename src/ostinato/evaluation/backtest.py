@@ -25,14 +25,15 @@ from ostinato.evaluation.summary import Tally, interval, probabilities, resoluti
 from ostinato.evaluation.unseen import unseen
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import ds_column
+from ostinato.look import Shown
 from ostinato.model_file import Model
 from ostinato.numbers import plain
 from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
 
 
-@dataclass(frozen=True)
-class Backtest:
+@dataclass(frozen=True, repr=False)
+class Backtest(Shown):
     """The result of ``cross_validation``.
 
     Attributes:
@@ -49,6 +50,11 @@ class Backtest:
     tallies: dict[str, Tally]
     season: int
     notes: tuple[str, ...]
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return whether any model beats the baselines, with the other notes, and the table of errors."""
+        *notes, verdict = self.notes
+        return [verdict, *(f"note: {note}" for note in notes)], self.table
 
 
 @renamed(season_length="season", target_col="target")

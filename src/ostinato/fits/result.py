@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
+from ostinato.look import Shown
 from ostinato.model_file import Model
 from ostinato.record import DirectRung as DirectRung
 from ostinato.record import Rung as Rung
 
+if TYPE_CHECKING:
+    import polars as pl
 
-@dataclass(frozen=True)
-class Fit:
+
+@dataclass(frozen=True, repr=False)
+class Fit(Shown):
     """The result of ``fit``.
 
     Attributes:
@@ -25,6 +30,14 @@ class Fit:
     kept: Rung | DirectRung
     table: tuple[Rung, ...] | tuple[DirectRung, ...]
     notes: tuple[str, ...]
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return which model was kept, with the notes, and the held-out table."""
+        import polars as pl
+
+        rows = [{key: value for key, value in asdict(rung).items() if value != ""} for rung in self.table]
+        kept = self.kept.detail or self.kept.name
+        return [f"kept {kept}", *(f"note: {note}" for note in self.notes)], pl.DataFrame(rows)
 
 
 def fit_of(model: Model, notes: Iterable[str]) -> Fit:

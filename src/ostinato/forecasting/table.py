@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -15,13 +15,17 @@ from ostinato.data.ids import id_column
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
 from ostinato.emissions.quantiles import containing
+from ostinato.look import Shown
 from ostinato.numbers import plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Forecast:
+@dataclass(frozen=True, repr=False)
+class Forecast(Shown):
     """A forecast of the steps that follow each sequence.
 
     Attributes:
@@ -50,6 +54,22 @@ class Forecast:
     def course(self, b: int, d: int) -> pl.DataFrame:
         """Return the rows of channel d of sequence b."""
         return self.frame.slice((b * len(self.history.channels) + d) * self.horizon, self.horizon)
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return the size of the forecast and its notes, and its table."""
+        count = len(self.history) * len(self.history.channels)
+        what = f"{self.horizon} steps ahead of {count:,} series, intervals of {', '.join(map(plain, self.level))} %"
+        return [what, *(f"note: {note}" for note in self.notes)], self.frame
+
+    def plot(self) -> Figure:
+        """Return the picture of the first series, at most six, as a figure of matplotlib.
+
+        Raises:
+            ConfigError: matplotlib is not installed.
+        """
+        from ostinato.forecasting.picture import figure
+
+        return figure(self)
 
 
 def ends(name: str, level: Sequence[float]) -> dict[str, float]:

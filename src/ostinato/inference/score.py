@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +16,14 @@ from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
+from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.shapes import State
 from ostinato.threads import Threads, in_threads
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class ScoredStep(NamedTuple):
@@ -38,8 +42,8 @@ class ScoredStep(NamedTuple):
     row: int
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, repr=False)
+class Scores(Shown):
     """The surprisal of every step of the data under a model.
 
     Text, sound and counts have probabilities. Series have densities in their own units. Prices have the density of
@@ -56,6 +60,18 @@ class Scores:
     data: SequenceSet
     surprisal: NDArray[np.float64]
     offsets: NDArray[np.int64]
+
+    def look(self) -> tuple[list[str], pl.DataFrame]:
+        """Return the likelihood in words, and the most surprising steps."""
+        import polars as pl
+
+        unit = self.data.traits.unit
+        what = f"{self.nats_per_step:.4f} nats a {unit} over {int(self.steps.sum()):,} {unit}s; the most surprising:"
+        rows = [
+            {"unique_id": key, "step": step + 1, "value": self.label(row, step), "surprisal": nats}
+            for key, step, nats, row in self.most_surprising()
+        ]
+        return [what], pl.DataFrame(rows)
 
     @property
     def log_prob(self) -> NDArray[np.float64]:

@@ -1,46 +1,19 @@
-"""The chart of a forecast: the end of the history, the point forecast, and the intervals as a fan."""
+"""The picture of a forecast as a file, and its colours on a page."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ostinato.data.ahead import times_ahead, walls_of
-from ostinato.errors import ConfigError
-from ostinato.numbers import plain
+from ostinato.forecasting.picture import Colours, figure
 from ostinato.report import chart
 from ostinato.storage import atomic_write
 
 if TYPE_CHECKING:
     from ostinato.forecasting.table import Forecast
 
-
-@dataclass(frozen=True)
-class Colours:
-    """The colours of a forecast.
-
-    Attributes:
-        ink: The colour of observed values.
-        blue: The colour of the point forecast.
-        shades: The colours of the intervals, the widest first. They are opaque, so that the legend shows the same
-            colours as the chart.
-    """
-
-    ink: str
-    blue: str
-    shades: tuple[str, ...]
-
-
-PICTURE = Colours("#1f2933", "#1769aa", ("#dbe7f1", "#aecbe2", "#7fafd4"))
 PAGE = Colours(chart.INK, chart.BLUE, (chart.WIDE, chart.MIDDLE, chart.NARROW))
-#: The greatest number of panels in one picture.
-MOST = 6
 
 
 def draw(forecast: Forecast, path: Path) -> None:
@@ -54,65 +27,6 @@ def draw(forecast: Forecast, path: Path) -> None:
         ConfigError: matplotlib is not installed.
         WriteError: The file cannot be written.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ConfigError(
-            "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
-        ) from error
-    data = forecast.history
-    panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
-    figure = Figure(figsize=(9, 1.2 + 3.4 * len(panels)), dpi=150, layout="constrained")
-    for axes, (b, d) in zip(np.atleast_1d(figure.subplots(len(panels), 1)), panels, strict=True):
-        course(axes, forecast, b, d, PICTURE)
-        name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
-        title = f"{name}: the next {forecast.horizon} steps"
-        axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
-        axes.margins(x=0.01)
-        axes.set_axisbelow(True)
-        axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(length=0, colors=PICTURE.ink)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    figure(forecast).savefig(buffer, format="png")
     atomic_write(path, buffer.getvalue())
-
-
-def course(
-    axes: Any, forecast: Forecast, b: int, d: int, colours: Colours, came: NDArray[np.float64] | None = None
-) -> None:
-    """Draw the forecast of one channel of one sequence on axes.
-
-    Args:
-        axes: The axes of a drawing.
-        forecast: A forecast.
-        b: The index of the sequence.
-        d: The index of the channel.
-        colours: The colours to draw in.
-        came: The values that were observed later, (H,), NaN where a value is not known. None for a forecast beyond the
-            data, which is drawn with three sample paths.
-    """
-    data, horizon, table = forecast.history, forecast.horizon, forecast.course(b, d)
-    values, times = np.asarray(data[b][:, d], dtype=float), data.times_of(b)
-    shown = min(len(values), max(60, 4 * horizon) if came is None else max(20, 2 * horizon))
-    past = np.arange(1, len(values) + 1) if times is None else walls_of(data, times)
-    axes.plot(past[-shown:], values[-shown:], color=colours.ink, linewidth=1.2, label="observed")
-    # the fan starts at the last value, which is certain
-    opens = len(values) > 0 and bool(np.isfinite(values[-1]))
-
-    def on(x: NDArray[Any], last: NDArray[Any] = values[-1:]) -> NDArray[Any]:
-        """Return x with the last observed value in front of it, if there is one."""
-        return np.concatenate([last, x]) if opens else x
-
-    ahead = on(walls_of(data, times_ahead(data, b, horizon)), past[-1:])
-    for one, shade in zip(sorted(forecast.level, reverse=True), cycle(colours.shades), strict=False):
-        low, high = (on(table[f"ostinato-{side}-{plain(one)}"].to_numpy()) for side in ("lo", "hi"))
-        axes.fill_between(ahead, low, high, color=shade, linewidth=0, label=f"{plain(one)} % interval")
-    if came is None and forecast.paths:
-        # sample paths show what the series may look like, because the point forecast is smoother than any of them
-        for path in forecast.paths[b][:3, :, d]:
-            axes.plot(ahead, on(path), color=colours.blue, linewidth=0.5, alpha=0.6)
-    axes.plot(ahead, on(table["ostinato"].to_numpy()), color=colours.blue, linewidth=1.8, label="forecast")
-    if came is not None:
-        axes.plot(ahead, on(came), color=colours.ink, linewidth=1.2)

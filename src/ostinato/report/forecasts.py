@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.evaluation.calibration import Spans
+from ostinato.forecasting.picture import course
 from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import Model
 from ostinato.numbers import shown
 from ostinato.report.chart import Chart, Table, chart, plain
-from ostinato.report.fan import PAGE, course
+from ostinato.report.fan import PAGE
 
 #: The usual number of steps to forecast, by the frequency of the data.
 _AHEAD = {"1h": 48, "30m": 96, "15m": 96, "1d": 28, "1bd": 22, "1w": 26, "1mo": 24, "3mo": 8, "1y": 22}

@@ -1,0 +1,49 @@
+"""How a result looks in a Python session: a few lines of text, and in a notebook a small page without scripts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: The rows of a table that are shown.
+ROWS = 10
+
+
+class Shown(ABC):
+    """A result that says in a few lines what it holds, however large it is."""
+
+    @abstractmethod
+    def look(self) -> tuple[list[str], pl.DataFrame | None]:
+        """Return the facts about the result, one in each line, and its table; None without a table."""
+
+    def __repr__(self) -> str:
+        lines, table = self.look()
+        rows = [] if table is None else str(table.head(ROWS)).splitlines()
+        return "\n".join([f"{type(self).__name__}: {lines[0]}", *(f"  {line}" for line in [*lines[1:], *rows])])
+
+    def _repr_html_(self) -> str:
+        """Return the look in a notebook."""
+        lines, table = self.look()
+        name, *rest = [f"<strong>{escape(type(self).__name__)}</strong>: {escape(lines[0])}", *map(escape, lines[1:])]
+        page = f"<div><p>{'<br>'.join([name, *rest])}</p>"
+        if table is not None:
+            hidden = table.height - ROWS
+            page += _table(table.head(ROWS)) + (f"<p>and {hidden:,} more rows</p>" if hidden > 0 else "")
+        return page + "</div>"
+
+
+def _table(table: pl.DataFrame) -> str:
+    """Return a table as HTML, with numbers to six significant digits."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in table.columns)
+    rows = "".join(f"<tr>{''.join(f'<td>{escape(_cell(x))}</td>' for x in row)}</tr>" for row in table.iter_rows())
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,68 @@
+"""Results say what they hold in a few lines, and look like a table in a notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import polars as pl
+import pytest
+
+import ostinato
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    rng = np.random.default_rng(1)
+    rows = [
+        {"unique_id": f"<{key}>", "ds": t, "y": float(np.sin(t / 3) + 0.1 * rng.normal())}
+        for key in "abc"
+        for t in range(200)
+    ]
+    data = ostinato.read(pl.DataFrame(rows))
+    fitted = ostinato.fit(data, model="ar")
+    return {
+        "data": data,
+        "fit": fitted,
+        "forecast": ostinato.forecast(fitted.model, data, horizon=12),
+        "scores": ostinato.score(fitted.model, data),
+        "backtest": ostinato.backtest(data, "ets", horizon=4),
+        "diagnosis": ostinato.diagnose(fitted.model, data, max_lag=4, positions=32),
+    }
+
+
+NAMES = ("data", "fit", "forecast", "scores", "backtest", "diagnosis")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_result_is_short_in_words(results: dict[str, Any], name: str) -> None:
+    shown = repr(results[name])
+    assert shown.startswith(f"{type(results[name]).__name__}: ")
+    assert len(shown) < 4000
+    assert "array(" not in shown
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_result_is_a_small_page_without_scripts(results: dict[str, Any], name: str) -> None:
+    page = results[name]._repr_html_()
+    ElementTree.fromstring(page.replace("<br>", "<br/>"))  # well formed, so every id was escaped
+    assert len(page) < 20_000
+    assert "<script" not in page
+
+
+def test_the_table_of_a_long_result_is_cut_with_a_count(results: dict[str, Any]) -> None:
+    assert "and 26 more rows" in results["forecast"]._repr_html_()
+    assert "&lt;a&gt;" in results["forecast"]._repr_html_()
+
+
+def test_a_forecast_plots_one_panel_a_series(results: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    assert len(results["forecast"].plot().axes) == 3
+
+
+def test_a_model_saves_itself(results: dict[str, Any], tmp_path: Path) -> None:
+    results["fit"].model.save(tmp_path / "m.ost")
+    again = ostinato.score(ostinato.load_model(tmp_path / "m.ost"), results["data"])
+    np.testing.assert_array_equal(again.surprisal, results["scores"].surprisal)
