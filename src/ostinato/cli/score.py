@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostinato.cli import options, panels, screen
 from ostinato.cli.model_data import opened
+
+if TYPE_CHECKING:
+    from ostinato.inference.score import Scores
 
 
 def command(
@@ -25,6 +28,13 @@ def command(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="The number of steps with the greatest surprisal to print.")] = 5,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Print the surprisal of every word, line, sentence or symbol of a text as CSV, or write it with -o.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
@@ -82,6 +92,9 @@ def command(
     )
     screen.doing(f"scoring {len(sequences):,} sequences")
     scores = score(fitted, sequences, threads=options.threads(threads))
+    if by is not None:
+        _write_units(scores, by, output)
+        return
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
@@ -104,4 +117,18 @@ def command(
             }
         )
         atomic_write(output, frame.write_csv().encode())
+        print(f"surprisals: {output}")
+
+
+def _write_units(scores: Scores, by: str, output: Path | None) -> None:
+    """Write the surprisal of the units of a text to a file or to the screen."""
+    from ostinato.cli.render import as_table, printed
+    from ostinato.storage import atomic_write
+
+    frame = scores.by(by)
+    screen.say(f"note: {len(frame):,} units of {scores.nats_per_step:.4f} nats a character")
+    if output is None:
+        printed(frame)
+    else:
+        atomic_write(output, as_table(frame).encode())
         print(f"surprisals: {output}")

@@ -115,6 +115,12 @@ class Scores(Shown):
             return f"byte {point:#04x}" if self.data.meta.get("alphabet") == "bytes" else repr(chr(point))
         return words(values[step])
 
+    def by(self, unit: str) -> pl.DataFrame:
+        """Return the surprisal of every "symbol", "word", "line" or "sentence" of a text, as in ``units``."""
+        from ostinato.inference.units import units
+
+        return units(self, unit)
+
     def _spans(self) -> list[tuple[int, int]]:
         return list(zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True))
 

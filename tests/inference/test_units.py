@@ -1,0 +1,99 @@
+"""The surprisals of the units of a text add up to that of the text, however it is cut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ostinato
+from ostinato.cli.main import main
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError
+from ostinato.inference.score import Scores
+from ostinato.inference.units import UNITS
+
+TEXT = "Dog bites man.  Man bites dog! 개가 사람을 물었다.\nWho bit whom?\n\nNobody said"
+
+
+def scores_of(*texts: str, end: bool = False) -> Scores:
+    """Return scores of texts in which the surprisal of the i-th symbol of all is 2 ** -i nats."""
+    symbols = [np.array([ord(c) for c in text], dtype=np.int32) for text in texts]
+    steps = [len(s) + end for s in symbols]
+    offsets = np.cumsum([0, *(len(s) for s in symbols)])
+    data = SequenceSet(
+        "text", np.concatenate(symbols)[:, None], offsets, tuple(f"t{i}" for i in range(len(texts))), terminated=end
+    )
+    return Scores(data, np.arange(1.0, sum(steps) + 1), np.cumsum([0, *steps]))
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("word", ["Dog", "bites", "man.", "Man", "bites", "dog!", "개가", "사람을", "물었다.", "Who", "bit", "whom?"]),
+        ("line", ["Dog bites man.  Man bites dog! 개가 사람을 물었다.", "Who bit whom?", "", "Nobody said"]),
+        ("sentence", ["Dog bites man.", "Man bites dog!", "개가 사람을 물었다.", "Who bit whom?", "Nobody said"]),
+        ("symbol", list(TEXT)),
+    ],
+)
+def test_a_text_is_cut_where_a_reader_cuts_it(by: str, expected: list[str]) -> None:
+    assert scores_of(TEXT).by(by)["text"].to_list()[: len(expected)] == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(alphabet="ab.! \n\t가\u3000", max_size=30), min_size=1, max_size=3), st.booleans())
+def test_units_tile_the_text_and_add_up(texts: list[str], end: bool) -> None:
+    scores = scores_of(*texts, end=end)
+    for by in UNITS:
+        frame = scores.by(by)
+        assert frame["nats"].sum() == pytest.approx(float(scores.surprisal.sum()))
+        assert frame["length"].sum() == sum(map(len, texts))
+        for key, text in zip(scores.data.ids, texts, strict=True):
+            rows = frame.filter(frame["unique_id"] == key)
+            starts = np.cumsum([1, *rows["length"].to_list()])[:-1].tolist()
+            assert rows["start"].to_list() == (starts if text or not end else [1])
+            assert (
+                "".join(rows["text"].to_list()).split()
+                == "".join(
+                    text[s - 1 : s - 1 + n].strip() if by != "symbol" else text[s - 1 : s - 1 + n]
+                    for s, n in zip(rows["start"], rows["length"], strict=True)
+                ).split()
+            )
+
+
+def test_the_count_is_that_of_the_text() -> None:
+    frame = scores_of("a b a").by("word")
+    assert frame["count"].to_list() == [2, 1, 2]
+
+
+def test_the_end_of_a_line_belongs_to_its_last_word() -> None:
+    assert scores_of("a b", end=True).by("word")["nats"].to_list() == [1 + 2, 3 + 4]
+
+
+def test_what_has_no_units_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown unit 'paragraph'"):
+        scores_of("a").by("paragraph")
+    model = ostinato.fit(np.sin(np.arange(60.0)), model="ar").model
+    with pytest.raises(ConfigError, match="only text has units, got a model of series"):
+        ostinato.score(model, np.sin(np.arange(30.0))).by("word")
+
+
+def test_the_command_prints_and_writes_the_units(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, model = tmp_path / "names.txt", tmp_path / "m.ost"
+    path.write_text("anna berta\nberta clara\n" * 40)
+    for words in (
+        ["fit", f"{path}", "--model", "ar", "--per-line", "-o", f"{model}", "-q"],
+        ["score", f"{model}", f"{path}", "--by", "word", "-o", f"{tmp_path / 'words.csv'}"],
+        ["score", f"{model}", f"{path}", "--by", "word"],
+    ):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert not stop.value.code
+    printed = capsys.readouterr().out
+    assert printed.startswith("unique_id,unit,start,length,text,count,nats,bits\n")
+    assert printed == (tmp_path / "words.csv").read_text()
+    assert len(printed.splitlines()) == 161
