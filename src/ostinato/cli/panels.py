@@ -44,12 +44,14 @@ class Destination:
         on: "here", "ray" or the address of a Ray cluster, from --on.
         workers: The number of workers of the cluster, from --workers.
         threads: The number of threads of each worker, from --threads; "auto" is 1.
+        device: Where the models of the parts compute, from --device.
     """
 
     output: Path | None
     on: str | None
     workers: int | None
     threads: Threads
+    device: str = "auto"
 
     def cluster(self) -> Cluster | None:
         """Return the cluster that --on names; None for this process."""
@@ -109,7 +111,7 @@ def running(destination: Destination) -> Iterator[PanelRun]:
     cluster = destination.cluster()
     from ostinato.scale.run import Here
 
-    with _progress_bar() as show:
+    with options.in_parts_on(destination.device, destination.on), _progress_bar() as show:
         yield PanelRun(destination.output, cluster or Here(count), show)
 
 

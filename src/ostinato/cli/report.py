@@ -43,6 +43,7 @@ def command(
     sheet: options.Sheet = None,
     query: options.Query = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
 
@@ -64,5 +65,13 @@ def command(
         sheet=sheet,
         query=query,
     )
-    write_report(fitted, sequences, path, future=future, seed=seed, threads=options.threads(threads))
+    write_report(
+        fitted,
+        sequences,
+        path,
+        future=future,
+        seed=seed,
+        threads=options.threads(threads),
+        device=options.device(device),
+    )
     print(f"report: {path}")

@@ -35,6 +35,7 @@ def command(
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
 ) -> None:
     """Draw new sequences from a model: text, series as CSV, or sound as WAV, which needs -o.
 
@@ -59,6 +60,7 @@ def command(
         top_p=top_p,
         seed=seed,
         threads=options.threads(threads),
+        device=options.device(device),
     )
     match fitted.description.kind:
         case "text":

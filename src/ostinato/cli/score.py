@@ -36,13 +36,14 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
 ) -> None:
     """Print the log-likelihood of sequences in nats and bits a step, and the steps that surprise the model most.
 
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
     if panels.in_parts(on, workers):
-        with panels.running(panels.Destination(output, on, workers, options.threads(threads))) as panel:
+        with panels.running(panels.Destination(output, on, workers, options.threads(threads), device)) as panel:
             from ostinato import scale
 
             outcome = scale.score(
@@ -79,7 +80,7 @@ def command(
         sheet=sheet,
         query=query,
     )
-    scores = score(fitted, sequences, threads=options.threads(threads))
+    scores = score(fitted, sequences, threads=options.threads(threads), device=options.device(device))
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
