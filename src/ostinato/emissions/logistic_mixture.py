@@ -82,7 +82,7 @@ class LogisticMixture(Located):
         m = self.components
         mirrored = torch.cat([-params[..., :1], params[..., 1 : 1 + m], -params[..., 1 + m : 1 + 2 * m]], -1)
         mirrored = torch.cat([mirrored, params[..., 1 + 2 * m :]], -1)
-        return -self.quantile(mirrored, s, Support.real(params.dtype))
+        return -self.quantile(mirrored, s, Support.real(params.dtype, params.device))
 
     def excess(self, params: Tensor, a: Tensor) -> Tensor:
         """Return E max(X - a, 0), (..., D)."""
