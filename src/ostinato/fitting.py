@@ -11,6 +11,7 @@ from typing import Any, Literal, Unpack, cast
 from ostinato.arguments import seconds
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import Device, on_device
 from ostinato.direct_fit.fit import fit_direct
 from ostinato.direct_fit.options import ALIASES, DirectOptions
 from ostinato.errors import ConfigError
@@ -31,7 +32,7 @@ from ostinato.training.ladder import fit_ladder
 CHECKPOINT_EVERY = 10.0
 
 #: Arguments of ``fit`` that both ways of fitting take.
-_SHARED = frozenset({"budget", "held_out", "threads", "on_progress", "on_rung"})
+_SHARED = frozenset({"budget", "held_out", "threads", "device", "precision", "on_progress", "on_rung"})
 _DIRECT_NAMES = frozenset({f.name for f in fields_of(DirectOptions)} | set(ALIASES))
 _LADDER_NAMES = frozenset(f.name for f in fields_of(LadderOptions))
 
@@ -43,6 +44,7 @@ class FitFields(SharedFields, LadderOnlyFields, DirectOnlyFields, total=False):
 
 
 @in_threads
+@on_device
 def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     data: SequenceSet | Any,
     *,
@@ -55,6 +57,8 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     checkpoint: str | Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     threads: Threads = "auto",
+    device: Device = "auto",
+    precision: str = "float32",
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[Rung | DirectRung], None] | None = None,
     **fields: Unpack[FitFields],
@@ -77,6 +81,11 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         checkpoint_every: The seconds from a checkpoint to the next. For the ladder only.
         threads: The number of threads of the engine, of torch and of BLAS. "auto" gives every core to the engine,
             which takes as many as a call is worth, and one to torch and BLAS. Afterwards all are as before.
+        device: Where networks are trained: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed
+            first step of the training says that it pays. Closed forms are solved on the CPU in float64. The model that
+            is returned is on the CPU.
+        precision: "float32", or "bf16" for the products of a training on a CUDA card. Weights, states and the loss
+            stay in float32, and all likelihoods are those of float32.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.
         **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for a direct model
@@ -97,6 +106,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     given: dict[str, Any] = dict(fields)
     options = _options(options, given)
     shared: dict[str, Any] = {"budget": limits, "held_out": held_out, "threads": threads, "on_progress": on_progress}
+    shared["precision"] = precision
     if is_direct(model, horizon, data.kind):
         every = None if checkpoint_every == CHECKPOINT_EVERY else checkpoint_every
         _refuse({"method": method, "checkpoint": checkpoint, "checkpoint_every": every})

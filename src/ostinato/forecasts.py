@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from ostinato.device import Device, checked, computing_on
 from ostinato.errors import ConfigError
 from ostinato.forecasting.protocol import ForecastModel
 from ostinato.forecasting.table import Forecast
@@ -28,6 +29,7 @@ def forecast(
     n_paths: int = 500,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> Forecast: ...
 
 
@@ -43,6 +45,7 @@ def forecast(
     n_paths: int = 500,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> Forecast: ...
 
 
@@ -58,10 +61,11 @@ def forecast(
     n_paths: int = 500,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> Forecast: ...
 
 
-def forecast(
+def forecast(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     first: Any = None,
     data: Any = None,
     horizon: int | None = None,
@@ -73,6 +77,7 @@ def forecast(
     n_paths: int | None = None,
     seed: int | None = None,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> Forecast:
     """Forecast the ``horizon`` steps after the end of every sequence of data: ``forecast(data)``.
 
@@ -103,6 +108,8 @@ def forecast(
         n_paths: The number S of sample paths of each sequence, 500 by default; for a SequenceModel only.
         seed: The seed of the sample paths, 0 by default.
         threads: The number of threads, or "auto" for what the machine has and each call is worth.
+        device: Where a model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays. Methods that need no fitted model compute on the CPU.
 
     Returns:
         The table of the forecast, with notes; ``fitted`` says what was fitted to each series.
@@ -119,11 +126,17 @@ def forecast(
         from ostinato.inference.forecast import forecast as from_model  # here, because it imports torch
 
         given: dict[str, Any] = {name: value for name, value in for_model.items() if value is not None}
-        return from_model(model, data, horizon, level, threads=threads, **given)  # type: ignore[arg-type]
+        return from_model(model, data, horizon, level, threads=threads, device=device, **given)  # type: ignore[arg-type]
     _refuse(for_model, "without a fitted model", "fit a model first, and give it before the data")
     with computing(threads):
         if model == DIRECT:
-            return _by_direct_model(data, horizon, level, season)
+            with computing_on(device):
+                return _by_direct_model(data, horizon, level, season)
+        if checked(device) not in ("auto", "cpu"):
+            raise ConfigError(
+                f"methods without a fitted model compute on the CPU, got the device {device}",
+                fix="remove the device, or fit a model first, and give it before the data",
+            )
         from ostinato.local.forecast import forecast_series
 
         return forecast_series(data, horizon, level, model=model, season=season)

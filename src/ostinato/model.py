@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,6 +84,8 @@ class SequenceModel(nn.Module):
             self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
             nn.init.zeros_(self.head.weight)
         self.coupling = coupling
+        #: Whether the products of a training on a card are computed in bfloat16; weights, states and loss are float32.
+        self.bf16 = False
         # in a tuple, because a module that is an attribute would add its weights to those of this model
         self._before: tuple[SequenceModel, ...] = ()
 
@@ -103,6 +106,16 @@ class SequenceModel(nn.Module):
         """
         known = self._before and self.description.ladder_record.data == data.digest
         return self._before[0] if known else self
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the model computes on."""
+        return self.constant.device
+
+    @property
+    def value_type(self) -> torch.dtype:
+        """The type of the values in model space: whole numbers for symbols."""
+        return self.constant.dtype if self.description.traits.numeric else torch.int64
 
     @property
     def channels(self) -> int:
@@ -126,7 +139,10 @@ class SequenceModel(nn.Module):
         inputs, loc, scale, front = self.front.unroll(x, parts.front, lengths)
         if self.backbone is None:
             return self.conditional(None, loc, scale, x.shape[:2]), front
-        h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
+        with self._products():
+            h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
+        # the state is carried in the type of the weights, whatever the products were computed in
+        backbone = tuple(s.to(i.dtype) for s, i in zip(backbone, parts.backbone, strict=True))
         return self.conditional(h, loc, scale, x.shape[:2]), StateParts(front, backbone).joined()
 
     def predict(self, state: State) -> tuple[Conditional, State]:
@@ -159,10 +175,18 @@ class SequenceModel(nn.Module):
         """
         params = self.constant.expand(*shape, *self.constant.shape)
         if h is not None and self.head is not None:
-            params = params + self.head(h).unflatten(-1, self.constant.shape)
+            with self._products():
+                change = self.head(h)
+            params = params + change.unflatten(-1, self.constant.shape)
         if self.emission.standardised:
             return Conditional(self.emission, params, loc, scale, self.coupling)
         return Conditional(self.emission, params if loc is None else self.emission.shifted(params, loc))
+
+    def _products(self) -> AbstractContextManager[Any]:
+        """Return what the products of the backbone and the head are computed in: bfloat16 in a training with it."""
+        if not (self.bf16 and self.training and self.constant.is_cuda):
+            return nullcontext()
+        return torch.autocast("cuda", torch.bfloat16)
 
     def likelihood(self, verb: str) -> SequenceModel:
         """Return the model itself, which has a P(x_t | x_<t).

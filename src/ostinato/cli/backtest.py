@@ -101,6 +101,7 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Forecast from several cutoffs in the past, and compare the errors with those of simple baselines.
@@ -111,7 +112,7 @@ def command(
     if panels.in_parts(on, workers):
         panels.check_times(zone, day_first)
         _check_model_of_parts(model or [])
-        with panels.running(panels.Destination(output, on, workers, count)) as panel:
+        with panels.running(panels.Destination(output, on, workers, count, device)) as panel:
             from ostinato import scale
 
             table, outcome = scale.cross_validation(
@@ -172,6 +173,7 @@ def command(
         on_window=None if output else lambda frame: None,
         seed=seed,
         threads=count,
+        device=options.device(device),
         budget=limits,
     )
     *notes, verdict = result.notes

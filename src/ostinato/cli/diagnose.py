@@ -38,6 +38,7 @@ def command(
     sheet: options.Sheet = None,
     query: options.Query = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Measure how many past steps a model uses.
@@ -72,6 +73,7 @@ def command(
         held_out=options.share(held_out),
         seed=seed,
         threads=options.threads(threads),
+        device=options.device(device),
     )
     if to_json:
         atomic_write(to_json, (json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n").encode())

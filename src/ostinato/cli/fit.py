@@ -226,6 +226,8 @@ def command(
         str, typer.Option(help="The time between two checkpoints: 10s, 3m or 1h.", rich_help_panel=ADVANCED)
     ] = "10s",
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
+    precision: options.Precision = "float32",
     quiet: options.Quiet = False,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
@@ -301,6 +303,8 @@ def command(
         search=search,
         cluster=panels.Destination(output, on, workers, count).cluster(),
         threads=count,
+        device=options.device(device, said=False),
+        precision=precision,
         resume=resume,
         checkpoint_every=seconds("checkpoint_every", checkpoint_every, zero=True),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 
 from ostinato.cli import screen
 from ostinato.cli.checkpoint import checkpoint
+from ostinato.device import computing_on
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ class FitRequest:
         search: The number of trials of a search.
         cluster: The Ray cluster to fit on.
         threads: The number of threads that compute, or "auto".
+        device: Where networks are trained, or "auto".
+        precision: "float32" or "bf16".
         resume: Whether the fit continues from its checkpoint.
         checkpoint_every: The seconds from a checkpoint to the next.
     """
@@ -129,6 +132,8 @@ class FitRequest:
     threads: Threads
     resume: bool
     checkpoint_every: float
+    device: str = "auto"
+    precision: str = "float32"
 
     @property
     def fields(self) -> FitFields:
@@ -158,7 +163,7 @@ def run(request: FitRequest) -> None:
     else:
         _check_ladder(request)
     resume = request.resume or restarts() > 0
-    with started() as worker, _folder(request, direct, resume, worker.leads) as folder:
+    with computing_on(request.device), started() as worker, _folder(request, direct, resume, worker.leads) as folder:
         with LadderDisplay(sequences.kind, shown=worker.leads) as display:
             screen.doing("fitting")
             result = _fit(request, sequences, folder, display)
@@ -211,6 +216,8 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
             budget=request.budget,
             held_out=request.held_out,
             threads=request.threads,
+            device=request.device,
+            precision=request.precision,
             on_progress=display.progress,
             on_rung=display.rung,
             **fields,
@@ -219,6 +226,7 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
         return _search(request, request.search, sequences, folder, display)
     gradient_method = method(request.truncation_window, request.gradient_checkpoints)
     if request.cluster:
+        _check_on_the_cpu(request)
         return scale.fit(
             request.data,
             request.output,
@@ -245,6 +253,8 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
         checkpoint=folder,
         checkpoint_every=request.checkpoint_every,
         threads=request.threads,
+        device=request.device,
+        precision=request.precision,
         on_progress=display.progress,
         on_rung=display.rung,
         **fields,
@@ -266,8 +276,11 @@ def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Pa
             seed=request.seed,
             refit=request.refit,
             threads=request.threads,
+            device=request.device,
+            precision=request.precision,
             on_trial=display.trial,
         )[0]
+    _check_on_the_cpu(request)
     best, rows = scale.search(
         request.data,
         trials,
@@ -351,6 +364,17 @@ def _check_searched(request: FitRequest) -> None:
     if given:
         raise ConfigError(
             f"a search chooses {', '.join(given)} itself", fix=f"remove {', '.join(given)}, or remove --search"
+        )
+
+
+def _check_on_the_cpu(request: FitRequest) -> None:
+    """Raise ConfigError for a card or a precision of one, which workers of Ray do not use."""
+    given = [f"--device {request.device}"] * (request.device not in ("auto", "cpu"))
+    given += [f"--precision {request.precision}"] * (request.precision != "float32")
+    if given:
+        raise ConfigError(
+            f"the workers of Ray compute on the CPU in float32, got {' '.join(given)}",
+            fix="remove it; with torchrun, several processes train on a card each",
         )
 
 

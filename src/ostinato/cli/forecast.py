@@ -108,6 +108,7 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Forecast the steps after the end of each series, with intervals: one command, and no model file is needed.
@@ -121,7 +122,7 @@ def command(
     source.check(given, in_parts=in_parts)
     if in_parts:
         panel_data = source.given_data()
-        with panels.running(panels.Destination(output, on, workers, count)) as panel:
+        with panels.running(panels.Destination(output, on, workers, count, device)) as panel:
             from ostinato import scale
 
             outcome = scale.forecast(
@@ -156,6 +157,7 @@ def command(
             clock={"kind": kind, "zone": zone, "day_first": day_first},
             sound={"channel": channel, "mix": mix},
             threads=count,
+            device=options.device(device),
         )
     )
     _write(result, output, plot)

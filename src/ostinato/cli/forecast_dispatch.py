@@ -38,6 +38,7 @@ class ForecastOptions:
         clock: The options of the reading that a model file has already settled.
         sound: The options of the reading of sound.
         threads: The number of threads.
+        device: Where a model computes.
     """
 
     horizon: int | None
@@ -49,6 +50,7 @@ class ForecastOptions:
     clock: dict[str, Any]
     sound: dict[str, Any]
     threads: Threads
+    device: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Method(Source):
             model=self.model,
             season=given.season,
             threads=given.threads,
+            device=given.device,
         )
         _say(result.notes[len(data.notes) :])
         return result
@@ -142,7 +145,15 @@ class ModelFile(Source):
         model, data = opened(self.model, self.data, **given.reading, **given.sound)
         screen.doing(f"forecasting {len(data):,} series")
         result = forecast(
-            model, data, given.horizon, given.level, future=given.future, threads=given.threads, **given.sampling
+            model,
+            data,
+            given.horizon,
+            given.level,
+            future=given.future,
+            threads=given.threads,
+            device=given.device,
+            n_paths=given.sampling["n_paths"],
+            seed=given.sampling["seed"],
         )
         _say(result.notes)
         return result

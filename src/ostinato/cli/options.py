@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -220,6 +224,26 @@ Quiet = Annotated[
 ]
 
 
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="DEVICE",
+        help="Where networks compute: cpu, cuda, cuda:1, mps, or auto, which takes a card if a timed step says that it "
+        "pays.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="float32, or bf16 for the products of a training on a CUDA card. Weights, states and the loss stay in "
+        "float32.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+
+
 def seconds(text: str | None) -> float | None:
     """Return the seconds of a time such as "90", "90s", "3m" or "1.5h"."""
     return None if text is None else arguments.seconds("the budget", text)
@@ -256,6 +280,40 @@ def threads(text: str) -> Threads_:
         raise ConfigError(
             f"threads must be auto or a whole number, got {text!r}", fix="use auto, or a number such as 4"
         ) from None
+
+
+def device(text: str, *, said: bool = True) -> str:
+    """Return the full name of the device from --device, or "auto", and let decisions of "auto" be printed.
+
+    Args:
+        text: The value of the option.
+        said: Whether the decisions are printed as notes; False where the result has notes of its own.
+    """
+    from ostinato.device import checked, log
+
+    if said and not screen.hushed() and not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("note: the model computes on %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+    return checked(text)
+
+
+@contextmanager
+def in_parts_on(text: str, on: str | None) -> Iterator[None]:
+    """Let the parts of a panel compute on a device, which is possible in this process alone.
+
+    Raises:
+        ConfigError: A device is given for workers of Ray.
+    """
+    from ostinato.device import computing_on
+
+    if text != "auto" and on not in (None, "here"):
+        raise ConfigError(
+            f"the workers of {on} compute on the CPU, got the device {text}", fix="remove --device, or use --on here"
+        )
+    with computing_on(device(text) if text != "auto" else "auto"):
+        yield
 
 
 def source(model: AnyModel, data: str | None) -> str:

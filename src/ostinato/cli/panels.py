@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli import screen
+from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
 from ostinato.scale.threads import each_worker, environment
 from ostinato.threads import Threads
@@ -43,12 +43,14 @@ class Destination:
         on: "here", "ray" or the address of a Ray cluster, from --on.
         workers: The number of workers of the cluster, from --workers.
         threads: The number of threads of each worker, from --threads; "auto" is 1.
+        device: Where the models of the parts compute, from --device.
     """
 
     output: Path | None
     on: str | None
     workers: int | None
     threads: Threads
+    device: str = "auto"
 
     def cluster(self) -> Cluster | None:
         """Return the cluster that --on names; None for this process."""
@@ -108,7 +110,7 @@ def running(destination: Destination) -> Iterator[PanelRun]:
     cluster = destination.cluster()
     from ostinato.scale.run import Here
 
-    with _progress_bar() as show:
+    with options.in_parts_on(destination.device, destination.on), _progress_bar() as show:
         yield PanelRun(destination.output, cluster or Here(count), show)
 
 

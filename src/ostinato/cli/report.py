@@ -43,6 +43,7 @@ def command(
     sheet: options.Sheet = None,
     query: options.Query = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
@@ -66,5 +67,13 @@ def command(
         query=query,
     )
     screen.doing("writing the report")
-    write_report(fitted, sequences, path, future=future, seed=seed, threads=options.threads(threads))
+    write_report(
+        fitted,
+        sequences,
+        path,
+        future=future,
+        seed=seed,
+        threads=options.threads(threads),
+        device=options.device(device),
+    )
     print(f"report: {path}")

@@ -35,6 +35,7 @@ def command(
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Draw new sequences from a model: text, series as CSV, or sound as WAV, which needs -o.
@@ -62,6 +63,7 @@ def command(
         top_p=top_p,
         seed=seed,
         threads=options.threads(threads),
+        device=options.device(device),
     )
     match fitted.description.kind:
         case "text":

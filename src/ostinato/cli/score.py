@@ -46,6 +46,7 @@ def command(
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Print the log-likelihood of sequences in nats and bits a step, and the steps that surprise the model most.
@@ -53,7 +54,7 @@ def command(
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
     if panels.in_parts(on, workers):
-        with panels.running(panels.Destination(output, on, workers, options.threads(threads))) as panel:
+        with panels.running(panels.Destination(output, on, workers, options.threads(threads), device)) as panel:
             from ostinato import scale
 
             outcome = scale.score(
@@ -91,7 +92,7 @@ def command(
         query=query,
     )
     screen.doing(f"scoring {len(sequences):,} sequences")
-    scores = score(fitted, sequences, threads=options.threads(threads))
+    scores = score(fitted, sequences, threads=options.threads(threads), device=options.device(device))
     if by is not None:
         _write_units(scores, by, output)
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ostinato.cli import options, screen
+from ostinato.device import computing_on
 from ostinato.errors import ConfigError, DataError
 from ostinato.threads import computing
 
@@ -57,6 +58,7 @@ def command(
         typer.Option("--skip-bad", help="Report a line that cannot be used and go on. Default: stop with exit code 2."),
     ] = False,
     threads: options.Threads = "auto",
+    device: options.Device = "auto",
     quiet: options.Quiet = False,
 ) -> None:
     """Read a sequence from standard input while it grows, and print the surprisal of every step at once, in nats.
@@ -78,9 +80,9 @@ def command(
     numeric = fitted.description.traits.numeric
     if not numeric and (alarm is not None or level or robust is not None):
         raise ConfigError("a stream of text takes no --alarm, --level or --robust", fix="remove the option")
-    monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
-    form: Format | None = None if numeric else Text(fitted, unique_id)
-    with computing(options.threads(threads)):
+    with computing(options.threads(threads)), computing_on(options.device(device)):
+        monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
+        form: Format | None = None if numeric else Text(fitted, unique_id)
         _follow(form, monitor, unique_id, skip_bad=skip_bad)
 
 

@@ -57,6 +57,13 @@ class Batch:
     rows: list[int]
     starts: list[int]
 
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        if self.x.device == device:
+            return self
+        tensors = ("x", "weight", "reset", "unit", "low", "high")
+        return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
+
     def steps(self, first: int, count: int) -> Batch:
         """Return the batch cut to ``count`` steps from ``first`` on."""
         span = slice(first, first + count)

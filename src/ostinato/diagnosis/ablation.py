@@ -113,8 +113,8 @@ def _stretches(source: Source, spans: list[Span], starts: list[tuple[int, int]],
         stops = [min(start + far + 1, stop) for _, _, stop, start in chosen]
         whole = [(row, first, stop) for (row, *_), first, stop in zip(chosen, warm, stops, strict=True)]
         short = [(row, start, stop) for (row, _, _, start), stop in zip(chosen, stops, strict=True)]
-        with_past = log_probs(source.model, source.rows(whole))
-        without = log_probs(source.model, source.rows(short))
+        with_past = log_probs(source.model, source.rows(whole)).cpu()
+        without = log_probs(source.model, source.rows(short)).cpu()
         for r, ((_, first, _, start), begin, stop) in enumerate(zip(chosen, warm, stops, strict=True)):
             lags = np.arange(max(first - start, 0), stop - start)
             full = with_past[start - begin + lags, r].numpy()

@@ -10,6 +10,7 @@ from ostinato.arguments import seed as checked_seed
 from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.device import Device, on_device, placed
 from ostinato.diagnosis.ablation import ablate, geometric
 from ostinato.diagnosis.gradient import (
     backbone_window,
@@ -30,6 +31,7 @@ from ostinato.threads import Threads, in_threads
 
 
 @in_threads
+@on_device
 def diagnose(
     model: Model,
     data: SequenceSet | Any,
@@ -39,6 +41,7 @@ def diagnose(
     held_out: float | str = 0.1,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> Diagnosis:
     """Measure on the held-out part of data how far back the gradient, the gain of the model and the reward reach.
 
@@ -54,6 +57,8 @@ def diagnose(
         held_out: The value that was given to ``fit``, so that the data are cut in the same place.
         seed: The seed of the samples.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
 
     Returns:
         The measured lags, with a verdict in words.
@@ -66,7 +71,7 @@ def diagnose(
     max_lag, positions, seed = whole("max_lag", max_lag), whole("positions", positions), checked_seed(seed)
     data = as_sequences(model, data)
     model = model.before_refit(data)
-    source = Source(model, data, split(data, held_out))
+    source = Source(placed(model), data, split(data, held_out))
     farthest = min(max_lag, max(stop for *_, stop in source.spans("held-out")) - 1)
     if farthest < 1:
         raise DataError(

@@ -88,8 +88,8 @@ def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator)
         for at in range(0, len(group), rows):
             batch = source.rows([(row, max(0, t - back - far), t + 1) for _, row, t in group[at : at + rows]])
             each = torch.stack(norms_at_end(model, _double(batch), back))
-            beyond = torch.full((len(each), far - back, each.shape[2]), math.nan, dtype=each.dtype)
-            measured.append(torch.cat([each, beyond], dim=1))
+            beyond = torch.full((len(each), far - back, each.shape[2]), math.nan).to(each)
+            measured.append(torch.cat([each, beyond], dim=1).cpu())
     layers = len(model.backbone.each()) if isinstance(model.backbone, Stack) else 1
     return torch.cat(measured, dim=2).numpy() if measured else np.zeros((layers, far, 0))
 
@@ -104,12 +104,13 @@ def norms_at_end(model: SequenceModel, rows: StretchBatch, back: int) -> tuple[T
     """
     assert model.backbone is not None
     warm, B = rows.lengths - back, len(rows.lengths)
+    at = torch.arange(B, device=rows.x.device)
     with torch.no_grad():
         state = model.unroll(rows.x[: int(warm.max())], None, warm)[1] if int(warm.max()) else model.initial_state(B)
         front, backbone = model.parts(state)
-        steps = rows.x[warm + torch.arange(back)[:, None], torch.arange(B)]
+        steps = rows.x[warm + torch.arange(back, device=warm.device)[:, None], at]
         inputs, loc, scale, _ = model.front.unroll(steps, front)
-    observed = rows.observed[rows.lengths - 1, torch.arange(B)]
+    observed = rows.observed[rows.lengths - 1, at]
 
     def loss(h: Tensor) -> Tensor:
         ahead = model.conditional(

@@ -42,6 +42,11 @@ class StretchBatch:
     measure: Tensor
     support: Support
 
+    def to(self, device: torch.device) -> StretchBatch:
+        """Return the batch on a device."""
+        x, lengths = self.x.to(device), self.lengths.to(device)
+        return StretchBatch(x, lengths, self.observed.to(device), self.measure.to(device), self.support.to(device))
+
 
 @dataclass(frozen=True)
 class Source:
@@ -103,7 +108,8 @@ class Source:
             observed[: len(part.values), b] = part.observed
             measure[: len(part.values), b] = part.log_measure
         support = Support(*(torch.cat([getattr(p, name) for p in parts]) for name in ("unit", "low", "high")))
-        return StretchBatch(x, torch.tensor([len(p.values) for p in parts]), observed, measure, support)
+        lengths = torch.tensor([len(p.values) for p in parts])
+        return StretchBatch(x, lengths, observed, measure, support).to(self.model.device)
 
 
 @torch.no_grad()

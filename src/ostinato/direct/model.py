@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description, origin_facts, record_facts
+from ostinato.device import placed
 from ostinato.direct import checks, storage
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.inputs import SeriesInputs
@@ -218,10 +219,11 @@ def predicted(
 @torch.inference_mode()
 def _moves(networks: tuple[SegmentNetwork, ...], given: tuple[Array, Array, Array], rows: NDArray[np.int64]) -> Array:
     """Return the mean moves of the networks, (N, H, Q), computed for a block of windows at a time."""
-    out = []
+    networks = tuple(placed(network) for network in networks)
+    device, out = networks[0].place.device, []
     for first in range(0, len(rows), 4096):
         block = slice(first, first + 4096)
-        tensors = [torch.from_numpy(x[block].astype(np.float32)) for x in given]
-        each = [network(*tensors, torch.from_numpy(rows[block])) for network in networks]
-        out.append(torch.stack(each).mean(0).double().numpy())
+        tensors = [torch.from_numpy(x[block].astype(np.float32)).to(device) for x in given]
+        each = [network(*tensors, torch.from_numpy(rows[block]).to(device)) for network in networks]
+        out.append(torch.stack(each).mean(0).cpu().double().numpy())
     return np.concatenate(out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Unpack
 
 from ostinato.arguments import horizon_count, number
@@ -11,6 +11,7 @@ from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description
+from ostinato.device import Decision, Device, in_bf16, on_device
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.model import DirectModel
 from ostinato.direct.network import SegmentNetwork
@@ -34,6 +35,7 @@ SHARE = 0.1
 
 
 @in_threads
+@on_device
 def fit_direct(
     data: SequenceSet | Any,
     horizon: int | None,
@@ -42,6 +44,8 @@ def fit_direct(
     budget: Budget | float | None = None,
     held_out: float | str = SHARE,
     threads: Threads = "auto",
+    device: Device = "auto",
+    precision: str = "float32",
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[DirectRung], None] | None = None,
     **fields: Unpack[DirectFields],
@@ -61,6 +65,9 @@ def fit_direct(
         held_out: The share of every series that is held out at its end, at least as many steps as the horizon; or a
             number of steps, at least the horizon.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
+        precision: "float32", or "bf16" for the products of a training on a card.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each forecaster when it is judged.
         **fields: Single fields of ``options``.
@@ -80,7 +87,7 @@ def fit_direct(
     season, why = season_length(data, options.season)
     panel = panel_of(data, horizon, share, held_horizons(data))
     each = Budget(limits.seconds and limits.seconds / (1 + options.refit), limits.steps)
-    networks = _Networks(tuple(panel.series), options, each, on_progress)
+    networks = _Networks(tuple(panel.series), options, each, on_progress, in_bf16(precision))
     selection = _select(panel, season, options, networks, on_rung)
     kept, choice, closed, nets = selection.kept
     calibration = calibrate(panel, closed, nets, networks.ids)
@@ -108,6 +115,7 @@ def fit_direct(
         record.verdict,
         f"95 % intervals held {calibration.before:.1%} of the held-out values, and calibrated on half of them "
         f"{calibration.after:.1%}",
+        *dict.fromkeys(networks.placed),
         *refit_notes(kept.name, record.refitted),
     )
     return Fit(model, kept, record.table, notes)
@@ -121,6 +129,9 @@ class _Networks:
     options: DirectOptions
     budget: Budget
     on_progress: Callable[[TrainingProgress], None] | None
+    bf16: bool
+    #: where the networks were trained and why, if a card was thought of
+    placed: list[str] = field(default_factory=list)
 
     @property
     def config(self) -> NetworkConfig:
@@ -130,7 +141,12 @@ class _Networks:
     def train(self, closed: ClosedForm, crossed: Crossed) -> tuple[tuple[SegmentNetwork, ...], str]:
         """Return one network for each seed, and their optimiser steps in words."""
         seeds = range(self.options.seed, self.options.seed + self.options.networks)
-        return ensemble(closed, crossed, self.ids, self.config, seeds, self.budget, self.on_progress)
+        where: list[Decision] = []
+        found = ensemble(
+            closed, crossed, self.ids, self.config, seeds, self.budget, self.on_progress, bf16=self.bf16, where=where
+        )
+        self.placed.extend(f"the networks were trained on {one}" for one in where if one.considered)
+        return found
 
 
 def _select(

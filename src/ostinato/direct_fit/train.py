@@ -7,9 +7,11 @@ them too much.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.device import Decision, decide
 from ostinato.direct.closed_form import ClosedForm
 from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows, bounded
@@ -69,6 +72,11 @@ class Examples:
     deviation: Tensor
     series: Tensor
 
+    def to(self, device: torch.device) -> Examples:
+        """Return the windows on a device."""
+        parts = (self.inputs, self.base, self.targets, self.scale, self.deviation, self.series)
+        return Examples(*(part.to(device) for part in parts))
+
 
 def examples(closed: ClosedForm, crossed: dict[str, tuple[Windows, Array]], ids: tuple[str, ...]) -> Examples:
     """Return the windows of the panel with their cross-fitted forecasts."""
@@ -99,6 +107,9 @@ def ensemble(
     seeds: Sequence[int],
     budget: Budget,
     on_progress: Callable[[TrainingProgress], None] | None = None,
+    *,
+    bf16: bool = False,
+    where: list[Decision] | None = None,
 ) -> tuple[tuple[SegmentNetwork, ...], str]:
     """Train one network for each seed.
 
@@ -110,6 +121,8 @@ def ensemble(
         seeds: The seed of each network.
         budget: The seconds of all networks together, and the steps of each.
         on_progress: Called after every optimiser step, with the share of all networks together.
+        bf16: Whether the products of a training on a card are computed in bfloat16.
+        where: Takes the device of each network and why.
 
     Returns:
         The networks, and their optimiser steps in words.
@@ -119,7 +132,7 @@ def ensemble(
     trained = []
     for number, seed in enumerate(seeds):
         report = _reporter(on_progress, config.backbone, number, len(seeds)) if on_progress else None
-        trained.append(train(closed, data, len(ids), config, seed, part, report))
+        trained.append(train(closed, data, len(ids), config, seed, part, report, bf16=bf16, where=where))
     return tuple(net for net, _ in trained), " + ".join(str(steps) for _, steps in trained) + " steps"
 
 
@@ -144,6 +157,9 @@ def train(
     seed: int,
     budget: Budget,
     report: Callable[[int, float, float, float], None] | None = None,
+    *,
+    bf16: bool = False,
+    where: list[Decision] | None = None,
 ) -> tuple[SegmentNetwork, int]:
     """Train one network.
 
@@ -160,9 +176,11 @@ def train(
         seed: The seed of the weights, the batches and the dropout.
         budget: The seconds and the steps of this network.
         report: Called after every step with the step, the share of the budget, the loss and the seconds.
+        bf16: Whether the products of a training on a card are computed in bfloat16.
+        where: Takes the device of the network and why.
 
     Returns:
-        The network and its optimiser steps.
+        The network, on the CPU, and its optimiser steps.
 
     Raises:
         ConfigError: The backbone is unknown.
@@ -171,9 +189,22 @@ def train(
     torch.manual_seed(seed)
     rng, begun = np.random.default_rng(seed), time.monotonic()
     net = _untrained(closed, count, config).train()
-    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    batches = _Batches(closed, data, config.batch, rng)
     usual = min(max(EPOCHS * len(data.series) // config.batch, FEWEST), MOST)
+
+    def first_step(device: str) -> Callable[[], None]:
+        trial, own = copy.deepcopy(net).to(device), np.random.default_rng(seed)
+        first = _Batches(closed, data.to(torch.device(device)), config.batch, own, bf16=bf16)
+        return lambda: torch.autograd.backward(first.loss(trial))
+
+    # the dropout of a step that is timed must not move the random numbers of the training
+    with torch.random.fork_rng([]):
+        found = decide(net.place.device, first_step, float(budget.steps or usual))
+    if where is not None:
+        where.append(found)
+    device = torch.device(found.device)
+    net = net.to(device)
+    optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    batches = _Batches(closed, data.to(device), config.batch, rng, bf16=bf16)
     limits, step, spent = Budget(budget.seconds, budget.steps or usual), 0, 0.0
     while spent < 1:
         for group in optimizer.param_groups:
@@ -195,7 +226,7 @@ def train(
         spent = limits.spent(seconds, step)
         if report:
             report(step, spent, value, seconds)
-    return net.eval(), step
+    return net.cpu().eval(), step
 
 
 def _untrained(closed: ClosedForm, count: int, config: NetworkConfig) -> SegmentNetwork:
@@ -210,10 +241,14 @@ def _untrained(closed: ClosedForm, count: int, config: NetworkConfig) -> Segment
 class _Batches:
     """Random batches of windows, and their quantile loss."""
 
-    def __init__(self, closed: ClosedForm, data: Examples, rows: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, closed: ClosedForm, data: Examples, rows: int, rng: np.random.Generator, *, bf16: bool = False
+    ) -> None:
+        device = data.inputs.device
+        self._device, self._bf16 = device, bf16 and device.type == "cuda"
         self._data, self._rows, self._rng = data, rows, rng
-        self._levels = torch.from_numpy(LEVELS.astype(np.float32))
-        self._start = torch.from_numpy(closed.shape.astype(np.float32))
+        self._levels = torch.from_numpy(LEVELS.astype(np.float32)).to(device)
+        self._start = torch.from_numpy(closed.shape.astype(np.float32)).to(device)
         # a window that is divided by its own deviation weighs as much as any other; so half of the weight follows the
         # relative movement of the window
         scale = data.scale
@@ -222,9 +257,10 @@ class _Batches:
     def loss(self, net: SegmentNetwork) -> Tensor:
         """Return the quantile loss of the next batch."""
         d, levels = self._data, self._levels
-        rows = torch.from_numpy(self._rng.integers(0, len(d.series), self._rows))
-        named = torch.from_numpy(self._rng.random(self._rows) >= UNKNOWN)
-        moves = net(d.inputs[rows], d.base[rows], d.scale[rows], d.series[rows] * named)
+        rows = torch.from_numpy(self._rng.integers(0, len(d.series), self._rows)).to(self._device)
+        named = torch.from_numpy(self._rng.random(self._rows) >= UNKNOWN).to(self._device)
+        with torch.autocast("cuda", torch.bfloat16) if self._bf16 else nullcontext():
+            moves = net(d.inputs[rows], d.base[rows], d.scale[rows], d.series[rows] * named)
         q = d.base[rows][..., None] + d.deviation[rows][..., None] * self._start + moves
         error = d.targets[rows][..., None] - q
         return (torch.maximum(levels * error, (levels - 1) * error).mean((1, 2)) * self._weight[rows]).mean()

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from ostinato.emissions import draws
 from ostinato.emissions.emission import Emission, Support
 
 #: A function of the parameters (P,) and a bound that returns log S(a) and the mean excess E max(X - a, 0).
@@ -75,7 +76,7 @@ def mean(emission: Emission, params: Tensor, low: Tensor) -> Tensor:
     bound, wide = low > -torch.inf, params.double()
     a = torch.where(bound, low, 0.0).double()
     found = a + emission.excess(wide, a) / emission.log_above(wide, a).exp().clamp(min=LEAST)
-    return torch.where(bound, found.to(params.dtype), emission.mean(params, Support.real(params.dtype)))
+    return torch.where(bound, found.to(params.dtype), emission.mean(params, Support.real(params.dtype, params.device)))
 
 
 def drawn_again(
@@ -100,9 +101,9 @@ def drawn_again(
         return torch.maximum(u, low)
     few, least = params.expand(*out.shape, params.shape[-1])[out].double(), low[out].double()
     # X times the temperature about its mean is above low if X is above the bound a
-    centre = emission.mean(few, Support.real(few.dtype))
+    centre = emission.mean(few, Support.real(few.dtype, few.device))
     a = centre + (least - centre) / temperature
-    share = 1 - torch.rand(len(few), generator=generator, dtype=torch.float64)
+    share = 1 - draws.uniform(few[:, 0], generator, torch.float64)
     s = share * emission.log_above(few, a).exp().clamp(min=LEAST)
     # a single channel is an axis of its own for the parameters of a family
     found = emission.exceeded(few, s.unsqueeze(-1)).squeeze(-1)

@@ -7,6 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
+from ostinato.emissions import draws
 from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
@@ -60,8 +61,7 @@ class Categorical(Emission):
         p, order = torch.sort(logits.softmax(-1), dim=-1, descending=True, stable=True)
         if top_p < 1.0:
             p = torch.where(p.cumsum(-1) - p < top_p, p, 0.0)
-        rank = torch.multinomial(p.reshape(-1, self.parameters), 1, generator=generator)
-        return order.gather(-1, rank.reshape(*p.shape[:-1], 1)).squeeze(-1)
+        return order.gather(-1, draws.choice(p, generator)).squeeze(-1)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """Return the least symbols whose cdf reaches the levels q (Q,), (..., 1, Q)."""

@@ -63,7 +63,7 @@ class Conditional:
         self, support: Support, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0
     ) -> Tensor:
         """Return one draw per channel, (..., D), in model space (see ``Emission.sample``)."""
-        inner = support if self.loc is None else Support.real(self.params.dtype)
+        inner = support if self.loc is None else Support.real(self.params.dtype, self.params.device)
         u = self.emission.sample(self.params, inner, generator, temperature, top_p)
         return self._values(self.innovations_of(u, support, generator, temperature), support)
 
@@ -105,7 +105,7 @@ class Conditional:
         Returns:
             Values in model space, (..., D, Q).
         """
-        inner = support if self.loc is None else Support.real(self.params.dtype)
+        inner = support if self.loc is None else Support.real(self.params.dtype, self.params.device)
         if self.loc is not None and self.scale is not None and bounded.is_bounded(support):
             return self._bounded_quantile(q, support, x)
         out = self.emission.quantile(self.params, q, inner)

@@ -34,10 +34,14 @@ class Support:
     high: Tensor
 
     @staticmethod
-    def real(dtype: torch.dtype = torch.float32) -> Support:
+    def real(dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Support:
         """Return the real line."""
-        zero = torch.zeros((), dtype=dtype)
+        zero = torch.zeros((), dtype=dtype, device=device)
         return Support(zero, zero - torch.inf, zero + torch.inf)
+
+    def to(self, device: torch.device) -> Support:
+        """Return the support on a device."""
+        return Support(self.unit.to(device), self.low.to(device), self.high.to(device))
 
 
 class Emission(ABC):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.emissions import lattice
+from ostinato.emissions import draws, lattice
 from ostinato.emissions.bounded import Located
 from ostinato.emissions.constraints import moments, quantiles, residual, sampling_options
 from ostinato.emissions.emission import Support
@@ -82,7 +82,7 @@ class LogisticMixture(Located):
         m = self.components
         mirrored = torch.cat([-params[..., :1], params[..., 1 : 1 + m], -params[..., 1 + m : 1 + 2 * m]], -1)
         mirrored = torch.cat([mirrored, params[..., 1 + 2 * m :]], -1)
-        return -self.quantile(mirrored, s, Support.real(params.dtype))
+        return -self.quantile(mirrored, s, Support.real(params.dtype, params.device))
 
     def excess(self, params: Tensor, a: Tensor) -> Tensor:
         """Return E max(X - a, 0), (..., D)."""
@@ -102,10 +102,9 @@ class LogisticMixture(Located):
             pick = nats.argmax(-1, keepdim=True)
         else:
             p = ((logits - logits.amax(-1, keepdim=True)) / temperature).softmax(-1)
-            pick = torch.multinomial(p.reshape(-1, self.components), 1, generator=generator)
-            pick = pick.reshape(*p.shape[:-1], 1)
+            pick = draws.choice(p, generator)
         mean, scale = (part.gather(-1, pick).squeeze(-1) for part in (means, scales))
-        u = torch.rand(mean.shape, generator=generator, dtype=torch.float64, device=mean.device)
+        u = draws.uniform(mean, generator, torch.float64)
         noise = torch.logit(u, eps=1e-15).to(mean.dtype)
         return lattice.settle(mean + temperature * scale * noise, support)
 

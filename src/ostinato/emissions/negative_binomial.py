@@ -10,6 +10,7 @@ from scipy import special, stats
 from torch import Tensor
 from torch.nn import functional as F
 
+from ostinato.emissions import draws
 from ostinato.emissions.constraints import FARTHEST, inverse_softplus, moments, raw_scale, sampling_options, scale_of
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
@@ -64,9 +65,9 @@ class NegativeBinomial(Emission):
         n, log_mean, logit = _law(params.detach(), support)
         if temperature == 0.0:
             return (_mode(n, log_mean) * support.unit.double()).to(params.dtype)
-        rate = torch._standard_gamma(n, generator=generator) * logit.exp()
+        rate = draws.gamma(n, generator) * logit.exp()
         # the Poisson sampler counts in int64; at rates this high its noise is below a millionth of the rate
-        counts = torch.where(rate > 1e12, rate.round(), torch.poisson(rate.clamp(max=1e12), generator=generator))
+        counts = torch.where(rate > 1e12, rate.round(), draws.poisson(rate.clamp(max=1e12), generator))
         if temperature != 1.0:
             mean = log_mean.exp()
             counts = torch.round(mean + temperature * (counts - mean)).clamp(min=0)

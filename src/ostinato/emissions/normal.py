@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.emissions import lattice, live
+from ostinato.emissions import draws, lattice, live
 from ostinato.emissions.bounded import Located, PlainTail
 from ostinato.emissions.constraints import moments, raw_scale, residual, sampling_options, scale_of
 from ostinato.emissions.emission import PlainDensity, PlainDraws, Support
@@ -78,7 +78,7 @@ class Normal(Located):
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
         loc, scale = params[..., 0].detach(), scale_of(params[..., 1].detach())
-        noise = torch.randn(loc.shape, generator=generator, dtype=loc.dtype, device=loc.device)
+        noise = draws.normal(loc, generator)
         return lattice.settle(loc + temperature * scale * noise, support)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:

@@ -11,7 +11,7 @@ from scipy import special
 from torch import Tensor
 from torch.nn import functional as F
 
-from ostinato.emissions import live
+from ostinato.emissions import draws, live
 from ostinato.emissions.bounded import LEAST, Located, PlainTail
 from ostinato.emissions.constraints import (
     LEAST_DF,
@@ -88,8 +88,8 @@ class StudentT(Located):
         """Return one draw per channel, (..., D); the temperature multiplies the scale."""
         temperature, _ = sampling_options(temperature, top_p, symbols=False)
         loc, scale, df = _constrained(params.detach(), support)
-        noise = torch.randn(loc.shape, generator=generator, dtype=torch.float64, device=loc.device)
-        half_chi2 = torch._standard_gamma(df.double() / 2, generator=generator)
+        noise = draws.normal(loc, generator, torch.float64)
+        half_chi2 = draws.gamma(df.double() / 2, generator)
         return loc + temperature * scale * (noise * torch.sqrt(df.double() / 2 / half_chi2)).to(loc.dtype)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:

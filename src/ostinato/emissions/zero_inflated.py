@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ostinato.emissions import draws
 from ostinato.emissions.constraints import COLDEST
 from ostinato.emissions.emission import Emission, Support
 from ostinato.emissions.negative_binomial import NegativeBinomial
@@ -56,7 +57,7 @@ class ZeroInflated(Emission):
             of_zero = self.log_prob(params.detach(), torch.zeros_like(counts), support)
             return torch.where(of_zero >= self.log_prob(params.detach(), counts, support), 0.0, counts)
         share = torch.sigmoid(params.detach()[..., 2] / temperature)
-        zero = torch.rand(share.shape, generator=generator, dtype=share.dtype) < share
+        zero = draws.uniform(share, generator) < share
         return torch.where(zero, 0.0, counts)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:

@@ -16,6 +16,7 @@ from ostinato.data.ids import id_column
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import Device, on_device
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
@@ -59,6 +60,7 @@ class Backtest(Shown):
 
 @renamed(season_length="season", target_col="target")
 @in_threads
+@on_device
 def cross_validation(  # noqa: PLR0913 - the public function has one keyword for each setting
     data: SequenceSet | Any,
     model: str | Model | Sequence[str | Model] = "auto",
@@ -75,6 +77,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     n_paths: int = 500,
     on_window: Callable[[pl.DataFrame], None] | None = None,
     threads: Threads = "auto",
+    device: Device = "auto",
     **options: Any,
 ) -> Backtest:
     """Forecast ``horizon`` steps from each of several cutoffs of every series, and measure the forecasts.
@@ -102,6 +105,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         n_paths: The number of sample paths of a forecast.
         on_window: Called with the frame of each window. No frame is kept then, so RAM does not grow with the windows.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
         **options: The options of ``fit``: budget, seed, hidden, ...
 
     Returns:

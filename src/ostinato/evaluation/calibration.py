@@ -71,8 +71,8 @@ def calibrate(
     steps = sum(z - a for _, a, z in spans)
     generator = torch.Generator().manual_seed(seed)
     out = [
-        _pit(model.unroll(batch.x)[0], batch, generator)
-        for batch in (whole(encoded, group) for group in bucketed(judged(spans, enough), 16_384, None))
+        _pit(model.unroll(batch.x)[0], batch, generator).cpu()
+        for batch in (whole(encoded, group).to(model.device) for group in bucketed(judged(spans, enough), 16_384, None))
     ]
     pit = torch.cat(out).double().numpy() if out else np.zeros(0)
     return Calibration(pit, model.emission.symbolic, steps)
@@ -92,7 +92,7 @@ def judged(spans: Spans, enough: int = ENOUGH) -> list[Piece]:
 def _pit(conditional: Conditional, batch: Batch, generator: torch.Generator) -> Tensor:
     """Return the PIT of the counted values of a batch, (n,)."""
     support = Support(batch.unit, batch.low, batch.high)
-    v = torch.rand(batch.x.shape, generator=generator, dtype=torch.float64)
+    v = torch.rand(batch.x.shape, generator=generator, dtype=torch.float64).to(batch.x.device)
     if conditional.emission.symbolic:
         p = conditional.params.double().softmax(-1)
         own = p.gather(-1, batch.x.clamp(min=0).unsqueeze(-1))

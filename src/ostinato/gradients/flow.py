@@ -88,7 +88,7 @@ def lyapunov(recurrence: Recurrence, inputs: Tensor, state: State, *, chunk: int
         for steps in chunks[:-1]:
             starts.append(recurrence.unroll(steps, starts[-1])[1])
     generator = torch.Generator().manual_seed(seed)
-    w = [torch.randn(s.shape, generator=generator, dtype=s.dtype) for s in state]
+    w = [torch.randn(s.shape, generator=generator, dtype=s.dtype).to(s.device) for s in state]
     w, _ = _unit(w)
     growth = []
     for steps, start in zip(reversed(chunks), reversed(starts), strict=True):

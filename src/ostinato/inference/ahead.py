@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import placed
 from ostinato.emissions.emission import Support
 from ostinato.inference.live.paths import KeptSteps
 from ostinato.inference.mixture import mixture_quantiles
-from ostinato.inference.rollout import paths, repeat, state_after
+from ostinato.inference.rollout import one_step, paths, repeat, state_after
 from ostinato.model import SequenceModel
 from ostinato.numbers import plain
 
@@ -66,6 +67,7 @@ def steps_ahead(
     encoded, generator = encoding.encode(history), torch.Generator().manual_seed(seed)
     out: list[StepsAhead] = []
     group = max(1, ROWS // n_paths)
+    model = placed(model, one_step(group * n_paths), horizon * len(history) / group)
     for first in range(0, len(history), group):
         rows = list(range(first, min(first + group, len(history))))
         out += _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths).ahead(horizon, p, generator)
@@ -114,7 +116,7 @@ class _Group:
         self._rows, self._gaps, self._n_paths = rows, gaps, n_paths
         self._state = repeat(state_after(model, encoded, rows), n_paths)
         parts = (encoded.unit, encoded.low, encoded.high)
-        self._support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in parts))
+        self._support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in parts)).to(model.device)
 
     def ahead(self, horizon: int, p: Array, generator: torch.Generator) -> list[StepsAhead]:
         """Return the steps after the gap of each row; see ``steps_ahead``."""
@@ -126,23 +128,24 @@ class _Group:
             [self._encoding.carried(one, self._history.ids[b]) for one, b in zip(z, self._rows, strict=True)]
         )
         exact = np.full((len(self._rows), len(p), steps, z.shape[-1]), np.nan)
-        share = np.full(exact.shape, np.inf)
+        share, device = np.full(exact.shape, np.inf), self._model.device
         for t, conditional in enumerate(kept):
             which = np.flatnonzero(far) if t else np.arange(len(p))
             if not len(which):
                 continue
+            earlier = torch.from_numpy(carried[:, :, t].reshape(-1, z.shape[-1]))
             found, weight = mixture_quantiles(
                 conditional,
                 self._support,
-                drawn[t],
-                torch.from_numpy(carried[:, :, t].reshape(-1, z.shape[-1])),
-                torch.from_numpy(p[which]),
+                drawn[t].to(device),
+                earlier.to(device),
+                torch.from_numpy(p[which]).to(device),
                 len(self._rows),
             )
-            exact[:, which, t] = found.numpy().swapaxes(1, 2)
+            exact[:, which, t] = found.cpu().numpy().swapaxes(1, 2)
             if t:
-                share[:, which, t] = weight.numpy().swapaxes(1, 2)
-        means = kept[0].mean(self._support)[:: self._n_paths].double().numpy()
+                share[:, which, t] = weight.cpu().numpy().swapaxes(1, 2)
+        means = kept[0].mean(self._support)[:: self._n_paths].cpu().double().numpy()
         return [self._one(i, z[i], exact[i], share[i], means[i], horizon, p) for i in range(len(self._rows))]
 
     def _one(self, i: int, z: Array, exact: Array, share: Array, mean: Array, horizon: int, p: Array) -> StepsAhead:

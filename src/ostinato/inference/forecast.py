@@ -13,6 +13,7 @@ from ostinato.arguments import levels, whole
 from ostinato.arguments import seed as checked_seed
 from ostinato.data.ahead import with_calendars
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import Device, on_device
 from ostinato.direct.forecast import ahead
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError
@@ -36,6 +37,7 @@ class _ForecastOptions:
 
 
 @in_threads
+@on_device
 def forecast(
     model: Model,
     data: SequenceSet | Any,
@@ -46,6 +48,7 @@ def forecast(
     n_paths: int = 500,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> Forecast:
     """Forecast the ``horizon`` steps after the end of every sequence of data, without refitting.
 
@@ -65,6 +68,8 @@ def forecast(
         n_paths: The number S of sample paths of each sequence; a direct model draws none.
         seed: The seed of the sample paths.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
 
     Raises:
         ConfigError: horizon, level or n_paths is out of range, future is given to a model without covariates, or the

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -34,7 +36,8 @@ def state_after(model: SequenceModel, encoded: Encoded, rows: list[int]) -> Stat
             at = int(encoded.offsets[row]) + start
             x[: int(left[b]), b] = encoded.values[at : at + int(left[b])]
         # without lengths the fastest implementation can run
-        _, state = model.unroll(x, state, None if bool((left == len(x)).all()) else left)
+        given = None if bool((left == len(x)).all()) else left.to(model.device)
+        _, state = model.unroll(x.to(model.device), state, given)
     return state
 
 
@@ -64,13 +67,13 @@ def paths(
         keep: What takes the distributions of the first steps.
 
     Returns:
-        The sample paths in model space, (T, B, D).
+        The sample paths in model space on the CPU, (T, B, D).
     """
     plain = plain_paths(model) if top_p == 1.0 and not bool((support.unit > 0).any()) else None
     if plain is not None:
         seed = int(torch.randint(2**62, (), generator=generator))
         return plain.draw(state, horizon, np.random.default_rng(seed), support, temperature, keep)
-    out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool)
+    out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool, device=state[0].device)
     for _ in range(horizon):
         conditional, middle = model.predict(state)
         if keep is not None and keep.open:
@@ -84,7 +87,21 @@ def paths(
             if bool(ended.all()):
                 break
         state = model.observe(middle, x)
-    return torch.stack(out)
+    return torch.stack(out).cpu()
+
+
+def one_step(rows: int) -> Callable[[SequenceModel], None]:
+    """Return a function that takes one step of sample paths with a model, to time it.
+
+    Args:
+        rows: The number of paths.
+    """
+
+    def run(model: SequenceModel) -> None:
+        conditional, middle = model.predict(model.initial_state(rows))
+        model.observe(middle, conditional.params.new_zeros(rows, model.channels).to(model.value_type))
+
+    return run
 
 
 def repeat(state: State, times: int) -> State:

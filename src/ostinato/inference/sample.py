@@ -10,10 +10,11 @@ import torch
 from ostinato.arguments import seed as checked_seed
 from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import Device, on_device, placed
 from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
-from ostinato.inference.rollout import paths, repeat, state_after
+from ostinato.inference.rollout import one_step, paths, repeat, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
@@ -22,6 +23,7 @@ from ostinato.threads import Threads, in_threads
 
 @renamed(n="n_samples")
 @in_threads
+@on_device
 @torch.inference_mode()
 def sample(
     model: Model,
@@ -33,6 +35,7 @@ def sample(
     top_p: float = 1.0,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> list[Any]:
     """Draw n_samples sequences of up to ``length`` steps.
 
@@ -46,6 +49,8 @@ def sample(
         top_p: Draw only from the likeliest symbols that have this probability together.
         seed: The seed of the draws.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
 
     Returns:
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.
@@ -61,8 +66,9 @@ def sample(
     generator = torch.Generator().manual_seed(checked_seed(seed))
     encoding = sequence_model.encoding
     encoded = encoding.encode(start)
+    sequence_model = placed(sequence_model, one_step(n_samples), length)
     state = repeat(state_after(sequence_model, encoded, [0]), n_samples)
-    support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
+    support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high))).to(sequence_model.device)
     drawn = paths(
         sequence_model,
         state,

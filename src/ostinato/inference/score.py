@@ -14,6 +14,7 @@ from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import Device, on_device, placed
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
 from ostinato.look import Shown
@@ -126,8 +127,16 @@ class Scores(Shown):
 
 
 @in_threads
+@on_device
 @torch.inference_mode()
-def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None, threads: Threads = "auto") -> Scores:
+def score(
+    model: Model,
+    data: SequenceSet | Any,
+    *,
+    robust: float | None = None,
+    threads: Threads = "auto",
+    device: Device = "auto",
+) -> Scores:
     """Score data under a model, each sequence from its own start.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
@@ -138,6 +147,8 @@ def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None,
         data: A SequenceSet, or anything that ``read`` takes.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
 
     Raises:
         ConfigError: The model is a DirectModel, or robust cannot be used.
@@ -159,7 +170,16 @@ def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None,
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
     state: State | None = None
-    for batch in aligned(encoded, items, rows, min(window_of(sequence_model), max(64, 65_536 // rows))):
+    window = min(window_of(sequence_model), max(64, 65_536 // rows))
+
+    def first(model: SequenceModel) -> None:
+        chunk = next(aligned(encoded, items, rows, window)).to(model.device)
+        model.unroll(chunk.x, model.initial_state(len(chunk.rows)))
+
+    if items:
+        sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
+    for chunk in aligned(encoded, items, rows, window):
+        batch = chunk.to(sequence_model.device)
         initial = sequence_model.initial_state(len(batch.rows))
         if state is not None:
             state = tuple(
@@ -167,8 +187,8 @@ def score(model: Model, data: SequenceSet | Any, *, robust: float | None = None,
                 for i, s in zip(initial, state, strict=True)
             )
         conditional, state = sequence_model.unroll(batch.x, state if state is not None else initial)
-        nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high)).double()
-        joint = torch.where(batch.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
+        nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high)).cpu().double()
+        joint = torch.where(chunk.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
             if row >= 0:
                 take = min(len(joint), int(lengths[row]) - start)

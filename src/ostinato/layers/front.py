@@ -95,7 +95,7 @@ class InnovationFront(Front):
         """Return inputs (T, B, 4D), locations and scales (T, B, D), and the last state (see ``Front.unroll``)."""
         ahead, after = self.ar.unroll(x, state[3:], lengths)
         loc = torch.cat([state[1][None], ahead])
-        everyday = self.ar.sigma(state[4] + torch.arange(len(x) + 1)[:, None])
+        everyday = self.ar.sigma(state[4] + torch.arange(len(x) + 1, device=x.device)[:, None])
         innovation, scale = (x - loc[:-1]) / everyday[:-1], everyday
         if self.ar.volatility is not None:
             # the scale of the first step, which is in the state, still holds the variance it came from
@@ -117,6 +117,8 @@ class SymbolFront(Front):
         markov: The Markov chain whose log probabilities are the prediction, or None.
     """
 
+    place: Tensor
+
     def __init__(self, vocabulary: int, width: int, markov: Markov | None) -> None:
         super().__init__()
         self.vocabulary = vocabulary
@@ -124,6 +126,8 @@ class SymbolFront(Front):
         # the last row stands for the place before a sequence
         self.embedding = nn.Embedding(vocabulary + 1, width) if width else None
         self.markov = markov
+        # without an embedding and a chain a front has no weights, and a buffer alone says on which device it is
+        self.register_buffer("place", torch.zeros(()), persistent=False)
 
     @property
     def reach(self) -> int:
@@ -132,7 +136,7 @@ class SymbolFront(Front):
 
     def initial_state(self, batch: int) -> State:
         """Return the previous symbol (B, 1) and, with a Markov chain, its log probabilities (B, V) and state."""
-        start = torch.full((batch, 1), self.vocabulary, dtype=torch.int64)
+        start = torch.full((batch, 1), self.vocabulary, dtype=torch.int64, device=self.place.device)
         if self.markov is None:
             return (start,)
         return start, self.markov.first().expand(batch, -1), *self.markov.initial_state(batch)
@@ -157,7 +161,7 @@ class SymbolFront(Front):
     def _embed(self, symbols: Tensor) -> Tensor:
         """Return the embedding (..., F) of symbols (..., 1)."""
         if self.embedding is None:
-            return torch.zeros(*symbols.shape[:-1], 0)
+            return torch.zeros(*symbols.shape[:-1], 0, device=symbols.device)
         embedded: Tensor = self.embedding(symbols[..., 0])
         return embedded
 
@@ -166,4 +170,4 @@ def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:
     """Return the entry (B, ...) of steps (T + 1, B, ...) after lengths (B,) steps, or after all of them."""
     if lengths is None:
         return steps[-1]
-    return steps[lengths, torch.arange(steps.shape[1])]
+    return steps[lengths, torch.arange(steps.shape[1], device=steps.device)]

@@ -12,6 +12,7 @@ from ostinato.data.encoded import Encoded
 from ostinato.data.future import with_future
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
+from ostinato.device import Device, on_device, placed
 from ostinato.diagnosis.diagnose import diagnose
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ConfigError, DataError
@@ -37,6 +38,7 @@ _EXAMPLES: dict[Kind, tuple[str, Callable[[SequenceModel, SequenceSet, Spans, in
 
 
 @in_threads
+@on_device
 def write_report(
     model: Model,
     data: SequenceSet | Any,
@@ -45,6 +47,7 @@ def write_report(
     future: Any = None,
     seed: int = 0,
     threads: Threads = "auto",
+    device: Device = "auto",
 ) -> None:
     """Write one self-contained HTML file on a model.
 
@@ -58,6 +61,8 @@ def write_report(
             that needs them is shown on the held-out part only.
         seed: The seed of the forecasts, the samples and the randomised PIT.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
 
     Raises:
         ConfigError: The packages of ostinato[plot] are not installed.
@@ -111,7 +116,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
     """Return the values of the template for a model with a likelihood."""
     description = model.eval().description
     record, traits = description.ladder_record, data.traits
-    whole, model = model, model.before_refit(data)
+    whole, model = model, placed(model.before_refit(data))
     encoded = model.encoding.encode(data)
     spans, raw, words = _judged(record, data, encoded)
     calibration = calibrate(model, encoded, spans, seed=seed)

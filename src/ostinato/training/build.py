@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -207,7 +208,8 @@ def build(
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
-    model = assemble(parts, material.encoding, description, stands_on)
+    # a copy, because the model may move to a card, and the next model is built on the same closed form
+    model = assemble(parts, material.encoding, description, copy.deepcopy(stands_on))
     if isinstance(base, AR):
         _start(model, material, centred)
     return model

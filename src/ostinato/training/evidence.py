@@ -56,8 +56,8 @@ def _nats(model: SequenceModel, material: Material) -> Tensor:
     model.eval()
     out = []
     for group in bucketed(judged_pieces(material, "held-out", model.front.reach), JUDGED, None):
-        batch = whole(material.encoded, group)
+        batch = whole(material.encoded, group).to(model.device)
         nats = model.unroll(batch.x)[0].log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
-        out.append(nats[batch.weight].double())
+        out.append(nats[batch.weight].cpu().double())
     model.train(training)
     return torch.cat(out) if out else torch.zeros(0, dtype=torch.float64)

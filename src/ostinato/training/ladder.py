@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -14,6 +17,7 @@ import torch
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
+from ostinato.device import WORTH, Device, asked, decide, in_bf16, on_device
 from ostinato.errors import ConfigError, DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
@@ -41,7 +45,8 @@ from ostinato.training.workers import WorkerGroup, current
 
 
 @in_threads
-def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes on
+@on_device
+def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.fit passes on
     data: SequenceSet | Any,
     options: LadderOptions | None = None,
     *,
@@ -52,6 +57,8 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     checkpoint: str | Path | None = None,
     checkpoint_every: float = 10.0,
     threads: Threads = "auto",
+    device: Device = "auto",
+    precision: str = "float32",
     on_progress: Callable[[TrainingProgress], None] | None = None,
     on_rung: Callable[[Rung], None] | None = None,
     **fields: Unpack[LadderFields],
@@ -69,6 +76,9 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         checkpoint: The folder that a stopped fit continues from.
         checkpoint_every: The seconds from a checkpoint to the next.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
+            says that it pays.
+        precision: "float32", or "bf16" for the products of a training on a card.
         on_progress: Called after every optimiser step.
         on_rung: Called with the row of each model when it is fitted.
         **fields: Single fields of ``options``.
@@ -94,12 +104,13 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     _check_observed(material)
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
+    bf16 = in_bf16(precision)
     mark = fingerprint(data, options, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     workers = current()
     if keep and workers.leads:
         keep.claim()
-    ladder = _Ladder(material, base, options, chosen_method, keep, workers, on_progress)
+    ladder = _Ladder(material, base, options, chosen_method, keep, workers, on_progress, bf16)
     climbed = []
     for rung, fitted in ladder.climb(names, limits):
         climbed.append((rung, fitted))
@@ -108,10 +119,11 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
         kept, best = climbed[0]
+    there, best = best.device if asked() == "auto" else asked(), best.cpu()
     own, refitted = best.description.ladder_record, None
     if options.refit:
-        best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress)(
-            best, _left(limits, sum(rung.seconds for rung, _ in climbed))
+        best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)(
+            best, _left(limits, sum(rung.seconds for rung, _ in climbed)), there
         )
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
@@ -127,8 +139,18 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     )
     best.description.record.update(record.to_json())
     said = [*data.notes, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
+    said += [*ladder.placed, *_precision(bf16, names)]
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
+
+
+def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
+    """Return a note on the precision of the products, if it is not that of the weights."""
+    if not bf16:
+        return []
+    if names == ("ar",):
+        return ["precision bf16 has no use: a closed form is solved in float64 on the CPU"]
+    return ["products of the training were computed in bf16 where it ran on a card; all likelihoods are of float32"]
 
 
 def _left(limits: Budget, spent: float) -> Budget:
@@ -200,6 +222,9 @@ class _Ladder:
     keep: Checkpoint | None
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
+    bf16: bool
+    #: where each network was trained and why, if a card was thought of
+    placed: list[str] = field(default_factory=list)
 
     def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
@@ -225,6 +250,7 @@ class _Ladder:
         torch.manual_seed(self.options.seed)
         begun = time.monotonic()
         model = build(name, self.material, self.base, self.options)
+        model.to(self._device(model, budget))
         steps, seconds = (0, 0.0) if name == "ar" else self._train(model, budget)
         held = evaluate(
             model, self.material.encoded, judged_pieces(self.material, "held-out", model.front.reach), workers
@@ -239,11 +265,30 @@ class _Ladder:
             (keep.path / f"{name}.running").unlink(missing_ok=True)
         return rung, model
 
+    def _device(self, model: SequenceModel, budget: Budget) -> str:
+        """Return where a model is trained and judged, and keep a note if a card was thought of."""
+        network = model.backbone is not None and self.workers.size == 1
+        enough = budget.seconds is None or budget.seconds >= WORTH
+        count = float(budget.steps or math.inf) if enough else 0.0
+        # the dropout of a step that is timed must not move the random numbers of the training
+        with torch.random.fork_rng([]):
+            found = decide(model.device, partial(self._first_step, model) if network else None, count)
+        if found.considered:
+            self.placed.append(f"{model.description.name} was trained on {found}")
+        return found.device
+
+    def _first_step(self, model: SequenceModel, device: str) -> Callable[[], None]:
+        """Return a function that computes the first step of the training with a copy of a model on a device."""
+        trial = copy.deepcopy(model).to(device)
+        trial.bf16 = self.bf16
+        return Trainer(trial, self.material, self.method, self.options).first_step()
+
     def _train(self, model: SequenceModel, budget: Budget) -> tuple[int, float]:
         """Train a network, record how, and return its optimiser steps and seconds."""
         name, workers = model.description.name, self.workers
         if workers.size > 1:
             workers.seed(self.options.seed)
+        model.bf16 = self.bf16
         trainer = Trainer(model, self.material, self.method, self.options, workers)
         running = replace(self.keep, path=self.keep.path / f"{name}.running") if self.keep else None
         run = trainer.fit(budget, self.on_progress, running)

@@ -112,7 +112,8 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
     training = model.training
     model.eval()
     own = items[workers.rank :: workers.size]
-    nats = sum(-float(negative_log_likelihood(model, whole(data, b), None)[0]) for b in bucketed(own, JUDGED, None))
+    batches = (whole(data, b).to(model.device) for b in bucketed(own, JUDGED, None))
+    nats = sum(-float(negative_log_likelihood(model, batch, None)[0]) for batch in batches)
     measure, count = _measure(data, own)
     model.train(training)
     total, steps = workers.total(nats + measure, count)

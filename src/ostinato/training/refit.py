@@ -47,6 +47,7 @@ class Refit:
         keep: The folder of the checkpoint, or None.
         workers: The processes that train together.
         on_progress: Called after every optimiser step.
+        bf16: Whether the products are computed in bfloat16.
     """
 
     material: Material
@@ -56,13 +57,20 @@ class Refit:
     keep: Checkpoint | None
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
+    bf16: bool = False
 
-    def __call__(self, kept: SequenceModel, budget: Budget) -> tuple[SequenceModel, str]:
+    def __call__(
+        self, kept: SequenceModel, budget: Budget, device: torch.device | str | None = None
+    ) -> tuple[SequenceModel, str]:
         """Return the model that is fitted to all of the data, and how it was fitted, in words.
 
         Args:
-            kept: The model that was kept. It stays as it is, and the new model holds it.
+            kept: The model that was kept, on the CPU. It stays as it is, and the new model holds it.
             budget: What is left of the budget.
+            device: Where a network is trained. None is the CPU.
+
+        Returns:
+            The model, on the CPU, and the words.
         """
         name, data = kept.description.name, self.material.data
         whole = material_of(data, everything(self.material.split, data), self.options.support)
@@ -79,7 +87,9 @@ class Refit:
         if name != "ar":
             torch.manual_seed(self.options.seed)
             _carry(model, kept, build(name, self.material, self.base, self.options))
-            words += f", {self._train(model, kept.description.ladder_record, whole, budget)}"
+            model.bf16 = self.bf16
+            words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"
+            model.cpu()
         model.description = replace(model.description, record=kept.description.record)
         return model.fitted_again(kept.eval()).eval(), words
 

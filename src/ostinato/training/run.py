@@ -34,7 +34,8 @@ class Run:
         curve: (step, seconds, training loss, validation log-likelihood) of each evaluation, in nats a step. There is no
             loss before the first step.
         windows: (step, truncation window from there on, its estimated bias) whenever AdaptiveBPTT measured.
-        moved: A note if another number of workers continued the training, so that it is not equal to the bit; or empty.
+        moved: A note if another number of workers, or another device, continued the training, so that it is not equal
+            to the bit; or empty.
     """
 
     optimizer: torch.optim.Optimizer
@@ -65,6 +66,8 @@ class Run:
         """
         carried = workers.joined(self.carried or (), rows)
         generators = workers.gather(torch.get_rng_state())
+        card = model.device if model.device.type == "cuda" else None
+        on_cards = [] if card is None else workers.gather(torch.cuda.get_rng_state(card))
         if not workers.leads:
             return
         tensors = {f"live.{k}": v for k, v in model.state_dict().items()}
@@ -74,16 +77,19 @@ class Run:
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in slots.items()}
         tensors |= {f"rng.{rank}": state for rank, state in enumerate(generators)}
+        tensors |= {f"card.rng.{rank}": state for rank, state in enumerate(on_cards)}
         counters = {k: getattr(self, k) for k in self._COUNTERS}
         counters["best"] = None if self.best == -float("inf") else self.best
-        save_bundle(path, tensors, {"counters": counters, "curve": self.curve, "windows": self.windows})
+        document = {"counters": counters, "curve": self.curve, "windows": self.windows, "device": model.device.type}
+        save_bundle(path, tensors, document)
 
     def load(self, path: Path, model: SequenceModel, workers: WorkerGroup) -> None:
         """Continue from a file. The number of workers may differ; new workers keep their random generators."""
         tensors, document = load_bundle(path)
         model.load_state_dict(_under(tensors, "live."))
-        self.average, self.weights = _under(tensors, "average."), _under(tensors, "best.")
-        carried = _under(tensors, "carried.")
+        here = model.device
+        self.average, self.weights = (_under(tensors, name, here) for name in ("average.", "best."))
+        carried = _under(tensors, "carried.", here)
         self.carried = workers.own(tuple(carried[str(i)] for i in range(len(carried)))) or None
         for name, value in document["counters"].items():
             setattr(self, name, value)
@@ -91,6 +97,12 @@ class Run:
         if had != workers.size:
             self.moved = (
                 f"started with {had} workers, continued with {workers.size}: rounding and dropout differ from then on"
+            )
+        before = document.get("device", "cpu")
+        if before != here.type:
+            self.moved = (
+                f"started on {before}, continued on {here.type}: rounding differs from then on, and the numbers "
+                f"that dropout draws begin anew"
             )
         self.best = -float("inf") if self.best is None else self.best
         self.curve = [tuple(point) for point in document["curve"]]
@@ -101,7 +113,11 @@ class Run:
             state.setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         torch.set_rng_state(tensors.get(f"rng.{workers.rank}", torch.get_rng_state()))
+        on_card = tensors.get(f"card.rng.{workers.rank}")
+        if on_card is not None and here.type == "cuda":
+            torch.cuda.set_rng_state(on_card, here)
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+def _under(tensors: dict[str, Tensor], prefix: str, device: torch.device | None = None) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without it and on a device."""
+    return {k.removeprefix(prefix): v.to(device) for k, v in tensors.items() if k.startswith(prefix)}

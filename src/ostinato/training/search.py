@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
+from ostinato.device import Device, on_device
 from ostinato.errors import ConfigError, NonFiniteLossError
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
@@ -91,7 +92,8 @@ def attempt(
     return max(float(point[3]) for point in description.ladder_record.curve or []), found.kept.held_out
 
 
-def search(
+@on_device
+def search(  # noqa: PLR0913 - each argument is one that the command line passes on
     data: SequenceSet,
     trials: int,
     folder: str | Path,
@@ -101,6 +103,8 @@ def search(
     seed: int = 0,
     refit: bool = True,
     threads: Threads = "auto",
+    device: Device = "auto",
+    precision: str = "float32",
     on_trial: Callable[[Trial], None] | None = None,
 ) -> tuple[Fit, tuple[Trial, ...]]:
     """Fit several models and keep the one that is likeliest on the validation part.
@@ -114,6 +118,8 @@ def search(
         seed: The seed of the sampler and of each fit.
         refit: Whether each trial ends with a fit to all of the data.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
+        device: Where the networks are trained, as in ``fit``.
+        precision: "float32" or "bf16", as in ``fit``.
         on_trial: Called with the row of each trial when it is done.
 
     Returns:
@@ -132,6 +138,7 @@ def search(
     trials = whole("trials", trials)
     folder, limits = Path(folder), budget or Budget()
     shared = claim(folder, data, trials, limits, held_out=held_out, seed=seed, refit=refit, threads=threads)
+    shared["precision"] = precision
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _study(folder, seed)
 

@@ -88,6 +88,17 @@ class Trainer:
         groups = self._decay_groups()
         self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), self._trainable())
 
+    def first_step(self) -> Callable[[], None]:
+        """Return a function that computes the loss of the first batch and its gradient, to time it."""
+        batch = next(self._epoch()).to(self.model.device)
+        self.model.train()
+
+        def run() -> None:
+            state = None if isinstance(self.method, FullBPTT) else self._state(batch)
+            self._loss(batch, state)[0].backward()
+
+        return run
+
     def fit(
         self,
         budget: Budget,
@@ -192,7 +203,7 @@ class Trainer:
     def _step(self, batch: Batch, share: float) -> None:
         """Make one optimiser step on one batch, from the carried state."""
         run, config, workers = self.run, self.config, self.workers
-        count, own_rows = int(batch.weight.sum()), workers.share(batch)
+        count, own_rows = int(batch.weight.sum()), workers.share(batch).to(self.model.device)
         loss, after = self._loss(own_rows, None if isinstance(self.method, FullBPTT) else self._state(own_rows))
         run.carried = None if after is None else tuple(s.detach() for s in after)
         run.position, run.step = run.position + 1, run.step + 1

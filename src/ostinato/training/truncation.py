@@ -106,7 +106,7 @@ class Bias:
 
     def _gradient(self, batch: Batch, state: State, window: int, end: int) -> Tensor:
         weights = [p for p in self.model.parameters() if p.requires_grad]
-        total = torch.zeros(sum(p.numel() for p in weights))
+        total = torch.zeros(sum(p.numel() for p in weights), device=self.model.device)
         for first, stop in pairwise([0, *range(end, self.length, window), self.length]):
             loss, after = negative_log_likelihood(self.model, batch.steps(first, stop - first), state)
             found = torch.autograd.grad(loss / len(batch.rows), weights, allow_unused=True, materialize_grads=True)
@@ -118,14 +118,14 @@ class Bias:
         """Return the mean norm of dL_t/dh_{t-k} at the last steps of the stretches, all layers together, (K,)."""
         found = []
         for batch, _ in self.groups:
-            lengths = torch.full((len(batch.rows),), self.length)
+            lengths = torch.full((len(batch.rows),), self.length, device=batch.x.device)
             support = Support(batch.unit, batch.low, batch.high)
             rows = StretchBatch(
                 batch.x, lengths, batch.weight, torch.zeros_like(batch.weight, dtype=batch.unit.dtype), support
             )
             layers = torch.stack(norms_at_end(self.model, rows, min(self.length, LAGS)))
             found.append(layers.double().square().sum(0).sqrt())
-        return np.asarray(torch.cat(found, dim=1).nanmean(1).nan_to_num(0.0).numpy())
+        return np.asarray(torch.cat(found, dim=1).nanmean(1).nan_to_num(0.0).cpu().numpy())
 
 
 def norm(vectors: Tensor, drawn: float) -> float:
@@ -228,10 +228,10 @@ def _stretches(
 ) -> tuple[Batch, State]:
     """Return the stretches that begin at ``starts`` as a batch, and the state before each."""
     warm = max(WARM, model.front.reach)
-    before = whole(data, [Piece(row, max(first, a - warm), a, a) for row, first, a in starts])
+    before = whole(data, [Piece(row, max(first, a - warm), a, a) for row, first, a in starts]).to(model.device)
     state = model.initial_state(len(starts))
     if len(before.x):
-        lengths = torch.tensor([min(warm, a - first) for _, first, a in starts])
+        lengths = torch.tensor([min(warm, a - first) for _, first, a in starts], device=model.device)
         with torch.no_grad():
             state = model.unroll(before.x, state, lengths)[1]
-    return whole(data, [Piece(row, a, a, a + length) for row, _, a in starts]), state
+    return whole(data, [Piece(row, a, a, a + length) for row, _, a in starts]).to(model.device), state

@@ -17,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from ostinato.data.batching import Batch
+from ostinato.device import asked
 from ostinato.errors import LostError
 from ostinato.shapes import State
 
@@ -125,7 +126,7 @@ def parted() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if "gloo" not in str(error):
+        if not any(name in str(error) for name in ("gloo", "NCCL")):
             raise
         fix = "continue from the checkpoint with --resume; torchrun does so by itself with --max-restarts 3"
         raise LostError("another of the training processes has stopped", fix=fix) from error
@@ -136,7 +137,10 @@ def parted() -> Iterator[None]:
 
 @contextmanager
 def started() -> Iterator[WorkerGroup]:
-    """Join the processes if torchrun started them; over gloo, because these models compute on the CPU."""
+    """Join the processes if torchrun started them: over gloo, and over NCCL for what is on a card.
+
+    Sums of the losses and the random generators are on the CPU, so that gloo is there in both cases.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
         yield current()
         return
@@ -145,6 +149,9 @@ def started() -> Iterator[WorkerGroup]:
 
     store, rank, size = next(rendezvous("env://"))
     # restarted processes get the same store from torchrun: without a prefix they would wait for the dead ones
-    dist.init_process_group("gloo", store=PrefixStore(f"{restarts()}", store), rank=rank, world_size=size)
+    backend = "cpu:gloo,cuda:nccl" if asked().startswith("cuda") and dist.is_nccl_available() else "gloo"
+    if "nccl" in backend:
+        torch.cuda.set_device(asked())
+    dist.init_process_group(backend, store=PrefixStore(f"{restarts()}", store), rank=rank, world_size=size)
     with parted():
         yield current()

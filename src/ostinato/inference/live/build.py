@@ -13,12 +13,14 @@ def live(model: SequenceModel, unique_id: str) -> Live | None:
     """Return the step of a model in plain numbers for one series; None if a part of the model has no such form.
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
-    emission, if the engine can step the backbone.
+    emission, if the engine can step the backbone and the model is on the CPU.
 
     Args:
         model: The model.
         unique_id: The id of the series, which decides its location and scale.
     """
+    if model.device.type != "cpu":
+        return None
     steps, emission = steps_of(model), model.emission
     if steps is None:
         return None

@@ -38,10 +38,11 @@ class KeptSteps(list[Conditional]):
 
 
 def plain_paths(model: SequenceModel) -> PlainPaths | None:
-    """Return the paths of a model in plain numbers; None for symbols, counts, sound, and all types but float32."""
+    """Return the paths of a model in plain numbers; None for symbols, counts, sound, and all but float32 on the CPU."""
     match model.front:
         case InnovationFront(ar=ar) if model.encoding.continuous and (draws := model.emission.plain_draws) is not None:
-            return PlainPaths(model, ar, draws) if model.constant.dtype == torch.float32 else None
+            here = model.constant.dtype == torch.float32 and model.device.type == "cpu"
+            return PlainPaths(model, ar, draws) if here else None
         case _:
             return None
 
