@@ -5,7 +5,6 @@
 #pragma once
 
 #include "blocked.h"
-#include "share.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -113,14 +112,15 @@ OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilog
     }
 }
 
-// Multiplies the rows [begin, end) of a by the panels of `blocks` column blocks. depth is the number of steps of the
+// Multiplies the rows [begin, end) of a by the panels of the column blocks `mine`. depth is the number of steps of the
 // panels.
 template <class Epilogue>
 void product(const Epilogue& e, const Left<typename Epilogue::scalar>& a, const typename Epilogue::scalar* panel,
-             Index depth, Index begin, Index end, Index blocks) {
+             Index depth, Index begin, Index end, const Groups& groups, Range mine) {
     constexpr int G = Epilogue::gates;
-    for (Index block = 0, count; block < blocks; block += count) {
-        count = group_of(blocks - block, G);
+    panel += mine.begin * G * lanes<typename Epilogue::scalar> * depth;
+    for (Index block = mine.begin, count; block < mine.end; block += count) {
+        count = groups.at(block);
         if constexpr (group_limit(G) >= 4)
             if (count == 4) rows_of_tiles<Epilogue, 4 * G>(e, a, panel, begin, end, block);
         if constexpr (group_limit(G) >= 2)
