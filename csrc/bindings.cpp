@@ -181,7 +181,7 @@ NB_MODULE(_engine, m) {
                                      : grid_of(find<double>(cell), shape, layout, threads);
         return std::make_tuple(grid.parts, grid.team, grid.together);
     });
-    m.def("force_threads", force_threads);
+    m.def("force_grid", force_grid);
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);

@@ -27,7 +27,7 @@ constexpr double wake = 25e3, meeting = 2e3, meeting_each = 150, stream = 0.012,
 // Of a single row, a team that does not step together can share only the large products: about a fifth of the work.
 constexpr double shared = 0.2;
 
-std::atomic<int> forced{0};
+std::atomic<int> forced_parts{0}, forced_team{0};
 
 // The rows of an average step: those of a ragged batch end one by one.
 struct Average {
@@ -51,10 +51,10 @@ double effective_rows(double rows, int parts, int tile) {
 
 }  // namespace
 
-void force_threads(int shared_) { forced.store(shared_); }
+void force_grid(int parts, int team) { forced_parts.store(parts), forced_team.store(team); }
 
 int worth_threads(int threads, double work, const Layout& l, int tile) {
-    if (forced.load()) return std::max(1, threads);
+    if (forced_parts.load()) return std::max(1, threads);
     const Average average(l);
     const double most = std::min({static_cast<double>(threads), std::sqrt(work / wake), average.rows / tile});
     return static_cast<int>(std::max(1.0, most));
@@ -62,9 +62,12 @@ int worth_threads(int threads, double work, const Layout& l, int tile) {
 
 Grid worth_grid(int threads, const Effort& e, const Layout& l) {
     const Index columns = std::max<Index>(1, e.blocks);
-    if (forced.load() == 2) return {1, static_cast<int>(std::min<Index>(threads, columns)), true};
-    if (forced.load() == 3) return {2, static_cast<int>(std::clamp<Index>(threads / 2, 1, columns)), true};
-    if (forced.load() == 1) return l.rows == 1 ? Grid{1, std::max(1, threads), false} : Grid{std::max(1, threads), 1, false};
+    if (const int forced = forced_parts.load()) {
+        const int parts = std::clamp(forced, 1, std::max(1, threads)), most = forced_team.load();
+        if (l.rows == 1 && most == 1) return {1, parts, false};
+        const int team = static_cast<int>(std::clamp<Index>(threads / parts, 1, std::min<Index>(most, columns)));
+        return {parts, team, team > 1};
+    }
     if (threads <= 1 || e.work < 2 * wake) return {};
     const Average average(l);
     const double whole = effective_rows(average.rows, 1, e.tile);

@@ -43,8 +43,9 @@ Grid worth_grid(int threads, const Effort& effort, const Layout& layout);
 // Returns how many threads get rows of their own where columns are not shared.
 int worth_threads(int threads, double work, const Layout& layout, int tile);
 
-// For tests: all calls share rows, one a thread (1), columns (2), or both (3), however little they compute; 0 is the model.
-void force_threads(int shared);
+// For tests and benchmarks: all calls that may take so many threads are shared in this way, however little they compute.
+// Without parts the model is in force again.
+void force_grid(int parts, int team);
 
 // Owns the arrays that Part points to.
 class Plan {

@@ -31,16 +31,12 @@ from ostinato.ops.engine import _engine
 COUNTS = [1, 2, 7, 16]
 
 
-#: What the threads share: see force_threads.
-ROWS, COLUMNS, BOTH = 1, 2, 3
-
-
-@pytest.fixture(params=[ROWS, COLUMNS, BOTH], ids=["rows", "columns", "both"])
+@pytest.fixture(params=[(99, 1), (1, 99), (2, 99)], ids=["rows", "columns", "both"])
 def forced(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let every call take all the threads that it may, so that small problems have many."""
-    _engine.force_threads(request.param)
+    _engine.force_grid(*request.param)
     yield
-    _engine.force_threads(0)
+    _engine.force_grid(0, 0)
 
 
 @cells
@@ -108,7 +104,7 @@ import os, threading, torch
 from engine_calls import engine, problem
 from ostinato.ops.engine import _engine
 torch.set_num_threads(7)
-_engine.force_threads(1)
+_engine.force_grid(99, 1)
 call = problem("gru", 20, 14, 3, 9)
 def threads(): return len(os.listdir("/proc/self/task"))
 """

@@ -47,11 +47,12 @@ def grid_of(cell: str, bits: int, sizes: Sizes, threads: int) -> tuple[int, int,
         columns of each step too.
     """
 
-def force_threads(shared: int) -> None:
-    """Let every call take all the threads that it may, however little it computes: for tests.
+def force_grid(parts: int, team: int) -> None:
+    """Share every call in this way, as far as its threads suffice, however little it computes: for tests and benchmarks.
 
     Args:
-        shared: 1 to share rows, one a thread; 2 to share columns; 3 to share both; 0 to go by the cost model again.
+        parts: The parts that the rows are dealt out to; 0 to go by the cost model again.
+        team: The threads that share the columns of each part.
     """
 
 def peak(loops: int) -> float:
