@@ -67,6 +67,38 @@ def row(problem: Problem, counts: Sequence[int], seconds: float, rounds: int, pe
     return {n: statistics.median(t) for n, t in a.items()}, {n: statistics.median(t) for n, t in b.items() if t}
 
 
+def constants(most: int) -> None:
+    """Measure the constants of the cost model in csrc/plan.cpp: what it costs to wake a thread, and to meet in a step."""
+
+    def fastest(problem: Problem, threads: int, parts: int, team: int) -> float:
+        _engine.force_grid(parts, team)
+        net, (x, _) = problem.modules()[0], problem.inputs()
+        with torch.no_grad():
+            times = sorted(time_of(lambda: net(x), threads, 0.3))
+        _engine.force_grid(0, 0)
+        return 1e6 * statistics.median(times)
+
+    short, long = Problem("", "gru", 1, 64, 8, 16), Problem("", "gru", 400, 1, 8, 512)
+    for n in [n for n in (2, 4, 8, 16, 32) if n <= most]:
+        wake = (fastest(short, n, n, 1) - fastest(short, 1, 1, 1)) / (n - 1)
+        meet = (fastest(long, n, 1, n) - fastest(long, 1, 1, 1) / n) / 400
+        print(f"{n} threads: {wake:.1f} us to wake one more; at most {meet:.2f} us to meet in a step of one row of 512 units")
+
+
+def grids(most: int) -> None:
+    """Print the milliseconds of every grid with all threads, beside that of the cost model."""
+    for problem in [*SHAPES[:5], Problem("", "gru", 100, 64, 256, 256), Problem("", "rnn", 50, 64, 512, 512)]:
+        step = training_step(problem.modules()[0], *problem.inputs())
+        for n in [n for n in (most, most // 2) if n > 1]:
+            said = []
+            for parts in [1 << i for i in range(n.bit_length()) if 1 << i <= n]:
+                _engine.force_grid(parts, n // parts)
+                said.append(f"{parts}x{n // parts} {1e3 * statistics.median(time_of(step, n, 0.08)):.2f}")
+            _engine.force_grid(0, 0)
+            own = 1e3 * statistics.median(time_of(step, n, 0.08))
+            print(f"{problem!s:32} {n:3} threads, milliseconds: {'  '.join(said)} | {grid(problem, n)} {own:.2f}", flush=True)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -76,11 +108,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--catalogue", action="store_true", help="also run the problems of problems.toml")
     parser.add_argument("--alone", action="store_true", help="do not run torch.nn")
+    parser.add_argument("--grids", action="store_true", help="time every grid of the largest number of threads instead")
+    parser.add_argument("--constants", action="store_true", help="measure the constants of the cost model instead")
     given = parser.parse_args()
     if extension.ABSENT:
         parser.exit(1, f"{extension.ABSENT}\n")
     machine, why = cores()
     counts = given.counts or [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= machine]
+    if given.constants:
+        constants(machine)
+        return
+    if given.grids:
+        grids(counts[-1])
+        return
     print(f"{why}; instruction set {extension.set_in_use()}, torch {torch.__version__}; training, milliseconds")
     print("our time (time of torch.nn / ours) for each number of threads; then how many times faster than with half\n")
     worst: dict[int, float] = {}
