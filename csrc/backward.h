@@ -175,7 +175,12 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
     const Blocked<T> d_second = Cell::late ? Blocked<T>{space.d_x.at(E, 0), G * space.d_x.stride} : space.d_second;
     const Left<T> nothing{};
 
-    if (!team.rank) clear(space.sums.ih.first, space.sums.count);
+    const PanelGroups<T, Cell> groups(s);
+    const Team steppers = steppers_of(team);
+    const Range of_outputs = groups.outputs.share(steppers), of_units = groups.units.share(steppers);
+
+    const Range cleared = share(team, space.sums.count, lanes<T>);
+    clear(space.sums.ih.first + cleared.begin, cleared.end - cleared.begin);
     for (Index b = 0; !team.rank && b < p.rows; ++b) {
         const Index row = p.order[b] * H;
         pack_or_clear(space.carry, b, io.dh_n ? io.dh_n + p.order[b] * P : nullptr, P);
@@ -186,16 +191,23 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         }
     }
 
-    const auto steps = [&](Index t0, Index t1) {
+    // Brings what the steps and the products of a chunk read into its rows: a member's share.
+    const auto gather = [&](Index t0, Index t1) {
         const Index base = p.start[t0], places = p.start[t1] - base;
         const Index after = t1 < p.steps ? p.active[t1] : 0;
-        for (Index block = 0; block < units * E; ++block)
+        const Range blocks = share(team, units * E), mine = share(team, places);
+        for (Index block = blocks.begin; block < blocks.end; ++block)
             std::memmove(space.d_sum.at(block, places), space.d_sum.at(block, 0), after * lanes<T> * sizeof(T));
-        for (Index t = t0; t < t1; ++t)
-            for (Index i = 0; i < p.active[t]; ++i)
-                pack_row(space.h, p.start[t] - base + i,
-                         t ? io.y + p.place[p.start[t - 1] + i] * P : io.h0 + p.order[i] * P, P);
+        for (Index n = mine.begin, t = t0; n < mine.end; ++n) {
+            while (p.start[t + 1] - base <= n) ++t;
+            const Index i = n + base - p.start[t];
+            pack_row(space.h, n, t ? io.y + p.place[p.start[t - 1] + i] * P : io.h0 + p.order[i] * P, P);
+            if (io.weights) pack_row(space.x, n, io.x + p.place[base + n] * D, D);
+        }
+    };
 
+    const auto steps = [&](Index t0, Index t1) {
+        const Index base = p.start[t0];
         for (Index t = t1 - 1; t >= t0; --t) {
             const Index at = p.start[t] - base;
             const Index next = t + 1 < p.steps ? p.active[t + 1] : 0;
@@ -207,36 +219,37 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
                                        io.y, io.dy, p.place + p.start[t], H};
             const auto arrive = [&](auto& epilogue) {
                 const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E);
-                product(epilogue, d_next, w.hh, E * H, 0, next, outputs);
+                product(epilogue, d_next, w.hh, E * H, 0, next, groups.outputs, of_outputs);
                 // The next rows have their last step here, so only the gradient of the last state arrives.
                 epilogue.carried = true;
-                product(epilogue, nothing, w.hh, E * H, next, p.active[t], outputs);
+                product(epilogue, nothing, w.hh, E * H, next, p.active[t], groups.outputs, of_outputs);
             };
             if constexpr (two_products<Cell>) {
                 const Blocked<T> d = d_second.from(0, at);
                 SecondGradient<T, Cell> second{saved.from(0, p.start[t]), space.carry, Cell::direct, d, io.dy,
                                                p.place + p.start[t], P};
                 arrive(second);
+                meet(steppers);
                 step.carried = false;
-                product(step, left_of(d, P), w.second, P, 0, p.active[t], units);
+                product(step, left_of(d, P), w.second, P, 0, p.active[t], groups.units, of_units);
             } else {
                 arrive(step);
             }
+            meet(steppers);
         }
-
     };
 
     for (Index t1 = p.steps, t0; t1 > 0; t1 = t0) {
         t0 = chunks.begin(p, t1);
         const Index base = p.start[t0], places = p.start[t1] - base;
-        if (!team.rank) steps(t0, t1);
-        if (io.weights && team.rank == team.size - 1)  // in a team this overlaps with the steps of rank 0
-            for (Index n = 0; n < places; ++n) pack_row(space.x, n, io.x + p.place[base + n] * D, D);
+        gather(t0, t1);
         meet(team);
+        if (!team.rank || team.together) steps(t0, t1);
+        if (!team.together) meet(team);
         const Range rows = share(team, places);
         if (io.dx)
             product(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, rows.begin, rows.end,
-                    blocks_of<T>(D));
+                    groups.inputs, groups.inputs.all());
         if (io.weights) {
             const Range of_x = share(team, units * G, outer_group), of_h = share(team, units * E, outer_group);
             outer(space.sums.ih, space.x, D, space.d_x, of_x, places);
@@ -248,39 +261,41 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         }
         meet(team);
     }
-    if (team.rank) return;
 
     if (io.dh0) {
         const Index first = p.steps ? p.active[0] : 0;
         const Blocked<T> plus = Cell::direct ? space.carry : Blocked<T>{};
-        product(ToRows<T>{io.dh0, p.order, P, plus}, left_of(space.d_sum, H, E), w.hh, E * H, 0, first, outputs);
-        for (Index b = first; b < p.rows; ++b) unpack_row(io.dh0 + p.order[b] * P, space.carry, b, P);
+        product(ToRows<T>{io.dh0, p.order, P, plus}, left_of(space.d_sum, H, E), w.hh, E * H, 0, first, groups.outputs,
+                of_outputs);
+        for (Index b = first; !team.rank && b < p.rows; ++b)
+            unpack_row(io.dh0 + p.order[b] * P, space.carry, b, P);
     }
     if (Cell::states == 2 && io.dc0)
-        for (Index b = 0; b < p.rows; ++b) unpack_row(io.dc0 + p.order[b] * H, space.dc, b, H);
+        for (Index b = 0; !team.rank && b < p.rows; ++b) unpack_row(io.dc0 + p.order[b] * H, space.dc, b, H);
 }
 
 template <class T, class Cell>
-void add(const Shape& s, void* scratch, const void* other) {
-    Arena here{static_cast<char*>(scratch)}, there{static_cast<char*>(const_cast<void*>(other))};
-    const Sums<T, Cell> to(here, s), from(there, s);
-    for (Index i = 0; i < to.count; i += lanes<T>)
-        store(to.ih.first + i, load(to.ih.first + i) + load(from.ih.first + i));
-}
-
-template <class T, class Cell>
-void collect(const Shape& s, const void* scratch, const WeightGradients<T>& out) {
-    Arena arena{static_cast<char*>(const_cast<void*>(scratch))};
+void collect(const Shape& s, void* const* scratch, int parts, const WeightGradients<T>& out, const Team& team) {
+    const auto first = static_cast<T*>(scratch[0]);
+    const auto twin = [&](int i, const T* from) { return static_cast<const T*>(scratch[i]) + (from - first); };
+    Arena arena{static_cast<char*>(scratch[0])};
     const Sums<T, Cell> sums(arena, s);
-    unpack_gates(out.ih, sums.ih, Cell::gates, s.hidden, s.inputs);
-    unpack_gates(out.hh, sums.hh, early<Cell>, s.hidden, s.outputs);
+    const Range units = share(team, blocks_of<T>(s.hidden));
+    const auto write = [&](T* to, const Blocked<T>& from, int gates, Index hidden, Index depth, Range mine) {
+        unpack_gates(to, from, parts, twin, gates, hidden, depth, mine);
+    };
+    write(out.ih, sums.ih, Cell::gates, s.hidden, s.inputs, units);
+    write(out.hh, sums.hh, early<Cell>, s.hidden, s.outputs, units);
     if (two_products<Cell>) {
         T* second = Cell::projects ? out.hr : out.hh + early<Cell> * s.hidden * s.hidden;
-        unpack_gates(second, sums.second, 1, s.outputs, s.hidden);
+        write(second, sums.second, 1, s.outputs, s.hidden, share(team, blocks_of<T>(s.outputs)));
     }
-    const Index one = Blocked<T>::stride_of(1);
-    if (out.b_ih) unpack_gates(out.b_ih, Blocked<T>{sums.b_ih, one}, Cell::gates, s.hidden, 1);
-    if (out.b_hh) unpack_gates(out.b_hh, Blocked<T>{Cell::apart ? sums.b_hh : sums.b_ih, one}, Cell::gates, s.hidden, 1);
+    const Blocked<T> b_ih{sums.b_ih, Blocked<T>::stride_of(1)}, b_hh{sums.b_hh, Blocked<T>::stride_of(1)};
+    if (out.b_ih) write(out.b_ih, b_ih, Cell::gates, s.hidden, 1, units);
+    if (out.b_hh && Cell::apart) write(out.b_hh, b_hh, Cell::gates, s.hidden, 1, units);
+    // the sums of b_ih are those of both; if they are already added up, they are copied alone
+    if (out.b_hh && !Cell::apart)
+        unpack_gates(out.b_hh, b_ih, out.b_ih ? 1 : parts, twin, Cell::gates, s.hidden, 1, units);
 }
 
 }  // namespace

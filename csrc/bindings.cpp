@@ -174,13 +174,14 @@ NB_MODULE(_engine, m) {
         const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
         return std::make_tuple(s.head, s.width);
     });
-    m.def("threads_of", [](const std::string& cell, int bits, const Sizes& sizes, int threads) {
+    m.def("grid_of", [](const std::string& cell, int bits, const Sizes& sizes, int threads) {
         const Shape shape = shape_of(sizes);
         const Layout layout = layout_of(sizes, {0, 0, 0});
-        return bits == 32 ? threads_of(find<float>(cell), shape, layout, threads)
-                          : threads_of(find<double>(cell), shape, layout, threads);
+        const Grid grid = bits == 32 ? grid_of(find<float>(cell), shape, layout, threads)
+                                     : grid_of(find<double>(cell), shape, layout, threads);
+        return std::make_tuple(grid.parts, grid.team, grid.together);
     });
-    m.def("force_threads", force_threads);
+    m.def("force_grid", force_grid);
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);

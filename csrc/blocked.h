@@ -11,7 +11,7 @@
 // of a unit.
 #pragma once
 
-#include "vec.h"
+#include "share.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -44,12 +44,31 @@ struct Arena {
     }
 };
 
-// The number of column blocks in the next group of a panel: 4, 2 or 1, so that they have at most four vectors.
+// The largest number of column blocks in a group of a panel: a group has at most four vectors.
 constexpr Index group_limit(int gates) { return gates == 1 ? 4 : gates == 2 ? 2 : 1; }
-OSTINATO_INLINE Index group_of(Index left, int gates) {
-    const Index limit = group_limit(gates);
-    return left >= 4 && limit >= 4 ? 4 : left >= 2 && limit >= 2 ? 2 : 1;
-}
+
+// The groups of a panel of so many column blocks. For threads that share the columns they are smaller if the largest
+// share gets smaller by it; a smaller group reads the left side more often.
+struct Groups {
+    Index blocks, limit;
+
+    Groups(Index all, int gates, int split) : blocks(all), limit(group_limit(gates)) {
+        for (Index half = limit / 2, cost = cost_of(limit, split); split > 1 && half; half /= 2)
+            if (cost_of(half, split) < cost) limit = half, cost = cost_of(half, split);
+    }
+    Index at(Index block) const {  // the number of blocks of the group that starts with this block
+        const Index left = blocks - block;
+        return left >= 4 && limit >= 4 ? 4 : left >= 2 && limit >= 2 ? 2 : 1;
+    }
+    Range all() const { return {0, blocks}; }
+    Range share(const Team& team) const { return OSTINATO_SET::share(team, blocks, limit); }
+
+  private:
+    Index cost_of(Index group, int split) const {  // of the largest share, in tenths of a block
+        const Index groups = (blocks + group - 1) / group;
+        return (groups + split - 1) / split * group * (group == 4 ? 10 : group == 2 ? 11 : 13);
+    }
+};
 
 // Copies `columns` numbers of a row-major row into row `row` of a blocked matrix, and fills the last block with zeros.
 template <class T>
@@ -74,11 +93,11 @@ inline void clear(T* at, Index count) {
 // Packs w (gates * hidden, depth), row-major and gate after gate, into panels of its transpose: they have `depth`
 // steps, and `gates` vectors for each column block.
 template <class T>
-inline void pack_gates(T* panel, const T* w, int gates, Index hidden, Index depth) {
+inline void pack_gates(T* panel, const T* w, int gates, Index hidden, Index depth, const Groups& groups, Range mine) {
     constexpr Index V = lanes<T>;
-    const Index blocks = blocks_of<T>(hidden);
-    for (Index first = 0, count; first < blocks; first += count) {
-        count = group_of(blocks - first, gates);
+    panel += mine.begin * gates * V * depth;
+    for (Index first = mine.begin, count; first < mine.end; first += count) {
+        count = groups.at(first);
         const Index width = count * gates * V;
         for (Index j = 0; j < count; ++j)
             for (int g = 0; g < gates; ++g) {
@@ -99,11 +118,11 @@ inline void pack_gates(T* panel, const T* w, int gates, Index hidden, Index dept
 // Packs w (gates * hidden, columns) into panels without a transposition. The steps go through the units block by block
 // and, in a block, gate by gate: a blocked matrix of gate gradients is read in this order.
 template <class T>
-inline void pack_units(T* panel, const T* w, int gates, Index hidden, Index columns) {
+inline void pack_units(T* panel, const T* w, int gates, Index hidden, Index columns, const Groups& groups, Range mine) {
     constexpr Index V = lanes<T>;
-    const Index blocks = blocks_of<T>(columns);
-    for (Index first = 0, count; first < blocks; first += count) {
-        count = group_of(blocks - first, 1);
+    panel += mine.begin * V * gates * hidden;
+    for (Index first = mine.begin, count; first < mine.end; first += count) {
+        count = groups.at(first);
         for (Index unit = 0; unit < hidden; unit += V)
             for (int g = 0; g < gates; ++g)
                 for (Index u = unit; u < smaller(unit + V, hidden); ++u)
@@ -114,13 +133,17 @@ inline void pack_units(T* panel, const T* w, int gates, Index hidden, Index colu
     }
 }
 
-// Undoes the order of pack_gates: writes blocked sums (blocks * gates, depth rows) to w (gates * hidden, depth).
-template <class T>
-inline void unpack_gates(T* w, const Blocked<T>& sums, int gates, Index hidden, Index depth) {
+// Undoes the order of pack_gates: writes the given blocks of units of blocked sums (blocks * gates, depth rows) to w
+// (gates * hidden, depth). Before that it adds the sums of the other parts: part i has those of `from` at twin(i, from).
+template <class T, class Twin>
+inline void unpack_gates(T* w, const Blocked<T>& sums, int parts, const Twin& twin, int gates, Index hidden,
+                         Index depth, Range units) {
     constexpr Index V = lanes<T>;
-    for (Index unit = 0; unit < hidden; unit += V)
+    for (Index unit = units.begin * V; unit < smaller(units.end * V, hidden); unit += V)
         for (int g = 0; g < gates; ++g) {
-            const T* from = sums.at(unit / V * gates + g, 0);
+            T* from = sums.at(unit / V * gates + g, 0);
+            for (int i = 1; i < parts; ++i)
+                for (Index k = 0; k < depth * V; k += V) store(from + k, load(from + k) + load(twin(i, from) + k));
             T* to = w + (g * hidden + unit) * depth;
             for (Index v = 0; v < smaller(V, hidden - unit); ++v)
                 for (Index k = 0; k < depth; ++k) to[v * depth + k] = from[k * V + v];

@@ -12,6 +12,7 @@ struct Shape {
     Index inputs;   // D
     Index hidden;   // H
     Index outputs;  // P, the width of h: H unless the cell projects
+    int split = 1;  // the threads that share the columns of a step: panels have groups that are small enough for them
 };
 
 // The rows (sequences) of one thread, the longest first, so that the rows that have a step t are the first active[t].
@@ -26,11 +27,12 @@ struct Part {
     Index chunk;          // the approximate number of places in a chunk
 };
 
-// The threads that work on one part together. They share the large products; rank 0 alone runs the steps. A single
-// thread is a team of one.
+// The threads that work on one part together. They share the large products and, if they step together, the columns of
+// every step; otherwise rank 0 alone runs the steps. A single thread is a team of one.
 struct Meeting;
 struct Team {
     int rank, size;
+    bool together;     // whether the team shares the steps
     Meeting* meeting;  // where they wait for each other; null for a team of one
 };
 void meet(Meeting&, int members) noexcept;  // returns when all members have called it
@@ -91,18 +93,17 @@ struct Kernel {
     int tile;       // the rows of a register tile of the recurrent product
 
     std::size_t (*panels_bytes)(const Shape&, bool backward);
-    void (*pack)(const Shape&, const Weights<T>&, bool backward, void* panels);
+    void (*pack)(const Shape&, const Weights<T>&, bool backward, void* panels, const Team&);  // packs a member's share
 
     Index (*saved_count)(const Shape&, Index places);
     std::size_t (*forward_bytes)(const Shape&, const Part&, bool save);
     void (*forward)(const Shape&, const Part&, const Forward<T>&, const void* panels, void* scratch, const Team&);
 
-    // The scratch buffer holds the part's share of the weight gradients. add adds another part's share to it, and
-    // collect writes the result to the gradients.
+    // The scratch buffer holds the part's share of the weight gradients. collect adds up those of all parts, in the
+    // first buffer and in their order, and writes the sums to the gradients: a member's share of them.
     std::size_t (*backward_bytes)(const Shape&, const Part&);
     void (*backward)(const Shape&, const Part&, const Backward<T>&, const void* panels, void* scratch, const Team&);
-    void (*add)(const Shape&, void* scratch, const void* other);
-    void (*collect)(const Shape&, const void* scratch, const WeightGradients<T>&);
+    void (*collect)(const Shape&, void* const* scratch, int parts, const WeightGradients<T>&, const Team&);
 };
 
 // The diagonal linear recurrence h' = a h + u on rows of W numbers. A complex number counts as two: W is then 2 H.

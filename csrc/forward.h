@@ -131,13 +131,17 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
     const Chunks chunks(p);
     const bool save = Cell::slots && io.saved;
     ForwardSpace<T, Cell> space(arena, s, p, chunks, save);
-    const Index units = blocks_of<T>(s.hidden), slots_block = save ? kept<Cell> : Cell::gates;
+    const Index slots_block = save ? kept<Cell> : Cell::gates;
+    const PanelGroups<T, Cell> groups(s);
+    const Team steppers = steppers_of(team);
+    const Range of_units = groups.early_gates.share(steppers), of_outputs = groups.outputs.share(steppers);
     const Blocked<T> saved{io.saved, Blocked<T>::stride_of(p.start[p.steps])};
 
     for (Index b = 0; !team.rank && b < p.rows; ++b) {
         pack_row(space.h[0], b, io.h0 + p.order[b] * s.outputs, s.outputs);
         if constexpr (Cell::states == 2) pack_row(space.c, b, io.c0 + p.order[b] * s.hidden, s.hidden);
     }
+    const bool steps = !team.rank || team.together;  // whether this member takes part in the steps
     int now = 0;
     const auto leave = [&](Index begin, Index end) {  // writes the last states of these rows
         for (Index b = begin; !team.rank && b < end; ++b) {
@@ -155,21 +159,30 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
             pack_row(space.x, n, io.x + p.place[base + n] * s.inputs, s.inputs);
         const Blocked<T> slots = save ? saved.from(0, base) : space.slots;
         const InputStep<T, Cell::gates> input{slots, slots_block, w.bias_x};
-        product(input, left_of(space.x, s.inputs), w.ih, s.inputs, mine.begin, mine.end, units);
+        if (team.together) {
+            meet(team);
+            product(input, left_of(space.x, s.inputs), w.ih, s.inputs, 0, places, groups.all_gates,
+                    groups.all_gates.share(team));
+        } else {
+            product(input, left_of(space.x, s.inputs), w.ih, s.inputs, mine.begin, mine.end, groups.all_gates,
+                    groups.all_gates.all());
+        }
         meet(team);
-        for (Index t = t0; !team.rank && t < t1; ++t) {
+        for (Index t = t0; steps && t < t1; ++t) {
             const Index at = p.start[t] - base;
             const Blocked<T> h = space.h[now], h_next = space.h[1 - now];
             const Index* place = p.place + p.start[t];
             const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save, h,
                                               two_products<Cell> ? space.m : h_next, space.c, w.bias_h, io.y, place,
                                               s.hidden};
-            product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], units);
+            product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], groups.early_gates, of_units);
+            meet(steppers);
             if constexpr (two_products<Cell>) {
                 const SecondStep<T, Cell> second{slots.from(0, at), slots_block, save, h, h_next, io.y, place,
                                                  s.outputs};
-                product(second, left_of(space.m, s.hidden), w.second, s.hidden, 0, p.active[t],
-                        blocks_of<T>(s.outputs));
+                product(second, left_of(space.m, s.hidden), w.second, s.hidden, 0, p.active[t], groups.outputs,
+                        of_outputs);
+                meet(steppers);
             }
             now = 1 - now;
             leave(t + 1 < p.steps ? p.active[t + 1] : 0, p.active[t]);

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "blocked.h"
-#include "share.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -44,15 +43,27 @@ OSTINATO_INLINE void one_step(Vec<T> (&sum)[MR][NV], const T* left, const T* rig
     }
 }
 
+// What a tile brings into the cache for the tiles after it: `count` lines with each block of the left side. If the panels
+// are larger than the cache of a core, the tiles of one group of columns fetch the panel of the next group.
+struct Ahead {
+    const char* at = nullptr;
+    Index count = 0;
+};
+
+OSTINATO_INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 2); }
+inline constexpr Index line = 64, cached = Index{1} << 19;  // bytes
+
 // Adds the product of the tile's rows of a, over all columns, and the panel to sum.
 template <class T, int MR, int NV>
-OSTINATO_INLINE void multiply(Vec<T> (&sum)[MR][NV], const Left<T>& a, Index row, const T* panel) {
+OSTINATO_INLINE void multiply(Vec<T> (&sum)[MR][NV], const Left<T>& a, Index row, const T* panel, Ahead ahead) {
     constexpr int V = lanes<T>, U = steps_at_once(MR * NV) < V ? steps_at_once(MR * NV) : V;
     const T* block = a.data.at(0, row);
     if constexpr (U == 1) {
-        for (Index b = 0; b < a.full; ++b, block += a.data.stride)
+        for (Index b = 0; b < a.full; ++b, block += a.data.stride) {
+            for (Index i = 0; i < ahead.count; ++i, ahead.at += line) fetch(ahead.at);
             for (const T *left = block, *end = block + V; left < end; ++left, panel += NV * V)
                 one_step<T, MR, NV>(sum, left, panel);
+        }
     } else {
         Vec<T> more[U][MR][NV] = {};
         for (Index b = 0; b < a.full; ++b, block += a.data.stride)
@@ -87,46 +98,56 @@ OSTINATO_INLINE void start_from(Vec<T> (&sum)[MR][NV], const Blocked<T>& held, b
 
 template <class Epilogue, int MR, int NV>
 __attribute__((noinline)) void tile(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
-                                    const typename Epilogue::scalar* panel, Index row, Index block) {
+                                    const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead) {
     Vec<typename Epilogue::scalar> sum[MR][NV];
     e.template start<MR, NV>(sum, row, block);
-    multiply<typename Epilogue::scalar, MR, NV>(sum, a, row, panel);
+    multiply<typename Epilogue::scalar, MR, NV>(sum, a, row, panel, ahead);
     e.template finish<MR, NV>(sum, row, block);
 }
 
 template <class Epilogue, int NV, int MR>
 OSTINATO_INLINE void tile_of(Index rows, const Epilogue& e, const Left<typename Epilogue::scalar>& a,
-                             const typename Epilogue::scalar* panel, Index row, Index block) {
+                             const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead) {
     if constexpr (MR > 1)
-        if (rows < MR) return tile_of<Epilogue, NV, MR - 1>(rows, e, a, panel, row, block);
-    tile<Epilogue, MR, NV>(e, a, panel, row, block);
+        if (rows < MR) return tile_of<Epilogue, NV, MR - 1>(rows, e, a, panel, row, block, ahead);
+    tile<Epilogue, MR, NV>(e, a, panel, row, block, ahead);
 }
 
-// Splits the rows [begin, end) into tiles of nearly equal height.
+// Splits the rows [begin, end) into tiles of nearly equal height. `next` is the panel that is fetched meanwhile, of the
+// same size; or null.
 template <class Epilogue, int NV>
 OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
-                                   const typename Epilogue::scalar* panel, Index begin, Index end, Index block) {
+                                   const typename Epilogue::scalar* panel, Index begin, Index end, Index block,
+                                   const typename Epilogue::scalar* next) {
     constexpr int most = max_rows<NV>;
-    for (Index row = begin, left = (end - begin + most - 1) / most, rows; row < end; row += rows, --left) {
+    const Index tiles = (end - begin + most - 1) / most;
+    Ahead ahead{reinterpret_cast<const char*>(next), next ? (NV * OSTINATO_BYTES / line * lanes<typename Epilogue::scalar> + tiles - 1) / tiles : 0};
+    for (Index row = begin, left = tiles, rows; row < end; row += rows, --left) {
         rows = (end - row + left - 1) / left;
-        tile_of<Epilogue, NV, most>(rows, e, a, panel, row, block);
+        tile_of<Epilogue, NV, most>(rows, e, a, panel, row, block, ahead);
+        ahead.at += ahead.count * a.full * line;
     }
 }
 
-// Multiplies the rows [begin, end) of a by the panels of `blocks` column blocks. depth is the number of steps of the
+// Multiplies the rows [begin, end) of a by the panels of the column blocks `mine`. depth is the number of steps of the
 // panels.
 template <class Epilogue>
 void product(const Epilogue& e, const Left<typename Epilogue::scalar>& a, const typename Epilogue::scalar* panel,
-             Index depth, Index begin, Index end, Index blocks) {
+             Index depth, Index begin, Index end, const Groups& groups, Range mine) {
     constexpr int G = Epilogue::gates;
-    for (Index block = 0, count; block < blocks; block += count) {
-        count = group_of(blocks - block, G);
+    using T = typename Epilogue::scalar;
+    const T* const first = panel + mine.begin * G * lanes<T> * depth;
+    const bool large = (mine.end - mine.begin) * G * lanes<T> * depth * Index(sizeof(T)) > cached && end - begin > 1;
+    panel = first;
+    for (Index block = mine.begin, count; block < mine.end; block += count) {
+        count = groups.at(block);
+        const T* next = !large ? nullptr : block + count < mine.end ? panel + count * G * lanes<T> * depth : first;
         if constexpr (group_limit(G) >= 4)
-            if (count == 4) rows_of_tiles<Epilogue, 4 * G>(e, a, panel, begin, end, block);
+            if (count == 4) rows_of_tiles<Epilogue, 4 * G>(e, a, panel, begin, end, block, next);
         if constexpr (group_limit(G) >= 2)
-            if (count == 2) rows_of_tiles<Epilogue, 2 * G>(e, a, panel, begin, end, block);
-        if (count == 1) rows_of_tiles<Epilogue, G>(e, a, panel, begin, end, block);
-        panel += count * G * lanes<typename Epilogue::scalar> * depth;
+            if (count == 2) rows_of_tiles<Epilogue, 2 * G>(e, a, panel, begin, end, block, next);
+        if (count == 1) rows_of_tiles<Epilogue, G>(e, a, panel, begin, end, block, next);
+        panel += count * G * lanes<T> * depth;
     }
 }
 
@@ -139,7 +160,10 @@ __attribute__((noinline)) void outer_tile(T* sums, Index sums_stride, const T* x
     OSTINATO_UNROLL
     for (int i = 0; i < MR; ++i)
         OSTINATO_UNROLL
-        for (int j = 0; j < NV; ++j) sum[0][i][j] = load(sums + j * sums_stride + i * V);
+        for (int j = 0; j < NV; ++j) {
+            sum[0][i][j] = load(sums + j * sums_stride + i * V);
+            fetch(sums + j * sums_stride + (MR + i) * V);  // the sums of the next tile
+        }
     Index row = 0;
     for (; row + U <= rows; row += U, x += U * V, d += U * V)
         OSTINATO_UNROLL

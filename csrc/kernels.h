@@ -42,7 +42,6 @@ constexpr Kernel<T> kernel = {Cell::gates,
                               forward<T, Cell>,
                               backward_bytes<T, Cell>,
                               backward<T, Cell>,
-                              add<T, Cell>,
                               collect<T, Cell>};
 
 #define OSTINATO_TYPE(NAME, ...) using NAME##_type = __VA_ARGS__;

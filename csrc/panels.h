@@ -39,6 +39,20 @@ struct BackwardPanels {
     }
 };
 
+// The groups of the columns of each panel.
+template <class T, class Cell>
+struct PanelGroups {
+    Groups all_gates, early_gates;   // of units: forward, W_ih and W_hh
+    Groups units, outputs, inputs;  // backward; units and outputs are also those of the second product
+
+    explicit PanelGroups(const Shape& s)
+        : all_gates(blocks_of<T>(s.hidden), Cell::gates, s.split),
+          early_gates(blocks_of<T>(s.hidden), early<Cell>, s.split),
+          units(blocks_of<T>(s.hidden), 1, s.split),
+          outputs(blocks_of<T>(s.outputs), 1, s.split),
+          inputs(blocks_of<T>(s.inputs), 1, 1) {}
+};
+
 template <class T, class Cell>
 std::size_t panels_bytes(const Shape& s, bool backward) {
     Arena arena{nullptr};
@@ -61,21 +75,25 @@ void pack_bias(T* to, const T* one, const T* other, Index hidden, int from_gate,
 }
 
 template <class T, class Cell>
-void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory) {
+void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory, const Team& team) {
     Arena arena{static_cast<char*>(memory)};
     constexpr int G = Cell::gates, E = early<Cell>, joined = G - Cell::apart;
+    const PanelGroups<T, Cell> groups(s);
+    const Range of_outputs = groups.outputs.share(team);
     const T* second = Cell::projects ? w.hr : w.hh + E * s.hidden * s.hidden;  // only read by cells with two products
     if (backward) {
         const BackwardPanels<T, Cell> to(arena, s);
-        pack_units(to.ih, w.ih, G, s.hidden, s.inputs);
-        pack_units(to.hh, w.hh, E, s.hidden, s.outputs);
-        if (two_products<Cell>) pack_units(to.second, second, 1, s.outputs, s.hidden);
+        pack_units(to.ih, w.ih, G, s.hidden, s.inputs, groups.inputs, groups.inputs.share(team));
+        pack_units(to.hh, w.hh, E, s.hidden, s.outputs, groups.outputs, of_outputs);
+        if (two_products<Cell>)
+            pack_units(to.second, second, 1, s.outputs, s.hidden, groups.units, groups.units.share(team));
         return;
     }
     const ForwardPanels<T, Cell> to(arena, s);
-    pack_gates(to.ih, w.ih, G, s.hidden, s.inputs);
-    pack_gates(to.hh, w.hh, E, s.hidden, s.outputs);
-    if (two_products<Cell>) pack_gates(to.second, second, 1, s.outputs, s.hidden);
+    pack_gates(to.ih, w.ih, G, s.hidden, s.inputs, groups.all_gates, groups.all_gates.share(team));
+    pack_gates(to.hh, w.hh, E, s.hidden, s.outputs, groups.early_gates, groups.early_gates.share(team));
+    if (two_products<Cell>) pack_gates(to.second, second, 1, s.outputs, s.hidden, groups.outputs, of_outputs);
+    if (team.rank) return;
     pack_bias<T, Cell>(to.bias_x, w.b_ih, w.b_hh, s.hidden, 0, joined);
     pack_bias<T, Cell>(to.bias_x, w.b_ih, nullptr, s.hidden, joined, G);
     pack_bias<T, Cell>(to.bias_h, nullptr, w.b_hh, s.hidden, joined, G);

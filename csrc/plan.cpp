@@ -11,37 +11,99 @@ namespace ostinato {
 namespace {
 
 // The number of places in a chunk: for one thread it fits the cache; for a team it is larger, so that it seldom waits.
-constexpr Index chunk = 256, shared_chunk = 2048;
+constexpr Index chunk = 256, team_chunk = 1024, row_chunk = 2048;
 
-// The nanoseconds that one more thread costs its caller: to wake it and to wait for it. On a quiet machine it is 5 us; a
-// call must gain more than that, because the others of a busy machine make it wait longer.
-constexpr double wake = 25e3;
+// The model. A grid of parts x team threads takes, in nanoseconds,
+//
+//     work * rows(parts) * columns(team)   the largest share of the products,
+//     + wake (threads - 1)                 to wake the others and to wait for them,
+//     + steps * meet(team)                 if a team shares the steps,
+//     + stream * bytes * steps             to read the weights of a member again in each step, if its cache is too small,
+//
+// where a tile of few rows counts as `tile_cost` rows more than it has. The constants were measured with
+// benchmarks/threads.py, on 2 and on 16 cores.
+constexpr double wake = 25e3, meeting = 2e3, meeting_each = 150, stream = 0.012, cache = 1.25e6, tile_cost = 1.5;
 
-// Of a single row, a team can share only the large products: about a fifth of the work.
+// Of a single row, a team that does not step together can share only the large products: about a fifth of the work.
 constexpr double shared = 0.2;
 
-std::atomic<bool> forced{false};
+std::atomic<int> forced_parts{0}, forced_team{0};
+
+// The rows of an average step: those of a ragged batch end one by one.
+struct Average {
+    double rows, steps;
+
+    explicit Average(const Layout& l) : rows(0), steps(static_cast<double>(l.steps)) {
+        double places = static_cast<double>(l.places);
+        if (l.lengths) {
+            places = std::accumulate(l.lengths, l.lengths + l.rows, 0.0);
+            steps = l.rows ? static_cast<double>(*std::max_element(l.lengths, l.lengths + l.rows)) : 0.0;
+        }
+        if (steps > 0) rows = places / steps;
+    }
+};
+
+// The rows of the largest of so many parts, as the work that they are.
+double effective_rows(double rows, int parts, int tile) {
+    const double mine = std::max(1.0, rows / parts);
+    return mine + tile_cost * std::ceil(mine / tile);
+}
 
 }  // namespace
 
-void force_threads(bool force) { forced.store(force); }
+void force_grid(int parts, int team) { forced_parts.store(parts), forced_team.store(team); }
 
 int worth_threads(int threads, double work, const Layout& l, int tile) {
-    if (forced.load()) return std::max(1, threads);
-    const double gain = std::sqrt((l.rows == 1 ? shared : 1.0) * work / wake);
-    // The rows of an average step: those of a ragged batch end one by one.
-    double places = static_cast<double>(l.places), steps = static_cast<double>(l.steps);
-    if (l.lengths) {
-        places = std::accumulate(l.lengths, l.lengths + l.rows, 0.0);
-        steps = l.rows ? static_cast<double>(*std::max_element(l.lengths, l.lengths + l.rows)) : 0.0;
+    if (forced_parts.load()) return std::max(1, threads);
+    const Average average(l);
+    const double most = std::min({static_cast<double>(threads), std::sqrt(work / wake), average.rows / tile});
+    return static_cast<int>(std::max(1.0, most));
+}
+
+Grid worth_grid(int threads, const Effort& e, const Layout& l) {
+    const Index columns = std::max<Index>(1, e.blocks);
+    if (const int forced = forced_parts.load()) {
+        const int parts = std::clamp(forced, 1, std::max(1, threads)), most = forced_team.load();
+        if (l.rows == 1 && most == 1) return {1, parts, false};
+        const int team = static_cast<int>(std::clamp<Index>(threads / parts, 1, std::min<Index>(most, columns)));
+        return {parts, team, team > 1};
     }
-    const double tiles = l.rows == 1 ? threads : steps > 0 ? places / steps / tile : 0.0;
-    return static_cast<int>(std::max(1.0, std::min({static_cast<double>(threads), gain, tiles})));
+    if (threads <= 1 || e.work < 2 * wake) return {};
+    const Average average(l);
+    const double whole = effective_rows(average.rows, 1, e.tile);
+    const auto time = [&](const Grid& g) {
+        const double rows = effective_rows(average.rows, g.parts, e.tile) / whole;
+        double share = 1, waiting = 0, bytes = e.step_bytes;
+        if (g.together) {
+            share = static_cast<double>((columns + g.team - 1) / g.team) / columns;
+            waiting = average.steps * (meeting + meeting_each * g.team);
+            bytes *= share;
+        } else if (g.team > 1) {
+            share = 1 - shared + shared / g.team;
+        }
+        const double again = bytes > cache ? stream * bytes * average.steps : 0;
+        return e.work * rows * share + wake * (g.threads() - 1) + waiting + again;
+    };
+    Grid best;
+    double shortest = time(best);
+    const auto consider = [&](const Grid& g) {
+        const double t = time(g);
+        if (t < shortest) best = g, shortest = t;
+    };
+    const int most_parts = static_cast<int>(std::clamp(average.rows / e.tile, 1.0, static_cast<double>(threads)));
+    for (int parts = 1; parts <= most_parts; ++parts) {
+        if (parts > 1) consider({parts, 1, false});
+        for (int team = 2; team <= std::min<Index>(threads / parts, columns); ++team) consider({parts, team, true});
+    }
+    if (l.rows == 1)
+        for (int team = 2; team <= threads; ++team) consider({1, team, false});
+    return best;
 }
 
 // The rows, the longest first, are assigned to the parts in turn, so that all parts get rows of all lengths.
-Plan::Plan(const Layout& l, int threads)
-    : parts_(std::max<Index>(1, std::min<Index>(threads, l.rows))), team_(l.rows == 1 ? std::max(1, threads) : 1) {
+Plan::Plan(const Layout& l, Grid grid)
+    : parts_(std::max<Index>(1, std::min<Index>(grid.parts, l.rows))), grid_(grid) {
+    grid_.parts = static_cast<int>(parts_.size());
     const auto length = [&](Index row) { return l.lengths ? l.lengths[row] : l.steps; };
     for (Index row = 0; row < l.rows; ++row)
         if (length(row) < 0 || length(row) > l.steps) throw std::invalid_argument("a length is not of 0 to T steps");
@@ -84,7 +146,7 @@ Index Plan::visited() const {
 Part Plan::operator[](int i) const {
     const Arrays& a = parts_[i];
     return {static_cast<Index>(a.order.size()), static_cast<Index>(a.active.size()), a.active.data(), a.start.data(),
-            a.place.data(), a.order.data(), team_ > 1 ? shared_chunk : chunk};
+            a.place.data(), a.order.data(), grid_.together ? team_chunk : grid_.team > 1 ? row_chunk : chunk};
 }
 
 }  // namespace ostinato

@@ -21,24 +21,39 @@ struct Layout {
     bool reverse;          // whether each row is run from its last step to its first
 };
 
-// Returns the number of threads that a call is worth: of at most `threads`, the number that makes it shortest by the
-// model  time(n) = work / n + wake n.  Each thread gets at least the rows of a register tile, because the product of a
-// smaller tile reads as many weights and takes almost as long.
-//     work  The time of one thread, in nanoseconds.
-//     tile  The rows of a register tile.
+// How the threads share a call: the rows are dealt out to `parts`, each of which is the work of a team.
+struct Grid {
+    int parts = 1, team = 1;
+    bool together = false;  // whether a team shares the columns of each step, and not only the large products
+    int threads() const { return parts * team; }
+};
+
+// What a call costs.
+struct Effort {
+    double work;         // the nanoseconds of one thread
+    double step_bytes;   // the weights that each step reads
+    int tile;            // the rows of a register tile: the product of fewer rows takes almost as long
+    Index blocks;        // the blocks of columns that a team can share in a step; 0 if it cannot
+};
+
+// Returns how a call is shared: of the grids with at most `threads` threads, the one with the shortest time by the model
+// in plan.cpp.
+Grid worth_grid(int threads, const Effort& effort, const Layout& layout);
+
+// Returns how many threads get rows of their own where columns are not shared.
 int worth_threads(int threads, double work, const Layout& layout, int tile);
 
-// For tests: whether every call takes all the threads that it may, one a row, however little it computes.
-void force_threads(bool forced);
+// For tests and benchmarks: all calls that may take so many threads are shared in this way, however little they compute.
+// Without parts the model is in force again.
+void force_grid(int parts, int team);
 
 // Owns the arrays that Part points to.
 class Plan {
   public:
     // Makes at most one part per row. Throws std::invalid_argument if a length is not 0 to T, or if a step lies outside
     // of x.
-    Plan(const Layout& layout, int threads);
-    // The number of threads that work on a part together: all threads if there is a single row.
-    int team() const { return team_; }
+    Plan(const Layout& layout, Grid grid);
+    const Grid& grid() const { return grid_; }  // as it was given, with at most one part a row
     int size() const { return static_cast<int>(parts_.size()); }
     Index visited() const;  // the number of places that hold a step
     Part operator[](int i) const;
@@ -48,7 +63,7 @@ class Plan {
         std::vector<Index> active, start, place, order;
     };
     std::vector<Arrays> parts_;
-    int team_;
+    Grid grid_;
 };
 
 }  // namespace ostinato

@@ -11,7 +11,10 @@ namespace ostinato {
 
 namespace {
 
-constexpr Team alone = {0, 1, nullptr};
+constexpr Team alone = {0, 1, true, nullptr};
+
+// The bytes of weights from which threads share the packing: it takes as long as to wake them.
+constexpr std::size_t shared_weights = std::size_t{1} << 20;
 
 // Calls work(part) for each of `count` parts. A thread takes the next part when it is free, so the caller does the work of
 // threads that the system has not woken yet.
@@ -23,18 +26,42 @@ void deal_out(int count, const Work& work) {
     });
 }
 
-// Calls work(part, team): each part in one thread or, if there is only one part, in all threads of a team.
-template <class Work>
-void deal_out(const Plan& plan, const Work& work) {
-    if (plan.team() > 1) {
-        Meeting meeting;
-        at_once(plan.team(), [&](int rank, int size) { work(0, Team{rank, size, &meeting}); });
-    } else {
-        deal_out(static_cast<int>(plan.size()), [&](int part) { work(part, alone); });
+// Runs a call: prepare(team) by all threads, then work(part, team), then finish(team) by all threads again. prepare and
+// finish do the share of a member. Teams have all their threads to the end, as the members wait for each other. Threads
+// without a team take the next part when they are free, and large shares of prepare and finish.
+template <class Prepare, class Work, class Finish>
+void deal_out(const Plan& plan, std::size_t weights, const Prepare& prepare, const Work& work, const Finish& finish) {
+    const Grid grid = plan.grid();
+    if (grid.team > 1) {
+        Meeting all;
+        std::vector<Meeting> meetings(grid.parts);
+        at_once(grid.threads(), [&](int rank, int size) {
+            const Team whole{rank, size, true, &all};
+            const auto everybody = [&] {
+                if (size > 1) meet(all, size);
+            };
+            prepare(whole);
+            everybody();
+            if (size == grid.threads())
+                work(rank / grid.team, Team{rank % grid.team, grid.team, grid.together, &meetings[rank / grid.team]});
+            else  // the system gives no more threads
+                for (int part = 0; part < grid.parts; ++part)
+                    work(part, Team{rank, size, grid.together, &meetings[part]});
+            everybody();
+            finish(whole);
+        });
+        return;
     }
+    const int shares = weights < shared_weights ? 1 : grid.parts;
+    const auto dealt = [&](const auto& share) {
+        deal_out(shares, [&](int rank) { share(Team{rank, shares, true, nullptr}); });
+    };
+    dealt(prepare);
+    deal_out(grid.parts, [&](int part) { work(part, alone); });
+    dealt(finish);
 }
 
-// `saved` starts with the number of threads, which the saved numbers of the parts follow.
+// `saved` starts with the grid, which the saved numbers of the parts follow.
 template <class T>
 constexpr Index head = 64 / sizeof(T);
 
@@ -49,17 +76,23 @@ constexpr double smoothing_time = 5.0;
 
 // One thread runs a single row.
 template <class T>
-int threads_of(Index width, const Layout& l, int threads) {
-    return l.rows <= 1 ? 1 : worth_threads(threads, byte_time * l.places * width * sizeof(T), l, 1);
+Grid rows_of(Index width, const Layout& l, int threads) {
+    return {l.rows <= 1 ? 1 : worth_threads(threads, byte_time * l.places * width * sizeof(T), l, 1)};
+}
+
+Shape split(Shape shape, const Grid& grid) {
+    shape.split = grid.together ? grid.team : 1;
+    return shape;
 }
 
 }  // namespace
 
 template <class T>
-int threads_of(const Kernel<T>& kernel, const Shape& s, const Layout& l, int threads) {
+Grid grid_of(const Kernel<T>& kernel, const Shape& s, const Layout& l, int threads) {
     const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
-    const double speed = lane_speed * set_in_use().vector_bytes / sizeof(T);
-    return worth_threads(threads, operations / speed, l, kernel.tile);
+    const Index lanes = set_in_use().vector_bytes / sizeof(T);
+    const double bytes = static_cast<double>(kernel.gates * s.hidden * s.outputs * sizeof(T));
+    return worth_grid(threads, {operations / (lane_speed * lanes), bytes, kernel.tile, (s.outputs + lanes - 1) / lanes}, l);
 }
 
 template <class T>
@@ -68,14 +101,16 @@ SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape) {
 }
 
 template <class T>
-void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
+void run_forward(const Kernel<T>& kernel, const Shape& given, const Layout& layout, int threads, const Weights<T>& w,
                  const Forward<T>& io) {
-    const Plan plan(layout, threads_of(kernel, shape, layout, threads));
+    const Plan plan(layout, grid_of(kernel, given, layout, threads));
+    const Grid grid = plan.grid();
+    const Shape shape = split(given, grid);
     const Buffer panels(kernel.panels_bytes(shape, false));
-    kernel.pack(shape, w, false, panels.get());
     std::vector<Buffer> scratch;
     std::vector<Forward<T>> parts(plan.size(), io);
-    if (io.saved) io.saved[0] = static_cast<T>(std::max(plan.size(), plan.team()));
+    if (io.saved)
+        io.saved[0] = static_cast<T>(grid.parts), io.saved[1] = static_cast<T>(grid.team), io.saved[2] = grid.together;
     Index saved = head<T>;
     for (int i = 0; i < plan.size(); ++i) {
         const Part part = plan[i];
@@ -84,53 +119,56 @@ void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
     if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * shape.outputs * sizeof(T));
-    deal_out(plan, [&](int i, const Team& team) {
-        kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team);
-    });
+    deal_out(
+        plan, kernel.panels_bytes(shape, false), [&](const Team& team) { kernel.pack(shape, w, false, panels.get(), team); },
+        [&](int i, const Team& team) { kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team); },
+        [](const Team&) {});
 }
 
 template <class T>
-void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
+void run_backward(const Kernel<T>& kernel, const Shape& given, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients) {
-    const Plan plan(layout, static_cast<int>(io.saved[0]));
+    const Plan plan(layout, {static_cast<int>(io.saved[0]), static_cast<int>(io.saved[1]), io.saved[2] != 0});
+    const Shape shape = split(given, plan.grid());
     const Buffer panels(kernel.panels_bytes(shape, true));
-    kernel.pack(shape, w, true, panels.get());
     std::vector<Buffer> scratch;
+    std::vector<void*> sums;
     std::vector<Backward<T>> parts(plan.size(), io);
     Index saved = head<T>;
     for (int i = 0; i < plan.size(); ++i) {
         const Part part = plan[i];
         scratch.emplace_back(kernel.backward_bytes(shape, part));
+        sums.push_back(scratch.back().get());
         parts[i].saved = io.saved + saved;
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
     if (io.dx && plan.visited() < layout.places) std::memset(io.dx, 0, layout.places * shape.inputs * sizeof(T));
-    deal_out(plan, [&](int i, const Team& team) {
-        kernel.backward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team);
-    });
-    if (!io.weights) return;
-    for (int i = 1; i < plan.size(); ++i) kernel.add(shape, scratch[0].get(), scratch[i].get());
-    kernel.collect(shape, scratch[0].get(), gradients);
+    deal_out(
+        plan, kernel.panels_bytes(shape, true), [&](const Team& team) { kernel.pack(shape, w, true, panels.get(), team); },
+        [&](int i, const Team& team) { kernel.backward(shape, plan[i], parts[i], panels.get(), sums[i], team); },
+        [&](const Team& team) {
+            if (io.weights) kernel.collect(shape, sums.data(), plan.size(), gradients, team);
+        });
 }
 
 template <class T>
 void run_linear_forward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                         const LinearForward<T>& io) {
-    const Plan plan(layout, threads_of<T>(width, layout, threads));
+    const Plan plan(layout, rows_of<T>(width, layout, threads));
     std::vector<Buffer> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * width * sizeof(T));
-    deal_out(plan, [&](int i, const Team&) { kernel.forward[complex](width, plan[i], io, scratch[i].get()); });
+    deal_out(plan.size(), [&](int i) { kernel.forward[complex](width, plan[i], io, scratch[i].get()); });
 }
 
 template <class T>
 void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, const Layout& layout, int threads,
                          const LinearBackward<T>& io, T* da) {
-    const Plan plan(layout, threads_of<T>(width, layout, threads));
+    const Plan plan(layout, rows_of<T>(width, layout, threads));
     std::vector<Buffer> scratch;
     for (int i = 0; i < plan.size(); ++i) scratch.emplace_back(kernel.bytes(width));
     if (plan.visited() < layout.places) std::memset(io.du, 0, layout.places * width * sizeof(T));
-    deal_out(plan, [&](int i, const Team&) { kernel.backward[complex](width, plan[i], io, scratch[i].get()); });
+    deal_out(plan.size(), [&](int i) { kernel.backward[complex](width, plan[i], io, scratch[i].get()); });
     std::fill_n(da, width, T(0));
     for (const Buffer& part : scratch)
         for (Index c = 0; c < width; ++c) da[c] += static_cast<const T*>(part.get())[c];
@@ -165,7 +203,7 @@ Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w)
       part_{1, 1, one_, start_, &zero_, &zero_, 1},
       panels_(kernel.panels_bytes(shape, false)),
       scratch_(kernel.forward_bytes(shape, part_, false)) {
-    kernel_.pack(shape_, w, false, panels_.get());
+    kernel_.pack(shape_, w, false, panels_.get(), alone);
 }
 
 template <class T>
@@ -174,7 +212,7 @@ void Step<T>::operator()(const T* x, const T* h, const T* c, T* h_next, T* c_nex
 }
 
 #define OSTINATO_FOR(T)                                                                                             \
-    template int threads_of(const Kernel<T>&, const Shape&, const Layout&, int);                                    \
+    template Grid grid_of(const Kernel<T>&, const Shape&, const Layout&, int);                                      \
     template SavedSize saved_size(const Kernel<T>&, const Shape&);                                                   \
     template void run_forward(const Kernel<T>&, const Shape&, const Layout&, int, const Weights<T>&,                \
                               const Forward<T>&);                                                                   \

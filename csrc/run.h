@@ -14,16 +14,16 @@ struct SavedSize {
 template <class T>
 SavedSize saved_size(const Kernel<T>& kernel, const Shape& shape);
 
-// Returns the number of threads that a call takes of at most `threads`, see worth_threads.
+// Returns how a call is shared by at most `threads` threads, see worth_grid.
 template <class T>
-int threads_of(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads);
+Grid grid_of(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads);
 
 // Uses at most `threads` threads. For the same number of threads the result is the same to the bit.
 template <class T>
 void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads, const Weights<T>& w,
                  const Forward<T>& io);
 
-// Uses as many threads as run_forward, because their number decides the layout of `saved`, which records it.
+// Shares the call as run_forward does, because the grid decides the layout of `saved`, which records it.
 template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients);

@@ -18,6 +18,9 @@ inline Range share(const Team& team, Index count, Index group = 1) {
             smaller(count, groups * (team.rank + 1) / team.size * group)};
 }
 
+// Returns those of the team that share the steps: all of them, or rank 0 alone.
+inline Team steppers_of(const Team& team) { return team.together ? team : Team{team.rank, 1, false, nullptr}; }
+
 inline void meet(const Team& team) {
     if (team.size > 1) ostinato::meet(*team.meeting, team.size);
 }

@@ -11,9 +11,21 @@
 #define OSTINATO_POSIX
 #endif
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 namespace ostinato {
 
 namespace {
+
+inline void pause() {
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb");
+#endif
+}
 
 // One call of at_once, on the stack of its caller. The mutex of the crew protects it.
 struct Job {
@@ -124,17 +136,30 @@ void at_once(int count, void (*work)(void*, int, int), void* with) {
     crew().serve(job, count - 1);
 }
 
-// A waiting thread sleeps. On a busy machine, a thread that polls would block the core that the other thread needs.
 void meet(Meeting& m, int members) noexcept {
-    std::unique_lock lock(m.mutex);
-    const unsigned round = m.round;
-    if (++m.arrived == members) {
-        m.arrived = 0;
-        ++m.round;
-        m.all.notify_all();
-    } else {
-        m.all.wait(lock, [&] { return m.round != round; });
+    const unsigned round = m.round.load();
+    if (m.arrived.fetch_add(1) + 1 == members) {
+        m.arrived.store(0);
+        m.round.store(round + 1);
+        if (m.asleep.load()) {  // a thread that is about to sleep holds the mutex until it does
+            { const std::lock_guard lock(m.mutex); }
+            m.all.notify_all();
+        }
+        return;
     }
+    const int patience = m.patience.load(std::memory_order_relaxed);
+    for (int look = 0; look < patience; ++look) {
+        if (m.round.load() != round) {
+            if (patience < Meeting::most) m.patience.store(2 * patience, std::memory_order_relaxed);
+            return;
+        }
+        pause();
+    }
+    std::unique_lock lock(m.mutex);
+    m.asleep.fetch_add(1);
+    m.all.wait(lock, [&] { return m.round.load() != round; });
+    m.asleep.fetch_sub(1);
+    if (patience > Meeting::least) m.patience.store(patience / 2, std::memory_order_relaxed);
 }
 
 }  // namespace ostinato

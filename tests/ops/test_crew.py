@@ -31,12 +31,12 @@ from ostinato.ops.engine import _engine
 COUNTS = [1, 2, 7, 16]
 
 
-@pytest.fixture
-def forced() -> Iterator[None]:
+@pytest.fixture(params=[(99, 1), (1, 99), (2, 99)], ids=["rows", "columns", "both"])
+def forced(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let every call take all the threads that it may, so that small problems have many."""
-    _engine.force_threads(True)
+    _engine.force_grid(*request.param)
     yield
-    _engine.force_threads(False)
+    _engine.force_grid(0, 0)
 
 
 @cells
@@ -58,28 +58,43 @@ def test_a_team_on_one_row_is_the_reference_and_repeats_itself(cell: str, thread
     assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
 
 
+def _threads(cell: str, bits: int, sizes: tuple[int, int, int, int, int, int, bool], most: int) -> int:
+    parts, team, _ = _engine.grid_of(cell, bits, sizes, most)
+    return parts * team
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 @cells
-def test_a_thread_gets_at_least_the_rows_of_a_tile(cell: str, bits: int) -> None:
-    """With work without end the rows decide; fewer than two rows a thread are fewer than any tile has."""
-    taken = {B: _engine.threads_of(cell, bits, (B, 10**6, B * 10**6, 512, 512, 512, False), 16) for B in range(2, 200)}
-    assert taken[2] == 1
-    assert taken[199] == 16
-    assert all(count == 1 or B / count >= 3 for B, count in taken.items())
-    assert list(taken.values()) == sorted(taken.values())
+def test_a_part_has_at_least_the_rows_of_a_tile(cell: str, bits: int) -> None:
+    """With work without end the rows decide; fewer than three rows a part are fewer than any tile has."""
+    for B in range(2, 200):
+        parts, team, together = _engine.grid_of(cell, bits, (B, 10**6, B * 10**6, 512, 512, 512, False), 16)
+        assert parts == 1 or B / parts >= 3
+        assert together == (team > 1)
+        assert parts * team > 8  # columns are shared where the rows do not suffice
 
 
 @given(T=st.integers(1, 2000), B=st.integers(1, 300), H=st.integers(1, 600), most=st.integers(1, 64))
 def test_more_allowed_threads_are_never_fewer_taken(T: int, B: int, H: int, most: int) -> None:
     sizes = (B, T, T * B, H, H, H, False)
-    taken = _engine.threads_of("gru", 32, sizes, most)
+    taken = _threads("gru", 32, sizes, most)
     assert 1 <= taken <= most
-    assert taken <= _engine.threads_of("gru", 32, sizes, most + 1)
+    assert taken <= _threads("gru", 32, sizes, most + 1)
 
 
 def test_a_small_call_has_one_thread() -> None:
-    assert _engine.threads_of("gru", 32, (1, 100, 100, 1, 32, 32, False), 64) == 1
-    assert _engine.threads_of("gru", 32, (32, 10, 320, 8, 16, 16, False), 64) == 1
+    assert _threads("gru", 32, (1, 100, 100, 1, 32, 32, False), 64) == 1
+    assert _threads("gru", 32, (32, 10, 320, 8, 16, 16, False), 64) == 1
+
+
+@cells
+@pytest.mark.usefixtures("forced")
+@pytest.mark.parametrize("threads", COUNTS)
+def test_wide_cells_are_the_reference_in_both_types(cell: str, threads: int) -> None:
+    """Several blocks of columns for each thread, whose number is no multiple of a group, and two chunks of steps."""
+    torch.set_num_threads(threads)
+    assert_is_reference(problem(cell, 8, 40, 19, 163, torch.float32))
+    assert_is_reference(problem(cell, 3, 3, 150, 90))
 
 
 def _run(script: str) -> str:
@@ -89,7 +104,7 @@ import os, threading, torch
 from engine_calls import engine, problem
 from ostinato.ops.engine import _engine
 torch.set_num_threads(7)
-_engine.force_threads(True)
+_engine.force_grid(99, 1)
 call = problem("gru", 20, 14, 3, 9)
 def threads(): return len(os.listdir("/proc/self/task"))
 """
@@ -146,6 +161,6 @@ def test_a_long_row_takes_a_team_without_force(cell: str) -> None:
     torch.set_num_threads(3)
     call = long_row(cell, 2500, 110)
     sizes = (1, 2500, 2500, 110, 110, call.h0.shape[1], False)
-    assert _engine.threads_of(cell, 64, sizes, 3) > 1
+    assert _threads(cell, 64, sizes, 3) > 1
     one, other = engine(call), engine(call)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))

@@ -39,11 +39,21 @@ def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
         hidden: The number of hidden units, H.
     """
 
-def threads_of(cell: str, bits: int, sizes: Sizes, threads: int) -> int:
-    """Return the number of threads that a call takes of at most ``threads``, by the cost model in csrc/plan.h."""
+def grid_of(cell: str, bits: int, sizes: Sizes, threads: int) -> tuple[int, int, bool]:
+    """Return how a call is shared by at most ``threads`` threads, by the cost model in csrc/plan.cpp.
 
-def force_threads(force: bool) -> None:
-    """Say whether every call takes all the threads that it may, one a row, however little it computes: for tests."""
+    Returns:
+        The parts that the rows are dealt out to, the threads of the team of each part, and whether a team shares the
+        columns of each step too.
+    """
+
+def force_grid(parts: int, team: int) -> None:
+    """Share every call in this way, as far as its threads suffice, however little it computes: for tests and benchmarks.
+
+    Args:
+        parts: The parts that the rows are dealt out to; 0 to go by the cost model again.
+        team: The threads that share the columns of each part.
+    """
 
 def peak(loops: int) -> float:
     """Multiply and add float32 numbers in registers for a number of rounds, and return the number of operations."""

@@ -56,7 +56,8 @@ def threads_of(cell: str, T: int, B: int, H: int, limit: int) -> int:
         H: The inputs and the hidden units.
         limit: The most threads that the call may take.
     """
-    return _engine.threads_of(cell, 32, (B, T, T * B, H, H, H, False), limit)
+    parts, team, _ = _engine.grid_of(cell, 32, (B, T, T * B, H, H, H, False), limit)
+    return parts * team
 
 
 def refusal(facts: Mapping[str, Any]) -> str | None:
