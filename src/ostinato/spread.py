@@ -14,12 +14,13 @@ Array = NDArray[np.float64]
 #: Values that differ by at most this share of their size are equal: 64-bit floats have 16 digits, and their means lose
 #: one or two of them.
 ROUNDING = 1e-14
+#: The least standard deviation of an error as a share of the spread of its series, so that no density is infinite.
+FLOOR = 1e-8
 
 
 def still(y: Array) -> bool:
     """Return whether the observed values of y (T,) are all equal, up to rounding; True without any."""
-    seen = y[np.isfinite(y)]
-    return not len(seen) or bool(np.ptp(seen) <= ROUNDING * np.abs(seen).max())
+    return bool(stills(y[None])[0])
 
 
 def spread(y: Array) -> float:
@@ -27,12 +28,36 @@ def spread(y: Array) -> float:
 
     Values that are all equal have no deviation. Their unit is their size, and that of zeros is 1.
     """
-    seen = y[np.isfinite(y)]
-    size = float(np.abs(seen).max()) if len(seen) else 0.0
-    if still(seen):
-        return size or 1.0
-    # squares of values such as 1e-200 are 0
-    return size * float((seen / size).std())
+    return float(spreads(y[None])[0])
+
+
+def stills(y: Array) -> NDArray[np.bool_]:
+    """Return whether the observed values of each row of y (S, T) are all equal; see ``still``."""
+    return _look(y)[0]
+
+
+def spreads(y: Array) -> Array:
+    """Return the standard deviation of the observed values of each row of y (S, T), (S,); see ``spread``."""
+    same, seen, size = _look(y)
+    unit = np.where(size > 0, size, 1.0)
+    count = np.maximum(seen.sum(axis=1), 1)
+    z = np.where(seen, y, 0.0) / unit[:, None]  # squares of values such as 1e-200 are 0
+    away = np.where(seen, z - (z.sum(axis=1) / count)[:, None], 0.0)
+    deviation = np.sqrt(np.einsum("st,st->s", away, away) / count)
+    return np.asarray(np.where(same, unit, size * deviation))
+
+
+def _look(y: Array) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Array]:
+    """Return which rows of y (S, T) hold one value, what is observed, (S, T), and the greatest sizes, (S,)."""
+    seen = np.isfinite(y)
+    high, low = (
+        np.where(seen, y, -np.inf).max(axis=1, initial=-np.inf),
+        np.where(seen, y, np.inf).min(axis=1, initial=np.inf),
+    )
+    size = np.where(high >= low, np.maximum(np.abs(high), np.abs(low)), 0.0)
+    with np.errstate(invalid="ignore"):
+        same = (high < low) | (high - low <= ROUNDING * size)
+    return same, seen, size
 
 
 def mean_deviation(x: Array) -> Array:

@@ -20,11 +20,9 @@ from numpy.typing import NDArray
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.lagged import Lagged, Trend, dense, lagged
 from ostinato.layers.least_squares import Array, Nested, solve_nested
+from ostinato.spread import FLOOR
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
-
-#: The least standard deviation of the residuals, as a share of that of the series: a perfect fit is raised to it.
-FLOOR = 1e-8
 
 
 @dataclass(frozen=True)

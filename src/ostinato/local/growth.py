@@ -21,27 +21,35 @@ _POWERS = np.array([0.0, 0.5, 1.0])
 @final
 @dataclass(frozen=True)
 class Growth:
-    """How the standard deviation of the errors depends on the level.
+    """How the standard deviation of the errors of each series depends on its level.
 
     Attributes:
-        power: The power p.
-        unit: The level u at which the standard deviation is sigma, in the units of the series.
-        least: The level that lower levels count as, in those units.
+        power: The power p of each series, (S,).
+        unit: The level u at which the standard deviation is sigma, in the units of the series, (S,).
+        least: The level that lower levels count as, in those units, (S,).
     """
 
-    power: float = 0.0
-    unit: float = 1.0
-    least: float = 0.0
+    power: Array
+    unit: Array
+    least: Array
+
+    def one(self, s: int) -> Growth:
+        """Return the growth of series ``s`` alone."""
+        return Growth(self.power[s : s + 1], self.unit[s : s + 1], self.least[s : s + 1])
 
     def at(self, level: Array) -> Array:
-        """Return the standard deviation over sigma at some levels, of the same shape."""
-        if self.power == 0:
-            return np.ones_like(level)
-        return np.asarray((np.maximum(level, self.least) / self.unit) ** self.power)
+        """Return the standard deviation over sigma at some levels of each series, (S, T)."""
+        grows = self.power > 0
+        out = np.ones_like(level)
+        if grows.any():
+            share = np.maximum(level[grows], self.least[grows, None]) / self.unit[grows, None]
+            out[grows] = share ** self.power[grows, None]
+        return out
 
 
-#: Errors of one size.
-CONSTANT = Growth()
+def constant(series: int) -> Growth:
+    """Return errors of one size for some series."""
+    return Growth(np.zeros(series), np.ones(series), np.zeros(series))
 
 
 def growth(errors: Array, level: Array, y: Array) -> Growth:
@@ -51,16 +59,25 @@ def growth(errors: Array, level: Array, y: Array) -> Growth:
     Levels below half of the smallest value count as this half.
 
     Args:
-        errors: The errors, (n,), all observed.
-        level: The level that each error belongs to, (n,).
-        y: The observed values of the series, (T,).
+        errors: The errors, (S, T). NaN where there is none.
+        level: The level that each error belongs to, (S, T).
+        y: The values of the series, (S, T). NaN where a value is missing.
     """
-    least = y.min() / 2 if len(y) else 0.0
-    largest = np.abs(errors).max(initial=0.0)
-    if least <= 0 or len(errors) < 3 or largest == 0:
-        return CONSTANT
-    level = np.maximum(level, least)
-    unit = float(np.exp(np.log(level).mean()))
+    seen = np.isfinite(errors)
+    count = seen.sum(axis=1)
+    least = np.where(np.isfinite(y), y, np.inf).min(axis=1, initial=np.inf) / 2
+    largest = np.where(seen, np.abs(errors), 0.0).max(axis=1, initial=0.0)
+    grows = (least > 0) & np.isfinite(least) & (count >= 3) & (largest > 0)
+    out = constant(len(errors))
+    if not grows.any():
+        return out
+    seen, count, floor = seen[grows], count[grows], least[grows]
+    logs = np.where(seen, np.log(np.maximum(np.where(seen, level[grows], 1.0), floor[:, None])), 0.0)
     # with u the geometric mean of the levels, the terms of the likelihood in log l cancel
-    weighted = (errors / largest) / (level / unit) ** _POWERS[:, None]
-    return Growth(float(_POWERS[(weighted**2).mean(axis=1).argmin()]), unit, float(least))
+    unit = np.exp(logs.sum(axis=1) / count)
+    share = logs - np.log(unit)[:, None]
+    relative = np.where(seen, errors[grows], 0.0) / largest[grows, None]
+    squares = np.stack([((relative * np.exp(-p * share)) ** 2).sum(axis=1) for p in _POWERS])
+    out.power[grows] = _POWERS[squares.argmin(axis=0)]
+    out.unit[grows], out.least[grows] = unit, floor
+    return out

@@ -18,7 +18,7 @@ _ADDITIVE = tuple(form for form in STABLE if form.error == "A")
 MEMBERS: dict[str, Fit] = {
     "seasonal_naive": fit_seasonal_naive,
     "drift": fit_drift,
-    "ar": fit_ar,
+    "seasons": fit_seasons,
     "dot": fit_dot,
     "ets": lambda panel: fit_ets(panel, _ADDITIVE),
 }
@@ -29,13 +29,10 @@ DEMAND: dict[str, Fit] = {"croston": fit_croston, "sba": fit_sba, "tsb": fit_tsb
 def fit_auto(panel: Panel) -> Parts:
     """Fit the combination of ``MEMBERS``, or of ``DEMAND`` where a series is intermittent.
 
-    With several seasons, the method of moving seasons is a member, too.
-
     Args:
         panel: The series.
     """
-    several = {"seasons": fit_seasons} if len(panel.seasons) > 1 else {}
-    return combine_by_kind(panel, is_intermittent, {False: {**MEMBERS, **several}, True: DEMAND})
+    return combine_by_kind(panel, is_intermittent, {False: MEMBERS, True: DEMAND})
 
 
 #: Every local method by its name, the simplest first.

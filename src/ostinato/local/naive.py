@@ -7,19 +7,18 @@ deviation, because a few errors do not say how large errors are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.layers.autoregression import FLOOR
-from ostinato.local.growth import CONSTANT, Growth, growth
-from ostinato.local.panel import Ahead, Panel
+from ostinato.local.growth import Growth, constant, growth
+from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import indices, interpolated, is_seasonal
 from ostinato.local.student import student
-from ostinato.spread import spread, still
+from ostinato.spread import FLOOR, spreads, stills
 
 Array = NDArray[np.float64]
 
@@ -38,16 +37,16 @@ class Shift:
             uncertain is the drift.
         indices: The seasonal indices that the series is divided by, (m,); None without a seasonal adjustment.
         freedom: The degrees of freedom of sigma; 0 if there is no error to estimate it from.
-        growth: How the standard deviation depends on the level.
+        growth: How the standard deviation depends on the level, of this one series.
     """
 
     lag: int
-    sigma: float
+    sigma: float = 0.0
     drift: float = 0.0
     fitted: int = 0
     indices: Array | None = None
     freedom: int = 0
-    growth: Growth = CONSTANT
+    growth: Growth = field(default_factory=lambda: constant(1))
 
     def index(self, start: int, steps: int) -> Array:
         """Return the seasonal index of each of some steps, (steps,); 1 without a seasonal adjustment."""
@@ -67,7 +66,9 @@ class Shift:
         h = np.arange(1, horizon + 1)
         times = (h - 1) // self.lag + 1
         mean = past[T - self.lag + (h - 1) % self.lag] + self.drift * h
-        deviation = self.sigma * self.growth.at(mean) * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
+        deviation = (
+            self.sigma * self.growth.at(mean[None])[0] * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
+        )
         index = self.index(T, horizon)
         return mean * index, deviation * index
 
@@ -82,7 +83,7 @@ class Shift:
         T, index = len(history), self.index(0, len(whole))
         past = _filled(whole / index, self.lag)
         mean = past[T - self.lag : len(whole) - self.lag] + self.drift
-        return mean * index[T:], self.sigma * self.growth.at(mean) * index[T:]
+        return mean * index[T:], self.sigma * self.growth.at(mean[None])[0] * index[T:]
 
 
 def naive(y: Array, season: int) -> Shift:
@@ -92,7 +93,7 @@ def naive(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps, which is not used.
     """
-    return _shift(y, 1)
+    return _measured([Shift(1)], [y])[0]
 
 
 def seasonal_naive(y: Array, season: int) -> Shift:
@@ -102,7 +103,7 @@ def seasonal_naive(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps.
     """
-    return _shift(y, season if len(y) > season else 1)
+    return _measured([_seasonal(y, season)], [y])[0]
 
 
 def naive2(y: Array, season: int) -> Shift:
@@ -114,10 +115,7 @@ def naive2(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps.
     """
-    full = interpolated(y)
-    if is_seasonal(full, season):
-        return _shift(y, 1, indices(full, season))
-    return _shift(y, 1)
+    return _measured([_adjusted(y, season)], [y])[0]
 
 
 def drift(y: Array, season: int) -> Shift:
@@ -127,13 +125,26 @@ def drift(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps, which is not used.
     """
+    return _measured([_drifting(y, season)], [y])[0]
+
+
+def _plain(y: Array, season: int) -> Shift:
+    return Shift(1)
+
+
+def _seasonal(y: Array, season: int) -> Shift:
+    return Shift(season if len(y) > season else 1)
+
+
+def _adjusted(y: Array, season: int) -> Shift:
+    full = interpolated(y)
+    return Shift(1, indices=indices(full, season) if is_seasonal(full, season) else None)
+
+
+def _drifting(y: Array, season: int) -> Shift:
     seen = np.flatnonzero(np.isfinite(y))
     steps = int(seen[-1] - seen[0])
-    if steps < 2:
-        return _shift(y, 1)
-    slope = float(y[seen[-1]] - y[seen[0]]) / steps
-    sigma, freedom = _sigma(np.diff(y) - slope, y, 1)
-    return Shift(1, sigma, slope, steps, freedom=freedom)
+    return Shift(1) if steps < 2 else Shift(1, drift=float(y[seen[-1]] - y[seen[0]]) / steps, fitted=steps)
 
 
 @final
@@ -167,61 +178,58 @@ class Naive:
 
 def fit_naive(panel: Panel) -> Naive:
     """Fit the naive method to every series; see ``naive``."""
-    return _fit(naive, panel)
+    return _fit(_plain, panel)
 
 
 def fit_seasonal_naive(panel: Panel) -> Naive:
     """Fit the seasonal naive method to every series, with the longest season that it has; see ``seasonal_naive``."""
-    return _fit(seasonal_naive, panel)
+    return _fit(_seasonal, panel)
 
 
 def fit_naive2(panel: Panel) -> Naive:
     """Fit Naive2 to every series; see ``naive2``."""
-    return _fit(naive2, panel)
+    return _fit(_adjusted, panel)
 
 
 def fit_drift(panel: Panel) -> Naive:
     """Fit the naive method with a drift to every series; see ``drift``."""
-    return _fit(drift, panel)
+    return _fit(_drifting, panel)
 
 
 def _fit(rule: Callable[[Array, int], Shift], panel: Panel) -> Naive:
     """Fit a rule to every series, with the longest season that is shorter than the series; 1 without one."""
     seasons = [max((m for m in panel.seasons if m < len(y)), default=1) for y in panel.values]
-    return Naive(panel, tuple(_grown(rule(y, m), y) for y, m in zip(panel.values, seasons, strict=True)))
+    rules = [rule(y, m) for y, m in zip(panel.values, seasons, strict=True)]
+    return Naive(panel, tuple(_measured(rules, panel.values, grow=True)))
 
 
-def _grown(rule: Shift, y: Array) -> Shift:
-    """Return the rule with errors that grow with the level of y (T,), where these are likelier."""
-    index = rule.index(0, len(y))
-    z = y / index
-    level = z[: -rule.lag] + rule.drift
-    errors = z[rule.lag :] - level
-    seen = np.isfinite(errors)
-    found = growth(errors[seen], level[seen], z[np.isfinite(z)])
-    if found.power == 0:
-        return rule
-    sigma, freedom = _sigma(errors / found.at(level), z, int(rule.fitted > 0))
-    return replace(rule, sigma=sigma, freedom=freedom, growth=found)
+def _measured(rules: Sequence[Shift], values: Sequence[Array], *, grow: bool = False) -> list[Shift]:
+    """Return rules with the standard deviation of their errors.
 
+    It is at least a small share of the spread of a series. Without this bound, a constant series would have a density
+    that is infinite.
 
-def _shift(y: Array, lag: int, seasonal: Array | None = None) -> Shift:
-    """Return the rule that repeats the value ``lag`` steps earlier, with its standard deviation from y."""
-    z = y if seasonal is None else y / seasonal[np.arange(len(y)) % len(seasonal)]
-    sigma, freedom = _sigma(z[lag:] - z[:-lag], z, 0)
-    return Shift(lag, sigma, indices=seasonal, freedom=freedom)
-
-
-def _sigma(errors: Array, y: Array, estimated: int) -> tuple[float, int]:
-    """Return the standard deviation of errors, at least a small share of the spread of y, and its degrees of freedom.
-
-    Without this bound, a constant series would have a density that is infinite.
+    Args:
+        rules: The rule of each series.
+        values: The values of each series, (T_s,). NaN where a value is missing.
+        grow: Whether errors grow with the level of a series, where that is likelier.
     """
-    seen, unit = errors[np.isfinite(errors)], spread(y)
-    free = len(seen) - estimated
-    if free <= 0:
-        return (FLOOR * unit if still(y) else unit), 0
-    return unit * max(float(np.sqrt(((seen / unit) ** 2).sum() / free)), FLOOR), free
+    if not rules:
+        return []
+    series = [y / rule.index(0, len(y)) for rule, y in zip(rules, values, strict=True)]
+    before = [z[: -rule.lag] + rule.drift for rule, z in zip(rules, series, strict=True)]
+    errors = stacked([z[rule.lag :] - level for rule, z, level in zip(rules, series, before, strict=True)])
+    y, level = stacked(series), stacked(before)
+    grown = growth(errors, level, y) if grow else constant(len(rules))
+    unit, seen = spreads(y), np.isfinite(errors)
+    freedom = seen.sum(axis=1) - np.array([rule.fitted > 0 for rule in rules])
+    relative = np.where(seen, errors / unit[:, None], 0.0) / grown.at(np.where(seen, level, 1.0))
+    sigma = np.maximum(np.sqrt((relative**2).sum(axis=1) / np.maximum(freedom, 1)), FLOOR)
+    sigma = unit * np.where(freedom > 0, sigma, np.where(stills(y), FLOOR, 1.0))
+    return [
+        replace(rule, sigma=float(sigma[s]), freedom=max(int(freedom[s]), 0), growth=grown.one(s))
+        for s, rule in enumerate(rules)
+    ]
 
 
 def _filled(y: Array, lag: int) -> Array:

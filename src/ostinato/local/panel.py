@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,14 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.values)
+
+
+def stacked(series: Sequence[Array]) -> Array:
+    """Return series as the rows of one array, (S, T). NaN after the end of a series."""
+    out = np.full((len(series), max(map(len, series), default=0)), np.nan)
+    for row, y in zip(out, series, strict=True):
+        row[: len(y)] = y
+    return out
 
 
 @dataclass(frozen=True)

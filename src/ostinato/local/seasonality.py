@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.spread import spread, still
+from ostinato.local.panel import stacked
+from ostinato.spread import spreads, stills
 
 Array = NDArray[np.float64]
 
@@ -27,13 +29,29 @@ def is_seasonal(y: Array, season: int) -> bool:
         y: The series, (T,).
         season: The season m in steps.
     """
-    T = len(y)
-    if season < 2 or 3 * season > T or still(y):
-        return False
-    z = (y - y.mean()) / spread(y)
-    total = float(z @ z)
-    r = np.array([z[lag:] @ z[:-lag] for lag in range(1, season + 1)]) / total
-    return bool(abs(r[-1]) > _CRITICAL * np.sqrt((1 + 2 * (r[:-1] ** 2).sum()) / T))
+    return bool(are_seasonal(y[None], season)[0])
+
+
+def are_seasonal(y: Array, season: int) -> NDArray[np.bool_]:
+    """Return whether each series of y (S, T) is seasonal, (S,); see ``is_seasonal``.
+
+    Args:
+        y: The series. NaN after the end of a series.
+        season: The season m in steps.
+    """
+    seen = np.isfinite(y)
+    T = seen.sum(axis=1)
+    long = (3 * season <= T) & (season >= 2)
+    if not long.any():
+        return long
+    count, unit = np.maximum(T, 1)[:, None], spreads(y)[:, None]
+    z = np.where(seen, y, 0.0) / unit
+    z = np.where(seen, z - z.sum(axis=1, keepdims=True) / count, 0.0)
+    total = np.maximum(np.einsum("st,st->s", z, z), 1e-300)
+    r = np.stack([np.einsum("st,st->s", z[:, lag:], z[:, :-lag]) for lag in range(1, season + 1)], axis=1)
+    r /= total[:, None]
+    bound = _CRITICAL * np.sqrt((1 + 2 * (r[:, :-1] ** 2).sum(axis=1)) / np.maximum(T, 1))
+    return np.asarray(long & ~stills(y) & (np.abs(r[:, -1]) > bound))
 
 
 def indices(y: Array, season: int) -> Array:
@@ -109,28 +127,54 @@ class Adjustment:
 #: What leaves a series as it is.
 UNADJUSTED = Adjustment(np.zeros(1))
 
+
+def restored(
+    adjustments: Sequence[Adjustment], starts: NDArray[np.int64], mean: Array, deviation: Array
+) -> tuple[Array, Array]:
+    """Return means and standard deviations of a panel with its seasons, (S, H) each; see ``Adjustment.restored``.
+
+    Args:
+        adjustments: The adjustment of each series, S.
+        starts: The step of each series that its first mean belongs to, (S,).
+        mean: The means without the season, (S, H).
+        deviation: The standard deviations without the season, (S, H).
+    """
+    mean, deviation = mean.copy(), deviation.copy()
+    for s, adjusted in enumerate(adjustments):
+        if adjusted.seasons:
+            mean[s], deviation[s] = adjusted.restored(int(starts[s]), mean[s], deviation[s])
+    return mean, deviation
+
+
 #: The least multiplicative index. A series with a smaller one is adjusted by subtraction (statsforecast's Theta).
 _LEAST = 0.01
 
 
-def adjustment(y: Array, seasons: tuple[int, ...]) -> Adjustment:
-    """Return the seasonal adjustment of a series: of the longest season that M4's test finds.
+def adjustments(series: Sequence[Array], seasons: tuple[int, ...]) -> tuple[Adjustment, ...]:
+    """Return the seasonal adjustment of each series: of the longest season that M4's test finds.
 
     The indices are multiplicative if every value is positive and every index at least 0.01, and else additive
     (Fiorucci et al. 2016, 2.3).
 
     Args:
-        y: The series without missing values, (T,).
+        series: The series without missing values, (T_s,) each.
         seasons: The lengths of the seasons in steps, each at least 2.
     """
-    for season in sorted(seasons, reverse=True):
-        if is_seasonal(y, season):
-            count = len(y) / season
-            figure = indices(y, season) if y.min() > 0 else np.ones(season)
-            if y.min() > 0 and figure.min() >= _LEAST:
-                return Adjustment(figure, True, count)
-            return Adjustment(additive_indices(y, season), False, count)
-    return UNADJUSTED
+    found = [UNADJUSTED] * len(series)
+    y = stacked(series)
+    for season in sorted(seasons):
+        for s in np.flatnonzero(are_seasonal(y, season)).tolist():
+            found[s] = _adjustment(series[s], season)
+    return tuple(found)
+
+
+def _adjustment(y: Array, season: int) -> Adjustment:
+    """Return the adjustment of a series y (T,) by a season."""
+    count = len(y) / season
+    figure = indices(y, season) if y.min() > 0 else np.ones(season)
+    if y.min() > 0 and figure.min() >= _LEAST:
+        return Adjustment(figure, True, count)
+    return Adjustment(additive_indices(y, season), False, count)
 
 
 def interpolated(y: Array) -> Array:

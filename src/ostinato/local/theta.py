@@ -22,18 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.local.growth import Growth, growth
-from ostinato.local.panel import Ahead, Panel
-from ostinato.local.seasonality import Adjustment, adjustment, interpolated
+from ostinato.local.panel import Ahead, Panel, stacked
+from ostinato.local.seasonality import Adjustment, adjustments, interpolated, restored
 from ostinato.local.student import student
-from ostinato.spread import spread, still
+from ostinato.spread import FLOOR, spreads, stills
 
 Array = NDArray[np.float64]
 
 #: The range of alpha (that of forecTheta, the authors' package), and the points of the grid in each round.
 _LOW, _HIGH, _POINTS, _ROUNDS = 0.1, 0.99, 16, 4
-
-#: The least standard deviation of an error, as a share of the spread of the series.
-_FLOOR = 1e-8
 
 #: The squared errors of a perfect fit, in squared spreads of the series.
 _PERFECT = 1e-12
@@ -83,7 +80,7 @@ class Theta:
         alpha: The smoothing parameter of each series, (S,).
         weight: The weight w = 1 - 1 / theta of the line, (S,).
         sigma: The standard deviation of the errors, (S,), in the units of the series.
-        growths: How the standard deviation depends on the level of each series.
+        growth: How the standard deviation depends on the level of each series.
         freedom: The degrees of freedom of sigma, (S,).
         adjustments: The seasonal adjustment of each series.
     """
@@ -92,7 +89,7 @@ class Theta:
     alpha: Array
     weight: Array
     sigma: Array
-    growths: tuple[Growth, ...]
+    growth: Growth
     freedom: Array
     adjustments: tuple[Adjustment, ...]
     _series: _Series
@@ -114,11 +111,9 @@ class Theta:
         for first in range(0, len(point), at_once):
             rows = slice(first, first + at_once)
             point[rows], deviation[rows] = self._steps(rows, horizon)
-        for s, adjusted in enumerate(self.adjustments):
-            mean, spread_ = point[s] * self._unit[s] + self._shift[s], deviation[s] * self._unit[s]
-            spread_ = spread_ * self.growths[s].at(mean)
-            point[s], deviation[s] = adjusted.restored(int(self._series.steps[s]), mean, spread_)
-        return student(point, deviation, self.freedom, probabilities)
+        mean = point * self._unit[:, None] + self._shift[:, None]
+        wide = deviation * self._unit[:, None] * self.growth.at(mean)
+        return student(*restored(self.adjustments, self._series.steps, mean, wide), self.freedom, probabilities)
 
     def said(self, s: int) -> str:
         """Return the parameters of series ``s``; see ``Fitted``."""
@@ -170,37 +165,31 @@ def fit_dot(panel: Panel) -> Theta:
 def _fit(panel: Panel, *, dynamic: bool) -> Theta:
     """Fit a Theta model to every series."""
     filled = [interpolated(y) for y in panel.values]
-    adjustments = tuple(adjustment(y, panel.seasons) for y in filled)
-    adjusted = [a.removed(y) for a, y in zip(adjustments, filled, strict=True)]
+    found = adjustments(filled, panel.seasons)
+    adjusted = [a.removed(y) for a, y in zip(found, filled, strict=True)]
     shift = np.array([y[0] for y in adjusted])
-    unit = np.array([spread(y) for y in adjusted])
+    z = stacked(adjusted)
+    unit = spreads(z)
     series = _series(panel, [(y - c) / u for y, c, u in zip(adjusted, shift, unit, strict=True)], dynamic=dynamic)
     scored = series.scored.sum(axis=1)
     free = (scored >= 6) if dynamic else np.zeros(len(unit), dtype=bool)
     alpha, start, weight = _search(series, free)
     errors, _ = _run(series, alpha[:, None], start[:, None], weight[:, None])
     freedom = scored - np.where(free, 3.0, 2.0)
-    growths, rss = _errors_by_level(series, errors[:, 0], adjusted, unit)
-    flat = np.array([still(y) for y in adjusted])
-    unknown = np.where(flat, _FLOOR, 1.0)
-    sigma = np.where(freedom > 0, np.maximum(np.sqrt(rss / np.maximum(freedom, 1.0)), _FLOOR), unknown)
+    grown, rss = _errors_by_level(series, errors[:, 0], z, unit)
+    unknown = np.where(stills(z), FLOOR, 1.0)
+    sigma = np.where(freedom > 0, np.maximum(np.sqrt(rss / np.maximum(freedom, 1.0)), FLOOR), unknown)
     precision = _precision(series, alpha, start, weight, sigma)
-    return Theta("DOT" if dynamic else "Theta", alpha, weight, sigma * unit, growths, freedom, adjustments,
+    return Theta("DOT" if dynamic else "Theta", alpha, weight, sigma * unit, grown, freedom, found,
                  series, shift, unit, start, precision)  # fmt: skip
 
 
-def _errors_by_level(
-    series: _Series, errors: Array, adjusted: list[Array], unit: Array
-) -> tuple[tuple[Growth, ...], Array]:
+def _errors_by_level(series: _Series, errors: Array, z: Array, unit: Array) -> tuple[Growth, Array]:
     """Return how the errors (S, T) grow with the level, and the sums of their squares, relative to it, (S,)."""
-    growths, rss = [], np.zeros(len(unit))
-    for s, z in enumerate(adjusted):
-        seen = series.scored[s, : len(z)] > 0
-        e = errors[s, : len(z)][seen]
-        level = z[seen] - e * unit[s]
-        growths.append(growth(e, level, z))
-        rss[s] = ((e / growths[s].at(level)) ** 2).sum()
-    return tuple(growths), rss
+    e = np.where(series.scored > 0, errors, np.nan)
+    level = np.where(series.scored > 0, z - e * unit[:, None], 1.0)
+    grown = growth(e, level, z)
+    return grown, np.nansum((e / grown.at(level)) ** 2, axis=1)
 
 
 def _series(panel: Panel, scaled: list[Array], *, dynamic: bool) -> _Series:
