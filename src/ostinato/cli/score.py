@@ -25,6 +25,7 @@ def command(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="The number of steps with the greatest surprisal to print.")] = 5,
+    adapt: options.Adapt = None,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
@@ -79,9 +80,12 @@ def command(
         sheet=sheet,
         query=query,
     )
-    scores = score(fitted, sequences, threads=options.threads(threads))
+    scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads))
     unit = fitted.description.traits.unit
-    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
+    how = ""
+    if fitted.likelihood("score").adaptive:
+        how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
+    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
     print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
     if len(scores.data) <= 12 and len(scores.data) > 1:

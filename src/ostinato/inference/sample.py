@@ -13,7 +13,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
-from ostinato.inference.rollout import paths, repeat, state_after
+from ostinato.inference.rollout import paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
@@ -61,7 +61,7 @@ def sample(
     generator = torch.Generator().manual_seed(checked_seed(seed))
     encoding = sequence_model.encoding
     encoded = encoding.encode(start)
-    state = repeat(state_after(sequence_model, encoded, [0]), n_samples)
+    state = sequence_model.repeated(state_after(sequence_model, encoded, [0]), n_samples)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
     drawn = paths(
         sequence_model,
