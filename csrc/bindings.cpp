@@ -10,6 +10,7 @@
 #include <string>
 #include <tuple>
 
+#include "counts.h"
 #include "pool.h"
 #include "run.h"
 
@@ -126,6 +127,29 @@ void smoothing(const SmoothingSizes& sizes, int threads, Address y, Address seri
                   at<double>(log_likelihood));
 }
 
+// The rows, the steps, the symbols and the slots. Tree: the addresses of Tree. State: (address, bytes from row to row).
+using CountsSizes = std::tuple<Index, Index, int, Index>;
+
+void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const std::vector<std::tuple<Address, Index>>& state,
+            Address lengths, Address x, Address network, Address out) {
+    const auto [rows, steps, symbols, slots] = sizes;
+    const Tree t{symbols, at<int32_t>(tree[0]), at<int32_t>(tree[1]), at<int32_t>(tree[2]), at<int32_t>(tree[3]),
+                 at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6])};
+    const nb::gil_scoped_release released;
+    for (Index b = 0; b < rows; ++b) {
+        const auto of = [&](int i) {
+            const auto [address, stride] = state[i];
+            return address ? address + Address(stride * b) : Address(0);
+        };
+        const Row row{at<float>(of(0)), at<int64_t>(of(1)), at<float>(of(2)), at<uint32_t>(of(3)),
+                      at<float>(of(4)), at<float>(of(5)),   at<float>(of(6)), at<float>(of(7))};
+        const Index own = lengths ? at<Index>(lengths)[b] : steps;
+        counts_unroll(t, slots, row,
+                      {own, rows, at<int64_t>(x) + b, network ? at<float>(network) + b * symbols : nullptr,
+                       out ? at<float>(out) + b * symbols : nullptr});
+    }
+}
+
 // Returns an array in a buffer of the pool. The buffer goes back to the pool with the last reference to the array.
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::size_t count) {
@@ -198,4 +222,5 @@ NB_MODULE(_engine, m) {
     m.def("linear_backward32", linear_backward<float>);
     m.def("linear_backward64", linear_backward<double>);
     m.def("smoothing", smoothing);
+    m.def("counts", counts);
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -11,10 +11,13 @@ from ostinato.data.encoded import Encoding
 from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.coupling import Coupling
+from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
 from ostinato.layers.build import build_backbone
+from ostinato.layers.counts import Counts
 from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.markov import Markov
+from ostinato.layers.recurrence import Recurrence
 from ostinato.model import SequenceModel
 
 
@@ -23,7 +26,7 @@ class Architecture:
     """The sizes and names that determine the layers of a model.
 
     Attributes:
-        backbone: "ar" for no network, or a name in layers.build.BACKBONES.
+        backbone: "ar" for no network, "counts" for adaptive counts, or a name in layers.build.BACKBONES.
         emission: The name of an emission of emissions.build.
         channels: The number D of channels.
         hidden: The number H of hidden units.
@@ -33,6 +36,7 @@ class Architecture:
         components: The number M of components of a mixture.
         base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, or {} for
             none.
+        adaptive: The config of an adaptive memory; empty without one.
     """
 
     backbone: str
@@ -44,6 +48,7 @@ class Architecture:
     embedding: int
     components: int
     base: dict[str, Any]
+    adaptive: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the architecture as JSON."""
@@ -51,7 +56,11 @@ class Architecture:
 
 
 def assemble(
-    parts: Architecture, encoding: Encoding, description: Description, base: AR | Markov | None
+    parts: Architecture,
+    encoding: Encoding,
+    description: Description,
+    base: AR | Markov | None,
+    memory: AdaptiveMemory | None = None,
 ) -> SequenceModel:
     """Build a model with untrained weights.
 
@@ -60,6 +69,7 @@ def assemble(
         encoding: The map from raw values to model space.
         description: How the data were read and how the model was made.
         base: The fitted closed form; None to make an empty one, into which weights can be loaded.
+        memory: The fitted adaptive memory; None to make an empty one.
     """
     symbols = encoding.vocabulary_size
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
@@ -78,10 +88,12 @@ def assemble(
     if isinstance(base, AR):
         front = InnovationFront(base.requires_grad_(False))
     else:
-        width = 0 if parts.backbone == "ar" else parts.embedding
-        front = SymbolFront(symbols or 1, width, base)
-    backbone = None
-    if parts.backbone != "ar":
+        width = 0 if parts.backbone in ("ar", "counts") else parts.embedding
+        front = SymbolFront(symbols or 1, width, base, plain=bool(parts.adaptive))
+    backbone: Recurrence | None = None
+    if parts.adaptive:
+        backbone = memory or Counts.empty(parts.adaptive)
+    elif parts.backbone != "ar":
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
     continuous = encoding.continuous and emission.standardised

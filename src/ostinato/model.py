@@ -17,6 +17,7 @@ from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.coupling import Coupling
 from ostinato.emissions.emission import Emission
 from ostinato.forecasting.inputs import check_possible
+from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
 from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
@@ -80,12 +81,14 @@ class SequenceModel(nn.Module):
         self.description = description
         self.constant = nn.Parameter(start.clone())
         self.head: nn.Linear | None = None
-        if backbone is not None:
+        if backbone is not None and not backbone.asserts:
             self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
             nn.init.zeros_(self.head.weight)
         self.coupling = coupling
         #: Whether the products of a training on a card are computed in bfloat16; weights, states and loss are float32.
         self.bf16 = False
+        if self.adaptive:
+            self.constant.requires_grad_(False)  # the memory asserts all parameters itself
         # in a tuple, because a module that is an attribute would add its weights to those of this model
         self._before: tuple[SequenceModel, ...] = ()
 
@@ -122,27 +125,94 @@ class SequenceModel(nn.Module):
         """The number D of channels of the data."""
         return int(self.constant.shape[0])
 
-    def initial_state(self, batch: int) -> State:
-        """Return the state before the first step, (B, ...) each."""
+    @property
+    def adaptive(self) -> bool:
+        """Whether the model can go on learning while it is used."""
+        return self.backbone is not None and self.backbone.adaptive
+
+    def initial_state(self, batch: int, *, learns: bool = False) -> State:
+        """Return the state before the first step, (B, ...) each.
+
+        Args:
+            batch: The number of rows, B.
+            learns: Whether an adaptive model goes on learning from this state on. The state is then a copy of what the
+                model has learned, which ``unroll`` may change in place.
+        """
         backbone = () if self.backbone is None else self.backbone.initial_state(batch)
+        if learns and isinstance(self.backbone, AdaptiveMemory):
+            backbone = self.backbone.owned(backbone, learns=True)
         return StateParts(self.front.initial_state(batch), backbone).joined()
 
-    def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Conditional, State]:
+    def restarted(self, state: State, rows: Tensor) -> State:
+        """Return the state with some rows at the start of a sequence; an adaptive model keeps what it has learned.
+
+        Args:
+            state: The state, (B, ...) each.
+            rows: Which rows start anew, (B,), bool.
+        """
+        parts, fresh = self.parts(state), self.parts(self.initial_state(len(rows)))
+
+        def chosen(new: State, old: State) -> State:
+            pairs = zip(new, old, strict=True)
+            return tuple(torch.where(rows.view(-1, *[1] * (s.dim() - 1)), i, s) for i, s in pairs)
+
+        if isinstance(self.backbone, AdaptiveMemory):
+            backbone = self.backbone.restarted(parts.backbone, rows)
+        else:
+            backbone = chosen(fresh.backbone, parts.backbone)
+        return StateParts(chosen(fresh.front, parts.front), backbone).joined()
+
+    def next_sequence(self, state: State) -> State:
+        """Return the state at the start of the next sequence, for all rows.
+
+        An adaptive model that learns has asserted the last value, and learns it now.
+
+        Args:
+            state: The state after the last step; an adaptive model may change it in place.
+        """
+        if isinstance(self.backbone, AdaptiveMemory):
+            parts = self.parts(state)
+            self.backbone.unroll_(self.front.pending(parts.front)[0][None], parts.backbone)
+        return self.restarted(state, torch.ones(len(state[0]), dtype=torch.bool))
+
+    def repeated(self, state: State, times: int) -> State:
+        """Return every row of a state some times, the copies of a row next to each other: (B * times, ...) each.
+
+        What an adaptive model has learned is shared by the copies of one row, and they learn nothing more.
+        """
+        parts = self.parts(state)
+        copied, shared = parts.joined(), tuple[Tensor, ...]()
+        if isinstance(self.backbone, AdaptiveMemory):
+            own = self.backbone.owned(parts.backbone, learns=False)
+            cut = self.backbone.small(own)
+            copied = (*parts.front, *own[:cut])
+            shared = tuple(s.expand(times, *s.shape[1:]) if len(s) == 1 else s.repeat_interleave(times, 0)
+                           for s in own[cut:])  # fmt: skip
+        return (*(s.repeat_interleave(times, dim=0) for s in copied), *shared)
+
+    def unroll(
+        self, x: Tensor, state: State | None = None, lengths: Tensor | None = None, *, in_place: bool = False
+    ) -> tuple[Conditional, State]:
         """Return P(x_t | x_<t) of every step (T, B, ...), and the state after them.
 
         Args:
             x: The values in model space, (T, B, D).
             state: The state before the first step, (B, ...) each; None for the start of the sequences.
             lengths: The number of steps of each row, (B,); None if all rows have T steps.
+            in_place: Whether an adaptive model may change what the state has learned, instead of a copy.
         """
         parts = self.parts(self.initial_state(x.shape[1]) if state is None else state)
         inputs, loc, scale, front = self.front.unroll(x, parts.front, lengths)
         if self.backbone is None:
             return self.conditional(None, loc, scale, x.shape[:2]), front
-        with self._products():
-            h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
-        # the state is carried in the type of the weights, whatever the products were computed in
-        backbone = tuple(s.to(i.dtype) for s, i in zip(backbone, parts.backbone, strict=True))
+        if in_place and isinstance(self.backbone, AdaptiveMemory):
+            backbone = parts.backbone
+            h = self.backbone.unroll_(inputs, backbone, lengths)
+        else:
+            with self._products():
+                h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
+            # the state is carried in the type of the weights, whatever the products were computed in
+            backbone = tuple(s.to(i.dtype) for s, i in zip(backbone, parts.backbone, strict=True))
         return self.conditional(h, loc, scale, x.shape[:2]), StateParts(front, backbone).joined()
 
     def predict(self, state: State) -> tuple[Conditional, State]:
@@ -174,9 +244,9 @@ class SequenceModel(nn.Module):
             shape: (T, B), or (B,) for one step.
         """
         params = self.constant.expand(*shape, *self.constant.shape)
-        if h is not None and self.head is not None:
+        if h is not None:
             with self._products():
-                change = self.head(h)
+                change = h if self.head is None else self.head(h)
             params = params + change.unflatten(-1, self.constant.shape)
         if self.emission.standardised:
             return Conditional(self.emission, params, loc, scale, self.coupling)

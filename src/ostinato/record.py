@@ -22,6 +22,8 @@ class Rung:
         steps: The number of optimiser steps.
         parameters: The number of weights that are trained.
         detail: The closed form in words, such as "AR(21)"; empty for a network.
+        static: The same mean without learning from the held-out part, of a model that goes on learning while it is
+            used; None for any other model, whose ``held_out`` is static.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Rung:
     steps: int
     parameters: int
     detail: str = ""
+    static: float | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 
 from ostinato.emissions.emission import Support
 from ostinato.inference.live.paths import plain_paths
-from ostinato.inference.rollout import repeat, state_after
+from ostinato.inference.rollout import state_after
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from zoo import KINDS, NUMBERS, fitted, made
@@ -59,7 +59,7 @@ def test_a_path_without_noise_follows_the_locations(kind: str, name: str) -> Non
 def test_each_step_is_drawn_given_the_path_before_it(kind: str, name: str) -> None:
     """The PIT of every step of many paths under the model's own conditional is uniform."""
     model, state = after(kind, name)
-    plain, many = plain_paths(model), repeat(state, 3000)
+    plain, many = plain_paths(model), model.repeated(state, 3000)
     assert plain is not None
     support = support_of(kind, model, 3000)
     path = plain.draw(many, 4, np.random.default_rng(0), support, 1.0)

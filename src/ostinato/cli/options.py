@@ -203,6 +203,15 @@ Workers = Annotated[
         min=1, help="The number of workers with --on ray. Default: one for each processor.", rich_help_panel=CLUSTER
     ),
 ]
+Adapt = Annotated[
+    bool | None,
+    typer.Option(
+        "--adapt/--frozen",
+        help="Whether the model goes on learning from the data, each value after it was asserted. Default: an adaptive "
+        "model does, and says so.",
+        rich_help_panel=MODEL,
+    ),
+]
 Threads = Annotated[
     str,
     typer.Option(

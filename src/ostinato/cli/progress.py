@@ -99,11 +99,18 @@ class LadderDisplay:
         rungs = [row for row in fit.table if isinstance(row, Rung)]
         table = Table(title="held out: log-likelihood in nats a step (higher is better)", title_justify="left")
         table.add_column("model")
-        for name in ("nats", *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
+        learns = any(rung.static is not None for rung in rungs)  # then static and adaptive have columns of their own
+        first = ("static", "adaptive") if learns else ("nats",)
+        for name in (*first, *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
             table.add_column(name, justify="right")
         for rung in rungs:
             bits = [f"{-rung.held_out / math.log(2):.4f}"] if self._bits else []
-            cells = [f"{rung.held_out:.4f}", *bits, f"{rung.held_out - rungs[0].held_out:+.4f}"]
+            figures = [f"{rung.held_out:.4f}"]
+            if learns:
+                figures = [f"{rung.held_out:.4f}", "-"]
+            if rung.static is not None:
+                figures = [f"{rung.static:.4f}", f"{rung.held_out:.4f}"]
+            cells = [*figures, *bits, f"{rung.held_out - rungs[0].held_out:+.4f}"]
             cells += [f"{rung.seconds:.1f}", f"{rung.steps:,}", f"{rung.parameters:,}"]
             name = rung.name + (f" {rung.detail}" if rung.detail else "")
             table.add_row(name, *cells, style="bold" if rung is fit.kept else "")

@@ -35,6 +35,7 @@ def command(
             rich_help_panel=options.OUTPUT,
         ),
     ] = None,
+    adapt: options.Adapt = None,
     id_col: options.IdCol = None,
     time_col: options.TimeCol = None,
     target: options.Target = None,
@@ -92,12 +93,15 @@ def command(
         query=query,
     )
     screen.doing(f"scoring {len(sequences):,} sequences")
-    scores = score(fitted, sequences, threads=options.threads(threads), device=options.device(device))
+    scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads), device=options.device(device))
     if by is not None:
         _write_units(scores, by, output)
         return
     unit = fitted.description.traits.unit
-    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
+    how = ""
+    if fitted.likelihood("score").adaptive:
+        how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
+    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
     print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
     if len(scores.data) <= 12 and len(scores.data) > 1:

@@ -53,6 +53,14 @@ def command(
             "that an outlier does not spoil the steps after it: --robust 6. Default: every value enters the state."
         ),
     ] = None,
+    adapt: options.Adapt = None,
+    forget: Annotated[
+        float | None,
+        typer.Option(
+            help="The least rate at which an adaptive model moves towards what is latest: --forget 0.05 follows "
+            "changes sooner. Default: that of the model, 0.016."
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool,
         typer.Option("--skip-bad", help="Report a line that cannot be used and go on. Default: stop with exit code 2."),
@@ -80,9 +88,11 @@ def command(
     numeric = fitted.description.traits.numeric
     if not numeric and (alarm is not None or level or robust is not None):
         raise ConfigError("a stream of text takes no --alarm, --level or --robust", fix="remove the option")
+    if numeric and (adapt or forget is not None):
+        raise ConfigError("this model does not go on learning from a stream", fix="remove --adapt and --forget")
     with computing(options.threads(threads)), computing_on(options.device(device)):
         monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
-        form: Format | None = None if numeric else Text(fitted, unique_id)
+        form: Format | None = None if numeric else Text(fitted, unique_id, adapt, forget)
         _follow(form, monitor, unique_id, skip_bad=skip_bad)
 
 

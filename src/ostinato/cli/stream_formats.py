@@ -160,8 +160,8 @@ class JsonLines(Format):
 class Text(Format):
     """Text, with one row of output for each character."""
 
-    def __init__(self, model: Model, unique_id: str) -> None:
-        self._live, self._begun = Stream(model, unique_id), False
+    def __init__(self, model: Model, unique_id: str, adapt: bool | None = None, forget: float | None = None) -> None:
+        self._live, self._begun = Stream(model, unique_id, adapt=adapt, forget=forget), False
 
     def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
         """Return one row for each character. A character of several bytes has the sum of their surprisals."""

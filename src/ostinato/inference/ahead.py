@@ -15,7 +15,7 @@ from ostinato.device import placed
 from ostinato.emissions.emission import Support
 from ostinato.inference.live.paths import KeptSteps
 from ostinato.inference.mixture import mixture_quantiles
-from ostinato.inference.rollout import one_step, paths, repeat, state_after
+from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.numbers import plain
 
@@ -114,7 +114,7 @@ class _Group:
     ) -> None:
         self._model, self._encoding, self._history = model, encoding, history
         self._rows, self._gaps, self._n_paths = rows, gaps, n_paths
-        self._state = repeat(state_after(model, encoded, rows), n_paths)
+        self._state = model.repeated(state_after(model, encoded, rows), n_paths)
         parts = (encoded.unit, encoded.low, encoded.high)
         self._support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in parts)).to(model.device)
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
 from ostinato.inference.live.paths import KeptSteps, plain_paths
-from ostinato.inference.score import window_of
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
@@ -104,6 +103,6 @@ def one_step(rows: int) -> Callable[[SequenceModel], None]:
     return run
 
 
-def repeat(state: State, times: int) -> State:
-    """Return every row of a state ``times`` times, the copies of a row next to each other: (B * times, ...) each."""
-    return tuple(s.repeat_interleave(times, dim=0) for s in state)
+def window_of(model: SequenceModel) -> int:
+    """Return the number of steps to unroll at a time, which bounds memory for sequences of any length."""
+    return max(64, min(1024, 131_072 // (model.encoding.vocabulary_size or 64)))

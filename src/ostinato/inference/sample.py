@@ -14,7 +14,7 @@ from ostinato.device import Device, on_device, placed
 from ostinato.emissions.constraints import sampling_options
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
-from ostinato.inference.rollout import one_step, paths, repeat, state_after
+from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
@@ -67,7 +67,7 @@ def sample(
     encoding = sequence_model.encoding
     encoded = encoding.encode(start)
     sequence_model = placed(sequence_model, one_step(n_samples), length)
-    state = repeat(state_after(sequence_model, encoded, [0]), n_samples)
+    state = sequence_model.repeated(state_after(sequence_model, encoded, [0]), n_samples)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high))).to(sequence_model.device)
     drawn = paths(
         sequence_model,

@@ -17,6 +17,8 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.device import Device, on_device, placed
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
+from ostinato.inference.adapt import Learner, learns
+from ostinato.inference.rollout import window_of
 from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -56,11 +58,14 @@ class Scores(Shown):
         surprisal: -log P(x_t | x_<t) of every step in nats, over all its channels together, (N,). NaN where a value is
             missing. The end of a sequence is one step more if it is an event.
         offsets: The surprisals of sequence b are surprisal[offsets[b]:offsets[b + 1]], (B + 1).
+        adapted: Whether the model went on learning: each sequence was scored by what the model had learned from those
+            before it, too.
     """
 
     data: SequenceSet
     surprisal: NDArray[np.float64]
     offsets: NDArray[np.int64]
+    adapted: bool = False
 
     def look(self) -> tuple[list[str], pl.DataFrame]:
         """Return the likelihood in words, and the most surprising steps."""
@@ -133,11 +138,15 @@ def score(
     model: Model,
     data: SequenceSet | Any,
     *,
+    adapt: bool | None = None,
     robust: float | None = None,
     threads: Threads = "auto",
     device: Device = "auto",
 ) -> Scores:
     """Score data under a model, each sequence from its own start.
+
+    An adaptive model goes on learning: it asserts a value, then learns it, and takes what it has learned from one
+    sequence to the next, in their order. The model itself stays as it is.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
     ahead.
@@ -145,27 +154,34 @@ def score(
     Args:
         model: A fitted SequenceModel.
         data: A SequenceSet, or anything that ``read`` takes.
+        adapt: Whether the model goes on learning. None: an adaptive model does.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
             says that it pays.
 
     Raises:
-        ConfigError: The model is a DirectModel, or robust cannot be used.
+        ConfigError: The model is a DirectModel, adapt is True and the model is not adaptive, or robust cannot be used.
         ModelFileError: The data do not suit the model, as in ``as_sequences``.
         DataError: A value has no probability.
     """
     sequence_model = model.likelihood("score")
     data = as_sequences(sequence_model, data)
     encoded = sequence_model.encoding.encode(data)
+    adapted = learns(sequence_model, adapt)
     if robust is not None:
         from ostinato.inference.stream import Stream
 
         streams = (Stream(sequence_model, key, robust=robust) for key in data.ids)
         parts = [stream.update(values).surprisal for stream, values in zip(streams, data, strict=True)]
         return Scores(data, np.concatenate([np.zeros(0), *parts]), encoded.offsets)
-    surprisal = np.full(len(encoded.values), np.nan)
     lengths = encoded.lengths
+    if adapted:
+        spans = [(b, 0, int(n)) for b, n in enumerate(lengths)]
+        nats = torch.cat([torch.zeros(0, encoded.values.shape[1]), *Learner(sequence_model).nats(encoded, spans)])
+        joint = torch.where(encoded.observed, nats, torch.zeros_like(nats)).double().sum(-1).numpy()
+        return Scores(data, _in_units(-joint, encoded), encoded.offsets, adapted=True)
+    surprisal = np.full(len(encoded.values), np.nan)
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
@@ -180,13 +196,9 @@ def score(
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
     for chunk in aligned(encoded, items, rows, window):
         batch = chunk.to(sequence_model.device)
-        initial = sequence_model.initial_state(len(batch.rows))
         if state is not None:
-            state = tuple(
-                torch.where(batch.reset.view(-1, *[1] * (s.dim() - 1)), i, s)
-                for i, s in zip(initial, state, strict=True)
-            )
-        conditional, state = sequence_model.unroll(batch.x, state if state is not None else initial)
+            state = sequence_model.restarted(state, batch.reset)
+        conditional, state = sequence_model.unroll(batch.x, state)
         nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high)).cpu().double()
         joint = torch.where(chunk.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
@@ -202,8 +214,3 @@ def _in_units(surprisal: NDArray[np.float64], encoded: Encoded) -> NDArray[np.fl
     observed = encoded.observed
     measure = torch.where(observed, encoded.log_measure, torch.zeros(())).sum(-1).double().numpy()
     return np.where(observed.any(-1).numpy(), surprisal - measure, np.nan)
-
-
-def window_of(model: SequenceModel) -> int:
-    """Return the number of steps to unroll at a time, which bounds memory for sequences of any length."""
-    return max(64, min(1024, 131_072 // (model.encoding.vocabulary_size or 64)))

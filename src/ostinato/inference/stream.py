@@ -19,11 +19,11 @@ from ostinato.device import Device, computing_on, placed
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import words
+from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
 from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import mixture_quantiles
-from ostinato.inference.rollout import repeat
-from ostinato.inference.score import window_of
+from ostinato.inference.rollout import window_of
 from ostinato.model_file import Model
 from ostinato.shapes import State
 from ostinato.threads import Threads, computing, decide
@@ -54,6 +54,8 @@ class Stream:
     The surprisals of a stream sum to what ``score`` gives for the whole sequence, however it is cut into blocks. If the
     end of a text is an event (a model of lines), a newline is that end, and the next character begins a new sequence.
 
+    The stream of an adaptive model goes on learning, in memory of a fixed size.
+
     A stream can be copied and pickled; the copy goes on from the same step.
     """
 
@@ -64,6 +66,8 @@ class Stream:
         *,
         step: float = 1.0,
         robust: float | None = None,
+        adapt: bool | None = None,
+        forget: float | None = None,
         threads: Threads = "auto",
         device: Device = "auto",
     ) -> None:
@@ -77,13 +81,16 @@ class Stream:
                 state goes on as if the prediction had come true, so that an outlier does not spoil the steps after it.
                 From the third such value in a row on they are believed: the level has changed. Without such a value
                 nothing changes. None believes every value. 6 is a good number. For continuous values only.
+            adapt: Whether the model goes on learning from the stream. None: an adaptive model does.
+            forget: The least rate at which an adaptive model moves towards what is latest, above 0 and at most 1. None
+                keeps the rate of the model.
             threads: The number of threads that compute a block of values, or "auto" for the decision by the machine.
             device: Where the model computes: "cpu", "cuda", "cuda:1" or "mps". "auto" leaves it where it is, because
                 a single step is quicker on the CPU.
 
         Raises:
-            ConfigError: The model is a DirectModel, an option is out of range, or robust is given and the values are
-                not continuous.
+            ConfigError: The model is a DirectModel, an option is out of range, robust is given and the values are not
+                continuous, or adapt or forget is given and the model is not adaptive.
         """
         with computing_on(device):
             self.model, self._id = placed(model.likelihood("follow a stream").eval()), unique_id
@@ -94,7 +101,12 @@ class Stream:
         decide(threads)  # a number out of range is an error of the caller, not of the first block
         self._threads = threads
         self._doubted = 0
-        self._state: State = self.model.initial_state(1)
+        self.adapts = learns(self.model, adapt)
+        self._state: State = self.model.initial_state(1, learns=self.adapts)
+        if forget is not None:
+            if not self.adapts:
+                raise ConfigError("forget is for a model that goes on learning", fix="remove forget")
+            self.model.parts(self._state).backbone[0][:, 1] = share("forget", forget)
         self._last: NDArray[Any] | None = None
         self.steps = 0
         self._live, self._held = self._plain(), False
@@ -148,7 +160,7 @@ class Stream:
         support = Support(encoded.unit, encoded.low, encoded.high).to(self.model.device)
         draws = 1 if self.model.coupling is None else DRAWS
         support = Support(*(s.expand(draws, -1) for s in (support.unit, support.low, support.high)))
-        conditional, _ = self.model.predict(repeat(self._state, draws))
+        conditional, _ = self.model.predict(self.model.repeated(self._state, draws))
         x = conditional.sample(support, torch.Generator().manual_seed(0))
         found, _ = mixture_quantiles(conditional, support, x, torch.zeros_like(x), torch.from_numpy(p).to(x.device), 1)
         return np.asarray(encoding.decode(found[0].T[:, None].cpu().numpy(), data, 0)[:, 0], dtype=np.float64)
@@ -201,7 +213,7 @@ class Stream:
             surprisals.append(surprisal)
             predictions.append(encoding.expected(expected, data))
             if ends:
-                self._state = self.model.initial_state(1)
+                self._state = self.model.next_sequence(self._state)
         return Seen(np.concatenate(surprisals), np.concatenate(predictions))
 
     def _set(self, values: NDArray[Any], *, ends: bool = False) -> SequenceSet:
@@ -238,7 +250,7 @@ class Stream:
     def _steps(self, x: Tensor, support: Support) -> tuple[Tensor, Tensor]:
         """Return the nats and means (T, 1, D) of the steps x (T, 1, D); the state moves on."""
         if self._robust is None:
-            conditional, self._state = self.model.unroll(x, self._state)
+            conditional, self._state = self.model.unroll(x, self._state, in_place=self.adapts)
             return conditional.log_prob(x, support), conditional.mean(support)
         nats, means = [], []
         for value in x:

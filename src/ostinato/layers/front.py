@@ -115,14 +115,15 @@ class SymbolFront(Front):
         vocabulary: The number of symbols, V.
         width: The width of the embedding, F; 0 for none.
         markov: The Markov chain whose log probabilities are the prediction, or None.
+        plain: Whether the number of the previous symbol itself follows the embedding, for a memory that counts it.
     """
 
     place: Tensor
 
-    def __init__(self, vocabulary: int, width: int, markov: Markov | None) -> None:
+    def __init__(self, vocabulary: int, width: int, markov: Markov | None, *, plain: bool = False) -> None:
         super().__init__()
-        self.vocabulary = vocabulary
-        self.features = width
+        self.vocabulary, self.plain = vocabulary, plain
+        self.features = width + plain
         # the last row stands for the place before a sequence
         self.embedding = nn.Embedding(vocabulary + 1, width) if width else None
         self.markov = markov
@@ -159,11 +160,11 @@ class SymbolFront(Front):
         return inputs, table[:-1, :, None], None, (before, _last(table, lengths), *after)
 
     def _embed(self, symbols: Tensor) -> Tensor:
-        """Return the embedding (..., F) of symbols (..., 1)."""
-        if self.embedding is None:
-            return torch.zeros(*symbols.shape[:-1], 0, device=symbols.device)
-        embedded: Tensor = self.embedding(symbols[..., 0])
-        return embedded
+        """Return the embedding of symbols (..., 1), and their numbers if these are plain, (..., F)."""
+        embedded: Tensor = torch.zeros(*symbols.shape[:-1], 0, device=symbols.device)
+        if self.embedding is not None:
+            embedded = self.embedding(symbols[..., 0])
+        return torch.cat([embedded, symbols.to(embedded.dtype)], -1) if self.plain else embedded
 
 
 def _last(steps: Tensor, lengths: Tensor | None) -> Tensor:

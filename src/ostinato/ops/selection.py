@@ -15,6 +15,8 @@ import torch
 from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
+from ostinato.ops.counts import native as counts_native
+from ostinato.ops.counts import reference as counts_reference
 from ostinato.ops.engine import extension
 from ostinato.ops.ets import array as ets_array
 from ostinato.ops.ets import native as ets_native
@@ -48,6 +50,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
     "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
+    "counts": {"native": counts_native.unroll_, "reference": counts_reference.unroll_},
     "ets": {"native": ets_native.unroll, "array": ets_array.unroll, "reference": ets_reference.unroll},
 }
 
@@ -78,6 +81,7 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("lstm", "native"): extension.refusal,
     ("linear", "native"): _no_pairs,
     ("ets", "native"): ets_native.refusal,
+    ("counts", "native"): counts_native.refusal,
 }
 
 #: The implementation of a cell that is faster than the preferred one for a single step: one line of torch.

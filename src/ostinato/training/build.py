@@ -21,6 +21,7 @@ from ostinato.emissions.bounded import is_bounded, log_above
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
+from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
 from ostinato.layers.build import depth_for
 from ostinato.layers.front import Front, InnovationFront
@@ -168,16 +169,23 @@ def closed_form(
 
 
 def build(
-    name: str, material: Material, base: AR | Markov, config: LadderOptions, *, centred: bool = False
+    name: str,
+    material: Material,
+    base: AR | Markov,
+    config: LadderOptions,
+    *,
+    centred: bool = False,
+    memory: AdaptiveMemory | None = None,
 ) -> SequenceModel:
     """Return a model before its training.
 
     Args:
-        name: "ar" or a backbone.
+        name: "ar", "counts" or a backbone.
         material: The data of the fit.
         base: The closed form that the model corrects.
         config: The options of the model.
         centred: Whether the location of a model "ar" stays at the prediction of the closed form.
+        memory: The fitted memory of an adaptive model.
     """
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
@@ -205,11 +213,12 @@ def build(
         config.embedding,
         config.components,
         shape,
+        {} if memory is None else memory.config(),
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
     # a copy, because the model may move to a card, and the next model is built on the same closed form
-    model = assemble(parts, material.encoding, description, copy.deepcopy(stands_on))
+    model = assemble(parts, material.encoding, description, copy.deepcopy(stands_on), memory)
     if isinstance(base, AR):
         _start(model, material, centred)
     return model

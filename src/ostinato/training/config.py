@@ -17,6 +17,9 @@ from ostinato.layers.lag_search import FARTHEST
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
 
+#: The rungs for text that go on learning while they are used.
+ADAPTIVE = ("counts",)
+
 #: The sets in which continuous values may lie.
 SUPPORTS = ("real", "nonnegative")
 
@@ -131,6 +134,11 @@ _DEFAULTS: dict[Kind, Callable[[SequenceSet], LadderOptions]] = {
 
 #: The truncation window of BPTT in steps, by kind of data.
 _TRUNCATION_WINDOWS: dict[Kind, int] = {"series": 128, "prices": 128, "text": 128, "sound": 256}
+
+
+def ladder_of(kind: Kind) -> tuple[str, ...]:
+    """Return the ladder of a kind of data, simplest first."""
+    return (LADDER[0], *ADAPTIVE, *LADDER[1:]) if kind == "text" else LADDER
 
 
 def defaults(data: SequenceSet) -> LadderOptions:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ostinato.data.batching import bucketed, whole
 from ostinato.emissions.emission import Support
 from ostinato.model import SequenceModel
+from ostinato.training.adaptive import adaptive_nats
 from ostinato.training.build import Material
 from ostinato.training.objective import JUDGED
 from ostinato.training.trainer import judged_pieces
@@ -31,7 +32,8 @@ def ahead(model: SequenceModel, closed_form: SequenceModel, material: Material) 
         closed_form: The fitted closed form.
         material: The data of the fit.
     """
-    gains = _nats(model, material) - _nats(closed_form, material)
+    own = adaptive_nats(model, material) if model.adaptive else _nats(model, material)
+    gains = own - _nats(closed_form, material)
     n = len(gains)
     if n < 2:
         return False

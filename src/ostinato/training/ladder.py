@@ -33,9 +33,10 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
+from ostinato.training.adaptive import adapted, counts_of
 from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint, fingerprint
-from ostinato.training.config import LADDER, LadderOptions, defaults, method_for
+from ostinato.training.config import ADAPTIVE, LadderOptions, defaults, ladder_of, method_for
 from ostinato.training.evidence import ahead, how_few
 from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
@@ -92,7 +93,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         NonFiniteLossError: The training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    names = _names(model)
+    names = _names(model, data)
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data), fields, "a fit of the ladder")
     if not len(data.values):
@@ -202,12 +203,16 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
     return [f"covariates that the models of the ladder do not use: {columns}; fit a direct model to use them"]
 
 
-def _names(model: str) -> tuple[str, ...]:
+def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
     if model == "auto":
-        return LADDER
-    if model != "ar" and model not in BACKBONES:
-        raise ConfigError(f"unknown model {model!r}", fix=f"use one of auto, ar, direct, {', '.join(BACKBONES)}")
+        return ladder_of(data.kind)
+    if model in ADAPTIVE and model not in ladder_of(data.kind):
+        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use auto")
+    if model not in ("ar", *ADAPTIVE, *BACKBONES):
+        raise ConfigError(
+            f"unknown model {model!r}", fix=f"use one of auto, ar, direct, {', '.join((*ADAPTIVE, *BACKBONES))}"
+        )
     return ("ar",) if model == "ar" else ("ar", model)
 
 
@@ -229,7 +234,7 @@ class _Ladder:
     def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
-        spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] != "ar" else 0.0
+        spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] in BACKBONES else 0.0
         for i, name in enumerate(names):
             share = limits
             if limits.seconds is not None:
@@ -249,16 +254,20 @@ class _Ladder:
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
         begun = time.monotonic()
-        model = build(name, self.material, self.base, self.options)
+        memory = counts_of(self.material) if name in ADAPTIVE else None
+        model = build(name, self.material, self.base, self.options, memory=memory)
         model.to(self._device(model, budget))
-        steps, seconds = (0, 0.0) if name == "ar" else self._train(model, budget)
+        steps, seconds = (0, 0.0) if name in ("ar", *ADAPTIVE) else self._train(model, budget)
         held = evaluate(
             model, self.material.encoded, judged_pieces(self.material, "held-out", model.front.reach), workers
         )
+        static = held.per_step if model.adaptive else None
+        if model.adaptive:
+            held = adapted(model, self.material)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         detail = closed_form_name(self.base) if name == "ar" else ""
-        rung = Rung(name, held.per_step, seconds, steps, size, detail)
+        rung = Rung(name, held.per_step, seconds, steps, size, detail, static)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
             save_model(model, done)

@@ -24,6 +24,7 @@ from ostinato.layers.front import SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord
+from ostinato.training.adaptive import counts_of
 from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import LadderOptions
@@ -75,6 +76,11 @@ class Refit:
         name, data = kept.description.name, self.material.data
         whole = material_of(data, everything(self.material.split, data), self.options.support)
         base = self.base
+        if kept.adaptive:
+            model = build(name, whole, base, self.options, memory=counts_of(whole))
+            model.description = replace(model.description, record=kept.description.record)
+            words = f"fitted again to all {int(data.lengths.sum()):,} steps"
+            return model.fitted_again(kept.eval()).eval(), words
         if isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)

@@ -218,3 +218,24 @@ def smoothing(
         mean: Written, (B, T), or 0.
         last: Written, (B, 2 + m), or 0.
     """
+
+def counts(
+    sizes: tuple[int, int, int, int],
+    tree: list[int],
+    state: list[tuple[int, int]],
+    lengths: int,
+    x: int,
+    network: int,
+    out: int,
+) -> None:
+    """Unroll adaptive counts in place; see ops/counts/reference.py.
+
+    Args:
+        sizes: The rows B, the steps T, the symbols V and the slots S.
+        tree: The addresses of the arrays of the tree and of the letters.
+        state: The address of each tensor of the state, and the bytes from one row to the next.
+        lengths: The steps of each row, (B,), int64; 0 for T.
+        x: The symbols, (T, B), int64.
+        network: The log probabilities of the network, (T, B, V), float32; 0 for none.
+        out: The log probabilities, (T, B, V), float32; 0 to learn alone.
+    """

@@ -1,0 +1,54 @@
+// Adaptive counts of symbols: contexts mixed by logistic regressions, as in the PAQ family (Mahoney 2005), for any alphabet.
+//
+// A symbol is a path of decisions down a binary tree over the alphabet. The specification is ops/counts/reference.py.
+#pragma once
+#include <cstdint>
+
+namespace ostinato {
+
+constexpr int kContexts = 12;     // the contexts of a symbol: see contexts() in counts.cpp
+constexpr int kInputs = 32;       // two for each context, a constant, two of the network, the rest 0
+constexpr int kMixers = 4;        // the sets of mixing weights, of which each holds one that a decision uses
+constexpr int kHistories = 1024;  // what a context remembers of a decision, as a number
+constexpr int kBins = 33;         // the bins of a correction
+constexpr int kCorrections = 13;  // log2 of the rows of a correction
+constexpr int kPath = 16;         // the numbers of the path: see Row
+constexpr int kSlot = 8;          // the words of a slot: a check, and seven decisions
+
+// The tree over the V symbols, in int32. Decisions are numbered so that a parent comes before its children.
+struct Tree {
+    int symbols;            // V
+    const int32_t* child;   // (V - 1, 2): the decision that follows an answer, or ~symbol
+    const int32_t* group;   // (V - 1): the slot of a decision: three levels of the tree share one
+    const int32_t* place;   // (V - 1): its place in the slot, 0 .. 6
+    const int32_t* depth;   // (V - 1)
+    const int32_t* start;   // (V + 1): where the path of a symbol begins
+    const int32_t* path;    // decision * 2 + answer, from the root down
+    const int32_t* letter;  // (V): the number of a letter, equal for both cases; 0 for what is not in a word
+};
+
+// The state of one row. What is learned is written only if rate[0] is not 0.
+struct Row {
+    float* rate;         // (2): whether it learns; the least rate at which a decision forgets
+    int64_t* path;       // (16): the last 8 symbols + 1, the word so far, two words before, whether the next symbol was
+                         // asserted, the steps learned
+    float* given;        // (V - 1): the log odds of the network for the next symbol; null without one
+    uint32_t* slots;     // (S, 8)
+    float* maps;         // (contexts, histories, 4): log odds, probability, how often seen, not used
+    float* weights;      // (sets, 32)
+    float* last;         // (V - 1, 4): the weights of the mixers
+    float* corrections;  // (2, rows, bins)
+};
+
+// One row of a call.
+struct Steps {
+    int64_t steps;           // T
+    int64_t stride;          // from one step to the next in x
+    const int64_t* x;        // the symbol before each step: V at a start
+    const float* network;    // (T, ., V): log probabilities of the network, or null
+    float* out;              // (T, ., V): the log probabilities, or null to learn alone
+};
+
+void counts_unroll(const Tree& tree, int64_t slots, const Row& row, const Steps& steps);
+
+}  // namespace ostinato

@@ -1,0 +1,83 @@
+"""Scoring with a model that goes on learning: each value is asserted before it is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from ostinato.data.encoded import Encoded
+from ostinato.emissions.emission import Support
+from ostinato.errors import ConfigError
+from ostinato.inference.rollout import window_of
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+
+#: The steps before a span that bring the state to its place in the sequence.
+PAST = 256
+
+#: Sequence, first step, and the step after the last one.
+Span = tuple[int, int, int]
+
+
+def learns(model: SequenceModel, adapt: bool | None) -> bool:
+    """Return whether a model is to go on learning.
+
+    Args:
+        model: The model.
+        adapt: What the caller wants; None lets an adaptive model learn.
+
+    Raises:
+        ConfigError: adapt is True, and the model is not adaptive.
+    """
+    if adapt and not model.adaptive:
+        name = model.description.name
+        raise ConfigError(
+            f"the model {name!r} does not go on learning while it is used", fix="remove adapt, or fit the model counts"
+        )
+    return model.adaptive if adapt is None else adapt
+
+
+class Learner:
+    """An adaptive model on its way through sequences, in their order.
+
+    What it has learned from one sequence serves the next.
+
+    Attributes:
+        model: The model, which stays as it is.
+        state: The state, which holds what was learned.
+    """
+
+    def __init__(self, model: SequenceModel) -> None:
+        self.model = model
+        self.state: State = model.initial_state(1, learns=True)
+
+    def nats(self, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
+        """Yield the nats (T, D) of the steps of each span in model space, and learn them.
+
+        Args:
+            encoded: Sequences in model space.
+            spans: The spans, in the order in which they are learned. The steps before a span are its past, which is not
+                learned again.
+        """
+        for row, first, stop in spans:
+            at = int(encoded.offsets[row])
+            support = Support(*(s[row : row + 1] for s in (encoded.unit, encoded.low, encoded.high)))
+            if first:
+                self._pass(encoded.values[at + max(0, first - PAST) : at + first, None])
+            parts, window = [], window_of(self.model)
+            for start in range(first, stop, window):
+                x = encoded.values[at + start : at + min(start + window, stop), None]
+                conditional, self.state = self.model.unroll(x, self.state, in_place=True)
+                parts.append(conditional.log_prob(x, support)[:, 0])
+            self.state = self.model.next_sequence(self.state)
+            yield torch.cat(parts) if parts else torch.zeros(0, encoded.values.shape[1])
+
+    def _pass(self, x: Tensor) -> None:
+        """Bring the state to the end of the steps x (T, 1, D) without learning them."""
+        rate = self.model.parts(self.state).backbone[0]
+        kept = rate[:, 0].clone()
+        rate[:, 0] = 0
+        _, self.state = self.model.unroll(x, self.state, in_place=True)
+        rate[:, 0] = kept

@@ -1,0 +1,241 @@
+"""Adaptive counts of symbols: the memory of text that goes on learning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ostinato.errors import ConfigError
+from ostinato.layers.adaptive import AdaptiveMemory
+from ostinato.layers.contexts import Ints
+from ostinato.ops.counts.form import (
+    BINS,
+    CONTEXTS,
+    HISTORIES,
+    INPUTS,
+    LEARNED,
+    MIXERS,
+    NETWORK,
+    PATH,
+    ROWS,
+    SLOT,
+    CountsState,
+    balanced,
+    weight_sets,
+)
+from ostinato.ops.selection import pick
+from ostinato.shapes import State
+
+#: The fewest and the most slots of a memory, as powers of 2. A slot has 32 bytes.
+FEWEST, MOST = 10, 21
+#: The least rate at which the memory of a decision moves towards the latest answer.
+FORGET = 1 / 64
+#: The share of each mixing weight at the start.
+_SHARE = 0.15
+
+
+@final
+class Counts(AdaptiveMemory):
+    """Counts of symbols in twelve contexts, mixed by logistic regressions that learn on line (Mahoney 2005).
+
+    A symbol is a path of decisions down a binary tree over the vocabulary. Contexts (the last 0 .. 6 and 8 symbols, the
+    word so far, the words before it, two symbols back) remember what was decided; regressions with weights by decision,
+    by the longest context that is known, by the last symbol and by the recent decisions mix them, and two corrections
+    learn what became of such a mixture. So the output (..., V), log P(x_t = v) in nats, sums to one exactly.
+
+    The input is the number of the previous symbol (..., 1), as a float; V, the number of symbols, at the start. With a
+    network its log probabilities of x_t (V) follow it, and are mixed like a context.
+
+    The memory is bounded: a slot holds three levels of decisions in a context. When the slots of a context are full,
+    the one of four whose first decision was met least is dropped.
+
+    Args:
+        vocabulary: The number of symbols, V.
+        slots: The number of slots, S; a power of 2.
+        decisions: The length of the paths of all symbols together.
+        network: Whether the log probabilities of a network are mixed in.
+        forget: The least rate at which a decision moves towards its latest answer, above 0 and at most 1.
+        implementation: The name of the implementation in ops.selection; None leaves the choice open.
+    """
+
+    child: Tensor
+    group: Tensor
+    place: Tensor
+    depth: Tensor
+    start: Tensor
+    path: Tensor
+    letter: Tensor
+    learned: Tensor
+    slots: Tensor
+    maps: Tensor
+    weights: Tensor
+    last: Tensor
+    corrections: Tensor
+
+    def __init__(
+        self,
+        vocabulary: int,
+        slots: int,
+        decisions: int,
+        *,
+        network: bool = False,
+        forget: float = FORGET,
+        implementation: str | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0 < forget <= 1:
+            raise ConfigError(f"forget must be above 0 and at most 1, got {forget}", fix="use a number such as 0.016")
+        V = vocabulary
+        self.input_size, self.output_size = 1 + (V if network else 0), V
+        self.network, self.forget, self.implementation = network, forget, implementation
+        shapes = {"child": (V - 1, 2), "group": (V - 1,), "place": (V - 1,), "depth": (V - 1,), "start": (V + 1,)}
+        for name, shape in {**shapes, "path": (decisions,), "letter": (V,)}.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.int32))
+        self.register_buffer("learned", torch.zeros(1, dtype=torch.int64))
+        self.register_buffer("slots", torch.zeros(slots, SLOT, dtype=torch.int32))
+        self.register_buffer("maps", _first_maps())
+        weights = torch.zeros(weight_sets(V), INPUTS)
+        weights[:, :NETWORK] = _SHARE
+        self.register_buffer("weights", weights)
+        self.register_buffer("last", torch.full((max(V - 1, 1), MIXERS), 1 / MIXERS))
+        bins = torch.sigmoid((torch.arange(BINS) - BINS // 2) / 2)
+        self.register_buffer("corrections", bins.expand(2, ROWS, BINS).contiguous())
+
+    def config(self) -> dict[str, Any]:
+        """Return the sizes that fix the shapes of the buffers, as JSON."""
+        return {
+            "vocabulary": self.output_size,
+            "slots": len(self.slots),
+            "decisions": len(self.path),
+            "network": self.network,
+            "forget": self.forget,
+        }
+
+    @classmethod
+    def empty(cls, config: dict[str, Any]) -> Counts:
+        """Return counts with the sizes of ``config()``, whose state_dict is still to be loaded."""
+        return cls(config["vocabulary"], config["slots"], config["decisions"], network=config["network"],
+                   forget=config["forget"])  # fmt: skip
+
+    @classmethod
+    def fit(
+        cls,
+        symbols: Ints,
+        offsets: Ints,
+        letters: Sequence[int],
+        *,
+        network: bool = False,
+        slots: int | None = None,
+        implementation: str | None = None,
+    ) -> Counts:
+        """Return counts that have learned sequences of symbols, in their order.
+
+        Args:
+            symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
+            offsets: Where the sequences begin and end in symbols, (B + 1,).
+            letters: The number of the letter that each symbol of the vocabulary is, equal for both of its cases; 0 for
+                what does not belong to a word, (V,).
+            network: Whether the log probabilities of a network will be mixed in.
+            slots: The number of slots; None chooses by N.
+            implementation: The name of the implementation in ops.selection; None leaves the choice open.
+        """
+        V = len(letters)
+        seen = np.bincount(symbols[symbols >= 0], minlength=V).astype(np.float64) + 0.5
+        tree = balanced(seen)
+        if slots is None:
+            slots = 1 << min(max(FEWEST, int(np.ceil(np.log2(max(1.5 * len(symbols), 1))))), MOST)
+        counts = cls(V, slots, len(tree.path), network=network, implementation=implementation)
+        for name, array in tree._asdict().items():
+            getattr(counts, name).copy_(torch.from_numpy(array))
+        counts.letter.copy_(torch.tensor(letters, dtype=torch.int32))
+        counts.learn(symbols, offsets)
+        return counts
+
+    def learn(self, symbols: Ints, offsets: Ints) -> None:
+        """Learn sequences of symbols for good: ``initial_state`` then knows them.
+
+        Args:
+            symbols: The symbols of all sequences joined, (N,). Negative where a symbol is missing.
+            offsets: Where the sequences begin and end in symbols, (B + 1,).
+        """
+        V = self.output_size
+        # a start before each sequence; the last symbol is learned too
+        x = torch.from_numpy(np.insert(np.where(symbols < 0, V, symbols), offsets[:-1], V)).long()[:, None]
+        state = CountsState(*self._state(1))
+        state.rate[:, 0] = 1.0
+        self._run(x, None, state, None, quiet=True)
+        self.learned.copy_(state.path[0, LEARNED])
+
+    def absorb(self, state: State) -> None:
+        """Keep what one row has learned for good: ``initial_state`` then knows it.
+
+        Args:
+            state: The state of one row, (1, ...) each.
+        """
+        own = CountsState(*state)
+        for name in ("slots", "maps", "weights", "last", "corrections"):
+            getattr(self, name).copy_(getattr(own, name)[0])
+        self.learned.copy_(own.path[0, LEARNED])
+
+    def initial_state(self, batch: int) -> State:
+        """Return the state that training learned, which learns nothing (see ``CountsState``)."""
+        return tuple(s.expand(batch, *s.shape[1:]) for s in self._state(1))
+
+    def unroll_(self, x: Tensor, state: State, lengths: Tensor | None = None) -> Tensor:
+        """Return the log probabilities (T, B, V) of the next symbols, and move the state on in place.
+
+        Args:
+            x: The symbol before each step, or V, (T, B, 1); then the log probabilities of the network, (T, B, V).
+            state: The state, from ``owned``.
+            lengths: The number of steps of each row, (B,), int64; None means T for all rows.
+        """
+        network = x[..., 1:] if self.network else None
+        symbols = x[..., 0].nan_to_num(-1.0) if x.is_floating_point() else x[..., 0]
+        out = self._run(symbols.long(), network, CountsState(*state), lengths)
+        assert out is not None
+        return out
+
+    def restarted(self, state: State, rows: Tensor) -> State:
+        """Return the state with some rows at the start of a sequence; they keep what they have learned."""
+        own = CountsState(*state)
+        path = own.path.clone()
+        path[rows, :LEARNED] = 0
+        return own._replace(path=path)
+
+    def small(self, state: State) -> int:
+        """Return the number of tensors of the state that change in a row that does not learn: rate, path, given."""
+        return 3
+
+    def _state(self, batch: int) -> State:
+        """Return the state of one row, which shares the buffers of this memory."""
+        rate = torch.tensor([[0.0, self.forget]]).repeat(batch, 1)
+        path = torch.zeros(batch, PATH, dtype=torch.int64)
+        path[:, LEARNED] = self.learned
+        given = torch.zeros(batch, self.output_size - 1 if self.network else 0)
+        kept = (self.slots, self.maps, self.weights, self.last, self.corrections)
+        return CountsState(rate, path, given, *(s[None] for s in kept))
+
+    def _run(
+        self, x: Tensor, network: Tensor | None, state: CountsState, lengths: Tensor | None, *, quiet: bool = False
+    ) -> Tensor | None:
+        """Unroll in place by the implementation that was chosen."""
+        tree = (self.child, self.group, self.place, self.depth, self.start, self.path, self.letter)
+        run = pick("counts", self.implementation)
+        out: Tensor | None = run(tree, x, network, state, lengths, quiet=quiet)
+        return out
+
+
+def _first_maps() -> Tensor:
+    """Return log odds, probability and number of each history before anything is learned, (contexts, histories, 4).
+
+    A history of a refusals and b assents begins at (b + 0.4) / (a + b + 0.8).
+    """
+    history = torch.arange(HISTORIES)
+    no, yes = history & 15, (history >> 4) & 15
+    p = (yes + 0.4) / (no + yes + 0.8)
+    first = torch.stack([torch.logit(p), p, torch.zeros_like(p), torch.zeros_like(p)], -1)
+    return first.expand(CONTEXTS, -1, -1).contiguous()

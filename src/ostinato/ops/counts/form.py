@@ -1,0 +1,101 @@
+"""The sizes and the tree of adaptive counts: what every implementation shares."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+Ints = NDArray[np.int32]
+
+#: The contexts of a symbol, the inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins
+#: and the rows of a correction, the numbers of the path, and the words of a slot; those of csrc/counts.h.
+CONTEXTS, INPUTS, MIXERS, HISTORIES, BINS, ROWS, PATH, SLOT = 12, 32, 4, 1024, 33, 1 << 13, 16, 8
+#: The place of the first input of the network, and of the number of learned steps in the path.
+NETWORK, LEARNED = 2 * CONTEXTS + 1, 12
+#: The levels of the tree that share a slot.
+LEVELS = 3
+
+
+def weight_sets(vocabulary: int) -> int:
+    """Return the number of vectors of mixing weights for a vocabulary of V symbols."""
+    return max(vocabulary - 1, 1) + (CONTEXTS + 1) * 8 + vocabulary + 1 + 2048
+
+
+class Tree(NamedTuple):
+    """A binary tree over the V symbols. A parent is numbered before its children.
+
+    Attributes:
+        child: The decision after each answer of a decision, or ~symbol, (V - 1, 2), int32.
+        group: The slot that a decision is in, (V - 1,), int32: three levels of the tree share a slot.
+        place: The place of the decision in its slot, 0 .. 6, (V - 1,), int32.
+        depth: The number of decisions above it, (V - 1,), int32.
+        start: Where the path of a symbol begins in ``path``, (V + 1,), int32.
+        path: decision * 2 + answer of every symbol from the root on, int32.
+    """
+
+    child: Ints
+    group: Ints
+    place: Ints
+    depth: Ints
+    start: Ints
+    path: Ints
+
+
+def balanced(counts: NDArray[np.float64]) -> Tree:
+    """Return the tree that splits the symbols, in their order, into halves of nearly equal frequency.
+
+    Symbols that are neighbours in the alphabet, such as the capitals, share decisions.
+
+    Args:
+        counts: How often each symbol was seen, (V,), above 0.
+    """
+    V, total = len(counts), np.concatenate([[0.0], np.cumsum(counts)])
+    child, path = np.zeros((max(V - 1, 0), 2), dtype=np.int32), list[list[int]]([[] for _ in range(V)])
+    group, place, depth = (np.zeros(max(V - 1, 0), dtype=np.int32) for _ in range(3))
+    waiting: list[tuple[int, int, list[int], int, int, int]] = [(0, V, [], -1, 0, LEVELS)]
+    made = groups = 0
+    while waiting:
+        a, z, above, own, at, level = waiting.pop()
+        if above:
+            child[above[-1] >> 1, above[-1] & 1] = ~a if z - a == 1 else made
+        if z - a == 1:
+            path[a] = above
+            continue
+        if level == LEVELS:
+            own, at, level, groups = groups, 0, 0, groups + 1
+        group[made], place[made], depth[made] = own, at, len(above)
+        middle = (total[a] + total[z]) / 2
+        cut = a + 1 + int(np.argmin(np.abs(total[a + 1 : z] - middle)))
+        for answer, (low, high) in reversed([*enumerate(((a, cut), (cut, z)))]):
+            waiting.append((low, high, [*above, 2 * made + answer], own, 2 * at + 1 + answer, level + 1))
+        made += 1
+    start = np.cumsum([0, *map(len, path)], dtype=np.int32)
+    return Tree(child, group, place, depth, start, np.array([d for one in path for d in one], dtype=np.int32))
+
+
+class CountsState(NamedTuple):
+    """The state of adaptive counts, (B, ...) each. The first three alone change in a row that does not learn.
+
+    Attributes:
+        rate: Whether the row learns (1 or 0), and the least rate at which a decision forgets, (B, 2), float32.
+        path: The last 8 symbols + 1, the word so far and the two before it, whether the next symbol was asserted, and
+            the number of learned symbols, (B, 16), int64.
+        given: The log odds of the network for the next symbol, (B, V - 1) or (B, 0), float32.
+        slots: What the contexts remember, (B, S, 8), int32.
+        maps: Log odds, probability and number of every history, (B, contexts, histories, 4), float32.
+        weights: The weights of the mixers, (B, sets, 32), float32.
+        last: The weights of the mixers' own mixture, (B, V - 1, 4), float32.
+        corrections: The probability that became of an asserted one, (B, 2, rows, bins), float32.
+    """
+
+    rate: Tensor
+    path: Tensor
+    given: Tensor
+    slots: Tensor
+    maps: Tensor
+    weights: Tensor
+    last: Tensor
+    corrections: Tensor
