@@ -36,7 +36,7 @@ class Change:
     """A stream to save: a record that replaces the one of the version before it.
 
     Attributes:
-        id: The id of the stream.
+        unique_id: The id of the stream.
         record: What is kept from now on.
         new: Whether the stream is new. It is saved only if no stream of this id exists. Any other change is saved only
             if the version in the store is ``record.version - 1``.
@@ -46,7 +46,7 @@ class Change:
         wipe: Whether all blocks of the stream before this change are deleted first, because it begins again.
     """
 
-    id: str
+    unique_id: str
     record: Record
     new: bool = False
     blocks: tuple[tuple[int, bytes], ...] = ()
@@ -86,7 +86,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def delete(self, id: str) -> bool:
+    def delete(self, unique_id: str) -> bool:
         """Delete a stream with its blocks, durably, and return whether there was one.
 
         Raises:
@@ -110,7 +110,7 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def blocks(self, id: str) -> list[tuple[int, bytes]]:
+    def blocks(self, unique_id: str) -> list[tuple[int, bytes]]:
         """Return the blocks of the history of a stream, sorted by their numbers.
 
         Raises:
