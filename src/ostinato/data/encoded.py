@@ -145,7 +145,7 @@ class Encoding(ABC):
         return np.asarray(self.decode(z[None], data, 0)[0], dtype=np.float64)
 
     def expected_each(self, z: Array, data: SequenceSet, lengths: NDArray[np.int64]) -> Array:
-        """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence of data, raw units."""
+        """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence, in raw units."""
         stops = np.cumsum(lengths)
         parts = [
             self.expected(z[stop - n : stop], data.take([b]))

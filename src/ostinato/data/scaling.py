@@ -173,7 +173,7 @@ class Scaling(Encoding):
         return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
 
     def expected_each(self, z: Array, data: SequenceSet, lengths: NDArray[np.int64]) -> Array:
-        """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence of data, raw units."""
+        """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence, in raw units."""
         if self.returns:
             return super().expected_each(z, data, lengths)
         location, scale = self._moments_of(data.ids)

@@ -86,6 +86,11 @@ class Clock:
         other._seen = self._seen.copy()
         return other
 
+    def ahead(self, count: int) -> list[str] | None:
+        """Return the next times as text; None if they are unknown."""
+        calendar = self._own(self._seen[-1]) if self._seen else None
+        return None if calendar is None else [stamp(time) for time in calendar.after(self._seen[-1], count)]
+
     def times(self) -> dict[str, Any]:
         """Return the times that the clock goes on from, as JSON: whole numbers, or microseconds since 1970."""
         seen = [np.asarray(time) for time in self._seen]

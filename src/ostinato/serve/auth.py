@@ -11,7 +11,7 @@ from typing import final
 import msgspec
 
 from ostinato.errors import ConfigError
-from ostinato.serve.answers import Refused
+from ostinato.serve.errors import RefusedError
 from ostinato.storage import atomic_write
 
 
@@ -50,7 +50,7 @@ class Token:
         """Count events against the rate.
 
         Raises:
-            Refused: The rate is used up.
+            RefusedError: The rate is used up.
         """
         if self.rate is None:
             return
@@ -59,7 +59,9 @@ class Token:
         self._at = now
         if self._left < min(events, 10 * self.rate):
             wait = (min(events, 10 * self.rate) - self._left) / self.rate
-            raise Refused(429, f"the token may send {self.rate:g} events a second", fix="send more slowly", wait=wait)
+            raise RefusedError(
+                429, f"the token may send {self.rate:g} events a second", fix="send more slowly", wait=wait
+            )
         self._left -= events
 
 
@@ -83,13 +85,13 @@ class Tokens:
         """Return the token of the header Authorization.
 
         Raises:
-            Refused: There is none, or an unknown one.
+            RefusedError: There is none, or an unknown one.
         """
         scheme, _, secret = header.partition(b" ")
         # the table is searched by the hash, so the time of the search says nothing about a token
         found = self._tokens.get(digest(secret.strip())) if scheme.lower() == b"bearer" else None
         if found is None:
-            raise Refused(401, "the request has no valid token", fix="send Authorization: Bearer TOKEN")
+            raise RefusedError(401, "the request has no valid token", fix="send Authorization: Bearer TOKEN")
         return found
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, final
 
 from msgspec import UNSET
 
 from ostinato.errors import OstinatoError
+from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import Store, StoreError
 from ostinato.serve.streams import Asked, Streams, Work
 
 T = TypeVar("T")
+_LOG = logging.getLogger("ostinato.serve")
 
 #: The most events that are stepped together: this bounds the time that nothing else is done.
 MOST = 4096
@@ -24,18 +27,6 @@ MOST = 4096
 QUEUE = 200_000
 #: Another server may win a stream so many times before a push is refused.
 _TRIES = 20
-
-
-class BusyError(OstinatoError):
-    """More events wait than the server can take."""
-
-    exit_code = 1
-
-
-class UnexpectedError(OstinatoError):
-    """The server has a fault."""
-
-    exit_code = 1
 
 
 @final
@@ -57,18 +48,25 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._task: asyncio.Task[None] | None = None
         self.failed: StoreError | None = None
-        #: Whether streams are saved before they are answered, and not only when they leave memory.
-        self.kept = store.durable or store.shared
+        #: What runs beside the batches, from the start to the end.
+        self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._beside: list[asyncio.Task[None]] = []
+        #: The number of streams, those of the store included; other servers may have added some.
+        self.count = 0
         self.cycles = 0
         self.batch_sizes = 0
         self.seconds = {"load": 0.0, "step": 0.0, "save": 0.0}
 
     def start(self) -> None:
         """Begin to take pushes."""
+        self.count = self.store.count()
         self._task = asyncio.create_task(self._run(), name="batcher")
+        self._beside = [asyncio.create_task(make()) for make in self.companions]
 
     async def close(self) -> None:
         """Answer what has arrived, then let go of the store."""
+        for task in self._beside:
+            task.cancel()
         while self._queue:
             await asyncio.sleep(0.005)
         async with self._one_at_a_time:
@@ -77,12 +75,13 @@ class Batcher:
             await self.in_store(self.store.close)
         self._thread.shutdown()
 
-    async def push(self, unique_id: str, push: Push) -> Result:
+    async def push(self, unique_id: str, push: Push, token: Any = None) -> Result:
         """Apply the events of one stream.
 
         Args:
             unique_id: The stream.
             push: The events.
+            token: Whose they are; None without tokens.
 
         Returns:
             What the model says of them, once they are saved.
@@ -90,7 +89,7 @@ class Batcher:
         Raises:
             OstinatoError: They were refused, and nothing changed.
         """
-        one = Asked(unique_id, push)
+        one = Asked(unique_id, push, token)
         await self.push_all([one])
         if isinstance(one.outcome, Result):
             return one.outcome
@@ -121,7 +120,9 @@ class Batcher:
         return self._waiting
 
     async def in_store(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Call the store in its thread."""
+        """Call the store in its thread, or here if it never waits."""
+        if not self.store.durable and not self.store.shared:
+            return call(*arguments)
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     async def alone(self, call: Callable[[], Any]) -> Any:
@@ -159,8 +160,11 @@ class Batcher:
         for _ in range(_TRIES):
             try:
                 refused = await self._attempt(left)
-            except Exception as error:  # noqa: BLE001 - whoever waits must be answered, whatever it is
+            except OstinatoError as error:
                 self._failed(left, error)
+                return
+            except Exception as error:
+                await self._apart(left, error)
                 return
             if not refused:
                 return
@@ -170,14 +174,20 @@ class Batcher:
         for one in left:
             one.outcome = BusyError("other servers change the stream all the time", fix="send the events again")
 
-    def _failed(self, asked: Sequence[Asked], error: Exception) -> None:
+    def _failed(self, asked: Sequence[Asked], error: OstinatoError) -> None:
         """Answer that pushes were not applied; their streams leave memory, which may be ahead of the store."""
         self.streams.forget([one.unique_id for one in asked])
-        known = isinstance(error, OstinatoError)
         for one in asked:
-            one.outcome = error if known else UnexpectedError("the server failed", fix="look into its log")
-        if not known:
-            asyncio.get_running_loop().call_exception_handler({"message": "a batch failed", "exception": error})
+            one.outcome = error
+
+    async def _apart(self, asked: Sequence[Asked], error: Exception) -> None:
+        """Apply pushes one at a time after a fault, so that it stays with the push that has it."""
+        _LOG.error("a batch of %d pushes failed: %s", len(asked), type(error).__name__, exc_info=error)
+        self._failed(asked, UnexpectedError("the server failed", fix="look into its log"))
+        if len(asked) > 1:
+            for one in asked:
+                one.outcome = None
+                await self.apply([one])
 
     async def _attempt(self, asked: Sequence[Asked]) -> set[str]:
         """Apply pushes once, and return the streams whose records another server had changed."""
@@ -188,17 +198,35 @@ class Batcher:
             self.failed = error
             raise
         loaded = time.perf_counter()
+        self._limit(asked)
         works = self.streams.step(asked)
         stepped = time.perf_counter()
-        refused = await self.save(works) if self.kept else set()
+        refused = await self.save(works)
         self.seconds["load"] += loaded - begun
         self.seconds["step"] += stepped - loaded
         self.seconds["save"] += time.perf_counter() - stepped
         self.cycles += 1
         self.batch_sizes += len(asked)
         self.streams.forget_empty(one.unique_id for one in asked)
-        await self._make_room()
+        self.streams.forget(self.streams.idle(self._resident))
         return refused
+
+    def _limit(self, asked: Sequence[Asked]) -> None:
+        """Refuse pushes that would begin more streams than their tokens may."""
+        count = self.count
+        begun: set[str] = set()
+        for one in asked:
+            if one.token is None or one.token.streams is None or one.unique_id in begun:
+                continue
+            if self.streams.resident[one.unique_id].is_empty:
+                if count >= one.token.streams:
+                    what = (
+                        f"the server has {count:,} streams, and the token may begin none beyond {one.token.streams:,}"
+                    )
+                    one.outcome = RefusedError(403, what, fix="delete streams, or use a token with a higher limit")
+                else:
+                    begun.add(one.unique_id)
+                    count += 1
 
     async def bring(self, ids: Any) -> None:
         """Take streams into memory."""
@@ -227,24 +255,10 @@ class Batcher:
         try:
             refused = await self.in_store(self.store.save, changes)
             self.failed = None
+            self.count += sum(change.new and change.unique_id not in refused for change in changes)
         except StoreError as error:
             self.failed = error
             self.streams.forget([work.held.unique_id for work in works])
             raise
         self.streams.forget(refused)
         return refused
-
-    async def _make_room(self) -> None:
-        """Let idle streams leave memory for the store."""
-        idle = self.streams.idle(self._resident)
-        if not idle:
-            return
-        if not self.kept:
-            await self.save([Work(self.streams.resident[key]) for key in idle])
-        self.streams.forget(idle)
-
-    async def flush(self) -> None:
-        """Save every stream that is in memory alone, and let all leave memory."""
-        if not self.kept:
-            await self.save([Work(held) for held in self.streams.resident.values()])
-        self.streams.forget(list(self.streams.resident))

@@ -9,8 +9,9 @@ from typing import Any, final
 
 import msgspec
 
-from ostinato.serve.answers import Refused, problem, status_of
+from ostinato.serve.answers import problem, status_of
 from ostinato.serve.auth import Token, Tokens
+from ostinato.serve.errors import RefusedError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -103,16 +104,16 @@ class Gate:
                 await self.app(scope, read, sent)
         except TimeoutError:
             if not begun:
-                slow = Refused(503, "the request took too long", fix="ask for less at a time", wait=1)
+                slow = RefusedError(503, "the request took too long", fix="ask for less at a time", wait=1)
                 await _answer(slow, sent)
-        except Refused as error:
+        except RefusedError as error:
             await _answer(error, sent)
 
     def _admit(self, scope: Message, headers: dict[bytes, bytes]) -> Token | None:
         """Return the token of a request.
 
         Raises:
-            Refused: It may not come in.
+            RefusedError: It may not come in.
         """
         tokens = self.limits.tokens
         if scope["path"] in OPEN:
@@ -121,14 +122,16 @@ class Gate:
             return tokens.find(headers.get(b"authorization", b""))
         # without tokens a page of another site must not reach the server by a name of its own
         if _host(headers.get(b"host", b"")) not in self.limits.hosts:
-            raise Refused(403, "the server answers to local names only", fix="use 127.0.0.1, or start it with --tokens")
+            raise RefusedError(
+                403, "the server answers to local names only", fix="use 127.0.0.1, or start it with --tokens"
+            )
         return None
 
     async def _body(self, scope: Message, headers: dict[bytes, bytes], receive: Receive, token: Token | None) -> bytes:
         """Return the body of a request.
 
         Raises:
-            Refused: It is too large, too slow, or of a type that a page of another site may send.
+            RefusedError: It is too large, too slow, or of a type that a page of another site may send.
         """
         most = self.limits.body if token is None or token.body is None else min(token.body, self.limits.body)
         length = headers.get(b"content-length", b"0")
@@ -141,7 +144,7 @@ class Gate:
                 while True:
                     message = await receive()
                     if message["type"] != "http.request":
-                        raise Refused(400, "the connection ended", fix="send the request again")
+                        raise RefusedError(400, "the connection ended", fix="send the request again")
                     part = message.get("body", b"")
                     size += len(part)
                     if size > most:
@@ -150,32 +153,23 @@ class Gate:
                     if not message.get("more_body"):
                         break
         except TimeoutError as error:
-            raise Refused(408, "the body came too slowly", fix="send it faster") from error
+            raise RefusedError(408, "the body came too slowly", fix="send it faster") from error
         kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
         if (
             size
             and scope["method"] in {"POST", "PUT"}
             and kind not in {b"application/json", b"application/octet-stream"}
         ):
-            raise Refused(415, "the body has another type than JSON", fix="send Content-Type: application/json")
+            raise RefusedError(415, "the body has another type than JSON", fix="send Content-Type: application/json")
         if token is not None and scope["method"] == "POST":
             token.spend(1)
         return b"".join(parts)
 
     async def _socket(self, scope: Message, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
         scope["path"] = scope["raw_path"].decode("ascii", "replace")
         try:
-            origin = headers.get(b"origin")
-            if origin is not None and origin.partition(b"//")[2] != headers.get(b"host", b""):
-                raise Refused(403, "a page of another site may not connect", fix="open the page of the server")
-            secret = next((p[7:] for p in scope["subprotocols"] if p.startswith("bearer.")), None)
-            if secret is not None:
-                headers[b"authorization"] = b"Bearer " + secret.encode()
-            scope["token"] = self._admit(scope, headers)
-            if self.sockets >= self.limits.sockets:
-                raise Refused(503, f"{self.sockets:,} WebSockets are open", fix="close some")
-        except Refused:
+            scope["token"] = self._admit_socket(scope)
+        except RefusedError:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -185,8 +179,25 @@ class Gate:
         finally:
             self.sockets -= 1
 
+    def _admit_socket(self, scope: Message) -> Token | None:
+        """Return the token of a WebSocket, from its header or from a subprotocol, which a browser can set.
 
-async def _answer(error: Refused, send: Send) -> None:
+        Raises:
+            RefusedError: It may not come in.
+        """
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        if origin is not None and origin.partition(b"//")[2] != headers.get(b"host", b""):
+            raise RefusedError(403, "a page of another site may not connect", fix="open the page of the server")
+        secret = next((one[7:] for one in scope["subprotocols"] if one.startswith("bearer.")), None)
+        if secret is not None:
+            headers[b"authorization"] = b"Bearer " + secret.encode()
+        if self.sockets >= self.limits.sockets:
+            raise RefusedError(503, f"{self.sockets:,} WebSockets are open", fix="close some")
+        return self._admit(scope, headers)
+
+
+async def _answer(error: RefusedError, send: Send) -> None:
     """Send an error as the whole answer."""
     status, headers = status_of(error)
     body = msgspec.json.encode({"error": problem(error)})
@@ -204,5 +215,5 @@ def _host(value: bytes) -> str:
     return name if name in _LOCAL else name.rpartition(":")[0] if ":" in name else name
 
 
-def _too_large(most: int) -> Refused:
-    return Refused(413, f"the body is larger than {most:,} bytes", fix="send fewer events at a time")
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(413, f"the body is larger than {most:,} bytes", fix="send fewer events at a time")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, final
 
 if TYPE_CHECKING:
     from ostinato.serve.batcher import Batcher
+    from ostinato.serve.gate import Gate
 
 
 @final
@@ -15,11 +16,12 @@ class Metrics:
     """The counters of a server.
 
     Args:
-        batcher: What counts.
+        batcher: What counts events.
+        gate: What counts requests.
     """
 
-    def __init__(self, batcher: Batcher) -> None:
-        self._batcher, self._begun = batcher, time.time()
+    def __init__(self, batcher: Batcher, gate: Gate) -> None:
+        self._batcher, self._gate, self._begun = batcher, gate, time.time()
 
     def text(self) -> str:
         """Return all metrics."""
@@ -37,6 +39,9 @@ class Metrics:
         add("pushes_total", "counter", "Pushes in these batches.", ("", b.batch_sizes))
         parts = [(f'{{part="{name}"}}', value) for name, value in b.seconds.items()]
         add("batch_seconds_total", "counter", "Seconds in the parts of a batch.", *parts)
+        asked = [(f'{{method="{m}",status="{code}"}}', n) for (m, code), n in sorted(self._gate.answered.items())]
+        add("requests_total", "counter", "Requests that were answered.", *asked)
+        add("websockets", "gauge", "Open WebSockets.", ("", self._gate.sockets))
         add("streams_in_memory", "gauge", "Streams in memory.", ("", len(s.resident)))
         add("state_bytes", "gauge", "Bytes of the state of one stream.", ("", s.layout.width))
         add("events_waiting", "gauge", "Events that wait.", ("", b.waiting))

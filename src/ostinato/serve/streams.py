@@ -1,7 +1,7 @@
-"""The streams of one model in memory: their states as the rows of one array, stepped together. No web, and no waiting.
+"""The streams of one model in memory: their states are the rows of one array, and are stepped together.
 
-A cycle is ``missing`` (which streams the store must be asked for), ``bring`` (take them in), ``step`` (apply pushes) and
-then ``saved`` or ``forget``: until a step is saved nothing is answered, and what could not be saved is forgotten.
+A cycle asks which streams are ``missing``, takes them in (``bring``), and applies pushes (``step``). Nothing is answered
+until the store has the ``changes``; streams whose changes it does not have leave memory (``forget``).
 """
 
 from __future__ import annotations
@@ -16,18 +16,20 @@ import torch
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from ostinato.errors import ConfigError, DataError, OstinatoError
+from ostinato.errors import DataError, OstinatoError
 from ostinato.forecasting.table import ends
 from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.inference.clock import Clock
-from ostinato.inference.live.rows import Rows, Stepped
+from ostinato.inference.live.rows import Rows
 from ostinato.model import SequenceModel
 from ostinato.serve.arena import Arena
+from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
 from ostinato.serve.order import Given, Order, Placed, as_int
-from ostinato.serve.schema import Event, Push, Result, Told, numbers
+from ostinato.serve.schema import Event, Next, Push, Result, Told, numbers
 from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest
 from ostinato.serve.store import Change, Record
 from ostinato.serve.watch import BAND, Watch
+from ostinato.shapes import State
 
 Array = NDArray[np.float64]
 #: No time in the history.
@@ -60,6 +62,11 @@ class Held:
         self.steps = self.block = self.alarms = 0
         self.tail, self.used = b"", 0.0
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the stream is new and has taken in nothing."""
+        return self.new and not self.order.seq and not self.order.waiting
+
 
 @dataclass(slots=True)
 class Asked:
@@ -68,6 +75,7 @@ class Asked:
     Attributes:
         unique_id: The stream.
         push: What was sent.
+        token: Whose it is; None without tokens.
         outcome: The answer, or why it was refused; None until it is stepped.
         placed: The events that are applied.
         repeated: The places and numbers of the events that had been applied before.
@@ -75,6 +83,7 @@ class Asked:
 
     unique_id: str
     push: Push
+    token: Any = None
     outcome: Result | OstinatoError | None = None
     placed: list[Placed] = field(default_factory=list)
     repeated: list[tuple[int, int]] = field(default_factory=list)
@@ -82,13 +91,23 @@ class Asked:
 
 @dataclass(slots=True)
 class Work:
-    """The steps of one stream in a batch: the places in the batch, and who asked for each."""
+    """What is done to one stream in a batch.
+
+    Attributes:
+        held: The stream.
+        placed: The events that are applied.
+        owners: Who pushed each of them.
+        blocks: The blocks of the history that are full now.
+        p: The probabilities of the quantiles that are wanted.
+        wipe: Whether the stream begins again, without its history.
+    """
 
     held: Held
     placed: list[Placed] = field(default_factory=list)
-    owners: list[Asked | None] = field(default_factory=list)
+    owners: list[Asked] = field(default_factory=list)
     blocks: list[tuple[int, bytes]] = field(default_factory=list)
     p: tuple[float, ...] = ()
+    wipe: bool = False
 
 
 def check_id(unique_id: str) -> str:
@@ -141,20 +160,19 @@ class Streams:
         """Go on with this model. All streams leave memory: the store must have them."""
         self.model, self.rule, self.rows = model.likelihood("serve streams").eval(), rule, Rows(model)
         self.digest = model_digest(model)
-        self.numeric = model.description.traits.numeric
+        self.form: Form = NumberForm(self.rows) if model.description.traits.numeric else TextForm(self.rows)
         self.clock = Clock(model.description.source)
         state = self.rows.start(1)
-        self._tensors = len(state)
         parts = [(f"state_{i}", s.numpy().dtype, tuple(s.shape[1:])) for i, s in enumerate(state)]
         self.alarm_width = 0 if rule is None else rule.width
-        parts += [("last", np.dtype("<f8"), (model.channels,) if self.rows.carries_price else (0,))]
+        parts += [("last", np.dtype("<f8"), (2, model.channels if self.rows.carries_price else 0))]
         parts += [("alarm", np.dtype("<f8"), (self.alarm_width,))]
         self.layout = Layout(parts)
-        last = np.full((1, model.channels if self.rows.carries_price else 0), np.nan)
+        last = np.full((1, 2, model.channels if self.rows.carries_price else 0), np.nan)
         memory = np.zeros((1, 0)) if rule is None else rule.start()[None]
         self._start = self.layout.pack([*(s.numpy() for s in state), last, memory])
         self.arena = Arena(self.layout.width)
-        self._event = history_dtype(model.channels)
+        self.event = history_dtype(model.channels)
         self.resident = {}
 
     # streams come and go
@@ -203,23 +221,17 @@ class Streams:
 
     def _convert(self, other: list[tuple[Held, Snapshot]], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
         """Bring streams of another model to this one: their history is replayed, or they begin afresh."""
-        works, channels = [], self.model.channels
+        works = []
         for held, snapshot in other:
             held.steps = 0
             raw = b"".join(block for _, block in blocks.get(held.unique_id, [])) + snapshot.tail
-            if not self.replay or len(raw) % self._event.itemsize:
+            if not self.replay or len(raw) % self.event.itemsize:
                 continue  # the events of a model with other channels say nothing to this one
-            seen = np.frombuffer(raw, dtype=self._event)[-self.history :]
-            if len(seen) and not self.model.encoding.impossible(seen["y"]).any():
-                work = Work(held)
-                work.placed = [
-                    Placed(0, None, y if channels > 1 or self.numeric else chr(int(y[0])), -1, 0) for y in seen["y"]
-                ]
+            work = Work(held, self.form.replayed(np.frombuffer(raw, dtype=self.event)["y"][-self.history :]))
+            if work.placed:
                 works.append(work)
-        for work in works:
-            work.owners = [None] * len(work.placed)
         if works:
-            self._advance(works, ())
+            self._advance(works, (), replay=True)
 
     def forget(self, ids: Iterable[str]) -> None:
         """Let streams leave memory, without a word to the store."""
@@ -232,7 +244,7 @@ class Streams:
         """Let streams leave memory that have taken in nothing: all that was sent to them was refused."""
         for key in ids:
             held = self.resident.get(key)
-            if held is not None and held.new and not held.order.seq and not held.order.waiting:
+            if held is not None and held.is_empty:
                 self.forget([key])
 
     def idle(self, most: int) -> list[str]:
@@ -244,6 +256,32 @@ class Streams:
         ranked = sorted(self.resident.values(), key=lambda held: held.used)
         return [held.unique_id for held in ranked[: over + most // 10]]
 
+    def begin_again(self, held: Held) -> Work:
+        """Bring a stream back to its start."""
+        held.order, held.steps, held.block, held.tail, held.alarms = Order(), 0, 0, b"", 0
+        self.arena.data[held.row] = self._start[0]
+        self.watch.drop(held.unique_id)
+        return Work(held, wipe=True)
+
+    def fork(self, held: Held, unique_id: str, blocks: list[tuple[int, bytes]]) -> Work:
+        """Return a new stream that goes on from where another is.
+
+        Args:
+            held: The other stream.
+            unique_id: The id of the new one.
+            blocks: The blocks of the history of the other.
+        """
+        other = Held(unique_id, self.arena.take(), time.time_ns() - 1, held.order.copy(), new=True)
+        other.steps, other.block, other.tail, other.used = held.steps, held.block, held.tail, time.monotonic()
+        self.arena.data[other.row] = self.arena.data[held.row]
+        self.resident[unique_id] = other
+        return Work(other, blocks=list(blocks))
+
+    def snapshot(self, held: Held) -> Snapshot:
+        """Return a stream at rest."""
+        row, order = self.arena.data[held.row].tobytes(), held.order
+        return Snapshot(self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes())
+
     # pushes
 
     def step(self, asked: Sequence[Asked]) -> list[Work]:
@@ -252,7 +290,7 @@ class Streams:
         Returns:
             What was done to each stream that changed.
         """
-        values, now = self._values(asked), time.monotonic()
+        values, now = self.form.read(asked), time.monotonic()
         works: dict[str, Work] = {}
         for one, rows in zip(asked, values, strict=True):
             if one.outcome is None:
@@ -265,9 +303,11 @@ class Streams:
         for p, some in groups.items():
             self._advance(some, p)
         for one in asked:
-            if isinstance(one.outcome, Result):
+            if isinstance(one.outcome, Result) and (one.repeated or one.push.next or one.push.top):
+                held = self.resident[one.unique_id]
                 for place, number in one.repeated:
-                    one.outcome.events[place] = self._again(self.resident[one.unique_id], number)
+                    one.outcome.events[place] = self._again(held, number)
+                one.outcome.next = self.following(held, one.push)
         return done
 
     def _place(self, one: Asked, rows: Sequence[Any], works: dict[str, Work], now: float) -> None:
@@ -301,7 +341,7 @@ class Streams:
 
     def _again(self, held: Held, number: int) -> Told:
         """Return the answer to an event that had been applied before, if it is still remembered."""
-        seen = np.frombuffer(held.tail, dtype=self._event)
+        seen = np.frombuffer(held.tail, dtype=self.event)
         at = np.flatnonzero((seen["seq"] == number) & (seen["flags"] & SKIPPED == 0))
         if not len(at):
             return Told(number, "repeated")
@@ -310,93 +350,24 @@ class Streams:
         alarm = None if self.rule is None else bool(one["flags"] & ALARM)
         return Told(number, "repeated", None if np.isnan(nats) else nats, numbers(one["expected"]), alarm)
 
-    def _values(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
-        """Return the values of each push, (T, D) each, or text; those that cannot be used are refused."""
-        if not self.numeric:
-            return [self._texts(one) for one in asked]
-        flat = [[one.push.y] if one.push.events is UNSET else [e.y for e in one.push.events] for one in asked]
-        if self.model.channels == 1:
-            try:
-                whole = np.array([y for row in flat for y in row if type(y) is not str], dtype=np.float64)
-                if len(whole) == sum(map(len, flat)) and not self.model.encoding.impossible(whole[:, None]).any():
-                    cuts = np.cumsum([len(row) for row in flat])[:-1]
-                    return [part.tolist() for part in np.split(whole, cuts)] if len(flat) > 1 else [whole.tolist()]
-            except (TypeError, ValueError):
-                pass
-        return [self._checked(one, row) for one, row in zip(asked, flat, strict=True)]
-
-    def _checked(self, one: Asked, row: list[Any]) -> list[Any]:
-        """Return the values of one push; sets the outcome if one cannot be used."""
-        D, out = self.model.channels, []
-        for i, y in enumerate(row):
-            cells = y if isinstance(y, list) else [y]
-            where = f"event {i + 1} of the push"
-            if any(isinstance(v, str) or v is UNSET for v in cells):
-                one.outcome = DataError(
-                    "the stream is numbers, got text or nothing", where=where, fix="send y: 1.5, or y: null"
-                )
-                return []
-            if y is None:
-                cells = [None] * D
-            if len(cells) != D:
-                one.outcome = DataError(
-                    f"the event has {len(cells)} values, expected {D}",
-                    where=where,
-                    fix="give one value for each channel, in the order of the training data",
-                )
-                return []
-            found = np.array(cells, dtype=np.float64)
-            if self.model.encoding.impossible(found[None])[0]:
-                one.outcome = DataError(
-                    f"the model cannot take the value {y}", where=where, fix=self.model.encoding.possible
-                )
-                return []
-            out.append(found.tolist() if D > 1 else float(found[0]))
-        return out
-
-    def _texts(self, one: Asked) -> list[Any]:
-        """Return the texts of one push; sets the outcome if one cannot be used."""
-        row = [one.push.y] if one.push.events is UNSET else [e.y for e in one.push.events]
-        for y in row:
-            if not isinstance(y, str) or not y:
-                one.outcome = DataError("the stream is text, got none", fix='send y: "text"')
-                return []
-            try:
-                self.model.encoding.lines(y)
-            except OstinatoError as error:
-                one.outcome = error
-                return []
-        return row
-
-    def _advance(self, works: list[Work], p: tuple[float, ...]) -> None:
+    def _advance(self, works: list[Work], p: tuple[float, ...], *, replay: bool = False) -> None:
         """Step the model through the events of some streams, and write states, histories and answers."""
-        step = self._step_numbers if self.numeric else self._step_text
         idx = np.array([work.held.row for work in works], dtype=np.int64)
-        parts = self.layout.unpack(self.arena.data[idx])
-        state = tuple(torch.from_numpy(part) for part in parts[: self._tensors])
-        step(works, p, idx, state, parts[-2], parts[-1])
+        state, last, memory = self.state_of(idx)
+        batch = self.form.step(works, state, last, p)
+        alarms, memory = self._judge(batch.found.surprisal, batch.lengths, memory)
+        self.arena.data[idx] = self.layout.pack([*(s.numpy() for s in batch.found.state), batch.last, memory])
+        if replay:
+            for work, n in zip(works, batch.lengths.tolist(), strict=True):
+                work.held.steps += n
+        else:
+            self._tell(works, batch, alarms, p)
+            self._remember(works, batch, alarms, p)
 
-    def _step_numbers(
-        self, works: list[Work], p: tuple[float, ...], idx: NDArray[np.int64], state: Any, last: Array, memory: Array
-    ) -> None:
-        channels = self.model.channels
-        cells: list[Any] = []
-        lengths = np.empty(len(works), dtype=np.int64)
-        none: Any = float("nan") if channels == 1 else [float("nan")] * channels
-        for b, work in enumerate(works):
-            before = len(cells)
-            for one in work.placed:
-                if one.skipped:
-                    cells.extend([none] * one.skipped)
-                cells.append(one.y)
-            lengths[b] = len(cells) - before
-        values = np.array(cells, dtype=np.float64).reshape(-1, channels)
-        found = self.rows.step([work.held.unique_id for work in works], values, lengths, state, last, p)
-        alarms, memory = self._judge(found.surprisal, lengths, memory)
-        if self.rows.carries_price:
-            last = values[np.cumsum(lengths) - 1]
-        self.arena.data[idx] = self.layout.pack([*(s.numpy() for s in found.state), last, memory])
-        self._write(works, values, lengths, found, alarms, p)
+    def state_of(self, idx: NDArray[np.int64]) -> tuple[State, Array, Array]:
+        """Return the states (B, ...), the last prices (B, 2, D) and the memory of the alarms (B, W) of some rows."""
+        *state, last, memory = self.layout.unpack(self.arena.data[idx])
+        return tuple(torch.from_numpy(part) for part in state), last, memory
 
     def _judge(self, surprisal: Array, lengths: NDArray[np.int64], memory: Array) -> tuple[NDArray[np.bool_], Array]:
         """Return the alarms of all steps (N,), and what the rule remembers."""
@@ -409,80 +380,69 @@ class Streams:
             alarms[starts[rows] + t], memory[rows] = self.rule.step(surprisal[starts[rows] + t], memory[rows])
         return alarms, memory
 
-    def _write(
-        self,
-        works: list[Work],
-        values: Array,
-        lengths: NDArray[np.int64],
-        found: Stepped,
-        alarms: NDArray[np.bool_],
-        p: tuple[float, ...],
-    ) -> None:
-        """Write histories, and the answers of those who asked."""
-        seen = np.zeros(len(values), dtype=self._event)
-        seen["y"], seen["surprisal"], seen["expected"] = values, found.surprisal, found.expected
-        seen["flags"] = alarms
-        seen["ds"] = NO_TIME
-        nats, expected = found.surprisal.tolist(), found.expected
-        clean = bool(np.isfinite(found.surprisal).all() and np.isfinite(expected).all())
-        means = expected.tolist() if clean else [numbers(row) for row in expected]
-        flags, size, at = alarms.tolist(), self._event.itemsize, 0
-        ruled = self.rule is not None
-        numbers_of, times, missed = [], [], []
+    def _tell(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
+        """Answer those who pushed the events of a batch."""
+        at, ruled = 0, self.rule is not None
         for work in works:
             for one, owner in zip(work.placed, work.owners, strict=True):
+                result = owner.outcome
+                assert isinstance(result, Result)
+                told = self.form.told(one, batch, alarms, at)
+                if not ruled:
+                    told.alarm = None
+                at += self.form.steps(one)
+                if owner.push.level:
+                    wanted = ends("", tuple(owner.push.level)).items()
+                    cut = batch.found.quantiles[:, at - 1]
+                    told.intervals = {name.removeprefix("-"): numbers(cut[p.index(q)]) for name, q in wanted}
+                if one.place < 0:
+                    result.released = [*result.released, told]
+                else:
+                    result.events[one.place] = told
+
+    def _remember(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
+        """Add the events of a batch to the histories of their streams."""
+        found = batch.found
+        seen = np.zeros(len(batch.values), dtype=self.event)
+        seen["y"], seen["surprisal"], seen["expected"] = batch.values, found.surprisal, found.expected
+        seen["flags"], seen["ds"] = alarms, NO_TIME
+        every, at = [], 0
+        for work in works:
+            for one in work.placed:
+                n = self.form.steps(one)
+                every.extend([one.seq] * n)
                 if one.skipped:
-                    missed.append((at, one.skipped))
-                    numbers_of.extend([one.seq] * one.skipped)
-                    at += one.skipped
-                numbers_of.append(one.seq)
+                    seen["flags"][at : at + one.skipped] = SKIPPED
+                at += n
                 if one.ds is not None:
-                    times.append((at, as_int(one.ds)))
-                if owner is not None and isinstance(owner.outcome, Result):
-                    told = Told(
-                        one.seq,
-                        "applied",
-                        nats[at] if clean or nats[at] == nats[at] else None,  # noqa: PLR0124
-                        means[at],
-                        flags[at] if ruled else None,
-                        one.skipped,
-                        self._intervals(owner, found, p, at) if p else None,
-                    )
-                    if one.place < 0:
-                        owner.outcome.released = [*owner.outcome.released, told]
-                    else:
-                        owner.outcome.events[one.place] = told
-                at += 1
-        seen["seq"] = numbers_of
-        for place, time_ in times:
-            seen["ds"][place] = time_
-        for place, many in missed:
-            seen["flags"][place : place + many] = SKIPPED
-        raw, at = seen.tobytes(), 0
-        self.events += len(values)
+                    seen["ds"][at - 1] = as_int(one.ds)
+        seen["seq"] = every
+        self.events += len(seen)
         self.alarms += int(alarms.sum())
-        for b, work in enumerate(works):
-            held, n = work.held, int(lengths[b])
+        raw, at, size = seen.tobytes(), 0, self.event.itemsize
+        for work, n in zip(works, batch.lengths.tolist(), strict=True):
+            held = work.held
             held.steps += n
-            if work.owners[0] is None and work.placed[0].seq == 0:
-                at += n  # a replay: the history has these already
-                continue
             held.tail += raw[at * size : (at + n) * size]
-            while len(held.tail) >= BLOCK * size:
-                work.blocks.append((held.block, held.tail[: BLOCK * size]))
-                held.tail, held.block = held.tail[BLOCK * size :], held.block + 1
+            if len(held.tail) >= BLOCK * size:
+                cut = len(held.tail) // size // BLOCK
+                blocks = [held.tail[i * BLOCK * size : (i + 1) * BLOCK * size] for i in range(cut)]
+                numbered = list(enumerate(blocks, held.block))
+                work.blocks += numbered[-(self.history // BLOCK) :]  # older ones would be deleted at once
+                held.tail, held.block = held.tail[cut * BLOCK * size :], held.block + cut
             if held.unique_id in self.watch:
                 self.watch.note(held.unique_id, seen[at : at + n], found.quantiles[:, at : at + n], p)
             at += n
+        if self.rule is not None and alarms.any():
+            for work, many in zip(
+                works, np.add.reduceat(alarms, np.cumsum(batch.lengths) - batch.lengths), strict=True
+            ):
+                work.held.alarms += int(many)
 
-    def _intervals(
-        self, owner: Asked, found: Stepped, p: tuple[float, ...], at: int
-    ) -> dict[str, list[float | None]] | None:
-        """Return the ends of the intervals that a push asked for."""
-        if not owner.push.level:
-            return None
-        wanted = ends("", tuple(owner.push.level))
-        return {name.removeprefix("-"): numbers(found.quantiles[p.index(q), at]) for name, q in wanted.items()}
+    def following(self, held: Held, push: Push) -> Next | None:
+        """Return the distribution of the next event of a stream, as a push asks for it."""
+        state, last, _ = self.state_of(np.array([held.row]))
+        return self.form.following(held.unique_id, state, last, push)
 
     # what the store keeps
 
@@ -503,6 +463,7 @@ class Streams:
                     held.new,
                     tuple(work.blocks),
                     max(keep, 0),
+                    work.wipe,
                 )
             )
             held.new = False

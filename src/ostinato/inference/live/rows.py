@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -13,7 +13,9 @@ from torch import Tensor
 
 from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Support
+from ostinato.inference.mixture import marginal_quantiles
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
@@ -110,55 +112,118 @@ class Rows:
             long = lengths + 1
         data = self.set_of(ids, block, long, ends=ends)
         encoded = self.model.encoding.encode(data)
-        return self._unroll(data, encoded, lengths + ends, state, np.asarray(p, dtype=np.float64))
+        lengths = lengths + ends
+        first = encoded.offsets[1:] - lengths  # the first row of each sequence among the encoded steps
+        nats, means, quantiles, state = self._unroll(
+            encoded, first, lengths, state, torch.tensor(p, dtype=torch.float64)
+        )
+        places = torch.from_numpy(
+            np.concatenate([np.arange(a, z) for a, z in zip(first, encoded.offsets[1:], strict=True)])
+        )
+        observed = encoded.observed[places]
+        joint = torch.where(observed, nats + encoded.log_measure[places], 0.0).sum(-1).numpy()
+        return Stepped(
+            np.where(observed.any(-1).numpy(), -joint, np.nan),
+            self.model.encoding.expected_each(means.numpy(), data, lengths),
+            self._raw(quantiles, data, lengths),
+            state,
+        )
 
     def _unroll(
-        self, data: SequenceSet, encoded: Encoded, lengths: NDArray[np.int64], state: State, p: Array
-    ) -> Stepped:
-        """Return what the model says of the last ``lengths`` (B,) steps of each encoded sequence."""
-        first = encoded.offsets[1:] - lengths  # the first row of each sequence among the encoded steps
-        places = np.concatenate([np.arange(a, z) for a, z in zip(first, encoded.offsets[1:], strict=True)])
-        starts = np.cumsum(lengths) - lengths
-        count, D = len(places), self.model.channels
-        nats, means = torch.zeros(count, D, dtype=torch.float64), torch.zeros(count, D, dtype=torch.float64)
-        quantiles = torch.zeros(len(p), count, D, dtype=torch.float64)
-        support, q = Support(encoded.unit, encoded.low, encoded.high), torch.from_numpy(p)
-        state, done, width = tuple(s.clone() for s in state), 0, 1
-        while True:
-            rows = np.flatnonzero(lengths > done)
-            if not len(rows):
-                break
-            left = np.minimum(lengths[rows] - done, width)
-            at = torch.from_numpy(rows)
-            inner = Support(*(s[at] for s in (support.unit, support.low, support.high)))
-            grid = np.minimum(np.arange(left.max())[:, None], left - 1)  # steps after the end repeat the last one
-            x = encoded.values[torch.from_numpy(first[rows] + done + grid)]
-            short = bool((left < left.max()).any())
-            conditional, after = self.model.unroll(
-                x, tuple(s[at] for s in state), torch.from_numpy(left) if short else None
-            )
-            kept = torch.from_numpy(np.arange(left.max())[:, None] < left)
-            into = torch.from_numpy((starts[rows] + done + grid))[kept]
+        self, encoded: Encoded, first: NDArray[np.int64], lengths: NDArray[np.int64], state: State, p: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, State]:
+        """Return the nats (N, D), the means (N, D) and the quantiles (Q, N, D) of steps in model space, and the states.
+
+        Args:
+            encoded: The sequences in model space.
+            first: The first row of each sequence, (B,).
+            lengths: The number of steps of each sequence, (B,).
+            state: The states before them, (B, ...) each.
+            p: The probabilities of the quantiles, (Q,).
+        """
+        starts, shape = np.cumsum(lengths) - lengths, (int(lengths.sum()), self.model.channels)
+        nats, means = torch.zeros(shape, dtype=torch.float64), torch.zeros(shape, dtype=torch.float64)
+        quantiles = torch.zeros(len(p), *shape, dtype=torch.float64)
+        state = tuple(s.clone() for s in state)
+        done, width = 0, 1
+        # windows that double in width: a long sequence costs few calls, and a short one beside it few idle steps
+        while len(rows := np.flatnonzero(lengths > done)):
+            left, at = np.minimum(lengths[rows] - done, width), torch.from_numpy(rows)
+            steps = np.arange(left.max())[:, None]
+            places_in = np.minimum(steps, left - 1) + done  # after the end of a sequence its last step is repeated
+            x = encoded.values[torch.from_numpy(first[rows] + places_in)]
+            ragged = torch.from_numpy(left) if bool((left < len(steps)).any()) else None
+            conditional, after = self.model.unroll(x, tuple(s[at] for s in state), ragged)
+            inner = Support(*(s[at] for s in (encoded.unit, encoded.low, encoded.high)))
+            kept = torch.from_numpy(steps < left)
+            into = torch.from_numpy(starts[rows] + places_in)[kept]
             nats[into] = conditional.log_prob(x, inner).double()[kept]
             means[into] = conditional.mean(inner).double()[kept]
             if len(p):
-                quantiles[:, into] = conditional.quantile(q, inner).double()[kept].permute(2, 0, 1)
+                quantiles[:, into] = _quantiles(conditional, inner, p, kept).permute(2, 0, 1)
             for whole, part in zip(state, after, strict=True):
                 whole[at] = part
-            done, width = done + int(width), min(2 * width, 256)
-        index = torch.from_numpy(places)
-        observed = encoded.observed[index]
-        joint = torch.where(observed, nats + encoded.log_measure[index], 0.0).sum(-1).numpy()
+            done, width = done + width, min(2 * width, 256)
+        return nats, means, quantiles, state
+
+    def _raw(self, quantiles: Tensor, data: SequenceSet, lengths: NDArray[np.int64]) -> Array:
+        """Return quantiles (Q, N, D) in the units of the data; those of a lattice are points of it."""
         encoding = self.model.encoding
-        return Stepped(
-            np.where(observed.any(-1).numpy(), -joint, np.nan),
-            encoding.expected_each(means.numpy(), data, lengths),
-            np.stack([encoding.expected_each(one.numpy(), data, lengths) for one in quantiles])
-            if len(p)
-            else np.zeros((0, count, D)),
-            state,
-        )
+        raw = [encoding.expected_each(one.numpy(), data, lengths) for one in quantiles]
+        out = np.stack(raw) if raw else np.zeros(quantiles.shape)
+        return out if encoding.continuous else np.rint(out)
+
+    @torch.inference_mode()
+    def ahead(self, ids: Sequence[str], state: State, last: Array | None, p: Sequence[float]) -> Array:
+        """Return the quantiles of the next step of B sequences, (Q, B, D), in the units of the data.
+
+        Args:
+            ids: The ids of the sequences, B of them.
+            state: Their states, (B, ...) each.
+            last: Their last raw values, (B, D), if ``carries_price``.
+            p: The probabilities, (Q,).
+        """
+        one = np.ones(len(ids), dtype=np.int64)
+        none = np.zeros((len(ids), self.model.channels))
+        data = self.set_of(ids, none if last is None else last, one)
+        encoded = self.model.encoding.encode(data)
+        conditional, _ = self.model.predict(state)
+        support = Support(encoded.unit, encoded.low, encoded.high)
+        found = marginal_quantiles(conditional, support, torch.tensor(p, dtype=torch.float64))
+        if last is not None:  # a price moves from the one before it, which ``expected_each`` reads a row earlier
+            data = self.set_of(ids, np.repeat(last, 2, axis=0), 2 * one)
+        return self._raw(found.permute(2, 0, 1), data, one)
+
+    @torch.inference_mode()
+    def likeliest(self, state: State, most: int) -> list[list[tuple[int, float]]]:
+        """Return the likeliest next symbols of B sequences with their probabilities, for a model of text.
+
+        Args:
+            state: Their states, (B, ...) each.
+            most: The number of symbols.
+        """
+        conditional, _ = self.model.predict(state)
+        p, order = conditional.params[:, 0].double().softmax(-1).sort(stable=True, dim=-1, descending=True)
+        return [
+            list(zip(o, q, strict=True)) for o, q in zip(order[:, :most].tolist(), p[:, :most].tolist(), strict=True)
+        ]
 
     def start(self, count: int) -> State:
         """Return the states before the first step, (B, ...) each."""
         return tuple(s.contiguous() for s in self.model.initial_state(count))
+
+
+def _quantiles(conditional: Conditional, support: Support, q: Tensor, kept: Tensor) -> Tensor:
+    """Return the quantiles (N, D, Q) of the steps that are kept, (T, B), of distributions (T, B, D)."""
+    if conditional.coupling is None:
+        return conditional.quantile(q, support).double()[kept]
+    times = kept.shape[0]
+    loc, scale = conditional.loc, conditional.scale
+    some = replace(
+        conditional,
+        params=conditional.params[kept],
+        loc=None if loc is None else loc[kept],
+        scale=None if scale is None else scale.expand(*kept.shape, -1)[kept],
+    )
+    inner = Support(*(s.expand(times, -1, -1)[kept] for s in (support.unit, support.low, support.high)))
+    return marginal_quantiles(some, inner, q)
