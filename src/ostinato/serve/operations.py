@@ -108,8 +108,10 @@ class Operations:
             MissingError: There is no such stream.
         """
         streams = self._batcher.streams
-        ring = streams.watch.look(unique_id)
-        if not ring or ring[0]["seq"] > after + 1:
+        ring, known = streams.watch.look(unique_id), streams.resident.get(unique_id)
+        if known is not None and after >= known.order.seq:
+            events: list[dict[str, Any]] = []
+        elif not ring or ring[0]["seq"] > after + 1:
 
             async def call() -> list[dict[str, Any]]:
                 held = await self._held(unique_id)
@@ -122,7 +124,9 @@ class Operations:
             events = [*(one for one in older if one["seq"] < first), *ring]
         else:
             events = list(ring)
-        return {"unique_id": unique_id, "events": [one for one in events if one["seq"] > after][-1000:]}
+        held = streams.resident.get(unique_id)
+        seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.order.seq
+        return {"unique_id": unique_id, "seq": seq, "events": [one for one in events if one["seq"] > after][-1000:]}
 
     async def next(self, unique_id: str, push: Push) -> Next:
         """Return the distribution of the next event.

@@ -1,6 +1,6 @@
 """The streams of one model in memory: their states are the rows of one array, and are stepped together.
 
-A cycle asks which streams are ``missing``, takes them in (``bring``), and applies pushes (``step``). Nothing is answered
+A cycle asks which streams are ``missing``, takes them in (``bring``), and applies pushes (``step``). Nothing is told
 until the store has the ``changes``; streams whose changes it does not have leave memory (``forget``).
 """
 
