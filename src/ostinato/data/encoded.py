@@ -144,6 +144,15 @@ class Encoding(ABC):
         """Return the expected values z (T, D) of the last steps of the one sequence of data, in raw units."""
         return np.asarray(self.decode(z[None], data, 0)[0], dtype=np.float64)
 
+    def expected_each(self, z: Array, data: SequenceSet, lengths: NDArray[np.int64]) -> Array:
+        """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence, in raw units."""
+        stops = np.cumsum(lengths)
+        parts = [
+            self.expected(z[stop - n : stop], data.take([b]))
+            for b, (n, stop) in enumerate(zip(lengths, stops, strict=True))
+        ]
+        return np.concatenate([np.zeros((0, z.shape[1])), *parts])
+
     def carried(self, z: Array, unique_id: str) -> Array:
         """Return what the earlier steps of paths z (S, T, D) add to the value of each step, in model space."""
         return np.zeros_like(z)

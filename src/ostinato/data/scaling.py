@@ -172,6 +172,14 @@ class Scaling(Encoding):
         none = np.full((len(z) + 1 - len(data.values), z.shape[1]), np.nan)
         return np.asarray(np.concatenate([none, data.values])[: len(z)] * np.exp(y))
 
+    def expected_each(self, z: Array, data: SequenceSet, lengths: NDArray[np.int64]) -> Array:
+        """Return the expected values z (N, D) of the last ``lengths`` (B,) steps of each sequence, in raw units."""
+        if self.returns:
+            return super().expected_each(z, data, lengths)
+        location, scale = self._moments_of(data.ids)
+        y = np.where(np.abs(z) <= NOTHING, 0.0, z) * repeat_rows(scale, lengths) + repeat_rows(location, lengths)
+        return np.asarray(np.maximum(y, self.least()) if self.nonnegative else y)
+
     def carried(self, z: Array, unique_id: str) -> Array:
         """Return what the earlier log returns of paths z (S, T, D) add to the logarithm of a price, in model space."""
         if not self.returns:

@@ -18,6 +18,7 @@ from ostinato.inference.mixture import mixture_quantiles
 from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.model import SequenceModel
 from ostinato.numbers import plain
+from ostinato.shapes import State
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,14 @@ class StepsAhead:
 
 @torch.inference_mode()
 def steps_ahead(
-    model: SequenceModel, data: SequenceSet, horizon: int, p: Array, *, n_paths: int, seed: int
+    model: SequenceModel,
+    data: SequenceSet,
+    horizon: int,
+    p: Array,
+    *,
+    n_paths: int,
+    seed: int,
+    state: State | None = None,
 ) -> list[StepsAhead]:
     """Return the steps after the end of every sequence.
 
@@ -61,8 +69,10 @@ def steps_ahead(
         p: The probabilities of the quantiles, (P,).
         n_paths: The number S of sample paths of each sequence.
         seed: The seed of the paths.
+        state: The states that the paths go on from, (B, ...) each. Then data are only the last rows before them, in
+            which no value is missing at the end, and no series is scaled again.
     """
-    encoding, gaps = model.encoding.with_own(data), missing_at_the_end(data)
+    encoding, gaps = model.encoding.with_own(data) if state is None else model.encoding, missing_at_the_end(data)
     history = data.cut(np.zeros_like(gaps), data.lengths - gaps)
     encoded, generator = encoding.encode(history), torch.Generator().manual_seed(seed)
     out: list[StepsAhead] = []
@@ -70,7 +80,9 @@ def steps_ahead(
     model = placed(model, one_step(group * n_paths), horizon * len(history) / group)
     for first in range(0, len(history), group):
         rows = list(range(first, min(first + group, len(history))))
-        out += _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths).ahead(horizon, p, generator)
+        begun = state_after(model, encoded, rows) if state is None else tuple(s[rows] for s in state)
+        drawn = _Group(model, encoding, encoded, history, rows, gaps[rows], n_paths, begun)
+        out += drawn.ahead(horizon, p, generator)
     return out
 
 
@@ -111,10 +123,11 @@ class _Group:
         rows: list[int],
         gaps: NDArray[np.int64],
         n_paths: int,
+        state: State,
     ) -> None:
         self._model, self._encoding, self._history = model, encoding, history
         self._rows, self._gaps, self._n_paths = rows, gaps, n_paths
-        self._state = model.repeated(state_after(model, encoded, rows), n_paths)
+        self._state = model.repeated(state, n_paths)
         parts = (encoded.unit, encoded.low, encoded.high)
         self._support = Support(*(s[rows].repeat_interleave(n_paths, 0) for s in parts)).to(model.device)
 

@@ -22,6 +22,31 @@ _HALVINGS = 60
 _CLOSE = 1e-7
 
 
+#: The draws of the channels of one step that its quantiles are taken over if the channels are coupled.
+DRAWS = 512
+
+
+def marginal_quantiles(conditional: Conditional, support: Support, p: Tensor) -> Tensor:
+    """Return the quantiles of each channel of the next step, (B, D, Q), given the past alone.
+
+    Args:
+        conditional: The distributions of the step, (B, D).
+        support: The supports, (B, D).
+        p: The probabilities, (Q,).
+    """
+    rows, draws = len(conditional.params), 1 if conditional.coupling is None else DRAWS
+    loc, scale = conditional.loc, conditional.scale
+    many = replace(
+        conditional,
+        params=conditional.params.repeat_interleave(draws, 0),
+        loc=None if loc is None else loc.repeat_interleave(draws, 0),
+        scale=None if scale is None else scale.expand(rows, -1).repeat_interleave(draws, 0),
+    )
+    each = Support(*(s.repeat_interleave(draws, 0) for s in (support.unit, support.low, support.high)))
+    x = many.sample(each, torch.Generator().manual_seed(0))
+    return mixture_quantiles(many, each, x, torch.zeros_like(x), p, rows)[0]
+
+
 def mixture_quantiles(
     conditional: Conditional, support: Support, x: Tensor, carried: Tensor, p: Tensor, rows: int
 ) -> tuple[Tensor, Tensor]:

@@ -22,7 +22,7 @@ from ostinato.forecasting.inputs import words
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
 from ostinato.inference.live.step import Live
-from ostinato.inference.mixture import mixture_quantiles
+from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.rollout import window_of
 from ostinato.model_file import Model
 from ostinato.shapes import State
@@ -30,8 +30,6 @@ from ostinato.threads import Threads, computing, decide
 
 #: So many values in a row are doubted if they are far from their predictions; the next one is believed.
 DOUBTED = 2
-#: The draws of the channels of one step that its quantiles are taken over if the channels are coupled.
-DRAWS = 512
 
 
 @dataclass(frozen=True)
@@ -157,12 +155,9 @@ class Stream:
         encoding, last = self.model.encoding, self._last
         data = self._set(np.zeros((0, self.model.channels)) if last is None else last)
         encoded = encoding.encode(data)
+        conditional, _ = self.model.predict(self._state)
         support = Support(encoded.unit, encoded.low, encoded.high).to(self.model.device)
-        draws = 1 if self.model.coupling is None else DRAWS
-        support = Support(*(s.expand(draws, -1) for s in (support.unit, support.low, support.high)))
-        conditional, _ = self.model.predict(self.model.repeated(self._state, draws))
-        x = conditional.sample(support, torch.Generator().manual_seed(0))
-        found, _ = mixture_quantiles(conditional, support, x, torch.zeros_like(x), torch.from_numpy(p).to(x.device), 1)
+        found = marginal_quantiles(conditional, support, torch.from_numpy(p).to(self.model.device))
         return np.asarray(encoding.decode(found[0].T[:, None].cpu().numpy(), data, 0)[:, 0], dtype=np.float64)
 
     def update(self, values: NDArray[Any] | Sequence[Any] | str) -> Seen:

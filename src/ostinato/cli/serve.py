@@ -1,0 +1,118 @@
+"""The command ``ostinato serve``."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from ostinato.cli import options
+from ostinato.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ostinato.inference.alarm_rule import AlarmRule
+    from ostinato.model_file import Model
+
+
+def command(
+    model: options.Model,
+    store: Annotated[
+        str,
+        typer.Option(
+            help="Where states are kept: a folder, for SQLite; the URL of another store; or none, for the memory of "
+            "the process alone."
+        ),
+    ] = "streams",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on. Any but a loopback address needs --tokens.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65_535)] = 8000,
+    tokens: Annotated[
+        Path | None, typer.Option(help="The file of the tokens that clients need, which ostinato token writes.")
+    ] = None,
+    alarm: Annotated[
+        float | None, typer.Option(help="Give an alarm for values that ordinary data reach this rarely: --alarm 1e-3.")
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="Data that the model was not fitted to, for the threshold of the alarm. Default: the held-out part of "
+            "the data that the model was fitted to."
+        ),
+    ] = None,
+    late: Annotated[
+        int,
+        typer.Option(
+            help="The number of events or steps that may be missing while later ones wait for them.", min=0, max=1000
+        ),
+    ] = 0,
+    history: Annotated[
+        int,
+        typer.Option(
+            help="The number of events of each stream that a new model may be shown again.", min=16, max=65_536
+        ),
+    ] = 512,
+    new_model: Annotated[
+        Literal["replay", "fresh"],
+        typer.Option(help="What becomes of a stream whose state belongs to another model."),
+    ] = "replay",
+    resident: Annotated[
+        int, typer.Option(help="The most streams in memory; the others wait in the store.", min=1)
+    ] = 200_000,
+    body: Annotated[int, typer.Option(help="The most bytes of a request.", min=1000)] = 8_000_000,
+    timeout: Annotated[float, typer.Option(help="The most seconds of a request.", min=0.1)] = 30.0,
+    demo: Annotated[
+        Path | None, typer.Option(help="A file whose rows are pushed again and again, to see the page at work.")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="The steps a second of --demo.", min=0.1, max=1000)] = 10.0,
+) -> None:
+    """Serve live streams, each with a state of its own, over HTTP and WebSocket, with a page to watch them.
+
+    Push events to a stream; the answer says how surprising each was. An answered
+    event is kept in the store, and survives a crash. Open the address in a
+    browser to see the streams. Every route: /openapi.json.
+
+    Example: ostinato serve sensor.ost --alarm 1e-3
+    """
+    lacking = [name for name in ("msgspec", "starlette", "uvicorn") if find_spec(name) is None]
+    if lacking:
+        raise ConfigError(f"serve needs {', '.join(lacking)}", fix="pip install 'ostinato[serve]'")
+    from ostinato.serve.run import Options, build, serve
+
+    asked = Options(
+        late=late,
+        history=history,
+        resident=resident,
+        replay=new_model == "replay",
+        body=body,
+        timeout=timeout,
+    )
+    app = build(_loader(model, alarm, reference), store=store, tokens=tokens, options=asked, demo=demo, speed=speed)
+    serve(app, host, port, guarded=tokens is not None)
+
+
+def _loader(path: Path, alarm: float | None, reference: str | None) -> Callable[[], tuple[Model, AlarmRule | None]]:
+    """Return what reads the model and makes the rule of its alarms."""
+
+    def load() -> tuple[Model, AlarmRule | None]:
+        from ostinato.model_file import load_model
+
+        fitted = load_model(path)
+        if alarm is None:
+            return fitted, None
+        from ostinato.inference.alarm_rule import FixedRule
+        from ostinato.inference.monitor import Monitor
+
+        record = fitted.description.ladder_record
+        data = options.source(fitted, None) if reference is None else reference
+        held_out = (0.1 if record.held_out is None else record.held_out) if reference is None else None
+        threshold = Monitor(fitted, alarm=alarm, reference=data, held_out=held_out).threshold
+        assert threshold is not None
+        options.say(f"note: {threshold.words()}")
+        return fitted, FixedRule(threshold.nats, threshold.words())
+
+    return load

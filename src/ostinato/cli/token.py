@@ -1,0 +1,36 @@
+"""The command ``ostinato token``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostinato.cli import options
+
+
+def command(
+    name: Annotated[str, typer.Argument(help="Whose token it is. An earlier token of the same name ends.")],
+    tokens: Annotated[Path, typer.Option(help="The file of tokens, which holds their hashes alone.")] = Path(
+        "tokens.json"
+    ),
+    rate: Annotated[
+        float | None, typer.Option(help="The most events a second on average. Default: no limit.", min=0.001)
+    ] = None,
+    streams: Annotated[
+        int | None, typer.Option(help="The number of streams beyond which it may begin none. Default: no limit.", min=0)
+    ] = None,
+    body: Annotated[
+        int | None, typer.Option(help="The most bytes of a request. Default: as the server.", min=1000)
+    ] = None,
+) -> None:
+    """Make a token for ostinato serve, and print it; it is shown this once.
+
+    Example: ostinato token sensors --tokens tokens.json --rate 1000
+    """
+    from ostinato.serve.auth import add
+
+    secret = add(tokens, name, rate, streams, body)
+    options.say(f"note: {tokens} keeps a hash of the token; a running server reads it when it starts again")
+    print(secret)

@@ -1,0 +1,131 @@
+"""Bearer tokens: made from 32 random bytes, kept as their SHA-256, each with its own limits."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from pathlib import Path
+from typing import final
+
+import msgspec
+
+from ostinato.errors import ConfigError
+from ostinato.serve.errors import RefusedError
+from ostinato.storage import atomic_write
+
+
+class Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """A token at rest.
+
+    Attributes:
+        name: Whose it is.
+        sha256: The SHA-256 of the token, which itself is nowhere.
+        rate: The most events a second on average; a burst may have ten seconds' worth. None for no limit.
+        streams: The most streams on the server while this token may begin new ones.
+        body: The most bytes of a body.
+    """
+
+    name: str
+    sha256: str
+    rate: float | None = None
+    streams: int | None = None
+    body: int | None = None
+
+
+@final
+class Token:
+    """A token that may be spent.
+
+    Args:
+        kept: The token at rest.
+    """
+
+    def __init__(self, kept: Kept) -> None:
+        self.name, self.rate, self.streams, self.body = kept.name, kept.rate, kept.streams, kept.body
+        self._left = 10 * (kept.rate or 0)
+        self._at = time.monotonic()
+
+    def spend(self, events: int) -> None:
+        """Count events against the rate.
+
+        Raises:
+            RefusedError: The rate is used up.
+        """
+        if self.rate is None:
+            return
+        now = time.monotonic()
+        self._left = min(10 * self.rate, self._left + (now - self._at) * self.rate)
+        self._at = now
+        if self._left < min(events, 10 * self.rate):
+            wait = (min(events, 10 * self.rate) - self._left) / self.rate
+            raise RefusedError(
+                429, f"the token may send {self.rate:g} events a second", fix="send more slowly", wait=wait
+            )
+        self._left -= events
+
+
+@final
+class Tokens:
+    """The tokens of a file, by their hashes.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._tokens = {kept.sha256: Token(kept) for kept in read(path)}
+        if not self._tokens:
+            raise ConfigError("the file of tokens holds none", where=str(path), fix="make one: ostinato token NAME")
+
+    def find(self, header: bytes) -> Token:
+        """Return the token of the header Authorization.
+
+        Raises:
+            RefusedError: There is none, or an unknown one.
+        """
+        scheme, _, secret = header.partition(b" ")
+        # the table is searched by the hash, so the time of the search says nothing about a token
+        found = self._tokens.get(digest(secret.strip())) if scheme.lower() == b"bearer" else None
+        if found is None:
+            raise RefusedError(401, "the request has no valid token", fix="send Authorization: Bearer TOKEN")
+        return found
+
+
+def digest(secret: bytes) -> str:
+    """Return the SHA-256 of a token. 256 random bits need no slow hash: nobody can try them all."""
+    return hashlib.sha256(secret).hexdigest()
+
+
+def read(path: Path) -> list[Kept]:
+    """Return the tokens of a file.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Kept])
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the file of tokens: {error.strerror}", where=str(path), fix="make one: ostinato token NAME"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"the file of tokens is damaged: {error}", where=str(path), fix="make it again") from error
+
+
+def add(path: Path, name: str, rate: float | None, streams: int | None, body: int | None) -> str:
+    """Add a token to a file, in place of an earlier one of the same name, and return it; it is never shown again.
+
+    Raises:
+        ConfigError: The file cannot be read.
+        WriteError: It cannot be written.
+    """
+    secret = secrets.token_urlsafe(32)
+    kept = [one for one in (read(path) if path.exists() else []) if one.name != name]
+    kept.append(Kept(name, digest(secret.encode()), rate, streams, body))
+    atomic_write(path, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
+    path.chmod(0o600)
+    return secret

@@ -1,0 +1,264 @@
+"""Micro-batches: the pushes that arrive together are stepped as one batch and saved in one commit, then answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar, final
+
+from msgspec import UNSET
+
+from ostinato.errors import OstinatoError
+from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
+from ostinato.serve.schema import Push, Result
+from ostinato.serve.store import Store, StoreError
+from ostinato.serve.streams import Asked, Streams, Work
+
+T = TypeVar("T")
+_LOG = logging.getLogger("ostinato.serve")
+
+#: The most events that are stepped together: this bounds the time that nothing else is done.
+MOST = 4096
+#: The most events that may wait; beyond it a push is refused, so that a queue cannot grow without end.
+QUEUE = 200_000
+#: Another server may win a stream so many times before a push is refused.
+_TRIES = 20
+
+
+@final
+class Batcher:
+    """The way of pushes: queue, batch, store, answer.
+
+    Args:
+        streams: The streams.
+        store: Where they are kept.
+        resident: The most streams in memory.
+    """
+
+    def __init__(self, streams: Streams, store: Store, *, resident: int = 200_000) -> None:
+        self.streams, self.store, self._resident = streams, store, resident
+        self._queue: deque[tuple[list[Asked], asyncio.Future[None]]] = deque()
+        self._waiting = 0
+        self._arrived = asyncio.Event()
+        self._one_at_a_time = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._task: asyncio.Task[None] | None = None
+        self.failed: StoreError | None = None
+        #: What runs beside the batches, from the start to the end.
+        self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._beside: list[asyncio.Task[None]] = []
+        #: The number of streams, those of the store included; other servers may have added some.
+        self.count = 0
+        self.cycles = 0
+        self.batch_sizes = 0
+        self.seconds = {"load": 0.0, "step": 0.0, "save": 0.0}
+
+    def start(self) -> None:
+        """Begin to take pushes."""
+        self.count = self.store.count()
+        self._task = asyncio.create_task(self._run(), name="batcher")
+        self._beside = [asyncio.create_task(make()) for make in self.companions]
+
+    async def close(self) -> None:
+        """Answer what has arrived, then let go of the store."""
+        for task in self._beside:
+            task.cancel()
+        while self._queue:
+            await asyncio.sleep(0.005)
+        async with self._one_at_a_time:
+            if self._task is not None:
+                self._task.cancel()
+            await self.in_store(self.store.close)
+        self._thread.shutdown()
+
+    async def push(self, unique_id: str, push: Push, token: Any = None) -> Result:
+        """Apply the events of one stream.
+
+        Args:
+            unique_id: The stream.
+            push: The events.
+            token: Whose they are; None without tokens.
+
+        Returns:
+            What the model says of them, once they are saved.
+
+        Raises:
+            OstinatoError: They were refused, and nothing changed.
+        """
+        one = Asked(unique_id, push, token)
+        await self.push_all([one])
+        if isinstance(one.outcome, Result):
+            return one.outcome
+        assert one.outcome is not None
+        raise one.outcome
+
+    async def push_all(self, asked: list[Asked]) -> None:
+        """Apply pushes of many streams; each gets its outcome.
+
+        Raises:
+            BusyError: Too many events wait.
+        """
+        count = sum(1 if one.push.events is UNSET else len(one.push.events) for one in asked)
+        if self._waiting + count > QUEUE and self._waiting:
+            raise BusyError(f"{self._waiting:,} events wait already", fix="send them again a little later")
+        done = asyncio.get_running_loop().create_future()
+        self._waiting += count
+        self._queue.append((asked, done))
+        self._arrived.set()
+        try:
+            await asyncio.shield(done)
+        finally:
+            self._waiting -= count
+
+    @property
+    def waiting(self) -> int:
+        """The number of events that wait."""
+        return self._waiting
+
+    async def in_store(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Call the store in its thread, or here if it never waits."""
+        if not self.store.durable and not self.store.shared:
+            return call(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    async def alone(self, call: Callable[[], Any]) -> Any:
+        """Await what ``call`` returns while no push is stepped or saved."""
+        async with self._one_at_a_time:
+            return await call()
+
+    async def _run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await asyncio.sleep(0)  # what this turn of the loop has read joins the batch
+            while self._queue:
+                async with self._one_at_a_time:
+                    await self._cycle()
+
+    async def _cycle(self) -> None:
+        """Take, step, save and answer one batch."""
+        batch: list[tuple[list[Asked], asyncio.Future[None]]] = []
+        many = 0
+        while self._queue and many < MOST:
+            batch.append(self._queue.popleft())
+            many += len(batch[-1][0])
+        asked = [one for some, _ in batch for one in some]
+        try:
+            await self.apply(asked)
+        finally:
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+    async def apply(self, asked: Sequence[Asked]) -> None:
+        """Apply pushes, again as often as another server was faster."""
+        left = list(asked)
+        for _ in range(_TRIES):
+            try:
+                refused = await self._attempt(left)
+            except OstinatoError as error:
+                self._failed(left, error)
+                return
+            except Exception as error:
+                await self._apart(left, error)
+                return
+            if not refused:
+                return
+            left = [one for one in left if one.unique_id in refused]
+            for one in left:
+                one.outcome = None
+        for one in left:
+            one.outcome = BusyError("other servers change the stream all the time", fix="send the events again")
+
+    def _failed(self, asked: Sequence[Asked], error: OstinatoError) -> None:
+        """Answer that pushes were not applied; their streams leave memory, which may be ahead of the store."""
+        self.streams.forget([one.unique_id for one in asked])
+        for one in asked:
+            one.outcome = error
+
+    async def _apart(self, asked: Sequence[Asked], error: Exception) -> None:
+        """Apply pushes one at a time after a fault, so that it stays with the push that has it."""
+        _LOG.error("a batch of %d pushes failed: %s", len(asked), type(error).__name__, exc_info=error)
+        self._failed(asked, UnexpectedError("the server failed", fix="look into its log"))
+        if len(asked) > 1:
+            for one in asked:
+                one.outcome = None
+                await self.apply([one])
+
+    async def _attempt(self, asked: Sequence[Asked]) -> set[str]:
+        """Apply pushes once, and return the streams whose records another server had changed."""
+        begun = time.perf_counter()
+        try:
+            await self.bring(one.unique_id for one in asked)
+        except StoreError as error:
+            self.failed = error
+            raise
+        loaded = time.perf_counter()
+        self._limit(asked)
+        works = self.streams.step(asked)
+        stepped = time.perf_counter()
+        refused = await self.save(works)
+        self.seconds["load"] += loaded - begun
+        self.seconds["step"] += stepped - loaded
+        self.seconds["save"] += time.perf_counter() - stepped
+        self.cycles += 1
+        self.batch_sizes += len(asked)
+        self.streams.forget_empty(one.unique_id for one in asked)
+        self.streams.forget(self.streams.idle(self._resident))
+        return refused
+
+    def _limit(self, asked: Sequence[Asked]) -> None:
+        """Refuse pushes that would begin more streams than their tokens may."""
+        count = self.count
+        begun: set[str] = set()
+        for one in asked:
+            if one.token is None or one.token.streams is None or one.unique_id in begun:
+                continue
+            if self.streams.resident[one.unique_id].is_empty:
+                if count >= one.token.streams:
+                    what = (
+                        f"the server has {count:,} streams, and the token may begin none beyond {one.token.streams:,}"
+                    )
+                    one.outcome = RefusedError(403, what, fix="delete streams, or use a token with a higher limit")
+                else:
+                    begun.add(one.unique_id)
+                    count += 1
+
+    async def bring(self, ids: Any) -> None:
+        """Take streams into memory."""
+        missing = self.streams.missing(ids)
+        if not missing:
+            return
+        found = await self.in_store(self.store.load, missing)
+        blocks = {}
+        if self.streams.replay:
+            for key in self.streams.foreign(found):
+                blocks[key] = await self.in_store(self.store.blocks, key)
+        self.streams.bring(missing, found, blocks)
+
+    async def save(self, works: Sequence[Work]) -> set[str]:
+        """Save streams; those that could not be saved leave memory.
+
+        Returns:
+            The streams that another server had changed.
+
+        Raises:
+            StoreError: Nothing was saved.
+        """
+        if not works:
+            return set()
+        changes = self.streams.changes(works)
+        try:
+            refused = await self.in_store(self.store.save, changes)
+            self.failed = None
+            self.count += sum(change.new and change.unique_id not in refused for change in changes)
+        except StoreError as error:
+            self.failed = error
+            self.streams.forget([work.held.unique_id for work in works])
+            raise
+        self.streams.forget(refused)
+        return refused

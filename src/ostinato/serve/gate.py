@@ -1,0 +1,219 @@
+"""The gate before every route: who asks, how much, how large, and how long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import msgspec
+
+from ostinato.serve.answers import problem, status_of
+from ostinato.serve.auth import Token, Tokens
+from ostinato.serve.errors import RefusedError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+#: What anybody may read: they say nothing about streams.
+OPEN = {"/", "/healthz", "/readyz", "/page/page.css", "/page/page.js"}
+_SAFE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+]
+_LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Who may do how much.
+
+    Attributes:
+        tokens: The tokens; None lets everybody in who reaches the loopback.
+        body: The most bytes of a body.
+        seconds: The time that a request may take, from its first byte on.
+        sockets: The most WebSockets at a time.
+    """
+
+    tokens: Tokens | None = None
+    body: int = 8_000_000
+    seconds: float = 30.0
+    sockets: int = 2000
+    hosts: frozenset[str] = field(default_factory=lambda: frozenset(_LOCAL))
+
+
+@final
+class Gate:
+    """An ASGI application that lets allowed requests through to another.
+
+    Args:
+        app: The application behind the gate.
+        limits: Who may do how much.
+    """
+
+    def __init__(self, app: Any, limits: Limits) -> None:
+        self.app, self.limits = app, limits
+        self.sockets = 0
+        self.answered: dict[tuple[str, int], int] = {}
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve a request, a WebSocket or the lifespan."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._socket(scope, receive, send)
+
+    async def _http(self, scope: Message, receive: Receive, send: Send) -> None:
+        # an id keeps its percent signs until the route reads it, so that a slash in it is no border
+        scope["path"] = scope["raw_path"].decode("ascii", "replace")
+        begun = False
+
+        async def sent(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                status = message["status"]
+                key = (scope["method"], status)
+                self.answered[key] = self.answered.get(key, 0) + 1
+                message["headers"] = [*message.get("headers", ()), *_SAFE]
+            await send(message)
+
+        try:
+            headers = dict(scope["headers"])
+            token = self._admit(scope, headers)
+            body = await self._body(scope, headers, receive, token)
+            rest = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+            async def read() -> Message:
+                message = next(rest, None)
+                return await receive() if message is None else message
+
+            scope["token"] = token
+            async with asyncio.timeout(self.limits.seconds):
+                await self.app(scope, read, sent)
+        except TimeoutError:
+            if not begun:
+                slow = RefusedError(503, "the request took too long", fix="ask for less at a time", wait=1)
+                await _answer(slow, sent)
+        except RefusedError as error:
+            await _answer(error, sent)
+
+    def _admit(self, scope: Message, headers: dict[bytes, bytes]) -> Token | None:
+        """Return the token of a request.
+
+        Raises:
+            RefusedError: It may not come in.
+        """
+        tokens = self.limits.tokens
+        if scope["path"] in OPEN:
+            return None
+        if tokens is not None:
+            return tokens.find(headers.get(b"authorization", b""))
+        # without tokens a page of another site must not reach the server by a name of its own
+        if _host(headers.get(b"host", b"")) not in self.limits.hosts:
+            raise RefusedError(
+                403, "the server answers to local names only", fix="use 127.0.0.1, or start it with --tokens"
+            )
+        return None
+
+    async def _body(self, scope: Message, headers: dict[bytes, bytes], receive: Receive, token: Token | None) -> bytes:
+        """Return the body of a request.
+
+        Raises:
+            RefusedError: It is too large, too slow, or of a type that a page of another site may send.
+        """
+        most = self.limits.body if token is None or token.body is None else min(token.body, self.limits.body)
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > most:
+            raise _too_large(most)
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise RefusedError(400, "the connection ended", fix="send the request again")
+                    part = message.get("body", b"")
+                    size += len(part)
+                    if size > most:
+                        raise _too_large(most)
+                    parts.append(part)
+                    if not message.get("more_body"):
+                        break
+        except TimeoutError as error:
+            raise RefusedError(408, "the body came too slowly", fix="send it faster") from error
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if (
+            size
+            and scope["method"] in {"POST", "PUT"}
+            and kind not in {b"application/json", b"application/octet-stream"}
+        ):
+            raise RefusedError(415, "the body has another type than JSON", fix="send Content-Type: application/json")
+        if token is not None and scope["method"] == "POST":
+            token.spend(1)
+        return b"".join(parts)
+
+    async def _socket(self, scope: Message, receive: Receive, send: Send) -> None:
+        scope["path"] = scope["raw_path"].decode("ascii", "replace")
+        try:
+            scope["token"] = self._admit_socket(scope)
+        except RefusedError:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        self.sockets += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.sockets -= 1
+
+    def _admit_socket(self, scope: Message) -> Token | None:
+        """Return the token of a WebSocket, from its header or from a subprotocol, which a browser can set.
+
+        Raises:
+            RefusedError: It may not come in.
+        """
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        if origin is not None and origin.partition(b"//")[2] != headers.get(b"host", b""):
+            raise RefusedError(403, "a page of another site may not connect", fix="open the page of the server")
+        secret = next((one[7:] for one in scope["subprotocols"] if one.startswith("bearer.")), None)
+        if secret is not None:
+            headers[b"authorization"] = b"Bearer " + secret.encode()
+        if self.sockets >= self.limits.sockets:
+            raise RefusedError(503, f"{self.sockets:,} WebSockets are open", fix="close some")
+        return self._admit(scope, headers)
+
+
+async def _answer(error: RefusedError, send: Send) -> None:
+    """Send an error as the whole answer."""
+    status, headers = status_of(error)
+    body = msgspec.json.encode({"error": problem(error)})
+    lines = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    lines += [(name.encode(), value.encode()) for name, value in headers.items()]
+    if status in {408, 413}:
+        lines.append((b"connection", b"close"))  # what is left of the body is not read
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _host(value: bytes) -> str:
+    """Return the name in the header Host, without its port."""
+    name = value.decode("latin-1").lower()
+    return name if name in _LOCAL else name.rpartition(":")[0] if ":" in name else name
+
+
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(413, f"the body is larger than {most:,} bytes", fix="send fewer events at a time")

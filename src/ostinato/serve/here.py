@@ -1,0 +1,107 @@
+"""What may follow the present state of one stream: forecasts and samples, which take longer than a push."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.emissions.constraints import sampling_options
+from ostinato.emissions.emission import Support
+from ostinato.errors import ConfigError
+from ostinato.forecasting.table import ends
+from ostinato.inference.ahead import steps_ahead
+from ostinato.inference.clock import Clock
+from ostinato.inference.live.rows import Rows
+from ostinato.inference.rollout import paths, repeat
+from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
+from ostinato.shapes import State
+
+
+@dataclass(frozen=True)
+class Here:
+    """The state of a stream that is not changed by later pushes.
+
+    Attributes:
+        unique_id: The stream.
+        rows: The steps of the model.
+        state: The state, (1, ...) each.
+        last: The last prices that are observed, (D,); empty without prices.
+        seq: The number of the last event.
+        clock: The clock, or None.
+    """
+
+    unique_id: str
+    rows: Rows
+    state: State
+    last: NDArray[np.float64]
+    seq: int
+    clock: Clock | None
+
+    def _data(self) -> SequenceSet:
+        """Return the last rows, from which prices go on."""
+        values = self.last[None] if self.last.size else np.zeros((0, self.rows.model.channels))
+        if not self.rows.model.description.traits.numeric:
+            values = np.zeros((0, 1), dtype=np.int32)
+        return self.rows.set_of([self.unique_id], values, np.array([len(values)], dtype=np.int64))
+
+    def forecast(self, asked: ForecastAsked) -> dict[str, Any]:
+        """Return a forecast.
+
+        Raises:
+            ConfigError: The model is one of text, or prices have nothing to go on from.
+        """
+        model = self.rows.model
+        if not model.description.traits.numeric:
+            raise ConfigError("text has no mean to forecast", fix="use sample, which continues the stream")
+        if self.last.size and np.isnan(self.last).any():
+            raise ConfigError("the stream has no price to go on from", fix="push a price first")
+        wanted = ends("", tuple(asked.level))
+        (made,) = steps_ahead(
+            model,
+            self._data(),
+            asked.horizon,
+            np.array(list(wanted.values())),
+            n_paths=asked.n_paths,
+            seed=asked.seed,
+            state=self.state,
+        )
+        found = {name.removeprefix("-"): q for name, q in zip(wanted, made.quantiles, strict=True)}
+        return {
+            "unique_id": self.unique_id,
+            "seq": self.seq,
+            "ds": None if self.clock is None else self.clock.ahead(asked.horizon),
+            "forecast": [numbers(row) for row in made.point],
+            "intervals": {name: [numbers(row) for row in q] for name, q in found.items()},
+        }
+
+    @torch.inference_mode()
+    def sample(self, asked: SampleAsked) -> dict[str, Any]:
+        """Return samples.
+
+        Raises:
+            ConfigError: The options cannot be used with the model.
+        """
+        model, data = self.rows.model, self._data()
+        encoding, numeric = model.encoding, model.description.traits.numeric
+        temperature, top_p = sampling_options(asked.temperature, asked.top_p, symbols=not numeric)
+        encoded = encoding.encode(data)
+        support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
+        drawn = paths(
+            model,
+            repeat(self.state, asked.n_samples),
+            support,
+            asked.length,
+            torch.Generator().manual_seed(asked.seed),
+            temperature=temperature,
+            top_p=top_p,
+            end=encoding.end_symbol,
+        ).transpose(0, 1)
+        steps = drawn.double().numpy() if drawn.is_floating_point() else drawn.numpy()
+        found = encoding.samples(steps, data, "")
+        samples = [one if isinstance(one, str) else [numbers(row) for row in np.asarray(one, float)] for one in found]
+        return {"unique_id": self.unique_id, "seq": self.seq, "samples": samples}

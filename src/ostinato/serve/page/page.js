@@ -1,0 +1,201 @@
+// The page of live streams: it asks for what is new a few times a second, and draws it.
+const EVERY = 300, SHOWN = 240, LISTED = 100;
+const byId = (id) => document.getElementById(id);
+const SVG = "http://www.w3.org/2000/svg";
+const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+let token = sessionStorage.getItem("token");
+let chosen = null, events = [], before = null, lastList = 0, missed = 0, drawn = "";
+
+async function ask(path) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(path, { headers, cache: "no-store" });
+  if (answer.status === 401) { sessionStorage.removeItem("token"); token = null; throw new Error("token"); }
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  return answer.json();
+}
+
+const put = (id, text) => { const node = byId(id); if (node.textContent !== text) node.textContent = text; };
+const number = (x) => (x === null || x === undefined ? "missing" : few.format(x));
+
+function element(name, attributes, parent, text) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+function frame(svg, low, high, ticks) {
+  const { width, height } = svg.getBoundingClientRect();
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.replaceChildren();
+  const left = 52, right = 8, top = 8, bottom = 8;
+  if (!(high > low)) { low -= 1; high += 1; }
+  const y = (v) => top + (1 - (Math.max(low, Math.min(high, v)) - low) / (high - low)) * (height - top - bottom);
+  const x = (i, n) => left + (i / Math.max(1, n - 1)) * (width - left - right);
+  for (let i = 0; i <= ticks; i++) {
+    const v = low + ((high - low) * i) / ticks;
+    element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }, svg);
+    element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: Math.abs(v) >= 1e5 ? "compact" : "standard" }).format(v));
+  }
+  return { x, y };
+}
+
+function path(points) {
+  let text = "", gap = true;
+  for (const [x, y] of points) {
+    if (y === null) { gap = true; continue; }
+    text += `${gap ? "M" : "L"}${x.toFixed(1)} ${y.toFixed(1)}`;
+    gap = false;
+  }
+  return text;
+}
+
+function draw() {
+  const shown = events.slice(-SHOWN), n = shown.length, svg = byId("values");
+  const first = (list) => (list && list.length ? list[0] : null);
+  const rows = shown.map((e) => ({ y: first(e.y), m: first(e.expected), a: first(e.low), z: first(e.high), s: e.surprisal, alarm: e.alarm }));
+  const values = rows.flatMap((r) => [r.y, r.m]).filter((v) => v !== null);
+  const ends = rows.flatMap((r) => [r.a, r.z]).filter((v) => v !== null);
+  let low = Math.min(...values), high = Math.max(...values);
+  const room = (high - low) || 1;
+  low = Math.max(Math.min(low, ...ends), low - room); high = Math.min(Math.max(high, ...ends), high + room);
+  const { x, y } = frame(svg, n ? low : 0, n ? high : 1, 4);
+  const at = (key) => rows.map((r, i) => [x(i, n), r[key] === null ? null : y(r[key])]);
+  let run = [];
+  const close = () => {
+    if (run.length > 1) {
+      const back = [...run].reverse();
+      element("path", { class: "area", d: `${path(run.map((i) => [x(i, n), y(rows[i].z)]))}L${back.map((i) => `${x(i, n).toFixed(1)} ${y(rows[i].a).toFixed(1)}`).join("L")}Z` }, svg);
+    }
+    run = [];
+  };
+  rows.forEach((r, i) => { if (r.a === null || r.z === null) close(); else run.push(i); });
+  close();
+  element("path", { class: "middle", d: path(at("m")) }, svg);
+  element("path", { class: "line", d: path(at("y")) }, svg);
+  rows.forEach((r, i) => { if (r.alarm && r.y !== null) element("circle", { class: "mark", cx: x(i, n), cy: y(r.y), r: 6 }, svg); });
+  const nats = rows.map((r) => r.s).filter((v) => v !== null);
+  const plot = frame(byId("nats"), Math.min(0, ...nats), Math.max(1, ...nats), 2);
+  const zero = plot.y(Math.min(0, ...nats));
+  rows.forEach((r, i) => {
+    if (r.s !== null) element("line", { class: r.alarm ? "bar alarm" : "bar", x1: plot.x(i, n), x2: plot.x(i, n), y1: zero, y2: plot.y(r.s) }, byId("nats"));
+  });
+}
+
+function describe() {
+  const last = events.at(-1);
+  if (!last) { put("latest", "The stream has no event yet."); return; }
+  const band = last.low && last.low[0] !== null ? `, between ${number(last.low[0])} and ${number(last.high[0])} with 95 %` : "";
+  put("latest", `Event ${whole.format(last.seq)}: ${last.y.map(number).join(", ")}; expected ${last.expected.map(number).join(", ")}${band}; surprisal ${number(last.surprisal)} nats.`);
+  const alarms = events.filter((e) => e.alarm).slice(-5).reverse();
+  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}: ${e.y.map(number).join(", ")} instead of ${e.expected.map(number).join(", ")}, ${number(e.surprisal)} nats`);
+  if ([...list.children].map((c) => c.textContent).join("|") !== words.join("|")) {
+    list.replaceChildren(...words.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
+  }
+  if (document.querySelector("details").open) {
+    byId("rows").replaceChildren(...events.slice(-20).reverse().map((e) => {
+      const row = document.createElement("tr");
+      for (const text of [whole.format(e.seq), e.y.map(number).join(", "), e.expected.map(number).join(", "), number(e.surprisal), e.alarm ? "yes" : "no"]) {
+        row.append(Object.assign(document.createElement("td"), { textContent: text }));
+      }
+      return row;
+    }));
+  }
+}
+
+function choose(id) {
+  if (chosen === id) return;
+  chosen = id; events = []; drawn = "";
+  put("chart-title", id);
+  document.title = `${id}: ostinato`;
+  for (const button of document.querySelectorAll("#streams button")) {
+    if (button.dataset.id === id) button.setAttribute("aria-current", "true"); else button.removeAttribute("aria-current");
+  }
+}
+
+async function list() {
+  const after = byId("find").value.trim();
+  const found = await ask(`v1/streams?limit=${LISTED}${after ? `&after=${encodeURIComponent(after)}` : ""}`);
+  if (!found) return;
+  const list_ = byId("streams"), known = new Map([...list_.children].map((li) => [li.firstChild.dataset.id, li]));
+  const wanted = found.streams.map((one) => {
+    let item = known.get(one.unique_id);
+    if (!item) {
+      item = document.createElement("li");
+      const button = document.createElement("button");
+      button.type = "button"; button.dataset.id = one.unique_id; button.title = one.unique_id;
+      button.append(document.createElement("span"), document.createElement("span"));
+      button.firstChild.textContent = one.unique_id;
+      button.addEventListener("click", () => { choose(one.unique_id); tick(); });
+      item.append(button);
+    }
+    if (one.unique_id === chosen) item.firstChild.setAttribute("aria-current", "true");
+    const note = one.in_memory ? whole.format(one.seq) : "at rest";
+    if (item.firstChild.lastChild.textContent !== note) item.firstChild.lastChild.textContent = note;
+    return item;
+  });
+  if (wanted.length !== list_.children.length || wanted.some((item, i) => list_.children[i] !== item)) list_.replaceChildren(...wanted);
+  byId("more").hidden = found.after === null;
+  if (chosen === null && found.streams.length) choose(found.streams[0].unique_id);
+}
+
+async function status() {
+  const now = performance.now(), s = await ask("v1/status");
+  if (before && now > before.now) put("rate", whole.format(Math.max(0, (s.events - before.events) / ((now - before.now) / 1000))));
+  if (!before || now - before.now > 900) before = { now, events: s.events };
+  put("events", whole.format(s.events)); put("alarms", whole.format(s.alarms));
+  put("memory", whole.format(s.in_memory)); put("store", s.durable ? `${s.store}, durable` : s.store);
+  put("state", s.store_failed ? "The store does not answer; pushes are refused until it does." : "Connected.");
+}
+
+async function follow() {
+  if (chosen === null) return;
+  const id = chosen, last = events.length ? events.at(-1).seq : 0;
+  const found = await ask(`v1/streams/${encodeURIComponent(id)}/history?after=${last}`);
+  if (id !== chosen) return;
+  if (!found) { events = []; put("latest", "The stream was deleted."); draw(); return; }
+  if (found.seq < last) { events = []; return; }
+  if (found.events.length) events = [...events, ...found.events].slice(-1000);
+  const size = byId("values").getBoundingClientRect().width, key = `${id} ${events.length ? events.at(-1).seq : 0} ${size}`;
+  if (key !== drawn) { drawn = key; draw(); describe(); }
+}
+
+let busy = false;
+async function tick() {
+  if (busy || document.hidden) return;
+  busy = true;
+  try {
+    await status();
+    if (performance.now() - lastList > 900) { lastList = performance.now(); await list(); }
+    await follow();
+    missed = 0;
+  } catch (error) {
+    if (error.message === "token") { byId("login").hidden = false; put("state", "The server needs a token."); }
+    else if (++missed > 2) put("state", "The server does not answer; trying again.");
+  } finally { busy = false; }
+}
+
+byId("login").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = byId("token").value.trim();
+  sessionStorage.setItem("token", token);
+  byId("login").hidden = true;
+  start();
+});
+byId("find").addEventListener("input", () => { lastList = 0; });
+document.querySelector("details").addEventListener("toggle", describe);
+new ResizeObserver(() => { drawn = ""; }).observe(byId("values"));
+
+async function start() {
+  try {
+    const model = await ask("v1/model");
+    put("bytes", `${whole.format(model.state_bytes)} B`);
+  } catch (error) { if (error.message === "token") { byId("login").hidden = false; put("state", "The server needs a token."); return; } }
+  tick();
+}
+start();
+setInterval(() => { if (byId("login").hidden) tick(); }, EVERY);

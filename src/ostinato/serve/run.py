@@ -1,0 +1,127 @@
+"""The server as a process: what it opens, how it listens, and how it ends."""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ostinato.errors import ConfigError
+from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.model import SequenceModel
+from ostinato.model_file import Model
+from ostinato.serve import demo as play
+from ostinato.serve.app import make_app
+from ostinato.serve.auth import Tokens
+from ostinato.serve.batcher import Batcher
+from ostinato.serve.gate import Gate, Limits
+from ostinato.serve.operations import Operations
+from ostinato.serve.store import open_store
+from ostinato.serve.streams import Streams
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a server behaves.
+
+    Attributes:
+        late: The number of events or steps that may be missing while later ones wait for them.
+        history: The number of events of each stream that are kept.
+        resident: The most streams in memory.
+        replay: Whether a stream of another model has its history replayed; otherwise it begins afresh.
+        body: The most bytes of a body.
+        timeout: The most seconds of a request.
+    """
+
+    late: int = 0
+    history: int = 512
+    resident: int = 200_000
+    replay: bool = True
+    body: int = 8_000_000
+    timeout: float = 30.0
+
+
+def build(
+    load: Callable[[], tuple[Model, AlarmRule | None]],
+    *,
+    store: str = "none",
+    tokens: Path | None = None,
+    options: Options | None = None,
+    demo: Path | None = None,
+    speed: float = 10.0,
+) -> Gate:
+    """Return the server of a model as an ASGI application.
+
+    Args:
+        load: What reads the model and the rule of its alarms, now and when the model is swapped.
+        store: A folder, a URL, or "none".
+        tokens: The file of tokens; None lets everybody in who reaches the loopback.
+        options: Everything else.
+        demo: A file whose rows are pushed again and again.
+        speed: The steps a second of the demonstration.
+
+    Raises:
+        ConfigError: The model has no likelihood, or an option cannot be used.
+        StoreError: The store cannot be opened.
+    """
+    options = options or Options()
+
+    def again() -> tuple[SequenceModel, AlarmRule | None]:
+        model, rule = load()
+        return model.likelihood("serve streams"), rule
+
+    streams = Streams(*again(), late=options.late, history=options.history, replay=options.replay)
+    batcher = Batcher(streams, open_store(store), resident=options.resident)
+    limits = Limits(None if tokens is None else Tokens(tokens), options.body, options.timeout)
+    if demo is not None:
+        data = play.load(batcher, demo)
+        batcher.companions.append(lambda: play.play(batcher, data, speed))
+    return make_app(batcher, Operations(batcher, again), limits)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def serve(app: Gate, host: str, port: int, *, guarded: bool) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests that have arrived are answered first.
+
+    Raises:
+        ConfigError: Other machines could reach the server without a token.
+    """
+    import uvicorn
+
+    if not guarded and not is_loopback(host):
+        raise ConfigError(
+            f"{host} is reached by other machines, and there are no tokens",
+            fix="make one with ostinato token NAME and give --tokens, or listen on 127.0.0.1",
+        )
+    torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
+    gc.collect()
+    gc.freeze()
+    if port:
+        print(f"ostinato serves http://{host if ':' not in host else f'[{host}]'}:{port}/", file=sys.stderr, flush=True)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        ws_max_size=1_000_000,
+        ws_per_message_deflate=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=20,
+        h11_max_incomplete_event_size=65_536,
+        limit_concurrency=20_000,
+    )
+    uvicorn.Server(config).run()

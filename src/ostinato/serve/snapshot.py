@@ -1,0 +1,126 @@
+"""A stream as bytes: the row of a store, and the portable file of safetensors and JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.errors import DataError
+from ostinato.model import SequenceModel
+
+Bytes = NDArray[np.uint8]
+
+#: Magic, model, sequence number, steps, number of the next block, lengths of row and tail.
+_HEAD = struct.Struct("<4s16sqqqII")
+_MAGIC = b"OST1"
+#: The number of events in a block of the history.
+BLOCK = 16
+#: The flags of an event in the history.
+ALARM, SKIPPED = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A stream at rest.
+
+    Attributes:
+        model: The first 16 bytes of the digest of the model that the state belongs to.
+        seq: The number of the last event that was taken in.
+        steps: The number of steps of the model, with those that were left out.
+        block: The number of the next block of the history.
+        row: The state of the model, of the prices and of the alarm, as ``Layout`` packs it.
+        tail: The events since the last full block.
+        extra: The clock and the events that wait, as JSON; empty for none.
+    """
+
+    model: bytes
+    seq: int
+    steps: int
+    block: int
+    row: bytes
+    tail: bytes
+    extra: bytes = b""
+
+    def to_bytes(self) -> bytes:
+        """Return the snapshot as the bytes of a record."""
+        head = _HEAD.pack(_MAGIC, self.model, self.seq, self.steps, self.block, len(self.row), len(self.tail))
+        return b"".join((head, self.row, self.tail, self.extra))
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Snapshot:
+        """Return the snapshot of a record.
+
+        Raises:
+            DataError: The bytes are no record, or one of a newer version.
+        """
+        if len(data) < _HEAD.size or data[:4] != _MAGIC:
+            raise DataError("the record of the stream cannot be read", fix="update ostinato")
+        _, model, seq, steps, block, row, tail = _HEAD.unpack_from(data)
+        a, b = _HEAD.size + row, _HEAD.size + row + tail
+        return Snapshot(model, seq, steps, block, data[_HEAD.size : a], data[a:b], data[b:])
+
+
+@final
+class Layout:
+    """Where the parts of a stream's state are in one row of bytes.
+
+    Args:
+        parts: The name, the type and the shape of each part.
+    """
+
+    def __init__(self, parts: Sequence[tuple[str, np.dtype[Any], tuple[int, ...]]]) -> None:
+        self.parts: list[tuple[str, np.dtype[Any], tuple[int, ...], int, int]] = []
+        at = 0
+        for name, dtype, shape in parts:
+            size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+            self.parts.append((name, dtype, shape, at, at + size))
+            at += size
+        self.width = at
+
+    def pack(self, arrays: Sequence[NDArray[Any]]) -> Bytes:
+        """Return B rows (B, W) of bytes from the parts, (B, ...) each."""
+        count = len(arrays[0])
+        rows = np.empty((count, self.width), dtype=np.uint8)
+        for (_, dtype, _, a, b), x in zip(self.parts, arrays, strict=True):
+            rows[:, a:b] = np.ascontiguousarray(x, dtype=dtype).reshape(count, -1).view(np.uint8).reshape(count, b - a)
+        return rows
+
+    def unpack(self, rows: Bytes) -> list[NDArray[Any]]:
+        """Return the parts, (B, ...) each, of B rows (B, W) of bytes."""
+        return [
+            np.ascontiguousarray(rows[:, a:b]).view(dtype).reshape(len(rows), *shape)
+            for _, dtype, shape, a, b in self.parts
+        ]
+
+
+def model_digest(model: SequenceModel) -> bytes:
+    """Return the SHA-256 of everything that the answers of a model depend on."""
+    tensors, document = model.to_parts()
+    words = [document["encoding"], model.description.config, model.description.kind]
+    sha = hashlib.sha256(json.dumps(words, sort_keys=True, default=str).encode())
+    for name in sorted(tensors):
+        if not name.startswith("before."):
+            x = tensors[name].detach().contiguous().numpy()
+            sha.update(f"{name} {x.dtype} {x.shape}".encode() + x.tobytes())
+    return sha.digest()
+
+
+def history_dtype(channels: int) -> np.dtype[Any]:
+    """Return the type of an event in the history, for a number of channels."""
+    return np.dtype(
+        [
+            ("seq", "<i8"),
+            ("ds", "<i8"),
+            ("y", "<f8", (channels,)),
+            ("surprisal", "<f8"),
+            ("expected", "<f4", (channels,)),
+            ("flags", "u1"),
+        ]
+    )

@@ -1,0 +1,470 @@
+"""The streams of one model in memory: their states are the rows of one array, and are stepped together.
+
+A cycle asks which streams are ``missing``, takes them in (``bring``), and applies pushes (``step``). Nothing is told
+until the store has the ``changes``; streams whose changes it does not have leave memory (``forget``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import torch
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from ostinato.errors import DataError, OstinatoError
+from ostinato.forecasting.table import ends
+from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.clock import Clock
+from ostinato.inference.live.rows import Rows
+from ostinato.model import SequenceModel
+from ostinato.serve.arena import Arena
+from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
+from ostinato.serve.order import Given, Order, Placed, as_int
+from ostinato.serve.schema import Event, Next, Push, Result, Told, numbers
+from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest
+from ostinato.serve.store import Change, Record
+from ostinato.serve.watch import BAND, Watch
+from ostinato.shapes import State
+
+Array = NDArray[np.float64]
+#: No time in the history.
+NO_TIME = np.iinfo(np.int64).min
+#: The longest id in bytes of UTF-8.
+LONGEST_ID = 256
+
+
+@final
+class Held:
+    """One stream in memory.
+
+    Attributes:
+        unique_id: Its id.
+        row: Its row in the arena.
+        version: The version of its record in the store.
+        new: Whether the store does not have it yet.
+        order: Where it is among its events.
+        steps: The number of steps of the model.
+        block: The number of the next block of the history.
+        tail: The events since the last full block.
+        used: When it was used last, in seconds.
+        alarms: The number of alarms since it is in memory.
+    """
+
+    __slots__ = ("alarms", "block", "new", "order", "row", "steps", "tail", "unique_id", "used", "version")
+
+    def __init__(self, unique_id: str, row: int, version: int, order: Order, *, new: bool) -> None:
+        self.unique_id, self.row, self.version, self.order, self.new = unique_id, row, version, order, new
+        self.steps = self.block = self.alarms = 0
+        self.tail, self.used = b"", 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the stream is new and has taken in nothing."""
+        return self.new and not self.order.seq and not self.order.waiting
+
+
+@dataclass(slots=True)
+class Asked:
+    """A push on its way.
+
+    Attributes:
+        unique_id: The stream.
+        push: What was sent.
+        token: Whose it is; None without tokens.
+        outcome: The answer, or why it was refused; None until it is stepped.
+        placed: The events that are applied.
+        repeated: The places and numbers of the events that had been applied before.
+    """
+
+    unique_id: str
+    push: Push
+    token: Any = None
+    outcome: Result | OstinatoError | None = None
+    placed: list[Placed] = field(default_factory=list)
+    repeated: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Work:
+    """What is done to one stream in a batch.
+
+    Attributes:
+        held: The stream.
+        placed: The events that are applied.
+        owners: Who pushed each of them.
+        blocks: The blocks of the history that are full now.
+        p: The probabilities of the quantiles that are wanted.
+        wipe: Whether the stream begins again, without its history.
+    """
+
+    held: Held
+    placed: list[Placed] = field(default_factory=list)
+    owners: list[Asked] = field(default_factory=list)
+    blocks: list[tuple[int, bytes]] = field(default_factory=list)
+    p: tuple[float, ...] = ()
+    wipe: bool = False
+
+
+def check_id(unique_id: str) -> str:
+    """Return the id of a stream.
+
+    Raises:
+        DataError: It is empty, too long, or has control characters.
+    """
+    try:
+        size = len(unique_id.encode())
+    except UnicodeEncodeError as error:
+        raise DataError("the id of the stream is no valid Unicode", fix="send UTF-8") from error
+    if not 1 <= size <= LONGEST_ID:
+        raise DataError(
+            f"the id of the stream has {size:,} bytes, expected 1 to {LONGEST_ID}", fix="give the stream a shorter name"
+        )
+    if not unique_id.isprintable():
+        raise DataError("the id of the stream has control characters", fix="use letters, digits and signs")
+    return unique_id
+
+
+@final
+class Streams:
+    """The streams of one model.
+
+    Args:
+        model: The model.
+        rule: What gives an alarm; None for no alarms.
+        late: The number of events or steps that may be missing while later ones wait for them.
+        history: The number of events of each stream that are kept to be replayed into a new model.
+        replay: Whether a stream of another model has its history replayed; otherwise it begins afresh.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        rule: AlarmRule | None = None,
+        *,
+        late: int = 0,
+        history: int = 512,
+        replay: bool = True,
+    ) -> None:
+        self.late, self.history, self.replay = late, history, replay
+        self.resident: dict[str, Held] = {}
+        self.watch = Watch()
+        self.events = self.alarms = 0
+        self.use(model, rule)
+
+    def use(self, model: SequenceModel, rule: AlarmRule | None) -> None:
+        """Go on with this model. All streams leave memory: the store must have them."""
+        self.model, self.rule, self.rows = model.likelihood("serve streams").eval(), rule, Rows(model)
+        self.digest = model_digest(model)
+        self.form: Form = NumberForm(self.rows) if model.description.traits.numeric else TextForm(self.rows)
+        self.clock = Clock(model.description.source)
+        state = self.rows.start(1)
+        parts = [(f"state_{i}", s.numpy().dtype, tuple(s.shape[1:])) for i, s in enumerate(state)]
+        self.alarm_width = 0 if rule is None else rule.width
+        parts += [("last", np.dtype("<f8"), (2, model.channels if self.rows.carries_price else 0))]
+        parts += [("alarm", np.dtype("<f8"), (self.alarm_width,))]
+        self.layout = Layout(parts)
+        last = np.full((1, 2, model.channels if self.rows.carries_price else 0), np.nan)
+        memory = np.zeros((1, 0)) if rule is None else rule.start()[None]
+        self._start = self.layout.pack([*(s.numpy() for s in state), last, memory])
+        self.arena = Arena(self.layout.width)
+        self.event = history_dtype(model.channels)
+        self.resident = {}
+
+    # streams come and go
+
+    def missing(self, ids: Iterable[str]) -> list[str]:
+        """Return which of these streams are not in memory, each once."""
+        return list(dict.fromkeys(key for key in ids if key not in self.resident))
+
+    def bring(self, ids: Sequence[str], found: dict[str, Record], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
+        """Take streams into memory: those that the store has, and new ones.
+
+        Args:
+            ids: The streams.
+            found: The records of those that the store has.
+            blocks: The blocks of the history of those that belong to another model, if they are to be replayed.
+        """
+        other: list[tuple[Held, Snapshot]] = []
+        for key in ids:
+            record = found.get(key)
+            if record is None:
+                held = Held(key, self.arena.take(), time.time_ns() - 1, Order(), new=True)
+                self.arena.data[held.row] = self._start[0]
+            else:
+                held = self._restored(key, record, other)
+            self.resident[key] = held
+        if other:
+            self._convert(other, blocks)
+
+    def _restored(self, key: str, record: Record, other: list[tuple[Held, Snapshot]]) -> Held:
+        """Return the stream of a record; one of another model is added to ``other``."""
+        snapshot = Snapshot.from_bytes(record.data)
+        order = Order.from_bytes(snapshot.seq, snapshot.extra, self.clock)
+        held = Held(key, self.arena.take(), record.version, order, new=False)
+        held.steps, held.block, held.tail = snapshot.steps, snapshot.block, snapshot.tail
+        row = np.frombuffer(snapshot.row, dtype=np.uint8)
+        if snapshot.model != self.digest[:16] or len(row) != self.layout.width:
+            self.arena.data[held.row] = self._start[0]
+            other.append((held, snapshot))
+        else:
+            self.arena.data[held.row] = row
+        return held
+
+    def foreign(self, found: dict[str, Record]) -> list[str]:
+        """Return the streams among these records whose state belongs to another model."""
+        return [key for key, record in found.items() if record.data[4:20] != self.digest[:16]]
+
+    def _convert(self, other: list[tuple[Held, Snapshot]], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
+        """Bring streams of another model to this one: their history is replayed, or they begin afresh."""
+        works = []
+        for held, snapshot in other:
+            held.steps = 0
+            raw = b"".join(block for _, block in blocks.get(held.unique_id, [])) + snapshot.tail
+            if not self.replay or len(raw) % self.event.itemsize:
+                continue  # the events of a model with other channels say nothing to this one
+            work = Work(held, self.form.replayed(np.frombuffer(raw, dtype=self.event)["y"][-self.history :]))
+            if work.placed:
+                works.append(work)
+        if works:
+            self._advance(works, (), replay=True)
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Let streams leave memory, without a word to the store."""
+        for key in ids:
+            held = self.resident.pop(key, None)
+            if held is not None:
+                self.arena.give(held.row)
+
+    def forget_empty(self, ids: Iterable[str]) -> None:
+        """Let streams leave memory that have taken in nothing: all that was sent to them was refused."""
+        for key in ids:
+            held = self.resident.get(key)
+            if held is not None and held.is_empty:
+                self.forget([key])
+
+    def idle(self, most: int) -> list[str]:
+        """Return the streams that have been idle for longest, so that ``most`` remain in memory."""
+        over = len(self.resident) - most
+        if over <= 0:
+            return []
+        # a tenth more than needed, so that this is rare
+        ranked = sorted(self.resident.values(), key=lambda held: held.used)
+        return [held.unique_id for held in ranked[: over + most // 10]]
+
+    def begin_again(self, held: Held) -> Work:
+        """Bring a stream back to its start."""
+        held.order, held.steps, held.block, held.tail, held.alarms = Order(), 0, 0, b"", 0
+        self.arena.data[held.row] = self._start[0]
+        self.watch.drop(held.unique_id)
+        return Work(held, wipe=True)
+
+    def fork(self, held: Held, unique_id: str, blocks: list[tuple[int, bytes]]) -> Work:
+        """Return a new stream that goes on from where another is.
+
+        Args:
+            held: The other stream.
+            unique_id: The id of the new one.
+            blocks: The blocks of the history of the other.
+        """
+        other = Held(unique_id, self.arena.take(), time.time_ns() - 1, held.order.copy(), new=True)
+        other.steps, other.block, other.tail, other.used = held.steps, held.block, held.tail, time.monotonic()
+        self.arena.data[other.row] = self.arena.data[held.row]
+        self.resident[unique_id] = other
+        return Work(other, blocks=list(blocks))
+
+    def snapshot(self, held: Held) -> Snapshot:
+        """Return a stream at rest."""
+        row, order = self.arena.data[held.row].tobytes(), held.order
+        return Snapshot(self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes())
+
+    # pushes
+
+    def step(self, asked: Sequence[Asked]) -> list[Work]:
+        """Apply pushes, whose streams are all in memory, in their order; each gets its outcome.
+
+        Returns:
+            What was done to each stream that changed.
+        """
+        values, now = self.form.read(asked), time.monotonic()
+        works: dict[str, Work] = {}
+        for one, rows in zip(asked, values, strict=True):
+            if one.outcome is None:
+                self._place(one, rows, works, now)
+        done = list(works.values())
+        groups: dict[tuple[float, ...], list[Work]] = {}
+        for work in done:
+            if work.placed:
+                groups.setdefault(work.p, []).append(work)
+        for p, some in groups.items():
+            self._advance(some, p)
+        for one in asked:
+            if isinstance(one.outcome, Result) and (one.repeated or one.push.next or one.push.top):
+                held = self.resident[one.unique_id]
+                for place, number in one.repeated:
+                    one.outcome.events[place] = self._again(held, number)
+                one.outcome.next = self.following(held, one.push)
+        return done
+
+    def _place(self, one: Asked, rows: Sequence[Any], works: dict[str, Work], now: float) -> None:
+        """Take the events of a push in order, or refuse it as a whole."""
+        held, push = self.resident[one.unique_id], one.push
+        events: Sequence[Event | Push] = [push] if push.events is UNSET else push.events
+        given = [Given(e.seq, e.ds, y, i) for i, (e, y) in enumerate(zip(events, rows, strict=True))]
+        order = held.order.copy()
+        try:
+            taken = order.take(given, self.late, self.clock)
+            levels = ends("", tuple(push.level)) if push.level else {}
+        except OstinatoError as error:
+            one.outcome = error
+            return
+        told: list[Told] = [Told(0, "applied")] * len(events)
+        one.repeated = taken.repeated
+        for place, number in taken.held:
+            told[place] = Told(number, "held")
+        one.outcome, one.placed = Result(one.unique_id, order.seq, told), taken.placed
+        held.used = now
+        if not taken.placed and not taken.held:
+            return  # nothing changed
+        held.order = order
+        work = works.get(one.unique_id)
+        if work is None:
+            work = works[one.unique_id] = Work(held)
+        work.placed += taken.placed
+        work.owners += [one] * len(taken.placed)
+        if levels or one.unique_id in self.watch:
+            work.p = tuple(sorted({*work.p, *levels.values(), *(BAND if one.unique_id in self.watch else ())}))
+
+    def _again(self, held: Held, number: int) -> Told:
+        """Return the answer to an event that had been applied before, if it is still remembered."""
+        seen = np.frombuffer(held.tail, dtype=self.event)
+        at = np.flatnonzero((seen["seq"] == number) & (seen["flags"] & SKIPPED == 0))
+        if not len(at):
+            return Told(number, "repeated")
+        one = seen[at[0]]
+        nats = float(one["surprisal"])
+        alarm = None if self.rule is None else bool(one["flags"] & ALARM)
+        return Told(number, "repeated", None if np.isnan(nats) else nats, numbers(one["expected"]), alarm)
+
+    def _advance(self, works: list[Work], p: tuple[float, ...], *, replay: bool = False) -> None:
+        """Step the model through the events of some streams, and write states, histories and answers."""
+        idx = np.array([work.held.row for work in works], dtype=np.int64)
+        state, last, memory = self.state_of(idx)
+        batch = self.form.step(works, state, last, p)
+        alarms, memory = self._judge(batch.found.surprisal, batch.lengths, memory)
+        self.arena.data[idx] = self.layout.pack([*(s.numpy() for s in batch.found.state), batch.last, memory])
+        if replay:
+            for work, n in zip(works, batch.lengths.tolist(), strict=True):
+                work.held.steps += n
+        else:
+            self._tell(works, batch, alarms, p)
+            self._remember(works, batch, alarms, p)
+
+    def state_of(self, idx: NDArray[np.int64]) -> tuple[State, Array, Array]:
+        """Return the states (B, ...), the last prices (B, 2, D) and the memory of the alarms (B, W) of some rows."""
+        *state, last, memory = self.layout.unpack(self.arena.data[idx])
+        return tuple(torch.from_numpy(part) for part in state), last, memory
+
+    def _judge(self, surprisal: Array, lengths: NDArray[np.int64], memory: Array) -> tuple[NDArray[np.bool_], Array]:
+        """Return the alarms of all steps (N,), and what the rule remembers."""
+        alarms = np.zeros(len(surprisal), dtype=bool)
+        if self.rule is None:
+            return alarms, memory
+        starts, memory = np.cumsum(lengths) - lengths, memory.copy()
+        for t in range(int(lengths.max())):
+            rows = np.flatnonzero(lengths > t)
+            alarms[starts[rows] + t], memory[rows] = self.rule.step(surprisal[starts[rows] + t], memory[rows])
+        return alarms, memory
+
+    def _tell(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
+        """Answer those who pushed the events of a batch."""
+        at, ruled = 0, self.rule is not None
+        for work in works:
+            for one, owner in zip(work.placed, work.owners, strict=True):
+                result = owner.outcome
+                assert isinstance(result, Result)
+                told = self.form.told(one, batch, alarms, at)
+                if not ruled:
+                    told.alarm = None
+                at += self.form.steps(one)
+                if owner.push.level:
+                    wanted = ends("", tuple(owner.push.level)).items()
+                    cut = batch.found.quantiles[:, at - 1]
+                    told.intervals = {name.removeprefix("-"): numbers(cut[p.index(q)]) for name, q in wanted}
+                if one.place < 0:
+                    result.released = [*result.released, told]
+                else:
+                    result.events[one.place] = told
+
+    def _remember(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
+        """Add the events of a batch to the histories of their streams."""
+        found = batch.found
+        seen = np.zeros(len(batch.values), dtype=self.event)
+        seen["y"], seen["surprisal"], seen["expected"] = batch.values, found.surprisal, found.expected
+        seen["flags"], seen["ds"] = alarms, NO_TIME
+        every, at = [], 0
+        for work in works:
+            for one in work.placed:
+                n = self.form.steps(one)
+                every.extend([one.seq] * n)
+                if one.skipped:
+                    seen["flags"][at : at + one.skipped] = SKIPPED
+                at += n
+                if one.ds is not None:
+                    seen["ds"][at - 1] = as_int(one.ds)
+        seen["seq"] = every
+        self.events += len(seen)
+        self.alarms += int(alarms.sum())
+        raw, at, size = seen.tobytes(), 0, self.event.itemsize
+        for work, n in zip(works, batch.lengths.tolist(), strict=True):
+            held = work.held
+            held.steps += n
+            held.tail += raw[at * size : (at + n) * size]
+            if len(held.tail) >= BLOCK * size:
+                cut = len(held.tail) // size // BLOCK
+                blocks = [held.tail[i * BLOCK * size : (i + 1) * BLOCK * size] for i in range(cut)]
+                numbered = list(enumerate(blocks, held.block))
+                work.blocks += numbered[-(self.history // BLOCK) :]  # older ones would be deleted at once
+                held.tail, held.block = held.tail[cut * BLOCK * size :], held.block + cut
+            if held.unique_id in self.watch:
+                self.watch.note(held.unique_id, seen[at : at + n], found.quantiles[:, at : at + n], p)
+            at += n
+        if self.rule is not None and alarms.any():
+            for work, many in zip(
+                works, np.add.reduceat(alarms, np.cumsum(batch.lengths) - batch.lengths), strict=True
+            ):
+                work.held.alarms += int(many)
+
+    def following(self, held: Held, push: Push) -> Next | None:
+        """Return the distribution of the next event of a stream, as a push asks for it."""
+        state, last, _ = self.state_of(np.array([held.row]))
+        return self.form.following(held.unique_id, state, last, push)
+
+    # what the store keeps
+
+    def changes(self, works: Sequence[Work]) -> list[Change]:
+        """Return what the store must keep of these streams; their versions move on."""
+        raw = self.arena.data[[work.held.row for work in works]].tobytes()
+        width, model, out = self.layout.width, self.digest[:16], []
+        for b, work in enumerate(works):
+            held = work.held
+            held.version += 1
+            row = raw[b * width : (b + 1) * width]
+            snapshot = Snapshot(model, held.order.seq, held.steps, held.block, row, held.tail, held.order.to_bytes())
+            keep = held.block - self.history // BLOCK
+            out.append(
+                Change(
+                    held.unique_id,
+                    Record(held.version, snapshot.to_bytes()),
+                    held.new,
+                    tuple(work.blocks),
+                    max(keep, 0),
+                    work.wipe,
+                )
+            )
+            held.new = False
+        return out
