@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _loader(path: Path, alarm: float | None, reference: str | None) -> Callable[
         held_out = (0.1 if record.held_out is None else record.held_out) if reference is None else None
         threshold = Monitor(fitted, alarm=alarm, reference=data, held_out=held_out).threshold
         assert threshold is not None
-        options.say(f"note: {threshold.words()}")
+        screen.say(f"note: {threshold.words()}")
         return fitted, FixedRule(threshold.nats, threshold.words())
 
     return load

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import screen
 
 
 def command(
@@ -32,5 +32,5 @@ def command(
     from ostinato.serve.auth import add
 
     secret = add(tokens, name, rate, streams, body)
-    options.say(f"note: {tokens} keeps a hash of the token; a running server reads it when it starts again")
+    screen.say(f"note: {tokens} keeps a hash of the token; a running server reads it when it starts again")
     print(secret)

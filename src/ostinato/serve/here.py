@@ -17,7 +17,7 @@ from ostinato.forecasting.table import ends
 from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
-from ostinato.inference.rollout import paths, repeat
+from ostinato.inference.rollout import paths
 from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
 from ostinato.shapes import State
 
@@ -93,7 +93,7 @@ class Here:
         support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
         drawn = paths(
             model,
-            repeat(self.state, asked.n_samples),
+            model.repeated(self.state, asked.n_samples),
             support,
             asked.length,
             torch.Generator().manual_seed(asked.seed),
