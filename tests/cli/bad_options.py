@@ -151,7 +151,7 @@ ROWS: tuple[Bad, ...] = (
     ask("0 positions", f"{DIAGNOSE} --positions 0", "positions must be at least 1, got 0", "1 or more"),
     ask("a diagnosis of other data", "diagnose {models}/series.ost {models}/names.txt", "fitted to series", "are text"),
     ask("a diagnosis of nothing held out", f"{DIAGNOSE} --held-out 0", "held-out share must be between 0 and 1, got 0"),
-    ask("a diagnosis to a folder that is not there", f"{DIAGNOSE} --json d/f.json", "mkdir -p d"),
+    ask("a diagnosis to a folder that is not there", f"{DIAGNOSE} -o d/f.json", "mkdir -p d"),
     fit("a panel of CSV", "--each", "must be Parquet", "good.csv", "unique_id, ds, y"),
     fit("an unknown place to work", "--on moon", "unknown value 'moon'", "ray://HOST:PORT"),
     fit("workers of no cluster", "--workers 2", "--workers needs a cluster", "--on ray"),
@@ -250,7 +250,7 @@ ROWS: tuple[Bad, ...] = (
         {"r.html": "earlier"}, patch=without("jinja2"),
     ),
     Bad(
-        "no space left for a diagnosis", f"{DIAGNOSE} --max-lag 5 --json f.json", ("No space left", "f.json"),
+        "no space left for a diagnosis", f"{DIAGNOSE} --max-lag 5 -o f.json", ("No space left", "f.json"),
         {"f.json": "earlier"}, code=1, patch=full,
     ),
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import time
 from pathlib import Path
@@ -124,3 +125,29 @@ def test_quiet_prints_no_notes(home: Path, capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         main(["forecast", f"{home / 'slow.csv'}", "--horizon", "2"])
     assert "note: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["fit", "slow.csv", "--model", "ar", "-o", "json.ost"], {"model", "kept", "verdict", "table", "notes"}),
+        (["forecast", "slow.csv", "-n", "2", "--model", "naive"], {"horizon", "level", "notes", "forecast"}),
+        (["backtest", "slow.csv", "-n", "2", "--model", "ets"], {"table", "season", "notes", "verdict"}),
+        (["score", "slow.ost", "slow.csv"], {"nats_per_step", "bits_per_step", "log_prob", "steps", "sequences"}),
+        (["diagnose", "slow.ost", "slow.csv", "--max-lag", "4", "--positions", "16"], {"score", "lags", "verdict"}),
+        (["inspect", "slow.csv"], {"facts"}),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_json_is_all_that_a_program_reads(
+    words: list[str],
+    names: set[str],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(home)
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--json"])
+    assert not stop.value.code
+    assert names <= set(json.loads(capsys.readouterr().out))

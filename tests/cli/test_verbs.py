@@ -198,7 +198,7 @@ def test_sample_text_series_and_sound(home: Path, say: Say) -> None:
 def test_diagnose_shows_and_writes_how_far_back(home: Path, say: Say) -> None:
     for data in ("series.csv", "lines.txt", "sound"):
         words = ["diagnose", home / f"{data}.ost", home / data, "--max-lag", "20", "--positions", "20"]
-        out = say(*words, "--json", home / "flow.json")
+        out = say(*words, "-o", home / "flow.json")
         document = json.loads((home / "flow.json").read_text())
         assert f"verdict: {document['verdict']}" in out
         assert document["lags"] == list(range(1, len(document["lags"]) + 1))

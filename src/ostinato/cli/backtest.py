@@ -102,6 +102,7 @@ def command(
     workers: options.Workers = None,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Forecast from several cutoffs in the past, and compare the errors with those of simple baselines.
@@ -138,7 +139,7 @@ def command(
     limits = options.limits(budget, steps)
     if output:
         options.writable(output)
-    from ostinato.cli.render import as_bytes
+    from ostinato.cli.render import answer, as_bytes
     from ostinato.data.read import read
     from ostinato.evaluation.backtest import cross_validation
     from ostinato.storage import atomic_write
@@ -179,12 +180,18 @@ def command(
     *notes, verdict = result.notes
     for note in notes:
         screen.say(f"note: {note}")
-    many = "s" * (windows != 1)
-    _show(result.table, f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)")
-    print(verdict)
+    if as_json:
+        answer({"table": result.table, "season": result.season, "notes": notes, "verdict": verdict})
+    else:
+        many = "s" * (windows != 1)
+        _show(
+            result.table,
+            f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)",
+        )
+        print(verdict)
     if output:
         atomic_write(output, as_bytes(result.frame, output, sequences.time_form))
-        print(f"forecasts: {output}")
+        screen.say(f"forecasts: {output}") if as_json else print(f"forecasts: {output}")
 
 
 def _check_model_of_parts(models: list[str]) -> None:

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 def command(
     model: options.Model,
     data: options.Data,
-    to_json: Annotated[Path | None, typer.Option("--json", help="Write all measurements to this JSON file.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The JSON file for all measurements. Default: no file.",
+            rich_help_panel=options.OUTPUT,
+        ),
+    ] = None,
     max_lag: Annotated[int, typer.Option(help="The largest lag to measure, in steps.")] = 512,
     positions: Annotated[
         int, typer.Option(max=1_000_000, help="The number of steps of the held-out part to measure at.")
@@ -39,16 +47,18 @@ def command(
     query: options.Query = None,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Measure how many past steps a model uses.
 
     Three measures: the gradient by lag, the score when earlier inputs are removed, and a sparse AR as a reference.
 
-    Example: ostinato diagnose sales.ost sales.csv --json flow.json
+    Example: ostinato diagnose sales.ost sales.csv -o flow.json
     """
-    if to_json:
-        options.writable(to_json)
+    if output:
+        options.writable(output)
+    from ostinato.cli.render import answer
     from ostinato.diagnosis.diagnose import diagnose
     from ostinato.storage import atomic_write
 
@@ -75,13 +85,16 @@ def command(
         threads=options.threads(threads),
         device=options.device(device),
     )
-    if to_json:
-        atomic_write(to_json, (json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n").encode())
+    if output:
+        atomic_write(output, (json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n").encode())
+    if as_json:
+        answer(found.to_dict())
+        return
     Console().print(_table(found))
     for line in _lines(found):
         print(line)
-    if to_json:
-        print(f"diagnosis: {to_json}")
+    if output:
+        print(f"diagnosis: {output}")
 
 
 def _table(found: Diagnosis) -> Table:

@@ -228,6 +228,7 @@ def command(
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     precision: options.Precision = "float32",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Fit a model to a file of sequences and write it to one file.
@@ -311,4 +312,4 @@ def command(
     for file in (path, report):
         if file:
             options.writable(file)
-    fit_dispatch.run(request)
+    fit_dispatch.run(request, as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -142,9 +142,15 @@ class FitRequest:
         return cast("FitFields", {name: value for name, value in options.items() if value is not None})
 
 
-def run(request: FitRequest) -> None:
-    """Read the data, fit the model, write its file and its report, and print the table and the verdict."""
+def run(request: FitRequest, *, as_json: bool = False) -> None:
+    """Read the data, fit the model, write its file and its report, and print the table and the verdict.
+
+    Args:
+        request: The options of the command.
+        as_json: Whether the result is printed as JSON.
+    """
     from ostinato.cli.progress import LadderDisplay
+    from ostinato.cli.render import answer
     from ostinato.data.database import without_password
     from ostinato.data.read import read
     from ostinato.fitting import is_direct
@@ -173,16 +179,22 @@ def run(request: FitRequest) -> None:
         save_model(result.model, request.output)
     for note in result.notes:
         screen.say(f"note: {note}")
-    display.table(result)
     description = result.model.description
-    print(description.direct_record.verdict if direct else verdict(description))
-    print(f"model: {request.output}")
+    words = description.direct_record.verdict if direct else verdict(description)
+    if as_json:
+        table, kept = [asdict(row) for row in result.table], result.kept.name
+        document = {"model": str(request.output), "kept": kept, "verdict": words, "table": table, "notes": result.notes}
+        answer(document)
+    else:
+        display.table(result)
+        print(words)
+        print(f"model: {request.output}")
     if request.report:
         from ostinato.report.page import write_report
 
         screen.doing("writing the report")
         write_report(result.model, sequences, request.report, seed=request.seed)
-        print(f"report: {request.report}")
+        screen.say(f"report: {request.report}") if as_json else print(f"report: {request.report}")
 
 
 @contextmanager

@@ -109,6 +109,7 @@ def command(
     workers: options.Workers = None,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Forecast the steps after the end of each series, with intervals: one command, and no model file is needed.
@@ -160,22 +161,31 @@ def command(
             device=options.device(device),
         )
     )
-    _write(result, output, plot)
+    if as_json:
+        from ostinato.cli.render import answer
+
+        answer({"horizon": result.horizon, "level": result.level, "notes": result.notes, "forecast": result.frame})
+    _write(result, output, plot, as_json=as_json)
 
 
-def _write(result: Forecast, output: Path | None, plot: Path | None) -> None:
+def _write(result: Forecast, output: Path | None, plot: Path | None, *, as_json: bool) -> None:
     """Write the table to a file or to the screen, and draw the picture."""
     from ostinato.cli.render import as_table, printed
     from ostinato.storage import atomic_write
 
     if output:
         atomic_write(output, as_table(result.frame, result.history.time_form).encode())
-        print(f"forecast: {output}")
-    else:
+        _name("forecast", output, aside=as_json)
+    elif not as_json:
         printed(result.frame, result.history.time_form)
     if plot:
         from ostinato.report.fan import draw
 
         draw(result, plot)
-        # a table on standard output stays a table
-        print(f"picture: {plot}") if output else screen.say(f"picture: {plot}")
+        _name("picture", plot, aside=as_json or not output)  # a table on standard output stays a table
+
+
+def _name(what: str, path: Path, *, aside: bool) -> None:
+    """Print the name of a file that was written; aside from a table or JSON on standard output."""
+    line = f"{what}: {path}"
+    screen.say(line) if aside else print(line)

@@ -24,12 +24,14 @@ def command(
     query: options.Query = None,
     alphabet: options.Alphabet = "characters",
     per_line: options.PerLine = None,
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Print a description of a model file or a data file.
 
     Example: ostinato inspect sales.csv
     """
+    from ostinato.cli.render import answer
     from ostinato.storage import is_bundle
 
     screen.doing(f"reading {path}")
@@ -59,4 +61,7 @@ def command(
             day_first=day_first,
         )
         lines = describe(data)
+    if as_json:
+        answer({"facts": lines})
+        return
     print("\n".join(lines))

@@ -221,6 +221,10 @@ Threads = Annotated[
         rich_help_panel=CLUSTER,
     ),
 ]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as JSON, for a program.", rich_help_panel=ADVANCED),
+]
 Quiet = Annotated[
     bool,
     typer.Option(

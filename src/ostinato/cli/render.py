@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import math
 import sys
-from datetime import time
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
@@ -55,6 +58,29 @@ def as_table(frame: pl.DataFrame, times: TimeForm | None = None) -> str:
     elif any(getattr(column.dtype, "time_zone", None) for column in stamps):
         form += "%:z"
     return frame.with_columns(cs.float().fill_nan(None)).write_csv(datetime_format=form)
+
+
+def answer(document: dict[str, Any]) -> None:
+    """Print a result as JSON for a program: a number that is not finite is null, a time has the form of ISO 8601."""
+    print(json.dumps(_plain(document), ensure_ascii=False, indent=1, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in the types of JSON."""
+    if isinstance(value, pl.DataFrame):
+        value = value.to_dicts()
+    elif isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    match value:
+        case dict():
+            return {str(key): _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case date():
+            return value.isoformat()
+        case float() if not math.isfinite(value):
+            return None
+    return value
 
 
 def printed(frame: pl.DataFrame, times: TimeForm | None = None) -> None:

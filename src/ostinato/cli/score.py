@@ -12,7 +12,8 @@ from ostinato.cli import options, panels, screen
 from ostinato.cli.model_data import opened
 
 if TYPE_CHECKING:
-    from ostinato.inference.score import Scores
+    from ostinato.inference.score import ScoredStep, Scores
+    from ostinato.model import SequenceModel
 
 
 def command(
@@ -48,6 +49,7 @@ def command(
     workers: options.Workers = None,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Print the log-likelihood of sequences in nats and bits a step, and the steps that surprise the model most.
@@ -76,6 +78,7 @@ def command(
         options.writable(output)
     import polars as pl
 
+    from ostinato.cli.render import answer
     from ostinato.data.ids import id_column
     from ostinato.inference.score import score
     from ostinato.storage import atomic_write
@@ -97,21 +100,27 @@ def command(
     if by is not None:
         _write_units(scores, by, output)
         return
-    unit = fitted.description.traits.unit
-    how = ""
-    if fitted.likelihood("score").adaptive:
-        how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
-    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
-    total, steps = scores.log_prob.sum(), int(scores.steps.sum())
-    print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
-    if len(scores.data) <= 12 and len(scores.data) > 1:
-        for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
-            print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
     places = scores.most_surprising(top)
-    if places:
-        print("most surprising:")
-    for key, step, nats, row in places:
-        print(f"  {key}, {unit} {step + 1}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
+    if as_json:
+        answer(
+            {
+                "nats_per_step": scores.nats_per_step,
+                "bits_per_step": scores.bits_per_step,
+                "log_prob": float(scores.log_prob.sum()),
+                "steps": int(scores.steps.sum()),
+                "adapted": scores.adapted,
+                "sequences": [
+                    {"unique_id": key, "log_prob": nats, "steps": count}
+                    for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True)
+                ],
+                "most_surprising": [
+                    {"unique_id": key, "step": step + 1, "value": scores.label(row, step), "surprisal": nats}
+                    for key, step, nats, row in places
+                ],
+            }
+        )
+    else:
+        _say(scores, places, fitted.likelihood("score"))
     if output:
         lengths = scores.offsets[1:] - scores.offsets[:-1]
         frame = pl.DataFrame(
@@ -122,7 +131,25 @@ def command(
             }
         )
         atomic_write(output, frame.write_csv().encode())
-        print(f"surprisals: {output}")
+        print(f"surprisals: {output}") if not as_json else screen.say(f"surprisals: {output}")
+
+
+def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None:
+    """Print the likelihood of the data, and the steps that surprise most."""
+    unit = model.description.traits.unit
+    how = ""
+    if model.adaptive:
+        how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
+    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
+    total, steps = scores.log_prob.sum(), int(scores.steps.sum())
+    print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
+    if len(scores.data) <= 12 and len(scores.data) > 1:
+        for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
+            print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
+    if places:
+        print("most surprising:")
+    for key, step, nats, row in places:
+        print(f"  {key}, {unit} {step + 1}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
 
 
 def _write_units(scores: Scores, by: str, output: Path | None) -> None:
