@@ -1,4 +1,4 @@
-"""A card that is only pretended: tensors that say they are on ``cuda:0``, compute on the CPU, and never mix with others.
+"""A pretended card: tensors that say they are on ``cuda:0``, compute on the CPU, and never mix with others.
 
 FakeTensorMode of torch checks devices too, but computes no numbers, so that no verb gets past its first question about
 a value. Here every verb runs whole: a tensor on the card has real numbers, refuses NumPy, and raises the error of a
@@ -18,6 +18,8 @@ from torch import Tensor
 from torch._decomp import decompositions
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from ostinato.gradients import checkpointed
 
 CARD = torch.device("cuda:0")
 _aten = torch.ops.aten
@@ -100,7 +102,7 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         assert isinstance(args[0], OnCard), f"{func}: places on the card of a tensor on the CPU"
     wanted = kwargs.get("device")
     there = bool(cards) if wanted is None else torch.device(wanted).type in ("cuda", "meta")
-    plain_args, plain = tree_unflatten([t.held if isinstance(t, OnCard) else t for t in flat], spec)
+    plain_args, plain = tree_unflatten([_held(t) if isinstance(t, OnCard) else t for t in flat], spec)
     if wanted is not None:
         plain = {**plain, "device": torch.device("cpu")}
     out = func(*plain_args, **plain)
@@ -115,8 +117,14 @@ def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     return tree_unflatten(again, shape)
 
 
+def _held(t: OnCard) -> Tensor:
+    """Return the numbers of a tensor; torch marks a conjugate or a negative on the tensor itself."""
+    held = t.held.conj() if t.is_conj() else t.held
+    return torch._neg_view(held) if t.is_neg() else held
+
+
 def _wrapped(t: Tensor, known: dict[int, OnCard]) -> Tensor:
-    return known[id(t)] if id(t) in known else OnCard(t)
+    return known[id(t)] if id(t) in known else OnCard(t.resolve_conj().resolve_neg())
 
 
 @contextmanager
@@ -132,12 +140,14 @@ def pretend_card() -> Iterator[None]:
         patch.object(torch.cuda, "synchronize", lambda device=None: None),
         patch.object(torch.cuda, "get_rng_state", lambda device=None: state),
         patch.object(torch.cuda, "set_rng_state", lambda new, device=None: None),
+        # its dropout draws from the generator of the CPU
+        patch.object(checkpointed, "get_device_states", lambda *tensors: ([], [])),
         # tensors of the pretended card cannot be made in inference mode
         patch.object(torch.inference_mode, "__enter__", _enter_no_grad),
         patch.object(torch.inference_mode, "__exit__", _exit_no_grad),
         # the operators of a real card are one kernel each; here they are taken apart
         patch.object(torch, "gru", _apart(torch.gru, decompositions.gru_impl)),
-        patch.object(torch, "lstm", _apart(torch.lstm, decompositions.lstm_impl)),
+        patch.object(torch, "lstm", _apart(torch.lstm, _lstm)),
         patch.object(torch, "rnn_tanh", _apart(torch.rnn_tanh, decompositions.rnn_tanh_input)),
         patch.object(torch, "rnn_relu", _apart(torch.rnn_relu, decompositions.rnn_relu_input)),
     ]
@@ -155,6 +165,11 @@ def pretend_card() -> Iterator[None]:
         torch._C._set_only_lift_cpu_tensors(lifted)
         for one in reversed(patches):
             one.stop()
+
+
+def _lstm(x: Tensor, *rest: Any) -> Any:
+    packed = isinstance(rest[0], Tensor)  # the sizes of the batches of packed rows
+    return (decompositions.lstm_data_impl if packed else decompositions.lstm_impl)(x, *rest)
 
 
 def _enter_no_grad(mode: Any) -> None:
