@@ -217,6 +217,7 @@ def counts(
     x: int,
     network: int,
     out: int,
+    nats: int,
 ) -> None:
     """Unroll adaptive counts in place; see ops/counts/reference.py.
 
@@ -227,5 +228,6 @@ def counts(
         lengths: The steps of each row, (B,), int64; 0 for T.
         x: The symbols, (T, B), int64.
         network: The log probabilities of the network, (T, B, V), float32; 0 for none.
-        out: The log probabilities, (T, B, V), float32; 0 to learn alone.
+        out: The log probabilities of the next symbols, (T, B, V), float32; 0 for none.
+        nats: The log probabilities that the symbols had been asserted with, (T, B), float64; 0 for none.
     """
