@@ -131,7 +131,7 @@ void smoothing(const SmoothingSizes& sizes, int threads, Address y, Address seri
 using CountsSizes = std::tuple<Index, Index, int, Index>;
 
 void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const std::vector<std::tuple<Address, Index>>& state,
-            Address lengths, Address x, Address network, Address out) {
+            Address lengths, Address x, Address network, Address out, Address nats) {
     const auto [rows, steps, symbols, slots] = sizes;
     const Tree t{symbols, at<int32_t>(tree[0]), at<int32_t>(tree[1]), at<int32_t>(tree[2]), at<int32_t>(tree[3]),
                  at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6])};
@@ -146,7 +146,7 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
         const Index own = lengths ? at<Index>(lengths)[b] : steps;
         counts_unroll(t, slots, row,
                       {own, rows, at<int64_t>(x) + b, network ? at<float>(network) + b * symbols : nullptr,
-                       out ? at<float>(out) + b * symbols : nullptr});
+                       out ? at<float>(out) + b * symbols : nullptr, nats ? at<double>(nats) + b : nullptr});
     }
 }
 

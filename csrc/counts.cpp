@@ -228,20 +228,24 @@ struct Counts {
         }
     }
 
-    // Learns the symbol that was asserted.
-    void learn(int64_t symbol) {
+    // Returns the log probability that the symbol was asserted with, and learns it if the row learns.
+    double settle(int64_t symbol) {
+        const bool learns = row.rate[0] != 0.0f;
+        double nats = 0;
         const float steps = float(row.path[12]) / kCooling, fallen = kFirst / (1.0f + steps);
         const float rate = fallen > kLater ? fallen : kLater;
         seen_group = -1;  // of what was looked at to assert
         Seen s;
         for (int i = tree.start[symbol]; i < tree.start[symbol + 1]; ++i) {
             const int decision = tree.path[i] >> 1, answer = tree.path[i] & 1;
-            if (seen_group >= 0 && tree.group[decision] != seen_group) close();
+            if (learns && seen_group >= 0 && tree.group[decision] != seen_group) close();
             look(decision, s);
-            learn(s, decision, answer, rate);
+            nats += double(log_of(answer ? s.final : 1.0f - s.final));
+            if (learns) learn(s, decision, answer, rate);
         }
-        if (seen_group >= 0) close();
-        row.path[12] += 1;
+        if (learns && seen_group >= 0) close();
+        if (learns) row.path[12] += 1;
+        return nats;
     }
 
     void push(int64_t symbol) {
@@ -300,7 +304,9 @@ void counts_unroll(const Tree& tree, int64_t slots, const Row& row, const Steps&
     for (int64_t t = 0; t < steps.steps; ++t) {
         const int64_t symbol = steps.x[t * steps.stride];
         const bool real = symbol >= 0 && symbol < tree.symbols;
-        if (real && row.path[11] && row.rate[0] != 0.0f) counts.learn(symbol);
+        const bool settles = real && row.path[11] && (row.rate[0] != 0.0f || steps.nats);
+        const double nats = settles ? counts.settle(symbol) : 0.0;
+        if (steps.nats) steps.nats[t * steps.stride] = nats;
         counts.push(symbol);
         if (row.given) {
             if (steps.network)

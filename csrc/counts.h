@@ -46,7 +46,8 @@ struct Steps {
     int64_t stride;          // from one step to the next in x
     const int64_t* x;        // the symbol before each step: V at a start
     const float* network;    // (T, ., V): log probabilities of the network, or null
-    float* out;              // (T, ., V): the log probabilities, or null to learn alone
+    float* out;              // (T, ., V): the log probabilities of the next symbols, or null
+    double* nats;            // (T, .): the log probability that the symbol before had been asserted with, or null
 };
 
 void counts_unroll(const Tree& tree, int64_t slots, const Row& row, const Steps& steps);

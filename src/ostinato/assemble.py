@@ -11,12 +11,12 @@ from ostinato.data.encoded import Encoding
 from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.coupling import Coupling
-from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
 from ostinato.layers.build import build_backbone
 from ostinato.layers.counts import Counts
 from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.markov import Markov
+from ostinato.layers.mixture import Mixture
 from ostinato.layers.recurrence import Recurrence
 from ostinato.model import SequenceModel
 
@@ -60,7 +60,7 @@ def assemble(
     encoding: Encoding,
     description: Description,
     base: AR | Markov | None,
-    memory: AdaptiveMemory | None = None,
+    memory: Counts | None = None,
 ) -> SequenceModel:
     """Build a model with untrained weights.
 
@@ -69,7 +69,7 @@ def assemble(
         encoding: The map from raw values to model space.
         description: How the data were read and how the model was made.
         base: The fitted closed form; None to make an empty one, into which weights can be loaded.
-        memory: The fitted adaptive memory; None to make an empty one.
+        memory: The fitted counts of an adaptive model; None to make empty ones.
     """
     symbols = encoding.vocabulary_size
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
@@ -92,7 +92,11 @@ def assemble(
         front = SymbolFront(symbols or 1, width, base, plain=bool(parts.adaptive))
     backbone: Recurrence | None = None
     if parts.adaptive:
-        backbone = memory or Counts.empty(parts.adaptive)
+        counts = Counts.empty(parts.adaptive) if memory is None else memory
+        backbone = counts
+        if parts.backbone != "counts":
+            network = build_backbone(parts.backbone, parts.embedding, parts.hidden, parts.depth, parts.dropout)
+            backbone = Mixture(network, counts)
     elif parts.backbone != "ar":
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)

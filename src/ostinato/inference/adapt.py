@@ -11,6 +11,7 @@ from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.inference.rollout import window_of
+from ostinato.layers.counts import Counts
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
@@ -49,9 +50,15 @@ class Learner:
         state: The state, which holds what was learned.
     """
 
-    def __init__(self, model: SequenceModel) -> None:
+    def __init__(self, model: SequenceModel, *, learns: bool = True) -> None:
+        """Start at what the model has learned.
+
+        Args:
+            model: An adaptive model.
+            learns: Whether it goes on learning.
+        """
         self.model = model
-        self.state: State = model.initial_state(1, learns=True)
+        self.state: State = model.initial_state(1, learns=learns)
 
     def nats(self, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
         """Yield the nats (T, D) of the steps of each span in model space, and learn them.
@@ -61,6 +68,9 @@ class Learner:
             spans: The spans, in the order in which they are learned. The steps before a span are its past, which is not
                 learned again.
         """
+        if isinstance(self.model.backbone, Counts):
+            yield from self._settled(self.model.backbone, encoded, spans)
+            return
         for row, first, stop in spans:
             at = int(encoded.offsets[row])
             support = Support(*(s[row : row + 1] for s in (encoded.unit, encoded.low, encoded.high)))
@@ -73,6 +83,20 @@ class Learner:
                 parts.append(conditional.log_prob(x, support)[:, 0])
             self.state = self.model.next_sequence(self.state)
             yield torch.cat(parts) if parts else torch.zeros(0, encoded.values.shape[1])
+
+    def _settled(self, counts: Counts, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
+        """Yield the nats of each span by counts alone, which need not compute what any other symbol had."""
+        front, state = self.model.parts(self.state)
+        rate, V = state[0], counts.output_size
+        symbols = torch.where(encoded.values[:, :1] < 0, V, encoded.values[:, :1])
+        for row, first, stop in spans:
+            at, learns = int(encoded.offsets[row]), rate[:, 0].clone()
+            rate[:, 0] = 0
+            past = symbols[at + max(0, first - PAST) : at + first]
+            counts.settle_(torch.cat([past.new_tensor([[V]]), past]), state)
+            rate[:, 0] = learns
+            yield counts.settle_(symbols[at + first : at + stop], state).float()
+        self.state = (*front, *state)
 
     def _pass(self, x: Tensor) -> None:
         """Bring the state to the end of the steps x (T, 1, D) without learning them."""

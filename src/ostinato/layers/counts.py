@@ -199,6 +199,20 @@ class Counts(AdaptiveMemory):
         assert out is not None
         return out
 
+    def settle_(self, x: Tensor, state: State, network: Tensor | None = None) -> Tensor:
+        """Return the log probabilities (T, B), float64, that symbols had been asserted with, and move the state on.
+
+        Only the decisions on the path of each symbol are computed, and not those of the whole vocabulary.
+
+        Args:
+            x: The symbols, (T, B), int64; V at a start, which has log probability 0.
+            state: The state, from ``owned``.
+            network: The log probabilities of the network for the symbols AFTER x, (T, B, V).
+        """
+        nats = torch.zeros(x.shape, dtype=torch.float64)
+        self._run(x, network, CountsState(*state), None, quiet=True, nats=nats)
+        return nats
+
     def restarted(self, state: State, rows: Tensor) -> State:
         """Return the state with some rows at the start of a sequence; they keep what they have learned."""
         own = CountsState(*state)
@@ -220,12 +234,19 @@ class Counts(AdaptiveMemory):
         return CountsState(rate, path, given, *(s[None] for s in kept))
 
     def _run(
-        self, x: Tensor, network: Tensor | None, state: CountsState, lengths: Tensor | None, *, quiet: bool = False
+        self,
+        x: Tensor,
+        network: Tensor | None,
+        state: CountsState,
+        lengths: Tensor | None,
+        *,
+        quiet: bool = False,
+        nats: Tensor | None = None,
     ) -> Tensor | None:
         """Unroll in place by the implementation that was chosen."""
         tree = (self.child, self.group, self.place, self.depth, self.start, self.path, self.letter)
         run = pick("counts", self.implementation)
-        out: Tensor | None = run(tree, x, network, state, lengths, quiet=quiet)
+        out: Tensor | None = run(tree, x, network, state, lengths, quiet=quiet, nats=nats)
         return out
 
 

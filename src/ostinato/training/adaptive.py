@@ -1,17 +1,27 @@
-"""The fit of adaptive memories, and their likelihood on the held-out part while they go on learning."""
+"""The fit of adaptive memories, and their likelihood on a part of the data with and without learning from it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from ostinato.assemble import Architecture, assemble
+from ostinato.data.batching import Piece, whole
 from ostinato.data.encoded import Encoding
 from ostinato.data.split import Part
-from ostinato.inference.adapt import Learner
+from ostinato.inference.adapt import PAST, Learner
+from ostinato.layers.ar import AR
 from ostinato.layers.counts import Counts
+from ostinato.layers.markov import Markov
+from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
-from ostinato.training.build import Material
-from ostinato.training.objective import Likelihood
+from ostinato.shapes import State
+from ostinato.training.build import Material, build
+from ostinato.training.config import LadderOptions
+from ostinato.training.objective import JUDGED, Likelihood
+from ostinato.training.trainer import judged_pieces
 
 
 def letters_of(encoding: Encoding) -> list[int]:
@@ -31,45 +41,161 @@ def letters_of(encoding: Encoding) -> list[int]:
     return out
 
 
-def counts_of(material: Material, part: Part = "known") -> Counts:
+def counts_of(material: Material, part: Part = "known", *, network: bool = False) -> Counts:
     """Return counts that have learned a part of the data.
 
     Args:
         material: The data of the fit.
         part: The part of the data.
+        network: Whether a network will be mixed in.
     """
     values, offsets, _ = material.joined(part)
-    return Counts.fit(values[:, 0].numpy(), offsets, letters_of(material.encoding))
+    return Counts.fit(values[:, 0].numpy(), offsets, letters_of(material.encoding), network=network)
 
 
 @torch.no_grad()
-def adaptive_nats(model: SequenceModel, material: Material, part: Part = "held-out") -> Tensor:
+def mixed_nats(
+    network: SequenceModel, counts: Counts, state: State, material: Material, part: Part
+) -> Iterator[Tensor]:
+    """Yield the nats of the steps of a part, in their order, while the counts learn and the network does not.
+
+    The network runs over pieces of the part side by side, each with a past, as it is judged; the counts run over the
+    steps one after the other.
+
+    Args:
+        network: A fitted network.
+        counts: Counts that take a network.
+        state: The state of the counts for one row, from ``owned``; it moves on in place.
+        material: The data of the fit.
+        part: The part of the data.
+    """
+    encoded, spans = material.encoded, material.spans(part)
+    begins, ends = {(b, a) for b, a, _ in spans}, {(b, z) for b, _, z in spans}
+    V, rate = counts.output_size, state[0]
+    learns = rate[:, 0].clone()
+    symbols = torch.where(encoded.values[:, 0] < 0, V, encoded.values[:, 0])
+    for group in _in_order(judged_pieces(material, part, 0), max(1, min(JUDGED, 64_000_000 // V))):
+        batch = whole(encoded, group)
+        given = network.unroll(batch.x)[0].params[..., 0, :].log_softmax(-1)
+        for b, piece in enumerate(group):
+            at = int(encoded.offsets[piece.row])
+            own = given[piece.counted - piece.first : piece.stop - piece.first, b, None]
+            before = symbols[at + piece.counted - 1 : at + piece.counted] if piece.counted else symbols.new_tensor([V])
+            x = torch.cat([before, symbols[at + piece.counted : at + piece.stop - 1]])[:, None]
+            if (piece.row, piece.counted) in begins:
+                rate[:, 0] = 0  # the past was learned in its own part
+                past = symbols[at + max(0, piece.counted - PAST) : at + max(0, piece.counted - 1), None]
+                counts.settle_(torch.cat([past.new_tensor([[V]]), past]), state)
+                counts.settle_(x[:1], state, own[:1])
+                rate[:, 0] = learns
+                x, own = x[1:], own[1:]
+            yield counts.settle_(x, state, own)[:, 0]
+            if (piece.row, piece.stop) in ends:
+                yield counts.settle_(symbols[at + piece.stop - 1 : at + piece.stop, None], state)[:, 0]
+
+
+def _in_order(items: list[Piece], most: int) -> Iterator[list[Piece]]:
+    """Yield neighbouring pieces together, of at most some padded steps."""
+    group: list[Piece] = []
+    longest = 0
+    for piece in items:
+        longest = max(longest, piece.stop - piece.first)
+        if group and longest * (len(group) + 1) > most:
+            yield group
+            group, longest = [], piece.stop - piece.first
+        group.append(piece)
+    if group:
+        yield group
+
+
+@torch.no_grad()
+def adaptive_nats(model: SequenceModel, material: Material, part: Part = "held-out", *, learns: bool = True) -> Tensor:
     """Return the nats (n,) in model space of the observed steps of a part, each asserted before it is learned.
 
     Args:
         model: An adaptive model.
         material: The data of the fit.
         part: The part of the data.
+        learns: Whether the model learns from the part.
     """
     encoded, spans = material.encoded, material.spans(part)
-    found = [torch.zeros(0, encoded.values.shape[1]), *Learner(model).nats(encoded, spans)]
     at = encoded.offsets
-    seen = [encoded.observed[at[b] + a : at[b] + z] for b, a, z in spans]
+    if isinstance(model.backbone, Mixture):
+        counts = model.backbone.counts
+        state = counts.owned(counts.initial_state(1), learns=learns)
+        found = [*mixed_nats(network_in(model), counts, state, material, part)]
+    else:
+        found = [nats[:, 0] for nats in Learner(model, learns=learns).nats(encoded, spans)]
+    seen = [encoded.observed[at[b] + a : at[b] + z, 0] for b, a, z in spans]
     return torch.cat(found)[torch.cat(seen)].double()
 
 
-def adapted(model: SequenceModel, material: Material) -> Likelihood:
-    """Return the log-likelihood of the held-out part in the units of the data while the model goes on learning.
+def network_in(model: SequenceModel) -> SequenceModel:
+    """Return the network of a mixture as a model of its own, which shares the weights."""
+    mixture = model.backbone
+    assert isinstance(mixture, Mixture)
+    parts = Architecture(**{**model.description.config["parts"], "adaptive": {}})
+    network = assemble(parts, model.encoding, model.description, None)
+    network.front.load_state_dict(model.front.state_dict())
+    network.backbone, network.head = mixture.network, mixture.head
+    return network.eval()
+
+
+def adapted(model: SequenceModel, material: Material, *, learns: bool = True) -> Likelihood:
+    """Return the log-likelihood of the held-out part in the units of the data, and whether the model learns from it.
 
     Args:
         model: An adaptive model.
         material: The data of the fit.
+        learns: Whether the model learns from the held-out part.
     """
     encoded, at = material.encoded, material.encoded.offsets
-    nats, steps = float(adaptive_nats(model, material).sum()), 0
+    nats, steps = float(adaptive_nats(model, material, learns=learns).sum()), 0
     for b, a, z in material.spans("held-out"):
         span = slice(at[b] + a, at[b] + z)
         seen = encoded.observed[span]
         nats += float(encoded.log_measure[span][seen].sum(dtype=torch.float64))
         steps += int(seen.any(-1).sum())
     return Likelihood(nats, steps)
+
+
+def mixture_of(
+    network: SequenceModel, material: Material, base: AR | Markov, options: LadderOptions, counts: Counts
+) -> SequenceModel:
+    """Return the mixture of a fitted network and counts.
+
+    Args:
+        network: The network.
+        material: The data of the fit.
+        base: The closed form.
+        options: The options of the models.
+        counts: Counts that have learned how much the network is worth.
+    """
+    model = build("mixture", material, base, options, memory=counts, network=network.description.name)
+    mixture = model.backbone
+    assert isinstance(mixture, Mixture)
+    assert network.head is not None
+    assert network.backbone is not None
+    mixture.network, mixture.head.weight = network.backbone, network.head.weight
+    mixture.head.bias.data.copy_(network.constant[0].detach())
+    model.front.load_state_dict(network.front.state_dict())
+    return model.requires_grad_(False)
+
+
+def fit_mixture(network: SequenceModel, material: Material, base: AR | Markov, options: LadderOptions) -> SequenceModel:
+    """Return the mixture of a network and counts, with weights learned on the validation part.
+
+    On the training part the network looks better than it is, because it was trained on it.
+
+    Args:
+        network: The network, which was trained on the training part.
+        material: The data of the fit.
+        base: The closed form.
+        options: The options of the models.
+    """
+    counts = counts_of(material, "train", network=True)
+    state = counts.owned(counts.initial_state(1), learns=True)
+    for _ in mixed_nats(network, counts, state, material, "validation"):
+        pass
+    counts.absorb(state)
+    return mixture_of(network, material, base, options, counts)

@@ -21,9 +21,9 @@ from ostinato.emissions.bounded import is_bounded, log_above
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
-from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
 from ostinato.layers.build import depth_for
+from ostinato.layers.counts import Counts
 from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
@@ -175,17 +175,19 @@ def build(
     config: LadderOptions,
     *,
     centred: bool = False,
-    memory: AdaptiveMemory | None = None,
+    memory: Counts | None = None,
+    network: str = "",
 ) -> SequenceModel:
     """Return a model before its training.
 
     Args:
-        name: "ar", "counts" or a backbone.
+        name: "ar", "counts", "mixture" or a backbone.
         material: The data of the fit.
         base: The closed form that the model corrects.
         config: The options of the model.
         centred: Whether the location of a model "ar" stays at the prediction of the closed form.
-        memory: The fitted memory of an adaptive model.
+        memory: The fitted counts of an adaptive model.
+        network: The backbone of the network of a mixture.
     """
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
@@ -204,7 +206,7 @@ def build(
         shape, stands_on = {}, None
     channels = len(data.channels)
     parts = Architecture(
-        name,
+        network or name,
         emission,
         channels,
         config.hidden,

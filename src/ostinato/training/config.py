@@ -18,7 +18,7 @@ from ostinato.layers.lag_search import FARTHEST
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
 
 #: The rungs for text that go on learning while they are used.
-ADAPTIVE = ("counts",)
+ADAPTIVE = ("counts", "mixture")
 
 #: The sets in which continuous values may lie.
 SUPPORTS = ("real", "nonnegative")
@@ -138,7 +138,7 @@ _TRUNCATION_WINDOWS: dict[Kind, int] = {"series": 128, "prices": 128, "text": 12
 
 def ladder_of(kind: Kind) -> tuple[str, ...]:
     """Return the ladder of a kind of data, simplest first."""
-    return (LADDER[0], *ADAPTIVE, *LADDER[1:]) if kind == "text" else LADDER
+    return (LADDER[0], "counts", *LADDER[1:], "mixture") if kind == "text" else LADDER
 
 
 def defaults(data: SequenceSet) -> LadderOptions:

@@ -33,7 +33,7 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
-from ostinato.training.adaptive import adapted, counts_of
+from ostinato.training.adaptive import adapted, counts_of, fit_mixture
 from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import ADAPTIVE, LadderOptions, defaults, ladder_of, method_for
@@ -207,6 +207,8 @@ def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
     if model == "auto":
         return ladder_of(data.kind)
+    if model == "mixture" and data.kind == "text":
+        return ("ar", "counts", "lstm", "mixture")
     if model in ADAPTIVE and model not in ladder_of(data.kind):
         raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use auto")
     if model not in ("ar", *ADAPTIVE, *BACKBONES):
@@ -234,17 +236,26 @@ class _Ladder:
     def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
+        networks: list[tuple[Rung, SequenceModel]] = []
         spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] in BACKBONES else 0.0
         for i, name in enumerate(names):
             share = limits
             if limits.seconds is not None:
                 share = Budget(max((limits.seconds - spent) / (len(names) - i + later), 1e-3), limits.steps)
-            rung, model = self._rung(name, share)
+            rung, model = self._rung(name, share, max(networks, key=lambda pair: pair[0].held_out, default=None))
+            if name in BACKBONES:
+                networks.append((rung, model))
             spent += rung.seconds
             yield rung, model
 
-    def _rung(self, name: str, budget: Budget) -> tuple[Rung, SequenceModel]:
-        """Fit one model, or load it from the checkpoint folder if it is finished there."""
+    def _rung(self, name: str, budget: Budget, best: tuple[Rung, SequenceModel] | None) -> tuple[Rung, SequenceModel]:
+        """Fit one model, or load it from the checkpoint folder if it is finished there.
+
+        Args:
+            name: The model.
+            budget: The limits of its training.
+            best: The likeliest network so far, which a mixture is made with.
+        """
         keep, workers = self.keep, self.workers
         done = keep.path / f"{name}.ost" if keep else None
         if done and workers.first(done.exists()):
@@ -254,16 +265,21 @@ class _Ladder:
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
         begun = time.monotonic()
-        memory = counts_of(self.material) if name in ADAPTIVE else None
-        model = build(name, self.material, self.base, self.options, memory=memory)
+        if name == "mixture":
+            assert best is not None
+            model = fit_mixture(best[1], self.material, self.base, self.options)
+        else:
+            memory = counts_of(self.material) if name in ADAPTIVE else None
+            model = build(name, self.material, self.base, self.options, memory=memory)
         model.to(self._device(model, budget))
         steps, seconds = (0, 0.0) if name in ("ar", *ADAPTIVE) else self._train(model, budget)
-        held = evaluate(
-            model, self.material.encoded, judged_pieces(self.material, "held-out", model.front.reach), workers
-        )
-        static = held.per_step if model.adaptive else None
+        static = None
         if model.adaptive:
+            static = adapted(model, self.material, learns=False).per_step
             held = adapted(model, self.material)
+        else:
+            pieces = judged_pieces(self.material, "held-out", model.front.reach)
+            held = evaluate(model, self.material.encoded, pieces, workers)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
         detail = closed_form_name(self.base) if name == "ar" else ""
@@ -276,6 +292,8 @@ class _Ladder:
 
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a card was thought of."""
+        if model.adaptive:
+            return "cpu"
         network = model.backbone is not None and self.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH
         count = float(budget.steps or math.inf) if enough else 0.0

@@ -31,6 +31,7 @@ def unroll_(
     lengths: Tensor | None = None,
     *,
     quiet: bool = False,
+    nats: Tensor | None = None,
 ) -> Tensor | None:
     """Unroll adaptive counts in place by the engine; arguments are those of the reference."""
     T, B = x.shape
@@ -49,5 +50,6 @@ def unroll_(
         x.data_ptr(),
         0 if network is None else network.data_ptr(),
         0 if out is None else out.data_ptr(),
+        0 if nats is None else nats.data_ptr(),
     )
     return out

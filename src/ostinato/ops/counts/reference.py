@@ -47,6 +47,7 @@ def unroll_(
     lengths: Tensor | None = None,
     *,
     quiet: bool = False,
+    nats: Tensor | None = None,
 ) -> Tensor | None:
     """Unroll adaptive counts; the state moves on in place.
 
@@ -56,7 +57,8 @@ def unroll_(
         network: The log probabilities of a network for the symbol of each step, (T, B, V), or None.
         state: The state.
         lengths: The number of steps of each row, (B,); None means T for all rows.
-        quiet: Whether nothing is asserted, but only learned.
+        quiet: Whether the log probabilities of the next symbols are left out.
+        nats: Where the log probabilities go that the symbols x had been asserted with, (T, B), float64; 0 at a start.
 
     Returns:
         The log probabilities (T, B, V) of each step, in nats; None if quiet.
@@ -67,7 +69,9 @@ def unroll_(
     for b in range(B):
         row = _Row(arrays, CountsState(*(s[b : b + 1] for s in state)))
         for t in range(T if lengths is None else int(lengths[b])):
-            row.take(int(x[t, b]), None if network is None else network[t, b].double().numpy())
+            settled = row.take(int(x[t, b]), None if network is None else network[t, b].double().numpy())
+            if nats is not None:
+                nats[t, b] = settled
             if out is not None:
                 out[t, b] = torch.from_numpy(row.ahead())
     return out
@@ -109,14 +113,18 @@ class _Row:
         self.slots = state.slots[0].numpy().view(np.uint32)
         self.maps, self.weights, self.last, self.corrections = (s[0].numpy() for s in state[4:])
 
-    def take(self, symbol: int, network: NDArray[np.float64] | None) -> None:
-        """Learn and push a symbol, and take the log probabilities of a network for the next one."""
+    def take(self, symbol: int, network: NDArray[np.float64] | None) -> float:
+        """Learn and push a symbol, and take the log probabilities of a network for the next one.
+
+        Returns:
+            The log probability that the symbol had been asserted with.
+        """
         real = 0 <= symbol < self.V
-        if real and self.past[_ASSERTED] and self.rate[0]:
-            self._learn(symbol)
+        nats = self._settle(symbol) if real and self.past[_ASSERTED] else 0.0
         self._push(symbol, real)
         self.given[:] = 0 if network is None or not len(self.given) else self._odds(network)
         self.past[_ASSERTED] = 1
+        return nats
 
     def ahead(self) -> NDArray[np.float64]:
         """Return the log probabilities of the next symbol, (V,)."""
@@ -132,20 +140,26 @@ class _Row:
                 (reached if c >= 0 else out)[c if c >= 0 else ~c] = reached[n] + nats
         return out
 
-    def _learn(self, symbol: int) -> None:
+    def _settle(self, symbol: int) -> float:
+        """Return the log probability of a symbol, and learn it if the row learns."""
+        nats = 0.0
         rate = max(_LATER, _FIRST / (1 + int(self.past[LEARNED]) / _COOLING))
         path = self.path[self.start[symbol] : self.start[symbol + 1]].tolist()
         for group, decisions in groupby(path, lambda step: int(self.group[step >> 1])):
             hashes = self._hashes(group)
             memory = self._open(hashes)
             for step in decisions:
-                self._answer(step >> 1, step & 1, memory, rate)
-            self._close(hashes, memory)
-        self.past[LEARNED] += 1
+                seen = self._look(step >> 1, memory)
+                nats += math.log(seen.final if step & 1 else 1 - seen.final)
+                if self.rate[0]:
+                    self._answer(seen, step >> 1, step & 1, memory, rate)
+            if self.rate[0]:
+                self._close(hashes, memory)
+        self.past[LEARNED] += int(self.rate[0] != 0)
+        return nats
 
-    def _answer(self, n: int, y: int, memory: list[list[int]], rate: float) -> None:
+    def _answer(self, seen: _Seen, n: int, y: int, memory: list[list[int]], rate: float) -> None:
         """Learn the answer y of decision n; what the contexts remember changes in place."""
-        seen = self._look(n, memory)
         for k, s in enumerate(seen.sets):
             self.weights[s] += (y - _squash(seen.dot[k])) * rate * seen.input
         self.last[n] += (y - seen.p) * _LAST_RATE * seen.dot

@@ -48,7 +48,7 @@ def grid_of(cell: str, bits: int, sizes: Sizes, threads: int) -> tuple[int, int,
     """
 
 def force_grid(parts: int, team: int) -> None:
-    """Share every call in this way, as far as its threads suffice, however little it computes: for tests and benchmarks.
+    """Share every call in this way, as far as its threads suffice: for tests and benchmarks.
 
     Args:
         parts: The parts that the rows are dealt out to; 0 to go by the cost model again.
@@ -227,6 +227,7 @@ def counts(
     x: int,
     network: int,
     out: int,
+    nats: int,
 ) -> None:
     """Unroll adaptive counts in place; see ops/counts/reference.py.
 
@@ -237,5 +238,6 @@ def counts(
         lengths: The steps of each row, (B,), int64; 0 for T.
         x: The symbols, (T, B), int64.
         network: The log probabilities of the network, (T, B, V), float32; 0 for none.
-        out: The log probabilities, (T, B, V), float32; 0 to learn alone.
+        out: The log probabilities of the next symbols, (T, B, V), float32; 0 for none.
+        nats: The log probabilities that the symbols had been asserted with, (T, B), float64; 0 for none.
     """
