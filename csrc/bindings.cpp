@@ -10,6 +10,7 @@
 #include <string>
 #include <tuple>
 
+#include "filter.h"
 #include "pool.h"
 #include "run.h"
 
@@ -126,6 +127,25 @@ void smoothing(const SmoothingSizes& sizes, int threads, Address y, Address seri
                   at<double>(log_likelihood));
 }
 
+// The rows, the steps, the channels, and the numbers of least-squares filters, of the cascade, of scales and of cross lags;
+// then whether the values lie on a lattice.
+using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, bool>;
+
+// Counts: the orders, then the taps. Rates: the forgetting of each filter, the rates of the cascade, the decays of the scales, and
+// share, forgetting of the stack, prior, unit, scale, wide and width.
+void filters(const FilterSizes& s, Address counts, Address rates, Address x, Address lengths, Address rate,
+            Address memory, Address asserted) {
+    const auto [rows, steps, channels, squares, cascades, memories, cross, lattice] = s;
+    const auto* n = at<Count>(counts);
+    const double* r = at<double>(rates);
+    const double* last = r + squares + cascades + memories;
+    const FilterForm form{channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
+                          last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
+    const nb::gil_scoped_release released;
+    filter_unroll(form, rows, steps, at<double>(x), at<Count>(lengths), at<float>(rate), at<double>(memory),
+                  at<double>(asserted));
+}
+
 // Returns an array in a buffer of the pool. The buffer goes back to the pool with the last reference to the array.
 template <class T>
 nb::ndarray<nb::numpy, T> empty(std::size_t count) {
@@ -197,4 +217,7 @@ NB_MODULE(_engine, m) {
     m.def("linear_backward32", linear_backward<float>);
     m.def("linear_backward64", linear_backward<double>);
     m.def("smoothing", smoothing);
+    m.def("filters", filters);
+    m.def("portable_exp", [](Index n, Address x, Address y) { portable_exp(n, at<double>(x), at<double>(y)); });
+    m.def("portable_log", [](Index n, Address x, Address y) { portable_log(n, at<double>(x), at<double>(y)); });
 }

@@ -12,10 +12,12 @@ from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.coupling import Coupling
 from ostinato.layers.ar import AR
-from ostinato.layers.build import build_backbone
-from ostinato.layers.front import Front, InnovationFront, SymbolFront
+from ostinato.layers.build import BARE, build_backbone
+from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.front import FilterFront, Front, InnovationFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
+from ostinato.ops.filter.form import Form
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Architecture:
     """The sizes and names that determine the layers of a model.
 
     Attributes:
-        backbone: "ar" for no network, or a name in layers.build.BACKBONES.
+        backbone: "ar" or "filter" for no network, or a name in layers.build.BACKBONES.
         emission: The name of an emission of emissions.build.
         channels: The number D of channels.
         hidden: The number H of hidden units.
@@ -31,8 +33,8 @@ class Architecture:
         dropout: The dropout between layers.
         embedding: The width of the embedding of a symbol.
         components: The number M of components of a mixture.
-        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, or {} for
-            none.
+        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, {"filter":
+            its form}, or {} for none.
     """
 
     backbone: str
@@ -51,7 +53,7 @@ class Architecture:
 
 
 def assemble(
-    parts: Architecture, encoding: Encoding, description: Description, base: AR | Markov | None
+    parts: Architecture, encoding: Encoding, description: Description, base: AR | Markov | AdaptiveFilter | None
 ) -> SequenceModel:
     """Build a model with untrained weights.
 
@@ -74,16 +76,21 @@ def assemble(
         )
     if base is None and "markov" in parts.base:
         base = Markov.empty(parts.base["markov"])
+    if base is None and "filter" in parts.base:
+        base = AdaptiveFilter(Form(**parts.base["filter"]))
     front: Front
     if isinstance(base, AR):
         front = InnovationFront(base.requires_grad_(False))
+    elif isinstance(base, AdaptiveFilter):
+        front = FilterFront(base)
     else:
-        width = 0 if parts.backbone == "ar" else parts.embedding
+        width = 0 if parts.backbone in BARE else parts.embedding
         front = SymbolFront(symbols or 1, width, base)
     backbone = None
-    if parts.backbone != "ar":
+    if parts.backbone not in BARE:
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
     continuous = encoding.continuous and emission.standardised
-    coupling = Coupling(parts.channels) if continuous and parts.channels > 1 else None
+    coupled = continuous and parts.channels > 1 and not front.adaptive
+    coupling = Coupling(parts.channels) if coupled else None
     return SequenceModel(encoding, front, backbone, emission, start, description, coupling)

@@ -12,11 +12,12 @@ from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description, origin_facts, record_facts, search_fact
 from ostinato.emissions.conditional import Conditional
-from ostinato.emissions.coupling import Coupling
+from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Emission
 from ostinato.forecasting.inputs import check_possible
 from ostinato.layers.ar import AR
-from ostinato.layers.front import Front, InnovationFront, SymbolFront
+from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.front import Ahead, FilterFront, Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
@@ -103,6 +104,11 @@ class SequenceModel(nn.Module):
         return self._before[0] if known else self
 
     @property
+    def adaptive(self) -> bool:
+        """Whether a part of the model goes on learning while it is scored."""
+        return self.front.adaptive or (self.backbone is not None and self.backbone.adaptive)
+
+    @property
     def channels(self) -> int:
         """The number D of channels of the data."""
         return int(self.constant.shape[0])
@@ -121,46 +127,48 @@ class SequenceModel(nn.Module):
             lengths: The number of steps of each row, (B,); None if all rows have T steps.
         """
         parts = self.parts(self.initial_state(x.shape[1]) if state is None else state)
-        inputs, loc, scale, front = self.front.unroll(x, parts.front, lengths)
+        ahead, front = self.front.unroll(x, parts.front, lengths)
         if self.backbone is None:
-            return self.conditional(None, loc, scale, x.shape[:2]), front
-        h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
-        return self.conditional(h, loc, scale, x.shape[:2]), StateParts(front, backbone).joined()
+            return self.conditional(None, ahead, x.shape[:2]), front
+        h, backbone = self.backbone.unroll(ahead.inputs, parts.backbone, lengths)
+        return self.conditional(h, ahead, x.shape[:2]), StateParts(front, backbone).joined()
 
     def predict(self, state: State) -> tuple[Conditional, State]:
         """Return P(x_t | x_<t) of the next step (B, ...), and the state that ``observe`` takes with x_t."""
         parts = self.parts(state)
-        inputs, loc, scale = self.front.pending(parts.front)
+        ahead = self.front.pending(parts.front)
         if self.backbone is None:
-            return self.conditional(None, loc, scale, inputs.shape[:1]), state
-        backbone, h = self.backbone.step(parts.backbone, inputs)
-        return self.conditional(h, loc, scale, inputs.shape[:1]), parts._replace(backbone=backbone).joined()
+            return self.conditional(None, ahead, ahead.inputs.shape[:1]), state
+        backbone, h = self.backbone.step(parts.backbone, ahead.inputs)
+        return self.conditional(h, ahead, ahead.inputs.shape[:1]), parts._replace(backbone=backbone).joined()
 
     def observe(self, state: State, x: Tensor) -> State:
         """Return the state after the values x (B, D) of the step that was just predicted."""
         parts = self.parts(state)
-        return parts._replace(front=self.front.unroll(x[None], parts.front)[3]).joined()
+        return parts._replace(front=self.front.unroll(x[None], parts.front)[1]).joined()
 
     def parts(self, state: State) -> StateParts:
         """Return the states of the front and of the backbone."""
         cut = len(state) - (0 if self.backbone is None else len(self.backbone.initial_state(1)))
         return StateParts(state[:cut], state[cut:])
 
-    def conditional(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:
+    def conditional(self, h: Tensor | None, ahead: Ahead, shape: torch.Size) -> Conditional:
         """Return the distributions of steps, (*shape, ...).
 
         Args:
             h: The output of the backbone, (*shape, H); None without a backbone.
-            loc: The location that the front predicts, (*shape, D), or its log-probabilities (*shape, 1, V).
-            scale: The scale that the front predicts, (*shape, D).
+            ahead: What the front gives to the steps.
             shape: (T, B), or (B,) for one step.
         """
         params = self.constant.expand(*shape, *self.constant.shape)
         if h is not None and self.head is not None:
             params = params + self.head(h).unflatten(-1, self.constant.shape)
+        if ahead.params is not None:
+            params = params + ahead.params
         if self.emission.standardised:
-            return Conditional(self.emission, params, loc, scale, self.coupling)
-        return Conditional(self.emission, params if loc is None else self.emission.shifted(params, loc))
+            coupling = self.coupling if ahead.coupling is None else StepCoupling(ahead.coupling)
+            return Conditional(self.emission, params, ahead.loc, ahead.scale, coupling)
+        return Conditional(self.emission, params if ahead.loc is None else self.emission.shifted(params, ahead.loc))
 
     def likelihood(self, verb: str) -> SequenceModel:
         """Return the model itself, which has a P(x_t | x_<t).
@@ -201,6 +209,8 @@ class SequenceModel(nn.Module):
     def title(self) -> str:
         """Return what the model is, in one line."""
         d, shape = self.description, self.description.config["parts"]
+        if d.name == "filter":
+            return f"a model of {d.kind}: adaptive filters, which go on learning, without a backbone"
         if d.name == "ar":
             return f"a model of {d.kind}: the closed form alone, without a backbone"
         layers = f", {shape['depth']} layers" if shape["depth"] > 1 else ""
@@ -250,6 +260,9 @@ class SequenceModel(nn.Module):
                 garch = "" if volatility is None else " with the variance of a GARCH(1,1)"
                 which = f"of order {order}" if len(lags) == order else f"on the lags {', '.join(map(str, lags))}"
                 return f"an autoregression {which}{garch}"
+            case FilterFront(filters=AdaptiveFilter(form=form)):
+                lengths = ", ".join(map(str, (*form.orders, *form.taps)))
+                return f"adaptive filters of the lengths {lengths}, which go on learning"
             case SymbolFront(markov=markov) if markov is not None:
                 return f"a Markov chain of order {markov.order}"
             case _:

@@ -83,6 +83,10 @@ def command(
     unit = fitted.description.traits.unit
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
+    if fitted.likelihood("score").adaptive:
+        print(
+            "the model went on learning, in each sequence from its start on, and asserted each value before it saw it"
+        )
     print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
     if len(scores.data) <= 12 and len(scores.data) > 1:
         for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -18,8 +19,10 @@ class Recurrence(nn.Module, ABC):
     Attributes:
         input_size: The width of an input step, D.
         output_size: The width of an output step, H.
+        adaptive: Whether the state goes on learning from every step that it has asserted.
     """
 
+    adaptive: ClassVar[bool] = False
     input_size: int
     output_size: int
 

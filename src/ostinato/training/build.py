@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -22,15 +23,22 @@ from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
 from ostinato.layers.ar import AR
 from ostinato.layers.build import depth_for
+from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
+from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
+#: The mean step from a value to the next, in units of an adaptive filter of continuous values.
+RESOLUTION = 20.0
+
+#: What a model stands on.
+Base: TypeAlias = AR | Markov | AdaptiveFilter
 
 
 @dataclass(frozen=True)
@@ -118,8 +126,10 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
     return tuple(map(bool, never)) if any(never) else ()
 
 
-def closed_form_name(base: AR | Markov) -> str:
+def closed_form_name(base: Base) -> str:
     """Return the closed form with its order or its lags, such as "AR(21)" or "AR(lags 1, 12)"."""
+    if isinstance(base, AdaptiveFilter):
+        return f"filters({', '.join(map(str, (*base.form.orders, *base.form.taps)))})"
     if isinstance(base, AR):
         return name_of(base.lags) + ("" if base.volatility is None else "-GARCH(1,1)")
     return f"Markov({base.order})"
@@ -166,13 +176,26 @@ def closed_form(
     return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
-def build(
-    name: str, material: Material, base: AR | Markov, config: LadderOptions, *, centred: bool = False
-) -> SequenceModel:
+def adaptive_filter(material: Material) -> AdaptiveFilter:
+    """Return adaptive filters that have learned nothing; the data give the unit that their values are counted in."""
+    values, _, _ = material.joined(limit=ENOUGH)
+    z = values.double()
+    units = material.encoded.unit[material.encoded.unit > 0]
+    lattice = len(units) == material.encoded.unit.numel()
+    steps = z.diff(dim=0).abs()
+    usual = float(steps[steps.isfinite()].mean()) if len(z) > 1 else 1.0
+    unit = float(units.min()) if lattice else max(usual, 1e-6) / RESOLUTION
+    channels = z.shape[1]
+    # two channels tell most of each other; more share the places
+    cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
+    return AdaptiveFilter(Form(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice))
+
+
+def build(name: str, material: Material, base: Base, config: LadderOptions, *, centred: bool = False) -> SequenceModel:
     """Return a model before its training.
 
     Args:
-        name: "ar" or a backbone.
+        name: "ar", "filter" or a backbone.
         material: The data of the fit.
         base: The closed form that the model corrects.
         config: The options of the model.
@@ -183,8 +206,12 @@ def build(
     if name == "ar" and emission_class(emission).needs_counts:
         # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
         emission = "normal"
-    stands_on: AR | Markov | None = base
-    if isinstance(base, AR):
+    stands_on: Base | None = base
+    components = config.components
+    if isinstance(base, AdaptiveFilter):
+        # what the filters assert is a mixture of logistics, and a network moves its parameters
+        emission, components, shape = "logistic_mixture", base.form.mixed, {"filter": base.form.to_json()}
+    elif isinstance(base, AR):
         changing = base.volatility is not None
         ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
         shape = {"ar": {**ar, "trend": False, "volatility": changing}}
@@ -199,10 +226,10 @@ def build(
         emission,
         channels,
         config.hidden,
-        depth_for(name, config.depth, base.order),
+        config.depth if isinstance(base, AdaptiveFilter) else depth_for(name, config.depth, base.order),
         config.dropout,
         config.embedding,
-        config.components,
+        components,
         shape,
     )
     source = {**data.meta, "channels": list(data.channels), "frequency": data.frequency, "count": data.count}
@@ -221,7 +248,7 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
     at = material.encoded
     for i, row in enumerate(rows):
         x = values[offsets[i] : offsets[i + 1], None]
-        _, loc, scale, _ = front.unroll(x, front.initial_state(1))
+        (_, loc, scale, *_), _ = front.unroll(x, front.initial_state(1))
         assert loc is not None
         assert scale is not None
         out.append(((x - loc) / scale)[:, 0])

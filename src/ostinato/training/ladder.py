@@ -23,15 +23,15 @@ from ostinato.fits.result import Fit
 from ostinato.forecasting.table import some_of
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
-from ostinato.layers.build import BACKBONES
+from ostinato.layers.build import BACKBONES, BARE
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
-from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
+from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint, fingerprint
-from ostinato.training.config import LADDER, LadderOptions, defaults, method_for
+from ostinato.training.config import FILTERED, LADDER, LadderOptions, defaults, method_for
 from ostinato.training.evidence import ahead, how_few
 from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
@@ -82,7 +82,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         NonFiniteLossError: The training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    names = _names(model)
+    names = _names(model, data)
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data), fields, "a fit of the ladder")
     if not len(data.values):
@@ -180,13 +180,20 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
     return [f"covariates that the models of the ladder do not use: {columns}; fit a direct model to use them"]
 
 
-def _names(model: str) -> tuple[str, ...]:
+def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
-    if model == "auto":
-        return LADDER
-    if model != "ar" and model not in BACKBONES:
-        raise ConfigError(f"unknown model {model!r}", fix=f"use one of auto, ar, direct, {', '.join(BACKBONES)}")
-    return ("ar",) if model == "ar" else ("ar", model)
+    if model not in ("auto", *BARE, *BACKBONES):
+        known = ", ".join(("auto", *BARE, "direct", *BACKBONES))
+        raise ConfigError(f"unknown model {model!r}", fix=f"use one of {known}")
+    if model == "filter" and (data.count or not data.traits.numeric):
+        kind = "counts" if data.count else data.kind
+        raise ConfigError(
+            f"adaptive filters are for sound and continuous values, and the data are {kind}", fix="use --model auto"
+        )
+    names = LADDER if model == "auto" else ("ar",) if model == "ar" else ("ar", model)
+    if data.kind in FILTERED and "filter" not in names and model != "ar":
+        names = ("ar", "filter", *names[1:])
+    return names
 
 
 @dataclass(frozen=True)
@@ -204,7 +211,7 @@ class _Ladder:
     def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
-        spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] != "ar" else 0.0
+        spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] not in BARE else 0.0
         for i, name in enumerate(names):
             share = limits
             if limits.seconds is not None:
@@ -224,20 +231,25 @@ class _Ladder:
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
         begun = time.monotonic()
-        model = build(name, self.material, self.base, self.options)
-        steps, seconds = (0, 0.0) if name == "ar" else self._train(model, budget)
+        model = build(name, self.material, self._base_of(name), self.options)
+        steps, seconds = (0, 0.0) if name in BARE else self._train(model, budget)
         held = evaluate(
             model, self.material.encoded, judged_pieces(self.material, "held-out", model.front.reach), workers
         )
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        detail = closed_form_name(self.base) if name == "ar" else ""
+        detail = closed_form_name(self._base_of(name)) if name in BARE else ""
         rung = Rung(name, held.per_step, seconds, steps, size, detail)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
             save_model(model, done)
             (keep.path / f"{name}.running").unlink(missing_ok=True)
         return rung, model
+
+    def _base_of(self, name: str) -> Base:
+        """Return what a model stands on: a network on adaptive filters where they are a rung below it."""
+        filtered = self.material.data.kind in FILTERED and name != "ar"
+        return adaptive_filter(self.material) if filtered or name == "filter" else self.base
 
     def _train(self, model: SequenceModel, budget: Budget) -> tuple[int, float]:
         """Train a network, record how, and return its optimiser steps and seconds."""
