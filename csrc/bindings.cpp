@@ -218,6 +218,11 @@ NB_MODULE(_engine, m) {
     m.def("linear_backward64", linear_backward<double>);
     m.def("smoothing", smoothing);
     m.def("filters", filters);
+    m.def("portable_mixture", [](Index rows, Index M, Index n, Address weights, Address means, Address scales, Address edges,
+                                 Address cumulative) {
+        portable_mixture(rows, M, n, at<double>(weights), at<double>(means), at<double>(scales), at<double>(edges),
+                         at<double>(cumulative));
+    });
     m.def("portable_exp", [](Index n, Address x, Address y) { portable_exp(n, at<double>(x), at<double>(y)); });
     m.def("portable_log", [](Index n, Address x, Address y) { portable_log(n, at<double>(x), at<double>(y)); });
 }

@@ -310,6 +310,16 @@ void filter_unroll(const FilterForm& form, Count rows, Count steps, const double
     }
 }
 
+void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,
+                      const double* edges, double* cumulative) {
+    for (Count i = 0; i < rows * n; ++i) cumulative[i] = 0.0;
+    for (Count r = 0; r < rows; ++r)
+        for (Count k = 0; k < M; ++k) {
+            const double w = weights[r * M + k], m = means[r * M + k], inverse = 1.0 / scales[r * M + k];
+            for (Count i = r * n; i < (r + 1) * n; ++i) cumulative[i] += w / (1.0 + exponential((m - edges[i]) * inverse));
+        }
+}
+
 void portable_exp(Count count, const double* x, double* y) {
     for (Count i = 0; i < count; ++i) y[i] = exponential(x[i]);
 }

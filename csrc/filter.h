@@ -36,4 +36,8 @@ void filter_unroll(const FilterForm& form, Count rows, Count steps, const double
 void portable_exp(Count count, const double* x, double* y);
 void portable_log(Count count, const double* x, double* y);
 
+// Writes the cumulative probability of each of rows mixtures of M logistics at edges (rows, n), in a fixed order of sums.
+void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,
+                      const double* edges, double* cumulative);
+
 }  // namespace ostinato

@@ -239,3 +239,8 @@ def portable_exp(count: int, x: int, y: int) -> None:
 
 def portable_log(count: int, x: int, y: int) -> None:
     """Write log(x) of positive float64 numbers with the same bits on every machine."""
+
+def portable_mixture(
+    rows: int, components: int, n: int, weights: int, means: int, scales: int, edges: int, cumulative: int
+) -> None:
+    """Write the cumulative probability of each of some mixtures of logistics at edges (rows, n), (rows, n)."""
