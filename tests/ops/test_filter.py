@@ -1,4 +1,4 @@
-"""The adaptive filter: the engine equals its reference, and every bit is the same in any chunks and on any processor."""
+"""The adaptive filter: the engine equals its reference, and every bit is the same in any chunks."""
 
 from __future__ import annotations
 

@@ -1,14 +1,13 @@
 """The drive of the coder by a model: predict, code, observe, for many sequences side by side.
 
-Encoding and decoding are the same function: an encoder is given the symbols and returns them, a decoder finds them. Both
-compute each step in the same calls in float64, so on one machine they agree to the bit whatever the model is.
+Encoding and decoding are the same function: an encoder is given the symbols and returns them, a decoder finds them.
+Both compute each step in the same calls in float64, so on one machine they agree to the bit whatever the model is.
 """
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -56,9 +55,8 @@ class Lanes(ABC):
         """
         out: list[list[Values]] = [[] for _ in lengths]
         for first in range(0, len(lengths), SIDE_BY_SIDE):
-            self._side_by_side(
-                coder, given, list(range(first, min(first + SIDE_BY_SIDE, len(lengths)))), lengths, extra, out
-            )
+            rows = list(range(first, min(first + SIDE_BY_SIDE, len(lengths))))
+            self._side_by_side(coder, given, rows, lengths, extra, out)
         channels = self.model.channels
         return [np.stack(steps) if steps else np.zeros((0, channels), dtype=np.int64) for steps in out]
 
@@ -225,19 +223,6 @@ class SoundLanes(Lanes):
     def in_model_space(self, values: Values) -> Tensor:
         """Return samples (n, D) in model space."""
         return torch.from_numpy(self._z(values))
-
-
-@dataclass(frozen=True)
-class Counted:
-    """The cost of what was coded.
-
-    Attributes:
-        symbols: The number of steps, the end of a sequence included.
-        size: The bytes of the coder.
-    """
-
-    symbols: int
-    size: int
 
 
 def lanes_of(model: SequenceModel) -> Lanes:

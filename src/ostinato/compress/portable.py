@@ -1,8 +1,8 @@
 """Probabilities with the same bits on every machine.
 
-The parameters that a model computes are rounded to a grid, which is coarse beside the rounding of floating point and fine
-beside what a likelihood notices. All that follows is computed in a fixed order by the engine's portable functions, which
-are compiled once for every processor, or by single operations, which IEEE 754 defines to the bit.
+The parameters that a model computes are rounded to a grid, which is coarse beside the rounding of floating point and
+fine beside what a likelihood notices. All that follows is computed in a fixed order by the engine's portable functions,
+which are compiled once for every processor, or by single operations, which IEEE 754 defines to the bit.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def check() -> None:
 
 
 def exp(x: Array) -> Array:
-    """Return exp(x) to the same bits on every machine."""
+    """Return the exponential of x with the same bits on every machine."""
     x = np.ascontiguousarray(x, dtype=np.float64)
     out = np.empty_like(x)
     _engine.portable_exp(x.size, x.ctypes.data, out.ctypes.data)

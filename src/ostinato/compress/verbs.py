@@ -23,8 +23,8 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The files take what ``score`` says of them, and a few dozen bytes. A model that goes on learning does so here too: it
-    codes each value by what it asserted before it saw it. ``decompress`` needs the same model.
+    The files take what ``score`` says of them, and a few dozen bytes. A model that goes on learning does so here too:
+    it codes each value by what it asserted before it saw it. ``decompress`` needs the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.
