@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "counts.h"
+#include "filter.h"
 #include "pool.h"
 #include "run.h"
 
@@ -148,6 +149,23 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
                       {own, rows, at<int64_t>(x) + b, network ? at<float>(network) + b * symbols : nullptr,
                        out ? at<float>(out) + b * symbols : nullptr, nats ? at<double>(nats) + b : nullptr});
     }
+// The rows, the steps, the channels, and the numbers of least-squares filters, of the cascade, of scales and of cross lags;
+// then whether the values lie on a lattice.
+using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, bool>;
+
+// Counts: the orders, then the taps. Rates: the forgetting of each filter, the rates of the cascade, the decays of the scales, and
+// share, forgetting of the stack, prior, unit, scale, wide and width.
+void filters(const FilterSizes& s, Address counts, Address rates, Address x, Address lengths, Address rate,
+            Address memory, Address asserted) {
+    const auto [rows, steps, channels, squares, cascades, memories, cross, lattice] = s;
+    const auto* n = at<Count>(counts);
+    const double* r = at<double>(rates);
+    const double* last = r + squares + cascades + memories;
+    const FilterForm form{channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
+                          last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
+    const nb::gil_scoped_release released;
+    filter_unroll(form, rows, steps, at<double>(x), at<Count>(lengths), at<float>(rate), at<double>(memory),
+                  at<double>(asserted));
 }
 
 // Returns an array in a buffer of the pool. The buffer goes back to the pool with the last reference to the array.
@@ -223,4 +241,12 @@ NB_MODULE(_engine, m) {
     m.def("linear_backward64", linear_backward<double>);
     m.def("smoothing", smoothing);
     m.def("counts", counts);
+    m.def("filters", filters);
+    m.def("portable_mixture", [](Index rows, Index M, Index n, Address weights, Address means, Address scales, Address edges,
+                                 Address cumulative) {
+        portable_mixture(rows, M, n, at<double>(weights), at<double>(means), at<double>(scales), at<double>(edges),
+                         at<double>(cumulative));
+    });
+    m.def("portable_exp", [](Index n, Address x, Address y) { portable_exp(n, at<double>(x), at<double>(y)); });
+    m.def("portable_log", [](Index n, Address x, Address y) { portable_log(n, at<double>(x), at<double>(y)); });
 }

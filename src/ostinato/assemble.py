@@ -12,13 +12,15 @@ from ostinato.description import Description
 from ostinato.emissions.build import build_emission
 from ostinato.emissions.coupling import Coupling
 from ostinato.layers.ar import AR
-from ostinato.layers.build import build_backbone
+from ostinato.layers.build import BARE, build_backbone
 from ostinato.layers.counts import Counts
-from ostinato.layers.front import Front, InnovationFront, SymbolFront
+from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.front import FilterFront, Front, InnovationFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.mixture import Mixture
 from ostinato.layers.recurrence import Recurrence
 from ostinato.model import SequenceModel
+from ostinato.ops.filter.form import Form
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Architecture:
     """The sizes and names that determine the layers of a model.
 
     Attributes:
-        backbone: "ar" for no network, "counts" for adaptive counts, or a name in layers.build.BACKBONES.
+        backbone: "ar" or "filter" for no network, "counts" for adaptive counts, or a name in layers.build.BACKBONES.
         emission: The name of an emission of emissions.build.
         channels: The number D of channels.
         hidden: The number H of hidden units.
@@ -34,8 +36,8 @@ class Architecture:
         dropout: The dropout between layers.
         embedding: The width of the embedding of a symbol.
         components: The number M of components of a mixture.
-        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, or {} for
-            none.
+        base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, {"filter":
+            its form}, or {} for none.
         adaptive: The config of an adaptive memory; empty without one.
     """
 
@@ -59,7 +61,7 @@ def assemble(
     parts: Architecture,
     encoding: Encoding,
     description: Description,
-    base: AR | Markov | None,
+    base: AR | Markov | AdaptiveFilter | None,
     memory: Counts | None = None,
 ) -> SequenceModel:
     """Build a model with untrained weights.
@@ -84,11 +86,15 @@ def assemble(
         )
     if base is None and "markov" in parts.base:
         base = Markov.empty(parts.base["markov"])
+    if base is None and "filter" in parts.base:
+        base = AdaptiveFilter(Form(**parts.base["filter"]))
     front: Front
     if isinstance(base, AR):
         front = InnovationFront(base.requires_grad_(False))
+    elif isinstance(base, AdaptiveFilter):
+        front = FilterFront(base)
     else:
-        width = 0 if parts.backbone in ("ar", "counts") else parts.embedding
+        width = 0 if parts.backbone in (*BARE, "counts") else parts.embedding
         front = SymbolFront(symbols or 1, width, base, plain=bool(parts.adaptive))
     backbone: Recurrence | None = None
     if parts.adaptive:
@@ -97,9 +103,10 @@ def assemble(
         if parts.backbone != "counts":
             network = build_backbone(parts.backbone, parts.embedding, parts.hidden, parts.depth, parts.dropout)
             backbone = Mixture(network, counts)
-    elif parts.backbone != "ar":
+    elif parts.backbone not in BARE:
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
     start = torch.zeros(parts.channels, emission.parameters)
     continuous = encoding.continuous and emission.standardised
-    coupling = Coupling(parts.channels) if continuous and parts.channels > 1 else None
+    coupled = continuous and parts.channels > 1 and not front.adaptive
+    coupling = Coupling(parts.channels) if coupled else None
     return SequenceModel(encoding, front, backbone, emission, start, description, coupling)

@@ -289,7 +289,7 @@ def placed(model: M, step: Callable[[M], Any] | None = None, count: float = 1.0)
             device was given.
         count: The number of steps of the whole work, roughly.
     """
-    if getattr(model, "adaptive", False):  # what it learns is counted and filtered on the processor
+    if getattr(model, "on_processor", False):  # what it learns is counted and filtered on the processor
         if asked() not in ("auto", "cpu"):
             log.info("the CPU: an adaptive model computes there alone")
         return model

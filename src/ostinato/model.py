@@ -14,12 +14,13 @@ from ostinato.data.encoded import Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.description import Description, origin_facts, record_facts, search_fact
 from ostinato.emissions.conditional import Conditional
-from ostinato.emissions.coupling import Coupling
+from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Emission
 from ostinato.forecasting.inputs import check_possible
 from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
-from ostinato.layers.front import Front, InnovationFront, SymbolFront
+from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.front import Ahead, FilterFront, Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 from ostinato.storage import save_described
@@ -121,6 +122,16 @@ class SequenceModel(nn.Module):
         return self.constant.dtype if self.description.traits.numeric else torch.int64
 
     @property
+    def filtered(self) -> bool:
+        """Whether adaptive filters predict: they learn in each sequence, from its start on."""
+        return self.front.adaptive
+
+    @property
+    def on_processor(self) -> bool:
+        """Whether the model computes on the processor alone, because what it learns is counted or filtered there."""
+        return self.adaptive or self.filtered
+
+    @property
     def channels(self) -> int:
         """The number D of channels of the data."""
         return int(self.constant.shape[0])
@@ -202,45 +213,44 @@ class SequenceModel(nn.Module):
             in_place: Whether an adaptive model may change what the state has learned, instead of a copy.
         """
         parts = self.parts(self.initial_state(x.shape[1]) if state is None else state)
-        inputs, loc, scale, front = self.front.unroll(x, parts.front, lengths)
+        ahead, front = self.front.unroll(x, parts.front, lengths)
         if self.backbone is None:
-            return self.conditional(None, loc, scale, x.shape[:2]), front
+            return self.conditional(None, ahead, x.shape[:2]), front
         if in_place and isinstance(self.backbone, AdaptiveMemory):
             backbone = parts.backbone
-            h = self.backbone.unroll_(inputs, backbone, lengths)
+            h = self.backbone.unroll_(ahead.inputs, backbone, lengths)
         else:
             with self._products():
-                h, backbone = self.backbone.unroll(inputs, parts.backbone, lengths)
+                h, backbone = self.backbone.unroll(ahead.inputs, parts.backbone, lengths)
             # the state is carried in the type of the weights, whatever the products were computed in
             backbone = tuple(s.to(i.dtype) for s, i in zip(backbone, parts.backbone, strict=True))
-        return self.conditional(h, loc, scale, x.shape[:2]), StateParts(front, backbone).joined()
+        return self.conditional(h, ahead, x.shape[:2]), StateParts(front, backbone).joined()
 
     def predict(self, state: State) -> tuple[Conditional, State]:
         """Return P(x_t | x_<t) of the next step (B, ...), and the state that ``observe`` takes with x_t."""
         parts = self.parts(state)
-        inputs, loc, scale = self.front.pending(parts.front)
+        ahead = self.front.pending(parts.front)
         if self.backbone is None:
-            return self.conditional(None, loc, scale, inputs.shape[:1]), state
-        backbone, h = self.backbone.step(parts.backbone, inputs)
-        return self.conditional(h, loc, scale, inputs.shape[:1]), parts._replace(backbone=backbone).joined()
+            return self.conditional(None, ahead, ahead.inputs.shape[:1]), state
+        backbone, h = self.backbone.step(parts.backbone, ahead.inputs)
+        return self.conditional(h, ahead, ahead.inputs.shape[:1]), parts._replace(backbone=backbone).joined()
 
     def observe(self, state: State, x: Tensor) -> State:
         """Return the state after the values x (B, D) of the step that was just predicted."""
         parts = self.parts(state)
-        return parts._replace(front=self.front.unroll(x[None], parts.front)[3]).joined()
+        return parts._replace(front=self.front.unroll(x[None], parts.front)[1]).joined()
 
     def parts(self, state: State) -> StateParts:
         """Return the states of the front and of the backbone."""
         cut = len(state) - (0 if self.backbone is None else len(self.backbone.initial_state(1)))
         return StateParts(state[:cut], state[cut:])
 
-    def conditional(self, h: Tensor | None, loc: Tensor | None, scale: Tensor | None, shape: torch.Size) -> Conditional:
+    def conditional(self, h: Tensor | None, ahead: Ahead, shape: torch.Size) -> Conditional:
         """Return the distributions of steps, (*shape, ...).
 
         Args:
             h: The output of the backbone, (*shape, H); None without a backbone.
-            loc: The location that the front predicts, (*shape, D), or its log-probabilities (*shape, 1, V).
-            scale: The scale that the front predicts, (*shape, D).
+            ahead: What the front gives to the steps.
             shape: (T, B), or (B,) for one step.
         """
         params = self.constant.expand(*shape, *self.constant.shape)
@@ -248,9 +258,12 @@ class SequenceModel(nn.Module):
             with self._products():
                 change = h if self.head is None else self.head(h)
             params = params + change.unflatten(-1, self.constant.shape)
+        if ahead.params is not None:
+            params = params + ahead.params
         if self.emission.standardised:
-            return Conditional(self.emission, params, loc, scale, self.coupling)
-        return Conditional(self.emission, params if loc is None else self.emission.shifted(params, loc))
+            coupling = self.coupling if ahead.coupling is None else StepCoupling(ahead.coupling)
+            return Conditional(self.emission, params, ahead.loc, ahead.scale, coupling)
+        return Conditional(self.emission, params if ahead.loc is None else self.emission.shifted(params, ahead.loc))
 
     def _products(self) -> AbstractContextManager[Any]:
         """Return what the products of the backbone and the head are computed in: bfloat16 in a training with it."""
@@ -297,6 +310,8 @@ class SequenceModel(nn.Module):
     def title(self) -> str:
         """Return what the model is, in one line."""
         d, shape = self.description, self.description.config["parts"]
+        if d.name == "filter":
+            return f"a model of {d.kind}: adaptive filters, which go on learning, without a backbone"
         if d.name == "ar":
             return f"a model of {d.kind}: the closed form alone, without a backbone"
         layers = f", {shape['depth']} layers" if shape["depth"] > 1 else ""
@@ -357,6 +372,9 @@ class SequenceModel(nn.Module):
                 garch = "" if volatility is None else " with the variance of a GARCH(1,1)"
                 which = f"of order {order}" if len(lags) == order else f"on the lags {', '.join(map(str, lags))}"
                 return f"an autoregression {which}{garch}"
+            case FilterFront(filters=AdaptiveFilter(form=form)):
+                lengths = ", ".join(map(str, (*form.orders, *form.taps)))
+                return f"adaptive filters of the lengths {lengths}, which go on learning"
             case SymbolFront(markov=markov) if markov is not None:
                 return f"a Markov chain of order {markov.order}"
             case _:

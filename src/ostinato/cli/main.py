@@ -12,7 +12,22 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato._version import __version__
-from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, serve, stream, token
+from ostinato.cli import (
+    backtest,
+    compress,
+    decompress,
+    diagnose,
+    doctor,
+    fit,
+    forecast,
+    inspect,
+    report,
+    sample,
+    score,
+    serve,
+    stream,
+    token,
+)
 from ostinato.cli.help_page import format_verbs
 from ostinato.cli.verb import Verb
 from ostinato.errors import OstinatoError
@@ -72,7 +87,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (fit, score, forecast, backtest, sample, stream, serve, token, inspect, diagnose, report, doctor):
+for verb in (
+    fit,
+    score,
+    forecast,
+    backtest,
+    sample,
+    stream,
+    serve,
+    token,
+    compress,
+    decompress,
+    inspect,
+    diagnose,
+    report,
+    doctor,
+):
     app.command(verb.__name__.rsplit(".", 1)[1], cls=Verb)(verb.command)
 app.command("cross-validation", hidden=True, cls=Verb)(backtest.command)  # the name of Nixtla and sktime
 

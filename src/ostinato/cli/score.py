@@ -140,6 +140,8 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
     how = ""
     if model.adaptive:
         how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
+    elif model.filtered:
+        how = " (adaptive: the model learned in each sequence, from its start on)"
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
     print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")

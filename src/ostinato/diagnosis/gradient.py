@@ -44,7 +44,7 @@ def order_of_closed_form(model: SequenceModel) -> int | None:
         model: The model.
     """
     front = model.front
-    endless = isinstance(front, InnovationFront) and front.ar.volatility is not None
+    endless = front.adaptive or (isinstance(front, InnovationFront) and front.ar.volatility is not None)
     return None if endless else front.reach
 
 
@@ -109,17 +109,15 @@ def norms_at_end(model: SequenceModel, rows: StretchBatch, back: int) -> tuple[T
         state = model.unroll(rows.x[: int(warm.max())], None, warm)[1] if int(warm.max()) else model.initial_state(B)
         front, backbone = model.parts(state)
         steps = rows.x[warm + torch.arange(back, device=warm.device)[:, None], at]
-        inputs, loc, scale, _ = model.front.unroll(steps, front)
+        given, _ = model.front.unroll(steps, front)
     observed = rows.observed[rows.lengths - 1, at]
 
     def loss(h: Tensor) -> Tensor:
-        ahead = model.conditional(
-            h, None if loc is None else loc[-1], None if scale is None else scale[-1], h.shape[:1]
-        )
+        ahead = model.conditional(h, given.last(), h.shape[:1])
         nats = ahead.log_prob(steps[-1], rows.support)
         return -torch.where(observed, nats, 0.0).sum(-1)
 
-    layers = gradient_norms(model.backbone, inputs, backbone, loss)
+    layers = gradient_norms(model.backbone, given.inputs, backbone, loss)
     return tuple(torch.where(observed.any(-1), norm, math.nan) for norm in layers)
 
 
@@ -180,7 +178,7 @@ def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float
     rows = _double(source.rows(chosen))
     with torch.no_grad():
         front, backbone = model.parts(model.initial_state(len(chosen)))
-        inputs = model.front.unroll(rows.x, front)[0]
+        inputs = model.front.unroll(rows.x, front)[0].inputs
     growth = lyapunov(model.backbone, inputs, backbone, seed=seed)
     # the first and the last eighth are left out: at one end the vector has not yet turned to the direction of the
     # greatest growth, and at the other the hidden state is still close to the initial one

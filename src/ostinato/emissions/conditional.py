@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ostinato.emissions import bounded
 from ostinato.emissions.constraints import FARTHEST
-from ostinato.emissions.coupling import Coupling
+from ostinato.emissions.coupling import Coupling, StepCoupling
 from ostinato.emissions.emission import Emission, Support
 
 
@@ -37,7 +37,7 @@ class Conditional:
     params: Tensor
     loc: Tensor | None = None
     scale: Tensor | None = None
-    coupling: Coupling | None = None
+    coupling: Coupling | StepCoupling | None = None
 
     def log_prob(self, x: Tensor, support: Support) -> Tensor:
         """Return the nats of x; those of the observed channels sum to the nats of the step.
@@ -170,7 +170,7 @@ class Conditional:
         assert self.coupling is not None
         L, e = self.coupling.matrix().to(low.dtype), torch.zeros_like(low)
         for d in range(low.shape[-1]):
-            explained = (e.clamp(-FARTHEST, FARTHEST) * L[d]).sum(-1)
+            explained = (e.clamp(-FARTHEST, FARTHEST) * L[..., d, :]).sum(-1)
             own = innovation(d, low[..., d] - explained) + explained
             e = torch.cat([e[..., :d], own.unsqueeze(-1), e[..., d + 1 :]], -1)
         return e

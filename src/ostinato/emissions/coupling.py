@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -77,3 +78,31 @@ class Coupling(nn.Module):
             rows.append(row)
         self.weight.copy_(torch.cat(rows))
         return e - self.earlier(e.nan_to_num(0.0))
+
+
+@final
+class StepCoupling:
+    """A coupling whose coefficients differ from step to step, as those of an adaptive filter do.
+
+    Args:
+        rows: L of every step, (..., D, D), of which the part below the diagonal is used.
+    """
+
+    def __init__(self, rows: Tensor) -> None:
+        self._rows = rows.tril(-1)
+
+    def matrix(self) -> Tensor:
+        """Return L, (..., D, D)."""
+        return self._rows
+
+    def earlier(self, e: Tensor) -> Tensor:
+        """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""
+        return (self._rows.to(e.dtype) * e.clamp(-FARTHEST, FARTHEST).unsqueeze(-2)).sum(-1)
+
+    def together(self, u: Tensor) -> Tensor:
+        """Return the coupled innovations e = (I - L)^-1 u, (..., D), of independent innovations u (..., D)."""
+        e = u[..., :1]
+        for d in range(1, u.shape[-1]):
+            explained = (self._rows[..., d, :d].to(u.dtype) * e.clamp(-FARTHEST, FARTHEST)).sum(-1, keepdim=True)
+            e = torch.cat([e, u[..., d : d + 1] + explained], -1)
+        return e

@@ -7,13 +7,37 @@ can predict first and observe afterwards.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ostinato.layers.ar import AR
+from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.markov import Markov
 from ostinato.shapes import State
+
+
+class Ahead(NamedTuple):
+    """What a front gives to some steps, from the values before each of them.
+
+    Attributes:
+        inputs: The input of the backbone, (..., F).
+        loc: The location of the prediction, (..., D), or for symbols log probabilities (..., 1, V); None without one.
+        scale: The scale of the prediction, (..., D); None without one.
+        params: What is added to the parameters of the emission, (..., D, P); None for nothing.
+        coupling: The coefficients of the innovations of earlier channels, (..., D, D); None if the front gives none.
+    """
+
+    inputs: Tensor
+    loc: Tensor | None = None
+    scale: Tensor | None = None
+    params: Tensor | None = None
+    coupling: Tensor | None = None
+
+    def last(self) -> Ahead:
+        """Return what is given to the last of the steps."""
+        return Ahead(self.inputs[-1], *(None if part is None else part[-1] for part in self[1:]))
 
 
 class Front(nn.Module, ABC):
@@ -21,9 +45,11 @@ class Front(nn.Module, ABC):
 
     Attributes:
         features: The width of the backbone's input, F.
+        adaptive: Whether its closed form goes on learning from every step.
     """
 
     features: int
+    adaptive: bool = False
 
     @property
     @abstractmethod
@@ -35,14 +61,12 @@ class Front(nn.Module, ABC):
         """Return the state before the first step, tensors (B, ...): for that step, then for the closed form."""
 
     @abstractmethod
-    def pending(self, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
-        """Return, for the next step, the backbone's input (B, F) and the location and scale of the prediction."""
+    def pending(self, state: State) -> Ahead:
+        """Return what the front gives to the next step, (B, ...)."""
 
     @abstractmethod
-    def unroll(
-        self, x: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
-        """Return the backbone's input, the location and the scale of every step, and the last state.
+    def unroll(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Ahead, State]:
+        """Return what the front gives to every step, and the last state.
 
         Args:
             x: The values in model space, (T, B, D).
@@ -50,8 +74,7 @@ class Front(nn.Module, ABC):
             lengths: The number of steps of each row, (B,); None means T for all rows.
 
         Returns:
-            Inputs (T, B, F), locations and scales (T, B, ...), each from the values before its step; and the last
-            state. A location or a scale is None if the front gives none.
+            What is given to each step (T, B, ...), from the values before it; and the last state.
         """
 
 
@@ -85,13 +108,11 @@ class InnovationFront(Front):
         zero = torch.zeros_like(loc)
         return torch.cat([zero, zero, loc, zero], -1), loc, self.ar.sigma(state[1]), *state
 
-    def pending(self, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def pending(self, state: State) -> Ahead:
         """Return the backbone's input (B, 4D) and the location and scale (B, D) of the next step."""
-        return state[0], state[1], state[2]
+        return Ahead(state[0], state[1], state[2])
 
-    def unroll(
-        self, x: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
+    def unroll(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Ahead, State]:
         """Return inputs (T, B, 4D), locations and scales (T, B, D), and the last state (see ``Front.unroll``)."""
         ahead, after = self.ar.unroll(x, state[3:], lengths)
         loc = torch.cat([state[1][None], ahead])
@@ -105,7 +126,62 @@ class InnovationFront(Front):
         later = torch.cat([value, seen.to(x.dtype), loc[1:], error], -1)
         inputs = torch.cat([state[0][None], later])
         last = _last(inputs, lengths), _last(loc, lengths), _last(scale, lengths)
-        return inputs[:-1], loc[:-1], scale[:-1], (*last, *after)
+        return Ahead(inputs[:-1], loc[:-1], scale[:-1]), (*last, *after)
+
+
+class FilterFront(Front):
+    """The front of numbers whose closed form goes on learning: adaptive filters predict, and assert a mixture.
+
+    The backbone reads five numbers per channel: the previous value (0 if it is missing), whether it was observed, the
+    prediction for this step, the last innovation over its scale after asinh, and the logarithm of the scale.
+
+    Args:
+        filters: The adaptive filters.
+    """
+
+    adaptive = True
+
+    def __init__(self, filters: AdaptiveFilter) -> None:
+        super().__init__()
+        self.filters = filters
+        self.features = 5 * filters.form.channels
+        self.zero: Tensor
+        self.register_buffer("zero", torch.zeros(()), persistent=False)  # its dtype is that of the model
+
+    @property
+    def reach(self) -> int:
+        """The number of steps after which little is left of what a filter knew."""
+        return 4 * max(*self.filters.form.taps, *self.filters.form.orders)
+
+    def initial_state(self, batch: int) -> State:
+        """Return the last value, whether it was seen, the last innovation (B, 3D), and the state of the filters."""
+        return self.zero.new_zeros(batch, 3 * self.filters.form.channels), *self.filters.initial_state(batch)
+
+    def pending(self, state: State) -> Ahead:
+        """Return what the filters assert of the next step."""
+        return self._ahead(state[0][None], self.filters.pending(state[1:])[None]).last()
+
+    def unroll(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Ahead, State]:
+        """Return what the filters assert of every step, and the last state (see ``Front.unroll``)."""
+        path, after = self.filters.path(x, state[1:], lengths)
+        seen = ~torch.isnan(x)
+        W = self.filters.form.width_out
+        at = path[:-1].reshape(*x.shape, W)
+        error = torch.asinh((x - at[..., 0]) / at[..., 1]).to(x.dtype)
+        value, error = (torch.where(seen, t, torch.zeros_like(t)) for t in (x, error))
+        before = torch.cat([state[0][None], torch.cat([value, seen.to(x.dtype), error], -1)])
+        return self._ahead(before[:-1], path[:-1]), (_last(before, lengths), *after)
+
+    def _ahead(self, before: Tensor, asserted: Tensor) -> Ahead:
+        """Return what is given to steps: before (T, B, 3D), asserted (T, B, D W)."""
+        form = self.filters.form
+        D, M = form.channels, form.mixed
+        parts = asserted.to(before.dtype).reshape(*asserted.shape[:-1], D, form.width_out)
+        loc, scale = parts[..., 0], parts[..., 1]
+        mixture = parts[..., 2 : 2 + 3 * M]
+        params = torch.cat([torch.zeros_like(mixture[..., :1]), mixture], -1)
+        inputs = torch.cat([before, loc, scale.log() / 2], -1)
+        return Ahead(inputs, loc, scale, params, parts[..., 2 + 3 * M :] if D > 1 else None)
 
 
 class SymbolFront(Front):
@@ -142,22 +218,20 @@ class SymbolFront(Front):
             return (start,)
         return start, self.markov.first().expand(batch, -1), *self.markov.initial_state(batch)
 
-    def pending(self, state: State) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    def pending(self, state: State) -> Ahead:
         """Return the backbone's input (B, F) and the log probabilities (B, 1, V), or None without a Markov chain."""
-        return self._embed(state[0]), (state[1][:, None] if self.markov else None), None
+        return Ahead(self._embed(state[0]), state[1][:, None] if self.markov else None)
 
-    def unroll(
-        self, x: Tensor, state: State, lengths: Tensor | None = None
-    ) -> tuple[Tensor, Tensor | None, Tensor | None, State]:
+    def unroll(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Ahead, State]:
         """Return inputs (T, B, F), log probabilities (T, B, 1, V) and the last state (see ``Front.unroll``)."""
         # a missing symbol is embedded as the place before a sequence
         symbols = torch.cat([state[0][None], torch.where(x < 0, self.vocabulary, x)])
         inputs, before = self._embed(symbols[:-1]), _last(symbols, lengths)
         if self.markov is None:
-            return inputs, None, None, (before,)
+            return Ahead(inputs), (before,)
         ahead, after = self.markov.unroll(x, state[2:], lengths)
         table = torch.cat([state[1][None], ahead])
-        return inputs, table[:-1, :, None], None, (before, _last(table, lengths), *after)
+        return Ahead(inputs, table[:-1, :, None]), (before, _last(table, lengths), *after)
 
     def _embed(self, symbols: Tensor) -> Tensor:
         """Return the embedding of symbols (..., 1), and their numbers if these are plain, (..., F)."""

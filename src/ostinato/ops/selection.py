@@ -21,6 +21,8 @@ from ostinato.ops.engine import extension
 from ostinato.ops.ets import array as ets_array
 from ostinato.ops.ets import native as ets_native
 from ostinato.ops.ets import reference as ets_reference
+from ostinato.ops.filter import native as filter_native
+from ostinato.ops.filter import reference as filter_reference
 from ostinato.ops.gru import aten as gru_aten
 from ostinato.ops.gru import native as gru_native
 from ostinato.ops.gru import reference as gru_reference
@@ -51,6 +53,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
     "counts": {"native": counts_native.unroll_, "reference": counts_reference.unroll_},
+    "filter": {"native": filter_native.unroll, "reference": filter_reference.unroll},
     "ets": {"native": ets_native.unroll, "array": ets_array.unroll, "reference": ets_reference.unroll},
 }
 
@@ -82,6 +85,7 @@ REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("linear", "native"): _no_pairs,
     ("ets", "native"): ets_native.refusal,
     ("counts", "native"): counts_native.refusal,
+    ("filter", "native"): filter_native.refusal,
 }
 
 #: The implementation of a cell that is faster than the preferred one for a single step: one line of torch.

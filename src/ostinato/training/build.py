@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -24,15 +25,22 @@ from ostinato.errors import DataError
 from ostinato.layers.ar import AR
 from ostinato.layers.build import depth_for
 from ostinato.layers.counts import Counts
+from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
+from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
+#: The mean step from a value to the next, in units of an adaptive filter of continuous values.
+RESOLUTION = 20.0
+
+#: What a model stands on.
+Base: TypeAlias = AR | Markov | AdaptiveFilter
 
 
 @dataclass(frozen=True)
@@ -120,8 +128,10 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
     return tuple(map(bool, never)) if any(never) else ()
 
 
-def closed_form_name(base: AR | Markov) -> str:
+def closed_form_name(base: Base) -> str:
     """Return the closed form with its order or its lags, such as "AR(21)" or "AR(lags 1, 12)"."""
+    if isinstance(base, AdaptiveFilter):
+        return f"filters({', '.join(map(str, (*base.form.orders, *base.form.taps)))})"
     if isinstance(base, AR):
         return name_of(base.lags) + ("" if base.volatility is None else "-GARCH(1,1)")
     return f"Markov({base.order})"
@@ -168,10 +178,25 @@ def closed_form(
     return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
+def adaptive_filter(material: Material) -> AdaptiveFilter:
+    """Return adaptive filters that have learned nothing; the data give the unit that their values are counted in."""
+    values, _, _ = material.joined(limit=ENOUGH)
+    z = values.double()
+    units = material.encoded.unit[material.encoded.unit > 0]
+    lattice = len(units) == material.encoded.unit.numel()
+    steps = z.diff(dim=0).abs()
+    usual = float(steps[steps.isfinite()].mean()) if len(z) > 1 else 1.0
+    unit = float(units.min()) if lattice else max(usual, 1e-6) / RESOLUTION
+    channels = z.shape[1]
+    # two channels tell most of each other; more share the places
+    cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
+    return AdaptiveFilter(Form(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice))
+
+
 def build(
     name: str,
     material: Material,
-    base: AR | Markov,
+    base: Base,
     config: LadderOptions,
     *,
     centred: bool = False,
@@ -181,7 +206,7 @@ def build(
     """Return a model before its training.
 
     Args:
-        name: "ar", "counts", "mixture" or a backbone.
+        name: "ar", "filter", "counts", "mixture" or a backbone.
         material: The data of the fit.
         base: The closed form that the model corrects.
         config: The options of the model.
@@ -194,8 +219,12 @@ def build(
     if name == "ar" and emission_class(emission).needs_counts:
         # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
         emission = "normal"
-    stands_on: AR | Markov | None = base
-    if isinstance(base, AR):
+    stands_on: Base | None = base
+    components = config.components
+    if isinstance(base, AdaptiveFilter):
+        # what the filters assert is a mixture of logistics, and a network moves its parameters
+        emission, components, shape = "logistic_mixture", base.form.mixed, {"filter": base.form.to_json()}
+    elif isinstance(base, AR):
         changing = base.volatility is not None
         ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
         shape = {"ar": {**ar, "trend": False, "volatility": changing}}
@@ -210,10 +239,10 @@ def build(
         emission,
         channels,
         config.hidden,
-        depth_for(name, config.depth, base.order),
+        config.depth if isinstance(base, AdaptiveFilter) else depth_for(name, config.depth, base.order),
         config.dropout,
         config.embedding,
-        config.components,
+        components,
         shape,
         {} if memory is None else memory.config(),
     )
@@ -234,7 +263,7 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
     at = material.encoded
     for i, row in enumerate(rows):
         x = values[offsets[i] : offsets[i + 1], None]
-        _, loc, scale, _ = front.unroll(x, front.initial_state(1))
+        (_, loc, scale, *_), _ = front.unroll(x, front.initial_state(1))
         assert loc is not None
         assert scale is not None
         out.append(((x - loc) / scale)[:, 0])

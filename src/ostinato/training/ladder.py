@@ -27,16 +27,16 @@ from ostinato.fits.result import Fit
 from ostinato.forecasting.table import some_of
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
-from ostinato.layers.build import BACKBONES
+from ostinato.layers.build import BACKBONES, BARE
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.adaptive import adapted, counts_of, fit_mixture
-from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
+from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint, fingerprint
-from ostinato.training.config import ADAPTIVE, LadderOptions, defaults, ladder_of, method_for
+from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions, defaults, ladder_of, method_for
 from ostinato.training.evidence import ahead, how_few
 from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
@@ -205,17 +205,25 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
 
 def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
-    if model == "auto":
-        return ladder_of(data.kind)
-    if model == "mixture" and data.kind == "text":
-        return ("ar", "counts", "lstm", "mixture")
-    if model in ADAPTIVE and model not in ladder_of(data.kind):
-        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use auto")
-    if model not in ("ar", *ADAPTIVE, *BACKBONES):
+    if model not in ("auto", *BARE, *ADAPTIVE, *BACKBONES):
+        known = ", ".join(("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES))
+        raise ConfigError(f"unknown model {model!r}", fix=f"use one of {known}")
+    if model == "filter" and (data.count or not data.traits.numeric):
+        kind = "counts" if data.count else data.kind
         raise ConfigError(
-            f"unknown model {model!r}", fix=f"use one of auto, ar, direct, {', '.join((*ADAPTIVE, *BACKBONES))}"
+            f"adaptive filters are for sound and continuous values, and the data are {kind}", fix="use --model auto"
         )
-    return ("ar",) if model == "ar" else ("ar", model)
+    if model in ADAPTIVE and data.kind != "text":
+        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use auto")
+    if model == "auto":
+        names = ladder_of(data.kind)
+    elif model == "mixture":
+        names = ("ar", "counts", "lstm", "mixture")
+    else:
+        names = ("ar",) if model == "ar" else ("ar", model)
+    if data.kind in FILTERED and "filter" not in names and model != "ar":
+        names = ("ar", "filter", *names[1:])
+    return names
 
 
 @dataclass(frozen=True)
@@ -270,9 +278,9 @@ class _Ladder:
             model = fit_mixture(best[1], self.material, self.base, self.options)
         else:
             memory = counts_of(self.material) if name in ADAPTIVE else None
-            model = build(name, self.material, self.base, self.options, memory=memory)
+            model = build(name, self.material, self._base_of(name), self.options, memory=memory)
         model.to(self._device(model, budget))
-        steps, seconds = (0, 0.0) if name in ("ar", *ADAPTIVE) else self._train(model, budget)
+        steps, seconds = (0, 0.0) if name in (*BARE, *ADAPTIVE) else self._train(model, budget)
         static = None
         if model.adaptive:
             static = adapted(model, self.material, learns=False).per_step
@@ -282,7 +290,7 @@ class _Ladder:
             held = evaluate(model, self.material.encoded, pieces, workers)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        detail = closed_form_name(self.base) if name == "ar" else ""
+        detail = closed_form_name(self._base_of(name)) if name in BARE else ""
         rung = Rung(name, held.per_step, seconds, steps, size, detail, static)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
@@ -290,9 +298,14 @@ class _Ladder:
             (keep.path / f"{name}.running").unlink(missing_ok=True)
         return rung, model
 
+    def _base_of(self, name: str) -> Base:
+        """Return what a model stands on: a network on adaptive filters where they are a rung below it."""
+        filtered = self.material.data.kind in FILTERED and name != "ar"
+        return adaptive_filter(self.material) if filtered or name == "filter" else self.base
+
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a card was thought of."""
-        if model.adaptive:
+        if model.on_processor:
             return "cpu"
         network = model.backbone is not None and self.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH

@@ -20,12 +20,14 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
 from ostinato.layers.ar import AR
-from ostinato.layers.front import SymbolFront
+from ostinato.layers.build import BARE
+from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.front import FilterFront, Front, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord
 from ostinato.training.adaptive import counts_of
-from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
+from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import LadderOptions
 from ostinato.training.objective import evaluate
@@ -75,31 +77,38 @@ class Refit:
         """
         name, data = kept.description.name, self.material.data
         whole = material_of(data, everything(self.material.split, data), self.options.support)
-        base = self.base
         if kept.adaptive:
-            model = build(name, whole, base, self.options, memory=counts_of(whole))
+            model = build(name, whole, self.base, self.options, memory=counts_of(whole))
             model.description = replace(model.description, record=kept.description.record)
             words = f"fitted again to all {int(data.lengths.sum()):,} steps"
             return model.fitted_again(kept.eval()).eval(), words
-        if isinstance(base, AR) or name == "ar":
+        stood: Base = self.base
+        if isinstance(kept.front, FilterFront):
+            stood = kept.front.filters
+        base: Base = stood
+        if isinstance(base, AdaptiveFilter):
+            base = adaptive_filter(whole)
+        elif isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)
         model = self._likelier(whole, base) if name == "ar" else build(name, whole, base, self.options)
         words = f"fitted again to all {int(data.lengths.sum()):,} steps"
-        if isinstance(base, AR) or name == "ar":
-            before, after = closed_form_name(self.base), closed_form_name(base)
+        if name == "filter":
+            words = f"counted in the unit of all {int(data.lengths.sum()):,} steps"
+        elif not isinstance(base, Markov) or name == "ar":
+            before, after = closed_form_name(stood), closed_form_name(base)
             words += f", on {after}" if name != "ar" else f": {after}"
             words += "" if before == after else f", before that {before}"
-        if name != "ar":
+        if name not in BARE:
             torch.manual_seed(self.options.seed)
-            _carry(model, kept, build(name, self.material, self.base, self.options))
+            _carry(model, kept, build(name, self.material, stood, self.options))
             model.bf16 = self.bf16
             words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"
             model.cpu()
         model.description = replace(model.description, record=kept.description.record)
         return model.fitted_again(kept.eval()).eval(), words
 
-    def _likelier(self, whole: Material, base: AR | Markov) -> SequenceModel:
+    def _likelier(self, whole: Material, base: Base) -> SequenceModel:
         """Return the closed form of all of the data, with the location of its emission where the newest data want it.
 
         By maximum likelihood, the location is that of the usual innovation. After a change of the level this is the one
@@ -109,7 +118,8 @@ class Refit:
         if not isinstance(model.emission, LOCATED):
             return model
         centred = build("ar", whole, base, self.options, centred=True)
-        newest = judged_pieces(self.material, "held-out", base.order)
+        front: Front = model.front
+        newest = judged_pieces(self.material, "held-out", front.reach)
         reached = [evaluate(m, whole.encoded, newest, self.workers).per_step for m in (model, centred)]
         return centred if reached[1] > reached[0] else model
 

@@ -241,3 +241,39 @@ def counts(
         out: The log probabilities of the next symbols, (T, B, V), float32; 0 for none.
         nats: The log probabilities that the symbols had been asserted with, (T, B), float64; 0 for none.
     """
+
+def filters(
+    sizes: tuple[int, int, int, int, int, int, int, bool],
+    counts: int,
+    rates: int,
+    x: int,
+    lengths: int,
+    rate: int,
+    memory: int,
+    asserted: int,
+) -> None:
+    """Move adaptive filters on: see ``filter_unroll`` in csrc/filter.h, and ``ops.filter.form.Form`` for the names.
+
+    Args:
+        sizes: The rows B, the steps T, the channels D, the numbers of least squares, of the cascade, of running scales
+            and of lags of other channels, and whether the values lie on a lattice.
+        counts: The orders and the taps, int64.
+        rates: The forgetting, the rates of the cascade, the decays, share, stack_forget, prior, unit, scale, wide and
+            width, float64.
+        x: The values, (T, B, D), float64.
+        lengths: The steps of each row, (B,), int64, or 0.
+        rate: 1 for a row that learns, 0 for one that remembers, (B,), float32.
+        memory: Changed in place, (B, D, N), float64.
+        asserted: Written, (T + 1, B, D, W), float64.
+    """
+
+def portable_exp(count: int, x: int, y: int) -> None:
+    """Write exp(x) of float64 numbers with the same bits on every machine."""
+
+def portable_log(count: int, x: int, y: int) -> None:
+    """Write log(x) of positive float64 numbers with the same bits on every machine."""
+
+def portable_mixture(
+    rows: int, components: int, n: int, weights: int, means: int, scales: int, edges: int, cumulative: int
+) -> None:
+    """Write the cumulative probability of each of some mixtures of logistics at edges (rows, n), (rows, n)."""

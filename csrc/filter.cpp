@@ -1,0 +1,330 @@
+#include "filter.h"
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace ostinato {
+namespace {
+
+constexpr double largest = 1e7;  // the mean variance of a weight, in units, from which a filter forgets what it knew
+constexpr Count lanes = 8;
+
+inline double bits_as_number(std::uint64_t bits) {
+    double x;
+    std::memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+// exp by 2^n e^r, |r| <= log(2) / 2, and the Taylor sum of e^r to r^13.
+inline double exponential(double x) {
+    x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
+    const double shifter = 6755399441055744.0, n = (x * 1.4426950408889634074 + shifter) - shifter;
+    const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
+    double p = 1.0 / 6227020800.0;
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * r + 1.0;
+    p = p * r + 1.0;
+    return p * bits_as_number(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
+}
+
+// log of a positive normal number by m 2^n, m within [sqrt(1/2), sqrt(2)), and the series of 2 atanh((m - 1) / (m + 1)).
+inline double logarithm(double x) {
+    std::uint64_t bits;
+    std::memcpy(&bits, &x, sizeof x);
+    std::int64_t n = static_cast<std::int64_t>(bits >> 52) - 1023;
+    double m = bits_as_number((bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL);
+    if (m >= 1.4142135623730951) m *= 0.5, ++n;
+    const double z = (m - 1.0) / (m + 1.0), s = z * z;
+    double p = 1.0 / 21.0;
+    for (int k = 19; k >= 1; k -= 2) p = p * s + 1.0 / k;
+    return static_cast<double>(n) * 0.69314718055994530942 + 2.0 * z * p;
+}
+
+// The sum of products in a fixed order: eight partial sums, then those in turn.
+inline double dot(const double* a, const double* b, Count n) {
+    double part[lanes] = {};
+    Count i = 0;
+    for (; i + lanes <= n; i += lanes)
+        for (Count j = 0; j < lanes; ++j) part[j] += a[i + j] * b[i + j];
+    for (Count j = 0; i < n; ++i, ++j) part[j] += a[i] * b[i];
+    double sum = 0.0;
+    for (double one : part) sum += one;
+    return sum;
+}
+
+// Recursive least squares: w moves by the gain times the error, and V, the inverse of the weighted squares, forgets.
+void learn(Count n, double* __restrict w, double* __restrict V, const double* __restrict x, double error, double forget,
+           double prior, double* __restrict gain) {
+    for (Count i = 0; i < n; ++i) gain[i] = 0.0;
+    for (Count j = 0; j < n; ++j) {
+        const double* row = V + j * n;
+        const double xj = x[j];
+        for (Count i = 0; i < n; ++i) gain[i] += row[i] * xj;
+    }
+    const double power = forget + dot(gain, x, n), scale = 1.0 / power, keep = 1.0 / forget;
+    double trace = 0.0;
+    for (Count i = 0; i < n; ++i) w[i] += gain[i] * scale * error;
+    for (Count i = 0; i < n; ++i) {
+        double* row = V + i * n;
+        const double c = gain[i] * scale;
+        for (Count j = 0; j < n; ++j) row[j] = (row[j] - c * gain[j]) * keep;
+        trace += row[i];
+    }
+    if (!(trace < largest * static_cast<double>(n)) || !(power > 0.0)) {
+        for (Count i = 0; i < n * n; ++i) V[i] = 0.0;
+        for (Count i = 0; i < n; ++i) V[i * n + i] = prior;
+    }
+}
+
+void push(double* line, Count n, double x) {
+    std::memmove(line + 1, line, static_cast<std::size_t>(n - 1) * sizeof(double));
+    line[0] = x;
+}
+
+// The places of a channel's memory, in the order of ops/filter/form.py.
+struct Places {
+    Count history, last, squares, cascade, stack, locations, parts, scales, weights, coupling, size;
+    Count lags, width, levels, mixed;  // lags kept; regressors beyond the own lags; places of logistics; their number
+
+    explicit Places(const FilterForm& f) {
+        lags = 0;
+        for (Count r = 0; r < f.squares; ++r) lags = f.orders[r] > lags ? f.orders[r] : lags;
+        width = f.cross * (f.channels - 1);
+        levels = f.squares + 2;
+        mixed = levels * f.memories + 1;
+        history = 2;  // before it: the grid, and the steps seen
+        last = history + lags;
+        squares = last;
+        Count at = squares;
+        for (Count r = 0; r < f.squares; ++r) {
+            const Count n = f.orders[r] + width;
+            at += n + n * n;
+        }
+        cascade = at;
+        for (Count c = 0; c < f.cascades; ++c) at += 2 * f.taps[c];
+        stack = at;
+        const Count stacked = f.squares + f.cascades;
+        at += stacked + stacked * stacked;
+        locations = at, at += stacked + 1;
+        parts = at, at += f.cascades;
+        scales = at, at += levels * f.memories;
+        weights = at, at += mixed;
+        coupling = at, at += f.channels + f.channels * f.channels;
+        size = at;
+    }
+};
+
+class Row {
+public:
+    Row(const FilterForm& form, const Places& places, double* memory)
+        : f(form), p(places), memory(memory), gain(4096), inputs(4096), error(static_cast<std::size_t>(form.channels)) {}
+
+    void assert_into(double* out) const {
+        const Count M = p.mixed, W = 2 + 3 * M + f.channels;
+        for (Count d = 0; d < f.channels; ++d) {
+            const double* m = at(d);
+            double* o = out + d * W;
+            const double loc = centre(m), s = spread(m), inverse = 1.0 / s;
+            o[0] = loc * f.unit, o[1] = s * f.unit;
+            double* logits = o + 2;
+            double *means = logits + M, *raws = means + M;
+            for (Count k = 0; k < M; ++k) {
+                logits[k] = logarithm(m[p.weights + k]);
+                means[k] = (location(m, k) - loc) * inverse;
+                raws[k] = logarithm(scale(m, k) * inverse);
+            }
+            for (Count c = 0; c < f.channels; ++c) o[2 + 3 * M + c] = c < d ? m[p.coupling + c] * spread(at(c)) * inverse : 0.0;
+        }
+    }
+
+    void step(const double* x, bool learns) {
+        for (Count d = 0; d < f.channels; ++d) observe(d, x, learns);
+        for (Count d = 0; d < f.channels; ++d) push(at(d) + p.history, p.lags, taken[static_cast<std::size_t>(d)]);
+        for (Count d = 0; d < f.channels; ++d) predict(d);
+    }
+
+    void start_step() { taken.assign(static_cast<std::size_t>(f.channels), 0.0); }
+
+private:
+    double* at(Count d) const { return memory + d * p.size; }
+    double centre(const double* m) const { return m[p.locations + f.squares + f.cascades]; }
+    double grid(const double* m) const { return m[0] > 0.0 ? m[0] : 1.0; }
+    // the place of the logistics of a level: those of the least squares, the end of the cascade, and the stack
+    Count place(Count level) const { return level < f.squares ? level : f.squares + f.cascades - (level == f.squares); }
+    double location(const double* m, Count k) const {
+        return k + 1 == p.mixed ? centre(m) : m[p.locations + place(k / f.memories)];
+    }
+    double scale(const double* m, Count k) const {
+        if (k + 1 == p.mixed) return f.wide;
+        const double s = f.width * m[p.scales + k], least = 0.05 * grid(m);
+        return s > least ? s : least;
+    }
+    double spread(const double* m) const { return scale(m, (f.squares + 1) * f.memories + (f.memories > 1)); }
+
+    // the regressors of a least-squares filter: the own lags, then the lags of the other channels
+    void regress(Count d, Count order) {
+        double* z = inputs.data();
+        std::memcpy(z, at(d) + p.history, static_cast<std::size_t>(order) * sizeof(double));
+        Count i = order;
+        for (Count c = 0; c < f.channels; ++c)
+            if (c != d)
+                for (Count l = 0; l < f.cross; ++l) z[i++] = at(c)[p.history + l];
+    }
+
+    void observe(Count d, const double* x, bool learns) {
+        double* m = at(d);
+        const double y = x[d] / f.unit, middle = centre(m);
+        const bool missing = !(y == y);
+        error[static_cast<std::size_t>(d)] = missing ? 0.0 : y - middle;
+        taken[static_cast<std::size_t>(d)] = missing ? middle : y;
+        if (missing) return;
+        if (!learns) {
+            remember(m, y);
+            return;
+        }
+        if (f.lattice) {
+            // the coarsest lattice that holds every value so far
+            const std::int64_t whole = std::llabs(std::llrint(y)), low = whole & -whole;
+            if (low && (m[0] == 0.0 || static_cast<double>(low) < m[0])) m[0] = static_cast<double>(low);
+        }
+        m[1] += 1.0;
+        const double moved = dot(m + p.coupling, error.data(), d), v = y - moved, half = 0.5 * grid(m);
+        double total = 0.0;
+        double* w = m + p.weights;
+        for (Count k = 0; k < p.mixed; ++k) {
+            const double b = 1.0 / scale(m, k), e = location(m, k) - v, e1 = e > 0 ? e : -e;
+            // sigmoid(a + h) - sigmoid(a - h) for a <= 0 has no cancellation
+            const double q = 1.0 / (1.0 + exponential((e1 - half) * b)) - 1.0 / (1.0 + exponential((e1 + half) * b));
+            w[k] *= q > 1e-12 ? q : 1e-12;
+            total += w[k];
+        }
+        const double keep = (1.0 - f.share) / total, floor = f.share / static_cast<double>(p.mixed);
+        for (Count k = 0; k < p.mixed; ++k) w[k] = w[k] * keep + floor;
+        for (Count k = 0; k + 1 < p.mixed; ++k) {
+            const double a = v - location(m, k), decay = f.decays[k % f.memories];
+            m[p.scales + k] = decay * m[p.scales + k] + (1.0 - decay) * (a > 0 ? a : -a);
+        }
+        if (d) {
+            double* g = m + p.coupling;
+            learn(d, g, g + f.channels, error.data(), error[static_cast<std::size_t>(d)] - moved, f.stack_forget, f.prior, gain.data());
+        }
+        const Count stacked = f.squares + f.cascades;
+        double *locations = m + p.locations, *stack = m + p.stack;
+        learn(stacked, stack, stack + stacked, locations, y - dot(stack, locations, stacked), f.stack_forget, f.prior, gain.data());
+        double rest = y - locations[0];
+        double* taps = m + p.cascade;
+        for (Count c = 0; c < f.cascades; ++c) {
+            const Count n = f.taps[c];
+            const double left = rest - m[p.parts + c];
+            double *b = taps, *line = taps + n;
+            const double rate = f.rates[c] * left / (1.0 + dot(line, line, n));
+            for (Count i = 0; i < n; ++i) b[i] += rate * line[i];
+            push(line, n, rest);
+            rest = left;
+            taps += 2 * n;
+        }
+        double* square = m + p.squares;
+        for (Count r = 0; r < f.squares; ++r) {
+            const Count n = f.orders[r] + p.width;
+            regress(d, f.orders[r]);
+            learn(n, square, square + n, inputs.data(), y - locations[r], f.forgets[r], f.prior, gain.data());
+            square += n + n * n;
+        }
+    }
+
+    // the lines of the cascade go on, and what was learned stays
+    void remember(double* m, double y) {
+        double rest = y - m[p.locations], *taps = m + p.cascade;
+        for (Count c = 0; c < f.cascades; ++c) {
+            push(taps + f.taps[c], f.taps[c], rest);
+            rest -= m[p.parts + c];
+            taps += 2 * f.taps[c];
+        }
+    }
+
+    void predict(Count d) {
+        double* m = at(d);
+        double *locations = m + p.locations, *square = m + p.squares, *taps = m + p.cascade;
+        for (Count r = 0; r < f.squares; ++r) {
+            const Count n = f.orders[r] + p.width;
+            regress(d, f.orders[r]);
+            locations[r] = within(dot(square, inputs.data(), n));
+            square += n + n * n;
+        }
+        double sum = locations[0];
+        for (Count c = 0; c < f.cascades; ++c) {
+            const Count n = f.taps[c];
+            m[p.parts + c] = dot(taps, taps + n, n);
+            sum = within(sum + m[p.parts + c]);
+            locations[f.squares + c] = sum;
+            taps += 2 * n;
+        }
+        const Count stacked = f.squares + f.cascades;
+        locations[stacked] = within(dot(m + p.stack, locations, stacked));
+    }
+
+    // far beyond every value that was seen a prediction is an accident of the first steps
+    double within(double x) const {
+        const double most = 100.0 * f.wide;
+        return x > most ? most : x < -most ? -most : x == x ? x : 0.0;
+    }
+
+    const FilterForm& f;
+    const Places& p;
+    double* memory;
+    std::vector<double> gain, inputs, error;
+
+public:
+    std::vector<double> taken;
+};
+
+}  // namespace
+
+Count filter_memory(const FilterForm& form) { return Places(form).size; }
+Count filter_width(const FilterForm& form) { return 2 + 3 * Places(form).mixed + form.channels; }
+
+void filter_unroll(const FilterForm& form, Count rows, Count steps, const double* x, const Count* lengths, const float* rate,
+                   double* memory, double* asserted) {
+    const Places places(form);
+    const Count D = form.channels, W = filter_width(form);
+    for (Count b = 0; b < rows; ++b) {
+        Row row(form, places, memory + b * D * places.size);
+        row.start_step();
+        row.assert_into(asserted + b * D * W);
+        for (Count t = 0; t < steps; ++t) {
+            if (!lengths || t < lengths[b]) row.step(x + (t * rows + b) * D, rate[b] != 0.0F);
+            row.assert_into(asserted + ((t + 1) * rows + b) * D * W);
+        }
+    }
+}
+
+void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,
+                      const double* edges, double* cumulative) {
+    for (Count i = 0; i < rows * n; ++i) cumulative[i] = 0.0;
+    for (Count r = 0; r < rows; ++r)
+        for (Count k = 0; k < M; ++k) {
+            const double w = weights[r * M + k], m = means[r * M + k], inverse = 1.0 / scales[r * M + k];
+            for (Count i = r * n; i < (r + 1) * n; ++i) cumulative[i] += w / (1.0 + exponential((m - edges[i]) * inverse));
+        }
+}
+
+void portable_exp(Count count, const double* x, double* y) {
+    for (Count i = 0; i < count; ++i) y[i] = exponential(x[i]);
+}
+void portable_log(Count count, const double* x, double* y) {
+    for (Count i = 0; i < count; ++i) y[i] = logarithm(x[i]);
+}
+
+}  // namespace ostinato

@@ -1,0 +1,43 @@
+// The adaptive filter: recursive least squares, a cascade of normalised least mean squares, and a mixture of logistics
+// whose weights are learned on line. ops/filter/reference.py is its specification.
+//
+// It is compiled once, for every processor, without contraction of products into sums, and with an exponential of its
+// own, so that every machine computes the same bits: a coder that decodes on another machine relies on it.
+#pragma once
+
+#include <cstdint>
+
+namespace ostinato {
+
+using Count = std::int64_t;
+
+// What ops/filter/form.py calls a Form, with the sizes that follow from it.
+struct FilterForm {
+    Count channels, squares, cascades, memories, cross;
+    const Count* orders;    // the own lags of each least-squares filter, (squares,)
+    const Count* taps;      // the taps of each filter of the cascade, (cascades,)
+    const double* forgets;  // of each least-squares filter, (squares,)
+    const double* rates;    // of each filter of the cascade, (cascades,)
+    const double* decays;   // of the running scales, (memories,)
+    double share, stack_forget, prior, unit, scale, wide, width;
+    bool lattice;
+};
+
+// The numbers that a row keeps for each channel, and the numbers that a step asserts for each channel.
+Count filter_memory(const FilterForm& form);
+Count filter_width(const FilterForm& form);
+
+// Moves memory (B, D, N) on in place over x (T, B, D), of which a row takes lengths[b] steps (all if null), and writes what is
+// asserted before each step and after the last, (T + 1, B, D, W). A row whose rate is 0 remembers and does not learn.
+void filter_unroll(const FilterForm& form, Count rows, Count steps, const double* x, const Count* lengths, const float* rate,
+                   double* memory, double* asserted);
+
+// Writes exp(x) or log(x) of count numbers, with the same bits on every machine.
+void portable_exp(Count count, const double* x, double* y);
+void portable_log(Count count, const double* x, double* y);
+
+// Writes the cumulative probability of each of rows mixtures of M logistics at edges (rows, n), in a fixed order of sums.
+void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,
+                      const double* edges, double* cumulative);
+
+}  // namespace ostinato

@@ -1,0 +1,44 @@
+"""The command ``ostinato compress``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostinato.cli import options
+
+
+def command(
+    model: options.Model,
+    files: Annotated[list[Path], typer.Argument(help="Text files in UTF-8 or WAV files, or one folder of them.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write. Default: the name of the first file with .osz added."),
+    ] = None,
+    threads: options.Threads = "1",
+) -> None:
+    """Compress files without loss; a file takes what score says of it. decompress needs the same model.
+
+    Example: ostinato compress digits.ost recording.wav -o recording.osz
+    """
+    from ostinato.compress.originals import read_bytes
+    from ostinato.compress.verbs import compress
+    from ostinato.errors import ConfigError
+    from ostinato.model_file import load_model
+    from ostinato.storage import atomic_write
+
+    target = output or files[0].with_name(files[0].name + ".osz")
+    options.writable(target)
+    paths = [p for one in files for p in (sorted(q for q in one.iterdir() if q.is_file()) if one.is_dir() else [one])]
+    names = [p.name for p in paths]
+    if len(set(names)) < len(names) or not names:
+        twice = next((n for n in names if names.count(n) > 1), None)
+        what = f"two files are called {twice}" if twice else f"there is no file in {files[0]}"
+        raise ConfigError(what, fix="give files with different names")
+    raw = {p.name: read_bytes(p) for p in paths}
+    out = compress(load_model(model), raw, threads=options.threads(threads))
+    atomic_write(target, out)
+    size = sum(map(len, raw.values()))
+    print(f"{target}: {len(out):,} bytes for {size:,} bytes in {len(raw):,} file{'s' * (len(raw) != 1)}")

@@ -1,0 +1,43 @@
+"""The command ``ostinato decompress``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ostinato.cli import options
+
+
+def command(
+    model: options.Model,
+    file: Annotated[Path, typer.Argument(help="A file that compress wrote.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The file to write, or the folder for several. Default: their names."),
+    ] = None,
+    threads: options.Threads = "1",
+) -> None:
+    """Restore the files that compress wrote, to the bit, with the model that compressed them.
+
+    Example: ostinato decompress digits.ost recording.osz -o recording.wav
+    """
+    from ostinato.compress.originals import read_bytes
+    from ostinato.compress.verbs import decompress
+    from ostinato.errors import ConfigError
+    from ostinato.model_file import load_model
+    from ostinato.storage import atomic_write
+
+    restored = decompress(load_model(model), read_bytes(file), where=str(file), threads=options.threads(threads))
+    several = len(restored) > 1 or (output is not None and output.is_dir())
+    folder = (output if output is not None else file.parent) if several or output is None else output.parent
+    if several and output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+    targets = {n: folder / Path(n).name if several or output is None else output for n in restored}
+    for target in targets.values():
+        if output is None and target.exists():
+            raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
+    for name, raw in restored.items():
+        atomic_write(targets[name], raw)
+        print(f"{targets[name]}: {len(raw):,} bytes")

@@ -1,0 +1,49 @@
+"""The adaptive filter by the compiled engine (csrc/filter.h). Same signature and result as the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.ops.engine import extension
+from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.filter.form import Form
+from ostinato.ops.filter.reference import Array
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
+
+
+def refusal(facts: Mapping[str, Any]) -> str | None:
+    """Return the reason why the engine cannot run, or None if it can; see ``extension.refusal``."""
+    if not ABSENT and not hasattr(_engine, "filters"):
+        return "the compiled engine is older than the package: install the package again"
+    return extension.refusal(facts)
+
+
+def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None) -> Array:
+    """Move memory on in place and return what is asserted; arguments are those of the reference."""
+    T, B, D = x.shape
+    out = np.empty((T + 1, B, D, form.width_out))
+    if not memory.flags.c_contiguous or memory.dtype != np.float64:
+        raise ValueError("the memory of a filter must be contiguous float64, because it is changed in place")
+    counts = np.array([*form.orders, *form.taps], dtype=np.int64)
+    last = form.share, form.stack_forget, form.prior, form.unit, form.scale, form.wide, form.width
+    rates = np.array([*form.forgets, *form.rates, *form.decays, *last])
+    values, learns = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(rate, dtype=np.float32)
+    taken = None if lengths is None else np.ascontiguousarray(lengths, dtype=np.int64)
+    sizes = B, T, D, len(form.orders), len(form.taps), len(form.decays), form.cross, form.lattice
+    _engine.filters(
+        sizes,
+        counts.ctypes.data,
+        rates.ctypes.data,
+        values.ctypes.data,
+        0 if taken is None else taken.ctypes.data,
+        learns.ctypes.data,
+        memory.ctypes.data,
+        out.ctypes.data,
+    )
+    return out

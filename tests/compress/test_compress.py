@@ -1,0 +1,162 @@
+"""compress and decompress: to the bit, within what score says, and every damage is refused."""
+
+from __future__ import annotations
+
+import io
+import struct
+from functools import cache
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ostinato
+from ostinato.compress.container import Container
+from ostinato.compress.verbs import compress, decompress
+from ostinato.data.sequences import SequenceSet
+from ostinato.errors import DataError, ModelFileError, OstinatoError
+from ostinato.inference.score import score
+from ostinato.model import SequenceModel
+from ostinato.ops.engine.extension import ABSENT
+
+pytest.importorskip("constriction", reason="needs the extra compress")
+pytestmark = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
+TEXT = "the cat sat on the mat and the dog sat on the log\n" * 12
+
+
+def text_set(text: str) -> SequenceSet:
+    """Return one text as a sequence of characters."""
+    points = np.array([[ord(c)] for c in text], dtype=np.int32)
+    offsets = np.array([0, len(points)], dtype=np.int64)
+    return SequenceSet("text", points, offsets, ("a",), meta={"alphabet": "characters", "per_line": False})
+
+
+def wave(bits: int, channels: int, frames: int = 400, seed: int = 0) -> np.ndarray:
+    """Return noisy tones as whole numbers, (T, D)."""
+    rng, t = np.random.default_rng(seed), np.arange(frames)[:, None]
+    tone = 0.3 * np.sin(t / 7 + np.arange(channels)) + 0.02 * rng.standard_normal((frames, 1))
+    noisy = tone + 0.005 * rng.standard_normal((frames, channels))
+    return np.rint(noisy * 2 ** (bits - 1)).astype(np.int64)
+
+
+def wav(samples: np.ndarray, bits: int, rate: int = 8000) -> bytes:
+    """Return samples as a WAV file."""
+    out = io.BytesIO()
+    names = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}
+    soundfile.write(out, (samples << (32 - bits)).astype(np.int32), rate, subtype=names[bits], format="WAV")
+    return out.getvalue()
+
+
+@cache
+def text_model() -> SequenceModel:
+    """Return a model of text."""
+    return ostinato.fit(text_set(TEXT), model="ar", budget=5).model.likelihood("test")
+
+
+@cache
+def sound_model(bits: int = 16, channels: int = 1) -> SequenceModel:
+    """Return adaptive filters of sound."""
+    x = np.concatenate([wave(bits, channels, 500, s) for s in range(4)])
+    names = ("left", "right")[:channels] if channels > 1 else ("amplitude",)
+    data = SequenceSet(
+        "sound",
+        x.astype(np.int32),
+        np.arange(0, 2001, 500, dtype=np.int64),
+        ("a", "b", "c", "d"),
+        names,
+        step=np.ones(4),
+        meta={"sample_rate": 8000, "bits": bits},
+    )
+    return ostinato.fit(data, model="filter", budget=5).model.likelihood("test")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "the cat",
+        "the\r\ncat\r\n",
+        "a\rb\nc\r\nd",
+        "\N{ZERO WIDTH NO-BREAK SPACE}the cat\n",
+        "unknown \u20ac \U0001f600 !",
+    ],
+)
+def test_text_comes_back_to_the_bit(text: str) -> None:
+    raw = {"a.txt": text.encode()}
+    assert decompress(text_model(), compress(text_model(), raw)) == raw
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.text(max_size=30))
+def test_any_text_comes_back_to_the_bit(text: str) -> None:
+    raw = {"a": text.encode()}
+    assert decompress(text_model(), compress(text_model(), raw)) == raw
+
+
+@pytest.mark.parametrize(("bits", "channels"), [(8, 1), (16, 1), (16, 2), (24, 1)])
+def test_sound_comes_back_to_the_bit(bits: int, channels: int) -> None:
+    model = sound_model(bits, channels)
+    plain = wav(wave(bits, channels, 150, 9), bits)
+    silent = wav(np.zeros((40, channels), dtype=np.int64), bits)
+    odd = plain + b"LIST" + struct.pack("<I", 4) + b"note"
+    raw = {"plain.wav": plain, "silent.wav": silent, "odd.wav": odd, "empty.wav": wav(wave(bits, channels, 0), bits)}
+    assert decompress(model, compress(model, raw)) == raw
+
+
+def test_the_size_is_what_score_says() -> None:
+    text = TEXT[:400] + "the log sat on the cat"
+    expected = -score(text_model(), text_set(text)).log_prob[0] / np.log(2) / 8
+    held = Container.from_bytes(compress(text_model(), {"a": text.encode()}), "a")
+    assert len(held.coded) <= expected * 1.003 + 8
+    samples = wave(16, 1, 400, 7)
+    data = SequenceSet(
+        "sound",
+        samples.astype(np.int32),
+        np.array([0, 400], dtype=np.int64),
+        ("a",),
+        ("amplitude",),
+        step=np.ones(1),
+        meta={"sample_rate": 8000, "bits": 16},
+    )
+    model = sound_model()
+    expected = -score(model, data).log_prob[0] / np.log(2) / 8
+    held = Container.from_bytes(compress(model, {"a": wav(samples, 16)}), "a")
+    assert len(held.coded) <= expected * 1.003 + 8
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_every_damage_is_refused(data: st.DataObject) -> None:
+    whole = compressed()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        damaged = whole[:at]
+    else:
+        damaged = whole[:at] + bytes([whole[at] ^ 1 << data.draw(st.integers(0, 7))]) + whole[at + 1 :]
+    with pytest.raises(OstinatoError):
+        decompress(text_model(), damaged)
+
+
+@cache
+def compressed() -> bytes:
+    """Return a compressed text."""
+    return compress(text_model(), {"a.txt": TEXT[:200].encode()})
+
+
+def test_another_model_and_another_version_are_refused() -> None:
+    other = ostinato.fit(text_set(TEXT + "!"), model="ar", budget=5).model
+    with pytest.raises(ModelFileError, match="another model"):
+        decompress(other, compressed())
+    with pytest.raises(DataError, match="version"):
+        decompress(text_model(), compressed()[:4] + b"\7" + compressed()[5:])
+
+
+def test_a_model_of_series_and_a_file_of_another_kind_are_refused() -> None:
+    with pytest.raises(DataError, match="not a WAV"):
+        compress(sound_model(), {"a": b"text"})
+    with pytest.raises(DataError, match="not valid UTF-8"):
+        compress(text_model(), {"a": b"\xff\xfe"})
+    with pytest.raises(DataError, match="channels"):
+        compress(sound_model(), {"a": wav(wave(16, 2), 16)})

@@ -1,0 +1,88 @@
+"""The adaptive filter: the engine equals its reference, and every bit is the same in any chunks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.filter import native, reference
+from ostinato.ops.filter.form import Form
+
+ENGINE = pytest.mark.skipif(ABSENT, reason="the engine is not compiled")
+ONES = np.ones(2, dtype=np.float32)
+
+
+def form(channels: int) -> Form:
+    """Return a small form; its unit is one half."""
+    cross = 0 if channels == 1 else 2
+    small = {"orders": (6, 3), "forgets": (0.998, 0.97), "taps": (8, 4), "rates": (0.003, 0.003)}
+    return Form(channels=channels, cross=cross, wide=50.0, unit=0.5, **small)  # type: ignore[arg-type]
+
+
+def values(channels: int, steps: int = 120) -> NDArray[np.float64]:
+    """Return two random walks on the lattice, with a missing value."""
+    walks = np.random.default_rng(0).normal(size=(steps, 2, channels)) * 20
+    x: NDArray[np.float64] = np.cumsum(walks, 0).round() * 0.5
+    x[steps // 2, 0, 0] = np.nan
+    return x
+
+
+def start(form: Form) -> NDArray[np.float64]:
+    """Return the memory of two rows before the first step."""
+    return np.stack([reference.fresh(form)] * 2)
+
+
+@ENGINE
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_the_engine_equals_the_reference(channels: int) -> None:
+    f, x, lengths = form(channels), values(channels), np.array([120, 70])
+    one, two = start(f), start(f)
+    expected = reference.unroll(f, x, one, ONES, lengths)
+    found = native.unroll(f, x, two, ONES, lengths)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(two, one, rtol=1e-6, atol=1e-8 * np.abs(one).max())
+
+
+@ENGINE
+def test_chunks_join_to_the_bit() -> None:
+    f, x = form(2), values(2)
+    one, two = start(f), start(f)
+    whole = native.unroll(f, x, one, ONES, None)
+    parts = [native.unroll(f, x[a : a + 7], two, ONES, None)[:-1] for a in range(0, 120, 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), whole[:-1])
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_frozen_row_learns_nothing() -> None:
+    f, x = form(1), values(1)
+    memory = start(f)
+    before = memory.copy()
+    reference.unroll(f, x, memory, np.array([0, 1], dtype=np.float32), None)
+    learned = f.places()
+    for name in ("weights", "variances", "taps", "stack", "scales", "mixture"):
+        for part in learned[name]:
+            np.testing.assert_array_equal(memory[0, 0, part], before[0, 0, part])
+            assert (memory[1, 0, part] != before[1, 0, part]).any()
+
+
+def test_nothing_of_a_step_is_asserted_after_it_was_seen() -> None:
+    f, x = form(2), values(2)
+    other = x.copy()
+    other[60:] += 5
+    one, two = (reference.unroll(f, v, start(f), ONES, None) for v in (x, other))
+    np.testing.assert_array_equal(one[:61], two[:61])
+    assert (one[61] != two[61]).any()
+
+
+@ENGINE
+def test_the_portable_exponential_and_logarithm() -> None:
+    from ostinato.ops.engine import _engine
+
+    x = np.concatenate([np.linspace(-600, 600, 5001), np.random.default_rng(1).normal(size=1000)])
+    y, back = np.empty_like(x), np.empty_like(x)
+    _engine.portable_exp(len(x), x.ctypes.data, y.ctypes.data)
+    np.testing.assert_allclose(y, np.exp(x), rtol=4e-16 * 8)
+    _engine.portable_log(len(x), y.ctypes.data, back.ctypes.data)
+    np.testing.assert_allclose(back, np.log(y), rtol=1e-14, atol=1e-15)
