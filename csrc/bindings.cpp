@@ -14,6 +14,7 @@
 #include "filter.h"
 #include "pool.h"
 #include "run.h"
+#include "unlocked.h"
 
 namespace nb = nanobind;
 using namespace ostinato;
@@ -62,7 +63,7 @@ template <class T>
 void forward(const std::string& cell, const Sizes& sizes, const Places& places, const Five& weights, int threads,
              Address x, Address h0, Address c0, Address y, Address h_n, Address c_n, Address saved) {
     const Kernel<T>& kernel = find<T>(cell);
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     run_forward<T>(kernel, shape_of(sizes), layout_of(sizes, places), threads,
                    weights_of<T>(weights),
                    {at<T>(x), at<T>(h0), at<T>(c0), at<T>(y), at<T>(h_n), at<T>(c_n), at<T>(saved)});
@@ -74,7 +75,7 @@ void backward(const std::string& cell, const Sizes& sizes, const Places& places,
               Address dh0, Address dc0, const Five& gradients) {
     const Kernel<T>& kernel = find<T>(cell);
     const Five& g = gradients;
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     run_backward<T>(kernel, shape_of(sizes), layout_of(sizes, places), weights_of<T>(weights),
                     {at<T>(x), at<T>(h0), at<T>(c0), at<T>(y), at<T>(saved), at<T>(dy), at<T>(dh_n), at<T>(dc_n),
                      at<T>(dx), at<T>(dh0), at<T>(dc0), std::get<1>(g) != 0},
@@ -101,7 +102,7 @@ Layout padded(const LinearSizes& s, Address lengths) {
 template <class T>
 void linear_forward(const LinearSizes& sizes, Address lengths, int threads, Address a, Address u, Address h0, Address y,
                     Address h_n) {
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     run_linear_forward<T>(linear<T>(), std::get<2>(sizes), std::get<3>(sizes), padded(sizes, lengths), threads,
                           {at<T>(a), at<T>(u), at<T>(h0), at<T>(y), at<T>(h_n)});
 }
@@ -109,7 +110,7 @@ void linear_forward(const LinearSizes& sizes, Address lengths, int threads, Addr
 template <class T>
 void linear_backward(const LinearSizes& sizes, Address lengths, int threads, Address a, Address h0, Address y, Address dy,
                      Address dh_n, Address du, Address dh0, Address da) {
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     run_linear_backward<T>(linear<T>(), std::get<2>(sizes), std::get<3>(sizes), padded(sizes, lengths), threads,
                            {at<T>(a), at<T>(h0), at<T>(y), at<T>(dy), at<T>(dh_n), at<T>(du), at<T>(dh0)}, at<T>(da));
 }
@@ -120,7 +121,7 @@ using SmoothingSizes = std::tuple<Index, Index, Index, int, int>;
 
 void smoothing(const SmoothingSizes& sizes, int threads, Address y, Address series, Address lengths, Address floor,
                Address theta, Address log_likelihood, Address gradient, Address mean, Address last) {
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     run_smoothing(set_in_use().smoothing, std::get<3>(sizes), std::get<4>(sizes), threads,
                   {std::get<0>(sizes), std::get<1>(sizes), std::get<2>(sizes), at<double>(y), at<Index>(series),
                    at<Index>(lengths), at<double>(floor), at<double>(theta), nullptr, at<double>(gradient),
@@ -193,6 +194,7 @@ void bind_step(nb::module_& m, const char* name) {
 
 NB_MODULE(_engine, m) {
     if (usable_sets().empty()) throw std::runtime_error("it was compiled for another processor; install ostinato again");
+    nb::module_::import_("atexit").attr("register")(nb::cpp_function(Unlocked::close));
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");
     m.def("sets", [] {

@@ -156,6 +156,24 @@ print("done")  # and the process ends while its threads sleep
     assert said == "done"
 
 
+@pytest.mark.parametrize("gradients", [False, True])
+def test_a_process_ends_while_a_thread_that_nobody_joins_is_inside(gradients: bool) -> None:
+    """The interpreter ends such a thread when it takes the lock again, and C++ would end the process with it."""
+    said = _run(f"""
+import sys
+from engine_calls import with_gradients
+sys.setswitchinterval(1e-5)
+long = problem("lstm", 300, 14, 3, 64)
+def often():
+    while True: with_gradients(engine, long) if {gradients} else engine(long)
+began = threads()
+for _ in range(3): threading.Thread(target=often, daemon=True).start()
+while threads() < began + 9: pass
+print("ends")
+""")
+    assert said == "ends"
+
+
 @cells
 def test_a_long_row_takes_a_team_without_force(cell: str) -> None:
     torch.set_num_threads(3)
