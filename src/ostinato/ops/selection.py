@@ -1,7 +1,7 @@
 """The choice of the implementation that runs a cell, and the reason for the choice.
 
 Facts are what decides whether an implementation can run, and which is the fastest; all are optional: nonlinearity
-("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1).
+("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64).
 """
 
 from __future__ import annotations
@@ -15,20 +15,25 @@ import torch
 from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
+from ostinato.ops.cuda import support as cuda
 from ostinato.ops.engine import extension
 from ostinato.ops.ets import array as ets_array
 from ostinato.ops.ets import native as ets_native
 from ostinato.ops.ets import reference as ets_reference
 from ostinato.ops.gru import aten as gru_aten
+from ostinato.ops.gru import cuda as gru_cuda
 from ostinato.ops.gru import native as gru_native
 from ostinato.ops.gru import reference as gru_reference
+from ostinato.ops.linear import cuda as linear_cuda
 from ostinato.ops.linear import native as linear_native
 from ostinato.ops.linear import reference as linear_reference
 from ostinato.ops.linear import scan as linear_scan
 from ostinato.ops.lstm import aten as lstm_aten
+from ostinato.ops.lstm import cuda as lstm_cuda
 from ostinato.ops.lstm import native as lstm_native
 from ostinato.ops.lstm import reference as lstm_reference
 from ostinato.ops.rnn import aten as rnn_aten
+from ostinato.ops.rnn import cuda as rnn_cuda
 from ostinato.ops.rnn import loop as rnn_loop
 from ostinato.ops.rnn import native as rnn_native
 from ostinato.ops.rnn import reference as rnn_reference
@@ -40,13 +45,29 @@ Unroll = Callable[..., Any]
 IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "rnn": {
         "native": rnn_native.unroll,
+        "cuda": rnn_cuda.unroll,
         "aten": rnn_aten.unroll,
         "loop": rnn_loop.unroll,
         "reference": rnn_reference.unroll,
     },
-    "gru": {"native": gru_native.unroll, "aten": gru_aten.unroll, "reference": gru_reference.unroll},
-    "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
-    "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
+    "gru": {
+        "native": gru_native.unroll,
+        "cuda": gru_cuda.unroll,
+        "aten": gru_aten.unroll,
+        "reference": gru_reference.unroll,
+    },
+    "lstm": {
+        "native": lstm_native.unroll,
+        "cuda": lstm_cuda.unroll,
+        "aten": lstm_aten.unroll,
+        "reference": lstm_reference.unroll,
+    },
+    "linear": {
+        "native": linear_native.unroll,
+        "cuda": linear_cuda.unroll,
+        "scan": linear_scan.unroll,
+        "reference": linear_reference.unroll,
+    },
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
     "ets": {"native": ets_native.unroll, "array": ets_array.unroll, "reference": ets_reference.unroll},
 }
@@ -73,7 +94,11 @@ def _no_pairs(facts: Mapping[str, Any]) -> str | None:
 REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("rnn", "aten"): _no_operator,
     ("rnn", "native"): extension.refusal,
+    ("rnn", "cuda"): cuda.refusal,
     ("gru", "aten"): _no_reset_before,
+    ("gru", "cuda"): cuda.refusal,
+    ("lstm", "cuda"): cuda.refusal,
+    ("linear", "cuda"): cuda.linear_refusal,
     ("gru", "native"): extension.refusal,
     ("lstm", "native"): extension.refusal,
     ("linear", "native"): _no_pairs,
