@@ -1,7 +1,8 @@
 """The choice of the implementation that runs a cell, and the reason for the choice.
 
 Facts are what decides whether an implementation can run, and which is the fastest; all are optional: nonlinearity
-("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64).
+("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64),
+ragged (False: whether rows differ in length).
 """
 
 from __future__ import annotations
@@ -134,9 +135,15 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
 
 
 def prefers_native(cell: str, **facts: Any) -> bool:
-    """Return whether ``pick`` would return the engine's implementation of a cell.
+    """Return whether ``pick`` would return the engine's implementation of a cell; see ``prefers``."""
+    return prefers("native", cell, **facts)
+
+
+def prefers(name: str, cell: str, **facts: Any) -> bool:
+    """Return whether ``pick`` would return an implementation of a cell that runs before those of torch.
 
     Args:
+        name: The name of the implementation: "native" or "cuda".
         cell: The name of the cell, for example "gru".
         **facts: The facts that decide whether an implementation can run; see the module.
 
@@ -144,8 +151,11 @@ def prefers_native(cell: str, **facts: Any) -> bool:
         ConfigError: The environment variable names an implementation that does not exist or cannot run.
     """
     if IMPLEMENTATION in os.environ:
-        return _choose(cell, None, facts)[0] == "native"
-    return "native" in IMPLEMENTATIONS[cell] and _refusal(cell, "native", facts) is None
+        return _choose(cell, None, facts)[0] == name
+    for candidate in _order(cell, facts):
+        if _refusal(cell, candidate, facts) is None:
+            return candidate == name
+    return False
 
 
 def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
@@ -173,8 +183,11 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     if not requested:
         requested, source = os.environ.get(IMPLEMENTATION), f"from {IMPLEMENTATION}"
     if not requested:
-        others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason]
-        what = "fastest for a single step" if able[0] == _fastest(cell, facts) else "preferred"
+        # on a CPU, nobody asks why the kernels for GPUs do not run
+        mute = {"cuda"} if facts.get("device", "cpu") == "cpu" else set()
+        others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason and name not in mute]
+        fastest = _fastest(cell, facts)
+        what = fastest[1] if fastest and able[0] == fastest[0] else "preferred"
         return able[0], "; ".join([f"{what} of {', '.join(able)}", *others])
     if requested in able:
         return requested, source
@@ -186,15 +199,19 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     )
 
 
-def _fastest(cell: str, facts: Mapping[str, Any]) -> str | None:
-    """Return the implementation that is the fastest for these facts although it is not the preferred one, or None."""
-    return SINGLE_STEP.get(cell) if facts.get("steps") == 1 else None
+def _fastest(cell: str, facts: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the implementation that is the fastest for these facts although it is not the preferred one, and why."""
+    if cell in SINGLE_STEP and facts.get("steps") == 1:
+        return SINGLE_STEP[cell], "fastest for a single step"
+    if cell == "lstm" and facts.get("device") == "cuda" and not facts.get("ragged") and cuda.level(facts):
+        return "aten", "cuDNN is as fast for one length, float32 and up to 64 units,"
+    return None
 
 
 def _order(cell: str, facts: Mapping[str, Any]) -> list[str]:
     """Return the names of the implementations of a cell, the preferred one first; none if the cell is unknown."""
     names, first = list(IMPLEMENTATIONS.get(cell, ())), _fastest(cell, facts)
-    return names if first is None else [first, *(name for name in names if name != first)]
+    return names if first is None else [first[0], *(name for name in names if name != first[0])]
 
 
 def _refusal(cell: str, name: str, facts: Mapping[str, Any]) -> str | None:

@@ -50,8 +50,19 @@ TYPES: Final = {torch.float32: "float", torch.bfloat16: "bf16"}
 #: The rows of a cluster.
 ROWS: Final = 8
 
+#: The most hidden units for which operands of float32 are split, by the number of gates. Up to about these sizes cuDNN
+#: computes the recurrent products in float32, although TF32 is on; beyond, it rounds the operands to TF32, as we do.
+SPLIT_MOST: Final = {1: 256, 3: 128, 4: 128}
+
 #: The most hidden units: 16 blocks of 32 are the largest cluster.
 MOST: Final = 512
+
+
+_LAYOUT = "4Q6i"
+#: The structure Forward of the source: x, w, bias, h0, c0; y, h_n, c_n, kept, h_before, c_before, m, c_last.
+FORWARD: Final = struct.Struct("=13Q" + _LAYOUT)
+#: The structure Backward of the source: dy, dh_n, dc_n, w, kept, h_before, c_before, c_last; dg, db, dh0, dc0.
+BACKWARD: Final = struct.Struct("=12Q" + _LAYOUT)
 
 
 class Variant(NamedTuple):
@@ -59,29 +70,44 @@ class Variant(NamedTuple):
 
     Attributes:
         cell: The name of the cell in the engine.
-        units: The hidden units that it has room for: 32, 64, 128, 256 or 512.
-        owned: The units of a block: 32 or 64.
+        hidden: The number of hidden units, H.
         dtype: The type of the tensors.
+        split: Whether each operand of float32 is two numbers of float16, which together have its precision.
+        owned: The units of a block: 32 or 64.
     """
 
     cell: str
-    units: int
-    owned: int
+    hidden: int
     dtype: torch.dtype
+    split: bool = False
+    owned: int = 32
 
     @classmethod
-    def of(cls, cell: str, hidden: int, dtype: torch.dtype) -> Variant:
-        """Return the variant for H hidden units, at most MOST."""
-        units = max(32, 1 << (hidden - 1).bit_length())
-        return cls(cell, units, 32, dtype)
+    def of(cls, cell: str, hidden: int, dtype: torch.dtype, rows: int = 1) -> Variant:
+        """Return the variant for H hidden units, at most MOST, and so many rows."""
+        split = dtype == torch.float32 and hidden <= SPLIT_MOST[FORMS[cell].gates]
+        # split weights leave room for one block a processor: blocks of 64 units then run all clusters at once
+        wide = split and 64 < hidden <= 128 and rows > 192 and FORMS[cell].gates > 1
+        return cls(cell, hidden, dtype, split, 64 if wide else 32)
+
+    @property
+    def units(self) -> int:
+        """The hidden units that it has room for: 32, 64, 128, 256 or 512."""
+        return max(self.owned, 1 << (self.hidden - 1).bit_length())
 
     @property
     def definitions(self) -> dict[str, object]:
         """The macros of the source."""
         return {
             "CELL": FORMS[self.cell].name,
+            "HIDDEN": self.hidden,
             "UNITS": self.units,
             "OWNED": self.owned,
+            "SPLIT_OPERANDS": int(self.split),
+            "SHARED_FORWARD": self.shared(backward=False),
+            "SHARED_BACKWARD": self.shared(backward=True),
+            "FORWARD_BYTES": FORWARD.size,
+            "BACKWARD_BYTES": BACKWARD.size,
             "TYPE": TYPES[self.dtype],
         }
 
@@ -100,17 +126,9 @@ class Variant(NamedTuple):
         return -(-rows // ROWS) * self.blocks
 
     def shared(self, *, backward: bool) -> int:
-        """Return the shared memory of a block, in bytes: two buffers of all slices, and two of its own."""
-        form, scaled = FORMS[self.cell], self.dtype == torch.float32
+        """Return the shared memory of a block, in bytes: two buffers of the slices of all units."""
+        form = FORMS[self.cell]
+        scaled = self.split or (self.dtype == torch.float32 and (backward or form.unbounded))
         # the numbers of a unit in an exchange: h, or the gradients of the gates in the larger of the two exchanges
         entries = (2 if form.late else form.gates) if backward else 1
-        slice_ = 512 * entries + 32 * (scaled and (backward or form.unbounded))
-        own = self.owned // 32 * slice_
-        return 2 * self.blocks * own + (2 * own if self.blocks > 1 else 0)
-
-
-_LAYOUT = "4Q2q4i"
-#: The structure Forward of the source: x, w, bias, h0, c0; y, h_n, c_n, kept, h_before, c_before, m, c_last.
-FORWARD: Final = struct.Struct("=13Q" + _LAYOUT)
-#: The structure Backward of the source: dy, dh_n, dc_n, w, kept, h_before, c_before, c_last; dg, db, dh0, dc0.
-BACKWARD: Final = struct.Struct("=12Q" + _LAYOUT)
+        return 2 * self.units // 32 * (512 * entries * (1 + self.split) + 32 * scaled)

@@ -69,7 +69,8 @@ def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None) -> tuple[
         if torch.is_grad_enabled() and any(t.requires_grad for t in given):
             h, last = Unrolled.apply(*given, on_device)  # type: ignore[no-untyped-call]
         else:
-            h, last = forward(*given, on_device)
+            u, h0, a = given
+            h, last = forward(u, h0, a, on_device)
     except UnavailableError as error:
         support.step_back(error)
         return None
@@ -114,7 +115,8 @@ class Unrolled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
         """Return the hidden states and the last states, given u, h0, a and lengths."""
-        h, last = forward(*inputs)
+        u, h0, a, lengths = inputs
+        h, last = forward(u, h0, a, lengths)
         ctx.save_for_backward(*inputs)
         # an alias counts the changes of h; as a saved tensor of autograd it would forbid them
         ctx.h, ctx.version = h.detach(), h._version

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ostinato.ops.cuda import recurrence
-from ostinato.ops.cuda.contract import FORMS, Variant
+from ostinato.ops.cuda.contract import FORMS, Form, Variant
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference, gradients_of
@@ -91,7 +91,8 @@ class Unrolled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *given: Tensor | None) -> tuple[Any, ...]:
         """Return the gradients of the tensors, given those of y, h_n and c_n, or None for zero."""
-        tensors, saved = ctx.saved_tensors[:7], recurrence.Saved(*ctx.saved_tensors[7:])
+        kept = ctx.saved_tensors
+        tensors, saved = kept[:7], recurrence.Saved(*kept[7:])
         needed = ctx.needs_input_grad[:7]
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
             count = 2 if tensors[2] is None else 3
@@ -111,34 +112,38 @@ def gradients(
         given: The gradients of y, h_n and c_n, None for zero.
         needed: For each tensor whether its gradient is needed.
     """
-    x, h0, c0, w_ih, w_hh, b_ih, b_hh = tensors
-    dtype, H = x.dtype, h0.shape[-1]
-    form = FORMS[plan.variant.cell]
-    dy, dh_n, dc_n = (None if t is None else t.to(dtype).contiguous() for t in given)
-    dy = None if dy is None else dy.view(-1, H)
-    dg, db, dh0, dc0 = recurrence.backward(plan.variant, saved, w_hh.contiguous(), dy, dh_n, dc_n, plan.rows)
-    of_input = dg[:, : form.gates * H]
-    dx = dw_ih = dw_hh = None
+    x, h0, _, w_ih, w_hh, *_ = tensors
+    H, dtype, form = h0.shape[-1], x.dtype, FORMS[plan.variant.cell]
+    of_outputs = [None if t is None else t.to(dtype).contiguous() for t in given]
+    dg, db, dh0, dc0 = recurrence.backward(plan.variant, saved, w_hh.contiguous(), of_outputs, plan.rows)
+    of_input = dg[:, : form.gates * H] if form.apart else dg
     with _products(dtype):
-        if needed[0]:
-            dx = torch.mm(of_input, w_ih).view(x.shape)
-        if needed[3]:
-            dw_ih = torch.mm(of_input.t(), _steps_of(x, plan.rows))
-        if needed[4]:
-            dw_hh = torch.empty_like(w_hh, memory_format=torch.contiguous_format)
-            if form.apart or form.late:
-                # the last gate has a gradient, or an operand, of its own
-                torch.mm(dg[:, : 2 * H].t(), saved.h_before, out=dw_hh[: 2 * H])
-                torch.mm(dg[:, -H:].t(), saved.m if form.late else saved.h_before, out=dw_hh[2 * H :])
-            else:
-                torch.mm(dg.t(), saved.h_before, out=dw_hh)
-    db_ih = db_hh = None
-    if needed[5] or needed[6]:
-        sums = db.sum(0).to(dtype)
-        db_ih = sums[: form.gates * H]
-        db_hh = torch.cat([sums[: 2 * H], sums[3 * H :]]) if form.apart else db_ih.clone()
-    found = dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh
-    return tuple(g if need else None for g, need in zip(found, needed, strict=True))
+        dx = torch.mm(of_input, w_ih).view(x.shape) if needed[0] else None
+        dw_ih = torch.mm(of_input.t(), _steps_of(x, plan.rows)) if needed[3] else None
+        dw_hh = _of_recurrent_weights(form, dg, saved) if needed[4] else None
+    db_ih, db_hh = _of_biases(form, db, dtype) if needed[5] or needed[6] else (None, None)
+    return dx, dh0, dc0, dw_ih, dw_hh, db_ih, db_hh
+
+
+def _of_recurrent_weights(form: Form, dg: Tensor, saved: recurrence.Saved) -> Tensor:
+    """Return the gradient of the recurrent weights, (GH, H), given those of the gates, (places, GH or more)."""
+    h, H = saved.h_before, saved.h_before.shape[-1]
+    if not (form.apart or form.late):
+        return torch.mm(dg.t(), h)
+    # the last gate has a gradient, or an operand, of its own
+    dw = h.new_empty(form.gates * H, H)
+    torch.mm(dg[:, : 2 * H].t(), h, out=dw[: 2 * H])
+    torch.mm(dg[:, -H:].t(), saved.m if form.late else h, out=dw[2 * H :])
+    return dw
+
+
+def _of_biases(form: Form, db: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the two biases, (GH,), given the sums of those of the gates over each row."""
+    sums = db.sum(0).to(dtype)
+    if not form.apart:
+        return sums, sums
+    H = len(sums) // 4
+    return sums[: 3 * H], torch.cat([sums[: 2 * H], sums[3 * H :]])
 
 
 def _steps_of(x: Tensor, rows: Rows) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -129,7 +130,7 @@ def forward(
             gx.new_empty((count, H), dtype=wide) if two else none,
         )
     tensors = (gx, w_hh, b_hh, h0, c0, y, h_n, c_n, *(saved or (None,) * 5))
-    arguments = FORWARD.pack(*map(_address, tensors), *rows.arguments(H, places))
+    arguments = FORWARD.pack(*map(_address, tensors), *rows.arguments(places))
     run.forward(arguments, count, save=save)
     return y, h_n, c_n, saved
 
@@ -138,9 +139,7 @@ def backward(
     variant: Variant,
     saved: Saved,
     w_hh: Tensor,
-    dy: Tensor | None,
-    dh_n: Tensor | None,
-    dc_n: Tensor | None,
+    given: Sequence[Tensor | None],
     rows: Rows,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Run the recurrence backwards.
@@ -149,25 +148,24 @@ def backward(
         variant: The variant that ran forward.
         saved: What forward saved.
         w_hh: The recurrent weights, (GH, H).
-        dy: The gradient of the outputs, (places, H), contiguous; None for zero.
-        dh_n: The gradient of the last hidden state, (B, H), contiguous; None for zero.
-        dc_n: The gradient of the last cell state, (B, H), contiguous; None for zero.
+        given: The gradients of the outputs, (places, H), and of the last states h and c, (B, H); contiguous, or None for
+            zero.
         rows: The layout of the rows.
 
     Returns:
-        The gradients of the gates, (places, GH), followed by H columns of those of the last recurrent sum if it is apart;
+        The gradients of the gates, (places, GH), then H columns of the last recurrent sum if that is apart;
         their sums over the steps of each row, (B, ...) float32; and the gradients of h0 and c0, (B, H).
 
     Raises:
         UnavailableError: The kernels cannot be loaded or launched.
     """
-    form, (places, H), count = FORMS[variant.cell], saved.h_before.shape, rows.count
+    form, (places, H), count = FORMS[variant.cell], saved.h_before.shape, rows.number
     run = kernels(variant, w_hh.device.index)
     width = form.gradients * H
     make = w_hh.new_empty if rows.lengths is None else w_hh.new_zeros
     dg, db = make(places, width), w_hh.new_empty((count, width), dtype=torch.float32)
     dh0 = w_hh.new_empty(count, H)
     dc0 = w_hh.new_empty(count, H) if form.cell_state else None
-    tensors = (dy, dh_n, dc_n, w_hh, saved.kept, saved.h_before, saved.c_before, saved.c_last, dg, db, dh0, dc0)
-    run.backward(BACKWARD.pack(*map(_address, tensors), *rows.arguments(H, places)), count)
+    tensors = (*given, w_hh, saved.kept, saved.h_before, saved.c_before, saved.c_last, dg, db, dh0, dc0)
+    run.backward(BACKWARD.pack(*map(_address, tensors), *rows.arguments(places)), count)
     return dg, db, dh0, dc0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -22,7 +23,7 @@ class Rows(NamedTuple):
         order: The rows, the longest first, (B,) int64; None for the order in which they lie. The rows of a cluster run
             as long as the longest of them.
         steps: The number of steps of the longest row, T.
-        count: The number of rows, B.
+        number: The number of rows, B.
         reverse: Whether each row is run from its last step to its first.
     """
 
@@ -31,7 +32,7 @@ class Rows(NamedTuple):
     column: Tensor | None
     order: Tensor | None
     steps: int
-    count: int
+    number: int
     reverse: bool
 
     @classmethod
@@ -50,32 +51,36 @@ class Rows(NamedTuple):
                 _check(places, lengths, steps, x)
             if count > ROWS:
                 order = torch.argsort(lengths, descending=True, stable=True)
-        on_host = [t for t in (lengths, base, column, order) if t is not None and t.device.type == "cpu"]
-        if on_host:
-            # one copy for all
-            moved = iter(
-                torch.cat([t.to(torch.int64) for t in on_host])
-                .to(x.device, non_blocking=True)
-                .split([*map(len, on_host)])
-            )
-            lengths, base, column, order = (
-                next(moved) if t is not None and t.device.type == "cpu" else t for t in (lengths, base, column, order)
-            )
-        numbers = (
-            None if t is None else t.to(x.device, torch.int64).contiguous() for t in (lengths, base, column, order)
-        )
-        return cls(*numbers, steps, count, places.reverse)
+        lengths, base, column, order = _moved(x.device, (lengths, base, column, order))
+        return cls(lengths, base, column, order, steps, count, places.reverse)
 
-    def arguments(self, hidden: int, places: int) -> tuple[int, ...]:
-        """Return the structure Layout of the source, for H hidden units and tensors of so many places."""
+    def arguments(self, places: int) -> tuple[int, ...]:
+        """Return the structure Layout of the source, for tensors of so many places."""
         addresses = (0 if t is None else t.data_ptr() for t in (self.lengths, self.base, self.column, self.order))
-        return *addresses, self.count, places, self.steps, self.count, hidden, int(self.reverse)
+        return *addresses, self.number, places, self.steps, self.number, int(self.reverse), 0
 
     def padding(self) -> Tensor | None:
         """Return which places of a padded batch hold no step, (T, B) bool; None if all places hold one."""
         if self.lengths is None or self.base is not None or self.column is not None:
             return None
         return torch.arange(self.steps, device=self.lengths.device)[:, None] >= self.lengths
+
+
+def _moved(device: torch.device, tensors: Sequence[Tensor | None]) -> list[Tensor | None]:
+    """Return whole numbers on the device, those that lie on the host by one copy for all."""
+    on_host = [t.to(torch.int64) for t in tensors if t is not None and t.device.type == "cpu"]
+    joined = torch.cat(on_host).to(device, non_blocking=True) if on_host else torch.empty(0)
+    found: list[Tensor | None] = []
+    first = 0
+    for t in tensors:
+        if t is None:
+            found.append(None)
+        elif t.device.type == "cpu":
+            found.append(joined[first : first + len(t)])
+            first += len(t)
+        else:
+            found.append(t.to(device, torch.int64).contiguous())
+    return found
 
 
 def _check(places: Places, lengths: Tensor, steps: int, x: Tensor) -> None:

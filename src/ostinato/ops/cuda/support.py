@@ -15,7 +15,7 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 from ostinato.ops.cuda.compiler import UnavailableError
-from ostinato.ops.cuda.contract import FORMS, MOST, Variant
+from ostinato.ops.cuda.contract import MOST, Variant
 from ostinato.ops.cuda.recurrence import kernels
 from ostinato.ops.variables import GPU_KERNELS
 
@@ -57,42 +57,46 @@ def refusal(facts: Mapping[str, Any]) -> str | None:
     """Return the reason why the kernels cannot run a cell, or None if they can.
 
     Args:
-        facts: The device, the dtype and the number of hidden units, and the nonlinearity; "cpu", float32, any number and
-            "tanh" if they are missing.
+        facts: The device, the dtype and the number of hidden units, and the nonlinearity; "cpu", float32, any number
+            and "tanh" if they are missing.
 
     Returns:
         The reason as a clause, or None.
     """
-    return _card(facts, clusters=True) or _misfit(facts)
+    return _absence(facts) or _unknown_card(clusters=True) or _misfit(facts)
 
 
 def linear_refusal(facts: Mapping[str, Any]) -> str | None:
     """Return the reason why the kernels cannot run the linear recurrence, or None if they can; see ``refusal``."""
     dtype = facts.get("dtype") or torch.float32
-    if (reason := _card(facts, clusters=False)) is not None:
+    if (reason := _absence(facts) or _unknown_card(clusters=False)) is not None:
         return reason
     if dtype not in (torch.float32, torch.complex64):
         return f"the kernels for GPUs compute this in float32 and complex64, not in {str(dtype).removeprefix('torch.')}"
     return None
 
 
-def _card(facts: Mapping[str, Any], *, clusters: bool) -> str | None:
-    """Return why the kernels do not run on the device, or None; with clusters if they need clusters of blocks."""
-    device = facts.get("device", "cpu")
-    if device != "cuda":
+def _absence(facts: Mapping[str, Any]) -> str | None:
+    """Return why the kernels are out of the question on the device, or None."""
+    if (device := facts.get("device", "cpu")) != "cuda":
         return f"the kernels for GPUs compute on cuda, not on {device}"
-    switch = os.environ.get(GPU_KERNELS, "")
-    if switch == "0":
+    if torch.compiler.is_compiling():
+        return "torch.compile traces torch's operators"
+    if os.environ.get(GPU_KERNELS) == "0":
         return f"{GPU_KERNELS}=0 switches the kernels off"
-    if _failed:
-        return _failed[0]
+    return _failed[0] if _failed else None
+
+
+def _unknown_card(*, clusters: bool) -> str | None:
+    """Return why the kernels do not run on torch's current card, or None; with clusters if they need them."""
     found = capability(_current())
     if found is None:
         return "torch sees no card of NVIDIA"
+    name = f"{found[0]}.{found[1]}"
     if clusters and found[0] < _CLUSTERS:
-        return f"a card of compute capability {found[0]}.{found[1]} has no clusters of blocks, they came with 9.0"
-    if found not in CHECKED and switch != "1":
-        return f"not checked on compute capability {found[0]}.{found[1]}, {GPU_KERNELS}=1 tries them"
+        return f"a card of compute capability {name} has no clusters of blocks, which came with 9.0"
+    if found not in CHECKED and os.environ.get(GPU_KERNELS) != "1":
+        return f"not checked on compute capability {name}, {GPU_KERNELS}=1 tries them"
     return None
 
 
@@ -129,28 +133,37 @@ def common(tensors: Sequence[Tensor | None]) -> list[Tensor | None] | None:
     Under autocast they are converted to its type. Otherwise they must have one type, and lie on one card as plain
     tensors: a kernel sees nothing of what torch keeps apart from the bytes of a tensor.
     """
-    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
-        return None
-    if any(not isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack()):
-        return None
     first = tensors[0]
-    if first is None or first.device.type != "cuda":
+    if first is None or first.device.type != "cuda" or _transformed():
         return None
-    states = _plain(False), _plain(True)
-    if torch._C._dispatch_tls_local_include_set() not in [thread for _, thread in states]:
+    device, dtype = first.device, effective(first.dtype)
+    (outside, thread), (inside, other_thread) = _plain(False), _plain(True)
+    if torch._C._dispatch_tls_local_include_set() not in (thread, other_thread):
         return None
-    keys = [key for key, _ in states]
+    converts = torch.is_autocast_enabled("cuda")
     for t in tensors:
-        if t is not None and (torch._C._dispatch_keys(t) not in keys or t.device != first.device):
+        if t is None:
+            continue
+        if torch._C._dispatch_keys(t) not in (outside, inside) or t.device != device:
             return None
-    dtype = effective(first.dtype)
-    if torch.is_autocast_enabled("cuda"):
-        return [None if t is None else t.to(dtype) for t in tensors]
-    if any(t is not None and t.dtype is not dtype for t in tensors):
-        return None
-    return list(tensors)
+        if not converts and t.dtype is not dtype:
+            return None
+    return [None if t is None else t.to(dtype) for t in tensors] if converts else list(tensors)
 
 
-def cells() -> list[str]:
-    """Return the names of the cells that have kernels."""
-    return list(FORMS)
+def _transformed() -> bool:
+    """Return whether torch traces or transforms the call, or whether a mode wants to see its operators."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0
+        or (
+            torch._C._len_torch_function_stack() > 0
+            and any(not isinstance(mode, DeviceContext) for mode in _get_current_function_mode_stack())  # type: ignore[no-untyped-call]
+        )
+    )
+
+
+def level(facts: Mapping[str, Any]) -> bool:
+    """Return whether cuDNN's kernel for one block is at least as fast as ours for an LSTM of one length."""
+    return effective(facts.get("dtype") or torch.float32) == torch.float32 and facts.get("hidden", MOST) <= 64

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ostinato.errors import ConfigError
 from ostinato.ops.cuda import support
 from ostinato.ops.cuda.compiler import UnavailableError
-from ostinato.ops.cuda.contract import Variant
+from ostinato.ops.cuda.contract import FORMS, Variant
 from ostinato.ops.cuda.node import Plan, Unrolled, run
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.engine.places import Places
@@ -43,8 +44,8 @@ def unroll(
         b_hh: The bias of the recurrent side, (GH,), or None.
         places: The layout of the steps of each row in x, on the host or on the device.
         w_hr: None: no kernel projects.
-        resets: The steps at which a row starts anew; see the engine's ``unroll``. Their number decides the sizes, so the
-            host waits for them.
+        resets: The steps at which a row starts anew; see the engine's ``unroll``. Their number decides the sizes, so
+            the host waits for them.
 
     Returns:
         The outputs h, (T, B, H) or (places, H), and the state after the last step of each row. None if the kernels
@@ -63,18 +64,50 @@ def unroll(
     tensors: Any = support.common((x, *state, w_ih, w_hh, b_ih, b_hh)) if w_hr is None else None
     if tensors is None:
         return None
-    x, *middle, w_ih, w_hh, b_ih, b_hh = tensors
-    h0, c0 = middle if len(middle) == 2 else (middle[0], None)
-    variant = Variant.of(cell, h0.shape[-1], x.dtype)
+    given = tensors if len(state) == 2 else [*tensors[:2], None, *tensors[2:]]
+    _check(cell, given, places)
     try:
-        support.prepare(variant, x.device.index)
-        plan = Plan(variant, Rows.of(places, x, len(h0)), places)
-        given = x, h0, c0, w_ih, w_hh, b_ih, b_hh
-        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given):
-            y, h_n, c_n = Unrolled.apply(*given, plan)  # type: ignore[no-untyped-call]
-        else:
-            y, h_n, c_n, _ = run(plan, *given)
+        y, h_n, c_n = _results(cell, given, places)
     except UnavailableError as error:
         support.step_back(error)
         return None
-    return y, (h_n,) if c0 is None else (h_n, c_n)
+    return y, (h_n,) if c_n is None else (h_n, c_n)
+
+
+def _results(cell: str, given: Any, places: Places) -> Any:
+    """Return y, h_n and c_n, given x, h0, c0, w_ih, w_hh, b_ih and b_hh.
+
+    Raises:
+        UnavailableError: The kernels do not run on this machine.
+    """
+    x, h0, *_ = given
+    variant = Variant.of(cell, h0.shape[-1], x.dtype, len(h0))
+    support.prepare(variant, x.device.index)
+    plan = Plan(variant, Rows.of(places, x, len(h0)), places)
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given):
+        return Unrolled.apply(*given, plan)  # type: ignore[no-untyped-call]
+    return run(plan, *given)[:3]
+
+
+def _check(cell: str, given: Any, places: Places) -> None:
+    """Raise ConfigError if a shape does not fit the others: the kernels would read at wrong addresses."""
+    x, h0, c0, w_ih, w_hh, b_ih, b_hh = given
+    form, (B, H), D = FORMS[cell], h0.shape, x.shape[-1]
+    GH = form.gates * H
+    if (c0 is not None) != form.cell_state:
+        raise ConfigError(f"{cell} has {1 + form.cell_state} states, got {1 + (c0 is not None)}", fix="give its states")
+    for name, t, shape in (
+        ("x", x, (len(x), B, D) if places.base is None else (len(x), D)),
+        ("c0", c0, (B, H)),
+        ("w_ih", w_ih, (GH, D)),
+        ("w_hh", w_hh, (GH, H)),
+        ("b_ih", b_ih, (GH,)),
+        ("b_hh", b_hh, (GH,)),
+        ("lengths", places.lengths, (B,)),
+        ("column", places.column, (B,)),
+    ):
+        if t is not None and t.shape != shape:
+            raise ConfigError(
+                f"{name} must have the shape {shape}, got {tuple(t.shape)}",
+                fix="give weights, states and lengths that fit x in width and rows",
+            )

@@ -10,6 +10,6 @@ from ostinato.shapes import State
 
 
 def unroll(u: Tensor, state: State, a: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-    """Unroll the recurrence by the kernels, or in torch's operators where torch traces it; h is zero after a row's end."""
+    """Unroll the recurrence by the kernels, or by the scan where torch traces it; h is zero after a row's end."""
     found = run(u, state, a, lengths)
     return scan.unroll(u, state, a, lengths) if found is None else found

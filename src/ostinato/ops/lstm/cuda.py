@@ -20,6 +20,6 @@ def unroll(
     lengths: Tensor | None = None,
     w_hr: Tensor | None = None,
 ) -> tuple[Tensor, State]:
-    """Unroll the cell by the kernels, or by torch's operator for what they do not take; arguments as in the reference."""
+    """Unroll the cell by the kernels, or by torch's operator where they cannot; arguments as in the reference."""
     found = run("lstm", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths), w_hr=w_hr)
     return aten.unroll(x, state, w_ih, w_hh, b_ih, b_hh, lengths, w_hr) if found is None else found

@@ -1,7 +1,7 @@
 """The launches of the kernels for GPUs, computed on the CPU from the bytes of their arguments.
 
-It reads and writes memory by the addresses in the structures, as the kernels do, so that the order of the arguments, the
-layouts and the padding are tested without a card. It knows nothing of the wrapper above it.
+It reads and writes memory by the addresses in the structures, as the kernels do, so that the order of the arguments,
+the layouts and the padding are tested without a card. It knows nothing of the wrapper above it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ def at(address: int, dtype: torch.dtype, *shape: int) -> Tensor | None:
 class Layout:
     """The structure Layout."""
 
-    def __init__(self, fields: tuple[int, ...]) -> None:
-        lengths, base, column, order, self.stride, self.places, self.T, self.B, self.n, self.reverse = fields
+    def __init__(self, fields: tuple[int, ...], hidden: int) -> None:
+        lengths, base, column, order, self.stride, self.places, self.T, self.B, self.reverse, _ = fields
+        self.n = hidden
         self.lengths, self.column, self.order = (at(p, torch.int64, self.B) for p in (lengths, column, order))
         self.base = at(base, torch.int64, self.T)
 
@@ -61,11 +62,12 @@ class Emulated:
     def forward(self, arguments: bytes, rows: int, *, save: bool) -> None:
         self.launches.append("run_and_save" if save else "run")
         x, w, bias, h0, c0, y, h_n, c_n, kept, h_before, c_before, m, c_last, *layout = FORWARD.unpack(arguments)
-        g, f, dt = Layout(tuple(layout)), self.form, self.variant.dtype
+        g, f, dt = Layout(tuple(layout), self.variant.hidden), self.form, self.variant.dtype
         n, G, wide = g.n, f.gates, torch.float32
         assert rows == g.B
         gx, weights = at(x, dt, g.places, G, n), at(w, dt, G, n, n)
-        assert gx is not None and weights is not None
+        assert gx is not None
+        assert weights is not None
         b = at(bias, dt, G, n)
         start, cell = at(h0, dt, g.B, n), at(c0, dt, g.B, n)
         out: dict[str, Any] = {
@@ -122,7 +124,7 @@ class Emulated:
     def backward(self, arguments: bytes, rows: int) -> None:
         self.launches.append("differentiate")
         dy, dh_n, dc_n, w, kept, h_before, c_before, c_last, dg, db, dh0, dc0, *layout = BACKWARD.unpack(arguments)
-        g, f, dt, wide = Layout(tuple(layout)), self.form, self.variant.dtype, torch.float32
+        g, f, dt, wide = Layout(tuple(layout), self.variant.hidden), self.form, self.variant.dtype, torch.float32
         n, G = g.n, f.gates
         assert rows == g.B
         weights = at(w, dt, G, n, n)
@@ -135,7 +137,9 @@ class Emulated:
             "dh0": at(dh0, dt, g.B, n),
             "dc0": at(dc0, dt, g.B, n),
         }
-        assert weights is not None and keep is not None and before is not None
+        assert weights is not None
+        assert keep is not None
+        assert before is not None
         for row in g.rows():
             dh = torch.zeros(n) if of_h is None else of_h[row].float()
             dc = torch.zeros(n) if of_c is None else of_c[row].float()
@@ -195,7 +199,10 @@ class EmulatedLinear:
         )
         given = at(addresses[8], torch.int64, B)
         lengths = torch.full((B,), T) if given is None else given
-        assert h0 is not None and a is not None and out is not None and end is not None
+        assert h0 is not None
+        assert a is not None
+        assert out is not None
+        assert end is not None
         for b in range(B):
             n = int(lengths[b])
             out[n:, b] = 0
@@ -207,7 +214,8 @@ class EmulatedLinear:
                     out[t, b] = state
                 end[b] = state
                 continue
-            assert h is not None and da is not None
+            assert h is not None
+            assert da is not None
             d, slope = torch.zeros_like(h0[b]), torch.zeros_like(h0[b])
             for t in reversed(range(n)):
                 d = a.conj() * d + (0 if first is None else first[t, b])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -23,7 +22,7 @@ from ostinato.ops.linear import reference as linear_reference
 T, B, D = 6, 11, 3
 LENGTHS = torch.tensor([6, 0, 3, 6, 1, 2, 5, 4, 6, 1, 3])
 OFFSETS = torch.cat([torch.zeros(1, dtype=torch.int64), LENGTHS.cumsum(0)])
-SIZES = (LENGTHS > torch.arange(T)[:, None]).sum(1)
+SIZES = (torch.arange(T)[:, None] < LENGTHS).sum(1)
 LAYOUTS = {
     "padded": Places(),
     "reversed": Places(reverse=True),
@@ -37,12 +36,11 @@ LAYOUTS = {
 
 
 @pytest.fixture(autouse=True)
-def emulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def emulated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrence, "kernels", cache(lambda variant, _device: Emulated(variant)))
     monkeypatch.setattr(linear, "kernels", cache(lambda paired, _device: EmulatedLinear(paired)))
     monkeypatch.setattr(support, "prepare", lambda *_: None)
     monkeypatch.setattr(support, "common", list)
-    yield
 
 
 def inputs(cell: str, places: Places, hidden: int = 5, bias: bool = True) -> list[Any]:
@@ -70,8 +68,10 @@ def compare(cell: str, places: Places, given: list[Any]) -> None:
     y, last = found
     weights = [torch.randn(t.shape, generator=torch.Generator().manual_seed(7)) for t in expected]
     leaves = [t for t in (x, *states, w_ih, w_hh, b_ih, b_hh) if t is not None]
-    of = [torch.autograd.grad(sum((r * w).sum() for r, w in zip(results, weights, strict=True)), leaves)  # type: ignore[arg-type]
-          for results in (expected, (y, *last))]
+    of = [
+        torch.autograd.grad(sum((r * w).sum() for r, w in zip(results, weights, strict=True)), leaves)  # type: ignore[arg-type]
+        for results in (expected, (y, *last))
+    ]
     for a, b in zip(expected, (y, *last), strict=True):
         torch.testing.assert_close(b, a, rtol=1e-5, atol=1e-6)
     for a, b in zip(*of, strict=True):
@@ -116,9 +116,11 @@ def test_the_linear_recurrence(kind: torch.dtype, lengths: Tensor | None) -> Non
 def test_resets_cut_rows_as_the_engine_does(cell: str) -> None:
     x, states, *weights = inputs(cell, Places(LENGTHS))
     marks = torch.rand(T, B, generator=torch.Generator().manual_seed(3)) < 0.3
-    found = unroll(cell, x, tuple(states), *weights, Places(LENGTHS), resets=marks)
+    w_ih, w_hh, b_ih, b_hh = weights
+    given = cell, x, tuple(states), w_ih, w_hh, b_ih, b_hh, Places(LENGTHS)
+    found = unroll(*given, resets=marks)
     assert found is not None
-    expected = unroll_on_cpu(cell, x, tuple(states), *weights, Places(LENGTHS), resets=marks)
+    expected = unroll_on_cpu(*given, resets=marks)
     torch.testing.assert_close(found[0], expected[0], rtol=1e-5, atol=1e-6)
     for a, b in zip(found[1], expected[1], strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
