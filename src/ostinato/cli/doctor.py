@@ -15,7 +15,7 @@ def command() -> None:
     from ostinato._version import __version__
     from ostinato.ops.engine import extension
     from ostinato.ops.selection import IMPLEMENTATIONS, explain
-    from ostinato.ops.variables import IMPLEMENTATION, INSTRUCTION_SET
+    from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
     from ostinato.threads import decide
 
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
@@ -28,10 +28,14 @@ def command() -> None:
     print(f"threads: {decision}")
     if not extension.ABSENT:
         print(f"  a call of the engine takes as many as it is worth: {_worth(decision.engine)}")
-    for variable in (INSTRUCTION_SET, IMPLEMENTATION):
+    for variable in (INSTRUCTION_SET, IMPLEMENTATION, GPU_KERNELS):
         print(f"{variable}: {os.environ.get(variable, 'not set')}")
     for cell in IMPLEMENTATIONS:
         print(explain(cell))
+    if torch.cuda.is_available():
+        print(f"on {torch.cuda.get_device_name()}:")
+        for cell in ("rnn", "gru", "lstm", "linear"):
+            print(f"  {explain(cell, device='cuda')}")
 
 
 def _worth(limit: int) -> str:

@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.errors import ConfigError
 from ostinato.nn.drop_in import DropIn, by_torch, fit
+from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.shapes import State
@@ -48,6 +49,13 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             try:
                 results = self._by(unroll, input, hx)
             except ConfigError:  # weights of other shapes: torch.nn refuses them in its own words
+                results = None
+            if results is not None:
+                return results
+        elif isinstance(x, Tensor) and kernels_run(self, self.engine_cell, x, ragged=x is not input):
+            try:
+                results = self._by(by_kernels, input, hx)
+            except (ConfigError, DeclinedError):
                 results = None
             if results is not None:
                 return results

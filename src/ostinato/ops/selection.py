@@ -1,7 +1,8 @@
 """The choice of the implementation that runs a cell, and the reason for the choice.
 
 Facts are what decides whether an implementation can run, and which is the fastest; all are optional: nonlinearity
-("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1).
+("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64),
+ragged (False: whether rows differ in length).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
 from ostinato.ops.counts import native as counts_native
 from ostinato.ops.counts import reference as counts_reference
+from ostinato.ops.cuda import support as cuda
 from ostinato.ops.engine import extension
 from ostinato.ops.ets import array as ets_array
 from ostinato.ops.ets import native as ets_native
@@ -24,15 +26,19 @@ from ostinato.ops.ets import reference as ets_reference
 from ostinato.ops.filter import native as filter_native
 from ostinato.ops.filter import reference as filter_reference
 from ostinato.ops.gru import aten as gru_aten
+from ostinato.ops.gru import cuda as gru_cuda
 from ostinato.ops.gru import native as gru_native
 from ostinato.ops.gru import reference as gru_reference
+from ostinato.ops.linear import cuda as linear_cuda
 from ostinato.ops.linear import native as linear_native
 from ostinato.ops.linear import reference as linear_reference
 from ostinato.ops.linear import scan as linear_scan
 from ostinato.ops.lstm import aten as lstm_aten
+from ostinato.ops.lstm import cuda as lstm_cuda
 from ostinato.ops.lstm import native as lstm_native
 from ostinato.ops.lstm import reference as lstm_reference
 from ostinato.ops.rnn import aten as rnn_aten
+from ostinato.ops.rnn import cuda as rnn_cuda
 from ostinato.ops.rnn import loop as rnn_loop
 from ostinato.ops.rnn import native as rnn_native
 from ostinato.ops.rnn import reference as rnn_reference
@@ -44,13 +50,29 @@ Unroll = Callable[..., Any]
 IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
     "rnn": {
         "native": rnn_native.unroll,
+        "cuda": rnn_cuda.unroll,
         "aten": rnn_aten.unroll,
         "loop": rnn_loop.unroll,
         "reference": rnn_reference.unroll,
     },
-    "gru": {"native": gru_native.unroll, "aten": gru_aten.unroll, "reference": gru_reference.unroll},
-    "lstm": {"native": lstm_native.unroll, "aten": lstm_aten.unroll, "reference": lstm_reference.unroll},
-    "linear": {"native": linear_native.unroll, "scan": linear_scan.unroll, "reference": linear_reference.unroll},
+    "gru": {
+        "native": gru_native.unroll,
+        "cuda": gru_cuda.unroll,
+        "aten": gru_aten.unroll,
+        "reference": gru_reference.unroll,
+    },
+    "lstm": {
+        "native": lstm_native.unroll,
+        "cuda": lstm_cuda.unroll,
+        "aten": lstm_aten.unroll,
+        "reference": lstm_reference.unroll,
+    },
+    "linear": {
+        "native": linear_native.unroll,
+        "cuda": linear_cuda.unroll,
+        "scan": linear_scan.unroll,
+        "reference": linear_reference.unroll,
+    },
     "conv": {"aten": conv_aten.unroll, "reference": conv_reference.unroll},
     "counts": {"native": counts_native.unroll_, "reference": counts_reference.unroll_},
     "filter": {"native": filter_native.unroll, "reference": filter_reference.unroll},
@@ -79,7 +101,11 @@ def _no_pairs(facts: Mapping[str, Any]) -> str | None:
 REFUSALS: dict[tuple[str, str], Callable[[Mapping[str, Any]], str | None]] = {
     ("rnn", "aten"): _no_operator,
     ("rnn", "native"): extension.refusal,
+    ("rnn", "cuda"): cuda.refusal,
     ("gru", "aten"): _no_reset_before,
+    ("gru", "cuda"): cuda.refusal,
+    ("lstm", "cuda"): cuda.refusal,
+    ("linear", "cuda"): cuda.linear_refusal,
     ("gru", "native"): extension.refusal,
     ("lstm", "native"): extension.refusal,
     ("linear", "native"): _no_pairs,
@@ -117,9 +143,15 @@ def pick(cell: str, implementation: str | None = None, **facts: Any) -> Unroll:
 
 
 def prefers_native(cell: str, **facts: Any) -> bool:
-    """Return whether ``pick`` would return the engine's implementation of a cell.
+    """Return whether ``pick`` would return the engine's implementation of a cell; see ``prefers``."""
+    return prefers("native", cell, **facts)
+
+
+def prefers(name: str, cell: str, **facts: Any) -> bool:
+    """Return whether ``pick`` would return an implementation of a cell that runs before those of torch.
 
     Args:
+        name: The name of the implementation: "native" or "cuda".
         cell: The name of the cell, for example "gru".
         **facts: The facts that decide whether an implementation can run; see the module.
 
@@ -127,8 +159,11 @@ def prefers_native(cell: str, **facts: Any) -> bool:
         ConfigError: The environment variable names an implementation that does not exist or cannot run.
     """
     if IMPLEMENTATION in os.environ:
-        return _choose(cell, None, facts)[0] == "native"
-    return "native" in IMPLEMENTATIONS[cell] and _refusal(cell, "native", facts) is None
+        return _choose(cell, None, facts)[0] == name
+    for candidate in _order(cell, facts):
+        if _refusal(cell, candidate, facts) is None:
+            return candidate == name
+    return False
 
 
 def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
@@ -156,8 +191,11 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     if not requested:
         requested, source = os.environ.get(IMPLEMENTATION), f"from {IMPLEMENTATION}"
     if not requested:
-        others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason]
-        what = "fastest for a single step" if able[0] == _fastest(cell, facts) else "preferred"
+        # on a CPU, nobody asks why the kernels for GPUs do not run
+        mute = {"cuda"} if facts.get("device", "cpu") == "cpu" else set()
+        others = [f"{name} cannot run ({reason})" for name, reason in reasons.items() if reason and name not in mute]
+        fastest = _fastest(cell, facts)
+        what = fastest[1] if fastest and able[0] == fastest[0] else "preferred"
         return able[0], "; ".join([f"{what} of {', '.join(able)}", *others])
     if requested in able:
         return requested, source
@@ -169,15 +207,19 @@ def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> 
     )
 
 
-def _fastest(cell: str, facts: Mapping[str, Any]) -> str | None:
-    """Return the implementation that is the fastest for these facts although it is not the preferred one, or None."""
-    return SINGLE_STEP.get(cell) if facts.get("steps") == 1 else None
+def _fastest(cell: str, facts: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the implementation that is the fastest for these facts although it is not the preferred one, and why."""
+    if cell in SINGLE_STEP and facts.get("steps") == 1:
+        return SINGLE_STEP[cell], "fastest for a single step"
+    if cell == "lstm" and facts.get("device") == "cuda" and not facts.get("ragged") and cuda.level(facts):
+        return "aten", "cuDNN is as fast for one length, float32 and up to 64 units,"
+    return None
 
 
 def _order(cell: str, facts: Mapping[str, Any]) -> list[str]:
     """Return the names of the implementations of a cell, the preferred one first; none if the cell is unknown."""
     names, first = list(IMPLEMENTATIONS.get(cell, ())), _fastest(cell, facts)
-    return names if first is None else [first, *(name for name in names if name != first)]
+    return names if first is None else [first[0], *(name for name in names if name != first[0])]
 
 
 def _refusal(cell: str, name: str, facts: Mapping[str, Any]) -> str | None:

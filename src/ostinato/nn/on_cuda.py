@@ -1,0 +1,50 @@
+"""The networks on a GPU: by our kernels where they are checked, otherwise by torch.nn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.ops.cuda.unroll import unroll
+from ostinato.ops.selection import prefers
+from ostinato.shapes import State
+
+
+class DeclinedError(Exception):
+    """The kernels do not take this call, and torch.nn computes it."""
+
+
+def kernels_run(module: nn.RNNBase, cell: str, x: Tensor, *, ragged: bool) -> bool:
+    """Return whether our kernels run a network on inputs of the device and the type of x.
+
+    Args:
+        module: The network.
+        cell: The name of its cell in the engine.
+        x: The inputs.
+        ragged: Whether the rows differ in length: the inputs are packed.
+    """
+    # the tracers of torch see the operators of torch.nn
+    if not x.is_cuda or module.proj_size or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return False
+    name, _, option = cell.partition("_")
+    facts: dict[str, Any] = {"device": "cuda", "dtype": x.dtype, "hidden": module.hidden_size, "ragged": ragged}
+    if name == "rnn":
+        facts["nonlinearity"] = option
+    if option == "before":
+        facts["reset_after"] = False
+    return prefers("cuda", name, **facts)
+
+
+def by_kernels(*args: Any, **kwargs: Any) -> tuple[Tensor, State]:
+    """Run a cell over all steps by the kernels; the arguments are those of the engine's ``unroll``.
+
+    Raises:
+        DeclinedError: The kernels do not take this call.
+        ConfigError: A shape does not fit the others.
+    """
+    found = unroll(*args, **kwargs)
+    if found is None:
+        raise DeclinedError
+    return found

@@ -1,0 +1,28 @@
+"""The gated recurrent unit by our kernels for GPUs. Same signature and result as the reference."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ostinato.ops.cuda.unroll import unroll as run
+from ostinato.ops.engine.places import Places
+from ostinato.ops.gru import aten, reference
+from ostinato.shapes import State
+
+
+def unroll(
+    x: Tensor,
+    state: State,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor,
+    b_hh: Tensor,
+    lengths: Tensor | None = None,
+    reset_after: bool = True,
+) -> tuple[Tensor, State]:
+    """Unroll the cell by the kernels, or in torch's operators where torch traces it; arguments as in the reference."""
+    found = run("gru" if reset_after else "gru_before", x, state, w_ih, w_hh, b_ih, b_hh, Places(lengths))
+    if found is not None:
+        return found
+    other = aten.unroll if reset_after else reference.unroll
+    return other(x, state, w_ih, w_hh, b_ih, b_hh, lengths, reset_after)
