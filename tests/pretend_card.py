@@ -69,15 +69,15 @@ class OnCard(torch.Tensor):
     def numpy(self, *, force: bool = False) -> Any:
         raise TypeError("can't convert cuda:0 device type tensor to numpy")
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         return f"OnCard({self.held!r})"
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # type: ignore[override]
         return _run(func, args, kwargs or {})
 
 
-class _Factories(TorchDispatchMode):
+class _Factories(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Gives tensors that are made on the card, which no argument on the card announces."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -132,7 +132,7 @@ def pretend_card() -> Iterator[None]:
     """Let torch find one card, on which tensors compute as described above."""
     state = torch.get_rng_state()
     facts = SimpleNamespace(name="a pretended card", total_memory=80e9, major=9, minor=0)
-    patches = [
+    patches: list[Any] = [
         patch.object(torch.cuda, "_lazy_init", lambda: None),
         patch.object(torch.cuda, "is_available", lambda: True),
         patch.object(torch.cuda, "device_count", lambda: 1),
@@ -158,7 +158,7 @@ def pretend_card() -> Iterator[None]:
     for one in patches:
         one.start()
     try:
-        with _Factories():
+        with _Factories():  # type: ignore[no-untyped-call]
             yield
     finally:
         torch.__future__.set_swap_module_params_on_conversion(swapped)

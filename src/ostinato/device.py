@@ -10,6 +10,7 @@ import copy
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -181,6 +182,9 @@ def computing_on(device: Any = "auto") -> Iterator[str]:
         yield outer.device
         return
     _thread.scopes.append(_Scope(name))
+    if name.startswith("cuda"):
+        # the layers hold their weights apart, as their names say; what cuDNN does about it is no matter of the user
+        warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk")
     try:
         yield name
     except (TypeError, RuntimeError) as error:

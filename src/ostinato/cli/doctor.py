@@ -6,13 +6,14 @@ import os
 
 
 def command() -> None:
-    """Print which implementation of each network computes on this machine, with how many threads, and why.
+    """Print which implementation of each network computes on this machine, on which devices and threads, and why.
 
     Example: OSTINATO_ISA=avx2 ostinato doctor
     """
     import torch
 
     from ostinato._version import __version__
+    from ostinato.device import devices, in_words
     from ostinato.ops.engine import extension
     from ostinato.ops.selection import IMPLEMENTATIONS, explain
     from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
@@ -24,6 +25,7 @@ def command() -> None:
         print("  to use it: install a C++17 compiler (gcc or clang), then install ostinato again from its source")
     else:
         print(f"engine: {extension.set_in_use()}, of {', '.join(extension.sets())} that were compiled and can run here")
+    print(f"devices: {', '.join(map(in_words, devices()))}")
     decision = decide()
     print(f"threads: {decision}")
     if not extension.ABSENT:
