@@ -127,6 +127,13 @@ void smoothing(const SmoothingSizes& sizes, int threads, Address y, Address seri
                   at<double>(log_likelihood));
 }
 
+FilterForm filter_form(const std::tuple<Index, Index, Index, Index, Index, bool>& s, const Count* n, const double* r) {
+    const auto [channels, squares, cascades, memories, cross, lattice] = s;
+    const double* last = r + squares + cascades + memories;
+    return {channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
+            last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
+}
+
 // The rows, the steps, the channels, and the numbers of least-squares filters, of the cascade, of scales and of cross lags;
 // then whether the values lie on a lattice.
 using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, bool>;
@@ -136,11 +143,7 @@ using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, 
 void filters(const FilterSizes& s, Address counts, Address rates, Address x, Address lengths, Address rate,
             Address memory, Address asserted) {
     const auto [rows, steps, channels, squares, cascades, memories, cross, lattice] = s;
-    const auto* n = at<Count>(counts);
-    const double* r = at<double>(rates);
-    const double* last = r + squares + cascades + memories;
-    const FilterForm form{channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
-                          last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
+    const FilterForm form = filter_form({channels, squares, cascades, memories, cross, lattice}, at<Count>(counts), at<double>(rates));
     const nb::gil_scoped_release released;
     filter_unroll(form, rows, steps, at<double>(x), at<Count>(lengths), at<float>(rate), at<double>(memory),
                   at<double>(asserted));
@@ -218,6 +221,15 @@ NB_MODULE(_engine, m) {
     m.def("linear_backward64", linear_backward<double>);
     m.def("smoothing", smoothing);
     m.def("filters", filters);
+    // one step of one row, with the interpreter's lock, because it takes less time than releasing it
+    m.def("filter_step", [](const std::tuple<Index, Index, Index, Index, Index, bool>& sizes, Address counts, Address rates, Address x,
+                            Address rate, Address memory, Address asserted, double unit, double low, double high, Address means) {
+        const FilterForm form = filter_form(sizes, at<Count>(counts), at<double>(rates));
+        double* ahead = at<double>(asserted);
+        const double nats = filter_nats(form, ahead, at<double>(x), unit, low, high, at<double>(means));
+        filter_step(form, at<double>(x), *at<float>(rate), at<double>(memory), ahead);
+        return nats;
+    });
     m.def("portable_mixture", [](Index rows, Index M, Index n, Address weights, Address means, Address scales, Address edges,
                                  Address cumulative) {
         portable_mixture(rows, M, n, at<double>(weights), at<double>(means), at<double>(scales), at<double>(edges),

@@ -116,4 +116,5 @@ def _with_levels(conditional: Conditional) -> Conditional:
         params=conditional.params.unsqueeze(1),
         loc=None if loc is None else loc.unsqueeze(1),
         scale=None if scale is None else scale.unsqueeze(1),
+        coupling=None if conditional.coupling is None else conditional.coupling.repeated(),
     )

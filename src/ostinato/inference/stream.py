@@ -97,7 +97,7 @@ class Stream:
 
     def _plain(self) -> Live | None:
         """Return the step in plain numbers; None if the model has none, or values may be doubted."""
-        return live(self.model, self._id) if self._robust is None else None
+        return live(self.model, self._id, float(self._step[0])) if self._robust is None else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""
@@ -141,7 +141,7 @@ class Stream:
         data = self._set(np.zeros((0, self.model.channels)) if last is None else last)
         encoded = encoding.encode(data)
         support = Support(encoded.unit, encoded.low, encoded.high)
-        draws = 1 if self.model.coupling is None else DRAWS
+        draws = DRAWS if self.model.coupled else 1
         support = Support(*(s.expand(draws, -1) for s in (support.unit, support.low, support.high)))
         conditional, _ = self.model.predict(repeat(self._state, draws))
         x = conditional.sample(support, torch.Generator().manual_seed(0))
