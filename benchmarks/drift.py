@@ -1,7 +1,7 @@
-"""A law that changes half-way: an adaptive memory, beside the same one frozen, and an autoregression fitted again and again.
+"""A law that changes half-way: an adaptive memory, the same one frozen, and an autoregression fitted again and again.
 
-python benchmarks/drift.py [FOLDER OF SOUND, DIGIT_SPEAKER_NUMBER.wav] prints nats a step after the change, and seconds of
-processor.
+python benchmarks/drift.py [FOLDER OF SOUND] prints nats a step after the change and seconds of processor. The files of
+the folder are named DIGIT_SPEAKER_NUMBER.wav.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
     const auto [rows, steps, symbols, slots] = sizes;
     const Tree t{symbols, at<int32_t>(tree[0]), at<int32_t>(tree[1]), at<int32_t>(tree[2]), at<int32_t>(tree[3]),
                  at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6])};
-    const nb::gil_scoped_release released;
+    const Unlocked unlocked;
     for (Index b = 0; b < rows; ++b) {
         const auto of = [&](int i) {
             const auto [address, stride] = state[i];
@@ -150,6 +150,15 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
                       {own, rows, at<int64_t>(x) + b, network ? at<float>(network) + b * symbols : nullptr,
                        out ? at<float>(out) + b * symbols : nullptr, nats ? at<double>(nats) + b : nullptr});
     }
+}
+
+FilterForm filter_form(const std::tuple<Index, Index, Index, Index, Index, bool>& s, const Count* n, const double* r) {
+    const auto [channels, squares, cascades, memories, cross, lattice] = s;
+    const double* last = r + squares + cascades + memories;
+    return {channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
+            last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
+}
+
 // The rows, the steps, the channels, and the numbers of least-squares filters, of the cascade, of scales and of cross lags;
 // then whether the values lie on a lattice.
 using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, bool>;
@@ -159,12 +168,8 @@ using FilterSizes = std::tuple<Index, Index, Index, Index, Index, Index, Index, 
 void filters(const FilterSizes& s, Address counts, Address rates, Address x, Address lengths, Address rate,
             Address memory, Address asserted) {
     const auto [rows, steps, channels, squares, cascades, memories, cross, lattice] = s;
-    const auto* n = at<Count>(counts);
-    const double* r = at<double>(rates);
-    const double* last = r + squares + cascades + memories;
-    const FilterForm form{channels, squares, cascades, memories, cross, n, n + squares, r, r + squares, r + squares + cascades,
-                          last[0], last[1], last[2], last[3], last[4], last[5], last[6], lattice};
-    const nb::gil_scoped_release released;
+    const FilterForm form = filter_form({channels, squares, cascades, memories, cross, lattice}, at<Count>(counts), at<double>(rates));
+    const Unlocked unlocked;
     filter_unroll(form, rows, steps, at<double>(x), at<Count>(lengths), at<float>(rate), at<double>(memory),
                   at<double>(asserted));
 }
@@ -244,6 +249,15 @@ NB_MODULE(_engine, m) {
     m.def("smoothing", smoothing);
     m.def("counts", counts);
     m.def("filters", filters);
+    // one step of one row, with the interpreter's lock, because it takes less time than releasing it
+    m.def("filter_step", [](const std::tuple<Index, Index, Index, Index, Index, bool>& sizes, Address counts, Address rates, Address x,
+                            Address rate, Address memory, Address asserted, double unit, double low, double high, Address means) {
+        const FilterForm form = filter_form(sizes, at<Count>(counts), at<double>(rates));
+        double* ahead = at<double>(asserted);
+        const double nats = filter_nats(form, ahead, at<double>(x), unit, low, high, at<double>(means));
+        filter_step(form, at<double>(x), *at<float>(rate), at<double>(memory), ahead);
+        return nats;
+    });
     m.def("portable_mixture", [](Index rows, Index M, Index n, Address weights, Address means, Address scales, Address edges,
                                  Address cumulative) {
         portable_mixture(rows, M, n, at<double>(weights), at<double>(means), at<double>(scales), at<double>(edges),

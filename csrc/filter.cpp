@@ -10,6 +10,14 @@ namespace {
 
 constexpr double largest = 1e7;  // the mean variance of a weight, in units, from which a filter forgets what it knew
 constexpr Count lanes = 8;
+constexpr double least_scale = 1e-5;  // that of emissions/logistic_mixture.py
+
+// Wider vectors change no bit: every sum has a fixed order, and no product is contracted into it.
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(OSTINATO_SANITIZE)
+#define OSTINATO_WIDER __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define OSTINATO_WIDER
+#endif
 
 inline double bits_as_number(std::uint64_t bits) {
     double x;
@@ -53,7 +61,7 @@ inline double logarithm(double x) {
 }
 
 // The sum of products in a fixed order: eight partial sums, then those in turn.
-inline double dot(const double* a, const double* b, Count n) {
+OSTINATO_WIDER double dot(const double* a, const double* b, Count n) {
     double part[lanes] = {};
     Count i = 0;
     for (; i + lanes <= n; i += lanes)
@@ -65,7 +73,7 @@ inline double dot(const double* a, const double* b, Count n) {
 }
 
 // Recursive least squares: w moves by the gain times the error, and V, the inverse of the weighted squares, forgets.
-void learn(Count n, double* __restrict w, double* __restrict V, const double* __restrict x, double error, double forget,
+OSTINATO_WIDER void learn(Count n, double* __restrict w, double* __restrict V, const double* __restrict x, double error, double forget,
            double prior, double* __restrict gain) {
     for (Count i = 0; i < n; ++i) gain[i] = 0.0;
     for (Count j = 0; j < n; ++j) {
@@ -129,7 +137,7 @@ struct Places {
 class Row {
 public:
     Row(const FilterForm& form, const Places& places, double* memory)
-        : f(form), p(places), memory(memory), gain(4096), inputs(4096), error(static_cast<std::size_t>(form.channels)) {}
+        : f(form), p(places), memory(memory), gain(scratch(form)), inputs(scratch(form)), error(static_cast<std::size_t>(form.channels)) {}
 
     void assert_into(double* out) const {
         const Count M = p.mixed, W = 2 + 3 * M + f.channels;
@@ -281,6 +289,12 @@ private:
         return x > most ? most : x < -most ? -most : x == x ? x : 0.0;
     }
 
+    static std::size_t scratch(const FilterForm& form) {
+        Count most = form.squares + form.cascades + form.channels;
+        for (Count r = 0; r < form.squares; ++r) most = form.orders[r] > most ? form.orders[r] : most;
+        return static_cast<std::size_t>(most + form.cross * form.channels);
+    }
+
     const FilterForm& f;
     const Places& p;
     double* memory;
@@ -308,6 +322,54 @@ void filter_unroll(const FilterForm& form, Count rows, Count steps, const double
             row.assert_into(asserted + ((t + 1) * rows + b) * D * W);
         }
     }
+}
+
+void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* asserted) {
+    const Places places(form);
+    Row row(form, places, memory);
+    row.start_step();
+    row.step(x, rate != 0.0F);
+    row.assert_into(asserted);
+}
+
+double filter_nats(const FilterForm& form, const double* asserted, const double* x, double unit, double low, double high,
+                   double* means) {
+    const Count D = form.channels, W = filter_width(form), M = (W - 2 - D) / 3;
+    double nats = 0.0;
+    std::vector<double> e(static_cast<std::size_t>(D)), middle(static_cast<std::size_t>(D));
+    for (Count d = 0; d < D; ++d) {
+        const double *o = asserted + d * W, *logits = o + 2, *centres = logits + M, *raws = centres + M, *coupling = raws + M;
+        const double loc = o[0], scale = o[1], half = unit / (2.0 * scale);
+        e[static_cast<std::size_t>(d)] = (x[d] - loc) / scale;
+        const double u = e[static_cast<std::size_t>(d)] - dot(coupling, e.data(), d);
+        const double first = (low - loc) / scale, last = (high - loc) / scale;
+        const bool lowest = unit > 0.0 && x[d] - 0.5 * unit < low, highest = unit > 0.0 && x[d] + 0.5 * unit > high;
+        double weight = 0.0, mass = 0.0, mean = 0.0;
+        for (Count k = 0; k < M; ++k) {
+            const double w = exponential(logits[k]), b = exponential(raws[k]) + least_scale, away = (centres[k] - u) / b;
+            const double e1 = away > 0 ? away : -away, h = half / b;
+            double q, centre = centres[k];
+            if (lowest || highest) {
+                const double side = lowest ? (centres[k] - u) / b - h : (u - centres[k]) / b - h;
+                q = 1.0 / (1.0 + exponential(side));
+            } else if (unit > 0.0) {
+                q = 1.0 / (1.0 + exponential(e1 - h)) - 1.0 / (1.0 + exponential(e1 + h));
+            } else {
+                const double s = 1.0 / (1.0 + exponential(e1));
+                q = s * (1.0 - s) / (b * scale);
+            }
+            if (unit > 0.0) {
+                const double under = (first - centre) / b, over = (centre - last) / b;
+                centre += b * (under > -40.0 ? (under > 40.0 ? under : logarithm(1.0 + exponential(under))) : 0.0);
+                centre -= b * (over > -40.0 ? (over > 40.0 ? over : logarithm(1.0 + exponential(over))) : 0.0);
+            }
+            weight += w, mass += w * q, mean += w * centre;
+        }
+        nats -= logarithm(mass > 1e-300 ? mass / weight : 1e-300);
+        middle[static_cast<std::size_t>(d)] = mean / weight + dot(coupling, middle.data(), d);
+        means[d] = loc + scale * middle[static_cast<std::size_t>(d)];
+    }
+    return nats;
 }
 
 void portable_mixture(Count rows, Count M, Count n, const double* weights, const double* means, const double* scales,

@@ -32,6 +32,14 @@ Count filter_width(const FilterForm& form);
 void filter_unroll(const FilterForm& form, Count rows, Count steps, const double* x, const Count* lengths, const float* rate,
                    double* memory, double* asserted);
 
+// Moves memory (D, N) on by the values x (D,) of one step, and writes what is asserted of the next one, (D, W).
+void filter_step(const FilterForm& form, const double* x, float rate, double* memory, double* asserted);
+
+// Returns -log P of the values x (D,) of one step under what was asserted of it (D, W), and writes their means (D,). unit is 0
+// for continuous values, and low and high are the ends of the lattice, all in model space.
+double filter_nats(const FilterForm& form, const double* asserted, const double* x, double unit, double low, double high,
+                   double* means);
+
 // Writes exp(x) or log(x) of count numbers, with the same bits on every machine.
 void portable_exp(Count count, const double* x, double* y);
 void portable_log(Count count, const double* x, double* y);

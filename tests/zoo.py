@@ -26,9 +26,11 @@ from ostinato.fits.result import Fit, Rung
 from ostinato.inference.stream import Stream
 from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
+from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import Volatility
 from ostinato.model import SequenceModel
+from ostinato.ops.filter.form import Form
 
 LENGTHS = (60, 1, 37, 0, 90)
 BACKBONES = ("ar", "linear", "rnn", "gru", "lstm", "conv")
@@ -125,6 +127,9 @@ KINDS: dict[str, Kind] = {
 }
 #: a linear prediction may be negative, so the closed form never stands alone under a negative binomial
 PAIRS = [(kind, name) for kind in KINDS for name in BACKBONES if (kind, name) != ("counts", "ar")]
+#: adaptive filters, alone and under a network
+FILTERED = ("series", "nonnegative", "panel", "channels", "sound", "coarse sound", "small sound")
+PAIRS += [(kind, "filter") for kind in FILTERED]
 WORDS = ("text", "lines", "bytes")
 NUMBERS = [pair for pair in PAIRS if pair[0] not in WORDS]
 
@@ -150,7 +155,7 @@ def build(
     """Return a model of data with random weights, on a fitted closed form of this order."""
     encoding = fit_encoding(data, by_id=panel, nonnegative=(bounded,) * len(data.channels))
     encoded = encoding.encode(data)
-    base: AR | Markov | None
+    base: AR | Markov | AdaptiveFilter | None
     if isinstance(encoding, Alphabet):
         symbols = encoded.values[:, 0].numpy()
         base = Markov.fit(symbols, encoded.offsets, encoding.size, 2, criterion="given") if name == "ar" else None
@@ -162,13 +167,22 @@ def build(
         if changing:
             base.volatility = Volatility.of([(0.2, 0.7)] * base.output_size)
         shape = {"ar": {"order": base.order, "channels": base.output_size, "trend": False, "volatility": changing}}
-    parts = Architecture(name, emission, len(data.channels), 8, 1, 0.3, 6, 3, shape)
+    components = 3
+    if name == "filter":
+        unit, D = float(encoded.unit.max()) or 0.05, len(data.channels)
+        small: dict[str, Any] = {"orders": (6, 3), "forgets": (0.998, 0.97), "taps": (8, 4), "rates": (0.003, 0.003)}
+        form = Form(
+            channels=D, cross=2 * (D > 1), unit=unit, wide=0.5 / unit, lattice=bool(encoded.unit.any()), **small
+        )
+        base, components = AdaptiveFilter(form), form.mixed
+        emission, shape = "logistic_mixture", {"filter": form.to_json()}
+    parts = Architecture(name, emission, len(data.channels), 8, 1, 0.3, 6, components, shape)
     source = {**data.meta, "kind": data.kind, "channels": list(data.channels), "count": data.count}
     torch.manual_seed(1)
     model = assemble(parts, encoding, Description(name, data.kind, {"parts": parts.to_json()}, source), base)
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.requires_grad:
+            if parameter.requires_grad and name != "filter":
                 parameter.add_(0.15 * torch.randn_like(parameter))
         if model.coupling is not None:
             model.coupling.weight.sub_(0.8)  # the channels of a step move against each other

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ostinato import datasets as datasets
     from ostinato import nn as nn
     from ostinato import scale as scale
+    from ostinato.compression.verbs import compress as compress
+    from ostinato.compression.verbs import decompress as decompress
     from ostinato.data.append import update as update
     from ostinato.data.read import read as read
     from ostinato.data.sequences import SequenceSet as SequenceSet
@@ -100,7 +102,9 @@ _HOMES = {
     "Trial": "record",
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
+    "compress": "compression.verbs",
     "cross_validation": "evaluation.backtest",
+    "decompress": "compression.verbs",
     "describe_model": "inference.describe",
     "diagnose": "diagnosis.diagnose",
     "fit": "fitting",
@@ -157,8 +161,10 @@ __all__ = [
     "WriteError",
     "__version__",
     "backtest",
+    "compress",
     "cross_validation",
     "datasets",
+    "decompress",
     "describe_model",
     "diagnose",
     "fit",

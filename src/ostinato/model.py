@@ -132,6 +132,11 @@ class SequenceModel(nn.Module):
         return self.adaptive or self.filtered
 
     @property
+    def coupled(self) -> bool:
+        """Whether a channel is asserted given the channels before it at the same step."""
+        return self.coupling is not None or (self.front.adaptive and self.channels > 1)
+
+    @property
     def channels(self) -> int:
         """The number D of channels of the data."""
         return int(self.constant.shape[0])
@@ -320,7 +325,7 @@ class SequenceModel(nn.Module):
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""
         emission = self.description.config["parts"]["emission"].replace("_", " ")
-        coupled = "" if self.coupling is None else ", each channel given the channels before it at the same step"
+        coupled = "" if not self.coupled else ", each channel given the channels before it at the same step"
         return [
             ("emission", emission + coupled),
             ("closed form", self._closed_form()),

@@ -23,8 +23,8 @@ def command(
 
     Example: ostinato compress digits.ost recording.wav -o recording.osz
     """
-    from ostinato.compress.originals import read_bytes
-    from ostinato.compress.verbs import compress
+    from ostinato.compression.originals import read_bytes
+    from ostinato.compression.verbs import compress
     from ostinato.errors import ConfigError
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write

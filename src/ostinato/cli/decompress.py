@@ -23,8 +23,8 @@ def command(
 
     Example: ostinato decompress digits.ost recording.osz -o recording.wav
     """
-    from ostinato.compress.originals import read_bytes
-    from ostinato.compress.verbs import decompress
+    from ostinato.compression.originals import read_bytes
+    from ostinato.compression.verbs import decompress
     from ostinato.errors import ConfigError
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write

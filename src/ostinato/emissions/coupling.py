@@ -36,6 +36,10 @@ class Coupling(nn.Module):
         self.channels = channels
         self.weight = nn.Parameter(torch.zeros(channels * (channels - 1) // 2))
 
+    def repeated(self) -> Coupling:
+        """Return the coupling itself, which is the same for all values."""
+        return self
+
     def matrix(self) -> Tensor:
         """Return L, (D, D)."""
         out = self.weight.new_zeros(self.channels, self.channels)
@@ -45,6 +49,10 @@ class Coupling(nn.Module):
     def earlier(self, e: Tensor) -> Tensor:
         """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""
         return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t().to(e.dtype)
+
+    def repeated(self, times: int) -> Coupling:
+        """Return the coupling itself, which is that of every row."""
+        return self
 
     def together(self, u: Tensor) -> Tensor:
         """Return the coupled innovations e = (I - L)^-1 u, (..., D), of independent innovations u (..., D)."""
@@ -94,6 +102,14 @@ class StepCoupling:
     def matrix(self) -> Tensor:
         """Return L, (..., D, D)."""
         return self._rows
+
+    def repeated(self, times: int) -> StepCoupling:
+        """Return the coupling of every row some times, the copies of a row next to each other."""
+        return StepCoupling(self._rows.repeat_interleave(times, 0))
+
+    def repeated(self) -> StepCoupling:
+        """Return the coupling of steps (N, 1, D) with a place more, over which values (N, Q, D) differ."""
+        return StepCoupling(self._rows.unsqueeze(-3))
 
     def earlier(self, e: Tensor) -> Tensor:
         """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""

@@ -112,7 +112,7 @@ class Stream:
 
     def _plain(self) -> Live | None:
         """Return the step in plain numbers; None if the model has none, or values may be doubted."""
-        return live(self.model, self._id) if self._robust is None else None
+        return live(self.model, self._id, float(self._step[0])) if self._robust is None else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+
+from ostinato.data.amplitude import Amplitude
+from ostinato.inference.live.filters import LiveFilters
 from ostinato.inference.live.numbers import LiveNumbers
 from ostinato.inference.live.step import Live, steps_of
 from ostinato.inference.live.symbols import LiveSymbols
-from ostinato.layers.front import InnovationFront, SymbolFront
+from ostinato.layers.front import FilterFront, InnovationFront, SymbolFront
 from ostinato.model import SequenceModel
+from ostinato.ops.selection import prefers_native
 
 
-def live(model: SequenceModel, unique_id: str) -> Live | None:
+def live(model: SequenceModel, unique_id: str, step: float = 1.0) -> Live | None:
     """Return the step of a model in plain numbers for one series; None if a part of the model has no such form.
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
-    emission, if the engine can step the backbone and the model is on the CPU.
+    emission, if the engine can step the backbone and the model is on the CPU; and for adaptive filters without a backbone.
 
     Args:
         model: The model.
         unique_id: The id of the series, which decides its location and scale.
+        step: The spacing of the amplitudes of a sound.
     """
     if model.device.type != "cpu":
         return None
+    if isinstance(model.front, FilterFront):
+        return _filters(model, model.front, unique_id, step)
     steps, emission = steps_of(model), model.emission
     if steps is None:
         return None
@@ -31,3 +40,15 @@ def live(model: SequenceModel, unique_id: str) -> Live | None:
             return LiveSymbols(model, steps, front)
         case _:
             return None
+
+
+def _filters(model: SequenceModel, front: FilterFront, unique_id: str, step: float) -> Live | None:
+    """Return the step of adaptive filters; None with a network, with a bound, or for returns of prices."""
+    bare = model.backbone is None and not bool(model.constant.any()) and model.constant.dtype == torch.float32
+    bounded = bool(np.isfinite(model.encoding.least()).any())
+    if not bare or bounded or model.description.traits.log_returns or not prefers_native("filter"):
+        return None
+    if isinstance(model.encoding, Amplitude):
+        return LiveFilters(model, front.filters, 0.0, model.encoding.scale, step)
+    affine = model.encoding.affine(unique_id)
+    return None if affine is None else LiveFilters(model, front.filters, *affine, 0.0)

@@ -267,6 +267,36 @@ def filters(
         asserted: Written, (T + 1, B, D, W), float64.
     """
 
+def filter_step(
+    sizes: tuple[int, int, int, int, int, bool],
+    counts: int,
+    rates: int,
+    x: int,
+    rate: int,
+    memory: int,
+    asserted: int,
+    unit: float,
+    low: float,
+    high: float,
+    means: int,
+) -> float:
+    """Return -log P of the values of one step, write their means, and move one row on; see ``filter_nats``.
+
+    Args:
+        sizes: The channels D, the numbers of least squares, of the cascade, of scales and of lags of other channels,
+            and whether the values lie on a lattice.
+        counts: As for ``filters``.
+        rates: As for ``filters``.
+        x: The values, (D,), float64.
+        rate: 1 to learn and 0 to remember, (1,), float32.
+        memory: Changed in place, (D, N).
+        asserted: What was asserted of this step; replaced by what is asserted of the next, (D, W).
+        unit: The spacing of the values in model space, or 0.
+        low: The least value of the lattice.
+        high: The greatest value of the lattice.
+        means: Written, (D,).
+    """
+
 def portable_exp(count: int, x: int, y: int) -> None:
     """Write exp(x) of float64 numbers with the same bits on every machine."""
 

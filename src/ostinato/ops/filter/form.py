@@ -63,7 +63,12 @@ class Form:
 
     def to_json(self) -> dict[str, Any]:
         """Return the form as JSON."""
-        return asdict(self)
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    @property
+    def counts(self) -> tuple[int, int, int, int]:
+        """The numbers of least squares, of filters of the cascade, of running scales, and of lags of other channels."""
+        return len(self.orders), len(self.taps), len(self.decays), self.cross
 
     @property
     def stacked(self) -> int:

@@ -24,18 +24,23 @@ def refusal(facts: Mapping[str, Any]) -> str | None:
     return extension.refusal(facts)
 
 
+def arrays_of(form: Form) -> tuple[NDArray[np.int64], Array]:
+    """Return the counts and the rates of a form as the engine takes them."""
+    last = form.share, form.stack_forget, form.prior, form.unit, form.scale, form.wide, form.width
+    counts = np.array([*form.orders, *form.taps], dtype=np.int64)
+    return counts, np.array([*form.forgets, *form.rates, *form.decays, *last])
+
+
 def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None) -> Array:
     """Move memory on in place and return what is asserted; arguments are those of the reference."""
     T, B, D = x.shape
     out = np.empty((T + 1, B, D, form.width_out))
     if not memory.flags.c_contiguous or memory.dtype != np.float64:
         raise ValueError("the memory of a filter must be contiguous float64, because it is changed in place")
-    counts = np.array([*form.orders, *form.taps], dtype=np.int64)
-    last = form.share, form.stack_forget, form.prior, form.unit, form.scale, form.wide, form.width
-    rates = np.array([*form.forgets, *form.rates, *form.decays, *last])
+    counts, rates = arrays_of(form)
     values, learns = np.ascontiguousarray(x, dtype=np.float64), np.ascontiguousarray(rate, dtype=np.float32)
     taken = None if lengths is None else np.ascontiguousarray(lengths, dtype=np.int64)
-    sizes = B, T, D, len(form.orders), len(form.taps), len(form.decays), form.cross, form.lattice
+    sizes = B, T, D, *form.counts, form.lattice
     _engine.filters(
         sizes,
         counts.ctypes.data,

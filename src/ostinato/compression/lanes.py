@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.compress.coder import Decoder, Encoder
-from ostinato.compress.portable import Array, Mixture, of_symbols
+from ostinato.compression.coder import Decoder, Encoder
+from ostinato.compression.portable import Array, Mixture, of_symbols
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.emissions.conditional import Conditional

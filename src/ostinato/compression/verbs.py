@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ostinato.compress.coder import Decoder, Encoder
-from ostinato.compress.container import Container, digest_of
-from ostinato.compress.lanes import Values, lanes_of
-from ostinato.compress.originals import originals_of
-from ostinato.compress.portable import check
+from ostinato.compression.coder import Decoder, Encoder
+from ostinato.compression.container import Container, digest_of
+from ostinato.compression.lanes import Values, lanes_of
+from ostinato.compression.originals import originals_of
+from ostinato.compression.portable import check
 from ostinato.errors import DataError, ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model

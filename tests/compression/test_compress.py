@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ostinato
-from ostinato.compress.container import Container
-from ostinato.compress.verbs import compress, decompress
+from ostinato.compression.container import Container
+from ostinato.compression.verbs import compress, decompress
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, ModelFileError, OstinatoError
 from ostinato.inference.score import score
