@@ -78,6 +78,11 @@ class Order:
     def __init__(self, seq: int = 0, clock: Clock | None = None, waiting: tuple[Given, ...] = ()) -> None:
         self.seq, self.clock, self.waiting = seq, clock, waiting
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is neither a clock nor an event that waits."""
+        return self.clock is None and not self.waiting
+
     def copy(self) -> Order:
         """Return an order that goes on from here."""
         return Order(self.seq, None if self.clock is None else self.clock.copy(), self.waiting)
