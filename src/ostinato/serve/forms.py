@@ -95,7 +95,7 @@ class NumberForm(Form):
         if self._model.channels == 1:
             try:
                 whole = np.array([y for row in flat for y in row if type(y) is not str], dtype=np.float64)
-                if len(whole) == sum(map(len, flat)) and not self._model.encoding.impossible(whole[:, None]).any():
+                if whole.shape == (sum(map(len, flat)),) and not self._model.encoding.impossible(whole[:, None]).any():
                     every = iter(whole.tolist())
                     return [[next(every) for _ in row] for row in flat]
             except (TypeError, ValueError):

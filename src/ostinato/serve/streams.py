@@ -90,6 +90,11 @@ class Asked:
     placed: list[Placed] = field(default_factory=list)
     repeated: list[tuple[int, int]] = field(default_factory=list)
 
+    @property
+    def is_change(self) -> bool:
+        """Whether the push changed its stream: an event was applied, or waits."""
+        return isinstance(self.outcome, Result) and len(self.repeated) < len(self.outcome.events)
+
 
 @dataclass(slots=True)
 class Work:
