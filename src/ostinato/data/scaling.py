@@ -125,6 +125,8 @@ class Scaling(Encoding):
 
     def _moments_of(self, ids: tuple[str, ...]) -> tuple[Array, Array]:
         """Return the locations and scales (B, D) of these series."""
+        if not self.per_id:
+            return np.tile(self.location, (len(ids), 1)), np.tile(self.scale, (len(ids), 1))
         pairs = [self.per_id.get(key, (self.location, self.scale)) for key in ids]
         shape = (len(ids), len(self.location))
         return np.array([p[0] for p in pairs]).reshape(shape), np.array([p[1] for p in pairs]).reshape(shape)

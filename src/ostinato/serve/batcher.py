@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from ostinato.errors import OstinatoError
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
+from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import Store, StoreError
 from ostinato.serve.streams import Asked, Streams, Work
@@ -157,7 +158,9 @@ class Batcher:
     async def apply(self, asked: Sequence[Asked]) -> None:
         """Apply pushes, again as often as another server was faster."""
         left = list(asked)
-        for _ in range(_TRIES):
+        if self.store.shared:
+            known = [one for one in asked if one.unique_id in self.streams.resident]
+        for turn in range(_TRIES):
             try:
                 refused = await self._attempt(left)
             except OstinatoError as error:
@@ -166,6 +169,12 @@ class Batcher:
             except Exception as error:
                 await self._apart(left, error)
                 return
+            if self.store.shared and not turn:
+                # what another server did to a stream since it came into memory may have changed these answers
+                stale = {one.unique_id for one in known if one.repeated or isinstance(one.outcome, OrderError)}
+                stale -= {one.unique_id for one in known if one.is_change}  # the store has just agreed with those
+                self.streams.forget(stale)
+                refused |= stale
             if not refused:
                 return
             left = [one for one in left if one.unique_id in refused]

@@ -67,6 +67,10 @@ class Form(ABC):
     def told(self, one: Placed, batch: Batch, alarms: NDArray[np.bool_], at: int) -> Told:
         """Return what the model says of an event whose steps begin at a place of the batch."""
 
+    def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
+        """Return surprisals and expected values as lists, if each step is an event and all are finite; or None."""
+        return None
+
     @abstractmethod
     def replayed(self, values: Array) -> list[Placed]:
         """Return the events that lead to the values (T, D) of a history."""
@@ -91,7 +95,7 @@ class NumberForm(Form):
         if self._model.channels == 1:
             try:
                 whole = np.array([y for row in flat for y in row if type(y) is not str], dtype=np.float64)
-                if len(whole) == sum(map(len, flat)) and not self._model.encoding.impossible(whole[:, None]).any():
+                if whole.shape == (sum(map(len, flat)),) and not self._model.encoding.impossible(whole[:, None]).any():
                     every = iter(whole.tolist())
                     return [[next(every) for _ in row] for row in flat]
             except (TypeError, ValueError):
@@ -167,6 +171,12 @@ class NumberForm(Form):
             bool(alarms[at]),
             one.skipped,
         )
+
+    def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
+        """Return surprisals and expected values as lists (see ``Form.told_simply``)."""
+        found = batch.found
+        finite = bool(np.isfinite(found.surprisal).all() and np.isfinite(found.expected).all())
+        return (found.surprisal.tolist(), found.expected.tolist()) if finite else None
 
     def replayed(self, values: Array) -> list[Placed]:
         """Return an event for each row of values."""

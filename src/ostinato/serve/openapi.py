@@ -8,7 +8,7 @@ import msgspec
 
 from ostinato._version import __version__
 from ostinato.serve.routes import ROUTES, Route
-from ostinato.serve.schema import Failed
+from ostinato.serve.schema import Failed, Result, Results
 
 _REF = "#/components/schemas/{name}"
 _WORDS = {
@@ -34,9 +34,17 @@ def document(*, guarded: bool) -> dict[str, Any]:
     Args:
         guarded: Whether the routes need a token.
     """
-    kinds = [kind for one in ROUTES for kind in (one.body, one.answer) if kind not in (None, bytes)]
-    schemas, components = msgspec.json.schema_components([*kinds, Failed], ref_template=_REF)
-    of = dict(zip([*kinds, Failed], schemas, strict=True))
+    kinds = [kind for one in ROUTES for kind in (one.body, one.answer) if kind not in (None, bytes, Results)] + [Failed]
+    schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    of = dict(zip(kinds, schemas, strict=True))
+    # an answer is one of two objects, one with "seq" and the other with "error"
+    each = {"anyOf": [of[Result], of[Failed]]}
+    components["Results"] = {
+        "type": "object",
+        "properties": {"results": {"type": "array", "items": each}},
+        "required": ["results"],
+    }
+    of[Results] = {"$ref": _REF.format(name="Results")}
     paths: dict[str, Any] = {}
     for one in ROUTES:
         paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, of)

@@ -45,8 +45,13 @@ class Operations:
             MissingError: There is no such stream.
         """
         streams, store = self._batcher.streams, self._batcher.store
-        if unique_id not in streams.resident and not await self._batcher.in_store(store.load, [unique_id]):
-            raise MissingError(f"there is no stream {unique_id!r}", fix="push an event to it first")
+        if unique_id not in streams.resident or store.shared:
+            found = (await self._batcher.in_store(store.load, [unique_id])).get(unique_id)
+            held = streams.resident.get(unique_id)
+            if held is not None and (found is None or found.version != held.version):
+                streams.forget([unique_id])  # another server changed it
+            if found is None:
+                raise MissingError(f"there is no stream {unique_id!r}", fix="push an event to it first")
         await self._batcher.bring([unique_id])
         return streams.resident[unique_id]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -78,6 +80,11 @@ class Order:
     def __init__(self, seq: int = 0, clock: Clock | None = None, waiting: tuple[Given, ...] = ()) -> None:
         self.seq, self.clock, self.waiting = seq, clock, waiting
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is neither a clock nor an event that waits."""
+        return self.clock is None and not self.waiting
+
     def copy(self) -> Order:
         """Return an order that goes on from here."""
         return Order(self.seq, None if self.clock is None else self.clock.copy(), self.waiting)
@@ -137,13 +144,28 @@ class Order:
             return
         if self.clock is None:
             self.clock = clock.copy()
-        time = self.clock.read(event.ds)
+        self._in_time(event, late, self.clock, taken)
+
+    def _in_time(self, event: Given, late: int, clock: Clock, taken: Taken) -> None:
+        """Apply the events whose time has come: the next step, or later ones if the steps before are given up."""
+        own = [one for one in self.waiting if one.seq is not None and one.seq <= self.seq]
+        timed = sorted([(clock.read(one.ds), one) for one in (*own, event)], key=itemgetter(0))
+        if any(a == b for (a, _), (b, _) in pairwise(timed)):
+            what, fix = f"the time {event.ds} occurs twice", "send one event for each time of a stream"
+            raise OrderError(what, expected=self.seq, fix=fix)
         try:
-            skipped = self.clock.steps(time) - 1
+            while timed and (clock.steps(timed[0][0]) == 1 or clock.steps(timed[-1][0]) - 1 > late):
+                time, one = timed.pop(0)
+                skipped = clock.steps(time) - 1
+                clock.tick(time)
+                assert one.seq is not None
+                taken.placed.append(Placed(one.seq, time, one.y, one.place if one is event else -1, skipped))
         except DataError as error:
-            raise OrderError(error.what, expected=event.seq, fix=error.fix or "") from error
-        self.clock.tick(time)
-        taken.placed.append(Placed(event.seq, time, event.y, event.place, skipped))
+            raise OrderError(error.what, expected=self.seq, fix=error.fix or "") from error
+        rest = [one for _, one in timed]
+        if any(one is event for one in rest):
+            taken.held.append((event.place, self.seq))
+        self.waiting = (*(one for one in self.waiting if one not in own), *rest)
 
     def to_bytes(self) -> bytes:
         """Return clock and waiting events as JSON; empty if there are none."""

@@ -30,7 +30,7 @@ def packed(
     from safetensors.numpy import save
 
     parts = layout.unpack(np.frombuffer(snapshot.row, dtype=np.uint8)[None])
-    tensors = {name: np.ascontiguousarray(x[0]) for (name, *_), x in zip(layout.parts, parts, strict=True)}
+    tensors = {name: np.array(x[0]) for (name, *_), x in zip(layout.parts, parts, strict=True)}
     seen = np.frombuffer(b"".join(block for _, block in blocks) + snapshot.tail, dtype=event)
     assert event.names is not None
     tensors |= {f"history_{name}": np.ascontiguousarray(seen[name]) for name in event.names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -124,4 +125,6 @@ def serve(app: Gate, host: str, port: int, *, guarded: bool) -> None:
         h11_max_incomplete_event_size=65_536,
         limit_concurrency=20_000,
     )
+    # uvicorn ends in order and then raises the signal again: an end that was asked for is a success
+    signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.Server(config).run()

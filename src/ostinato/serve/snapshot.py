@@ -50,8 +50,7 @@ class Snapshot:
 
     def to_bytes(self) -> bytes:
         """Return the snapshot as the bytes of a record."""
-        head = _HEAD.pack(_MAGIC, self.model, self.seq, self.steps, self.block, len(self.row), len(self.tail))
-        return b"".join((head, self.row, self.tail, self.extra))
+        return record_bytes(self.model, self.seq, self.steps, self.block, self.row, self.tail, self.extra)
 
     @staticmethod
     def from_bytes(data: bytes) -> Snapshot:
@@ -65,6 +64,11 @@ class Snapshot:
         _, model, seq, steps, block, row, tail = _HEAD.unpack_from(data)
         a, b = _HEAD.size + row, _HEAD.size + row + tail
         return Snapshot(model, seq, steps, block, data[_HEAD.size : a], data[a:b], data[b:])
+
+
+def record_bytes(model: bytes, seq: int, steps: int, block: int, row: bytes, tail: bytes, extra: bytes) -> bytes:
+    """Return the bytes of a record from the parts of a ``Snapshot``."""
+    return b"".join((_HEAD.pack(_MAGIC, model, seq, steps, block, len(row), len(tail)), row, tail, extra))
 
 
 @final

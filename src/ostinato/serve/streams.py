@@ -26,7 +26,7 @@ from ostinato.serve.arena import Arena
 from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
 from ostinato.serve.order import Given, Order, Placed, as_int
 from ostinato.serve.schema import Event, Next, Push, Result, Told, numbers
-from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest
+from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest, record_bytes
 from ostinato.serve.store import Change, Record
 from ostinato.serve.watch import BAND, Watch
 from ostinato.shapes import State
@@ -34,6 +34,8 @@ from ostinato.shapes import State
 Array = NDArray[np.float64]
 #: No time in the history.
 NO_TIME = np.iinfo(np.int64).min
+#: What stands in an answer until the event is stepped.
+_UNTOLD = Told(0, "applied")
 #: The longest id in bytes of UTF-8.
 LONGEST_ID = 256
 
@@ -87,6 +89,11 @@ class Asked:
     outcome: Result | OstinatoError | None = None
     placed: list[Placed] = field(default_factory=list)
     repeated: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the push changed its stream: an event was applied, or waits."""
+        return isinstance(self.outcome, Result) and len(self.repeated) < len(self.outcome.events)
 
 
 @dataclass(slots=True)
@@ -313,6 +320,9 @@ class Streams:
     def _place(self, one: Asked, rows: Sequence[Any], works: dict[str, Work], now: float) -> None:
         """Take the events of a push in order, or refuse it as a whole."""
         held, push = self.resident[one.unique_id], one.push
+        if held.order.is_plain and push.events is UNSET and push.seq is None and push.ds is None:
+            self._place_next(one, held, rows[0], works, now)
+            return
         events: Sequence[Event | Push] = [push] if push.events is UNSET else push.events
         given = [Given(e.seq, e.ds, y, i) for i, (e, y) in enumerate(zip(events, rows, strict=True))]
         order = held.order.copy()
@@ -322,7 +332,7 @@ class Streams:
         except OstinatoError as error:
             one.outcome = error
             return
-        told: list[Told] = [Told(0, "applied")] * len(events)
+        told = [_UNTOLD] * len(events)
         one.repeated = taken.repeated
         for place, number in taken.held:
             told[place] = Told(number, "held")
@@ -331,13 +341,26 @@ class Streams:
         if not taken.placed and not taken.held:
             return  # nothing changed
         held.order = order
+        self._work(one, held, works, tuple(levels.values()))
+
+    def _place_next(self, one: Asked, held: Held, y: Any, works: dict[str, Work], now: float) -> None:
+        """Take the one event of a push that has neither a number nor a time: nothing about it can be wrong."""
+        push, order = one.push, held.order
+        levels = tuple(ends("", tuple(push.level)).values()) if push.level else ()
+        order.seq += 1
+        one.placed, one.repeated = [Placed(order.seq, None, y, 0, 0)], []
+        one.outcome, held.used = Result(one.unique_id, order.seq, [_UNTOLD]), now
+        self._work(one, held, works, levels)
+
+    def _work(self, one: Asked, held: Held, works: dict[str, Work], levels: tuple[float, ...]) -> None:
+        """Add the events of a push to what is done to its stream."""
         work = works.get(one.unique_id)
         if work is None:
             work = works[one.unique_id] = Work(held)
-        work.placed += taken.placed
-        work.owners += [one] * len(taken.placed)
+        work.placed += one.placed
+        work.owners += [one] * len(one.placed)
         if levels or one.unique_id in self.watch:
-            work.p = tuple(sorted({*work.p, *levels.values(), *(BAND if one.unique_id in self.watch else ())}))
+            work.p = tuple(sorted({*work.p, *levels, *(BAND if one.unique_id in self.watch else ())}))
 
     def _again(self, held: Held, number: int) -> Told:
         """Return the answer to an event that had been applied before, if it is still remembered."""
@@ -382,15 +405,22 @@ class Streams:
 
     def _tell(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
         """Answer those who pushed the events of a batch."""
-        at, ruled = 0, self.rule is not None
+        at, ruled, form = 0, self.rule is not None, self.form
+        clean = form.told_simply(batch)
         for work in works:
             for one, owner in zip(work.placed, work.owners, strict=True):
                 result = owner.outcome
                 assert isinstance(result, Result)
-                told = self.form.told(one, batch, alarms, at)
-                if not ruled:
-                    told.alarm = None
-                at += self.form.steps(one)
+                if clean is None or one.skipped:
+                    told, steps = form.told(one, batch, alarms, at), form.steps(one)
+                    if not ruled:
+                        told.alarm = None
+                else:
+                    nats, expected = clean
+                    told, steps = Told(one.seq, "applied", nats[at], expected[at]), 1
+                    if ruled:
+                        told.alarm = bool(alarms[at])
+                at += steps
                 if owner.push.level:
                     wanted = ends("", tuple(owner.push.level)).items()
                     cut = batch.found.quantiles[:, at - 1]
@@ -406,10 +436,11 @@ class Streams:
         seen = np.zeros(len(batch.values), dtype=self.event)
         seen["y"], seen["surprisal"], seen["expected"] = batch.values, found.surprisal, found.expected
         seen["flags"], seen["ds"] = alarms, NO_TIME
-        every, at = [], 0
+        every: list[int] = []
+        at, single = 0, len(seen) == sum(len(work.placed) for work in works)  # no event has several steps
         for work in works:
             for one in work.placed:
-                n = self.form.steps(one)
+                n = 1 if single else self.form.steps(one)
                 every.extend([one.seq] * n)
                 if one.skipped:
                     seen["flags"][at : at + one.skipped] = SKIPPED
@@ -450,21 +481,16 @@ class Streams:
         """Return what the store must keep of these streams; their versions move on."""
         raw = self.arena.data[[work.held.row for work in works]].tobytes()
         width, model, out = self.layout.width, self.digest[:16], []
+        blocks = self.history // BLOCK
         for b, work in enumerate(works):
             held = work.held
             held.version += 1
-            row = raw[b * width : (b + 1) * width]
-            snapshot = Snapshot(model, held.order.seq, held.steps, held.block, row, held.tail, held.order.to_bytes())
-            keep = held.block - self.history // BLOCK
+            row, order = raw[b * width : (b + 1) * width], held.order
+            extra = b"" if order.is_plain else order.to_bytes()
+            data = record_bytes(model, order.seq, held.steps, held.block, row, held.tail, extra)
+            keep = max(held.block - blocks, 0)
             out.append(
-                Change(
-                    held.unique_id,
-                    Record(held.version, snapshot.to_bytes()),
-                    held.new,
-                    tuple(work.blocks),
-                    max(keep, 0),
-                    work.wipe,
-                )
+                Change(held.unique_id, Record(held.version, data), held.new, tuple(work.blocks), keep, work.wipe)
             )
             held.new = False
         return out

@@ -117,9 +117,7 @@ class Rows:
         nats, means, quantiles, state = self._unroll(
             encoded, first, lengths, state, torch.tensor(p, dtype=torch.float64)
         )
-        places = torch.from_numpy(
-            np.concatenate([np.arange(a, z) for a, z in zip(first, encoded.offsets[1:], strict=True)])
-        )
+        places = torch.from_numpy(_joined(first, lengths))
         observed = encoded.observed[places]
         joint = torch.where(observed, nats + encoded.log_measure[places], 0.0).sum(-1).numpy()
         return Stepped(
@@ -227,3 +225,8 @@ def _quantiles(conditional: Conditional, support: Support, q: Tensor, kept: Tens
     )
     inner = Support(*(s.expand(times, -1, -1)[kept] for s in (support.unit, support.low, support.high)))
     return marginal_quantiles(some, inner, q)
+
+
+def _joined(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows first[b] .. first[b] + lengths[b] - 1 of all sequences, one sequence after the other."""
+    return np.repeat(first - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())

@@ -1,0 +1,318 @@
+"""A server of live streams under load from a second process: events a second, latency, processor time and memory.
+
+The model has a GRU of 64 units on an autoregression, with random weights: the work of a step does not depend on them.
+Loops are bounded in count and in time, and everything stays on the loopback. Run: python benchmarks/serve.py [--help]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HEAD = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+
+
+def model_file(path: Path, hidden: int = 64, order: int = 24) -> None:
+    """Write a model with a GRU of this size."""
+    import torch
+
+    from ostinato.assemble import Architecture, assemble
+    from ostinato.data.encoding import fit_encoding
+    from ostinato.data.sequences import SequenceSet
+    from ostinato.description import Description
+    from ostinato.layers.ar import AR
+    from ostinato.layers.autoregression import fit_ar
+    from ostinato.model_file import save_model
+
+    rng, n = np.random.default_rng(0), 4000
+    y = 50 + 10 * np.sin(np.arange(n) / 8)[:, None] + rng.standard_normal((n, 1))
+    data = SequenceSet("series", y, np.array([0, n], dtype=np.int64), ("a",))
+    encoding = fit_encoding(data, by_id=False)
+    encoded = encoding.encode(data)
+    base = AR.from_fits([fit_ar(encoded.values[:, 0].double().numpy(), encoded.offsets, order, order=order)])
+    shape = {"ar": {"order": base.order, "channels": 1, "trend": False, "volatility": False}}
+    parts = Architecture("gru", "student_t", 1, hidden, 1, 0.3, 6, 3, shape)
+    source = {"kind": "series", "channels": ["y"], "count": False}
+    torch.manual_seed(1)
+    model = assemble(parts, encoding, Description("gru", "series", {"parts": parts.to_json()}, source), base)
+    save_model(model.eval(), path)
+
+
+class Server:
+    """A server in a process of its own."""
+
+    def __init__(self, model: Path, store: str, port: int, *more: str) -> None:
+        self.port = port
+        command = [sys.executable, "-c", "from ostinato.cli.main import main; main()", "serve", str(model)]
+        self.process = subprocess.Popen(
+            [*command, "--store", store, "--port", str(port), *more],
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+        for _ in range(600):
+            try:
+                self.get("/readyz")
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise RuntimeError("the server does not start")
+
+    def get(self, path: str) -> str:
+        import urllib.request
+
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
+
+    def metric(self, name: str) -> float:
+        found = re.search(rf"^ostinato_{name}(?:{{[^}}]*}})? (\S+)$", self.get("/metrics"), re.M)
+        assert found is not None
+        return float(found[1])
+
+    def stop(self, how: int = signal.SIGTERM) -> None:
+        self.process.send_signal(how)
+        self.process.wait(60)
+
+
+class Line:
+    """A connection that is kept alive, with requests one after the other."""
+
+    async def open(self, port: int) -> Line:
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        return self
+
+    async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
+        self.writer.write(HEAD.format(path=path, length=len(body)).encode() + body)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        size = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]
+        return int(head[9:12]), await self.reader.readexactly(size)
+
+
+async def single(port: int, streams: int, seconds: float, lines: int, rate: float | None) -> tuple[int, list[float]]:
+    """Push single events over HTTP, as fast as they are answered or at a rate."""
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def run(line: Line, rng: random.Random) -> None:
+        due = time.perf_counter() + rng.random() * (lines / rate if rate else 0)
+        while time.perf_counter() < end:
+            if rate:
+                due += rng.expovariate(rate / lines)  # arrivals at random, each timed from when it was due
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            begun = due if rate else time.perf_counter()
+            body = b'{"y":%.3f}' % (50 + rng.random())
+            status, _ = await line.post(f"/v1/streams/s{rng.randrange(streams)}/events", body)
+            assert status == 200, status
+            took.append(time.perf_counter() - begun)
+
+    every = [await Line().open(port) for _ in range(lines)]
+    begun = time.perf_counter()
+    await asyncio.gather(*[run(line, random.Random(i)) for i, line in enumerate(every)])
+    return int(len(took) / (time.perf_counter() - begun)), took
+
+
+async def batched(port: int, streams: int, seconds: float, size: int) -> tuple[int, list[float]]:
+    """Push events of many streams in one request, two requests at a time."""
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    rng = random.Random(0)
+
+    async def run(line: Line) -> None:
+        bodies = []
+        for _ in range(8):
+            some = rng.sample(range(streams), size)
+            pushes = ",".join(f'{{"unique_id":"s{i}","y":{50 + rng.random():.3f}}}' for i in some)
+            bodies.append(f'{{"pushes":[{pushes}]}}'.encode())
+        turn = 0
+        while time.perf_counter() < end:
+            begun = time.perf_counter()
+            status, _ = await line.post("/v1/events", bodies[turn % 8])
+            assert status == 200, status
+            turn += 1
+            took.append(time.perf_counter() - begun)
+
+    every = [await Line().open(port) for _ in range(2)]
+    begun = time.perf_counter()
+    await asyncio.gather(*[run(line) for line in every])
+    return int(size * len(took) / (time.perf_counter() - begun)), took
+
+
+async def socket(port: int, streams: int, seconds: float, sockets: int, window: int) -> tuple[int, list[float]]:
+    """Push single events over WebSockets, with several on their way in each."""
+    import websockets
+
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+
+    async def run(seed: int) -> None:
+        rng = random.Random(seed)
+        uri = f"ws://127.0.0.1:{port}/v1/live"
+        async with websockets.connect(uri, compression=None, max_queue=None, ping_interval=None) as line:
+            sent: list[float] = []
+
+            async def send() -> None:
+                sent.append(time.perf_counter())
+                await line.send(f'{{"unique_id":"s{rng.randrange(streams)}","y":{50 + rng.random():.3f}}}')
+
+            for _ in range(window):
+                await send()
+            for turn in range(10_000_000):
+                answer = await line.recv()
+                assert '"error"' not in answer
+                took.append(time.perf_counter() - sent[turn])
+                if time.perf_counter() < end:
+                    await send()
+                elif turn + 1 == len(sent):
+                    return
+
+    begun = time.perf_counter()
+    await asyncio.gather(*[run(i) for i in range(sockets)])
+    return int(len(took) / (time.perf_counter() - begun)), took
+
+
+def report(name: str, server: Server, load: Any) -> float:
+    """Run a load, and print its line of the table."""
+    cpu, events = server.metric("process_cpu_seconds_total"), server.metric("events_total")
+    rate, took = asyncio.run(load)
+    used = server.metric("process_cpu_seconds_total") - cpu
+    many = server.metric("events_total") - events
+    p50, p99 = np.quantile(took, [0.5, 0.99]) * 1000
+    print(f"{name:<44}{rate:>10,}{p50:>10.1f}{p99:>10.1f}{1e6 * used / many:>14.1f}", flush=True)
+    return rate
+
+
+def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
+    """Print the table of loads, with and without a durable store."""
+    print(f"{streams:,} streams, {seconds:g} s each")
+    print(f"{'load':<44}{'events/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'CPU us/event':>14}")
+    for store, words in ((str(folder / "streams"), "SQLite, durable"), ("none", "memory")):
+        server = Server(model, store, 8301)
+        try:
+            report(
+                f"{words}: first push of every stream", server, batched(8301, streams, seconds / 2, min(5000, streams))
+            )
+            report(f"{words}: batches of 5,000", server, batched(8301, streams, seconds, min(5000, streams)))
+            rate = report(f"{words}: single HTTP, 64 connections", server, single(8301, streams, seconds, 64, None))
+            half = min(rate / 2, 1500)
+            report(f"{words}: single HTTP, {half:,.0f} a second", server, single(8301, streams, seconds, 64, half))
+            report(f"{words}: WebSocket, 16 x 64", server, socket(8301, streams, seconds, 16, 64))
+        finally:
+            server.stop()
+
+
+def memory(folder: Path, model: Path, streams: int) -> None:
+    """Print the memory of a server with many streams."""
+    server = Server(model, str(folder / "many"), 8302)
+    try:
+        before = server.metric("process_resident_bytes")
+
+        async def fill() -> None:
+            line = await Line().open(8302)
+            for _ in range(2):
+                for first in range(0, streams, 5000):
+                    pushes = ",".join(f'{{"unique_id":"s{i}","y":50.5}}' for i in range(first, first + 5000))
+                    status, _ = await line.post("/v1/events", f'{{"pushes":[{pushes}]}}'.encode())
+                    assert status == 200
+
+        asyncio.run(fill())
+        after = server.metric("process_resident_bytes")
+        each = (after - before) / streams
+        state = server.metric("state_bytes")
+        print(f"memory: {before / 1e6:.0f} MB empty, {after / 1e6:.0f} MB with {streams:,} streams", end="")
+        print(f": {each:.0f} bytes a stream, of which {state:.0f} are its state")
+    finally:
+        server.stop()
+
+
+def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
+    """Kill the server at random moments under load; every answered event must be in its state exactly once."""
+    from ostinato.inference.live.rows import Rows
+    from ostinato.model_file import load_model
+
+    rng, store = random.Random(seed), folder / "killed"
+    answered: dict[str, int] = {}
+    told: dict[str, dict[int, float]] = {}
+    streams = [f"k{i}" for i in range(50)]
+
+    def value(key: str, number: int) -> float:
+        return round(50 + 10 * np.sin(number / 8 + int(key[1:])), 6)
+
+    async def load(port: int, server: Server, after: float) -> None:
+        async def run(key: str) -> None:
+            line = await Line().open(port)
+            while True:
+                number = answered.get(key, 0) + 1
+                status, body = await line.post(
+                    f"/v1/streams/{key}/events", json.dumps({"y": value(key, number), "seq": number}).encode()
+                )
+                assert status == 200, body
+                (event,) = json.loads(body)["events"]
+                assert event["seq"] == number
+                if "surprisal" in event:
+                    told.setdefault(key, {})[number] = event["surprisal"]
+                answered[key] = number
+
+        tasks = [asyncio.create_task(run(key)) for key in streams]
+        await asyncio.sleep(after)
+        server.process.send_signal(signal.SIGKILL)
+        for done in await asyncio.gather(*tasks, return_exceptions=True):
+            assert isinstance(done, OSError | EOFError), done
+
+    for turn in range(times):
+        server = Server(model, str(store), 8303)
+        for key, number in answered.items():
+            seq = json.loads(server.get(f"/v1/streams/{key}"))["seq"]
+            # an event may be saved whose answer was lost on the way; it is repeated next, and answered as such
+            assert number <= seq <= number + 1, (key, number, seq)
+        asyncio.run(load(8303, server, 0.05 + rng.random() * 0.8))
+        server.process.wait(30)
+        if (turn + 1) % 10 == 0:
+            print(f"  {turn + 1} kills, {sum(answered.values()):,} events answered", flush=True)
+    model_ = load_model(model).likelihood("score")
+    rows, worst = Rows(model_), 0.0
+    for key, number in answered.items():
+        y = np.array([[value(key, i + 1)] for i in range(number)])
+        want = rows.step([key], y, np.array([number]), rows.start(1)).surprisal
+        worst = max([worst, *(abs(want[i - 1] - nats) for i, nats in told[key].items())])
+    print(f"kills: {times}, events answered: {sum(answered.values()):,}, none lost, none twice; ", end="")
+    print(f"largest difference from score: {worst:.1e} nats")
+    assert worst < 1e-5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=["loads", "memory", "kills"])
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--streams", type=int, default=10_000)
+    parser.add_argument("--many", type=int, default=100_000)
+    parser.add_argument("--kills", type=int, default=50)
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="ostinato-serve-"))
+    try:
+        model = folder / "model.ost"
+        model_file(model)
+        if "loads" in given.parts:
+            loads(folder, model, given.seconds, given.streams)
+        if "memory" in given.parts:
+            memory(folder, model, given.many)
+        if "kills" in given.parts:
+            kills(folder, model, given.kills)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,405 @@
+"""The routes: who may ask, what is refused, and how an error is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+pytest.importorskip("msgspec", reason="the server needs msgspec")
+pytest.importorskip("starlette", reason="the server needs starlette")
+pytest.importorskip("httpx", reason="the tests of the server need httpx")
+
+import httpx
+from serving import client, core, push, run
+
+import zoo
+from ostinato.inference.forecast import forecast
+from ostinato.serve.auth import Tokens, add
+from ostinato.serve.gate import OPEN, Limits
+from ostinato.serve.openapi import document
+from ostinato.serve.routes import ROUTES
+from ostinato.serve.store import Change, Record, StoreError
+from ostinato.serve.store_memory import MemoryStore
+
+EVERY = [*((one.method, one.path) for one in ROUTES), ("GET", "/metrics"), ("GET", "/openapi.json")]
+
+
+def problem(answer: httpx.Response) -> str:
+    return str(answer.json()["error"]["what"])
+
+
+def test_every_route_but_the_open_ones_needs_a_token(tmp_path: Path) -> None:
+    secret = add(tmp_path / "tokens.json", "sensors", None, None, None)
+    assert secret not in (tmp_path / "tokens.json").read_text()
+    assert (tmp_path / "tokens.json").stat().st_mode & 0o777 == 0o600
+
+    async def main() -> None:
+        limits = Limits(Tokens(tmp_path / "tokens.json"))
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, limits) as http:
+            for method, path in EVERY:
+                for given in ({}, {"authorization": "Bearer x"}, {"authorization": f"Basic {secret}"}):
+                    answer = await http.request(method, path.format(unique_id="a"), headers=given)
+                    assert answer.status_code == 401, (method, path)
+                    assert answer.headers["www-authenticate"] == "Bearer"
+            for path in OPEN:
+                assert (await http.get(path)).status_code == 200, path
+            good = {"authorization": f"Bearer {secret}"}
+            assert (await http.get("/v1/streams", headers=good)).status_code == 200
+            assert not batcher.streams.resident
+
+    run(main)
+
+
+def test_without_tokens_only_local_names_are_answered() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            for host, status in (("localhost:8000", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example", 403)):
+                assert (await http.get("/v1/streams", headers={"host": host})).status_code == status, host
+
+    run(main)
+
+
+def test_a_token_has_limits_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    secret = add(path, "small", 0.5, 1, 2000)
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, Limits(Tokens(path))) as http:
+            http.headers["authorization"] = f"Bearer {secret}"
+            assert (await http.post("/v1/streams/a/events", json={"y": 50})).status_code == 200
+            second = await http.post("/v1/streams/b/events", json={"y": 50})
+            assert second.status_code == 403
+            assert "may begin none beyond 1" in problem(second)
+            large = await http.post("/v1/streams/a/events", json={"events": [{"y": 50.0}] * 500})
+            assert large.status_code == 413
+            many = await http.post("/v1/streams/a/events", json={"events": [{"y": 50.0}] * 40})
+            assert many.status_code == 429
+            assert int(many.headers["retry-after"]) >= 1
+            assert list(batcher.streams.resident) == ["a"]
+
+    run(main)
+
+
+HOSTILE = [
+    "../../etc/passwd",
+    "a/b",
+    "a b",
+    "%2e%2e%2f",
+    "é\U0001f600",
+    "'; DROP TABLE streams; --",
+    ".",
+    "..",
+    "events",
+]
+
+
+@pytest.mark.parametrize("key", HOSTILE)
+def test_an_id_that_looks_like_something_else_is_a_name(key: str, tmp_path: Path) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar"), str(tmp_path / "s")) as batcher, client(batcher) as http:
+            url = f"/v1/streams/{quote(key, safe='').replace('.', '%2E')}"
+            answer = await http.post(f"{url}/events", json={"y": 50.0})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["unique_id"] == key
+            assert (await http.get(url)).json()["seq"] == 1
+            assert [one["unique_id"] for one in (await http.get("/v1/streams")).json()["streams"]] == [key]
+            assert (await http.delete(url)).status_code == 204
+            assert (await http.get(url)).status_code == 404
+
+    run(main)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s"]
+
+
+@pytest.mark.parametrize("key", ["x" * 10_000, "a\nb", "\x00", "é" * 200, "\x7f"])
+def test_an_id_that_cannot_be_one_is_refused(key: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            answer = await http.post(f"/v1/streams/{quote(key, safe='')}/events", json={"y": 50.0})
+            assert answer.status_code == 422
+            many = await http.post("/v1/events", json={"pushes": [{"unique_id": key, "y": 50.0}]})
+            assert "error" in many.json()["results"][0]
+            assert not batcher.streams.resident
+
+    run(main)
+
+
+BODIES: list[tuple[Any, str]] = [
+    (b"", "cannot be read"),
+    (b"{", "cannot be read"),
+    (b"[" * 100_000, "cannot be read"),
+    (b'{"y": NaN}', "cannot be read"),
+    (b"\xff\xfe", "cannot be read"),
+    ({"y": True}, "cannot be read"),
+    ({"y": 1.0, "x": 2}, "unknown field"),
+    ({}, "either y or events"),
+    ({"y": 1.0, "events": [{"y": 1.0}]}, "either y or events"),
+    ({"events": []}, "cannot be read"),
+    ({"y": 1.0, "seq": 0}, "cannot be read"),
+    ({"y": "5"}, "got text"),
+    ({"y": [1.0, 2.0]}, "has 2 values, expected 1"),
+    ({"y": 1e300}, "cannot take the value"),
+    ({"y": 1.0, "ds": "soon"}, "cannot read 'soon' as a time"),
+    ({"y": 1.0, "level": [100]}, "cannot be read"),
+    ({"y": 1.0, "next": [0.0]}, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("body", "what"), BODIES, ids=[str(b)[:30] for b, _ in BODIES])
+def test_a_body_that_cannot_be_used_changes_nothing(body: Any, what: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+            answer = await http.post("/v1/streams/a/events", content=raw, headers={"content-type": "application/json"})
+            assert answer.status_code == 422
+            assert what in problem(answer)
+            assert batcher.streams.resident["a"].order.seq == 1
+
+    run(main)
+
+
+def test_a_push_is_refused_as_a_whole_and_its_neighbours_are_not() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            pushes = [
+                {"unique_id": "a", "events": [{"y": 50.0}, {"y": 1e300}], "ref": 1},
+                {"unique_id": "a", "y": 51.0, "ref": 2},
+                {"unique_id": "b", "events": [{"y": 50.0, "seq": 1}, {"y": 50.0, "seq": 3}]},
+                {"unique_id": "c", "y": 50.0, "seq": 1},
+                {"unique_id": "c", "y": 50.0, "seq": 1},
+            ]
+            answer = await http.post("/v1/events", json={"pushes": pushes})
+            one, two, three, four, five = answer.json()["results"]
+            assert one["error"]["where"] == "event 2 of the push"
+            assert (two["seq"], two["ref"]) == (1, 2)
+            assert three["error"]["expected_seq"] == 2
+            assert four["events"][0]["status"] == "applied"
+            assert five["events"][0]["status"] == "repeated"
+            assert five["events"][0]["surprisal"] == four["events"][0]["surprisal"]
+            assert sorted(batcher.streams.resident) == ["a", "c"]
+
+    run(main)
+
+
+def test_another_type_of_body_is_refused_so_that_a_form_of_another_site_cannot_push() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            answer = await http.post("/v1/streams/a/events", content=b'{"y":1}', headers={"content-type": "text/plain"})
+            assert answer.status_code == 415
+            assert "access-control-allow-origin" not in answer.headers
+            assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+    run(main)
+
+
+def test_a_large_body_is_refused_before_it_is_read() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, Limits(body=1000)) as http:
+            sent = 0
+
+            async def endless() -> Any:
+                nonlocal sent
+                for _ in range(100):
+                    sent += 1
+                    yield b"x" * 100
+
+            answer = await http.post("/v1/events", content=b"x" * 1001, headers={"content-type": "application/json"})
+            assert answer.status_code == 413
+            answer = await http.post("/v1/events", content=endless(), headers={"content-type": "application/json"})
+            assert answer.status_code == 413
+            assert sent < 20
+
+    run(main)
+
+
+def test_a_forecast_goes_on_from_the_state_as_the_verb_does() -> None:
+    model, data = zoo.fitted("series", "gru"), zoo.made("series")
+    row = next(b for b in range(len(data)) if data.lengths[b] > 4 and data[b][-1] == data[b][-1])
+    alone = data.take([row])
+    want = forecast(model, alone, 5, (80,), n_paths=50, seed=3)
+
+    async def main() -> None:
+        async with core(model) as batcher, client(batcher) as http:
+            await push(batcher, data.ids[row], *[None if v != v else float(v) for v in alone.values[:, 0]])  # noqa: PLR0124
+            url = f"/v1/streams/{data.ids[row]}"
+            asked = {"horizon": 5, "level": [80], "n_paths": 50, "seed": 3}
+            found = (await http.post(f"{url}/forecast", json=asked)).json()
+            flat = [y for (y,) in found["forecast"]]
+            assert flat == pytest.approx(want.frame["ostinato"].to_list(), rel=1e-4)
+            low = [y for (y,) in found["intervals"]["lo-80"]]
+            assert low == pytest.approx(want.frame["ostinato-lo-80"].to_list(), rel=1e-3)
+            samples = (await http.post(f"{url}/sample", json={"length": 7, "n_samples": 3})).json()["samples"]
+            assert [len(one) for one in samples] == [7, 7, 7]
+            ahead = (await http.get(f"{url}/next?p=0.1&p=0.9")).json()["quantiles"]
+            assert ahead[0][0] < ahead[1][0]
+            assert (await http.get(f"{url}/next?p=2")).status_code == 422
+            assert (await http.post(f"{url}/reset")).json()["seq"] == 0
+            assert (await http.get(f"{url}/history")).json()["events"] == []
+
+    run(main)
+
+
+def test_the_likeliest_characters_are_those_of_the_model() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("text", "gru")) as batcher, client(batcher) as http:
+            answer = await http.post("/v1/streams/a/events", json={"y": "ab", "top": 3})
+            top = answer.json()["next"]["top"]
+            assert len(top) == 3
+            assert [p for _, p in top] == sorted((p for _, p in top), reverse=True)
+            sample = await http.post("/v1/streams/a/sample", json={"length": 5, "n_samples": 2})
+            assert len(sample.json()["samples"]) == 2
+            assert (await http.post("/v1/streams/a/forecast", json={})).status_code == 422
+
+    run(main)
+
+
+class Broken(MemoryStore.__mro__[1]):  # type: ignore[misc]
+    """A store that another holds, and that may be out of reach."""
+
+    durable, shared = True, False
+
+    def __init__(self) -> None:
+        self.inner, self.away = MemoryStore(), False
+
+    def _there(self) -> MemoryStore:
+        if self.away:
+            raise StoreError("the store is away")
+        return self.inner
+
+    def load(self, ids: Sequence[str]) -> dict[str, Record]:
+        return self._there().load(ids)
+
+    def save(self, changes: Sequence[Change]) -> set[str]:
+        return self._there().save(changes)
+
+    def delete(self, unique_id: str) -> bool:
+        return self._there().delete(unique_id)
+
+    def ids(self, after: str = "", limit: int = 1000) -> list[str]:
+        return self._there().ids(after, limit)
+
+    def count(self) -> int:
+        return self._there().count()
+
+    def blocks(self, unique_id: str) -> list[tuple[int, bytes]]:
+        return self._there().blocks(unique_id)
+
+    def ping(self) -> None:
+        self._there()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_a_store_that_is_gone_and_back_loses_nothing_that_was_answered() -> None:
+    store = Broken()
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store) as batcher, client(batcher) as http:
+            url = "/v1/streams/a/events"
+            before = (await http.post(url, json={"y": 50.0, "seq": 1})).json()
+            store.away = True
+            refused = await http.post(url, json={"y": 51.0, "seq": 2})
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"] == "1"
+            assert (await http.get("/readyz")).status_code == 503
+            assert (await http.get("/healthz")).status_code == 200
+            store.away = False
+            assert (await http.get("/readyz")).status_code == 200
+            again = (await http.post(url, json={"events": [{"y": 50.0, "seq": 1}, {"y": 51.0, "seq": 2}]})).json()
+            assert [e["status"] for e in again["events"]] == ["repeated", "applied"]
+            assert again["events"][0]["surprisal"] == before["events"][0]["surprisal"]
+
+    run(main)
+
+
+def test_another_server_that_was_faster_is_followed() -> None:
+    model, store = zoo.fitted("series", "gru"), MemoryStore()
+    store.shared = True  # two cores on one store stand for two servers
+
+    async def main() -> None:
+        async with core(model, store) as one, core(model, store) as two:
+            told = []
+            for i in range(6):
+                told += await push((one, two)[i % 2], "a", 50.0 + i, first=i + 1)
+            again = await push(one, "a", *[50.0 + i for i in range(6)], first=1)
+            assert [e.status for e in again] == ["repeated"] * 6
+            async with core(model) as alone:
+                want = await push(alone, "a", *[50.0 + i for i in range(6)])
+            assert [e.surprisal for e in told] == pytest.approx([e.surprisal for e in want], abs=1e-5)
+
+    run(main)
+
+
+def test_many_pushes_to_one_stream_at_once_are_each_applied_once() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher:
+            await asyncio.gather(*[push(batcher, "a", 50.0) for _ in range(2000)])
+            assert batcher.streams.resident["a"].order.seq == 2000
+            assert batcher.cycles < 100
+
+    run(main)
+
+
+def test_an_end_answers_what_has_arrived(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), str(tmp_path)) as batcher:
+            on_their_way = [asyncio.create_task(push(batcher, f"s{i % 7}", 50.0)) for i in range(500)]
+            await asyncio.sleep(0)
+        assert all(task.done() and task.result() for task in on_their_way)
+
+    run(main)
+
+
+def test_a_fault_stays_with_the_push_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            real = batcher.streams.form.step
+
+            def step(works: Any, *rest: Any) -> Any:
+                if any(work.held.unique_id == "bad" for work in works):
+                    raise RuntimeError("secret value 123456")
+                return real(works, *rest)
+
+            monkeypatch.setattr(batcher.streams.form, "step", step)
+            pushes = [{"unique_id": key, "y": 50.0} for key in ("a", "bad", "b")]
+            with caplog.at_level(logging.ERROR):
+                found = (await http.post("/v1/events", json={"pushes": pushes})).json()["results"]
+            assert ["error" in one for one in found] == [False, True, False]
+            assert "bad" not in batcher.streams.resident
+
+    run(main)
+
+
+def test_the_document_names_every_route_and_every_error() -> None:
+    found = document(guarded=True)
+    assert sum(len(methods) for methods in found["paths"].values()) == len(ROUTES)
+    assert {"Push", "Result", "Failed", "ForecastAsked"} <= set(found["components"]["schemas"])
+    for methods in found["paths"].values():
+        for one in methods.values():
+            assert {"401", "413", "422", "429", "503"} <= set(one["responses"])
+
+
+def test_metrics_and_logs_hold_no_payload(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            with caplog.at_level(logging.DEBUG, logger="ostinato"):
+                await http.post("/v1/streams/secret-id/events", json={"y": 51.2345})
+                await http.post("/v1/streams/secret-id/events", json={"y": "secret-text"})
+            text = (await http.get("/metrics")).text
+            assert "ostinato_events_total 1" in text
+            assert 'ostinato_requests_total{method="POST",status="422"} 1' in text
+            for word in ("secret", "51.2345"):
+                assert word not in text
+                assert word not in caplog.text
+
+    run(main)
