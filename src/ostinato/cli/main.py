@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato._version import __version__
-from ostinato.cli import backtest, diagnose, doctor, fit, forecast, inspect, report, sample, score, stream
+from ostinato.cli import backtest, diagnose, doctor, export, fit, forecast, inspect, report, sample, score, stream
 from ostinato.errors import OstinatoError
 
 #: The exception for options that the parser rejects; newer versions of typer contain their own parser.
@@ -65,7 +65,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (fit, score, forecast, backtest, sample, stream, inspect, diagnose, report, doctor):
+for verb in (fit, score, forecast, backtest, sample, stream, export, inspect, diagnose, report, doctor):
     app.command(verb.__name__.rsplit(".", 1)[1])(verb.command)
 app.command("cross-validation", hidden=True)(backtest.command)  # the name of Nixtla and sktime
 
