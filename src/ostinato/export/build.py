@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from ostinato.export.fronts import observed, pending
 from ostinato.export.graph import Graph, Wire, lookup, maximum, where
 from ostinato.export.step import GraphStep
 from ostinato.model import SequenceModel
-from ostinato.model_file import Model
+from ostinato.model_file import Model, model_digest
 from ostinato.storage import atomic_write
 
 Array = NDArray[np.float64]
@@ -149,7 +148,7 @@ def export_onnx(
         )
     probabilities = _probabilities(level)
     build = StepGraph(sequential, unique_id, step, probabilities)
-    content = build.serialized(digest or _digest(sequential))
+    content = build.serialized(digest or model_digest(sequential))
     from ostinato.export.check import worst_difference
 
     worst = worst_difference(content, sequential, build, unique_id, step, check)
@@ -162,15 +161,6 @@ def _probabilities(level: Any) -> Array:
     """Return the probabilities of the quantiles: the ends of the intervals and the median, sorted."""
     half = [one / 200 for one in checked_levels(level)]
     return np.array(sorted({0.5, *(0.5 - h for h in half), *(0.5 + h for h in half)}))
-
-
-def _digest(model: SequenceModel) -> str:
-    """Return the SHA-256 of the weights and the encoding."""
-    tensors, document = model.to_parts()
-    found = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
-    for name in sorted(tensors):
-        found.update(name.encode() + tensors[name].detach().contiguous().numpy().tobytes())
-    return found.hexdigest()
 
 
 class StepGraph:

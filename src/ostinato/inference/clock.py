@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -78,6 +79,23 @@ class Clock:
     def tick(self, time: Any) -> None:
         """Move the clock to a time."""
         self._seen.append(time)
+
+    def copy(self) -> Clock:
+        """Return a clock that goes on from the same time."""
+        other = copy(self)
+        other._seen = self._seen.copy()
+        return other
+
+    def times(self) -> dict[str, Any]:
+        """Return the times that the clock goes on from, as JSON: whole numbers, or microseconds since 1970."""
+        seen = [np.asarray(time) for time in self._seen]
+        dated = bool(seen) and seen[-1].dtype.kind == "M"
+        return {"dated": dated, "seen": [int(time.astype(np.int64)) for time in seen]}
+
+    def set_times(self, kept: dict[str, Any]) -> None:
+        """Go on from the times that ``times`` returned."""
+        form = np.dtype("datetime64[us]" if kept["dated"] else "int64")
+        self._seen = deque((np.int64(one).astype(form) for one in kept["seen"]), maxlen=_KEPT)
 
     def _place(self, calendar: Calendar, last: Any, time: Any) -> int:
         """Return the place of a time on the calendar after the last one."""

@@ -1,0 +1,70 @@
+"""What gives an alarm on the events of live streams, for many streams at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class AlarmRule(ABC):
+    """A rule that judges events. What it remembers of a stream is a row of ``width`` numbers, which it is given.
+
+    Attributes:
+        width: The number W of numbers that the rule remembers of a stream; it may be 0.
+    """
+
+    width: int
+
+    @abstractmethod
+    def start(self) -> Array:
+        """Return what the rule remembers of a stream before its first event, (W,)."""
+
+    @abstractmethod
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+        """Judge one event of each of B streams.
+
+        Args:
+            surprisal: The surprisals in nats, (B,). NaN for a missing value, which gives no alarm.
+            values: The values in the units of the data, (B, D); of text any numbers of the symbols.
+            expected: The values that were expected, (B, D).
+            memory: What the rule remembers of the streams, (B, W).
+
+        Returns:
+            Whether there is an alarm, (B,), and what is remembered from now on, (B, W).
+        """
+
+    @abstractmethod
+    def words(self) -> str:
+        """Return the rule, where it comes from and its false-alarm rate, in words."""
+
+
+@final
+class FixedRule(AlarmRule):
+    """An alarm on each surprisal above one threshold.
+
+    Args:
+        nats: The threshold in nats.
+        origin: Where the threshold comes from, in words.
+    """
+
+    width = 0
+
+    def __init__(self, nats: float, origin: str = "") -> None:
+        self.nats, self._origin = nats, origin
+
+    def start(self) -> Array:
+        """Return an empty row."""
+        return np.zeros(0)
+
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+        """Judge one event of each stream (see ``AlarmRule.step``)."""
+        return surprisal > self.nats, memory
+
+    def words(self) -> str:
+        """Return the threshold in words."""
+        return self._origin or f"alarm above {self.nats:.4g} nats"
