@@ -4,9 +4,10 @@ Run from the repository root: python benchmarks/alarms.py [vic_elec.csv.gz] [--r
 
 The model is fitted to the first 60 % of a series, every rule is calibrated on the next 20 %, and the last 20 % are the
 test: as they are for the rate, and with faults for the detections. A fault lasts 48 steps, a spike one. It is found if
-there is an alarm within 48 steps from its start; the delay is the median over those found. The other ways are a threshold
-on the size of the residual and the HalfSpaceTrees of river, of the value and its differences to one step and one season
-before. Both have the cool-down of ours, and the threshold at which the calibration part gives alarms at the rate.
+there is an alarm within 48 steps from its start; the delay is the median over those found. The other ways are a
+threshold on the size of the residual, and the HalfSpaceTrees of river, of the value and its differences to one step and
+to one season before. Both have the cool-down of ours, and the threshold at which the calibration part gives alarms at
+the rate.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ def compare(name: str, y: Array, rates: list[float], river: str | None) -> None:
     print("| rate asked | rule | rate found | " + " | ".join(f"{f}, delay" for f in FAULTS) + " |")
     print("| --- | --- | --- |" + " --- |" * len(FAULTS))
     for rate in rates:
-        rule = CalibratedRule([before], rate)
+        rule = CalibratedRule([before], rate, warm=fitted.front.reach)
         many = [by_rule(rule, [test])[0]]
         row = [found(by_rule(rule, parts[f]), faulty[f][1]) for f in FAULTS]
         tell(rate, "calibrated", many[0], len(test.surprisal), row)

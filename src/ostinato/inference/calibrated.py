@@ -39,6 +39,8 @@ SLACK = 0.5
 MOST = 3.0
 #: By how much one alarm of a stream raises its own threshold, in powers of ten of rarity, and how far it may move.
 LEARNING, LOWEST, HIGHEST = 0.02, -0.5, 1.0
+#: The least chance that a value repeats the one before it, which no held-out data can show to be less.
+REPEATED = 0.02
 _KNOTS = 256
 
 
@@ -72,9 +74,9 @@ class Rarity:
         if whole_numbers:
             at = np.arange(int(x[-1]) + 1.0)
             above = n - np.searchsorted(x, at)
-            # the chance that a run goes on, with one more that did not end
-            on = (above[1:].sum() + 1) / (above.sum() + 2)
-            return Rarity(at, -np.log10(above / n), float(-np.log10(on)))
+            # the chance that a run goes on; a live sensor may be rounded where the held-out data are not
+            on = max((above[1:].sum() + 1) / (above.sum() + 2), REPEATED)
+            return Rarity(at, -np.log10(np.maximum(above / n, REPEATED**at)), float(-np.log10(on)))
         levels = np.unique(np.concatenate([np.linspace(0, 0.9, 32), 1 - np.logspace(-1, np.log10(5 / n), _KNOTS)]))
         at = np.quantile(x, levels)
         keep = np.concatenate([at[1:] > at[:-1], [True]])
@@ -129,13 +131,14 @@ class CalibratedRule(AlarmRule):
     """The rule of this module. From 10 / rate events on, each stream moves its own threshold to its own rate.
 
     A stream raises its threshold by a little with each alarm and lowers it by rate times that with each event (Gibbs
-    and Candes 2021). So the share of alarms comes to the rate if a stream is not like the held-out data. The threshold stays
-    within bounds, so that a fault that lasts is not taken for the usual.
+    and Candes 2021). So the share of alarms comes to the rate if a stream is not like the held-out data. The
+    threshold stays within bounds, so that a fault that lasts is not taken for the usual.
 
     Args:
         evidence: The evidence of held-out sequences.
         rate: The share of ordinary events that may give an alarm.
         cool_down: The events after an alarm that give none.
+        warm: The events at the start of a stream that add to no sum, because the model does not have its past yet.
         numeric: Whether the values are numbers, whose sizes and repetitions mean something.
         weights: Which weights gave the evidence, in words.
     """
@@ -146,10 +149,11 @@ class CalibratedRule(AlarmRule):
         rate: float,
         *,
         cool_down: int = COOL_DOWN,
+        warm: int = 0,
         numeric: bool = True,
         weights: str = "",
     ) -> None:
-        self.rate, self._cool, self._numeric, self._weights = rate, cool_down, numeric, weights
+        self.rate, self._cool, self._warm, self._numeric, self._weights = rate, cool_down, warm, numeric, weights
         surprisal = np.concatenate([one.surprisal for one in evidence])
         seen = surprisal[np.isfinite(surprisal)]
         self._events = len(seen)
@@ -202,10 +206,10 @@ class CalibratedRule(AlarmRule):
         """Return the rule in words."""
         one = self.threshold
         return (
-            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, sums of signed errors and repeated "
-            f"values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out events, with {self._cool} "
-            f"events of cool-down; a surprisal alone is as rare as the rate from {one.nats:.4g} nats (90 % interval "
-            f"{one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
+            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors and "
+            f"repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out values, with "
+            f"{self._cool} events of cool-down; a surprisal alone is as rare as the rate from {one.nats:.4g} nats "
+            f"(90 % interval {one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
         )
 
     def _scores(self, surprisal: Array, values: Array, expected: Array, last: Array) -> _Scores:
@@ -223,12 +227,13 @@ class CalibratedRule(AlarmRule):
 
     def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
         """Return the memory after an event of each stream: its sums and its run."""
+        warm = np.where(held.events < self._warm, 0.0, 1.0)
         return held._replace(
             run=np.where(scores.same, held.run + 1, 0.0),
-            more=np.maximum(held.more + scores.score - SLACK, 0.0),
-            less=np.maximum(held.less - scores.score - SLACK, 0.0),
-            up=np.maximum(held.up + scores.signed - SLACK, 0.0),
-            down=np.maximum(held.down - scores.signed - SLACK, 0.0),
+            more=np.maximum(held.more + scores.score - SLACK, 0.0) * warm,
+            less=np.maximum(held.less - scores.score - SLACK, 0.0) * warm,
+            up=np.maximum(held.up + scores.signed - SLACK, 0.0) * warm,
+            down=np.maximum(held.down - scores.signed - SLACK, 0.0) * warm,
         )
 
     def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
@@ -247,6 +252,8 @@ class CalibratedRule(AlarmRule):
         for t, (s, level, signed, same) in enumerate(rows):
             more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
             up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
+            if t < self._warm:
+                more = less = up = down = 0.0
             run = run + 1 if same else 0.0
             out[t] = s, max(more, less), max(up, down), run
             if quiet <= 0 and (s > a or max(more, less) > b or max(up, down) > c or run > d):
@@ -279,7 +286,7 @@ def alarm_rule(
     reference: SequenceSet | Any = None,
     *,
     held_out: float | str | None = None,
-    cool_down: int = COOL_DOWN,
+    cool_down: int | None = None,
 ) -> CalibratedRule:
     """Return the rule that gives alarms at a rate on data that the model was not fitted to.
 
@@ -290,14 +297,16 @@ def alarm_rule(
             the fit itself only the held-out part is used, by the weights from before the refit.
         held_out: The share of the reference at its end that is used; None is all of newer data, and the held-out part
             of the data of the fit.
-        cool_down: The number of events after an alarm that give none.
+        cool_down: The number of events after an alarm that give none. None is 10, or fewer if the rate leaves no room.
 
     Raises:
         ConfigError: The rate is not between 0 and 1, or the model is a DirectModel.
         DataError: There is no reference, or it has fewer than 50 observed events.
     """
     sequential = model.likelihood("give alarms")
-    rate, cool_down = share("alarm", rate), whole("cool_down", cool_down, least=0)
+    rate = share("alarm", rate)
+    usual = min(COOL_DOWN, int(0.1 / rate))
+    cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)
     if rate * (cool_down + 1) >= 1:
         raise ConfigError(
             f"an alarm at {rate:g} of events is impossible with {cool_down} events of cool-down after each",
@@ -316,7 +325,9 @@ def alarm_rule(
             fix="give more data that the model was not fitted to as the reference",
         )
     numeric = sequential.description.traits.numeric
-    return CalibratedRule(evidence, rate, cool_down=cool_down, numeric=numeric, weights=weights)
+    return CalibratedRule(
+        evidence, rate, cool_down=cool_down, warm=sequential.front.reach, numeric=numeric, weights=weights
+    )
 
 
 def evidence_of(

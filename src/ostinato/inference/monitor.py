@@ -14,7 +14,7 @@ from ostinato.arguments import levels
 from ostinato.data.sequences import SequenceSet
 from ostinato.forecasting.table import ends
 from ostinato.inference.alarm import AlarmThreshold
-from ostinato.inference.calibrated import COOL_DOWN, CalibratedRule, alarm_rule
+from ostinato.inference.calibrated import CalibratedRule, alarm_rule
 from ostinato.inference.clock import Clock
 from ostinato.inference.kept import Kept, load_states, save_states
 from ostinato.inference.stream import Seen, Stream
@@ -50,18 +50,19 @@ class Monitor:
     Args:
         model: A fitted SequenceModel.
         alarm: The share of ordinary steps that may give an alarm, such as 1e-4. None gives no alarms.
-        reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. The rule of the
-            alarm is calibrated on them (see ``alarm_rule``). Of the data of the fit itself only the
-            held-out part is used, by the weights from before the refit, which had not seen it.
+        reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. The rule of
+            the alarm is calibrated on them (see ``alarm_rule``). Of the data of the fit itself only the held-out part
+            is used, by the weights from before the refit, which had not seen it.
         level: The coverage of the intervals, in percent; none by default.
         held_out: The share of the reference at its end that is used, if the model was fitted to the rest of it. None
             uses all of newer data, and the held-out part of the data of the fit.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
-        cool_down: The number of steps after an alarm of a series that give none.
+        cool_down: The number of steps after an alarm of a series that give none; None is 10, or fewer if the rate
+            leaves no room for them.
 
     Attributes:
         rule: The rule of the alarm; None without an alarm.
-        threshold: The surprisal that held-out values exceed at the rate of the alarm by itself; None without an alarm.
+        threshold: The surprisal that held-out values exceed at the rate of the alarm; None without an alarm.
         ends: The ends of the intervals by name, with their probabilities.
         robust: The option of that name.
 
@@ -79,7 +80,7 @@ class Monitor:
         level: float | Sequence[float] = (),
         held_out: float | str | None = None,
         robust: float | None = None,
-        cool_down: int = COOL_DOWN,
+        cool_down: int | None = None,
     ) -> None:
         self.model = model.likelihood("follow a stream")
         self.ends = ends("", levels(level))
