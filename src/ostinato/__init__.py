@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ostinato.evaluation.backtest import Backtest as Backtest
     from ostinato.evaluation.backtest import cross_validation as backtest
     from ostinato.evaluation.backtest import cross_validation as cross_validation
+    from ostinato.export.build import Exported as Exported
+    from ostinato.export.build import export_onnx as export_onnx
     from ostinato.fits.budget import Budget as Budget
     from ostinato.fits.progress import TrainingProgress as TrainingProgress
     from ostinato.fits.result import Fit as Fit
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.alarm import AlarmThreshold as AlarmThreshold
+    from ostinato.inference.calibrated import alarm_rule as alarm_rule
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.describe import describe_model as inspect_model
     from ostinato.inference.monitor import Monitor as Monitor
@@ -79,6 +82,7 @@ _HOMES = {
     "DirectModel": "direct.model",
     "DirectOptions": "direct_fit.options",
     "DirectRung": "record",
+    "Exported": "export.build",
     "Fit": "fits.result",
     "Forecast": "forecasting.table",
     "FullBPTT": "gradients.methods",
@@ -100,9 +104,11 @@ _HOMES = {
     "Trial": "record",
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
+    "alarm_rule": "inference.calibrated",
     "cross_validation": "evaluation.backtest",
     "describe_model": "inference.describe",
     "diagnose": "diagnosis.diagnose",
+    "export_onnx": "export.build",
     "fit": "fitting",
     "fit_ar": "layers.autoregression",
     "forecast": "forecasts",
@@ -134,6 +140,7 @@ __all__ = [
     "DirectModel",
     "DirectOptions",
     "DirectRung",
+    "Exported",
     "Fit",
     "Forecast",
     "FullBPTT",
@@ -156,11 +163,13 @@ __all__ = [
     "TruncatedBPTT",
     "WriteError",
     "__version__",
+    "alarm_rule",
     "backtest",
     "cross_validation",
     "datasets",
     "describe_model",
     "diagnose",
+    "export_onnx",
     "fit",
     "fit_ar",
     "forecast",
