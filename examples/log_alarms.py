@@ -49,9 +49,9 @@ def main() -> None:
     newer = pl.concat(
         [readings(name, datetime(2023, 8, 1), 3000, seed + 20) for seed, name in enumerate(("attic", "cellar"))]
     )
-    monitor = ostinato.Monitor(model, alarm=RATE, reference=newer, robust=6)
-    assert monitor.threshold is not None
-    print(monitor.threshold.words())
+    monitor = ostinato.Monitor(model, alarm=RATE, reference=newer, robust=6, cool_down=2)
+    assert monitor.rule is not None
+    print(monitor.rule.words())
     for number, line in enumerate(log(datetime(2024, 1, 1)), start=1):
         try:
             row = json.loads(line)

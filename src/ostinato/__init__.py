@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ostinato.evaluation.backtest import Backtest as Backtest
     from ostinato.evaluation.backtest import cross_validation as backtest
     from ostinato.evaluation.backtest import cross_validation as cross_validation
+    from ostinato.export.build import Exported as Exported
+    from ostinato.export.build import export_onnx as export_onnx
     from ostinato.fits.budget import Budget as Budget
     from ostinato.fits.progress import TrainingProgress as TrainingProgress
     from ostinato.fits.result import Fit as Fit
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from ostinato.gradients.methods import FullBPTT as FullBPTT
     from ostinato.gradients.methods import TruncatedBPTT as TruncatedBPTT
     from ostinato.inference.alarm import AlarmThreshold as AlarmThreshold
+    from ostinato.inference.calibrated import alarm_rule as alarm_rule
     from ostinato.inference.describe import describe_model as describe_model
     from ostinato.inference.describe import describe_model as inspect_model
     from ostinato.inference.monitor import Monitor as Monitor
@@ -81,6 +84,7 @@ _HOMES = {
     "DirectModel": "direct.model",
     "DirectOptions": "direct_fit.options",
     "DirectRung": "record",
+    "Exported": "export.build",
     "Fit": "fits.result",
     "Forecast": "forecasting.table",
     "FullBPTT": "gradients.methods",
@@ -102,11 +106,13 @@ _HOMES = {
     "Trial": "record",
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
+    "alarm_rule": "inference.calibrated",
     "compress": "compression.verbs",
     "cross_validation": "evaluation.backtest",
     "decompress": "compression.verbs",
     "describe_model": "inference.describe",
     "diagnose": "diagnosis.diagnose",
+    "export_onnx": "export.build",
     "fit": "fitting",
     "fit_ar": "layers.autoregression",
     "forecast": "forecasts",
@@ -138,6 +144,7 @@ __all__ = [
     "DirectModel",
     "DirectOptions",
     "DirectRung",
+    "Exported",
     "Fit",
     "Forecast",
     "FullBPTT",
@@ -160,6 +167,7 @@ __all__ = [
     "TruncatedBPTT",
     "WriteError",
     "__version__",
+    "alarm_rule",
     "backtest",
     "compress",
     "cross_validation",
@@ -167,6 +175,7 @@ __all__ = [
     "decompress",
     "describe_model",
     "diagnose",
+    "export_onnx",
     "fit",
     "fit_ar",
     "forecast",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +58,15 @@ def load_model(path: str | Path) -> Model:
         raise ModelFileError(
             f"this version cannot read the model in the file ({error})", where=str(path), fix="update ostinato"
         ) from error
+
+
+def model_digest(model: Model) -> str:
+    """Return the SHA-256 of the weights and of everything else that the answers of a model depend on."""
+    tensors, document = model.to_parts()
+    found = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for name in sorted(tensors):
+        found.update(name.encode() + tensors[name].detach().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], description: Description) -> SequenceModel:

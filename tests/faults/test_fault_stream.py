@@ -353,7 +353,8 @@ def test_the_threshold_comes_from_weights_that_had_not_seen_the_held_out_part() 
     unseen = ostinato.score(fitted.before_refit(data), data).surprisal[300:]
     threshold = ostinato.Monitor(fitted, alarm=0.2, reference=data).threshold
     assert threshold is not None
-    assert threshold.nats == alarm_threshold(unseen, 0.2).nats > alarm_threshold(seen, 0.2).nats + 1
+    assert threshold.nats == pytest.approx(alarm_threshold(unseen, 0.2).nats, rel=1e-6)
+    assert threshold.nats > alarm_threshold(seen, 0.2).nats + 1
     assert threshold.values == 100
     assert "before the refit" in threshold.words()
     # without a refit the weights themselves had not seen it

@@ -104,15 +104,13 @@ def _loader(path: Path, alarm: float | None, reference: str | None) -> Callable[
         fitted = load_model(path)
         if alarm is None:
             return fitted, None
-        from ostinato.inference.alarm_rule import FixedRule
-        from ostinato.inference.monitor import Monitor
+        from ostinato.inference.calibrated import alarm_rule
 
         record = fitted.description.ladder_record
         data = options.source(fitted, None) if reference is None else reference
         held_out = (0.1 if record.held_out is None else record.held_out) if reference is None else None
-        threshold = Monitor(fitted, alarm=alarm, reference=data, held_out=held_out).threshold
-        assert threshold is not None
-        screen.say(f"note: {threshold.words()}")
-        return fitted, FixedRule(threshold.nats, threshold.words())
+        rule = alarm_rule(fitted, alarm, data, held_out=held_out)
+        screen.say(f"note: {rule.words()}")
+        return fitted, rule
 
     return load

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import signal
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
 
 #: The share of the reference that is held out, if the model file does not say it.
 _HELD_OUT = 0.1
+#: The seconds between two writings of the states.
+_SECONDS = 5.0
 
 
 def command(
@@ -31,8 +38,8 @@ def command(
     alarm: Annotated[
         float | None,
         typer.Option(
-            help="Mark values whose surprisal is above what held-out data reach this rarely: --alarm 1e-4 for one in "
-            "ten thousand."
+            help="Mark values at this rate of ordinary values: --alarm 1e-4 for one in ten thousand. Spikes, shifts, "
+            "stuck sensors and lost seasons count; the rule is calibrated on data that were not fitted to."
         ),
     ] = None,
     reference: Annotated[
@@ -59,6 +66,13 @@ def command(
         typer.Option(
             help="The least rate at which an adaptive model moves towards what is latest: --forget 0.05 follows "
             "changes sooner. Default: that of the model, 0.016."
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file that keeps the states of all series, so that a new start goes on from them. It belongs to "
+            "this model. It is written every few seconds and at the end. Default: none."
         ),
     ] = None,
     skip_bad: Annotated[
@@ -90,19 +104,64 @@ def command(
         raise ConfigError("a stream of text takes no --alarm, --level or --robust", fix="remove the option")
     if numeric and (adapt or forget is not None):
         raise ConfigError("this model does not go on learning from a stream", fix="remove --adapt and --forget")
-    with computing(options.threads(threads)), computing_on(options.device(device)):
-        monitor = _monitor(fitted, alarm, reference, level, robust) if numeric else None
-        form: Format | None = None if numeric else Text(fitted, unique_id, adapt, forget)
-        _follow(form, monitor, unique_id, skip_bad=skip_bad)
+    with computing(options.threads(threads)), computing_on(options.device(device)), ExitStack() as stack:
+        monitor = _monitor(fitted, alarm, reference, level, robust, (adapt, forget))
+        keeper = None if state is None else _Keeper(monitor, state, hashlib.sha256(model.read_bytes()).hexdigest())
+        form: Format | None = None if numeric else Text(monitor, unique_id)
+        if keeper is not None:
+            stack.enter_context(keeper)
+        _follow(form, monitor, unique_id, keeper, skip_bad=skip_bad)
 
 
-def _follow(form: Format | None, monitor: Monitor | None, unique_id: str, *, skip_bad: bool) -> None:
+class _Keeper:
+    """The file of states: loaded at the start, written every few seconds and at the end, also after SIGTERM.
+
+    Args:
+        monitor: The series.
+        path: The file.
+        digest: The SHA-256 of the model file.
+    """
+
+    def __init__(self, monitor: Monitor, path: Path, digest: str) -> None:
+        options.writable(path)
+        self._monitor, self._path, self._digest = monitor, path, digest
+        if path.exists():
+            for note in monitor.load(path, digest):
+                screen.say(f"note: {note}")
+            screen.say(f"note: going on from {path} with {len(monitor):,} series")
+        self._written = time.monotonic()
+
+    def __enter__(self) -> None:
+        self._before = signal.signal(signal.SIGTERM, _stop)
+
+    def __exit__(self, *given: object) -> None:
+        self.write()
+        signal.signal(signal.SIGTERM, self._before)
+
+    def write(self) -> None:
+        """Write the file."""
+        self._monitor.save(self._path, self._digest)
+        self._written = time.monotonic()
+
+    def tick(self) -> None:
+        """Write the file if the last time is a while ago."""
+        if time.monotonic() - self._written >= _SECONDS:
+            self.write()
+
+
+def _stop(*given: object) -> None:
+    """End the process as a program that was told to, so that the states are written."""
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: _Keeper | None, *, skip_bad: bool) -> None:
     """Answer the lines of standard input while they come.
 
     Args:
         form: The form of the lines; None for numbers, whose first line tells it.
-        monitor: The series; None for text.
+        monitor: The series.
         unique_id: The id of a series without ids.
+        keeper: The file of states, or None.
         skip_bad: Whether a line that cannot be used is reported, and the stream goes on.
     """
     from ostinato.cli.stream_formats import JsonLines, Numbers
@@ -111,12 +170,14 @@ def _follow(form: Format | None, monitor: Monitor | None, unique_id: str, *, ski
     screen.doing("")  # from here on the command waits for its input
     number = 1
     for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
-        if form is None and monitor is not None and any(line.strip() for line in raw):
+        if form is None and any(line.strip() for line in raw):
             first = next(line for line in raw if line.strip())
             form = JsonLines(monitor) if first.lstrip().startswith(b"{") else Numbers(monitor, unique_id)
         _answer(form, raw, number, ended=ended, skip_bad=skip_bad)
         number += len(raw)
         sys.stdout.flush()
+        if keeper is not None:
+            keeper.tick()
 
 
 def _answer(form: Format | None, raw: list[bytes], number: int, *, ended: bool, skip_bad: bool) -> None:
@@ -151,7 +212,12 @@ def _placed(error: DataError, number: int) -> DataError:
 
 
 def _monitor(
-    fitted: Model, alarm: float | None, reference: str | None, level: list[float] | None, robust: float | None
+    fitted: Model,
+    alarm: float | None,
+    reference: str | None,
+    level: list[float] | None,
+    robust: float | None,
+    learning: tuple[bool | None, float | None],
 ) -> Monitor:
     """Return the monitor of the options, and say where the threshold of its alarm comes from."""
     from ostinato.inference.monitor import Monitor
@@ -161,9 +227,19 @@ def _monitor(
         record = fitted.description.ladder_record
         held_out = _HELD_OUT if record.held_out is None else record.held_out
         reference = options.source(fitted, None)
-    monitor = Monitor(fitted, alarm=alarm, reference=reference, level=level or (), held_out=held_out, robust=robust)
-    if monitor.threshold is not None:
-        screen.say(f"note: {monitor.threshold.words()}")
+    adapt, forget = learning
+    monitor = Monitor(
+        fitted,
+        alarm=alarm,
+        reference=reference,
+        level=level or (),
+        held_out=held_out,
+        robust=robust,
+        adapt=adapt,
+        forget=forget,
+    )
+    if monitor.rule is not None:
+        screen.say(f"note: {monitor.rule.words()}")
     return monitor
 
 

@@ -14,8 +14,7 @@ from ostinato.data.lines import decode
 from ostinato.data.number import bounded, read_number
 from ostinato.errors import DataError
 from ostinato.inference.monitor import Monitor, Reading
-from ostinato.inference.stream import Seen, Stream
-from ostinato.model_file import Model
+from ostinato.inference.stream import Seen
 from ostinato.numbers import exact
 
 
@@ -51,7 +50,7 @@ class Numbers(Format):
 
     def __init__(self, monitor: Monitor, unique_id: str) -> None:
         self._monitor, self._id = monitor, unique_id
-        self._plain = Stream(monitor.model, unique_id, robust=monitor.robust)
+        self._plain = monitor.stream(unique_id)
         self._begun = False
         # the intervals of a step need the step before it
         self.at_once = not monitor.ends
@@ -65,15 +64,15 @@ class Numbers(Format):
         if self._monitor.ends:
             found = dict(zip(self._monitor.ends, self._plain.quantiles(list(self._monitor.ends.values())), strict=True))
         seen = self._plain.update(values)
-        return self._header() + [self._words(line, seen, i, found) for i, line in enumerate(lines)]
+        alarms = self._monitor.judge(self._id, seen, values)
+        return self._header() + [self._words(line, seen, i, found, alarms) for i, line in enumerate(lines)]
 
-    def _words(self, line: str, seen: Seen, at: int, found: dict[str, Any]) -> str:
+    def _words(self, line: str, seen: Seen, at: int, found: dict[str, Any], alarms: Any) -> str:
         values = line if "," not in line else f'"{line}"'
-        nats = float(seen.surprisal[at])
         cells = [values, _joined(seen.prediction[at]), exact(seen.surprisal[at])]
         cells += [_joined(ends) for ends in found.values()]
-        if self._monitor.threshold is not None:
-            cells.append(str(int(nats > self._monitor.threshold.nats)))
+        if alarms is not None:
+            cells.append(str(int(alarms[at])))
         return ",".join(cells) + "\n"
 
     def _header(self) -> list[str]:
@@ -81,7 +80,7 @@ class Numbers(Format):
             return []
         self._begun = True
         names = ["value", "expected", "surprisal", *(name.removeprefix("-") for name in self._monitor.ends)]
-        return [",".join([*names, *["alarm"] * (self._monitor.threshold is not None)]) + "\n"]
+        return [",".join([*names, *["alarm"] * (self._monitor.rule is not None)]) + "\n"]
 
 
 class JsonLines(Format):
@@ -160,8 +159,8 @@ class JsonLines(Format):
 class Text(Format):
     """Text, with one row of output for each character."""
 
-    def __init__(self, model: Model, unique_id: str, adapt: bool | None = None, forget: float | None = None) -> None:
-        self._live, self._begun = Stream(model, unique_id, adapt=adapt, forget=forget), False
+    def __init__(self, monitor: Monitor, unique_id: str) -> None:
+        self._live, self._begun = monitor.stream(unique_id), False
 
     def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
         """Return one row for each character. A character of several bytes has the sum of their surprisals."""

@@ -50,7 +50,7 @@ class Coupling(nn.Module):
         """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""
         return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t().to(e.dtype)
 
-    def repeated(self, times: int) -> Coupling:
+    def of_rows(self, times: int) -> Coupling:
         """Return the coupling itself, which is that of every row."""
         return self
 
@@ -103,7 +103,7 @@ class StepCoupling:
         """Return L, (..., D, D)."""
         return self._rows
 
-    def repeated(self, times: int) -> StepCoupling:
+    def of_rows(self, times: int) -> StepCoupling:
         """Return the coupling of every row some times, the copies of a row next to each other."""
         return StepCoupling(self._rows.repeat_interleave(times, 0))
 

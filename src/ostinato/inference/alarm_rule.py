@@ -1,4 +1,4 @@
-"""What gives an alarm on a surprisal, for many streams at once."""
+"""What gives an alarm on the events of live streams, for many streams at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Array = NDArray[np.float64]
 
 
 class AlarmRule(ABC):
-    """A rule that judges surprisals. What it remembers of a stream is a row of ``width`` numbers, which it is given.
+    """A rule that judges events. What it remembers of a stream is a row of ``width`` numbers, which it is given.
 
     Attributes:
         width: The number W of numbers that the rule remembers of a stream; it may be 0.
@@ -25,11 +25,13 @@ class AlarmRule(ABC):
         """Return what the rule remembers of a stream before its first event, (W,)."""
 
     @abstractmethod
-    def step(self, surprisal: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
         """Judge one event of each of B streams.
 
         Args:
             surprisal: The surprisals in nats, (B,). NaN for a missing value, which gives no alarm.
+            values: The values in the units of the data, (B, D); of text any numbers of the symbols.
+            expected: The values that were expected, (B, D).
             memory: What the rule remembers of the streams, (B, W).
 
         Returns:
@@ -59,7 +61,7 @@ class FixedRule(AlarmRule):
         """Return an empty row."""
         return np.zeros(0)
 
-    def step(self, surprisal: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
         """Judge one event of each stream (see ``AlarmRule.step``)."""
         return surprisal > self.nats, memory
 

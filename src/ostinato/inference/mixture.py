@@ -41,7 +41,7 @@ def marginal_quantiles(conditional: Conditional, support: Support, p: Tensor) ->
         params=conditional.params.repeat_interleave(draws, 0),
         loc=None if loc is None else loc.repeat_interleave(draws, 0),
         scale=None if scale is None else scale.expand(rows, -1).repeat_interleave(draws, 0),
-        coupling=None if conditional.coupling is None else conditional.coupling.repeated(draws),
+        coupling=None if conditional.coupling is None else conditional.coupling.of_rows(draws),
     )
     each = Support(*(s.repeat_interleave(draws, 0) for s in (support.unit, support.low, support.high)))
     x = many.sample(each, torch.Generator().manual_seed(0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,13 @@ from numpy.typing import NDArray
 
 from ostinato.arguments import levels
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.split import split
-from ostinato.errors import DataError
-from ostinato.forecasting.inputs import as_sequences
 from ostinato.forecasting.table import ends
-from ostinato.inference.alarm import AlarmThreshold, alarm_threshold
+from ostinato.inference.alarm import AlarmThreshold
+from ostinato.inference.calibrated import CalibratedRule, alarm_rule
 from ostinato.inference.clock import Clock
-from ostinato.inference.score import score
-from ostinato.inference.stream import Stream
-from ostinato.model import SequenceModel
-from ostinato.model_file import Model
+from ostinato.inference.kept import Kept, load_states, save_states
+from ostinato.inference.stream import Seen, Stream
+from ostinato.model_file import Model, model_digest
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Reading:
         ds: The time as it was given; None without times.
         expected: The value that was expected before it was observed, of each channel, (D,).
         surprisal: The surprisal of the value in nats; NaN if it is missing.
-        alarm: Whether the surprisal is above the threshold; None without an alarm.
+        alarm: Whether the rule of the monitor gives an alarm; None without an alarm.
         skipped: The number of steps that were left out before it.
         intervals: The ends of the intervals by name, such as "lo-95", of each channel, (D,).
     """
@@ -52,16 +50,21 @@ class Monitor:
     Args:
         model: A fitted SequenceModel.
         alarm: The share of ordinary steps that may give an alarm, such as 1e-4. None gives no alarms.
-        reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. The threshold
-            of the alarm comes from their surprisal (see ``alarm_threshold``). Of the data of the fit itself only the
-            held-out part is used, by the weights from before the refit, which had not seen it.
+        reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. The rule of
+            the alarm is calibrated on them (see ``alarm_rule``). Of the data of the fit itself only the held-out part
+            is used, by the weights from before the refit, which had not seen it.
         level: The coverage of the intervals, in percent; none by default.
         held_out: The share of the reference at its end that is used, if the model was fitted to the rest of it. None
             uses all of newer data, and the held-out part of the data of the fit.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
+        cool_down: The number of steps after an alarm of a series that give none; None is 10, or fewer if the rate
+            leaves no room for them.
+        adapt: Whether an adaptive model goes on learning from each series, as in ``Stream``.
+        forget: The least rate at which it moves towards what is latest, as in ``Stream``.
 
     Attributes:
-        threshold: The threshold of the alarm and how it was found; None without an alarm.
+        rule: The rule of the alarm; None without an alarm.
+        threshold: The surprisal that held-out values exceed at the rate of the alarm; None without an alarm.
         ends: The ends of the intervals by name, with their probabilities.
         robust: The option of that name.
 
@@ -79,21 +82,24 @@ class Monitor:
         level: float | Sequence[float] = (),
         held_out: float | str | None = None,
         robust: float | None = None,
+        cool_down: int | None = None,
+        adapt: bool | None = None,
+        forget: float | None = None,
     ) -> None:
         self.model = model.likelihood("follow a stream")
         self.ends = ends("", levels(level))
         self.robust = robust
-        Stream(self.model, robust=robust)  # an option that cannot be used is an error now, and not at the first value
-        self._series: dict[str, tuple[Stream, Clock]] = {}
+        self._learning: dict[str, Any] = {"adapt": adapt, "forget": forget}
+        Stream(
+            self.model, robust=robust, **self._learning
+        )  # an option that cannot be used is an error now, and not at the first value
+        self._series: dict[str, _Series] = {}
+        self._kept: dict[str, Kept] = {}
+        self.rule: CalibratedRule | None = None
         self.threshold: AlarmThreshold | None = None
         if alarm is not None:
-            if reference is None:
-                raise DataError(
-                    "an alarm needs data that the model was not fitted to, got none",
-                    fix="give them as the reference: the held-out part of the training data, or newer data",
-                )
-            surprisal, weights = _reference(self.model, reference, held_out)
-            self.threshold = alarm_threshold(surprisal, alarm, weights=weights)
+            self.rule = alarm_rule(self.model, alarm, reference, held_out=held_out, cool_down=cool_down)
+            self.threshold = self.rule.threshold
 
     def update(self, value: Any, unique_id: str = "stream", ds: Any = None) -> Reading:
         """Take in one value of a series.
@@ -111,7 +117,8 @@ class Monitor:
             DataError: The model gives no probability to the value, or the time is not later than the last one of the
                 series or not on its grid. The series then stays as it was.
         """
-        stream, clock = self._series.get(unique_id) or self._new(unique_id)
+        series = self._get(unique_id)
+        stream, clock = series.stream, series.clock
         time = None if ds is None else clock.read(ds)
         skipped = 0 if time is None else clock.steps(time) - 1
         row = value if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str) else [value]
@@ -122,48 +129,100 @@ class Monitor:
             stream = ahead
         found = stream.quantiles(list(self.ends.values())) if self.ends else np.zeros((0, self.model.channels))
         seen = stream.update([row])
-        self._series[unique_id] = stream, clock
+        series.stream = stream
+        self._series[unique_id] = series
         if time is not None:
             clock.tick(time)
-        nats = float(seen.surprisal[0])
+        alarms = self.judge(unique_id, seen, [row])
         return Reading(
             unique_id,
             ds,
             seen.prediction[0],
-            nats,
-            None if self.threshold is None else nats > self.threshold.nats,
+            float(seen.surprisal[0]),
+            None if alarms is None else bool(alarms[0]),
             skipped,
             {name.removeprefix("-"): q for name, q in zip(self.ends, found, strict=True)},
         )
 
+    def stream(self, unique_id: str) -> Stream:
+        """Return the stream of a series, to take in whole blocks; a new id begins a new series."""
+        series = self._get(unique_id)
+        self._series[unique_id] = series
+        return series.stream
+
+    def judge(self, unique_id: str, seen: Seen, values: Any) -> NDArray[np.bool_] | None:
+        """Return which values of a block that the stream of a series took in give an alarm, (T,); None without a rule.
+
+        Args:
+            unique_id: The id of the series.
+            seen: What its stream returned.
+            values: The values, (T, D), None or NaN where one is missing.
+        """
+        if self.rule is None:
+            return None
+        series, out = self._series[unique_id], np.zeros(len(seen.surprisal), dtype=bool)
+        block = np.asarray(values, dtype=np.float64).reshape(len(out), -1)
+        for t, row in enumerate(block):
+            alarm, series.memory = self.rule.step(
+                seen.surprisal[t : t + 1], row[None], seen.prediction[t : t + 1], series.memory
+            )
+            out[t] = bool(alarm[0])
+        return out
+
+    def save(self, path: str | Path, digest: str = "") -> None:
+        """Write the states of all series to a file, which is replaced as a whole.
+
+        Args:
+            path: The file.
+            digest: The SHA-256 of the model file; empty is that of the weights and the encoding.
+
+        Raises:
+            WriteError: The file cannot be written; an earlier one is kept.
+        """
+        series = {key: Kept(one.stream.held(), one.clock.times(), one.memory[0]) for key, one in self._series.items()}
+        save_states(path, digest or model_digest(self.model), self._kept | series)
+
+    def load(self, path: str | Path, digest: str = "") -> list[str]:
+        """Go on from the states of a file, and return notes on what could not be taken over.
+
+        Args:
+            path: A file that ``save`` wrote.
+            digest: The SHA-256 of the model file; empty is that of the weights and the encoding.
+
+        Raises:
+            ModelFileError: The file is damaged, or its states belong to another model.
+        """
+        self._kept, self._series = load_states(path, digest or model_digest(self.model)), {}
+        width = 0 if self.rule is None else self.rule.width
+        if self.rule is None or all(len(one.memory) == width for one in self._kept.values()):
+            return []
+        return ["the states were written without an alarm, so the alarm begins anew for each series"]
+
     def __len__(self) -> int:
         """Return the number of series so far."""
-        return len(self._series)
+        return len(self._kept.keys() | self._series.keys())
 
-    def _new(self, unique_id: str) -> tuple[Stream, Clock]:
-        return Stream(self.model, unique_id, robust=self.robust), Clock(self.model.description.source)
+    def _get(self, unique_id: str) -> _Series:
+        """Return a series, which begins anew or goes on from what was loaded."""
+        if unique_id in self._series:
+            return self._series[unique_id]
+        start = np.zeros(0) if self.rule is None else self.rule.start()
+        stream, clock = (
+            Stream(self.model, unique_id, robust=self.robust, **self._learning),
+            Clock(self.model.description.source),
+        )
+        kept = self._kept.get(unique_id)
+        if kept is not None:
+            stream.resume(kept.held)
+            clock.set_times(kept.clock)
+            start = kept.memory if len(kept.memory) == len(start) else start
+        return _Series(stream, clock, start[None])
 
 
-def _reference(
-    model: SequenceModel, reference: SequenceSet | Any, held_out: float | str | None
-) -> tuple[NDArray[np.float64], str]:
-    """Return the surprisals of the reference, or of its held-out part, and which weights gave them.
+@dataclass
+class _Series:
+    """The stream of a series, its times, and what the alarm remembers of it, (1, W)."""
 
-    The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
-    """
-    data, record = as_sequences(model, reference), model.description.ladder_record
-    judge, weights, same = model.before_refit(data), "", record.data == data.digest
-    if judge is not model:
-        weights = "their surprisal is that of the weights before the refit, which had not seen them"
-    elif record.refit and same:
-        weights = "the weights were fitted to these values too, so the threshold may be too low"
-    elif record.refit and held_out is not None:
-        weights = "these data differ from those of the fit; values in both were seen, and the threshold may be too low"
-    found = score(judge, data)
-    if held_out is None and same:
-        held_out = record.held_out
-    if held_out is None:
-        return found.surprisal, weights
-    spans = split(data, held_out).spans("held-out", data.lengths, np.diff(found.offsets))
-    parts = [found.surprisal[found.offsets[b] + first : found.offsets[b] + stop] for b, first, stop in spans]
-    return (np.concatenate(parts) if parts else np.zeros(0)), weights
+    stream: Stream
+    clock: Clock
+    memory: NDArray[np.float64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -44,6 +44,24 @@ class Seen:
 
     surprisal: NDArray[np.float64]
     prediction: NDArray[np.float64]
+
+
+class Held(NamedTuple):
+    """What a stream goes on from.
+
+    Attributes:
+        state: The state of the model, (1, ...) each.
+        last: The last prices, (1, D); None for other values and before the first price.
+        steps: The number of steps so far.
+        doubted: The number of values in a row that were doubted.
+        returned: Whether the text so far ends with a carriage return.
+    """
+
+    state: State
+    last: NDArray[Any] | None
+    steps: int
+    doubted: int
+    returned: bool
 
 
 class Stream:
@@ -132,6 +150,17 @@ class Stream:
         return other
 
     __copy__ = copy
+
+    def held(self) -> Held:
+        """Return what the stream goes on from, which later steps do not change."""
+        self._release()
+        state = tuple(s.clone() for s in self._state)
+        return Held(state, self._last, self.steps, self._doubted, self._returned)
+
+    def resume(self, held: Held) -> None:
+        """Go on from what ``held`` returned, for the same model and id."""
+        self._state, self._last, self.steps, self._doubted, self._returned = held
+        self._held = False
 
     def _release(self) -> None:
         """Take the state back from the step in plain numbers."""

@@ -378,7 +378,7 @@ class Streams:
         idx = np.array([work.held.row for work in works], dtype=np.int64)
         state, last, memory = self.state_of(idx)
         batch = self.form.step(works, state, last, p)
-        alarms, memory = self._judge(batch.found.surprisal, batch.lengths, memory)
+        alarms, memory = self._judge(batch, memory)
         self.arena.data[idx] = self.layout.pack([*(s.numpy() for s in batch.found.state), batch.last, memory])
         if replay:
             for work, n in zip(works, batch.lengths.tolist(), strict=True):
@@ -392,15 +392,19 @@ class Streams:
         *state, last, memory = self.layout.unpack(self.arena.data[idx])
         return tuple(torch.from_numpy(part) for part in state), last, memory
 
-    def _judge(self, surprisal: Array, lengths: NDArray[np.int64], memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def _judge(self, batch: Batch, memory: Array) -> tuple[NDArray[np.bool_], Array]:
         """Return the alarms of all steps (N,), and what the rule remembers."""
+        surprisal, lengths = batch.found.surprisal, batch.lengths
         alarms = np.zeros(len(surprisal), dtype=bool)
         if self.rule is None:
             return alarms, memory
         starts, memory = np.cumsum(lengths) - lengths, memory.copy()
         for t in range(int(lengths.max())):
             rows = np.flatnonzero(lengths > t)
-            alarms[starts[rows] + t], memory[rows] = self.rule.step(surprisal[starts[rows] + t], memory[rows])
+            at = starts[rows] + t
+            alarms[at], memory[rows] = self.rule.step(
+                surprisal[at], batch.values[at], batch.found.expected[at], memory[rows]
+            )
         return alarms, memory
 
     def _tell(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:

@@ -19,7 +19,8 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0) -> Live | None
     """Return the step of a model in plain numbers for one series; None if a part of the model has no such form.
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
-    emission, if the engine can step the backbone and the model is on the CPU; and for adaptive filters without a backbone.
+    emission, if the engine can step the backbone and the model is on the CPU. It also exists for adaptive filters
+    without a backbone.
 
     Args:
         model: The model.

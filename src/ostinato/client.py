@@ -1,0 +1,380 @@
+"""A typed client of ``ostinato serve``, with nothing but Python: import it where no model is.
+
+A push with sequence numbers may be sent again without harm, so the client repeats it by itself if a connection broke or
+the server was busy. ``Client.stream`` numbers the events of a stream.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, TypeAlias, final
+from urllib.parse import quote, urlencode, urlsplit
+
+from ostinato.errors import ConfigError, OstinatoError
+
+#: A value: a number, None where it is missing, one number for each channel, or text.
+Value: TypeAlias = float | str | Sequence[float | None] | None
+#: The seconds before the repetitions of a call, if the server names none.
+_PAUSES = (0.1, 0.5, 1.0, 2.0)
+
+
+class ServerError(OstinatoError):
+    """The server refused a call, or could not be reached.
+
+    Args:
+        what: What is wrong.
+        status: The status of HTTP; 0 without an answer.
+        where: The place that the server named.
+        fix: What to do.
+        expected_seq: The sequence number that the stream takes next, if the one that was sent is not it.
+        retry_after: The seconds after which the call may be repeated, if the server named them.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        status: int = 0,
+        *,
+        where: str | None = None,
+        fix: str | None = None,
+        expected_seq: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.status, self.expected_seq, self.retry_after = status, expected_seq, retry_after
+
+
+@dataclass(frozen=True)
+class Told:
+    """What became of one event.
+
+    Attributes:
+        seq: The sequence number of the event.
+        status: "applied"; "repeated" if it had been applied before; "held" if it waits for an event before it.
+        surprisal: The surprisal in nats; None if the value is missing or not yet applied.
+        expected: The value of each channel that was expected before it was observed, or the likeliest symbol.
+        alarm: Whether there is an alarm; None if the server gives none.
+        skipped: The number of steps before it that its time leaves out.
+        intervals: The ends of the intervals of each channel by name, such as "lo-95".
+    """
+
+    seq: int
+    status: str
+    surprisal: float | None = None
+    expected: list[float | None] | str | None = None
+    alarm: bool | None = None
+    skipped: int = 0
+    intervals: dict[str, list[float | None]] | None = None
+
+
+@dataclass(frozen=True)
+class Next:
+    """The distribution of the next event: a list of channels for each quantile, or the likeliest symbols."""
+
+    quantiles: list[list[float | None]] | None = None
+    top: list[tuple[str, float]] | None = None
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """The answer to a push.
+
+    Attributes:
+        unique_id: The stream.
+        seq: The number of the last event that the stream took in.
+        events: What became of each event.
+        released: Events that had waited and are applied now.
+        next: The distribution of the next event, if it was asked for.
+    """
+
+    unique_id: str
+    seq: int
+    events: list[Told]
+    released: list[Told] = field(default_factory=list)
+    next: Next | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event to push: its value, its time and its sequence number (the first event of a stream is 1)."""
+
+    y: Value
+    ds: str | int | None = None
+    seq: int | None = None
+
+
+@dataclass(frozen=True)
+class Push:
+    """Events for one stream, and what to answer besides.
+
+    Attributes:
+        unique_id: The stream.
+        events: The events.
+        level: The coverage of the intervals of each event in percent.
+        next: The probabilities of the quantiles of the event after them.
+        top: The number of symbols of the event after them.
+    """
+
+    unique_id: str
+    events: Sequence[Event]
+    level: Sequence[float] = ()
+    next: Sequence[float] = ()
+    top: int = 0
+
+
+@final
+class Client:
+    """A connection to one server; one thread at a time uses it.
+
+    Args:
+        url: The address of the server, such as http://127.0.0.1:8000.
+        token: The bearer token; None if the server asks for none.
+        timeout: The seconds to wait for an answer.
+        repeats: How often a call that may be sent again is repeated, at most 4.
+
+    Raises:
+        ConfigError: The URL is no address of HTTP.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0, repeats: int = 4) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(f"{url!r} is no address of a server", fix="write it as http://127.0.0.1:8000")
+        make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = make(parts.hostname, parts.port, timeout=timeout)
+        self._base, self._repeats = parts.path.rstrip("/"), repeats
+        self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        self._url = url
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def push(self, unique_id: str, *events: Event | Value, **asked: Any) -> Pushed:
+        """Push events to a stream, which begins with its first one.
+
+        Args:
+            unique_id: The stream.
+            events: Events, or only their values.
+            asked: level, next and top, as in ``Push``.
+
+        Raises:
+            ServerError: The server refused the events, and none of them was applied.
+        """
+        push = Push(unique_id, [e if isinstance(e, Event) else Event(e) for e in events], **asked)
+        path, body = f"/v1/streams/{quote(unique_id, safe='')}/events", _push(push)
+        return _pushed(self._json("POST", path, body, again=_numbered([push])))
+
+    def push_many(self, pushes: Sequence[Push]) -> list[Pushed | ServerError]:
+        """Push events to many streams in one call; what was refused is an error in the place of its answer."""
+        body = {"pushes": [{"unique_id": push.unique_id, **_push(push)} for push in pushes]}
+        found = self._json("POST", "/v1/events", body, again=_numbered(pushes))
+        return [_refused(one, 422) if "error" in one else _pushed(one) for one in found["results"]]
+
+    def stream(self, unique_id: str) -> NumberedStream:
+        """Return a stream whose events are numbered here, so that each is applied once whatever breaks."""
+        try:
+            seq = int(self.info(unique_id).get("seq") or 0)
+        except ServerError as error:
+            if error.status != 404:
+                raise
+            seq = 0
+        return NumberedStream(self, unique_id, seq)
+
+    def streams(self, after: str = "", limit: int = 1000) -> list[dict[str, Any]]:
+        """Return what is known of the streams after an id, in the order of their ids."""
+        query = urlencode({"after": after, "limit": limit})
+        found: list[dict[str, Any]] = self._json("GET", f"/v1/streams?{query}")["streams"]
+        return found
+
+    def info(self, unique_id: str) -> dict[str, Any]:
+        """Return what is known of a stream."""
+        return self._json("GET", _path(unique_id))
+
+    def delete(self, unique_id: str) -> None:
+        """Delete a stream with its history."""
+        self._call("DELETE", _path(unique_id), again=True)
+
+    def next(self, unique_id: str, p: Sequence[float] = (0.1, 0.5, 0.9), *, top: int = 0) -> Next:
+        """Return the distribution of the next event: the quantiles at p, or of text the likeliest symbols."""
+        query = urlencode([*(("p", one) for one in p if not top), *([("top", top)] if top else [])])
+        return _next(self._json("GET", f"{_path(unique_id)}/next?{query}"))
+
+    def forecast(self, unique_id: str, horizon: int = 12, **options: Any) -> dict[str, Any]:
+        """Return a forecast from the present state; the options are level, n_paths and seed."""
+        return self._json("POST", f"{_path(unique_id)}/forecast", {"horizon": horizon, **options}, again=True)
+
+    def sample(self, unique_id: str, length: int = 100, **options: Any) -> dict[str, Any]:
+        """Return samples from the present state; the options are n_samples, temperature, top_p and seed."""
+        return self._json("POST", f"{_path(unique_id)}/sample", {"length": length, **options}, again=True)
+
+    def fork(self, unique_id: str, to: str) -> dict[str, Any]:
+        """Begin a new stream at the present state of another one."""
+        return self._json("POST", f"{_path(unique_id)}/fork", {"to": to})
+
+    def reset(self, unique_id: str) -> dict[str, Any]:
+        """Begin a stream anew."""
+        return self._json("POST", f"{_path(unique_id)}/reset", {})
+
+    def history(self, unique_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """Return the events that are kept of a stream, after a sequence number."""
+        found: list[dict[str, Any]] = self._json("GET", f"{_path(unique_id)}/history?{urlencode({'after': after})}")[
+            "events"
+        ]
+        return found
+
+    def snapshot(self, unique_id: str) -> bytes:
+        """Return a stream as a file of safetensors, for ``restore`` here or on another server with the same model."""
+        return self._call("GET", f"{_path(unique_id)}/snapshot", again=True)
+
+    def restore(self, unique_id: str, snapshot: bytes) -> None:
+        """Set a stream to a snapshot."""
+        self._call("PUT", f"{_path(unique_id)}/snapshot", snapshot, kind="application/octet-stream", again=True)
+
+    def model(self) -> dict[str, Any]:
+        """Return what the server serves."""
+        return self._json("GET", "/v1/model")
+
+    def reload(self, streams: str = "replay") -> dict[str, Any]:
+        """Read the model file again; the streams "replay" their history into it, or start "fresh"."""
+        return self._json("POST", "/v1/model", {"streams": streams})
+
+    def ready(self) -> bool:
+        """Return whether the server takes events."""
+        try:
+            self._call("GET", "/readyz")
+        except ServerError:
+            return False
+        return True
+
+    def _json(self, method: str, path: str, body: Any = None, *, again: bool | None = None) -> dict[str, Any]:
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        answer = self._call(method, path, content, again=method == "GET" if again is None else again)
+        found: dict[str, Any] = json.loads(answer or b"{}")
+        return found
+
+    def _call(
+        self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json", again: bool = False
+    ) -> bytes:
+        """Return the body of the answer; a call that may be sent again is repeated."""
+        for pause in [*_PAUSES[: self._repeats if again else 0], None]:
+            try:
+                return self._once(method, path, body, kind)
+            except ServerError as error:
+                if pause is None or error.status not in (0, 429, 503):
+                    raise
+                time.sleep(pause if error.retry_after is None else error.retry_after)
+        raise AssertionError
+
+    def _once(self, method: str, path: str, body: bytes | None, kind: str) -> bytes:
+        headers = self._headers | ({} if body is None else {"Content-Type": kind})
+        try:
+            self._connection.request(method, self._base + path, body, headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise ServerError(
+                f"the server gave no answer: {error or type(error).__name__}", where=self._url, fix="check the address"
+            ) from error
+        if answer.status < 400:
+            return content
+        wait = answer.getheader("retry-after")
+        try:
+            found = json.loads(content)
+        except ValueError:
+            found = {}
+        raise _refused(found, answer.status, float(wait) if wait and wait.isdigit() else None)
+
+
+@final
+class NumberedStream:
+    """A stream of a server whose events are numbered here: only one program pushes to it.
+
+    Attributes:
+        unique_id: The stream.
+        seq: The number of the last event that was applied.
+    """
+
+    def __init__(self, client: Client, unique_id: str, seq: int) -> None:
+        self._client, self.unique_id, self.seq = client, unique_id, seq
+
+    def push(self, *values: Value, ds: Sequence[str | int] | None = None, **asked: Any) -> Pushed:
+        """Push values, with their times if they have some; level, next and top are asked as in ``Push``.
+
+        Raises:
+            ServerError: The values were refused. They keep their numbers for the next push.
+        """
+        times: Sequence[str | int | None] = [None] * len(values) if ds is None else ds
+        events = [Event(y, t, self.seq + 1 + k) for k, (y, t) in enumerate(zip(values, times, strict=True))]
+        found = self._client.push(self.unique_id, *events, **asked)
+        self.seq += len(values)
+        return found
+
+
+def _path(unique_id: str) -> str:
+    return f"/v1/streams/{quote(unique_id, safe='')}"
+
+
+def _number(value: Any) -> Any:
+    """Return a value for JSON: NaN is a missing value."""
+    if isinstance(value, str) or value is None:
+        return value
+    if isinstance(value, Sequence) or hasattr(value, "tolist"):
+        listed = value.tolist() if hasattr(value, "tolist") else value
+        return [_number(one) for one in listed] if isinstance(listed, Sequence) else _number(listed)
+    return None if math.isnan(value) else value
+
+
+def _push(push: Push) -> dict[str, Any]:
+    events = []
+    for event in push.events:
+        one: dict[str, Any] = {"y": _number(event.y)}
+        one |= {} if event.ds is None else {"ds": event.ds}
+        events.append(one | ({} if event.seq is None else {"seq": event.seq}))
+    asked = {"level": list(push.level), "next": list(push.next), "top": push.top}
+    return {"events": events} | {name: value for name, value in asked.items() if value}
+
+
+def _numbered(pushes: Sequence[Push]) -> bool:
+    return all(event.seq is not None for push in pushes for event in push.events)
+
+
+def _pushed(found: Mapping[str, Any]) -> Pushed:
+    events, released = ([Told(**one) for one in found.get(name, [])] for name in ("events", "released"))
+    following = found.get("next")
+    return Pushed(found["unique_id"], found["seq"], events, released, None if following is None else _next(following))
+
+
+def _next(found: Mapping[str, Any]) -> Next:
+    top = found.get("top")
+    return Next(found.get("quantiles"), None if top is None else [(symbol, p) for symbol, p in top])
+
+
+def _refused(found: Any, status: int, wait: float | None = None) -> ServerError:
+    error = found.get("error") if isinstance(found, Mapping) else None
+    told = error if isinstance(error, Mapping) else {}
+    return ServerError(
+        told.get("what") or f"the server answered with status {status}",
+        status,
+        where=told.get("where"),
+        fix=told.get("fix"),
+        expected_seq=told.get("expected_seq"),
+        retry_after=wait,
+    )

@@ -1,0 +1,373 @@
+"""An alarm at a stated rate: four kinds of evidence on one scale, a threshold from held-out data, and a cool-down.
+
+A spike has a great surprisal. A lost season or a noisier sensor has surprisals that are a little too great for long. A
+level that moved has errors of one sign. A stuck sensor repeats its value, or is less surprising than it ever was. Each
+of them is measured in powers of ten of its rarity on held-out data. The greatest is compared with one threshold, at
+which held-out data, run through the whole rule, give alarms at the rate that was asked for. So the dependence between
+steps and between kinds of evidence is in the rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from ostinato.arguments import share, whole
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
+from ostinato.errors import ConfigError, DataError
+from ostinato.forecasting.inputs import as_sequences
+from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
+from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.score import score
+from ostinato.inference.stream import Stream
+from ostinato.model import SequenceModel
+from ostinato.model_file import Model
+
+Array = NDArray[np.float64]
+
+#: The steps after an alarm that give none.
+COOL_DOWN = 10
+#: What each step may differ from the usual before a cumulative sum grows, in standard deviations (Page 1954).
+SLACK = 0.5
+#: The size of a normal score that one step may add to a sum, so that one spike is not a shift.
+MOST = 3.0
+#: By how much one alarm of a stream raises its own threshold, in powers of ten of rarity, and how far it may move.
+LEARNING, LOWEST, HIGHEST = 0.02, -0.5, 1.0
+#: The least chance that a value repeats the one before it, which no held-out data can show to be less.
+REPEATED = 0.02
+_KNOTS = 256
+
+
+class Evidence(NamedTuple):
+    """What the events of one sequence say: surprisals (T,), values and expected values (T, D)."""
+
+    surprisal: Array
+    values: Array
+    expected: Array
+
+
+@dataclass(frozen=True)
+class Rarity:
+    """How rare a statistic is, -log10 P(X >= x), on held-out data; beyond them its tail falls exponentially.
+
+    Attributes:
+        at: Values of the statistic, ascending, (K,).
+        tens: Their rarity in powers of ten, (K,).
+        slope: The powers of ten that one more unit beyond the last value is worth.
+    """
+
+    at: Array
+    tens: Array
+    slope: float
+
+    @staticmethod
+    def of(x: Array, *, whole_numbers: bool = False) -> Rarity:
+        """Return the rarity of a statistic from its values (N,) on held-out data."""
+        x = np.sort(x)
+        n = len(x)
+        if whole_numbers:
+            at = np.arange(int(x[-1]) + 1.0)
+            above = n - np.searchsorted(x, at)
+            # the chance that a run goes on; a live sensor may be rounded where the held-out data are not
+            on = max((above[1:].sum() + 1) / (above.sum() + 2), REPEATED)
+            return Rarity(at, -np.log10(np.maximum(above / n, REPEATED**at)), float(-np.log10(on)))
+        levels = np.unique(np.concatenate([np.linspace(0, 0.9, 32), 1 - np.logspace(-1, np.log10(5 / n), _KNOTS)]))
+        at = np.quantile(x, levels)
+        keep = np.concatenate([at[1:] > at[:-1], [True]])
+        at, tens = at[keep], -np.log10(1 - levels[keep] + 0.5 / n)
+        top = x[-max(20, n // 100) :]
+        excess = float((top - top[0]).mean()) or float(np.abs(x).mean()) or 1.0
+        return Rarity(at, tens, 1 / (excess * np.log(10)))
+
+    def __call__(self, x: Array) -> Array:
+        """Return the rarity of x in powers of ten."""
+        beyond = np.maximum(x - self.at[-1], 0.0)
+        return np.asarray(np.interp(x, self.at, self.tens) + self.slope * beyond)
+
+    def inverse(self, tens: float) -> float:
+        """Return the value that is as rare as this."""
+        if tens > self.tens[-1]:
+            return float(self.at[-1] + (tens - self.tens[-1]) / self.slope)
+        return float(np.interp(tens, self.tens, self.at))
+
+
+class _Scores(NamedTuple):
+    """Normal scores of surprisals and of signed errors, and whether the value repeats the one before it, (N,) each."""
+
+    score: Array
+    signed: Array
+    same: NDArray[np.bool_]
+
+
+class _Memory(NamedTuple):
+    """The parts of the memory of B streams, (B,) each; the last value is (B, D)."""
+
+    last: Array
+    run: Array
+    more: Array
+    less: Array
+    up: Array
+    down: Array
+    quiet: Array
+    shift: Array
+    events: Array
+
+    @staticmethod
+    def of(memory: Array) -> _Memory:
+        return _Memory(memory[:, 8:], *memory[:, :8].T)
+
+    def joined(self) -> Array:
+        return np.column_stack([*self[1:], self.last])
+
+
+@final
+class CalibratedRule(AlarmRule):
+    """The rule of this module. From 10 / rate events on, each stream moves its own threshold to its own rate.
+
+    A stream raises its threshold by a little with each alarm and lowers it by rate times that with each event (Gibbs
+    and Candes 2021). So the share of alarms comes to the rate if a stream is not like the held-out data. The
+    threshold stays within bounds, so that a fault that lasts is not taken for the usual.
+
+    Args:
+        evidence: The evidence of held-out sequences.
+        rate: The share of ordinary events that may give an alarm.
+        cool_down: The events after an alarm that give none.
+        warm: The events at the start of a stream that add to no sum, because the model does not have its past yet.
+        numeric: Whether the values are numbers, whose sizes and repetitions mean something.
+        weights: Which weights gave the evidence, in words.
+    """
+
+    def __init__(
+        self,
+        evidence: Sequence[Evidence],
+        rate: float,
+        *,
+        cool_down: int = COOL_DOWN,
+        warm: int = 0,
+        numeric: bool = True,
+        weights: str = "",
+    ) -> None:
+        self.rate, self._cool, self._warm, self._numeric, self._weights = rate, cool_down, warm, numeric, weights
+        surprisal = np.concatenate([one.surprisal for one in evidence])
+        seen = surprisal[np.isfinite(surprisal)]
+        self._events = len(seen)
+        self.threshold: AlarmThreshold = alarm_threshold(seen, rate, weights=weights)
+        levels = (np.arange(_KNOTS) + 0.5) / _KNOTS
+        self._usual, self._levels = np.quantile(seen, levels), levels
+        D = evidence[0].values.shape[1]
+        self.width = 8 + D
+        errors = np.concatenate([one.values - one.expected for one in evidence])
+        self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
+        x = np.concatenate([self._statistics(one)[0] for one in evidence])
+        self._rarities: tuple[Rarity, ...] = tuple(
+            Rarity.of(column, whole_numbers=k == 3) for k, column in enumerate(x.T)
+        )
+        self.tens: float = self._threshold(evidence)
+
+    def start(self) -> Array:
+        """Return the memory of a stream before its first event."""
+        out = np.zeros(self.width)
+        out[8:] = np.nan
+        return out
+
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+        """Judge one event of each stream (see ``AlarmRule.step``)."""
+        held, seen = _Memory.of(memory), np.isfinite(surprisal)
+        s = np.where(seen, surprisal, self._usual[_KNOTS // 2])
+        after = self._moved(self._scores(s, values, expected, held.last), held)._replace(last=values)
+        statistics = s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run
+        tens = np.max([r(x) for r, x in zip(self._rarities, statistics, strict=True)], axis=0)
+        alarm = seen & (held.quiet <= 0) & (tens > self.tens + held.shift)
+        learns = held.events * self.rate >= 10
+        shift = held.shift + np.where(learns & seen, LEARNING * (alarm - self.rate), 0.0)
+        reset = np.where(alarm, 0.0, 1.0)
+        after = after._replace(
+            run=after.run * reset,
+            more=after.more * reset,
+            less=after.less * reset,
+            up=after.up * reset,
+            down=after.down * reset,
+            quiet=np.where(alarm, float(self._cool), np.maximum(held.quiet - 1, 0.0)),
+            shift=np.clip(shift, LOWEST, HIGHEST),
+            events=held.events + seen,
+        )
+        kept = after.joined()
+        # a missing value changes nothing but the cool-down
+        still = held._replace(quiet=np.maximum(held.quiet - 1, 0.0)).joined()
+        return alarm, np.where(seen[:, None], kept, still)
+
+    def words(self) -> str:
+        """Return the rule in words."""
+        one = self.threshold
+        return (
+            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors and "
+            f"repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out values, with "
+            f"{self._cool} events of cool-down; a surprisal alone is as rare as the rate from {one.nats:.4g} nats "
+            f"(90 % interval {one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
+        )
+
+    def _scores(self, surprisal: Array, values: Array, expected: Array, last: Array) -> _Scores:
+        """Return the scores of events, (N,) each, of which the rule remembers the last values (N, D)."""
+        level = np.interp(surprisal, self._usual, self._levels)
+        score = np.clip(ndtri(level), -MOST, MOST)
+        none = np.zeros(len(surprisal))
+        if not self._numeric:
+            return _Scores(score, none, none > 0)
+        # the size of an error by the rarity of its surprisal, so that a changing scale is counted in
+        sign = np.sign(np.nan_to_num((values - expected) / self._spread).sum(1))
+        signed = sign * np.clip(ndtri((1 + level) / 2), 0.0, MOST)
+        same = np.isfinite(values).any(1) & ((values == last) | np.isnan(values)).all(1)
+        return _Scores(score, signed, same)
+
+    def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
+        """Return the memory after an event of each stream: its sums and its run."""
+        warm = np.where(held.events < self._warm, 0.0, 1.0)
+        return held._replace(
+            run=np.where(scores.same, held.run + 1, 0.0),
+            more=np.maximum(held.more + scores.score - SLACK, 0.0) * warm,
+            less=np.maximum(held.less - scores.score - SLACK, 0.0) * warm,
+            up=np.maximum(held.up + scores.signed - SLACK, 0.0) * warm,
+            down=np.maximum(held.down - scores.signed - SLACK, 0.0) * warm,
+        )
+
+    def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
+        """Return the statistics (T, 4) of a sequence of observed events, and the number of alarms.
+
+        Args:
+            one: The sequence.
+            limits: What each statistic must exceed for an alarm; None gives no alarms.
+        """
+        before = np.concatenate([np.full((1, one.values.shape[1]), np.nan), one.values[:-1]])
+        scores = self._scores(*one, before)
+        more = less = up = down = run = quiet = 0.0
+        alarms, out = 0, np.empty((len(one.surprisal), 4))
+        a, b, c, d = (np.inf,) * 4 if limits is None else limits
+        rows = zip(one.surprisal.tolist(), *(part.tolist() for part in scores), strict=True)
+        for t, (s, level, signed, same) in enumerate(rows):
+            more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
+            up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
+            if t < self._warm:
+                more = less = up = down = 0.0
+            run = run + 1 if same else 0.0
+            out[t] = s, max(more, less), max(up, down), run
+            if quiet <= 0 and (s > a or max(more, less) > b or max(up, down) > c or run > d):
+                alarms, quiet = alarms + 1, float(self._cool)
+                more = less = up = down = run = 0.0
+            else:
+                quiet -= 1
+        return out, alarms
+
+    def _threshold(self, evidence: Sequence[Evidence]) -> float:
+        """Return the threshold at which the evidence gives alarms at the rate.
+
+        If fewer than ``ENOUGH`` alarms are expected, the threshold of so many is continued: one more power of ten of
+        rarity leaves a tenth of the separate alarms (runs declustering, Leadbetter et al. 1989).
+        """
+        wanted = self.rate * self._events
+        least = max(wanted, float(ENOUGH))
+        low, high = 0.0, 12.0
+        for _ in range(20):
+            middle = (low + high) / 2
+            limits = [rarity.inverse(middle) for rarity in self._rarities]
+            found = sum(self._statistics(one, limits)[1] for one in evidence)
+            low, high = (middle, high) if found > least else (low, middle)
+        return high + float(np.log10(least / wanted))
+
+
+def alarm_rule(
+    model: Model,
+    rate: float,
+    reference: SequenceSet | Any = None,
+    *,
+    held_out: float | str | None = None,
+    cool_down: int | None = None,
+) -> CalibratedRule:
+    """Return the rule that gives alarms at a rate on data that the model was not fitted to.
+
+    Args:
+        model: A fitted SequenceModel.
+        rate: The share of ordinary events that may give an alarm, such as 1e-3.
+        reference: Data that the model was not fitted to, a SequenceSet or anything that ``read`` takes. Of the data of
+            the fit itself only the held-out part is used, by the weights from before the refit.
+        held_out: The share of the reference at its end that is used; None is all of newer data, and the held-out part
+            of the data of the fit.
+        cool_down: The number of events after an alarm that give none. None is 10, or fewer if the rate leaves no room.
+
+    Raises:
+        ConfigError: The rate is not between 0 and 1, or the model is a DirectModel.
+        DataError: There is no reference, or it has fewer than 50 observed events.
+    """
+    sequential = model.likelihood("give alarms")
+    rate = share("alarm", rate)
+    usual = min(COOL_DOWN, int(0.1 / rate))
+    cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)
+    if rate * (cool_down + 1) >= 1:
+        raise ConfigError(
+            f"an alarm at {rate:g} of events is impossible with {cool_down} events of cool-down after each",
+            fix=f"ask for a rate below {1 / (cool_down + 1):.3g}",
+        )
+    if reference is None:
+        raise DataError(
+            "an alarm needs data that the model was not fitted to, got none",
+            fix="give them as the reference: the held-out part of the training data, or newer data",
+        )
+    evidence, weights = evidence_of(sequential, reference, held_out)
+    events = sum(len(one.surprisal) for one in evidence)
+    if events < LEAST:
+        raise DataError(
+            f"{events} held-out values are too few for the threshold of an alarm, expected at least {LEAST}",
+            fix="give more data that the model was not fitted to as the reference",
+        )
+    numeric = sequential.description.traits.numeric
+    return CalibratedRule(
+        evidence, rate, cool_down=cool_down, warm=sequential.front.reach, numeric=numeric, weights=weights
+    )
+
+
+def evidence_of(
+    model: SequenceModel, reference: SequenceSet | Any, held_out: float | str | None
+) -> tuple[list[Evidence], str]:
+    """Return the observed events of the reference, or of its held-out part, and which weights gave them.
+
+    The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
+    """
+    data, record = as_sequences(model, reference), model.description.ladder_record
+    judge, weights, same = model.before_refit(data), "", record.data == data.digest
+    if judge is not model:
+        weights = "their surprisal is that of the weights before the refit, which had not seen them"
+    elif record.refit and same:
+        weights = "the weights were fitted to these values too, so the threshold may be too low"
+    elif record.refit and held_out is not None:
+        weights = "these data differ from those of the fit; values in both were seen, and the threshold may be too low"
+    if held_out is None and same:
+        held_out = record.held_out
+    whole_ones = [_followed(judge, data, b) for b in range(len(data))]
+    spans = [(b, 0, len(one.surprisal)) for b, one in enumerate(whole_ones)]
+    if held_out is not None:
+        steps = np.array([len(one.surprisal) for one in whole_ones], dtype=np.int64)
+        spans = split(data, held_out).spans("held-out", data.lengths, steps)
+    parts = [_observed(whole_ones[b], first, stop) for b, first, stop in spans]
+    return [one for one in parts if len(one.surprisal)], weights
+
+
+def _followed(model: SequenceModel, data: SequenceSet, row: int) -> Evidence:
+    """Return the events of one sequence as a stream gives them."""
+    stream = Stream(model, data.ids[row], step=1.0 if data.step is None else float(data.step[row]))
+    if model.description.traits.numeric:
+        values = np.asarray(data[row], dtype=np.float64)
+        seen = stream.update(values)
+        return Evidence(seen.surprisal, values, seen.prediction)
+    surprisal = score(model, data.take([row])).surprisal
+    none = np.zeros((len(surprisal), 1))
+    return Evidence(surprisal, none, none)
+
+
+def _observed(one: Evidence, first: int, stop: int) -> Evidence:
+    seen = np.isfinite(one.surprisal[first:stop])
+    return Evidence(*(part[first:stop][seen] for part in one))

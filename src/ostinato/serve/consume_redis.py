@@ -1,0 +1,134 @@
+"""Events from a Redis stream: several servers share them as one consumer group, and each event is applied once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ostinato.data.extras import missing
+from ostinato.errors import OstinatoError
+
+if TYPE_CHECKING:
+    from ostinato.serve.schema import Push, Result
+
+#: How many entries are asked for at once, and the milliseconds that a server waits for some.
+_MANY, _WAIT = 512, 1000
+#: An entry that a server took and did not acknowledge for so many milliseconds is given to another.
+_LOST = 30_000
+#: The seconds before events are tried again that the server had no room for, or whose store was gone.
+_PAUSE = 0.5
+
+
+class Pusher(Protocol):
+    """What events are pushed to: the batcher of a server."""
+
+    async def push(self, unique_id: str, push: Push) -> Result:
+        """Apply the events of one stream, and return when they are saved."""
+
+
+async def consume(
+    batcher: Pusher, url: str, *, stream: str = "ostinato:events", group: str = "ostinato", name: str = "server"
+) -> None:
+    """Apply the events of a Redis stream until the task is cancelled.
+
+    An entry has the fields ``unique_id`` and ``event``, a push as JSON such as {"y": 5.1, "ds": ..., "seq": 17}. Each
+    event needs its sequence number: an entry may be delivered twice, and only its number tells. An entry is
+    acknowledged after its events are saved. One that is refused goes to the stream ``STREAM:refused`` with the reason.
+
+    Args:
+        batcher: What the events are pushed to.
+        url: redis://HOST:PORT/DB, or the same with rediss or valkey.
+        stream: The key of the stream.
+        group: The name of the consumer group, which all servers share.
+        name: The name of this server in the group, different for each.
+    """
+    try:
+        from redis import RedisError
+        from redis.asyncio import Redis
+    except ImportError as error:
+        raise missing("events from a Redis stream", "redis", "redis") from error
+    db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
+    own, since = True, "0"  # first what this server took before it ended
+    try:
+        while True:
+            try:
+                await _make(db, stream, group)
+                if not own:
+                    # at times also what a server that is gone had taken
+                    _, lost, *_ = await db.xautoclaim(stream, group, name, _LOST, "0", count=_MANY)
+                    await _apply(batcher, db, lost, stream, group)
+                found = await db.xreadgroup(group, name, {stream: since}, count=_MANY, block=_WAIT)
+                entries = found[0][1] if found else []
+                await _apply(batcher, db, entries, stream, group)
+                if own and not entries:
+                    own, since = False, ">"
+            except (RedisError, OSError, _AgainError):
+                own, since = True, "0"
+                await asyncio.sleep(_PAUSE)
+    finally:
+        await db.aclose()
+
+
+class _AgainError(Exception):
+    """The server could not take an event now; it stays with this server and is tried again."""
+
+
+async def _make(db: Any, stream: str, group: str) -> None:
+    """Make the consumer group if there is none; entries from before it count too."""
+    from redis import ResponseError
+
+    try:
+        await db.xgroup_create(stream, group, id="0", mkstream=True)
+    except ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+
+
+async def _apply(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str) -> None:
+    """Apply entries: those of one stream in their order, those of different streams together."""
+    series: dict[bytes, list[Any]] = {}
+    for entry in entries:
+        series.setdefault((entry[1] or {}).get(b"unique_id", b""), []).append(entry)
+    done = await asyncio.gather(*(_in_order(batcher, db, some, stream, group) for some in series.values()))
+    if not all(done):
+        raise _AgainError
+
+
+async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str) -> bool:
+    """Apply the entries of one stream, and return whether all of them are done with."""
+    for number, fields in entries:
+        try:
+            unique_id, push = _read(fields)
+            await batcher.push(unique_id, push)
+        except OstinatoError as error:
+            if error.exit_code == 1:  # the store is gone, or too much waits: not the fault of the event
+                return False
+            await db.xadd(f"{stream}:refused", {**(fields or {}), "entry": number, "error": str(error)}, maxlen=10_000)
+        await db.xack(stream, group, number)
+    return True
+
+
+def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:
+    """Return the id and the push of an entry.
+
+    Raises:
+        DataError: A field is missing or cannot be read, or an event has no sequence number.
+    """
+    import msgspec
+
+    from ostinato.errors import DataError
+    from ostinato.serve.schema import Push
+
+    fix = 'write the fields unique_id and event, such as {"y": 5.1, "seq": 17}'
+    if not fields or b"unique_id" not in fields or b"event" not in fields:
+        raise DataError("the entry lacks unique_id or event", fix=fix)
+    try:
+        unique_id = fields[b"unique_id"].decode()
+        push = msgspec.json.decode(fields[b"event"], type=Push)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise DataError(f"the entry cannot be read: {error}", fix=fix) from error
+    given = json.loads(fields[b"event"])
+    if any(event.get("seq") is None for event in given.get("events", [given])):
+        raise DataError("an event has no sequence number, so that it could be applied twice", fix=fix)
+    return unique_id, push

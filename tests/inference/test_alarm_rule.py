@@ -1,0 +1,144 @@
+"""The rule of alarms: its rate on dependent data, what it finds, and that a file keeps what it remembers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import ostinato
+from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.inference.alarm_rule import FixedRule
+from ostinato.inference.calibrated import CalibratedRule, Evidence, alarm_rule
+from ostinato.inference.monitor import Monitor
+from ostinato.inference.stream import Stream
+from zoo import fitted, made
+
+Array = NDArray[np.float64]
+
+
+def _evidence(seed: int, steps: int, *, dependent: bool = True) -> Evidence:
+    """Errors whose scale moves slowly, so that great surprisals come together."""
+    rng = np.random.default_rng(seed)
+    scale = np.ones(steps)
+    for t in range(1, steps if dependent else 0):
+        scale[t] = np.exp(0.98 * np.log(scale[t - 1]) + 0.08 * rng.standard_normal())
+    error = scale * rng.standard_normal(steps)
+    return Evidence(0.5 * error**2, error[:, None], np.zeros((steps, 1)))
+
+
+def _alarms(rule: CalibratedRule, one: Evidence) -> Array:
+    memory, out = rule.start()[None], []
+    for t in range(len(one.surprisal)):
+        alarm, memory = rule.step(one.surprisal[t : t + 1], one.values[t : t + 1], one.expected[t : t + 1], memory)
+        out.append(alarm[0])
+    return np.flatnonzero(out)
+
+
+@pytest.mark.parametrize("dependent", [True, False])
+def test_the_rate_is_the_one_that_was_asked_for(dependent: bool) -> None:
+    rule = CalibratedRule([_evidence(1, 12_000, dependent=dependent)], 0.02)
+    found = len(_alarms(rule, _evidence(2, 8_000, dependent=dependent))) / 8_000
+    assert found == pytest.approx(0.02, rel=0.2)
+
+
+def test_a_stream_of_another_spread_comes_to_the_rate_by_itself() -> None:
+    rule, other = CalibratedRule([_evidence(1, 12_000)], 0.02), _evidence(3, 16_000)
+    wider = other._replace(surprisal=1.25 * other.surprisal)
+    at = _alarms(rule, wider)
+    assert (at >= 8_000).sum() / 8_000 == pytest.approx(0.02, rel=0.2)
+    assert (at < 500).sum() / 500 > 0.024
+
+
+@pytest.mark.parametrize("fault", ["spike", "shift", "stuck", "noisier"])
+def test_each_fault_is_found_within_its_time(fault: str) -> None:
+    rule, usual = CalibratedRule([_evidence(1, 12_000, dependent=False)], 1e-3), _evidence(5, 400, dependent=False)
+    error = usual.values[:, 0].copy()
+    match fault:
+        case "spike":
+            error[300] = 6
+        case "shift":
+            error[300:] += 1.2
+        case "stuck":
+            error[300:] = error[299]
+        case "noisier":
+            error[300:] *= 2.5
+    at = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((400, 1))))
+    assert 300 <= at[at >= 300][0] <= {"spike": 300, "shift": 330, "stuck": 303, "noisier": 330}[fault]
+
+
+def test_after_an_alarm_there_is_none_for_the_cool_down() -> None:
+    rule = CalibratedRule([_evidence(1, 5_000, dependent=False)], 1e-3, cool_down=7)
+    error = np.full(40, 9.0) + np.arange(40)
+    at = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((40, 1))))
+    assert np.diff(at).min() == np.diff(at).max() == 8
+
+
+def test_a_missing_value_gives_no_alarm_and_changes_nothing_remembered() -> None:
+    rule = CalibratedRule([_evidence(1, 5_000)], 0.01)
+    _, memory = rule.step(np.array([2.0]), np.array([[2.0]]), np.zeros((1, 1)), rule.start()[None])
+    alarm, after = rule.step(np.array([np.nan]), np.array([[np.nan]]), np.zeros((1, 1)), memory)
+    assert not alarm[0]
+    np.testing.assert_array_equal(after, memory)
+
+
+def test_a_batch_is_its_rows() -> None:
+    rule, one, two = CalibratedRule([_evidence(1, 5_000)], 0.01), _evidence(8, 300), _evidence(9, 300)
+    memory, out = np.tile(rule.start(), (2, 1)), []
+    for t in range(300):
+        given = (np.array([a[t], b[t]]) for a, b in zip(one, two, strict=True))
+        alarm, memory = rule.step(*given, memory)
+        out.append(alarm)
+    np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 0]), _alarms(rule, one))
+    np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 1]), _alarms(rule, two))
+
+
+def test_a_fixed_rule_remembers_nothing() -> None:
+    rule = FixedRule(2.0)
+    alarm, memory = rule.step(np.array([1.0, 3.0, np.nan]), np.zeros((3, 1)), np.zeros((3, 1)), np.zeros((3, 0)))
+    assert alarm.tolist() == [False, True, False]
+    assert memory.shape == (3, rule.width)
+
+
+def test_a_rate_without_room_for_the_cool_down_is_refused() -> None:
+    with pytest.raises(ConfigError, match="impossible with 10 events of cool-down"):
+        alarm_rule(fitted("series", "ar"), 0.1, made("series"), cool_down=10)
+    with pytest.raises(DataError, match="got none"):
+        alarm_rule(fitted("series", "ar"), 0.1)
+
+
+@pytest.mark.parametrize("kind", ["series", "prices", "channels", "counts"])
+def test_a_file_of_states_goes_on_where_it_stopped(kind: str, tmp_path: Path) -> None:
+    model, data, path = fitted(kind, "gru"), made(kind), tmp_path / "states"
+    values = np.asarray(data[4], dtype=float)
+    expected = Stream(model, "e").update(values)
+    first = Monitor(model)
+    for row in values[:40]:
+        first.update(row, "e")
+        first.update(row, "other")
+    first.save(path)
+    second = Monitor(model)
+    assert second.load(path) == []
+    assert len(second) == 2
+    found = [second.update(row, "e").surprisal for row in values[40:]]
+    np.testing.assert_allclose(found, expected.surprisal[40:], rtol=2e-4, atol=2e-4)
+    second.save(path)
+    assert len(Monitor(model)._kept) == 0
+    third = Monitor(model)
+    third.load(path)
+    assert len(third) == 2  # a series that did not come again is kept too
+
+
+def test_states_of_another_model_or_of_none_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "states"
+    Monitor(fitted("series", "gru")).save(path)
+    with pytest.raises(ModelFileError, match="belong to another model"):
+        Monitor(fitted("series", "lstm")).load(path)
+    path.write_bytes(path.read_bytes()[:-3][:20])
+    with pytest.raises(ModelFileError, match="cannot be read"):
+        Monitor(fitted("series", "gru")).load(path)
+    ostinato.save_model(fitted("series", "gru"), path)
+    with pytest.raises(ModelFileError):
+        Monitor(fitted("series", "gru")).load(path)
