@@ -22,7 +22,9 @@ HEAVY += ("ray", "optuna", "pyarrow")
 
 HELP = """
 from ostinato.cli.main import main
-verbs = "fit", "score", "forecast", "backtest", "sample", "stream", "compress", "decompress", "inspect", "diagnose", "report"
+verbs = (
+    "fit score forecast backtest sample stream serve token compress decompress export inspect diagnose report doctor"
+).split()
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:
         main(words)

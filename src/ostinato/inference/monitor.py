@@ -90,9 +90,8 @@ class Monitor:
         self.ends = ends("", levels(level))
         self.robust = robust
         self._learning: dict[str, Any] = {"adapt": adapt, "forget": forget}
-        Stream(
-            self.model, robust=robust, **self._learning
-        )  # an option that cannot be used is an error now, and not at the first value
+        # an option that cannot be used is an error now, and not at the first value
+        Stream(self.model, robust=robust, **self._learning)
         self._series: dict[str, _Series] = {}
         self._kept: dict[str, Kept] = {}
         self.rule: CalibratedRule | None = None
@@ -207,10 +206,8 @@ class Monitor:
         if unique_id in self._series:
             return self._series[unique_id]
         start = np.zeros(0) if self.rule is None else self.rule.start()
-        stream, clock = (
-            Stream(self.model, unique_id, robust=self.robust, **self._learning),
-            Clock(self.model.description.source),
-        )
+        stream = Stream(self.model, unique_id, robust=self.robust, **self._learning)
+        clock = Clock(self.model.description.source)
         kept = self._kept.get(unique_id)
         if kept is not None:
             stream.resume(kept.held)
