@@ -186,6 +186,7 @@ async def socket(port: int, streams: int, seconds: float, sockets: int, window: 
 def report(name: str, server: Server, load: Any) -> float:
     """Run a load, and print its line of the table."""
     cpu, events = server.metric("process_cpu_seconds_total"), server.metric("events_total")
+    rate: float
     rate, took = asyncio.run(load)
     used = server.metric("process_cpu_seconds_total") - cpu
     many = server.metric("events_total") - events
@@ -237,6 +238,18 @@ def memory(folder: Path, model: Path, streams: int) -> None:
         server.stop()
 
 
+def value(key: str, number: int) -> float:
+    """Return the value of an event, which no order of pushes changes."""
+    return round(50 + 10 * float(np.sin(number / 8 + int(key[1:]))), 6)
+
+
+def kept(server: Server, answered: dict[str, int]) -> None:
+    """Check that every answered event is in its stream once; the answer of one more may have been lost on the way."""
+    for key, number in answered.items():
+        seq = json.loads(server.get(f"/v1/streams/{key}"))["seq"]
+        assert number <= seq <= number + 1, (key, number, seq)
+
+
 def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
     """Kill the server at random moments under load; every answered event must be in its state exactly once."""
     from ostinato.inference.live.rows import Rows
@@ -246,9 +259,6 @@ def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
     answered: dict[str, int] = {}
     told: dict[str, dict[int, float]] = {}
     streams = [f"k{i}" for i in range(50)]
-
-    def value(key: str, number: int) -> float:
-        return round(50 + 10 * np.sin(number / 8 + int(key[1:])), 6)
 
     async def load(port: int, server: Server, after: float) -> None:
         async def run(key: str) -> None:
@@ -273,10 +283,7 @@ def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
 
     for turn in range(times):
         server = Server(model, str(store), 8303)
-        for key, number in answered.items():
-            seq = json.loads(server.get(f"/v1/streams/{key}"))["seq"]
-            # an event may be saved whose answer was lost on the way; it is repeated next, and answered as such
-            assert number <= seq <= number + 1, (key, number, seq)
+        kept(server, answered)
         asyncio.run(load(8303, server, 0.05 + rng.random() * 0.8))
         server.process.wait(30)
         if (turn + 1) % 10 == 0:

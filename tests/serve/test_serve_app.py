@@ -25,7 +25,7 @@ from ostinato.serve.auth import Tokens, add
 from ostinato.serve.gate import OPEN, Limits
 from ostinato.serve.openapi import document
 from ostinato.serve.routes import ROUTES
-from ostinato.serve.store import Change, Record, StoreError
+from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
 EVERY = [*((one.method, one.path) for one in ROUTES), ("GET", "/metrics"), ("GET", "/openapi.json")]
@@ -260,7 +260,7 @@ def test_the_likeliest_characters_are_those_of_the_model() -> None:
     run(main)
 
 
-class Broken(MemoryStore.__mro__[1]):  # type: ignore[misc]
+class Broken(Store):
     """A store that another holds, and that may be out of reach."""
 
     durable, shared = True, False

@@ -58,8 +58,8 @@ def test_rows_of_any_model_step_as_score_does(pair: tuple[str, str]) -> None:
         lengths = np.array([len(part) for part in parts])
         ids = [data.ids[which[i]] for i in some]
         found = rows.step(ids, np.concatenate(parts), lengths, tuple(s[some] for s in state), last[some])
-        for whole, part in zip(state, found.state, strict=True):
-            whole[some] = part
+        for whole, after in zip(state, found.state, strict=True):
+            whole[some] = after
         for i, part, nats in zip(some, parts, np.split(found.surprisal, np.cumsum(lengths)[:-1]), strict=True):
             got[i], last[i] = np.concatenate([got[i], nats]), part[-1]
     for i, b in enumerate(which):

@@ -22,9 +22,8 @@ CREATE TABLE IF NOT EXISTS blocks (
 """
 # One statement saves all changes, so that the interpreter lock is given up once, and not once for each row.
 # ?1 is a JSON list of ids, numbers, places and lengths in the bytes ?2.
-_ROWS = (
-    "SELECT j.value ->> 0, j.value ->> 1, ifnull(substr(?2, j.value ->> 2, j.value ->> 3), x'') FROM json_each(?1) AS j"
-)
+_PART = "ifnull(substr(?2, j.value ->> 2, j.value ->> 3), x'')"
+_ROWS = f"SELECT j.value ->> 0, j.value ->> 1, {_PART} FROM json_each(?1) AS j"
 _INSERT = f"INSERT INTO streams {_ROWS} WHERE true ON CONFLICT DO NOTHING"
 _UPDATE = f"""
 UPDATE streams SET version = version + 1, data = {_PART} FROM json_each(?1) AS j
