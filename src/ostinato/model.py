@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,7 +63,10 @@ class SequenceModel(nn.Module):
         description: Description,
         coupling: Coupling | None = None,
     ) -> None:
-        """Build the model; its head starts at 0, so that an untrained model predicts the constant parameters.
+        """Build the model.
+
+        Its head starts at 0 for numbers, so that an untrained model predicts the constant parameters. Text stands on
+        no closed form, and a head at 0 would pass no gradient on: its head starts uniform within 1 / sqrt(H).
 
         Args:
             encoding: The map from raw values to model space.
@@ -80,7 +84,8 @@ class SequenceModel(nn.Module):
         self.head: nn.Linear | None = None
         if backbone is not None and not backbone.asserts:
             self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
-            nn.init.zeros_(self.head.weight)
+            width = 1 / math.sqrt(backbone.output_size) if emission.symbolic else 0.0
+            nn.init.uniform_(self.head.weight, -width, width)
         self.coupling = coupling
         if self.adaptive:
             self.constant.requires_grad_(False)  # the memory asserts all parameters itself

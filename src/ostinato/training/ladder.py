@@ -83,7 +83,6 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
         NonFiniteLossError: The training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    names = _names(model, data)
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data), fields, "a fit of the ladder")
     if not len(data.values):
@@ -93,6 +92,7 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     cut = split(data, held_out)
     material = material_of(data, cut, options.support)
     _check_observed(material)
+    begun = time.monotonic()
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
     mark = fingerprint(data, options, limits, held_out, method, threads)
@@ -100,12 +100,8 @@ def fit_ladder(  # noqa: PLR0913 - each argument is one that ostinato.fit passes
     workers = current()
     if keep and workers.leads:
         keep.claim()
-    ladder = _Ladder(material, base, options, chosen_method, keep, workers, on_progress)
-    climbed = []
-    for rung, fitted in ladder.climb(names, limits):
-        climbed.append((rung, fitted))
-        if on_rung:
-            on_rung(rung)
+    ladder = _Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress)
+    climbed = list(ladder.climb(_names(model, data), limits, on_rung))
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
         kept, best = climbed[0]
@@ -202,13 +198,16 @@ class _Ladder:
 
     material: Material
     base: AR | Markov
+    begun: float  # when the closed form was begun, which belongs to its rung
     options: LadderOptions
     method: Method
     keep: Checkpoint | None
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
 
-    def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
+    def climb(
+        self, names: tuple[str, ...], limits: Budget, on_rung: Callable[[Rung], None] | None
+    ) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
         networks: list[tuple[Rung, SequenceModel]] = []
@@ -221,6 +220,8 @@ class _Ladder:
             if name in BACKBONES:
                 networks.append((rung, model))
             spent += rung.seconds
+            if on_rung:
+                on_rung(rung)
             yield rung, model
 
     def _rung(self, name: str, budget: Budget, best: tuple[Rung, SequenceModel] | None) -> tuple[Rung, SequenceModel]:
@@ -239,7 +240,7 @@ class _Ladder:
             assert row is not None
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
-        begun = time.monotonic()
+        begun = self.begun if name == "ar" else time.monotonic()
         if name == "mixture":
             assert best is not None
             model = fit_mixture(best[1], self.material, self.base, self.options)

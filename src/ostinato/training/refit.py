@@ -7,6 +7,7 @@ validation part was likeliest.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -22,9 +23,10 @@ from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
 from ostinato.layers.ar import AR
 from ostinato.layers.front import SymbolFront
 from ostinato.layers.markov import Markov
+from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord
-from ostinato.training.adaptive import counts_of
+from ostinato.training.adaptive import learn_for_good
 from ostinato.training.build import Material, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import LadderOptions
@@ -65,14 +67,11 @@ class Refit:
             kept: The model that was kept. It stays as it is, and the new model holds it.
             budget: What is left of the budget.
         """
+        if kept.adaptive:
+            return self._learned(kept)
         name, data = kept.description.name, self.material.data
         whole = material_of(data, everything(self.material.split, data), self.options.support)
         base = self.base
-        if kept.adaptive:
-            model = build(name, whole, base, self.options, memory=counts_of(whole))
-            model.description = replace(model.description, record=kept.description.record)
-            words = f"fitted again to all {int(data.lengths.sum()):,} steps"
-            return model.fitted_again(kept.eval()).eval(), words
         if isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)
@@ -87,6 +86,18 @@ class Refit:
             _carry(model, kept, build(name, self.material, self.base, self.options))
             words += f", {self._train(model, kept.description.ladder_record, whole, budget)}"
         model.description = replace(model.description, record=kept.description.record)
+        return model.fitted_again(kept.eval()).eval(), words
+
+    def _learned(self, kept: SequenceModel) -> tuple[SequenceModel, str]:
+        """Return an adaptive model that has learned the held-out part too, as it does while it is used.
+
+        Its alphabet stays, and so does the network of a mixture.
+        """
+        model = copy.deepcopy(kept)
+        learn_for_good(model, self.material, "held-out")
+        words = f"went on learning to the last of all {int(self.material.data.lengths.sum()):,} steps"
+        if isinstance(model.backbone, Mixture):
+            words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words
 
     def _likelier(self, whole: Material, base: AR | Markov) -> SequenceModel:
