@@ -15,6 +15,8 @@ constexpr float kFirst = 0.02f, kLater = 0.002f, kCooling = 20000.0f;  // the ra
 constexpr float kLastRate = 0.002f, kCorrected = 0.02f;
 constexpr float kSeen = 255.0f;       // a history goes on adapting as if it had been seen so often
 constexpr int kNetwork = 2 * kContexts + 1;  // the first input of the network
+// The context that must have been met before a longer one is remembered; -1 for none. Most long contexts never return.
+constexpr int kShorter[kContexts] = {-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9};
 constexpr uint64_t kA = 0x9E3779B97F4A7C15ull, kB = 0xD6E8FEB86659FD93ull, kC = 0xA0761D6478BD642Full,
                    kD = 0xE7037ED1A0B428DBull, kE = 0x8EBC6AF09C88C6E3ull, kF = 0x2127599BF4325C37ull,
                    kG = 0x632BE59BD9B4E019ull;
@@ -94,6 +96,7 @@ struct Counts {
     uint64_t context[kContexts];
     uint64_t hash[kContexts];
     uint32_t found[kContexts][kSlot];
+    bool met[kContexts];
     int seen_group = -1;
 
     Counts(const Tree& t, int64_t slots, const Row& r) : tree(t), mask(slots - 1), row(r) { contexts(); }
@@ -143,6 +146,7 @@ struct Counts {
         }
         for (int c = 0; c < kContexts; ++c) {
             const uint32_t* slot = find(hash[c], false);
+            met[c] = slot != nullptr;
             if (slot)
                 std::memcpy(found[c], slot, sizeof(found[c]));
             else
@@ -152,6 +156,7 @@ struct Counts {
 
     void close() {
         for (int c = 0; c < kContexts; ++c) {
+            if (!met[c] && kShorter[c] >= 0 && !met[kShorter[c]]) continue;
             uint32_t* slot = find(hash[c], true);
             std::memcpy(slot + 1, found[c] + 1, sizeof(found[c]) - sizeof(uint32_t));
         }
@@ -164,19 +169,19 @@ struct Counts {
         for (int c = 0; c < kContexts; ++c) {
             const Memory m{found[c][at]};
             s.history[c] = m.history();
-            const bool met = m.met() != 0;
-            s.input[2 * c] = met ? row.maps[(c * kHistories + s.history[c]) * 4] : 0.0f;
-            s.input[2 * c + 1] = met ? (m.p() - 0.5f) * kSpread : 0.0f;
-            if (met && c < 8) longest = c + 1;
+            const bool known = m.met() != 0;
+            s.input[2 * c] = known ? row.maps[(c * kHistories + s.history[c]) * 4] : 0.0f;
+            s.input[2 * c + 1] = known ? (m.p() - 0.5f) * kSpread : 0.0f;
+            if (known && c < 8) longest = c + 1;
         }
         s.input[2 * kContexts] = 0.3f;
         s.input[kNetwork] = row.given ? row.given[decision] : 0.0f;
         for (int i = kNetwork + 1; i < kInputs; ++i) s.input[i] = 0.0f;
         const int third = Memory{found[3][at]}.met(), fifth = Memory{found[5][at]}.met();
-        const int met = (third < 3 ? third : 3) * 2 + (fifth > 0);
+        const int longer = (third < 3 ? third : 3) * 2 + (fifth > 0);
         const int depth = tree.depth[decision] < 7 ? tree.depth[decision] : 7;
         const int64_t sets[kMixers] = {decision, (V - 1) + longest * 8 + depth, (V - 1) + (kContexts + 1) * 8 + before(1),
-                                       (V - 1) + (kContexts + 1) * 8 + (V + 1) + Memory{found[1][at]}.recent() * 8 + met};
+                                       (V - 1) + (kContexts + 1) * 8 + (V + 1) + Memory{found[1][at]}.recent() * 8 + longer};
         const float* last = row.last + int64_t(decision) * kMixers;
         float odds = 0.0f;
         for (int k = 0; k < kMixers; ++k) {
@@ -228,24 +233,32 @@ struct Counts {
         }
     }
 
-    // Returns the log probability that the symbol was asserted with, and learns it if the row learns.
-    double settle(int64_t symbol) {
-        const bool learns = row.rate[0] != 0.0f;
+    // Returns the log probability that the symbol was asserted with.
+    double asserted(int64_t symbol) {
         double nats = 0;
+        seen_group = -1;
+        Seen s;
+        for (int i = tree.start[symbol]; i < tree.start[symbol + 1]; ++i) {
+            look(tree.path[i] >> 1, s);
+            nats += double(log_of(tree.path[i] & 1 ? s.final : 1.0f - s.final));
+        }
+        return nats;
+    }
+
+    // Learns the symbol, one decision after the other: each is seen with what the decisions before it have taught.
+    void learn(int64_t symbol) {
         const float steps = float(row.path[12]) / kCooling, fallen = kFirst / (1.0f + steps);
         const float rate = fallen > kLater ? fallen : kLater;
         seen_group = -1;  // of what was looked at to assert
         Seen s;
         for (int i = tree.start[symbol]; i < tree.start[symbol + 1]; ++i) {
             const int decision = tree.path[i] >> 1, answer = tree.path[i] & 1;
-            if (learns && seen_group >= 0 && tree.group[decision] != seen_group) close();
+            if (seen_group >= 0 && tree.group[decision] != seen_group) close();
             look(decision, s);
-            nats += double(log_of(answer ? s.final : 1.0f - s.final));
-            if (learns) learn(s, decision, answer, rate);
+            learn(s, decision, answer, rate);
         }
-        if (learns && seen_group >= 0) close();
-        if (learns) row.path[12] += 1;
-        return nats;
+        if (seen_group >= 0) close();
+        row.path[12] += 1;
     }
 
     void push(int64_t symbol) {
@@ -304,9 +317,9 @@ void counts_unroll(const Tree& tree, int64_t slots, const Row& row, const Steps&
     for (int64_t t = 0; t < steps.steps; ++t) {
         const int64_t symbol = steps.x[t * steps.stride];
         const bool real = symbol >= 0 && symbol < tree.symbols;
-        const bool settles = real && row.path[11] && (row.rate[0] != 0.0f || steps.nats);
-        const double nats = settles ? counts.settle(symbol) : 0.0;
-        if (steps.nats) steps.nats[t * steps.stride] = nats;
+        const bool known = real && row.path[11];
+        if (steps.nats) steps.nats[t * steps.stride] = known ? counts.asserted(symbol) : 0.0;
+        if (known && row.rate[0] != 0.0f) counts.learn(symbol);
         counts.push(symbol);
         if (row.given) {
             if (steps.network)

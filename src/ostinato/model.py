@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,7 +67,10 @@ class SequenceModel(nn.Module):
         description: Description,
         coupling: Coupling | None = None,
     ) -> None:
-        """Build the model; its head starts at 0, so that an untrained model predicts the constant parameters.
+        """Build the model.
+
+        Its head starts at 0 for numbers, so that an untrained model predicts the constant parameters. Text stands on
+        no closed form, and a head at 0 would pass no gradient on: its head starts uniform within 1 / sqrt(H).
 
         Args:
             encoding: The map from raw values to model space.
@@ -84,7 +88,8 @@ class SequenceModel(nn.Module):
         self.head: nn.Linear | None = None
         if backbone is not None and not backbone.asserts:
             self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
-            nn.init.zeros_(self.head.weight)
+            width = 1 / math.sqrt(backbone.output_size) if emission.symbolic else 0.0
+            nn.init.uniform_(self.head.weight, -width, width)
         self.coupling = coupling
         #: Whether the products of a training on a card are computed in bfloat16; weights, states and loss are float32.
         self.bf16 = False

@@ -179,3 +179,19 @@ def test_it_learns_what_repeats(implementation: str) -> None:
     h, _ = r.unroll(x, start(r, 1, learns=True))
     nats = -h[:-1, 0].gather(1, x[1:, :, 0].long())[:, 0]
     assert nats[-12:].mean() < 0.3 * nats[:12].mean()
+
+
+@every
+@network
+@learning
+def test_what_is_settled_is_what_was_asserted(implementation: str, network: bool, learns: bool) -> None:
+    r = counts(implementation, network=network)
+    x = inputs(r, rows=1)
+    h, expected = r.unroll(x, start(r, 1, learns=learns))
+    state = start(r, 1, learns=learns)
+    symbols = x[..., 0].long()
+    nats = r.settle_(symbols, state, x[..., 1:] if network else None)
+    real = symbols[1:, 0] < V
+    asserted = h[:-1, 0].gather(1, symbols[1:].clamp(max=V - 1))[:, 0]
+    torch.testing.assert_close(nats[1:, 0][real].float(), asserted[real], rtol=1e-5, atol=1e-5)
+    same(state, expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,7 +43,7 @@ def letters_of(encoding: Encoding) -> list[int]:
 
 
 def counts_of(material: Material, part: Part = "known", *, network: bool = False) -> Counts:
-    """Return counts that have learned a part of the data.
+    """Return counts that have learned a part of the data, whole sequences in a random order.
 
     Args:
         material: The data of the fit.
@@ -50,7 +51,13 @@ def counts_of(material: Material, part: Part = "known", *, network: bool = False
         network: Whether a network will be mixed in.
     """
     values, offsets, _ = material.joined(part)
-    return Counts.fit(values[:, 0].numpy(), offsets, letters_of(material.encoding), network=network)
+    symbols = values[:, 0].numpy()
+    if not material.split.by_time:
+        # a list in alphabetical order would leave the counts with the habits of its last letter
+        order = np.random.default_rng(0).permutation(len(offsets) - 1)
+        symbols = np.concatenate([symbols[offsets[i] : offsets[i + 1]] for i in order])
+        offsets = np.cumsum([0, *np.diff(offsets)[order]], dtype=np.int64)
+    return Counts.fit(symbols, offsets, letters_of(material.encoding), network=network)
 
 
 @torch.no_grad()
@@ -128,6 +135,29 @@ def adaptive_nats(model: SequenceModel, material: Material, part: Part = "held-o
         found = [nats[:, 0] for nats in Learner(model, learns=learns).nats(encoded, spans)]
     seen = [encoded.observed[at[b] + a : at[b] + z, 0] for b, a, z in spans]
     return torch.cat(found)[torch.cat(seen)].double()
+
+
+@torch.no_grad()
+def learn_for_good(model: SequenceModel, material: Material, part: Part) -> None:
+    """Let an adaptive model learn a part of the data for good.
+
+    Args:
+        model: An adaptive model; what it starts from changes in place.
+        material: The data of the fit.
+        part: The part of the data.
+    """
+    if isinstance(model.backbone, Mixture):
+        counts = model.backbone.counts
+        state = counts.owned(counts.initial_state(1), learns=True)
+        for _ in mixed_nats(network_in(model), counts, state, material, part):
+            pass
+    else:
+        assert isinstance(model.backbone, Counts)
+        counts, learner = model.backbone, Learner(model)
+        for _ in learner.nats(material.encoded, material.spans(part)):
+            pass
+        state = model.parts(learner.state).backbone
+    counts.absorb(state)
 
 
 def network_in(model: SequenceModel) -> SequenceModel:

@@ -93,7 +93,6 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         NonFiniteLossError: The training diverges.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
-    names = _names(model, data)
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data), fields, "a fit of the ladder")
     if not len(data.values):
@@ -103,6 +102,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     cut = split(data, held_out)
     material = material_of(data, cut, options.support)
     _check_observed(material)
+    begun = time.monotonic()
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
     bf16 = in_bf16(precision)
@@ -111,16 +111,14 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     workers = current()
     if keep and workers.leads:
         keep.claim()
-    ladder = _Ladder(material, base, options, chosen_method, keep, workers, on_progress, bf16)
-    climbed = []
-    for rung, fitted in ladder.climb(names, limits):
-        climbed.append((rung, fitted))
-        if on_rung:
-            on_rung(rung)
+    names = _names(model, data)
+    ladder = _Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16)
+    climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
         kept, best = climbed[0]
-    there, best = best.device if asked() == "auto" else asked(), best.cpu()
+    there = "cpu" if best.on_processor else best.device if asked() == "auto" else asked()
+    best = best.cpu()
     own, refitted = best.description.ladder_record, None
     if options.refit:
         best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)(
@@ -232,6 +230,7 @@ class _Ladder:
 
     material: Material
     base: AR | Markov
+    begun: float  # when the closed form was begun, which belongs to its rung
     options: LadderOptions
     method: Method
     keep: Checkpoint | None
@@ -241,7 +240,9 @@ class _Ladder:
     #: where each network was trained and why, if a card was thought of
     placed: list[str] = field(default_factory=list)
 
-    def climb(self, names: tuple[str, ...], limits: Budget) -> Iterator[tuple[Rung, SequenceModel]]:
+    def climb(
+        self, names: tuple[str, ...], limits: Budget, on_rung: Callable[[Rung], None] | None
+    ) -> Iterator[tuple[Rung, SequenceModel]]:
         """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
         networks: list[tuple[Rung, SequenceModel]] = []
@@ -254,6 +255,8 @@ class _Ladder:
             if name in BACKBONES:
                 networks.append((rung, model))
             spent += rung.seconds
+            if on_rung:
+                on_rung(rung)
             yield rung, model
 
     def _rung(self, name: str, budget: Budget, best: tuple[Rung, SequenceModel] | None) -> tuple[Rung, SequenceModel]:
@@ -272,7 +275,7 @@ class _Ladder:
             assert row is not None
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
-        begun = time.monotonic()
+        begun = self.begun if name == "ar" else time.monotonic()
         if name == "mixture":
             assert best is not None
             model = fit_mixture(best[1], self.material, self.base, self.options)

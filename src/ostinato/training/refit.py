@@ -7,6 +7,7 @@ validation part was likeliest.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -24,9 +25,10 @@ from ostinato.layers.build import BARE
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import FilterFront, Front, SymbolFront
 from ostinato.layers.markov import Markov
+from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord
-from ostinato.training.adaptive import counts_of
+from ostinato.training.adaptive import learn_for_good
 from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import LadderOptions
@@ -75,13 +77,10 @@ class Refit:
         Returns:
             The model, on the CPU, and the words.
         """
+        if kept.adaptive:
+            return self._learned(kept)
         name, data = kept.description.name, self.material.data
         whole = material_of(data, everything(self.material.split, data), self.options.support)
-        if kept.adaptive:
-            model = build(name, whole, self.base, self.options, memory=counts_of(whole))
-            model.description = replace(model.description, record=kept.description.record)
-            words = f"fitted again to all {int(data.lengths.sum()):,} steps"
-            return model.fitted_again(kept.eval()).eval(), words
         stood: Base = self.base
         if isinstance(kept.front, FilterFront):
             stood = kept.front.filters
@@ -106,6 +105,18 @@ class Refit:
             words += f", {self._train(model.to(device), kept.description.ladder_record, whole, budget)}"
             model.cpu()
         model.description = replace(model.description, record=kept.description.record)
+        return model.fitted_again(kept.eval()).eval(), words
+
+    def _learned(self, kept: SequenceModel) -> tuple[SequenceModel, str]:
+        """Return an adaptive model that has learned the held-out part too, as it does while it is used.
+
+        Its alphabet stays, and so does the network of a mixture.
+        """
+        model = copy.deepcopy(kept)
+        learn_for_good(model, self.material, "held-out")
+        words = f"went on learning to the last of all {int(self.material.data.lengths.sum()):,} steps"
+        if isinstance(model.backbone, Mixture):
+            words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words
 
     def _likelier(self, whole: Material, base: Base) -> SequenceModel:

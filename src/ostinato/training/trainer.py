@@ -20,14 +20,14 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import SHORT, LadderOptions
+from ostinato.training.config import SHORT, VALIDATED, LadderOptions
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.workers import WorkerGroup
 
-#: The approximate number of validation steps that are evaluated; more would cost time and show nothing new.
-VALIDATED = 60_000
+#: A checkpoint is written so seldom that writing takes at most this share of the time.
+WRITING = 0.02
 #: The greatest number of judged steps in a piece, and the fewest steps before them.
 LONGEST, LEAST_PAST = 2048, 256
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
@@ -122,7 +122,7 @@ class Trainer:
         """
         if checkpoint and checkpoint.path.exists():
             self.run.load(checkpoint.path, self.model, self.workers)
-        run, saved = self.run, self.run.elapsed
+        run, saved, writing = self.run, self.run.elapsed, 0.0
         begun = time.monotonic() - run.elapsed
         self.model.train()
         if not run.weights and self.again is None:
@@ -139,9 +139,10 @@ class Trainer:
                     last = run.curve[-1][3] if run.curve else math.nan
                     rate = run.step / max(run.elapsed, 1e-9)
                     on_progress(TrainingProgress(self._name(), run.step, share, run.recent, last, rate))
-                if checkpoint and run.elapsed - saved > checkpoint.every:
+                if checkpoint and run.elapsed - saved > max(checkpoint.every, writing / WRITING):
+                    before = time.monotonic()
                     run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
-                    saved = run.elapsed
+                    saved, writing = run.elapsed, self.workers.first(time.monotonic() - before)
                 if share >= 1 or run.bad >= self.config.patience:
                     break
             else:

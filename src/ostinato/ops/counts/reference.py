@@ -35,6 +35,8 @@ _FARTHEST, _LEAST = 12.0, 1e-6
 _FIRST, _LATER, _COOLING = 0.02, 0.002, 20_000.0
 #: The rates of the mixture of mixers and of the corrections, and the most observations that a history counts.
 _LAST_RATE, _CORRECTED, _SEEN = 0.002, 0.02, 255.0
+#: The context that must have been met before a longer one is remembered; -1 for none.
+_SHORTER = (-1, -1, -1, 2, 3, 4, 5, 6, -1, 8, -1, 9)
 #: The place of the last symbols, the words and the flag in the path.
 _WORD, _ASSERTED = 8, 11
 
@@ -69,7 +71,8 @@ def unroll_(
     for b in range(B):
         row = _Row(arrays, CountsState(*(s[b : b + 1] for s in state)))
         for t in range(T if lengths is None else int(lengths[b])):
-            settled = row.take(int(x[t, b]), None if network is None else network[t, b].double().numpy())
+            given = None if network is None else network[t, b].double().numpy()
+            settled = row.take(int(x[t, b]), given, asserted=nats is not None)
             if nats is not None:
                 nats[t, b] = settled
             if out is not None:
@@ -113,14 +116,17 @@ class _Row:
         self.slots = state.slots[0].numpy().view(np.uint32)
         self.maps, self.weights, self.last, self.corrections = (s[0].numpy() for s in state[4:])
 
-    def take(self, symbol: int, network: NDArray[np.float64] | None) -> float:
+    def take(self, symbol: int, network: NDArray[np.float64] | None, *, asserted: bool) -> float:
         """Learn and push a symbol, and take the log probabilities of a network for the next one.
 
         Returns:
-            The log probability that the symbol had been asserted with.
+            The log probability that the symbol had been asserted with; 0 if asserted is False.
         """
         real = 0 <= symbol < self.V
-        nats = self._settle(symbol) if real and self.past[_ASSERTED] else 0.0
+        known = real and bool(self.past[_ASSERTED])
+        nats = float(self.ahead()[symbol]) if known and asserted else 0.0
+        if known and self.rate[0]:
+            self._learn(symbol)
         self._push(symbol, real)
         self.given[:] = 0 if network is None or not len(self.given) else self._odds(network)
         self.past[_ASSERTED] = 1
@@ -140,26 +146,21 @@ class _Row:
                 (reached if c >= 0 else out)[c if c >= 0 else ~c] = reached[n] + nats
         return out
 
-    def _settle(self, symbol: int) -> float:
-        """Return the log probability of a symbol, and learn it if the row learns."""
-        nats = 0.0
+    def _learn(self, symbol: int) -> None:
+        """Learn a symbol, one decision after the other: each is seen with what the ones before it have taught."""
         rate = max(_LATER, _FIRST / (1 + int(self.past[LEARNED]) / _COOLING))
         path = self.path[self.start[symbol] : self.start[symbol + 1]].tolist()
         for group, decisions in groupby(path, lambda step: int(self.group[step >> 1])):
             hashes = self._hashes(group)
             memory = self._open(hashes)
             for step in decisions:
-                seen = self._look(step >> 1, memory)
-                nats += math.log(seen.final if step & 1 else 1 - seen.final)
-                if self.rate[0]:
-                    self._answer(seen, step >> 1, step & 1, memory, rate)
-            if self.rate[0]:
-                self._close(hashes, memory)
-        self.past[LEARNED] += int(self.rate[0] != 0)
-        return nats
+                self._answer(step >> 1, step & 1, memory, rate)
+            self._close(hashes, memory)
+        self.past[LEARNED] += 1
 
-    def _answer(self, seen: _Seen, n: int, y: int, memory: list[list[int]], rate: float) -> None:
+    def _answer(self, n: int, y: int, memory: list[list[int]], rate: float) -> None:
         """Learn the answer y of decision n; what the contexts remember changes in place."""
+        seen = self._look(n, memory)
         for k, s in enumerate(seen.sets):
             self.weights[s] += (y - _squash(seen.dot[k])) * rate * seen.input
         self.last[n] += (y - seen.p) * _LAST_RATE * seen.dot
@@ -181,8 +182,14 @@ class _Row:
         return [[0] * 7 if i is None else self.slots[i, 1:].tolist() for i in slots]
 
     def _close(self, hashes: list[int], memory: list[list[int]]) -> None:
-        """Write what the contexts remember; for a new one, that of four slots is dropped whose first was met least."""
-        for h, words in zip(hashes, memory, strict=True):
+        """Write what the contexts remember; for a new one, that of four slots is dropped whose first was met least.
+
+        Most long contexts never return: one is remembered from when the next shorter one was met before.
+        """
+        known = [self._find(h) is not None for h in hashes]
+        for c, (h, words) in enumerate(zip(hashes, memory, strict=True)):
+            if not known[c] and _SHORTER[c] >= 0 and not known[_SHORTER[c]]:
+                continue
             slot = self._find(h)
             if slot is None:
                 near = [((h & 0x7FFFFFFF) ^ k) & (len(self.slots) - 1) for k in range(4)]
