@@ -84,7 +84,7 @@ def command(
             "--max-steps",
             "--steps",
             help="The limit of optimiser steps of each network. Default: no limit.",
-            rich_help_panel=BUDGET,
+            rich_help_panel=ADVANCED,
         ),
     ] = None,
     held_out: Annotated[
