@@ -63,7 +63,11 @@ async def consume(
                 await _apply(batcher, db, entries, stream, group)
                 if own and not entries:
                     own, since = False, ">"
-            except (RedisError, OSError, _AgainError):
+            except (RedisError, OSError, _AgainError) as error:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    # a client that waits for an answer may tell a cancellation as a time-out
+                    raise asyncio.CancelledError from error
                 own, since = True, "0"
                 await asyncio.sleep(_PAUSE)
     finally:
