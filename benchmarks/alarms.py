@@ -29,6 +29,7 @@ from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 
 Array = NDArray[np.float64]
+Steps = NDArray[np.int64]
 SEASON, LENGTH, APART, VARIANTS = 48, 48, 480, 4
 RIVER = """
 import json, sys
@@ -83,7 +84,7 @@ def evidence(model: SequenceModel, y: Array, first: int) -> Evidence:
     return Evidence(seen.surprisal[first:], y[first:, None], seen.prediction[first:])
 
 
-def by_rule(rule: AlarmRule, parts: list[Evidence]) -> list[Array]:
+def by_rule(rule: AlarmRule, parts: list[Evidence]) -> list[Steps]:
     """Return the steps with alarms of each part; all parts go through the rule as one batch."""
     memory = np.tile(rule.start(), (len(parts), 1))
     out: list[list[int]] = [[] for _ in parts]
@@ -95,10 +96,10 @@ def by_rule(rule: AlarmRule, parts: list[Evidence]) -> list[Array]:
     return [np.array(one) for one in out]
 
 
-def over(score: Array, threshold: float) -> Array:
+def over(score: Array, threshold: float) -> Steps:
     """Return the steps at which a score is above a threshold, with the cool-down of the rule."""
     out, free = [], 0
-    for t in np.flatnonzero(score > threshold):
+    for t in np.flatnonzero(score > threshold).tolist():
         if t >= free:
             out.append(t)
             free = t + COOL_DOWN + 1
@@ -124,7 +125,7 @@ def trees(python: str, y: Array, known: int) -> Array:
     return np.array(json.loads(done.stdout))
 
 
-def found(alarms: list[Array], onsets: list[Array]) -> tuple[float, float]:
+def found(alarms: list[Steps], onsets: list[Steps]) -> tuple[float, float]:
     """Return the share of the faults with an alarm in time, and the median delay of those in steps."""
     delays = []
     for steps, starts in zip(alarms, onsets, strict=True):
@@ -142,7 +143,7 @@ def compare(name: str, y: Array, rates: list[float], river: str | None) -> None:
     before = evidence(fitted, y[:calibrated], known)
     test = evidence(fitted, y, calibrated)
     size = float(np.std(before.values - before.expected))
-    faulty: dict[str, tuple[list[Array], list[Array]]] = {}
+    faulty: dict[str, tuple[list[Array], list[Steps]]] = {}
     for fault, inject in FAULTS.items():
         copies, onsets = [], []
         for variant in range(VARIANTS):
@@ -179,7 +180,7 @@ def _size(one: Evidence) -> Array:
     return np.abs(one.values - one.expected)[:, 0]
 
 
-def tell(rate: float, rule: str, alarms: Array, steps: int, row: list[tuple[float, float]]) -> None:
+def tell(rate: float, rule: str, alarms: Steps, steps: int, row: list[tuple[float, float]]) -> None:
     cells = " | ".join(f"{share:.0%}, {delay:.0f}" for share, delay in row)
     print(f"| {rate:g} | {rule} | {len(alarms) / steps:.4f} ({len(alarms)}) | {cells} |", flush=True)
 

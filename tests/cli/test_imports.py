@@ -18,7 +18,7 @@ HEAVY: tuple[str, ...] = (
     "jinja2",
     "safetensors",
 )
-HEAVY += ("ray", "optuna", "pyarrow")
+HEAVY += ("ray", "optuna", "pyarrow", "onnx", "onnxruntime", "redis", "psycopg")
 
 HELP = """
 from ostinato.cli.main import main

@@ -29,7 +29,7 @@ def _evidence(seed: int, steps: int, *, dependent: bool = True) -> Evidence:
     return Evidence(0.5 * error**2, error[:, None], np.zeros((steps, 1)))
 
 
-def _alarms(rule: CalibratedRule, one: Evidence) -> Array:
+def _alarms(rule: CalibratedRule, one: Evidence) -> NDArray[np.int64]:
     memory, out = rule.start()[None], []
     for t in range(len(one.surprisal)):
         alarm, memory = rule.step(one.surprisal[t : t + 1], one.values[t : t + 1], one.expected[t : t + 1], memory)
@@ -71,7 +71,7 @@ def test_each_fault_is_found_within_its_time(fault: str) -> None:
 
 def test_after_an_alarm_there_is_none_for_the_cool_down() -> None:
     rule = CalibratedRule([_evidence(1, 5_000, dependent=False)], 1e-3, cool_down=7)
-    error = np.full(40, 9.0) + np.arange(40)
+    error: Array = np.arange(9.0, 49.0)
     at = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((40, 1))))
     assert np.diff(at).min() == np.diff(at).max() == 8
 
@@ -88,8 +88,8 @@ def test_a_batch_is_its_rows() -> None:
     rule, one, two = CalibratedRule([_evidence(1, 5_000)], 0.01), _evidence(8, 300), _evidence(9, 300)
     memory, out = np.tile(rule.start(), (2, 1)), []
     for t in range(300):
-        given = (np.array([a[t], b[t]]) for a, b in zip(one, two, strict=True))
-        alarm, memory = rule.step(*given, memory)
+        s, y, m = (np.array([a[t], b[t]]) for a, b in zip(one, two, strict=True))
+        alarm, memory = rule.step(s, y, m, memory)
         out.append(alarm)
     np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 0]), _alarms(rule, one))
     np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 1]), _alarms(rule, two))

@@ -50,8 +50,11 @@ async def consume(
         raise missing("events from a Redis stream", "redis", "redis") from error
     db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
     own, since = True, "0"  # first what this server took before it ended
+    task = asyncio.current_task()
+    assert task is not None
     try:
-        while True:
+        # the client of Redis may take a cancellation for a time-out and try again, so it is looked for here too
+        while not task.cancelling():
             try:
                 await _make(db, stream, group)
                 if not own:
