@@ -18,11 +18,11 @@ HEAVY: tuple[str, ...] = (
     "jinja2",
     "safetensors",
 )
-HEAVY += ("ray", "optuna", "pyarrow")
+HEAVY += ("ray", "optuna", "pyarrow", "starlette", "msgspec", "uvicorn")
 
 HELP = """
 from ostinato.cli.main import main
-verbs = "fit", "score", "forecast", "backtest", "sample", "stream", "inspect", "diagnose", "report"
+verbs = "fit", "score", "forecast", "backtest", "sample", "stream", "serve", "inspect", "diagnose", "report"
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:
         main(words)
