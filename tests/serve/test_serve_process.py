@@ -149,10 +149,10 @@ def test_ten_thousand_odd_messages_are_each_answered(server: Server) -> None:
 def test_a_page_of_another_site_may_not_open_a_socket(server: Server) -> None:
     async def main() -> None:
         uri = f"ws://127.0.0.1:{server.port}/v1/live"
-        async with websockets.connect(uri, origin=f"http://127.0.0.1:{server.port}"):
+        async with websockets.connect(uri, additional_headers={"Origin": f"http://127.0.0.1:{server.port}"}):
             pass
         with pytest.raises(websockets.exceptions.InvalidStatus):
-            async with websockets.connect(uri, origin="http://evil.example"):
+            async with websockets.connect(uri, additional_headers={"Origin": "http://evil.example"}):
                 pass
 
     asyncio.run(main())
