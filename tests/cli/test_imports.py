@@ -18,7 +18,7 @@ HEAVY: tuple[str, ...] = (
     "jinja2",
     "safetensors",
 )
-HEAVY += ("ray", "optuna", "pyarrow", "onnx", "onnxruntime", "redis", "psycopg")
+HEAVY += ("ray", "optuna", "pyarrow", "onnx", "onnxruntime", "redis", "psycopg", "starlette", "msgspec", "uvicorn")
 
 HELP = """
 from ostinato.cli.main import main

@@ -81,7 +81,9 @@ def command(
     lacking = [name for name in ("msgspec", "starlette", "uvicorn") if find_spec(name) is None]
     if lacking:
         raise ConfigError(f"serve needs {', '.join(lacking)}", fix="pip install 'ostinato[serve]'")
-    from ostinato.serve.run import Options, build, serve
+    from ostinato.serve.run import Options, build, check_host, serve
+
+    check_host(host, guarded=tokens is not None)
 
     asked = Options(
         late=late,
@@ -92,7 +94,7 @@ def command(
         timeout=timeout,
     )
     app = build(_loader(model, alarm, reference), store=store, tokens=tokens, options=asked, demo=demo, speed=speed)
-    serve(app, host, port, guarded=tokens is not None)
+    serve(app, host, port)
 
 
 def _loader(path: Path, alarm: float | None, reference: str | None) -> Callable[[], tuple[Model, AlarmRule | None]]:

@@ -93,19 +93,23 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def serve(app: Gate, host: str, port: int, *, guarded: bool) -> None:
-    """Serve until SIGTERM or Ctrl-C; requests that have arrived are answered first.
+def check_host(host: str, *, guarded: bool) -> None:
+    """Check that other machines cannot reach a server without tokens.
 
     Raises:
-        ConfigError: Other machines could reach the server without a token.
+        ConfigError: They can.
     """
-    import uvicorn
-
     if not guarded and not is_loopback(host):
         raise ConfigError(
             f"{host} is reached by other machines, and there are no tokens",
             fix="make one with ostinato token NAME and give --tokens, or listen on 127.0.0.1",
         )
+
+
+def serve(app: Gate, host: str, port: int) -> None:
+    """Serve until SIGTERM or Ctrl-C; requests that have arrived are answered first."""
+    import uvicorn
+
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
     gc.collect()
     gc.freeze()

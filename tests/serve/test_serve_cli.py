@@ -1,0 +1,50 @@
+"""The options of the server that cannot be used: a message, exit code 2, and nothing started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("msgspec", reason="the server needs msgspec")
+pytest.importorskip("starlette", reason="the server needs starlette")
+pytest.importorskip("uvicorn", reason="the server needs uvicorn")
+
+import zoo
+from ostinato.cli.main import main
+from ostinato.model_file import save_model
+from ostinato.serve.auth import Kept, digest, read
+
+BAD = [
+    ("--host 0.0.0.0", "0.0.0.0 is reached by other machines, and there are no tokens"),
+    ("--host example.org", "example.org is reached by other machines"),
+    ("--store mongo://host/x", "the store mongo:// is unknown"),
+    ("--tokens none.json", "cannot read the file of tokens"),
+    ("--demo none.csv --store none", "none.csv"),
+    ("--alarm 2 --reference data.csv --store none", "alarm"),
+    ("--late -1", "--late"),
+    ("--port 70000", "--port"),
+]
+
+
+@pytest.mark.parametrize(("options", "what"), BAD, ids=[options for options, _ in BAD])
+def test_an_option_that_cannot_be_used_is_refused(
+    options: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_model(zoo.fitted("series", "ar"), tmp_path / "model.ost")
+    (tmp_path / "data.csv").write_text("y\n" + "50\n51\n" * 60)
+    with pytest.raises(SystemExit) as stop:
+        main(["serve", "model.ost", *options.split()])
+    assert stop.value.code == 2
+    assert what in capsys.readouterr().err
+
+
+def test_a_token_is_printed_once_and_replaced_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tokens.json"
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            main(["token", "sensors", "--tokens", str(path), "--rate", "5"])
+    first, second = capsys.readouterr().out.split()
+    assert first != second
+    assert read(path) == [Kept("sensors", digest(second.encode()), 5.0)]
