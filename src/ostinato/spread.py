@@ -16,6 +16,16 @@ Array = NDArray[np.float64]
 ROUNDING = 1e-14
 #: The least standard deviation of an error as a share of the spread of its series, so that no density is infinite.
 FLOOR = 1e-8
+#: The share of the steps that change its value below which a series says nothing about others that move: such as a
+#: constant after a jump, a few events among zeros, or two values.
+QUIET = 0.1
+
+
+def changing(y: Array) -> float:
+    """Return the share of the steps between observed values of y (T,) at which the value changes; 0 without a step."""
+    seen = y[np.isfinite(y)]
+    step = np.abs(np.diff(seen))
+    return float((step > ROUNDING * np.abs(seen).max(initial=0.0)).mean()) if len(step) else 0.0
 
 
 def still(y: Array) -> bool:

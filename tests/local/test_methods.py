@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ostinato.emissions.quantiles import LEVELS
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Array, Panel
 
@@ -66,3 +67,11 @@ def test_the_default_knows_intermittent_series_by_their_type() -> None:
     assert "TSB" in fitted.said(2)
     assert "ETS" in fitted.said(0)
     assert "window" in fitted.said(0)
+
+
+@pytest.mark.parametrize("quiet", [np.full(60, 5.0), np.zeros(60), np.where(np.arange(60) < 30, 1.0, 9.0)])
+def test_a_series_that_hardly_changes_says_nothing_about_the_others(quiet: Array) -> None:
+    moving = tuple(np.random.default_rng(s).standard_normal(60) for s in range(2))
+    one, both = (METHODS["auto"](Panel(series)).ahead(3, LEVELS) for series in (moving, (*moving, quiet)))
+    np.testing.assert_array_equal(both.quantiles[:2], one.quantiles)
+    assert np.isfinite(both.quantiles).all()

@@ -92,10 +92,10 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         W = choice.fixed
         crossed = {k: (w, design(w.inputs) @ W) for k, w in cut.items()}
     else:
-        told_rows = telling(cut)
+        votes = panel.votes(cut)
+        told_rows = telling(cut, panel)
         folds = {k: [moments(*_rows(w, f, told_rows[k])) for f in range(FOLDS)] for k, w in cut.items()}
         sums = {k: reduce(add, each) for k, each in folds.items()}
-        votes = panel.votes(sums)
         total = reduce(add, (m.capped(votes[k]) for k, m in sums.items()))
         W = pooled(total, choice.penalty)
         shared = groups_of(sums, panel, W, choice.strength) if choice.grouped else {}
@@ -124,13 +124,13 @@ def _rows(w: Windows, fold: int, telling: NDArray[np.bool_]) -> tuple[Array, Arr
     return w.inputs[rows], bounded(w.targets[rows])
 
 
-def telling(cut: dict[str, Windows]) -> dict[str, NDArray[np.bool_]]:
+def telling(cut: dict[str, Windows], panel: Panel) -> dict[str, NDArray[np.bool_]]:
     """Return which windows of each series tell other series something, (n,).
 
     A window of equal values shows neither a pattern nor a scale. In a panel it says nothing about the other series; if
-    all windows are like that, or for a series by itself, every window counts.
+    all windows are like that, or only one series has a vote, every window counts.
     """
-    if len(cut) == 1 or all(w.flat.all() for w in cut.values()):
+    if len(panel.voters(cut)) == 1 or all(w.flat.all() for w in cut.values()):
         return {k: np.ones(len(w.flat), dtype=bool) for k, w in cut.items()}
     return {k: ~w.flat for k, w in cut.items()}
 
@@ -141,17 +141,19 @@ def _errors(crossed: Crossed, panel: Panel) -> tuple[Array, dict[str, Array], Ar
     The errors are those of the bounded targets, as in the fit, so that one jump out of a quiet window is no measure of
     anything else. What is typical comes from the windows that tell something, and each series counts by its vote.
     """
-    told_rows = telling({k: w for k, (w, _) in crossed.items()})
+    told_rows = telling({k: w for k, (w, _) in crossed.items()}, panel)
     errors = {k: bounded(w.targets) - base for k, (w, base) in crossed.items()}
     size = {k: np.abs(e).mean(axis=0) for k, e in errors.items()}
     told = {k: e[told_rows[k]] for k, e in errors.items() if told_rows[k].any()}
     votes, sizes = panel.votes(told), [np.abs(e).mean(axis=0) for e in told.values()]
+    voters = panel.voters(told)
     typical = np.maximum(np.average(sizes, axis=0, weights=list(votes.values())), LEAST)
     deviation = {}
     for k, e in errors.items():
         n = len(e)
-        deviation[k] = (n * size[k] + PRIOR * typical) / (n + PRIOR) if len(crossed) > 1 else np.maximum(size[k], LEAST)
-    most = max(1, ENOUGH // (len(told) * len(typical)))
+        prior = 0 if voters == [k] else PRIOR
+        deviation[k] = np.maximum((n * size[k] + prior * typical) / (n + prior), LEAST)
+    most = max(1, ENOUGH // (len(voters) * len(typical)))
     shape = np.concatenate([e[thinned(len(e), votes[k], most)] / deviation[k] for k, e in told.items()])
     return typical, deviation, np.quantile(shape, LEVELS, axis=0).T
 

@@ -68,11 +68,12 @@ class Losses:
 
     @classmethod
     def of(cls, losses: dict[str, Array], panel: Panel) -> Losses:
-        """Return the losses of the windows of each series, (n,), as those of stretches."""
-        cut = {}
+        """Return the losses of the windows of each series with a vote, (n,), as those of stretches."""
+        votes, cut = panel.votes(losses), {}
+        losses = {key: each for key, each in losses.items() if votes[key] > 0}
         for key, each in losses.items():
             cut[key] = np.array([part.mean() for part in np.array_split(each, separate(len(each), panel))])
-        return cls(cut, panel.votes(losses), sum(map(len, losses.values())))
+        return cls(cut, {key: votes[key] for key in cut}, sum(map(len, losses.values())))
 
     @property
     def mean(self) -> float:

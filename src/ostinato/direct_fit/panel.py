@@ -15,7 +15,7 @@ from ostinato.direct.effects import Effects, Form, fit_effects
 from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
-from ostinato.spread import ROUNDING, spread, still
+from ostinato.spread import QUIET, changing, spread, still
 
 Array = NDArray[np.float64]
 
@@ -78,15 +78,24 @@ class Panel:
         """Return the weight of each of some series in everything that they share, 0 to 1.
 
         It is the share of the known steps that change the value. A step that repeats the value before it shows no
-        dynamics, so a series of two values, a constant after a jump or a few events among zeros say little about the
-        other series. If none of them changes, or for a series by itself, the weight is 1.
+        dynamics, so a series of two values, a constant after a jump or a few events among zeros say nothing about
+        series that move: their weight is 0 if others have one. If none has, or for a single one, the weight is 1.
         """
         votes = {k: self._changes[k] for k in keys}
-        return votes if len(votes) > 1 and any(votes.values()) else dict.fromkeys(votes, 1.0)
+        if max(votes.values(), default=0.0) >= QUIET:
+            votes = {k: vote if vote >= QUIET else 0.0 for k, vote in votes.items()}
+        voters = [k for k, vote in votes.items() if vote > 0]
+        if len(voters) == 1:
+            votes[voters[0]] = 1.0
+        return votes if voters else dict.fromkeys(votes, 1.0)
+
+    def voters(self, keys: Iterable[str] | None = None) -> list[str]:
+        """Return the series with a weight among some series, or among all; see ``votes``."""
+        return [k for k, vote in self.votes(self.series if keys is None else keys).items() if vote > 0]
 
     @cached_property
     def _changes(self) -> dict[str, float]:
-        return {k: _changing(y[: self.known[k]]) for k, y in self.series.items()}
+        return {k: changing(y[: self.known[k]]) for k, y in self.series.items()}
 
     def _moving(self, stops: dict[str, int]) -> list[str]:
         """Return the series that change before their stop, or all if none does."""
@@ -114,8 +123,9 @@ class Panel:
 
 
 def held_horizons(data: SequenceSet) -> int:
-    """Return how many horizons of each series are held out at least: together WANTED of the whole panel."""
-    return max(1, -(-WANTED // max(len(data) * len(data.channels), 1)))
+    """Return how many horizons of each series are held out at least: together WANTED of the series that move."""
+    moving = sum(changing(y) >= QUIET for y in channels(data).values())
+    return max(1, -(-WANTED // (moving or max(len(data) * len(data.channels), 1))))
 
 
 def panel_of(data: SequenceSet, horizon: int, share: float, horizons: int | None = None) -> Panel:
@@ -160,10 +170,3 @@ def _change(y: Array, season: int) -> float:
     """
     change, size = mean_change(y, season), spread(y)
     return size if np.isnan(change) or still(y) else max(change, SHARE * size)
-
-
-def _changing(y: Array) -> float:
-    """Return the share of the steps between observed values of y (T,) at which the value changes."""
-    seen = y[np.isfinite(y)]
-    step = np.abs(np.diff(seen))
-    return float((step > ROUNDING * np.abs(seen).max(initial=0.0)).mean()) if len(step) else 0.0

@@ -35,12 +35,13 @@ def candidates(panel: Panel, season: int, lookback: int | None = None) -> Iterat
         season: The steps of a season.
         lookback: The only lookback to try. None tries several.
     """
-    usual = int(np.median(list(panel.known.values())))
+    voters = panel.voters()
+    usual = int(np.median([panel.known[key] for key in voters]))
     least = max(2, min(panel.horizon, usual // 4))
     lengths = {n * season for n in SEASONS} if season > 1 else {n * panel.horizon for n in (2, 4, 8)}
     inside = sorted(n for n in lengths if least <= n <= min(usual // 3, LONGEST)) or [max(2, usual // 4)]
     # many series are comparable only if each window has its own scale; a single series needs one scale only
-    count = len(panel.series)
+    count = len(voters)
     own = (False,) if count == 1 else (True, False) if count <= FEW else (True,)
     logs = (True, False) if panel.positive else (False,)
     for steps, log, each in product([lookback] if lookback else inside, logs, own):
@@ -112,7 +113,7 @@ class Search:
         total = reduce(add, (m.capped(votes[k]) for k, m in sums.items()))
         # a single series needs a penalty; in a panel the strength draws each series to the weights of the panel instead
         alone = [(penalty, np.inf) for penalty in PENALTIES]
-        for penalty, strength in alone if len(sums) == 1 else [(PENALTIES[0], s) for s in STRENGTHS]:
+        for penalty, strength in alone if len(panel.voters(sums)) == 1 else [(PENALTIES[0], s) for s in STRENGTHS]:
             W = pooled(total, penalty)
             shared = groups_of(sums, panel, W, strength) if grouped else {}
             sizes = {}

@@ -135,8 +135,10 @@ def calibrate(
     """
     held, z = _held(panel, direct, nets, ids)
     before = float(coverage(np.concatenate([w.targets for w in held.values()]), z)[_NINETY_FIVE])
-    told, votes = telling(held), panel.votes(held)
+    told, votes = telling(held, panel), panel.votes(held)
     parts = np.split(z, np.cumsum([len(w.inputs) for w in held.values()])[:-1])
+    parts = [part for k, part in zip(held, parts, strict=True) if votes[k] > 0]
+    held = {k: w for k, w in held.items() if votes[k] > 0}
     rows = {k: np.flatnonzero(told[k])[thinned(int(told[k].sum()), votes[k])] for k in held}
     y = [w.targets[rows[k]] for k, w in held.items()]
     q = [part[rows[k]] for k, part in zip(held, parts, strict=True)]

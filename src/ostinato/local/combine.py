@@ -143,12 +143,12 @@ class Parts:
         raise IndexError(s)
 
 
-def combine_by_kind(panel: Panel, kind: Callable[[Array], bool], members: Mapping[bool, Mapping[str, Fit]]) -> Parts:
-    """Fit the members of its kind to each series.
+def combine_by_kind(panel: Panel, kind: Callable[[Array], str], members: Mapping[str, Mapping[str, Fit]]) -> Parts:
+    """Fit the members of its kind to each series. Series of one kind share nothing with those of another.
 
     Args:
         panel: The series.
-        kind: A function from a series to its kind.
+        kind: A function from a series to the name of its kind.
         members: The methods of each kind, by name.
     """
     kinds = np.array([kind(y) for y in panel.values])
@@ -207,11 +207,13 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
     """
     N, relative = len(windows), _relative(windows)
     best = int(relative.mean(axis=1).argmin())
-    unit = np.maximum(windows.loss(windows.quantiles).mean(axis=0), 1e-300)
-    combined = np.nan_to_num(windows.loss(mix(windows.quantiles, held)) / unit, nan=1.0)
+    combined = _in_units(windows.loss(mix(windows.quantiles, held)), _finite(windows).mean(axis=0))
     gain = relative[best] - combined
     error = float(np.sqrt(gain.var() / N) + _DOUBT / N)
-    share, doubt = gain.mean() / relative[best].mean(), error / relative[best].mean()
+    loss = relative[best].mean()
+    if loss == 0:
+        return None, f"{names[best]} makes no error (windows: {N})"
+    share, doubt = gain.mean() / loss, error / loss
     kind = "better" if share >= 0 else "worse"
     said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (standard error {doubt:.1%}, windows: {N})"
     return (best, said) if gain.mean() < -2 * error else (None, said)
@@ -253,10 +255,19 @@ def _sums(series: NDArray[np.int64], relative: Array, size: int) -> Array:
 
 def _relative(windows: Windows) -> Array:
     """Return the loss of each member in each window over the mean of all members, (M, N)."""
+    loss = _finite(windows)
+    return _in_units(loss, loss.mean(axis=0))
+
+
+def _finite(windows: Windows) -> Array:
+    """Return the loss of each member in each window, (M, N); one that is not finite counts as the worst that is."""
     loss = windows.loss(windows.quantiles)
     worst = np.where(np.isfinite(loss), loss, 0.0).max(axis=0)
-    loss = np.where(np.isfinite(loss), loss, worst)
-    mean = loss.mean(axis=0)
+    return np.asarray(np.where(np.isfinite(loss), loss, worst))
+
+
+def _in_units(loss: Array, mean: Array) -> Array:
+    """Return losses (..., N) over the mean loss of all members, (N,); 1 where that is 0."""
     return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
 
 

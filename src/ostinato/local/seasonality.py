@@ -41,7 +41,7 @@ def are_seasonal(y: Array, season: int) -> NDArray[np.bool_]:
     """
     seen = np.isfinite(y)
     T = seen.sum(axis=1)
-    long = (3 * season <= T) & (season >= 2)
+    long = np.asarray((3 * season <= T) & (season >= 2))
     if not long.any():
         return long
     count, unit = np.maximum(T, 1)[:, None], spreads(y)[:, None]

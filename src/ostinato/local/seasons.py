@@ -1,4 +1,4 @@
-"""Several seasons that move, and what is left: a forecast for half-hourly and hourly series.
+"""Seasons that move, one or several, and what is left.
 
     y_t = sum over the seasons m of s_m(t) + r_t
 
