@@ -22,7 +22,7 @@ HEAVY += ("ray", "optuna", "pyarrow")
 
 HELP = """
 from ostinato.cli.main import main
-verbs = "fit", "score", "forecast", "backtest", "sample", "stream", "compress", "decompress", "inspect", "diagnose", "report"
+verbs = "fit score forecast backtest sample stream compress decompress inspect diagnose report".split()
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:
         main(words)
