@@ -42,9 +42,8 @@ def main() -> None:
     begun = time.process_time()
     same = decompress(model, whole) == raw
     seconds = time.process_time() - begun
-    print(
-        f"restored {'to the bit' if same else 'WRONGLY'}; {steps / coded:,.0f} and {steps / seconds:,.0f} symbols a second"
-    )
+    how = "to the bit" if same else "WRONGLY"
+    print(f"restored {how}; {steps / coded:,.0f} and {steps / seconds:,.0f} symbols a second")
     elsewhere(given.model, whole, raw)
     print(f"{refused(model, whole, given.corruptions):,} of {given.corruptions:,} corruptions refused")
 
