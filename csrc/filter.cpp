@@ -25,10 +25,16 @@ inline double bits_as_number(std::uint64_t bits) {
     return x;
 }
 
+inline std::uint64_t bits_of(double x) {
+    std::uint64_t bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 // exp by 2^n e^r, |r| <= log(2) / 2, and the Taylor sum of e^r to r^13.
 inline double exponential(double x) {
     x = x < -700.0 ? -700.0 : x > 700.0 ? 700.0 : x;
-    const double shifter = 6755399441055744.0, n = (x * 1.4426950408889634074 + shifter) - shifter;
+    const double shifter = 6755399441055744.0, shifted = x * 1.4426950408889634074 + shifter, n = shifted - shifter;
     const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;
     double p = 1.0 / 6227020800.0;
     p = p * r + 1.0 / 479001600.0;
@@ -44,20 +50,20 @@ inline double exponential(double x) {
     p = p * r + 0.5;
     p = p * r + 1.0;
     p = p * r + 1.0;
-    return p * bits_as_number(static_cast<std::uint64_t>(static_cast<std::int64_t>(n) + 1023) << 52);
+    return p * bits_as_number((bits_of(shifted) + 1023) << 52);  // n is in the last bits of the shifted number
 }
 
 // log of a positive normal number by m 2^n, m within [sqrt(1/2), sqrt(2)), and the series of 2 atanh((m - 1) / (m + 1)).
 inline double logarithm(double x) {
-    std::uint64_t bits;
-    std::memcpy(&bits, &x, sizeof x);
-    std::int64_t n = static_cast<std::int64_t>(bits >> 52) - 1023;
-    double m = bits_as_number((bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL);
-    if (m >= 1.4142135623730951) m *= 0.5, ++n;
+    const std::uint64_t bits = bits_of(x);
+    const double power = bits_as_number((bits >> 52) | 0x4330000000000000ULL) - (4503599627370496.0 + 1023.0);
+    const double whole = bits_as_number((bits & 0xfffffffffffffULL) | 0x3ff0000000000000ULL);
+    const bool large = whole >= 1.4142135623730951;
+    const double m = large ? whole * 0.5 : whole, n = large ? power + 1.0 : power;
     const double z = (m - 1.0) / (m + 1.0), s = z * z;
     double p = 1.0 / 21.0;
     for (int k = 19; k >= 1; k -= 2) p = p * s + 1.0 / k;
-    return static_cast<double>(n) * 0.69314718055994530942 + 2.0 * z * p;
+    return n * 0.69314718055994530942 + 2.0 * z * p;
 }
 
 // The sum of products in a fixed order: eight partial sums, then those in turn.
@@ -94,6 +100,14 @@ OSTINATO_WIDER void learn(Count n, double* __restrict w, double* __restrict V, c
         for (Count i = 0; i < n * n; ++i) V[i] = 0.0;
         for (Count i = 0; i < n; ++i) V[i * n + i] = prior;
     }
+}
+
+OSTINATO_WIDER void exponentials(Count n, const double* __restrict x, double* __restrict y) {
+    for (Count i = 0; i < n; ++i) y[i] = exponential(x[i]);
+}
+
+OSTINATO_WIDER void logarithms(Count n, const double* __restrict x, double* __restrict y) {
+    for (Count i = 0; i < n; ++i) y[i] = logarithm(x[i]);
 }
 
 void push(double* line, Count n, double x) {
@@ -137,7 +151,8 @@ struct Places {
 class Row {
 public:
     Row(const FilterForm& form, const Places& places, double* memory)
-        : f(form), p(places), memory(memory), gain(scratch(form)), inputs(scratch(form)), error(static_cast<std::size_t>(form.channels)) {}
+        : f(form), p(places), memory(memory), gain(scratch(form)), inputs(scratch(form)), error(static_cast<std::size_t>(form.channels)),
+          wide(static_cast<std::size_t>(4 * places.mixed)) {}
 
     void assert_into(double* out) const {
         const Count M = p.mixed, W = 2 + 3 * M + f.channels;
@@ -149,10 +164,13 @@ public:
             double* logits = o + 2;
             double *means = logits + M, *raws = means + M;
             for (Count k = 0; k < M; ++k) {
-                logits[k] = logarithm(m[p.weights + k]);
                 means[k] = (location(m, k) - loc) * inverse;
-                raws[k] = logarithm(scale(m, k) * inverse);
+                raws[k] = scale(m, k) * inverse;
             }
+            logarithms(M, m + p.weights, logits);
+            double* scratch = wide.data();
+            std::memcpy(scratch, raws, static_cast<std::size_t>(M) * sizeof(double));
+            logarithms(M, scratch, raws);
             for (Count c = 0; c < f.channels; ++c) o[2 + 3 * M + c] = c < d ? m[p.coupling + c] * spread(at(c)) * inverse : 0.0;
         }
     }
@@ -210,11 +228,15 @@ private:
         m[1] += 1.0;
         const double moved = dot(m + p.coupling, error.data(), d), v = y - moved, half = 0.5 * grid(m);
         double total = 0.0;
-        double* w = m + p.weights;
+        double *w = m + p.weights, *sides = wide.data();
         for (Count k = 0; k < p.mixed; ++k) {
             const double b = 1.0 / scale(m, k), e = location(m, k) - v, e1 = e > 0 ? e : -e;
             // sigmoid(a + h) - sigmoid(a - h) for a <= 0 has no cancellation
-            const double q = 1.0 / (1.0 + exponential((e1 - half) * b)) - 1.0 / (1.0 + exponential((e1 + half) * b));
+            sides[k] = (e1 - half) * b, sides[p.mixed + k] = (e1 + half) * b;
+        }
+        exponentials(2 * p.mixed, sides, sides + 2 * p.mixed);
+        for (Count k = 0; k < p.mixed; ++k) {
+            const double q = 1.0 / (1.0 + sides[2 * p.mixed + k]) - 1.0 / (1.0 + sides[3 * p.mixed + k]);
             w[k] *= q > 1e-12 ? q : 1e-12;
             total += w[k];
         }
@@ -299,6 +321,7 @@ private:
     const Places& p;
     double* memory;
     std::vector<double> gain, inputs, error;
+    mutable std::vector<double> wide;  // room for the numbers that are computed many at a time
 
 public:
     std::vector<double> taken;
@@ -383,10 +406,10 @@ void portable_mixture(Count rows, Count M, Count n, const double* weights, const
 }
 
 void portable_exp(Count count, const double* x, double* y) {
-    for (Count i = 0; i < count; ++i) y[i] = exponential(x[i]);
+    exponentials(count, x, y);
 }
 void portable_log(Count count, const double* x, double* y) {
-    for (Count i = 0; i < count; ++i) y[i] = logarithm(x[i]);
+    logarithms(count, x, y);
 }
 
 }  // namespace ostinato

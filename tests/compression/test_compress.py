@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import ostinato
 from ostinato.compression.container import Container
@@ -33,15 +34,15 @@ def text_set(text: str) -> SequenceSet:
     return SequenceSet("text", points, offsets, ("a",), meta={"alphabet": "characters", "per_line": False})
 
 
-def wave(bits: int, channels: int, frames: int = 400, seed: int = 0) -> np.ndarray:
+def wave(bits: int, channels: int, frames: int = 400, seed: int = 0) -> NDArray[np.int64]:
     """Return noisy tones as whole numbers, (T, D)."""
     rng, t = np.random.default_rng(seed), np.arange(frames)[:, None]
     tone = 0.3 * np.sin(t / 7 + np.arange(channels)) + 0.02 * rng.standard_normal((frames, 1))
     noisy = tone + 0.005 * rng.standard_normal((frames, channels))
-    return np.rint(noisy * 2 ** (bits - 1)).astype(np.int64)
+    return np.asarray(np.rint(noisy * 2 ** (bits - 1)), dtype=np.int64)
 
 
-def wav(samples: np.ndarray, bits: int, rate: int = 8000) -> bytes:
+def wav(samples: NDArray[np.int64], bits: int, rate: int = 8000) -> bytes:
     """Return samples as a WAV file."""
     out = io.BytesIO()
     names = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24"}

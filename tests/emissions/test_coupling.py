@@ -114,7 +114,7 @@ def test_a_missing_channel_counts_as_its_prediction() -> None:
 
 def test_gradients_are_those_of_finite_differences_and_pass_missing_values_by() -> None:
     conditional, _, _ = three()
-    assert conditional.coupling is not None
+    assert isinstance(conditional.coupling, Coupling)
     coupling = conditional.coupling
     x = torch.tensor([[7.0, -0.9, 2.0], [4.0, torch.nan, 1.0]], dtype=F64)
 

@@ -10,7 +10,7 @@ from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.filter import native, reference
 from ostinato.ops.filter.form import Form
 
-ENGINE = pytest.mark.skipif(ABSENT, reason="the engine is not compiled")
+ENGINE = pytest.mark.skipif(bool(ABSENT), reason="the engine is not compiled")
 ONES = np.ones(2, dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
 """The container of a compressed file.
 
-magic (4) | version (1) | digest of the model (16) | length of the facts (4) | facts, JSON that may be deflated |
-digests of the blocks, 4 each | what the coder wrote | digest of the original bytes (8) | digest of all before it (8)
+magic (4) | version (1) | digest of the model (8) | length of the facts (4) | facts, JSON that may be deflated |
+digests of the blocks, 4 each | what the coder wrote | digest of the original bytes (4) | digest of all before it (8)
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from ostinato.errors import DataError
 
 MAGIC, VERSION = b"OSTZ", 1
-_HEAD = struct.Struct("<4sB16sI")
-_CHECK = 8
+_HEAD = struct.Struct("<4sB8sI")
+_CHECK, _ORIGINAL = 8, 4
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Container:
     """What a compressed file holds.
 
     Attributes:
-        model: The digest of the model, 16 bytes.
+        model: The digest of the model, 8 bytes.
         facts: What the files are and what the model does not see of them, as JSON.
         digests: The digests of the coder's blocks.
         coded: What the coder wrote.
-        original: The digest of the files' bytes, 8 bytes.
+        original: The digest of the files' bytes, 4 bytes.
     """
 
     model: bytes
@@ -67,14 +67,14 @@ class Container:
                 fix="use the version of ostinato that wrote the file, or another copy if it is damaged",
             )
         body, check = raw[:-_CHECK], raw[-_CHECK:]
-        if len(body) < _HEAD.size + _CHECK or digest_of(body) != check:
+        if len(body) < _HEAD.size + _ORIGINAL or digest_of(body) != check:
             raise DataError("the file was cut short or altered", where=where, fix="use another copy of it")
         _, _, model, size = _HEAD.unpack(body[: _HEAD.size])
-        packed, rest = body[_HEAD.size : _HEAD.size + size], body[_HEAD.size + size : -_CHECK]
+        packed, rest = body[_HEAD.size : _HEAD.size + size], body[_HEAD.size + size : -_ORIGINAL]
         plain = zlib.decompress(packed[1:]) if packed[:1] == b"\1" else packed[1:]
         blocks, facts = json.loads(plain)
         digests = list(struct.unpack(f"<{blocks}I", rest[: 4 * blocks]))
-        return Container(model, facts, digests, rest[4 * blocks :], body[-_CHECK:])
+        return Container(model, facts, digests, rest[4 * blocks :], body[-_ORIGINAL:])
 
 
 def digest_of(raw: bytes) -> bytes:

@@ -86,7 +86,7 @@ class Mixture:
         parts = min(self.TAKEN, bits)
         width = 1 << (bits - parts)
         edges = (low[:, None] + width * np.arange((1 << parts) + 1)) - 0.5
-        below = self._cumulative(edges)
+        below = self._cumulative(np.asarray(edges, dtype=np.float64))
         below[edges < 0] = 0.0
         below[edges > self.cells - 1] = 1.0
         p = np.maximum(below[:, 1:] - below[:, :-1], 0.0)
@@ -97,8 +97,8 @@ class Mixture:
     def _cumulative(self, edges: Array) -> Array:
         n, M = self._weights.shape
         out, edges = np.empty(edges.shape), np.ascontiguousarray(edges)
-        given = [np.ascontiguousarray(a) for a in (self._weights, self._means, self._scales)]
-        _engine.portable_mixture(
-            n, M, edges.shape[1], *(a.ctypes.data for a in given), edges.ctypes.data, out.ctypes.data
-        )
+        # the names keep the copies alive while the kernel runs
+        weights, means, scales = (np.ascontiguousarray(a) for a in (self._weights, self._means, self._scales))
+        given = weights.ctypes.data, means.ctypes.data, scales.ctypes.data, edges.ctypes.data, out.ctypes.data
+        _engine.portable_mixture(n, M, edges.shape[1], *given)
         return out

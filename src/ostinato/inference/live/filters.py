@@ -49,7 +49,8 @@ class LiveFilters(Live):
         asserted = self._filters.pending((self.state[1], self.state[2]))
         self._asserted = np.array(asserted.numpy()[0], dtype=np.float64)
         held = (*self._kept, self._x, self._rate, memory, self._asserted)
-        self._addresses = tuple(a.ctypes.data for a in held)
+        counts, rates, x, learns, kept, ahead = (int(a.ctypes.data) for a in held)
+        self._addresses = counts, rates, x, learns, kept, ahead
         self._means_at = self._means.ctypes.data
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:
@@ -64,7 +65,11 @@ class LiveFilters(Live):
         a = self._asserted
         W = len(a) // D
         error = [float(np.arcsinh((self._x[d] - a[d * W]) / a[d * W + 1])) for d in range(D)]
-        nats = _engine.filter_step(self._sizes, *self._addresses, *self._ends, self._means_at)
+        counts, rates, x, rate, memory, asserted = self._addresses
+        unit, low, high = self._ends
+        nats = _engine.filter_step(
+            self._sizes, counts, rates, x, rate, memory, asserted, unit, low, high, self._means_at
+        )
         self._before[:] = [*self._x.tolist(), *[1.0] * D, *error]
         expected = [m * s + b for m, s, b in zip(self._means.tolist(), self._scale, self._location, strict=True)]
         if self._spacing:  # an expected sample is one of the lattice
