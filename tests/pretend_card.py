@@ -49,7 +49,7 @@ class OnCard(torch.Tensor):
             storage_offset=held.storage_offset(),
             dtype=held.dtype,
             # a build of torch without CUDA lets no graph hold a tensor of CUDA, but one of this device
-            device="meta",
+            device=torch.device("meta"),
             requires_grad=False,
         )
         out.held = held
