@@ -48,7 +48,7 @@ def grid_of(cell: str, bits: int, sizes: Sizes, threads: int) -> tuple[int, int,
     """
 
 def force_grid(parts: int, team: int) -> None:
-    """Share every call in this way, as far as its threads suffice, however little it computes: for tests and benchmarks.
+    """Share every call in this way, as far as its threads suffice: for tests and benchmarks.
 
     Args:
         parts: The parts that the rows are dealt out to; 0 to go by the cost model again.
