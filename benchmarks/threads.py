@@ -1,7 +1,7 @@
-"""How the engine gains from threads beside torch.nn: every problem is verified and then timed on 1, 2, 4, 8, 16 threads.
+"""How the engine gains from threads, beside torch.nn: each problem is verified, then timed on 1, 2, 4, 8, 16 threads.
 
-Both modules run in turn, and the medians of the wall clock are compared. A row of torch.nn is timed less often than ours,
-because only the ratio of the last columns needs it. The table of the issue is six shapes; --catalogue adds all others.
+Both modules run in turn, and the medians of the wall clock are compared. The table has six shapes at which threads once
+did not help; --catalogue adds the problems of problems.toml.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -68,7 +69,7 @@ def row(problem: Problem, counts: Sequence[int], seconds: float, rounds: int, pe
 
 
 def constants(most: int) -> None:
-    """Measure the constants of the cost model in csrc/plan.cpp: what it costs to wake a thread, and to meet in a step."""
+    """Measure two constants of the model in csrc/plan.cpp: what it costs to wake a thread, and to meet in a step."""
 
     def fastest(problem: Problem, threads: int, parts: int, team: int) -> float:
         _engine.force_grid(parts, team)
@@ -82,9 +83,7 @@ def constants(most: int) -> None:
     for n in [n for n in (2, 4, 8, 16, 32) if n <= most]:
         wake = (fastest(short, n, n, 1) - fastest(short, 1, 1, 1)) / (n - 1)
         meet = (fastest(long, n, 1, n) - fastest(long, 1, 1, 1) / n) / 400
-        print(
-            f"{n} threads: {wake:.1f} us to wake one more; at most {meet:.2f} us to meet in a step of one row of 512 units"
-        )
+        print(f"{n} threads: {wake:.1f} us to wake one more; {meet:.2f} us to meet in a step of 512 units")
 
 
 def grids(most: int) -> None:
@@ -145,7 +144,7 @@ def main() -> None:
             if n in theirs and theirs[n] < ours[n]:
                 behind.append(f"{problem} at {n}: {theirs[n] / ours[n]:.2f}")
         gains = []
-        for half, n in zip(counts, counts[1:], strict=False):
+        for half, n in pairwise(counts):
             gain = ours[half] / ours[n]
             worst[n] = min(worst.get(n, math.inf), gain)
             gains.append(f"{n}:{half} {gain:.2f}")

@@ -17,12 +17,14 @@ constexpr Index chunk = 256, team_chunk = 1024, row_chunk = 2048;
 //
 //     work * rows(parts) * columns(team)   the largest share of the products,
 //     + wake (threads - 1)                 to wake the others and to wait for them,
-//     + steps * meet(team)                 if a team shares the steps,
+//     + steps * meeting(team)              if a team shares the steps,
+//     + exchange * bytes * steps           and to read the states and gradients that the others of the team computed,
 //     + stream * bytes * steps             to read the weights of a member again in each step, if its cache is too small,
 //
-// where a tile of few rows counts as `tile_cost` rows more than it has. The constants were measured with
-// benchmarks/threads.py, on 2 and on 16 cores.
-constexpr double wake = 25e3, meeting = 2e3, meeting_each = 150, stream = 0.012, cache = 1.25e6, tile_cost = 1.5;
+// where a tile costs as much as `tile_cost` rows more than it has. The constants are fitted to the times of all grids of
+// seven shapes on 16 quiet cores (benchmarks/threads.py --grids), and choose the fastest of them, or one that is at most
+// a tenth slower. Only a meeting is priced ten times as high, because a thread of a busy machine comes late to it.
+constexpr double wake = 19e3, meeting = 3e3, meeting_each = 50, exchange = 0.1, stream = 0.02, cache = 0.75e6, tile_cost = 6;
 
 // Of a single row, a team that does not step together can share only the large products: about a fifth of the work.
 constexpr double shared = 0.2;
@@ -76,7 +78,7 @@ Grid worth_grid(int threads, const Effort& e, const Layout& l) {
         double share = 1, waiting = 0, bytes = e.step_bytes;
         if (g.together) {
             share = static_cast<double>((columns + g.team - 1) / g.team) / columns;
-            waiting = average.steps * (meeting + meeting_each * g.team);
+            waiting = average.steps * (meeting + meeting_each * g.team + exchange * e.row_bytes * average.rows / g.parts);
             bytes *= share;
         } else if (g.team > 1) {
             share = 1 - shared + shared / g.team;
@@ -90,7 +92,7 @@ Grid worth_grid(int threads, const Effort& e, const Layout& l) {
         const double t = time(g);
         if (t < shortest) best = g, shortest = t;
     };
-    const int most_parts = static_cast<int>(std::clamp(average.rows / e.tile, 1.0, static_cast<double>(threads)));
+    const int most_parts = static_cast<int>(std::clamp(2 * average.rows / e.tile, 1.0, static_cast<double>(threads)));
     for (int parts = 1; parts <= most_parts; ++parts) {
         if (parts > 1) consider({parts, 1, false});
         for (int team = 2; team <= std::min<Index>(threads / parts, columns); ++team) consider({parts, team, true});

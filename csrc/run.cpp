@@ -65,8 +65,8 @@ void deal_out(const Plan& plan, std::size_t weights, const Prepare& prepare, con
 template <class T>
 constexpr Index head = 64 / sizeof(T);
 
-// The operations of a lane of a vector in a nanosecond, about half of the peak: 5 to 8 were measured at H = 64 to 512.
-constexpr double lane_speed = 6.0;
+// The operations of a lane of a vector in a nanosecond, about half of the peak: 5 to 9 were measured at H = 64 to 512.
+constexpr double lane_speed = 5.7;
 
 // The nanoseconds to read a byte from memory and to write one.
 constexpr double byte_time = 0.12;
@@ -92,7 +92,8 @@ Grid grid_of(const Kernel<T>& kernel, const Shape& s, const Layout& l, int threa
     const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
     const Index lanes = set_in_use().vector_bytes / sizeof(T);
     const double bytes = static_cast<double>(kernel.gates * s.hidden * s.outputs * sizeof(T));
-    return worth_grid(threads, {operations / (lane_speed * lanes), bytes, kernel.tile, (s.outputs + lanes - 1) / lanes}, l);
+    const double row_bytes = static_cast<double>((kernel.gates * s.hidden + s.outputs) * sizeof(T));
+    return worth_grid(threads, {operations / (lane_speed * lanes), bytes, row_bytes, kernel.tile, (s.outputs + lanes - 1) / lanes}, l);
 }
 
 template <class T>
