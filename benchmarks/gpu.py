@@ -179,7 +179,7 @@ def check_rows() -> None:
                 for b in (0, 5, 11, 26):
                     n = int(lengths[b])
                     if n == 0:
-                        most = max(most, float((last[0][b] - state[0][b]).abs().max()))
+                        most = max(most, float((last[0][b] - state[0][b]).detach().abs().max()))
                         continue
                     one = x.detach()[:n, b : b + 1].contiguous().requires_grad_()
                     alone: Any = unroll(
@@ -191,10 +191,12 @@ def check_rows() -> None:
                     )
                     (d_one,) = torch.autograd.grad(alone[0].float().square().sum() + alone[1][0].float().sum(), one)
                     most = max(
-                        most, *(float(t.abs().max()) for t in (y[:n, b] - alone[0][:, 0], dx[:n, b] - d_one[:, 0]))
+                        most,
+                        *(float(t.detach().abs().max()) for t in (y[:n, b] - alone[0][:, 0], dx[:n, b] - d_one[:, 0])),
                     )
                     most = max(
-                        most, *(float(t.abs().max()) for t in (y[n:, b : b + 1], dx[n:, b : b + 1]) if t.numel())
+                        most,
+                        *(float(t.detach().abs().max()) for t in (y[n:, b : b + 1], dx[n:, b : b + 1]) if t.numel()),
                     )
                 print(f"{cell:10} {NAMES[dtype]} {'reversed' if reverse else 'forward':8} {most:.1e}", flush=True)
 

@@ -1,7 +1,7 @@
 """The kernels for GPUs as NVRTC compiles them: registers, spills and shared memory, without a card.
 
-NVRTC comes with the wheel nvidia-cuda-nvrtc. The source checks at compile time that the launch gives the shared memory and
-the arguments that the kernels use, so a variant that compiles agrees with its contract.
+NVRTC comes with the wheel nvidia-cuda-nvrtc. The source checks at compile time that the launch gives the shared memory
+and the arguments that the kernels use, so a variant that compiles agrees with its contract.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 
 from ostinato.ops.cuda import binaries, compiler
 from ostinato.ops.cuda.compiler import UnavailableError
-from ostinato.ops.cuda.contract import FORMS, Variant
+from ostinato.ops.cuda.contract import Variant
 
 try:
     compiler.library()
@@ -41,30 +41,31 @@ def resources(binary: bytes) -> dict[str, tuple[int, int, int]]:
     functions = [
         text(strings[4] + struct.unpack_from("<I", binary, symbols[4] + 24 * i)[0]) for i in range(symbols[5] // 24)
     ]
-    stack = {}
+    registers: dict[str, int] = {}
+    stack: dict[str, int] = {}
     start, length = by_name[".nv.info"][4:6]
     at = start
     while at < start + length:
         form, kind, wide = struct.unpack_from("<BBH", binary, at)
-        if kind == 0x11:  # EIATTR_FRAME_SIZE: a symbol, and the bytes of its stack
-            symbol, frame = struct.unpack_from("<II", binary, at + 4)
-            stack[functions[symbol]] = frame
+        if kind in {0x11, 0x2F}:  # EIATTR_FRAME_SIZE and EIATTR_REGCOUNT: a symbol, and its number
+            symbol, number = struct.unpack_from("<II", binary, at + 4)
+            (stack if kind == 0x11 else registers)[functions[symbol]] = number
         at += 4 + (wide if form == 4 else 0)
     found = {}
-    for name, section in by_name.items():
-        if name.startswith(".text."):
-            function = name.removeprefix(".text.")
-            shared = by_name.get(f".nv.shared.{function}")
-            # the register count is the highest byte of the section's info
-            found[function] = section[7] >> 24, stack.get(function, 0), shared[5] if shared else 0
+    for function, number in registers.items():
+        shared = by_name.get(f".nv.shared.{function}")
+        found[function] = number, stack.get(function, 0), shared[5] if shared else 0
     return found
 
 
 CASES = [
-    *((cell, hidden, dtype, 1) for cell in FORMS for hidden in (64, 512) for dtype in (torch.float32, torch.bfloat16)),
-    ("lstm", 7, torch.float32, 1),
+    ("rnn_relu", 64, torch.float32, 1),
     ("gru", 100, torch.float32, 256),
-    ("lstm", 192, torch.bfloat16, 1),
+    ("gru", 512, torch.float32, 1),
+    ("gru_before", 64, torch.float32, 1),
+    ("lstm", 7, torch.float32, 1),
+    ("lstm", 64, torch.bfloat16, 1),
+    ("lstm", 512, torch.float32, 1),
 ]
 
 

@@ -211,8 +211,8 @@ def _fastest(cell: str, facts: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the implementation that is the fastest for these facts although it is not the preferred one, and why."""
     if cell in SINGLE_STEP and facts.get("steps") == 1:
         return SINGLE_STEP[cell], "fastest for a single step"
-    if cell == "lstm" and facts.get("device") == "cuda" and not facts.get("ragged") and cuda.level(facts):
-        return "aten", "cuDNN is as fast for one length, float32 and up to 64 units,"
+    if cell in ("lstm", "rnn") and facts.get("device") == "cuda" and not facts.get("ragged") and cuda.level(facts):
+        return "aten", "cuDNN is as fast for rows of one length, float32 and up to 64 units: the first"
     return None
 
 

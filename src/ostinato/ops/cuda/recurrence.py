@@ -148,8 +148,8 @@ def backward(
         variant: The variant that ran forward.
         saved: What forward saved.
         w_hh: The recurrent weights, (GH, H).
-        given: The gradients of the outputs, (places, H), and of the last states h and c, (B, H); contiguous, or None for
-            zero.
+        given: The gradients of the outputs, (places, H), and of the last states h and c, (B, H); contiguous, or None
+            for zero.
         rows: The layout of the rows.
 
     Returns:
