@@ -4,8 +4,8 @@
 
 The compressors are given the first nine tenths, and what the last tenth adds to the size of the whole is counted.
 Static and adaptive figures have columns of their own. Seconds are those of the processor, so that a busy machine
-changes nothing. ppmd needs pyppmd, zstd needs zstandard; what is not installed is left out by name. An LSTM of torch is trained
-for as many processor seconds as the network of the mixture took.
+changes nothing. ppmd needs pyppmd, zstd needs zstandard; what is not installed is left out by name. An LSTM of torch is
+trained for as many processor seconds as the network of the mixture took.
 """
 
 from __future__ import annotations
