@@ -22,10 +22,10 @@ if program("valkey-server", "redis-server") is None:
     pytest.skip("redis-server is not installed", allow_module_level=True)
 
 import redis.asyncio
-from ostinato.serve.schema import Push, Result
 
 from ostinato.serve import consume_redis
 from ostinato.serve.consume_redis import consume
+from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import StoreError
 
 
