@@ -295,7 +295,9 @@ def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
         want = rows.step([key], y, np.array([number]), rows.start(1)).surprisal
         worst = max([worst, *(abs(want[i - 1] - nats) for i, nats in told[key].items())])
     print(f"kills: {times}, events answered: {sum(answered.values()):,}, none lost, none twice; ", end="")
-    print(f"largest difference from score: {worst:.1e} nats")
+    compared = sum(map(len, told.values()))
+    print(f"largest difference of {compared:,} surprisals from score: {worst:.1e} nats")
+    assert compared
     assert worst < 1e-5
 
 
