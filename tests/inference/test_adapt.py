@@ -122,3 +122,16 @@ def test_counts_are_for_text() -> None:
     wave = SequenceSet("series", np.sin(np.arange(60.0))[:, None], np.array([0, 60]), ("a",))
     with pytest.raises(ConfigError, match="for text"):
         ostinato.fit(wave, model="counts", budget=5)
+
+
+def test_a_mixture_is_saved_streams_and_scores_alike(tmp_path: Path) -> None:
+    found = ostinato.fit(text(TEXT * 12), model="mixture", budget=ostinato.Budget(None, 8), hidden=8, embedding=4)
+    assert [row.name for row in found.table] == ["ar", "counts", "lstm", "mixture"]
+    ostinato.save_model(found.model, tmp_path / "m.ost")
+    other, data = ostinato.load_model(tmp_path / "m.ost"), text(TEXT[5:60])
+    expected = ostinato.score(found.model, data).surprisal
+    np.testing.assert_array_equal(ostinato.score(other, data).surprisal, expected)
+    live = ostinato.Stream(other)
+    seen = np.concatenate([live.update(part).surprisal for part in (TEXT[5:20], TEXT[20:21], TEXT[21:60])])
+    np.testing.assert_allclose(seen, expected, rtol=0, atol=1e-4)
+    assert not ostinato.score(found.model, data, adapt=False).adapted

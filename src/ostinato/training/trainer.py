@@ -26,7 +26,7 @@ from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.workers import WorkerGroup
 
-#: A checkpoint is written so seldom that writing takes at most this share of the time.
+#: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
 WRITING = 0.02
 #: The greatest number of judged steps in a piece, and the fewest steps before them.
 LONGEST, LEAST_PAST = 2048, 256
@@ -122,7 +122,7 @@ class Trainer:
         """
         if checkpoint and checkpoint.path.exists():
             self.run.load(checkpoint.path, self.model, self.workers)
-        run, saved, writing = self.run, self.run.elapsed, 0.0
+        run, saved, pause = self.run, self.run.elapsed, 0.0
         begun = time.monotonic() - run.elapsed
         self.model.train()
         if not run.weights and self.again is None:
@@ -139,10 +139,11 @@ class Trainer:
                     last = run.curve[-1][3] if run.curve else math.nan
                     rate = run.step / max(run.elapsed, 1e-9)
                     on_progress(TrainingProgress(self._name(), run.step, share, run.recent, last, rate))
-                if checkpoint and run.elapsed - saved > max(checkpoint.every, writing / WRITING):
+                if checkpoint and run.elapsed - saved > max(checkpoint.every, pause):
                     before = time.monotonic()
                     run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
                     saved, writing = run.elapsed, self.workers.first(time.monotonic() - before)
+                    pause = writing / WRITING if checkpoint.every else 0.0
                 if share >= 1 or run.bad >= self.config.patience:
                     break
             else:
