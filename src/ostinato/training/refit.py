@@ -93,7 +93,7 @@ class Refit:
         model = self._likelier(whole, base) if name == "ar" else build(name, whole, base, self.options)
         words = f"fitted again to all {int(data.lengths.sum()):,} steps"
         if name == "filter":
-            words = f"counted in the unit of all {int(data.lengths.sum()):,} steps"
+            words = f"set to the unit of all {int(data.lengths.sum()):,} steps"
         elif not isinstance(base, Markov) or name == "ar":
             before, after = closed_form_name(stood), closed_form_name(base)
             words += f", on {after}" if name != "ar" else f": {after}"
@@ -114,7 +114,7 @@ class Refit:
         """
         model = copy.deepcopy(kept)
         learn_for_good(model, self.material, "held-out")
-        words = f"went on learning to the last of all {int(self.material.data.lengths.sum()):,} steps"
+        words = f"taught all {int(self.material.data.lengths.sum()):,} steps"
         if isinstance(model.backbone, Mixture):
             words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words
