@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,48 @@ def value(key: int, number: int) -> float:
     return round(50 + 10 * float(np.sin(number / 8 + key)), 6)
 
 
+@dataclass
+class Load:
+    """A client that pushes to one stream.
+
+    Attributes:
+        key: The stream.
+        running: The servers, of which some are replaced meanwhile.
+        told: The surprisals that were answered, by the numbers of their events.
+        answered: The number of the last event that was answered.
+        repeated: How many of them had been applied before, their first answer lost.
+    """
+
+    key: int
+    running: list[Server]
+    told: dict[int, float] = field(default_factory=dict)
+    answered: int = 0
+    repeated: int = 0
+
+    def run(self, stop: threading.Event) -> None:
+        """Push until it is stopped, to another server after each error."""
+        turn = self.key
+        while not stop.is_set():
+            turn += 1
+            port = self.running[turn % len(self.running)].port
+            try:
+                with Client(f"http://127.0.0.1:{port}", repeats=0, timeout=10) as client:
+                    self._push(client, stop)
+            except ServerError as error:
+                if error.status not in {0, 503}:
+                    raise
+                time.sleep(0.02)
+
+    def _push(self, client: Client, stop: threading.Event) -> None:
+        while not stop.is_set():
+            number = self.answered + 1
+            one = client.push(str(self.key), Event(value(self.key, number), seq=number)).events[0]
+            self.repeated += one.status == "repeated"
+            if one.surprisal is not None:
+                self.told[number] = one.surprisal
+            self.answered = number
+
+
 def kills(model: Path, store: str, count: int, *, servers: int, streams: int = 8, seed: int = 5) -> tuple[int, int]:
     """Kill servers in turn under load.
 
@@ -49,32 +92,14 @@ def kills(model: Path, store: str, count: int, *, servers: int, streams: int = 8
         seed: The seed of the moments.
 
     Returns:
-        The number of events that were answered, and of those whose answer was lost and that had been applied.
+        The number of events that were answered, and of those that had been applied before their answer was lost.
 
     Raises:
         AssertionError: An event was lost, or applied twice.
     """
     running, rng, stop = [Server(model, store) for _ in range(servers)], random.Random(seed), threading.Event()
-    answered, told, repeated = [0] * streams, [dict[int, float]() for _ in range(streams)], [0] * streams
-
-    def load(key: int) -> None:
-        number, turn = 1, key
-        while not stop.is_set():
-            turn += 1
-            try:
-                with Client(f"http://127.0.0.1:{running[turn % servers].port}", repeats=0, timeout=10) as client:
-                    while not stop.is_set():
-                        one = client.push(str(key), Event(value(key, number), seq=number)).events[0]
-                        repeated[key] += one.status == "repeated"
-                        if one.surprisal is not None:
-                            told[key][number] = one.surprisal
-                        answered[key], number = number, number + 1
-            except ServerError as error:
-                if error.status not in (0, 503):
-                    raise
-                time.sleep(0.02)
-
-    threads = [threading.Thread(target=load, args=(key,)) for key in range(streams)]
+    loads = [Load(key, running) for key in range(streams)]
+    threads = [threading.Thread(target=load.run, args=(stop,)) for load in loads]
     for thread in threads:
         thread.start()
     try:
@@ -83,17 +108,16 @@ def kills(model: Path, store: str, count: int, *, servers: int, streams: int = 8
             running[kill % servers].close(signal.SIGKILL)
             running[kill % servers] = Server(model, store)
         time.sleep(0.3)
-    finally:
         stop.set()
         for thread in threads:
             thread.join()
-    try:
-        for key, number in enumerate(answered):
-            check(running[0], key, number, told[key])
+        for load in loads:
+            check(running[0], load.key, load.answered, load.told)
     finally:
+        stop.set()
         for server in running:
             server.close()
-    return sum(answered), sum(repeated)
+    return sum(load.answered for load in loads), sum(load.repeated for load in loads)
 
 
 def check(server: Server, key: int, number: int, told: dict[int, float]) -> None:
