@@ -19,6 +19,7 @@ BAD = [
     ("--host 0.0.0.0", "0.0.0.0 is reached by other machines, and there are no tokens"),
     ("--host example.org", "example.org is reached by other machines"),
     ("--store mongo://host/x", "the store mongo:// is unknown"),
+    ("--events kafka://host --store none", "events come from a stream of Redis, got kafka://host"),
     ("--tokens none.json", "cannot read the file of tokens"),
     ("--demo none.csv --store none", "none.csv"),
     ("--alarm 2 --reference data.csv --store none", "alarm"),

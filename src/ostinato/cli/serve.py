@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -23,8 +25,9 @@ def command(
     store: Annotated[
         str,
         typer.Option(
-            help="Where states are kept: a folder, for SQLite; the URL of another store; or none, for the memory of "
-            "the process alone."
+            help="Where states are kept: a folder, for SQLite; the URL of Redis, Valkey or PostgreSQL; or none, for "
+            "the memory of the process alone.",
+            rich_help_panel=options.OUTPUT,
         ),
     ] = "streams",
     host: Annotated[
@@ -41,34 +44,74 @@ def command(
         str | None,
         typer.Option(
             help="Data that the model was not fitted to, for the threshold of the alarm. Default: the held-out part of "
-            "the data that the model was fitted to."
+            "the data that the model was fitted to.",
+            rich_help_panel=options.DATA,
         ),
     ] = None,
+    demo: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file whose rows are pushed again and again, to see the page at work.", rich_help_panel=options.DATA
+        ),
+    ] = None,
+    speed: Annotated[
+        float,
+        typer.Option(help="The steps a second of --demo.", min=0.1, max=1000, rich_help_panel=options.ADVANCED),
+    ] = 10.0,
+    events: Annotated[
+        str | None,
+        typer.Option(
+            help="The address of Redis or Valkey, if events come from a stream there too: redis://HOST:PORT/DB. "
+            "Servers that share a group need one store, which --store names by its URL.",
+            rich_help_panel=options.ADVANCED,
+        ),
+    ] = None,
+    events_stream: Annotated[
+        str, typer.Option(help="The key of the stream of --events.", rich_help_panel=options.ADVANCED)
+    ] = "ostinato:events",
+    events_group: Annotated[
+        str,
+        typer.Option(
+            help="The consumer group of --events, which all servers of one store share.",
+            rich_help_panel=options.ADVANCED,
+        ),
+    ] = "ostinato",
     late: Annotated[
         int,
         typer.Option(
-            help="The number of events or steps that may be missing while later ones wait for them.", min=0, max=1000
+            help="The number of events or steps that may be missing while later ones wait for them.",
+            min=0,
+            max=1000,
+            rich_help_panel=options.ADVANCED,
         ),
     ] = 0,
     history: Annotated[
         int,
         typer.Option(
-            help="The number of events of each stream that a new model may be shown again.", min=16, max=65_536
+            help="The number of events of each stream that a new model may be shown again.",
+            min=16,
+            max=65_536,
+            rich_help_panel=options.ADVANCED,
         ),
     ] = 512,
     new_model: Annotated[
         Literal["replay", "fresh"],
-        typer.Option(help="What becomes of a stream whose state belongs to another model."),
+        typer.Option(
+            help="What becomes of a stream whose state belongs to another model.", rich_help_panel=options.ADVANCED
+        ),
     ] = "replay",
     resident: Annotated[
-        int, typer.Option(help="The most streams in memory; the others wait in the store.", min=1)
+        int,
+        typer.Option(
+            help="The most streams in memory; the others wait in the store.", min=1, rich_help_panel=options.ADVANCED
+        ),
     ] = 200_000,
-    body: Annotated[int, typer.Option(help="The most bytes of a request.", min=1000)] = 8_000_000,
-    timeout: Annotated[float, typer.Option(help="The most seconds of a request.", min=0.1)] = 30.0,
-    demo: Annotated[
-        Path | None, typer.Option(help="A file whose rows are pushed again and again, to see the page at work.")
-    ] = None,
-    speed: Annotated[float, typer.Option(help="The steps a second of --demo.", min=0.1, max=1000)] = 10.0,
+    body: Annotated[
+        int, typer.Option(help="The most bytes of a request.", min=1000, rich_help_panel=options.ADVANCED)
+    ] = 8_000_000,
+    timeout: Annotated[
+        float, typer.Option(help="The most seconds of a request.", min=0.1, rich_help_panel=options.ADVANCED)
+    ] = 30.0,
 ) -> None:
     """Serve live streams, each with a state of its own, over HTTP and WebSocket, with a page to watch them.
 
@@ -81,7 +124,7 @@ def command(
     lacking = [name for name in ("msgspec", "starlette", "uvicorn") if find_spec(name) is None]
     if lacking:
         raise ConfigError(f"serve needs {', '.join(lacking)}", fix="pip install 'ostinato[serve]'")
-    from ostinato.serve.run import Options, build, check_host, serve
+    from ostinato.serve.run import Events, Options, build, check_host, serve
 
     check_host(host, guarded=tokens is not None)
 
@@ -93,7 +136,11 @@ def command(
         body=body,
         timeout=timeout,
     )
-    app = build(_loader(model, alarm, reference), store=store, tokens=tokens, options=asked, demo=demo, speed=speed)
+    taken = None
+    if events is not None:
+        taken = Events(events, events_stream, events_group, f"{gethostname()}:{port or os.getpid()}")
+    load = _loader(model, alarm, reference)
+    app = build(load, store=store, tokens=tokens, options=asked, demo=demo, speed=speed, events=taken)
     serve(app, host, port)
 
 

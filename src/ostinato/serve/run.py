@@ -47,6 +47,24 @@ class Options:
     timeout: float = 30.0
 
 
+@dataclass(frozen=True)
+class Events:
+    """The Redis stream that events come from.
+
+    Attributes:
+        url: The address of Redis.
+        stream: The key of the stream.
+        group: The name of the consumer group.
+        name: The name of this server in the group. A server that starts again under the same name goes on at once with
+            the events that it had taken.
+    """
+
+    url: str
+    stream: str
+    group: str
+    name: str
+
+
 def build(
     load: Callable[[], tuple[Model, AlarmRule | None]],
     *,
@@ -55,6 +73,7 @@ def build(
     options: Options | None = None,
     demo: Path | None = None,
     speed: float = 10.0,
+    events: Events | None = None,
 ) -> Gate:
     """Return the server of a model as an ASGI application.
 
@@ -65,6 +84,7 @@ def build(
         options: Everything else.
         demo: A file whose rows are pushed again and again.
         speed: The steps a second of the demonstration.
+        events: Where events come from besides; None for nowhere.
 
     Raises:
         ConfigError: The model has no likelihood, or an option cannot be used.
@@ -82,6 +102,13 @@ def build(
     if demo is not None:
         data = play.load(batcher, demo)
         batcher.companions.append(lambda: play.play(batcher, data, speed))
+    if events is not None:
+        from ostinato.serve.consume_redis import check, consume
+
+        check(events.url)
+        batcher.companions.append(
+            lambda: consume(batcher, events.url, stream=events.stream, group=events.group, name=events.name)
+        )
     return make_app(batcher, Operations(batcher, again), limits)
 
 

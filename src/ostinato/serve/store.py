@@ -135,6 +135,9 @@ STORES: dict[str, tuple[str, str]] = {
     "sqlite": ("ostinato.serve.store_sqlite", "SQLiteStore"),
     "redis": ("ostinato.serve.store_redis", "RedisStore"),
     "rediss": ("ostinato.serve.store_redis", "RedisStore"),
+    "valkey": ("ostinato.serve.store_redis", "RedisStore"),
+    "valkeys": ("ostinato.serve.store_redis", "RedisStore"),
+    "postgres": ("ostinato.serve.store_postgresql", "PostgreSQLStore"),
     "postgresql": ("ostinato.serve.store_postgresql", "PostgreSQLStore"),
 }
 
