@@ -296,7 +296,7 @@ def placed(model: M, step: Callable[[M], Any] | None = None, count: float = 1.0)
     if getattr(model, "on_processor", False):  # what it learns is counted and filtered on the processor
         if asked() not in ("auto", "cpu"):
             log.info("the CPU: an adaptive model computes there alone")
-        return model
+        return copy_on(model, "cpu")
     home = next(model.parameters()).device
     run = None if step is None else lambda device: lambda: step(copy_on(model, device))
     return copy_on(model, decide(home, run, count).device)

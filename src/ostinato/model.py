@@ -194,7 +194,7 @@ class SequenceModel(nn.Module):
         if isinstance(self.backbone, AdaptiveMemory):
             parts = self.parts(state)
             self.backbone.unroll_(self.front.pending(parts.front)[0][None], parts.backbone)
-        return self.restarted(state, torch.ones(len(state[0]), dtype=torch.bool))
+        return self.restarted(state, torch.ones(len(state[0]), dtype=torch.bool, device=self.device))
 
     def repeated(self, state: State, times: int) -> State:
         """Return every row of a state some times, the copies of a row next to each other: (B * times, ...) each.

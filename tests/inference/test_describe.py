@@ -7,6 +7,7 @@ import pytest
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.inference.describe import describe_model
+from ostinato.layers.build import BARE
 from zoo import PAIRS, fitted, made, rungs
 
 
@@ -15,13 +16,14 @@ def test_a_model_is_described(kind: str, name: str) -> None:
     model = fitted(kind, name)
     first, emission, base, weights, shown, *_ = describe_model(model)
     assert first.startswith(f"a model of {made(kind).kind}: ")
-    assert (f"backbone {name}, 8 units" in first) == (name != "ar")
+    assert (f"backbone {name}, 8 units" in first) == (name not in BARE)
     coupled = ", each channel given the channels before it at the same step" if kind.endswith("channels") else ""
     assert emission == f"emission: {model.emission.name.replace('_', ' ')}{coupled}"
     if made(kind).kind == "text":
         assert ("a Markov chain of order 2" in base) == (name == "ar")
     else:
-        assert "an autoregression of order 3" in base
+        assert ("adaptive filters of the lengths" in base) == (name == "filter")
+        assert ("an autoregression of order 3" in base) == (name != "filter")
     assert weights.startswith("weights: ")
     assert shown.startswith("input: ")
 

@@ -44,7 +44,7 @@ def _sample(model: SequenceModel, data: Any, device: str) -> Any:
 def _forecast(model: SequenceModel, data: Any, device: str) -> Any:
     made_ = ostinato.forecast(model, data.take([0, 4]), 2, n_paths=20, device=device)
     # one step ahead the quantiles are those of the model, unless they rest on draws of coupled channels
-    exact = model.encoding.continuous and model.coupling is None
+    exact = model.encoding.continuous and not model.coupled
     return made_.frame["ostinato-lo-80"].to_numpy()[::2] if exact else len(made_.frame)
 
 

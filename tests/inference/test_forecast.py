@@ -46,7 +46,7 @@ def test_one_step_ahead_is_the_emissions_quantile(kind: str, name: str) -> None:
         conditional, _ = model.predict(state_after(model, encoded, [0]))
         z = conditional.quantile(levels, Support(encoded.unit, encoded.low, encoded.high))[0].double().numpy()
     exact = model.encoding.decode(z.T[:, None], data, 0)[:, 0]  # (Q, D)
-    if model.coupling is not None:
+    if model.coupled:
         drawn, exact = drawn[:, :1], exact[:, :1]  # given the past alone, the others' quantiles have no closed form
     slack = 1e-5 * np.abs(exact)
     at_most = (drawn[:, None] <= exact + slack).mean(axis=0)

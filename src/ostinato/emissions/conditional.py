@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,6 +38,21 @@ class Conditional:
     loc: Tensor | None = None
     scale: Tensor | None = None
     coupling: Coupling | StepCoupling | None = None
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Conditional:
+        """Return the distributions after a change of their leading axes: some of them, copies, or an axis more.
+
+        Args:
+            change: A function of a tensor (..., D, P), (..., D) or (..., D, D) that leaves what follows ``...`` alone.
+        """
+        shape = self.params.shape[:-1]
+        return replace(
+            self,
+            params=change(self.params),
+            loc=None if self.loc is None else change(self.loc.expand(shape)),
+            scale=None if self.scale is None else change(self.scale.expand(shape)),
+            coupling=None if self.coupling is None else self.coupling.each(change),
+        )
 
     def log_prob(self, x: Tensor, support: Support) -> Tensor:
         """Return the nats of x; those of the observed channels sum to the nats of the step.

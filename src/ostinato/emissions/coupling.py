@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import final
 
 import torch
@@ -36,8 +37,8 @@ class Coupling(nn.Module):
         self.channels = channels
         self.weight = nn.Parameter(torch.zeros(channels * (channels - 1) // 2))
 
-    def repeated(self) -> Coupling:
-        """Return the coupling itself, which is the same for all values."""
+    def each(self, change: Callable[[Tensor], Tensor]) -> Coupling:
+        """Return the coupling itself, which is that of every step (see ``Conditional.each``)."""
         return self
 
     def matrix(self) -> Tensor:
@@ -49,10 +50,6 @@ class Coupling(nn.Module):
     def earlier(self, e: Tensor) -> Tensor:
         """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""
         return e.clamp(-FARTHEST, FARTHEST) @ self.matrix().t().to(e.dtype)
-
-    def of_rows(self, times: int) -> Coupling:
-        """Return the coupling itself, which is that of every row."""
-        return self
 
     def together(self, u: Tensor) -> Tensor:
         """Return the coupled innovations e = (I - L)^-1 u, (..., D), of independent innovations u (..., D)."""
@@ -103,13 +100,9 @@ class StepCoupling:
         """Return L, (..., D, D)."""
         return self._rows
 
-    def of_rows(self, times: int) -> StepCoupling:
-        """Return the coupling of every row some times, the copies of a row next to each other."""
-        return StepCoupling(self._rows.repeat_interleave(times, 0))
-
-    def repeated(self) -> StepCoupling:
-        """Return the coupling of steps (N, 1, D) with a place more, over which values (N, Q, D) differ."""
-        return StepCoupling(self._rows.unsqueeze(-3))
+    def each(self, change: Callable[[Tensor], Tensor]) -> StepCoupling:
+        """Return the coupling of the steps that are left after a change of their axes (see ``Conditional.each``)."""
+        return StepCoupling(change(self._rows))
 
     def earlier(self, e: Tensor) -> Tensor:
         """Return L e, (..., D), the part of standardised innovations e (..., D) that earlier channels explain."""

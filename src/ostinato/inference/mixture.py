@@ -8,7 +8,6 @@ Smith 1990), and its tails go on. If the past of all paths is the same, as one s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -35,14 +34,7 @@ def marginal_quantiles(conditional: Conditional, support: Support, p: Tensor) ->
         p: The probabilities, (Q,).
     """
     rows, draws = len(conditional.params), 1 if conditional.coupling is None else DRAWS
-    loc, scale = conditional.loc, conditional.scale
-    many = replace(
-        conditional,
-        params=conditional.params.repeat_interleave(draws, 0),
-        loc=None if loc is None else loc.repeat_interleave(draws, 0),
-        scale=None if scale is None else scale.expand(rows, -1).repeat_interleave(draws, 0),
-        coupling=None if conditional.coupling is None else conditional.coupling.of_rows(draws),
-    )
+    many = conditional.each(lambda part: part.repeat_interleave(draws, 0))
     each = Support(*(s.repeat_interleave(draws, 0) for s in (support.unit, support.low, support.high)))
     x = many.sample(each, torch.Generator().manual_seed(0))
     return mixture_quantiles(many, each, x, torch.zeros_like(x), p, rows)[0]
@@ -65,10 +57,13 @@ def mixture_quantiles(
     Returns:
         The quantiles, (B, D, Q), and the effective number of paths whose distributions make up the tail, (B, D, Q).
     """
+    # in float32 the probabilities near 1 keep seven digits
     p, x, carried = p.double(), x.double(), carried.double()
-    each, limits = _in_double(conditional), Support(*(s.double() for s in (support.unit, support.low, support.high)))
+    limits = Support(*(s.double() for s in (support.unit, support.low, support.high)))
+    each = conditional.each(Tensor.double)
     parts = each.quantile(p, limits, x) + carried.unsqueeze(-1)
-    wide, many = _with_levels(each), Support(*(s.unsqueeze(1) for s in (limits.unit, limits.low, limits.high)))
+    wide = each.each(lambda part: part.unsqueeze(1))
+    many = Support(*(s.unsqueeze(1) for s in (limits.unit, limits.low, limits.high)))
     quantiles, weights = [], []
     for d in range(x.shape[-1]):
         own = parts[:, d].reshape(rows, -1, len(p))  # (B, S, Q)
@@ -121,26 +116,3 @@ def _solve(tails: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, p: Tens
         if not stepped and bool((found.abs() < _CLOSE).all()):
             return middle
     return high
-
-
-def _in_double(conditional: Conditional) -> Conditional:
-    """Return the distributions in float64: in float32 the probabilities near 1 keep seven digits."""
-    loc, scale = conditional.loc, conditional.scale
-    return replace(
-        conditional,
-        params=conditional.params.double(),
-        loc=None if loc is None else loc.double(),
-        scale=None if scale is None else scale.double(),
-    )
-
-
-def _with_levels(conditional: Conditional) -> Conditional:
-    """Return the distributions with an axis for the probabilities after the paths."""
-    loc, scale = conditional.loc, conditional.scale
-    return replace(
-        conditional,
-        params=conditional.params.unsqueeze(1),
-        loc=None if loc is None else loc.unsqueeze(1),
-        scale=None if scale is None else scale.unsqueeze(1),
-        coupling=None if conditional.coupling is None else conditional.coupling.repeated(),
-    )

@@ -161,7 +161,8 @@ def score(
             says that it pays.
 
     Raises:
-        ConfigError: The model is a DirectModel, adapt is True and the model is not adaptive, or robust cannot be used.
+        ConfigError: The model is a DirectModel, adapt is True and the model is not adaptive, adapt is given to a model
+            of adaptive filters, or robust cannot be used.
         ModelFileError: The data do not suit the model, as in ``as_sequences``.
         DataError: A value has no probability.
     """
@@ -189,12 +190,12 @@ def score(
     window = min(window_of(sequence_model), max(64, 65_536 // rows))
 
     def first(model: SequenceModel) -> None:
-        chunk = next(aligned(encoded, items, rows, window)).to(model.device)
+        chunk = next(aligned(encoded, items, rows * window, window)).to(model.device)
         model.unroll(chunk.x, model.initial_state(len(chunk.rows)))
 
     if items:
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
-    for chunk in aligned(encoded, items, rows, window):
+    for chunk in aligned(encoded, items, rows * window, window):
         batch = chunk.to(sequence_model.device)
         if state is not None:
             state = sequence_model.restarted(state, batch.reset)

@@ -159,7 +159,9 @@ class Stream:
 
     def resume(self, held: Held) -> None:
         """Go on from what ``held`` returned, for the same model and id."""
-        self._state, self._last, self.steps, self._doubted, self._returned = held
+        state, self._last, self.steps, self._doubted, self._returned = held
+        # what an adaptive model has learned changes in place, and ``held`` may be resumed again
+        self._state = tuple(s.clone() for s in state) if self.adapts else state
         self._held = False
 
     def _release(self) -> None:

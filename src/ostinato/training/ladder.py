@@ -147,8 +147,8 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
     """Return a note on the precision of the products, if it is not that of the weights."""
     if not bf16:
         return []
-    if names == ("ar",):
-        return ["precision bf16 has no use: a closed form is solved in float64 on the CPU"]
+    if not any(name in BACKBONES for name in names):
+        return ["precision bf16 has no use: the models are closed forms or counts, without a network on a card"]
     return ["products of the training were computed in bf16 where it ran on a card; all likelihoods are of float32"]
 
 
@@ -309,6 +309,8 @@ class _Ladder:
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a card was thought of."""
         if model.on_processor:
+            if asked() not in ("auto", "cpu"):
+                self.placed.append(f"{model.description.name} was fitted on the CPU, where an adaptive model computes")
             return "cpu"
         network = model.backbone is not None and self.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -215,16 +215,9 @@ def _quantiles(conditional: Conditional, support: Support, q: Tensor, kept: Tens
     """Return the quantiles (N, D, Q) of the steps that are kept, (T, B), of distributions (T, B, D)."""
     if conditional.coupling is None:
         return conditional.quantile(q, support).double()[kept]
-    times = kept.shape[0]
-    loc, scale = conditional.loc, conditional.scale
-    some = replace(
-        conditional,
-        params=conditional.params[kept],
-        loc=None if loc is None else loc[kept],
-        scale=None if scale is None else scale.expand(*kept.shape, -1)[kept],
-    )
-    inner = Support(*(s.expand(times, -1, -1)[kept] for s in (support.unit, support.low, support.high)))
-    return marginal_quantiles(some, inner, q)
+    parts = (support.unit, support.low, support.high)
+    inner = Support(*(s.expand(len(kept), -1, -1)[kept] for s in parts))
+    return marginal_quantiles(conditional.each(lambda part: part[kept]), inner, q)
 
 
 def _joined(first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
