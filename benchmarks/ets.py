@@ -7,7 +7,8 @@ own (make .venv-peers/.ready). Times are those of the processor, on one thread.
 
 given: both follow 200 series with the same drawn parameters; what is printed is the greatest relative difference.
 free: both fit each form to each series. A fit of the peer whose parameters leave its bounds (0 < beta < alpha, 0 <
-gamma < 1 - alpha) is counted apart. speed: the full choice of a form for each series.
+gamma < 1 - alpha) is counted apart, and so are the pairs that one side or both refuse. speed: the full choice of a form
+for each series.
 """
 
 from __future__ import annotations
@@ -171,24 +172,29 @@ def free(python: Path, records: list[Record]) -> None:
     theirs = ask(python, "free", records)
     inside: list[float] = []
     outside: list[float] = []
+    refused = {"peer": 0, "ours": 0, "both": 0}
     print(f"{'free':>14} {'pairs':>6} {'within .1 nats or above':>24} {'above by .1':>12} {'median':>8}")
     for name in names(12):
         form = Form(*name.split())
         gaps: list[float] = []
         for m in PERIODS.values():
-            rows = [i for i, r in enumerate(records) if r["m"] == m and name in theirs[i]]
+            rows = [i for i, r in enumerate(records) if r["m"] == m and name in names(m)]
             if not rows:
                 continue
             values = tuple(np.array(records[i]["y"]) for i in rows)
             fit = fit_ets(Panel(values, (m,) if m > 1 else ()), [form])
             for k, i in enumerate(rows):
-                if fit.forms[k] == form:
+                ours, peer = fit.forms[k] == form, name in theirs[i]
+                if ours and peer:
                     gap = fit.log_likelihood[k] - nats(theirs[i][name]["value"], len(values[k]))
                     (gaps if theirs[i][name]["inside"] else outside).append(gap)
+                else:
+                    refused["peer" if ours else "ours" if peer else "both"] += 1
         inside += gaps
         line(str(form), gaps)
     line("all", inside)
     line("out of bounds", outside)
+    print("free: pairs that were refused by one side or both: " + ", ".join(f"{who} {n}" for who, n in refused.items()))
 
 
 def line(name: str, gaps: list[float]) -> None:

@@ -155,8 +155,8 @@ def test_members_see_nothing_of_their_windows() -> None:
     assert len(histories) == len(windows) > 5
     for n, history in enumerate(histories):
         whole = series[windows.series[n]]
-        np.testing.assert_array_equal(history, whole[: windows.length[n]])
-        later = whole[windows.length[n] :][:4]
+        np.testing.assert_array_equal(history, whole[: len(history)])
+        later = whole[len(history) :][:4]
         np.testing.assert_array_equal(windows.y[n, : len(later)], later)
         assert np.isnan(windows.y[n, len(later) :]).all()
 
@@ -215,9 +215,8 @@ def test_intervals_that_are_too_narrow_are_widened_to_their_level() -> None:
     N, H = 400, 5
     y = rng.standard_normal((N, H))
     quantiles = np.broadcast_to(0.5 * ndtri(LEVELS), (N, H, len(LEVELS)))
-    point = np.zeros((1, N, H))
-    windows = Windows(np.arange(N), np.zeros(N, np.int64), np.full(N, 30), y, np.ones(N), point, quantiles[None])
-    factors = calibrate(windows, quantiles, np.ones((N, H, len(SHARES))), N)
+    windows = Windows(np.arange(N), np.zeros(N, np.int64), y, np.ones(N), quantiles[None])
+    factors = calibrate(windows, quantiles, N)
     wide = factors.widen(quantiles, np.zeros((N, H)), LEVELS)
     later = rng.standard_normal((N, H))
     for k, share in enumerate(SHARES[1:], start=1):
@@ -229,10 +228,9 @@ def test_intervals_are_never_narrower_than_the_models_own() -> None:
     rng = np.random.default_rng(0)
     N = 50
     quantiles = np.broadcast_to(5 * ndtri(LEVELS), (N, 3, len(LEVELS)))
-    zeros = np.zeros(N, np.int64)
-    y, point = rng.standard_normal((N, 3)), np.zeros((1, N, 3))
-    windows = Windows(np.arange(N), zeros, np.full(N, 30), y, np.ones(N), point, quantiles[None])
-    factors = calibrate(windows, quantiles, np.ones((N, 3, len(SHARES))), N)
+    y = rng.standard_normal((N, 3))
+    windows = Windows(np.arange(N), np.zeros(N, np.int64), y, np.ones(N), quantiles[None])
+    factors = calibrate(windows, quantiles, N)
     wide = factors.widen(quantiles, np.zeros((N, 3)), LEVELS)
     own = quantiles[..., ::-1][..., : len(SHARES)] - quantiles[..., : len(SHARES)]
     assert (wide[..., ::-1][..., : len(SHARES)] - wide[..., : len(SHARES)] >= own - 1e-9).all()

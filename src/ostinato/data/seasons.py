@@ -7,15 +7,7 @@ from numpy.typing import NDArray
 
 from ostinato.arguments import whole
 from ostinato.data.ahead import calendar_of, usual_calendar
-from ostinato.data.detect import named
 from ostinato.data.sequences import SequenceSet
-
-#: The usual season of common frequencies, in steps: an hour, a day, a week or a year. (M4 used 1 for weeks.)
-SEASONS = {
-    name: calendar.season
-    for name in ("1s", "1m", "5m", "10m", "15m", "30m", "1h", "1d", "1bd", "1w", "1mo", "3mo", "1y")
-    if (calendar := named(name)) is not None
-}
 
 
 def season_length(data: SequenceSet, season: int | None = None) -> tuple[int, str]:

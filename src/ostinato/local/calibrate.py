@@ -3,7 +3,7 @@
 The factors are those of split conformal prediction (Romano et al. 2019, in its scaled form), with these differences:
 
 - The windows of one series are few, so its factor is drawn to that of its panel, and that of a panel with few windows
-  to a prior.
+  to 1.
 - The steps of a window are not independent, so the finite-sample correction counts windows and not steps.
 - Errors grow with the horizon in another way than a model says, so each step has factors of its own as far as the
   windows tell.
@@ -31,7 +31,7 @@ _DEVIATES = -ndtri(LEVELS[:MEDIAN])
 #: Where the 95, 90 and 80 % intervals are among them.
 _OUTER = slice(1, 4)
 _EIGHTY = 3
-#: The number of windows at which a panel's own factor counts as much as the prior.
+#: The number of windows at which a panel's own factor counts as much as a factor of 1.
 _PRIOR = 12.0
 #: The number of windows at which the skewness of a panel counts half, and its greatest size.
 _SIDE, _SKEW = 30.0, 0.5
@@ -52,13 +52,11 @@ class Factors:
     """The factors of the distances from the median to the ends of central intervals.
 
     Attributes:
-        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2). The
-            product of both is at least 1.
-        windows: The number of windows that they stand on.
+        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2). The product of both is at
+            least 1.
     """
 
     each: Array
-    windows: int
 
     def widen(self, quantiles: Array, median: Array, probabilities: Array) -> Array:
         """Return the quantiles, sorted, each moved away from the median by its factor, (S, H, Q).
@@ -94,18 +92,17 @@ def scores(y: Array, quantiles: Array) -> Array:
     return np.asarray(np.clip(np.stack([-error, error]) / (width + tiny), -_MOST, _MOST))
 
 
-def calibrate(windows: Windows, quantiles: Array, prior: Array, size: int) -> Factors:
+def calibrate(windows: Windows, quantiles: Array, size: int) -> Factors:
     """Return the factors of each series, step and interval.
 
     Args:
         windows: The held-out windows.
         quantiles: The forecasts of the combination for them at ``LEVELS``, (N, H, Q).
-        prior: The factors without any window, (S, H, Q // 2).
         size: The number of series S.
     """
     N = len(windows)
     if not N:
-        return Factors(np.maximum(np.stack([prior, prior]), 1.0), 0)
+        return Factors(np.ones((2, size, windows.y.shape[1], len(SHARES))))
     score, seen = scores(windows.y, quantiles), np.isfinite(windows.y)
     weight = np.asarray(_RECENT**windows.age, dtype=np.float64)
     scale = _scales(score.max(axis=0)[..., _EIGHTY], seen, windows.series, size)
@@ -117,8 +114,8 @@ def calibrate(windows: Windows, quantiles: Array, prior: Array, size: int) -> Fa
         own = _conformal(score[:, :, near], seen[:, near], weight) if seen[:, near].any() else pooled
         steps[:, h] = (count * own + _STEP * pooled) / (count + _STEP)
     share = N / (N + _PRIOR)
-    logs = share * (np.log(scale)[:, None, None] + steps[:, None]) + (1 - share) * np.log(prior)
-    return Factors(np.exp(logs - np.minimum(logs.mean(axis=0), 0.0)), N)
+    logs = share * (np.log(scale)[:, None, None] + steps[:, None])
+    return Factors(np.exp(logs - np.minimum(logs.mean(axis=0), 0.0)))
 
 
 def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array) -> Array:

@@ -14,14 +14,15 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.calibrate import SHARES, Factors, calibrate
+from ostinato.local.calibrate import Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
 
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 2
-#: How strongly a weight follows the relative loss of its member. It was chosen on two windows before the answers of M1
-#: and the tourism competition.
+#: How strongly a weight follows the relative loss of its member. It was chosen by the two windows before the answers of
+#: M1 and of the tourism competition. The tables that it was chosen from also showed the losses on the answers, so the
+#: figures of these two competitions are not those of data that the choice never saw.
 _SHARPNESS = 10.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
 _PANEL = 1.0
@@ -189,8 +190,7 @@ def _judge(panel: Panel, members: Mapping[str, Fit], horizon: int) -> Judged:
     else:
         weights, held = np.full((S, len(members)), 1 / len(members)), np.empty((0, len(members)))
         verdict = "equal weights, because no series has room for a held-out window"
-    prior = np.ones((S, horizon, len(SHARES)))
-    factors = calibrate(windows, mix(windows.quantiles, held), prior, S)
+    factors = calibrate(windows, mix(windows.quantiles, held), S)
     return Judged(weights, factors, np.bincount(windows.series, minlength=S).astype(np.int64), verdict)
 
 
@@ -241,7 +241,7 @@ def weigh_without(windows: Windows) -> Array:
         windows: The held-out windows.
     """
     if not len(windows):
-        return np.empty((0, len(windows.point)))
+        return np.empty((0, len(windows.quantiles)))
     relative, series = _relative(windows), windows.series
     count = np.bincount(series).astype(np.int64)
     own = _sums(series, relative, len(count))

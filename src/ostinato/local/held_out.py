@@ -23,19 +23,15 @@ class Windows:
     Attributes:
         series: The index of the series of each window, (N,).
         age: How many windows of its series are later than each window, (N,).
-        length: The number of steps of the history of each window, (N,).
         y: The values, (N, H). NaN where a value is missing or the window is shorter than the horizon.
         unit: The spread of the changes of each history, by which losses of series are compared, (N,).
-        point: The point forecasts, (M, N, H).
         quantiles: The quantiles at ``LEVELS``, (M, N, H, Q).
     """
 
     series: NDArray[np.int64]
     age: NDArray[np.int64]
-    length: NDArray[np.int64]
     y: Array
     unit: Array
-    point: Array
     quantiles: Array
 
     def __len__(self) -> int:
@@ -85,7 +81,6 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
     judged = _sample(panel, most)
     each = [cuts(len(y), horizon, season, count) if s in judged else [] for s, y in enumerate(panel.values)]
     rows: list[tuple[int, int, Array, Array]] = []
-    points: list[Array] = []
     quantiles: list[Array] = []
     for k in range(count):
         batch = []
@@ -99,9 +94,7 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
             continue
         rows += batch
         shortened = Panel(tuple(history for *_, history, _ in batch), panel.seasons)
-        said = [fit(shortened).ahead(horizon, LEVELS) for fit in members]
-        points.append(np.stack([one.point for one in said]))
-        quantiles.append(np.stack([one.quantiles for one in said]))
+        quantiles.append(np.stack([fit(shortened).ahead(horizon, LEVELS).quantiles for fit in members]))
     M, Q = len(members), len(LEVELS)
     y = np.full((len(rows), horizon), np.nan)
     for n, (*_, later) in enumerate(rows):
@@ -109,10 +102,8 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
     return Windows(
         series=np.array([s for s, *_ in rows], dtype=np.int64),
         age=np.array([k for _, k, *_ in rows], dtype=np.int64),
-        length=np.array([len(history) for *_, history, _ in rows], dtype=np.int64),
         y=y,
         unit=np.array([unit(history) for *_, history, _ in rows]),
-        point=np.concatenate(points, axis=1) if points else np.empty((M, 0, horizon)),
         quantiles=np.concatenate(quantiles, axis=1) if quantiles else np.empty((M, 0, horizon, Q)),
     )
 

@@ -39,7 +39,6 @@ class Demand:
     """What a method says of each later step of one series.
 
     Attributes:
-        mean: The mean of a step.
         chance: The probability d of a demand.
         size: The mean size of a demand.
         variation: The squared coefficient of variation of a size about its mean.
@@ -48,13 +47,17 @@ class Demand:
         beta: The smoothing parameter of the interval or the probability.
     """
 
-    mean: float
     chance: float
     size: float
     variation: float
     whole: bool
     alpha: float
     beta: float
+
+    @property
+    def mean(self) -> float:
+        """Return the mean of a step."""
+        return self.chance * self.size
 
     def quantiles(self, probabilities: Array) -> Array:
         """Return the quantiles of a step, (Q,): 0 up to 1 - chance, and those of a gamma distribution above."""
@@ -158,7 +161,7 @@ def _interval(y: Array, *, debiased: bool) -> Demand:
     best = int((score + rest * np.log1p(-chance[:, -1])).argmax())
     factor = 1 - _GRID[best] / 2 if debiased else 1.0
     often = float(np.clip(factor / paths[best, -1], 1e-12, 1.0))
-    return Demand(often * size, often, size, variation, bool((y == np.round(y)).all()), alpha, float(_GRID[best]))
+    return Demand(often, size, variation, bool((y == np.round(y)).all()), alpha, float(_GRID[best]))
 
 
 def _probability(y: Array) -> Demand:
@@ -171,7 +174,7 @@ def _probability(y: Array) -> Demand:
     score = np.where(demand > 0, np.log(paths[:, :-1]), np.log1p(-paths[:, :-1])).sum(axis=1)
     best = int(score.argmax())
     often = float(paths[best, -1])
-    return Demand(often * size, often, size, variation, bool((y == np.round(y)).all()), alpha, float(_GRID[best]))
+    return Demand(often, size, variation, bool((y == np.round(y)).all()), alpha, float(_GRID[best]))
 
 
 def _size(sizes: Array) -> tuple[float, float, float]:

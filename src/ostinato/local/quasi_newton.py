@@ -29,12 +29,10 @@ class Minimum(NamedTuple):
     Attributes:
         x: The points, (B, p).
         value: The values there, (B,).
-        evaluations: How often each row was evaluated, (B,).
     """
 
     x: Array
     value: Array
-    evaluations: Indices
 
 
 class _Rows:
@@ -69,7 +67,6 @@ def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float =
     B = len(x)
     value, gradient = f(np.arange(B), x)
     best, lowest = x.copy(), value.copy()
-    evaluations = np.ones(B, dtype=np.int64)
     live = np.flatnonzero(np.isfinite(value))
     state = _Rows(live, x[live], value[live], gradient[live])
     _aim(state, np.ones(len(live), dtype=bool), longest)
@@ -77,7 +74,6 @@ def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float =
         if not len(state.rows):
             break
         new = state.x + state.length[:, None] * state.direction
-        evaluations[state.rows] += 1
         value, gradient = f(state.rows, new)
         promised = state.length * state.slope
         fine = value <= state.value + 1e-4 * promised
@@ -99,7 +95,7 @@ def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float =
         # copying the matrices costs more than some steps of rows that have arrived
         if done.sum() * 10 >= len(done) or done.all():
             state.keep(~done)
-    return Minimum(best, lowest, evaluations)
+    return Minimum(best, lowest)
 
 
 def _learn(state: _Rows, new: Array, gradient: Array, fine: NDArray[np.bool_]) -> None:
