@@ -29,7 +29,7 @@ def command(
     temperature: Annotated[
         float,
         typer.Option(
-            help="A value below 1 gives more probable sequences, 0 the likeliest symbols, above 1 more varied ones."
+            help="Below 1 the sequences are more probable, above 1 more varied; 0 takes the most probable symbols."
         ),
     ] = 1.0,
     top_p: Annotated[
