@@ -10,6 +10,7 @@ import torch
 from scipy import stats
 
 from ostinato.data.encoded import Encoded
+from ostinato.emissions.choice import Choice
 from ostinato.evaluation.calibration import Calibration, Spans, calibrate, judged
 from ostinato.inference.rollout import paths
 from zoo import PAIRS, fitted, made, of_every_symbol
@@ -23,7 +24,7 @@ def drawn(kind: str, name: str, temperature: float = 1.0) -> tuple[Encoded, Span
     support = of_every_symbol(model, like, ROWS)  # the intervals are those of all symbols
     generator = torch.Generator().manual_seed(3)
     with torch.inference_mode():
-        x = paths(model, model.initial_state(ROWS), support, STEPS, generator, temperature=temperature)
+        x = paths(model, model.initial_state(ROWS), support, STEPS, generator, choice=Choice(temperature))
     values = x.transpose(0, 1).flatten(0, 1)
     offsets = np.arange(0, (ROWS + 1) * STEPS, STEPS)
     nothing = torch.zeros(values.shape)

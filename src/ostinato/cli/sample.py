@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ostinato.cli import options, screen
+
+if TYPE_CHECKING:
+    from ostinato.model import SequenceModel
 
 
 def command(
@@ -24,7 +27,10 @@ def command(
         str | None, typer.Option(help="The text that each sequence continues. For models of text only.")
     ] = None,
     temperature: Annotated[
-        float, typer.Option(help="A value below 1 gives more probable sequences, a value above 1 more varied ones.")
+        float,
+        typer.Option(
+            help="Below 1 the sequences are more probable, above 1 more varied; 0 takes the most probable symbols."
+        ),
     ] = 1.0,
     top_p: Annotated[
         float,
@@ -32,6 +38,15 @@ def command(
             help="Draw each symbol from the most probable ones only, which have this total probability together."
         ),
     ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(help="Draw each symbol from this many most probable ones.")] = None,
+    min_p: Annotated[
+        float,
+        typer.Option(help="Draw only symbols with at least this share of the probability of the most probable one."),
+    ] = 0.0,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="End a text after it has drawn this string. May be given several times.")
+    ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Print one text while it is made.")] = False,
     output: options.Output = None,
     seed: options.Seed = 0,
     threads: options.Threads = "auto",
@@ -53,6 +68,9 @@ def command(
 
     screen.doing(f"reading {model}")
     fitted = load_model(model)
+    _note_unknown(fitted.likelihood("draw samples"), prompt)
+    if stream and output:
+        raise ConfigError("--stream prints the text, and -o writes it to a file", fix="remove --stream or -o")
     screen.doing("drawing")
     drawn = sample(
         fitted,
@@ -61,10 +79,17 @@ def command(
         prompt=prompt,
         temperature=temperature,
         top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        stop=stop or (),
         seed=seed,
         threads=options.threads(threads),
         device=options.device(device),
+        on_text=_print_piece if stream else None,
     )
+    if stream:
+        print()
+        return
     match fitted.description.kind:
         case "text":
             content = ("\n".join(drawn) + "\n").encode()
@@ -85,3 +110,19 @@ def command(
         print(f"sample: {output}")
     else:
         print(content.decode(), end="")
+
+
+def _print_piece(piece: str) -> None:
+    """Print a piece of a text at once."""
+    print(piece, end="", flush=True)
+
+
+def _note_unknown(model: SequenceModel, prompt: str | None) -> None:
+    """Say which characters of a prompt the model does not know."""
+    from ostinato.data.alphabet import Alphabet
+
+    if prompt is None or not isinstance(model.encoding, Alphabet):
+        return
+    if unknown := model.encoding.unknown(prompt):
+        words = " ".join(map(repr, unknown[:5])) + (" ..." if len(unknown) > 5 else "")
+        screen.say(f"note: the model does not know {words} of the prompt, and takes each as an unknown character")

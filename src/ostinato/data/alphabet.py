@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError
 
 #: The number of Unicode scalar values: an unknown character is one of them.
 _SCALARS = 0x110000 - 0x800
@@ -111,20 +110,20 @@ class Alphabet(Encoding):
         return f"{len(self.code_points):,} {symbols}, and an unknown one{end}"
 
     def prompt(self, words: str, channels: int) -> NDArray[Any]:
-        """Return the code points (T, 1) of a prompt.
+        """Return the code points (T, 1) of a prompt, of which an unknown character is the unknown symbol.
+
+        If the end of a line is an event, a sample continues the last line of the prompt.
 
         Raises:
-            ConfigError: The prompt has characters outside the alphabet.
             DataError: The prompt has half a character.
         """
-        points = self._points(plain(words, "the prompt"))
-        unknown = sorted({chr(p) for p in points if p not in set(self.code_points)})
-        if unknown:
-            raise ConfigError(
-                f"the prompt has characters that the model does not know: {' '.join(map(repr, unknown[:5]))}",
-                fix="remove them from the prompt, or fit the model to text that has them",
-            )
-        return np.array(points, dtype=np.int32).reshape(-1, 1)
+        points, _ = self.lines(plain(words, "the prompt"))[-1]
+        return points
+
+    def unknown(self, words: str) -> list[str]:
+        """Return the characters of a text that the alphabet does not have, each once and in order."""
+        known = {*map(chr, self.code_points), *("\n" if self.terminated else "")}
+        return [] if self.of_bytes else sorted(set(plain(words, "the text")) - known)
 
     def samples(self, z: NDArray[Any], start: SequenceSet, words: str) -> list[Any]:
         """Return n samples z (n, T, 1) as strings, each after the words of the prompt."""

@@ -7,8 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from ostinato.emissions import draws
-from ostinato.emissions.constraints import sampling_options
+from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Emission, Support
 from ostinato.errors import ConfigError
 
@@ -52,16 +51,11 @@ class Categorical(Emission):
         The temperature divides the logits; with 0 it is the likeliest symbol. Symbols are then drawn from the nucleus,
         the smallest set of likeliest symbols with probability top_p or more (Holtzman et al. 2020).
         """
-        temperature, top_p = sampling_options(temperature, top_p, symbols=True)
+        choice = Choice.of(temperature, top_p, symbols=True)
         logits = _within(_one_channel(params).detach(), support)
-        if temperature == 0.0:
-            return logits.argmax(-1)
-        # the maximum is subtracted before the division, because a low temperature would overflow
-        logits = (logits - logits.amax(-1, keepdim=True)) / temperature
-        p, order = torch.sort(logits.softmax(-1), dim=-1, descending=True, stable=True)
-        if top_p < 1.0:
-            p = torch.where(p.cumsum(-1) - p < top_p, p, 0.0)
-        return order.gather(-1, draws.choice(p, generator)).squeeze(-1)
+        rows = logits.reshape(-1, self.parameters).double().cpu().numpy()
+        u = torch.rand(len(rows), generator=generator, dtype=torch.float64, device=generator.device)
+        return torch.from_numpy(choice.pick(rows, u.cpu().numpy())).reshape(logits.shape[:-1]).to(params.device)
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """Return the least symbols whose cdf reaches the levels q (Q,), (..., 1, Q)."""

@@ -9,10 +9,15 @@ import torch
 from torch import Tensor
 
 from ostinato.data.encoded import Encoded
+from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.inference.live.paths import KeptSteps, plain_paths
+from ostinato.inference.writing import Writing, drawn_symbols, written_symbols
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
+
+#: A draw from the distribution itself.
+PLAIN = Choice()
 
 
 def state_after(model: SequenceModel, encoded: Encoded, rows: list[int]) -> State:
@@ -47,9 +52,8 @@ def paths(
     horizon: int,
     generator: torch.Generator,
     *,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    end: int | None = None,
+    choice: Choice = PLAIN,
+    writing: Writing | None = None,
     keep: KeptSteps | None = None,
 ) -> Tensor:
     """Sample x_{t+1} .. x_{t+horizon} one after the other from P(x_t | x_<t), for every row of a state.
@@ -60,31 +64,33 @@ def paths(
         support: The support of the values, (B, D) each.
         horizon: The number T of steps.
         generator: The source of randomness.
-        temperature: Below 1 the draws keep to likely values; above 1 they vary more.
-        top_p: Draw only from the likeliest symbols that have this probability together.
-        end: The end symbol; sampling stops when every row has drawn it. None if there is no end.
-        keep: What takes the distributions of the first steps.
+        choice: The options of the draws; numbers have a temperature alone.
+        writing: What ends a text. None draws T symbols of each row, whether they are a text or not.
+        keep: What takes the distributions of the first steps of numbers.
 
     Returns:
-        The sample paths in model space on the CPU, (T, B, D).
+        The sample paths in model space on the CPU, (T, B, D). Symbols are -1 after the end of a text, and there are
+        fewer than T steps if all texts have ended.
     """
-    plain = plain_paths(model) if top_p == 1.0 and not bool((support.unit > 0).any()) else None
+    if not model.description.traits.numeric:
+        seed = int(torch.randint(2**62, (), generator=generator))
+        if writing is None:
+            steps = drawn_symbols(model, state, horizon, choice, seed, int(support.low.max()))
+        else:
+            steps = written_symbols(model, state, horizon, choice, seed, writing)
+        return torch.from_numpy(np.stack(list(steps)))[..., None]
+    temperature = choice.temperature
+    plain = plain_paths(model) if not bool((support.unit > 0).any()) else None
     if plain is not None:
         seed = int(torch.randint(2**62, (), generator=generator))
         return plain.draw(state, horizon, np.random.default_rng(seed), support, temperature, keep)
-    out, ended = [], torch.zeros(len(state[0]), dtype=torch.bool, device=state[0].device)
+    out = []
     for _ in range(horizon):
         conditional, middle = model.predict(state)
         if keep is not None and keep.open:
             keep.append(conditional)
-        x = conditional.sample(support, generator, temperature, top_p)
-        if not model.description.traits.numeric:
-            x = x.to(torch.int64)
+        x = conditional.sample(support, generator, temperature)
         out.append(x)
-        if end is not None:
-            ended |= (x == end).any(-1)
-            if bool(ended.all()):
-                break
         state = model.observe(middle, x)
     return torch.stack(out).cpu()
 

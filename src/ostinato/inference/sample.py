@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import codecs
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ostinato.arguments import seed as checked_seed
 from ostinato.arguments import whole
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import Device, on_device, placed
-from ostinato.emissions.constraints import sampling_options
+from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.inference.rollout import one_step, paths, state_after
+from ostinato.inference.writing import Writing, stop_strings
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
@@ -25,7 +31,7 @@ from ostinato.threads import Threads, in_threads
 @in_threads
 @on_device
 @torch.inference_mode()
-def sample(
+def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by name
     model: Model,
     length: int = 200,
     *,
@@ -33,9 +39,13 @@ def sample(
     prompt: str | SequenceSet | None = None,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    top_k: int | None = None,
+    min_p: float = 0.0,
+    stop: str | Sequence[str] = (),
     seed: int = 0,
     threads: Threads = "auto",
     device: Device = "auto",
+    on_text: Callable[[str], None] | None = None,
 ) -> list[Any]:
     """Draw n_samples sequences of up to ``length`` steps.
 
@@ -43,25 +53,33 @@ def sample(
         model: A fitted SequenceModel.
         length: The number T of steps to draw. A sequence is shorter if its end is an event and is drawn.
         n_samples: The number of sequences.
-        prompt: The text, or the first sequence of a SequenceSet, that every sequence continues.
+        prompt: The text, or the first sequence of a SequenceSet, that every sequence continues. A character that the
+            model does not know is the unknown symbol, as in ``score``.
         temperature: Below 1 the draws keep to likely values; above 1 they vary more. 0 gives the likeliest value of
             each step.
         top_p: Draw only from the likeliest symbols that have this probability together.
-        seed: The seed of the draws.
+        top_k: Draw only from this many likeliest symbols; None for all.
+        min_p: Draw only symbols that have at least this share of the probability of the likeliest one.
+        stop: A string, or several: a text ends after the first that it has drawn.
+        seed: The seed of the draws. With the same seed, the first texts of a larger n_samples are those of a smaller.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
             says that it pays.
+        on_text: What is called with each piece of a text while it is made, the prompt first. For one sequence of text.
 
     Returns:
         Strings for text, each after its prompt; otherwise arrays (T, D) in the units of the data.
 
     Raises:
-        ConfigError: length, n_samples, temperature or top_p is out of range, the prompt has characters that the
-            model does not know, or the model is a DirectModel.
+        ConfigError: An option is out of range or not one for the values of the model, or the model is a DirectModel.
     """
     sequence_model = model.likelihood("draw samples")
     length, n_samples = whole("length", length), whole("n_samples", n_samples)
-    temperature, top_p = sampling_options(temperature, top_p, symbols=not sequence_model.description.traits.numeric)
+    symbols = not sequence_model.description.traits.numeric
+    choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)
+    strings, alphabet = stop_strings(stop, symbols=symbols), sequence_model.encoding
+    on_symbols = None if on_text is None else _told(sequence_model, n_samples, prompt, on_text)
+    writing = Writing(alphabet, strings, on_symbols) if isinstance(alphabet, Alphabet) else None
     start = _prompt(sequence_model, prompt)
     generator = torch.Generator().manual_seed(checked_seed(seed))
     encoding = sequence_model.encoding
@@ -75,13 +93,41 @@ def sample(
         support,
         length,
         generator,
-        temperature=temperature,
-        top_p=top_p,
-        end=encoding.end_symbol,
+        choice=choice,
+        writing=writing,
     )
     z = drawn.transpose(0, 1)
     steps = z.double().numpy() if z.is_floating_point() else z.numpy()
     return encoding.samples(steps, start, prompt if isinstance(prompt, str) else "")
+
+
+def _told(
+    model: SequenceModel, n_samples: int, prompt: str | SequenceSet | None, on_text: Callable[[str], None]
+) -> Callable[[NDArray[np.int64]], None]:
+    """Return what takes the symbols of each step of one text and hands its characters on; the prompt is handed on now.
+
+    Raises:
+        ConfigError: The values are numbers, or there is more than one text.
+    """
+    alphabet = model.encoding
+    if not isinstance(alphabet, Alphabet):
+        raise ConfigError(
+            f"only text is shown while it is made, got a model of {model.description.kind}",
+            fix="write the sequences to a file",
+        )
+    if n_samples > 1:
+        raise ConfigError(f"one text is shown while it is made, got n_samples {n_samples}", fix="use n_samples 1")
+    if isinstance(prompt, str):
+        on_text(plain(prompt, "the prompt"))
+    points = alphabet.vocabulary()
+    decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def take(symbols: NDArray[np.int64]) -> None:
+        point = points[int(symbols[0])]
+        if point >= 0 and (piece := decoder.decode(bytes([point])) if alphabet.of_bytes else chr(point)):
+            on_text(piece)
+
+    return take
 
 
 def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceSet:

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.data.alphabet import Alphabet
 from ostinato.data.sequences import SequenceSet
-from ostinato.emissions.constraints import sampling_options
+from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.forecasting.table import ends
@@ -18,6 +19,7 @@ from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.rollout import paths
+from ostinato.inference.writing import Writing
 from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
 from ostinato.shapes import State
 
@@ -88,7 +90,7 @@ class Here:
         """
         model, data = self.rows.model, self._data()
         encoding, numeric = model.encoding, model.description.traits.numeric
-        temperature, top_p = sampling_options(asked.temperature, asked.top_p, symbols=not numeric)
+        choice = Choice.of(asked.temperature, asked.top_p, symbols=not numeric)
         encoded = encoding.encode(data)
         support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
         drawn = paths(
@@ -97,9 +99,8 @@ class Here:
             support,
             asked.length,
             torch.Generator().manual_seed(asked.seed),
-            temperature=temperature,
-            top_p=top_p,
-            end=encoding.end_symbol,
+            choice=choice,
+            writing=Writing(encoding) if isinstance(encoding, Alphabet) else None,
         ).transpose(0, 1)
         steps = drawn.double().numpy() if drawn.is_floating_point() else drawn.numpy()
         found = encoding.samples(steps, data, "")

@@ -1,0 +1,156 @@
+"""Symbols of texts, drawn one after the other, up to the end of each text or a string that stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.data.alphabet import Alphabet
+from ostinato.data.readable import Readable
+from ostinato.emissions.choice import Choice
+from ostinato.errors import ConfigError
+from ostinato.inference.live.logits import logits_of
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+
+#: The uniform numbers that the generator of a row draws at a time.
+BLOCK = 64
+
+
+@final
+@dataclass(frozen=True)
+class Writing:
+    """What makes the symbols of a row a text: it can be read back, and it ends.
+
+    Attributes:
+        alphabet: The symbols.
+        stop: The strings after which a text ends.
+        on_symbols: What is called with the symbols of each step, (B,).
+    """
+
+    alphabet: Alphabet
+    stop: tuple[str, ...] = ()
+    on_symbols: Callable[[NDArray[np.int64]], None] | None = None
+
+
+def drawn_symbols(
+    model: SequenceModel, state: State, horizon: int, choice: Choice, seed: int, least: int
+) -> Iterator[NDArray[np.int64]]:
+    """Draw the next symbols of B rows from all symbols, without an end.
+
+    Each row has a generator of its own, from which each step takes one number. So the symbols of a row do not depend on
+    the number of rows, up to the rounding of float32 in the products.
+
+    Args:
+        model: A model of text.
+        state: The state before the first step, (B, ...) each.
+        horizon: The number T of steps.
+        choice: The options of the draws.
+        seed: The seed of the draws.
+        least: The least symbol that is drawn: 1 leaves the unknown symbol out.
+
+    Yields:
+        The symbols of a step, (B,).
+    """
+    logits, draws = logits_of(model, state), _Draws(choice, seed, len(state[0]))
+    known = np.arange(model.encoding.vocabulary_size or 0) >= least
+    for _ in range(horizon):
+        symbols = draws.next(logits.pending(), known)
+        yield symbols
+        logits.observe(symbols)
+
+
+def written_symbols(
+    model: SequenceModel, state: State, horizon: int, choice: Choice, seed: int, writing: Writing
+) -> Iterator[NDArray[np.int64]]:
+    """Draw the next symbols of B texts that can be read back, until all have ended (see ``drawn_symbols``).
+
+    Args:
+        model: A model of text.
+        state: The state before the first step, (B, ...) each.
+        horizon: The greatest number T of steps.
+        choice: The options of the draws.
+        seed: The seed of the draws.
+        writing: What ends a text.
+
+    Yields:
+        The symbols of a step, (B,); -1 in a row that has ended before.
+    """
+    alphabet, rows = writing.alphabet, len(state[0])
+    readable, stops = Readable.of(alphabet), _Stops(alphabet, writing.stop, rows)
+    logits, draws = logits_of(model, state), _Draws(choice, seed, rows)
+    ended, place = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=np.int64)
+    for t in range(horizon):
+        symbols = draws.next(logits.pending(), readable.at(place, horizon - 1 - t))
+        shown = np.where(ended, -1, symbols)
+        if writing.on_symbols is not None:
+            writing.on_symbols(shown)
+        yield shown
+        ended |= stops.reached(symbols)
+        if alphabet.end_symbol is not None:
+            ended |= symbols == alphabet.end_symbol
+        if ended.all():
+            return
+        place = readable.after[place, symbols]
+        logits.observe(symbols)
+
+
+@final
+class _Draws:
+    """The draws of B rows, each with numbers of its own."""
+
+    def __init__(self, choice: Choice, seed: int, rows: int) -> None:
+        self._choice, self._t = choice, 0
+        self._own = [np.random.default_rng([seed, row]) for row in range(rows)]
+        self._uniform = np.zeros((BLOCK, rows))
+
+    def next(self, logits: NDArray[Any], possible: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the symbols of the next step, (B,), among those that are possible, (B, V) or (1, V)."""
+        at = self._t % BLOCK
+        if at == 0:
+            self._uniform = np.stack([one.random(BLOCK) for one in self._own], axis=1)
+        self._t += 1
+        return self._choice.pick(np.where(possible, logits, -np.inf), self._uniform[at])
+
+
+def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]:
+    """Return the strings after which a text ends, checked.
+
+    Args:
+        stop: One string, or several.
+        symbols: Whether the values are symbols.
+
+    Raises:
+        ConfigError: One is empty or no string, or the values are numbers.
+    """
+    strings = (stop,) if isinstance(stop, str) else tuple(stop)
+    if strings and not symbols:
+        raise ConfigError(f"stop ends a text, and the values are numbers, got {strings[0]!r}", fix="remove stop")
+    for one in strings:
+        if not isinstance(one, str) or not one:
+            raise ConfigError(f"a stop string must have at least 1 character, got {one!r}", fix="use such as '.'")
+    return strings
+
+
+@final
+class _Stops:
+    """What tells the rows whose text ends with a stop string; the prompt does not count."""
+
+    def __init__(self, alphabet: Alphabet, stop: Sequence[str], rows: int) -> None:
+        self._stop = tuple(tuple(s.encode() if alphabet.of_bytes else map(ord, s)) for s in stop)
+        self._longest = max(map(len, self._stop), default=0)
+        self._points = alphabet.vocabulary()
+        self._tails: list[tuple[int, ...]] = [()] * rows
+
+    def reached(self, symbols: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which rows end with a stop string after these symbols, (B,)."""
+        if not self._stop:
+            return np.zeros(len(symbols), dtype=bool)
+        self._tails = [
+            (*tail, self._points[s])[-self._longest :] for tail, s in zip(self._tails, symbols.tolist(), strict=True)
+        ]
+        return np.array([any(tail[-len(s) :] == s for s in self._stop) for tail in self._tails])
