@@ -7,6 +7,7 @@ real card where it meets a tensor on the CPU. What it cannot show is what a real
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from ostinato.gradients import checkpointed
+from ostinato.ops.variables import GPU_KERNELS
 
 CARD = torch.device("cuda:0")
 _aten = torch.ops.aten
@@ -136,6 +138,9 @@ def pretend_card() -> Iterator[None]:
         patch.object(torch.cuda, "_lazy_init", lambda: None),
         patch.object(torch.cuda, "is_available", lambda: True),
         patch.object(torch.cuda, "device_count", lambda: 1),
+        patch.object(torch.cuda, "current_device", lambda: 0),
+        # the kernels for GPUs need the driver of a real card
+        patch.dict(os.environ, {GPU_KERNELS: "0"}),
         patch.object(torch.cuda, "get_device_properties", lambda device=None: facts),
         patch.object(torch.cuda, "synchronize", lambda device=None: None),
         patch.object(torch.cuda, "get_rng_state", lambda device=None: state),

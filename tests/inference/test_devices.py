@@ -7,6 +7,7 @@ and every emission: ``test_every_verb_meets_every_backbone_and_emission`` holds 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.training.truncation import Bias
 from pretend_card import OnCard, pretend_card
-from zoo import BACKBONES, KINDS, PAIRS, WORDS, as_text, fitted, kept, made
+from zoo import BACKBONES, FILTERED, KINDS, PAIRS, as_text, fitted, kept, made
 
 
 def _score(model: SequenceModel, data: Any, device: str) -> Any:
@@ -80,27 +81,31 @@ _NUMBERS = ("forecast",)
 
 
 def _cases() -> list[tuple[str, str, str]]:
-    """Return (verb, kind, backbone): the verbs in turn, with another one first for each kind."""
-    out, names = [], list(VERBS)
-    for i, kind in enumerate(KINDS):
+    """Return (verb, kind, backbone): each verb meets each backbone once, with the emissions and their kinds in turn."""
+    kinds = {name: cycle([k for k, one in KINDS.items() if one.emission == name]) for name in EMISSIONS}
+    out = []
+    for i, verb in enumerate(VERBS):
+        emissions = [name for name in EMISSIONS if name != "categorical" or verb not in _NUMBERS]
         for j, backbone in enumerate(BACKBONES):
-            if (kind, backbone) in PAIRS:
-                verb = names[(i + j) % len(names)]
-                out.append(("score" if verb in _NUMBERS and kind in WORDS else verb, kind, backbone))
-    # counts have no closed form alone, so that one verb has not met them
-    return [*out, *((verb, "counts", "gru") for verb in names if not any(c[:2] == (verb, "counts") for c in out))]
+            # counts have no closed form alone; the sixth backbone meets the emission of the first one again
+            at = next(k for k in (i + j, i + j + 1) if (emissions[k % len(emissions)], backbone) not in _IMPOSSIBLE)
+            out.append((verb, next(kinds[emissions[at % len(emissions)]]), backbone))
+    return [*out, *((verb, kind, "filter") for verb, kind in zip(VERBS, FILTERED, strict=False))]
 
 
+EMISSIONS = sorted({one.emission for one in KINDS.values()})
+_IMPOSSIBLE = {("negative_binomial", "ar")}
 CASES = _cases()
 
 
 def test_every_verb_meets_every_backbone_and_emission() -> None:
-    emissions = {one.emission for one in KINDS.values()}
     for verb in VERBS:
-        assert {b for v, _, b in CASES if v == verb} == set(BACKBONES), verb
-        wanted = emissions - {"categorical"} if verb in _NUMBERS else emissions
-        assert {KINDS[k].emission for v, k, _ in CASES if v == verb} == wanted, verb
-    assert len(CASES) == 108
+        assert {b for v, _, b in CASES if v == verb} == {*BACKBONES, "filter"}, verb
+        wanted = {*EMISSIONS} - ({"categorical"} if verb in _NUMBERS else set())
+        assert {KINDS[k].emission for v, k, b in CASES if v == verb and b != "filter"} == wanted, verb
+    assert {kind for _, kind, _ in CASES} == set(KINDS)
+    assert {(kind, backbone) for _, kind, backbone in CASES} <= set(PAIRS)
+    assert len(CASES) == 42
 
 
 @pytest.mark.parametrize(("verb", "kind", "backbone"), CASES)
@@ -115,10 +120,11 @@ def test_a_verb_on_a_card(verb: str, kind: str, backbone: str) -> None:
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_a_fit_on_a_card_is_that_of_the_cpu(name: str) -> None:
-    how: dict[str, Any] = {"model": name, "budget": Budget(None, 4), "hidden": 5, "evaluate_every": 2}
-    here = ostinato.fit(made("series"), **how, device="cpu")
+    how: dict[str, Any] = {"model": name, "budget": Budget(None, 3), "hidden": 5, "evaluate_every": 2}
+    data = made("series").take([0, 2])  # the pretended card takes every operator apart
+    here = ostinato.fit(data, **how, device="cpu")
     with pretend_card():
-        there = ostinato.fit(made("series"), **how, device="cuda")
+        there = ostinato.fit(data, **how, device="cuda")
     assert kept(there).held_out == pytest.approx(kept(here).held_out, abs=1e-6)
     assert isinstance(there.model, SequenceModel)
     assert there.model.device.type == "cpu"
@@ -142,7 +148,7 @@ def test_the_look_at_the_truncation_on_a_card(name: str) -> None:
     model, encoded = fitted("series", name), fitted("series", name).encoding.encode(made("series"))
 
     def look(there: SequenceModel) -> float:
-        found = Bias(there, encoded, [(4, 0, 90)], 24, np.random.default_rng(0), steps=72, groups=2)
+        found = Bias(there, encoded, [(4, 0, 60)], 16, np.random.default_rng(0), steps=32, groups=2)
         return found.at(8)
 
     here = look(model)
