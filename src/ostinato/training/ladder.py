@@ -147,8 +147,8 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
     """Return a note on the precision of the products, if it is not that of the weights."""
     if not bf16:
         return []
-    if names == ("ar",):
-        return ["precision bf16 has no use: a closed form is solved in float64 on the CPU"]
+    if not any(name in BACKBONES for name in names):
+        return ["precision bf16 has no use: no network is trained, and all else is computed on the CPU"]
     return ["products of the training were computed in bf16 where it ran on a card; all likelihoods are of float32"]
 
 
@@ -212,7 +212,7 @@ def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
             f"adaptive filters are for sound and continuous values, and the data are {kind}", fix="use --model auto"
         )
     if model in ADAPTIVE and data.kind != "text":
-        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use auto")
+        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use --model auto")
     if model == "auto":
         names = ladder_of(data.kind)
     elif model == "mixture":
