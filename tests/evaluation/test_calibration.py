@@ -51,7 +51,7 @@ def test_draws_of_the_model_are_calibrated(kind: str, name: str) -> None:
 def test_miscalibrated_draws_are_detected(kind: str) -> None:
     """Draws have twice the scale of the model, so its intervals cover less than their level."""
     found = calibrate(fitted(kind, "gru"), *drawn(kind, "gru", temperature=2.0))
-    assert distance(found) < 1e-6
+    assert distance(found) < 1e-4
     assert found.coverage(0.8) < 0.78
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import numpy as np
@@ -223,6 +224,8 @@ def fit_mixture(network: SequenceModel, material: Material, base: AR | Markov, o
         base: The closed form.
         options: The options of the models.
     """
+    # a copy, because the counts are on the processor, and the network may be on a card and stays a rung of its own
+    network = copy.deepcopy(network).cpu()
     counts = counts_of(material, "train", network=True)
     state = counts.owned(counts.initial_state(1), learns=True)
     for _ in mixed_nats(network, counts, state, material, "validation"):

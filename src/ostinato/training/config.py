@@ -16,7 +16,7 @@ from ostinato.layers.lag_search import FARTHEST
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
-#: The kinds of data that adaptive filters are a rung for; networks stand on them if they are ahead of the closed form.
+#: The kinds of data that adaptive filters are a rung for; all networks stand on them there.
 FILTERED: tuple[Kind, ...] = ("sound",)
 
 #: The rungs for text that go on learning while they are used.

@@ -148,7 +148,7 @@ def _precision(bf16: bool, names: tuple[str, ...]) -> list[str]:
     if not bf16:
         return []
     if not any(name in BACKBONES for name in names):
-        return ["precision bf16 has no use: the models are closed forms or counts, without a network on a card"]
+        return ["precision bf16 has no use: no network is trained, and all else is computed on the CPU"]
     return ["products of the training were computed in bf16 where it ran on a card; all likelihoods are of float32"]
 
 
@@ -212,7 +212,7 @@ def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
             f"adaptive filters are for sound and continuous values, and the data are {kind}", fix="use --model auto"
         )
     if model in ADAPTIVE and data.kind != "text":
-        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use auto")
+        raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use --model auto")
     if model == "auto":
         names = ladder_of(data.kind)
     elif model == "mixture":
@@ -309,8 +309,6 @@ class _Ladder:
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a card was thought of."""
         if model.on_processor:
-            if asked() not in ("auto", "cpu"):
-                self.placed.append(f"{model.description.name} was fitted on the CPU, where an adaptive model computes")
             return "cpu"
         network = model.backbone is not None and self.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH
