@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,9 +43,10 @@ class Loop:
     """The weights of the model in torch's own modules."""
 
     def __init__(self, model: SequenceModel) -> None:
-        weights = dict(model.named_parameters())
-        found = {name.rsplit(".", 1)[-1]: w for name, w in weights.items() if name.endswith("_l0")}
-        self.embedding: Any = model.front.embedding
+        weights: dict[str, Any] = dict(model.named_parameters())
+        found: dict[str, Any] = {name.rsplit(".", 1)[-1]: w for name, w in weights.items() if name.endswith("_l0")}
+        front: Any = model.front
+        self.embedding: Any = front.embedding
         hidden, width = found["weight_hh_l0"].shape[1], self.embedding.weight.shape[1]
         self.cell = torch.nn.LSTMCell(width, hidden)
         self.cell.load_state_dict({name.removesuffix("_l0"): w.detach() for name, w in found.items()})
@@ -97,8 +99,8 @@ def main() -> None:
         steps = length if rows == 1 else length // 8
         seconds = best(
             {
-                "LSTMCell": lambda r=rows, t=steps: loop(r, t),
-                "sample": lambda r=rows, t=steps: ostinato.sample(model, t, n_samples=r, threads=1, device="cpu"),
+                "LSTMCell": partial(loop, rows, steps),
+                "sample": partial(ostinato.sample, model, steps, n_samples=rows, threads=1, device="cpu"),
             },
             options.rounds,
         )

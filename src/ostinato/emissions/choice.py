@@ -96,5 +96,5 @@ def _inverted(p: Array, u: Array) -> NDArray[np.int64]:
     # rounding must not lift u times the total to the total itself, which no sum exceeds
     at = np.minimum(u * total, np.nextafter(total, 0.0))
     if len(p) == 1:
-        return np.searchsorted(reached[0], at, side="right")
+        return np.asarray(np.searchsorted(reached[0], at, side="right"), dtype=np.int64)
     return np.asarray((reached <= at[:, None]).sum(-1), dtype=np.int64)
