@@ -154,8 +154,9 @@ class Spelling:
         if points is None:
             symbols = coder.symbols(p, None)
             points = self._point[symbols]
-            for i in np.flatnonzero(symbols == 0):
-                points[i] = coder.number(SPELLED, None)
+            if not symbols.all():
+                for i in np.flatnonzero(symbols == 0):
+                    points[i] = coder.number(SPELLED, None)
             return symbols, points
         symbols = self.symbols(points)
         coder.symbols(p, symbols)

@@ -88,6 +88,9 @@ class Row:
         check_state(state, 1, self._vocabulary)
         self._slots = state.slots.shape[1]
         self._tree, self._state = [t.data_ptr() for t in tree], _addresses(state)
+        # one step at a time has memory of its own, because an address takes NumPy longer than a copy
+        self._symbol, self._ahead = np.zeros(1, dtype=np.int64), np.zeros((1, self._vocabulary), dtype=np.float32)
+        self._places = self._symbol.ctypes.data, self._ahead.ctypes.data
 
     def after(self, symbols: NDArray[np.int64], network: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Learn symbols and return the log probabilities of what follows each of them, (n, V).
@@ -97,6 +100,11 @@ class Row:
             network: The log probabilities of the network for what follows each, (n, V).
         """
         n, V = len(symbols), self._vocabulary
+        if n == 1 and network is None:
+            self._symbol[0] = symbols[0]
+            x_at, out_at = self._places
+            _engine.counts((1, 1, V, self._slots), self._tree, self._state, 0, x_at, 0, out_at, 0)
+            return self._ahead.copy()
         x = np.ascontiguousarray(symbols, dtype=np.int64)
         given = None if network is None else np.ascontiguousarray(network, dtype=np.float32).reshape(n, V)
         out = np.empty((n, V), dtype=np.float32)
