@@ -137,6 +137,11 @@ void counts(const CountsSizes& sizes, const std::vector<Address>& tree, const st
     const auto [rows, steps, symbols, slots] = sizes;
     const Tree t{symbols, at<int32_t>(tree[0]), at<int32_t>(tree[1]), at<int32_t>(tree[2]), at<int32_t>(tree[3]),
                  at<int32_t>(tree[4]), at<int32_t>(tree[5]), at<int32_t>(tree[6])};
+    for (Index b = 0; b < rows; ++b) {  // the last symbol + 1 is an index
+        const auto [address, stride] = state[1];
+        const int64_t last = *at<int64_t>(address + Address(stride * b));
+        if (last < 0 || last > symbols) throw std::invalid_argument("the path of a state of counts holds a symbol out of range");
+    }
     const Unlocked unlocked;
     for (Index b = 0; b < rows; ++b) {
         const auto of = [&](int i) {

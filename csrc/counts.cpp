@@ -21,7 +21,8 @@ constexpr uint64_t kA = 0x9E3779B97F4A7C15ull, kB = 0xD6E8FEB86659FD93ull, kC = 
                    kD = 0xE7037ED1A0B428DBull, kE = 0x8EBC6AF09C88C6E3ull, kF = 0x2127599BF4325C37ull,
                    kG = 0x632BE59BD9B4E019ull;
 
-float bounded(float x, float low, float high) { return x < low ? low : x > high ? high : x; }
+// What is not a number becomes low: an index that is made of a bounded number is then always a place in its table.
+float bounded(float x, float low, float high) { return x >= low ? (x > high ? high : x) : low; }
 
 float log_of(float x) {
     uint32_t bits;

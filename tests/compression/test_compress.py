@@ -51,9 +51,33 @@ def wav(samples: NDArray[np.int64], bits: int, rate: int = 8000) -> bytes:
 
 
 @cache
-def text_model() -> SequenceModel:
-    """Return a model of text."""
-    return ostinato.fit(text_set(TEXT), model="ar", budget=5).model.likelihood("test")
+def learner(kind: str) -> SequenceModel:
+    """Return a model of text; counts and a mixture go on learning."""
+    return ostinato.fit(text_set(TEXT), model=kind, budget=1).model.likelihood("test")
+
+
+learners = pytest.mark.parametrize("kind", ["counts", "mixture"])
+
+
+@learners
+def test_what_goes_on_learning_comes_back_and_takes_what_score_says(kind: str) -> None:
+    model, text = learner(kind), "a moth sat on the dog\n" * 40
+    expected = -score(model, text_set(text)).log_prob[0] / np.log(2) / 8
+    packed = compress(model, {"a": text.encode()})
+    assert len(Container.from_bytes(packed, "a").coded) <= expected * 1.003 + 8
+    assert decompress(model, packed) == {"a": text.encode()}
+    # it learned while it was coded, and left the model as it was
+    assert compress(model, {"a": text.encode()}) == packed
+
+
+@learners
+def test_one_file_teaches_the_next(kind: str) -> None:
+    model, text = learner(kind), "gods that moan, \u20ac, to a smooth human\n" * 4
+    raw = {"a": text.encode(), "empty": b"", "b": text.encode()}
+    one, both = (compress(model, files) for files in ({"a": raw["a"]}, raw))
+    assert decompress(model, both) == raw
+    coded = [len(Container.from_bytes(packed, "a").coded) for packed in (one, both)]
+    assert coded[1] - coded[0] < 0.7 * coded[0]
 
 
 @cache
@@ -86,14 +110,14 @@ def sound_model(bits: int = 16, channels: int = 1) -> SequenceModel:
 )
 def test_text_comes_back_to_the_bit(text: str) -> None:
     raw = {"a.txt": text.encode()}
-    assert decompress(text_model(), compress(text_model(), raw)) == raw
+    assert decompress(learner("ar"), compress(learner("ar"), raw)) == raw
 
 
 @settings(max_examples=15, deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_comes_back_to_the_bit(text: str) -> None:
     raw = {"a": text.encode()}
-    assert decompress(text_model(), compress(text_model(), raw)) == raw
+    assert decompress(learner("ar"), compress(learner("ar"), raw)) == raw
 
 
 @pytest.mark.parametrize(("bits", "channels"), [(8, 1), (16, 1), (16, 2), (24, 1)])
@@ -108,8 +132,8 @@ def test_sound_comes_back_to_the_bit(bits: int, channels: int) -> None:
 
 def test_the_size_is_what_score_says() -> None:
     text = TEXT[:400] + "the log sat on the cat"
-    expected = -score(text_model(), text_set(text)).log_prob[0] / np.log(2) / 8
-    held = Container.from_bytes(compress(text_model(), {"a": text.encode()}), "a")
+    expected = -score(learner("ar"), text_set(text)).log_prob[0] / np.log(2) / 8
+    held = Container.from_bytes(compress(learner("ar"), {"a": text.encode()}), "a")
     assert len(held.coded) <= expected * 1.003 + 8
     samples = wave(16, 1, 400, 7)
     data = SequenceSet(
@@ -127,37 +151,42 @@ def test_the_size_is_what_score_says() -> None:
     assert len(held.coded) <= expected * 1.003 + 8
 
 
+kinds = pytest.mark.parametrize("kind", ["ar", "counts", "mixture"])
+
+
+@kinds
 @settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_every_damage_is_refused(data: st.DataObject) -> None:
-    whole = compressed()
+@given(data=st.data())
+def test_every_damage_is_refused(kind: str, data: st.DataObject) -> None:
+    whole = compressed(kind)
     at = data.draw(st.integers(0, len(whole) - 1))
     if data.draw(st.booleans()):
         damaged = whole[:at]
     else:
         damaged = whole[:at] + bytes([whole[at] ^ 1 << data.draw(st.integers(0, 7))]) + whole[at + 1 :]
     with pytest.raises(OstinatoError):
-        decompress(text_model(), damaged)
+        decompress(learner(kind), damaged)
 
 
 @cache
-def compressed() -> bytes:
+def compressed(kind: str) -> bytes:
     """Return a compressed text."""
-    return compress(text_model(), {"a.txt": TEXT[:200].encode()})
+    return compress(learner(kind), {"a.txt": TEXT[:200].encode()})
 
 
-def test_another_model_and_another_version_are_refused() -> None:
-    other = ostinato.fit(text_set(TEXT + "!"), model="ar", budget=5).model
+@kinds
+def test_another_model_and_another_version_are_refused(kind: str) -> None:
+    other = ostinato.fit(text_set(TEXT + "!"), model=kind, budget=5).model
     with pytest.raises(ModelFileError, match="another model"):
-        decompress(other, compressed())
+        decompress(other, compressed(kind))
     with pytest.raises(DataError, match="version"):
-        decompress(text_model(), compressed()[:4] + b"\7" + compressed()[5:])
+        decompress(learner(kind), compressed(kind)[:4] + b"\7" + compressed(kind)[5:])
 
 
 def test_a_model_of_series_and_a_file_of_another_kind_are_refused() -> None:
     with pytest.raises(DataError, match="not a WAV"):
         compress(sound_model(), {"a": b"text"})
     with pytest.raises(DataError, match="not valid UTF-8"):
-        compress(text_model(), {"a": b"\xff\xfe"})
+        compress(learner("ar"), {"a": b"\xff\xfe"})
     with pytest.raises(DataError, match="channels"):
         compress(sound_model(), {"a": wav(wave(16, 2), 16)})

@@ -44,10 +44,14 @@ class Coder:
 
     def seen(self, probabilities: NDArray[Any]) -> None:
         """Take probabilities (n, V) into the digest of the block."""
-        self._digest = zlib.crc32(np.ascontiguousarray(probabilities).tobytes(), self._digest)
-        self._count += len(probabilities)
-        if self._count >= BLOCK:
-            self.close_block()
+        at = 0
+        while at < len(probabilities):  # a block ends at the same symbol however many come at a time
+            part = np.ascontiguousarray(probabilities[at : at + BLOCK - self._count])
+            at += len(part)
+            self._digest = zlib.crc32(part.tobytes(), self._digest)
+            self._count += len(part)
+            if self._count >= BLOCK:
+                self.close_block()
 
     def close_block(self) -> None:
         """End a block."""

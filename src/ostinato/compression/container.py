@@ -2,6 +2,8 @@
 
 magic (4) | version (1) | digest of the model (8) | length of the facts (4) | facts, JSON that may be deflated |
 digests of the blocks, 4 each | what the coder wrote | digest of the original bytes (4) | digest of all before it (8)
+
+A model that goes on learning learns the sequences of all files in the order of the facts, and never starts anew.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from array import array
+from itertools import pairwise
 from typing import final
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.compression.coder import Decoder, Encoder
+from ostinato.compression.memory import Memory, memory_of
 from ostinato.compression.portable import Array, Mixture, of_symbols
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
@@ -29,21 +32,16 @@ Coder = Encoder | Decoder
 Values = NDArray[np.int64]
 #: The sequences that are coded side by side.
 SIDE_BY_SIDE = 256
+#: The steps that an encoder takes together of a memory that learns.
+TOGETHER = 1024
 #: A character outside the alphabet is spelled as a number below this.
 SPELLED = 1 << 21
 
 
-class Lanes(ABC):
-    """A model that codes the steps of several sequences side by side.
+class Drive(ABC):
+    """A model that drives the coder through sequences."""
 
-    Args:
-        model: The model; it is copied in float64.
-    """
-
-    def __init__(self, model: SequenceModel) -> None:
-        self.model = copy.deepcopy(model).double().eval()
-
-    @torch.inference_mode()
+    @abstractmethod
     def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
         """Code sequences and return them.
 
@@ -53,6 +51,21 @@ class Lanes(ABC):
             lengths: The steps of each sequence; of those that end by a symbol of their own it is not used.
             extra: What else each sequence needs, a number each.
         """
+
+
+class Lanes(Drive):
+    """A model that codes the steps of several sequences side by side.
+
+    Args:
+        model: The model in float64.
+    """
+
+    def __init__(self, model: SequenceModel) -> None:
+        self.model = model
+
+    @torch.inference_mode()
+    def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
+        """Code sequences and return them (see ``Drive.run``)."""
         out: list[list[Values]] = [[] for _ in lengths]
         for first in range(0, len(lengths), SIDE_BY_SIDE):
             rows = list(range(first, min(first + SIDE_BY_SIDE, len(lengths))))
@@ -111,38 +124,120 @@ class Lanes(ABC):
 
 
 @final
-class TextLanes(Lanes):
-    """Symbols. Values that are kept are code points, and -1 for the end of a sequence."""
+class Spelling:
+    """The symbols of text. Values that are kept are code points, and -1 for the end of a sequence."""
 
-    def __init__(self, model: SequenceModel, alphabet: Alphabet) -> None:
-        super().__init__(model)
-        self._alphabet = alphabet
+    def __init__(self, alphabet: Alphabet) -> None:
+        self.end = alphabet.end_symbol if alphabet.terminated else None
         self._symbol = {p: i + 1 for i, p in enumerate(alphabet.code_points)} | {-1: alphabet.size - 1}
-        self._point = alphabet.vocabulary()
+        self._point = np.array(alphabet.vocabulary(), dtype=np.int64)
 
     def begins(self, length: int) -> bool:
         """Return whether a sequence has a first step: one that ends by a symbol always does."""
-        return self._alphabet.terminated or length > 0
+        return self.end is not None or length > 0
+
+    def goes_on(self, symbol: int, t: int, length: int) -> bool:
+        """Return whether a sequence goes on after t steps, of which the last is symbol: until its end or its length."""
+        return t < length if self.end is None else symbol != self.end
+
+    def symbols(self, points: Values) -> Values:
+        """Return the symbols of values (n,): 0 for a character outside the alphabet."""
+        known, places = np.unique(points, return_inverse=True)
+        return np.array([self._symbol.get(p, 0) for p in known.tolist()], dtype=np.int64)[places]
+
+    def code(self, coder: Coder, p: Array, points: Values | None) -> tuple[Values, Values]:
+        """Code symbols by numbers p (n, V) proportional to their probabilities; one outside the alphabet is spelled.
+
+        Returns:
+            The symbols and the values, (n,) each.
+        """
+        if points is None:
+            symbols = coder.symbols(p, None)
+            points = self._point[symbols]
+            if not symbols.all():
+                for i in np.flatnonzero(symbols == 0):
+                    points[i] = coder.number(SPELLED, None)
+            return symbols, points
+        symbols = self.symbols(points)
+        coder.symbols(p, symbols)
+        for i in np.flatnonzero(symbols == 0):
+            coder.number(SPELLED, int(points[i]))
+        return symbols, points
+
+
+@final
+class TextLanes(Lanes):
+    """Symbols of sequences side by side."""
+
+    def __init__(self, model: SequenceModel, alphabet: Alphabet) -> None:
+        super().__init__(model)
+        self._spelling = Spelling(alphabet)
+
+    def begins(self, length: int) -> bool:
+        """Return whether a sequence has a first step."""
+        return self._spelling.begins(length)
 
     def goes_on(self, value: int, t: int, length: int) -> bool:
-        """Return whether a sequence goes on: until its end, or for its length."""
-        return value != self._alphabet.end_symbol if self._alphabet.terminated else t < length
+        """Return whether a sequence goes on."""
+        return self._spelling.goes_on(value, t, length)
 
     def code(
         self, coder: Coder, conditional: Conditional, step: Values | None, extra: list[int]
     ) -> tuple[Values, Values]:
         """Code one symbol of each row; one outside the alphabet is spelled."""
         logits = conditional.params[:, 0].double().log_softmax(-1).numpy()
-        given = None if step is None else np.array([self._symbol.get(int(p), 0) for p in step[:, 0]], dtype=np.int64)
-        symbols = coder.symbols(of_symbols(logits), given)
-        points = np.array([self._point[s] for s in symbols.tolist()], dtype=np.int64)
-        for i in np.flatnonzero(symbols == 0):
-            points[i] = coder.number(SPELLED, None if step is None else int(step[i, 0]))
+        symbols, points = self._spelling.code(coder, of_symbols(logits), None if step is None else step[:, 0])
         return symbols[:, None], points[:, None]
 
     def in_model_space(self, values: Values) -> Tensor:
         """Return symbols as they are."""
         return torch.from_numpy(values)
+
+
+@final
+class LearnedText(Drive):
+    """Symbols of one sequence after the other, by a memory that learns each when it has coded it.
+
+    What was learned from one sequence serves the next, as in ``score``.
+    """
+
+    def __init__(self, memory: Memory, alphabet: Alphabet) -> None:
+        self._memory, self._spelling, self._start = memory, Spelling(alphabet), alphabet.size
+
+    @torch.inference_mode()
+    def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
+        """Code sequences and return them (see ``Drive.run``)."""
+        if given is not None:
+            for points in given:
+                self._encode(coder, points[:, 0])
+            return given
+        return [self._decode(coder, length) for length in lengths]
+
+    def _encode(self, coder: Coder, points: Values) -> None:
+        before = np.array([self._start])
+        for first in range(0, len(points), TOGETHER):
+            # a character that is spelled ends what is coded together: its spelling follows it
+            part = points[first : first + TOGETHER]
+            symbols = self._spelling.symbols(part)
+            p = of_symbols(self._memory.after(np.concatenate([before, symbols[:-1]])))
+            cuts = [0, *(np.flatnonzero(symbols == 0) + 1).tolist(), len(part)]
+            for a, z in pairwise(cuts):
+                if a < z:
+                    self._spelling.code(coder, p[a:z], part[a:z])
+            before = symbols[-1:]
+        self._memory.after(before)
+
+    def _decode(self, coder: Coder, length: int) -> Values:
+        before, t = np.array([self._start]), 0
+        found = array("q")
+        goes_on = self._spelling.begins(length)
+        while goes_on:
+            before, point = self._spelling.code(coder, of_symbols(self._memory.after(before)), None)
+            found.append(int(point[0]))
+            t += 1
+            goes_on = self._spelling.goes_on(int(before[0]), t, length)
+        self._memory.after(before)
+        return np.array(found, dtype=np.int64)[:, None]
 
 
 @final
@@ -225,15 +320,17 @@ class SoundLanes(Lanes):
         return torch.from_numpy(self._z(values))
 
 
-def lanes_of(model: SequenceModel) -> Lanes:
-    """Return the lanes of a model of text or sound.
+def drive_of(model: SequenceModel) -> Drive:
+    """Return the drive of a model of text or sound.
 
     Raises:
         ConfigError: The model is one of another kind of data.
     """
+    model = copy.deepcopy(model).double().eval()
     match model.encoding:
         case Alphabet() as alphabet:
-            return TextLanes(model, alphabet)
+            memory = memory_of(model)
+            return TextLanes(model, alphabet) if memory is None else LearnedText(memory, alphabet)
         case Amplitude() as amplitude:
             return SoundLanes(model, amplitude)
         case _:

@@ -91,8 +91,9 @@ class TextOriginals(Originals):
 
     def _points(self, line: str) -> Values:
         """Return the code points or bytes of a line, (T, 1), and -1 at its end if that is an event."""
-        points = list(line.encode()) if self._alphabet.of_bytes else [ord(c) for c in line]
-        return np.array([*points, -1] if self._alphabet.terminated else points, dtype=np.int64).reshape(-1, 1)
+        raw, form = (line.encode(), "u1") if self._alphabet.of_bytes else (line.encode("utf-32-le"), "<u4")
+        points = np.frombuffer(raw, dtype=form).astype(np.int64)
+        return (np.append(points, -1) if self._alphabet.terminated else points).reshape(-1, 1)
 
     def _text(self, points: Values) -> str:
         kept = [int(p) for p in points if p >= 0]

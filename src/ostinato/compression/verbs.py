@@ -10,7 +10,7 @@ from typing import Any
 
 from ostinato.compression.coder import Decoder, Encoder
 from ostinato.compression.container import Container, digest_of
-from ostinato.compression.lanes import Values, lanes_of
+from ostinato.compression.lanes import Values, drive_of
 from ostinato.compression.originals import originals_of
 from ostinato.compression.portable import check
 from ostinato.errors import DataError, ModelFileError
@@ -40,7 +40,7 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
     """
     sequence_model = model.likelihood("compress")
     check()
-    originals, lanes, coder = originals_of(sequence_model), lanes_of(sequence_model), Encoder()
+    originals, drive, coder = originals_of(sequence_model), drive_of(sequence_model), Encoder()
     given: list[Values] = []
     lengths: list[int] = []
     extra: list[int] = []
@@ -55,7 +55,7 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
             )
         given, lengths, extra = [*given, *rows], [*lengths, *map(len, rows)], [*extra, *beside]
         facts.append([name, left])
-    lanes.run(coder, given, lengths, extra)
+    drive.run(coder, given, lengths, extra)
     coded = coder.finish()
     original = digest_of_files(files)
     return Container(digest_of_model(sequence_model), facts, coder.digests, coded, original).to_bytes()
@@ -85,11 +85,11 @@ def decompress(model: Model, container: bytes, *, where: str = "the file", threa
             fix="give the model that compressed it",
         )
     check()
-    originals, lanes = originals_of(sequence_model), lanes_of(sequence_model)
+    originals, drive = originals_of(sequence_model), drive_of(sequence_model)
     coder = Decoder(held.coded, held.digests, where)
     shapes = [originals.shape(left) for _, left in held.facts]
     lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
-    sequences = lanes.run(coder, None, lengths, extra)
+    sequences = drive.run(coder, None, lengths, extra)
     coder.close_block()
     out: dict[str, bytes] = {}
     for (name, left), (own, _) in zip(held.facts, shapes, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -24,7 +24,9 @@ from ostinato.ops.counts.form import (
     ROWS,
     SLOT,
     CountsState,
+    Tree,
     balanced,
+    check_tree,
     weight_sets,
 )
 from ostinato.ops.selection import pick
@@ -224,6 +226,23 @@ class Counts(AdaptiveMemory):
         """Return the number of tensors of the state that change in a row that does not learn: rate, path, given."""
         return 3
 
+    def tree(self) -> tuple[Tensor, ...]:
+        """Return the arrays of the tree of decisions (``form.Tree``), and the letter of each symbol."""
+        return self.child, self.group, self.place, self.depth, self.start, self.path, self.letter
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Counts:
+        """Move the memory, and keep its types: the engine counts in words and floats of 32 bits."""
+        moved = super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)  # type: ignore[no-untyped-call]
+        assert isinstance(moved, Counts)
+        return moved
+
+    def _load_from_state_dict(self, *args: Any, **named: Any) -> None:
+        """Load the memory and check that its tree leads nowhere else."""
+        super()._load_from_state_dict(*args, **named)
+        *_, errors = args
+        if not errors:
+            check_tree(Tree(*(t.numpy() for t in self.tree()[:-1])))
+
     def _state(self, batch: int) -> State:
         """Return the state of one row, which shares the buffers of this memory."""
         rate = torch.tensor([[0.0, self.forget]]).repeat(batch, 1)
@@ -244,9 +263,8 @@ class Counts(AdaptiveMemory):
         nats: Tensor | None = None,
     ) -> Tensor | None:
         """Unroll in place by the implementation that was chosen."""
-        tree = (self.child, self.group, self.place, self.depth, self.start, self.path, self.letter)
         run = pick("counts", self.implementation)
-        out: Tensor | None = run(tree, x, network, state, lengths, quiet=quiet, nats=nats)
+        out: Tensor | None = run(self.tree(), x, network, state, lengths, quiet=quiet, nats=nats)
         return out
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ostinato.errors import ConfigError, ModelFileError
+
 Ints = NDArray[np.int32]
 
 #: The contexts of a symbol, the inputs of a mixer, the sets of mixing weights, the histories of a decision, the bins
@@ -99,3 +101,44 @@ class CountsState(NamedTuple):
     weights: Tensor
     last: Tensor
     corrections: Tensor
+
+
+def shapes_of(state: CountsState, vocabulary: int) -> tuple[tuple[int, ...], ...]:
+    """Return the shapes that the parts of a state have in each row.
+
+    Args:
+        state: The state, whose slots and log odds of a network may be absent or of any number.
+        vocabulary: The number of symbols, V.
+
+    Raises:
+        ConfigError: The number of slots is not a power of 2.
+    """
+    V, slots = vocabulary, state.slots.shape[1] if state.slots.dim() > 1 else 0
+    if slots < 1 or slots & (slots - 1):
+        raise ConfigError(f"the state has {slots} slots, expected a power of 2", fix="use a state of initial_state")
+    given = 0 if state.given.dim() > 1 and not state.given.shape[1] else V - 1
+    decisions, maps = max(V - 1, 1), (CONTEXTS, HISTORIES, 4)
+    learned = (slots, SLOT), maps, (weight_sets(V), INPUTS), (decisions, MIXERS), (2, ROWS, BINS)
+    return (2,), (PATH,), (given,), *learned
+
+
+def check_tree(tree: Tree) -> None:
+    """Check that every number of a tree is a place in the arrays that it leads into.
+
+    Raises:
+        ModelFileError: A number is not.
+    """
+    V, path = len(tree.start) - 1, len(tree.path)
+    lengths, decisions = np.diff(tree.start), np.arange(V - 1)
+    sound = (
+        tree.start[0] == 0
+        and tree.start[-1] == path
+        and bool((lengths >= 0).all())
+        and bool(((tree.path >= 0) & (tree.path < 2 * (V - 1))).all())
+        and bool(((tree.child >= -V) & (tree.child < V - 1)).all())
+        and bool(((tree.child < 0) | (tree.child > decisions[:, None])).all())
+        and bool(((tree.place >= 0) & (tree.place < SLOT - 1)).all())
+        and bool((tree.depth >= 0).all())
+    )
+    if not sound:
+        raise ModelFileError("the tree of the counts leads outside of itself", fix="use another copy of the model")
