@@ -159,7 +159,9 @@ class Stream:
 
     def resume(self, held: Held) -> None:
         """Go on from what ``held`` returned, for the same model and id."""
-        self._state, self._last, self.steps, self._doubted, self._returned = held
+        state, self._last, self.steps, self._doubted, self._returned = held
+        # a stream that learns changes its state in place, and what is held stays as it is
+        self._state = tuple(s.clone() for s in state) if self.adapts else state
         self._held = False
 
     def _release(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from ostinato.errors import ConfigError
 from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.contexts import Ints
+from ostinato.ops.counts import native
 from ostinato.ops.counts.form import (
     BINS,
     CONTEXTS,
@@ -27,7 +28,7 @@ from ostinato.ops.counts.form import (
     balanced,
     weight_sets,
 )
-from ostinato.ops.selection import pick
+from ostinato.ops.selection import pick, prefers_native
 from ostinato.shapes import State
 
 #: The fewest and the most slots of a memory, as powers of 2. A slot has 32 bytes.
@@ -213,6 +214,22 @@ class Counts(AdaptiveMemory):
         self._run(x, network, CountsState(*state), None, quiet=True, nats=nats)
         return nats
 
+    @property
+    def steps_live(self) -> bool:
+        """Whether the engine makes single steps of these counts."""
+        return self.implementation in (None, "native") and prefers_native("counts")
+
+    def bound(self, x: Tensor, network: Tensor | None, state: State, out: Tensor | None) -> Callable[[], None]:
+        """Return the engine's single step on tensors that keep their place, if ``steps_live``.
+
+        Args:
+            x: The symbol before the step, or V at a start, (B,), int64 and contiguous.
+            network: The log probabilities of the network, (B, V), float32 and contiguous, or None.
+            state: The state, which moves on in place.
+            out: Where the log probabilities (B, V), float32 and contiguous, of the next symbols go, or None.
+        """
+        return native.bound(self._tree(), x, network, CountsState(*state), out)
+
     def restarted(self, state: State, rows: Tensor) -> State:
         """Return the state with some rows at the start of a sequence; they keep what they have learned."""
         own = CountsState(*state)
@@ -233,6 +250,10 @@ class Counts(AdaptiveMemory):
         kept = (self.slots, self.maps, self.weights, self.last, self.corrections)
         return CountsState(rate, path, given, *(s[None] for s in kept))
 
+    def _tree(self) -> tuple[Tensor, ...]:
+        """Return the arrays of the tree, and the letter of each symbol."""
+        return self.child, self.group, self.place, self.depth, self.start, self.path, self.letter
+
     def _run(
         self,
         x: Tensor,
@@ -244,9 +265,8 @@ class Counts(AdaptiveMemory):
         nats: Tensor | None = None,
     ) -> Tensor | None:
         """Unroll in place by the implementation that was chosen."""
-        tree = (self.child, self.group, self.place, self.depth, self.start, self.path, self.letter)
         run = pick("counts", self.implementation)
-        out: Tensor | None = run(tree, x, network, state, lengths, quiet=quiet, nats=nats)
+        out: Tensor | None = run(self._tree(), x, network, state, lengths, quiet=quiet, nats=nats)
         return out
 
 
