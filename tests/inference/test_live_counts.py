@@ -55,8 +55,8 @@ def test_one_at_a_time_is_a_block_is_a_score(name: str, *, ends: bool, adapt: bo
     assert single.steps == whole.steps == len(text)
     np.testing.assert_allclose(np.concatenate([p.surprisal for p in parts]), expected.surprisal, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(np.concatenate([p.prediction for p in parts]), expected.prediction)
-    after = [by_torch(one.copy()).update(NEW).surprisal for one in (single, whole)]
-    np.testing.assert_allclose(*after, rtol=1e-4, atol=1e-4)
+    own, other = (by_torch(one.copy()).update(NEW).surprisal for one in (single, whole))
+    np.testing.assert_allclose(own, other, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "ends"), MODELS)
