@@ -135,3 +135,17 @@ def test_a_mixture_is_saved_streams_and_scores_alike(tmp_path: Path) -> None:
     seen = np.concatenate([live.update(part).surprisal for part in (TEXT[5:20], TEXT[20:21], TEXT[21:60])])
     np.testing.assert_allclose(seen, expected, rtol=0, atol=1e-4)
     assert not ostinato.score(found.model, data, adapt=False).adapted
+
+
+def test_an_unknown_character_is_as_likely_as_new_ones_were() -> None:
+    """Of a text in which every tenth character is new, and of one without new characters after the first hundred."""
+    rng = np.random.default_rng(0)
+    common = [chr(97 + i) for i in rng.integers(0, 20, 3000)]
+    rich = "".join(chr(0x4E00 + i) if i % 10 == 0 else c for i, c in enumerate(common))
+    surprisals = []
+    for one in (rich, "".join(common)):
+        model = model_of(ostinato.fit(text(one), model="counts", budget=30))
+        nats = [ostinato.score(model, text(f"{one[: 40 + k]}\u2603"), adapt=False).surprisal[-1] for k in range(20)]
+        surprisals.append(np.mean(nats) - np.log(0x110000))  # less the choice among all other characters
+    assert surprisals[0] < 4.5  # a tenth is 2.3 nats
+    assert surprisals[1] > 6

@@ -23,6 +23,8 @@ PLAIN = [
     if KINDS[kind].emission in (*DENSITIES, "categorical") and kind != "counts, normal"
     if (name == "ar" and KINDS[kind].emission != "categorical") or name in ("rnn", "gru", "lstm")
 ]
+#: Adaptive filters without a bound have one of their own.
+PLAIN += [(kind, name) for kind, name in PAIRS if name == "filter" and kind != "nonnegative"]
 engine = pytest.mark.skipif(bool(extension.ABSENT), reason=str(extension.ABSENT))
 
 

@@ -160,7 +160,7 @@ class Stream:
     def resume(self, held: Held) -> None:
         """Go on from what ``held`` returned, for the same model and id."""
         state, self._last, self.steps, self._doubted, self._returned = held
-        # what an adaptive model has learned changes in place, and ``held`` may be resumed again
+        # a stream that learns changes its state in place, and what is held stays as it is
         self._state = tuple(s.clone() for s in state) if self.adapts else state
         self._held = False
 

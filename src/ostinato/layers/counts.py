@@ -12,6 +12,7 @@ from torch import Tensor
 from ostinato.errors import ConfigError
 from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.contexts import Ints
+from ostinato.ops.counts import native
 from ostinato.ops.counts.form import (
     BINS,
     CONTEXTS,
@@ -29,7 +30,7 @@ from ostinato.ops.counts.form import (
     check_tree,
     weight_sets,
 )
-from ostinato.ops.selection import pick
+from ostinato.ops.selection import pick, prefers_native
 from ostinato.shapes import State
 
 #: The fewest and the most slots of a memory, as powers of 2. A slot has 32 bytes.
@@ -214,6 +215,22 @@ class Counts(AdaptiveMemory):
         nats = torch.zeros(x.shape, dtype=torch.float64)
         self._run(x, network, CountsState(*state), None, quiet=True, nats=nats)
         return nats
+
+    @property
+    def steps_live(self) -> bool:
+        """Whether the engine makes single steps of these counts."""
+        return self.implementation in (None, "native") and prefers_native("counts")
+
+    def bound(self, x: Tensor, network: Tensor | None, state: State, out: Tensor | None) -> Callable[[], None]:
+        """Return the engine's single step on tensors that keep their place, if ``steps_live``.
+
+        Args:
+            x: The symbol before the step, or V at a start, (B,), int64 and contiguous.
+            network: The log probabilities of the network, (B, V), float32 and contiguous, or None.
+            state: The state, which moves on in place.
+            out: Where the log probabilities (B, V), float32 and contiguous, of the next symbols go, or None.
+        """
+        return native.bound(self.tree(), x, network, CountsState(*state), out)
 
     def restarted(self, state: State, rows: Tensor) -> State:
         """Return the state with some rows at the start of a sequence; they keep what they have learned."""

@@ -48,28 +48,31 @@ class Mixture(AdaptiveMemory):
 
     def unroll_(self, x: Tensor, state: State, lengths: Tensor | None = None) -> Tensor:
         """Return the log probabilities (T, B, V) of the next symbols, and move the state on in place."""
-        held = state[_SMALL : _SMALL + self._held]
+        held, counts = self.split(state)
         with torch.no_grad():
             h, after = self.network.unroll(x[..., :-1], held, lengths)
             logs = self.head(h).log_softmax(-1)
         for old, new in zip(held, after, strict=True):
             old.copy_(new)
         given = torch.cat([x[..., -1:], logs], -1)
-        return self.counts.unroll_(given, self._counts(state), lengths)
+        return self.counts.unroll_(given, counts, lengths)
 
     def restarted(self, state: State, rows: Tensor) -> State:
         """Return the state with some rows at the start of a sequence; they keep what they have learned."""
-        held, fresh = state[_SMALL : _SMALL + self._held], self.network.initial_state(len(rows))
+        held, counts = self.split(state)
+        fresh = self.network.initial_state(len(rows))
         pairs = zip(fresh, held, strict=True)
         network = tuple(torch.where(rows.view(-1, *[1] * (s.dim() - 1)), i, s) for i, s in pairs)
-        return self._joined(network, self.counts.restarted(self._counts(state), rows))
+        return self._joined(network, self.counts.restarted(counts, rows))
 
     def small(self, state: State) -> int:
         """Return the number of the first tensors that change in a row that does not learn."""
         return _SMALL + self._held
 
-    def _counts(self, state: State) -> State:
-        return (*state[:_SMALL], *state[_SMALL + self._held :])
+    def split(self, state: State) -> tuple[State, State]:
+        """Return the state of the network, and that of the counts."""
+        cut = _SMALL + self._held
+        return state[_SMALL:cut], (*state[:_SMALL], *state[cut:])
 
     @staticmethod
     def _joined(network: State, counts: State) -> State:

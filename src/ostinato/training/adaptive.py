@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.assemble import Architecture, assemble
@@ -58,7 +60,23 @@ def counts_of(material: Material, part: Part = "known", *, network: bool = False
         order = np.random.default_rng(0).permutation(len(offsets) - 1)
         symbols = np.concatenate([symbols[offsets[i] : offsets[i + 1]] for i in order])
         offsets = np.cumsum([0, *np.diff(offsets)[order]], dtype=np.int64)
-    return Counts.fit(symbols, offsets, letters_of(material.encoding), network=network)
+    return Counts.fit(
+        _unknown_if_once(symbols, material.encoding), offsets, letters_of(material.encoding), network=network
+    )
+
+
+def _unknown_if_once(symbols: NDArray[Any], encoding: Encoding) -> NDArray[Any]:
+    """Return symbols (N,) with the unknown one, 0, in the place of each character that came once.
+
+    So the probability of the unknown symbol is that of new characters (Good 1953), and follows where they come. Of
+    bytes none can be new.
+    """
+    if encoding.to_json().get("of_bytes", False):
+        return symbols
+    once = np.bincount(symbols[symbols >= 0], minlength=len(encoding.vocabulary())) == 1
+    if encoding.end_symbol is not None:
+        once[encoding.end_symbol] = False
+    return np.where((symbols >= 0) & once[symbols], 0, symbols)
 
 
 @torch.no_grad()

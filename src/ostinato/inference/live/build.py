@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ostinato.data.amplitude import Amplitude
+from ostinato.inference.live.counts import LiveCounts
 from ostinato.inference.live.filters import LiveFilters
 from ostinato.inference.live.numbers import LiveNumbers
 from ostinato.inference.live.step import Live, steps_of
@@ -20,7 +21,7 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0) -> Live | None
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
     emission, if the engine can step the backbone and the model is on the CPU. It also exists for adaptive filters
-    without a backbone.
+    without a backbone, and for adaptive counts, alone or mixed with a network.
 
     Args:
         model: The model.
@@ -31,6 +32,11 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0) -> Live | None
         return None
     if isinstance(model.front, FilterFront):
         return _filters(model, model.front, unique_id, step)
+    return LiveCounts.of(model) if model.adaptive else _cells(model, unique_id)
+
+
+def _cells(model: SequenceModel, unique_id: str) -> Live | None:
+    """Return the step of a model whose backbone is a stack of cells, or that has none; None without such a form."""
     steps, emission = steps_of(model), model.emission
     if steps is None:
         return None

@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.data.amplitude import Amplitude
-from ostinato.inference.live.step import Live
+from ostinato.inference.live.step import LiveCells
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.model import SequenceModel
 from ostinato.ops.engine.extension import ABSENT
@@ -18,7 +18,7 @@ if not ABSENT:
 
 
 @final
-class LiveFilters(Live):
+class LiveFilters(LiveCells):
     """The step of adaptive filters on one value, without a network.
 
     Args:

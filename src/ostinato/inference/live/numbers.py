@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.emissions.live import earlier
-from ostinato.inference.live.step import Live, array_of, places
+from ostinato.inference.live.step import LiveCells, array_of, places
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
@@ -17,7 +17,7 @@ from ostinato.ops.engine.step import Step
 
 
 @final
-class LiveNumbers(Live):
+class LiveNumbers(LiveCells):
     """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
 
     def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any, least: Any) -> None:

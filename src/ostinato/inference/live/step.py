@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ostinato.layers.ar import AR
 from ostinato.layers.cell import Cell
+from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 from ostinato.ops.engine.step import Step
@@ -27,6 +28,24 @@ Floats = NDArray[np.float32]
 
 class Live(ABC):
     """A model with the state of one sequence. Later changes of the model's weights may not reach it."""
+
+    @abstractmethod
+    def hold(self, state: State, last: NDArray[Any] | None = None) -> None:
+        """Continue from this state, which later steps may change in place, and from the last prices (1, D)."""
+
+    @abstractmethod
+    def take(self, values: Any) -> tuple[float, list[float]] | None:
+        """Return the surprisal in nats and the expected value of each channel, for the argument of ``Stream.update``.
+
+        Return None and change nothing if the values are not exactly one step that is observed and possible.
+        """
+
+    state: State
+    last: NDArray[Any] | None
+
+
+class LiveCells(Live):
+    """A model whose backbone is a stack of cells, or that has none."""
 
     def __init__(self, model: SequenceModel, steps: list[Step]) -> None:
         """Build the step, without a state until ``hold`` is called.
@@ -41,20 +60,13 @@ class Live(ABC):
         self._backbone: list[Callable[[], None]] = []
 
     def hold(self, state: State, last: NDArray[Any] | None = None) -> None:
-        """Continue from this state, and from the last prices (1, D)."""
+        """Continue from a copy of this state, and from the last prices (1, D)."""
         self.last = last
         # the tensors share the memory of the arrays, which the step changes in place
         self.state = tuple(s.detach().clone(memory_format=torch.contiguous_format) for s in state)
         front, backbone = ([s[0].numpy() for s in part] for part in self._parts(self.state))
         self._take(front)
         self._backbone, self._h = bind(self._layers, backbone, self._input)
-
-    @abstractmethod
-    def take(self, values: Any) -> tuple[float, list[float]] | None:
-        """Return the surprisal in nats and the expected value of each channel, for the argument of ``Stream.update``.
-
-        Return None and change nothing if the values are not exactly one step that is observed and possible.
-        """
 
     def _params(self) -> Floats:
         """Return the parameters (D, P) of the pending step, after the backbone has taken in its input."""
@@ -69,17 +81,20 @@ class Live(ABC):
         """Keep the state of the front, to change it in place, and set ``_input``, which the backbone reads."""
 
     _input: Floats
-    state: State
-    last: NDArray[Any] | None
 
 
 def steps_of(model: SequenceModel) -> list[Step] | None:
-    """Return the engine's steps of the layers, the lowest first; None unless the engine can step all in float32."""
-    layers = list(model.backbone.layers) if isinstance(model.backbone, Stack) else []
+    """Return the engine's steps of the backbone, the lowest first; None unless the engine can step all in float32."""
+    steps = [] if model.backbone is None else cells_of(model.backbone)
+    return None if model.constant.dtype != torch.float32 else steps
+
+
+def cells_of(backbone: Recurrence) -> list[Step] | None:
+    """Return the engine's steps of a stack of cells, the lowest first; None unless the engine can step all."""
+    layers = list(backbone.layers) if isinstance(backbone, Stack) else []
     steps = [layer.live() for layer in layers if isinstance(layer, Cell)]
     whole = [step for step in steps if step is not None]
-    lacking = len(whole) < len(layers) or (model.backbone is not None and not whole)
-    return None if lacking or model.constant.dtype != torch.float32 else whole
+    return None if not whole or len(whole) < len(layers) else whole
 
 
 def bind(steps: list[Step], held: list[Floats], below: Floats) -> tuple[list[Callable[[], None]], Floats]:

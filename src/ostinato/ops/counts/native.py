@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, final
 
 import numpy as np
@@ -112,6 +112,29 @@ class Row:
         sizes = (1, n, V, self._slots)
         _engine.counts(sizes, self._tree, self._state, 0, x.ctypes.data, where, out.ctypes.data, 0)
         return out
+
+
+def bound(
+    tree: tuple[Tensor, ...], x: Tensor, network: Tensor | None, state: CountsState, out: Tensor | None
+) -> Callable[[], None]:
+    """Return a function that makes one step of B rows on these tensors, which must not move and which it keeps alive.
+
+    Args:
+        tree: The arrays of ``form.Tree``, and the letter of each symbol, (V,).
+        x: The symbol before the step, which is read again each time; V at a start, (B,), int64 and contiguous.
+        network: The log probabilities of a network for the symbol of the step, (B, V), float32 and contiguous, or None.
+        state: The state, which moves on in place.
+        out: Where the log probabilities of the next symbols go, (B, V), float32 and contiguous; None to leave them out.
+    """
+    check_state(state, len(x), len(tree[-1]))
+    sizes = (len(x), 1, len(tree[-1]), state.slots.shape[1])
+    trees, rows, run = [t.data_ptr() for t in tree], _addresses(state), _engine.counts
+    places = x.data_ptr(), 0 if network is None else network.data_ptr(), 0 if out is None else out.data_ptr()
+
+    def step(_kept_alive: object = (tree, x, network, state, out)) -> None:
+        run(sizes, trees, rows, 0, *places, 0)
+
+    return step
 
 
 def check_state(state: CountsState, rows: int, vocabulary: int) -> None:
