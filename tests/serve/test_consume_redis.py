@@ -25,7 +25,6 @@ import redis.asyncio
 
 from ostinato.serve import consume_redis
 from ostinato.serve.consume_redis import consume
-from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import StoreError
 
@@ -45,8 +44,6 @@ class Applied:
             raise DataError("the model cannot take the value -1")
         held = self.events.setdefault(unique_id, [])
         assert push.seq is not None
-        if push.seq > (held[-1] if held else 0) + 1:
-            raise OrderError("a gap", expected=1, fix="wait", is_gap=True)
         if push.seq not in held:
             held.append(push.seq)
         return Result(unique_id, push.seq, [])
@@ -102,17 +99,6 @@ def test_a_store_that_is_gone_for_a_while_loses_nothing(server: Server, monkeypa
     taker = Applied(fails=3)
     assert _run(server, [_entry("a", seq) for seq in range(1, 9)], taker) == {"pending": 0, "refused": 0}
     assert taker.events == {"a": list(range(1, 9))}
-
-
-@pytest.mark.parametrize(("patience", "refused"), [(60.0, 0), (0.0, 2)])
-def test_an_event_waits_for_the_one_before_it(
-    server: Server, patience: float, refused: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consume_redis, "_GAP", patience)
-    taker = Applied()
-    found = _run(server, [_entry("a", seq) for seq in (3, 2, 1)], taker)
-    assert found == {"pending": 0, "refused": refused}
-    assert taker.events == {"a": [1, 2, 3] if patience else [1]}
 
 
 @pytest.mark.parametrize("who", ["one", "another"])

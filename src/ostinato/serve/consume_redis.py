@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
 
 from ostinato.data.extras import missing
-from ostinato.errors import ConfigError, OstinatoError
-from ostinato.serve.order import OrderError
+from ostinato.errors import OstinatoError
 
 if TYPE_CHECKING:
     from ostinato.serve.schema import Push, Result
 
 #: How many entries are asked for at once, and the milliseconds that a server waits for some.
 _MANY, _WAIT = 512, 1000
-#: The milliseconds instead while an event waits for one before it.
-_SOON = 50
 #: An entry that a server took and did not acknowledge for so many milliseconds is given to another.
 _LOST = 30_000
 #: The seconds before events are tried again that the server had no room for, or whose store was gone.
 _PAUSE = 0.5
-#: The seconds that an event waits for those before it, which another server may have taken. It is longer than
-#: ``_LOST``, so that the events of a server that was killed come first.
-_GAP = 90.0
-
-
-#: The schemes of Redis and Valkey; those with an s at the end use TLS.
-SCHEMES = ("redis", "rediss", "valkey", "valkeys")
 
 
 class Pusher(Protocol):
@@ -37,18 +25,6 @@ class Pusher(Protocol):
 
     async def push(self, unique_id: str, push: Push) -> Result:
         """Apply the events of one stream, and return when they are saved."""
-
-
-def check(url: str) -> None:
-    """Check that events can come from a URL.
-
-    Raises:
-        ConfigError: Its scheme is none of Redis.
-    """
-    if urlsplit(url).scheme not in SCHEMES:
-        raise ConfigError(
-            f"events come from a stream of Redis, got {url}", fix="write it as --events redis://127.0.0.1:6379/0"
-        )
 
 
 async def consume(
@@ -66,11 +42,7 @@ async def consume(
         stream: The key of the stream.
         group: The name of the consumer group, which all servers share.
         name: The name of this server in the group, different for each.
-
-    Raises:
-        ConfigError: The URL is none of Redis, or its library is not installed.
     """
-    check(url)
     try:
         from redis import RedisError
         from redis.asyncio import Redis
@@ -78,7 +50,6 @@ async def consume(
         raise missing("events from a Redis stream", "redis", "redis") from error
     db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
     own, since = True, "0"  # first what this server took before it ended
-    early = Early()
     task = asyncio.current_task()
     assert task is not None
     try:
@@ -89,45 +60,17 @@ async def consume(
                 if not own:
                     # at times also what a server that is gone had taken
                     _, lost, *_ = await db.xautoclaim(stream, group, name, _LOST, "0", count=_MANY)
-                    await _apply(batcher, db, lost, stream, group, early)
-                if early:
-                    held = await db.xreadgroup(group, name, {stream: "0"}, count=_MANY)
-                    mine = held[0][1] if held else []
-                    early.keep({number for number, _ in mine})
-                    await _apply(batcher, db, mine, stream, group, early)
-                wait = _SOON if early else _WAIT
-                found = await db.xreadgroup(group, name, {stream: since}, count=_MANY, block=wait)
+                    await _apply(batcher, db, lost, stream, group)
+                found = await db.xreadgroup(group, name, {stream: since}, count=_MANY, block=_WAIT)
                 entries = found[0][1] if found else []
-                await _apply(batcher, db, entries, stream, group, early)
-                if own and len(early) == len(entries):  # what is left waits for events before it
+                await _apply(batcher, db, entries, stream, group)
+                if own and not entries:
                     own, since = False, ">"
             except (RedisError, OSError, _AgainError):
                 own, since = True, "0"
                 await asyncio.sleep(_PAUSE)
     finally:
         await db.aclose()
-
-
-class Early:
-    """The entries that came before the event that precedes them, with the time since when each waits."""
-
-    def __init__(self) -> None:
-        self._since: dict[bytes, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._since)
-
-    def waits(self, number: bytes) -> bool:
-        """Return whether an entry may wait still; from now on it does."""
-        return time.monotonic() - self._since.setdefault(number, time.monotonic()) < _GAP
-
-    def keep(self, numbers: set[bytes]) -> None:
-        """Forget all entries but these: another server has the others."""
-        self._since = {number: since for number, since in self._since.items() if number in numbers}
-
-    def done(self, number: bytes) -> None:
-        """Forget an entry."""
-        self._since.pop(number, None)
 
 
 class _AgainError(Exception):
@@ -145,21 +88,18 @@ async def _make(db: Any, stream: str, group: str) -> None:
             raise
 
 
-async def _apply(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str, early: Early) -> None:
+async def _apply(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str) -> None:
     """Apply entries: those of one stream in their order, those of different streams together."""
     series: dict[bytes, list[Any]] = {}
     for entry in entries:
         series.setdefault((entry[1] or {}).get(b"unique_id", b""), []).append(entry)
-    done = await asyncio.gather(*(_in_order(batcher, db, some, stream, group, early) for some in series.values()))
+    done = await asyncio.gather(*(_in_order(batcher, db, some, stream, group) for some in series.values()))
     if not all(done):
         raise _AgainError
 
 
-async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str, early: Early) -> bool:
-    """Apply the entries of one stream, and return False if the server could not take them now.
-
-    An event that comes before the one that precedes it stays with this server: another server may have that one.
-    """
+async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str) -> bool:
+    """Apply the entries of one stream, and return whether all of them are done with."""
     for number, fields in entries:
         try:
             unique_id, push = _read(fields)
@@ -167,11 +107,8 @@ async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, g
         except OstinatoError as error:
             if error.exit_code == 1:  # the store is gone, or too much waits: not the fault of the event
                 return False
-            if isinstance(error, OrderError) and error.is_gap and early.waits(number):
-                continue
             await db.xadd(f"{stream}:refused", {**(fields or {}), "entry": number, "error": str(error)}, maxlen=10_000)
         await db.xack(stream, group, number)
-        early.done(number)
     return True
 
 

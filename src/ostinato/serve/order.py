@@ -22,12 +22,11 @@ class OrderError(DataError):
         what: What is wrong.
         expected: The sequence number that the stream takes next.
         fix: What to do.
-        is_gap: Whether the event can be applied once those before it have come.
     """
 
-    def __init__(self, what: str, *, expected: int, fix: str, is_gap: bool = False) -> None:
+    def __init__(self, what: str, *, expected: int, fix: str) -> None:
         super().__init__(what, fix=fix)
-        self.expected, self.is_gap = expected, is_gap
+        self.expected = expected
 
 
 class Given(NamedTuple):
@@ -126,7 +125,6 @@ class Order:
                 f"the sequence number {number:,} leaves out events after {self.seq:,}",
                 expected=self.seq + 1,
                 fix=f"send the events from {self.seq + 1:,} on; for an event that is lost send y: null",
-                is_gap=True,
             )
         self.waiting = (*self.waiting, event)
         taken.held.append((event.place, number))
