@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, final
+from collections.abc import Callable, Sequence
+from typing import Any, Self, final
 
 import numpy as np
 import torch
@@ -223,6 +223,16 @@ class Counts(AdaptiveMemory):
     def small(self, state: State) -> int:
         """Return the number of tensors of the state that change in a row that does not learn: rate, path, given."""
         return 3
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the buffers as ``Module._apply`` does, and keep their types, which are those of the engine."""
+
+        def moved(t: Tensor) -> Tensor:
+            new = fn(t)
+            return new if new.dtype == t.dtype else t.to(new.device)
+
+        super()._apply(moved, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def _state(self, batch: int) -> State:
         """Return the state of one row, which shares the buffers of this memory."""

@@ -114,7 +114,7 @@ class Refit:
         """
         model = copy.deepcopy(kept)
         learn_for_good(model, self.material, "held-out")
-        words = f"went on learning to the last of all {int(self.material.data.lengths.sum()):,} steps"
+        words = f"taught the held-out part too, to the last of all {int(self.material.data.lengths.sum()):,} steps"
         if isinstance(model.backbone, Mixture):
             words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words
