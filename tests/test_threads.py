@@ -175,9 +175,9 @@ def test_verbs_compute_with_the_decision(before: Numbers) -> None:
     unroll: Any = ostinato.SequenceModel.unroll
     seen_by: list[tuple[int, int]] = []
 
-    def spy(self: Any, *args: Any) -> Any:
+    def spy(self: Any, *args: Any, **options: Any) -> Any:
         seen_by.append(in_force()[:2])
-        return unroll(self, *args)
+        return unroll(self, *args, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ostinato.SequenceModel, "unroll", spy)

@@ -190,3 +190,11 @@ def test_a_model_of_series_and_a_file_of_another_kind_are_refused() -> None:
         compress(learner("ar"), {"a": b"\xff\xfe"})
     with pytest.raises(DataError, match="channels"):
         compress(sound_model(), {"a": wav(wave(16, 2), 16)})
+
+
+def test_counts_compress_in_the_numbers_of_the_engine() -> None:
+    """The rest of a model is computed in float64; what the engine reads keeps its types."""
+    model = ostinato.fit(text_set(TEXT), model="counts").model
+    assert isinstance(model, SequenceModel)
+    packed = compress(model, {"a.txt": TEXT.encode()})
+    assert decompress(model, packed) == {"a.txt": TEXT.encode()}

@@ -36,9 +36,9 @@ class Runtime:
         self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         self._names = [output.name for output in self._session.get_outputs()]
-        kinds = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+        kinds = {"float": np.float32, "double": np.float64, "int32": np.int32, "int64": np.int64}
         self._state: dict[str, NDArray[Any]] = {
-            one.name: np.zeros((1, *one.shape[1:]), kinds[one.type])
+            one.name: np.zeros((1, *one.shape[1:]), kinds[one.type[7:-1]])
             for one in self._session.get_inputs()
             if one.name.startswith("state_in_")
         }
