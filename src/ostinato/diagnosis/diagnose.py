@@ -86,7 +86,9 @@ def diagnose(
     reference_words, rewards = reference(source, cuts, rng)
     data_reach = rewards.reach(WORTH)
     gradient = (
-        norms(source, cuts, max(8, positions // 8), rng) if model.backbone is not None else np.zeros((0, farthest, 0))
+        norms(source, cuts, max(8, positions // 8), rng)
+        if model.backbone is not None and not model.adaptive  # what is counted has no gradient
+        else np.zeros((0, farthest, 0))
     )
     growth = exponent(source, rng, seed)
     unit = data.traits.unit

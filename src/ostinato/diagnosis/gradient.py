@@ -171,7 +171,7 @@ def exponent(source: Source, rng: np.random.Generator, seed: int) -> tuple[float
     model = in_float64(source.model)
     spans = source.spans("held-out")
     steps = min(LONGEST, max(stop for *_, stop in spans))
-    if model.backbone is None or backbone_window(model) is not None or steps < SHORTEST:
+    if model.backbone is None or model.adaptive or backbone_window(model) is not None or steps < SHORTEST:
         return None
     long = [(row, max(first, steps), stop + 1) for row, first, stop in spans if stop >= steps]
     chosen = [(long[i][0], t - steps, t) for i, t in draw(long, TRAJECTORIES, rng)]

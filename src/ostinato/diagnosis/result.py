@@ -21,6 +21,12 @@ _EXTEND = {
     "lstm": "train with a truncation window of at least {reach} steps",
     "linear": "train with a truncation window of at least {reach} steps",
 }
+#: What reaches farther than a model that goes on learning, by its name.
+_LEARNING = {
+    "filter": "a network on the filters may use older inputs (--model lstm)",
+    "counts": "a network next to the counts may use older inputs (--model mixture)",
+    "mixture": "train its network longer",
+}
 _EXTEND_OTHER = "use an LSTM, or a truncation window of at least {reach} steps"
 
 
@@ -159,7 +165,8 @@ class Diagnosis(Shown):
         if self.uncertain is not None:
             gain, error = self.uncertain
             helpful += f" (older inputs may add {gain:.4f} \u00b1 {error:.4f} nats a step, which is not certain)"
-        return f"{self._sight()}; the model gains from {gained}; in these data {helpful}: {self._advice()}"
+        advice = self._advice_of_learning() if self.backbone in _LEARNING else self._advice()
+        return f"{self._sight()}; the model gains from {gained}; in these data {helpful}: {advice}"
 
     def _sight(self) -> str:
         """What the model can use, in words."""
@@ -169,8 +176,8 @@ class Diagnosis(Shown):
         if self.window is not None:
             seen = ("no lag", "lag 1 only")[self.window] if self.window < 2 else f"lags 1 to {self.window} only"
             return f"the {backbone} sees {seen}"
-        if self.closed_form:
-            return "the scale of the closed form follows all of the past"
+        if self.closed_form or self.backbone in _LEARNING:
+            return f"the {'scale of the closed form' if self.closed_form else 'model'} follows all of the past"
         if self.effective_memory is not None:
             return f"gradients vanish by lag {self.effective_memory}"
         if self.lyapunov is not None and self.lyapunov > 0:
@@ -184,6 +191,11 @@ class Diagnosis(Shown):
         if self.window is not None:
             return self.window
         return max(self.effective_memory or len(self.lags), order)
+
+    def _advice_of_learning(self) -> str:
+        """What to do about a model that goes on learning, in words."""
+        near = self.reach <= 1.5 * self.model_reach or self.reach - self.model_reach <= 2
+        return "the model looks back far enough" if near else _LEARNING[self.backbone]
 
     def _advice(self) -> str:
         """What to do, in words."""

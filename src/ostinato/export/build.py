@@ -142,6 +142,11 @@ def export_onnx(
     except ImportError as error:
         raise missing("an ONNX graph", "onnx with onnxruntime", "onnx") from error
     sequential = model.likelihood("export a step").eval()
+    if sequential.adaptive or sequential.filtered:
+        raise ConfigError(
+            f"a graph of {sequential.description.name} cannot go on learning as the model does",
+            fix="fit a model that does not, such as --model lstm or --model ar",
+        )
     if sequential.constant.dtype != torch.float32:
         raise ConfigError(
             f"the weights have dtype {sequential.constant.dtype}, expected float32", fix="use model.float()"
