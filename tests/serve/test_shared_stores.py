@@ -183,7 +183,7 @@ def test_a_cut_network_is_an_error_and_no_second_save(tmp_path: Path, monkeypatc
     from ostinato.serve import store_redis
 
     monkeypatch.setattr(store_redis, "_PATIENCE", 0.5)
-    name = f"ost{os.getpid() % 10000}"
+    name, net = f"ost{os.getpid() % 10000}", f"10.213.{os.getpid() % 250}"  # a run that was killed leaves its own
 
     def ip(*words: str) -> None:
         subprocess.run(["ip", *words], check=True, capture_output=True)
@@ -191,11 +191,11 @@ def test_a_cut_network_is_an_error_and_no_second_save(tmp_path: Path, monkeypatc
     ip("netns", "add", name)
     try:
         ip("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
-        ip("addr", "add", "10.213.7.1/30", "dev", f"{name}a")
+        ip("addr", "add", f"{net}.1/30", "dev", f"{name}a")
         ip("link", "set", f"{name}a", "up")
-        ip("netns", "exec", name, "ip", "addr", "add", "10.213.7.2/30", "dev", f"{name}b")
+        ip("netns", "exec", name, "ip", "addr", "add", f"{net}.2/30", "dev", f"{name}b")
         ip("netns", "exec", name, "ip", "link", "set", f"{name}b", "up")
-        running = real_servers.redis(tmp_path, ("ip", "netns", "exec", name), "10.213.7.2").start()
+        running = real_servers.redis(tmp_path, ("ip", "netns", "exec", name), f"{net}.2").start()
         store = make(running.url)
         assert store.save([Change("a", Record(1, b"1"), new=True)]) == set()
         ip("link", "set", f"{name}a", "down")
