@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from ostinato.data.extras import missing
-from ostinato.errors import OstinatoError
+from ostinato.errors import ConfigError, OstinatoError
 
 if TYPE_CHECKING:
     from ostinato.serve.schema import Push, Result
 
+#: The schemes of the URLs that events come from.
+SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 #: How many entries are asked for at once, and the milliseconds that a server waits for some.
 _MANY, _WAIT = 512, 1000
 #: An entry that a server took and did not acknowledge for so many milliseconds is given to another.
@@ -25,6 +28,18 @@ class Pusher(Protocol):
 
     async def push(self, unique_id: str, push: Push) -> Result:
         """Apply the events of one stream, and return when they are saved."""
+
+
+def check(url: str) -> None:
+    """Check that events can come from a URL.
+
+    Raises:
+        ConfigError: Its scheme is none of Redis.
+    """
+    if urlsplit(url).scheme not in SCHEMES:
+        raise ConfigError(
+            f"events come from a stream of Redis, got {url}", fix="write it as --events redis://127.0.0.1:6379/0"
+        )
 
 
 async def consume(
