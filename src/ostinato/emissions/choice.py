@@ -85,7 +85,8 @@ class Choice:
             p[:, self.top_k :] = 0.0
         if self.top_p < 1.0:
             before = p.cumsum(-1) - p
-            p = np.where(before < self.top_p * p.sum(-1, keepdims=True), p, 0.0)
+            # the logits are rounded to 32 bits, so a set that reaches top_p but for that is enough
+            p = np.where(before < self.top_p * p.sum(-1, keepdims=True) * (1 - 1e-6), p, 0.0)
         return np.where(p >= self.min_p * p[:, :1], p, 0.0)
 
 
