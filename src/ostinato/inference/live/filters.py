@@ -7,7 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.data.amplitude import Amplitude
-from ostinato.inference.live.step import LiveCells
+from ostinato.inference.live.step import LiveCells, one_step
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.model import SequenceModel
 from ostinato.ops.engine.extension import ABSENT
@@ -78,17 +78,8 @@ class LiveFilters(LiveCells):
 
     def _row(self, values: Any) -> list[float] | None:
         """Return the D possible numbers of the one step in values; None if values are anything else."""
-        try:
-            (row,) = values
-            cells = [row] if isinstance(row, float | int) else list(row)
-            if not all(
-                isinstance(v, float | int | np.floating | np.integer) and not isinstance(v, bool) for v in cells
-            ):
-                return None
-            y = [float(v) for v in cells]
-        except (TypeError, ValueError, OverflowError):
-            return None
-        if len(y) != len(self._scale) or not all(abs(v) <= 1e30 for v in y):
+        y = one_step(values)
+        if y is None or len(y) != len(self._scale) or not all(abs(v) <= 1e30 for v in y):
             return None
         if self._spacing and not all(v % self._spacing == 0 and -self._full <= v < self._full for v in y):
             return None

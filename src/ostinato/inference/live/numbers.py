@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from ostinato.emissions.live import earlier
-from ostinato.inference.live.step import LiveCells, array_of, places
+from ostinato.inference.live.step import LiveCells, array_of, one_step, places
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
@@ -77,15 +77,8 @@ class LiveNumbers(LiveCells):
 
     def _row(self, values: Any) -> list[float] | None:
         """Return the D finite numbers of the one step in values; None if values are anything else."""
-        try:
-            (row,) = values
-            cells = [row] if isinstance(row, float | int) else list(row)
-            if not all(
-                isinstance(v, float | int | np.floating | np.integer) and not isinstance(v, bool) for v in cells
-            ):
-                return None
-            y = [float(v) for v in cells]
-        except (TypeError, ValueError, OverflowError):
+        y = one_step(values)
+        if y is None:
             return None
         possible = len(y) == len(self._scale) and all(abs(v) <= self._most for v in y)
         return y if possible and all(v >= a for v, a in zip(y, self._least, strict=True)) else None

@@ -26,6 +26,18 @@ from ostinato.shapes import State
 Floats = NDArray[np.float32]
 
 
+def one_step(values: Any) -> list[float] | None:
+    """Return the numbers of the one step in values; None if values are anything else."""
+    try:
+        (row,) = values
+        cells = [row] if isinstance(row, float | int) else list(row)
+        if not all(isinstance(v, float | int | np.floating | np.integer) and not isinstance(v, bool) for v in cells):
+            return None
+        return [float(v) for v in cells]
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 class Live(ABC):
     """A model with the state of one sequence. Later changes of the model's weights may not reach it."""
 
