@@ -8,10 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
 
 import ostinato
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.inference.live import logits
 from ostinato.inference.live.counts import LiveCounts
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
@@ -98,3 +100,20 @@ def test_a_stream_learns_apart_from_the_model_and_as_fast_as_forget_says(name: s
     assert sums[1] < sums[0]
     for own, before in zip(model.initial_state(1), kept, strict=True):
         np.testing.assert_array_equal(own, before)
+
+
+@pytest.mark.parametrize(("name", "ends"), MODELS)
+def test_texts_are_drawn_by_the_step_as_by_torch(name: str, *, ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = made(name, ends=ends)
+    state = model.repeated(model.unroll(torch.full((1, 1, 1), 2))[1], 3)
+    drawn = ostinato.sample(model, 40, n_samples=3, prompt="the ")
+    by_step = logits.logits_of(model, state)
+    assert isinstance(by_step, logits._CountsLogits)
+    monkeypatch.setattr(logits.CountsStep, "of", classmethod(lambda cls, model: None))
+    by_torch = logits.logits_of(model, state)
+    assert isinstance(by_torch, logits._TorchLogits)
+    for symbol in ([1, 2, 3], [3, 3, 1]):
+        np.testing.assert_allclose(by_step.pending(), by_torch.pending(), rtol=1e-5, atol=1e-5)
+        for one in (by_step, by_torch):
+            one.observe(np.array(symbol))
+    assert drawn == ostinato.sample(model, 40, n_samples=3, prompt="the ")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.inference.live.counts import CountsStep
 from ostinato.inference.live.step import Floats, array_of, bind, steps_of
 from ostinato.layers.front import SymbolFront
 from ostinato.model import SequenceModel
@@ -35,7 +36,8 @@ def logits_of(model: SequenceModel, state: State) -> Logits:
     steps = steps_of(model) if plain and model.device.type == "cpu" else None
     if isinstance(front, SymbolFront) and steps and front.embedding is not None and model.head is not None:
         return _PlainLogits(model, steps, array_of(front.embedding.weight), state)
-    return _TorchLogits(model, state)
+    counts = CountsStep.of(model) if model.adaptive and model.device.type == "cpu" else None
+    return _TorchLogits(model, state) if counts is None else _CountsLogits(counts, state)
 
 
 @final
@@ -82,3 +84,18 @@ class _PlainLogits(Logits):
 
     def observe(self, symbols: NDArray[np.int64]) -> None:
         self._before = symbols
+
+
+@final
+class _CountsLogits(Logits):
+    """The log probabilities of counts, alone or mixed with a network, by the engine's step."""
+
+    def __init__(self, step: CountsStep, state: State) -> None:
+        self._step = step
+        step.hold(state)
+
+    def pending(self) -> NDArray[Any]:
+        return self._step.pending()
+
+    def observe(self, symbols: NDArray[np.int64]) -> None:
+        self._step.observe(symbols)
