@@ -124,7 +124,8 @@ def command(
     hidden: Annotated[
         int | None,
         typer.Option(
-            help="The number of hidden units in a layer. Default: 16 to 192, by the data; 96 for a direct forecaster.",
+            help="The number of hidden units in a layer. Default: 16 to 768, by the data and the budget; 96 for a "
+            "direct forecaster.",
             rich_help_panel=ADVANCED,
         ),
     ] = None,
@@ -134,7 +135,7 @@ def command(
     dropout: Annotated[
         float | None,
         typer.Option(
-            help="The share of hidden values that training sets to 0, from 0 to below 1. Default: 0 to 0.2, by the "
+            help="The share of hidden values that training sets to 0, from 0 to below 1. Default: 0 to 0.4, by the "
             "data; 0.1 for a direct forecaster.",
             rich_help_panel=ADVANCED,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import observed_lengths
 from ostinato.errors import ConfigError
+from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 from ostinato.layers.lag_search import FARTHEST
@@ -99,30 +101,59 @@ Config = LadderOptions
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 
-def _text(data: SequenceSet) -> LadderOptions:
+#: The floating point operations that two cores make in a second of a training. A constant, so that the model of a fit
+#: follows from its data and its budget, and a fit that was stopped goes on with the same one on another machine.
+SPEED = 1e11
+#: The passes over a text that its network is made for: with fewer, a wider one has not learned what a narrower one has.
+PASSES = 6.0
+#: The share of dropout that each pass adds, and the greatest share: what is seen more often is learned by heart.
+BY_HEART, MOST_DROPPED = 0.02, 0.4
+
+
+def width_for(steps: int, operations: float) -> int:
+    """Return the hidden units of the network of a text, a multiple of 64 from 128 to 768.
+
+    The square of the width grows with the text, so that there are about as many weights as symbols, and with the
+    operations that the budget allows: the training has to pass over the text ``PASSES`` times.
+
+    Args:
+        steps: The symbols of the text.
+        operations: The floating point operations of the training.
+    """
+    # a symbol costs 6 operations a weight, forward and backward, of which an LSTM has 4 H (H + 64)
+    affordable = math.sqrt(operations / (24 * PASSES * max(steps, 1)))
+    return int(min(max(64 * round(min(affordable, math.sqrt(steps / 4)) / 64), 128), 768))
+
+
+def _text(data: SequenceSet, limits: Budget) -> LadderOptions:
     """Return the options for text; one sequence a line has more steps in a batch and more dropout.
 
     Between two evaluations training makes so many steps that the evaluations take about 3 % of the time.
     """
     batch, dropout, rate = (2048, 0.15, 4e-3) if data.terminated else (1024, 0.1, 3e-3)
-    watched = min(VALIDATED, len(data.values) // 10)
+    watched, steps = min(VALIDATED, len(data.values) // 10), len(data.values)
+    operations = math.inf if limits.seconds is None else limits.seconds * SPEED
+    hidden = width_for(steps, operations)
+    passes = operations / (24 * hidden * (hidden + 64) * max(steps, 1))
+    if limits.steps is not None:
+        passes = min(passes, limits.steps * batch / max(steps, 1))
     return LadderOptions(
-        hidden=192,
+        hidden=hidden,
         embedding=64,
         batch_steps=batch,
-        dropout=dropout,
+        dropout=min(dropout + BY_HEART * max(passes - PASSES / 2, 0.0), MOST_DROPPED),
         max_order=8,
         learning_rate=rate,
         evaluate_every=max(20, EVALUATIONS * watched // batch),
     )
 
 
-def _sound(data: SequenceSet) -> LadderOptions:
+def _sound(data: SequenceSet, limits: Budget) -> LadderOptions:
     """Return the options for sound."""
     return LadderOptions(hidden=96, batch_steps=16384, max_order=32, learning_rate=2e-3, components=5)
 
 
-def _numbers(data: SequenceSet) -> LadderOptions:
+def _numbers(data: SequenceSet, limits: Budget) -> LadderOptions:
     """Return the options for series and prices, by their size and frequency."""
     steps, longest = int(data.lengths.sum()), int(observed_lengths(data).max(initial=1))
     hidden = 16 if steps < 1_000 else 32 if steps < 10_000 else 64
@@ -144,7 +175,7 @@ def most_orders(data: SequenceSet) -> int:
 
 
 #: The default options by kind of data.
-_DEFAULTS: dict[Kind, Callable[[SequenceSet], LadderOptions]] = {
+_DEFAULTS: dict[Kind, Callable[[SequenceSet, Budget], LadderOptions]] = {
     "series": _numbers,
     "prices": _numbers,
     "text": _text,
@@ -156,13 +187,21 @@ _TRUNCATION_WINDOWS: dict[Kind, int] = {"series": 128, "prices": 128, "text": 12
 
 
 def ladder_of(kind: Kind) -> tuple[str, ...]:
-    """Return the ladder of a kind of data, simplest first."""
-    return (LADDER[0], "counts", *LADDER[1:], "mixture") if kind == "text" else LADDER
+    """Return the ladder of a kind of data, simplest first.
+
+    That of text has one network, because a network of text needs all of the budget.
+    """
+    return (LADDER[0], "counts", "lstm", "mixture") if kind == "text" else LADDER
 
 
-def defaults(data: SequenceSet) -> LadderOptions:
-    """Return the options that suit the data, by its kind, its frequency and its size."""
-    return _DEFAULTS[data.kind](data)
+def defaults(data: SequenceSet, limits: Budget | None = None) -> LadderOptions:
+    """Return the options that suit the data, by its kind, its frequency and its size.
+
+    Args:
+        data: The sequences.
+        limits: The budget, which the width of a network of text follows. None is the usual one.
+    """
+    return _DEFAULTS[data.kind](data, limits or Budget())
 
 
 def method_for(data: SequenceSet, reach: int) -> Method:

@@ -94,7 +94,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     """
     data = data if isinstance(data, SequenceSet) else read(data)
     limits = Budget.of(budget, Budget().seconds)
-    options = with_fields(options or defaults(data), fields, "a fit of the ladder")
+    options = with_fields(options or defaults(data, limits), fields, "a fit of the ladder")
     if not len(data.values):
         raise DataError(
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
@@ -112,7 +112,9 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if keep and workers.leads:
         keep.claim()
     names = _names(model, data)
-    ladder = _Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16)
+    ladder = _Ladder(
+        material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names
+    )
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
@@ -237,24 +239,29 @@ class _Ladder:
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
     bf16: bool
+    #: whether a mixture of the likeliest network and counts follows
+    mixes: bool = False
     #: where each network was trained and why, if a card was thought of
     placed: list[str] = field(default_factory=list)
 
     def climb(
         self, names: tuple[str, ...], limits: Budget, on_rung: Callable[[Rung], None] | None
     ) -> Iterator[tuple[Rung, SequenceModel]]:
-        """Fit the models one after another; the time that earlier ones left over is shared among the later ones."""
+        """Fit the models one after another. The networks share the seconds that nothing else needs."""
         # the refit of a network is a part of the last model's share, by the optimiser steps that it makes
         networks: list[tuple[Rung, SequenceModel]] = []
-        spent, later = 0.0, more_data(self.material) if self.options.refit and names[-1] in BACKBONES else 0.0
+        spent, counted = 0.0, 0.0
+        later = more_data(self.material) if self.options.refit and names[-1] in BACKBONES else 0.0
         for i, name in enumerate(names):
             share = limits
-            if limits.seconds is not None:
-                share = Budget(max((limits.seconds - spent) / (len(names) - i + later), 1e-3), limits.steps)
+            if limits.seconds is not None and name in BACKBONES:
+                # the mixture makes counts once more, and they learn each part as often as the rung of the counts did
+                left = limits.seconds - spent - (counted if "mixture" in names[i:] else 0.0)
+                share = Budget(max(left / (sum(n in BACKBONES for n in names[i:]) + later), 1e-3), limits.steps)
             rung, model = self._rung(name, share, max(networks, key=lambda pair: pair[0].held_out, default=None))
             if name in BACKBONES:
                 networks.append((rung, model))
-            spent += rung.seconds
+            spent, counted = spent + rung.seconds, rung.seconds if name == "counts" else counted
             if on_rung:
                 on_rung(rung)
             yield rung, model
@@ -283,7 +290,9 @@ class _Ladder:
             memory = counts_of(self.material) if name in ADAPTIVE else None
             model = build(name, self.material, self._base_of(name), self.options, memory=memory)
         model.to(self._device(model, budget))
-        steps, seconds = (0, 0.0) if name in (*BARE, *ADAPTIVE) else self._train(model, budget)
+        steps, seconds = 0, 0.0
+        if name not in (*BARE, *ADAPTIVE):
+            steps, seconds = self._train(model, self._kept_for_judging(model, budget))
         static = None
         if model.adaptive:
             static = adapted(model, self.material, learns=False).per_step
@@ -300,6 +309,23 @@ class _Ladder:
             save_model(model, done)
             (keep.path / f"{name}.running").unlink(missing_ok=True)
         return rung, model
+
+    def _kept_for_judging(self, model: SequenceModel, budget: Budget) -> Budget:
+        """Return a budget less the seconds that judging a network after its training takes, by a timed sample.
+
+        A network of text is also run over the validation part and the held-out part to be mixed with counts.
+        """
+        if budget.seconds is None:
+            return budget
+        pieces = judged_pieces(self.material, "held-out", model.front.reach)
+        total, sample = sum(p.stop - p.first for p in pieces), pieces[: max(1, len(pieces) // 16)]
+        times = total / sum(p.stop - p.first for p in sample)
+        if self.mixes:
+            times *= 4 + sum(z - a for _, a, z in self.material.spans("validation")) / total
+        begun = time.monotonic()
+        evaluate(model, self.material.encoded, sample, self.workers)
+        seconds = self.workers.first(time.monotonic() - begun) * times
+        return Budget(max(budget.seconds - seconds, budget.seconds / 2), budget.steps)
 
     def _base_of(self, name: str) -> Base:
         """Return what a model stands on: a network on adaptive filters where they are a rung below it."""

@@ -74,9 +74,10 @@ class Trainer:
         if isinstance(method, FullBPTT):
             longest = max(SHORT, *(z - a for _, a, z in spans))
         else:
-            # enough rows to fill the batch, but no row that is mostly warm-up
+            # enough rows to fill the batch, but no row that is mostly warm-up; and none so long that training hardly
+            # meets the start that each judged piece has, because a state that is carried for ever drifts away from it
             least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
-            longest = max(4 * self.warm, -(-total * least // config.batch_steps))
+            longest = max(4 * self.warm, min(-(-total * least // config.batch_steps), LONGEST - self.warm))
         self.train = pieces(spans, longest, self.warm)
         watched = judged_pieces(material, "validation", model.front.reach)
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]

@@ -1,0 +1,41 @@
+"""The network of a text is as wide as its text and its budget allow, and what is seen often is dropped more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ostinato.data.sequences import SequenceSet
+from ostinato.fits.budget import Budget
+from ostinato.training.config import MOST_DROPPED, defaults, ladder_of, width_for
+
+
+def text(length: int) -> SequenceSet:
+    points = np.full((length, 1), 97, dtype=np.int32)
+    return SequenceSet("text", points, np.array([0, length]), ("a",), meta={"alphabet": "characters"})
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds", "hidden"),
+    [(1_100_000, 180, 320), (1_100_000, 600, 512), (1_100_000, 6000, 512), (230_000, 600, 256), (1000, 600, 128)],
+)
+def test_the_width_follows_the_text_and_the_budget(length: int, seconds: float, hidden: int) -> None:
+    assert defaults(text(length), Budget(seconds)).hidden == hidden
+
+
+def test_more_time_and_more_text_never_make_a_network_narrower() -> None:
+    for length in (10_000, 10_000_000):
+        widths = [width_for(length, operations) for operations in np.geomspace(1e9, 1e18, 30)]
+        assert widths == sorted(widths)
+        assert set(widths) <= set(range(128, 769, 64))
+
+
+def test_the_dropout_follows_the_passes() -> None:
+    shares = [defaults(text(1_000_000), Budget(None, steps)).dropout for steps in (10, 10_000, 30_000, 1_000_000)]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[1] < shares[2]
+    assert shares[-1] == MOST_DROPPED
+
+
+def test_a_text_has_one_network_between_counts_and_mixture() -> None:
+    assert ladder_of("text") == ("ar", "counts", "lstm", "mixture")
