@@ -116,13 +116,21 @@ def in_threads(verb: Callable[P, R]) -> Callable[P, R]:
 
 
 def engine_limit() -> int:
-    """Return the most threads that a call of the engine may take: those of the verb, or outside of a verb torch's."""
+    """Return the most threads that a call of the engine may take: those of the verb, or outside of a verb torch's.
+
+    Where torch was not loaded, they are those of the first decision: to load it takes longer than many calls.
+    """
     decisions = _thread.decisions
     if decisions:
         return decisions[-1].engine
-    import torch
+    torch = sys.modules.get("torch")
+    return _without_torch() if torch is None else int(torch.get_num_threads())
 
-    return torch.get_num_threads()
+
+@cache
+def _without_torch() -> int:
+    """Return the most threads of a call of the engine outside of a verb. It reads files, so it is decided once."""
+    return decide().engine
 
 
 def is_auto(threads: Any) -> bool:

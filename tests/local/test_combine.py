@@ -241,3 +241,20 @@ def test_a_fit_says_what_it_stands_on() -> None:
     combination.ahead(3, PROBABILITIES)
     assert "windows" in combination.said(0)
     assert "normal at" in combination.said(0)
+
+
+@pytest.mark.parametrize("differ", [0.0, 0.5])
+def test_factors_are_those_of_windows_that_a_series_has_not_seen(differ: float) -> None:
+    # intervals half as wide as they should be, and series that differ in size or do not
+    rng = np.random.default_rng(0)
+    S, H = 1000, 1
+    size = np.exp(differ * rng.standard_normal(S))
+    quantiles = np.broadcast_to(ndtri(LEVELS), (2 * S, H, len(LEVELS)))
+    y = 2 * rng.standard_normal((2 * S, H)) * np.tile(size, 2)[:, None]
+    series, age = np.tile(np.arange(S), 2), np.repeat([0, 1], S)
+    windows = Windows(series, age, y, np.ones(2 * S), quantiles[None])
+    wide = calibrate(windows, quantiles, S).widen(quantiles[:S], np.zeros((S, H)), LEVELS)
+    later = 2 * rng.standard_normal((500, S)) * size
+    for share, at in zip(SHARES[1:4], range(1, 4), strict=True):
+        held = ((later >= wide[:, 0, at]) & (later <= wide[:, 0, -1 - at])).mean()
+        assert abs(held - share) < 0.02, (share, held)

@@ -2,8 +2,10 @@
 
 The factors are those of split conformal prediction (Romano et al. 2019, in its scaled form), with these differences:
 
-- The windows of one series are few, so its factor is drawn to that of its panel, and that of a panel with few windows
-  to 1.
+- The windows of one series are few, so its factor is drawn to that of its panel, as far as the windows of one series
+  do not resemble each other. Intervals are judged with the scale that a series has without the window itself: else
+  every window would look like what its series expects, and the factors of the panel would be too small.
+- The factor of a panel with few windows is drawn to 1, and no interval becomes narrower than the model's own.
 - The steps of a window are not independent, so the finite-sample correction counts windows and not steps.
 - Errors grow with the horizon in another way than a model says, so each step has factors of its own as far as the
   windows tell.
@@ -37,8 +39,8 @@ _PRIOR = 12.0
 _SIDE, _SKEW = 30.0, 0.5
 #: The number of windows at which the factor of one step counts as much as that of all steps.
 _STEP = 30.0
-#: The number of its windows at which the scale of a series counts as much as that of its panel.
-_SERIES = 12.0
+#: The least mean score of a window, as a share of that of its panel.
+_TINY = 0.1
 #: The weight of a window as a share of that of the next later one.
 _RECENT = 0.5
 #: No factor is above this: a forecast that is certain and wrong has no factor.
@@ -105,16 +107,15 @@ def calibrate(windows: Windows, quantiles: Array, size: int) -> Factors:
         return Factors(np.ones((2, size, windows.y.shape[1], len(SHARES))))
     score, seen = scores(windows.y, quantiles), np.isfinite(windows.y)
     weight = np.asarray(_RECENT**windows.age, dtype=np.float64)
-    scale = _scales(score.max(axis=0)[..., _EIGHTY], seen, windows.series, size)
-    score /= scale[windows.series, None, None]
+    scale, without = _scales(score.max(axis=0)[..., _EIGHTY], seen, windows.series, size)
+    score /= without[:, None, None]
     pooled = _conformal(score, seen, weight)
     steps = np.empty((2, windows.y.shape[1], len(SHARES)))
     for h in range(steps.shape[1]):
         near, count = slice(max(0, h - 1), h + 2), int(seen[:, h].sum())
         own = _conformal(score[:, :, near], seen[:, near], weight) if seen[:, near].any() else pooled
         steps[:, h] = (count * own + _STEP * pooled) / (count + _STEP)
-    share = N / (N + _PRIOR)
-    logs = share * (np.log(scale)[:, None, None] + steps[:, None])
+    logs = N / (N + _PRIOR) * (np.log(scale)[:, None, None] + steps[:, None])
     return Factors(np.exp(logs - np.minimum(logs.mean(axis=0), 0.0)))
 
 
@@ -153,18 +154,31 @@ def _logs(score: Array, shares: Array, count: int, weight: Array) -> Array:
     return np.log(np.maximum(out, _LEAST))
 
 
-def _scales(score: Array, seen: Array, series: NDArray[np.int64], size: int) -> Array:
-    """Return the errors of each series over those of its panel, in units of its intervals and shrunken, (S,).
+def _scales(score: Array, seen: NDArray[np.bool_], series: NDArray[np.int64], size: int) -> tuple[Array, Array]:
+    """Return the errors of each series over those of its panel, in units of its intervals and shrunken.
+
+    The logarithms of the windows' scores have a part that the windows of one series share. Its share of their variance
+    is their mean product over the pairs of windows of one series, less what chance makes of it (James and Stein 1961).
 
     Args:
         score: The factor that reaches a value, (N, H).
         seen: Whether there is a value, (N, H).
         series: The index of the series of each window, (N,).
         size: The number of series S.
+
+    Returns:
+        The scale of each series, (S,), and that of each window's series without this window, (N,).
     """
     mean = np.where(seen, score, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
-    count = np.bincount(series, minlength=size)
-    own = np.bincount(series, mean, minlength=size) / np.maximum(count, 1)
-    panel = mean.mean()
-    logs = np.log(np.maximum(own, 0.1 * panel) / panel) if panel > 0 else np.zeros(size)
-    return np.exp(np.where(count > 0, logs * count / (count + _SERIES), 0.0))
+    logs = np.log(np.maximum(mean, max(_TINY * mean.mean(), 1e-300)))
+    logs -= logs.mean()
+    count, total = np.bincount(series, minlength=size), np.bincount(series, logs, minlength=size)
+    pairs, variance = float((count * (count - 1)).sum()) / 2, float((logs**2).mean())
+    if not pairs or not variance:
+        return np.ones(size), np.ones(len(series))
+    products = float((total**2 - np.bincount(series, logs**2, minlength=size)).sum()) / 2
+    alike = products / pairs / variance
+    alike = max(alike - 1 / (pairs * alike), 0.0) if alike > 0 else 0.0
+    own = np.exp(total * alike / (1 + (count - 1) * alike))
+    others = count[series] - 1
+    return own, np.exp((total[series] - logs) * alike / (1 + (others - 1) * alike))

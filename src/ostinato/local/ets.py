@@ -11,7 +11,7 @@ import numpy as np
 from ostinato.local.panel import Ahead, Array, Panel
 from ostinato.local.smoothing.ahead import moments, quantiles
 from ostinato.local.smoothing.scaled import Indices, Scaled
-from ostinato.local.smoothing.search import Fits, fit_form, floors
+from ostinato.local.smoothing.search import EXACT, ROUGH, Search, floors, searches
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import FORMS, Batch, Form
 
@@ -26,6 +26,10 @@ _SIMPLE = Form("A", "N", "N")
 
 #: By how much a form with more parameters must be better: by more than rounding.
 _TIE = 1e-6
+
+#: How far behind the best a form may be after the rough search and still be searched exactly. On the monthly series of
+#: M1 the choice from the forms with additive errors is that of exact searches alone in 614 of 617 series.
+_BEHIND = 8.0
 
 
 @final
@@ -74,6 +78,8 @@ class FittedETS:
 def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE) -> FittedETS:
     """Fit exponential smoothing to every series of a panel, and choose a form for each by AICc.
 
+    Every form is searched roughly, and those that are then close to the best are searched exactly.
+
     A form is tried where the data allow it: multiplicative forms need positive values, seasons need two of their
     periods, and AICc needs more values than parameters. A series that is too short for every form gets simple
     exponential smoothing. Of several seasons the shortest counts, if it has at most 24 steps.
@@ -88,19 +94,30 @@ def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE) -> FittedETS:
     """
     values = Scaled.of(panel)
     m = panel.seasons[0] if panel.seasons and panel.seasons[0] <= LONGEST else 0
-    chosen, best = np.full((len(panel), 2), -1), np.full(len(panel), np.inf)
-    tried: list[Fits] = []
-    for form in (form for form in forms if m or not form.seasonal):
-        fits = fit_form(values, form, m, _allowed(values, form, m))
-        criterion = _aicc(fits.log_likelihood, form.count(m), values.observed[fits.rows])
-        better = np.flatnonzero(criterion < best[fits.rows] - _TIE)
-        best[fits.rows[better]] = criterion[better]
-        chosen[fits.rows[better], 0], chosen[fits.rows[better], 1] = len(tried), better
-        tried.append(fits)
+    tried = [
+        search
+        for form in forms
+        if m or not form.seasonal
+        for search in searches(values, form, m, _allowed(values, form, m))
+    ]
+    best = np.full(len(panel), np.inf)
+    for search in tried:
+        search.go_on(np.arange(len(search.rows)), ROUGH)
+        best[search.rows] = np.fmin(best[search.rows], _aicc(search, values, m))
+    chosen, least, bound = np.full((len(panel), 2), -1), np.full(len(panel), np.inf), best + _BEHIND
+    for i, search in enumerate(tried):
+        some = np.flatnonzero(_aicc(search, values, m) <= bound[search.rows])
+        search.go_on(some, EXACT)
+        rows, criterion = search.rows[some], _aicc(search, values, m)[some]
+        better = criterion < least[rows] - _TIE
+        least[rows[better]] = criterion[better]
+        chosen[rows[better], 0], chosen[rows[better], 1] = i, some[better]
     left = np.flatnonzero(chosen[:, 0] < 0)
-    fits = fit_form(values, _SIMPLE, 0, left)
-    chosen[fits.rows, 0], chosen[fits.rows, 1] = len(tried), np.arange(len(left))
-    return _collect(values, m, [*tried, fits], chosen, best)
+    for search in searches(values, _SIMPLE, 0, left):
+        search.go_on(np.arange(len(search.rows)), EXACT)
+        chosen[search.rows, 0], chosen[search.rows, 1] = len(tried), np.arange(len(search.rows))
+        tried.append(search)
+    return _collect(values, m, tried, chosen, least)
 
 
 def _allowed(values: Scaled, form: Form, m: int) -> Indices:
@@ -113,19 +130,20 @@ def _allowed(values: Scaled, form: Form, m: int) -> Indices:
     return np.flatnonzero(allowed)
 
 
-def _aicc(log_likelihood: Array, parameters: int, observed: Indices) -> Array:
-    """Return the corrected criterion of Akaike, for more values than parameters."""
-    return np.asarray(2 * parameters * observed / (observed - parameters - 1) - 2 * log_likelihood)
+def _aicc(search: Search, values: Scaled, m: int) -> Array:
+    """Return the corrected criterion of Akaike, (R,), for more values than parameters."""
+    parameters, observed = search.form.count(m), values.observed[search.rows]
+    return np.asarray(2 * parameters * observed / (observed - parameters - 1) - 2 * search.log_likelihood)
 
 
-def _collect(values: Scaled, m: int, tried: list[Fits], chosen: Indices, aicc: Array) -> FittedETS:
+def _collect(values: Scaled, m: int, tried: list[Search], chosen: Indices, aicc: Array) -> FittedETS:
     """Return the chosen fits in the units of the data.
 
     Args:
         values: The series.
         m: The length of the season.
-        tried: The fits.
-        chosen: For each series, the fit and the row in it, (S, 2).
+        tried: The searches.
+        chosen: For each series, the search and the row in it, (S, 2).
         aicc: The criterion of the scaled series, (S,).
     """
     S, unroll = len(chosen), unroll_in_use()
@@ -133,20 +151,21 @@ def _collect(values: Scaled, m: int, tried: list[Fits], chosen: Indices, aicc: A
     theta, last, residuals = ([np.empty(0)] * S for _ in range(3))
     log_likelihood, variance = np.empty(S), np.empty(S)
     for i in np.unique(chosen[:, 0]):
-        fits, rows = tried[i], np.flatnonzero(chosen[:, 0] == i)
-        form, at = fits.form, chosen[rows, 1]
+        search, rows = tried[i], np.flatnonzero(chosen[:, 0] == i)
+        form, at = search.form, chosen[rows, 1]
+        fitted = search.theta(at)
         batch = Batch(values.y[rows], np.arange(len(rows)), values.lengths[rows], floors(values, form, rows))
-        found = unroll(batch, form, fits.theta[at], path=True)
+        found = unroll(batch, form, fitted, path=True)
         assert found.mean is not None
         assert found.last is not None
         errors, units = values.y[rows] - found.mean, _data_units(form, values.scale[rows], found.last.shape[1])
         errors *= values.scale[rows, None] if form.error == "A" else 1 / np.where(batch.y == batch.y, found.mean, 1)
         spare = np.maximum(values.observed[rows] - form.count(m) + 1, 1)
-        log_likelihood[rows] = fits.log_likelihood[at]
+        log_likelihood[rows] = search.log_likelihood[at]
         variance[rows] = np.nansum(errors**2, axis=1) / spare
         for k, s in enumerate(rows):
             forms[s], residuals[s] = form, errors[k, : values.lengths[s]]
-            theta[s] = np.concatenate([fits.theta[at[k], :4], fits.theta[at[k], 4:] * units[k]])
+            theta[s] = np.concatenate([fitted[k, :4], fitted[k, 4:] * units[k]])
             last[s] = found.last[k] * units[k]
     log_scale = values.observed * np.log(values.scale)
     return FittedETS(

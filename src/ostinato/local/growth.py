@@ -7,6 +7,7 @@ competition, 95 % intervals of the Theta model with p = 0 hold 85 % of monthly v
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -50,6 +51,12 @@ class Growth:
 def constant(series: int) -> Growth:
     """Return errors of one size for some series."""
     return Growth(np.zeros(series), np.ones(series), np.zeros(series))
+
+
+def together(parts: Sequence[Growth]) -> Growth:
+    """Return the growths of several series as one."""
+    power, unit, least = (np.concatenate([getattr(one, name) for one in parts]) for name in ("power", "unit", "least"))
+    return Growth(power, unit, least)
 
 
 def growth(errors: Array, level: Array, y: Array) -> Growth:

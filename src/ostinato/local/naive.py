@@ -14,7 +14,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.growth import Growth, constant, growth
+from ostinato.local.growth import Growth, constant, growth, together
 from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import indices, interpolated, is_seasonal
 from ostinato.local.student import student
@@ -52,6 +52,16 @@ class Shift:
         """Return the seasonal index of each of some steps, (steps,); 1 without a seasonal adjustment."""
         return np.ones(steps) if self.indices is None else self.indices[(start + np.arange(steps)) % len(self.indices)]
 
+    def removed(self, y: Array) -> Array:
+        """Return a series (T,) without its season."""
+        return y if self.indices is None else y / self.index(0, len(y))
+
+    def last(self, history: Array) -> Array:
+        """Return the values that are repeated, (lag,), without their season."""
+        if self.indices is None and np.isfinite(history[-self.lag :]).all():
+            return history[-self.lag :]
+        return _filled(self.removed(history), self.lag)[-self.lag :]
+
     def ahead(self, history: Array, horizon: int) -> tuple[Array, Array]:
         """Return the means and the standard deviations of the steps after a history, (H,) each.
 
@@ -61,16 +71,8 @@ class Shift:
             history: The history, (T,). NaN where a value is missing.
             horizon: The number of steps H to forecast.
         """
-        T = len(history)
-        past = _filled(history / self.index(0, T), self.lag)
-        h = np.arange(1, horizon + 1)
-        times = (h - 1) // self.lag + 1
-        mean = past[T - self.lag + (h - 1) % self.lag] + self.drift * h
-        deviation = (
-            self.sigma * self.growth.at(mean[None])[0] * np.sqrt(times * (1 + h / self.fitted if self.fitted else 1.0))
-        )
-        index = self.index(T, horizon)
-        return mean * index, deviation * index
+        mean, deviation = _ahead([self], [history], horizon)
+        return mean[0], deviation[0]
 
     def one_step(self, history: Array, later: Array) -> tuple[Array, Array]:
         """Return the means and the standard deviations of each later step, given all steps before it, (H,) each.
@@ -84,6 +86,25 @@ class Shift:
         past = _filled(whole / index, self.lag)
         mean = past[T - self.lag : len(whole) - self.lag] + self.drift
         return mean * index[T:], self.sigma * self.growth.at(mean[None])[0] * index[T:]
+
+
+def _ahead(rules: Sequence[Shift], values: Sequence[Array], horizon: int) -> tuple[Array, Array]:
+    """Return the means and the standard deviations of some rules, (S, H) each; see ``Shift.ahead``."""
+    h = np.arange(1, horizon + 1)
+    mean = np.empty((len(rules), horizon))
+    for s, (rule, y) in enumerate(zip(rules, values, strict=True)):
+        mean[s] = rule.last(y)[(h - 1) % rule.lag]
+    lag, sigma, drift, fitted = (
+        np.array([getattr(rule, name) for rule in rules])[:, None] for name in ("lag", "sigma", "drift", "fitted")
+    )
+    mean += drift * h
+    uncertain = np.where(fitted > 0, 1 + h / np.maximum(fitted, 1), 1.0)
+    deviation = sigma * together([rule.growth for rule in rules]).at(mean) * np.sqrt(((h - 1) // lag + 1) * uncertain)
+    for s, (rule, y) in enumerate(zip(rules, values, strict=True)):
+        if rule.indices is not None:
+            mean[s] *= rule.index(len(y), horizon)
+            deviation[s] *= rule.index(len(y), horizon)
+    return mean, deviation
 
 
 def naive(y: Array, season: int) -> Shift:
@@ -162,9 +183,7 @@ class Naive:
 
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series; see ``Fitted``."""
-        point, deviation = np.empty((2, len(self.rules), horizon))
-        for s, (rule, y) in enumerate(zip(self.rules, self.panel.values, strict=True)):
-            point[s], deviation[s] = rule.ahead(y, horizon)
+        point, deviation = _ahead(self.rules, self.panel.values, horizon)
         return student(point, deviation, np.array([rule.freedom for rule in self.rules], float), probabilities)
 
     def said(self, s: int) -> str:
@@ -216,7 +235,7 @@ def _measured(rules: Sequence[Shift], values: Sequence[Array], *, grow: bool = F
     """
     if not rules:
         return []
-    series = [y / rule.index(0, len(y)) for rule, y in zip(rules, values, strict=True)]
+    series = [rule.removed(y) for rule, y in zip(rules, values, strict=True)]
     before = [z[: -rule.lag] + rule.drift for rule, z in zip(rules, series, strict=True)]
     errors = stacked([z[rule.lag :] - level for rule, z, level in zip(rules, series, before, strict=True)])
     y, level = stacked(series), stacked(before)

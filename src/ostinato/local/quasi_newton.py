@@ -29,20 +29,22 @@ class Minimum(NamedTuple):
     Attributes:
         x: The points, (B, p).
         value: The values there, (B,).
+        inverse: The inverse Hessians that the steps have told, (B, p, p): 0 where they told nothing. With them a search
+            goes on from here as if it had not ended.
     """
 
     x: Array
     value: Array
+    inverse: Array
 
 
 class _Rows:
     """The rows that are still descending. Each has its own step length, so that no row waits for another's search."""
 
-    def __init__(self, rows: Indices, x: Array, value: Array, gradient: Array) -> None:
-        B, p = x.shape
-        self.rows, self.x, self.value, self.gradient = rows, x, value, gradient
-        self.inverse = np.zeros((B, p, p))
-        self.fresh = np.ones(B, dtype=bool)
+    def __init__(self, rows: Indices, x: Array, value: Array, gradient: Array, inverse: Array) -> None:
+        B = len(x)
+        self.rows, self.x, self.value, self.gradient, self.inverse = rows, x, value, gradient, inverse
+        self.fresh = ~inverse.any(axis=(1, 2))
         self.length = np.ones(B)
         self.small = np.zeros(B, dtype=np.int64)
         self.direction = np.zeros_like(x)
@@ -54,21 +56,31 @@ class _Rows:
             setattr(self, name, held[kept])
 
 
-def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float = 1e-4, steps: int = 150) -> Minimum:
+def minimise(
+    f: Objective,
+    x: Array,
+    inverse: Array | None = None,
+    *,
+    longest: float = 2.0,
+    tolerance: float = 1e-4,
+    steps: int = 150,
+) -> Minimum:
     """Minimise a function in every row by BFGS with backtracking.
 
     Args:
         f: The function.
         x: The first points, (B, p).
+        inverse: What is known of the inverse Hessians there, (B, p, p); see ``Minimum``.
         longest: The largest change of a coordinate in one step.
         tolerance: A row ends when two steps in a row promised and brought less than this.
         steps: The largest number of evaluations of a row.
     """
-    B = len(x)
+    B, p = x.shape
     value, gradient = f(np.arange(B), x)
     best, lowest = x.copy(), value.copy()
+    told = np.zeros((B, p, p)) if inverse is None else inverse.copy()
     live = np.flatnonzero(np.isfinite(value))
-    state = _Rows(live, x[live], value[live], gradient[live])
+    state = _Rows(live, x[live], value[live], gradient[live], told[live])
     _aim(state, np.ones(len(live), dtype=bool), longest)
     for _ in range(steps):
         if not len(state.rows):
@@ -94,8 +106,10 @@ def minimise(f: Objective, x: Array, *, longest: float = 2.0, tolerance: float =
         done = (state.small >= 2) | (state.length < _SHORTEST)
         # copying the matrices costs more than some steps of rows that have arrived
         if done.sum() * 10 >= len(done) or done.all():
+            told[state.rows[done]] = state.inverse[done]
             state.keep(~done)
-    return Minimum(best, lowest)
+    told[state.rows] = state.inverse
+    return Minimum(best, lowest, told)
 
 
 def _learn(state: _Rows, new: Array, gradient: Array, fine: NDArray[np.bool_]) -> None:

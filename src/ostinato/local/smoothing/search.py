@@ -1,8 +1,8 @@
-"""The likeliest parameters of one form for many series at once."""
+"""The likeliest parameters of one form for many series at once, in a rough search that can go on to an exact one."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import final
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ostinato.local.smoothing.coordinates import Coordinates
 from ostinato.local.smoothing.scaled import Indices, Scaled
 from ostinato.local.smoothing.start import line, seasons
 from ostinato.ops.ets.choice import unroll_in_use
-from ostinato.ops.ets.form import Batch, Form
+from ostinato.ops.ets.form import Batch, Form, Unrolled
 
 #: Values of alpha, beta / alpha, gamma / (1 - alpha), and the share of slope and season to start from. The likeliest is
 #: taken. Without a slope and a season, the mean of positive values stays positive.
@@ -37,24 +37,67 @@ _DAMPING = 0.97
 _ROWS = 1024
 
 
-class Fits(NamedTuple):
-    """One form, fitted to some series.
+#: By how many nats a search may fall short of the maximum, about: a rough one tells which forms are worth an exact one.
+ROUGH, EXACT = 0.2, 1e-4
+
+
+@final
+class Search:
+    """One form on its way to its likeliest parameters, for series of similar length.
 
     Attributes:
         form: The form.
         rows: The series, (R,).
-        theta: The parameters in units of the scaled series, (R, 6 + m).
-        log_likelihood: The log-likelihood of the scaled series, in nats, (R,).
+        log_likelihood: The log-likelihood of the scaled series so far, in nats, (R,).
+
+    Args:
+        values: The series.
+        form: The form.
+        m: The length of the season in steps; 0 if the form has none.
+        rows: The series to fit, (R,).
     """
 
-    form: Form
-    rows: Indices
-    theta: Array
-    log_likelihood: Array
+    def __init__(self, values: Scaled, form: Form, m: int, rows: Indices) -> None:
+        self.form, self.rows = form, rows
+        self._lengths, self._floor = values.lengths[rows], floors(values, form, rows)
+        self._y = y = np.ascontiguousarray(values.y[rows, : int(self._lengths.max())])
+        everything, starts = np.arange(len(rows)), _starts(form, y, m)
+        at_start = np.stack([self._unrolled(everything, start).log_likelihood for start in starts])
+        start = np.stack(starts)[at_start.argmax(0), everything]
+        self._coordinates = Coordinates(form, m, start, _units(form, start, at_start.max(0), values.observed[rows]))
+        self._x, self.log_likelihood = self._coordinates.point(), at_start.max(0)
+        self._inverse = np.zeros((len(rows), *self._x.shape[1:] * 2))
+
+    def go_on(self, some: Indices, tolerance: float) -> None:
+        """Search on for some of the series until a step promises and brings less than the tolerance, in nats.
+
+        Args:
+            some: The places of these series in ``rows``, (b,).
+            tolerance: The tolerance, such as ROUGH or EXACT.
+        """
+        if not len(some):
+            return
+
+        def objective(chosen: Indices, x: Array) -> tuple[Array, Array]:
+            at = some[chosen]
+            found = self._unrolled(at, self._coordinates.theta(at, x), gradient=True)
+            assert found.gradient is not None
+            return -found.log_likelihood, -self._coordinates.pull_back(at, x, found.gradient)
+
+        found = minimise(objective, self._x[some], self._inverse[some], tolerance=tolerance)
+        self._x[some], self._inverse[some], self.log_likelihood[some] = found.x, found.inverse, -found.value
+
+    def theta(self, some: Indices) -> Array:
+        """Return the parameters of some series in units of the scaled series, (b, 6 + m)."""
+        return self._coordinates.theta(some, self._x[some])
+
+    def _unrolled(self, some: Indices, theta: Array, *, gradient: bool = False) -> Unrolled:
+        batch = Batch(self._y, some, self._lengths[some], self._floor[some])
+        return unroll_in_use()(batch, self.form, theta, gradient=gradient)  # type: ignore[no-any-return]
 
 
-def fit_form(values: Scaled, form: Form, period: int, rows: Indices) -> Fits:
-    """Fit one form to these series, those of similar length together.
+def searches(values: Scaled, form: Form, period: int, rows: Indices) -> list[Search]:
+    """Return the searches for one form, each for series of similar length.
 
     Args:
         values: The series.
@@ -62,35 +105,9 @@ def fit_form(values: Scaled, form: Form, period: int, rows: Indices) -> Fits:
         period: The length m of the season in steps; it counts only if the form has a season.
         rows: The series to fit, (R,).
     """
-    m = period * form.seasonal
     order = rows[np.argsort(values.lengths[rows], kind="stable")]
-    parts = [_fit(values, form, m, order[i : i + _ROWS]) for i in range(0, len(order), _ROWS)]
-    thetas, likelihoods = [np.empty((0, 6 + m))], [np.empty(0)]
-    thetas += [theta for theta, _ in parts]
-    likelihoods += [value for _, value in parts]
-    return Fits(form, order, np.concatenate(thetas), np.concatenate(likelihoods))
-
-
-def _fit(values: Scaled, form: Form, m: int, rows: Indices) -> tuple[Array, Array]:
-    """Return the parameters, (B, 6 + m), and the log-likelihood, (B,), of one form for these series."""
-    lengths, floor = values.lengths[rows], floors(values, form, rows)
-    y = np.ascontiguousarray(values.y[rows, : int(lengths.max())])
-    unroll = unroll_in_use()
-    everything = np.arange(len(rows))
-    starts = _starts(form, y, m)
-    at_start = np.stack([unroll(Batch(y, everything, lengths, floor), form, s).log_likelihood for s in starts])
-    start = np.stack(starts)[at_start.argmax(0), everything]
-    units = _units(form, start, at_start.max(0), values.observed[rows])
-    coordinates = Coordinates(form, m, start, units)
-
-    def objective(chosen: Indices, x: Array) -> tuple[Array, Array]:
-        theta = coordinates.theta(chosen, x)
-        found = unroll(Batch(y, chosen, lengths[chosen], floor[chosen]), form, theta, gradient=True)
-        assert found.gradient is not None
-        return -found.log_likelihood, -coordinates.pull_back(chosen, x, found.gradient)
-
-    lowest = minimise(objective, coordinates.point())
-    return coordinates.theta(everything, lowest.x), -lowest.value
+    m = period * form.seasonal
+    return [Search(values, form, m, order[i : i + _ROWS]) for i in range(0, len(order), _ROWS)]
 
 
 def floors(values: Scaled, form: Form, rows: Indices) -> Array:
