@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -18,7 +20,14 @@ from ostinato import __version__  # noqa: E402
 
 project = "ostinato"
 release = __version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "mathml",
+    "reference",
+    "korean",
+]
 html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 2
@@ -53,10 +62,15 @@ html_context = {
 
 
 def draw(app: Sphinx) -> None:
-    """Run the code of the theory pages and draw their figures into theory/figures; a failing block stops the build."""
-    theory = Path(app.srcdir) / "theory"
-    for page in sorted(theory.glob("*.md")):
-        run(page, theory)
+    """Run the code of the pages with figures, and put the figures next to the page; a failing block stops the build."""
+    for page in sorted(Path(app.srcdir).glob("*/*.md")):
+        if "](figures/" not in page.read_text(encoding="utf-8"):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            run(page, Path(folder))
+            shutil.copytree(
+                Path(folder) / "figures", page.parent / "figures", dirs_exist_ok=True
+            )
 
 
 def name_alias(

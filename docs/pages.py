@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +31,25 @@ def _python(example: Example) -> None:
     example.namespace["_printed"] = out.getvalue()
 
 
+def _bash(example: Example) -> None:
+    """Run the commands of a bash block in the working directory, and keep what they print."""
+    programs = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example.parsed],
+        env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "88"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(
+            f"{example.path}, line {example.line}: exit code {done.returncode}\n{done.stderr}"
+        )
+    example.namespace["_printed"] = done.stdout
+
+
 def _text(example: Example) -> None:
-    """Check that a text block shows exactly the output of the Python block above it."""
+    """Check that a text block shows exactly the output of the block above it."""
     printed = example.namespace["_printed"].strip()
     if example.parsed.strip() != printed:
         raise AssertionError(
@@ -37,8 +57,13 @@ def _text(example: Example) -> None:
         )
 
 
+# A block of "sh" is shown only: its files are the reader's. A block of "bash" runs.
 SYBIL = Sybil(
-    parsers=[CodeBlockParser("python", _python), CodeBlockParser("text", _text)]
+    parsers=[
+        CodeBlockParser("python", _python),
+        CodeBlockParser("bash", _bash),
+        CodeBlockParser("text", _text),
+    ]
 )
 
 

@@ -1,0 +1,142 @@
+"""A Sphinx extension that writes the lists of all options and of all error messages, from the source of the package.
+
+``{options}`` lists the options of every command, as typer knows them. ``{messages}`` lists what errors say: it reads
+every ``raise`` of an error of ostinato in the source, and shows what varies in a message as its expression in angle
+quotes. Nothing is written twice, so the pages cannot fall behind the program.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import ostinato
+from ostinato import errors
+from ostinato.cli.main import app
+
+SOURCE = Path(ostinato.__file__).parent
+ERRORS = {name for name in vars(errors) if name.endswith("Error")}
+
+
+class Option(NamedTuple):
+    """An option or argument of a command: its spellings, and what it does."""
+
+    names: str
+    help: str
+
+
+class Message(NamedTuple):
+    """An error in the source: its room, its class, what it says, and how to correct it."""
+
+    room: str
+    error: str
+    what: str
+    fix: str
+
+
+def options() -> dict[str, list[Option]]:
+    """Return the options of every command that the help shows."""
+    group: Any = typer.main.get_command(app)
+    found = {}
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        found[name] = [
+            Option(
+                ", ".join([*p.opts, *p.secondary_opts]),
+                " ".join((getattr(p, "help", "") or "").split()),
+            )
+            for p in command.params
+            if not getattr(p, "hidden", False)
+        ]
+    return found
+
+
+def _words(node: ast.expr) -> str:
+    """Return the text of an expression; what is computed stands in angle quotes."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr):
+        return "".join(map(_words, node.values))
+    if isinstance(node, ast.FormattedValue):
+        return f"‹{ast.unparse(node.value)}›"
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _words(node.left) + _words(node.right)
+    if isinstance(node, ast.IfExp):
+        return f"{_words(node.body)} | {_words(node.orelse)}"
+    return f"‹{ast.unparse(node)}›"
+
+
+def messages() -> list[Message]:
+    """Return every error that the source makes with a text of its own, by room."""
+
+    def calls(path: Path) -> Iterator[Message]:
+        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ERRORS
+            ):
+                what = _words(node.args[0]) if node.args else ""
+                fix = next(
+                    (_words(k.value) for k in node.keywords if k.arg == "fix"), ""
+                )
+                if any(
+                    character.isalpha()
+                    for character in what.split("‹")[0] + what.split("›")[-1]
+                ):
+                    yield Message(room, node.func.id, what, fix)
+
+    return [message for path in sorted(SOURCE.rglob("*.py")) for message in calls(path)]
+
+
+def _section(title: str, entries: list[tuple[nodes.Node, str]]) -> nodes.section:
+    """Return a section with a list of terms and their explanations."""
+    rows = nodes.definition_list()
+    for term, text in entries:
+        meaning = nodes.definition("", nodes.paragraph("", text))
+        rows += nodes.definition_list_item("", nodes.term("", "", term), meaning)
+    name = nodes.make_id(title)
+    return nodes.section("", nodes.title("", title), rows, ids=[name], names=[name])
+
+
+class Options(SphinxDirective):
+    """The directive that lists the options of every command."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a section for each command."""
+        return [
+            _section(
+                f"ostinato {verb}",
+                [(nodes.literal("", o.names), o.help) for o in found],
+            )
+            for verb, found in options().items()
+        ]
+
+
+class Messages(SphinxDirective):
+    """The directive that lists the error messages."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return a section for each room of the package."""
+        rooms: dict[str, list[tuple[nodes.Node, str]]] = {}
+        for m in dict.fromkeys(messages()):
+            rooms.setdefault(m.room, []).append(
+                (nodes.inline("", m.what), f"{m.error}. {m.fix}".strip())
+            )
+        return [_section(room, found) for room, found in rooms.items()]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the extension; Sphinx calls this function."""
+    app.add_directive("options", Options)
+    app.add_directive("messages", Messages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
