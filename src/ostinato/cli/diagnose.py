@@ -37,14 +37,9 @@ def command(
         str, typer.Option(help="The value of --held-out in the fit: a share, or a pattern of ids.")
     ] = "0.1",
     seed: options.Seed = 0,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
+    *,
+    columns: options.Columns,
+    sound: options.Sound,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     as_json: options.Json = False,
@@ -62,18 +57,7 @@ def command(
     from ostinato.diagnosis.diagnose import diagnose
     from ostinato.storage import atomic_write
 
-    fitted, sequences = opened(
-        model,
-        data,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        channel=channel,
-        decimal=decimal,
-        mix=mix,
-        sheet=sheet,
-        query=query,
-    )
+    fitted, sequences = opened(model, data, **options.reading(columns, sound))
     screen.doing("measuring how far back the model reaches")
     found = diagnose(
         fitted,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostinato.choices import unknown
 from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
 from ostinato.scale.threads import each_worker, environment
@@ -61,7 +62,7 @@ class Destination:
                 )
             return None
         if self.on != "ray" and not str(self.on).startswith("ray://"):
-            raise ConfigError(f"unknown value {self.on!r} of --on", fix="use here, ray, or ray://HOST:PORT")
+            raise unknown("value of --on", self.on, ("here", "ray"), "use here, ray, or ray://HOST:PORT")
         from ostinato.scale.cluster import ray
 
         address = None if self.on == "ray" else self.on

@@ -37,14 +37,9 @@ def command(
         ),
     ] = None,
     adapt: options.Adapt = None,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
+    *,
+    columns: options.Columns,
+    sound: options.Sound,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
@@ -66,9 +61,7 @@ def command(
                 panel.output,
                 on=panel.cluster,
                 on_progress=panel.show,
-                id_col=id_col,
-                time_col=time_col,
-                target=target,
+                **columns.in_parts(),
             )
         panel.summarise(outcome)
         sums = outcome.sums
@@ -83,18 +76,7 @@ def command(
     from ostinato.inference.score import score
     from ostinato.storage import atomic_write
 
-    fitted, sequences = opened(
-        model,
-        data,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        channel=channel,
-        decimal=decimal,
-        mix=mix,
-        sheet=sheet,
-        query=query,
-    )
+    fitted, sequences = opened(model, data, **options.reading(columns, sound))
     screen.doing(f"scoring {len(sequences):,} sequences")
     scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads), device=options.device(device))
     if by is not None:

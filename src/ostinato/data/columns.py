@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
@@ -159,14 +159,8 @@ def check_names(frame: pl.DataFrame, where: str, names: tuple[str | None, ...]) 
     """Raise DataError if a column does not exist, with the column that was probably meant."""
     for name in names:
         if name is not None and name not in frame.columns:
-            close = difflib.get_close_matches(name.lower(), [c.lower() for c in frame.columns], 1, 0.5)
-            meant = next((c for c in frame.columns if [c.lower()] == close), None)
-            raise DataError(
-                f"there is no column {name!r}",
-                where=where,
-                fix=(f"did you mean {meant!r}? Use" if meant else "use")
-                + f" one of the columns {', '.join(frame.columns)}",
-            )
+            fix = advice(name, frame.columns, f"use one of the columns {', '.join(frame.columns)}")
+            raise DataError(f"there is no column {name!r}", where=where, fix=fix)
 
 
 def holds_numbers(column: pl.Series) -> bool:

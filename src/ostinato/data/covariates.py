@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.data import checks
 from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.origin import Origin
@@ -181,10 +182,13 @@ def _indicators(column: pl.Series, words: Sequence[str], origin: Origin) -> list
     new = (text.is_not_null() & ~text.is_in(list(words))).fill_null(value=False)
     if new.any():
         row = int(new.arg_max() or 0)
-        raise DataError(
-            f"unknown category {text[row]!r} in the column {column.name!r}",
+        raise unknown(
+            f"category in the column {column.name!r},",
+            text[row],
+            words,
+            f"use one of {', '.join(words[:5])}, or fit a model to data that have this category",
             where=origin.at(row),
-            fix=f"use one of {', '.join(words[:5])}, or fit a model to data that have this category",
+            error=DataError,
         )
     return [(text == word).cast(pl.Float64).fill_null(np.nan).to_numpy() for word in words]
 

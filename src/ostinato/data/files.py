@@ -6,6 +6,7 @@ import glob
 from os.path import commonpath
 from pathlib import Path
 
+from ostinato.choices import nearest_file
 from ostinato.data.packed import unpacked
 from ostinato.errors import DataError
 
@@ -114,7 +115,7 @@ def find(source: str | Path) -> list[Path]:
     if path.exists():
         return [path]
     if not glob.has_magic(str(source)):
-        raise DataError("there is no such file", where=str(path), fix="check the path")
+        raise DataError("there is no such file", where=str(path), fix=nearest_file(path))
     matches = sorted(Path(p) for p in glob.glob(str(source), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     files = [p for p in matches if p.is_file()]
     if not files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.data.ahead import times_ahead
 from ostinato.data.calendar import Days, Every, Steps
 from ostinato.data.covariates import Columns
@@ -94,10 +95,13 @@ def check_columns(data: SequenceSet, description: Description) -> None:
     for key, words in zip(data.ids, data.covariates.static, strict=True):
         for name, word, known in zip(expected.static, words, categories, strict=True):
             if word not in known:
-                raise DataError(
-                    f"unknown category {word!r} in the static column {name!r}",
+                raise unknown(
+                    f"category in the static column {name!r},",
+                    word,
+                    known,
+                    f"use one of {some_of(known)}, or fit a model to data that have this category",
                     where=f"{data.meta.get('source', 'the data')}, series {key!r}, from its first row on",
-                    fix=f"use one of {some_of(known)}, or fit a model to data that have this category",
+                    error=DataError,
                 )
 
 

@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.lagged import Lagged, Trend, dense, lagged
 from ostinato.layers.least_squares import Array, Nested, solve_nested
@@ -258,9 +259,9 @@ def _fit(
 def _check_options(trend: str, criterion: str, lowest_order: int) -> None:
     """Raise ConfigError for an unknown trend or criterion, or a negative order."""
     if trend not in ("n", "c", "ct"):
-        raise ConfigError(f"unknown trend {trend!r}", fix='use one of "n", "c", "ct"')
+        raise unknown("trend", trend, ("n", "c", "ct"))
     if criterion not in ("bic", "aic", "hqic", "held-out"):
-        raise ConfigError(f"unknown criterion {criterion!r}", fix="use one of bic, aic, hqic, held-out")
+        raise unknown("criterion", criterion, ("bic", "aic", "hqic", "held-out"))
     if lowest_order < 0:
         raise ConfigError(
             f"the order of an autoregression must be at least 0, got {lowest_order}", fix="use an order of 0 or more"

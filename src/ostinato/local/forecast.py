@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.arguments import horizon_count, levels
+from ostinato.choices import unknown
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -42,13 +43,14 @@ def method_of(name: str) -> Fit:
         return METHODS[name]
     from ostinato.layers.build import BACKBONES  # here, because it imports torch
 
-    known = ", ".join((*METHODS, "direct"))
+    known = (*METHODS, "direct")
     if name in BACKBONES:
         raise ConfigError(
             f"{name} is a model that is trained first, and not a method that is fitted in seconds",
-            fix=f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost; or use one of {known}",
+            fix=f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost; or use one of "
+            + ", ".join(known),
         )
-    raise ConfigError(f"unknown method {name!r}", fix=f"use one of {known}")
+    raise unknown("method", name, known)
 
 
 def forecast_series(
