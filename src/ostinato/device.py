@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
 from ostinato.choices import unknown
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,7 +135,7 @@ def _absence(kind: str) -> str:
     if torch.version.cuda is None and torch.version.hip is None:
         return f"torch {torch.__version__} is built for the CPU alone"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return f"torch finds {count} card{'s' * (count != 1)}"
+    return f"torch finds {counted(count, 'card')}"
 
 
 def in_bf16(precision: str) -> bool:

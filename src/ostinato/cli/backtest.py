@@ -10,7 +10,7 @@ import typer
 from ostinato.cli import options, panels, screen
 from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
-from ostinato.numbers import shown
+from ostinato.numbers import counted, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,7 +124,7 @@ def command(
                 **columns.in_parts(),
             )
         panel.summarise(outcome)
-        _show(table, f"{windows} window{'s' * (windows != 1)} of {horizon} steps (lower is better)")
+        _show(table, f"{counted(windows, 'window')} of {counted(horizon, 'step')} (lower is better)")
         return
     limits = options.limits(budget, steps)
     if output:
@@ -159,10 +159,10 @@ def command(
     if as_json:
         answer({"table": result.table, "season": result.season, "notes": notes, "verdict": verdict})
     else:
-        many = "s" * (windows != 1)
         _show(
             result.table,
-            f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)",
+            f"{counted(windows, 'window')} of {counted(horizon, 'step')} "
+            "(lower is better; nats a step: higher; in 80%: 80)",
         )
         print(verdict)
     if output:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ostinato.cli import options, screen
 from ostinato.cli.model_data import opened
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     from ostinato.diagnosis.result import Diagnosis
@@ -112,15 +113,20 @@ def _lines(found: Diagnosis) -> list[str]:
     if found.lyapunov is not None:
         lines.append(f"largest Lyapunov exponent: {found.lyapunov:+.4f} ± {found.lyapunov_error:.4f} nats a step")
     if found.flows:
-        whole = f"lag {found.effective_memory}" if found.effective_memory else f"more than {len(found.lags)} lags"
+        whole = (
+            f"lag {found.effective_memory}"
+            if found.effective_memory
+            else f"more than {counted(len(found.lags), 'lag')}"
+        )
         lines.append(f"effective memory (99 % of the gradient): {whole}")
     if found.window is not None:
-        lines.append(f"the model sees {found.window} lags")
+        lines.append(f"the model sees {counted(found.window, 'lag')}")
     lines.append(f"reference: {found.reference}; lags used: {', '.join(map(str, found.picked)) or 'none'}")
     far = found.reach
     if far:
         depth = layers_for(far)
         lines.append(
-            f"to use lag {far}: an AR of order {far}, a convolution of {depth} layers, or a truncation window of {far}"
+            f"to use lag {far}: an AR of order {far}, a convolution of {counted(depth, 'layer')}, or a "
+            f"truncation window of {far}"
         )
     return [*lines, f"sampled: {found.sampled}", f"verdict: {found.verdict}"]

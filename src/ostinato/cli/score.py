@@ -10,6 +10,7 @@ import typer
 
 from ostinato.cli import options, panels, screen
 from ostinato.cli.model_data import opened
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     from ostinato.inference.score import ScoredStep, Scores
@@ -65,7 +66,7 @@ def command(
             )
         panel.summarise(outcome)
         sums = outcome.sums
-        print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {sums['scored']:,} steps")
+        print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {counted(sums['scored'], 'step')}")
         return
     if output:
         options.writable(output)
@@ -77,7 +78,7 @@ def command(
     from ostinato.storage import atomic_write
 
     fitted, sequences = opened(model, data, **options.reading(columns, sound))
-    screen.doing(f"scoring {len(sequences):,} sequences")
+    screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
     scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads), device=options.device(device))
     if by is not None:
         _write_units(scores, by, output)
@@ -126,7 +127,7 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
         how = " (adaptive: the model learned in each sequence, from its start on)"
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
-    print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
+    print(f"log P = {total:.2f} nats over {counted(steps, unit)} in {counted(len(scores.data), 'sequence')}")
     if len(scores.data) <= 12 and len(scores.data) > 1:
         for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
             print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
@@ -142,7 +143,7 @@ def _write_units(scores: Scores, by: str, output: Path | None) -> None:
     from ostinato.storage import atomic_write
 
     frame = scores.by(by)
-    screen.say(f"note: {len(frame):,} units of {scores.nats_per_step:.4f} nats a character")
+    screen.say(f"note: {counted(len(frame), 'unit')} of {scores.nats_per_step:.4f} nats a character")
     if output is None:
         printed(frame)
     else:

@@ -14,6 +14,7 @@ from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
+from ostinato.numbers import counted
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
 TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
@@ -102,7 +103,7 @@ def find(
         raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
     notes = _aside(aside, frame)
     if len(numbers) > 1:
-        notes.append(f"{len(numbers)} channels: {', '.join(numbers)} (use --target to choose)")
+        notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
     return Roles(id_col, time_col, tuple(numbers), tuple(notes))
 
 

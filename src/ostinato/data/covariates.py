@@ -15,6 +15,7 @@ from ostinato.data import checks
 from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 #: The largest number of different words in a column of categories.
@@ -131,7 +132,8 @@ class Indicators:
     def notes(self) -> list[str]:
         """What became of the columns of words, in words."""
         return [
-            f"the covariate {name!r} has {len(words)} categories: {', '.join(words[:4])}{' ...' if words[4:] else ''}"
+            f"the covariate {name!r} has {counted(len(words), 'category')}: "
+            f"{', '.join(words[:4])}{' ...' if words[4:] else ''}"
             for name, words in self.categories.items()
         ]
 

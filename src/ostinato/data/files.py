@@ -9,6 +9,7 @@ from pathlib import Path
 from ostinato.choices import nearest_file
 from ostinato.data.packed import unpacked
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The formats of each family of files by their endings; a folder holds files of one family. Every message, every help
 #: text and every list in the docs is made from this table.
@@ -132,7 +133,7 @@ def _inside(folder: Path) -> list[Path]:
     known = [p for p in found if family([p]) is not None]
     if not known:
         raise DataError(
-            f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known extension",
+            f"the folder holds no data: {counted(len(found), 'file')}, none with a known extension",
             where=str(folder),
             fix=f"give a folder with files of one of the formats {formats()}",
         )

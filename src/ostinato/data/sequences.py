@@ -18,6 +18,7 @@ from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 from ostinato.look import Shown
+from ostinato.numbers import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,7 +73,8 @@ class SequenceSet(Shown):
             raise ValueError(f"values must have the shape (steps, {len(self.channels)}), got {self.values.shape}")
         if len(self.offsets) != len(self.ids) + 1 or self.offsets[-1] != len(self.values):
             raise ValueError(
-                f"offsets must have {len(self.ids) + 1} entries and end at {len(self.values)}, got {self.offsets}"
+                f"offsets must have {counted(len(self.ids) + 1, 'entry')} and end at {len(self.values)}, got "
+                f"{self.offsets}"
             )
 
     def look(self) -> tuple[list[str], None]:

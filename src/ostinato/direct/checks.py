@@ -16,7 +16,7 @@ from ostinato.description import Description
 from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.table import some_of
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 
 Array = NDArray[np.float64]
 
@@ -121,7 +121,7 @@ def check_future(data: SequenceSet, effects: Effects | None, horizon: int) -> No
                 after = np.concatenate([times[-1:], times_ahead(data, b, len(rows))])
                 end = (data.time_form or TimeForm()).words(after[-1:])[0]
             raise DataError(
-                f"the future covariates end after {len(rows)} of {horizon} steps, at {end}",
+                f"the future covariates end after {len(rows)} of {counted(horizon, 'step')}, at {end}",
                 where=f"{data.meta.get('source', 'the data')}, series {key!r}",
                 fix="give a row for every step ahead with --future rows.csv, or use a shorter horizon",
             )

@@ -28,7 +28,7 @@ from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import ds_column
 from ostinato.look import Shown
 from ostinato.model_file import Model
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
 
@@ -133,7 +133,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     # a part of a panel has the season of the whole panel, and local methods the one that was given, if any
     own_season = options.pop("own_season", season)
     season, why = season_length(data, season)
-    notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
+    notes = [*data.notes, f"season: {counted(season, 'step')}, {why}", *_left_out(plan, data)]
     for number, (name, given) in enumerate(zip(columns, models, strict=True)):
         if not isinstance(given, str):
             models[number], said = unseen(name, given, data, plan)

@@ -21,6 +21,7 @@ from ostinato.choices import unknown
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.lagged import Lagged, Trend, dense, lagged
 from ostinato.layers.least_squares import Array, Nested, solve_nested
+from ostinato.numbers import counted
 from ostinato.spread import FLOOR
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
@@ -186,10 +187,14 @@ def fit_ar(
     notes = []
     if top < wanted:
         notes.append(
-            f"the order was capped at {top}, not {wanted}: {usable[wanted]} steps have {wanted} values before them"
+            f"the order was capped at {top}, not {wanted}: {counted(usable[wanted], 'step')} have "
+            f"{counted(wanted, 'value')} before them"
         )
     if searching and usable[top] < usable[0] / 2:
-        notes.append(f"the order was chosen on {usable[top]} of {usable[0]} steps, those with {top} values before them")
+        notes.append(
+            f"the order was chosen on {usable[top]} of {counted(usable[0], 'step')}, those with "
+            f"{counted(top, 'value')} before them"
+        )
 
     R = rows.triangle(fitted, dense(top))
     solution = _solve(rows, R, int(usable[top]))

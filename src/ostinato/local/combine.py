@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ostinato.local.calibrate import Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.numbers import counted
 
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 2
@@ -100,7 +101,7 @@ class Combination:
         order = np.argsort(-judged.weights[s], kind="stable")
         parts = [f"{judged.weights[s, m]:.2f} {names[m]}" for m in order if judged.weights[s, m] >= 0.005]
         windows = int(judged.windows[s])
-        return f"{' + '.join(parts)}; {windows} window{'s' * (windows != 1)} of its own; {judged.verdict}"
+        return f"{' + '.join(parts)}; {counted(windows, 'window')} of its own; {judged.verdict}"
 
 
 def combine(panel: Panel, members: Mapping[str, Fit]) -> Combination:

@@ -19,6 +19,7 @@ from ostinato.forecasting.table import Forecast, ends, some_of, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
 from ostinato.local.series import local_forecast
+from ostinato.numbers import counted
 
 #: The second name of "auto", for backtests, in which "auto" chooses between all models.
 LOCAL = "local"
@@ -133,11 +134,11 @@ def steps_and_notes(data: SequenceSet, horizon: int | None, season: int | None) 
         ConfigError: The horizon or the season is less than 1.
     """
     length, why = season_length(data, season)
-    notes = [f"season: {length} step{'s' * (length != 1)}, {why}"]
+    notes = [f"season: {counted(length, 'step')}, {why}"]
     if horizon is not None:
         return horizon_count(horizon), notes
     steps, reason = default_horizon(data, season)
-    return steps, [*notes, f"horizon: {steps} steps, {reason}; set it with --horizon"]
+    return steps, [*notes, f"horizon: {counted(steps, 'step')}, {reason}; set it with --horizon"]
 
 
 def default_horizon(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
