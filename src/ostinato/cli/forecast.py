@@ -28,7 +28,7 @@ def command(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             help="After a model file: the data to forecast. Default: the data that the model was fitted to.",
         ),
     ] = None,
@@ -91,7 +91,7 @@ def command(
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Draw the forecast to this PNG file. Needs pip install ostinato[plot].", rich_help_panel=OUTPUT
+            help="Draw the forecast to this PNG file. Needs pip install 'ostinato[plot]'.", rich_help_panel=OUTPUT
         ),
     ] = None,
     *,

@@ -189,11 +189,11 @@ def verdict(table: pl.DataFrame) -> str:
         return f"the best baseline is {name}, with a wQL of {least:.4g}"
     best, figure = rest["model"][0], rest["wql"][0]
     if figure < least:
-        gain = 100 * (1 - figure / least)
-        return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain:.1f} % less than {least:.4g} of {name}"
+        gain = f"{100 * (1 - figure / least):.1f} % less than {least:.4g}"
+        return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain} of the baseline {name}"
     if figure == least:
         return f"a tie: {best} and the baseline {name} have the same wQL, {least:.4g}"
-    return f"nothing beats the baseline: the wQL of {name} is {least:.4g}, and that of {best} is {figure:.4g}"
+    return f"nothing beats the baseline {name}: its wQL is {least:.4g}, and that of {best} is {figure:.4g}"
 
 
 def _without_wql(table: pl.DataFrame) -> str:

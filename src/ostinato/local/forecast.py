@@ -25,6 +25,8 @@ from ostinato.numbers import counted
 LOCAL = "local"
 #: The number of different fits that a note names.
 _NAMED = 4
+#: The characters from which on a note names the fit of one series alone.
+_LONG = 150
 
 
 def names_of_methods() -> tuple[str, ...]:
@@ -171,7 +173,7 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
     counts = Counter(one for _, one in known)
     named = counts.most_common(_NAMED)
     rest = len(known) - sum(count for _, count in named)
-    if 2 * rest > len(known):
+    if 2 * rest > len(known) or sum(len(one) for one, _ in named) > _LONG:
         name, one = known[0]
         return [f"{model}: {len(known):,} series with {len(counts):,} different fits, such as of {name}: {one}"]
     words = [f"{one} for {count:,}" for one, count in named]
@@ -185,5 +187,5 @@ def _set_aside(said: Sequence[str], floored: Sequence[bool], names: list[str]) -
     cut = [name for name, one in zip(names, floored, strict=True) if one]
     notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
     if cut:
-        notes.append(f"{len(cut):,} series never went below 0, and their forecasts are cut off at 0: {some_of(cut)}")
+        notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
     return notes
