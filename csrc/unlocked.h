@@ -7,6 +7,7 @@
 #pragma once
 
 #include <Python.h>
+#include <dlfcn.h>
 
 #include <atomic>
 #include <chrono>
@@ -31,12 +32,15 @@ class Unlocked {
         return thread;
     }
 
+    // The function has its public name from Python 3.13 on, which the stable ABI of 3.12 does not declare. It is looked up
+    // by name, so that one wheel serves both; without either the gate opens after a second.
     static bool ends() {
-#if PY_VERSION_HEX >= 0x030D0000
-        return Py_IsFinalizing();
-#else
-        return _Py_IsFinalizing();
-#endif
+        using Answer = int (*)();
+        static const auto answer = [] {
+            void* found = dlsym(RTLD_DEFAULT, "Py_IsFinalizing");
+            return reinterpret_cast<Answer>(found ? found : dlsym(RTLD_DEFAULT, "_Py_IsFinalizing"));
+        }();
+        return answer && answer();
     }
 
     static void pass() {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ostinato.kinds import TRAITS, Kind, KindTraits
+from ostinato.numbers import counted
 from ostinato.record import DirectRecord, LadderRecord, RunRecord, Trial
 
 
@@ -57,13 +58,12 @@ def origin_facts(description: Description) -> list[tuple[str, str]]:
 def record_facts(description: Description) -> tuple[str, str]:
     """Return two lines from the record of a fit: the training data, and the seed with the versions of the packages."""
     record = RunRecord.from_json(description.record)
-    fitted = f"fitted to {record.steps:,} steps in {record.sequences:,} sequences; {record.split}"
+    fitted = f"fitted to {counted(record.steps, 'step')} in {counted(record.sequences, 'sequence')}; {record.split}"
     return fitted, f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items())
 
 
 def search_fact(trials: Sequence[Trial]) -> str:
     """Return what a hyperparameter search did, in words. Its trials are kept with the best first."""
     complete = sum(trial.state == "complete" for trial in trials)
-    plural = "s" * (len(trials) != 1)
     stopped = f", {len(trials) - complete} ended before they were done" if complete < len(trials) else ""
-    return f"the likeliest on the validation part of {len(trials)} trial{plural} of a search{stopped}"
+    return f"the likeliest on the validation part of {counted(len(trials), 'trial')} of a search{stopped}"

@@ -18,7 +18,9 @@ from functools import wraps
 from threading import local
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
+from ostinato.choices import unknown
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -95,7 +97,7 @@ def checked(device: Any) -> str:
         return name
     kind, _, number = name.partition(":")
     if kind not in ("cuda", "mps") or (number and not (number.isascii() and number.isdigit())):
-        raise ConfigError(f"unknown device {name!r}", fix="use auto, cpu, cuda, cuda:1 or mps")
+        raise unknown("device", name, ("auto", "cpu", "cuda", "mps"), "use auto, cpu, cuda, cuda:1 or mps")
     found = devices()
     full = kind if kind == "mps" else f"cuda:{int(number or os.environ.get(RANK, '0'))}"
     if full not in found:
@@ -133,7 +135,7 @@ def _absence(kind: str) -> str:
     if torch.version.cuda is None and torch.version.hip is None:
         return f"torch {torch.__version__} is built for the CPU alone"
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    return f"torch finds {count} card{'s' * (count != 1)}"
+    return f"torch finds {counted(count, 'card')}"
 
 
 def in_bf16(precision: str) -> bool:
@@ -148,7 +150,7 @@ def in_bf16(precision: str) -> bool:
     if precision == "float32":
         return False
     if precision != "bf16":
-        raise ConfigError(f"unknown precision {precision!r}", fix="use float32 or bf16")
+        raise unknown("precision", precision, ("float32", "bf16"), "use float32 or bf16")
     name = asked()
     cards = [d for d in devices() if d.startswith("cuda")]
     if name == "auto" and cards:

@@ -23,6 +23,7 @@ from ostinato.layers.ar import AR
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import Ahead, FilterFront, Front, InnovationFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
+from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import save_described
 
@@ -324,8 +325,8 @@ class SequenceModel(nn.Module):
             return f"a model of {d.kind}: adaptive filters, which go on learning, without a backbone"
         if d.name == "ar":
             return f"a model of {d.kind}: the closed form alone, without a backbone"
-        layers = f", {shape['depth']} layers" if shape["depth"] > 1 else ""
-        return f"a model of {d.kind}: backbone {d.name}, {shape['hidden']} units{layers}"
+        layers = f", {counted(shape['depth'], 'layer')}" if shape["depth"] > 1 else ""
+        return f"a model of {d.kind}: backbone {d.name}, {counted(shape['hidden'], 'unit')}{layers}"
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""

@@ -29,6 +29,22 @@ def plain(x: float) -> str:
     return exact(x).removesuffix(".0")
 
 
+def counted(count: float, one: str, many: str = "") -> str:
+    """Return a number of things in words: "1 step", "1,200 steps", "2 categories".
+
+    Args:
+        count: The number.
+        one: The word for one thing.
+        many: The word for several. Default: by the rules of English, "category" to "categories".
+    """
+    number = f"{count:,}" if count == int(count) else plain(count)
+    if count == 1:
+        return f"{number.removesuffix('.0')} {one}"
+    several = f"{one[:-1]}ies" if one.endswith("y") and one[-2:-1] not in "aeiou" else one
+    several = several if several != one else f"{one}{'es' if one.endswith(('s', 'x', 'ch', 'sh')) else 's'}"
+    return f"{number.removesuffix('.0')} {many or several}"
+
+
 def shown(x: float, digits: int = DIGITS, *, keep: bool = False) -> str:
     """Return a number for the screen, with significant digits: 5e-07, 0.00123, 1234567.8; "-" for NaN.
 

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ostinato.choices import nearest_file
 from ostinato.errors import ModelFileError, WriteError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def load_bundle(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ModelFileError(
             f"cannot read the model file: {error.strerror or error}",
             where=str(path),
-            fix="check the path",
+            fix=nearest_file(path),
         ) from error
     body, digest = raw[:-_DIGEST], raw[-_DIGEST:]
     whole = _whole(body, path)

@@ -16,6 +16,7 @@ from threading import Lock, local
 from typing import Any, Literal, ParamSpec, TypeVar, final
 
 from ostinato.arguments import thread_count
+from ostinato.numbers import counted
 
 #: A number of threads, or "auto" for the decision by the machine.
 Threads = int | Literal["auto"]
@@ -148,7 +149,7 @@ def cores() -> tuple[int, str]:
     except AttributeError:
         usable = set(range(os.cpu_count() or 1))
     cpus = {_siblings(cpu) for cpu in usable}
-    count, why = len(cpus), f"this process may use {len(cpus)} core{'s' * (len(cpus) != 1)}"
+    count, why = len(cpus), f"this process may use {counted(len(cpus), 'core')}"
     quota = _quota()
     if quota is not None and quota < count:
         count = max(1, int(quota))

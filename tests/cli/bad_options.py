@@ -104,7 +104,7 @@ ROWS: tuple[Bad, ...] = (
     fit("bf16 on the CPU", "--device cpu --precision bf16", "bf16 speeds up the products of a CUDA card alone"),
     fit("a seed below 0", "--seed -1", "--seed", "greater than or equal to 0"),
     fit("a number that is none", "--hidden many", "--hidden", "a valid integer"),
-    fit("an option that is not there", "--hiden 3", "No such option", "--hidden"),
+    fit("an option that is not there", "--hiden 3", "unknown option", "--hidden"),
     Bad("an unknown verb", "guess good.csv", ("No such command", "guess")),
     Bad("no data", "fit", ("Missing argument",)),
     ask("a horizon of 0", f"{FORECAST} --horizon 0", "horizon must be at least 1, got 0", "1 or more"),

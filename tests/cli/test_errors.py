@@ -41,7 +41,7 @@ def attempt(model: Path, error: type[BaseException], *, resume: bool = False, be
         (("fit", "absent.csv"), 2, b"there is no such file"),
         (("inspect", "series.csv", "--target", "z"), 2, b"there is no column 'z'"),
         (("score", "series.csv", "series.ost"), 2, b"not an ostinato model file"),
-        (("fit", "series.csv", "--hiden", "3"), 2, b"No such option"),
+        (("fit", "series.csv", "--hiden", "3"), 2, b"unknown option"),
         (("--version",), 0, b""),
         ((), 2, b""),
     ],

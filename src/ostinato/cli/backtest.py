@@ -10,7 +10,7 @@ import typer
 from ostinato.cli import options, panels, screen
 from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
-from ostinato.numbers import shown
+from ostinato.numbers import counted, shown
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,18 +86,10 @@ def command(
         ),
     ] = None,
     seed: options.Seed = 0,
-    kind: options.Kind = None,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    zone: options.Zone = None,
-    day_first: options.DayFirst = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
-    known: options.Known = None,
-    past: options.Past = None,
-    static: options.Static = None,
+    *,
+    clock: options.Clock,
+    columns: options.Columns,
+    covariates: options.Covariates,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
@@ -111,7 +103,7 @@ def command(
     """
     count = options.threads(threads)
     if panels.in_parts(on, workers):
-        panels.check_times(zone, day_first)
+        panels.check_times(clock.zone, clock.day_first)
         _check_model_of_parts(model or [])
         with panels.running(panels.Destination(output, on, workers, count, device)) as panel:
             from ostinato import scale
@@ -128,13 +120,11 @@ def command(
                 season=season,
                 n_paths=paths,
                 on_progress=panel.show,
-                kind=kind,
-                id_col=id_col,
-                time_col=time_col,
-                target=target,
+                kind=clock.kind,
+                **columns.in_parts(),
             )
         panel.summarise(outcome)
-        _show(table, f"{windows} window{'s' * (windows != 1)} of {horizon} steps (lower is better)")
+        _show(table, f"{counted(windows, 'window')} of {counted(horizon, 'step')} (lower is better)")
         return
     limits = options.limits(budget, steps)
     if output:
@@ -145,21 +135,7 @@ def command(
     from ostinato.storage import atomic_write
 
     screen.doing(f"reading {data}")
-    sequences = read(
-        data,
-        kind=kind,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        future_covariates=known or (),
-        past_covariates=past or (),
-        static_covariates=static or (),
-        sheet=sheet,
-        query=query,
-        decimal=decimal,
-        zone=zone,
-        day_first=day_first,
-    )
+    sequences = read(data, **options.reading(clock, columns, covariates))
     screen.doing("fitting and forecasting")
     result = cross_validation(
         sequences,
@@ -183,10 +159,10 @@ def command(
     if as_json:
         answer({"table": result.table, "season": result.season, "notes": notes, "verdict": verdict})
     else:
-        many = "s" * (windows != 1)
         _show(
             result.table,
-            f"{windows} window{many} of {horizon} steps (lower is better; nats a step: higher; in 80%: 80)",
+            f"{counted(windows, 'window')} of {counted(horizon, 'step')} "
+            "(lower is better; nats a step: higher; in 80%: 80)",
         )
         print(verdict)
     if output:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options
+from ostinato.numbers import counted
 
 
 def command(
@@ -41,4 +42,4 @@ def command(
     out = compress(load_model(model), raw, threads=options.threads(threads))
     atomic_write(target, out)
     size = sum(map(len, raw.values()))
-    print(f"{target}: {len(out):,} bytes for {size:,} bytes in {len(raw):,} file{'s' * (len(raw) != 1)}")
+    print(f"{target}: {counted(len(out), 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options
+from ostinato.numbers import counted
 
 
 def command(
@@ -40,4 +41,4 @@ def command(
             raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
     for name, raw in restored.items():
         atomic_write(targets[name], raw)
-        print(f"{targets[name]}: {len(raw):,} bytes")
+        print(f"{targets[name]}: {counted(len(raw), 'byte')}")

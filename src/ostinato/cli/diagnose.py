@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ostinato.cli import options, screen
 from ostinato.cli.model_data import opened
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     from ostinato.diagnosis.result import Diagnosis
@@ -37,14 +38,9 @@ def command(
         str, typer.Option(help="The value of --held-out in the fit: a share, or a pattern of ids.")
     ] = "0.1",
     seed: options.Seed = 0,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
+    *,
+    columns: options.Columns,
+    sound: options.Sound,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     as_json: options.Json = False,
@@ -62,18 +58,7 @@ def command(
     from ostinato.diagnosis.diagnose import diagnose
     from ostinato.storage import atomic_write
 
-    fitted, sequences = opened(
-        model,
-        data,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        channel=channel,
-        decimal=decimal,
-        mix=mix,
-        sheet=sheet,
-        query=query,
-    )
+    fitted, sequences = opened(model, data, **options.reading(columns, sound))
     screen.doing("measuring how far back the model reaches")
     found = diagnose(
         fitted,
@@ -128,15 +113,20 @@ def _lines(found: Diagnosis) -> list[str]:
     if found.lyapunov is not None:
         lines.append(f"largest Lyapunov exponent: {found.lyapunov:+.4f} ± {found.lyapunov_error:.4f} nats a step")
     if found.flows:
-        whole = f"lag {found.effective_memory}" if found.effective_memory else f"more than {len(found.lags)} lags"
+        whole = (
+            f"lag {found.effective_memory}"
+            if found.effective_memory
+            else f"more than {counted(len(found.lags), 'lag')}"
+        )
         lines.append(f"effective memory (99 % of the gradient): {whole}")
     if found.window is not None:
-        lines.append(f"the model sees {found.window} lags")
+        lines.append(f"the model sees {counted(found.window, 'lag')}")
     lines.append(f"reference: {found.reference}; lags used: {', '.join(map(str, found.picked)) or 'none'}")
     far = found.reach
     if far:
         depth = layers_for(far)
         lines.append(
-            f"to use lag {far}: an AR of order {far}, a convolution of {depth} layers, or a truncation window of {far}"
+            f"to use lag {far}: an AR of order {far}, a convolution of {counted(depth, 'layer')}, or a "
+            f"truncation window of {far}"
         )
     return [*lines, f"sampled: {found.sampled}", f"verdict: {found.verdict}"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from ostinato.numbers import counted
+
 
 def command() -> None:
     """Print which implementation of each network computes on this machine, on which devices and threads, and why.
@@ -46,7 +48,8 @@ def _worth(limit: int) -> str:
 
     sizes = ((100, 1, 32), (100, 32, 64), (100, 256, 512))
     found = [
-        f"{extension.threads_of('gru', T, B, H, limit)} for a GRU of {T} steps, {B} row{'s' * (B != 1)} and {H} units"
+        f"{extension.threads_of('gru', T, B, H, limit)} for a GRU of {counted(T, 'step')}, "
+        f"{counted(B, 'row')} and {counted(H, 'unit')}"
         for T, B, H in sizes
     ]
     return ", ".join(found)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options, screen
+from ostinato.numbers import counted
 
 
 def command(
@@ -42,5 +43,5 @@ def command(
         screen.say(f"note: {note}")
     screen.say(
         f"wrote {onnx}: {len(done.states)} tensors of state; onnxruntime gives the surprisals of the model on "
-        f"{done.steps} steps within {done.worst:.1g}"
+        f"{counted(done.steps, 'step')} within {done.worst:.1g}"
     )

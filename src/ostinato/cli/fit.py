@@ -31,8 +31,8 @@ def command(
     model: Annotated[
         str,
         typer.Option(
-            help="ar, linear, rnn, gru, lstm or conv: this model and the AR. counts, mixture: for text, models that go "
-            "on learning while they are used. auto: the best of them on held-out data, "
+            help="ar, linear, rnn, gru, lstm or conv: this model and the AR. filter (series, sound), counts, mixture "
+            "(text): models that go on learning while they are used. auto: the best of them on held-out data, "
             "or with --horizon a direct forecaster. direct: a direct forecaster.",
             rich_help_panel=MODEL,
         ),
@@ -172,22 +172,12 @@ def command(
         ),
     ] = None,
     seed: options.Seed = 0,
-    kind: options.Kind = None,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    zone: options.Zone = None,
-    day_first: options.DayFirst = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    known: options.Known = None,
-    past: options.Past = None,
-    static: options.Static = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
-    alphabet: options.Alphabet = "characters",
-    per_line: options.PerLine = None,
+    *,
+    clock: options.Clock,
+    columns: options.Columns,
+    covariates: options.Covariates,
+    sound: options.Sound,
+    symbols: options.Symbols,
     each: Annotated[
         bool,
         typer.Option(
@@ -241,7 +231,7 @@ def command(
     """
     count = options.threads(threads)
     if each:
-        panels.check_times(zone, day_first)
+        panels.check_times(clock.zone, clock.day_first)
         with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale
 
@@ -251,10 +241,8 @@ def command(
                 on=panel.cluster,
                 season=season,
                 on_progress=panel.show,
-                kind=kind,
-                id_col=id_col,
-                time_col=time_col,
-                target=target,
+                kind=clock.kind,
+                **columns.in_parts(),
             )
         panel.summarise(outcome)
         return
@@ -264,24 +252,7 @@ def command(
     request = fit_dispatch.FitRequest(
         command=("ostinato", *ctx.obj),
         data=data,
-        reading=fit_dispatch.Reading(
-            kind=kind,
-            id_col=id_col,
-            time_col=time_col,
-            target=target[0] if target and len(target) == 1 else target or None,
-            channel=channel,
-            mix=mix,
-            sheet=sheet,
-            query=query,
-            alphabet=alphabet,
-            per_line=per_line,
-            future_covariates=tuple(known or ()),
-            past_covariates=tuple(past or ()),
-            static_covariates=tuple(static or ()),
-            zone=zone,
-            day_first=day_first,
-            decimal=decimal,
-        ),
+        reading=options.reading(clock, columns, sound, symbols, covariates),
         output=path,
         report=report,
         model=model,

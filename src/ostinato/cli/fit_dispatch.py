@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ostinato.cli import screen
 from ostinato.cli.checkpoint import checkpoint
@@ -26,28 +26,6 @@ if TYPE_CHECKING:
 
 #: The default seconds from a checkpoint to the next.
 CHECKPOINT_EVERY = 10.0
-
-
-@dataclass(frozen=True)
-class Reading:
-    """The arguments of ``read``."""
-
-    kind: str | None
-    id_col: str | None
-    time_col: str | None
-    target: str | list[str] | None
-    channel: int | None
-    mix: bool
-    sheet: str | None
-    query: str | None
-    alphabet: str
-    per_line: bool | None
-    future_covariates: tuple[str, ...]
-    past_covariates: tuple[str, ...]
-    static_covariates: tuple[str, ...]
-    zone: str | None
-    day_first: bool | None
-    decimal: str | None = None
 
 
 #: The fields of FitRequest that are options of the model and its training, under the names that ``fit`` gives them.
@@ -105,7 +83,7 @@ class FitRequest:
 
     command: tuple[str, ...]
     data: str
-    reading: Reading
+    reading: dict[str, Any]
     output: Path
     report: Path | None
     model: str
@@ -159,7 +137,7 @@ def run(request: FitRequest, *, as_json: bool = False) -> None:
     from ostinato.training.workers import restarts, started
 
     screen.doing(f"reading {request.data}")
-    sequences = read(request.data, **vars(request.reading))
+    sequences = read(request.data, **request.reading)
     direct = is_direct(request.model, request.horizon, sequences.kind)
     request = _without_window(request, direct)
     if direct:
@@ -243,7 +221,7 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
             request.data,
             request.output,
             on=request.cluster,
-            reading=vars(request.reading),
+            reading=request.reading,
             model=request.model,
             horizon=request.horizon,
             budget=request.budget,
@@ -298,7 +276,7 @@ def _search(request: FitRequest, trials: int, sequences: SequenceSet, folder: Pa
         trials,
         folder,
         on=request.cluster,
-        reading=vars(request.reading),
+        reading=request.reading,
         budget=request.budget,
         held_out=request.held_out,
         seed=request.seed,

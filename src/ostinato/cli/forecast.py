@@ -28,7 +28,7 @@ def command(
     data: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DATA]",
+            metavar="DATA",
             help="After a model file: the data to forecast. Default: the data that the model was fitted to.",
         ),
     ] = None,
@@ -91,20 +91,13 @@ def command(
     plot: Annotated[
         Path | None,
         typer.Option(
-            help="Draw the forecast to this PNG file. Needs pip install ostinato[plot].", rich_help_panel=OUTPUT
+            help="Draw the forecast to this PNG file. Needs pip install 'ostinato[plot]'.", rich_help_panel=OUTPUT
         ),
     ] = None,
-    kind: options.Kind = None,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    zone: options.Zone = None,
-    day_first: options.DayFirst = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
+    *,
+    clock: options.Clock,
+    columns: options.Columns,
+    sound: options.Sound,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
@@ -137,16 +130,13 @@ def command(
                 n_paths=paths,
                 seed=seed,
                 on_progress=panel.show,
-                id_col=id_col,
-                time_col=time_col,
-                target=target,
+                **columns.in_parts(),
             )
         panel.summarise(outcome)
         return
     for path in (output, plot):
         if path:
             options.writable(path)
-    columns = {"id_col": id_col, "time_col": time_col, "target": target}
     result = source.forecast(
         ForecastOptions(
             horizon,
@@ -154,9 +144,9 @@ def command(
             season,
             future,
             sampling={"n_paths": paths, "seed": seed},
-            reading={**columns, "decimal": decimal, "sheet": sheet, "query": query},
-            clock={"kind": kind, "zone": zone, "day_first": day_first},
-            sound={"channel": channel, "mix": mix},
+            reading=options.reading(columns),
+            clock=options.reading(clock),
+            sound=options.reading(sound),
             threads=count,
             device=options.device(device),
         )

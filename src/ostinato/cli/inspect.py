@@ -11,19 +11,11 @@ from ostinato.cli import options, screen
 
 def command(
     path: Annotated[str, typer.Argument(help="A model file or a data file.")],
-    kind: options.Kind = None,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    zone: options.Zone = None,
-    day_first: options.DayFirst = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
-    alphabet: options.Alphabet = "characters",
-    per_line: options.PerLine = None,
+    *,
+    clock: options.Clock,
+    columns: options.Columns,
+    sound: options.Sound,
+    symbols: options.Symbols,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -44,22 +36,7 @@ def command(
         from ostinato.data.describe import describe
         from ostinato.data.read import read
 
-        data = read(
-            path,
-            kind=kind,
-            id_col=id_col,
-            time_col=time_col,
-            target=target,
-            decimal=decimal,
-            channel=channel,
-            mix=mix,
-            sheet=sheet,
-            query=query,
-            alphabet=alphabet,
-            per_line=per_line,
-            zone=zone,
-            day_first=day_first,
-        )
+        data = read(path, **options.reading(clock, columns, sound, symbols))
         lines = describe(data)
     if as_json:
         answer({"facts": lines})

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from ostinato._version import __version__
+from ostinato.choices import unknown
 from ostinato.cli import (
     backtest,
     compress,
@@ -29,6 +30,7 @@ from ostinato.cli import (
     stream,
     token,
 )
+from ostinato.cli.groups import expanded
 from ostinato.cli.help_page import format_verbs
 from ostinato.cli.verb import Verb
 from ostinato.errors import OstinatoError
@@ -44,6 +46,20 @@ class _Verbs(TyperGroup):
         """Write the list of the commands."""
         named = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         format_verbs([(name, verb.help or "") for name, verb in named if verb and not verb.hidden], formatter)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the first word names.
+
+        Raises:
+            ConfigError: No command has this name; the error names the nearest one.
+        """
+        word = args[0]
+        if word not in self.commands and not word.startswith("-"):
+            names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+            file = os.path.exists(word)  # noqa: PTH110 - pathlib is not needed until a command runs
+            otherwise = f"say what to do with the file: ostinato forecast {word}" if file else "read ostinato --help"
+            raise unknown("command", word, () if file else names, otherwise)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -105,8 +121,8 @@ for verb in (
     report,
     doctor,
 ):
-    app.command(verb.__name__.rsplit(".", 1)[1], cls=Verb)(verb.command)
-app.command("cross-validation", hidden=True, cls=Verb)(backtest.command)  # the name of Nixtla and sktime
+    app.command(verb.__name__.rsplit(".", 1)[1], cls=Verb)(expanded(verb.command))
+app.command("cross-validation", hidden=True, cls=Verb)(expanded(backtest.command))  # the name of Nixtla and sktime
 
 
 def _print_version(wanted: bool) -> None:
@@ -135,10 +151,19 @@ def main(arguments: list[str] | None = None) -> None:
         if not words:  # ostinato without a command prints its help
             error.show()
         else:
-            verb = error.ctx.command_path if error.ctx else "ostinato"
-            complain(OstinatoError(error.format_message(), fix=f"read {verb} --help"))
+            complain(_misused(error))
         code = error.exit_code
     sys.exit(code or 0)
+
+
+def _misused(error: Any) -> OstinatoError:
+    """Return the error about words that no command understands, with the nearest that one does."""
+    verb = error.ctx.command_path if error.ctx else "ostinato"
+    option = getattr(error, "option_name", None)
+    if option and hasattr(error, "possibilities"):
+        names = [name for one in error.ctx.command.params for name in one.opts] if error.ctx else []
+        return unknown("option", option, names, f"read {verb} --help")
+    return OstinatoError(error.format_message(), fix=f"read {verb} --help")
 
 
 #: Options that take a list of values, with the pattern of one value.

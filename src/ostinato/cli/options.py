@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
@@ -72,121 +73,12 @@ Seed = Annotated[
         rich_help_panel=ADVANCED,
     ),
 ]
-Kind = Annotated[
-    str | None,
-    typer.Option(
-        help="The kind of data: series, prices, text or sound. Default: found from the content.", rich_help_panel=DATA
-    ),
-]
-IdCol = Annotated[
-    str | None,
-    typer.Option(help="The column with the ids of the series. Default: unique_id, if present.", rich_help_panel=DATA),
-]
-TimeCol = Annotated[
-    str | None,
-    typer.Option(help="The column with the times. Default: ds, or the column of dates.", rich_help_panel=DATA),
-]
-Target = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target",
-        "--target-col",
-        help="The column to model, with numbers or words; repeat the option for several. Default: y, or every column "
-        "of values.",
-        rich_help_panel=DATA,
-    ),
-]
-Zone = Annotated[
-    str | None,
-    typer.Option(
-        help="The zone of the times, such as Europe/Berlin; days are counted by its clock. Default: the zone of the "
-        "column, or one that has the offsets of the times.",
-        rich_help_panel=READING,
-    ),
-]
-DayFirst = Annotated[
-    bool | None,
-    typer.Option(
-        "--day-first/--month-first",
-        help="Whether 01/02/2024 is the first of February. Default: the reading with the more regular steps.",
-        rich_help_panel=READING,
-    ),
-]
-Decimal = Annotated[
-    str | None,
-    typer.Option(
-        help="The decimal sign where the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
-        "Default: found from the other numbers.",
-        rich_help_panel=READING,
-    ),
-]
 Season = Annotated[
     int | None,
     typer.Option(
         "--season",
         "--season-length",
         help="The number of steps in a season. Default: from the frequency of the data.",
-    ),
-]
-Known = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--future-covariates",
-        "--known",
-        help="Columns whose future values are known: --future-covariates temperature holiday. Direct forecaster only.",
-        rich_help_panel=DATA,
-    ),
-]
-Past = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--past-covariates",
-        "--past",
-        help="Columns whose future values are not known: --past-covariates visitors. Direct forecaster only.",
-        rich_help_panel=ADVANCED,
-    ),
-]
-Static = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--static-covariates",
-        "--static",
-        help="Columns with one category for each series: --static-covariates store. Direct forecaster only.",
-        rich_help_panel=ADVANCED,
-    ),
-]
-Channel = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        help="The channel of sound files to use, counted from 0. Default: every channel, together.",
-        rich_help_panel=READING,
-    ),
-]
-Mix = Annotated[
-    bool, typer.Option("--mix", help="Use the mean of the channels of sound files.", rich_help_panel=READING)
-]
-Sheet = Annotated[
-    str | None,
-    typer.Option(help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=READING),
-]
-Query = Annotated[
-    str | None,
-    typer.Option(
-        help="The query whose rows are read from a database: --query 'SELECT ds, y FROM sales ORDER BY ds'.",
-        rich_help_panel=READING,
-    ),
-]
-Alphabet = Annotated[
-    str, typer.Option(help="What one symbol of a text is: characters or bytes.", rich_help_panel=READING)
-]
-PerLine = Annotated[
-    bool | None,
-    typer.Option(
-        "--per-line/--whole",
-        help="Read a text as one sequence for each line, or the whole file as one sequence. Default: found from the "
-        "content.",
-        rich_help_panel=READING,
     ),
 ]
 On = Annotated[
@@ -255,6 +147,165 @@ Precision = Annotated[
         rich_help_panel=CLUSTER,
     ),
 ]
+
+
+@final
+@dataclass(frozen=True)
+class Columns:
+    """The options that say which columns are read, and from where in the file."""
+
+    id_col: Annotated[
+        str | None,
+        typer.Option(
+            help="The column with the ids of the series. Default: unique_id, if present.", rich_help_panel=DATA
+        ),
+    ] = None
+    time_col: Annotated[
+        str | None,
+        typer.Option(help="The column with the times. Default: ds, or the column of dates.", rich_help_panel=DATA),
+    ] = None
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            "--target-col",
+            help="The column to model, with numbers or words; repeat the option for several. Default: y, or every "
+            "column of values.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            help="The decimal sign where the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
+            "Default: found from the other numbers.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+    sheet: Annotated[
+        str | None,
+        typer.Option(
+            help="The sheet of a spreadsheet to read. Default: the first one with data.", rich_help_panel=READING
+        ),
+    ] = None
+    query: Annotated[
+        str | None,
+        typer.Option(
+            help="The query whose rows are read from a database: --query 'SELECT ds, y FROM sales ORDER BY ds'.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+
+    def in_parts(self) -> dict[str, Any]:
+        """Return the options that the verbs over a panel in parts take."""
+        return {"id_col": self.id_col, "time_col": self.time_col, "target": self.target}
+
+
+@final
+@dataclass(frozen=True)
+class Clock:
+    """The options that a model file has already settled: the kind of data, and how times are read."""
+
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="The kind of data: series, prices, text or sound. Default: found from the content.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            help="The zone of the times, such as Europe/Berlin; days are counted by its clock. Default: the zone of "
+            "the column, or one that has the offsets of the times.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first",
+            help="Whether 01/02/2024 is the first of February. Default: the reading with the more regular steps.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+
+
+@final
+@dataclass(frozen=True)
+class Sound:
+    """The options of reading sound."""
+
+    channel: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="The channel of sound files to use, counted from 0. Default: every channel, together.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+    mix: Annotated[
+        bool, typer.Option("--mix", help="Use the mean of the channels of sound files.", rich_help_panel=READING)
+    ] = False
+
+
+@final
+@dataclass(frozen=True)
+class Symbols:
+    """The options of reading text."""
+
+    alphabet: Annotated[
+        str, typer.Option(help="What one symbol of a text is: characters or bytes.", rich_help_panel=READING)
+    ] = "characters"
+    per_line: Annotated[
+        bool | None,
+        typer.Option(
+            "--per-line/--whole",
+            help="Read a text as one sequence for each line, or the whole file as one sequence. Default: found from "
+            "the content.",
+            rich_help_panel=READING,
+        ),
+    ] = None
+
+
+@final
+@dataclass(frozen=True)
+class Covariates:
+    """The options that say which columns are covariates."""
+
+    future_covariates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--future-covariates",
+            "--known",
+            help="Columns whose future values are known: --future-covariates temperature holiday. Direct forecaster "
+            "only.",
+            rich_help_panel=DATA,
+        ),
+    ] = None
+    past_covariates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--past-covariates",
+            "--past",
+            help="Columns whose future values are not known: --past-covariates visitors. Direct forecaster only.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None
+    static_covariates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--static-covariates",
+            "--static",
+            help="Columns with one category for each series: --static-covariates store. Direct forecaster only.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None
+
+
+def reading(*groups: Columns | Clock | Sound | Symbols | Covariates) -> dict[str, Any]:
+    """Return the options of the reading that were given, as the arguments of ``read``."""
+    return {n: value for group in groups for n, value in vars(group).items() if value is not None}
 
 
 def seconds(text: str | None) -> float | None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostinato.choices import unknown
 from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 from ostinato.scale.threads import each_worker, environment
 from ostinato.threads import Threads
 
@@ -61,7 +63,7 @@ class Destination:
                 )
             return None
         if self.on != "ray" and not str(self.on).startswith("ray://"):
-            raise ConfigError(f"unknown value {self.on!r} of --on", fix="use here, ray, or ray://HOST:PORT")
+            raise unknown("value of --on", self.on, ("here", "ray"), "use here, ray, or ray://HOST:PORT")
         from ostinato.scale.cluster import ray
 
         address = None if self.on == "ray" else self.on
@@ -89,11 +91,13 @@ class PanelRun:
     def summarise(self, outcome: Outcome) -> None:
         """Print the number of series, steps and parts that were processed, and the series that failed."""
         if outcome.earlier:
-            screen.say(f"note: {outcome.earlier} of {outcome.parts} parts were done by an earlier run")
+            screen.say(f"note: {outcome.earlier} of {counted(outcome.parts, 'part')} were done by an earlier run")
         if outcome.failed:
             screen.say(f"note: {outcome.failed:,} series failed; {self.output / 'errors.parquet'} lists the reasons")
-        plural = "s" * (outcome.parts != 1)
-        print(f"{outcome.series:,} series, {outcome.steps:,} steps, in {outcome.parts} part{plural}: {self.output}")
+        print(
+            f"{outcome.series:,} series, {counted(outcome.steps, 'step')}, in {counted(outcome.parts, 'part')}: "
+            f"{self.output}"
+        )
 
 
 @contextmanager

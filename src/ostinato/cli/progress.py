@@ -85,10 +85,10 @@ class LadderDisplay:
         self._direct_rungs(direct, fit.kept) if direct else self._rungs(fit)
 
     def _direct_rungs(self, rungs: Sequence[DirectRung], kept: object) -> None:
-        table = Table(title="held out: quantile loss in seasonal errors (lower is better)", title_justify="left")
-        table.add_column("forecaster")
+        table = _narrow("held out: quantile loss in seasonal errors (lower is better)")
+        table.add_column("forecaster", overflow="fold")
         for name in ("loss", "in 95 %", "seconds"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for rung in rungs:
             name = rung.name + (f": {rung.detail}" if rung.detail else "")
             cells = [shown(rung.loss, 4), f"{rung.coverage:.1%}", f"{rung.seconds:.1f}"]
@@ -97,12 +97,12 @@ class LadderDisplay:
 
     def _rungs(self, fit: Fit) -> None:
         rungs = [row for row in fit.table if isinstance(row, Rung)]
-        table = Table(title="held out: log-likelihood in nats a step (higher is better)", title_justify="left")
-        table.add_column("model")
+        table = _narrow("held out: log-likelihood in nats a step (higher is better)")
+        table.add_column("model", overflow="fold")
         learns = any(rung.static is not None for rung in rungs)  # then static and adaptive have columns of their own
         first = ("static", "adaptive") if learns else ("nats",)
         for name in (*first, *(["bits"] if self._bits else []), "over AR", "seconds", "steps", "weights"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for rung in rungs:
             bits = [f"{-rung.held_out / math.log(2):.4f}"] if self._bits else []
             figures = [f"{rung.held_out:.4f}"]
@@ -120,3 +120,8 @@ class LadderDisplay:
         if math.isnan(nats):
             return "-"
         return f"{nats / math.log(2):.3f} bits" if self._bits else f"{nats:.3f} nats"
+
+
+def _narrow(title: str) -> Table:
+    """Return a table without lines, so that a name and its figures fit in 80 columns."""
+    return Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)

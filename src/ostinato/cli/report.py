@@ -34,14 +34,9 @@ def command(
         ),
     ] = None,
     seed: options.Seed = 0,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
+    *,
+    columns: options.Columns,
+    sound: options.Sound,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     quiet: options.Quiet = False,
@@ -54,18 +49,7 @@ def command(
     options.writable(path)
     from ostinato.report.page import write_report
 
-    fitted, sequences = opened(
-        model,
-        data,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        channel=channel,
-        decimal=decimal,
-        mix=mix,
-        sheet=sheet,
-        query=query,
-    )
+    fitted, sequences = opened(model, data, **options.reading(columns, sound))
     screen.doing("writing the report")
     write_report(
         fitted,

@@ -10,6 +10,7 @@ import typer
 
 from ostinato.cli import options, panels, screen
 from ostinato.cli.model_data import opened
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     from ostinato.inference.score import ScoredStep, Scores
@@ -37,14 +38,9 @@ def command(
         ),
     ] = None,
     adapt: options.Adapt = None,
-    id_col: options.IdCol = None,
-    time_col: options.TimeCol = None,
-    target: options.Target = None,
-    decimal: options.Decimal = None,
-    channel: options.Channel = None,
-    mix: options.Mix = False,
-    sheet: options.Sheet = None,
-    query: options.Query = None,
+    *,
+    columns: options.Columns,
+    sound: options.Sound,
     on: options.On = None,
     workers: options.Workers = None,
     threads: options.Threads = "auto",
@@ -66,13 +62,11 @@ def command(
                 panel.output,
                 on=panel.cluster,
                 on_progress=panel.show,
-                id_col=id_col,
-                time_col=time_col,
-                target=target,
+                **columns.in_parts(),
             )
         panel.summarise(outcome)
         sums = outcome.sums
-        print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {sums['scored']:,} steps")
+        print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {counted(sums['scored'], 'step')}")
         return
     if output:
         options.writable(output)
@@ -83,19 +77,8 @@ def command(
     from ostinato.inference.score import score
     from ostinato.storage import atomic_write
 
-    fitted, sequences = opened(
-        model,
-        data,
-        id_col=id_col,
-        time_col=time_col,
-        target=target,
-        channel=channel,
-        decimal=decimal,
-        mix=mix,
-        sheet=sheet,
-        query=query,
-    )
-    screen.doing(f"scoring {len(sequences):,} sequences")
+    fitted, sequences = opened(model, data, **options.reading(columns, sound))
+    screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
     scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads), device=options.device(device))
     if by is not None:
         _write_units(scores, by, output)
@@ -144,7 +127,7 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
         how = " (adaptive: the model learned in each sequence, from its start on)"
     print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
-    print(f"log P = {total:.2f} nats over {steps:,} {unit}s in {len(scores.data):,} sequences")
+    print(f"log P = {total:.2f} nats over {counted(steps, unit)} in {counted(len(scores.data), 'sequence')}")
     if len(scores.data) <= 12 and len(scores.data) > 1:
         for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
             print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
@@ -160,7 +143,7 @@ def _write_units(scores: Scores, by: str, output: Path | None) -> None:
     from ostinato.storage import atomic_write
 
     frame = scores.by(by)
-    screen.say(f"note: {len(frame):,} units of {scores.nats_per_step:.4f} nats a character")
+    screen.say(f"note: {counted(len(frame), 'unit')} of {scores.nats_per_step:.4f} nats a character")
     if output is None:
         printed(frame)
     else:

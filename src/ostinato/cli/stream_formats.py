@@ -15,7 +15,7 @@ from ostinato.data.number import bounded, read_number
 from ostinato.errors import DataError
 from ostinato.inference.monitor import Monitor, Reading
 from ostinato.inference.stream import Seen
-from ostinato.numbers import exact
+from ostinato.numbers import counted, exact
 
 
 class Format(ABC):
@@ -201,7 +201,7 @@ def _cells(line: str, number: int, channels: int) -> list[float]:
 
 def _wrong_width(given: int, channels: int, number: int, shown: str) -> NoReturn:
     raise DataError(
-        f"got {given} values, expected {channels}, one for each channel",
+        f"got {counted(given, 'value')}, expected {channels}, one for each channel",
         where=f"line {number} of standard input{shown}",
         fix="write the values of all channels, with commas, in the order of the training data; "
         "a decimal sign is a point",

@@ -17,6 +17,7 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
 from ostinato.errors import ConfigError, DataError
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 
 Values = NDArray[np.int64]
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
@@ -112,13 +113,13 @@ class SoundOriginals(Originals):
         start, size, channels, rate, width, used = _places(raw, where)
         if channels != self._channels:
             raise DataError(
-                f"the file has {channels} channels, and the model has {self._channels}",
+                f"the file has {counted(channels, 'channel')}, and the model has {self._channels}",
                 where=where,
                 fix="use a model of as many channels, fitted without --mix and --channel",
             )
         if self._rate is not None and rate != self._rate:
             raise DataError(
-                f"the file has {rate:,} samples a second, and the model has {self._rate:,}",
+                f"the file has {counted(rate, 'sample')} a second, and the model has {self._rate:,}",
                 where=where,
                 fix="use a model of this sample rate",
             )

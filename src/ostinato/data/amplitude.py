@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ModelFileError
+from ostinato.numbers import counted
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Amplitude(Encoding):
         where = data.meta.get("source")
         if rate and sample_rate and rate != sample_rate:
             raise ModelFileError(
-                f"the sound has {rate} samples a second, and the model was fitted to {sample_rate}",
+                f"the sound has {counted(rate, 'sample')} a second, and the model was fitted to {sample_rate}",
                 where=where,
                 fix=f"resample the sound to {sample_rate} Hz",
             )

@@ -17,6 +17,7 @@ from ostinato.data.join import SeriesRows, join
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 
 def as_frame(source: Any) -> tuple[pl.DataFrame, tuple[str, ...]] | None:  # noqa: PLR0911 - one for each type
@@ -61,7 +62,7 @@ def _from_arrow(table: Any) -> pl.DataFrame:
     names = [str(name) for name in table.column_names]
     if len(set(names)) < len(names):
         twice = next(n for n in names if names.count(n) > 1)
-        what = f"{names.count(twice)} columns have the name {twice!r}"
+        what = f"{counted(names.count(twice), 'column')} have the name {twice!r}"
         raise DataError(what, where="the table", fix="give each column its own name")
     columns = []
     for i, name in enumerate(names):

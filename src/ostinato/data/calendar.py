@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.zones import instants, wall
+from ostinato.numbers import counted
 
 Times = NDArray[Any]
 Places = tuple[NDArray[np.int64], NDArray[np.bool_]]
@@ -52,7 +53,7 @@ class Steps:
     @property
     def frequency(self) -> str:
         """The step in words."""
-        return "step" if self.step == 1 else f"{self.step} steps"
+        return "step" if self.step == 1 else f"{counted(self.step, 'step')}"
 
     season: ClassVar[int] = 1
     seasons: ClassVar[tuple[int, ...]] = ()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
+from ostinato.numbers import counted
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
 TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
@@ -102,7 +103,7 @@ def find(
         raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
     notes = _aside(aside, frame)
     if len(numbers) > 1:
-        notes.append(f"{len(numbers)} channels: {', '.join(numbers)} (use --target to choose)")
+        notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
     return Roles(id_col, time_col, tuple(numbers), tuple(notes))
 
 
@@ -159,14 +160,8 @@ def check_names(frame: pl.DataFrame, where: str, names: tuple[str | None, ...]) 
     """Raise DataError if a column does not exist, with the column that was probably meant."""
     for name in names:
         if name is not None and name not in frame.columns:
-            close = difflib.get_close_matches(name.lower(), [c.lower() for c in frame.columns], 1, 0.5)
-            meant = next((c for c in frame.columns if [c.lower()] == close), None)
-            raise DataError(
-                f"there is no column {name!r}",
-                where=where,
-                fix=(f"did you mean {meant!r}? Use" if meant else "use")
-                + f" one of the columns {', '.join(frame.columns)}",
-            )
+            fix = advice(name, frame.columns, f"use one of the columns {', '.join(frame.columns)}")
+            raise DataError(f"there is no column {name!r}", where=where, fix=fix)
 
 
 def holds_numbers(column: pl.Series) -> bool:

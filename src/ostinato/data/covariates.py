@@ -10,10 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.data import checks
 from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 #: The largest number of different words in a column of categories.
@@ -130,7 +132,8 @@ class Indicators:
     def notes(self) -> list[str]:
         """What became of the columns of words, in words."""
         return [
-            f"the covariate {name!r} has {len(words)} categories: {', '.join(words[:4])}{' ...' if words[4:] else ''}"
+            f"the covariate {name!r} has {counted(len(words), 'category')}: "
+            f"{', '.join(words[:4])}{' ...' if words[4:] else ''}"
             for name, words in self.categories.items()
         ]
 
@@ -181,10 +184,13 @@ def _indicators(column: pl.Series, words: Sequence[str], origin: Origin) -> list
     new = (text.is_not_null() & ~text.is_in(list(words))).fill_null(value=False)
     if new.any():
         row = int(new.arg_max() or 0)
-        raise DataError(
-            f"unknown category {text[row]!r} in the column {column.name!r}",
+        raise unknown(
+            f"category in the column {column.name!r},",
+            text[row],
+            words,
+            f"use one of {', '.join(words[:5])}, or fit a model to data that have this category",
             where=origin.at(row),
-            fix=f"use one of {', '.join(words[:5])}, or fit a model to data that have this category",
+            error=DataError,
         )
     return [(text == word).cast(pl.Float64).fill_null(np.nan).to_numpy() for word in words]
 

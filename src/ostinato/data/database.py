@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import polars as pl
 
+from ostinato.choices import nearest_file
 from ostinato.data.extras import is_failure, missing
 from ostinato.data.files import names_of
 from ostinato.data.origin import Origin
@@ -90,7 +91,7 @@ def _sqlite_file(address: str) -> Path:
 
 def _from_sqlite(file: Path, where: str, query: str | None) -> pl.DataFrame:
     if not file.is_file():
-        raise DataError(f"there is no file {file}", where=where, fix="check the path: sqlite:///FILE")
+        raise DataError(f"there is no file {file}", where=where, fix=nearest_file(file) + ": sqlite:///FILE")
     # opened for reading only, so that no query changes the file
     name = f"file:{quote(str(file.resolve()))}?mode=ro"
     try:

@@ -9,6 +9,7 @@ import numpy as np
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
 from ostinato.kinds import Kind
+from ostinato.numbers import counted
 
 
 def describe(data: SequenceSet) -> list[str]:
@@ -16,7 +17,7 @@ def describe(data: SequenceSet) -> list[str]:
     lengths = data.lengths
     unit = f"{data.traits.unit}s"
     what = f"{data.kind}" + (" of counts" if data.count else "")
-    lines = [f"{what}: {len(data):,} sequence{'s' * (len(data) != 1)}, {int(lengths.sum()):,} {unit}"]
+    lines = [f"{what}: {counted(len(data), 'sequence')}, {int(lengths.sum()):,} {unit}"]
     if len(data) > 1:
         spread = f"{lengths.min():,} to {lengths.max():,}, median {int(np.median(lengths)):,}"
         lines += [f"lengths: {spread}", f"ids: {', '.join(data.ids[:5])}{' ...' if len(data) > 5 else ''}"]
@@ -35,7 +36,9 @@ def _describe_text(data: SequenceSet) -> list[str]:
 
 def _describe_sound(data: SequenceSet) -> list[str]:
     rate = data.meta.get("sample_rate", 1)
-    return [f"{rate:,} samples a second, {data.meta.get('bits')} bits, {data.lengths.sum() / rate:,.1f} s in all"]
+    return [
+        f"{counted(rate, 'sample')} a second, {data.meta.get('bits')} bits, {data.lengths.sum() / rate:,.1f} s in all"
+    ]
 
 
 def _describe_table(data: SequenceSet) -> list[str]:
@@ -45,7 +48,7 @@ def _describe_table(data: SequenceSet) -> list[str]:
         seen = column[np.isfinite(column)]
         if len(seen):
             lines.append(f"  {name}: {seen.min():.6g} to {seen.max():.6g}, mean {seen.mean():.6g}")
-    return [*lines, f"missing: {int(np.isnan(data.values).sum()):,} values"]
+    return [*lines, f"missing: {counted(int(np.isnan(data.values).sum()), 'value')}"]
 
 
 _DESCRIBERS: dict[Kind, Callable[[SequenceSet], list[str]]] = {

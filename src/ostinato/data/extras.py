@@ -7,7 +7,7 @@ from ostinato.errors import ConfigError
 
 def missing(what: str, package: str, extra: str) -> ConfigError:
     """Return the error for a package of an extra that is not installed, with the command that installs it."""
-    return ConfigError(f"{what} needs {package}, which is not installed", fix=f'run pip install "ostinato[{extra}]"')
+    return ConfigError(f"{what} needs {package}, which is not installed", fix=f"run pip install 'ostinato[{extra}]'")
 
 
 def is_failure(error: BaseException) -> bool:

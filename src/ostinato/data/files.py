@@ -6,8 +6,10 @@ import glob
 from os.path import commonpath
 from pathlib import Path
 
+from ostinato.choices import nearest_file
 from ostinato.data.packed import unpacked
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The formats of each family of files by their endings; a folder holds files of one family. Every message, every help
 #: text and every list in the docs is made from this table.
@@ -114,7 +116,7 @@ def find(source: str | Path) -> list[Path]:
     if path.exists():
         return [path]
     if not glob.has_magic(str(source)):
-        raise DataError("there is no such file", where=str(path), fix="check the path")
+        raise DataError("there is no such file", where=str(path), fix=nearest_file(path))
     matches = sorted(Path(p) for p in glob.glob(str(source), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
     files = [p for p in matches if p.is_file()]
     if not files:
@@ -131,7 +133,7 @@ def _inside(folder: Path) -> list[Path]:
     known = [p for p in found if family([p]) is not None]
     if not known:
         raise DataError(
-            f"the folder holds no data: {len(found)} file{'s' * (len(found) != 1)}, none with a known extension",
+            f"the folder holds no data: {counted(len(found), 'file')}, none with a known extension",
             where=str(folder),
             fix=f"give a folder with files of one of the formats {formats()}",
         )

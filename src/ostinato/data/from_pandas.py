@@ -9,6 +9,7 @@ import polars as pl
 
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 if TYPE_CHECKING:
     import pandas
@@ -45,7 +46,7 @@ def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFram
     name, times = Counter(names).most_common(1)[0] if names else ("", 1)
     if times > 1:
         raise DataError(
-            f"{times} columns have the name {name!r}", where="the frame", fix="give each column its own name"
+            f"{counted(times, 'column')} have the name {name!r}", where="the frame", fix="give each column its own name"
         )
     whole = {**index, **columns}  # a column comes before an index of its name
     converted = [column_of(whole[name], name) for name in names]

@@ -11,6 +11,7 @@ import polars as pl
 from ostinato.data.cells import type_in_words
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The name of each type of ids that needs no more than its name.
 _PLAIN: dict[str, Any] = {
@@ -62,7 +63,7 @@ def as_words(column: pl.Series, origin: Origin, *, empty: str | None = None) -> 
     elif missing.any():
         rows, count = [int(i) for i in missing.arg_true().head(3)], int(missing.sum())
         raise DataError(
-            f"the id in column {name!r} is empty" + (f" in {count:,} rows" if count > 1 else ""),
+            f"the id in column {name!r} is empty" + (f" in {counted(count, 'row')}" if count > 1 else ""),
             where=", ".join([origin.at(rows[0]), *(origin.place(i) for i in rows[1:])]) + (" ..." if count > 3 else ""),
             fix="give every row an id, remove these rows, or choose another column with --id-col",
         )

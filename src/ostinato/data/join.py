@@ -21,6 +21,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
+from ostinato.numbers import counted
 
 #: The largest value of a series of counts. Series with larger whole numbers are modelled as real numbers.
 _COUNTS = 1000
@@ -152,7 +153,7 @@ def join(
         meta = {**meta, "zone": form.zone}
     absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
     if absent:
-        steps = f"{absent:,} steps without a row are" if absent != 1 else "1 step without a row is"
+        steps = f"{counted(absent, 'step')} without a row {'is' if absent == 1 else 'are'}"
         all_notes.append(f"{steps} read as missing")
     all_notes += [
         f"column {name!r}: {note}"

@@ -13,6 +13,7 @@ from typing import Any
 
 from ostinato.data.extras import missing
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: A packed file may unpack to this many bytes, or to this many times its own size; a bomb has more.
 _MOST_BYTES, _MOST_TIMES = 1 << 31, 200
@@ -49,7 +50,9 @@ def _all_of(stream: Any, packed: int, where: str) -> bytes:
         out += block
         if len(out) <= most:
             continue
-        raise DataError(f"the packed file holds more than {most:,} bytes", where=where, fix="unpack the file first")
+        raise DataError(
+            f"the packed file holds more than {counted(most, 'byte')}", where=where, fix="unpack the file first"
+        )
     return bytes(out)
 
 
@@ -83,7 +86,9 @@ def _unzip(raw: bytes, where: str) -> bytes:
             return raw
         if len(names) != 1:
             raise DataError(
-                f"the zip archive holds {len(names):,} files, expected 1", where=where, fix="unpack it into a folder"
+                f"the zip archive holds {counted(len(names), 'file')}, expected 1",
+                where=where,
+                fix="unpack it into a folder",
             )
         with archive.open(names[0]) as member:
             return _all_of(member, len(raw), where)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ostinato.choices import unknown
 from ostinato.data import database, files, sound, tables, text
 from ostinato.data.arrays import as_frame, as_texts, from_arrays
 from ostinato.data.covariates import Columns
@@ -144,9 +145,9 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
 def _read(source: Any, options: _ReadOptions) -> SequenceSet:
     """Read a source with checked options."""
     if options.kind is not None and options.kind not in KINDS:
-        raise DataError(f"unknown kind {options.kind!r}", fix=f"use one of {', '.join(KINDS)}")
+        raise unknown("kind", options.kind, KINDS, error=DataError)
     if options.alphabet not in ("characters", "bytes"):
-        raise DataError(f"unknown alphabet {options.alphabet!r}", fix="use characters or bytes")
+        raise unknown("alphabet", options.alphabet, ("characters", "bytes"), "use characters or bytes", error=DataError)
     if options.decimal not in (None, ".", ","):
         raise DataError(f"unknown decimal sign {options.decimal!r}", fix="use a point or a comma: decimal=','")
     if isinstance(source, SequenceSet):

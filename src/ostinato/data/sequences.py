@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.data.calendar import Calendar
 from ostinato.data.covariates import Covariates
 from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 from ostinato.look import Shown
+from ostinato.numbers import counted
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,12 +68,13 @@ class SequenceSet(Shown):
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise DataError(f"unknown kind {self.kind!r}", fix=f"use one of {', '.join(KINDS)}")
+            raise unknown("kind", self.kind, KINDS, error=DataError)
         if self.values.ndim != 2 or self.values.shape[1] != len(self.channels):
             raise ValueError(f"values must have the shape (steps, {len(self.channels)}), got {self.values.shape}")
         if len(self.offsets) != len(self.ids) + 1 or self.offsets[-1] != len(self.values):
             raise ValueError(
-                f"offsets must have {len(self.ids) + 1} entries and end at {len(self.values)}, got {self.offsets}"
+                f"offsets must have {counted(len(self.ids) + 1, 'entry')} and end at {len(self.values)}, got "
+                f"{self.offsets}"
             )
 
     def look(self) -> tuple[list[str], None]:

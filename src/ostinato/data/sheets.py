@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from ostinato.choices import advice
 from ostinato.data.dialect import is_number
 from ostinato.data.extras import is_failure, missing
 from ostinato.data.written import Written
@@ -59,7 +60,7 @@ def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
     if chosen is None:
         raise DataError("every sheet is empty", where=where, fix="give a file that has data")
     if chosen not in names:
-        fix = f"use one of the sheets {', '.join(map(repr, names))}"
+        fix = advice(chosen, names, f"use one of the sheets {', '.join(map(repr, names))}")
         raise DataError(f"there is no sheet {chosen!r}", where=where, fix=fix)
     if not _load(book, chosen, "string").width:
         raise DataError(f"the sheet {chosen!r} is empty", where=where, fix="choose another sheet")

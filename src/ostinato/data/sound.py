@@ -15,6 +15,7 @@ from ostinato.data.chunks import missing_bytes
 from ostinato.data.files import contents, formats, names_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The number of frames that are read at a time.
 _BLOCK = 1 << 20
@@ -152,17 +153,20 @@ def _notes(
     odd = sum(c > 1 for c in coarse)
     notes = []
     if odd:
-        notes.append(f"{odd:,} of {len(paths):,} files use fewer bits than their format has")
+        notes.append(f"{odd:,} of {counted(len(paths), 'file')} use fewer bits than their format has")
     if rounded:
-        notes.append(f"{rounded:,} of {total:,} samples are rounded to {bits} bits")
+        notes.append(f"{rounded:,} of {counted(total, 'sample')} are rounded to {bits} bits")
     if beyond:
         peak = max(r.peak for r in recordings)
-        notes.append(f"{beyond:,} of {total:,} samples are beyond full scale, up to {peak:.4g} of it, and are cut off")
+        notes.append(
+            f"{beyond:,} of {counted(total, 'sample')} are beyond full scale, up to {peak:.4g} of it, and are cut off"
+        )
     if mixed:
-        notes.append(f"{mixed:,} samples of the mix are rounded to {bits} bits")
+        notes.append(f"{counted(mixed, 'sample')} of the mix are rounded to {bits} bits")
     if fine:
         notes.append(
-            f"{fine:,} of {len(paths):,} files use more than {_EXACT_BITS} bits, which the models do not tell apart"
+            f"{fine:,} of {counted(len(paths), 'file')} use more than {_EXACT_BITS} bits, which the models do "
+            f"not tell apart"
         )
     return tuple(notes)
 
@@ -194,12 +198,14 @@ def _decode(path: Path) -> _Recording:
     lacking = missing_bytes(raw)
     if len(data) < promised or lacking:
         raise DataError(
-            f"the sound file is cut short: {lacking:,} bytes are missing" if lacking else "the sound file is cut short",
+            f"the sound file is cut short: {counted(lacking, 'byte')} are missing"
+            if lacking
+            else "the sound file is cut short",
             where=str(path),
             fix="copy or download the file again",
         )
     if rate < 1:
-        raise DataError(f"the sound has {rate} samples a second", where=str(path), fix=_FIX)
+        raise DataError(f"the sound has {counted(rate, 'sample')} a second", where=str(path), fix=_FIX)
     if dtype == "float64":
         return _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
     bits = _BITS[subtype]
@@ -227,7 +233,7 @@ def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, los
     if not lossy and beyond > _MOST_BEYOND * data.size:
         frame = int(np.flatnonzero(outside.any(axis=1))[0])
         raise DataError(
-            f"{beyond:,} of {data.size:,} samples are beyond full scale: up to {peak:.6g}, expected at most 1",
+            f"{beyond:,} of {counted(data.size, 'sample')} are beyond full scale: up to {peak:.6g}, expected at most 1",
             where=f"{path}, from frame {frame} (from 0) on, at {frame / rate:.6f} s",
             fix=f"divide the samples by {peak:.6g}, or save them as whole numbers",
         )
@@ -241,7 +247,7 @@ def _taken(path: Path, samples: NDArray[np.int64], wanted: int | None, mix: bool
     """Return the chosen channels (T, D) of samples, and how many samples were rounded."""
     channels = samples.shape[1]
     if wanted is not None and not 0 <= wanted < channels:
-        what = f"there is no channel {wanted}: the file has {channels} channel{'s' * (channels != 1)}, counted from 0"
+        what = f"there is no channel {wanted}: the file has {counted(channels, 'channel')}, counted from 0"
         raise DataError(what, where=str(path), fix=f"use a channel from 0 to {channels - 1}")
     if wanted is not None:
         return samples[:, wanted : wanted + 1], 0

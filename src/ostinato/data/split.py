@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ostinato.arguments import share
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
+from ostinato.numbers import counted
 
 #: The training part gives the gradients, the validation part decides when to stop, and the held-out part is used once,
 #: for the table of results. "known" is training and validation together: the data of a fit in closed form.
@@ -207,7 +208,7 @@ def _checked(data: SequenceSet, cut: Split) -> Split:
     if not all(cut.spans(part, data.lengths, data.lengths) for part in parts):
         total = int(data.lengths.sum())
         raise DataError(
-            f"the data have {total} {data.traits.unit}{'s' * (total != 1)}, too few for a training, a validation and "
+            f"the data have {counted(total, data.traits.unit)}, too few for a training, a validation and "
             f"a held-out part",
             where=data.meta.get("source"),
             fix=f"give a sequence of at least 3 {data.traits.unit}s",

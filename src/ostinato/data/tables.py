@@ -19,6 +19,7 @@ from ostinato.data.numerals import Numerals
 from ostinato.data.origin import FileRows, Origin
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 
 def from_files(
@@ -227,7 +228,7 @@ def _check_widths(text: str, dialect: Dialect, where: str) -> None:
         width = width or len(cells)
         if cells and len(cells) != width:
             raise DataError(
-                f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, expected {width} as in the first row",
+                f"the row has {counted(len(cells), 'cell')}, expected {width} as in the first row",
                 where=f"{where}, line {line}: {dialect.separator.join(cells)[:60]!r}",
                 fix=f"put quotes around a cell that contains {dialect.separator!r}, or correct the row",
             )
@@ -244,12 +245,12 @@ def _named(frame: pl.DataFrame, text: str, dialect: Dialect, where: str) -> pl.D
         name, times = Counter(names).most_common(1)[0]
         if times > 1:
             raise DataError(
-                f"{times} columns have the name {name!r}",
+                f"{counted(times, 'column')} have the name {name!r}",
                 where=f"{where}, line {line}",
                 fix="give each column its own name",
             )
     if len(names) != frame.width:
-        what = f"the header has {len(names)} cells, expected {frame.width}"
+        what = f"the header has {counted(len(names), 'cell')}, expected {frame.width}"
         raise DataError(what, where=f"{where}, line {line}", fix="check the cells and the quotes of the file")
     frame.columns = names
     # a separator at the end of every line makes an empty last column

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import advice
 from ostinato.errors import DataError
 
 Times = NDArray[Any]
@@ -75,7 +76,8 @@ def check_zone(zone: str) -> str:
             return found
     elif zone in _names():
         return zone
-    raise DataError(f"there is no zone {zone!r}", fix="use a name such as Europe/Berlin or UTC, or an offset as +01:00")
+    fix = advice(zone, sorted(_names()), "use a name such as Europe/Berlin or UTC, or an offset as +01:00")
+    raise DataError(f"there is no zone {zone!r}", fix=fix)
 
 
 def zone_of(times: Times, offsets: NDArray[np.int64]) -> tuple[str | None, str | None]:

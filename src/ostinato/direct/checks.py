@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.data.ahead import times_ahead
 from ostinato.data.calendar import Days, Every, Steps
 from ostinato.data.covariates import Columns
@@ -15,7 +16,7 @@ from ostinato.description import Description
 from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError
 from ostinato.forecasting.table import some_of
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 
 Array = NDArray[np.float64]
 
@@ -94,10 +95,13 @@ def check_columns(data: SequenceSet, description: Description) -> None:
     for key, words in zip(data.ids, data.covariates.static, strict=True):
         for name, word, known in zip(expected.static, words, categories, strict=True):
             if word not in known:
-                raise DataError(
-                    f"unknown category {word!r} in the static column {name!r}",
+                raise unknown(
+                    f"category in the static column {name!r},",
+                    word,
+                    known,
+                    f"use one of {some_of(known)}, or fit a model to data that have this category",
                     where=f"{data.meta.get('source', 'the data')}, series {key!r}, from its first row on",
-                    fix=f"use one of {some_of(known)}, or fit a model to data that have this category",
+                    error=DataError,
                 )
 
 
@@ -117,7 +121,7 @@ def check_future(data: SequenceSet, effects: Effects | None, horizon: int) -> No
                 after = np.concatenate([times[-1:], times_ahead(data, b, len(rows))])
                 end = (data.time_form or TimeForm()).words(after[-1:])[0]
             raise DataError(
-                f"the future covariates end after {len(rows)} of {horizon} steps, at {end}",
+                f"the future covariates end after {len(rows)} of {counted(horizon, 'step')}, at {end}",
                 where=f"{data.meta.get('source', 'the data')}, series {key!r}",
                 fix="give a row for every step ahead with --future rows.csv, or use a shorter horizon",
             )

@@ -24,6 +24,7 @@ from ostinato.direct.network import SegmentNetwork
 from ostinato.direct.windows import Windows, channels
 from ostinato.emissions.quantiles import MEDIAN, calibrated
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 from ostinato.storage import save_described
 
 Array = NDArray[np.float64]
@@ -133,7 +134,9 @@ class DirectModel:
     def title(self) -> str:
         """Return what the model is, in one line."""
         kind = self.description.kind
-        return f"a direct forecaster of {kind}: quantiles of {self.horizon} steps ahead at once, by {self.name}"
+        return (
+            f"a direct forecaster of {kind}: quantiles of {counted(self.horizon, 'step')} ahead at once, by {self.name}"
+        )
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""
@@ -142,7 +145,7 @@ class DirectModel:
         before, after = coverage["held_out"], coverage["calibrated"]
         intervals = f"contained {before:.1%} of the held-out values, and {after:.1%} after calibration"
         return [
-            ("input", f"the last {window.lookback} steps, {logarithms}with seasons of {window.season}"),
+            ("input", f"the last {counted(window.lookback, 'step')}, {logarithms}with seasons of {window.season}"),
             ("series with weights of their own", f"{len(self.base.own):,} of {len(self.ids):,}"),
             ("networks", str(len(self.networks))),
             ("95 % intervals", intervals),

@@ -17,6 +17,7 @@ from ostinato.direct.ridge import Moments, design, moments, own, pooled, seasona
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS
+from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 #: The windows of each series with their cross-fitted forecasts, (n, H).
@@ -193,7 +194,9 @@ def words(choice: Choice) -> str:
     w = choice.window
     scale = ("logarithms, " if w.log else "") + ("each window's own scale" if w.own else "the series' scale")
     covariates = [*(_effects(choice.form) if choice.form else ()), *(["past covariates"] if w.past else [])]
-    return ", ".join([f"{w.lookback} steps, {scale}", *covariates, *(["static categories"] if choice.grouped else [])])
+    return ", ".join(
+        [f"{counted(w.lookback, 'step')}, {scale}", *covariates, *(["static categories"] if choice.grouped else [])]
+    )
 
 
 def _effects(form: Form) -> list[str]:

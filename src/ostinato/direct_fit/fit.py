@@ -27,6 +27,7 @@ from ostinato.fits.fields import DirectFields, with_fields
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.record import refit_notes, run_facts
 from ostinato.fits.result import Fit
+from ostinato.numbers import counted
 from ostinato.record import DirectRecord, DirectRung
 from ostinato.threads import Threads, engine_limit, in_threads
 
@@ -98,7 +99,7 @@ def fit_direct(
         **run_facts(data, options.network, options.seed, _split_words(share, horizon * held_horizons(data))),
         held_out=share,
         refit=options.refit,
-        refitted=f"fitted again to all {panel.steps:,} steps" if options.refit else None,
+        refitted=f"fitted again to all {counted(panel.steps, 'step')}" if options.refit else None,
         threads=engine_limit(),
         budget=asdict(limits),
         horizon=horizon,
@@ -111,7 +112,7 @@ def fit_direct(
     model = DirectModel(choice.name, closed, nets, networks.ids, calibration.factors, _description(data, record))
     notes = (
         *data.notes,
-        f"season: {season} step{'s' * (season != 1)}, {why}",
+        f"season: {counted(season, 'step')}, {why}",
         record.verdict,
         f"95 % intervals held {calibration.before:.1%} of the held-out values, and calibrated on half of them "
         f"{calibration.after:.1%}",
@@ -177,8 +178,9 @@ def _description(data: SequenceSet, record: DirectRecord) -> Description:
 
 def _split_words(share: float, least: int) -> str:
     if share >= 1:
-        return f"the last {share:g} steps of each series held out"
-    return f"the last {share:.0%} of each series held out, at least {least} steps, or a third of a shorter series"
+        return f"the last {counted(share, 'step')} of each series held out"
+    shorter = "or a third of a shorter series"
+    return f"the last {share:.0%} of each series held out, at least {counted(least, 'step')}, {shorter}"
 
 
 def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> tuple[int, float]:
@@ -199,6 +201,7 @@ def _checked(data: SequenceSet, horizon: int | None, held_out: float | str) -> t
         )
     if 1 <= held_out < horizon:
         raise ConfigError(
-            f"held_out must be at least the horizon of {horizon} steps, got {held_out:g}", fix="hold out more steps"
+            f"held_out must be at least the horizon of {counted(horizon, 'step')}, got {held_out:g}",
+            fix="hold out more steps",
         )
     return horizon, held_out

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.direct_fit.panel import Panel
+from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 
@@ -107,4 +108,4 @@ class Losses:
         """Return on how many windows the losses stand, in words."""
         series, stretches = len(self.stretches), sum(map(len, self.stretches.values()))
         apart = f", {stretches:,} of them without overlap" if stretches < self.windows else ""
-        return f"{self.windows:,} held-out window{'s' * (self.windows != 1)} of {series:,} series{apart}"
+        return f"{counted(self.windows, 'held-out window')} of {series:,} series{apart}"

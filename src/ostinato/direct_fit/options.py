@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 from ostinato.arguments import training_numbers, whole
+from ostinato.choices import unknown
 from ostinato.direct_fit.train import NetworkConfig
-from ostinato.errors import ConfigError
 from ostinato.layers.build import BACKBONES
 
 #: Second names of options: the earlier ones, and ``season_length``, the word of Nixtla.
@@ -61,7 +61,7 @@ class DirectOptions:
         for name, value in training_numbers(self).items():
             object.__setattr__(self, name, value)
         if self.backbone is not None and self.backbone not in BACKBONES:
-            raise ConfigError(f"unknown backbone {self.backbone!r}", fix=f"use one of {', '.join(BACKBONES)}")
+            raise unknown("backbone", self.backbone, BACKBONES)
         advice = "use 1 or more, or 0 for no networks"
         object.__setattr__(self, "networks", whole("networks", self.networks, 0, fix=advice))
 

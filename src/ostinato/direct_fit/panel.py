@@ -15,6 +15,7 @@ from ostinato.direct.effects import Effects, Form, fit_effects
 from ostinato.direct.inputs import SeriesInputs, series_inputs
 from ostinato.direct.windows import Windows, WindowSpec, channels
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 from ostinato.spread import QUIET, changing, spread, still
 
 Array = NDArray[np.float64]
@@ -154,7 +155,7 @@ def panel_of(data: SequenceSet, horizon: int, share: float, horizons: int | None
     if not longest:
         raise DataError(
             f"no series is long enough for a horizon of {horizon}: the longest has "
-            f"{max((len(y) for y in series.values()), default=0)} steps, and {3 * horizon} are needed",
+            f"{counted(max((len(y) for y in series.values()), default=0), 'step')}, and {3 * horizon} are needed",
             where=data.meta.get("source"),
             fix="use a shorter horizon",
         )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-
+from ostinato.choices import unknown
 from ostinato.emissions.categorical import Categorical
 from ostinato.emissions.emission import Emission
 from ostinato.emissions.logistic_mixture import LogisticMixture
@@ -35,10 +34,7 @@ def emission_class(name: str) -> type[Emission]:
         ConfigError: The name is unknown; the error names the closest one.
     """
     if name not in EMISSIONS:
-        close = difflib.get_close_matches(name, EMISSIONS, 1, cutoff=0.0)
-        raise ConfigError(
-            f"unknown emission {name!r}", fix=f"did you mean {close[0]!r}? Use one of {', '.join(EMISSIONS)}"
-        )
+        raise unknown("emission", name, EMISSIONS)
     return EMISSIONS[name]
 
 
@@ -77,6 +73,6 @@ def default_emission(kind: str, count: bool) -> str:
         ConfigError: The kind is unknown.
     """
     if (defaults := DEFAULTS.get(kind)) is None:
-        raise ConfigError(f"unknown kind of data {kind!r}", fix=f"use one of {', '.join(DEFAULTS)}")
+        raise unknown("kind of data", kind, DEFAULTS)
     measurements, counts = defaults
     return counts.name if count else measurements.name

@@ -13,6 +13,7 @@ from ostinato.emissions.bounded import Located
 from ostinato.emissions.constraints import moments, quantiles, residual, sampling_options
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 
 #: The least scale, in units of model space: a third of the spacing of full-range 16-bit sound.
 LEAST_SCALE = 1e-5
@@ -46,7 +47,7 @@ class LogisticMixture(Located):
     def __init__(self, components: int = 10) -> None:
         if components < 1:
             raise ConfigError(
-                f"a mixture must have at least 1 component, got {components} components", fix="use 1 or more"
+                f"a mixture must have at least 1 component, got {counted(components, 'component')}", fix="use 1 or more"
             )
         self.components = components
         self.parameters = 1 + 3 * components

@@ -28,7 +28,7 @@ from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import ds_column
 from ostinato.look import Shown
 from ostinato.model_file import Model
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
 
@@ -133,7 +133,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     # a part of a panel has the season of the whole panel, and local methods the one that was given, if any
     own_season = options.pop("own_season", season)
     season, why = season_length(data, season)
-    notes = [*data.notes, f"season: {season} step{'s' * (season != 1)}, {why}", *_left_out(plan, data)]
+    notes = [*data.notes, f"season: {counted(season, 'step')}, {why}", *_left_out(plan, data)]
     for number, (name, given) in enumerate(zip(columns, models, strict=True)):
         if not isinstance(given, str):
             models[number], said = unseen(name, given, data, plan)
@@ -189,11 +189,11 @@ def verdict(table: pl.DataFrame) -> str:
         return f"the best baseline is {name}, with a wQL of {least:.4g}"
     best, figure = rest["model"][0], rest["wql"][0]
     if figure < least:
-        gain = 100 * (1 - figure / least)
-        return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain:.1f} % less than {least:.4g} of {name}"
+        gain = f"{100 * (1 - figure / least):.1f} % less than {least:.4g}"
+        return f"{best} beats every baseline: its wQL is {figure:.4g}, {gain} of the baseline {name}"
     if figure == least:
         return f"a tie: {best} and the baseline {name} have the same wQL, {least:.4g}"
-    return f"nothing beats the baseline: the wQL of {name} is {least:.4g}, and that of {best} is {figure:.4g}"
+    return f"nothing beats the baseline {name}: its wQL is {least:.4g}, and that of {best} is {figure:.4g}"
 
 
 def _without_wql(table: pl.DataFrame) -> str:

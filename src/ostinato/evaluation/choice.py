@@ -21,6 +21,7 @@ from ostinato.fitting import fields_for, fit
 from ostinato.layers.build import BACKBONES
 from ostinato.local.forecast import LOCAL, check_forecastable, names_of_methods
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 
 #: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
 #: the longest series.
@@ -117,7 +118,8 @@ def _best(
     count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
     if not count:
         note = (
-            f"auto: the longest series has {longest} steps, too few to compare models on windows of {plan.horizon}; "
+            f"auto: the longest series has {counted(longest, 'step')}, too few to compare models on windows of "
+            f"{plan.horizon}; "
             f"{_SHORT} is used"
         )
         return Baseline(name, _SHORT, season), [note]
@@ -134,7 +136,7 @@ def _best(
     rivals = models if isinstance(best, Baseline) else [i for i in range(len(candidates)) if i != at]
     rival = min(rivals, key=lambda i: losses[i])
     figures = f"its wQL is {losses[at]:.4g}, and that of {candidates[rival].name} is {losses[rival]:.4g}"
-    where = f"on the {count} window{'s' * (count > 1)} before the first cutoff"
+    where = f"on the {counted(count, 'window')} before the first cutoff"
     if isinstance(best, Baseline):
         note = f"auto: {best.name} is used, because no model is better by {_MARGIN:.0%} {where}: {figures}"
         return Baseline(name, best.rule, season, best.keep), [note]

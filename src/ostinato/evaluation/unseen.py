@@ -15,6 +15,7 @@ from ostinato.direct_fit.panel import panel_of
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.record import RunRecord
 
 
@@ -50,7 +51,7 @@ def unseen(name: str, model: Model, data: SequenceSet, plan: BacktestPlan) -> tu
         )
     return earlier, (
         f"{name} was fitted to these data; {when} make the forecasts, and they saw the values of "
-        f"{plan.count - free} of the {plan.count} windows, which are not unseen; {fix}"
+        f"{plan.count - free} of the {counted(plan.count, 'window')}, which are not unseen; {fix}"
     )
 
 

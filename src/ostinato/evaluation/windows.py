@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The least number of steps of a history; a shorter one does not show how a series moves.
 LEAST = 3
@@ -98,7 +99,8 @@ class BacktestPlan:
         if not len(rows):
             need, longest = self.horizon + (self.count - 1) * self.step + LEAST, int(data.lengths.max(initial=0))
             raise DataError(
-                f"no series is long enough for these windows: they need {need} steps, and the longest has {longest}",
+                f"no series is long enough for these windows: they need {counted(need, 'step')}, and the "
+                f"longest has {longest}",
                 where=data.meta.get("source"),
                 fix="use a shorter horizon, fewer windows or a smaller step",
             )

@@ -17,6 +17,7 @@ from ostinato.layers.contexts import NOTHING
 from ostinato.layers.front import Front, InnovationFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import FARTHEST
+from ostinato.numbers import counted
 
 #: The most bytes that the tables of a Markov chain may take in a graph.
 MOST_BYTES = 512 * 2**20
@@ -118,7 +119,8 @@ def _markov(chain: Markov, state: list[Wire], x: Wire) -> list[Wire]:
     size = 4 * total * (2 * V + 1)
     if size > MOST_BYTES:
         raise ConfigError(
-            f"the Markov chain has {total:,} contexts of {V:,} symbols, whose tables take {size / 2**20:,.0f} MiB",
+            f"the Markov chain has {counted(total, 'context')} of {counted(V, 'symbol')}, whose tables take "
+            f"{size / 2**20:,.0f} MiB",
             fix=f"fit a chain of a lower order; the tables may take {MOST_BYTES // 2**20} MiB",
         )
     child = np.zeros((total, V + 1), dtype=np.int32)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
+from ostinato.choices import advice
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,9 +85,7 @@ def with_fields(
     for name, value in given.items():
         field = (aliases or {}).get(name, name)
         if field not in names:
-            near = get_close_matches(name, names, 1)
-            fix = f"use {near[0]}" if near else f"use one of {', '.join(sorted(names))}"
-            raise ConfigError(f"{fit} has no option {name!r}", fix=fix)
+            raise ConfigError(f"{fit} has no option {name!r}", fix=advice(name, sorted(names)))
         if field in values:
             raise ConfigError(f"{field} is given under two names", fix=f"give {field} alone")
         values[field] = value

@@ -12,7 +12,7 @@ from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.forecasting.protocol import ForecastModel
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 
 if TYPE_CHECKING:
     from ostinato.data.encoded import Encoding
@@ -44,7 +44,8 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
         )
     if data.traits.numeric and len(data.channels) != model.channels:
         raise ModelFileError(
-            f"the data have {len(data.channels)} channels ({', '.join(data.channels)}), expected {model.channels}",
+            f"the data have {counted(len(data.channels), 'channel')} ({', '.join(data.channels)}), expected "
+            f"{model.channels}",
             where=data.meta.get("source"),
             fix=f"choose the columns of the model: {', '.join(source.get('channels', []))}"
             if data.traits.tabular

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.ahead import times_ahead, walls_of
 from ostinato.errors import ConfigError
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def figure(forecast: Forecast) -> Figure:
     for axes, (b, d) in zip(np.atleast_1d(drawn.subplots(len(panels), 1)), panels, strict=True):
         course(axes, forecast, b, d, PICTURE)
         name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
-        title = f"{name}: the next {forecast.horizon} steps"
+        title = f"{name}: the next {counted(forecast.horizon, 'step')}"
         axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
         axes.margins(x=0.01)

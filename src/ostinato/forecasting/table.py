@@ -16,7 +16,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import TimeForm
 from ostinato.emissions.quantiles import containing
 from ostinato.look import Shown
-from ostinato.numbers import plain
+from ostinato.numbers import counted, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +58,8 @@ class Forecast(Shown):
     def look(self) -> tuple[list[str], pl.DataFrame]:
         """Return the size of the forecast and its notes, and its table."""
         count = len(self.history) * len(self.history.channels)
-        what = f"{self.horizon} steps ahead of {count:,} series, intervals of {', '.join(map(plain, self.level))} %"
+        levels = ", ".join(map(plain, self.level))
+        what = f"{counted(self.horizon, 'step')} ahead of {count:,} series, intervals of {levels} %"
         return [what, *(f"note: {note}" for note in self.notes)], self.frame
 
     def plot(self) -> Figure:

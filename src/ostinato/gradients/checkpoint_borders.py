@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ostinato.errors import ConfigError
 from ostinato.gradients.methods import CheckpointedBPTT
+from ostinato.numbers import counted
 from ostinato.shapes import State
 
 M = TypeVar("M", bound=nn.Module)
@@ -49,7 +50,7 @@ def borders_of(segment: Segment[M], module: M, x: Tensor, state: State, method: 
         if steps and (discriminant < 0 or method.bytes < step + border):
             least = max(2 * math.sqrt(step * border * steps), step + border)
             raise ConfigError(
-                f"{steps:,} steps do not fit in the memory limit of {method.memory_limit}",
+                f"{counted(steps, 'step')} do not fit in the memory limit of {method.memory_limit}",
                 fix=f"use {math.ceil(least / 1e3):,} kB or more, or fewer rows in a batch",
             )
         length = int((method.bytes + math.sqrt(discriminant)) / (2 * step)) if step else steps

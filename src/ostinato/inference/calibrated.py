@@ -28,6 +28,7 @@ from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 
 Array = NDArray[np.float64]
 
@@ -208,7 +209,8 @@ class CalibratedRule(AlarmRule):
         return (
             f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors and "
             f"repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out values, with "
-            f"{self._cool} events of cool-down; a surprisal alone is as rare as the rate from {one.nats:.4g} nats "
+            f"{counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
+            f"{one.nats:.4g} nats "
             f"(90 % interval {one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
         )
 
@@ -309,7 +311,7 @@ def alarm_rule(
     cool_down = usual if cool_down is None else whole("cool_down", cool_down, least=0)
     if rate * (cool_down + 1) >= 1:
         raise ConfigError(
-            f"an alarm at {rate:g} of events is impossible with {cool_down} events of cool-down after each",
+            f"an alarm at {rate:g} of events is impossible with {counted(cool_down, 'event')} of cool-down after each",
             fix=f"ask for a rate below {1 / (cool_down + 1):.3g}",
         )
     if reference is None:

@@ -17,6 +17,7 @@ from ostinato.data.detect import of_frequency
 from ostinato.data.stamps import read_times
 from ostinato.data.zones import instants, wall
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The times that are kept to tell the days of the week; a gap may have this many steps.
 _KEPT, _LONGEST = 14, 10_000
@@ -115,7 +116,7 @@ class Clock:
                 return place + 1
             many *= 10 if many > 1 else 16
         raise DataError(
-            f"the time {stamp(time)} is more than {_LONGEST:,} steps after {stamp(last)}",
+            f"the time {stamp(time)} is more than {counted(_LONGEST, 'step')} after {stamp(last)}",
             fix="begin a new series with another id after such a gap",
         )
 

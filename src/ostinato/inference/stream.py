@@ -25,6 +25,7 @@ from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.rollout import window_of
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.threads import Threads, computing, decide
 
@@ -300,7 +301,7 @@ class Stream:
         raw = raw.reshape(-1, channels if not raw.size else 1) if raw.ndim == 1 else raw
         if raw.ndim != 2 or raw.shape[1] != channels:
             raise DataError(
-                f"the step has {raw.shape[-1] if raw.ndim else 1} values, expected {channels}",
+                f"the step has {counted(raw.shape[-1] if raw.ndim else 1, 'value')}, expected {channels}",
                 where=self._where(0),
                 fix="give one value for each channel, in the order of the training data",
             )

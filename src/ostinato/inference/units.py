@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.data.ids import restored
 from ostinato.errors import ConfigError
 
@@ -53,7 +54,7 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
     import polars as pl
 
     if by not in UNITS:
-        raise ConfigError(f"unknown unit {by!r}", fix=f"use {', '.join(UNITS)}")
+        raise unknown("unit", by, UNITS)
     data = scores.data
     if data.kind != "text":
         raise ConfigError(f"only text has units, got a model of {data.kind}", fix=f"leave out by={by!r}")

@@ -17,9 +17,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.choices import unknown
 from ostinato.errors import ConfigError, DataError
 from ostinato.layers.lagged import Lagged, Trend, dense, lagged
 from ostinato.layers.least_squares import Array, Nested, solve_nested
+from ostinato.numbers import counted
 from ostinato.spread import FLOOR
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
@@ -185,10 +187,14 @@ def fit_ar(
     notes = []
     if top < wanted:
         notes.append(
-            f"the order was capped at {top}, not {wanted}: {usable[wanted]} steps have {wanted} values before them"
+            f"the order was capped at {top}, not {wanted}: {counted(usable[wanted], 'step')} have "
+            f"{counted(wanted, 'value')} before them"
         )
     if searching and usable[top] < usable[0] / 2:
-        notes.append(f"the order was chosen on {usable[top]} of {usable[0]} steps, those with {top} values before them")
+        notes.append(
+            f"the order was chosen on {usable[top]} of {counted(usable[0], 'step')}, those with "
+            f"{counted(top, 'value')} before them"
+        )
 
     R = rows.triangle(fitted, dense(top))
     solution = _solve(rows, R, int(usable[top]))
@@ -258,9 +264,9 @@ def _fit(
 def _check_options(trend: str, criterion: str, lowest_order: int) -> None:
     """Raise ConfigError for an unknown trend or criterion, or a negative order."""
     if trend not in ("n", "c", "ct"):
-        raise ConfigError(f"unknown trend {trend!r}", fix='use one of "n", "c", "ct"')
+        raise unknown("trend", trend, ("n", "c", "ct"))
     if criterion not in ("bic", "aic", "hqic", "held-out"):
-        raise ConfigError(f"unknown criterion {criterion!r}", fix="use one of bic, aic, hqic, held-out")
+        raise unknown("criterion", criterion, ("bic", "aic", "hqic", "held-out"))
     if lowest_order < 0:
         raise ConfigError(
             f"the order of an autoregression must be at least 0, got {lowest_order}", fix="use an order of 0 or more"

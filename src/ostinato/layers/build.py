@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
+from ostinato.choices import unknown
 from ostinato.errors import ConfigError
 from ostinato.layers.conv import CausalConv
 from ostinato.layers.gru import GRU
@@ -57,10 +57,7 @@ def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1,
         ConfigError: The name is unknown, or the depth is below 1.
     """
     if name not in BACKBONES:
-        expected = f"use one of {', '.join(BACKBONES)}"
-        close = difflib.get_close_matches(name, BACKBONES, 1)
-        fix = f"did you mean {close[0]!r}? Otherwise {expected}" if close else expected
-        raise ConfigError(f"unknown backbone {name!r}", fix=fix)
+        raise unknown("backbone", name, BACKBONES)
     if depth < 1:
         raise ConfigError(f"the depth of a backbone must be at least 1 layer, got {depth}", fix="use 1 or more layers")
     layers = max(depth, _CONV_LAYERS) if name == "conv" else depth

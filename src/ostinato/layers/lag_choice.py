@@ -12,6 +12,7 @@ from ostinato.layers.autoregression import ARFit, fit_ar, fit_ar_at
 from ostinato.layers.lag_search import useful_lags
 from ostinato.layers.lagged import Lagged, lagged
 from ostinato.layers.least_squares import Array
+from ostinato.numbers import counted
 from ostinato.spread import FLOOR
 
 #: The share of each sequence, at its end, that both are judged on before the likelier one is fitted to everything.
@@ -60,7 +61,8 @@ def fit_dense_or_sparse(values: Array, offsets: NDArray[np.int64], max_order: in
     if gain <= (error if coefficients[0] > coefficients[1] else 0.0):
         return dense
     words = (
-        f"the autoregression is on the lags {', '.join(map(str, lags))}: on the last {len(gains):,} steps of the data "
+        f"the autoregression is on the lags {', '.join(map(str, lags))}: on the last "
+        f"{counted(len(gains), 'step')} of the data "
         f"it was fitted to, one on few lags with {coefficients[0]} coefficients was {gain:.3f} nats a step (standard "
         f"error {error:.3f}) likelier than one on every lag with {coefficients[1]}"
     )
@@ -73,7 +75,7 @@ def name_of(lags: tuple[int, ...]) -> str:
     if len(lags) == max(lags, default=0):
         return f"AR({len(lags)})"
     if len(lags) > LISTED:
-        return f"AR({len(lags)} lags up to {lags[-1]})"
+        return f"AR({counted(len(lags), 'lag')} up to {lags[-1]})"
     return f"AR(lag{'s' * (len(lags) > 1)} {', '.join(map(str, lags))})"
 
 

@@ -6,7 +6,7 @@ from typing import final
 
 from torch import nn
 
-from ostinato.errors import ConfigError
+from ostinato.choices import unknown
 from ostinato.layers.cell import Cell
 from ostinato.ops.rnn.reference import NONLINEARITIES
 
@@ -32,7 +32,7 @@ class RNN(Cell):
         self, input_size: int, hidden_size: int, nonlinearity: str = "tanh", implementation: str | None = None
     ) -> None:
         if nonlinearity not in NONLINEARITIES:
-            raise ConfigError(f"unknown nonlinearity {nonlinearity!r}", fix=f"use one of {', '.join(NONLINEARITIES)}")
+            raise unknown("nonlinearity", nonlinearity, NONLINEARITIES)
         super().__init__(
             "rnn",
             input_size,

@@ -7,6 +7,7 @@ sharp as its members.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import final
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from ostinato.local.calibrate import Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.numbers import counted
 
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 2
@@ -93,14 +95,15 @@ class Combination:
 
     def said(self, s: int) -> str:
         """Return the members of series ``s`` with their weights, and the number of windows that these stand on."""
-        names = [one.said(s) for one in self.fitted]
+        # of several members the form is named, not the parameters: ETS(A,N,N), but DOT for DOT(theta 1, alpha 0.99)
+        names = [re.sub(r"\([^()]* [^()]*\)", "", one.said(s)) for one in self.fitted]
         if not self._judged:
             return "the combination of " + ", ".join(names)
         judged = next(reversed(self._judged.values()))
         order = np.argsort(-judged.weights[s], kind="stable")
         parts = [f"{judged.weights[s, m]:.2f} {names[m]}" for m in order if judged.weights[s, m] >= 0.005]
-        windows = int(judged.windows[s])
-        return f"{' + '.join(parts)}; {windows} window{'s' * (windows != 1)} of its own; {judged.verdict}"
+        windows = counted(int(judged.windows[s]), "held-out window")
+        return f"{' + '.join(parts)}, by {windows} of its own; {judged.verdict}"
 
 
 def combine(panel: Panel, members: Mapping[str, Fit]) -> Combination:

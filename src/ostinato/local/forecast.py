@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ostinato.arguments import horizon_count, levels
+from ostinato.choices import unknown
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -18,11 +19,14 @@ from ostinato.forecasting.table import Forecast, ends, some_of, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
 from ostinato.local.series import local_forecast
+from ostinato.numbers import counted
 
 #: The second name of "auto", for backtests, in which "auto" chooses between all models.
 LOCAL = "local"
 #: The number of different fits that a note names.
 _NAMED = 4
+#: The characters from which on a note names the fit of one series alone.
+_LONG = 150
 
 
 def names_of_methods() -> tuple[str, ...]:
@@ -42,13 +46,14 @@ def method_of(name: str) -> Fit:
         return METHODS[name]
     from ostinato.layers.build import BACKBONES  # here, because it imports torch
 
-    known = ", ".join((*METHODS, "direct"))
+    known = (*METHODS, "direct")
     if name in BACKBONES:
         raise ConfigError(
             f"{name} is a model that is trained first, and not a method that is fitted in seconds",
-            fix=f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost; or use one of {known}",
+            fix=f"run ostinato fit DATA --model {name} -o m.ost, then ostinato forecast m.ost; or use one of "
+            + ", ".join(known),
         )
-    raise ConfigError(f"unknown method {name!r}", fix=f"use one of {known}")
+    raise unknown("method", name, known)
 
 
 def forecast_series(
@@ -131,11 +136,11 @@ def steps_and_notes(data: SequenceSet, horizon: int | None, season: int | None) 
         ConfigError: The horizon or the season is less than 1.
     """
     length, why = season_length(data, season)
-    notes = [f"season: {length} step{'s' * (length != 1)}, {why}"]
+    notes = [f"season: {counted(length, 'step')}, {why}"]
     if horizon is not None:
         return horizon_count(horizon), notes
     steps, reason = default_horizon(data, season)
-    return steps, [*notes, f"horizon: {steps} steps, {reason}; set it with --horizon"]
+    return steps, [*notes, f"horizon: {counted(steps, 'step')}, {reason}; set it with --horizon"]
 
 
 def default_horizon(data: SequenceSet, season: int | None = None) -> tuple[int, str]:
@@ -168,7 +173,7 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
     counts = Counter(one for _, one in known)
     named = counts.most_common(_NAMED)
     rest = len(known) - sum(count for _, count in named)
-    if 2 * rest > len(known):
+    if 2 * rest > len(known) or sum(len(one) for one, _ in named) > _LONG:
         name, one = known[0]
         return [f"{model}: {len(known):,} series with {len(counts):,} different fits, such as of {name}: {one}"]
     words = [f"{one} for {count:,}" for one, count in named]
@@ -182,5 +187,5 @@ def _set_aside(said: Sequence[str], floored: Sequence[bool], names: list[str]) -
     cut = [name for name, one in zip(names, floored, strict=True) if one]
     notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
     if cut:
-        notes.append(f"{len(cut):,} series never went below 0, and their forecasts are cut off at 0: {some_of(cut)}")
+        notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
     return notes

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from ostinato.choices import unknown
 from ostinato.errors import ConfigError
 from ostinato.ops.conv import aten as conv_aten
 from ostinato.ops.conv import reference as conv_reference
@@ -184,7 +185,7 @@ def explain(cell: str, implementation: str | None = None, **facts: Any) -> str:
 def _choose(cell: str, implementation: str | None, facts: Mapping[str, Any]) -> tuple[str, str]:
     """Return the name of the implementation that runs, and the reason."""
     if cell not in IMPLEMENTATIONS:
-        raise ConfigError(f"unknown cell {cell!r}", fix=f"use one of {', '.join(IMPLEMENTATIONS)}")
+        raise unknown("cell", cell, IMPLEMENTATIONS)
     reasons = {name: _refusal(cell, name, facts) for name in _order(cell, facts)}
     able = [name for name, reason in reasons.items() if reason is None]
     requested, source = implementation, "as requested"

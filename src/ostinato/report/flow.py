@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.diagnosis.result import WORTH, Diagnosis
+from ostinato.numbers import counted
 from ostinato.report.chart import BLUE, INK, MIDDLE, RED, Chart, Table, chart, plain
 
 #: The number of rows in a table of lags. They lie on a geometric grid.
@@ -35,7 +36,7 @@ def facts(found: Diagnosis) -> list[tuple[str, str]]:
     if found.window is not None:
         out.append(("window of the model", f"{_steps(found.window)}: older inputs cannot reach its predictions"))
     if found.flowing:
-        beyond = f"more than {found.lags[-1]:,} steps"
+        beyond = f"more than {counted(found.lags[-1], 'step')}"
         reach = beyond if found.effective_memory is None else _steps(found.effective_memory)
         out.append(("reach of the gradient", f"{reach}: the norms up to this lag are 99 % of their sum over all lags"))
     if found.lyapunov is not None:
@@ -76,7 +77,7 @@ def _data_reach(found: Diagnosis) -> str:
 
 def _steps(count: int) -> str:
     """Return a number of steps in words."""
-    return f"{count:,} step{'' if count == 1 else 's'}"
+    return counted(count, "step")
 
 
 def _gradient(found: Diagnosis) -> Chart:

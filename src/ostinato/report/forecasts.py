@@ -16,7 +16,7 @@ from ostinato.forecasting.picture import course
 from ostinato.forecasting.table import Forecast
 from ostinato.inference.forecast import forecast
 from ostinato.model_file import Model
-from ostinato.numbers import shown
+from ostinato.numbers import counted, shown
 from ostinato.report.chart import Chart, Table, chart, plain
 from ostinato.report.fan import PAGE
 
@@ -82,7 +82,8 @@ def _next(ahead: Forecast, i: int, d: int) -> Chart:
     table = _table(ahead, i, d)
     last = table.rows[-1]
     words = (
-        f"The forecast of the {ahead.horizon} steps after the end of the data. At the last step, {last[0]}, the "
+        f"The forecast of the {counted(ahead.horizon, 'step')} after the end of the data. At the last step, "
+        f"{last[0]}, the "
         f"forecast is {last[1]} and the 80 % interval is {last[3]} to {last[4]}."
     )
     return chart("Forecast", words, partial(_drawn, ahead, i, d, None), wide=True, name=_name(ahead, i, d), table=table)

@@ -22,6 +22,7 @@ from ostinato.inference.describe import describe_model, verdict
 from ostinato.kinds import Kind
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.numbers import counted
 from ostinato.record import LadderRecord
 from ostinato.report import checks, direct, flow, forecasts, run, sound, surprisal
 from ostinato.storage import atomic_write
@@ -169,9 +170,13 @@ def _judged(record: LadderRecord, data: SequenceSet, encoded: Encoded) -> tuple[
     spans, raw = ([(b, 0, int(n)) for b, n in enumerate(x.lengths) if n] for x in (encoded, data))
     steps = sum(z for _, _, z in spans)
     if record.data is not None:
-        return spans, raw, f"all {steps:,} steps of these data, which differ from the data that the model was fitted to"
+        return (
+            spans,
+            raw,
+            f"all {counted(steps, 'step')} of these data, which differ from the data that the model was fitted to",
+        )
     what = "the file of the model does not say whether it was fitted to them"
-    return spans, raw, f"all {steps:,} steps of these data; {what}"
+    return spans, raw, f"all {counted(steps, 'step')} of these data; {what}"
 
 
 def _judge(record: LadderRecord) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from ostinato.choices import advice
 from ostinato.data import checks
 from ostinato.data.calendar import Calendar
 from ostinato.data.columns import Roles, find, kind_by_name
@@ -199,7 +200,7 @@ def _groups(file: str, key: str, roles: Roles) -> list[Group]:
     names = list(footer.schema.names)
     for name in (key, roles.time, *roles.values):
         if name is not None and name not in names:
-            fix = f"give every file the same columns; this file has {', '.join(names)}"
+            fix = advice(name, names, f"give every file the same columns; this file has {', '.join(names)}")
             raise DataError(f"there is no column {name!r}", where=file, fix=fix)
     out, at = [], names.index(key)
     for i in range(footer.num_row_groups):

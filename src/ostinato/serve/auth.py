@@ -11,6 +11,7 @@ from typing import final
 import msgspec
 
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 from ostinato.serve.errors import RefusedError
 from ostinato.storage import atomic_write
 
@@ -60,7 +61,7 @@ class Token:
         if self._left < min(events, 10 * self.rate):
             wait = (min(events, 10 * self.rate) - self._left) / self.rate
             raise RefusedError(
-                429, f"the token may send {self.rate:g} events a second", fix="send more slowly", wait=wait
+                429, f"the token may send {counted(self.rate, 'event')} a second", fix="send more slowly", wait=wait
             )
         self._left -= events
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, final
 from msgspec import UNSET
 
 from ostinato.errors import OstinatoError
+from ostinato.numbers import counted
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
@@ -105,7 +106,7 @@ class Batcher:
         """
         count = sum(1 if one.push.events is UNSET else len(one.push.events) for one in asked)
         if self._waiting + count > QUEUE and self._waiting:
-            raise BusyError(f"{self._waiting:,} events wait already", fix="send them again a little later")
+            raise BusyError(f"{counted(self._waiting, 'event')} wait already", fix="send them again a little later")
         done = asyncio.get_running_loop().create_future()
         self._waiting += count
         self._queue.append((asked, done))
@@ -230,7 +231,8 @@ class Batcher:
             if self.streams.resident[one.unique_id].is_empty:
                 if count >= one.token.streams:
                     what = (
-                        f"the server has {count:,} streams, and the token may begin none beyond {one.token.streams:,}"
+                        f"the server has {counted(count, 'stream')}, and the token may begin none beyond "
+                        f"{one.token.streams:,}"
                     )
                     one.outcome = RefusedError(403, what, fix="delete streams, or use a token with a higher limit")
                 else:

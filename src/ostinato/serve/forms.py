@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ostinato.errors import DataError, OstinatoError
 from ostinato.inference.live.rows import Rows, Stepped
+from ostinato.numbers import counted
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told, numbers
 from ostinato.shapes import State
@@ -111,7 +112,7 @@ class NumberForm(Form):
             if any(isinstance(v, str) or v is UNSET for v in cells):
                 what, fix = "the stream is numbers, got text", "send y: 1.5, or y: null where a value is missing"
             elif len(cells) != channels:
-                what = f"the event has {len(cells)} values, expected {channels}"
+                what = f"the event has {counted(len(cells), 'value')}, expected {channels}"
                 fix = "give one value for each channel, in the order of the training data"
             else:
                 found = np.array(cells, dtype=np.float64)

@@ -9,6 +9,7 @@ from typing import Any, final
 
 import msgspec
 
+from ostinato.numbers import counted
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.auth import Token, Tokens
 from ostinato.serve.errors import RefusedError
@@ -216,4 +217,4 @@ def _host(value: bytes) -> str:
 
 
 def _too_large(most: int) -> RefusedError:
-    return RefusedError(413, f"the body is larger than {most:,} bytes", fix="send fewer events at a time")
+    return RefusedError(413, f"the body is larger than {counted(most, 'byte')}", fix="send fewer events at a time")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from urllib.parse import urlsplit
 
+from ostinato.choices import advice
 from ostinato.errors import ConfigError, OstinatoError
 
 
@@ -160,7 +161,7 @@ def open_store(url: str) -> Store:
     if scheme not in STORES:
         raise ConfigError(
             f"the store {scheme}:// is unknown, expected one of {', '.join(sorted(STORES))}, a folder, or none",
-            fix="give a folder, such as --store streams",
+            fix=advice(scheme, STORES, "give a folder, such as --store streams"),
         )
     module, name = STORES[scheme]
     make: Callable[[str], Store] = getattr(import_module(module), name)

@@ -22,6 +22,7 @@ from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.serve.arena import Arena
 from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
 from ostinato.serve.order import Given, Order, Placed, as_int
@@ -129,7 +130,8 @@ def check_id(unique_id: str) -> str:
         raise DataError("the id of the stream is no valid Unicode", fix="send UTF-8") from error
     if not 1 <= size <= LONGEST_ID:
         raise DataError(
-            f"the id of the stream has {size:,} bytes, expected 1 to {LONGEST_ID}", fix="give the stream a shorter name"
+            f"the id of the stream has {counted(size, 'byte')}, expected 1 to {LONGEST_ID}",
+            fix="give the stream a shorter name",
         )
     if not unique_id.isprintable():
         raise DataError("the id of the stream has control characters", fix="use letters, digits and signs")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ostinato.arguments import training_numbers, whole
+from ostinato.choices import unknown
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import observed_lengths
-from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
@@ -88,7 +88,7 @@ class LadderOptions:
         for name in ("max_order", "evaluate_every"):
             object.__setattr__(self, name, whole(name, getattr(self, name), 0))
         if self.support not in (None, *SUPPORTS):
-            raise ConfigError(f"unknown support {self.support!r}", fix=f"use one of {', '.join(SUPPORTS)}")
+            raise unknown("support", self.support, SUPPORTS)
         for name, value in training_numbers(self).items():
             object.__setattr__(self, name, value)
 

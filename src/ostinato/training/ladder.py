@@ -14,6 +14,7 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
+from ostinato.choices import unknown
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
@@ -206,8 +207,7 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
 def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
     if model not in ("auto", *BARE, *ADAPTIVE, *BACKBONES):
-        known = ", ".join(("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES))
-        raise ConfigError(f"unknown model {model!r}", fix=f"use one of {known}")
+        raise unknown("model", model, ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES))
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(

@@ -27,6 +27,7 @@ from ostinato.layers.front import FilterFront, Front, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.record import LadderRecord
 from ostinato.training.adaptive import learn_for_good
 from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
@@ -91,9 +92,9 @@ class Refit:
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)
         model = self._likelier(whole, base) if name == "ar" else build(name, whole, base, self.options)
-        words = f"fitted again to all {int(data.lengths.sum()):,} steps"
+        words = f"fitted again to all {counted(int(data.lengths.sum()), 'step')}"
         if name == "filter":
-            words = f"set to the unit of all {int(data.lengths.sum()):,} steps"
+            words = f"set to the unit of all {counted(int(data.lengths.sum()), 'step')}"
         elif not isinstance(base, Markov) or name == "ar":
             before, after = closed_form_name(stood), closed_form_name(base)
             words += f", on {after}" if name != "ar" else f": {after}"
@@ -114,7 +115,7 @@ class Refit:
         """
         model = copy.deepcopy(kept)
         learn_for_good(model, self.material, "held-out")
-        words = f"taught all {int(self.material.data.lengths.sum()):,} steps"
+        words = f"taught all {counted(int(self.material.data.lengths.sum()), 'step')}"
         if isinstance(model.backbone, Mixture):
             words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words

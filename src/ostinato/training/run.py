@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import load_bundle, save_bundle
 from ostinato.training.workers import WorkerGroup
@@ -96,7 +97,8 @@ class Run:
         had = sum(key.startswith("rng.") for key in tensors)
         if had != workers.size:
             self.moved = (
-                f"started with {had} workers, continued with {workers.size}: rounding and dropout differ from then on"
+                f"started with {counted(had, 'worker')}, continued with {workers.size}: "
+                "rounding and dropout differ from then on"
             )
         before = document.get("device", "cpu")
         if before != here.type:

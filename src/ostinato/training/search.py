@@ -23,6 +23,7 @@ from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import Fit, fit_of
 from ostinato.gradients.methods import Method, TruncatedBPTT
 from ostinato.model_file import load_model, save_model
+from ostinato.numbers import counted
 from ostinato.record import Rung
 from ostinato.record import Trial as Trial
 from ostinato.threads import Threads
@@ -151,7 +152,9 @@ def search(  # noqa: PLR0913 - each argument is one that the command line passes
         study.optimize(partial(_objective, data=data, folder=folder, shared=shared), n_trials=left, callbacks=[on_end])
     table = ranked(_row(trial) for trial in _ended(study))
     if table[0].state != "complete":
-        raise ConfigError(f"none of the {trials} trials was completed", fix="use a longer --budget, or more trials")
+        raise ConfigError(
+            f"none of the {counted(trials, 'trial')} was completed", fix="use a longer --budget, or more trials"
+        )
     return chosen(_file(folder, table[0].number), table), table
 
 

@@ -18,6 +18,7 @@ from ostinato.emissions.emission import Support
 from ostinato.gradients.decay import Decay
 from ostinato.gradients.methods import AdaptiveBPTT
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.training.objective import negative_log_likelihood
 
@@ -187,7 +188,8 @@ def describe(name: str, method: AdaptiveBPTT, windows: list[tuple[int, int, floa
         windows: (step, window, bias) of each measurement.
     """
     if not windows:
-        return f"{name} was trained with a truncation window of {method.window} steps, too briefly to measure its bias"
+        trained = f"{name} was trained with a truncation window of {counted(method.window, 'step')}"
+        return f"{trained}, too briefly to measure its bias"
     path = [method.window, *(window for _, window, _ in windows)]
     turns = [w for i, w in enumerate(path) if i == 0 or w != path[i - 1]]
     step, _, bias = windows[-1]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 from ostinato.ops.counts.form import CountsState, shapes_of
 from ostinato.ops.engine import extension
 from ostinato.ops.engine.extension import ABSENT
@@ -56,7 +57,9 @@ def unroll_(
     if lengths is not None:
         lengths = _whole("the lengths", lengths.contiguous(), torch.int64, (B,))
         if B and not 0 <= int(lengths.min()) <= int(lengths.max()) <= T:
-            raise ConfigError(f"a length is not from 0 to the {T} steps of the symbols", fix="give such lengths")
+            raise ConfigError(
+                f"a length is not from 0 to the {counted(T, 'step')} of the symbols", fix="give such lengths"
+            )
     if nats is not None:
         _whole("the nats", nats, torch.float64, (T, B))
     check_state(state, B, V)

@@ -6,6 +6,7 @@ import ctypes
 from functools import cache
 from typing import Any
 
+from ostinato.numbers import counted
 from ostinato.ops.cuda.compiler import UnavailableError
 
 _SHARED, _NON_PORTABLE = 8, 14  # CU_FUNC_ATTRIBUTE_...: the most shared memory, and clusters of more than 8 blocks
@@ -72,7 +73,10 @@ class Binary:
         """
         found = ctypes.c_void_p()
         _check(library().cuModuleGetFunction(ctypes.byref(found), self._module, name.encode()), f"find {name}")
-        _check(library().cuFuncSetAttribute(found, _SHARED, shared), f"give {shared} bytes of shared memory to {name}")
+        _check(
+            library().cuFuncSetAttribute(found, _SHARED, shared),
+            f"give {counted(shared, 'byte')} of shared memory to {name}",
+        )
         _check(library().cuFuncSetAttribute(found, _NON_PORTABLE, 1), f"allow large clusters to {name}")
         return found.value or 0
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 from ostinato.ops.cuda.contract import ROWS
 from ostinato.ops.engine.places import Places
 
@@ -87,6 +88,7 @@ def _check(places: Places, lengths: Tensor, steps: int, x: Tensor) -> None:
     """Raise ConfigError if a length or a place on the host lies outside of x."""
     if len(lengths) and not 0 <= int(lengths.min()) <= int(lengths.max()) <= steps:
         raise ConfigError(
-            f"lengths of {int(lengths.min())} to {int(lengths.max())} steps do not fit {steps} steps",
+            f"lengths of {int(lengths.min())} to {counted(int(lengths.max()), 'step')} do not fit "
+            f"{counted(steps, 'step')}",
             fix="give lengths of 0 to T steps, and places that are rows of x",
         )

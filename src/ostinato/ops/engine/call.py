@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ostinato.choices import unknown
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.extension import ABSENT
 
@@ -129,7 +130,7 @@ def check(call: Call) -> None:
     cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _reverse = call
     sizes = _CELLS.get(cell)
     if sizes is None:
-        raise ConfigError(f"unknown cell {cell!r}: the engine does not have it", fix=f"use one of {', '.join(_CELLS)}")
+        raise unknown("cell of the engine", cell, _CELLS)
     if (c0 is None) != (sizes.states == 1):
         raise ConfigError(
             f"{cell} needs {sizes.states} state tensors, got {1 if c0 is None else 2}",

@@ -1,0 +1,87 @@
+"""The error about a name that nobody knows: it names the nearest of those that exist."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ostinato.errors import ConfigError, OstinatoError
+
+#: The similarity from which on a name is taken for a slip of another: one of 2 letters in 5 may differ.
+_ALIKE = 0.6
+#: The number of files in a folder that are looked through.
+_FILES = 10_000
+
+
+def nearest(given: object, names: Iterable[str]) -> str | None:
+    """Return the name that was probably meant, whatever its case; None if no name is near.
+
+    A name that begins with what was given is near, and so is one that differs by a few letters (the ratio of Ratcliff
+    and Obershelp, as in ``difflib``).
+
+    Args:
+        given: What was given.
+        names: The names that exist.
+    """
+    words, there = str(given).lower(), list(names)
+    folded = [name.lower() for name in there]
+    begun = [i for i, name in enumerate(folded) if len(words) > 1 and name.startswith(words)]
+    if begun:
+        return there[begun[0]]
+    close = difflib.get_close_matches(words, folded, 1, _ALIKE)
+    return there[folded.index(close[0])] if close else None
+
+
+def advice(given: object, names: Iterable[str], otherwise: str = "") -> str:
+    """Return what to do about a name that does not exist: the name that was probably meant, and what exists.
+
+    Args:
+        given: What was given.
+        names: The names that exist.
+        otherwise: What to do if none of them is meant. Default: "use one of" all of them.
+    """
+    there = list(names)
+    rest = otherwise or f"use one of {', '.join(there)}"
+    meant = nearest(given, there)
+    return rest if meant is None else f"did you mean {meant!r}? {rest[0].upper()}{rest[1:]}"
+
+
+def unknown(
+    what: str,
+    given: object,
+    names: Iterable[str],
+    otherwise: str = "",
+    *,
+    where: str | None = None,
+    error: type[OstinatoError] = ConfigError,
+) -> OstinatoError:
+    """Return the error about a value that is not one of the names that exist.
+
+    Args:
+        what: What the name is of, such as "model".
+        given: What was given.
+        names: The names that exist.
+        otherwise: What to do if none of them is meant. Default: "use one of" all of them.
+        where: The file, row, column or series.
+        error: The class of the error.
+    """
+    return error(f"unknown {what} {given!r}", where=where, fix=advice(given, names, otherwise))
+
+
+def nearest_file(path: str | Path) -> str:
+    """Return what to do about a file that does not exist: the file of its folder that was probably meant.
+
+    Args:
+        path: The path that was given.
+    """
+    folder = Path(path).parent
+    otherwise = "check the path"
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(_FILES), strict=False)]
+    except OSError:
+        return otherwise
+    meant = nearest(Path(path).name, sorted(names))
+    return otherwise if meant is None else f"did you mean {str(folder / meant)!r}? Otherwise {otherwise}"
