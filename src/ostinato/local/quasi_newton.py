@@ -44,7 +44,7 @@ class _Rows:
     def __init__(self, rows: Indices, x: Array, value: Array, gradient: Array, inverse: Array) -> None:
         B = len(x)
         self.rows, self.x, self.value, self.gradient, self.inverse = rows, x, value, gradient, inverse
-        self.fresh = ~inverse.any(axis=(1, 2))
+        self.fresh: NDArray[np.bool_] = np.asarray(~inverse.any(axis=(1, 2)))
         self.length = np.ones(B)
         self.small = np.zeros(B, dtype=np.int64)
         self.direction = np.zeros_like(x)
