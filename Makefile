@@ -56,7 +56,7 @@ demo: .venv/.demo ## fit the ladder to the sunspots, forecast two cycles, draw i
 	@$(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
 
 docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
-	@rm -rf out/site
+	@rm -rf out/site out/doctrees
 	@$(BIN)/python -m sphinx -q -W --keep-going -E -d out/doctrees/en docs out/site
 	@$(BIN)/python -m sphinx -q -W --keep-going -E -d out/doctrees/ko -c docs -D language=ko docs/ko out/site/ko
 	@echo out/site/index.html

@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from pages import run  # noqa: E402
+from pages import code_digest, run  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 
 from ostinato import __version__  # noqa: E402
@@ -62,15 +62,21 @@ html_context = {
 
 
 def draw(app: Sphinx) -> None:
-    """Run the code of the pages with figures, and put the figures next to the page; a failing block stops the build."""
+    """Run the code of the pages with figures, and put the figures next to the page; a failing block stops the build.
+
+    A Korean page has the code of the English one. It takes the figures that the build of the English site, which comes
+    first, has just drawn.
+    """
+    drawn = Path(app.doctreedir).parent / "figures"
     for page in sorted(Path(app.srcdir).glob("*/*.md")):
         if "](figures/" not in page.read_text(encoding="utf-8"):
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            run(page, Path(folder))
-            shutil.copytree(
-                Path(folder) / "figures", page.parent / "figures", dirs_exist_ok=True
-            )
+        folder = drawn / code_digest(page)
+        if not folder.exists():
+            with tempfile.TemporaryDirectory() as work:
+                run(page, Path(work))
+                shutil.copytree(Path(work) / "figures", folder)
+        shutil.copytree(folder, page.parent / "figures", dirs_exist_ok=True)
 
 
 def name_alias(

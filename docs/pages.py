@@ -6,6 +6,7 @@ The build of the site and the tests call the same function.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import os
 import subprocess
@@ -65,6 +66,12 @@ SYBIL = Sybil(
         CodeBlockParser("text", _text),
     ]
 )
+
+
+def code_digest(page: Path) -> str:
+    """Return a digest of the blocks of a page, which is the same for a page and its translation."""
+    code = [str(example.parsed) for example in SYBIL.parse(page).examples()]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()[:16]
 
 
 def run(page: Path, folder: Path) -> dict[str, Any]:
