@@ -17,6 +17,7 @@ from ostinato.cli import (
     backtest,
     compress,
     decompress,
+    demo,
     diagnose,
     doctor,
     export,
@@ -120,6 +121,7 @@ for verb in (
     diagnose,
     report,
     doctor,
+    demo,
 ):
     app.command(verb.__name__.rsplit(".", 1)[1], cls=Verb)(expanded(verb.command))
 app.command("cross-validation", hidden=True, cls=Verb)(expanded(backtest.command))  # the name of Nixtla and sktime

@@ -123,5 +123,6 @@ class LadderDisplay:
 
 
 def _narrow(title: str) -> Table:
-    """Return a table without lines, so that a name and its figures fit in 80 columns."""
-    return Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    """Print a title, and return a table without lines, so that a name and its figures fit in 80 columns."""
+    Console().print(title, highlight=False)
+    return Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)

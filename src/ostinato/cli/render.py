@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import sys
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import polars as pl
 import polars.selectors as cs
 from numpy.typing import NDArray
 
+from ostinato.cli import screen
 from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
 from ostinato.numbers import shown
@@ -85,7 +85,7 @@ def _plain(value: Any) -> Any:
 
 def printed(frame: pl.DataFrame, times: TimeForm | None = None) -> None:
     """Print a table as CSV: exactly to a file or a pipe, and with significant digits on a screen."""
-    if sys.stdout.isatty():
+    if screen.read_by_person():
         frame = frame.with_columns(cs.float().map_elements(shown, pl.String, skip_nulls=True))
     print(as_table(frame, times), end="")
 

@@ -23,6 +23,7 @@ class _Screen:
     Attributes:
         words: What the command is doing, such as "reading sales.csv".
         quiet: Whether results and errors alone are wanted.
+        rounded: Whether tables are read by a person although standard output is no terminal.
         changed: The time of the last output, in seconds.
         drawn: Whether the sign is on the screen.
     """
@@ -30,6 +31,7 @@ class _Screen:
     def __init__(self) -> None:
         self.words = ""
         self.quiet = False
+        self.rounded = False
         self.changed = 0.0
         self.drawn = False
         self.lock = threading.RLock()
@@ -93,6 +95,21 @@ def quiet(wanted: bool) -> bool:
     """Set whether results and errors alone are printed, and return it: the callback of ``--quiet``."""
     _screen.quiet = wanted
     return wanted
+
+
+def read_by_person() -> bool:
+    """Return whether a person reads standard output, so that numbers have significant digits alone."""
+    return _screen.rounded or sys.stdout.isatty()
+
+
+@contextmanager
+def rounded() -> Iterator[None]:
+    """Print numbers for a person, although standard output is no terminal."""
+    before, _screen.rounded = _screen.rounded, True
+    try:
+        yield
+    finally:
+        _screen.rounded = before
 
 
 def doing(words: str) -> None:

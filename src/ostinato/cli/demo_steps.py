@@ -1,0 +1,179 @@
+"""What ``ostinato demo`` shows for each kind of data: commands, why they are run, and how their results are read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+
+
+@final
+@dataclass(frozen=True)
+class Step:
+    """One command of a walk.
+
+    Attributes:
+        why: What the command is for.
+        command: The words after ``ostinato``.
+        meaning: How its result is read.
+        stdin: The file that the command reads from standard input; empty if none.
+        shown: The file that the command writes and whose first lines are shown; empty if none.
+        needs: The package of an extra without which the step is left out, and the name of the extra.
+    """
+
+    why: str
+    command: str
+    meaning: str
+    stdin: str = ""
+    shown: str = ""
+    needs: tuple[str, str] | None = None
+
+
+_COMPRESS = ("constriction", "compress")
+
+#: The walk of each kind.
+WALKS: Final[dict[str, tuple[Step, ...]]] = {
+    "series": (
+        Step(
+            "See how the file is read.",
+            "inspect sales.csv",
+            "The kind, the number of steps and the frequency were found from the content. What was guessed is noted.",
+        ),
+        Step(
+            "Forecast the next year. No model file is needed.",
+            "forecast sales.csv --horizon 6 --level 80",
+            "Each row is a month: the forecast, and an interval that should hold the true value in 80 of 100 months.",
+        ),
+        Step(
+            "Ask whether the forecast is better than repeating the last year.",
+            "backtest sales.csv --model local --horizon 6 --n-windows 2 --level 80",
+            "Each model forecast months that it had not seen. wQL is the error of its quantiles: lower is better. 'in "
+            "80%' should be near 80.",
+        ),
+        Step(
+            "Fit a model that gives every step a probability, and keep it.",
+            "fit sales.csv --model ar -o sales.ost",
+            "The file sales.ost holds the model. The held-out part judged it before it was fitted to everything.",
+        ),
+        Step(
+            "Find the months that surprise the model.",
+            "score sales.ost sales.csv --top 3",
+            "A surprisal is -log P of a step given all steps before it: a month of 5 nats is e^5 = 148 times less "
+            "probable than one of 0.",
+        ),
+    ),
+    "panel": (
+        Step("See what is in the file.", "inspect shops.csv", "The column unique_id tells the shops apart."),
+        Step(
+            "Forecast every shop with one command.",
+            "forecast shops.csv --horizon 2 --level 80",
+            "Each shop has rows of its own. The methods of a shop are weighted by its own held-out errors and by those "
+            "of the others.",
+        ),
+        Step(
+            "Compare with simple baselines, over all shops.",
+            "backtest shops.csv --model local --horizon 6 --level 80",
+            "MASE below 1 is better than the naive errors of the past. The last line names the best model and the best "
+            "baseline.",
+        ),
+    ),
+    "prices": (
+        Step(
+            "See that the file is taken for prices.",
+            "inspect prices.csv",
+            "Prices are modelled by their log returns, on the calendar of the file, in which weekends are no gaps.",
+        ),
+        Step(
+            "Fit a model of the returns.",
+            "fit prices.csv --model ar -o prices.ost",
+            "'over AR' is the gain in nats a step: 0.0000 for the AR itself. Returns are hard to predict; their spread "
+            "is not.",
+        ),
+        Step(
+            "Forecast the next days, with the risk.",
+            "forecast prices.ost --horizon 3 --level 90",
+            "lo-90 is a price that the model expects to be undercut on 5 days of 100.",
+        ),
+        Step(
+            "Find the days that surprise the model.",
+            "score prices.ost prices.csv --top 3",
+            "These are the shocks, measured against the volatility that the model expected on that day.",
+        ),
+    ),
+    "text": (
+        Step("See how the file is read.", "inspect sentences.txt", "Each line is a sequence of characters."),
+        Step(
+            "Fit adaptive counts, the quickest model of a text.",
+            "fit sentences.txt --model counts -o text.ost",
+            "Lower bits are better: a byte of plain text has 8, good compressors need about 2.",
+        ),
+        Step(
+            "Measure how surprising each word is.",
+            "score text.ost three.txt --by word",
+            "One row for each word. The words that stand in a wrong place cost the most nats.",
+        ),
+        Step(
+            "Let the model write.",
+            "sample text.ost --n-samples 3 --length 60 --seed 1",
+            "New sentences, drawn character by character from the model.",
+        ),
+        Step(
+            "Compress the file with the model.",
+            "compress text.ost three.txt -o three.ostc",
+            "The size is what the score says. ostinato decompress restores the file to the bit.",
+            needs=_COMPRESS,
+        ),
+    ),
+    "korean": (
+        Step("See how the file is read.", "inspect korean.txt", "Each line is a sequence of characters (syllables)."),
+        Step(
+            "Fit adaptive counts to the sentences.",
+            "fit korean.txt --model counts -o korean.ost",
+            "The alphabet is what the file holds. A character that the model has not seen is possible, but improbable.",
+        ),
+        Step(
+            "Score the same words in three orders: dog bites man, man bites dog, and no sentence.",
+            "score korean.ost orders.txt --by line",
+            "The particles 이/가 and 을/를 say who did what to whom. An order that nobody writes costs the most nats.",
+        ),
+        Step(
+            "Let the model write.",
+            "sample korean.ost --n-samples 3 --length 30 --seed 1",
+            "New sentences, drawn syllable by syllable from the model.",
+        ),
+    ),
+    "sound": (
+        Step(
+            "See how the file is read.", "inspect string.wav", "Every sample is one step; its value is a whole number."
+        ),
+        Step(
+            "Fit filters that learn while they listen.",
+            "fit string.wav --model filter -o string.ost",
+            "The figure is bits a sample, as for lossless audio: 16 would be the plain file.",
+        ),
+        Step(
+            "Find the moments that surprise the model.",
+            "score string.ost string.wav --top 3",
+            "The most surprising samples are the starts of the three notes.",
+        ),
+        Step(
+            "Compress the sound without loss.",
+            "compress string.ost string.wav -o string.ostc",
+            "The size is what the score says. ostinato decompress restores the file to the bit.",
+            needs=_COMPRESS,
+        ),
+    ),
+    "stream": (
+        Step(
+            "Fit a model to old readings of a sensor.",
+            "fit sensor.csv --model ar -o sensor.ost",
+            "The AR has learned the daily rhythm and how one reading follows from the last.",
+        ),
+        Step(
+            "Read a new day line by line, with one false alarm in a thousand readings.",
+            "stream sensor.ost --alarm 0.001",
+            "One answer for each line: what was expected, and how surprising the reading is. The seventh reading is 8 "
+            "degrees too high. The same command reads lines of JSON, with a time and an id.",
+            stdin="live.txt",
+        ),
+    ),
+}
