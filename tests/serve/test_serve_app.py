@@ -363,14 +363,14 @@ def test_a_fault_stays_with_the_push_that_has_it(
 ) -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
-            real = batcher.streams.form.step
+            real = batcher.streams.rows.step
 
-            def step(works: Any, *rest: Any) -> Any:
-                if any(work.held.unique_id == "bad" for work in works):
+            def step(ids: Sequence[str], *rest: Any) -> Any:
+                if "bad" in ids:
                     raise RuntimeError("secret value 123456")
-                return real(works, *rest)
+                return real(ids, *rest)
 
-            monkeypatch.setattr(batcher.streams.form, "step", step)
+            monkeypatch.setattr(batcher.streams.rows, "step", step)
             pushes = [{"unique_id": key, "y": 50.0} for key in ("a", "bad", "b")]
             with caplog.at_level(logging.ERROR):
                 found = (await http.post("/v1/events", json={"pushes": pushes})).json()["results"]

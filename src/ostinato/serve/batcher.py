@@ -203,7 +203,7 @@ class Batcher:
         """Apply pushes once, and return the streams whose records another server had changed."""
         begun = time.perf_counter()
         try:
-            await self.bring(one.unique_id for one in asked)
+            brought = await self.bring([one.unique_id for one in asked])
         except StoreError as error:
             self.failed = error
             raise
@@ -217,7 +217,7 @@ class Batcher:
         self.seconds["save"] += time.perf_counter() - stepped
         self.cycles += 1
         self.batch_sizes += len(asked)
-        self.streams.forget_empty(one.unique_id for one in asked)
+        self.streams.forget_empty(brought)
         self.streams.forget(self.streams.idle(self._resident))
         return refused
 
@@ -239,17 +239,18 @@ class Batcher:
                     begun.add(one.unique_id)
                     count += 1
 
-    async def bring(self, ids: Any) -> None:
-        """Take streams into memory."""
+    async def bring(self, ids: Sequence[str]) -> list[str]:
+        """Take streams into memory, and return those that were not there."""
         missing = self.streams.missing(ids)
         if not missing:
-            return
+            return missing
         found = await self.in_store(self.store.load, missing)
         blocks = {}
         if self.streams.replay:
             for key in self.streams.foreign(found):
                 blocks[key] = await self.in_store(self.store.blocks, key)
         self.streams.bring(missing, found, blocks)
+        return missing
 
     async def save(self, works: Sequence[Work]) -> set[str]:
         """Save streams; those that could not be saved leave memory.

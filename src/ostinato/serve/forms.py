@@ -64,6 +64,14 @@ class Form(ABC):
     def step(self, works: Sequence[Work], state: State, last: Array, p: tuple[float, ...]) -> Batch:
         """Step the model through the events of some streams."""
 
+    def columns(self, values: Sequence[Any]) -> Array | None:
+        """Return values of one step each as an array (B, D); None if some cannot be used, or are no such steps."""
+        return None
+
+    def step_each(self, ids: Sequence[str], values: Array, state: State, last: Array) -> Batch:
+        """Step the model once for each of B streams, with values (B, D) that ``columns`` made."""
+        raise NotImplementedError
+
     @abstractmethod
     def told(self, one: Placed, batch: Batch, alarms: NDArray[np.bool_], at: int) -> Told:
         """Return what the model says of an event whose steps begin at a place of the batch."""
@@ -142,8 +150,34 @@ class NumberForm(Form):
                 cells.append(one.y)
             lengths[b] = len(cells) - before
         values = np.array(cells, dtype=np.float64).reshape(-1, channels)
-        before_ = last[:, 0] if self._rows.carries_price else None
-        found = self._rows.step([work.held.unique_id for work in works], values, lengths, state, before_, p)
+        return self._stepped([work.held.unique_id for work in works], values, lengths, state, last, p)
+
+    def columns(self, values: Sequence[Any]) -> Array | None:
+        """Return values of one step each as an array (see ``Form.columns``)."""
+        if str in set(map(type, values)):
+            return None
+        try:
+            found = np.array(values, dtype=np.float64).reshape(len(values), -1)
+        except (TypeError, ValueError):
+            return None
+        usable = found.shape[1] == self._model.channels and not self._model.encoding.impossible(found).any()
+        return found if usable else None
+
+    def step_each(self, ids: Sequence[str], values: Array, state: State, last: Array) -> Batch:
+        """Step the model once for each stream (see ``Form.step_each``)."""
+        return self._stepped(ids, values, np.ones(len(ids), dtype=np.int64), state, last, ())
+
+    def _stepped(
+        self,
+        ids: Sequence[str],
+        values: Array,
+        lengths: NDArray[np.int64],
+        state: State,
+        last: Array,
+        p: tuple[float, ...],
+    ) -> Batch:
+        before = last[:, 0] if self._rows.carries_price else None
+        found = self._rows.step(ids, values, lengths, state, before, p)
         if self._rows.carries_price:
             last = self._prices(values, lengths, last)
         return Batch(values, lengths, found, last)

@@ -140,6 +140,7 @@ def serve(app: Gate, host: str, port: int) -> None:
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # a batch makes thousands of objects that no cycle holds
     if port:
         print(f"ostinato serves http://{host if ':' not in host else f'[{host}]'}:{port}/", file=sys.stderr, flush=True)
     config = uvicorn.Config(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 #: A value: a number, null where it is missing, one number for each channel, or text.
@@ -15,7 +16,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Time = str | int
 
 
-class Event(Struct, forbid_unknown_fields=True):
+class Event(Struct, forbid_unknown_fields=True, gc=False):
     """One event of a stream: its value, its time and its sequence number (the first event of a stream is 1)."""
 
     y: Value
@@ -23,7 +24,7 @@ class Event(Struct, forbid_unknown_fields=True):
     seq: SequenceNumber | None = None
 
 
-class Push(Struct, forbid_unknown_fields=True):
+class Push(Struct, forbid_unknown_fields=True, gc=False):
     """Events of one stream: either one event (y, ds, seq) or a list of events, and what to answer besides."""
 
     y: Value | UnsetType = UNSET
@@ -34,8 +35,13 @@ class Push(Struct, forbid_unknown_fields=True):
     next: Annotated[list[Probability], Meta(max_length=64)] = []
     top: Annotated[int, Meta(ge=0, le=1000)] = 0
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one event without a time, and nothing more is wanted."""
+        return self.events is UNSET and self.ds is None and not (self.level or self.next or self.top)
 
-class NamedPush(Push, forbid_unknown_fields=True, kw_only=True):
+
+class NamedPush(Push, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A push with the id of its stream, and a mark that the answer repeats."""
 
     unique_id: str
@@ -48,7 +54,7 @@ class Pushes(Struct, forbid_unknown_fields=True):
     pushes: list[NamedPush]
 
 
-class Told(Struct, omit_defaults=True):
+class Told(Struct, omit_defaults=True, gc=False):
     """What became of an event, and what the model says of it.
 
     Attributes:
@@ -77,7 +83,7 @@ class Next(Struct, omit_defaults=True):
     top: list[tuple[str, float]] | None = None
 
 
-class Result(Struct, omit_defaults=True):
+class Result(Struct, omit_defaults=True, gc=False):
     """The answer to a push.
 
     Attributes:
@@ -154,3 +160,13 @@ class SwapAsked(Struct, forbid_unknown_fields=True):
 def numbers(row: Any) -> list[float | None]:
     """Return a row of floats for JSON, which has no NaN: null instead."""
     return [v if v == v and abs(v) != float("inf") else None for v in row.tolist()]  # noqa: PLR0124
+
+
+def finite(array: Any) -> list[Any]:
+    """Return an array as lists for JSON, with null for what is no number."""
+    rows: list[Any] = array.tolist()
+    if np.isfinite(array).all():
+        return rows
+    return [
+        numbers(row) if array.ndim > 1 else (v if np.isfinite(v) else None) for row, v in zip(array, rows, strict=True)
+    ]

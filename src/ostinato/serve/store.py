@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from ostinato.choices import advice
 from ostinato.errors import ConfigError, OstinatoError
@@ -18,8 +19,7 @@ class StoreError(OstinatoError):
     exit_code = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, array_like=True, gc=False):
     """A stream as a store keeps it.
 
     Attributes:
@@ -32,8 +32,7 @@ class Record:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, array_like=True, gc=False):
     """A stream to save: a record that replaces the one of the version before it.
 
     Attributes:

@@ -12,25 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import final
 
+from ostinato.serve.journal import SCHEMA, Journal, Pending, insert, put, versions
 from ostinato.serve.store import Change, Record, Store, StoreError
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS streams (unique_id TEXT PRIMARY KEY, version INTEGER NOT NULL, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS blocks (
-    unique_id TEXT NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (unique_id, number)
-) WITHOUT ROWID;
-"""
-# One statement saves all changes, so that the interpreter lock is given up once, and not once for each row.
-# ?1 is a JSON list of ids, numbers, places and lengths in the bytes ?2.
-_PART = "ifnull(substr(?2, j.value ->> 2, j.value ->> 3), x'')"
-_ROWS = f"SELECT j.value ->> 0, j.value ->> 1, {_PART} FROM json_each(?1) AS j"
-_INSERT = f"INSERT INTO streams {_ROWS} WHERE true ON CONFLICT DO NOTHING"
-_UPDATE = f"""
-UPDATE streams SET version = version + 1, data = {_PART} FROM json_each(?1) AS j
-WHERE unique_id = j.value ->> 0 AND version = (j.value ->> 1) - 1
-"""
-_BLOCKS = f"INSERT OR REPLACE INTO blocks {_ROWS}"
-_TRIM = "DELETE FROM blocks WHERE unique_id = ? AND number < ?"
+#: The versions that are remembered.
+_REMEMBERED = 500_000
 _LOAD = "SELECT unique_id, version, data FROM streams WHERE unique_id IN (SELECT value FROM json_each(?))"
 
 
@@ -69,49 +55,65 @@ class SQLiteStore(Store):
             self._db.execute("PRAGMA synchronous = FULL")  # each commit is synced, so that it survives a loss of power
             self._db.execute("PRAGMA wal_autocheckpoint = 4000")
             self._db.execute("PRAGMA cache_size = -65536")
-            self._db.executescript(_SCHEMA)
+            self._db.executescript(SCHEMA)
+            self._journal = Journal(self._db)
+            self._versions: dict[str, int] = {}
 
     def load(self, ids: Sequence[str]) -> dict[str, Record]:
         """Return the records of these streams (see ``Store.load``)."""
-        with self._reported():
-            found = self._db.execute(_LOAD, (json.dumps(list(ids)),)).fetchall()
-        return {key: Record(version, data) for key, version, data in found}
+        found = {key: one for key in ids if (one := self._journal.record(key)) is not None}
+        rest = [key for key in ids if key not in found]
+        if rest:
+            with self._reported():
+                rows = self._db.execute(_LOAD, (json.dumps(rest),)).fetchall()
+            found |= {key: Record(version, data) for key, version, data in rows}
+        return found
 
     def save(self, changes: Sequence[Change]) -> set[str]:
         """Keep changes in one transaction (see ``Store.save``)."""
         with self._reported():
-            if self._saved(changes):
-                return set()
-            versions = {key: one.version for key, one in self.load([change.unique_id for change in changes]).items()}
+            known = self._known([change.unique_id for change in changes])
             # versions begin above 0, so that -1 stands for a stream that is not there
-            fit = [c for c in changes if versions.get(c.unique_id, -1) == (-1 if c.new else c.record.version - 1)]
-            if not self._saved(fit):
-                raise StoreError("another program changes the streams", where=str(self.folder), fix="stop it")
-        return {change.unique_id for change in changes} - {change.unique_id for change in fit}
+            fit = [c for c in changes if known.get(c.unique_id, -1) == (-1 if c.new else c.record.version - 1)]
+            later = [c for c in fit if not c.new and not c.wipe]
+            with self._transaction():
+                self._write_now([c for c in fit if c.new or c.wipe])
+                if later:
+                    self._journal.write(later)
+                folded = self._journal.fold(len(later))
+            self._journal.drop([c.unique_id for c in fit if c.new or c.wipe])
+            self._journal.settle(later, folded)
+        for c in fit:
+            self._versions[c.unique_id] = c.record.version
+        return set() if len(fit) == len(changes) else {c.unique_id for c in changes} - {c.unique_id for c in fit}
 
-    def _saved(self, changes: Sequence[Change]) -> bool:
-        """Save all changes and return True; save nothing and return False if one is refused."""
-        with self._transaction():
-            for statement, some in (
-                (_INSERT, [c for c in changes if c.new]),
-                (_UPDATE, [c for c in changes if not c.new]),
-            ):
-                rows = [(c.unique_id, c.record.version, c.record.data) for c in some]
-                if some and self._db.execute(statement, _joined(rows)).rowcount != len(some):
-                    self._db.execute("ROLLBACK")
-                    return False
-            self._db.executemany("DELETE FROM blocks WHERE unique_id = ?", [(c.unique_id,) for c in changes if c.wipe])
-            blocks = [(c.unique_id, number, data) for c in changes for number, data in c.blocks]
-            if blocks:
-                self._db.execute(_BLOCKS, _joined(blocks))
-            self._db.executemany(_TRIM, [(c.unique_id, c.keep) for c in changes if c.blocks and c.keep > 0])
-        return True
+    def _known(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the versions of streams; no other program changes them."""
+        if len(self._versions) > _REMEMBERED:
+            self._versions.clear()
+        missing = [key for key in ids if key not in self._versions]
+        if missing:
+            self._versions |= versions(self._db, missing)
+            kept = ((key, self._journal.record(key)) for key in missing)
+            self._versions |= {key: one.version for key, one in kept if one is not None}
+        return self._versions
+
+    def _write_now(self, changes: Sequence[Change]) -> None:
+        """Write the rows of streams that are new, or that begin again: the list of streams is always whole."""
+        new = [c for c in changes if c.new]
+        if new and insert(self._db, new) != len(new):
+            raise StoreError("another program changes the streams", where=str(self.folder), fix="stop it")
+        self._db.executemany("DELETE FROM blocks WHERE unique_id = ?", [(c.unique_id,) for c in changes if c.wipe])
+        put(self._db, [(c.unique_id, Pending(None if c.new else c.record, c.blocks, c.keep)) for c in changes])
 
     def delete(self, unique_id: str) -> bool:
         """Delete a stream (see ``Store.delete``)."""
         with self._reported(), self._transaction():
             self._db.execute("DELETE FROM blocks WHERE unique_id = ?", (unique_id,))
-            return self._db.execute("DELETE FROM streams WHERE unique_id = ?", (unique_id,)).rowcount > 0
+            found = self._db.execute("DELETE FROM streams WHERE unique_id = ?", (unique_id,)).rowcount > 0
+        self._journal.drop([unique_id])
+        self._versions.pop(unique_id, None)
+        return found
 
     def ids(self, after: str = "", limit: int = 1000) -> list[str]:
         """Return ids in order (see ``Store.ids``)."""
@@ -128,7 +130,11 @@ class SQLiteStore(Store):
         """Return the blocks of a stream (see ``Store.blocks``)."""
         sql = "SELECT number, data FROM blocks WHERE unique_id = ? ORDER BY number"
         with self._reported():
-            return self._db.execute(sql, (unique_id,)).fetchall()
+            found = dict(self._db.execute(sql, (unique_id,)).fetchall())
+        for one in self._journal.blocks(unique_id):
+            found |= dict(one.blocks)
+            found = {number: data for number, data in found.items() if number >= one.keep}
+        return sorted(found.items())
 
     def ping(self) -> None:
         """Return if the file can be written to."""
@@ -136,7 +142,9 @@ class SQLiteStore(Store):
             self._db.execute("PRAGMA user_version = 1")
 
     def close(self) -> None:
-        """Close the file and release the folder."""
+        """Write the rows of all streams, close the file and release the folder."""
+        with contextlib.suppress(StoreError), self._reported(), self._transaction():
+            self._journal.finish()  # what a full disk does not take stays in the journal
         self._db.close()
         os.close(self._lock)
 
@@ -164,12 +172,3 @@ class SQLiteStore(Store):
                 where=str(self.folder),
                 fix="free space on the disk; streams go on by themselves" if full else "check the folder",
             ) from error
-
-
-def _joined(rows: Sequence[tuple[str, int, bytes]]) -> tuple[str, bytes]:
-    """Return rows of an id, a number and bytes as the two parameters of a statement."""
-    places, at = [], 1
-    for key, number, data in rows:
-        places.append((key, number, at, len(data)))
-        at += len(data)
-    return json.dumps(places), b"".join(data for _, _, data in rows)

@@ -7,7 +7,8 @@ until the store has the ``changes``; streams whose changes it does not have leav
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -26,7 +27,7 @@ from ostinato.numbers import counted
 from ostinato.serve.arena import Arena
 from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
 from ostinato.serve.order import Given, Order, Placed, as_int
-from ostinato.serve.schema import Event, Next, Push, Result, Told, numbers
+from ostinato.serve.schema import Event, Next, Push, Result, Told, finite, numbers
 from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest, record_bytes
 from ostinato.serve.store import Change, Record
 from ostinato.serve.watch import BAND, Watch
@@ -88,8 +89,8 @@ class Asked:
     push: Push
     token: Any = None
     outcome: Result | OstinatoError | None = None
-    placed: list[Placed] = field(default_factory=list)
-    repeated: list[tuple[int, int]] = field(default_factory=list)
+    placed: Sequence[Placed] = ()
+    repeated: Sequence[tuple[int, int]] = ()
 
     @property
     def is_change(self) -> bool:
@@ -113,7 +114,7 @@ class Work:
     held: Held
     placed: list[Placed] = field(default_factory=list)
     owners: list[Asked] = field(default_factory=list)
-    blocks: list[tuple[int, bytes]] = field(default_factory=list)
+    blocks: Sequence[tuple[int, bytes]] = ()
     p: tuple[float, ...] = ()
     wipe: bool = False
 
@@ -299,32 +300,81 @@ class Streams:
         Returns:
             What was done to each stream that changed.
         """
-        values, now = self.form.read(asked), time.monotonic()
+        now = time.monotonic()
+        done, rest = self._step_each(asked, now)
         works: dict[str, Work] = {}
-        for one, rows in zip(asked, values, strict=True):
+        for one, rows in zip(rest, self.form.read(rest), strict=True):
             if one.outcome is None:
                 self._place(one, rows, works, now)
-        done = list(works.values())
         groups: dict[tuple[float, ...], list[Work]] = {}
-        for work in done:
+        for work in works.values():
             if work.placed:
                 groups.setdefault(work.p, []).append(work)
         for p, some in groups.items():
             self._advance(some, p)
-        for one in asked:
+        for one in rest:
             if isinstance(one.outcome, Result) and (one.repeated or one.push.next or one.push.top):
                 held = self.resident[one.unique_id]
                 for place, number in one.repeated:
                     one.outcome.events[place] = self._again(held, number)
                 one.outcome.next = self.following(held, one.push)
-        return done
+        return [*done, *works.values()]
+
+    def _step_each(self, asked: Sequence[Asked], now: float) -> tuple[list[Work], Sequence[Asked]]:
+        """Apply the pushes of one event that is the next of its stream, all as one array.
+
+        Returns:
+            What was done to each of their streams, and the pushes that are left.
+        """
+        turns = Counter([one.unique_id for one in asked])
+        taken, held_of, rest = [], [], []
+        for one in asked:
+            held = self.resident[one.unique_id]
+            alone = turns[one.unique_id] == 1 and one.unique_id not in self.watch and one.outcome is None
+            if alone and one.push.is_plain and held.order.is_next(one.push.seq):
+                taken.append(one)
+                held_of.append(held)
+            else:
+                rest.append(one)
+        values = self.form.columns([one.push.y for one in taken]) if taken else None
+        if values is None:
+            return [], asked
+        idx = np.array([held.row for held in held_of], dtype=np.int64)
+        batch, alarms = self._stepped(
+            idx, lambda *given: self.form.step_each([one.unique_id for one in taken], values, *given)
+        )
+        return self._take_each(taken, held_of, batch, alarms, now), rest
+
+    def _take_each(
+        self, taken: list[Asked], held_of: list[Held], batch: Batch, alarms: NDArray[np.bool_], now: float
+    ) -> list[Work]:
+        """Answer pushes of one event each, and add it to the histories of their streams."""
+        found, size, full = batch.found, self.event.itemsize, BLOCK * self.event.itemsize
+        nats, expected = finite(found.surprisal), finite(found.expected)
+        flags: list[bool | None] = [None] * len(taken) if self.rule is None else alarms.tolist()
+        events = self._events(batch, alarms)
+        events["seq"] = [held.order.seq + 1 for held in held_of]
+        raw, works = events.tobytes(), []
+        for i, (one, held) in enumerate(zip(taken, held_of, strict=True)):
+            order = held.order
+            seq = order.seq = order.seq + 1
+            one.outcome = Result(one.unique_id, seq, [Told(seq, "applied", nats[i], expected[i], flags[i])])
+            held.steps += 1
+            held.used = now
+            tail = held.tail + raw[i * size : i * size + size]
+            if len(tail) < full:
+                held.tail = tail
+                works.append(Work(held, [], []))
+            else:
+                works.append(Work(held, [], [], ((held.block, tail),)))
+                held.tail, held.block = b"", held.block + 1
+        for i in np.flatnonzero(alarms).tolist():
+            held_of[i].alarms += 1
+        return works
 
     def _place(self, one: Asked, rows: Sequence[Any], works: dict[str, Work], now: float) -> None:
         """Take the events of a push in order, or refuse it as a whole."""
         held, push = self.resident[one.unique_id], one.push
-        if held.order.is_plain and push.events is UNSET and push.seq is None and push.ds is None:
-            self._place_next(one, held, rows[0], works, now)
-            return
         events: Sequence[Event | Push] = [push] if push.events is UNSET else push.events
         given = [Given(e.seq, e.ds, y, i) for i, (e, y) in enumerate(zip(events, rows, strict=True))]
         order = held.order.copy()
@@ -344,15 +394,6 @@ class Streams:
             return  # nothing changed
         held.order = order
         self._work(one, held, works, tuple(levels.values()))
-
-    def _place_next(self, one: Asked, held: Held, y: Any, works: dict[str, Work], now: float) -> None:
-        """Take the one event of a push that has neither a number nor a time: nothing about it can be wrong."""
-        push, order = one.push, held.order
-        levels = tuple(ends("", tuple(push.level)).values()) if push.level else ()
-        order.seq += 1
-        one.placed, one.repeated = [Placed(order.seq, None, y, 0, 0)], []
-        one.outcome, held.used = Result(one.unique_id, order.seq, [_UNTOLD]), now
-        self._work(one, held, works, levels)
 
     def _work(self, one: Asked, held: Held, works: dict[str, Work], levels: tuple[float, ...]) -> None:
         """Add the events of a push to what is done to its stream."""
@@ -378,16 +419,23 @@ class Streams:
     def _advance(self, works: list[Work], p: tuple[float, ...], *, replay: bool = False) -> None:
         """Step the model through the events of some streams, and write states, histories and answers."""
         idx = np.array([work.held.row for work in works], dtype=np.int64)
-        state, last, memory = self.state_of(idx)
-        batch = self.form.step(works, state, last, p)
-        alarms, memory = self._judge(batch, memory)
-        self.arena.data[idx] = self.layout.pack([*(s.numpy() for s in batch.found.state), batch.last, memory])
+        batch, alarms = self._stepped(idx, lambda state, last: self.form.step(works, state, last, p))
         if replay:
             for work, n in zip(works, batch.lengths.tolist(), strict=True):
                 work.held.steps += n
         else:
             self._tell(works, batch, alarms, p)
             self._remember(works, batch, alarms, p)
+
+    def _stepped(
+        self, idx: NDArray[np.int64], step: Callable[[State, Array], Batch]
+    ) -> tuple[Batch, NDArray[np.bool_]]:
+        """Step the streams of some rows, keep their states, and return what was found with the alarms (N,)."""
+        state, last, memory = self.state_of(idx)
+        batch = step(state, last)
+        alarms, memory = self._judge(batch, memory)
+        self.arena.data[idx] = self.layout.pack([*(s.numpy() for s in batch.found.state), batch.last, memory])
+        return batch, alarms
 
     def state_of(self, idx: NDArray[np.int64]) -> tuple[State, Array, Array]:
         """Return the states (B, ...), the last prices (B, 2, D) and the memory of the alarms (B, W) of some rows."""
@@ -438,10 +486,7 @@ class Streams:
 
     def _remember(self, works: list[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
         """Add the events of a batch to the histories of their streams."""
-        found = batch.found
-        seen = np.zeros(len(batch.values), dtype=self.event)
-        seen["y"], seen["surprisal"], seen["expected"] = batch.values, found.surprisal, found.expected
-        seen["flags"], seen["ds"] = alarms, NO_TIME
+        found, seen = batch.found, self._events(batch, alarms)
         every: list[int] = []
         at, single = 0, len(seen) == sum(len(work.placed) for work in works)  # no event has several steps
         for work in works:
@@ -454,8 +499,6 @@ class Streams:
                 if one.ds is not None:
                     seen["ds"][at - 1] = as_int(one.ds)
         seen["seq"] = every
-        self.events += len(seen)
-        self.alarms += int(alarms.sum())
         raw, at, size = seen.tobytes(), 0, self.event.itemsize
         for work, n in zip(works, batch.lengths.tolist(), strict=True):
             held = work.held
@@ -465,7 +508,10 @@ class Streams:
                 cut = len(held.tail) // size // BLOCK
                 blocks = [held.tail[i * BLOCK * size : (i + 1) * BLOCK * size] for i in range(cut)]
                 numbered = list(enumerate(blocks, held.block))
-                work.blocks += numbered[-(self.history // BLOCK) :]  # older ones would be deleted at once
+                work.blocks = (
+                    *work.blocks,
+                    *numbered[-(self.history // BLOCK) :],
+                )  # older ones would be deleted at once
                 held.tail, held.block = held.tail[cut * BLOCK * size :], held.block + cut
             if held.unique_id in self.watch:
                 self.watch.note(held.unique_id, seen[at : at + n], found.quantiles[:, at : at + n], p)
@@ -475,6 +521,15 @@ class Streams:
                 works, np.add.reduceat(alarms, np.cumsum(batch.lengths) - batch.lengths), strict=True
             ):
                 work.held.alarms += int(many)
+
+    def _events(self, batch: Batch, alarms: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return the steps of a batch as events of the history, without numbers and times, (N,); they are counted."""
+        seen = np.zeros(len(batch.values), dtype=self.event)
+        seen["y"], seen["surprisal"], seen["expected"] = batch.values, batch.found.surprisal, batch.found.expected
+        seen["flags"], seen["ds"] = alarms, NO_TIME
+        self.events += len(seen)
+        self.alarms += int(alarms.sum())
+        return seen
 
     def following(self, held: Held, push: Push) -> Next | None:
         """Return the distribution of the next event of a stream, as a push asks for it."""
@@ -492,7 +547,7 @@ class Streams:
             held = work.held
             held.version += 1
             row, order = raw[b * width : (b + 1) * width], held.order
-            extra = b"" if order.is_plain else order.to_bytes()
+            extra = order.to_bytes()
             data = record_bytes(model, order.seq, held.steps, held.block, row, held.tail, extra)
             keep = max(held.block - blocks, 0)
             out.append(

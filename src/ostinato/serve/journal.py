@@ -1,0 +1,208 @@
+"""The latest changes of a SQLite store: one row for each save, so that a save of thousands of streams is one write.
+
+A stream has a row of its own, at a random place of the file. To write thousands of these in each save rewrites most
+pages of the file, and twice: into the log of SQLite, then into the file. So a save adds one row with all its changes to
+the journal, and the rows of the streams follow a little at a time. A stream that changes again before its turn is
+written once (write-ahead logging with a fuzzy checkpoint; Gray and Reuter 1993, chapter 11).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import final
+
+import msgspec
+
+from ostinato.serve.store import Change, Record
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS streams (unique_id TEXT PRIMARY KEY, version INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS blocks (
+    unique_id TEXT NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (unique_id, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS journal (number INTEGER PRIMARY KEY, data BLOB NOT NULL);
+"""
+# One statement saves all rows, so that the interpreter lock is given up once, and not once for each row.
+# ?1 is a JSON list of ids, numbers, places and lengths in the bytes ?2.
+_PART = "ifnull(substr(?2, j.value ->> 2, j.value ->> 3), x'')"
+_ROWS = f"SELECT j.value ->> 0, j.value ->> 1, {_PART} FROM json_each(?1) AS j"
+_INSERT = f"INSERT INTO streams {_ROWS} WHERE true ON CONFLICT DO NOTHING"
+_UPDATE = f"""
+UPDATE streams SET version = j.value ->> 1, data = {_PART} FROM json_each(?1) AS j
+WHERE unique_id = j.value ->> 0 AND version < (j.value ->> 1)
+"""
+_BLOCKS = f"INSERT OR REPLACE INTO blocks {_ROWS}"
+_TRIM = "DELETE FROM blocks WHERE unique_id = ? AND number < ?"
+#: The bytes of changes after which the rows of their streams are written.
+ENOUGH = 64_000_000
+#: Rows that each save writes or deletes at least, and the most bytes of the journal that it deletes.
+_LEAST, _DELETED = 16, 16_000_000
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Change])
+
+
+@dataclass(slots=True)
+class Pending:
+    """What the rows of a stream lack.
+
+    Attributes:
+        record: The latest record; None if a younger part of the journal has a later one.
+        blocks: Blocks of its history.
+        keep: The number of the oldest block that is still wanted.
+    """
+
+    record: Record | None
+    blocks: tuple[tuple[int, bytes], ...] = ()
+    keep: int = 0
+
+
+@final
+class Journal:
+    """The changes that are durable and not yet in the rows of their streams: a young part, and an old one.
+
+    While the old part is written to the rows of the streams, new changes join the young one. ``write`` and ``fold``
+    happen in a transaction of the caller; ``settle`` follows its commit, so that a failure changes nothing.
+
+    Args:
+        db: The database, with the tables of ``SCHEMA``.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._young: dict[str, Pending] = {}
+        self._old: dict[str, Pending] = {}
+        #: The number of the last row, the last of the old part, and the bytes of each row.
+        self._last = self._border = 0
+        self._sizes: dict[int, int] = {}
+        self._written = self._share = 0.0
+        self._recover()
+
+    # what the streams are
+
+    def record(self, unique_id: str) -> Record | None:
+        """Return the record of a stream; None if it is the one in its row."""
+        found = self._young.get(unique_id) or self._old.get(unique_id)
+        return None if found is None else found.record
+
+    def blocks(self, unique_id: str) -> list[Pending]:
+        """Return what the blocks of a stream lack, the oldest first."""
+        return [part[unique_id] for part in (self._old, self._young) if unique_id in part]
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget streams whose rows are newer, or deleted; versions tell so to a later start."""
+        for key in ids:
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+
+    # a save
+
+    def write(self, changes: Sequence[Change]) -> None:
+        """Write the changes of a save to the journal."""
+        data = _encoder.encode(changes)
+        self._sizes[self._last + 1] = len(data)  # a row that is not committed is written again under its number
+        self._db.execute("INSERT INTO journal VALUES (?, ?)", (self._last + 1, data))
+
+    def fold(self, changes: int) -> list[str]:
+        """Write some rows of streams that the old part has, in proportion to the changes of the save, and return which.
+
+        So the old part is gone before the young one is as long.
+        """
+        some = list(islice(self._old, _LEAST + int(changes * self._share)))
+        put(self._db, [(key, self._old[key]) for key in some])
+        if not self._old and self._sizes and (first := min(self._sizes)) <= self._border:
+            cut, left = first, _DELETED - self._sizes[first]
+            while cut < self._border and left > 0:
+                cut += 1
+                left -= self._sizes.get(cut, 0)
+            self._db.execute("DELETE FROM journal WHERE number <= ?", (cut,))
+        return some
+
+    def settle(self, changes: Sequence[Change], folded: Sequence[str]) -> None:
+        """Take in what a transaction has committed.
+
+        Args:
+            changes: The changes that were written to the journal.
+            folded: The streams whose rows were written.
+        """
+        for key in folded:
+            del self._old[key]
+        if changes:
+            self._last += 1
+            self._add(changes)
+            self._written += len(changes)
+        if not self._old:
+            kept = self._db.execute("SELECT ifnull(min(number), 0) FROM journal").fetchone()[0]
+            self._sizes = {number: size for number, size in self._sizes.items() if number >= kept}
+            young = sum(size for number, size in self._sizes.items() if number > self._border)
+            if young > ENOUGH:
+                self._old, self._young, self._border = self._young, {}, self._last
+                self._share, self._written = 1.5 * len(self._old) / max(self._written, 1.0), 0.0
+
+    def finish(self) -> None:
+        """Write the rows of all streams, in a transaction of the caller, and empty the journal."""
+        for part in (self._old, self._young):
+            put(self._db, list(part.items()))
+        self._db.execute("DELETE FROM journal")
+        self._old, self._young, self._sizes = {}, {}, {}
+
+    def _add(self, changes: Iterable[Change]) -> None:
+        young, old = self._young, self._old
+        for c in changes:
+            key, blocks = c.unique_id, c.blocks
+            before = young.get(key)
+            if before is None:
+                young[key] = Pending(c.record, blocks, c.keep)
+                if key in old:
+                    if old[key].blocks:
+                        old[key].record = None
+                    else:
+                        del old[key]
+            else:
+                before.record = c.record
+                if blocks:
+                    before.blocks, before.keep = before.blocks + blocks, c.keep
+
+    def _recover(self) -> None:
+        """Take in the journal of a server that ended without a word."""
+        for number, data in self._db.execute("SELECT number, data FROM journal ORDER BY number"):
+            self._last, self._sizes[number] = number, len(data)
+            changes = _decoder.decode(data)
+            found = versions(self._db, [c.unique_id for c in changes])
+            # what is not newer than its row was written there, or belongs to a stream that was deleted
+            self._add(c for c in changes if found.get(c.unique_id, c.record.version) < c.record.version)
+
+
+def versions(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Return the versions in the rows of these streams."""
+    sql = "SELECT unique_id, version FROM streams WHERE unique_id IN (SELECT value FROM json_each(?))"
+    return dict(db.execute(sql, (json.dumps(ids),)).fetchall())
+
+
+def insert(db: sqlite3.Connection, changes: Sequence[Change]) -> int:
+    """Write the rows of new streams, and return how many did not exist."""
+    return db.execute(_INSERT, joined([(c.unique_id, c.record.version, c.record.data) for c in changes])).rowcount
+
+
+def put(db: sqlite3.Connection, some: Sequence[tuple[str, Pending]]) -> None:
+    """Write records and blocks to the rows of their streams."""
+    rows = [(key, one.record.version, one.record.data) for key, one in some if one.record is not None]
+    if rows:
+        db.execute(_UPDATE, joined(rows))
+    blocks = [(key, number, data) for key, one in some for number, data in one.blocks if number >= one.keep]
+    if blocks:
+        db.execute(_BLOCKS, joined(blocks))
+    db.executemany(_TRIM, [(key, one.keep) for key, one in some if one.blocks and one.keep > 0])
+
+
+def joined(rows: Sequence[tuple[str, int, bytes]]) -> tuple[str, bytes]:
+    """Return rows of an id, a number and bytes as the two parameters of a statement."""
+    places, at = [], 1
+    for key, number, data in rows:
+        places.append((key, number, at, len(data)))
+        at += len(data)
+    return json.dumps(places), b"".join(data for _, _, data in rows)
