@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from local import groups
 from local.peers import DEMAND, PROBABILITIES
-from local.scores import Said, table
+from local.scores import Said, gap, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Panel
 
+#: The strongest cheap ensemble that is known: the median of the peers, quantile by quantile.
+MEDIAN = "median of peers"
 PEERS = ("AutoETS", "AutoTheta", "DynamicOptimizedTheta", "AutoCES", "AutoARIMA")
 #: The number of series of a group that are forecast alone.
 _ALONE = 50
@@ -44,7 +46,7 @@ def main() -> None:
     args = parser.parse_args()
     pl.Config.set_tbl_formatting("MARKDOWN").set_tbl_hide_column_data_types(True).set_tbl_hide_dataframe_shape(True)
     pl.Config.set_tbl_cols(-1).set_tbl_rows(-1).set_tbl_width_chars(180).set_float_precision(4)
-    tables = []
+    tables, lines = [], []
     for name in args.only:
         group = groups.load(args.data, name)
         order = np.arange(len(group.ids))
@@ -57,8 +59,20 @@ def main() -> None:
             said[method] = alone(method, group, rows) if args.alone else whole(method, group)
         tables.append(table(group, said, rows).with_columns(group=pl.lit(name)))
         print(f"\n{name}", tables[-1].drop("group"), sep="\n", flush=True)
+        if {"auto", MEDIAN} <= said.keys():
+            lines.append(line(name, tables[-1], gap(group, said["auto"], said[MEDIAN], rows)))
     both = pl.concat(tables)
     print("\nmean over the groups", both.drop("group").group_by("method", maintain_order=True).mean(), sep="\n")
+    if lines:
+        print(f"\nauto, {MEDIAN}", "| group | OWA | wQL | gap in wQL | 80 % | 95 % |", *lines, sep="\n")
+
+
+def line(name: str, scored: pl.DataFrame, ahead: tuple[float, float]) -> str:
+    """Return the row of a group in the table of docs/forecast.md: the default, and then the median of the peers."""
+    ours, theirs = (scored.row(by_predicate=pl.col("method") == who, named=True) for who in ("auto", MEDIAN))
+    held = " | ".join(f"{ours[c]:.1%}, {theirs[c]:.1%}" for c in ("cov80", "cov95"))
+    pairs = " | ".join(f"{ours[c]:.{d}f}, {theirs[c]:.{d}f}" for c, d in (("owa", 3), ("wql", 4)))
+    return f"| {name} | {pairs} | {ahead[0]:+.1%} ± {ahead[1]:.1%} | {held} |"
 
 
 def whole(method: str, group: groups.Group) -> Said:
@@ -89,7 +103,7 @@ def peers(folder: Path, group: groups.Group) -> dict[str, Said]:
             out[name] = Said(kept["point"], kept["quantiles"], float(np.nansum(kept["seconds"])))
     if len(out) > 1:
         point, quantiles = (np.stack([getattr(said, part) for said in out.values()]) for part in ("point", "quantiles"))
-        out["median of peers"] = Said(
+        out[MEDIAN] = Said(
             np.nanmedian(point, axis=0), np.nanmedian(quantiles, axis=0), sum(said.seconds for said in out.values())
         )
     return out

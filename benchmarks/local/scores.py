@@ -73,5 +73,20 @@ def table(group: Group, everyone: dict[str, Said], rows: NDArray[np.bool_]) -> p
     return pl.DataFrame(out)
 
 
+def gap(group: Group, ours: Said, theirs: Said, rows: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return by what share the wQL of one method is above that of another, and the standard error of this share.
+
+    The standard error is that of a bootstrap over the series. The wQL of a group is decided by its few largest series,
+    so with few groups of few series a gap says little.
+    """
+    use = rows & np.isfinite(ours.point).all(axis=1) & np.isfinite(theirs.point).all(axis=1)
+    y = group.after[use]
+    mine, other = (
+        pinball(y, said.quantiles[use][..., SCORED], PROBABILITIES[SCORED]).sum(axis=(1, 2)) for said in (ours, theirs)
+    )
+    drawn = np.random.default_rng(0).integers(0, len(y), (2000, len(y)))
+    return float(mine.sum() / other.sum() - 1), float((mine[drawn].sum(axis=1) / other[drawn].sum(axis=1)).std())
+
+
 def _mean(x: Array) -> float:
     return float(np.nanmean(x))

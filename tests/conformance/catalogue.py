@@ -14,7 +14,6 @@ from _pytest.mark import ParameterSet
 
 from ostinato.layers.build import BACKBONES, build_backbone
 from ostinato.layers.conv import CausalConv
-from ostinato.layers.exponential_smoothing import ExponentialSmoothing
 from ostinato.layers.gru import GRU
 from ostinato.layers.linear import LinearRNN
 from ostinato.layers.lstm import LSTM
@@ -22,7 +21,6 @@ from ostinato.layers.recurrence import Recurrence
 from ostinato.layers.rnn import RNN
 from ostinato.layers.stack import Stack
 from ostinato.ops.engine import extension
-from ostinato.ops.ets.form import Form
 
 D, H = 3, 4
 
@@ -57,15 +55,12 @@ _LAYERS: dict[str, tuple[Callable[[str], Recurrence], tuple[str, ...]]] = {
     "conv-3x2": (lambda i: CausalConv(D, H, 3, 2, i), ("aten",)),
 }
 
-_SMOOTHED = (("N", "N"), ("A", "N"), ("Ad", "A"))
-
 #: The entries by name.
 CATALOGUE: dict[str, Entry] = {
     **{f"{name}:{i}": _pair(make, i) for name, (make, fast) in _LAYERS.items() for i in fast},
     **{f"{name}:reference": Entry(lambda make=make: make("reference")) for name, (make, _) in _LAYERS.items()},  # type: ignore[misc]
     **{f"{name}, depth 2": Entry(lambda name=name: build_backbone(name, D, H, 2)) for name in BACKBONES},  # type: ignore[misc]
     "stack of unlike layers": Entry(lambda: Stack([LSTM(D, H), CausalConv(H, 5), GRU(5, 5), LinearRNN(5, H)])),
-    **{f"ETS(A,{t},{s})": Entry(lambda t=t, s=s: ExponentialSmoothing(D, Form("A", t, s), 3)) for t, s in _SMOOTHED},  # type: ignore[misc]
     "stack, not residual": Entry(lambda: Stack([GRU(D, D), RNN(D, D)], residual=False)),
 }
 

@@ -194,4 +194,5 @@ def _trend(y: Array, season: int) -> tuple[Array, NDArray[np.int64]]:
 def _by_position(x: Array, at: NDArray[np.int64], season: int) -> Array:
     """Return the means of x by position in the season, (m,); NaN for a position without a value."""
     position = at % season
-    return np.array([x[position == k].mean() if (position == k).any() else np.nan for k in range(season)])
+    count, total = np.bincount(position, minlength=season), np.bincount(position, x, minlength=season)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
