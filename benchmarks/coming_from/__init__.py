@@ -1,0 +1,1 @@
+"""The same task with another library and with ostinato: lines, seconds and errors."""
