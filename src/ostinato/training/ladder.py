@@ -43,6 +43,9 @@ from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
+
+#: The names of the models that ``fit`` takes.
+MODELS = ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES)
 from ostinato.training.workers import WorkerGroup, current
 
 
@@ -204,8 +207,8 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
 
 def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
-    if model not in ("auto", *BARE, *ADAPTIVE, *BACKBONES):
-        raise unknown("model", model, ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES))
+    if model not in MODELS or model == "direct":
+        raise unknown("model", model, MODELS)
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(
