@@ -98,7 +98,7 @@ ROWS: tuple[Bad, ...] = (
     fit("an unknown support", "--support half", "unknown support 'half'"),
     fit("an order below 0", "--max-order -1", "max_order must be at least 0, got -1"),
     fit("0 threads", "--threads 0", "threads must be at least 1, got 0"),
-    fit("an unknown device", "--device gpu", "unknown device 'gpu'", "did you mean 'cuda'? Use auto, cpu, cuda, cuda:1 or mps"),
+    fit("an unknown device", "--device gpu", "unknown device 'gpu'", "did you mean 'cuda'? Use auto, cpu"),
     fit("a device that is not there", "--device cuda:99", "this machine has no device 'cuda:99'"),
     fit("an unknown precision", "--precision half", "unknown precision 'half'"),
     fit("bf16 on the CPU", "--device cpu --precision bf16", "bf16 speeds up the products of a CUDA card alone"),

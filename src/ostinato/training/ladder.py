@@ -43,10 +43,10 @@ from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
+from ostinato.training.workers import WorkerGroup, current
 
 #: The names of the models that ``fit`` takes.
 MODELS = ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES)
-from ostinato.training.workers import WorkerGroup, current
 
 
 @in_threads
