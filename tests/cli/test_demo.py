@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.cli.demo_steps import WALKS
+from ostinato.cli.demo_steps import WALKS, Step
 from ostinato.cli.main import main
 from ostinato.datasets.demos import DEMOS
 
@@ -49,9 +49,7 @@ def test_a_step_that_lacks_its_package_is_left_out_by_name(
 def test_a_step_that_fails_ends_the_walk_with_its_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from ostinato.cli import demo
-
-    monkeypatch.setitem(WALKS, "series", (demo.Step("See.", "inspect absent.csv", "Never said."),))
+    monkeypatch.setitem(WALKS, "series", (Step("See.", "inspect absent.csv", "Never said."),))
     with pytest.raises(SystemExit) as stop:
         main(["demo", "series"])
     assert stop.value.code == 2

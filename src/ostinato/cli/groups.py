@@ -23,7 +23,7 @@ def expanded(command: Callable[..., None]) -> Callable[..., None]:
         A function that the parser can read. It makes the groups and calls the command.
     """
     hints: dict[str, Any] = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
         if name not in groups:
