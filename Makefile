@@ -9,28 +9,35 @@ BIN := .venv/bin
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /: /'
 
-setup: .venv/.ready ## make .venv with what requirements.lock pins, and the engine with every instruction set
+setup: .venv/.ready ## make .venv with what requirements/test.txt pins, and the engine with every instruction set
 
 PIP = $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := requirements.lock pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
+SOURCES := $(wildcard requirements/*.txt) pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
+
+# PyTorch comes last and without hashes, because the build for CPUs and the one for CUDA have different ones
+TORCH = @tools/step "installing PyTorch, in the build that your package index gives" $(PIP) install -r requirements/torch.txt
+SAY_ENGINE = @$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
 
 $(BIN)/python:
 	@tools/step "making an environment for Python in .venv" $(PYTHON) -m venv .venv
 
 .venv/.demo: $(SOURCES) | $(BIN)/python
-	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 80 MB)" \
-		$(PIP) install -c requirements.lock scikit-build-core nanobind cmake ninja
-	@tools/step "installing PyTorch, SciPy and what else ostinato needs, and compiling the engine for this processor" \
-		$(PIP) install -v -c requirements.lock --no-build-isolation --editable '.[plot]'
-	@$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
+	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 35 MB)" $(PIP) install -r requirements/build.txt
+	@tools/step "installing what ostinato needs (NumPy, SciPy, pandas, polars, matplotlib: 150 MB)" \
+		$(PIP) install -r requirements/run.txt
+	$(TORCH)
+	@tools/step "compiling the engine for this processor (two minutes on one core)" \
+		$(PIP) install -v --no-deps --no-build-isolation --editable .
+	$(SAY_ENGINE)
 	@touch $@
 
 .venv/.ready: $(SOURCES) | $(BIN)/python
-	@tools/step "installing what requirements.lock pins: also the tools of the tests and of the site, and Ray" \
-		$(PIP) install -r requirements.lock
+	@tools/step "installing what requirements/test.txt pins: also the tools of the tests and of the site, and Ray" \
+		$(PIP) install -r requirements/test.txt
+	$(TORCH)
 	@tools/step "compiling the engine, with every instruction set" \
 		$(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
-	@$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
+	$(SAY_ENGINE)
 	@touch .venv/.demo $@
 
 lint: setup ## style, types, import rule
@@ -100,8 +107,8 @@ sanitize-threads: ## the threads of the engine under ThreadSanitizer
 	@c++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -pthread -Icsrc csrc/team.cpp tests/ops/team_races.cpp -o build/team_races
 	@TSAN_OPTIONS=die_after_fork=0 build/team_races
 
-lock: setup ## write requirements.lock from .venv
-	@$(BIN)/python -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/' > requirements.lock
+lock: ## write requirements/*.txt again; LOCK=--upgrade for newer versions
+	@tools/lock $(LOCK)
 
 clean: ## remove what was made
 	@rm -rf .venv $(PEERS) out dist build docs/theory/figures docs/ko/theory/figures .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

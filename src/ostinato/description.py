@@ -58,7 +58,8 @@ def origin_facts(description: Description) -> list[tuple[str, str]]:
 def record_facts(description: Description) -> tuple[str, str]:
     """Return two lines from the record of a fit: the training data, and the seed with the versions of the packages."""
     record = RunRecord.from_json(description.record)
-    fitted = f"fitted to {counted(record.steps, 'step')} in {counted(record.sequences, 'sequence')}; {record.split}"
+    steps, sequences = counted(record.steps or 0, "step"), counted(record.sequences or 0, "sequence")
+    fitted = f"fitted to {steps} in {sequences}; {record.split}"
     return fitted, f"seed {record.seed}; " + ", ".join(f"{k} {v}" for k, v in record.versions.items())
 
 

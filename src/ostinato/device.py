@@ -18,7 +18,7 @@ from functools import wraps
 from threading import local
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, final
 
-from ostinato.choices import unknown
+from ostinato.choices import advice, unknown
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted
 
@@ -97,7 +97,10 @@ def checked(device: Any) -> str:
         return name
     kind, _, number = name.partition(":")
     if kind not in ("cuda", "mps") or (number and not (number.isascii() and number.isdigit())):
-        raise unknown("device", name, ("auto", "cpu", "cuda", "mps"), "use auto, cpu, cuda, cuda:1 or mps")
+        fix = advice(
+            {"gpu": "cuda"}.get(name, name), ("auto", "cpu", "cuda", "mps"), "use auto, cpu, cuda, cuda:1 or mps"
+        )
+        raise ConfigError(f"unknown device {name!r}", fix=fix)
     found = devices()
     full = kind if kind == "mps" else f"cuda:{int(number or os.environ.get(RANK, '0'))}"
     if full not in found:

@@ -137,7 +137,8 @@ class _Page:
         """Be standard output and standard error, and let a file be standard input."""
         kept = sys.stdout, sys.stderr, sys.stdin
         with Path(stdin or os.devnull).open(encoding="utf-8") as file, screen.rounded():
-            sys.stdout = sys.stderr = self  # type: ignore[assignment]
+            page: Any = self
+            sys.stdout = sys.stderr = page
             sys.stdin = file
             try:
                 yield

@@ -100,10 +100,10 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
     ),
     "text": (
-        Step("See how the file is read.", "inspect sentences.txt", "Each line is a sequence of characters."),
+        Step("See how the file is read.", "inspect sentences.txt --per-line", "Each line is a sequence of characters."),
         Step(
             "Fit adaptive counts, the quickest model of a text.",
-            "fit sentences.txt --model counts -o text.ost",
+            "fit sentences.txt --per-line --model counts -o text.ost",
             "Lower bits are better: a byte of plain text has 8, good compressors need about 2.",
         ),
         Step(
@@ -124,10 +124,14 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
     ),
     "korean": (
-        Step("See how the file is read.", "inspect korean.txt", "Each line is a sequence of characters (syllables)."),
+        Step(
+            "See how the file is read.",
+            "inspect korean.txt --per-line",
+            "Each line is a sequence of syllables.",
+        ),
         Step(
             "Fit adaptive counts to the sentences.",
-            "fit korean.txt --model counts -o korean.ost",
+            "fit korean.txt --per-line --model counts -o korean.ost",
             "The alphabet is what the file holds. A character that the model has not seen is possible, but improbable.",
         ),
         Step(
@@ -143,11 +147,11 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
     ),
     "sound": (
         Step(
-            "See how the file is read.", "inspect string.wav", "Every sample is one step; its value is a whole number."
+            "See how the file is read.", "inspect string.wav", "Every sample is one step. Its value is a whole number."
         ),
         Step(
             "Fit filters that learn while they listen.",
-            "fit string.wav --model filter -o string.ost",
+            "fit string.wav --model filter --max-order 32 -o string.ost",
             "The figure is bits a sample, as for lossless audio: 16 would be the plain file.",
         ),
         Step(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import random
 import wave
 from collections.abc import Callable
@@ -34,7 +33,7 @@ def _monthly(rng: np.random.Generator, months: int) -> Array:
     """Return sales a month: a trend, a season of a year that grows with it, and noise, (T,)."""
     t = np.arange(months)
     season = 1 + 0.25 * np.sin(2 * np.pi * (t - 3) / 12) + 0.15 * (t % 12 == 11)
-    return (400 + 4 * t) * season + 12 * _noise(rng, months, 0.5)
+    return np.asarray((400 + 4 * t) * season + 12 * _noise(rng, months, 0.5))
 
 
 def _months(count: int) -> list[date]:
@@ -73,12 +72,8 @@ def text() -> dict[str, bytes]:
     who, verb = ["the baker", "my sister", "a sailor", "the old judge"], ["saw", "heard", "remembered", "painted"]
     what, when = ["the harbour", "a long winter", "the church bell", "her brother"], ["", " at dawn", " last year"]
     lines = [f"{rng.choice(who)} {rng.choice(verb)} {rng.choice(what)}{rng.choice(when)}." for _ in range(600)]
-    strange = [
-        "the baker saw the harbour at dawn.",
-        "the harbour saw the baker at dawn.",
-        "dawn baker the at harbour saw.",
-    ]
-    return {"sentences.txt": "\n".join(lines).encode() + b"\n", "three.txt": "\n".join(strange).encode() + b"\n"}
+    three = "the baker saw the harbour.\nthe harbour saw the baker.\nharbour the saw baker the.\n"
+    return {"sentences.txt": ("\n".join(lines) + "\n").encode(), "three.txt": three.encode()}
 
 
 def korean() -> dict[str, bytes]:
@@ -99,12 +94,12 @@ def korean() -> dict[str, bytes]:
 
 
 def sound() -> dict[str, bytes]:
-    """Return three seconds of a made plucked string as WAV."""
+    """Return three notes of a made plucked string as WAV, a third of a second each."""
     rng, note = np.random.default_rng(6), []
     for pitch in (220.0, 277.2, 329.6):
-        t = np.arange(RATE) / RATE
+        t = np.arange(RATE // 3) / RATE
         tone = sum(np.sin(2 * np.pi * pitch * k * t) / k * np.exp(-(2 + k) * t) for k in range(1, 7))
-        note.append(0.3 * tone + 0.002 * rng.normal(size=RATE))
+        note.append(0.3 * tone + 0.002 * rng.normal(size=len(t)))
     samples = np.clip(np.concatenate(note) * 32_767, -32_768, 32_767).astype("<i2")
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
@@ -116,19 +111,16 @@ def sound() -> dict[str, bytes]:
 
 
 def stream() -> dict[str, bytes]:
-    """Return hourly readings of a sensor, and a later day of lines of JSON with one fault in them."""
+    """Return hourly readings of a sensor, and twelve later ones with a fault in the seventh."""
     rng, start = np.random.default_rng(7), datetime(2024, 1, 1)
-    hours = np.arange(2_024)
+    hours = np.arange(2_012)
     values = 20 + 3 * np.sin(2 * np.pi * hours / 24) + 0.3 * _noise(rng, len(hours), 0.8)
-    stamps = [(start + timedelta(hours=int(h))).isoformat() for h in hours]
-    rows = [f"attic,{stamp},{y:.2f}" for stamp, y in zip(stamps[:2_000], values, strict=False)]
-    live = values[2_000:].copy()
-    live[12] += 8
-    lines = [
-        json.dumps({"unique_id": "attic", "ds": stamp, "y": round(float(y), 2)})
-        for stamp, y in zip(stamps[2_000:], live, strict=True)
+    values[2_006] += 8
+    rows = [
+        f"attic,{(start + timedelta(hours=hour)).isoformat()},{y:.2f}" for hour, y in enumerate(values[:2_000].tolist())
     ]
-    return {"sensor.csv": _csv("unique_id,ds,y", rows), "live.jsonl": ("\n".join(lines) + "\n").encode()}
+    live = "".join(f"{y:.2f}\n" for y in values[2_000:])
+    return {"sensor.csv": _csv("unique_id,ds,y", rows), "live.txt": live.encode()}
 
 
 #: What makes the files of each kind: the name of each file with its bytes.

@@ -25,7 +25,7 @@ def facts(record: RunRecord, data: SequenceSet, seed: int) -> list[tuple[str, st
             out.append(("data of this page", f"SHA-256 of the sequences as read: {data.digest}"))
     if record.sequences is not None:
         count = record.sequences
-        out.append(("size of the data", f"{counted(record.steps, 'step')} in {counted(count, 'sequence')}"))
+        out.append(("size of the data", f"{counted(record.steps or 0, 'step')} in {counted(count, 'sequence')}"))
         out.append(("parts of the data", str(record.split)))
         if record.refitted is not None:
             out.append(("after the choice", record.refitted))

@@ -45,6 +45,9 @@ from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
 from ostinato.training.workers import WorkerGroup, current
 
+#: The names of the models that ``fit`` takes.
+MODELS = ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES)
+
 
 @in_threads
 @on_device
@@ -206,8 +209,8 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
 
 def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
-    if model not in ("auto", *BARE, *ADAPTIVE, *BACKBONES):
-        raise unknown("model", model, ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES))
+    if model not in MODELS or model == "direct":
+        raise unknown("model", model, MODELS)
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(
