@@ -186,6 +186,7 @@ def command(
     sheet: options.Sheet = None,
     query: options.Query = None,
     alphabet: options.Alphabet = "characters",
+    vocabulary: options.Vocabulary = None,
     per_line: options.PerLine = None,
     each: Annotated[
         bool,
@@ -298,6 +299,7 @@ def command(
         max_order=max_order,
         emission=emission,
         support=support,
+        vocabulary=vocabulary,
         seed=seed,
         budget=None if budget is None and steps is None else options.limits(budget, steps),
         held_out=options.share(held_out),

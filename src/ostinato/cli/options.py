@@ -180,6 +180,14 @@ Query = Annotated[
 Alphabet = Annotated[
     str, typer.Option(help="What one symbol of a text is: characters or bytes.", rich_help_panel=READING)
 ]
+Vocabulary = Annotated[
+    str | None,
+    typer.Option(
+        help="What one symbol of a text is to the model: character, byte, jamo, bpe, or auto, which compares them in "
+        "bits a character. Default: as it was read.",
+        rich_help_panel=READING,
+    ),
+]
 PerLine = Annotated[
     bool | None,
     typer.Option(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ostinato.arguments import training_numbers, whole
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import VOCABULARIES
 from ostinato.data.split import observed_lengths
 from ostinato.errors import ConfigError
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
@@ -58,6 +59,8 @@ class LadderOptions:
             a
             channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
+        vocabulary: What one symbol of a text is: "character", "byte", "jamo", "bpe", or "auto", which compares them on
+            the validation part. None leaves a text in the symbols that it was read in.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -79,6 +82,7 @@ class LadderOptions:
     components: int = 10
     support: str | None = None
     refit: bool = True
+    vocabulary: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
@@ -87,6 +91,9 @@ class LadderOptions:
             object.__setattr__(self, name, whole(name, getattr(self, name), 0))
         if self.support not in (None, *SUPPORTS):
             raise ConfigError(f"unknown support {self.support!r}", fix=f"use one of {', '.join(SUPPORTS)}")
+        if self.vocabulary not in (None, "auto", *VOCABULARIES):
+            known = ", ".join(("auto", *VOCABULARIES))
+            raise ConfigError(f"unknown vocabulary {self.vocabulary!r}", fix=f"use one of {known}")
         for name, value in training_numbers(self).items():
             object.__setattr__(self, name, value)
 

@@ -42,6 +42,7 @@ from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
+from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.workers import WorkerGroup, current
 
 
@@ -99,6 +100,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         raise DataError(
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
+    data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support)
     _check_observed(material)
@@ -137,7 +139,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         fingerprint=mark,
     )
     best.description.record.update(record.to_json())
-    said = [*data.notes, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
+    said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += [*ladder.placed, *_precision(bf16, names)]
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
