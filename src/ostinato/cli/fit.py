@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ostinato.arguments import seconds
-from ostinato.cli import fit_dispatch, options, panels
+from ostinato.cli import classify, fit_dispatch, options, panels
 from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
+from ostinato.errors import ConfigError
 
 
 def command(
@@ -188,6 +189,21 @@ def command(
     alphabet: options.Alphabet = "characters",
     vocabulary: options.Vocabulary = None,
     per_line: options.PerLine = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Fit a classifier: the column with the class of each sequence; of sound and text files an expression "
+            "such as '^([^_]+)_' for the class in the names of files.",
+            rich_help_panel=options.READING,
+        ),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="With --label, P(class): counts (those of the data), uniform, or weights such as a=0.2,b=0.8.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
     each: Annotated[
         bool,
         typer.Option(
@@ -312,6 +328,11 @@ def command(
         resume=resume,
         checkpoint_every=seconds("checkpoint_every", checkpoint_every, zero=True),
     )
+    if label is not None:
+        classify.fit(request, label, prior or "counts", as_json=as_json)
+        return
+    if prior is not None:
+        raise ConfigError(f"--prior {prior} is for a classifier", fix="add --label COLUMN, or remove --prior")
     for file in (path, report):
         if file:
             options.writable(file)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from ostinato._version import __version__
 from ostinato.cli import (
     backtest,
+    classify,
     compress,
     decompress,
     diagnose,
@@ -91,6 +92,7 @@ app = typer.Typer(
 for verb in (
     fit,
     score,
+    classify,
     forecast,
     backtest,
     sample,

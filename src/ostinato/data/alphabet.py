@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.spelling import Spelling, spelling_from_json, spelling_of
+from ostinato.data.spelling import Characters, Spelling, spelling_from_json, spelling_of
+
+#: The number of symbols that are encoded together.
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,9 @@ class Alphabet(Encoding):
     def fit(data: SequenceSet) -> Alphabet:
         """Return the alphabet of data, which should be the training part."""
         spelling = spelling_of(data.meta)
-        points = np.union1d(spelling.always, [] if spelling.closed else data.values[:, 0])
+        points = spelling.always
+        for at in range(0, 0 if spelling.closed else len(data.values), BLOCK):
+            points = np.union1d(points, data.values[at : at + BLOCK, 0])
         return Alphabet(tuple(points.astype(int).tolist()), data.terminated, spelling)
 
     @property
@@ -70,24 +75,28 @@ class Alphabet(Encoding):
         Args:
             data: Text. If ``data.terminated`` is False, as for a prompt, the sequences have no end.
         """
-        points = np.asarray(self.code_points, dtype=np.int64)
-        raw = data.values[:, 0].astype(np.int64)
-        place = np.minimum(np.searchsorted(points, raw), max(len(points) - 1, 0))
-        known = points[place] == raw if len(points) else np.zeros(len(raw), dtype=bool)
-        symbols = np.where(known, place + 1, 0)
-        penalty = np.where(known, 0.0, self.unknown_nats)
-        characters = self.spelling.characters(raw)
-        offsets = data.offsets
+        points, raw = np.asarray(self.code_points, dtype=np.int32), data.values[:, 0]
+        symbols, offsets, ends = np.empty(len(raw), dtype=np.int64), data.offsets, np.zeros(0, dtype=np.int64)
+        # in blocks, because a text may be long, and several arrays lie between its points and its symbols
+        for at in range(0, len(raw), BLOCK):
+            block = raw[at : at + BLOCK]
+            place = np.minimum(np.searchsorted(points, block), max(len(points) - 1, 0))
+            known = points[place] == block if len(points) else np.zeros(len(block), dtype=bool)
+            symbols[at : at + BLOCK] = np.where(known, place + 1, 0)
         if self.terminated and data.terminated:
             ends = data.offsets[1:]
-            symbols, penalty = np.insert(symbols, ends, self.size - 1), np.insert(penalty, ends, 0.0)
-            characters = np.insert(characters, ends, 1)
-            offsets = data.offsets + np.arange(len(data.offsets))
-        flat = torch.zeros(len(data), 1)
-        values = torch.from_numpy(symbols.astype(np.int64)).reshape(-1, 1)
-        measure = torch.from_numpy(penalty).float().reshape(-1, 1)
+            symbols, offsets = np.insert(symbols, ends, self.size - 1), data.offsets + np.arange(len(data.offsets))
+        flat, values = torch.zeros(len(data), 1), torch.from_numpy(symbols).reshape(-1, 1)
+        # most texts have no unknown character, and a measure of 0 takes no memory; nor do characters that are one each
+        unknown = values == 0
+        measure = torch.zeros(1, 1).expand(len(values), 1)
+        if bool(unknown.any()):
+            measure = torch.where(unknown, self.unknown_nats, 0.0).float()
+        counted = None
+        if not isinstance(self.spelling, Characters):
+            counted = torch.from_numpy(np.insert(self.spelling.characters(raw), ends, 1))
         # the unknown symbol, 0, stands for many characters: it has a probability, but none of them can be drawn
-        return Encoded(values, offsets, flat + 1, flat + 1, flat + self.size - 1, measure, torch.from_numpy(characters))
+        return Encoded(values, offsets, flat + 1, flat + 1, flat + self.size - 1, measure, counted)
 
     @property
     def unknown_nats(self) -> float:

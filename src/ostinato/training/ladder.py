@@ -114,7 +114,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if keep and workers.leads:
         keep.claim()
     names = _names(model, data)
-    ladder = _Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16)
+    ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16)
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
@@ -227,7 +227,7 @@ def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Ladder:
+class Ladder:
     """The data and the options that all models of one fit share."""
 
     material: Material
