@@ -127,6 +127,13 @@ def mean_measure(data: Encoded, items: list[Piece]) -> float:
     return nats / max(count, 1)
 
 
+def steps_per_unit(data: Encoded, items: list[Piece]) -> float:
+    """Return the steps for each unit that a mean likelihood is for: of text the symbols of a character, otherwise 1."""
+    if data.characters is None:
+        return 1.0
+    return _measure(data, items, data.observed.any(-1))[1] / max(_measure(data, items, data.judged)[1], 1)
+
+
 def _measure(data: Encoded, items: Iterable[Piece], judged: Tensor) -> tuple[float, int]:
     """Return the nats between model space and the units of the data over the counted steps, and what they count for."""
     # how often a step counts; all pieces at once, because a panel or a list of names has tens of thousands
