@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from ostinato import datasets as datasets
     from ostinato import nn as nn
     from ostinato import scale as scale
+    from ostinato.classification.fit import ClassifierFit as ClassifierFit
+    from ostinato.classification.fit import fit_classifier as fit_classifier
+    from ostinato.classification.judgement import Judgement as Judgement
+    from ostinato.classification.model import Classifier as Classifier
+    from ostinato.classification.model import load_classifier as load_classifier
+    from ostinato.classification.verb import Classification as Classification
+    from ostinato.classification.verb import classify as classify
     from ostinato.compression.verbs import compress as compress
     from ostinato.compression.verbs import decompress as decompress
     from ostinato.data.append import update as update
@@ -77,6 +84,9 @@ _HOMES = {
     "Backtest": "evaluation.backtest",
     "Budget": "fits.budget",
     "CheckpointedBPTT": "gradients.methods",
+    "Classification": "classification.verb",
+    "Classifier": "classification.model",
+    "ClassifierFit": "classification.fit",
     "ConfigError": "errors",
     "DataError": "errors",
     "Description": "description",
@@ -88,6 +98,7 @@ _HOMES = {
     "Fit": "fits.result",
     "Forecast": "forecasting.table",
     "FullBPTT": "gradients.methods",
+    "Judgement": "classification.judgement",
     "KindTraits": "kinds",
     "LadderOptions": "training.config",
     "LostError": "errors",
@@ -107,6 +118,7 @@ _HOMES = {
     "TruncatedBPTT": "gradients.methods",
     "WriteError": "errors",
     "alarm_rule": "inference.calibrated",
+    "classify": "classification.verb",
     "compress": "compression.verbs",
     "cross_validation": "evaluation.backtest",
     "decompress": "compression.verbs",
@@ -115,7 +127,9 @@ _HOMES = {
     "export_onnx": "export.build",
     "fit": "fitting",
     "fit_ar": "layers.autoregression",
+    "fit_classifier": "classification.fit",
     "forecast": "forecasts",
+    "load_classifier": "classification.model",
     "load_model": "model_file",
     "read": "data.read",
     "sample": "inference.sample",
@@ -136,6 +150,9 @@ __all__ = [
     "Backtest",
     "Budget",
     "CheckpointedBPTT",
+    "Classification",
+    "Classifier",
+    "ClassifierFit",
     "Config",
     "ConfigError",
     "DataError",
@@ -148,6 +165,7 @@ __all__ = [
     "Fit",
     "Forecast",
     "FullBPTT",
+    "Judgement",
     "KindTraits",
     "LadderOptions",
     "LostError",
@@ -169,6 +187,7 @@ __all__ = [
     "__version__",
     "alarm_rule",
     "backtest",
+    "classify",
     "compress",
     "cross_validation",
     "datasets",
@@ -178,8 +197,10 @@ __all__ = [
     "export_onnx",
     "fit",
     "fit_ar",
+    "fit_classifier",
     "forecast",
     "inspect_model",
+    "load_classifier",
     "load_model",
     "nn",
     "read",

@@ -15,6 +15,8 @@ class KindTraits:
     Attributes:
         name: The name of the kind.
         unit: The word for one step: "step", "symbol" or "sample".
+        judged: The word for what a mean likelihood is for: "step", "character" or "sample". A character of text may be
+            several symbols, or a symbol several characters.
         in_bits: Whether a likelihood is also reported in bits per unit.
         numeric: Whether the values are numbers, and not symbols.
         tabular: Whether the data are rows of a table over time, as series and prices are.
@@ -24,6 +26,7 @@ class KindTraits:
 
     name: Kind
     unit: str
+    judged: str = "step"
     in_bits: bool = False
     numeric: bool = True
     tabular: bool = True
@@ -33,8 +36,8 @@ class KindTraits:
 TRAITS: dict[Kind, KindTraits] = {
     "series": KindTraits("series", "step"),
     "prices": KindTraits("prices", "step", log_returns=True),
-    "text": KindTraits("text", "symbol", in_bits=True, numeric=False, tabular=False),
-    "sound": KindTraits("sound", "sample", in_bits=True, tabular=False),
+    "text": KindTraits("text", "symbol", "character", in_bits=True, numeric=False, tabular=False),
+    "sound": KindTraits("sound", "sample", "sample", in_bits=True, tabular=False),
 }
 KINDS: tuple[Kind, ...] = tuple(TRAITS)
 #: The kinds that are rows of a table over time.

@@ -347,7 +347,8 @@ class SequenceModel(nn.Module):
             return []
         fitted, seed = record_facts(self.description)
         search = [search_fact(record.search)] if record.search else []
-        held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a step" for rung in record.table]
+        unit = "step" if self.description.traits.numeric else self.description.traits.judged
+        held_out = [f"held out, {rung.name}: {rung.held_out:.4f} nats a {unit}" for rung in record.table]
         again = [f"{self.description.name} was {record.refitted}"] if record.refitted else []
         return [fitted, *search, *held_out, *again, seed]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -48,16 +48,37 @@ def load_model(path: str | Path) -> Model:
         ModelFileError: The file is missing, cut short, altered, of a newer format, or no model file.
     """
     tensors, document = load_bundle(Path(path))
+    if "classifier" in document:
+        raise ModelFileError(
+            "the file holds a classifier, not a model of all sequences",
+            where=str(path),
+            fix=f"run ostinato classify {path} DATA; in Python, load_classifier",
+        )
     try:
-        tensors, document = _renamed(tensors, document)
-        description = Description(**document["description"])
-        if "direct" in document:
-            return DirectModel.from_parts(tensors, document, description)
-        return _sequence_model(tensors, document, description)
+        return model_from_parts(tensors, document)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(
             f"this version cannot read the model in the file ({error})", where=str(path), fix="update ostinato"
         ) from error
+
+
+def model_parts(model: Model) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a model, and the JSON document that ``model_from_parts`` takes with them."""
+    tensors, document = model.to_parts()
+    return tensors, {"description": asdict(model.description), **document}
+
+
+def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Model:
+    """Return the model that ``model_parts`` took apart, in this or an earlier format.
+
+    Raises:
+        KeyError, TypeError, ValueError, RuntimeError: The parts are those of a format that this version does not know.
+    """
+    tensors, document = _renamed(tensors, document)
+    description = Description(**document["description"])
+    if "direct" in document:
+        return DirectModel.from_parts(tensors, document, description)
+    return _sequence_model(tensors, document, description)
 
 
 def model_digest(model: Model) -> str:

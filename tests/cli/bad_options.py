@@ -63,6 +63,12 @@ STREAM = "stream {models}/series.ost"
 
 ROWS: tuple[Bad, ...] = (
     fit("an unknown model", "--model transformer", "unknown model 'transformer'", "auto, ar"),
+    fit("an unknown vocabulary", "--vocabulary words", "unknown vocabulary 'words'", "auto, character"),
+    fit("a vocabulary of numbers", "--vocabulary byte", "a vocabulary is for text", "series"),
+    fit("a label that is no column", "--label klass", "no column 'klass'", "use one of"),
+    fit("a label and a horizon", "--label y --horizon 3", "a classifier does not use --horizon"),
+    fit("a prior without a label", "--prior uniform", "--prior uniform is for a classifier", "--label"),
+    ask("a model that is no classifier", "classify good.ost good.csv", "holds a model, not a classifier", "--label"),
     fit("an unknown emission", "--model gru --emission norml", "unknown emission 'norml'", "did you mean 'normal'"),
     fit("an emission for text", "--emission categorical", "categorical"),
     fit("an emission for counts", "--model gru --emission negative_binomial", "negative_binomial needs counts"),

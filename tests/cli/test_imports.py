@@ -23,8 +23,8 @@ HEAVY += ("ray", "optuna", "pyarrow", "onnx", "onnxruntime", "redis", "psycopg",
 HELP = """
 from ostinato.cli.main import main
 verbs = (
-    "fit score forecast backtest sample stream serve token compress decompress export inspect diagnose report "
-    "doctor demo"
+    "fit score classify forecast backtest sample stream serve token compress decompress export inspect diagnose "
+    "report doctor demo"
 ).split()
 for words in ["--help"], *([verb, "--help"] for verb in verbs):
     try:

@@ -114,7 +114,7 @@ def test_fit_takes_exact_gradients_from_checkpoints(home: Path, say: Say) -> Non
 def test_score_adds_up_and_writes_every_step(home: Path, say: Say) -> None:
     out = say("score", home / "lines.txt.ost", home / "lines.txt", "--top", "2", "-o", home / "steps.csv")
     scores = score(load_model(home / "lines.txt.ost"), read(home / "lines.txt"))
-    assert f"{scores.nats_per_step:.4f} nats a symbol, {scores.bits_per_step:.4f} bits a symbol" in out
+    assert f"{scores.nats_per_step:.4f} nats a character, {scores.bits_per_step:.4f} bits a character" in out
     assert out.split("most surprising:")[1].count("nats") == 2
     steps = pl.read_csv(home / "steps.csv")
     assert steps.columns == ["unique_id", "step", "surprisal"]

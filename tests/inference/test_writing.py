@@ -13,6 +13,7 @@ from scipy import stats
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.lines import decode
 from ostinato.data.readable import Readable
+from ostinato.data.spelling import spelling_from_json
 from ostinato.emissions.choice import Choice
 from ostinato.inference.live.logits import _PlainLogits, logits_of
 from ostinato.inference.sample import sample
@@ -111,7 +112,10 @@ def test_drawn_bytes_are_read_back(name: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_the_bytes_of_every_text_may_follow_each_other(text: str) -> None:
     raw = [b for b in text.replace("\r", "").replace("\0", "").encode() if b]
-    readable, place = Readable.of(Alphabet(tuple(range(256)), False, True)), np.zeros(1, dtype=np.int64)
+    readable, place = (
+        Readable.of(Alphabet(tuple(range(256)), False, spelling_from_json({"name": "byte"}))),
+        np.zeros(1, dtype=np.int64),
+    )
     for i, byte in enumerate(raw):
         assert readable.at(place, len(raw) - 1 - i)[0, byte + 1]
         place = readable.after[place, byte + 1]

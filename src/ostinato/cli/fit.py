@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ostinato.arguments import seconds
-from ostinato.cli import fit_dispatch, options, panels
+from ostinato.cli import classify, fit_dispatch, options, panels
 from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
+from ostinato.errors import ConfigError
 
 
 def command(
@@ -172,6 +173,29 @@ def command(
         ),
     ] = None,
     seed: options.Seed = 0,
+    vocabulary: Annotated[
+        str | None,
+        typer.Option(
+            help="What one symbol of a text is to the model: character, byte, jamo, bpe, or auto, which compares them "
+            "in bits a character. Default: as it was read.",
+            rich_help_panel=options.READING,
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Fit a classifier: the column with the class of each sequence; of sound and text files an expression "
+            "such as '^([^_]+)_' for the class in the names of files.",
+            rich_help_panel=options.READING,
+        ),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="With --label, P(class): counts (those of the data), uniform, or weights such as a=0.2,b=0.8.",
+            rich_help_panel=ADVANCED,
+        ),
+    ] = None,
     *,
     clock: options.Clock,
     columns: options.Columns,
@@ -270,6 +294,7 @@ def command(
         max_order=max_order,
         emission=emission,
         support=support,
+        vocabulary=vocabulary,
         seed=seed,
         budget=None if budget is None and steps is None else options.limits(budget, steps),
         held_out=options.share(held_out),
@@ -282,6 +307,11 @@ def command(
         resume=resume,
         checkpoint_every=seconds("checkpoint_every", checkpoint_every, zero=True),
     )
+    if label is not None:
+        classify.fit(request, label, prior or "counts", as_json=as_json)
+        return
+    if prior is not None:
+        raise ConfigError(f"--prior {prior} is for a classifier", fix="add --label COLUMN, or remove --prior")
     for file in (path, report):
         if file:
             options.writable(file)

@@ -40,6 +40,7 @@ _MODEL_OPTIONS = (
     "max_order",
     "emission",
     "support",
+    "vocabulary",
 )
 
 
@@ -68,6 +69,7 @@ class FitRequest:
         max_order: The greatest order of the autoregression.
         emission: The name of the distribution of a step.
         support: "real" or "nonnegative", the set in which continuous values lie.
+        vocabulary: What one symbol of a text is.
         seed: The seed of the fit.
         budget: The limits of the fit.
         held_out: The share to hold out, or a pattern of ids.
@@ -101,6 +103,7 @@ class FitRequest:
     max_order: int | None
     emission: str | None
     support: str | None
+    vocabulary: str | None
     seed: int
     budget: Budget | None
     held_out: float | str

@@ -15,6 +15,7 @@ from ostinato._version import __version__
 from ostinato.choices import unknown
 from ostinato.cli import (
     backtest,
+    classify,
     compress,
     decompress,
     demo,
@@ -108,6 +109,7 @@ app = typer.Typer(
 for verb in (
     fit,
     score,
+    classify,
     forecast,
     backtest,
     sample,

@@ -89,6 +89,8 @@ def command(
             {
                 "nats_per_step": scores.nats_per_step,
                 "bits_per_step": scores.bits_per_step,
+                f"nats_per_{scores.data.traits.judged}": scores.nats_per_unit,
+                f"bits_per_{scores.data.traits.judged}": scores.bits_per_unit,
                 "log_prob": float(scores.log_prob.sum()),
                 "steps": int(scores.steps.sum()),
                 "adapted": scores.adapted,
@@ -119,15 +121,17 @@ def command(
 
 def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None:
     """Print the likelihood of the data, and the steps that surprise most."""
-    unit = model.description.traits.unit
+    unit, judged = model.description.traits.unit, model.description.traits.judged
     how = ""
     if model.adaptive:
         how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
     elif model.filtered:
         how = " (adaptive: the model learned in each sequence, from its start on)"
-    print(f"{scores.nats_per_step:.4f} nats a {unit}, {scores.bits_per_step:.4f} bits a {unit}{how}")
+    print(f"{scores.nats_per_unit:.4f} nats a {judged}, {scores.bits_per_unit:.4f} bits a {judged}{how}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
-    print(f"log P = {total:.2f} nats over {counted(steps, unit)} in {counted(len(scores.data), 'sequence')}")
+    symbols = f" ({counted(steps, unit)})" if steps != scores.units else ""
+    among = counted(len(scores.data), "sequence")
+    print(f"log P = {total:.2f} nats over {counted(scores.units, judged)}{symbols} in {among}")
     if len(scores.data) <= 12 and len(scores.data) > 1:
         for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True):
             print(f"  {key}: {nats:.2f} nats" + (f", {-nats / count:.4f} nats a {unit}" if count else ""))
@@ -143,7 +147,7 @@ def _write_units(scores: Scores, by: str, output: Path | None) -> None:
     from ostinato.storage import atomic_write
 
     frame = scores.by(by)
-    screen.say(f"note: {counted(len(frame), 'unit')} of {scores.nats_per_step:.4f} nats a character")
+    screen.say(f"note: {counted(len(frame), 'unit')} of {scores.nats_per_unit:.4f} nats a character")
     if output is None:
         printed(frame)
     else:

@@ -163,17 +163,15 @@ class Text(Format):
         self._live, self._begun = monitor.stream(unique_id), False
 
     def block(self, raw: list[bytes], number: int, ended: bool = True) -> list[str]:
-        """Return one row for each character. A character of several bytes has the sum of their surprisals."""
+        """Return one row for each character, with the surprisals of its symbols added up, or for each longer symbol."""
         # a last line without an end is a whole line of a model of lines, and has no end in one of whole texts
         end = "\n" if ended or self._live.model.encoding.end_symbol is not None else ""
         block = "".join(decoded(line, number + i) + end for i, line in enumerate(raw))
         nats = self._live.update(block).surprisal
-        rows, at, of_bytes = [], 0, len(nats) > len(block)
-        for character in block:
-            after = at + (len(character.encode()) if of_bytes else 1)
-            word = repr(character).replace('"', '""')
-            rows.append(f'"{word}",{exact(nats[at:after].sum())}\n')
-            at = after
+        rows = []
+        for text, surprisal in self._live.by_character(block, nats):
+            word = repr(text).replace('"', '""')
+            rows.append(f'"{word}",{exact(surprisal)}\n')
         header = [] if self._begun else ["symbol,surprisal\n"]
         self._begun = True
         return header + rows

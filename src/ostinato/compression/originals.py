@@ -91,14 +91,12 @@ class TextOriginals(Originals):
         return ((_BOM if flags & 2 else "") + whole).encode()
 
     def _points(self, line: str) -> Values:
-        """Return the code points or bytes of a line, (T, 1), and -1 at its end if that is an event."""
-        raw, form = (line.encode(), "u1") if self._alphabet.of_bytes else (line.encode("utf-32-le"), "<u4")
-        points = np.frombuffer(raw, dtype=form).astype(np.int64)
+        """Return the points of a line, (T, 1), and -1 at its end if that is an event."""
+        points = self._alphabet.spelling.points(line).astype(np.int64)
         return (np.append(points, -1) if self._alphabet.terminated else points).reshape(-1, 1)
 
     def _text(self, points: Values) -> str:
-        kept = [int(p) for p in points if p >= 0]
-        return bytes(kept).decode() if self._alphabet.of_bytes else "".join(map(chr, kept))
+        return self._alphabet.spelling.text([int(p) for p in points if p >= 0])
 
 
 @final

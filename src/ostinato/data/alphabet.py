@@ -13,36 +13,39 @@ from numpy.typing import NDArray
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import Characters, Spelling, spelling_from_json, spelling_of
 
-#: The number of Unicode scalar values: an unknown character is one of them.
-_SCALARS = 0x110000 - 0x800
+#: The number of symbols that are encoded together.
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Alphabet(Encoding):
-    """Symbol ids: 0 is the unknown symbol, then the code points (or bytes) in order, then the end of a sequence.
+    """Symbol ids: 0 is the unknown symbol, then the points of a spelling in order, then the end of a sequence.
 
     An unknown character costs the unknown symbol and a uniform choice among all characters outside the alphabet,
     so that the probabilities of all texts sum to one, and not only those of texts in known characters. A sample is
     drawn from the distribution given that the symbol is known.
 
     Attributes:
-        code_points: The known characters (or bytes), in increasing order.
+        code_points: The known points of the spelling (characters, bytes, jamo or pieces), in increasing order.
         terminated: Whether the end of a sequence is an event.
-        of_bytes: Whether the symbols are bytes instead of characters.
+        spelling: How a text is spelled in points.
     """
 
     name = "alphabet"
     code_points: tuple[int, ...]
     terminated: bool
-    of_bytes: bool
+    spelling: Spelling
 
     @staticmethod
     def fit(data: SequenceSet) -> Alphabet:
         """Return the alphabet of data, which should be the training part."""
-        of_bytes = data.meta.get("alphabet") == "bytes"
-        points = range(256) if of_bytes else np.unique(data.values).tolist()
-        return Alphabet(tuple(points), data.terminated, of_bytes)
+        spelling = spelling_of(data.meta)
+        points = spelling.always
+        for at in range(0, 0 if spelling.closed else len(data.values), BLOCK):
+            points = np.union1d(points, data.values[at : at + BLOCK, 0])
+        return Alphabet(tuple(points.astype(int).tolist()), data.terminated, spelling)
 
     @property
     def size(self) -> int:
@@ -72,25 +75,37 @@ class Alphabet(Encoding):
         Args:
             data: Text. If ``data.terminated`` is False, as for a prompt, the sequences have no end.
         """
-        points = np.asarray(self.code_points, dtype=np.int64)
-        raw = data.values[:, 0].astype(np.int64)
-        place = np.minimum(np.searchsorted(points, raw), max(len(points) - 1, 0))
-        known = points[place] == raw if len(points) else np.zeros(len(raw), dtype=bool)
-        symbols = np.where(known, place + 1, 0)
-        penalty = np.where(known, 0.0, -math.log(max(1, (256 if self.of_bytes else _SCALARS) - len(points))))
-        offsets = data.offsets
+        points, raw = np.asarray(self.code_points, dtype=np.int32), data.values[:, 0]
+        symbols, offsets, ends = np.empty(len(raw), dtype=np.int64), data.offsets, np.zeros(0, dtype=np.int64)
+        # in blocks, because a text may be long, and several arrays lie between its points and its symbols
+        for at in range(0, len(raw), BLOCK):
+            block = raw[at : at + BLOCK]
+            place = np.minimum(np.searchsorted(points, block), max(len(points) - 1, 0))
+            known = points[place] == block if len(points) else np.zeros(len(block), dtype=bool)
+            symbols[at : at + BLOCK] = np.where(known, place + 1, 0)
         if self.terminated and data.terminated:
             ends = data.offsets[1:]
-            symbols, penalty = np.insert(symbols, ends, self.size - 1), np.insert(penalty, ends, 0.0)
-            offsets = data.offsets + np.arange(len(data.offsets))
-        flat = torch.zeros(len(data), 1)
-        values = torch.from_numpy(symbols.astype(np.int64)).reshape(-1, 1)
-        measure = torch.from_numpy(penalty).float().reshape(-1, 1)
+            symbols, offsets = np.insert(symbols, ends, self.size - 1), data.offsets + np.arange(len(data.offsets))
+        flat, values = torch.zeros(len(data), 1), torch.from_numpy(symbols).reshape(-1, 1)
+        # most texts have no unknown character, and a measure of 0 takes no memory; nor do characters that are one each
+        unknown = values == 0
+        measure = torch.zeros(1, 1).expand(len(values), 1)
+        if bool(unknown.any()):
+            measure = torch.where(unknown, self.unknown_nats, 0.0).float()
+        counted = None
+        if not isinstance(self.spelling, Characters):
+            counted = torch.from_numpy(np.insert(self.spelling.characters(raw), ends, 1))
         # the unknown symbol, 0, stands for many characters: it has a probability, but none of them can be drawn
-        return Encoded(values, offsets, flat + 1, flat + 1, flat + self.size - 1, measure)
+        return Encoded(values, offsets, flat + 1, flat + 1, flat + self.size - 1, measure, counted)
+
+    @property
+    def unknown_nats(self) -> float:
+        """The log probability, in nats, of each point outside the alphabet if the symbol is the unknown one."""
+        outside = np.asarray(self.code_points)
+        return -math.log(max(1, self.spelling.possible - int((outside < 0x110000).sum())))
 
     def decode(self, z: NDArray[Any], data: SequenceSet | None = None, row: int = 0) -> NDArray[Any]:
-        """Return the code points of symbol ids of any shape; the unknown symbol becomes U+FFFD, the end -1."""
+        """Return the points of symbol ids of any shape; the unknown symbol becomes U+FFFD, the end -1."""
         table = np.array([0xFFFD, *self.code_points, -1], dtype=np.int64)
         return table[np.minimum(np.asarray(z, dtype=np.int64), len(table) - 1)]
 
@@ -99,13 +114,11 @@ class Alphabet(Encoding):
         points = self.decode(np.asarray(symbols))
         ends = np.flatnonzero(points < 0)
         points = points[: ends[0]] if len(ends) else points
-        if self.of_bytes:
-            return bytes(int(p) & 0xFF for p in points).decode("utf-8", errors="replace")
-        return "".join(map(chr, points.tolist()))
+        return self.spelling.text(points.tolist())
 
     def describe(self) -> str:
         """Return what the model takes as input, in words."""
-        symbols = "bytes" if self.of_bytes else "characters"
+        symbols = self.spelling.plural
         end = ", and the end of a sequence" if self.terminated else ""
         return f"{len(self.code_points):,} {symbols}, and an unknown one{end}"
 
@@ -122,8 +135,9 @@ class Alphabet(Encoding):
 
     def unknown(self, words: str) -> list[str]:
         """Return the characters of a text that the alphabet does not have, each once and in order."""
-        known = {*map(chr, self.code_points), *("\n" if self.terminated else "")}
-        return [] if self.of_bytes else sorted(set(plain(words, "the text")) - known)
+        known = {*self.code_points, *([0x0A] if self.terminated else [])}
+        text = sorted(set(plain(words, "the text")))
+        return [c for c in text if not known.issuperset(self.spelling.points(c).tolist())]
 
     def samples(self, z: NDArray[Any], start: SequenceSet, words: str) -> list[Any]:
         """Return n samples z (n, T, 1) as strings, each after the words of the prompt."""
@@ -135,7 +149,7 @@ class Alphabet(Encoding):
         text = plain(text, "the text")
         *ended, rest = text.split("\n") if self.terminated else [text]
         return [
-            (np.array(self._points(line), dtype=np.int32).reshape(-1, 1), ends)
+            (self.spelling.points(line).reshape(-1, 1), ends)
             for line, ends in [*((line, True) for line in ended), (rest, False)]
         ]
 
@@ -146,12 +160,12 @@ class Alphabet(Encoding):
 
     def symbol_table(self) -> dict[str, int]:
         """Return the symbol of each character that is one symbol, and of a newline if it ends a sequence."""
-        table = {chr(p): i + 1 for i, p in enumerate(self.code_points) if p < 128 or not self.of_bytes}
+        table = {}
+        for i, point in enumerate(self.code_points):
+            text = self.spelling.text([point])
+            if len(text) == 1 and text != "\ufffd" and self.spelling.points(text).tolist() == [point]:
+                table[text] = i + 1
         return {**table, "\n": self.size - 1} if self.terminated else table
-
-    def _points(self, words: str) -> list[int]:
-        """Return the code points of words, or their bytes."""
-        return list(words.encode()) if self.of_bytes else [ord(c) for c in words]
 
     def to_json(self) -> dict[str, Any]:
         """Return everything needed to build the encoding again, as JSON."""
@@ -159,10 +173,12 @@ class Alphabet(Encoding):
             "name": self.name,
             "code_points": list(self.code_points),
             "terminated": self.terminated,
-            "of_bytes": self.of_bytes,
+            "spelling": self.spelling.to_json(),
         }
 
     @staticmethod
     def from_json(document: dict[str, Any]) -> Alphabet:
         """Return the alphabet that ``to_json`` wrote."""
-        return Alphabet(tuple(document["code_points"]), document["terminated"], document["of_bytes"])
+        # before other spellings were known, a file said whether symbols were bytes
+        spelling = document.get("spelling") or {"name": "byte" if document["of_bytes"] else "character"}
+        return Alphabet(tuple(document["code_points"]), document["terminated"], spelling_from_json(spelling))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import spelling_of
 from ostinato.data.stamps import TimeForm
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
@@ -31,7 +32,7 @@ def describe(data: SequenceSet) -> list[str]:
 
 def _describe_text(data: SequenceSet) -> list[str]:
     end = "each line is one sequence, and its end is an event" if data.terminated else "each file is one sequence"
-    return [f"alphabet: {len(np.unique(data.values)):,} different {data.meta.get('alphabet', 'characters')}", end]
+    return [f"alphabet: {len(np.unique(data.values)):,} different {spelling_of(data.meta).plural}", end]
 
 
 def _describe_sound(data: SequenceSet) -> list[str]:

@@ -30,6 +30,8 @@ class Encoded:
         high: The greatest possible value of each sequence, (B, D).
         log_measure: The nats to add to a log-probability in model space to get the log-probability in the units of
             the data, (N, D), float32.
+        characters: The number of characters of a text that begin with each step, (N,), int64, of which the end of a
+            sequence is one; None if the values are numbers.
     """
 
     values: Tensor
@@ -38,6 +40,13 @@ class Encoded:
     low: Tensor
     high: Tensor
     log_measure: Tensor
+    characters: Tensor | None = None
+
+    @property
+    def judged(self) -> Tensor:
+        """What each step counts for in a mean likelihood, (N,), int64: its characters in text, and otherwise 1."""
+        seen = self.observed.any(-1).long()
+        return seen if self.characters is None else seen * self.characters
 
     @property
     def lengths(self) -> NDArray[np.int64]:

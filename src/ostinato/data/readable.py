@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.alphabet import Alphabet
+from ostinato.data.spelling import Bytes, Jamo, Pieces
 
 Whole: TypeAlias = NDArray[np.int64]
 
@@ -36,7 +37,8 @@ class Readable:
 
     The unknown symbol is never drawn, since it stands for many characters. Nor is a zero byte, which makes a file
     binary, a carriage return, which is read as the end of a line, or a newline within a sequence that ends at one. Of
-    bytes, only those that continue valid UTF-8 are drawn, and no character that would not be complete at the end.
+    bytes, only those that continue valid UTF-8 are drawn, of jamo, only those that continue a syllable; and no
+    character that would not be complete at the end.
 
     Attributes:
         allowed: Whether a symbol may follow, (S, V).
@@ -52,19 +54,24 @@ class Readable:
     def of(alphabet: Alphabet) -> Readable:
         """Return the symbols of an alphabet that may follow."""
         points = np.array(alphabet.vocabulary())
-        never = np.isin(points, [0, ord("\r"), *([ord("\n")] if alphabet.terminated else [])])
-        never[0] = True
-        if not alphabet.of_bytes:
-            return Readable(~never[None], np.zeros((1, len(points)), dtype=np.int64), _NEEDED[:1])
-        allowed = np.zeros((len(_UTF8), len(points)), dtype=bool)
-        after = np.zeros(allowed.shape, dtype=np.int64)
-        for place, ranges in enumerate(_UTF8):
-            for least, most, then in ranges:
-                within = (points >= least) & (points <= most)
-                allowed[place] |= within
-                after[place, within] = then
-        allowed[0] |= points < 0  # the end of a sequence comes between characters
-        return Readable(allowed & ~never, after, _NEEDED)
+        spelling, bounds = alphabet.spelling, {0x00, 0x0D, *([0x0A] if alphabet.terminated else [])}
+        # the unknown symbol, 0, is none of them
+        units = [(), *(() if p < 0 else spelling.units(p) for p in points[1:].tolist())]
+        never = np.array([True, *(not bounds.isdisjoint(own) for own in units[1:])])
+        ends = points < 0  # the end of a sequence comes between characters
+        match spelling:
+            case Bytes() | Pieces():
+                after = _walked(units)
+                needed = _NEEDED
+            case Jamo():
+                after = _composed(points)
+                needed = np.array([0, 1, 0])
+            case _:
+                after, needed = np.zeros((1, len(points)), dtype=np.int64), _NEEDED[:1]
+        after[1:, ends] = -1
+        if isinstance(spelling, Jamo):
+            after[2, ends] = 0
+        return Readable((after >= 0) & ~never, np.maximum(after, 0), needed)
 
     def at(self, place: Whole, left: int) -> NDArray[np.bool_]:
         """Return whether each symbol may follow, (B, V) or (1, V).
@@ -78,3 +85,27 @@ class Readable:
         if left >= self.needed.max():
             return self.allowed[place]
         return self.allowed[place] & (self.needed[self.after[place]] <= left)
+
+
+def _walked(content: list[tuple[int, ...]]) -> Whole:
+    """Return the place in a character after the bytes of each symbol, from each place, (8, V); -1 for no UTF-8."""
+    step = np.full((len(_UTF8), 256), -1, dtype=np.int64)
+    for place, ranges in enumerate(_UTF8):
+        for least, most, then in ranges:
+            step[place, least : most + 1] = then
+    out = np.repeat(np.arange(len(_UTF8))[:, None], len(content), axis=1)
+    for symbol, content_bytes in enumerate(content):
+        for byte in content_bytes:
+            out[:, symbol] = np.where(out[:, symbol] < 0, -1, step[out[:, symbol], byte])
+    return out
+
+
+def _composed(points: NDArray[Any]) -> Whole:
+    """Return the place in a Hangul syllable after each point, (3, V); -1 where it makes no syllable.
+
+    The places: between characters, after the first consonant, and after the vowel.
+    """
+    jamo = Jamo()
+    parts = jamo.parts(points)
+    table = np.array([[0, 1, -1, -1], [-1, -1, 2, -1], [0, 1, -1, 0]])
+    return table[:, parts]

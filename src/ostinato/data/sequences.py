@@ -103,7 +103,8 @@ class SequenceSet(Shown):
         words = [self.kind, self.count, self.terminated, self.ids, self.channels]
         sha = hashlib.sha256(json.dumps(words).encode())
         for part in (self.values, self.offsets, self.times, self.step):
-            sha.update(b"" if part is None else part.tobytes())
+            if part is not None and part.size:
+                sha.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)  # without a copy
         if self.covariates is not None:
             self.covariates.update(sha)
         return sha.hexdigest()
@@ -158,7 +159,11 @@ class SequenceSet(Shown):
         return append_rows(self, rows)
 
     def _spans(self, spans: list[tuple[int, int]], ids: tuple[str, ...], rows: NDArray[np.int64]) -> SequenceSet:
-        index = np.concatenate([np.arange(a, z) for a, z in spans]) if spans else np.zeros(0, dtype=np.int64)
+        index: NDArray[np.int64] | slice = np.zeros(0, dtype=np.int64)
+        if len(spans) == 1:
+            index = slice(*spans[0])  # a view, so that one long text is not copied
+        elif spans:
+            index = np.concatenate([np.arange(a, z) for a, z in spans])
         return replace(
             self,
             values=self.values[index],

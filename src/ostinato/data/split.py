@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.arguments import share
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelled import texts_of
 from ostinato.errors import ConfigError, DataError
 from ostinato.numbers import counted
 
@@ -178,7 +179,12 @@ def _many_short(data: SequenceSet) -> bool:
 
 def _draws(data: SequenceSet) -> NDArray[np.float64]:
     """Return a number in [0, 1) for each sequence, (B,), from a hash of its content."""
-    hashes = [int.from_bytes(hashlib.blake2b(row.tobytes(), digest_size=4).digest(), "big") for row in data]
+    # texts in a vocabulary are drawn by their characters, so that each vocabulary is judged on the same ones
+    if "spelling" in data.meta:
+        rows = [text.encode("utf-32-le") for text in texts_of(data)]
+    else:
+        rows = [row.tobytes() for row in data]
+    hashes = [int.from_bytes(hashlib.blake2b(row, digest_size=4).digest(), "big") for row in rows]
     return np.array(hashes) / 2.0**32
 
 

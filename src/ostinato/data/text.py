@@ -9,6 +9,7 @@ from ostinato.data.columns import check_names, holds_numbers
 from ostinato.data.lines import decode, lines_of, plain
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import spelling_of
 from ostinato.errors import DataError
 
 
@@ -108,7 +109,8 @@ def from_strings(
     Raises:
         DataError: All texts are empty, or a text has half a character.
     """
-    rows = [_symbols(plain(text, f"{where}, {name!r}"), alphabet) for name, text in pieces]
+    spelling = spelling_of({"alphabet": alphabet})
+    rows = [spelling.points(plain(text, f"{where}, {name!r}")) for name, text in pieces]
     if not sum(map(len, rows)):
         raise DataError("there is no text: every sequence is empty", where=where, fix="give a source that has text")
     return SequenceSet(
@@ -120,9 +122,3 @@ def from_strings(
         meta={"alphabet": alphabet, "per_line": terminated},
         notes=notes,
     )
-
-
-def _symbols(text: str, alphabet: str) -> np.ndarray:
-    if alphabet == "bytes":
-        return np.frombuffer(text.encode(), dtype=np.uint8).astype(np.int32)
-    return np.frombuffer(text.encode("utf-32-le"), dtype=np.int32)

@@ -93,10 +93,8 @@ def drawn(model: SequenceModel, steps: int) -> NDArray[Any]:
         line = "\n" if model.encoding.terminated else ""
         # a stream reads "\r\n" as one end of a line
         text = str(first).replace("\r", "") + line or "a"
-        if model.encoding.of_bytes:
-            text = "".join(c for c in text if ord(c) < 128) or "a"
-        text = (text * (steps // len(text) + 1))[:steps]
-        return np.array([[[ord(c)]] for c in text], dtype=np.int64)
+        points = [np.append(row[:, 0], [0x0A] * ends) for row, ends in model.encoding.lines(text)]
+        return np.resize(np.concatenate(points).astype(np.int64), steps)[:, None, None]
     values = np.asarray(first, dtype=np.float64)[:, None, :]
     if model.encoding.spacing is None:
         values[7::11] = np.nan

@@ -40,6 +40,7 @@ class LadderOnlyFields(TypedDict, total=False):
     evaluate_every: int
     emission: str | None
     support: str | None
+    vocabulary: str | None
     components: int
 
 

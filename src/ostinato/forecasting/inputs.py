@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ostinato.arguments import horizon_count
 from ostinato.data.read import read_like
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelled import in_spelling
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.forecasting.protocol import ForecastModel
 from ostinato.numbers import counted, plain
@@ -42,6 +43,8 @@ def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) 
             where=data.meta.get("source"),
             fix=f"give {kind}, or fit a model to these data",
         )
+    if not data.traits.numeric:
+        data = in_spelling(data, source)
     if data.traits.numeric and len(data.channels) != model.channels:
         raise ModelFileError(
             f"the data have {counted(len(data.channels), 'channel')} ({', '.join(data.channels)}), expected "

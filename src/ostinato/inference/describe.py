@@ -25,14 +25,14 @@ def verdict(description: Description) -> str:
     """
     record, traits = description.ladder_record, description.traits
     closed_form, kept = record.table[0], next(rung for rung in record.table if rung.name == description.name)
-    bits = f" ({-kept.held_out / math.log(2):.4f} bits a {traits.unit})" if traits.in_bits else ""
+    bits = f" ({-kept.held_out / math.log(2):.4f} bits a {traits.judged})" if traits.in_bits else ""
     if kept is closed_form:
         best = max(record.table, key=lambda rung: rung.held_out)
         better = ": no other model was better on the held-out part" if len(record.table) > 1 else ""
         if best is not kept:
             better = f": the held-out part is too small to say that {best.name} is better"
         return f"kept: {closed_form.detail}, the closed form{better}{bits}"
-    gain, nats = kept.held_out - closed_form.held_out, f"nats a {traits.unit}{bits}"
+    gain, nats = kept.held_out - closed_form.held_out, f"nats a {traits.judged}{bits}"
     start = "the closed form" if traits.numeric else "the untrained network"
     still = f"; training never improved on its start, {start}" if record.never_improved(kept.name) else ""
     if gain > 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -78,7 +77,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     symbols = not sequence_model.description.traits.numeric
     choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)
     strings, alphabet = stop_strings(stop, symbols=symbols), sequence_model.encoding
-    on_symbols = None if on_text is None else _told(sequence_model, n_samples, prompt, on_text)
+    told = None if on_text is None else _told(sequence_model, n_samples, prompt, on_text)
+    on_symbols = None if told is None else told[0]
     writing = Writing(alphabet, strings, on_symbols) if isinstance(alphabet, Alphabet) else None
     start = _prompt(sequence_model, prompt)
     generator = torch.Generator().manual_seed(checked_seed(seed))
@@ -96,6 +96,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         choice=choice,
         writing=writing,
     )
+    if told is not None:
+        told[1]()
     z = drawn.transpose(0, 1)
     steps = z.double().numpy() if z.is_floating_point() else z.numpy()
     return encoding.samples(steps, start, prompt if isinstance(prompt, str) else "")
@@ -103,8 +105,10 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
 
 def _told(
     model: SequenceModel, n_samples: int, prompt: str | SequenceSet | None, on_text: Callable[[str], None]
-) -> Callable[[NDArray[np.int64]], None]:
-    """Return what takes the symbols of each step of one text and hands its characters on; the prompt is handed on now.
+) -> tuple[Callable[[NDArray[np.int64]], None], Callable[[], None]]:
+    """Return what takes the symbols of each step of one text and hands its characters on, and what hands on the last.
+
+    The prompt is handed on now.
 
     Raises:
         ConfigError: The values are numbers, or there is more than one text.
@@ -119,15 +123,18 @@ def _told(
         raise ConfigError(f"one text is shown while it is made, got n_samples {n_samples}", fix="use n_samples 1")
     if isinstance(prompt, str):
         on_text(plain(prompt, "the prompt"))
-    points = alphabet.vocabulary()
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    points, reader = alphabet.vocabulary(), alphabet.spelling.reader()
 
     def take(symbols: NDArray[np.int64]) -> None:
         point = points[int(symbols[0])]
-        if point >= 0 and (piece := decoder.decode(bytes([point])) if alphabet.of_bytes else chr(point)):
+        if piece := reader.feed(point) if point >= 0 else reader.close():
             on_text(piece)
 
-    return take
+    def close() -> None:
+        if piece := reader.close():
+            on_text(piece)
+
+    return take, close
 
 
 def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceSet:

@@ -14,6 +14,7 @@ from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import spelling_of
 from ostinato.device import Device, on_device, placed
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
@@ -71,8 +72,8 @@ class Scores(Shown):
         """Return the likelihood in words, and the most surprising steps."""
         import polars as pl
 
-        unit = self.data.traits.unit
-        what = f"{self.nats_per_step:.4f} nats a {unit} over {int(self.steps.sum()):,} {unit}s; the most surprising:"
+        unit = self.data.traits.judged
+        what = f"{self.nats_per_unit:.4f} nats a {unit} over {self.units:,} {unit}s; the most surprising:"
         rows = [
             {"unique_id": key, "step": step + 1, "value": self.label(row, step), "surprisal": nats}
             for key, step, nats, row in self.most_surprising()
@@ -96,6 +97,24 @@ class Scores(Shown):
         return -float(self.log_prob.sum()) / total if total else math.nan
 
     @property
+    def units(self) -> int:
+        """The number of scored steps; of text, of its characters and of the ends that are events."""
+        if self.data.traits.numeric:
+            return int(self.steps.sum())
+        ends = len(self.surprisal) - len(self.data.values)
+        return int(spelling_of(self.data.meta).characters(self.data.values[:, 0]).sum()) + ends
+
+    @property
+    def nats_per_unit(self) -> float:
+        """The mean surprisal of a step in nats; of text, of a character, whatever the vocabulary."""
+        return -float(self.log_prob.sum()) / self.units if self.units else math.nan
+
+    @property
+    def bits_per_unit(self) -> float:
+        """The mean surprisal of a step in bits; of text, of a character, whatever the vocabulary."""
+        return self.nats_per_unit / math.log(2)
+
+    @property
     def bits_per_step(self) -> float:
         """The mean surprisal of a step in bits."""
         return self.nats_per_step / math.log(2)
@@ -117,8 +136,7 @@ class Scores(Shown):
         if step >= len(values):
             return "the end"
         if not self.data.traits.numeric:
-            point = int(values[step, 0])
-            return f"byte {point:#04x}" if self.data.meta.get("alphabet") == "bytes" else repr(chr(point))
+            return spelling_of(self.data.meta).word(int(values[step, 0]))
         return words(values[step])
 
     def by(self, unit: str) -> pl.DataFrame:

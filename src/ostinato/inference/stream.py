@@ -15,6 +15,7 @@ from ostinato.arguments import real, share
 from ostinato.data.encoded import Encoded
 from ostinato.data.lines import continued
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import spelling_of
 from ostinato.device import Device, computing_on, placed
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError, DataError
@@ -242,6 +243,28 @@ class Stream:
             if ends:
                 self._state = self.model.next_sequence(self._state)
         return Seen(np.concatenate(surprisals), np.concatenate(predictions))
+
+    def by_character(self, text: str, surprisal: NDArray[np.float64]) -> list[tuple[str, float]]:
+        """Return the characters of a text, each with the sum of the surprisals (N,) of its symbols.
+
+        Characters that one symbol holds stay together.
+
+        Args:
+            text: The text, as ``update`` took it in.
+            surprisal: What ``update`` returned.
+        """
+        out, at, spelling = list[tuple[str, float]](), 0, spelling_of(self.model.description.source)
+        for points, ends in self.model.encoding.lines(text):
+            begun = spelling.characters(points[:, 0])
+            line, first, starts = spelling.text(points[:, 0].tolist()), 0, np.flatnonzero(begun)
+            sums = np.add.reduceat(surprisal[at : at + len(points)], starts).tolist() if len(starts) else []
+            for count, nats in zip(begun[starts].tolist(), sums, strict=True):
+                out.append((line[first : first + count], nats))
+                first += count
+            at += len(points) + ends
+            if ends:
+                out.append(("\n", float(surprisal[at - 1])))
+        return out
 
     def _set(self, values: NDArray[Any], *, ends: bool = False) -> SequenceSet:
         """Return raw values (T, D) as the one sequence of a SequenceSet."""

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from ostinato.choices import unknown
 from ostinato.data.ids import restored
+from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 #: The pattern of one unit with the space that follows it. The space before the first unit belongs to that unit.
 UNITS: Final = {
-    "symbol": r"(?s:.)",
+    "symbol": "",
     "word": r"\S+\s*|\s+",
     "line": r"[^\n]*\n|[^\n]+",
     "sentence": r"(?s:.+?)(?:[.!?…。！？]+[\"'”’)\]]*\s+|\n\s*\n|\Z)",
@@ -43,10 +45,10 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
 
     Returns:
         One row a unit, in the order of the text: unique_id; unit (its number in the sequence, from 1); start (the
-        number of its first symbol, from 1); length (in symbols, with the space after it, without the end of the
-        sequence); text (without the space around it, but for symbols); count (how often this text is a unit of the
-        data); nats and bits. The end of a sequence, where it is an event, adds its surprisal to the last unit; of an
-        empty sequence it is a unit of its own, with an empty text.
+        number of its first character, from 1) and length (in characters, with the space after it, without the end of
+        the sequence), both in symbols if the unit is a symbol; text (without the space around it, but for symbols);
+        count (how often this text is a unit of the data); nats and bits. The end of a sequence, where it is an event,
+        adds its surprisal to the last unit; of an empty sequence it is a unit of its own, with an empty text.
 
     Raises:
         ConfigError: The data are no text, or ``by`` is unknown.
@@ -58,7 +60,7 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
     data = scores.data
     if data.kind != "text":
         raise ConfigError(f"only text has units, got a model of {data.kind}", fix=f"leave out by={by!r}")
-    in_bytes = data.meta.get("alphabet") == "bytes"
+    spelling = spelling_of(data.meta)
     ids: list[Any] = []
     number: list[int] = []
     starts: list[int] = []
@@ -67,16 +69,29 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
     nats: list[NDArray[np.float64]] = []
     for b, key in enumerate(restored(data.ids, data.meta)):
         surprisal = np.nan_to_num(scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]])
-        symbols = "".join(map(chr, data[b][:, 0].tolist()))
-        found = list(_spans(symbols, by, in_bytes=in_bytes)) or [(0, 0)] * bool(len(surprisal))
-        if not found:
-            continue
-        ids += [key] * len(found)
-        number += range(1, len(found) + 1)
-        starts += [start + 1 for start, _ in found]
-        lengths += [stop - start for start, stop in found]
-        texts += [_text(symbols[start:stop], by, in_bytes=in_bytes) for start, stop in found]
-        nats.append(np.add.reduceat(surprisal, [start for start, _ in found]))
+        points = data[b][:, 0]
+        begun = spelling.characters(points)
+        # a symbol belongs to the first character that begins in it, or to the one that it goes on with
+        place = np.maximum(np.cumsum(begun) - np.maximum(begun, 1), 0)
+        if by == "symbol":
+            words, place = [spelling.text([p]) for p in points.tolist()], np.arange(len(points))
+            stops = np.arange(1, len(points) + 1)
+        else:
+            text = spelling.text(points.tolist())
+            stops = np.array([stop for _, stop in _spans(text, by)], dtype=np.int64)
+            words = [text[a:z].strip() for a, z in pairwise([0, *stops.tolist()])]
+        if not words:
+            if not len(surprisal):
+                continue
+            words, stops = [""], np.zeros(1, dtype=np.int64)
+        unit = np.full(len(surprisal), len(words) - 1)
+        unit[: len(place)] = np.searchsorted(stops, place, side="right")
+        ids += [key] * len(words)
+        number += range(1, len(words) + 1)
+        starts += [1, *(stops[:-1] + 1).tolist()]
+        lengths += np.diff(stops, prepend=0).tolist()
+        texts += words
+        nats.append(np.bincount(unit, surprisal, minlength=len(words)).astype(np.float64))
     counts = Counter(texts)
     total = np.concatenate([np.zeros(0), *nats])
     return pl.DataFrame(
@@ -93,17 +108,11 @@ def units(scores: Scores, by: str) -> pl.DataFrame:
     )
 
 
-def _text(symbols: str, by: str, *, in_bytes: bool) -> str:
-    """Return the symbols of a unit as a reader sees them."""
-    text = symbols.encode("latin-1").decode(errors="replace") if in_bytes else symbols
-    return text if by == "symbol" else text.strip()
-
-
-def _spans(symbols: str, by: str, *, in_bytes: bool) -> Iterator[tuple[int, int]]:
+def _spans(text: str, by: str) -> Iterator[tuple[int, int]]:
     """Yield the borders of the units of a text."""
     lead = 0
-    for match in re.finditer(UNITS[by], symbols, re.ASCII if in_bytes else re.NOFLAG):  # a byte above 127 is no space
-        if by != "symbol" and match.start() == 0 and not match.group().strip() and match.end() < len(symbols):
+    for match in re.finditer(UNITS[by], text):
+        if match.start() == 0 and not match.group().strip() and match.end() < len(text):
             continue  # the space before the first unit
         yield lead, match.end()
         lead = match.end()

@@ -141,16 +141,22 @@ class _Stops:
     """What tells the rows whose text ends with a stop string; the prompt does not count."""
 
     def __init__(self, alphabet: Alphabet, stop: Sequence[str], rows: int) -> None:
-        self._stop = tuple(tuple(s.encode() if alphabet.of_bytes else map(ord, s)) for s in stop)
+        spelling, points = alphabet.spelling, alphabet.vocabulary()
+        self._units = [(), *(() if p < 0 else spelling.units(p) for p in points[1:])]
+        self._stop = tuple(tuple(u for p in spelling.points(s).tolist() for u in spelling.units(p)) for s in stop)
         self._longest = max(map(len, self._stop), default=0)
-        self._points = alphabet.vocabulary()
         self._tails: list[tuple[int, ...]] = [()] * rows
 
     def reached(self, symbols: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which rows end with a stop string after these symbols, (B,)."""
         if not self._stop:
             return np.zeros(len(symbols), dtype=bool)
-        self._tails = [
-            (*tail, self._points[s])[-self._longest :] for tail, s in zip(self._tails, symbols.tolist(), strict=True)
-        ]
-        return np.array([any(tail[-len(s) :] == s for s in self._stop) for tail in self._tails])
+        found = np.zeros(len(symbols), dtype=bool)
+        for b, symbol in enumerate(symbols.tolist()):
+            new = self._units[symbol]
+            tail = (*self._tails[b], *new)
+            # a string may end within the last symbol
+            ends = range(len(tail) - len(new) + 1, len(tail) + 1)
+            found[b] = any(tail[max(0, end - len(s)) : end] == s for s in self._stop for end in ends)
+            self._tails[b] = tail[-self._longest :]
+        return found

@@ -31,7 +31,7 @@ def contents(model: DirectModel, data: SequenceSet, seed: int) -> dict[str, Any]
         "name": model.name,
         "title": f"{model.name}, direct",
         "kind": data.kind,
-        "unit": data.traits.unit,
+        "unit": data.traits.judged,
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(model)[0],
         "verdict": record.verdict,

@@ -130,7 +130,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "name": description.name,
         "title": (kept and kept.detail) or description.name,
         "kind": data.kind,
-        "unit": traits.unit,
+        "unit": traits.judged,
         "source": Path(str(data.meta.get("source", "data given in Python"))).name,
         "about": describe_model(whole)[0],
         "verdict": verdict(description) if table else "",

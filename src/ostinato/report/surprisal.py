@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import itertools
 import math
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import spelling_of
 from ostinato.evaluation.calibration import Spans
 from ostinato.inference.sample import sample
 from ostinato.inference.score import Scores, score
@@ -78,20 +78,17 @@ def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) ->
 def _characters(scores: Scores, b: int) -> list[tuple[str, float]]:
     """Return the characters of a sequence, each with its surprisal in bits; the end of the sequence is a newline.
 
-    In an alphabet of bytes, the surprisal of a character is the sum over its bytes.
+    Where a character is several symbols, its surprisal is the sum over them; characters of one symbol stay together.
     """
     bits = scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]] / math.log(2)
     points: NDArray[np.int64] = scores.data[b][:, 0].astype(np.int64)
-    out: list[tuple[str, float]] = []
-    if scores.data.meta.get("alphabet") == "bytes":
-        decoder, waiting = codecs.getincrementaldecoder("utf-8")("replace"), 0.0
-        for point, cost in zip(points.tolist(), bits.tolist(), strict=False):
-            waiting += cost
-            if character := decoder.decode(bytes([point])):
-                out.append((character, waiting))
-                waiting = 0.0
-    else:
-        out = [(chr(p), cost) for p, cost in zip(points.tolist(), bits.tolist(), strict=False)]
+    spelling = spelling_of(scores.data.meta)
+    out, at, begun = list[tuple[str, float]](), 0, spelling.characters(points)
+    text, starts = spelling.text(points.tolist()), np.flatnonzero(begun)
+    sums = np.add.reduceat(bits[: len(points)], starts).tolist() if len(starts) else []
+    for count, cost in zip(begun[starts].tolist(), sums, strict=True):
+        out.append((text[at : at + count], cost))
+        at += count
     ends = [("\n", float(x)) for x in bits[len(points) :]]
     return [*out, *(ends if ends else [("\n", math.nan)] if len(scores.data) > 1 else [])]
 

@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from ostinato.data.spelling import Spelling, spelling_of
 from ostinato.errors import DataError, OstinatoError
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.numbers import counted
@@ -230,6 +231,10 @@ class NumberForm(Form):
 class TextForm(Form):
     """Streams of text: an event is one or more characters, and its surprisal is that of all together."""
 
+    @property
+    def _spelling(self) -> Spelling:
+        return spelling_of(self._model.description.source)
+
     def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
         """Return the texts of each push."""
         return [self._checked(one) for one in asked]
@@ -288,20 +293,19 @@ class TextForm(Form):
         """Return what the model says of a text (see ``Form.told``)."""
         span = slice(at, at + self.steps(one))
         points = batch.found.expected[span, 0].tolist()
-        expected = "".join("\n" if point < 0 else chr(int(point)) for point in points)
+        expected = "".join("\n" if point < 0 else self._spelling.text([int(point)]) for point in points)
         return Told(one.seq, "applied", float(batch.found.surprisal[span].sum()), expected, bool(alarms[span].any()))
 
     def replayed(self, values: Array) -> list[Placed]:
         """Return one event that holds the whole text."""
         points = values[:, 0].astype(np.int64).tolist()
-        of_bytes = self._model.description.source.get("alphabet") == "bytes"
-        text = bytes(points).decode("utf-8", "ignore") if of_bytes else "".join(map(chr, points))
+        text = self._spelling.text(points)
         return [Placed(0, None, text, -1, 0)] if text else []
 
     def following(self, unique_id: str, state: State, last: Array, push: Push) -> Next | None:
         """Return the likeliest next characters; the end of a line is a newline."""
         if not push.top:
             return None
-        points = self._model.encoding.vocabulary()
+        points, word = self._model.encoding.vocabulary(), self._spelling.text
         found = self._rows.likeliest(state, push.top)[0]
-        return Next(top=[("\n" if points[s] < 0 else chr(points[s]), p) for s, p in found])
+        return Next(top=[("\n" if points[s] < 0 else word([points[s]]), p) for s, p in found])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.assemble import Architecture, assemble
+from ostinato.data.alphabet import Alphabet
 from ostinato.data.batching import Piece, whole
 from ostinato.data.encoded import Encoding
 from ostinato.data.split import Part
@@ -33,16 +34,9 @@ def letters_of(encoding: Encoding) -> list[int]:
 
     A byte of a longer character counts as a letter.
     """
-    of_bytes = encoding.to_json().get("of_bytes", False)
-    out = []
-    for point in encoding.vocabulary():
-        if of_bytes and point >= 128:
-            out.append(point + 1)
-        elif point in (-1, 0xFFFD) or not (chr(point).isalnum() or chr(point) == "'"):
-            out.append(0)
-        else:
-            out.append(ord(chr(point).lower()[0]) + 1)
-    return out
+    assert isinstance(encoding, Alphabet)
+    points = encoding.vocabulary()
+    return [0, *(0 if point == -1 else encoding.spelling.letter(point) for point in points[1:])]
 
 
 def counts_of(material: Material, part: Part = "known", *, network: bool = False) -> Counts:
@@ -61,21 +55,22 @@ def counts_of(material: Material, part: Part = "known", *, network: bool = False
         symbols = np.concatenate([symbols[offsets[i] : offsets[i + 1]] for i in order])
         offsets = np.cumsum([0, *np.diff(offsets)[order]], dtype=np.int64)
     return Counts.fit(
-        _unknown_if_once(symbols, material.encoding), offsets, letters_of(material.encoding), network=network
+        unknown_if_once(symbols, material.encoding), offsets, letters_of(material.encoding), network=network
     )
 
 
-def _unknown_if_once(symbols: NDArray[Any], encoding: Encoding) -> NDArray[Any]:
+def unknown_if_once(symbols: NDArray[Any], encoding: Encoding) -> NDArray[Any]:
     """Return symbols (N,) with the unknown one, 0, in the place of each character that came once.
 
-    So the probability of the unknown symbol is that of new characters (Good 1953), and follows where they come. Of
-    bytes none can be new.
+    So the probability of the unknown symbol is that of new characters (Good 1953), and follows where they come. What is
+    in every alphabet, such as a byte, cannot be new.
     """
-    if encoding.to_json().get("of_bytes", False):
+    assert isinstance(encoding, Alphabet)
+    if encoding.spelling.closed:
         return symbols
-    once = np.bincount(symbols[symbols >= 0], minlength=len(encoding.vocabulary())) == 1
-    if encoding.end_symbol is not None:
-        once[encoding.end_symbol] = False
+    points = np.array(encoding.vocabulary())
+    once = np.bincount(symbols[symbols >= 0], minlength=len(points)) == 1
+    once &= (points >= 0) & ~np.isin(points, encoding.spelling.always)
     return np.where((symbols >= 0) & once[symbols], 0, symbols)
 
 
@@ -204,7 +199,7 @@ def adapted(model: SequenceModel, material: Material, *, learns: bool = True) ->
         span = slice(at[b] + a, at[b] + z)
         seen = encoded.observed[span]
         nats += float(encoded.log_measure[span][seen].sum(dtype=torch.float64))
-        steps += int(seen.any(-1).sum())
+        steps += int(encoded.judged[span].sum())
     return Likelihood(nats, steps)
 
 

@@ -10,6 +10,7 @@ from ostinato.arguments import training_numbers, whole
 from ostinato.choices import unknown
 from ostinato.data.ahead import usual_calendar
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import VOCABULARIES
 from ostinato.data.split import observed_lengths
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
@@ -60,6 +61,8 @@ class LadderOptions:
             a
             channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
+        vocabulary: What one symbol of a text is: "character", "byte", "jamo", "bpe", or "auto", which compares them on
+            the validation part. None leaves a text in the symbols that it was read in.
 
     Raises:
         ConfigError: A value is out of its range.
@@ -81,6 +84,7 @@ class LadderOptions:
     components: int = 10
     support: str | None = None
     refit: bool = True
+    vocabulary: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
@@ -89,6 +93,8 @@ class LadderOptions:
             object.__setattr__(self, name, whole(name, getattr(self, name), 0))
         if self.support not in (None, *SUPPORTS):
             raise unknown("support", self.support, SUPPORTS)
+        if self.vocabulary not in (None, "auto", *VOCABULARIES):
+            raise unknown("vocabulary", self.vocabulary, ("auto", *VOCABULARIES))
         for name, value in training_numbers(self).items():
             object.__setattr__(self, name, value)
 

@@ -43,6 +43,7 @@ from ostinato.training.objective import evaluate
 from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
+from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.workers import WorkerGroup, current
 
 #: The names of the models that ``fit`` takes.
@@ -103,6 +104,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         raise DataError(
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
+    data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support)
     _check_observed(material)
@@ -116,9 +118,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     if keep and workers.leads:
         keep.claim()
     names = _names(model, data)
-    ladder = _Ladder(
-        material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names
-    )
+    ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]
     if model == "auto" and best is not climbed[0][1] and not ahead(best, climbed[0][1], material):
@@ -143,7 +143,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         fingerprint=mark,
     )
     best.description.record.update(record.to_json())
-    said = [*data.notes, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
+    said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += [*ladder.placed, *_precision(bf16, names)]
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
@@ -230,7 +230,7 @@ def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Ladder:
+class Ladder:
     """The data and the options that all models of one fit share."""
 
     material: Material

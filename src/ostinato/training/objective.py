@@ -29,7 +29,7 @@ class Likelihood:
 
     Attributes:
         nats: The sum of log P(x_t | x_<t).
-        steps: The number of steps with an observed value.
+        steps: The number of steps with an observed value; of text, of its characters.
     """
 
     nats: float
@@ -115,7 +115,7 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
     own = items[workers.rank :: workers.size]
     batches = (whole(data, b).to(model.device) for b in bucketed(own, JUDGED, None))
     nats = sum(-float(negative_log_likelihood(model, batch, None)[0]) for batch in batches)
-    measure, count = _measure(data, own)
+    measure, count = _measure(data, own, data.judged)
     model.train(training)
     total, steps = workers.total(nats + measure, count)
     return Likelihood(total, int(steps))
@@ -123,12 +123,19 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
 
 def mean_measure(data: Encoded, items: list[Piece]) -> float:
     """Return the nats a step to add to a log-likelihood in model space, so that it is in the units of the data."""
-    nats, count = _measure(data, items)
+    nats, count = _measure(data, items, data.observed.any(-1))
     return nats / max(count, 1)
 
 
-def _measure(data: Encoded, items: Iterable[Piece]) -> tuple[float, int]:
-    """Return the nats between model space and the units of the data over the counted steps, and their number."""
+def steps_per_unit(data: Encoded, items: list[Piece]) -> float:
+    """Return the steps for each unit that a mean likelihood is for: of text the symbols of a character, otherwise 1."""
+    if data.characters is None:
+        return 1.0
+    return _measure(data, items, data.observed.any(-1))[1] / max(_measure(data, items, data.judged)[1], 1)
+
+
+def _measure(data: Encoded, items: Iterable[Piece], judged: Tensor) -> tuple[float, int]:
+    """Return the nats between model space and the units of the data over the counted steps, and what they count for."""
     # how often a step counts; all pieces at once, because a panel or a list of names has tens of thousands
     change = np.zeros(len(data.values) + 1, dtype=np.int64)
     for p in items:
@@ -137,4 +144,4 @@ def _measure(data: Encoded, items: Iterable[Piece]) -> tuple[float, int]:
         change[at + p.stop] -= 1
     times, observed = torch.from_numpy(change[:-1].cumsum()), data.observed
     measure = torch.where(observed, data.log_measure, 0.0).sum(-1, dtype=torch.float64)
-    return float((measure * times).sum()), int((observed.any(-1) * times).sum())
+    return float((measure * times).sum()), int((judged * times).sum())

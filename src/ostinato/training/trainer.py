@@ -21,7 +21,7 @@ from ostinato.shapes import State
 from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import SHORT, VALIDATED, LadderOptions
-from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure
+from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure, steps_per_unit
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.workers import WorkerGroup
@@ -83,6 +83,8 @@ class Trainer:
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
         #: nats a step from model space to the units of the data
         self.measure = mean_measure(material.encoded, self.train)
+        #: the symbols of a character of text, so that loss and validation are for the same unit
+        self.each = steps_per_unit(material.encoded, self.train)
         #: optimiser steps from an evaluation to the next
         self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
         self._loss = self.workers.wrap(Loss(model, method))
@@ -222,7 +224,7 @@ class Trainer:
         for group in run.optimizer.param_groups:
             group["lr"] = self._rate(share)
         run.optimizer.step()
-        nats = value * self.model.channels - self.measure
+        nats = (value * self.model.channels - self.measure) * self.each
         run.recent = nats if run.step == 1 else 0.98 * run.recent + 0.02 * nats
         keep = min(0.998, (1 + run.step) / (10 + run.step))
         with torch.no_grad():

@@ -1,0 +1,162 @@
+"""The command ``ostinato classify``, and ``fit --label``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ostinato.cli import options, screen
+from ostinato.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ostinato.cli.fit_dispatch import FitRequest
+    from ostinato.fits.fields import LadderFields
+
+
+def command(
+    model: options.Model,
+    data: options.Data,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The CSV file for the probabilities. Default: print them."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="The column of the true class, if it differs from that of the fit; it is then judged."),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(help="bayes or head. Default: the better one, which the fit found."),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(help="P(class): counts (those of the fit), uniform, or weights such as a=0.2,b=0.8."),
+    ] = None,
+    threads: options.Threads = "auto",
+    device: options.Device = "auto",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Print P(class | sequence) of each sequence, by a classifier of ostinato fit --label COLUMN.
+
+    Example: ostinato classify speakers.ost new-speakers.csv -o classes.csv
+    """
+    if output:
+        options.writable(output)
+    from dataclasses import asdict
+
+    from ostinato.classification.verb import classify, words_of
+    from ostinato.cli.render import answer, as_table, printed
+    from ostinato.storage import atomic_write
+
+    screen.doing(f"reading {data}")
+    found = classify(
+        model,
+        data,
+        label=label,
+        rule=rule,
+        prior=prior,
+        threads=options.threads(threads),
+        device=options.device(device),
+    )
+    judged = found.judged()
+    frame = found.frame()
+    if output:
+        atomic_write(output, as_table(frame).encode())
+    if as_json:
+        answer({
+            "classes": list(found.classes),
+            "rule": found.rule,
+            "sequences": frame.to_dicts(),
+            "judged": None if judged is None else asdict(judged),
+        })  # fmt: skip
+        return
+    if output:
+        print(f"probabilities: {output}")
+    else:
+        printed(frame)
+    for line in [] if judged is None else words_of(judged):
+        screen.say(line) if output is None else print(line)
+
+
+def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
+    """Fit a classifier, write its file, and print how good it is.
+
+    Args:
+        request: The options of ``ostinato fit``.
+        label: The column of the class, or an expression for the names of files.
+        prior: P(class).
+        as_json: Whether the result is printed as JSON.
+
+    Raises:
+        ConfigError: An option is given that a classifier does not use.
+    """
+    unused = {
+        "--horizon": request.horizon, "--report": request.report, "--search": request.search, "--on": request.cluster,
+        "--season": request.season, "--networks": request.networks, "--lookback": request.lookback,
+        "--window": request.window, "--truncation-window": request.truncation_window,
+        "--gradient-checkpoints": request.gradient_checkpoints, "--resume": request.resume or None,
+        "--future-covariates": request.reading.future_covariates or None,
+        "--past-covariates": request.reading.past_covariates or None,
+        "--static-covariates": request.reading.static_covariates or None,
+    }  # fmt: skip
+    given = [name for name, value in unused.items() if value is not None]
+    if given:
+        raise ConfigError(f"a classifier does not use {', '.join(given)}", fix=f"remove {', '.join(given)}, or --label")
+    if not isinstance(request.held_out, float):
+        raise ConfigError(
+            f"a classifier holds out a share of each class, got {request.held_out!r}", fix="use a share such as 0.1"
+        )
+    options.writable(request.output)
+    from dataclasses import asdict
+
+    from ostinato.classification.fit import fit_classifier
+    from ostinato.classification.labels import read_labelled
+    from ostinato.classification.verb import words_of
+    from ostinato.cli.render import answer
+
+    reading: dict[str, Any] = {k: v for k, v in vars(request.reading).items() if v not in (None, (), False)}
+    # what belongs to a direct model alone was refused above
+    fields: dict[str, Any] = {"seed": request.seed, **request.fields}
+    screen.doing(f"reading {request.data}")
+    read = read_labelled(request.data, label, **reading)
+
+    def said(words: str) -> None:
+        if not as_json:
+            print(f"class {words}")
+
+    screen.doing("fitting")
+    found = fit_classifier(
+        read.data,
+        read.labels,
+        model=request.model,
+        prior=prior,
+        budget=request.budget,
+        held_out=request.held_out,
+        threads=request.threads,
+        device=request.device,
+        label=label,
+        on_class=said,
+        **cast("LadderFields", fields),
+    )
+    found.classifier.save(request.output)
+    for note in found.notes:
+        screen.say(f"note: {note}")
+    if as_json:
+        answer({
+            "model": str(request.output),
+            "classes": list(found.classifier.classes),
+            "prior": found.classifier.prior.tolist(),
+            "rule": found.classifier.rule,
+            "bayes": asdict(found.bayes),
+            "head": None if found.head is None else asdict(found.head),
+            "notes": list(found.notes),
+        })  # fmt: skip
+        return
+    for name, judged in (("Bayes' rule", found.bayes), ("the head", found.head)):
+        if judged is not None:
+            print(f"{name}, held out: {'; '.join(words_of(judged))}")
+    print(f"kept: {'the head' if found.classifier.rule == 'head' else 'Bayes rule'}, as the better one")
+    print(f"model: {request.output}")

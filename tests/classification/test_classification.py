@@ -1,0 +1,165 @@
+"""Bayes' rule is exact, the head learns, the figures have their uncertainty, and files are read back."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+from scipy.special import logsumexp
+from scipy.stats import binomtest
+
+import ostinato
+from ostinato.classification.head import Head
+from ostinato.classification.judgement import judge, wilson
+from ostinato.classification.labels import read_labelled
+from ostinato.classification.model import checked_prior, posterior
+from ostinato.errors import ConfigError, DataError, ModelFileError
+
+
+def _frame(count: int = 24, seed: int = 0) -> pl.DataFrame:
+    rng, rows = np.random.default_rng(seed), []
+    for i in range(count):
+        y = [0.0]
+        for _ in range(29):
+            y.append((0.9 if i % 2 else -0.6) * y[-1] + rng.normal())
+        rows += [{"unique_id": f"s{i:02}", "ds": t, "y": v, "kind": "ab"[i % 2]} for t, v in enumerate(y)]
+    return pl.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory: pytest.TempPathFactory) -> tuple[ostinato.Classifier, Path]:
+    path = tmp_path_factory.mktemp("classes") / "y.csv"
+    _frame().write_csv(path)
+    found = read_labelled(str(path), "kind")
+    fit = ostinato.fit_classifier(found.data, found.labels, label="kind")
+    assert fit.bayes.count == 2
+    return fit.classifier, path
+
+
+def test_bayes_is_the_likelihoods_and_the_prior(series: tuple[ostinato.Classifier, Path]) -> None:
+    classifier, path = series
+    data = ostinato.read(_frame().drop("kind"), kind="series")
+    nats = np.stack([ostinato.score(m, data).log_prob for m in classifier.models], axis=1)
+    prior = np.array([0.2, 0.8])
+    joint = nats + np.log(prior)
+    expected = joint - logsumexp(joint, axis=1, keepdims=True)
+    found = ostinato.classify(classifier, str(path), rule="bayes", prior="a=0.2,b=0.8")
+    np.testing.assert_allclose(found.log_prob, expected, atol=1e-9)
+    np.testing.assert_allclose(found.probabilities.sum(1), 1.0)
+
+
+@pytest.mark.parametrize("rule", ["bayes", "head"])
+def test_two_laws_are_told_apart_and_read_back(
+    series: tuple[ostinato.Classifier, Path], tmp_path: Path, rule: str
+) -> None:
+    classifier, path = series
+    classifier.save(tmp_path / "c.ost")
+    found = ostinato.classify(tmp_path / "c.ost", str(path), rule=rule)
+    np.testing.assert_array_equal(found.log_prob, ostinato.classify(classifier, str(path), rule=rule).log_prob)
+    judged = found.judged()
+    assert judged is not None
+    assert judged.accuracy.value > 0.85
+    assert judged.accuracy.low < judged.accuracy.value <= judged.accuracy.high
+    frame = found.frame()
+    assert frame.columns == ["unique_id", "class", "p", "p_a", "p_b", "label"]
+    # the same sequences without their classes have the same probabilities
+    bare = ostinato.classify(classifier, _frame().drop("kind"), rule=rule)
+    np.testing.assert_allclose(bare.log_prob, found.log_prob)
+    assert bare.judged() is None
+    with pytest.raises(ModelFileError, match="holds a classifier"):
+        ostinato.load_model(tmp_path / "c.ost")
+
+
+@pytest.mark.parametrize("vocabulary", [None, "jamo"])
+def test_texts_are_classified(tmp_path: Path, vocabulary: str | None) -> None:
+    rows = [
+        {"text": t * (1 + i % 3), "good": g}
+        for i in range(8)
+        for t, g in (("아주 좋아요 ", "yes"), ("별로네요 ", "no"))
+    ]
+    path = tmp_path / "t.csv"
+    pl.DataFrame(rows).write_csv(path)
+    found = read_labelled(str(path), "good", kind="text")
+    fit = ostinato.fit_classifier(found.data, found.labels, label="good", vocabulary=vocabulary)
+    answer = ostinato.classify(fit.classifier, str(path))
+    assert answer.named == [row["good"] for row in rows]
+    again = ostinato.classify(fit.classifier, str(path))  # classifying teaches the counts nothing
+    np.testing.assert_array_equal(again.log_prob, answer.log_prob)
+
+
+def test_sounds_are_classified_by_their_names(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(16):
+        x, y = np.zeros(400), rng.normal(size=400)
+        for t in range(1, 400):
+            x[t] = (0.95 if i % 2 else -0.5) * x[t - 1] + y[t]
+        soundfile.write(tmp_path / f"{'low' if i % 2 else 'high'}_{i}.wav", (x * 1000).astype(np.int16), 8000)
+    found = read_labelled(str(tmp_path), "^([a-z]+)_")
+    fit = ostinato.fit_classifier(found.data, found.labels, max_order=4)
+    assert ostinato.classify(fit.classifier, found.data).named == list(found.labels)
+    with pytest.raises(DataError, match="no name matches"):
+        read_labelled(str(tmp_path), "^[0-9]+$")
+    with pytest.raises(ConfigError, match="cannot read the expression"):
+        read_labelled(str(tmp_path), "(")
+
+
+def test_the_posterior_is_safe() -> None:
+    nats = np.array([[-1e6, -1e6 - 1.0], [-np.inf, -3.0], [-np.inf, -np.inf], [0.0, 0.0]])
+    found = np.exp(posterior(nats, np.array([0.25, 0.75])))
+    odds = 0.25 / (0.25 + 0.75 * math.exp(-1))
+    expected = np.array([[odds, 1 - odds], [0, 1], [0.25, 0.75], [0.25, 0.75]])
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_wilson_is_that_of_scipy() -> None:
+    for right, count in ((0, 5), (3, 7), (361, 370), (20, 20)):
+        interval = binomtest(right, count).proportion_ci(method="wilson")
+        found = wilson(right, count)
+        assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-9)
+
+
+def test_right_probabilities_are_calibrated_and_others_are_not() -> None:
+    rng = np.random.default_rng(0)
+    p = rng.uniform(0.5, 1.0, 4000)
+    labels = (rng.random(4000) > p).astype(np.int64)
+    logs = np.log(np.stack([p, 1 - p], axis=1))
+    found, sure = judge(logs, labels), judge(np.log(np.tile([0.999, 0.001], (4000, 1))), labels)
+    assert found.calibration.value < 2 * found.by_chance
+    assert sure.calibration.low > 0.2
+    assert found.log_loss.low < -float(logs[np.arange(4000), labels].mean()) < found.log_loss.high
+    assert sum(one.count for one in found.bins) == 4000
+
+
+def test_a_head_finds_the_block_that_tells() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    noise, signal = rng.normal(size=(90, 4)), np.eye(3)[y] + 0.1 * rng.normal(size=(90, 3))
+    head, nats = Head.fit([noise, signal], y, np.arange(90) // 18, 3)
+    assert head.blocks.tolist() == [1]
+    assert (head.log_prob([noise, signal]).argmax(1) == y).all()
+    assert nats > -0.2
+
+
+def test_what_cannot_be_a_class_is_refused() -> None:
+    frame = _frame(8)
+    data = ostinato.read(frame.drop("kind"), kind="series")
+    with pytest.raises(DataError, match="there is one class"):
+        ostinato.fit_classifier(data, ["a"] * 8)
+    with pytest.raises(DataError, match="b has 1"):
+        ostinato.fit_classifier(data, ["a"] * 7 + ["b"])
+    with pytest.raises(DataError, match="3 labels for 8"):
+        ostinato.fit_classifier(data, ["a"] * 3)
+    with pytest.raises(ConfigError, match="cannot be 'counts'"):
+        ostinato.fit_classifier(data, ["a", "b"] * 4, model="counts")
+    mixed = frame.with_columns(kind=pl.Series([str(i % 2) for i in range(len(frame))]))
+    with pytest.raises(DataError, match="several classes"):
+        read_labelled(mixed, "kind", kind="series")
+    with pytest.raises(DataError, match="no column 'klass'"):
+        read_labelled(frame, "klass", kind="series")
+    for prior in ("a=1", "a=1,b=x", "a=1,b=-1", "a=1,b=1,c=1"):
+        with pytest.raises(ConfigError):
+            checked_prior(prior, ("a", "b"), np.ones(2))
