@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import overhead
 import torch
 from problems import Problem, catalogue, training_step, verify
 
@@ -170,6 +171,7 @@ def main() -> None:
                 flush=True,
             )
     show(rows)
+    overhead.show()
     if given.json:
         facts = {"set": extension.set_in_use(), "torch": torch.__version__}
         given.json.write_text(json.dumps({**facts, "rows": [asdict(r) for r in rows]}, indent=1) + "\n")

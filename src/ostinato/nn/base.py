@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.errors import ConfigError
-from ostinato.nn.drop_in import DropIn, by_torch, fit
+from ostinato.nn.drop_in import DropIn, by_torch
 from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
+from ostinato.ops.engine.buffers import zeros
+from ostinato.ops.engine.gate import ApartError
 from ostinato.ops.engine.places import Places
 from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.shapes import State
@@ -40,6 +42,8 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         """The name of the cell in the engine."""
         if not self.reset_after:
             return "gru_before"
+        if self.mode == "GRU":
+            return "gru"
         return "lstm_projected" if self.proj_size else self.mode.lower()
 
     def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name in torch.nn
@@ -48,7 +52,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         if isinstance(x, Tensor) and self.engine_runs(x):
             try:
                 results = self._by(unroll, input, hx)
-            except ConfigError:  # weights of other shapes: torch.nn refuses them in its own words
+            except (ConfigError, ApartError):  # weights of other shapes or devices: torch.nn refuses them in its words
                 results = None
             if results is not None:
                 return results
@@ -95,7 +99,7 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             rows = x.shape[1]
         weights = self._weights()
         state = self._start(x, rows, hx, batched=batched)
-        if state is None or (run is unroll and not fit(x, state, weights)):
+        if state is None or weights is None:
             return None
         if order is not None and hx is not None:
             state = tuple([s.index_select(1, order) for s in state])
@@ -125,8 +129,8 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         count, H = self.num_layers * (2 if self.bidirectional else 1), self.hidden_size
         P = self.proj_size or H
         if hx is None:
-            zero = x.new_zeros(count, rows, P)
-            return (zero,) if not pair else (zero, zero if P == H else x.new_zeros(count, rows, H))
+            h0 = zeros(x, count, rows, P)
+            return (h0,) if not pair else (h0, h0 if P == H else zeros(x, count, rows, H))
         state = hx if pair else (hx,)
         if not isinstance(state, tuple | list) or len(state) != 1 + pair:
             return None
@@ -136,12 +140,18 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         return tuple(state) if batched else tuple([s[:, None] for s in state])
 
     def _weights(self) -> Any:
-        """Return the weights as torch.nn runs them: its list, after each parameter that was replaced is taken in."""
+        """Return the weights as torch.nn runs them: its list, after each parameter that was replaced is taken in.
+
+        None if one of them is missing or is not a tensor.
+        """
         parameters = self._parameters
         for name, known in zip(self._flat_weights_names, self._flat_weight_refs, strict=True):
-            if known is None or parameters.get(name, known) is not known():
+            weight = parameters.get(name)
+            if weight is None or known is None or weight is not known():
                 # torch.nn's own, slower comparison, for weights that are not parameters
                 self._update_flat_weights()
+                if not all(isinstance(w, Tensor) for w in self._flat_weights):
+                    return None
                 break
         return self._flat_weights
 
@@ -172,20 +182,28 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         if sizes is not None:
             packed = Places.packed(sizes)
             places = packed, replace(packed, reverse=True)
+        if run is unroll and len(weights) == each:
+            # one cell: its states have the axis of the cells already, which is 1
+            w_ih, w_hh, b_ih, b_hh, w_hr = _five(weights, self.bias, self.proj_size)
+            return unroll(cell, x, state, w_ih, w_hh, b_ih, b_hh, places[0], w_hr=w_hr)
         ends = []
         for layer in range(self.num_layers):
             halves = []
             for d in range(directions):
                 i = layer * directions + d
-                w_ih, w_hh, *others = weights[i * each : (i + 1) * each]
-                w_hr = others.pop() if self.proj_size else None
-                b_ih, b_hh = others or (None, None)
+                w_ih, w_hh, b_ih, b_hh, w_hr = _five(weights[i * each : (i + 1) * each], self.bias, self.proj_size)
                 h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d], w_hr=w_hr)
                 halves.append(h)
                 ends.append(last)
             x = halves[0] if directions == 1 else torch.cat(halves, -1)
             if self.dropout and self.training and layer + 1 < self.num_layers:
                 x = nn.functional.dropout(x, self.dropout, training=True)
-        if len(ends) == 1:
-            return x, tuple([s.unsqueeze(0) for s in ends[0]])
         return x, tuple([torch.stack(s) for s in zip(*ends, strict=True)])
+
+
+def _five(weights: list[Any], bias: bool, projection: int) -> tuple[Any, ...]:
+    """Return w_ih, w_hh, b_ih, b_hh and w_hr of one cell, None for those that it does not have."""
+    w_ih, w_hh, *others = weights
+    w_hr = others.pop() if projection else None
+    b_ih, b_hh = others if bias else (None, None)
+    return w_ih, w_hh, b_ih, b_hh, w_hr

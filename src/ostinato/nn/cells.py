@@ -8,7 +8,9 @@ from typing import Any, final
 from torch import Tensor, nn
 
 from ostinato.errors import ConfigError
-from ostinato.nn.drop_in import DropIn, by_torch, fit
+from ostinato.nn.drop_in import DropIn, by_torch
+from ostinato.ops.engine.buffers import zeros
+from ostinato.ops.engine.gate import ApartError
 from ostinato.ops.engine.unroll import specified, unroll
 from ostinato.shapes import State
 
@@ -21,7 +23,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
         if isinstance(input, Tensor) and self.engine_runs(input):
             try:
                 results = self._by(unroll, input, hx)
-            except ConfigError:  # weights of other shapes: torch.nn refuses them in its own words
+            except (ConfigError, ApartError):  # weights of other shapes or devices: torch.nn refuses them in its words
                 results = None
             if results is not None:
                 return results
@@ -48,7 +50,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
         pair = isinstance(self, nn.LSTMCell)
         shape = len(x), self.hidden_size
         if hx is None:
-            state: State = (x.new_zeros(shape),) * (1 + pair)
+            state: State = (zeros(x, *shape),) * (1 + pair)
         else:
             given = hx if pair else (hx,)
             if not isinstance(given, tuple | list) or len(given) != 1 + pair:
@@ -58,7 +60,7 @@ class RecurrentCell(DropIn, nn.RNNCellBase):
                     return None
             state = tuple(given) if batched else tuple([s[None] for s in given])
         weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-        if run is unroll and not fit(x, state, weights if self.bias else weights[:2]):
+        if not all(isinstance(w, Tensor) for w in (weights if self.bias else weights[:2])):
             return None
         _, last = run(self.engine_cell, x[None], state, *weights)
         last = last if batched else tuple([s[0] for s in last])

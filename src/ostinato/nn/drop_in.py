@@ -13,12 +13,16 @@ from torch.fx import Proxy
 from torch.nn.utils import parametrize
 from torch.nn.utils.rnn import PackedSequence
 
-from ostinato.ops.selection import prefers_native
-from ostinato.shapes import State
+from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.gate import outside_of_tracing_and_autocast
+from ostinato.ops.selection import is_named, prefers_native
 
 _TWINS: tuple[type[nn.Module], ...] = nn.RNN, nn.GRU, nn.LSTM, nn.RNNCell, nn.GRUCell, nn.LSTMCell
 #: The errors of torch.nn that are given better words. Their subclasses, such as out of memory, are left alone.
 _ERRORS: tuple[type[Exception], ...] = RuntimeError, ValueError, TypeError, IndexError, AttributeError
+
+#: The types that the engine computes in.
+_COMPUTED = torch.float32, torch.float64
 
 
 class DropIn(nn.Module):
@@ -40,6 +44,9 @@ class DropIn(nn.Module):
 
     def engine_runs(self, x: Tensor) -> bool:
         """Return whether the engine runs this module on inputs of the device and the type of x."""
+        usual = not torch.compiler.is_compiling() and not ABSENT and x.dtype in _COMPUTED and x.is_cpu
+        if usual and outside_of_tracing_and_autocast() and not is_named():
+            return True  # what follows would refuse nothing of this, and takes longer
         facts: dict[str, Any] = {} if self.reset_after else {"reset_after": False}
         return (
             prefers_native(self.engine_cell.split("_", 1)[0], device=x.device.type, dtype=x.dtype, **facts)
@@ -164,12 +171,3 @@ def _kind(value: Any) -> str:
         return f"one tensor of the shape {tuple(value.shape)}"
     kind = type(value).__name__
     return f"a {kind} of {len(value)}" if isinstance(value, tuple | list) else kind
-
-
-def fit(x: Tensor, state: State, weights: Any) -> bool:
-    """Return whether states and weights are tensors on the CPU, of the type of the inputs."""
-    dtype = x.dtype
-    for t in (*state, *weights):  # noqa: SIM110 - a loop takes half the time of all(), and this is in every call
-        if not isinstance(t, Tensor) or t.dtype is not dtype or not t.is_cpu:
-            return False
-    return True

@@ -7,14 +7,15 @@ goes. No buffer is initialised.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ostinato.ops.engine.call import Call
+from ostinato.ops.engine.call import LARGE, Call, Sizes
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.ops.engine.gate import is_plain
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -46,44 +47,72 @@ class Gradients(NamedTuple):
     w_hr: Tensor
 
 
-#: The count of numbers from which a buffer comes from the pool; for smaller ones the allocator of torch is as fast.
-_LARGE = 1 << 16
+def needed_gradients(tensors: Sequence[Tensor | None], sizes: Sizes, needed: Sequence[bool]) -> list[Tensor | None]:
+    """Return an uninitialised buffer for the gradient of each tensor of a call; None where the kernel writes none.
 
-
-def fresh(like: Tensor) -> Tensor:
-    """Return an uninitialised buffer with the shape and the type of ``like``; the caller owns it."""
-    return torch.empty_like(like) if like.numel() < _LARGE else pooled(like, *like.shape)
+    The kernel computes the gradients of all weights or of none.
+    """
+    of_weights = any(needed[3:])
+    return [
+        None
+        if t is None or not (need or (of_weights and i > 2))
+        else torch.empty_like(t, memory_format=torch.contiguous_format)
+        if small
+        else pooled(t, *t.shape)
+        for i, (t, small, need) in enumerate(zip(tensors, sizes.small, needed, strict=True))
+    ]
 
 
 def pooled(like: Tensor, *shape: int) -> Tensor:
     """Return an uninitialised contiguous buffer of this shape with the type of ``like``; the caller owns it."""
     count = math.prod(shape)
-    if count < _LARGE:
+    if count < LARGE:
         return like.new_empty(shape)
     array = _engine.empty32(count) if like.dtype == torch.float32 else _engine.empty64(count)
     # shaped by numpy: a view of torch could not be changed in place where a node of autograd returns it
     return torch.from_numpy(array.reshape(shape))
 
 
+def kept_for_backward(like: Tensor, sizes: Sizes) -> Tensor:
+    """Return an uninitialised buffer, (sizes.saved,), with the type of ``like`` for what forward saves."""
+    return torch.empty(sizes.saved, dtype=like.dtype) if sizes.saved < LARGE else pooled(like, sizes.saved)
+
+
 def saved_count(call: Call) -> int:
     """Return how many numbers forward saves for backward; the sizes of the call may be symbols of a tracer."""
     head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(call.hidden))
-    return head + width * (call.places + call.h0.shape[0] + 1)
+    return head + width * (call.places + call.rows + 1)
 
 
-def outputs(call: Call, empty: Callable[..., Tensor] = pooled) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return buffers for y, (T, B, P) or (places, P), h_n, (B, P), and c_n, (B, H) or None, in the type of x.
+def outputs(call: Call, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return buffers for y, (T, B, P) or (places, P), and for h_n and c_n, as h0 and c0; the caller owns them.
 
-    Args:
-        call: The call whose results the buffers will hold.
-        empty: The allocator: it takes a tensor of the wanted type and the sizes of the axes.
-
-    Returns:
-        The buffers of y, h_n and c_n; the caller owns them. c_n is None for a cell of one state.
+    c_n is None for a cell of one state.
     """
-    x, h0, c0 = call.x, call.h0, call.c0
-    y = empty(x, *x.shape[:-1], h0.shape[-1])
+    _, x, h0, c0, *_ = call
+    y = torch.empty(sizes.y, dtype=x.dtype) if sizes.small_y else pooled(x, *sizes.y)
     return y, torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
+
+
+#: States of zeros by type and shape, which are only read. Small ones alone are kept.
+_ZEROS: dict[tuple[Any, ...], Tensor] = {}
+
+
+def zeros(x: Tensor, *shape: int) -> Tensor:
+    """Return a state of zeros of the type and on the device of x, which nobody may change: it serves many calls."""
+    if torch.compiler.is_compiling() or type(x) is not Tensor or not x.is_cpu or torch._C._len_torch_dispatch_stack():
+        return x.new_zeros(shape)  # a tracer, a mode or another device sees how its own zeros are made
+    key = x.dtype, shape
+    kept = _ZEROS.get(key)
+    if kept is not None and not kept._version:
+        return kept
+    with torch.inference_mode(False):
+        made = x.new_zeros(shape)
+    if made.numel() < LARGE and is_plain(made):
+        if len(_ZEROS) >= 64:
+            _ZEROS.clear()
+        _ZEROS[key] = made
+    return made
 
 
 def results(
@@ -97,12 +126,13 @@ def results(
         empty: The allocator: it takes a tensor of the wanted type and the sizes of the axes.
 
     Returns:
-        The buffers of y, (T, B, P) or (places, P), h_n, (B, P), c_n, (B, H), and saved, (saved_count,), in the type
+        The buffers of y, (T, B, P) or (places, P), h_n, as h0, c_n, as c0, and saved, (saved_count,), in the type
         of x; the caller owns them. c_n is empty, (0,), for a cell of one state, and saved if nothing is saved.
     """
-    y, h_n, c_n = outputs(call, empty)
-    saved = empty(call.x, saved_count(call) if save else 0)
-    return y, h_n, h_n.new_empty(0) if c_n is None else c_n, saved
+    x, h0, c0 = call.x, call.h0, call.c0
+    y = empty(x, *x.shape[:-1], h0.shape[-1])
+    c_n = h0.new_empty(0) if c0 is None else torch.empty_like(c0)
+    return y, torch.empty_like(h0), c_n, empty(x, saved_count(call) if save else 0)
 
 
 def gradients(

@@ -44,8 +44,8 @@ class Call(NamedTuple):
     Attributes:
         cell: The name of the cell in the engine.
         x: The inputs, (T, B, D); (places, D) if base is given.
-        h0: The hidden state before the first step, (B, P).
-        c0: The cell state before the first step, (B, H); None for a cell of one state.
+        h0: The hidden state before the first step, (B, P); or (1, B, P), as torch.nn has it: then h_n is too.
+        c0: The cell state before the first step, (B, H) or (1, B, H); None for a cell of one state.
         w_ih: The input weights, (GH, D).
         w_hh: The recurrent weights, (GH, P).
         b_ih: The bias of the input side, (GH,), or None.
@@ -110,6 +110,11 @@ class Call(NamedTuple):
         return Call._make((cell, *numbers, *layout, reverse))
 
     @property
+    def rows(self) -> int:
+        """The number of rows, B."""
+        return self.h0.shape[-2]
+
+    @property
     def places(self) -> int:
         """The number of rows of x: one for each step of each sequence, padding included."""
         # numel() and len() would turn the symbols of a tracer into numbers, and so make a graph for each length
@@ -121,7 +126,7 @@ class Call(NamedTuple):
         return (self.h0 if self.c0 is None else self.c0).shape[-1]
 
 
-def check(call: Call) -> None:
+def check(call: Call) -> None:  # noqa: PLR0914 - one name for each field
     """Check that the kernels can read and write at the addresses of the tensors of a call.
 
     Raises:
@@ -141,13 +146,14 @@ def check(call: Call) -> None:
             f"{cell} {'needs the projection w_hr' if sizes.projects else 'takes no projection w_hr'}",
             fix="give w_hr to lstm_projected, and to no other cell",
         )
-    (B, P), D, H = h0.shape, x.shape[-1], call.hidden
+    *one, B, P = h0.shape
+    D, H = x.shape[-1], call.hidden
     GH = sizes.gates * H
     dtype = x.dtype
     for name, t, shape in (
         ("x", x, (len(x), B, D) if base is None else (len(x), D)),
-        ("h0", h0, (B, P)),
-        ("c0", c0, (B, H)),
+        ("h0", h0, (*[1] * (len(one) > 0), B, P)),
+        ("c0", c0, (*one, B, H)),
         ("w_ih", w_ih, (GH, D)),
         ("w_hh", w_hh, (GH, P)),
         ("b_ih", b_ih, (GH,)),
@@ -162,3 +168,75 @@ def check(call: Call) -> None:
     for name, t in (("lengths", lengths), ("column", column)):
         if t is not None and t.shape != (B,):
             raise ConfigError(f"{name} must have the shape {(B,)}, got {tuple(t.shape)}", fix="give one number a row")
+
+
+class Sizes(NamedTuple):
+    """What the shapes and types of a call decide; it is found once for all calls that have the same.
+
+    Attributes:
+        description: The sizes as the extension takes them: B, T, places, D, H, P and reverse.
+        bits: The size of a number in bits, 32 or 64.
+        saved: The count of numbers that forward saves for backward.
+        y: The shape of the outputs, (T, B, P) or (places, P).
+        small_y: Whether torch allocates a buffer as small as y as fast as the pool of the engine.
+        small: The same for each tensor of the call.
+    """
+
+    description: tuple[int, int, int, int, int, int, bool]
+    bits: int
+    saved: int
+    y: tuple[int, ...]
+    small_y: bool
+    small: tuple[bool, ...]
+
+
+#: The count of numbers from which a buffer comes from the pool; for smaller ones the allocator of torch is as fast.
+LARGE = 1 << 16
+
+#: The sizes of calls by what they depend on. Nothing in it depends on values, devices or addresses.
+_KNOWN: dict[tuple[Any, ...], Sizes] = {}
+#: How many sizes are kept at most: each length of a batch has its own.
+_MOST = 1024
+
+
+def sizes_of(call: Call) -> Sizes:  # noqa: PLR0914 - one name for each field
+    """Return the sizes of a call, and check at the first call of these shapes and types that the kernels can read them.
+
+    Raises:
+        ConfigError: As ``check``.
+    """
+    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, reverse = call
+    # written out: every call of the engine comes through here, and a loop takes twice as long
+    key = (
+        cell,
+        reverse,
+        x.dtype,
+        x.shape,
+        h0.dtype,
+        h0.shape,
+        None if c0 is None else (c0.dtype, c0.shape),
+        w_ih.dtype,
+        w_ih.shape,
+        w_hh.dtype,
+        w_hh.shape,
+        None if b_ih is None else (b_ih.dtype, b_ih.shape),
+        None if b_hh is None else (b_hh.dtype, b_hh.shape),
+        None if w_hr is None else (w_hr.dtype, w_hr.shape),
+        None if lengths is None else lengths.shape,
+        None if base is None else base.shape,
+        None if column is None else column.shape,
+    )
+    known = _KNOWN.get(key)
+    if known is not None:
+        return known
+    check(call)
+    (B, P), T, bits = h0.shape[-2:], len(x if base is None else base), 8 * x.element_size()
+    head, width = _engine.saved_size(cell, bits, call.hidden)
+    description = B, T, call.places, x.shape[-1], call.hidden, P, reverse
+    small = tuple([t is None or t.numel() < LARGE for t in call.tensors])
+    saved = head + width * (call.places + B + 1)
+    sizes = Sizes(description, bits, saved, (*x.shape[:-1], P), call.places * P < LARGE, small)
+    if len(_KNOWN) >= _MOST:
+        _KNOWN.clear()
+    _KNOWN[key] = sizes
+    return sizes

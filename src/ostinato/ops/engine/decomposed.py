@@ -27,6 +27,9 @@ REFERENCES: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
 def by_reference(call: Call) -> tuple[Tensor, ...]:
     """Return the results of a call by the reference: y, h_n, and c_n for a cell of two states."""
     reference, options = REFERENCES[call.cell]
+    if call.h0.dim() == 3:
+        y, *ends = by_reference(call._replace(h0=call.h0[0], c0=None if call.c0 is None else call.c0[0]))
+        return y, *[s[None] for s in ends]
     biases = [call.w_hh.new_zeros(len(call.w_hh)) if b is None else b for b in (call.b_ih, call.b_hh)]
     state = (call.h0,) if call.c0 is None else (call.h0, call.c0)
     options = options if call.w_hr is None else {"w_hr": call.w_hr}

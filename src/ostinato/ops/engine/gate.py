@@ -33,6 +33,10 @@ class Way(Enum):
     REFERENCE = "reference"
 
 
+class ApartError(RuntimeError):
+    """The tensors of a call lie on different devices."""
+
+
 _keys = torch._C._dispatch_keys
 _included = torch._C._dispatch_tls_local_include_set
 _excluded = torch._C._dispatch_tls_is_dispatch_key_excluded
@@ -67,7 +71,8 @@ def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
         The way. It is KERNEL only if every tensor is a plain one: dense, on the CPU, with its values in its own bytes.
 
     Raises:
-        RuntimeError: The tensors lie on different devices, or one of them is sparse, nested or quantized.
+        ApartError: The tensors lie on different devices.
+        RuntimeError: One of them is sparse, nested or quantized.
     """
     if torch.compiler.is_compiling():
         return Way.REFERENCE if torch._C._are_functorch_transforms_active() else Way.OPERATOR
@@ -100,10 +105,10 @@ def _other_way(tensors: list[Tensor]) -> Way:
 
 
 def require_one_device(tensors: Sequence[Tensor | None]) -> None:
-    """Raise RuntimeError, in the words of torch.nn, unless all numbers lie on one device."""
+    """Raise ApartError, in the words of torch.nn, unless all numbers lie on one device."""
     devices = sorted({str(t.device) for t in tensors if t is not None and (t.is_floating_point() or t.is_complex())})
     if len(devices) > 1:
-        raise RuntimeError(
+        raise ApartError(
             f"Input and parameter tensors are not at the same device, found tensors on {' and '.join(devices)}: "
             "move the module, its inputs and its states to one device"
         )
@@ -117,6 +122,11 @@ def transformed() -> bool:
 def _visible(t: Tensor) -> bool:
     """Return whether an operator of torch may be given the tensor: it is plain, apart from its class."""
     return _keys(t) in _PLAIN_KEYS
+
+
+def is_plain(t: Tensor) -> bool:
+    """Return whether a tensor is of torch's own class and has its values in its own bytes, on the CPU."""
+    return type(t) in _PLAIN_TYPES and _keys(t) in _PLAIN_KEYS
 
 
 def require_bytes(tensors: Sequence[Tensor | None]) -> None:
@@ -140,12 +150,19 @@ def addresses(*tensors: Tensor | None) -> Any:
     Raises:
         RuntimeError: The memory of a tensor has been freed.
     """
-    found = tuple([0 if t is None else t.data_ptr() for t in tensors])
-    if 0 in found:
-        for t, address in zip(tensors, found, strict=True):
-            if not address and t is not None and t.numel():
-                raise RuntimeError(
-                    f"a tensor of the shape {tuple(t.shape)} has no memory: its storage was resized to 0, or it is "
-                    "on meta. Give tensors with values"
-                )
-    return found
+    return tuple([0 if t is None else t.data_ptr() or _without_memory(t) for t in tensors])
+
+
+def _without_memory(t: Tensor) -> int:
+    """Return 0, the address of an empty tensor, and raise RuntimeError for another one that has no memory."""
+    if t.numel():
+        raise RuntimeError(
+            f"a tensor of the shape {tuple(t.shape)} has no memory: its storage was resized to 0, or it is "
+            "on meta. Give tensors with values"
+        )
+    return 0
+
+
+def outside_of_tracing_and_autocast() -> bool:
+    """Return whether neither TorchScript traces nor autocast of the CPU acts, faster than by torch's public ways."""
+    return _excluded(_AUTOCAST) and torch._C._get_tracing_state() is None  # type: ignore[attr-defined, no-untyped-call]

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch._library.autograd import Info, make_autograd_impl
 
-from ostinato.ops.engine.buffers import fresh, outputs, pooled, saved_count
-from ostinato.ops.engine.call import Call, check
+from ostinato.errors import ConfigError
+from ostinato.ops.engine.buffers import kept_for_backward, needed_gradients, outputs
+from ostinato.ops.engine.call import Call, Sizes, sizes_of
 from ostinato.ops.engine.decomposed import by_reference, gradients_of, gradients_of_gradients, in_float32
-from ostinato.ops.engine.gate import Way, transformed, way
+from ostinato.ops.engine.gate import Way, addresses, transformed, way
 from ostinato.ops.engine.operator import LIBRARY, run_backward, run_forward
 
 
@@ -87,10 +88,12 @@ def _gradients_by_operator(
     return [g if need else None for g, need in zip(computed, needed, strict=True)]
 
 
-def _gradient_buffers(call: Call, written: tuple[bool, ...]) -> list[Tensor | None]:
-    """Buffers for the gradients of the tensors of a call; None if the kernel does not write the gradient."""
-    _cell, *tensors, _lengths, _base, _column, _reverse = call
-    return [None if t is None or not w else fresh(t) for t, w in zip(tensors, written, strict=True)]
+def _has(call: Call, sizes: Sizes) -> bool:
+    """Return whether a call has these sizes."""
+    try:
+        return sizes_of(call) == sizes
+    except ConfigError:
+        return False
 
 
 class Eager(torch.autograd.Function):
@@ -104,12 +107,14 @@ class Eager(torch.autograd.Function):
     def forward(ctx: Any, *args: Any) -> tuple[Tensor | None, ...]:
         """Return y, h_n and c_n, given ``call.tensors`` one by one, which autograd must see, and then the call."""
         *tensors, call = args
+        sizes = sizes_of(call)
+        # the copies of what is not contiguous are not kept, and made again by backward
         call = call.contiguous()
-        check(call)
-        y, h_n, c_n = results = outputs(call)
-        ctx.saved = pooled(y, saved_count(call))
-        run_forward(call, y, h_n, c_n, ctx.saved.data_ptr())
+        y, h_n, c_n = results = outputs(call, sizes)
+        ctx.kept = kept_for_backward(y, sizes)
+        run_forward(call, sizes, y, h_n, c_n, ctx.kept.data_ptr())
         ctx.options = call.cell, call.lengths, call.base, call.column, call.reverse
+        ctx.sizes, ctx.addresses = sizes, addresses(*tensors)
         ctx.save_for_backward(*tensors)
         # an alias counts the changes of y; as a saved tensor of autograd it would forbid them
         ctx.y = y.detach()
@@ -122,26 +127,30 @@ class Eager(torch.autograd.Function):
         """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
         tensors = ctx.saved_tensors
         cell, *layout, reverse = ctx.options
-        call = Call._make((cell, *tensors, *layout, reverse))
+        call = Call(cell, *tensors, *layout, reverse)
         # the last argument of forward is the call, which has no gradient
         *needed, _ = ctx.needs_input_grad
-        # forward has let the saved tensors through the gate, and they have not changed since
-        how = way(output_gradients)
+        # forward has let the saved tensors through the gate; it is only asked again if their data were replaced since
+        known = addresses(*tensors) == ctx.addresses
+        how = way(output_gradients if known else (*tensors, *output_gradients))
         if how is Way.REFERENCE or torch.is_grad_enabled():
             return *_decomposed_gradients(call, output_gradients, needed), None
-        y = ctx.y
+        y, sizes = ctx.y, ctx.sizes
+        if not _has(call, sizes):
+            raise RuntimeError(
+                "a tensor of a recurrence got data of another shape or type between its forward and its backward pass: "
+                "replace the data of a parameter after the backward pass"
+            )
         if how is Way.OPERATOR:
             return *_gradients_by_operator(call, y, y.new_empty(0), output_gradients, needed), None
         call = call.contiguous()
-        saved, ctx.saved = ctx.saved, None
-        if saved is None or y._version != ctx.version:
-            y, h_n, c_n = outputs(call)
-            saved = pooled(y, saved_count(call))
-            run_forward(call, y, h_n, c_n, saved.data_ptr())
-        # the kernel computes the gradients of all weights or of none
-        written = *needed[:3], *[any(needed[3:])] * 5
-        gradients = _gradient_buffers(call, written)
-        run_backward(call, y, saved.data_ptr(), output_gradients, gradients)
+        kept, ctx.kept = ctx.kept, None
+        if kept is None or y._version != ctx.version:
+            y, h_n, c_n = outputs(call, sizes)
+            kept = kept_for_backward(y, sizes)
+            run_forward(call, sizes, y, h_n, c_n, kept.data_ptr())
+        gradients = needed_gradients(tensors, sizes, needed)
+        run_backward(call, sizes, y, kept.data_ptr(), output_gradients, gradients)
         return *gradients, None
 
 

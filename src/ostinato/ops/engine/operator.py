@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.buffers import Gradients, gradients, outputs, pooled, results
-from ostinato.ops.engine.call import Call, check
+from ostinato.ops.engine.call import Call, Sizes, sizes_of
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import addresses, require_bytes, require_one_device
 from ostinato.threads import engine_limit
@@ -51,9 +51,8 @@ def forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     call, (save,) = Call.split(args)
     require_bytes(call.tensors)
     call = call.contiguous()
-    check(call)
     y, h_n, c_n, saved = buffers = results(call, save, pooled)
-    run_forward(call, y, h_n, c_n, saved.data_ptr())
+    run_forward(call, sizes_of(call), y, h_n, c_n, saved.data_ptr())
     return buffers
 
 
@@ -73,36 +72,38 @@ def backward(*args: Any) -> Gradients:
     if not saved.numel():
         y, _, _, saved = forward(*call, True)
     buffers = gradients(call, need_x, need_weights, pooled)
-    run_backward(call, y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
+    run_backward(call, sizes_of(call), y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
     return buffers
 
 
 def plain(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return y, h_n and c_n without gradients and without torch's dispatcher; c_n is None for a cell of one state."""
+    sizes = sizes_of(call)
     call = call.contiguous()
-    check(call)
-    buffers = outputs(call)
-    run_forward(call, *buffers, 0)
+    buffers = outputs(call, sizes)
+    run_forward(call, sizes, *buffers, 0)
     return buffers
 
 
-def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: int) -> None:
+def run_forward(call: Call, sizes: Sizes, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: int) -> None:
     """Run the forward kernel on buffers of the caller.
 
     Args:
-        call: The call, contiguous and checked.
+        call: The call, contiguous.
+        sizes: Its sizes.
         y: The buffer of the outputs, (T, B, P) or (places, P), which the kernel writes.
-        h_n: The buffer of the last hidden state, (B, P), which the kernel writes.
-        c_n: The buffer of the last cell state, (B, H), which the kernel writes; None or empty for a cell of one state.
-        saved: The address of the buffer for backward, of ``saved_count(call)`` numbers; 0 to save nothing.
+        h_n: The buffer of the last hidden state, as h0, which the kernel writes.
+        c_n: The buffer of the last cell state, as c0, which the kernel writes; None or empty for a cell of one state.
+        saved: The address of the buffer for backward, of ``sizes.saved`` numbers; 0 to save nothing.
 
     Raises:
         ConfigError: A length or a place lies outside of x.
     """
-    run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
-    inputs = addresses(call.x, call.h0, call.c0)
+    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _ = call
+    run: Any = _engine.forward32 if sizes.bits == 32 else _engine.forward64
+    at = addresses(lengths, base, column, w_ih, w_hh, b_ih, b_hh, w_hr, x, h0, c0, y, h_n, c_n)
     try:
-        run(call.cell, *_description(call), engine_limit(), *inputs, *addresses(y, h_n, c_n), saved)
+        run(cell, sizes.description, at[:3], at[3:8], engine_limit(), *at[8:], saved)
     except ValueError as error:
         raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
 
@@ -116,10 +117,12 @@ def repeated(call: Call) -> Callable[[], None]:
     Returns:
         The function. It owns a buffer for y, (1, B, P), that nobody reads.
     """
-    run: Any = _engine.forward32 if call.x.dtype is torch.float32 else _engine.forward64
+    sizes = sizes_of(call)
+    run: Any = _engine.forward32 if sizes.bits == 32 else _engine.forward64
     y = torch.empty_like(call.h0)
+    layout, weights = addresses(*call.layout), addresses(*call.weights)
     inputs, outputs = addresses(call.x, call.h0, call.c0), addresses(y, call.h0, call.c0)
-    arguments = (call.cell, *_description(call), engine_limit(), *inputs, *outputs, 0)
+    arguments = (call.cell, sizes.description, layout, weights, engine_limit(), *inputs, *outputs, 0)
 
     def step(_kept_alive: object = (call, y)) -> None:
         run(*arguments)
@@ -127,8 +130,9 @@ def repeated(call: Call) -> Callable[[], None]:
     return step
 
 
-def run_backward(
+def run_backward(  # noqa: PLR0914 - one name for each field
     call: Call,
+    sizes: Sizes,
     y: Tensor,
     saved: int,
     output_gradients: Sequence[Tensor | None],
@@ -137,26 +141,21 @@ def run_backward(
     """Run the backward kernel on buffers of the caller.
 
     Args:
-        call: The call, contiguous and checked.
+        call: The call, contiguous.
+        sizes: Its sizes.
         y: The outputs of forward, (T, B, P) or (places, P).
         saved: The address of the numbers that forward saved.
         output_gradients: The gradients of y, h_n and c_n, each with the shape of its tensor, or None for zero.
         input_gradients: The buffers that the kernel writes, in the order of Gradients. The kernel computes no gradient
             whose buffer is None or empty.
     """
-    run: Any = _engine.backward32 if call.x.dtype is torch.float32 else _engine.backward64
+    cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, _ = call
+    run: Any = _engine.backward32 if sizes.bits == 32 else _engine.backward64
+    dy, dh_n, dc_n = [t if t is None or t.is_contiguous() else t.contiguous() for t in output_gradients]
+    layout, weights = addresses(lengths, base, column), addresses(w_ih, w_hh, b_ih, b_hh, w_hr)
+    inputs, given = addresses(x, h0, c0, y), addresses(dy, dh_n, dc_n)
     dx, dh0, dc0, *dw = addresses(*input_gradients)
-    output_gradients = [None if t is None else t.contiguous() for t in output_gradients]
-    inputs = addresses(call.x, call.h0, call.c0, y)
-    run(call.cell, *_description(call), *inputs, saved, *addresses(*output_gradients), dx, dh0, dc0, tuple(dw))
-
-
-def _description(call: Call) -> Any:
-    """The sizes of a call and the addresses of its layout and weights, as the extension takes them."""
-    (B, P), T = call.h0.shape, len(call.x if call.base is None else call.base)
-    sizes = B, T, call.places, call.x.shape[-1], call.hidden, P, call.reverse
-    layout = addresses(call.lengths, call.base, call.column)
-    return sizes, layout, addresses(call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
+    run(cell, sizes.description, layout, weights, *inputs, saved, *given, dx, dh0, dc0, tuple(dw))
 
 
 def _fake_forward(*args: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -37,7 +37,8 @@ def unroll(
     Args:
         cell: The name of the cell in the engine.
         x: The inputs, (T, B, D); (places, D) if places.base is given.
-        state: The state before the first step: h (B, P), and c (B, H) for a cell of two states.
+        state: The state before the first step: h (B, P), and c (B, H) for a cell of two states. They may have an axis
+            of 1 in front; the last states have it too then.
         w_ih: The input weights, (GH, D).
         w_hh: The recurrent weights, (GH, P).
         b_ih: The bias of the input side, (GH,), or None.
@@ -68,8 +69,8 @@ def unroll(
     h0, c0 = state if len(state) == 2 else (state[0], None)
     tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
     call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
-    save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    how = way((*tensors, places.lengths, places.base, places.column), saves=save)
+    save = torch.is_grad_enabled() and (w_hh.requires_grad or any(t is not None and t.requires_grad for t in tensors))
+    how = way(call[1:-1], saves=save)
     results: Any
     if how is Way.KERNEL:
         results = Eager.apply(*tensors, call) if save else plain(call)  # type: ignore[no-untyped-call]
