@@ -107,6 +107,13 @@ def run_forward(call: Call, y: Tensor, h_n: Tensor, c_n: Tensor | None, saved: i
         raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
 
 
+def shared(call: Call) -> bool:
+    """Return whether several threads share a call."""
+    bits = 32 if call.x.dtype is torch.float32 else 64
+    parts, team, _ = _engine.grid_of(call.cell, bits, _description(call)[0], engine_limit())
+    return bool(parts * team > 1)
+
+
 def repeated(call: Call) -> Callable[[], None]:
     """Return a function that makes one step: it reads x again each time, and replaces h0 and c0 in place.
 
