@@ -101,13 +101,17 @@ def main() -> None:
             {
                 "LSTMCell": partial(loop, rows, steps),
                 "sample": partial(ostinato.sample, model, steps, n_samples=rows, threads=1, device="cpu"),
+                "int8": partial(
+                    ostinato.sample, model, steps, n_samples=rows, threads=1, device="cpu", precision="int8"
+                ),
             },
             options.rounds,
         )
         rates = {name: rows * steps / s for name, s in seconds.items()}
         print(
             f"n={rows}: " + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()),
-            f"characters a second, {rates['sample'] / rates['LSTMCell']:.2f} times",
+            f"characters a second, {rates['sample'] / rates['LSTMCell']:.2f} times; with weights of 8 bits "
+            f"{rates['int8'] / rates['LSTMCell']:.2f} times",
         )
 
 

@@ -12,6 +12,7 @@
 
 #include "counts.h"
 #include "filter.h"
+#include "lights.h"
 #include "pool.h"
 #include "run.h"
 #include "unlocked.h"
@@ -192,12 +193,27 @@ template <class T>
 void bind_step(nb::module_& m, const char* name) {
     nb::class_<Step<T>>(m, name)
         .def("__init__",
-             [](Step<T>* self, const std::string& cell, Index inputs, Index hidden, Index outputs, const Five& weights) {
-                 new (self) Step<T>(find<T>(cell), {inputs, hidden, outputs}, weights_of<T>(weights));
+             [](Step<T>* self, const std::string& cell, Index inputs, Index hidden, Index outputs, const Five& weights, Index rows) {
+                 new (self) Step<T>(find<T>(cell), {inputs, hidden, outputs}, weights_of<T>(weights), rows);
              })
         .def("__call__", [](const Step<T>& self, Address x, Address h, Address c, Address h_next, Address c_next) {
             self(at<T>(x), at<T>(h), at<T>(c), at<T>(h_next), at<T>(c_next));
         });
+}
+
+// Makes a step of rows by weights of 8 bits (see LightWeights). `input` is a table of which each row takes that of its
+// symbol; c is 0 for cells of one state. The interpreter's lock is kept, because that takes less time.
+using LightPlaces = std::tuple<Address, Address, Address, Address, Address, Address, Address>;
+
+void light(const std::string& cell, Index rows, Index width, Index hidden, const LightPlaces& places) {
+    const auto [words, scale, bias, symbols, table, h, c] = places;
+    const Light* light = light_of(cell.c_str());
+    if (!light) throw std::invalid_argument("no step by weights of 8 bits for the cell " + cell);
+    const LightWeights weights{at<std::int32_t>(words), at<float>(scale), at<float>(bias)};
+    const Buffer held((hidden + 3) * sizeof(float));
+    for (Index b = 0; b < rows; ++b)
+        light->step(hidden, weights, at<float>(table) + at<Index>(symbols)[b] * width, at<float>(h) + b * hidden,
+                    c ? at<float>(c) + b * hidden : nullptr, static_cast<float*>(held.get()));
 }
 
 }  // namespace
@@ -207,6 +223,8 @@ NB_MODULE(_engine, m) {
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(Unlocked::close));
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");
+    m.def("light", light);
+    m.def("light_lanes", [](const std::string& cell) { return light_of(cell.c_str()) ? lights_in_use().lanes : 0; });
     m.def("sets", [] {
         std::vector<std::string> names;
         for (const Kernels* set : usable_sets()) names.emplace_back(set->set);

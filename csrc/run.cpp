@@ -197,11 +197,22 @@ void run_smoothing(const SmoothingKernel& kernel, int error, int season, int thr
     }
 }
 
+namespace {
+std::vector<Index> numbers(Index count) {
+    std::vector<Index> all(count);
+    for (Index i = 0; i < count; ++i) all[i] = i;
+    return all;
+}
+}  // namespace
+
 template <class T>
-Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w)
+Step<T>::Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w, Index rows)
     : kernel_(kernel),
       shape_(shape),
-      part_{1, 1, one_, start_, &zero_, &zero_, 1},
+      active_(rows),
+      start_{0, rows},
+      order_(numbers(rows)),
+      part_{rows, 1, &active_, start_, order_.data(), order_.data(), rows},
       panels_(kernel.panels_bytes(shape, false)),
       scratch_(kernel.forward_bytes(shape, part_, false)) {
     kernel_.pack(shape_, w, false, panels_.get(), alone);

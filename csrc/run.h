@@ -44,20 +44,21 @@ void run_linear_backward(const Linear<T>& kernel, Index width, bool complex, con
 void run_smoothing(const SmoothingKernel& kernel, int error, int season, int threads, Smoothing io,
                    double* log_likelihood);
 
-// Runs one row one step at a time, with weights that the constructor packs. Only one thread at a time may use it.
+// Runs B rows one step at a time, with weights that the constructor packs. Only one thread at a time may use it.
 template <class T>
 class Step {
   public:
-    Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w);
+    Step(const Kernel<T>& kernel, const Shape& shape, const Weights<T>& w, Index rows);
     Step(const Step&) = delete;
-    // Reads x (D), h (P) and c (H), and writes h_next (P) and c_next (H), which may be h and c. Only cells of two
-    // states have c.
+    // Reads x (B, D), h (B, P) and c (B, H), and writes h_next (B, P) and c_next (B, H), which may be h and c. Only cells
+    // of two states have c.
     void operator()(const T* x, const T* h, const T* c, T* h_next, T* c_next) const;
 
   private:
     const Kernel<T>& kernel_;
     Shape shape_;
-    Index one_[2] = {1, 1}, start_[2] = {0, 1}, zero_ = 0;
+    Index active_, start_[2];
+    std::vector<Index> order_;
     Part part_;
     Buffer panels_, scratch_;
 };

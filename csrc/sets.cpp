@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "lights.h"
 #include "processor.h"
 #include "run.h"
 
@@ -11,6 +12,7 @@ namespace ostinato {
 #define OSTINATO_SET(NAME)            \
     namespace NAME {                  \
     extern const Kernels kernels;     \
+    extern const Lights lights;       \
     }
 #if defined(OSTINATO_HAS_AVX512)
 OSTINATO_SET(avx512)
@@ -50,6 +52,31 @@ void use_set(const char* name) {
             return;
         }
     throw std::invalid_argument(std::string("no instruction set called ") + name + " can run on this processor");
+}
+
+const Lights& lights_in_use() {
+    const Lights* sets[] = {
+#if defined(OSTINATO_HAS_AVX512)
+        &avx512::lights,
+#endif
+#if defined(OSTINATO_HAS_AVX2)
+        &avx2::lights,
+#endif
+#if defined(OSTINATO_HAS_BASELINE)
+        &baseline::lights,
+#endif
+    };
+    const std::string set = set_in_use().set;
+    for (const Lights* one : sets)
+        if (one->set == set) return *one;
+    throw std::logic_error("the instruction set in use has no steps by weights of 8 bits");
+}
+
+const Light* light_of(const char* cell) {
+    const Lights& lights = lights_in_use();
+    for (int i = 0; i < lights.count; ++i)
+        if (std::string(lights.cells[i].name) == cell) return &lights.cells[i];
+    return nullptr;
 }
 
 }  // namespace ostinato

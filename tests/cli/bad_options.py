@@ -150,6 +150,8 @@ ROWS: tuple[Bad, ...] = (
     ask("a min-p above 1", f"{SAMPLE} --min-p 2", "min_p must be at least 0 and at most 1, got 2"),
     ask("a stop string without characters", f"{SAMPLE} --stop ''", "at least 1 character, got ''"),
     ask("a stop string for numbers", "sample {models}/series.ost --stop x", "stop ends a text", "got 'x'"),
+    ask("an unknown precision of draws", f"{SAMPLE} --precision int4", "unknown precision 'int4'", "float32 or int8"),
+    ask("numbers drawn by 8 bits", "sample {models}/series.ost --precision int8", "precision int8 is for text"),
     ask("several texts streamed", f"{SAMPLE} --stream --n-samples 2", "one text is shown while it is made, got"),
     ask("numbers streamed", "sample {models}/series.ost --stream", "only text is shown while it is made"),
     ask("a prompt for a series", "sample {models}/series.ost --prompt x", "cannot continue the text 'x'"),

@@ -14,7 +14,7 @@ import ostinato
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.inference.live import logits
-from ostinato.inference.live.counts import LiveCounts
+from ostinato.inference.live.counts import CountsStep, LiveCounts
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 from ostinato.ops.engine import extension
@@ -109,7 +109,7 @@ def test_texts_are_drawn_by_the_step_as_by_torch(name: str, *, ends: bool, monke
     drawn = ostinato.sample(model, 40, n_samples=3, prompt="the ")
     by_step = logits.logits_of(model, state)
     assert isinstance(by_step, logits._CountsLogits)
-    monkeypatch.setattr(logits.CountsStep, "of", classmethod(lambda cls, model: None))
+    monkeypatch.setattr(CountsStep, "of", classmethod(lambda cls, model: None))
     by_torch = logits.logits_of(model, state)
     assert isinstance(by_torch, logits._TorchLogits)
     for symbol in ([1, 2, 3], [3, 3, 1]):

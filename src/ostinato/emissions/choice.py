@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
@@ -72,7 +73,7 @@ class Choice:
             return np.asarray(logits.argmax(-1), dtype=np.int64)
         # the maximum is subtracted before the division, because a low temperature would overflow
         z = np.subtract(logits, logits.max(-1, keepdims=True), dtype=np.float64)
-        p = np.exp(z / self.temperature)
+        p = np.exp(z if self.temperature == 1.0 else z / self.temperature)
         if not self.narrows:
             return _inverted(p, u)
         order = np.argsort(-p, axis=-1, kind="stable")
@@ -92,10 +93,12 @@ class Choice:
 
 def _inverted(p: Array, u: Array) -> NDArray[np.int64]:
     """Return the places, (B,), in weights p (B, V) at which their cumulative sum first exceeds the share u (B,)."""
+    if len(p) == 1:  # in plain numbers, because each call of NumPy takes as long as the whole search
+        whole = p[0].cumsum()
+        most = float(whole[-1])
+        return np.array([whole.searchsorted(min(float(u[0]) * most, math.nextafter(most, 0.0)), side="right")])
     reached = p.cumsum(-1)
     total = reached[:, -1]
     # rounding must not lift u times the total to the total itself, which no sum exceeds
     at = np.minimum(u * total, np.nextafter(total, 0.0))
-    if len(p) == 1:
-        return np.asarray(np.searchsorted(reached[0], at, side="right"), dtype=np.int64)
     return np.asarray((reached <= at[:, None]).sum(-1), dtype=np.int64)

@@ -45,7 +45,7 @@ def step(layer: Recurrence, state: list[Wire], x: Wire) -> Step:
 def _(layer: Cell, state: list[Wire], x: Wire) -> Step:
     w_hh, b_hh = array(layer.weight_hh_l0), array(layer.bias_hh_l0)
     fed = x @ array(layer.weight_ih_l0).T + array(layer.bias_ih_l0)
-    return _CELLS[layer._engine](state, fed, w_hh, b_hh)
+    return _CELLS[layer.engine](state, fed, w_hh, b_hh)
 
 
 def _rnn(nonlinearity: str) -> CellStep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.inference.rollout import one_step, paths, state_after
 from ostinato.inference.writing import Writing, stop_strings
+from ostinato.layers.cell import Cell
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
@@ -44,6 +46,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     seed: int = 0,
     threads: Threads = "auto",
     device: Device = "auto",
+    precision: str = "float32",
     on_text: Callable[[str], None] | None = None,
 ) -> list[Any]:
     """Draw n_samples sequences of up to ``length`` steps.
@@ -64,6 +67,8 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
             says that it pays.
+        precision: "float32", or "int8" for a network of text: each row of its recurrent weights is rounded to 255
+            places. A few texts are drawn several times as fast, from the distributions of the rounded network.
         on_text: What is called with each piece of a text while it is made, the prompt first. For one sequence of text.
 
     Returns:
@@ -84,7 +89,7 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     generator = torch.Generator().manual_seed(checked_seed(seed))
     encoding = sequence_model.encoding
     encoded = encoding.encode(start)
-    sequence_model = placed(sequence_model, one_step(n_samples), length)
+    sequence_model = placed(_in_precision(sequence_model, precision), one_step(n_samples), length)
     state = sequence_model.repeated(state_after(sequence_model, encoded, [0]), n_samples)
     support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high))).to(sequence_model.device)
     drawn = paths(
@@ -101,6 +106,29 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     z = drawn.transpose(0, 1)
     steps = z.double().numpy() if z.is_floating_point() else z.numpy()
     return encoding.samples(steps, start, prompt if isinstance(prompt, str) else "")
+
+
+def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
+    """Return the model, or a copy of it whose recurrent weights are rounded to 8 bits.
+
+    Raises:
+        ConfigError: The precision is unknown, or the model has no recurrent weights of text.
+    """
+    if precision not in ("float32", "int8"):
+        raise ConfigError(f"unknown precision {precision!r}", fix="use float32 or int8")
+    if precision == "float32":
+        return model
+    model = copy.deepcopy(model)
+    cells = [] if model.backbone is None else [m for m in model.backbone.modules() if isinstance(m, Cell)]
+    if not cells or model.description.traits.numeric:
+        raise ConfigError(
+            f"precision int8 is for text by an RNN, a GRU or an LSTM, and the model is {model.description.name!r} of "
+            f"{model.description.kind}",
+            fix="remove precision",
+        )
+    for cell in cells:
+        cell.round_()
+    return model
 
 
 def _told(

@@ -83,18 +83,21 @@ def written_symbols(
     alphabet, rows = writing.alphabet, len(state[0])
     readable, stops = Readable.of(alphabet), _Stops(alphabet, writing.stop, rows)
     logits, draws = logits_of(model, state), _Draws(choice, seed, rows)
+    ends, running = bool(writing.stop) or alphabet.end_symbol is not None, rows
     ended, place = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=np.int64)
     for t in range(horizon):
         symbols = draws.next(logits.pending(), readable.at(place, horizon - 1 - t))
-        shown = np.where(ended, -1, symbols)
+        shown = np.where(ended, -1, symbols) if running < rows else symbols
         if writing.on_symbols is not None:
             writing.on_symbols(shown)
         yield shown
-        ended |= stops.reached(symbols)
-        if alphabet.end_symbol is not None:
-            ended |= symbols == alphabet.end_symbol
-        if ended.all():
-            return
+        if ends:
+            ended |= stops.reached(symbols)
+            if alphabet.end_symbol is not None:
+                ended |= symbols == alphabet.end_symbol
+            running = rows - int(ended.sum())
+            if not running:
+                return
         place = readable.after[place, symbols]
         logits.observe(symbols)
 
@@ -146,11 +149,12 @@ class _Stops:
         self._stop = tuple(tuple(u for p in spelling.points(s).tolist() for u in spelling.units(p)) for s in stop)
         self._longest = max(map(len, self._stop), default=0)
         self._tails: list[tuple[int, ...]] = [()] * rows
+        self._none = np.zeros(rows, dtype=bool)
 
     def reached(self, symbols: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which rows end with a stop string after these symbols, (B,)."""
         if not self._stop:
-            return np.zeros(len(symbols), dtype=bool)
+            return self._none
         found = np.zeros(len(symbols), dtype=bool)
         for b, symbol in enumerate(symbols.tolist()):
             new = self._units[symbol]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.layers.recurrence import Recurrence
+from ostinato.ops.engine.light import Rounded
 from ostinato.ops.engine.step import Step
 from ostinato.ops.selection import pick, prefers_native
 from ostinato.shapes import State
@@ -47,7 +48,9 @@ class Cell(Recurrence):
     ) -> None:
         super().__init__()
         pick(cell, implementation, **options)
-        self._engine = engine
+        self.engine = engine
+        #: the recurrent weights in 8 bits, if ``round_`` rounded them
+        self.rounded: Rounded | None = None
         self.cell, self.implementation, self._states, self._options = cell, implementation, states, options
         self.input_size, self.output_size = input_size, hidden_size
         self.weight_ih_l0 = nn.Parameter(torch.empty(gates * hidden_size, input_size))
@@ -75,9 +78,15 @@ class Cell(Recurrence):
         h, last = run(x, start, *weights, lengths, **self._options)
         return h, last
 
+    @torch.no_grad()
+    def round_(self) -> None:
+        """Round the recurrent weights to 8 bits, in place (see ``Rounded``). Training must not go on after that."""
+        self.rounded = Rounded(self.weight_hh_l0)
+        self.weight_hh_l0.copy_(self.rounded.weight)
+
     def live(self) -> Step | None:
         """Return the engine's single step with the current weights; None if the engine does not run this layer."""
         weights_on = {"device": self.weight_hh_l0.device.type, "dtype": self.weight_hh_l0.dtype}
         if self.implementation not in (None, "native") or not prefers_native(self.cell, **weights_on):
             return None
-        return Step(self._engine, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)
+        return Step(self.engine, self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0)

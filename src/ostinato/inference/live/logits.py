@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -11,8 +12,11 @@ from numpy.typing import NDArray
 
 from ostinato.inference.live.counts import CountsStep
 from ostinato.inference.live.step import Floats, array_of, bind, steps_of
+from ostinato.layers.cell import Cell
 from ostinato.layers.front import SymbolFront
+from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
+from ostinato.ops.engine import light
 from ostinato.ops.engine.step import Step
 from ostinato.shapes import State
 
@@ -65,17 +69,20 @@ class _PlainLogits(Logits):
         assert model.head is not None
         parts = model.parts(state)
         rows = len(state[0])
-        self._embedding, self._before = embedding, parts.front[0][:, 0].numpy().astype(np.int64)
+        self._embedding, self._before = embedding, np.array(parts.front[0][:, 0].numpy(), dtype=np.int64)
         self._constant, self._head = array_of(model.constant)[0], array_of(model.head.weight)
         self._inputs = np.zeros((rows, embedding.shape[1]), dtype=np.float32)
         held = [np.array(s.numpy()) for s in parts.backbone]
-        # one row is stepped with weights that are packed once
-        some = slice(None) if rows > 1 else 0
-        self._calls, h = bind(steps, [s[some] for s in held], self._inputs[some])
-        self._h = h.reshape(rows, -1)
+        self._calls, self._looks_up = _light_calls(model, self._before, held), True
+        self._h = held[0]
+        if not self._calls:
+            some = slice(None) if rows > 1 else 0
+            self._calls, h = bind(steps, [s[some] for s in held], self._inputs[some])
+            self._h, self._looks_up = h.reshape(rows, -1), False
 
     def pending(self) -> NDArray[Any]:
-        self._embedding.take(self._before, axis=0, out=self._inputs, mode="clip")
+        if not self._looks_up:
+            self._embedding.take(self._before, axis=0, out=self._inputs, mode="clip")
         for call in self._calls:
             call()
         if len(self._h) == 1:
@@ -83,7 +90,20 @@ class _PlainLogits(Logits):
         return np.asarray(self._h @ self._head.T + self._constant)
 
     def observe(self, symbols: NDArray[np.int64]) -> None:
-        self._before = symbols
+        self._before[:] = symbols
+
+
+def _light_calls(model: SequenceModel, symbols: NDArray[np.int64], held: list[Floats]) -> list[Callable[[], None]]:
+    """Return the call that steps a single layer by weights of 8 bits, if it has them and the rows are few; or none."""
+    front, backbone = model.front, model.backbone
+    layers = list(backbone.layers) if isinstance(backbone, Stack) else []
+    if len(layers) != 1 or len(symbols) > light.ROWS or not isinstance(front, SymbolFront) or front.embedding is None:
+        return []
+    (cell,) = layers
+    if not isinstance(cell, Cell) or cell.rounded is None or not light.runs(cell.engine):
+        return []
+    inputs = front.embedding.weight, cell.weight_ih_l0, cell.bias_ih_l0, cell.bias_hh_l0
+    return [light.bound(cell.engine, cell.rounded, inputs, symbols, *held)]
 
 
 @final

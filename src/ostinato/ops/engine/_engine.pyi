@@ -76,16 +76,31 @@ def release_memory() -> int:
     """Return all free buffers of the pool to the operating system, and return their size in bytes."""
 
 class Step32:
-    """A cell that steps one row in float32, with weights that are packed once; for one thread at a time."""
+    """A cell that steps some rows in float32, with weights that are packed once; for one thread at a time."""
 
-    def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five) -> None: ...
+    def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five, rows: int) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
 class Step64:
-    """A cell that steps one row in float64, with weights that are packed once; for one thread at a time."""
+    """A cell that steps some rows in float64, with weights that are packed once; for one thread at a time."""
 
-    def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five) -> None: ...
+    def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five, rows: int) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
+
+def light(cell: str, rows: int, width: int, hidden: int, places: tuple[int, int, int, int, int, int, int]) -> None:
+    """Make a step of some rows in place by weights of 8 bits; see ops/engine/light.py.
+
+    Args:
+        cell: The name of the cell.
+        rows: The rows B.
+        width: The width of the table, G H.
+        hidden: The number of hidden units, H.
+        places: The addresses of the words, aligned to 64 bytes, the scales and the biases of the weights, of the
+            symbols (B,), int64, of the table (S, G H), and of h and c (B, H), which are replaced; 0 for no c.
+    """
+
+def light_lanes(cell: str) -> int:
+    """Return the lanes V that the words of a cell are laid out for; 0 if it has no step by weights of 8 bits."""
 
 # forward and backward raise ValueError if a length is not 0 to T, or if a place is not a row of x.
 def forward32(

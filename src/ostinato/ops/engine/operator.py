@@ -108,6 +108,13 @@ def run_forward(call: Call, sizes: Sizes, y: Tensor, h_n: Tensor, c_n: Tensor | 
         raise ConfigError(str(error), fix="give lengths of 0 to T steps, and places that are rows of x") from error
 
 
+def shared(call: Call) -> bool:
+    """Return whether several threads share a call."""
+    sizes = sizes_of(call)
+    parts, team, _ = _engine.grid_of(call.cell, sizes.bits, sizes.description, engine_limit())
+    return bool(parts * team > 1)
+
+
 def repeated(call: Call) -> Callable[[], None]:
     """Return a function that makes one step: it reads x again each time, and replaces h0 and c0 in place.
 

@@ -14,7 +14,7 @@ from ostinato.errors import ConfigError
 from ostinato.ops.engine.call import Call, check
 from ostinato.ops.engine.extension import ABSENT, refusal
 from ostinato.ops.engine.gate import addresses, require_bytes
-from ostinato.ops.engine.operator import repeated
+from ostinato.ops.engine.operator import repeated, shared
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
@@ -67,11 +67,15 @@ class Step:
         c0 = w_ih.new_zeros(1, self.hidden) if cell.startswith("lstm") else None
         weights: Any = [None if w is None else w.detach().contiguous() for w in (w_ih, w_hh, b_ih, b_hh, w_hr)]
         check(Call(cell, w_ih.new_zeros(1, 1, self.inputs), w_ih.new_zeros(1, self.outputs), c0, *weights))
-        make: Any = _engine.Step32 if self.dtype == torch.float32 else _engine.Step64
         require_bytes(weights)
-        self._run = make(cell, self.inputs, self.hidden, self.outputs, addresses(*weights))
         self._cell, self._weights = cell, weights
+        self._run = self._packed(1)
         self.states = 1 if c0 is None else 2
+
+    def _packed(self, rows: int) -> Any:
+        """Return the engine's step of some rows, with weights that are packed now."""
+        make: Any = _engine.Step32 if self.dtype == torch.float32 else _engine.Step64
+        return make(self._cell, self.inputs, self.hidden, self.outputs, addresses(*self._weights), rows)
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor | None = None) -> None:
         """Make one step of one row: h and c are replaced in place.
@@ -113,10 +117,13 @@ class Step:
             check(call)
             if call.contiguous() is not call:
                 raise ConfigError("the rows of an array must lie one after the other", fix="give contiguous arrays")
-            return repeated(call)
-        self._check(inputs, hidden, cell)
+            if not len(x) or shared(call):
+                return repeated(call)
+            run = self._packed(len(x))  # one thread need not pack the weights again for each step
+        else:
+            self._check(inputs, hidden, cell)
+            run = self._run
         x_address, *state = addresses(inputs, hidden, cell)
-        run = self._run
 
         def step(_kept_alive: object = (inputs, hidden, cell)) -> None:
             run(x_address, *state, *state)
