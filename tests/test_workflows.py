@@ -1,0 +1,106 @@
+"""The workflows call what exists here: targets of make, tools and files; and a release is prepared from one place."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+yaml: Any = pytest.importorskip("yaml")
+HOME = Path(__file__).resolve().parents[1]
+WORKFLOWS = sorted((HOME / ".github" / "workflows").glob("*.yml"))
+JOBS = [
+    pytest.param(path, job, id=f"{path.stem}-{job}")
+    for path in WORKFLOWS
+    for job in yaml.safe_load(path.read_text())["jobs"]
+]
+
+
+def tool(name: str) -> ModuleType:
+    """A script of tools/ as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"tool_{name}", str(HOME / "tools" / name))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def commands(path: Path, job: str) -> str:
+    """The text of all commands of a job."""
+    steps = yaml.safe_load(path.read_text())["jobs"][job]["steps"]
+    return "\n".join(step["run"] for step in steps if "run" in step)
+
+
+@pytest.mark.parametrize(("path", "job"), JOBS)
+def test_a_job_calls_what_exists(path: Path, job: str) -> None:
+    words = commands(path, job)
+    targets = set(re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake (?:-C \w+ )?([a-z-]+)", words)) <= targets
+    for name in re.findall(r"(?<![\w.])tools/(\w+)", words):
+        assert (HOME / "tools" / name).is_file()
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_gives_no_right_to_all_jobs_but_reading(path: Path) -> None:
+    assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+
+
+def test_the_commands_of_a_job_run_in_their_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    text = {
+        "jobs": {
+            "say": {
+                "env": {"WORD": "${{ matrix.word }}"},
+                "steps": [{"uses": "actions/checkout@v5"}, {"run": 'echo "$WORD" > a'}, {"run": "cat a a > b"}],
+            },
+            "fail": {"steps": [{"run": "false | true"}, {"run": "touch never"}]},
+        }
+    }
+    (folder / "one.yml").write_text(yaml.safe_dump(text))
+    monkeypatch.chdir(tmp_path)
+    workflow = tool("workflow")
+    assert workflow.main("one.yml", "say", ["matrix.word=yes"]) == 0
+    assert (tmp_path / "b").read_text() == "yes\nyes\n"
+    assert workflow.main("one.yml", "fail", []) == 1
+    assert not (tmp_path / "never").exists()
+    with pytest.raises(SystemExit, match=r"matrix\.word"):
+        workflow.main("one.yml", "say", [])
+
+
+def test_a_release_is_prepared_from_one_place(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "src" / "ostinato").mkdir(parents=True)
+    shutil.copy(HOME / "tools" / "release", tmp_path / "tools")
+    shutil.copy(HOME / "src" / "ostinato" / "_version.py", tmp_path / "src" / "ostinato")
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased (not released)\n\n- More.\n\n## 0.0.1 (2020-01-01)\n"
+    )
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(tmp_path / "tools" / "release"), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert "no version" in run("bump", "next").stderr
+    assert run("check", "9.8.7").returncode == 1
+    assert run("bump", "9.8.7").returncode == 0
+    assert run("check", "9.8.7").returncode == 0
+    assert run("notes", "9.8.7").stdout == "- More.\n"
+    assert "not released" in run("bump", "9.8.8").stderr
+    assert '__version__ = "9.8.7"' in (tmp_path / "src" / "ostinato" / "_version.py").read_text()
+
+
+def test_the_version_stands_in_one_place() -> None:
+    import ostinato
+
+    tracked = [HOME / "pyproject.toml", HOME / "CITATION.cff", HOME / "CMakeLists.txt", HOME / "docs" / "conf.py"]
+    assert all(f'"{ostinato.__version__}"' not in path.read_text() for path in tracked)
