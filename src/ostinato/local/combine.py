@@ -24,7 +24,8 @@ from ostinato.numbers import counted
 _WINDOWS = 2
 #: How strongly a weight follows the relative loss of its member. It was chosen by the two windows before the answers of
 #: M1 and of the tourism competition. The tables that it was chosen from also showed the losses on the answers, so the
-#: figures of these two competitions are not those of data that the choice never saw.
+#: figures of these two competitions are not those of data that the choice never saw. If the windows of each group alone
+#: choose it and ``_SERIES`` (from 0 to 40, and 1 to 100), the mean wQL is the same, .090.
 _SHARPNESS = 10.0
 #: The number of windows at which the losses of a panel count as much as equal weights.
 _PANEL = 1.0
