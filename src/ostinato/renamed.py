@@ -1,7 +1,8 @@
-"""Old names of keyword arguments, which still work."""
+"""Old names of keyword arguments: those that stay, and those that warn for one minor version and then go."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -21,6 +22,42 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     Returns:
         The decorator. The decorated function raises TypeError if the old and the new name are both given.
     """
+    return _accepting(names, lambda *words: None)
+
+
+#: The functions with deprecated names, and the minor version in which each name was replaced: a test finds what is due.
+DEPRECATED: dict[str, str] = {}
+
+
+def deprecated(since: str, **names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that accepts old keyword arguments with a DeprecationWarning, for one minor version.
+
+    Args:
+        since: The minor version that replaced the names, such as "0.2". In 0.2 they warn; 0.3 does not know them.
+        names: Each old name with the name that replaces it.
+
+    Returns:
+        The decorator. The decorated function raises TypeError if the old and the new name are both given.
+    """
+    major, minor = map(int, since.split("."))
+
+    def warn(function: str, old: str, new: str) -> None:
+        what = f"{function}({old}=...) is called {new} since version {since}; {old} goes with {major}.{minor + 1}"
+        warnings.warn(what, DeprecationWarning, stacklevel=3)
+
+    accept: Callable[[Callable[P, R]], Callable[P, R]] = _accepting(names, warn)
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        DEPRECATED[f"{function.__module__}.{function.__qualname__}"] = since
+        return accept(function)
+
+    return decorate
+
+
+def _accepting(
+    names: dict[str, str], say: Callable[[str, str, str], None]
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return the decorator that takes old names, and says so by a function of the name, the old and the new word."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
@@ -31,6 +68,7 @@ def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                     raise TypeError(
                         f"{function.__name__}() got both {new!r} and its old name {old!r}; give {new!r} only"
                     )
+                say(function.__name__, old, new)
                 kwargs[new] = kwargs.pop(old)
             return function(*args, **kwargs)
 

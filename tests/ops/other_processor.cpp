@@ -62,10 +62,12 @@ struct Problem {
         run_forward<double>(cell.float64, shape(), layout(), threads, weights(),
                             {x.data(), h0.data(), c0.data(), y.data(), hn.data(), cn.data(), saved.data()});
         double sum = 0;
-        for (Index b = 0; b < B; ++b)
-            for (Index i = 0; i < lengths[b] * P; ++i) sum += dy[b * T * P + i] * y[b * T * P + i];
+        for (Index t = 0; t < T; ++t)
+            for (Index b = 0; b < B; ++b)
+                for (Index i = 0; i < P && t < lengths[b]; ++i) sum += dy[at(t, b) * P + i] * y[at(t, b) * P + i];
         return sum;
     }
+    Index at(Index t, Index b) const { return t * B + b; }  // a padded batch has the rows of a step together
 };
 
 void check_cell(const Cell& cell) {
@@ -74,8 +76,9 @@ void check_cell(const Cell& cell) {
     p.loss();
     const std::vector<double> y = p.y;
     std::vector<double> masked = p.dy;
-    for (Index b = 0; b < p.B; ++b)
-        for (Index i = p.lengths[b] * p.P; i < p.T * p.P; ++i) masked[b * p.T * p.P + i] = 0;
+    for (Index t = 0; t < p.T; ++t)
+        for (Index b = 0; b < p.B; ++b)
+            for (Index i = 0; i < p.P && t >= p.lengths[b]; ++i) masked[p.at(t, b) * p.P + i] = 0;
     std::vector<double> dx(p.x.size()), dh0(p.h0.size()), dc0(p.c0.size()), ih(p.ih.size()), hh(p.hh.size()), bi(p.bi.size()),
         bh(p.bh.size()), hr(p.hr.size());
     run_backward<double>(cell.float64, p.shape(), p.layout(), p.weights(),
@@ -105,15 +108,17 @@ void check_cell(const Cell& cell) {
     std::vector<double> h(p.h0.begin(), p.h0.begin() + p.P), c(p.c0.begin(), p.c0.begin() + p.H), hn(p.P), cn(p.H);
     double apart = 0;
     for (Index t = 0; t < p.T; ++t) {
-        step(p.x.data() + t * p.D, h.data(), c.data(), hn.data(), cn.data());
-        for (Index i = 0; i < p.P; ++i) apart = std::fmax(apart, std::fabs(hn[i] - y[t * p.P + i]));
+        step(p.x.data() + p.at(t, 0) * p.D, h.data(), c.data(), hn.data(), cn.data());
+        for (Index i = 0; i < p.P; ++i) apart = std::fmax(apart, std::fabs(hn[i] - y[p.at(t, 0) * p.P + i]));
         h = hn, c = cn;
     }
     check(apart < 1e-12, name + ": steps one by one against a whole call", apart);
     p.loss(2);
     double threads = 0;
-    for (Index b = 0; b < p.B; ++b)
-        for (Index i = 0; i < p.lengths[b] * p.P; ++i) threads = std::fmax(threads, std::fabs(p.y[b * p.T * p.P + i] - y[b * p.T * p.P + i]));
+    for (Index t = 0; t < p.T; ++t)
+        for (Index b = 0; b < p.B; ++b)
+            for (Index i = 0; i < p.P && t < p.lengths[b]; ++i)
+                threads = std::fmax(threads, std::fabs(p.y[p.at(t, b) * p.P + i] - y[p.at(t, b) * p.P + i]));
     check(threads < 1e-12, name + ": two threads against one", threads);
 }
 
