@@ -27,8 +27,10 @@ extensions = [
     "mathml",
     "reference",
     "korean",
+    "accessible",
 ]
 html_math_renderer = "mathml"
+smartquotes_action = "qe"  # an option such as --level keeps its hyphens
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 2
 exclude_patterns = ["ko"]

@@ -19,7 +19,6 @@ class SearchKorean(SearchEnglish):
     """The words of a page for the index of the search."""
 
     lang = "ko"
-    language_name = "Korean"
 
     def split(self, input: str) -> list[str]:  # noqa: A002, the name is Sphinx's
         """Return the words of a text, and every beginning of the Korean ones."""

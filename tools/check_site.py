@@ -100,9 +100,12 @@ def found(page: Any, base: str, language: str, words: str) -> list[str]:
     return list(dict.fromkeys(short))
 
 
-def search(page: Any, base: str) -> Iterator[str]:
+def search(page: Any, site: Path, base: str) -> Iterator[str]:
     """Yield the words whose page is not among the first three results."""
     for language, words in WORDS.items():
+        if not (site / language / "search.html").exists():
+            yield f"search {language or 'en'}: this site was not built"
+            continue
         hits = 0
         for word, expected in words.items():
             first = found(page, base, language, word)[:3]
@@ -199,7 +202,7 @@ def main() -> int:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        wrong = list(search(browser.new_page(), base))
+        wrong = list(search(browser.new_page(), site, base))
         if not told.search:
             wrong += look(browser, site, base, told)
         browser.close()

@@ -4,10 +4,10 @@ from gluonts.dataset.pandas import PandasDataset
 from gluonts.torch import DeepAREstimator
 
 frame = pd.read_csv("sales.csv", parse_dates=["ds"])
-data = PandasDataset.from_long_dataframe(frame, item_id="unique_id", timestamp="ds", target="y", freq="MS")
+data = PandasDataset.from_long_dataframe(frame, item_id="unique_id", timestamp="ds", target="y", freq="M")
 estimator = DeepAREstimator(
     prediction_length=12,
-    freq="MS",
+    freq="M",
     trainer_kwargs={"max_epochs": 10, "accelerator": "cpu"},
 )
 predictor = estimator.train(data)

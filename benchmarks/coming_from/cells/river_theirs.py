@@ -1,15 +1,15 @@
 import csv
-import pathlib
+from pathlib import Path
 
-from river import anomaly, compose, preprocessing
+from river import anomaly, linear_model, optim, preprocessing, time_series
 
-trees = anomaly.HalfSpaceTrees(window_size=250, seed=0)
-detector = compose.Pipeline(preprocessing.MinMaxScaler(), trees)
+regressor = linear_model.LinearRegression(optimizer=optim.SGD(0.005))
+forecaster = time_series.SNARIMAX(p=12, d=0, q=0, regressor=preprocessing.StandardScaler() | regressor)
+detector = anomaly.PredictiveAnomalyDetection(forecaster, n_std=3.5)
 result = []
 for name in ("sensor.csv", "live.csv"):
-    with pathlib.Path(name).open() as file:
+    with Path(name).open() as file:
         for row in csv.DictReader(file):
-            value = {"y": float(row["y"])}
-            result.append(detector.score_one(value))
-            detector.learn_one(value)
+            result.append(detector.score_one(None, float(row["y"])))
+            detector.learn_one(None, float(row["y"]))
 result = result[-3000:]
