@@ -276,6 +276,26 @@ def test_steps_by_packed_weights_are_an_unroll(cell: str, dtype: torch.dtype) ->
         step(call.x[0, 0], state[0], state[0] if len(state) == 1 else None)
 
 
+@cells
+@pytest.mark.parametrize("rows", [0, 1, 2, 9, 70])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_steps_of_many_rows_are_an_unroll(cell: str, rows: int, threads: int) -> None:
+    """One thread steps by weights that are packed once; several threads share each call."""
+    call = problem(cell, 4, rows, 3, 21, torch.float32)
+    step = Step(cell, call.w_ih, call.w_hh, call.b_ih, call.b_hh, call.w_hr)
+    held = [s.numpy().copy() for s in (call.h0, call.c0) if s is not None]
+    at = call.x[0].numpy().copy()
+    torch.set_num_threads(threads)
+    bound = step.bound(at, *held)
+    y, *last = engine(call)
+    for t in range(4):
+        at[:] = call.x[t].numpy()
+        bound()
+        torch.testing.assert_close(torch.from_numpy(held[0]), y[t])
+    for mine, true in zip(held, last, strict=True):
+        torch.testing.assert_close(torch.from_numpy(mine), true)
+
+
 def test_every_cell_has_its_reference() -> None:
     from ostinato.ops.engine import _engine
 
