@@ -60,6 +60,7 @@ FORECAST, SAMPLE = "forecast {models}/series.ost {models}/series.csv", "sample {
 REPORT = "report {models}/series.ost {models}/series.csv"
 DIAGNOSE = "diagnose {models}/series.ost {models}/series.csv"
 STREAM = "stream {models}/series.ost"
+CLASSIFY = "classify {models}/series.ost {models}/series.csv"
 
 ROWS: tuple[Bad, ...] = (
     fit("an unknown model", "--model transformer", "unknown model 'transformer'", "auto, ar"),
@@ -68,7 +69,8 @@ ROWS: tuple[Bad, ...] = (
     fit("a label that is no column", "--label klass", "no column 'klass'", "use one of"),
     fit("a label and a horizon", "--label y --horizon 3", "a classifier does not use --horizon"),
     fit("a prior without a label", "--prior uniform", "--prior uniform is for a classifier", "--label"),
-    ask("a model that is no classifier", "classify good.ost good.csv", "holds a model, not a classifier", "--label"),
+    ask("a model that is no classifier", CLASSIFY, "holds a model, not a classifier", "--label"),
+    ask("an unknown rule", f"{CLASSIFY} --rule vote", "unknown rule 'vote'", "bayes or head"),
     fit("an unknown emission", "--model gru --emission norml", "unknown emission 'norml'", "did you mean 'normal'"),
     fit("an emission for text", "--emission categorical", "categorical"),
     fit("an emission for counts", "--model gru --emission negative_binomial", "negative_binomial needs counts"),

@@ -35,6 +35,8 @@ from ostinato.training.workers import current
 
 #: The parts of the training sequences that are left out in turn for the head.
 FOLDS = 5
+#: The greatest orders of the autoregressions of series that are tried beside the usual one.
+ORDERS = (0, 1)
 #: The fewest sequences of a class.
 FEWEST = 4
 
@@ -99,6 +101,8 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
         DataError: There are fewer than two classes, or a class has too few sequences.
     """
     data = data if isinstance(data, SequenceSet) else read(data)
+    # an order that is left open is chosen by how well it tells the classes apart
+    orders = ORDERS if options is None and "max_order" not in fields and data.traits.tabular else ()
     options = with_fields(options or defaults(data), fields, "a fit of a classifier")
     limits = Budget.of(budget, Budget().seconds)
     if len(labels) != len(data):
@@ -119,25 +123,26 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     share = replace(limits, seconds=None if limits.seconds is None else limits.seconds / len(classes))
     makers = _Makers(data, y, classes, name, options, share, on_class)
     encoding = makers.encoding(train)
-    models = makers.models(train, encoding, said=True)
     p = checked_prior(prior, classes, counts)
-    judged = data.take(test)
-    said = evidence(models, judged)
+    folds, own = _folds(y[train]), None
+    if folds is not None:
+        makers, own, chosen = makers.best(train, folds, encoding, p, orders if name == "ar" else ())
+        notes += chosen
+    models = makers.models(train, encoding, said=True)
+    said = evidence(models, data.take(test))
     bayes = judge(posterior(said.nats, p), y[test])
     head, found, by_head = None, None, False
-    folds = _folds(y[train])
-    if folds is not None:
-        own = makers.cross_fitted(train, folds, encoding)
+    if folds is not None and own is not None:
         head, by_folds = Head.fit(own.blocks(), y[train], folds, len(classes))
         # on the training sequences, each by models that did not see it: there are more of them than held out
-        by_head = by_folds > float(posterior(own.nats, p)[np.arange(len(train)), y[train]].mean())
+        by_head = by_folds > _nats(own, p, y[train])
         found = judge(head.log_prob(said.blocks()), y[test])
     else:
         notes.append("there is no head: a class has too few sequences for it")
     if name not in BACKBONES:
         everything = np.arange(len(data))
         models = makers.models(everything, makers.encoding(everything))
-        if folds is not None:
+        if folds is not None and own is not None:
             # sequences that were held out are judged by models that did not see them
             every = np.concatenate([folds, np.full(len(test), folds.max() + 1)])
             head, _ = Head.fit(own.joined(said).blocks(), y[np.concatenate([train, test])], every, len(classes))
@@ -146,6 +151,11 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
               "counts": counts.tolist()}  # fmt: skip
     classifier = Classifier(classes, tuple(models), p, head, "head" if by_head else "bayes", label, record)
     return ClassifierFit(classifier, bayes, found, tuple(notes))
+
+
+def _nats(own: Evidence, prior: Array, y: NDArray[np.int64]) -> float:
+    """Return the mean of log P(true class) in nats by Bayes' rule."""
+    return float(posterior(own.nats, prior)[np.arange(len(y)), y].mean())
 
 
 def _check(classes: tuple[str, ...], counts: Array) -> None:
@@ -210,6 +220,29 @@ class _Makers:
     def models(self, rows: NDArray[np.int64], encoding: Encoding, *, said: bool = False) -> list[SequenceModel]:
         """Return the model of each class, fitted to the sequences of the class among some."""
         return [self._model(rows[self.y[rows] == k], encoding, k, said) for k in range(len(self.classes))]
+
+    def best(
+        self,
+        rows: NDArray[np.int64],
+        folds: NDArray[np.int64],
+        encoding: Encoding,
+        prior: Array,
+        orders: tuple[int, ...],
+    ) -> tuple[_Makers, Evidence, list[str]]:
+        """Return the makers with the greatest order that names most sequences rightly, what they say, and notes.
+
+        The order with the best likelihood need not be it: an autoregression explains the level away that a class has.
+        """
+        y, found = self.y[rows], list[tuple[tuple[float, float], _Makers, Evidence]]()
+        for makers in (self, *(replace(self, options=replace(self.options, max_order=k)) for k in orders)):
+            own = makers.cross_fitted(rows, folds, encoding)
+            right = float((posterior(own.nats, prior).argmax(1) == y).mean())
+            found.append(((right, _nats(own, prior, y)), makers, own))
+        (_, makers, own) = max(found, key=lambda one: one[0])
+        if not orders:
+            return makers, own, []
+        table = ", ".join(f"{one.options.max_order} {right:.3f}" for (right, _), one, _ in found)
+        return makers, own, [f"order at most {makers.options.max_order}, by the share that was named rightly: {table}"]
 
     def cross_fitted(self, rows: NDArray[np.int64], folds: NDArray[np.int64], encoding: Encoding) -> Evidence:
         """Return what models that did not see them say of sequences."""

@@ -11,10 +11,11 @@ import numpy as np
 from ostinato.classification.head import Array
 from ostinato.classification.judgement import Judgement, judge
 from ostinato.classification.labels import read_labelled_like
-from ostinato.classification.model import Classifier, checked_prior, load_classifier
+from ostinato.classification.model import RULES, Classifier, checked_prior, load_classifier
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import Device, on_device
+from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.look import Shown
 from ostinato.threads import Threads, in_threads
@@ -116,6 +117,8 @@ def classify(
         DataError: The data cannot be read, or a value has no probability.
         ModelFileError: The data do not suit the models.
     """
+    if rule not in (None, *RULES):
+        raise ConfigError(f"unknown rule {rule!r}", fix=f"use {' or '.join(RULES)}")
     own = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
     first = own.models[0]
     labels: tuple[str | None, ...] = ()
