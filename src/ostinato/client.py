@@ -221,7 +221,7 @@ class Client:
         return self._json("POST", f"{_path(unique_id)}/forecast", {"horizon": horizon, **options}, again=True)
 
     def sample(self, unique_id: str, length: int = 100, **options: Any) -> dict[str, Any]:
-        """Return samples from the present state; the options are n_samples, temperature, top_p and seed."""
+        """Return samples from the present state; the options are those of ``ostinato sample``, as in /openapi.json."""
         return self._json("POST", f"{_path(unique_id)}/sample", {"length": length, **options}, again=True)
 
     def fork(self, unique_id: str, to: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ import redis.asyncio
 
 from ostinato.serve import consume_redis
 from ostinato.serve.consume_redis import consume
+from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import StoreError
 
@@ -32,9 +33,9 @@ from ostinato.serve.store import StoreError
 class Applied:
     """Takes events as a server does: by number, each once."""
 
-    def __init__(self, fails: int = 0) -> None:
+    def __init__(self, fails: int = 0, *, ordered: bool = False) -> None:
         self.events: dict[str, list[int]] = {}
-        self.fails = fails
+        self.fails, self.ordered = fails, ordered
 
     async def push(self, unique_id: str, push: Push) -> Result:
         if self.fails:
@@ -44,6 +45,8 @@ class Applied:
             raise DataError("the model cannot take the value -1")
         held = self.events.setdefault(unique_id, [])
         assert push.seq is not None
+        if push.seq > len(held) + 1 and self.ordered:
+            raise OrderError("an event is missing", expected=len(held) + 1, fix="send it")
         if push.seq not in held:
             held.append(push.seq)
         return Result(unique_id, push.seq, [])
@@ -122,3 +125,17 @@ def test_what_cannot_be_applied_is_put_aside_with_its_reason(server: Server) -> 
     ]
     assert _run(server, [*bad, _entry("a", 2)], taker) == {"pending": 0, "refused": 4}
     assert taker.events == {"a": [2]}
+
+
+def test_an_event_waits_for_those_before_it_which_another_server_may_have_taken(server: Server) -> None:
+    taker = Applied(ordered=True)
+    order = [3, 1, 6, 2, 5, 4, 8, 7]
+    assert _run(server, [_entry("a", seq) for seq in order], taker) == {"pending": 0, "refused": 0}
+    assert taker.events == {"a": list(range(1, 9))}
+
+
+def test_an_event_whose_forerunner_never_comes_is_put_aside(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consume_redis, "_GAP", 0.1)
+    taker = Applied(ordered=True)
+    assert _run(server, [_entry("a", 1), _entry("a", 3), _entry("b", 1)], taker) == {"pending": 0, "refused": 1}
+    assert taker.events == {"a": [1], "b": [1]}

@@ -255,6 +255,11 @@ def test_the_likeliest_characters_are_those_of_the_model() -> None:
             assert [p for _, p in top] == sorted((p for _, p in top), reverse=True)
             sample = await http.post("/v1/streams/a/sample", json={"length": 5, "n_samples": 2})
             assert len(sample.json()["samples"]) == 2
+            same = {"length": 30, "n_samples": 2, "top_k": 1, "min_p": 0.1}
+            one, two = (await http.post("/v1/streams/a/sample", json=same)).json()["samples"]
+            assert one == two
+            stopped = await http.post("/v1/streams/a/sample", json={**same, "stop": [one[2]]})
+            assert stopped.json()["samples"][0] == one[: one.index(one[2]) + 1]
             assert (await http.post("/v1/streams/a/forecast", json={})).status_code == 422
 
     run(main)

@@ -15,11 +15,13 @@ pytest.importorskip("httpx", reason="the tests of the server need httpx")
 
 from serving import client, core, push, run
 
+import ostinato
 import zoo
 from ostinato.data.sequences import SequenceSet
 from ostinato.inference.alarm_rule import FixedRule
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.score import score
+from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.schema import Event, Push
@@ -136,6 +138,27 @@ def test_text_is_served_as_score_scores_it(kind: str) -> None:
     total, at_once = run(main)
     assert total == pytest.approx(float(np.nansum(want)), abs=1e-4 * max(1, len(want)))
     assert at_once == pytest.approx(total, abs=1e-4)
+
+
+@pytest.mark.parametrize("adapt", [None, False])
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_served_text_goes_on_learning_unless_it_is_frozen(ends: bool, adapt: bool | None) -> None:
+    words, new = "the cat sat on the mat and the dog sat on the log\n", "the hog sat on a log\na dog; the hog\n" * 3
+    parts = [w for w in words.split() for _ in range(9)] if ends else [words * 12]
+    points = np.array([ord(c) for part in parts for c in part], dtype=np.int32).reshape(-1, 1)
+    offsets = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+    ids = tuple(f"t{i}" for i in range(len(parts)))
+    data = SequenceSet("text", points, offsets, ids, terminated=ends, meta={"alphabet": "characters"})
+    model = ostinato.fit(data, model="counts", budget=ostinato.Budget(None, 8)).model
+    assert isinstance(model, SequenceModel)
+    want = Stream(model, adapt=adapt).update(new).surprisal
+
+    async def main() -> float:
+        async with core(model, adapt=adapt) as batcher:
+            told = await push(batcher, "a", *[new[i : i + 7] for i in range(0, len(new), 7)])
+            return sum(event.surprisal or 0.0 for event in told)
+
+    assert run(main) == pytest.approx(float(want.sum()), abs=1e-3)
 
 
 def test_a_fork_and_a_snapshot_go_on_from_the_same_state(tmp_path: Path) -> None:

@@ -100,6 +100,15 @@ def command(
             help="What becomes of a stream whose state belongs to another model.", rich_help_panel=options.ADVANCED
         ),
     ] = "replay",
+    adapt: Annotated[
+        bool | None,
+        typer.Option(
+            "--adapt/--frozen",
+            help="Whether an adaptive model goes on learning, in each new stream for itself. Default: it does.",
+            show_default=False,
+            rich_help_panel=options.ADVANCED,
+        ),
+    ] = None,
     resident: Annotated[
         int,
         typer.Option(
@@ -133,6 +142,7 @@ def command(
         history=history,
         resident=resident,
         replay=new_model == "replay",
+        adapt=adapt,
         body=body,
         timeout=timeout,
     )

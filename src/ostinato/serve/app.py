@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from importlib import resources
@@ -22,14 +21,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ostinato.errors import OstinatoError
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.batcher import Batcher
-from ostinato.serve.gate import Gate, Limits
+from ostinato.serve.gate import Gate, Limits, fault
 from ostinato.serve.metrics import Metrics
 from ostinato.serve.openapi import document
 from ostinato.serve.operations import Operations
 from ostinato.serve.routes import ROUTES, Routes, decoded, json_response
 from ostinato.serve.schema import Failed, NamedPush, Problem, Result
 
-_LOG = logging.getLogger("ostinato.serve")
 _ENCODER = msgspec.json.Encoder()
 #: The parts of the page, with their types.
 _PAGE = {"": "text/html", "page/page.css": "text/css", "page/page.js": "text/javascript"}
@@ -54,7 +52,9 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
         await batcher.close()
 
     served: list[BaseRoute] = [
-        Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary) for one in ROUTES
+        Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary)
+        for one in ROUTES
+        if not one.is_push
     ]
     served += [Served(f"/{name}", _file(name), methods=["GET"]) for name in _PAGE]
     served.append(WebSocketRoute("/v1/live", partial(_live, routes)))
@@ -64,7 +64,7 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
         exception_handlers={OstinatoError: _refused, HTTPException: _unknown, Exception: _fault},
     )
     app.router.redirect_slashes = False
-    gate = Gate(app, limits)
+    gate = Gate(app, limits, routes.pushes)
     metrics = Metrics(batcher, gate)
 
     async def readyz(_: Request) -> Response:
@@ -184,5 +184,4 @@ async def _unknown(_: Request, error: Exception) -> Response:
 
 
 async def _fault(_: Request, error: Exception) -> Response:
-    _LOG.error("a request failed: %s", type(error).__name__)  # the message may hold what was sent
-    return json_response({"error": Problem("the server failed", fix="look into its log")}, 500)
+    return json_response({"error": problem(fault(error))}, 500)

@@ -112,7 +112,7 @@ class Batcher:
         self._queue.append((asked, done))
         self._arrived.set()
         try:
-            await asyncio.shield(done)
+            await done
         finally:
             self._waiting -= count
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Final, Protocol
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from ostinato.data.extras import missing
 from ostinato.errors import ConfigError, OstinatoError
+from ostinato.serve.order import OrderError
 
 if TYPE_CHECKING:
     from ostinato.serve.schema import Push, Result
@@ -21,6 +23,11 @@ _MANY, _WAIT = 512, 1000
 _LOST = 30_000
 #: The seconds before events are tried again that the server had no room for, or whose store was gone.
 _PAUSE = 0.5
+#: The seconds that an event waits for those before it, which another server of the group may have taken, and how many
+#: may wait. It is longer than ``_LOST``, so that what a server had taken that ended comes first.
+_GAP, _MOST = 45.0, 4096
+#: The entries that wait for events before them.
+Early: TypeAlias = dict[bytes, "asyncio.Task[None]"]
 
 
 class Pusher(Protocol):
@@ -65,6 +72,7 @@ async def consume(
         raise missing("events from a Redis stream", "redis", "redis") from error
     db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
     own, since = True, "0"  # first what this server took before it ended
+    early: Early = {}
     task = asyncio.current_task()
     assert task is not None
     try:
@@ -75,16 +83,21 @@ async def consume(
                 if not own:
                     # at times also what a server that is gone had taken
                     _, lost, *_ = await db.xautoclaim(stream, group, name, _LOST, "0", count=_MANY)
-                    await _apply(batcher, db, lost, stream, group)
+                    await _apply(batcher, db, lost, stream, group, early)
                 found = await db.xreadgroup(group, name, {stream: since}, count=_MANY, block=_WAIT)
                 entries = found[0][1] if found else []
-                await _apply(batcher, db, entries, stream, group)
-                if own and not entries:
-                    own, since = False, ">"
+                await _apply(batcher, db, entries, stream, group, early)
+                if own:
+                    own, since = bool(entries), entries[-1][0] if entries else ">"
+                while len(early) > _MOST:
+                    await asyncio.sleep(_PAUSE)
             except (RedisError, OSError, _AgainError):
                 own, since = True, "0"
                 await asyncio.sleep(_PAUSE)
     finally:
+        for waiting in early.values():
+            waiting.cancel()  # its entry stays with the group, which gives it out again
+        await asyncio.gather(*early.values(), return_exceptions=True)
         await db.aclose()
 
 
@@ -103,18 +116,19 @@ async def _make(db: Any, stream: str, group: str) -> None:
             raise
 
 
-async def _apply(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str) -> None:
+async def _apply(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str, early: Early) -> None:
     """Apply entries: those of one stream in their order, those of different streams together."""
     series: dict[bytes, list[Any]] = {}
     for entry in entries:
-        series.setdefault((entry[1] or {}).get(b"unique_id", b""), []).append(entry)
-    done = await asyncio.gather(*(_in_order(batcher, db, some, stream, group) for some in series.values()))
+        if entry[0] not in early:
+            series.setdefault((entry[1] or {}).get(b"unique_id", b""), []).append(entry)
+    done = await asyncio.gather(*(_in_order(batcher, db, some, stream, group, early) for some in series.values()))
     if not all(done):
         raise _AgainError
 
 
-async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str) -> bool:
-    """Apply the entries of one stream, and return whether all of them are done with."""
+async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str, early: Early) -> bool:
+    """Apply the entries of one stream, and return whether all of them are done with, or wait for those before them."""
     for number, fields in entries:
         try:
             unique_id, push = _read(fields)
@@ -122,9 +136,49 @@ async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, g
         except OstinatoError as error:
             if error.exit_code == 1:  # the store is gone, or too much waits: not the fault of the event
                 return False
-            await db.xadd(f"{stream}:refused", {**(fields or {}), "entry": number, "error": str(error)}, maxlen=10_000)
+            if isinstance(error, OrderError) and _first(push) > error.expected:
+                early[number] = asyncio.create_task(_wait(batcher, db, (number, fields), stream, group, early))
+                continue
+            await _put_aside(db, (number, fields), stream, error)
         await db.xack(stream, group, number)
     return True
+
+
+async def _wait(batcher: Pusher, db: Any, entry: Any, stream: str, group: str, early: Early) -> None:
+    """Apply an entry as soon as the events before it are in, which another server of the group may have taken."""
+    number, fields = entry
+    unique_id, push = _read(fields)
+    end, pause = time.monotonic() + _GAP, 0.02
+    try:
+        while True:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+            try:
+                await batcher.push(unique_id, push)
+            except OstinatoError as error:
+                waits = error.exit_code == 1 or (isinstance(error, OrderError) and time.monotonic() < end)
+                if waits:
+                    continue
+                await _put_aside(db, entry, stream, error)
+            await db.xack(stream, group, number)
+            return
+    finally:
+        early.pop(number, None)
+
+
+async def _put_aside(db: Any, entry: Any, stream: str, error: OstinatoError) -> None:
+    """Keep an entry that cannot be applied, with the reason."""
+    number, fields = entry
+    await db.xadd(f"{stream}:refused", {**(fields or {}), "entry": number, "error": str(error)}, maxlen=10_000)
+
+
+def _first(push: Push) -> int:
+    """Return the number of the first event of a push, each of which has one."""
+    from msgspec import UNSET
+
+    first = push.seq if push.events is UNSET else push.events[0].seq
+    assert first is not None
+    return first
 
 
 def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:

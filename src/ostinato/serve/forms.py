@@ -260,7 +260,7 @@ class TextForm(Form):
         """Step the model line by line, the lines of all streams together (see ``Form.step``)."""
         lines = [[line for one in work.placed for line in self._model.encoding.lines(one.y)] for work in works]
         lines = [[(points, ends) for points, ends in some if len(points) or ends] for some in lines]
-        state, start = tuple(s.clone() for s in state), self._rows.start(1)
+        state = tuple(s.clone() for s in state)
         parts: list[list[tuple[Array, Array, Array]]] = [[] for _ in works]
         for turn in range(max(map(len, lines))):
             for ends in (False, True):
@@ -276,8 +276,11 @@ class TextForm(Form):
                     tuple(s[rows] for s in state),
                     ends=ends,
                 )
-                for whole, part, first in zip(state, found.state, start, strict=True):
-                    whole[rows] = first if ends else part
+                after = found.state  # a line that ended is a sequence; what an adaptive model has learned stays
+                if ends:
+                    after = self._model.next_sequence(after)
+                for whole, part in zip(state, after, strict=True):
+                    whole[rows] = part
                 at = 0
                 for b, one in zip(rows, points, strict=True):
                     n = len(one) + ends

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import msgspec
 
+from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.auth import Token, Tokens
-from ostinato.serve.errors import RefusedError
+from ostinato.serve.errors import RefusedError, UnexpectedError
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Answer = Callable[[bytes, Token | None], Awaitable[bytes]]
+_LOG = logging.getLogger("ostinato.serve")
 
 #: What anybody may read: they say nothing about streams.
 OPEN = {"/", "/healthz", "/readyz", "/page/page.css", "/page/page.js"}
@@ -59,10 +63,11 @@ class Gate:
     Args:
         app: The application behind the gate.
         limits: Who may do how much.
+        pushes: What answers the pushes to a path, or None for another path.
     """
 
-    def __init__(self, app: Any, limits: Limits) -> None:
-        self.app, self.limits = app, limits
+    def __init__(self, app: Any, limits: Limits, pushes: Callable[[str], Answer | None] = lambda _: None) -> None:
+        self.app, self.limits, self._pushes = app, limits, pushes
         self.sockets = 0
         self.answered: dict[tuple[str, int], int] = {}
 
@@ -94,21 +99,33 @@ class Gate:
             headers = dict(scope["headers"])
             token = self._admit(scope, headers)
             body = await self._body(scope, headers, receive, token)
-            rest = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-            async def read() -> Message:
-                message = next(rest, None)
-                return await receive() if message is None else message
-
-            scope["token"] = token
+            push = self._pushes(scope["path"]) if scope["method"] == "POST" else None
             async with asyncio.timeout(self.limits.seconds):
-                await self.app(scope, read, sent)
+                if push is not None:
+                    await _send(200, await push(body, token), [], sent)
+                else:
+                    await self._pass_on(scope, body, receive, sent, token)
         except TimeoutError:
             if not begun:
                 slow = RefusedError(503, "the request took too long", fix="ask for less at a time", wait=1)
                 await _answer(slow, sent)
-        except RefusedError as error:
+        except OstinatoError as error:
             await _answer(error, sent)
+        except Exception as error:
+            if begun:
+                raise
+            await _answer(fault(error), sent)
+
+    async def _pass_on(self, scope: Message, body: bytes, receive: Receive, send: Send, token: Token | None) -> None:
+        """Let a request through whose body was read."""
+        rest = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def read() -> Message:
+            message = next(rest, None)
+            return await receive() if message is None else message
+
+        scope["token"] = token
+        await self.app(scope, read, send)
 
     def _admit(self, scope: Message, headers: dict[bytes, bytes]) -> Token | None:
         """Return the token of a request.
@@ -198,16 +215,26 @@ class Gate:
         return self._admit(scope, headers)
 
 
-async def _answer(error: RefusedError, send: Send) -> None:
+async def _answer(error: OstinatoError, send: Send) -> None:
     """Send an error as the whole answer."""
     status, headers = status_of(error)
-    body = msgspec.json.encode({"error": problem(error)})
-    lines = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    lines += [(name.encode(), value.encode()) for name, value in headers.items()]
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
     if status in {408, 413}:
         lines.append((b"connection", b"close"))  # what is left of the body is not read
+    await _send(status, msgspec.json.encode({"error": problem(error)}), lines, send)
+
+
+async def _send(status: int, body: bytes, lines: list[tuple[bytes, bytes]], send: Send) -> None:
+    """Send JSON as the whole answer."""
+    lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *lines]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})
+
+
+def fault(error: Exception) -> UnexpectedError:
+    """Return what is told of a fault of the server; its message may hold what was sent, and is not logged."""
+    _LOG.error("a request failed: %s", type(error).__name__)
+    return UnexpectedError("the server failed", fix="look into its log")
 
 
 def _host(value: bytes) -> str:

@@ -19,7 +19,7 @@ from ostinato.inference.ahead import steps_ahead
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.rollout import paths
-from ostinato.inference.writing import Writing
+from ostinato.inference.writing import Writing, stop_strings
 from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
 from ostinato.shapes import State
 
@@ -90,7 +90,8 @@ class Here:
         """
         model, data = self.rows.model, self._data()
         encoding, numeric = model.encoding, model.description.traits.numeric
-        choice = Choice.of(asked.temperature, asked.top_p, symbols=not numeric)
+        choice = Choice.of(asked.temperature, asked.top_p, asked.top_k, asked.min_p, symbols=not numeric)
+        strings = stop_strings(asked.stop, symbols=not numeric)
         encoded = encoding.encode(data)
         support = Support(*(s[:1] for s in (encoded.unit, encoded.low, encoded.high)))
         drawn = paths(
@@ -100,7 +101,7 @@ class Here:
             asked.length,
             torch.Generator().manual_seed(asked.seed),
             choice=choice,
-            writing=Writing(encoding) if isinstance(encoding, Alphabet) else None,
+            writing=Writing(encoding, strings) if isinstance(encoding, Alphabet) else None,
         ).transpose(0, 1)
         steps = drawn.double().numpy() if drawn.is_floating_point() else drawn.numpy()
         found = encoding.samples(steps, data, "")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 from urllib.parse import unquote_to_bytes
 
@@ -15,6 +16,7 @@ from starlette.responses import Response
 from ostinato.errors import DataError, OstinatoError
 from ostinato.serve import schema
 from ostinato.serve.answers import problem
+from ostinato.serve.auth import Token
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.operations import Operations
 from ostinato.serve.schema import Failed, NamedPush, Push, Pushes, Result, Results
@@ -34,24 +36,26 @@ class Route:
     Attributes:
         method: The method of HTTP.
         path: The path, with the id of the stream as {unique_id}.
-        call: What answers.
+        call: What answers a request; of a push, see ``Routes.pushes``.
         summary: What it does, in a sentence.
         body: The type of the body; bytes for a snapshot; None for none.
         answer: The type of the answer; bytes for a snapshot; None for an empty one.
         query: The names of the query, with their JSON schemas.
         status: The status of success.
         more: Other statuses that it may have, besides those of every route.
+        is_push: Whether it takes events in, which the gate brings to ``Routes.pushes`` and not to the router.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
-    call: Callable[[Any, Request], Awaitable[Response]]
+    call: Callable[..., Awaitable[Any]]
     summary: str
     body: Any = None
     answer: Any = dict[str, Any]
     query: tuple[tuple[str, dict[str, Any]], ...] = ()
     status: int = 200
     more: tuple[int, ...] = ()
+    is_push: bool = False
 
 
 def json_response(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -94,8 +98,17 @@ def id_of(request: Request) -> str:
     Raises:
         DataError: It cannot be an id.
     """
+    return read_id(request.path_params["unique_id"])
+
+
+def read_id(quoted: str) -> str:
+    """Return the id of a stream without its percent signs.
+
+    Raises:
+        DataError: It cannot be an id.
+    """
     try:
-        return check_id(unquote_to_bytes(request.path_params["unique_id"]).decode())
+        return check_id(unquote_to_bytes(quoted).decode())
     except UnicodeDecodeError as error:
         raise DataError("the id of the stream is no UTF-8", fix="send UTF-8, percent-encoded") from error
 
@@ -125,18 +138,29 @@ class Routes:
     def __init__(self, batcher: Batcher, operations: Operations) -> None:
         self._batcher, self._operations = batcher, operations
 
-    async def push(self, request: Request) -> Response:
-        """Push events to one stream."""
-        key = id_of(request)
-        push = checked(decoded(Push, await request.body()))
-        spend(request, push)
-        return json_response(await self._batcher.push(key, push, request.scope.get("token")))
+    def pushes(self, path: str) -> Callable[[bytes, Token | None], Awaitable[bytes]] | None:
+        """Return what answers a push to a path with its JSON; None if it is another path.
 
-    async def push_many(self, request: Request) -> Response:
+        Pushes are most of what a server does, so the gate brings them here and the router never sees them.
+        """
+        if path == _MANY:
+            return self.push_many
+        quoted = path[len(_STREAMS) : -len(_EVENTS)]
+        if path.startswith(_STREAMS) and path.endswith(_EVENTS) and quoted and "/" not in quoted:
+            return partial(self.push, quoted)
+        return None
+
+    async def push(self, quoted: str, body: bytes, token: Token | None) -> bytes:
+        """Push events to one stream."""
+        key, push = read_id(quoted), checked(decoded(Push, body))
+        spend(token, [push])
+        return _ENCODER.encode(await self._batcher.push(key, push, token))
+
+    async def push_many(self, body: bytes, token: Token | None) -> bytes:
         """Push events to many streams."""
-        pushes = decoded(Pushes, await request.body()).pushes
-        spend(request, *pushes)
-        return json_response(Results(await self.answers(pushes, request.scope.get("token"))))
+        pushes = decoded(Pushes, body).pushes
+        spend(token, pushes)
+        return _ENCODER.encode(Results(await self.answers(pushes, token)))
 
     async def answers(self, pushes: list[NamedPush], token: Any = None) -> list[Result | Failed]:
         """Return the answer to each push, in order."""
@@ -234,24 +258,24 @@ class Routes:
         return json_response(self._operations.status())
 
 
-def spend(request: Request, *pushes: Push) -> None:
+def spend(token: Token | None, pushes: Sequence[Push]) -> None:
     """Count the events of pushes against the rate of the token.
 
     Raises:
         RefusedError: The rate is used up.
     """
-    token = request.scope.get("token")
     if token is not None:
         token.spend(sum(1 if one.events is UNSET else len(one.events) for one in pushes))
 
 
 _INTEGER: dict[str, Any] = {"type": "integer", "minimum": 0}
-_ONE = "/v1/streams/{unique_id}"
+_MANY, _STREAMS, _EVENTS = "/v1/events", "/v1/streams/", "/events"
+_ONE = f"{_STREAMS}{{unique_id}}"
 
 #: All routes but those of ``OPEN`` and the WebSocket.
 ROUTES: tuple[Route, ...] = (
-    Route("POST", f"{_ONE}/events", Routes.push, "Push events.", Push, Result, more=(409,)),
-    Route("POST", "/v1/events", Routes.push_many, "Push events to many streams.", Pushes, Results),
+    Route("POST", f"{_ONE}{_EVENTS}", Routes.push, "Push events.", Push, Result, more=(409,), is_push=True),
+    Route("POST", _MANY, Routes.push_many, "Push events to many streams.", Pushes, Results, is_push=True),
     Route(
         "GET",
         "/v1/streams",

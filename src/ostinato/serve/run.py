@@ -35,6 +35,7 @@ class Options:
         history: The number of events of each stream that are kept.
         resident: The most streams in memory.
         replay: Whether a stream of another model has its history replayed; otherwise it begins afresh.
+        adapt: Whether a new stream of an adaptive model goes on learning; None lets it.
         body: The most bytes of a body.
         timeout: The most seconds of a request.
     """
@@ -43,6 +44,7 @@ class Options:
     history: int = 512
     resident: int = 200_000
     replay: bool = True
+    adapt: bool | None = None
     body: int = 8_000_000
     timeout: float = 30.0
 
@@ -96,7 +98,7 @@ def build(
         model, rule = load()
         return model.likelihood("serve streams"), rule
 
-    streams = Streams(*again(), late=options.late, history=options.history, replay=options.replay)
+    streams = Streams(*again(), late=options.late, history=options.history, replay=options.replay, adapt=options.adapt)
     batcher = Batcher(streams, open_store(store), resident=options.resident)
     limits = Limits(None if tokens is None else Tokens(tokens), options.body, options.timeout)
     if demo is not None:

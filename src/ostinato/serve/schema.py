@@ -142,6 +142,9 @@ class SampleAsked(Struct, forbid_unknown_fields=True):
     n_samples: Annotated[int, Meta(ge=1, le=100)] = 1
     temperature: Annotated[float, Meta(ge=0, le=100)] = 1.0
     top_p: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    top_k: Annotated[int, Meta(ge=1)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    stop: Annotated[list[Annotated[str, Meta(min_length=1, max_length=256)]], Meta(max_length=16)] = []
     seed: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
 
 

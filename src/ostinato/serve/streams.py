@@ -149,6 +149,7 @@ class Streams:
         late: The number of events or steps that may be missing while later ones wait for them.
         history: The number of events of each stream that are kept to be replayed into a new model.
         replay: Whether a stream of another model has its history replayed; otherwise it begins afresh.
+        adapt: Whether a new stream of an adaptive model goes on learning, for itself alone; None lets it.
     """
 
     def __init__(
@@ -159,8 +160,9 @@ class Streams:
         late: int = 0,
         history: int = 512,
         replay: bool = True,
+        adapt: bool | None = None,
     ) -> None:
-        self.late, self.history, self.replay = late, history, replay
+        self.late, self.history, self.replay, self.adapt = late, history, replay, adapt
         self.resident: dict[str, Held] = {}
         self.watch = Watch()
         self.events = self.alarms = 0
@@ -168,7 +170,8 @@ class Streams:
 
     def use(self, model: SequenceModel, rule: AlarmRule | None) -> None:
         """Go on with this model. All streams leave memory: the store must have them."""
-        self.model, self.rule, self.rows = model.likelihood("serve streams").eval(), rule, Rows(model)
+        self.model, self.rule = model.likelihood("serve streams").eval(), rule
+        self.rows = Rows(self.model, adapt=self.adapt)
         self.digest = model_digest(model)
         self.form: Form = NumberForm(self.rows) if model.description.traits.numeric else TextForm(self.rows)
         self.clock = Clock(model.description.source)

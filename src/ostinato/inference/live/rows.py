@@ -15,6 +15,7 @@ from ostinato.data.encoded import Encoded
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Support
+from ostinato.inference.adapt import learns
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -48,10 +49,15 @@ class Rows:
     Args:
         model: A fitted model.
         spacing: The spacing of the amplitudes of a sound.
+        adapt: Whether a sequence that begins lets the model go on learning from it, for itself alone. None: an adaptive
+            model does, as in ``Stream``.
+
+    Raises:
+        ConfigError: adapt is given, and the model leaves no such choice.
     """
 
-    def __init__(self, model: SequenceModel, *, spacing: float = 1.0) -> None:
-        self.model, self._spacing = model.eval(), spacing
+    def __init__(self, model: SequenceModel, *, spacing: float = 1.0, adapt: bool | None = None) -> None:
+        self.model, self._spacing, self._learns = model.eval(), spacing, learns(model, adapt)
 
     @property
     def carries_price(self) -> bool:
@@ -208,7 +214,7 @@ class Rows:
 
     def start(self, count: int) -> State:
         """Return the states before the first step, (B, ...) each."""
-        return tuple(s.contiguous() for s in self.model.initial_state(count))
+        return tuple(s.contiguous() for s in self.model.initial_state(count, learns=self._learns))
 
 
 def _quantiles(conditional: Conditional, support: Support, q: Tensor, kept: Tensor) -> Tensor:
