@@ -106,5 +106,5 @@ def test_sound_of_fewer_bits_is_on_a_coarser_lattice() -> None:
         score(fitted("small sound", "ar"), made("sound"))
     np.testing.assert_array_equal(as_sequences(fitted("small sound", "ar"), data).values, small.values)
     fast = replace(small, meta={**small.meta, "sample_rate": 44_100})
-    with pytest.raises(ModelFileError, match="44100 samples a second, and the model was fitted to 8000"):
+    with pytest.raises(ModelFileError, match="44,100 samples a second, and the model was fitted to 8000"):
         score(model, fast)

@@ -66,7 +66,7 @@ def test_an_unknown_character_raises_no_error() -> None:
 
 
 def test_a_step_of_the_wrong_width() -> None:
-    with pytest.raises(DataError, match="the step has 1 values, expected 2"):
+    with pytest.raises(DataError, match="the step has 1 value, expected 2"):
         Stream(fitted("channels", "ar")).update([1.0, 2.0])
 
 

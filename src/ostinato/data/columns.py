@@ -131,7 +131,8 @@ def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
         return []
     examples = [f"{c!r} ({_example(frame[c])})" for c in columns[:5]]
     more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
-    return [f"set aside, because they hold no numbers: {', '.join(examples)}{more}"]
+    ids = "; if one of them holds the ids of the series, name it with --id-col"
+    return [f"set aside, because they hold no numbers: {', '.join(examples)}{more}{ids}"]
 
 
 def _example(column: pl.Series) -> str:
