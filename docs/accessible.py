@@ -2,7 +2,7 @@
 
 - The two asides of a page, the sidebar and the contents of the page, have names.
 - The page of the search has a heading.
-- A block of code can be reached with the keyboard, since it scrolls where it is wide.
+- A block of code or a table can be reached with the keyboard, since it scrolls where it is wide.
 - The lines of a long signature are spans: Sphinx writes a list of definitions without terms.
 """
 
@@ -44,6 +44,9 @@ def improve(html: str, language: str) -> str:
         '<div id="search-results">', f'<h1>{search}</h1>\n<div id="search-results">'
     )
     html = html.replace("<pre>", '<pre tabindex="0">')
+    html = html.replace(
+        '<div class="table-wrapper', '<div tabindex="0" class="table-wrapper'
+    )
     return LINES.sub(_spans, html)
 
 

@@ -77,7 +77,7 @@ def draw(app: Sphinx) -> None:
         if not folder.exists():
             with tempfile.TemporaryDirectory() as work:
                 run(page, Path(work))
-                shutil.copytree(Path(work) / "figures", folder)
+                shutil.copytree(Path(work) / "figures", folder, dirs_exist_ok=True)
         shutil.copytree(folder, page.parent / "figures", dirs_exist_ok=True)
 
 

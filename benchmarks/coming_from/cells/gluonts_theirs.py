@@ -8,7 +8,7 @@ data = PandasDataset.from_long_dataframe(frame, item_id="unique_id", timestamp="
 estimator = DeepAREstimator(
     prediction_length=12,
     freq="M",
-    trainer_kwargs={"max_epochs": 10, "accelerator": "cpu"},
+    trainer_kwargs={"max_epochs": 5, "accelerator": "cpu"},
 )
 predictor = estimator.train(data)
 paths = list(predictor.predict(data))

@@ -10,7 +10,7 @@ network = NHITS(
     input_size=72,
     futr_exog_list=["temperature"],
     loss=MQLoss(level=[80]),
-    max_steps=300,
+    max_steps=100,
     accelerator="cpu",
 )
 forecaster = NeuralForecast(models=[network], freq="h")
