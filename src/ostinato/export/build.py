@@ -18,6 +18,7 @@ from ostinato.data.amplitude import Amplitude
 from ostinato.data.extras import missing
 from ostinato.data.scaling import NOTHING, Scaling
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelling import Pieces
 from ostinato.errors import ConfigError
 from ostinato.export.backbones import array, step
 from ostinato.export.emissions import Lattice
@@ -252,6 +253,11 @@ class StepGraph:
         """Return the state of the front after a step of text. The end of a sequence begins the next one."""
         encoding = self.model.encoding
         assert isinstance(encoding, Alphabet)
+        if isinstance(encoding.spelling, Pieces):
+            raise ConfigError(
+                "a graph takes characters, and the model takes pieces of a byte-pair encoding",
+                fix="fit a model with another vocabulary",
+            )
         y, points = Wire(self.graph, "y", np.int64), np.array(encoding.code_points, dtype=np.int64)
         logits = params if loc is None else params + loc.cast(np.float64)  # (B, 1, V)
         logits = logits.squeeze(1)

@@ -70,7 +70,7 @@ def worst_difference(
         expected = {}
         if "quantiles" in found and t % 16 == 3:
             expected["quantiles"] = stream.quantiles(p).T[None]
-        one = stream.update("".join(map(chr, y[0])) if y.dtype == np.int64 else y)
+        one = stream.update(chr(y[0, 0]) if y.dtype == np.int64 else y)
         expected["surprisal"] = one.surprisal
         if "expected" in found:
             expected["expected"] = one.prediction
@@ -93,8 +93,11 @@ def drawn(model: SequenceModel, steps: int) -> NDArray[Any]:
         line = "\n" if model.encoding.terminated else ""
         # a stream reads "\r\n" as one end of a line
         text = str(first).replace("\r", "") + line or "a"
-        points = [np.append(row[:, 0], [0x0A] * ends) for row, ends in model.encoding.lines(text)]
-        return np.resize(np.concatenate(points).astype(np.int64), steps)[:, None, None]
+        # a stream takes whole characters, and the graph points: those that are both
+        table, spelling = model.encoding.symbol_table(), model.encoding.spelling
+        text = "".join(c for c in text if c in table) or next(iter(table))
+        points = [0x0A if c == "\n" else int(spelling.points(c)[0]) for c in text]
+        return np.resize(np.array(points, dtype=np.int64), steps)[:, None, None]
     values = np.asarray(first, dtype=np.float64)[:, None, :]
     if model.encoding.spacing is None:
         values[7::11] = np.nan
