@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ class Server:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
-        for _ in range(600):
+        for _ in range(2400):
             try:
                 self.get("/readyz")
                 return
@@ -88,22 +90,29 @@ class Server:
 
 
 class Line:
-    """A connection that is kept alive, with requests one after the other."""
+    """A connection that is kept alive, with requests one after the other; bytes go out as they are, made before."""
 
     async def open(self, port: int) -> Line:
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
         return self
 
     async def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        self.writer.write(HEAD.format(path=path, length=len(body)).encode() + body)
+        return await self.send(HEAD.format(path=path, length=len(body)).encode() + body)
+
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        self.writer.write(request)
         head = await self.reader.readuntil(b"\r\n\r\n")
-        size = int(re.search(rb"content-length: (\d+)", head)[1])  # type: ignore[index]
-        return int(head[9:12]), await self.reader.readexactly(size)
+        at = head.index(b"content-length: ") + 16
+        return int(head[9:12]), await self.reader.readexactly(int(head[at : head.index(b"\r", at)]))
 
 
 async def single(port: int, streams: int, seconds: float, lines: int, rate: float | None) -> tuple[int, list[float]]:
     """Push single events over HTTP, as fast as they are answered or at a rate."""
     took: list[float] = []
+    made = []
+    for i in range(streams):
+        body = b'{"y":%.3f}' % (50 + i % 7 / 7)
+        made.append(HEAD.format(path=f"/v1/streams/s{i}/events", length=len(body)).encode() + body)
     end = time.perf_counter() + seconds
 
     async def run(line: Line, rng: random.Random) -> None:
@@ -113,8 +122,7 @@ async def single(port: int, streams: int, seconds: float, lines: int, rate: floa
                 due += rng.expovariate(rate / lines)  # arrivals at random, each timed from when it was due
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
             begun = due if rate else time.perf_counter()
-            body = b'{"y":%.3f}' % (50 + rng.random())
-            status, _ = await line.post(f"/v1/streams/s{rng.randrange(streams)}/events", body)
+            status, _ = await line.send(made[rng.randrange(len(made))])
             assert status == 200, status
             took.append(time.perf_counter() - begun)
 
@@ -150,55 +158,83 @@ async def batched(port: int, streams: int, seconds: float, size: int) -> tuple[i
     return int(size * len(took) / (time.perf_counter() - begun)), took
 
 
-async def socket(port: int, streams: int, seconds: float, sockets: int, window: int) -> tuple[int, list[float]]:
-    """Push single events over WebSockets, with several on their way in each."""
-    import websockets
+def frame(text: bytes) -> bytes:
+    """Return a message of a WebSocket client, under a mask of zeros, which changes nothing."""
+    size = len(text)
+    head = bytes([0x81, 0x80 | size]) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
+    return head + bytes(4) + text
 
+
+async def message(reader: asyncio.StreamReader) -> bytes:
+    """Return the next message of the server, without its head."""
+    size = (await reader.readexactly(2))[1]
+    if size >= 126:
+        size = int.from_bytes(await reader.readexactly(2 if size == 126 else 8), "big")
+    return await reader.readexactly(size)
+
+
+async def socket(
+    port: int, streams: int, seconds: float, sockets: int, window: int, many: int = 1
+) -> tuple[int, list[float]]:
+    """Push over WebSockets, with several messages on their way in each, of one event or of many."""
     took: list[float] = []
+    pushes = [b'{"unique_id":"s%d","y":%.3f}' % (i, 50 + i % 7 / 7) for i in range(streams)]
+    made = [
+        frame(pushes[i] if many == 1 else b"[" + b",".join(pushes[i : i + many]) + b"]")
+        for i in range(0, streams, many)
+    ]
     end = time.perf_counter() + seconds
+    key = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    key += b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 
     async def run(seed: int) -> None:
         rng = random.Random(seed)
-        uri = f"ws://127.0.0.1:{port}/v1/live"
-        async with websockets.connect(uri, compression=None, max_queue=None, ping_interval=None) as line:
-            sent: list[float] = []
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**24)
+        writer.write(b"GET /v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\n" + key)
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        sent: list[float] = []
 
-            async def send() -> None:
-                sent.append(time.perf_counter())
-                await line.send(f'{{"unique_id":"s{rng.randrange(streams)}","y":{50 + rng.random():.3f}}}')
+        def send() -> None:
+            sent.append(time.perf_counter())
+            writer.write(made[rng.randrange(len(made))])
 
-            for _ in range(window):
-                await send()
-            for turn in range(10_000_000):
-                answer = await line.recv()
-                assert '"error"' not in answer
-                took.append(time.perf_counter() - sent[turn])
-                if time.perf_counter() < end:
-                    await send()
-                elif turn + 1 == len(sent):
-                    return
+        for _ in range(window):
+            send()
+        for turn in range(10_000_000):
+            answer = await message(reader)
+            assert b'"error"' not in answer, answer
+            took.append(time.perf_counter() - sent[turn])
+            if time.perf_counter() < end:
+                send()
+            elif turn + 1 == len(sent):
+                writer.close()
+                return
 
     begun = time.perf_counter()
     await asyncio.gather(*[run(i) for i in range(sockets)])
-    return int(len(took) / (time.perf_counter() - begun)), took
+    return int(many * len(took) / (time.perf_counter() - begun)), took
 
 
 def report(name: str, server: Server, load: Any) -> float:
     """Run a load, and print its line of the table."""
     cpu, events = server.metric("process_cpu_seconds_total"), server.metric("events_total")
     rate: float
+    own = time.process_time()
     rate, took = asyncio.run(load)
+    own = time.process_time() - own
     used = server.metric("process_cpu_seconds_total") - cpu
     many = server.metric("events_total") - events
     p50, p99 = np.quantile(took, [0.5, 0.99]) * 1000
-    print(f"{name:<44}{rate:>10,}{p50:>10.1f}{p99:>10.1f}{1e6 * used / many:>14.1f}", flush=True)
+    print(
+        f"{name:<44}{rate:>10,}{p50:>10.1f}{p99:>10.1f}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}", flush=True
+    )
     return rate
 
 
 def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
     """Print the table of loads, with and without a durable store."""
     print(f"{streams:,} streams, {seconds:g} s each")
-    print(f"{'load':<44}{'events/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'CPU us/event':>14}")
+    print(f"{'load':<44}{'events/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'CPU us/event':>14}{'of load':>12}")
     for store, words in ((str(folder / "streams"), "SQLite, durable"), ("none", "memory")):
         server = Server(model, store, 8301)
         try:
@@ -210,6 +246,7 @@ def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
             half = min(rate / 2, 1500)
             report(f"{words}: single HTTP, {half:,.0f} a second", server, single(8301, streams, seconds, 64, half))
             report(f"{words}: WebSocket, 16 x 64", server, socket(8301, streams, seconds, 16, 64))
+            report(f"{words}: WebSocket, 4 x 8 of 100", server, socket(8301, streams, seconds, 4, 8, 100))
         finally:
             server.stop()
 
@@ -236,6 +273,67 @@ def memory(folder: Path, model: Path, streams: int) -> None:
         print(f": {each:.0f} bytes a stream, of which {state:.0f} are its state")
     finally:
         server.stop()
+
+
+def hard(folder: Path, model: Path, sockets: int = 1000, pushes: int = 100_000) -> None:
+    """Open WebSockets that say nothing, then push many events to one stream in pushes of 1,000."""
+    server = Server(model, str(folder / "hard"), 8304)
+    hello = b"GET /v1/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    hello += b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+
+    async def run() -> tuple[float, float]:
+        idle = [await Line().open(8304) for _ in range(sockets)]
+        for one in idle:
+            one.writer.write(hello)
+            assert b" 101 " in await one.reader.readuntil(b"\r\n\r\n")
+        line, begun = await Line().open(8304), time.perf_counter()
+        for first in range(0, pushes, 1000):
+            events = ",".join(f'{{"y":{50 + i % 7 / 7:.3f},"seq":{first + i + 1}}}' for i in range(1000))
+            status, _ = await line.post("/v1/streams/one/events", f'{{"events":[{events}]}}'.encode())
+            assert status == 200, status
+        many, begun = time.perf_counter() - begun, time.perf_counter()
+        status, _ = await line.post("/v1/streams/two/events", b'{"y":50}')
+        assert status == 200, status
+        one_push = time.perf_counter() - begun
+        idle[-1].writer.write(frame(b'{"unique_id":"three","y":50}'))
+        assert b'"error"' not in await message(idle[-1].reader)
+        return many, one_push
+
+    try:
+        many, one_push = asyncio.run(run())
+        seq = json.loads(server.get("/v1/streams/one"))["seq"]
+        print(
+            f"{sockets:,} idle WebSockets; {pushes:,} events to one stream in {many:.1f} s, the last is number {seq:,}"
+        )
+        print(f"then a push to another stream {1e3 * one_push:.1f} ms, and an idle WebSocket answers")
+        assert seq == pushes
+    finally:
+        server.stop()
+
+
+def peers(folder: Path, model: Path, count: int = 3000) -> None:
+    """Print the processor time of one event: a batch of one here, ONNX with states passed by the caller, and river."""
+    import ostinato
+    from ostinato.export.check import Runtime
+
+    fitted = ostinato.load_model(model)
+    ostinato.export_onnx(fitted, folder / "model.onnx")
+    stream, runtime = ostinato.Stream(fitted), Runtime(str(folder / "model.onnx"))
+    steps: dict[str, Callable[[float], object]] = {
+        "ostinato Stream": lambda v: stream.update([v]),
+        "ONNX in onnxruntime, states by the caller": lambda v: runtime.step(np.array([[v]])),
+    }
+    with contextlib.suppress(ImportError):
+        from river.anomaly import HalfSpaceTrees  # type: ignore[import-not-found]
+
+        trees = HalfSpaceTrees(limits={"y": (40, 60)})
+        steps["river HalfSpaceTrees"] = lambda v: (trees.score_one({"y": v}), trees.learn_one({"y": v}))
+    y = (50 + np.random.default_rng(0).standard_normal(count)).tolist()
+    for name, step in steps.items():
+        begun = time.process_time()
+        for v in y:
+            step(v)
+        print(f"{name:<44}{1e6 * (time.process_time() - begun) / count:>10.1f} us of processor an event", flush=True)
 
 
 def value(key: str, number: int) -> float:
@@ -303,7 +401,7 @@ def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["loads", "memory", "kills"])
+    parser.add_argument("parts", nargs="*", default=["loads", "memory", "hard", "peers", "kills"])
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--streams", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000)
@@ -317,6 +415,10 @@ def main() -> None:
             loads(folder, model, given.seconds, given.streams)
         if "memory" in given.parts:
             memory(folder, model, given.many)
+        if "hard" in given.parts:
+            hard(folder, model)
+        if "peers" in given.parts:
+            peers(folder, model)
         if "kills" in given.parts:
             kills(folder, model, given.kills)
     finally:

@@ -171,12 +171,14 @@ def kills(model: Path, store: str, count: int, *, servers: int, streams: int = 8
         AssertionError: An event was lost, or applied twice.
     """
     nest = Nursery(model, store)
-    running, rng, stop = [nest.start() for _ in range(servers)], random.Random(seed), threading.Event()
+    running: list[Forked] = []
+    rng, stop = random.Random(seed), threading.Event()
     loads = [Load(key, running) for key in range(streams)]
     threads = [threading.Thread(target=load.run, args=(stop,)) for load in loads]
-    for thread in threads:
-        thread.start()
     try:
+        running += [nest.start() for _ in range(servers)]
+        for thread in threads:
+            thread.start()
         for kill in range(count):
             time.sleep(0.1 + 0.4 * rng.random())
             running[kill % servers].close(signal.SIGKILL)

@@ -87,7 +87,9 @@ def test_what_was_answered_survives_kills(model: Path, tmp_path: Path) -> None:
         threads = [threading.Thread(target=load, args=(server.port, key)) for key in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(0.1 + 0.3 * rng.random())
+        until, end = sum(answered) + rng.randrange(11, 50), time.monotonic() + 60
+        while sum(answered) < until and time.monotonic() < end:
+            time.sleep(0.002)
         server.close(signal.SIGKILL)
         for thread in threads:
             thread.join()
