@@ -64,7 +64,7 @@ def parts(seconds: float) -> dict[str, float]:
     x, dy = torch.randn(T, B, D).requires_grad_(), torch.randn(T, B, H)
     h0, weights = torch.zeros(1, B, H), list(net.parameters())
     leaves = [x, *weights]
-    call = Call("gru", x, h0, None, *weights)
+    call = Call("gru", x, h0, None, weights[0], weights[1], weights[2], weights[3])
     sizes = sizes_of(call)
     with torch.no_grad():
         y, h_n, _ = outputs(call, sizes)
@@ -101,7 +101,7 @@ def parts(seconds: float) -> dict[str, float]:
     nothing = training(lambda: Nothing.apply(x, h0, *weights))  # type: ignore[no-untyped-call]
     tasks: dict[str, Callable[[], object]] = {
         "whole": training(lambda: net(x)),
-        "without module": training(lambda: unroll("gru", x, (h0,), *weights)),
+        "without module": training(lambda: unroll("gru", x, (h0,), weights[0], weights[1], weights[2], weights[3])),
         "kernels": kernels,
         "checks": checks,
         "allocation": allocation,

@@ -82,7 +82,7 @@ IMPLEMENTATIONS: dict[str, dict[str, Unroll]] = {
 
 #: The dictionary behind os.environ, if it has one: to ask os.environ itself for what it lacks takes a microsecond.
 _ENVIRONMENT: Any = getattr(os.environ, "_data", os.environ)
-_KEY: Any = os.environ.encodekey(IMPLEMENTATION) if hasattr(os.environ, "_data") else IMPLEMENTATION  # type: ignore[attr-defined]
+_KEY: Any = os.environ.encodekey(IMPLEMENTATION) if hasattr(os.environ, "_data") else IMPLEMENTATION
 
 
 def _no_operator(facts: Mapping[str, Any]) -> str | None:

@@ -165,4 +165,4 @@ def _without_memory(t: Tensor) -> int:
 
 def outside_of_tracing_and_autocast() -> bool:
     """Return whether neither TorchScript traces nor autocast of the CPU acts, faster than by torch's public ways."""
-    return _excluded(_AUTOCAST) and torch._C._get_tracing_state() is None  # type: ignore[attr-defined, no-untyped-call]
+    return _excluded(_AUTOCAST) and torch._C._get_tracing_state() is None

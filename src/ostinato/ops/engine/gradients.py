@@ -127,7 +127,7 @@ class Eager(torch.autograd.Function):
         """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
         tensors = ctx.saved_tensors
         cell, *layout, reverse = ctx.options
-        call = Call(cell, *tensors, *layout, reverse)
+        call = Call._make((cell, *tensors, *layout, reverse))
         # the last argument of forward is the call, which has no gradient
         *needed, _ = ctx.needs_input_grad
         # forward has let the saved tensors through the gate; it is only asked again if their data were replaced since
