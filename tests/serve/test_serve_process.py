@@ -69,7 +69,7 @@ def test_what_was_answered_survives_kills(model: Path, tmp_path: Path) -> None:
 
     def load(port: int, key: int) -> None:
         line = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        with contextlib.suppress(OSError, http.client.HTTPException):
+        with contextlib.closing(line), contextlib.suppress(OSError, http.client.HTTPException):
             while True:
                 number = answered[key] + 1
                 body = json.dumps({"y": value(key, number), "seq": number})
