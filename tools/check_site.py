@@ -94,7 +94,11 @@ def found(page: Any, base: str, language: str, words: str) -> list[str]:
     """Return the pages that the search of the site finds, best first."""
     root = f"{base}/{language}/" if language else f"{base}/"
     page.goto(f"{root}search.html?q={urllib.parse.quote(words)}")
-    page.wait_for_function("document.querySelector('#search-results .search-summary')?.textContent.trim()")
+    # results appear one by one, and the message at their end is empty in Korean
+    count, before = 0, -1
+    while count != before:
+        page.wait_for_timeout(500)
+        count, before = page.locator("#search-results h2, #search-results li").count(), count
     links = page.eval_on_selector_all("#search-results li > a", "all => all.map(a => a.href)")
     short = (link.split("?")[0].split("#")[0].removeprefix(root).removesuffix(".html") for link in links)
     return list(dict.fromkeys(short))
