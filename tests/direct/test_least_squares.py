@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from ostinato.direct.ridge import design, moments, own, pooled, seasonal_naive
+from ostinato.direct.ridge import design, drift_kept, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import RISE, WindowSpec, filled
 from ostinato.emissions.quantiles import LEVELS, MEDIAN, at, calibrated, calibration, coverage, quantile_loss
 
@@ -135,3 +135,19 @@ def test_only_a_history_that_never_goes_below_0_has_forecasts_that_do_not(shift:
     found = window.forecast(np.full((len(w.inputs), 3), -50.0), w)
     np.testing.assert_array_equal(found == 0, shift == 0)
     assert (window.restore(np.full((len(w.inputs), 3), -50.0), w) < 0).all()
+
+
+def test_a_drift_is_kept_as_far_as_stretches_of_time_agree_on_it() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((6, 200))
+    assert drift_kept(noise) == 0.0
+    assert 0.9 < drift_kept(noise + 5.0) < 1.0
+    assert drift_kept(noise[:2]) == 1.0  # two stretches say nothing
+
+
+def test_an_intercept_is_drawn_to_zero_by_what_is_kept_of_it() -> None:
+    X, Y = problem()
+    whole, half, none = (pooled(moments(X, Y), 0.0, kept) for kept in (1.0, 0.5, 0.0))
+    np.testing.assert_allclose(none[-1], 0.0, atol=1e-6)
+    np.testing.assert_allclose(none[:-1], np.linalg.lstsq(X, Y, rcond=None)[0], atol=1e-6)
+    assert (np.abs(half[-1]) < np.abs(whole[-1])).all()

@@ -2,7 +2,7 @@
 
 targets (n, H) = [inputs, 1] (n, K + 1) W (K + 1, H) + errors. With G = A'A and C = A'B of A = [inputs, 1], B = targets:
 
-  pooled   W   = (G + penalty n I)^-1 C, with the sums over all series; the intercept is not penalised
+  pooled   W   = (G + penalty n I)^-1 C, with the sums over all series; the intercept is drawn to 0 by ``kept`` alone
   own      W_b = W + (G_b + strength I)^-1 (C_b - G_b W), which minimises |B_b - A_b W_b|^2 + strength |W_b - W|^2.
            This is a normal prior around the pooled weights (Lindley and Smith 1972); a series without windows keeps W.
 """
@@ -19,6 +19,9 @@ Array = NDArray[np.float64]
 
 #: The most windows of one series that count in the pooled sums, so that a long series does not outweigh the others.
 VOTES = 400
+
+#: The least number of stretches of time that say how much of an intercept is chance.
+_STRETCHES = 3
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,56 @@ def moments(inputs: Array, targets: Array) -> Moments:
     return Moments(A.T @ A, A.T @ targets, len(A))
 
 
-def pooled(total: Moments, penalty: float) -> Array:
-    """Return the pooled weights W (K + 1, H)."""
+def pooled(total: Moments, penalty: float, kept: float = 1.0) -> Array:
+    """Return the pooled weights W (K + 1, H).
+
+    Args:
+        total: The sums over all series.
+        penalty: The penalty of the weights, for each window.
+        kept: The share of the intercept that is kept, 0 to 1; see ``drift_kept``.
+    """
     ridge = np.full(len(total.G), max(penalty, 1e-10) * max(total.n, 1.0))
-    ridge[-1] = 1e-9 * max(total.n, 1.0)
+    ridge[-1] = _drawing(total.n, kept)
     return np.asarray(cho_solve(cho_factor(total.G + np.diag(ridge)), total.C))
 
 
-def own(series: Moments, W: Array, strength: float) -> Array:
-    """Return the own weights W_b (K + 1, H) of a series; an infinite strength returns W."""
+def own(series: Moments, W: Array, strength: float, kept: float = 1.0) -> Array:
+    """Return the own weights W_b (K + 1, H) of a series; an infinite strength returns W.
+
+    Args:
+        series: The sums of the series.
+        W: The weights that the own ones are drawn to.
+        strength: How strongly they are drawn.
+        kept: The share of the series' own difference from the intercept of W that is kept at least.
+    """
     if not np.isfinite(strength) or not series.n:
         return W
-    factor = cho_factor(series.G + strength * np.eye(len(W)))
+    ridge = np.full(len(W), strength)
+    ridge[-1] = max(strength, _drawing(series.n, kept))
+    factor = cho_factor(series.G + np.diag(ridge))
     return np.asarray(W + cho_solve(factor, series.C - series.G @ W))
+
+
+def drift_kept(rest: Array) -> float:
+    """Return the share of an intercept that the stretches of time it stands on bear out, 0 to 1.
+
+    The intercept is a drift that all windows share. Windows overlap, and series move together, so thousands of them can
+    stand on a few stretches, and what these had in common need not go on. The drift is shrunk by two standard errors of
+    its own, from its spread between the stretches (positive part, as of James and Stein 1961).
+
+    Args:
+        rest: The mean of what is left of the targets without an intercept, in each of F stretches of time, (F, H).
+    """
+    if len(rest) < _STRETCHES:
+        return 1.0
+    size = float((rest.mean(axis=0) ** 2).mean())
+    error = float(rest.var(axis=0, ddof=1).mean()) / len(rest)
+    return 1 - 4 * error / size if size > 4 * error else 0.0
+
+
+def _drawing(n: float, kept: float) -> float:
+    """Return the ridge of an intercept of n windows that keeps this share of it."""
+    return max(n, 1.0) * max(1e-9, (1 - kept) / max(kept, 1e-9))
 
 
 def seasonal_naive(lookback: int, horizon: int, season: int) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ostinato.direct.closed_form import ClosedForm, group
 from ostinato.direct.effects import Form
-from ostinato.direct.ridge import Moments, design, moments, own, pooled, seasonal_naive
+from ostinato.direct.ridge import VOTES, Moments, design, drift_kept, moments, own, pooled, seasonal_naive
 from ostinato.direct.windows import Windows, WindowSpec, bounded
 from ostinato.direct_fit.panel import Panel
 from ostinato.emissions.quantiles import LEVELS
@@ -75,6 +75,27 @@ def groups_of(sums: dict[str, Moments], panel: Panel, W: Array, strength: float)
     return {name: own(reduce(add, each), W, strength) for name, each in together.items()}
 
 
+def kept_drift(cut: dict[str, Windows], panel: Panel, total: Moments, penalty: float) -> float:
+    """Return the share of the panel's intercept that the folds of time bear out; see ``drift_kept``.
+
+    Args:
+        cut: The windows of each series.
+        panel: The series.
+        total: The sums over all series.
+        penalty: The penalty of the weights.
+    """
+    W, votes = pooled(total, penalty, 0.0)[:-1], panel.votes(cut)
+    rest, count = np.zeros((FOLDS, W.shape[1])), np.zeros(FOLDS)
+    for k, w in cut.items():
+        weight = votes[k] * min(1.0, VOTES / max(len(w.inputs), 1))
+        at = _fold(len(w.inputs))
+        for f in np.unique(at):
+            rows = at == f
+            rest[f] += weight * (bounded(w.targets[rows]).sum(axis=0) - w.inputs[rows].sum(axis=0) @ W)
+            count[f] += weight * rows.sum()
+    return drift_kept(rest[count > 0] / count[count > 0, None])
+
+
 def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm, dict[str, tuple[Windows, Array]]]:
     """Fit the closed form, and return it with its windows and their cross-fitted forecasts.
 
@@ -98,7 +119,8 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
         folds = {k: [moments(*_rows(w, f, told_rows[k])) for f in range(FOLDS)] for k, w in cut.items()}
         sums = {k: reduce(add, each) for k, each in folds.items()}
         total = reduce(add, (m.capped(votes[k]) for k, m in sums.items()))
-        W = pooled(total, choice.penalty)
+        kept = kept_drift(cut, panel, total, choice.penalty)
+        W = pooled(total, choice.penalty, kept)
         shared = groups_of(sums, panel, W, choice.strength) if choice.grouped else {}
         for k, w in cut.items():
             base = np.empty_like(w.targets)
@@ -106,12 +128,12 @@ def solve(choice: Choice, panel: Panel, whole: bool = False) -> tuple[ClosedForm
             to = shared.get(group(panel.covariates[k].static), W)
             for f, part in enumerate(folds[k]):
                 rest = Moments(total.G - share * part.G, total.C - share * part.C, total.n - share * part.n)
-                without = pooled(rest, choice.penalty) if len(cut) <= FEW and not shared else to
+                without = pooled(rest, choice.penalty, kept) if len(cut) <= FEW and not shared else to
                 rows = _fold(len(w.inputs)) == f
-                base[rows] = design(w.inputs[rows]) @ own(sums[k] - part, without, choice.strength)
+                base[rows] = design(w.inputs[rows]) @ own(sums[k] - part, without, choice.strength, kept)
             crossed[k] = w, base
             if np.isfinite(choice.strength):
-                own_weights[k] = own(sums[k], to, choice.strength).astype(np.float32)
+                own_weights[k] = own(sums[k], to, choice.strength, kept).astype(np.float32)
     groups = {name: x.astype(np.float32) for name, x in shared.items()}
     return ClosedForm(window, W, own_weights, *_errors(crossed, panel), effects, groups), crossed
 
