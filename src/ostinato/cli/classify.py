@@ -98,9 +98,9 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
         "--season": request.season, "--networks": request.networks, "--lookback": request.lookback,
         "--window": request.window, "--truncation-window": request.truncation_window,
         "--gradient-checkpoints": request.gradient_checkpoints, "--resume": request.resume or None,
-        "--future-covariates": request.reading.future_covariates or None,
-        "--past-covariates": request.reading.past_covariates or None,
-        "--static-covariates": request.reading.static_covariates or None,
+        "--future-covariates": request.reading.get("future_covariates") or None,
+        "--past-covariates": request.reading.get("past_covariates") or None,
+        "--static-covariates": request.reading.get("static_covariates") or None,
     }  # fmt: skip
     given = [name for name, value in unused.items() if value is not None]
     if given:
@@ -117,7 +117,7 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
     from ostinato.classification.verb import words_of
     from ostinato.cli.render import answer
 
-    reading: dict[str, Any] = {k: v for k, v in vars(request.reading).items() if v not in (None, (), False)}
+    reading: dict[str, Any] = {k: v for k, v in request.reading.items() if v not in (None, (), False)}
     # what belongs to a direct model alone was refused above
     fields: dict[str, Any] = {"seed": request.seed, **request.fields}
     screen.doing(f"reading {request.data}")
