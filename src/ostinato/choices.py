@@ -1,4 +1,4 @@
-"""The error about a name that nobody knows: it names the nearest of those that exist."""
+"""The error about an unknown name: it names the nearest one that exists."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
         model: "auto" fits the whole ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest model. The
-            name of a backbone fits that model and the AR. "direct", or "auto" with a horizon, fits a direct forecaster.
+            name of a backbone fits that model and the AR. "direct", or "auto" with a horizon, fits a direct model.
         horizon: The number of steps that a direct model forecasts. The models of the ladder forecast any number.
         budget: The seconds of the whole fit, a time such as "2m", or a Budget. A direct model needs none.
         held_out: The share of the data that is held out, or a pattern of ids.
@@ -117,7 +117,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         found = fit_direct(data, horizon, options, on_rung=on_rung, **shared, **cast(DirectFields, given))
         if model == "direct":
             return found
-        said = "model auto fits a direct forecaster if a horizon is given, and otherwise the ladder of models"
+        said = "model auto fits a direct model if a horizon is given, and otherwise the ladder of models"
         return replace(found, notes=(said, *found.notes))
     if horizon is not None:
         raise ConfigError(
@@ -150,7 +150,7 @@ def _check_makes_a_model(model: str, data: SequenceSet) -> None:
 
 
 def is_direct(model: str, horizon: int | None, kind: Kind) -> bool:
-    """Return whether ``fit`` fits a direct forecaster: by name, or with "auto" and a horizon for series and prices."""
+    """Return whether ``fit`` fits a direct model: by name, or with "auto" and a horizon for series and prices."""
     return model == "direct" or (model == "auto" and horizon is not None and TRAITS[kind].tabular)
 
 

@@ -153,7 +153,7 @@ def test_what_cannot_be_a_class_is_refused() -> None:
         ostinato.fit_classifier(data, ["a"] * 7 + ["b"])
     with pytest.raises(DataError, match="3 labels for 8"):
         ostinato.fit_classifier(data, ["a"] * 3)
-    with pytest.raises(ConfigError, match="cannot be 'counts'"):
+    with pytest.raises(ConfigError, match="does not use the model 'counts'"):
         ostinato.fit_classifier(data, ["a", "b"] * 4, model="counts")
     mixed = frame.with_columns(kind=pl.Series([str(i % 2) for i in range(len(frame))]))
     with pytest.raises(DataError, match="several classes"):

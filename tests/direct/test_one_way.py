@@ -60,7 +60,7 @@ def test_fit_forecast_inspect_and_report(home: Path, run: Run, tmp_path: Path) -
     assert out.count("\n") == 1 + 3 * 12
     code, out, _ = run("inspect", tmp_path / "m.ost")
     assert code == 0
-    assert out.startswith("a direct forecaster of series: quantiles of 12 steps ahead at once")
+    assert out.startswith("a direct model of series: quantiles of 12 steps ahead at once")
     code, _, _ = run("report", tmp_path / "m.ost", "-o", tmp_path / "r.html")
     assert code == 0
     page = (tmp_path / "r.html").read_text()
@@ -72,7 +72,7 @@ def test_fit_forecast_inspect_and_report(home: Path, run: Run, tmp_path: Path) -
 def test_auto_with_a_horizon_is_direct_and_says_so(home: Path, run: Run, tmp_path: Path) -> None:
     code, _, err = run("fit", home / "panel.csv", "-n", 12, "--networks", 0, "-o", tmp_path / "m.ost")
     assert code == 0
-    assert "note: model auto fits a direct forecaster" in err
+    assert "note: model auto fits a direct model" in err
     assert isinstance(ostinato.load_model(tmp_path / "m.ost"), ostinato.DirectModel)
 
 

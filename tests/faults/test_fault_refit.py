@@ -186,7 +186,7 @@ def a_new_character(name: str) -> str:
 
 
 def by_direct(networks: int) -> str:
-    """A direct forecaster is fitted to everything under the same name and default."""
+    """A direct model is fitted to everything under the same name and default."""
     later = WAVE.copy()
     later[-15:] += 3
     one, two, held = (

@@ -76,7 +76,7 @@ def test_a_token_has_limits_of_its_own(tmp_path: Path) -> None:
             assert (await http.post("/v1/streams/a/events", json={"y": 50})).status_code == 200
             second = await http.post("/v1/streams/b/events", json={"y": 50})
             assert second.status_code == 403
-            assert "may begin none beyond 1" in problem(second)
+            assert "allows no more than 1" in problem(second)
             large = await http.post("/v1/streams/a/events", json={"events": [{"y": 50.0}] * 500})
             assert large.status_code == 413
             many = await http.post("/v1/streams/a/events", json={"events": [{"y": 50.0}] * 40})

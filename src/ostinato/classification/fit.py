@@ -25,6 +25,7 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.layers.build import BACKBONES
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.threads import Threads, in_threads
 from ostinato.training.adaptive import counts_of
 from ostinato.training.build import Material, build, closed_form, closed_form_name, nonnegative
@@ -106,11 +107,13 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     options = with_fields(options or defaults(data), fields, "a fit of a classifier")
     limits = Budget.of(budget, Budget().seconds)
     if len(labels) != len(data):
-        raise DataError(f"there are {len(labels)} labels for {len(data)} sequences", fix="give one for each sequence")
+        what = f"there are {counted(len(labels), 'label')} for {counted(len(data), 'sequence')}"
+        raise DataError(what, fix="give one label for each sequence")
     kept = [b for b, one in enumerate(labels) if one is not None and data.lengths[b]]
     notes = [*data.notes]
     if len(kept) < len(data):
-        notes.append(f"{len(data) - len(kept):,} sequences without a class or without steps are left out")
+        out = counted(len(data) - len(kept), "sequence")
+        notes.append(f"left out {out} without a class or without steps")
     data, names = data.take(kept), [str(labels[b]) for b in kept]
     classes = tuple(sorted(set(names)))
     y = np.array([classes.index(name) for name in names], dtype=np.int64)
@@ -138,7 +141,7 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
         by_head = by_folds > _nats(own, p, y[train])
         found = judge(head.log_prob(said.blocks()), y[test])
     else:
-        notes.append("there is no head: a class has too few sequences for it")
+        notes.append("the classifier has no head, because a class has too few sequences")
     if name not in BACKBONES:
         everything = np.arange(len(data))
         models = makers.models(everything, makers.encoding(everything))
@@ -146,7 +149,9 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
             # sequences that were held out are judged by models that did not see them
             every = np.concatenate([folds, np.full(len(test), folds.max() + 1)])
             head, _ = Head.fit(own.joined(said).blocks(), y[np.concatenate([train, test])], every, len(classes))
-        notes.append("the models and the head were fitted again to all sequences, those that judged included")
+        notes.append(
+            "afterwards the models and the head were fitted again to all sequences, the held-out ones included"
+        )
     record = {"bayes": asdict(bayes), "head": None if found is None else asdict(found), "model": name,
               "counts": counts.tolist()}  # fmt: skip
     classifier = Classifier(classes, tuple(models), p, head, "head" if by_head else "bayes", label, record)
@@ -166,7 +171,7 @@ def _check(classes: tuple[str, ...], counts: Array) -> None:
     if few:
         raise DataError(
             f"a class has too few sequences, expected at least {FEWEST}: {', '.join(few[:5])}",
-            fix="leave the class out, or give more sequences",
+            fix="leave the class out, or give it more sequences",
         )
 
 
@@ -175,7 +180,7 @@ def _model_of(model: str, data: SequenceSet) -> str:
         return "ar" if data.traits.numeric else "counts"
     if model not in ("ar", "counts", *BACKBONES) or (model == "counts" and data.traits.numeric):
         known = ", ".join(("auto", "ar", *([] if data.traits.numeric else ["counts"]), *BACKBONES))
-        raise ConfigError(f"the model of a class cannot be {model!r}", fix=f"use one of {known}")
+        raise ConfigError(f"a classifier of {data.kind} does not use the model {model!r}", fix=f"use one of {known}")
     return model
 
 
@@ -229,7 +234,7 @@ class _Makers:
         prior: Array,
         orders: tuple[int, ...],
     ) -> tuple[_Makers, Evidence, list[str]]:
-        """Return the makers with the greatest order that names most sequences rightly, what they say, and notes.
+        """Return the makers with the largest order that classify most sequences correctly, what they say, and notes.
 
         The order with the best likelihood need not be it: an autoregression explains the level away that a class has.
         """
@@ -241,8 +246,8 @@ class _Makers:
         (_, makers, own) = max(found, key=lambda one: one[0])
         if not orders:
             return makers, own, []
-        table = ", ".join(f"{one.options.max_order} {right:.3f}" for (right, _), one, _ in found)
-        return makers, own, [f"order at most {makers.options.max_order}, by the share that was named rightly: {table}"]
+        table = ", ".join(f"{one.options.max_order}: {right:.3f}" for (right, _), one, _ in found)
+        return makers, own, [f"the order is at most {makers.options.max_order}, chosen by accuracy ({table})"]
 
     def cross_fitted(self, rows: NDArray[np.int64], folds: NDArray[np.int64], encoding: Encoding) -> Evidence:
         """Return what models that did not see them say of sequences."""
@@ -278,7 +283,7 @@ class _Makers:
             model = build(self.name, material, base, self.options, memory=memory)
         if said and self.on_class:
             detail = closed_form_name(base) if self.name == "ar" else self.name
-            self.on_class(f"{self.classes[k]}: {detail}, {len(rows):,} sequences")
+            self.on_class(f"{self.classes[k]}: {detail}, {counted(len(rows), 'sequence')}")
         return model.cpu().eval()
 
 

@@ -68,7 +68,7 @@ def read_labelled_like(source: Any, label: str | None, meta: dict[str, Any], *, 
 
 
 def _frame(source: Any, reading: dict[str, Any]) -> pl.DataFrame | None:
-    """Return the table of a source; None if the source is none."""
+    """Return the table of a source; None if the source is not a table."""
     if isinstance(source, pl.DataFrame):
         return source
     if not isinstance(source, str | Path):
@@ -98,7 +98,9 @@ def _by_column(data: SequenceSet, frame: pl.DataFrame, label: str, where: str) -
     cells = frame[label].cast(pl.String)
     if data.traits.tabular and len(data) == 1 and id_col is None:
         raise DataError(
-            "the table is one sequence, and a classifier needs several", where=where, fix="name the ids with --id-col"
+            "the table is one sequence, and a classifier needs several",
+            where=where,
+            fix="name the id column with --id-col",
         )
     keys = frame[id_col].cast(pl.String).to_list() if id_col else [str(i + 1) for i in range(len(frame))]
     found: dict[str, set[str]] = {}
@@ -124,12 +126,12 @@ def _by_name(data: SequenceSet, label: str, *, asked: bool = True) -> tuple[str 
     except re.error as error:
         raise ConfigError(
             f"cannot read the expression {label!r} for the class in the names of files: {error}",
-            fix="use such as '^([^_]+)_', whose group is the class",
+            fix="give one such as '^([^_]+)_', whose group is the class",
         ) from None
     found = [pattern.search(key) for key in data.ids]
     if asked and not any(found):
         raise DataError(
-            f"no name matches {label!r}, which tells the class by the names of files",
+            f"no name matches {label!r}, the expression for the class in the names of files",
             where=data.meta.get("source"),
             fix=f"use an expression that matches names such as {data.ids[0]!r}",
         )

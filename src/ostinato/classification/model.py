@@ -22,6 +22,8 @@ from ostinato.threads import Threads
 
 #: The two ways to P(class | sequence).
 RULES: Final = ("bayes", "head")
+#: What messages call the rules.
+NAMES: Final = {"bayes": "Bayes' rule", "head": "the head"}
 
 
 @final
@@ -66,7 +68,9 @@ class Classifier:
         if rule not in RULES:
             raise ConfigError(f"unknown rule {rule!r}", fix=f"use {' or '.join(RULES)}")
         if rule == "head" and self.head is None:
-            raise ConfigError("the classifier has no head: its classes had too few sequences", fix="use the rule bayes")
+            raise ConfigError(
+                "the classifier has no head, because a class had too few sequences", fix="use the rule bayes"
+            )
         said = evidence(self.models, data, threads)
         if self.head is None or rule == "bayes":
             return posterior(said.nats, self.prior if prior is None else prior)
@@ -128,7 +132,9 @@ def checked_prior(prior: str | Mapping[str, float] | Sequence[float], classes: S
         )
     weights = np.array([float(given[c]) for c in classes])
     if not (np.isfinite(weights).all() and (weights > 0).all()):
-        raise ConfigError(f"the weights of a prior must be above 0, got {weights.tolist()}", fix="give other weights")
+        raise ConfigError(
+            f"the weights of a prior must be above 0, got {weights.tolist()}", fix="give positive weights"
+        )
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 

@@ -11,13 +11,14 @@ import numpy as np
 from ostinato.classification.head import Array
 from ostinato.classification.judgement import Judgement, judge
 from ostinato.classification.labels import read_labelled_like
-from ostinato.classification.model import RULES, Classifier, checked_prior, load_classifier
+from ostinato.classification.model import NAMES, RULES, Classifier, checked_prior, load_classifier
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import Device, on_device
 from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.look import Shown
+from ostinato.numbers import counted
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Classification(Shown):
         )
 
     def judged(self) -> Judgement | None:
-        """Return the quality on the sequences whose class is known; None if none is."""
+        """Return the quality on the sequences whose class is known; None if no class is known."""
         rows = [b for b, one in enumerate(self.labels) if one is not None]
         if not rows:
             return None
@@ -75,16 +76,17 @@ class Classification(Shown):
     def look(self) -> tuple[list[str], pl.DataFrame]:
         """Return what was found in words, and the table."""
         found = self.judged()
-        said = f"{len(self.ids):,} sequences, {len(self.classes)} classes, by the {self.rule}"
+        counts = f"{counted(len(self.ids), 'sequence')}, {counted(len(self.classes), 'class')}"
+        said = f"{counts}, by {NAMES[self.rule]}"
         return [said, *([] if found is None else words_of(found))], self.frame()
 
 
 def words_of(found: Judgement) -> list[str]:
     """Return the quality of a classifier, one figure a line, with intervals of 95 %."""
     return [
-        f"accuracy {found.accuracy} on {found.count:,} sequences",
+        f"accuracy {found.accuracy} on {counted(found.count, 'sequence')}",
         f"log loss {found.log_loss} nats",
-        f"calibration error {found.calibration}; {found.by_chance:.4f} by chance alone if the probabilities are right",
+        f"calibration error {found.calibration}; perfect probabilities would have {found.by_chance:.4f} by chance",
     ]
 
 

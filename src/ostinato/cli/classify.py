@@ -24,22 +24,22 @@ def command(
     ] = None,
     label: Annotated[
         str | None,
-        typer.Option(help="The column of the true class, if it differs from that of the fit; it is then judged."),
+        typer.Option(help="The column of the true class, if its name differs from that of the fit."),
     ] = None,
     rule: Annotated[
         str | None,
-        typer.Option(help="bayes or head. Default: the better one, which the fit found."),
+        typer.Option(help="The rule: bayes or head. Default: the better one, which the fit found."),
     ] = None,
     prior: Annotated[
         str | None,
-        typer.Option(help="P(class): counts (those of the fit), uniform, or weights such as a=0.2,b=0.8."),
+        typer.Option(help="P(class): counts (shares of the fit), uniform, or weights such as a=0.2,b=0.8."),
     ] = None,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Print P(class | sequence) of each sequence, by a classifier of ostinato fit --label COLUMN.
+    """Print P(class | sequence) of each sequence, with a classifier from ostinato fit --label COLUMN.
 
     Example: ostinato classify speakers.ost new-speakers.csv -o classes.csv
     """
@@ -107,13 +107,14 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
         raise ConfigError(f"a classifier does not use {', '.join(given)}", fix=f"remove {', '.join(given)}, or --label")
     if not isinstance(request.held_out, float):
         raise ConfigError(
-            f"a classifier holds out a share of each class, got {request.held_out!r}", fix="use a share such as 0.1"
+            f"a classifier holds out a share of each class, got {request.held_out!r}", fix="give a share such as 0.1"
         )
     options.writable(request.output)
     from dataclasses import asdict
 
     from ostinato.classification.fit import fit_classifier
     from ostinato.classification.labels import read_labelled
+    from ostinato.classification.model import NAMES
     from ostinato.classification.verb import words_of
     from ostinato.cli.render import answer
 
@@ -155,8 +156,8 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
             "notes": list(found.notes),
         })  # fmt: skip
         return
-    for name, judged in (("Bayes' rule", found.bayes), ("the head", found.head)):
+    for rule, judged in (("bayes", found.bayes), ("head", found.head)):
         if judged is not None:
-            print(f"{name}, held out: {'; '.join(words_of(judged))}")
-    print(f"kept: {'the head' if found.classifier.rule == 'head' else 'Bayes rule'}, as the better one")
+            print(f"{NAMES[rule]}, held out: {'; '.join(words_of(judged))}")
+    print(f"kept: {NAMES[found.classifier.rule]}, as the better rule")
     print(f"model: {request.output}")

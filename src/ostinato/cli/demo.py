@@ -34,7 +34,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Write a small file of a kind of data, and walk through the commands on it: each is shown, run and explained.
+    """Write a small example file, and walk through the commands on it: show, run and explain each one.
 
     Example: ostinato demo series
     """
@@ -45,7 +45,7 @@ def command(
 
     folder = output or Path(f"demo-{kind}")
     folder.mkdir(parents=True, exist_ok=True)
-    _tell(f"The files of this walk are in the folder {folder}. Go on there with your own options.")
+    _tell(f"The files of this walk are in the folder {folder}. Try your own options there.")
     began = time.monotonic()
     for name, content in DEMOS[kind]().items():
         atomic_write(folder / name, content)
@@ -53,7 +53,7 @@ def command(
     with _inside(folder):
         for number, step in enumerate(WALKS[kind], start=1):
             _walk(number, step)
-    _tell(f"\nThat was all, in {time.monotonic() - began:.0f} s. ostinato COMMAND --help explains the options.")
+    _tell(f"\nDone in {time.monotonic() - began:.0f} s. ostinato COMMAND --help explains the options.")
 
 
 def _walk(number: int, step: Step) -> None:

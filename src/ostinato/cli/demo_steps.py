@@ -36,29 +36,29 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "See how the file is read.",
             "inspect sales.csv",
-            "The kind, the number of steps and the frequency were found from the content. What was guessed is noted.",
+            "ostinato found the kind, the number of steps and the frequency from the content. A note names each guess.",
         ),
         Step(
-            "Forecast the next year. No model file is needed.",
+            "Forecast the next six months, without a model file.",
             "forecast sales.csv --horizon 6 --level 80",
             "Each row is a month: the forecast, and an interval that should hold the true value in 80 of 100 months.",
         ),
         Step(
-            "Ask whether the forecast is better than repeating the last year.",
+            "Check whether the forecast is better than repeating the last year.",
             "backtest sales.csv --model local --horizon 6 --n-windows 2 --level 80",
-            "Each model forecast months that it had not seen. wQL is the error of its quantiles: lower is better. 'in "
-            "80%' should be near 80.",
+            "Each method forecasts months that it has not seen. wQL is the error of its quantiles: lower is better. "
+            "'in 80%' should be near 80.",
         ),
         Step(
             "Fit a model that gives every step a probability, and keep it.",
             "fit sales.csv --model ar -o sales.ost",
-            "The file sales.ost holds the model. The held-out part judged it before it was fitted to everything.",
+            "The file sales.ost holds the model. It was judged on the held-out part and then fitted to all data.",
         ),
         Step(
             "Find the months that surprise the model.",
             "score sales.ost sales.csv --top 3",
             "A surprisal is -log P of a step given all steps before it: a month of 5 nats is e^5 = 148 times less "
-            "probable than one of 0.",
+            "probable than a month of 0 nats.",
         ),
     ),
     "panel": (
@@ -66,37 +66,37 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Forecast every shop with one command.",
             "forecast shops.csv --horizon 2 --level 80",
-            "Each shop has rows of its own. The methods of a shop are weighted by its own held-out errors and by those "
-            "of the others.",
+            "Each shop has its own rows. Its methods are weighted by their held-out errors on this shop and on the "
+            "other shops.",
         ),
         Step(
             "Compare with simple baselines, over all shops.",
             "backtest shops.csv --model local --horizon 6 --level 80",
-            "MASE below 1 is better than the naive errors of the past. The last line names the best model and the best "
-            "baseline.",
+            "A MASE below 1 is better than the naive forecasts in the past. The last line names the best model and the "
+            "best baseline.",
         ),
     ),
     "prices": (
         Step(
-            "See that the file is taken for prices.",
+            "Check that ostinato takes the file for prices.",
             "inspect prices.csv",
-            "Prices are modelled by their log returns, on the calendar of the file, in which weekends are no gaps.",
+            "Prices are modelled by their log returns, on the calendar of the file: weekends are not gaps.",
         ),
         Step(
             "Fit a model of the returns.",
             "fit prices.csv --model ar -o prices.ost",
-            "'over AR' is the gain in nats a step: 0.0000 for the AR itself. Returns are hard to predict; their spread "
-            "is not.",
+            "'over AR' is the gain in nats per step: 0.0000 for the AR itself. Returns are hard to predict, but their "
+            "spread is not.",
         ),
         Step(
             "Forecast the next days, with the risk.",
             "forecast prices.ost --horizon 3 --level 90",
-            "lo-90 is a price that the model expects to be undercut on 5 days of 100.",
+            "The model expects the price to fall below lo-90 on 5 of 100 days.",
         ),
         Step(
             "Find the days that surprise the model.",
             "score prices.ost prices.csv --top 3",
-            "These are the shocks, measured against the volatility that the model expected on that day.",
+            "These days are shocks, measured against the volatility that the model expected for the day.",
         ),
     ),
     "text": (
@@ -104,22 +104,22 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Fit adaptive counts, the quickest model of a text.",
             "fit sentences.txt --per-line --model counts -o text.ost",
-            "Lower bits are better: a byte of plain text has 8, good compressors need about 2.",
+            "Fewer bits are better: a byte of plain text takes 8, and good compressors need about 2.",
         ),
         Step(
             "Measure how surprising each word is.",
             "score text.ost three.txt --by word",
-            "One row for each word. The words that stand in a wrong place cost the most nats.",
+            "There is one row for each word. Words in the wrong place cost the most nats.",
         ),
         Step(
             "Let the model write.",
             "sample text.ost --n-samples 3 --length 60 --seed 1",
-            "New sentences, drawn character by character from the model.",
+            "These sentences are new: the model draws them character by character.",
         ),
         Step(
             "Compress the file with the model.",
             "compress text.ost three.txt -o three.ostc",
-            "The size is what the score says. ostinato decompress restores the file to the bit.",
+            "The file has the size that score says. ostinato decompress restores the original bit for bit.",
             needs=_COMPRESS,
         ),
     ),
@@ -132,7 +132,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Fit adaptive counts to the sentences.",
             "fit korean.txt --per-line --model counts -o korean.ost",
-            "The alphabet is what the file holds. A character that the model has not seen is possible, but improbable.",
+            "The alphabet holds the characters of the file. An unseen character is possible, but improbable.",
         ),
         Step(
             "Score the same words in three orders: dog bites man, man bites dog, and no sentence.",
@@ -142,7 +142,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Let the model write.",
             "sample korean.ost --n-samples 3 --length 30 --seed 1",
-            "New sentences, drawn syllable by syllable from the model.",
+            "These sentences are new: the model draws them syllable by syllable.",
         ),
     ),
     "sound": (
@@ -152,7 +152,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Fit filters that learn while they listen.",
             "fit string.wav --model filter --max-order 32 -o string.ost",
-            "The figure is bits a sample, as for lossless audio: 16 would be the plain file.",
+            "The figure is in bits per sample, as for lossless audio: the plain file has 16.",
         ),
         Step(
             "Find the moments that surprise the model.",
@@ -162,7 +162,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Compress the sound without loss.",
             "compress string.ost string.wav -o string.ostc",
-            "The size is what the score says. ostinato decompress restores the file to the bit.",
+            "The file has the size that score says. ostinato decompress restores the original bit for bit.",
             needs=_COMPRESS,
         ),
     ),
@@ -175,8 +175,8 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         Step(
             "Read a new day line by line, with one false alarm in a thousand readings.",
             "stream sensor.ost --alarm 0.001",
-            "One answer for each line: what was expected, and how surprising the reading is. The seventh reading is 8 "
-            "degrees too high. The same command reads lines of JSON, with a time and an id.",
+            "There is one answer for each line: the expected value, and how surprising the reading is. The seventh "
+            "reading is 8 degrees too high. The same command reads lines of JSON, with a time and an id.",
             stdin="live.txt",
         ),
     ),

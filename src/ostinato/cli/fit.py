@@ -34,7 +34,7 @@ def command(
         typer.Option(
             help="ar, linear, rnn, gru, lstm or conv: this model and the AR. filter (series, sound), counts, mixture "
             "(text): models that go on learning while they are used. auto: the best of them on held-out data, "
-            "or with --horizon a direct forecaster. direct: a direct forecaster.",
+            "or with --horizon a direct model. direct: a direct model.",
             rich_help_panel=MODEL,
         ),
     ] = "auto",
@@ -43,7 +43,7 @@ def command(
         typer.Option(
             "--horizon",
             "-n",
-            help="The number of steps that the direct forecaster forecasts. The other models forecast any number.",
+            help="The number of steps that the direct model forecasts. The other models forecast any number.",
             rich_help_panel=MODEL,
         ),
     ] = None,
@@ -126,7 +126,7 @@ def command(
         int | None,
         typer.Option(
             help="The number of hidden units in a layer. Default: 16 to 768, by the data and the budget; 96 for a "
-            "direct forecaster.",
+            "direct model.",
             rich_help_panel=ADVANCED,
         ),
     ] = None,
@@ -137,7 +137,7 @@ def command(
         float | None,
         typer.Option(
             help="The share of hidden values that training sets to 0, from 0 to below 1. Default: 0 to 0.4, by the "
-            "data; 0.1 for a direct forecaster.",
+            "data; 0.1 for a direct model.",
             rich_help_panel=ADVANCED,
         ),
     ] = None,
@@ -176,23 +176,23 @@ def command(
     vocabulary: Annotated[
         str | None,
         typer.Option(
-            help="What one symbol of a text is to the model: character, byte, jamo, bpe, or auto, which compares them "
-            "in bits a character. Default: as it was read.",
+            help="What one symbol of a text is for the model: character, byte, jamo, bpe, or auto, which compares "
+            "them in bits per character. Default: as it was read.",
             rich_help_panel=options.READING,
         ),
     ] = None,
     label: Annotated[
         str | None,
         typer.Option(
-            help="Fit a classifier: the column with the class of each sequence; of sound and text files an expression "
-            "such as '^([^_]+)_' for the class in the names of files.",
+            help="Fit a classifier: the column with the class of each sequence, or for sound and text files a regular "
+            "expression for the class in the file name, such as '^([^_]+)_'.",
             rich_help_panel=options.READING,
         ),
     ] = None,
     prior: Annotated[
         str | None,
         typer.Option(
-            help="With --label, P(class): counts (those of the data), uniform, or weights such as a=0.2,b=0.8.",
+            help="With --label, P(class): counts (shares of the data), uniform, or weights such as a=0.2,b=0.8.",
             rich_help_panel=ADVANCED,
         ),
     ] = None,

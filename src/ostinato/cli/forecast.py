@@ -73,7 +73,7 @@ def command(
             "--n-paths",
             "--paths",
             max=1_000_000,
-            help="With a model file: the number of sample paths of each series. A direct forecaster draws none.",
+            help="With a model file: the number of sample paths of each series. A direct model draws none.",
             rich_help_panel=options.ADVANCED,
         ),
     ] = 500,

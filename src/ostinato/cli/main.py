@@ -59,7 +59,7 @@ class _Verbs(TyperGroup):
         if word not in self.commands and not word.startswith("-"):
             names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
             file = os.path.exists(word)  # noqa: PTH110 - pathlib is not needed until a command runs
-            otherwise = f"say what to do with the file: ostinato forecast {word}" if file else "read ostinato --help"
+            otherwise = f"put a command before the file: ostinato forecast {word}" if file else "read ostinato --help"
             raise unknown("command", word, () if file else names, otherwise)
         return super().resolve_command(ctx, args)
 

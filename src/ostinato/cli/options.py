@@ -60,7 +60,7 @@ Paths = Annotated[
         "--n-paths",
         "--paths",
         max=1_000_000,
-        help="The number of sample paths of each series. A direct forecaster draws none.",
+        help="The number of sample paths of each series. A direct model draws none.",
         rich_help_panel=ADVANCED,
     ),
 ]
@@ -177,7 +177,7 @@ class Columns:
     decimal: Annotated[
         str | None,
         typer.Option(
-            help="The decimal sign where the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
+            help="The decimal sign, if the numbers leave it open, as 1,234 does: --decimal , or --decimal . "
             "Default: found from the other numbers.",
             rich_help_panel=READING,
         ),
@@ -278,7 +278,7 @@ class Covariates:
         typer.Option(
             "--future-covariates",
             "--known",
-            help="Columns whose future values are known: --future-covariates temperature holiday. Direct forecaster "
+            help="Columns whose future values are known: --future-covariates temperature holiday. For direct models "
             "only.",
             rich_help_panel=DATA,
         ),
@@ -288,7 +288,7 @@ class Covariates:
         typer.Option(
             "--past-covariates",
             "--past",
-            help="Columns whose future values are not known: --past-covariates visitors. Direct forecaster only.",
+            help="Columns whose future values are not known: --past-covariates visitors. For direct models only.",
             rich_help_panel=ADVANCED,
         ),
     ] = None
@@ -297,7 +297,7 @@ class Covariates:
         typer.Option(
             "--static-covariates",
             "--static",
-            help="Columns with one category for each series: --static-covariates store. Direct forecaster only.",
+            help="Columns with one category for each series: --static-covariates store. For direct models only.",
             rich_help_panel=ADVANCED,
         ),
     ] = None

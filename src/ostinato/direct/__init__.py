@@ -1,1 +1,1 @@
-"""The direct forecaster: quantiles of every step up to the horizon at once."""
+"""The direct model: quantiles of every step up to the horizon at once."""

@@ -134,9 +134,7 @@ class DirectModel:
     def title(self) -> str:
         """Return what the model is, in one line."""
         kind = self.description.kind
-        return (
-            f"a direct forecaster of {kind}: quantiles of {counted(self.horizon, 'step')} ahead at once, by {self.name}"
-        )
+        return f"a direct model of {kind}: quantiles of {counted(self.horizon, 'step')} ahead at once, by {self.name}"
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what the model is made of, as pairs of a name and its words."""

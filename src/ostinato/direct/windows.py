@@ -1,4 +1,4 @@
-"""The windows of a direct forecaster: the last K values of a series, minus the last value, divided by their scale.
+"""The windows of a direct model: the last K values of a series, minus the last value, divided by their scale.
 
 Each window has a level and a scale of its own (the per-window normalisation of ES-RNN: Smyl 2020, section 3.2), so that
 one set of weights serves series of any size, and a series that has moved to a new level.

@@ -1,1 +1,1 @@
-"""The fit of a direct forecaster, and the choice among the candidates."""
+"""The fit of a direct model, and the choice among the candidates."""

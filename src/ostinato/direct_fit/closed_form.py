@@ -1,4 +1,4 @@
-"""The solution of a direct forecaster's closed form: its weights, and its errors by folds."""
+"""The solution of a direct model's closed form: its weights, and its errors by folds."""
 
 from __future__ import annotations
 

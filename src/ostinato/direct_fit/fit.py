@@ -51,7 +51,7 @@ def fit_direct(
     on_rung: Callable[[DirectRung], None] | None = None,
     **fields: Unpack[DirectFields],
 ) -> Fit:
-    """Fit a direct forecaster to every channel of every series.
+    """Fit a direct model to every channel of every series.
 
     The forecasters are tried from the simplest on, and each must beat the ones before it on the held-out windows: the
     naive forecast, the seasonal naive, direct least squares (its lookback, penalty and scale are searched), and

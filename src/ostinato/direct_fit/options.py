@@ -16,7 +16,7 @@ ALIASES: Mapping[str, str] = {"window": "lookback", "memory": "backbone", "seaso
 
 @dataclass(frozen=True)
 class DirectOptions:
-    """How a direct forecaster is fitted.
+    """How a direct model is fitted.
 
     Attributes:
         season: The number of steps of a season. None finds it from the frequency of the data.

@@ -1,4 +1,4 @@
-"""The held-out error of direct forecasters, the choice of one, and the calibration of its intervals."""
+"""The held-out error of direct models, the choice of one, and the calibration of its intervals."""
 
 from __future__ import annotations
 

@@ -106,7 +106,9 @@ class Batcher:
         """
         count = sum(1 if one.push.events is UNSET else len(one.push.events) for one in asked)
         if self._waiting + count > QUEUE and self._waiting:
-            raise BusyError(f"{counted(self._waiting, 'event')} wait already", fix="send them again a little later")
+            raise BusyError(
+                f"the server has {counted(self._waiting, 'event')} in its queue", fix="send yours a little later"
+            )
         done = asyncio.get_running_loop().create_future()
         self._waiting += count
         self._queue.append((asked, done))
@@ -193,7 +195,7 @@ class Batcher:
     async def _apart(self, asked: Sequence[Asked], error: Exception) -> None:
         """Apply pushes one at a time after a fault, so that it stays with the push that has it."""
         _LOG.error("a batch of %d pushes failed: %s", len(asked), type(error).__name__, exc_info=error)
-        self._failed(asked, UnexpectedError("the server failed", fix="look into its log"))
+        self._failed(asked, UnexpectedError("the server failed", fix="read its log"))
         if len(asked) > 1:
             for one in asked:
                 one.outcome = None
@@ -231,7 +233,7 @@ class Batcher:
             if self.streams.resident[one.unique_id].is_empty:
                 if count >= one.token.streams:
                     what = (
-                        f"the server has {counted(count, 'stream')}, and the token may begin none beyond "
+                        f"the server has {counted(count, 'stream')}, and the token allows no more than "
                         f"{one.token.streams:,}"
                     )
                     one.outcome = RefusedError(403, what, fix="delete streams, or use a token with a higher limit")

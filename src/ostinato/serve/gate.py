@@ -234,7 +234,7 @@ async def _send(status: int, body: bytes, lines: list[tuple[bytes, bytes]], send
 def fault(error: Exception) -> UnexpectedError:
     """Return what is told of a fault of the server; its message may hold what was sent, and is not logged."""
     _LOG.error("a request failed: %s", type(error).__name__)
-    return UnexpectedError("the server failed", fix="look into its log")
+    return UnexpectedError("the server failed", fix="read its log")
 
 
 def _host(value: bytes) -> str:
