@@ -77,7 +77,7 @@ def command(
     ] = None,
     skip_bad: Annotated[
         bool,
-        typer.Option("--skip-bad", help="Report a line that cannot be used and go on. Default: stop with exit code 2."),
+        typer.Option("--skip-bad", help="Report an invalid line and go on. Default: stop with exit code 2."),
     ] = False,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
