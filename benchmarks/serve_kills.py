@@ -60,8 +60,8 @@ class Nursery:
 
     def close(self) -> None:
         """End it."""
-        self._process.kill()
-        self._process.wait()
+        with self._process as process:  # closes its pipes
+            process.kill()
 
 
 class Forked(Server):

@@ -80,15 +80,19 @@ def messages() -> list[Message]:
     def calls(path: Path) -> Iterator[Message]:
         room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in ERRORS
-            ):
-                what = _words(node.args[0]) if node.args else ""
-                fix = next(
-                    (_words(k.value) for k in node.keywords if k.arg == "fix"), ""
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            words = {k.arg: _words(k.value) for k in node.keywords}
+            if node.func.id == "unknown" and len(node.args) > 1:
+                # choices.unknown makes the error about a name that does not exist
+                what = f"unknown {_words(node.args[0])} {_words(node.args[1])} {words.get('place', '')}"
+                error = words.get("error", "‹ConfigError›").strip("‹›")
+                yield Message(
+                    room, error, what.strip(), "use one of the names that exist"
                 )
+            elif node.func.id in ERRORS:
+                what = _words(node.args[0]) if node.args else ""
+                fix = words.get("fix", "")
                 if any(
                     character.isalpha()
                     for character in what.split("‹")[0] + what.split("›")[-1]

@@ -54,6 +54,7 @@ def unknown(
     names: Iterable[str],
     otherwise: str = "",
     *,
+    place: str = "",
     where: str | None = None,
     error: type[OstinatoError] = ConfigError,
 ) -> OstinatoError:
@@ -64,10 +65,11 @@ def unknown(
         given: What was given.
         names: The names that exist.
         otherwise: What to do if none of them is meant. Default: "use one of" all of them.
+        place: Where such names stand, such as "in the column 'store'".
         where: The file, row, column or series.
         error: The class of the error.
     """
-    return error(f"unknown {what} {given!r}", where=where, fix=advice(given, names, otherwise))
+    return error(f"unknown {what} {given!r} {place}".rstrip(), where=where, fix=advice(given, names, otherwise))
 
 
 def nearest_file(path: str | Path) -> str:

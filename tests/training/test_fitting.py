@@ -70,9 +70,12 @@ def test_earlier_names_of_direct_options_give_the_same_fit() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"model": "ar", "hiden": 3}, "a fit of the ladder has no option 'hiden'\nfix: use hidden"),
+        ({"model": "ar", "hiden": 3}, "a fit of the ladder has no option 'hiden'\nfix: did you mean 'hidden'"),
         ({"model": "ar", "season": 3}, "has no option 'season'"),
-        ({"model": "direct", "horizon": 4, "lokback": 12}, "a direct fit has no option 'lokback'\nfix: use lookback"),
+        (
+            {"model": "direct", "horizon": 4, "lokback": 12},
+            "a direct fit has no option 'lokback'\nfix: did you mean 'lookback'",
+        ),
         ({"model": "direct", "horizon": 4, "max_order": 2}, "has no option 'max_order'\nfix: use one of"),
         ({"model": "direct", "horizon": 4, "window": 9, "lookback": 9}, "lookback is given under two names"),
         ({"model": "direct", "horizon": 4, "checkpoint": "spot"}, "a direct fit does not use checkpoint"),

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy.special import log_softmax
 
+from ostinato.choices import unknown
 from ostinato.classification.evidence import evidence
 from ostinato.classification.head import Array, Head
 from ostinato.data.sequences import SequenceSet
@@ -66,7 +67,7 @@ class Classifier:
         """
         rule = rule or self.rule
         if rule not in RULES:
-            raise ConfigError(f"unknown rule {rule!r}", fix=f"use {' or '.join(RULES)}")
+            raise unknown("rule", rule, RULES)
         if rule == "head" and self.head is None:
             raise ConfigError(
                 "the classifier has no head, because a class had too few sequences", fix="use the rule bayes"

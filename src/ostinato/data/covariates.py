@@ -185,10 +185,11 @@ def _indicators(column: pl.Series, words: Sequence[str], origin: Origin) -> list
     if new.any():
         row = int(new.arg_max() or 0)
         raise unknown(
-            f"category in the column {column.name!r},",
+            "category",
             text[row],
             words,
             f"use one of {', '.join(words[:5])}, or fit a model to data that have this category",
+            place=f"in the column {column.name!r}",
             where=origin.at(row),
             error=DataError,
         )

@@ -26,8 +26,8 @@ _UTF8: tuple[tuple[tuple[int, int, int], ...], ...] = (
     ((0x90, 0xBF, 2),),
     ((0x80, 0x8F, 2),),
 )  # fmt: skip
-#: The bytes that complete a character, at least, from each place.
-_NEEDED = np.array([0, 1, 2, 3, 2, 2, 3, 3])
+#: More symbols than any text has: the character cannot be completed.
+_FAR = np.int64(2**40)
 
 
 @final
@@ -61,17 +61,16 @@ class Readable:
         ends = points < 0  # the end of a sequence comes between characters
         match spelling:
             case Bytes() | Pieces():
-                after = _walked(units)
-                needed = _NEEDED
+                after, whole = _walked(units), [0]
             case Jamo():
-                after = _composed(points)
-                needed = np.array([0, 1, 0])
+                after, whole = _composed(points), [0, 2]
             case _:
-                after, needed = np.zeros((1, len(points)), dtype=np.int64), _NEEDED[:1]
+                after, whole = np.zeros((1, len(points)), dtype=np.int64), [0]
         after[1:, ends] = -1
-        if isinstance(spelling, Jamo):
-            after[2, ends] = 0
-        return Readable((after >= 0) & ~never, np.maximum(after, 0), needed)
+        after[whole[1:], ends] = 0
+        allowed, after = (after >= 0) & ~never, np.maximum(after, 0)
+        needed = _needed(allowed, after, whole)
+        return Readable(allowed & (needed[after] < _FAR), after, needed)
 
     def at(self, place: Whole, left: int) -> NDArray[np.bool_]:
         """Return whether each symbol may follow, (B, V) or (1, V).
@@ -85,6 +84,21 @@ class Readable:
         if left >= self.needed.max():
             return self.allowed[place]
         return self.allowed[place] & (self.needed[self.after[place]] <= left)
+
+
+def _needed(allowed: NDArray[np.bool_], after: Whole, whole: list[int]) -> Whole:
+    """Return the least number of symbols from each place to one where the text may end, (S,).
+
+    Args:
+        allowed: Whether a symbol may follow, (S, V).
+        after: The place after it, (S, V).
+        whole: The places where the text may end.
+    """
+    needed = np.full(len(after), _FAR)
+    needed[whole] = 0
+    for _ in needed:  # no way passes a place twice
+        needed = np.minimum(needed, 1 + np.where(allowed, needed[after], _FAR).min(axis=1))
+    return needed
 
 
 def _walked(content: list[tuple[int, ...]]) -> Whole:

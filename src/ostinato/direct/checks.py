@@ -96,10 +96,11 @@ def check_columns(data: SequenceSet, description: Description) -> None:
         for name, word, known in zip(expected.static, words, categories, strict=True):
             if word not in known:
                 raise unknown(
-                    f"category in the static column {name!r},",
+                    "category",
                     word,
                     known,
                     f"use one of {some_of(known)}, or fit a model to data that have this category",
+                    place=f"in the static column {name!r}",
                     where=f"{data.meta.get('source', 'the data')}, series {key!r}, from its first row on",
                     error=DataError,
                 )

@@ -23,7 +23,7 @@ from ostinato.layers.build import BACKBONES
 from ostinato.local.forecast import LOCAL, check_forecastable, names_of_methods
 from ostinato.model_file import Model
 from ostinato.numbers import counted
-from ostinato.training.ladder import MODELS
+from ostinato.training.ladder import models
 
 #: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
 #: the longest series.
@@ -98,8 +98,8 @@ def forecaster(
         return Local(name, model, own_season), []
     if model == "auto":
         return _best(name, history, plan, season, own_season, sampling, options)
-    if model not in MODELS:
-        raise unknown("model", model, dict.fromkeys((*MODELS, *names_of_methods())))
+    if model not in models():
+        raise unknown("model", model, dict.fromkeys((*models(), *names_of_methods())))
     if model == "direct":
         given = {name: value for name, value in options.items() if name != "support"}  # an option of the ladder
         direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **given})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.arguments import seed as checked_seed
 from ostinato.arguments import whole
+from ostinato.choices import unknown
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
@@ -26,6 +27,9 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
+
+#: How the weights of a text are held while it is drawn.
+PRECISIONS = ("float32", "int8")
 
 
 @renamed(n="n_samples")
@@ -114,8 +118,8 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
     Raises:
         ConfigError: The precision is unknown, or the model has no recurrent weights of text.
     """
-    if precision not in ("float32", "int8"):
-        raise ConfigError(f"unknown precision {precision!r}", fix="use float32 or int8")
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
     if precision == "float32":
         return model
     model = copy.deepcopy(model)

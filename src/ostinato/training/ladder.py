@@ -46,8 +46,10 @@ from ostinato.training.truncation import describe
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.workers import WorkerGroup, current
 
-#: The names of the models that ``fit`` takes.
-MODELS = ("auto", *BARE, "direct", *ADAPTIVE, *BACKBONES)
+
+def models() -> tuple[str, ...]:
+    """Return the names of the models that ``fit`` takes, also of cells that were added since."""
+    return "auto", *BARE, "direct", *ADAPTIVE, *BACKBONES
 
 
 @in_threads
@@ -209,8 +211,8 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
 
 def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
-    if model not in MODELS or model == "direct":
-        raise unknown("model", model, MODELS)
+    if model not in models() or model == "direct":
+        raise unknown("model", model, models())
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(
