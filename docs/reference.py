@@ -74,17 +74,27 @@ def _words(node: ast.expr) -> str:
     return f"‹{ast.unparse(node)}›"
 
 
+def _unknown(room: str, call: ast.Call) -> Message:
+    """Return the message of a call of ``ostinato.choices.unknown``."""
+    what, given, names, *otherwise = map(_words, call.args)
+    kinds = [ast.unparse(k.value) for k in call.keywords if k.arg == "error"]
+    fix = otherwise[0] if otherwise else f"use one of {names}"
+    return Message(
+        room, kinds[0] if kinds else "ConfigError", f"unknown {what} {given}", fix
+    )
+
+
 def messages() -> list[Message]:
     """Return every error that the source makes with a text of its own, by room."""
 
     def calls(path: Path) -> Iterator[Message]:
         room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in ERRORS
-            ):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            if node.func.id == "unknown":
+                yield _unknown(room, node)
+            elif node.func.id in ERRORS:
                 what = _words(node.args[0]) if node.args else ""
                 fix = next(
                     (_words(k.value) for k in node.keywords if k.arg == "fix"), ""

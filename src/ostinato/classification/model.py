@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from scipy.special import log_softmax
 
+from ostinato.choices import unknown
 from ostinato.classification.evidence import evidence
 from ostinato.classification.head import Array, Head
 from ostinato.data.sequences import SequenceSet
@@ -66,7 +67,7 @@ class Classifier:
         """
         rule = rule or self.rule
         if rule not in RULES:
-            raise ConfigError(f"unknown rule {rule!r}", fix=f"use {' or '.join(RULES)}")
+            raise unknown("rule", rule, RULES, f"use {' or '.join(RULES)}")
         if rule == "head" and self.head is None:
             raise ConfigError(
                 "the classifier has no head, because a class had too few sequences", fix="use the rule bayes"
@@ -124,10 +125,10 @@ def checked_prior(prior: str | Mapping[str, float] | Sequence[float], classes: S
     if isinstance(prior, str):
         prior = _read_prior(prior)
     given = prior if isinstance(prior, Mapping) else dict(zip(classes, prior, strict=False))
-    unknown = [*(set(given) - set(classes)), *(set(classes) - set(given))]
-    if unknown or (not isinstance(prior, Mapping) and len(prior) != len(classes)):
+    unmatched = [*(set(given) - set(classes)), *(set(classes) - set(given))]
+    if unmatched or (not isinstance(prior, Mapping) and len(prior) != len(classes)):
         raise ConfigError(
-            f"the prior does not give one weight for each class: {', '.join(sorted(unknown)) or len(prior)}",
+            f"the prior does not give one weight for each class: {', '.join(sorted(unmatched)) or len(prior)}",
             fix=f"give weights for {', '.join(classes)}; or use counts or uniform",
         )
     weights = np.array([float(given[c]) for c in classes])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ostinato.choices import unknown
 from ostinato.classification.head import Array
 from ostinato.classification.judgement import Judgement, judge
 from ostinato.classification.labels import read_labelled_like
@@ -15,7 +16,6 @@ from ostinato.classification.model import NAMES, RULES, Classifier, checked_prio
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import Device, on_device
-from ostinato.errors import ConfigError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.look import Shown
 from ostinato.numbers import counted
@@ -120,7 +120,7 @@ def classify(
         ModelFileError: The data do not suit the models.
     """
     if rule not in (None, *RULES):
-        raise ConfigError(f"unknown rule {rule!r}", fix=f"use {' or '.join(RULES)}")
+        raise unknown("rule", rule, RULES, f"use {' or '.join(RULES)}")
     own = classifier if isinstance(classifier, Classifier) else load_classifier(classifier)
     first = own.models[0]
     labels: tuple[str | None, ...] = ()

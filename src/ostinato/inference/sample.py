@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.arguments import seed as checked_seed
 from ostinato.arguments import whole
+from ostinato.choices import unknown
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
@@ -115,7 +116,7 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
         ConfigError: The precision is unknown, or the model has no recurrent weights of text.
     """
     if precision not in ("float32", "int8"):
-        raise ConfigError(f"unknown precision {precision!r}", fix="use float32 or int8")
+        raise unknown("precision", precision, ("float32", "int8"), "use float32 or int8")
     if precision == "float32":
         return model
     model = copy.deepcopy(model)
