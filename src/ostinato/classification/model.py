@@ -125,10 +125,10 @@ def checked_prior(prior: str | Mapping[str, float] | Sequence[float], classes: S
     if isinstance(prior, str):
         prior = _read_prior(prior)
     given = prior if isinstance(prior, Mapping) else dict(zip(classes, prior, strict=False))
-    unknown = [*(set(given) - set(classes)), *(set(classes) - set(given))]
-    if unknown or (not isinstance(prior, Mapping) and len(prior) != len(classes)):
+    unmatched = [*(set(given) - set(classes)), *(set(classes) - set(given))]
+    if unmatched or (not isinstance(prior, Mapping) and len(prior) != len(classes)):
         raise ConfigError(
-            f"the prior does not give one weight for each class: {', '.join(sorted(unknown)) or len(prior)}",
+            f"the prior does not give one weight for each class: {', '.join(sorted(unmatched)) or len(prior)}",
             fix=f"give weights for {', '.join(classes)}; or use counts or uniform",
         )
     weights = np.array([float(given[c]) for c in classes])
