@@ -25,6 +25,7 @@ import redis.asyncio
 
 from ostinato.serve import consume_redis
 from ostinato.serve.consume_redis import consume
+from ostinato.serve.errors import UnexpectedError
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import StoreError
@@ -41,6 +42,8 @@ class Applied:
         if self.fails:
             self.fails -= 1
             raise StoreError("the store is gone")
+        if push.y == -2.0:
+            raise UnexpectedError("the server failed")
         if push.y == -1.0:
             raise DataError("the model cannot take the value -1")
         held = self.events.setdefault(unique_id, [])
@@ -121,9 +124,12 @@ def test_what_cannot_be_applied_is_put_aside_with_its_reason(server: Server) -> 
         {"unique_id": "a"},
         {"unique_id": "a", "event": "{"},
         {"unique_id": "a", "event": '{"y": 1}'},
+        {"unique_id": "a", "event": '{"y": 1, "events": [{"y": 1, "seq": 1}]}'},
+        _entry("a\n", 1),
         _entry("a", 1, -1.0),
+        _entry("a", 1, -2.0),
     ]
-    assert _run(server, [*bad, _entry("a", 2)], taker) == {"pending": 0, "refused": 4}
+    assert _run(server, [*bad, _entry("a", 2)], taker) == {"pending": 0, "refused": 7}
     assert taker.events == {"a": [2]}
 
 
@@ -139,3 +145,10 @@ def test_an_event_whose_forerunner_never_comes_is_put_aside(server: Server, monk
     taker = Applied(ordered=True)
     assert _run(server, [_entry("a", 1), _entry("a", 3), _entry("b", 1)], taker) == {"pending": 0, "refused": 1}
     assert taker.events == {"a": [1], "b": [1]}
+
+
+def test_events_that_wait_follow_at_once_when_a_gap_closes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consume_redis, "_SOON", 0.2)  # each try of its own would take a minute
+    taker = Applied(ordered=True)
+    assert _run(server, [_entry("a", seq) for seq in range(300, 0, -1)], taker) == {"pending": 0, "refused": 0}
+    assert taker.events == {"a": list(range(1, 301))}

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -21,10 +22,12 @@ from serving import client, core, push, run
 
 import zoo
 from ostinato.inference.forecast import forecast
-from ostinato.serve.auth import Tokens, add
+from ostinato.serve.app import _answered
+from ostinato.serve.auth import Token, Tokens, add
 from ostinato.serve.gate import OPEN, Limits
 from ostinato.serve.openapi import document
-from ostinato.serve.routes import ROUTES
+from ostinato.serve.operations import Operations
+from ostinato.serve.routes import ROUTES, Routes
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
@@ -83,6 +86,45 @@ def test_a_token_has_limits_of_its_own(tmp_path: Path) -> None:
             assert many.status_code == 429
             assert int(many.headers["retry-after"]) >= 1
             assert list(batcher.streams.resident) == ["a"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/streams/a/events"])
+def test_the_path_of_pushes_has_no_other_method(method: str, path: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            found = await http.request(method, path)
+            assert (found.status_code, found.headers["allow"]) == (405, "POST")
+            assert (await http.post("/v1/streams/a/event", json={})).status_code == 404
+
+    run(main)
+
+
+def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, spent = tmp_path / "tokens.json", [0]
+    secret = add(path, "sensor", 1.0, None, None)
+    tokens = Tokens(path)
+    monkeypatch.setattr(Token, "spend", lambda _, events: spent.append(events))
+    many = {"unique_id": "a", "events": [{"y": 50.0}] * 3}
+    line: Any = SimpleNamespace(scope={"token": tokens.find(f"Bearer {secret}".encode())})
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, Limits(tokens)) as http:
+            http.headers["authorization"] = f"Bearer {secret}"
+            for call, events in (
+                (http.post("/v1/streams/a/events", json={"y": 50.0}), 1),
+                (http.post("/v1/events", json={"pushes": [many, {"unique_id": "b", "y": 1.0}]}), 4),
+                (http.post("/v1/streams/a/reset"), 1),
+                (http.get("/v1/streams/a"), 0),
+                (_answered(Routes(batcher, Operations(batcher)), [json.dumps([many])], line), 3),
+            ):
+                before = sum(spent)
+                await call
+                assert sum(spent) - before == events
 
     run(main)
 

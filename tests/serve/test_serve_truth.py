@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.schema import Event, Push
+from ostinato.serve.streams import Asked
 
 
 def wanted(model: SequenceModel, data: SequenceSet, row: int) -> NDArray[np.float64]:
@@ -217,6 +219,55 @@ def test_a_new_model_is_shown_the_history_or_begins_afresh(replay: bool, tmp_pat
             return [e.surprisal for e in await push(batcher, "a", *values(y[40:]), first=41)]
 
     close(run(main), want)
+
+
+def test_a_model_that_cannot_be_frozen_is_refused_and_the_one_before_goes_on() -> None:
+    old, new = zoo.fitted("series", "gru"), zoo.fitted("sound", "filter")
+
+    async def main() -> None:
+        async with core(old, adapt=False) as batcher, client(batcher, reload=lambda: (new, None)) as http:
+            before = (await http.get("/v1/model")).json()
+            assert (await http.post("/v1/model", json={"streams": "fresh"})).status_code == 422
+            assert (await http.get("/v1/model")).json() == before
+            assert batcher.streams.replay
+            assert len(await push(batcher, "a", 50.0)) == 1
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", ["series", "channels", "prices"])
+def test_single_events_are_answered_and_remembered_as_lists_are(kind: str, tmp_path: Path) -> None:
+    model, data, keys = zoo.fitted(kind, "gru"), zoo.made(kind), list("abcde")
+    y: list[Any] = [values(row) if len(row) > 1 else values(row)[0] for row in data[int(np.argmax(data.lengths))][:45]]
+    y[7] = None
+
+    async def main() -> None:
+        rule = FixedRule(-100.0 if kind == "prices" else 3.0)
+        async with (
+            core(model, str(tmp_path / "one"), rule=rule) as one,
+            core(model, str(tmp_path / "many"), rule=rule) as many,
+        ):
+            for t in range(40):
+                sent = {key: y[t + i] for i, key in enumerate(keys)}
+                alone = [Asked(key, Push(sent[key], seq=t + 1)) for key in keys]
+                lists = [Asked(key, Push(events=[Event(sent[key], seq=t + 1)])) for key in keys]
+                if t % 5 == 3:  # one that is late, one that comes twice, and one that is wrong
+                    more = [("a", Push(sent["a"], seq=t)), ("b", Push(sent["b"], seq=t + 1)), ("f", Push("text"))]
+                    alone, lists = ([*some, *(Asked(*each) for each in more)] for some in (alone, lists))
+                if t % 5 == 4:  # a stream that takes none of its events in
+                    alone, lists = ([*some, Asked("g", Push(5.0, seq=9))] for some in (alone, lists))
+                await one.push_all(alone)
+                await many.push_all(lists)
+                for a, b in zip(alone, lists, strict=True):
+                    assert repr(a.outcome) == repr(b.outcome)
+            for key in keys:
+                x, z = one.streams.resident[key], many.streams.resident[key]
+                assert (x.tail, x.block, x.steps, x.alarms) == (z.tail, z.block, z.steps, z.alarms)
+                assert one.store.blocks(key) == many.store.blocks(key)
+                assert len(one.store.blocks(key)) == 2
+            assert one.streams.alarms == many.streams.alarms > 0
+
+    run(main)
 
 
 def test_an_alarm_is_given_and_remembered() -> None:

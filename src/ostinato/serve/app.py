@@ -25,7 +25,7 @@ from ostinato.serve.gate import Gate, Limits, fault
 from ostinato.serve.metrics import Metrics
 from ostinato.serve.openapi import document
 from ostinato.serve.operations import Operations
-from ostinato.serve.routes import ROUTES, Routes, decoded, json_response
+from ostinato.serve.routes import ROUTES, Routes, decoded, json_response, spend
 from ostinato.serve.schema import Failed, NamedPush, Problem, Result
 
 _ENCODER = msgspec.json.Encoder()
@@ -51,10 +51,9 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
         yield
         await batcher.close()
 
+    # the gate answers pushes; of their paths the router says only which method they have
     served: list[BaseRoute] = [
-        Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary)
-        for one in ROUTES
-        if not one.is_push
+        Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary) for one in ROUTES
     ]
     served += [Served(f"/{name}", _file(name), methods=["GET"]) for name in _PAGE]
     served.append(WebSocketRoute("/v1/live", partial(_live, routes)))
@@ -142,8 +141,7 @@ async def _answered(routes: Routes, messages: list[str | bytes], socket: WebSock
         try:
             found: NamedPush | list[NamedPush] = decoded(_MESSAGE, one)
             many = found if isinstance(found, list) else [found]
-            if token is not None:
-                token.spend(len(many))
+            spend(token, many)
             given.append(found)
         except OstinatoError as error:
             given.append(error)

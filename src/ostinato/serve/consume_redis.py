@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 import json
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 from urllib.parse import urlsplit
 
 from ostinato.data.extras import missing
 from ostinato.errors import ConfigError, OstinatoError
+from ostinato.serve.errors import BusyError
 from ostinato.serve.order import OrderError
+from ostinato.serve.store import StoreError
 
 if TYPE_CHECKING:
     from ostinato.serve.schema import Push, Result
@@ -26,8 +29,12 @@ _PAUSE = 0.5
 #: The seconds that an event waits for those before it, which another server of the group may have taken, and how many
 #: may wait. It is longer than ``_LOST``, so that what a server had taken that ended comes first.
 _GAP, _MOST = 45.0, 4096
-#: The entries that wait for events before them.
-Early: TypeAlias = dict[bytes, "asyncio.Task[None]"]
+#: The seconds between the tries of an event that waits, at first and at last.
+_SOON, _LATER = 0.02, 1.0
+#: What is not the fault of an event: the store is gone, or too much waits.
+_PASSING = (StoreError, BusyError)
+#: An entry that waits: the number of its event and its own, when it has waited long enough, and its fields.
+_Entry: TypeAlias = tuple[int, bytes, float, dict[bytes, bytes]]
 
 
 class Pusher(Protocol):
@@ -72,7 +79,7 @@ async def consume(
         raise missing("events from a Redis stream", "redis", "redis") from error
     db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
     own, since = True, "0"  # first what this server took before it ended
-    early: Early = {}
+    taken = _Taken(batcher, db, stream, group)
     task = asyncio.current_task()
     assert task is not None
     try:
@@ -83,21 +90,19 @@ async def consume(
                 if not own:
                     # at times also what a server that is gone had taken
                     _, lost, *_ = await db.xautoclaim(stream, group, name, _LOST, "0", count=_MANY)
-                    await _apply(batcher, db, lost, stream, group, early)
+                    await taken.apply(lost)
                 found = await db.xreadgroup(group, name, {stream: since}, count=_MANY, block=_WAIT)
                 entries = found[0][1] if found else []
-                await _apply(batcher, db, entries, stream, group, early)
+                await taken.apply(entries)
                 if own:
                     own, since = bool(entries), entries[-1][0] if entries else ">"
-                while len(early) > _MOST:
+                while taken.waiting > _MOST:
                     await asyncio.sleep(_PAUSE)
             except (RedisError, OSError, _AgainError):
                 own, since = True, "0"
                 await asyncio.sleep(_PAUSE)
     finally:
-        for waiting in early.values():
-            waiting.cancel()  # its entry stays with the group, which gives it out again
-        await asyncio.gather(*early.values(), return_exceptions=True)
+        await taken.close()
         await db.aclose()
 
 
@@ -116,60 +121,103 @@ async def _make(db: Any, stream: str, group: str) -> None:
             raise
 
 
-async def _apply(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str, early: Early) -> None:
-    """Apply entries: those of one stream in their order, those of different streams together."""
-    series: dict[bytes, list[Any]] = {}
-    for entry in entries:
-        if entry[0] not in early:
-            series.setdefault((entry[1] or {}).get(b"unique_id", b""), []).append(entry)
-    done = await asyncio.gather(*(_in_order(batcher, db, some, stream, group, early) for some in series.values()))
-    if not all(done):
-        raise _AgainError
+@final
+class _Taken:
+    """The entries that this server took, until they are applied or put aside.
 
+    An entry whose events come before their turn waits for those before it, which another server of the group may have
+    taken. One task for each stream tries its entries in the order of their numbers.
+    """
 
-async def _in_order(batcher: Pusher, db: Any, entries: list[Any], stream: str, group: str, early: Early) -> bool:
-    """Apply the entries of one stream, and return whether all of them are done with, or wait for those before them."""
-    for number, fields in entries:
-        try:
-            unique_id, push = _read(fields)
-            await batcher.push(unique_id, push)
-        except OstinatoError as error:
-            if error.exit_code == 1:  # the store is gone, or too much waits: not the fault of the event
-                return False
-            if isinstance(error, OrderError) and _first(push) > error.expected:
-                early[number] = asyncio.create_task(_wait(batcher, db, (number, fields), stream, group, early))
-                continue
-            await _put_aside(db, (number, fields), stream, error)
-        await db.xack(stream, group, number)
-    return True
+    def __init__(self, batcher: Pusher, db: Any, stream: str, group: str) -> None:
+        self._batcher, self._db, self._stream, self._group = batcher, db, stream, group
+        #: The numbers of the entries that wait, and the entries themselves as a heap for each stream.
+        self._early: set[bytes] = set()
+        self._heaps: dict[str, list[_Entry]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """The number of entries that wait for events before them."""
+        return len(self._early)
 
-async def _wait(batcher: Pusher, db: Any, entry: Any, stream: str, group: str, early: Early) -> None:
-    """Apply an entry as soon as the events before it are in, which another server of the group may have taken."""
-    number, fields = entry
-    unique_id, push = _read(fields)
-    end, pause = time.monotonic() + _GAP, 0.02
-    try:
-        while True:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 1.0)
+    async def apply(self, entries: list[Any]) -> None:
+        """Apply entries: those of one stream in their order, those of different streams together.
+
+        Raises:
+            _AgainError: The server could not take some now.
+        """
+        series: dict[bytes, list[Any]] = {}
+        for entry in entries:
+            if entry[0] not in self._early:
+                series.setdefault((entry[1] or {}).get(b"unique_id", b""), []).append(entry)
+        done = await asyncio.gather(*map(self._in_order, series.values()))
+        if not all(done):
+            raise _AgainError
+
+    async def close(self) -> None:
+        """Let go of the entries that wait; they stay with the group, which gives them out again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _in_order(self, entries: list[Any]) -> bool:
+        """Apply the entries of one stream; return whether all are done with, or wait for those before them."""
+        for number, fields in entries:
             try:
-                await batcher.push(unique_id, push)
+                unique_id, push = _read(fields)
+                await self._batcher.push(unique_id, push)
+            except _PASSING:
+                return False
             except OstinatoError as error:
-                waits = error.exit_code == 1 or (isinstance(error, OrderError) and time.monotonic() < end)
-                if waits:
+                if isinstance(error, OrderError) and _first(push) > error.expected:
+                    self._keep(unique_id, (_first(push), number, time.monotonic() + _GAP, fields))
                     continue
-                await _put_aside(db, entry, stream, error)
-            await db.xack(stream, group, number)
-            return
-    finally:
-        early.pop(number, None)
+                await self._put_aside(number, fields, error)
+            await self._db.xack(self._stream, self._group, number)
+        return True
 
+    def _keep(self, unique_id: str, one: _Entry) -> None:
+        """Let an entry wait for those before it."""
+        self._early.add(one[1])
+        heap = self._heaps.get(unique_id)
+        if heap is None:
+            heap = self._heaps[unique_id] = []
+            task = asyncio.create_task(self._wait(unique_id, heap))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        heapq.heappush(heap, one)
 
-async def _put_aside(db: Any, entry: Any, stream: str, error: OstinatoError) -> None:
-    """Keep an entry that cannot be applied, with the reason."""
-    number, fields = entry
-    await db.xadd(f"{stream}:refused", {**(fields or {}), "entry": number, "error": str(error)}, maxlen=10_000)
+    async def _wait(self, unique_id: str, heap: list[_Entry]) -> None:
+        """Apply the entries of a stream that wait, each as soon as the events before it are in."""
+        from redis import RedisError
+
+        pause, number = _SOON, b""
+        try:
+            while heap:
+                await asyncio.sleep(pause)
+                _, number, end, fields = one = heapq.heappop(heap)
+                try:
+                    await self._batcher.push(*_read(fields))
+                except OstinatoError as error:
+                    if isinstance(error, _PASSING) or (isinstance(error, OrderError) and time.monotonic() < end):
+                        heapq.heappush(heap, one)
+                        pause = min(max(2 * pause, _SOON), _LATER)
+                        continue
+                    await self._put_aside(number, fields, error)
+                await self._db.xack(self._stream, self._group, number)
+                self._early.discard(number)
+                pause = 0.0  # the next one may have its turn now
+        except (RedisError, OSError):
+            pass  # what is left stays with this server in the group, and is taken again when it counts as lost
+        finally:
+            del self._heaps[unique_id]
+            self._early.difference_update([number, *(left for _, left, *_ in heap)])
+
+    async def _put_aside(self, number: bytes, fields: dict[bytes, bytes] | None, error: OstinatoError) -> None:
+        """Keep an entry that cannot be applied, with the reason."""
+        words: dict[Any, Any] = {**(fields or {}), "entry": number, "error": str(error)}
+        await self._db.xadd(f"{self._stream}:refused", words, maxlen=10_000)
 
 
 def _first(push: Push) -> int:
@@ -190,14 +238,16 @@ def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:
     import msgspec
 
     from ostinato.errors import DataError
+    from ostinato.serve.routes import checked
     from ostinato.serve.schema import Push
+    from ostinato.serve.streams import check_id
 
     fix = 'write the fields unique_id and event, such as {"y": 5.1, "seq": 17}'
     if not fields or b"unique_id" not in fields or b"event" not in fields:
         raise DataError("the entry lacks unique_id or event", fix=fix)
     try:
-        unique_id = fields[b"unique_id"].decode()
-        push = msgspec.json.decode(fields[b"event"], type=Push)
+        unique_id = check_id(fields[b"unique_id"].decode())
+        push = checked(msgspec.json.decode(fields[b"event"], type=Push))
     except (ValueError, msgspec.MsgspecError) as error:
         raise DataError(f"the entry cannot be read: {error}", fix=fix) from error
     given = json.loads(fields[b"event"])

@@ -180,7 +180,7 @@ class Gate:
         ):
             raise RefusedError(415, "the body has another type than JSON", fix="send Content-Type: application/json")
         if token is not None and scope["method"] == "POST":
-            token.spend(1)
+            token.spend(1)  # a request counts for one event, or for those that it brings
         return b"".join(parts)
 
     async def _socket(self, scope: Message, receive: Receive, send: Send) -> None:

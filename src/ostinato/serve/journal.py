@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -39,7 +40,7 @@ _BLOCKS = f"INSERT OR REPLACE INTO blocks {_ROWS}"
 _TRIM = "DELETE FROM blocks WHERE unique_id = ? AND number < ?"
 #: The bytes of changes after which the rows of their streams are written.
 ENOUGH = 64_000_000
-#: Rows that each save writes or deletes at least, and the most bytes of the journal that it deletes.
+#: Rows of streams that each save writes at least, and the bytes of the journal that it deletes at least.
 _LEAST, _DELETED = 16, 16_000_000
 
 _encoder = msgspec.msgpack.Encoder()
@@ -61,12 +62,27 @@ class Pending:
     keep: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a save wrote beside its streams, and what counts once it is committed.
+
+    Attributes:
+        folded: The streams of the old part whose rows were written.
+        cut: The number of the last row of the journal that was deleted; 0 for none.
+        size: The bytes of the row that was added.
+    """
+
+    folded: list[str]
+    cut: int
+    size: int
+
+
 @final
 class Journal:
     """The changes that are durable and not yet in the rows of their streams: a young part, and an old one.
 
-    While the old part is written to the rows of the streams, new changes join the young one. ``write`` and ``fold``
-    happen in a transaction of the caller; ``settle`` follows its commit, so that a failure changes nothing.
+    While the old part is written to the rows of the streams, new changes join the young one. ``write`` happens in a
+    transaction of the caller; ``settle`` follows its commit and cannot fail, so that a failure changes nothing.
 
     Args:
         db: The database, with the tables of ``SCHEMA``.
@@ -76,10 +92,13 @@ class Journal:
         self._db = db
         self._young: dict[str, Pending] = {}
         self._old: dict[str, Pending] = {}
-        #: The number of the last row, the last of the old part, and the bytes of each row.
-        self._last = self._border = 0
-        self._sizes: dict[int, int] = {}
-        self._written = self._share = 0.0
+        #: The rows of the journal in their order: the number and the bytes of each.
+        self._rows: deque[tuple[int, int]] = deque()
+        #: The number of the last row, of the last one of the old part, and of the last that nothing needs any more.
+        self._last = self._border = self._done = 0
+        #: The bytes and the changes of the young part, and the streams of the old part that are written for a change.
+        self._bytes = self._changes = 0
+        self._share = 0.0
         self._recover()
 
     # what the streams are
@@ -94,63 +113,60 @@ class Journal:
         return [part[unique_id] for part in (self._old, self._young) if unique_id in part]
 
     def drop(self, ids: Iterable[str]) -> None:
-        """Forget streams whose rows are newer, or deleted; versions tell so to a later start."""
+        """Forget streams whose rows are newer, or deleted; a later start sees that from the versions."""
         for key in ids:
             self._young.pop(key, None)
             self._old.pop(key, None)
 
     # a save
 
-    def write(self, changes: Sequence[Change]) -> None:
-        """Write the changes of a save to the journal."""
-        data = _encoder.encode(changes)
-        self._sizes[self._last + 1] = len(data)  # a row that is not committed is written again under its number
-        self._db.execute("INSERT INTO journal VALUES (?, ?)", (self._last + 1, data))
+    def write(self, changes: Sequence[Change]) -> Written:
+        """Write the changes of a save to the journal, and some of the old part to the rows of its streams.
 
-    def fold(self, changes: int) -> list[str]:
-        """Write some rows of streams that the old part has, in proportion to the changes of the save, and return which.
-
-        So the old part is gone before the young one is as long.
+        That is in proportion to the changes, so that the old part is gone before the young one is as long, and rows are
+        deleted faster than they are added. The caller changes rows of streams after it, which are then the newer ones.
         """
-        some = list(islice(self._old, _LEAST + int(changes * self._share)))
-        put(self._db, [(key, self._old[key]) for key in some])
-        if not self._old and self._sizes and (first := min(self._sizes)) <= self._border:
-            cut, left = first, _DELETED - self._sizes[first]
-            while cut < self._border and left > 0:
-                cut += 1
-                left -= self._sizes.get(cut, 0)
+        folded = list(islice(self._old, _LEAST + int(len(changes) * self._share)))
+        put(self._db, [(key, self._old[key]) for key in folded])
+        data = _encoder.encode(changes) if changes else b""
+        cut, left = 0, max(_DELETED, 2 * len(data))
+        for number, size in self._rows:
+            if number > self._done or left <= 0:
+                break
+            cut, left = number, left - size
+        if cut:
             self._db.execute("DELETE FROM journal WHERE number <= ?", (cut,))
-        return some
-
-    def settle(self, changes: Sequence[Change], folded: Sequence[str]) -> None:
-        """Take in what a transaction has committed.
-
-        Args:
-            changes: The changes that were written to the journal.
-            folded: The streams whose rows were written.
-        """
-        for key in folded:
-            del self._old[key]
         if changes:
-            self._last += 1
-            self._add(changes)
-            self._written += len(changes)
+            self._db.execute("INSERT INTO journal VALUES (?, ?)", (self._last + 1, data))
+        return Written(folded, cut, len(data))
+
+    def settle(self, changes: Sequence[Change], written: Written) -> None:
+        """Take in what a transaction has committed: changes, and what ``write`` returned for them."""
+        for key in written.folded:
+            del self._old[key]
+        while self._rows and self._rows[0][0] <= written.cut:
+            self._rows.popleft()
+        if changes:
+            self._enter(self._last + 1, written.size, changes)
         if not self._old:
-            kept = self._db.execute("SELECT ifnull(min(number), 0) FROM journal").fetchone()[0]
-            self._sizes = {number: size for number, size in self._sizes.items() if number >= kept}
-            young = sum(size for number, size in self._sizes.items() if number > self._border)
-            if young > ENOUGH:
+            self._done = self._border
+            if self._bytes > ENOUGH:
                 self._old, self._young, self._border = self._young, {}, self._last
-                self._share, self._written = 1.5 * len(self._old) / max(self._written, 1.0), 0.0
+                self._share = 1.5 * len(self._old) / max(self._changes, 1)
+                self._bytes = self._changes = 0
 
     def finish(self) -> None:
-        """Write the rows of all streams, in a transaction of the caller, and empty the journal."""
+        """Write the rows of all streams, in the last transaction of the caller, and delete the journal."""
         for part in (self._old, self._young):
             put(self._db, list(part.items()))
         self._db.execute("DELETE FROM journal")
-        self._old, self._young, self._sizes = {}, {}, {}
 
-    def _add(self, changes: Iterable[Change]) -> None:
+    def _enter(self, number: int, size: int, changes: Sequence[Change]) -> None:
+        """Take in a row of the journal."""
+        self._last = number
+        self._rows.append((number, size))
+        self._bytes += size
+        self._changes += len(changes)
         young, old = self._young, self._old
         for c in changes:
             key, blocks = c.unique_id, c.blocks
@@ -168,13 +184,13 @@ class Journal:
                     before.blocks, before.keep = before.blocks + blocks, c.keep
 
     def _recover(self) -> None:
-        """Take in the journal of a server that ended without a word."""
+        """Take in the journal of a server that was killed."""
         for number, data in self._db.execute("SELECT number, data FROM journal ORDER BY number"):
-            self._last, self._sizes[number] = number, len(data)
             changes = _decoder.decode(data)
             found = versions(self._db, [c.unique_id for c in changes])
             # what is not newer than its row was written there, or belongs to a stream that was deleted
-            self._add(c for c in changes if found.get(c.unique_id, c.record.version) < c.record.version)
+            newer = [c for c in changes if found.get(c.unique_id, c.record.version) < c.record.version]
+            self._enter(number, len(data), newer)
 
 
 def versions(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:

@@ -284,8 +284,8 @@ class Operations:
         model, rule = await asyncio.to_thread(self._reload)
 
         async def call() -> None:
-            self._batcher.streams.replay = replay
             self._batcher.streams.use(model, rule)
+            self._batcher.streams.replay = replay
 
         await self._batcher.alone(call)
         return self.model_facts()

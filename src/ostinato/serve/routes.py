@@ -36,14 +36,13 @@ class Route:
     Attributes:
         method: The method of HTTP.
         path: The path, with the id of the stream as {unique_id}.
-        call: What answers a request; of a push, see ``Routes.pushes``.
+        call: What answers a request; a push comes from the gate, through ``Routes.pushes``.
         summary: What it does, in a sentence.
         body: The type of the body; bytes for a snapshot; None for none.
         answer: The type of the answer; bytes for a snapshot; None for an empty one.
         query: The names of the query, with their JSON schemas.
         status: The status of success.
         more: Other statuses that it may have, besides those of every route.
-        is_push: Whether it takes events in, which the gate brings to ``Routes.pushes`` and not to the router.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE"]
@@ -55,7 +54,6 @@ class Route:
     query: tuple[tuple[str, dict[str, Any]], ...] = ()
     status: int = 200
     more: tuple[int, ...] = ()
-    is_push: bool = False
 
 
 def json_response(answer: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -153,13 +151,13 @@ class Routes:
     async def push(self, quoted: str, body: bytes, token: Token | None) -> bytes:
         """Push events to one stream."""
         key, push = read_id(quoted), checked(decoded(Push, body))
-        spend(token, [push])
+        spend(token, [push], counted=1)
         return _ENCODER.encode(await self._batcher.push(key, push, token))
 
     async def push_many(self, body: bytes, token: Token | None) -> bytes:
         """Push events to many streams."""
         pushes = decoded(Pushes, body).pushes
-        spend(token, pushes)
+        spend(token, pushes, counted=1)
         return _ENCODER.encode(Results(await self.answers(pushes, token)))
 
     async def answers(self, pushes: list[NamedPush], token: Any = None) -> list[Result | Failed]:
@@ -258,14 +256,15 @@ class Routes:
         return json_response(self._operations.status())
 
 
-def spend(token: Token | None, pushes: Sequence[Push]) -> None:
-    """Count the events of pushes against the rate of the token.
+def spend(token: Token | None, pushes: Sequence[Push], *, counted: int = 0) -> None:
+    """Count the events of pushes against the rate of the token, but for those that the gate has counted already.
 
     Raises:
         RefusedError: The rate is used up.
     """
     if token is not None:
-        token.spend(sum(1 if one.events is UNSET else len(one.events) for one in pushes))
+        events = sum(1 if one.events is UNSET else len(one.events) for one in pushes)
+        token.spend(max(events - counted, 0))
 
 
 _INTEGER: dict[str, Any] = {"type": "integer", "minimum": 0}
@@ -274,8 +273,8 @@ _ONE = f"{_STREAMS}{{unique_id}}"
 
 #: All routes but those of ``OPEN`` and the WebSocket.
 ROUTES: tuple[Route, ...] = (
-    Route("POST", f"{_ONE}{_EVENTS}", Routes.push, "Push events.", Push, Result, more=(409,), is_push=True),
-    Route("POST", _MANY, Routes.push_many, "Push events to many streams.", Pushes, Results, is_push=True),
+    Route("POST", f"{_ONE}{_EVENTS}", Routes.push, "Push events.", Push, Result, more=(409,)),
+    Route("POST", _MANY, Routes.push_many, "Push events to many streams.", Pushes, Results),
     Route(
         "GET",
         "/v1/streams",

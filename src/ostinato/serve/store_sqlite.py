@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import final
 
+import msgspec
+
 from ostinato.serve.journal import SCHEMA, Journal, Pending, insert, put, versions
 from ostinato.serve.store import Change, Record, Store, StoreError
 
@@ -76,13 +78,12 @@ class SQLiteStore(Store):
             # versions begin above 0, so that -1 stands for a stream that is not there
             fit = [c for c in changes if known.get(c.unique_id, -1) == (-1 if c.new else c.record.version - 1)]
             later = [c for c in fit if not c.new and not c.wipe]
+            now = [c for c in fit if c.new or c.wipe]
             with self._transaction():
-                self._write_now([c for c in fit if c.new or c.wipe])
-                if later:
-                    self._journal.write(later)
-                folded = self._journal.fold(len(later))
-            self._journal.drop([c.unique_id for c in fit if c.new or c.wipe])
-            self._journal.settle(later, folded)
+                written = self._journal.write(later)
+                self._write_now(now)
+        self._journal.settle(later, written)
+        self._journal.drop([c.unique_id for c in now])
         for c in fit:
             self._versions[c.unique_id] = c.record.version
         return set() if len(fit) == len(changes) else {c.unique_id for c in changes} - {c.unique_id for c in fit}
@@ -162,10 +163,10 @@ class SQLiteStore(Store):
 
     @contextlib.contextmanager
     def _reported(self) -> Iterator[None]:
-        """Turn the errors of SQLite and of the disk into ``StoreError``."""
+        """Turn the errors of SQLite and of the disk, and a damaged journal, into ``StoreError``."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, msgspec.DecodeError) as error:
             full = "full" in str(error) or getattr(error, "errno", None) == errno.ENOSPC
             raise StoreError(
                 f"the store of streams failed: {error}",

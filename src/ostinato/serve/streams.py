@@ -170,8 +170,8 @@ class Streams:
 
     def use(self, model: SequenceModel, rule: AlarmRule | None) -> None:
         """Go on with this model. All streams leave memory: the store must have them."""
-        self.model, self.rule = model.likelihood("serve streams").eval(), rule
-        self.rows = Rows(self.model, adapt=self.adapt)
+        rows = Rows(model.likelihood("serve streams"), adapt=self.adapt)  # first, since it may refuse the model
+        self.model, self.rule, self.rows = rows.model, rule, rows
         self.digest = model_digest(model)
         self.form: Form = NumberForm(self.rows) if model.description.traits.numeric else TextForm(self.rows)
         self.clock = Clock(model.description.source)
@@ -511,10 +511,8 @@ class Streams:
                 cut = len(held.tail) // size // BLOCK
                 blocks = [held.tail[i * BLOCK * size : (i + 1) * BLOCK * size] for i in range(cut)]
                 numbered = list(enumerate(blocks, held.block))
-                work.blocks = (
-                    *work.blocks,
-                    *numbered[-(self.history // BLOCK) :],
-                )  # older ones would be deleted at once
+                # older ones would be deleted at once
+                work.blocks = [*work.blocks, *numbered[-(self.history // BLOCK) :]]
                 held.tail, held.block = held.tail[cut * BLOCK * size :], held.block + cut
             if held.unique_id in self.watch:
                 self.watch.note(held.unique_id, seen[at : at + n], found.quantiles[:, at : at + n], p)
