@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import binomtest
 import ostinato
 from ostinato.classification.head import Head
 from ostinato.classification.judgement import judge, wilson
-from ostinato.classification.labels import read_labelled
+from ostinato.classification.labels import read_labelled, read_labelled_like
 from ostinato.classification.model import checked_prior, posterior
 from ostinato.errors import ConfigError, DataError, ModelFileError
 
@@ -91,6 +92,51 @@ def test_texts_are_classified(tmp_path: Path, vocabulary: str | None) -> None:
     np.testing.assert_array_equal(again.log_prob, answer.log_prob)
 
 
+def test_the_head_takes_the_prior_of_the_fit(series: tuple[ostinato.Classifier, Path]) -> None:
+    classifier, path = series
+    prior = np.array([0.2, 0.8])
+    shares = replace(classifier, record={"counts": [18.0, 6.0]}, prior=prior)
+    learned = ostinato.classify(replace(classifier, prior=classifier.shares), str(path), rule="head").log_prob
+    expected = posterior(learned - np.log([0.75, 0.25]), prior)
+    np.testing.assert_allclose(ostinato.classify(shares, str(path), rule="head").log_prob, expected, atol=1e-12)
+    # the shares of the training data are what it has learned, whatever the prior of the fit is
+    found = ostinato.classify(shares, str(path), rule="head", prior="counts").log_prob
+    np.testing.assert_allclose(found, learned, atol=1e-12)
+
+
+def test_a_table_is_read_with_all_options(tmp_path: Path) -> None:
+    rows = [(f"s{i}", t, f"{t + 1},{100 + i}", float(i % 2) if i else None) for i in range(9) for t in range(9)]
+    frame = pl.DataFrame(rows, schema=["unique_id", "ds", "y", "kind"], orient="row")
+    frame.write_csv(tmp_path / "a.csv", separator="\t")
+    frame.drop("kind").write_csv(tmp_path / "b.csv", separator="\t")
+    found = read_labelled(str(tmp_path / "a.csv"), "kind", decimal=",")
+    bare = ostinato.read(str(tmp_path / "b.csv"), decimal=",")
+    np.testing.assert_array_equal(found.data.values, bare.values)
+    assert found.data.notes == bare.notes
+    assert found.data.meta["source"] == str(tmp_path / "a.csv")
+    # a missing class makes the column one of floats, and its classes stay whole numbers
+    assert found.labels == (None, *(str(i % 2) for i in range(1, 9)))
+    again = read_labelled_like(str(tmp_path / "a.csv"), "kind", found.data.meta, asked=False)
+    np.testing.assert_array_equal(again.data.values, bare.values)
+    assert again.labels == found.labels
+
+
+def test_a_frame_of_pandas_is_a_table() -> None:
+    pytest.importorskip("pandas")
+    frame = _frame(8)
+    found = read_labelled(frame.to_pandas(use_pyarrow_extension_array=False), "kind", kind="series")
+    assert found.labels == ("a", "b") * 4
+    assert found.data.values.tolist() == frame["y"].to_numpy()[:, None].tolist()
+
+
+def test_the_name_of_a_column_is_no_expression_for_ids() -> None:
+    rows = [{"text": t * 4, "good": g} for _ in range(5) for t, g in (("abab ", "yes"), ("cdcd ", "no"))]
+    frame = pl.DataFrame(rows)
+    found = read_labelled(frame, "good", kind="text", target="text")
+    fit = ostinato.fit_classifier(found.data, found.labels, label="good")
+    assert ostinato.classify(fit.classifier, {"good": "abab", "very good": "cd"}).judged() is None
+
+
 def test_sounds_are_classified_by_their_names(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for i in range(16):
@@ -138,10 +184,10 @@ def test_a_head_finds_the_block_that_tells() -> None:
     rng = np.random.default_rng(0)
     y = np.arange(90) % 3
     noise, signal = rng.normal(size=(90, 4)), np.eye(3)[y] + 0.1 * rng.normal(size=(90, 3))
-    head, nats = Head.fit([noise, signal], y, np.arange(90) // 18, 3)
+    head, logs = Head.fit([noise, signal], y, np.arange(90) // 18, 3)
     assert head.blocks.tolist() == [1]
     assert (head.log_prob([noise, signal]).argmax(1) == y).all()
-    assert nats > -0.2
+    assert logs[np.arange(90), y].mean() > -0.2
 
 
 def test_what_cannot_be_a_class_is_refused() -> None:
@@ -153,6 +199,12 @@ def test_what_cannot_be_a_class_is_refused() -> None:
         ostinato.fit_classifier(data, ["a"] * 7 + ["b"])
     with pytest.raises(DataError, match="3 labels for 8"):
         ostinato.fit_classifier(data, ["a"] * 3)
+    with pytest.raises(DataError, match="no sequence has a class"):
+        ostinato.fit_classifier(data, [math.nan] * 4 + [""] * 4)  # type: ignore[list-item]
+    for held_out in (0, 1, 1.5):
+        with pytest.raises(ConfigError, match="held-out share"):
+            ostinato.fit_classifier(data, ["a", "b"] * 4, held_out=held_out)
+    assert ostinato.fit_classifier(data, ["a", "b"] * 4, held_out=0.9).bayes.count == 6
     with pytest.raises(ConfigError, match="does not use the model 'counts'"):
         ostinato.fit_classifier(data, ["a", "b"] * 4, model="counts")
     mixed = frame.with_columns(kind=pl.Series([str(i % 2) for i in range(len(frame))]))
@@ -160,6 +212,12 @@ def test_what_cannot_be_a_class_is_refused() -> None:
         read_labelled(mixed, "kind", kind="series")
     with pytest.raises(DataError, match="no column 'klass'"):
         read_labelled(frame, "klass", kind="series")
-    for prior in ("a=1", "a=1,b=x", "a=1,b=-1", "a=1,b=1,c=1"):
+    for prior in ("a=1", "a=1,b=x", "a=1,b=-1", "a=1,b=1,c=1", "a=1,b=1,a=3", "a=1,b=nan", "", "=1", "a"):
         with pytest.raises(ConfigError):
             checked_prior(prior, ("a", "b"), np.ones(2))
+
+
+def test_a_class_may_have_any_name_in_a_prior() -> None:
+    names = ("a, b", "c=1", "d")
+    found = checked_prior("a, b=1, c=1=2,d = 1", names, np.ones(3))
+    np.testing.assert_array_equal(found, [0.25, 0.5, 0.25])

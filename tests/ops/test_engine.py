@@ -226,6 +226,17 @@ def test_frozen_weights_and_inputs_get_no_gradient(cell: str) -> None:
         assert all(t.grad is None for n, t in tensors.items() if n != trained)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64, torch.complex64])
+def test_types_without_a_kernel_are_refused(dtype: torch.dtype) -> None:
+    x, h = torch.zeros(2, 3, 4, dtype=dtype), torch.zeros(3, 4, dtype=dtype)
+    w, b = torch.zeros(12, 4, dtype=dtype), torch.zeros(12, dtype=dtype)
+    call = Call("gru", x, h, None, w, w, b, b)
+    with pytest.raises(ConfigError, match="float32 and float64"):
+        unroll("gru", x, (h,), w, w, b, b)
+    with pytest.raises(ConfigError, match="float32 and float64"):
+        torch.ops.ostinato.recurrence(*call, False)
+
+
 def test_arguments_of_wrong_shape_or_type_are_refused() -> None:
     call, projected = problem("gru", 4, 3, 2, 5), problem("lstm_projected", 4, 3, 2, 5)
     assert projected.c0 is not None

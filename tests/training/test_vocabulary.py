@@ -5,15 +5,18 @@ from __future__ import annotations
 import importlib.util
 import math
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 import ostinato
-from ostinato.data.spelling import VOCABULARIES
-from ostinato.errors import ConfigError
+from ostinato.data.spelling import VOCABULARIES, spelling_of
+from ostinato.errors import ConfigError, ModelFileError
 from ostinato.inference.units import UNITS
+from ostinato.report.surprisal import _characters, excerpt
 
 _HERE = [v for v in VOCABULARIES if v != "bpe" or importlib.util.find_spec("tokenizers")]
 _LINES = [f"{who} {what}를 {how}" for who in ("나는", "너는", "우리가") for what in ("사과", "노래", "바다", "e\u0301")
@@ -71,6 +74,60 @@ def test_what_is_drawn_is_text_that_goes_on(model: ostinato.SequenceModel) -> No
     assert all(text.startswith("나는 ") and "\ufffd" not in text for text in many)
     again = ostinato.score(model, ostinato.read(many, kind="text"))
     assert np.isfinite(again.log_prob).all()
+
+
+def test_a_sequence_is_continued_as_its_text_is(model: ostinato.SequenceModel) -> None:
+    whole = ostinato.sample(model, 20, prompt="나는 사", seed=1)[0]
+    assert "나는 사" + ostinato.sample(model, 20, prompt=ostinato.read(["나는 사"], kind="text"), seed=1)[0] == whole
+    with pytest.raises(ModelFileError, match="the data are series"):
+        ostinato.sample(model, 2, prompt=ostinato.read({"a": [1.0, 2.0, 4.0]}))
+
+
+def test_a_text_ends_with_what_stops_it(model: ostinato.SequenceModel) -> None:
+    free = ostinato.sample(model, 40, seed=2)[0].rstrip("\n")
+    for stop in sorted(set(free)):
+        told: list[str] = []
+        (text,) = ostinato.sample(model, 40, seed=2, stop=stop, on_text=told.append)
+        assert text == free[: free.index(stop) + len(stop)] == "".join(told)
+
+
+def test_a_text_that_is_cut_within_a_character_has_the_surprisals_of_the_others(
+    model: ostinato.SequenceModel,
+) -> None:
+    text = "나는 사과를 e\u0301 본다"
+    row = ostinato.score(model, ostinato.read([text], kind="text")).data
+    length = int(row.lengths[0])
+    for first in range(length):
+        for skip in (0, (length - first) // 2):
+            scores = ostinato.score(model, row.cut(np.array([first]), np.array([length])))
+            pairs, begun = _characters(scores, 0, skip), spelling_of(row.meta).characters(row.values[first:, 0])
+            assert text.endswith("".join(c for c, _ in pairs[:-1]))
+            assert sum(len(c) for c, _ in pairs[:-1]) == int(begun[skip:].sum())
+            after = np.flatnonzero(begun)
+            after = after[after >= skip]
+            if len(after):
+                cost = scores.surprisal[after[0] : -1].sum() / math.log(2)
+                assert sum(x for _, x in pairs[:-1]) == pytest.approx(cost)
+
+
+def test_the_average_of_an_excerpt_is_per_character(model: ostinato.SequenceModel) -> None:
+    data = ostinato.score(model, ostinato.read(_LINES[:3], kind="text")).data
+    spans = [(b, 0, int(n)) for b, n in enumerate(data.lengths)]
+    assert excerpt(model, data, spans, 0).bits == pytest.approx(ostinato.score(model, data).bits_per_unit)
+
+
+def test_a_stream_is_replayed_as_it_came(model: ostinato.SequenceModel) -> None:
+    pytest.importorskip("msgspec")
+    from ostinato.inference.live.rows import Rows
+    from ostinato.serve.forms import TextForm
+    from ostinato.serve.order import Placed
+
+    rows = Rows(model)
+    form, text = TextForm(rows), "나는 사\n과\n\n+"
+    work: Any = SimpleNamespace(placed=[Placed(1, None, text, 0, 0)], held=SimpleNamespace(unique_id="a"))
+    batch = form.step([work], rows.start(1), np.zeros((1, 2, 1)), ())
+    (again,) = form.replayed(batch.values)
+    assert again.y == text
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("constriction"), reason="the extra compress is not installed")

@@ -10,10 +10,11 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.arguments import share as checked_share
 from ostinato.classification.evidence import Evidence, evidence
 from ostinato.classification.head import Array, Head
 from ostinato.classification.judgement import Judgement, judge
-from ostinato.classification.model import Classifier, checked_prior, posterior
+from ostinato.classification.model import Classifier, checked_prior, posterior, shifted
 from ostinato.data.encoded import Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
@@ -84,7 +85,7 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
 
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
-        labels: The class of each sequence; sequences without one (None) are left out.
+        labels: The class of each sequence; sequences without one (None, NaN or an empty string) are left out.
         model: The model of each class: "ar", a backbone such as "gru", or for text "counts". "auto" is "counts" for
             text and "ar" otherwise.
         prior: P(class): "counts", "uniform", or weights by the name of the class.
@@ -107,14 +108,17 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     options = with_fields(options or defaults(data), fields, "a fit of a classifier")
     limits = Budget.of(budget, Budget().seconds)
     if len(labels) != len(data):
-        what = f"there are {counted(len(labels), 'label')} for {counted(len(data), 'sequence')}"
-        raise DataError(what, fix="give one label for each sequence")
-    kept = [b for b, one in enumerate(labels) if one is not None and data.lengths[b]]
+        raise DataError(
+            f"there are {counted(len(labels), 'label')} for {counted(len(data), 'sequence')}",
+            fix="give one label for each sequence",
+        )
+    held_out = checked_share("the held-out share", held_out)
+    named = [_named(one) for one in labels]
+    kept = [b for b, one in enumerate(named) if one is not None and data.lengths[b]]
     notes = [*data.notes]
     if len(kept) < len(data):
-        out = counted(len(data) - len(kept), "sequence")
-        notes.append(f"left out {out} without a class or without steps")
-    data, names = data.take(kept), [str(labels[b]) for b in kept]
+        notes.append(f"left out {counted(len(data) - len(kept), 'sequence')} without a class or without steps")
+    data, names = data.take(kept), [str(named[b]) for b in kept]
     classes = tuple(sorted(set(names)))
     y = np.array([classes.index(name) for name in names], dtype=np.int64)
     counts = np.bincount(y, minlength=len(classes)).astype(np.float64)
@@ -137,9 +141,10 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     head, found, by_head = None, None, False
     if folds is not None and own is not None:
         head, by_folds = Head.fit(own.blocks(), y[train], folds, len(classes))
+        shares = counts / counts.sum()
         # on the training sequences, each by models that did not see it: there are more of them than held out
-        by_head = by_folds > _nats(own, p, y[train])
-        found = judge(head.log_prob(said.blocks()), y[test])
+        by_head = _nats(shifted(by_folds, shares, p), y[train]) > _nats(posterior(own.nats, p), y[train])
+        found = judge(shifted(head.log_prob(said.blocks()), shares, p), y[test])
     else:
         notes.append("the classifier has no head, because a class has too few sequences")
     if name not in BACKBONES:
@@ -158,9 +163,14 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     return ClassifierFit(classifier, bayes, found, tuple(notes))
 
 
-def _nats(own: Evidence, prior: Array, y: NDArray[np.int64]) -> float:
-    """Return the mean of log P(true class) in nats by Bayes' rule."""
-    return float(posterior(own.nats, prior)[np.arange(len(y)), y].mean())
+def _nats(log_prob: Array, y: NDArray[np.int64]) -> float:
+    """Return the mean of log P(true class) in nats."""
+    return float(log_prob[np.arange(len(y)), y].mean())
+
+
+def _named(label: Any) -> str | None:
+    """Return a label as the name of a class; None if it is missing, as in a frame."""
+    return None if label is None or label != label or not str(label) else str(label)  # noqa: PLR0124 - NaN
 
 
 def _check(classes: tuple[str, ...], counts: Array) -> None:
@@ -189,7 +199,7 @@ def _parts(y: NDArray[np.int64], held_out: float) -> tuple[NDArray[np.int64], ND
     rng, test = np.random.default_rng(0), []
     for k in range(int(y.max()) + 1):
         rows = rng.permutation(np.flatnonzero(y == k))
-        test.append(rows[: max(1, round(held_out * len(rows)))])
+        test.append(rows[: min(max(1, round(held_out * len(rows))), len(rows) - 1)])
     chosen = np.sort(np.concatenate(test))
     return np.setdiff1d(np.arange(len(y)), chosen), chosen
 
@@ -241,8 +251,8 @@ class _Makers:
         y, found = self.y[rows], list[tuple[tuple[float, float], _Makers, Evidence]]()
         for makers in (self, *(replace(self, options=replace(self.options, max_order=k)) for k in orders)):
             own = makers.cross_fitted(rows, folds, encoding)
-            right = float((posterior(own.nats, prior).argmax(1) == y).mean())
-            found.append(((right, _nats(own, prior, y)), makers, own))
+            logs = posterior(own.nats, prior)
+            found.append(((float((logs.argmax(1) == y).mean()), _nats(logs, y)), makers, own))
         (_, makers, own) = max(found, key=lambda one: one[0])
         if not orders:
             return makers, own, []

@@ -41,7 +41,7 @@ class Head:
     @staticmethod
     def fit(
         blocks: list[Array], labels: NDArray[np.int64], folds: NDArray[np.int64], classes: int
-    ) -> tuple[Head, float]:
+    ) -> tuple[Head, Array]:
         """Return the head with the blocks and the penalty that are the likeliest on folds that it was not fitted to.
 
         Args:
@@ -51,25 +51,25 @@ class Head:
             classes: The number of classes, K.
 
         Returns:
-            The head, and the mean of log P(class) on the folds in nats.
+            The head, and log P(class | features) of each sequence by a head that was not fitted to it, (B, K).
         """
         choices: list[tuple[int, ...]] = [(i,) for i in range(len(blocks))] + [tuple(range(len(blocks)))] * (
             len(blocks) > 1
         )
-        best, kept = -np.inf, (choices[0], _VARIANCES[0])
+        best, kept, told = -np.inf, (choices[0], _VARIANCES[0]), np.zeros((len(labels), classes))
         for choice in choices:
             x = _standardised(np.concatenate([blocks[i] for i in choice], axis=1))[0]
             for variance in _VARIANCES:
-                nats = 0.0
+                logs = np.empty_like(told)
                 for fold in np.unique(folds):
                     out = folds == fold
-                    weights = _solve(x[~out], labels[~out], classes, variance)
-                    nats += float(_log_prob(x[out], weights)[np.arange(out.sum()), labels[out]].sum())
+                    logs[out] = _log_prob(x[out], _solve(x[~out], labels[~out], classes, variance))
+                nats = float(logs[np.arange(len(labels)), labels].sum())
                 if nats > best:
-                    best, kept = nats, (choice, variance)
+                    best, kept, told = nats, (choice, variance), logs
         choice, variance = kept
         x, centre, spread = _standardised(np.concatenate([blocks[i] for i in choice], axis=1))
-        return Head(np.array(choice), centre, spread, _solve(x, labels, classes, variance)), best / len(labels)
+        return Head(np.array(choice), centre, spread, _solve(x, labels, classes, variance)), told
 
 
 def _standardised(x: Array) -> tuple[Array, Array, Array]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from ostinato.data import files, tables
-from ostinato.data.read import read, read_like
+from ostinato.data.ids import as_words
+from ostinato.data.read import Rows, read, read_like, rows_like, rows_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
+
+#: Where ``SequenceSet.meta`` keeps that the classes are a column of the table.
+BY_COLUMN = "by_column"
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ def read_labelled(source: Any, label: str, **reading: Any) -> Labelled:
         DataError: There is no such column, a sequence has several classes, or a name does not match.
     """
     reading = {name: value for name, value in reading.items() if value is not None}
-    frame = _frame(source, reading)
-    if frame is None:
+    rows = rows_of(source, **reading)
+    if rows is None:
         data = read(source, **reading)
         return Labelled(data, _by_name(data, label))
-    return _by_column(read(_unlabelled(frame, label), **_of_frame(reading)), frame, label, str(source))
+    # whether a line of a text is a sequence is no question for a row
+    reading.pop("per_line", None)
+    return _by_column(read(_unlabelled(rows, label), **reading), rows, label)
 
 
 def read_labelled_like(source: Any, label: str | None, meta: dict[str, Any], *, asked: bool) -> Labelled:
@@ -58,64 +62,56 @@ def read_labelled_like(source: Any, label: str | None, meta: dict[str, Any], *, 
         meta: The ``SequenceSet.meta`` of the fit.
         asked: Whether the caller names the label, so that it is an error if it is not there.
     """
-    frame = _frame(source, {"id_col": meta.get("id_col")})
-    if frame is None:
+    rows = rows_like(source, meta)
+    if rows is None:
         data = read_like(source, meta)
-        return Labelled(data, (None,) * len(data) if label is None else _by_name(data, label, asked=asked))
-    if label is None or (label not in frame.columns and not asked):
-        return Labelled(data := read_like(frame, meta), (None,) * len(data))
-    return _by_column(read_like(_unlabelled(frame, label), meta), frame, label, str(source))
+        # the name of a column is no expression for the names of files, or for ids
+        unknown = label is None or (meta.get(BY_COLUMN, False) and not asked)
+        return Labelled(data, (None,) * len(data) if unknown else _by_name(data, str(label), asked=asked))
+    if label is None or (label not in rows.frame.columns and not asked):
+        return Labelled(data := read_like(rows, meta), (None,) * len(data))
+    return _by_column(read_like(_unlabelled(rows, label), meta), rows, label)
 
 
-def _frame(source: Any, reading: dict[str, Any]) -> pl.DataFrame | None:
-    """Return the table of a source; None if the source is not a table."""
-    if isinstance(source, pl.DataFrame):
-        return source
-    if not isinstance(source, str | Path):
-        return None
-    paths = files.find(source)
-    if files.family(paths) == "sound" or not (files.family(paths) or tables.looks_like_table(files.contents(paths[0]))):
-        return None
-    if files.family(paths) == "text" and not tables.looks_like_table(files.contents(paths[0])):
-        return None
-    words = reading.get("kind") == "text"
-    return tables.from_files(paths, str(source), id_col=reading.get("id_col"), words=words)[0]
+def _unlabelled(rows: Rows, label: str) -> Rows:
+    columns = rows.frame.columns
+    if label not in columns:
+        raise DataError(
+            f"there is no column {label!r} with the classes",
+            where=str(rows),
+            fix=f"use one of {', '.join(columns)}",
+        )
+    return rows._replace(frame=rows.frame.drop(label))
 
 
-def _of_frame(reading: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in reading.items() if name not in ("sheet", "decimal", "query", "per_line")}
-
-
-def _unlabelled(frame: pl.DataFrame, label: str) -> pl.DataFrame:
-    if label not in frame.columns:
-        raise DataError(f"there is no column {label!r} with the classes", fix=f"use one of {', '.join(frame.columns)}")
-    return frame.drop(label)
-
-
-def _by_column(data: SequenceSet, frame: pl.DataFrame, label: str, where: str) -> Labelled:
+def _by_column(data: SequenceSet, rows: Rows, label: str) -> Labelled:
     """Return the classes of a column that has one value for each sequence."""
+    frame, origin = rows
     id_col = data.meta.get("id_col")
-    cells = frame[label].cast(pl.String)
     if data.traits.tabular and len(data) == 1 and id_col is None:
         raise DataError(
             "the table is one sequence, and a classifier needs several",
-            where=where,
+            where=origin.name,
             fix="name the id column with --id-col",
         )
-    keys = frame[id_col].cast(pl.String).to_list() if id_col else [str(i + 1) for i in range(len(frame))]
+    cells = as_words(frame[label], origin, empty="").to_list()
+    keys = [str(i + 1) for i in range(len(frame))]
+    if id_col:
+        ids = frame[id_col]
+        keys = (as_words(ids, origin) if data.traits.tabular else ids.cast(pl.String).fill_null("")).to_list()
     found: dict[str, set[str]] = {}
-    for key, cell in zip(keys, cells.to_list(), strict=True):
-        found.setdefault(str(key), set()).update([cell] if cell not in (None, "") else [])
+    for key, cell in zip(keys, cells, strict=True):
+        found.setdefault(key, set()).update([cell] if cell else [])
     twice = next((key for key, classes in found.items() if len(classes) > 1), None)
     if twice is not None:
         raise DataError(
             f"the sequence {twice!r} has several classes: {', '.join(sorted(found[twice])[:4])}",
-            where=f"{where}, column {label!r}",
+            where=f"{origin.name}, column {label!r}",
             fix="give each sequence one class, or choose another column with --label",
         )
     # what was guessed is said, so that a table which has the classes too is read in the same way
     target = data.meta.get("target") or (list(data.channels) if data.traits.tabular else None)
-    data = replace(data, meta={**data.meta, "target": target})
+    data = replace(data, meta={**data.meta, "target": target, BY_COLUMN: True})
     return Labelled(data, tuple(next(iter(found.get(key, ())), None) for key in data.ids))
 
 

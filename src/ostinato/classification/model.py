@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from ostinato.threads import Threads
 RULES: Final = ("bayes", "head")
 #: What messages call the rules.
 NAMES: Final = {"bayes": "Bayes' rule", "head": "the head"}
+#: The name of a class and its weight.
+_WEIGHT: Final = re.compile(r"\s*(.+?)\s*=([^,=]+)(?:,|$)")
 
 
 @final
@@ -50,6 +53,12 @@ class Classifier:
     label: str | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def shares(self) -> Array:
+        """The share of each class in the training data, which the head has learned, (K,)."""
+        counts = np.array(self.record.get("counts", self.prior), dtype=np.float64)
+        return np.asarray(counts / counts.sum())
+
     def log_prob(
         self, data: SequenceSet, *, rule: str | None = None, prior: Array | None = None, threads: Threads = "auto"
     ) -> Array:
@@ -58,8 +67,8 @@ class Classifier:
         Args:
             data: The sequences.
             rule: "bayes" or "head"; None takes the better one.
-            prior: P(class), (K,); None takes that of the classifier. The head learned its own from the training data,
-                and is shifted by the quotient of the two.
+            prior: P(class), (K,); None takes that of the classifier. The head has learned the shares of the training
+                data, and is shifted by the quotient of the two.
             threads: The number of threads that compute.
 
         Raises:
@@ -73,10 +82,10 @@ class Classifier:
                 "the classifier has no head, because a class had too few sequences", fix="use the rule bayes"
             )
         said = evidence(self.models, data, threads)
+        prior = self.prior if prior is None else prior
         if self.head is None or rule == "bayes":
-            return posterior(said.nats, self.prior if prior is None else prior)
-        logs = self.head.log_prob(said.blocks())
-        return logs if prior is None else posterior(logs - np.log(self.prior), prior)
+            return posterior(said.nats, prior)
+        return shifted(self.head.log_prob(said.blocks()), self.shares, prior)
 
     def save(self, path: str | Path) -> None:
         """Write the classifier to one file, which ``load_classifier`` reads."""
@@ -106,6 +115,11 @@ def posterior(nats: Array, prior: Array) -> Array:
     lost = ~np.isfinite(joint).any(1)
     joint[lost] = np.log(np.maximum(prior, 1e-300))
     return np.asarray(log_softmax(joint, axis=1))
+
+
+def shifted(log_prob: Array, learned: Array, prior: Array) -> Array:
+    """Return log P(class | sequence), (B, K), under another prior than the one it was learned with, (K,) each."""
+    return posterior(log_prob - np.log(learned), prior)
 
 
 def checked_prior(prior: str | Mapping[str, float] | Sequence[float], classes: Sequence[str], counts: Array) -> Array:
@@ -140,11 +154,16 @@ def checked_prior(prior: str | Mapping[str, float] | Sequence[float], classes: S
 
 
 def _read_prior(text: str) -> dict[str, float]:
-    """Return the weights of ``a=0.2,b=0.8``."""
+    """Return the weights of ``a=0.2,b=0.8``; a name may have commas and equals signs."""
+    wrong = ConfigError(f"cannot read the prior {text!r}", fix="use counts, uniform, or a=0.2,b=0.8")
+    pairs = list(_WEIGHT.finditer(text))
     try:
-        return {name.strip(): float(w) for name, w in (part.rsplit("=", 1) for part in text.split(","))}
+        weights = {pair[1]: float(pair[2]) for pair in pairs}
     except ValueError:
-        raise ConfigError(f"cannot read the prior {text!r}", fix="use counts, uniform, or a=0.2,b=0.8") from None
+        raise wrong from None
+    if "".join(pair[0] for pair in pairs) != text or len(weights) < len(pairs):
+        raise wrong
+    return weights
 
 
 def load_classifier(path: str | Path) -> Classifier:

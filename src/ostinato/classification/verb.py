@@ -128,6 +128,6 @@ def classify(
         found = read_labelled_like(data, label or own.label, first.description.source, asked=label is not None)
         data, labels = found.data, found.labels
     data = as_sequences(first, data)
-    weights = None if prior is None else checked_prior(prior, own.classes, np.array(own.record["counts"]))
+    weights = None if prior is None else checked_prior(prior, own.classes, own.shares)
     logs = own.log_prob(data, rule=rule, prior=weights, threads=threads)
     return Classification(own.classes, list(restored(data.ids, data.meta)), logs, rule or own.rule, labels)

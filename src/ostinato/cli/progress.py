@@ -26,13 +26,13 @@ class LadderDisplay:
     """A context manager that shows the progress of a fit. Without a terminal it prints one line for each model.
 
     Args:
-        kind: The kind of data, which decides whether a loss is shown in bits.
+        kind: The kind of data, which decides what a mean likelihood is for, and whether a loss is shown in bits.
         shown: Whether anything is shown. If several workers fit one model, only the first worker shows the fit.
     """
 
     def __init__(self, kind: Kind, *, shown: bool = True) -> None:
         self._shown = shown
-        self._bits = TRAITS[kind].in_bits
+        self._bits, self._unit = TRAITS[kind].in_bits, TRAITS[kind].judged
         self._console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description:>6}"),
@@ -71,11 +71,13 @@ class LadderDisplay:
             inside = f"{rung.coverage:.1%} in 95 % intervals"
             self._console.print(f"{rung.name:>14}  quantile loss {shown(rung.loss, 4)}, {inside}, {rung.seconds:.1f} s")
         else:
-            self._console.print(f"{rung.name:>6}  held out {rung.held_out:.4f} nats a step, {rung.seconds:.1f} s")
+            self._console.print(
+                f"{rung.name:>6}  held out {rung.held_out:.4f} nats a {self._unit}, {rung.seconds:.1f} s"
+            )
 
     def trial(self, row: Trial) -> None:
         """Print a line about a finished trial of a search."""
-        reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a step"
+        reached = row.state if row.validation is None else f"validation {row.validation:.4f} nats a {self._unit}"
         settings = ", ".join(f"{k} {shown(v, 3)}" if isinstance(v, float) else f"{k} {v}" for k, v in row.asked.items())
         self._console.print(f"trial {row.number + 1}: {settings}: {reached}, {row.seconds:.1f} s")
 
@@ -97,7 +99,7 @@ class LadderDisplay:
 
     def _rungs(self, fit: Fit) -> None:
         rungs = [row for row in fit.table if isinstance(row, Rung)]
-        table = _narrow("held out: log-likelihood in nats a step (higher is better)")
+        table = _narrow(f"held out: log-likelihood in nats a {self._unit} (higher is better)")
         table.add_column("model", overflow="fold")
         learns = any(rung.static is not None for rung in rungs)  # then static and adaptive have columns of their own
         first = ("static", "adaptive") if learns else ("nats",)

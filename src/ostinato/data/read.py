@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ostinato.choices import unknown
 from ostinato.data import database, files, sound, tables, text
@@ -21,6 +21,21 @@ from ostinato.renamed import renamed
 
 #: The column of ids that several files without ids are given: the names of the files.
 FILE_IDS = "unique_id"
+
+
+class Rows(NamedTuple):
+    """The rows of a table that was read before, which ``read`` takes as a source.
+
+    Attributes:
+        frame: The rows.
+        origin: Their origin.
+    """
+
+    frame: Any
+    origin: Origin
+
+    def __str__(self) -> str:
+        return self.origin.name
 
 
 @dataclass(frozen=True)
@@ -158,7 +173,7 @@ def _read(source: Any, options: _ReadOptions) -> SequenceSet:
     data = _READERS[form](source, options)
     given = {"sheet": options.sheet, "query": options.query, "decimal": options.decimal}
     meta: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    if form in ("database", "sound", "files"):
+    if form in ("database", "sound", "files", "rows"):
         meta["source"] = database.without_password(str(source))
     if covariates.all and data.covariates is None:
         raise DataError(
@@ -219,15 +234,17 @@ def _named_by_file(data: SequenceSet) -> SequenceSet:
 _ONLY: dict[str, tuple[str, ...]] = {
     "channel": ("sound",),
     "mix": ("sound",),
-    "sheet": ("files",),
-    "query": ("database",),
+    "sheet": ("files", "rows"),
+    "query": ("database", "rows"),
 }
 #: What each of these options is for, in words.
 _FOR = {"channel": "sound files", "mix": "sound files", "sheet": "spreadsheets", "query": "databases"}
 
 
 def _form(source: Any) -> str:
-    """Return the form of a source: "database", "sound" or other "files", or "memory"."""
+    """Return the form of a source: "database", "sound" or other "files", "rows", or "memory"."""
+    if isinstance(source, Rows):
+        return "rows"
     if database.is_address(source):
         return "database"
     if not isinstance(source, str | Path):
@@ -261,6 +278,54 @@ def _from_database(source: Any, options: _ReadOptions) -> SequenceSet:
     return _from_rows(*database.from_query(source, options.query), options)
 
 
+def rows_of(source: Any, /, *, kind: str | None = None, target: Any = None, **reading: Any) -> Rows | None:
+    """Return a source as rows of a table, each cell of a text as it is written; None if it is no table.
+
+    Args:
+        source: Anything that ``read`` takes.
+        kind: The kind, as ``read`` takes it.
+        target: The target, as ``read`` takes it.
+        **reading: The other options of ``read``, or of an earlier reading.
+    """
+    form = _form(source)
+    if form == "database":
+        return Rows(*database.from_query(source, reading.get("query")))
+    if form == "memory":
+        return _rows_in_memory(source)
+    paths = files.find(source)
+    if form == "sound" or not _tabular(paths):
+        return None
+    options = {name: reading.get(name) for name in ("id_col", "decimal", "sheet")}
+    found = None if kind == "text" else tables.from_files(paths, str(source), **options)
+    columns = [target] if isinstance(target, str) else target
+    if found is None or (kind is None and tables.is_words(found[0], columns)):
+        found = tables.from_files(paths, str(source), words=True, sheet=options["sheet"])
+    return Rows(*found)
+
+
+def rows_like(source: Any, meta: dict[str, Any]) -> Rows | None:
+    """Return a source as rows with the options of an earlier reading (see ``rows_of``).
+
+    Args:
+        source: Anything that ``read`` takes.
+        meta: The ``SequenceSet.meta`` of the earlier data.
+    """
+    kind = meta.get("asked") if meta.get("kind") == "text" else meta.get("kind")
+    sheet = meta.get("sheet") if _form(source) == "files" and _spreadsheets(source) else None
+    return rows_of(source, **{**meta, "kind": kind, "sheet": sheet})
+
+
+def _rows_in_memory(source: Any) -> Rows | None:
+    """Return a frame as rows; None for arrays and strings."""
+    framed = as_frame(source)
+    if framed is None:
+        return None
+    frame, notes = framed
+    if not len(frame):
+        raise DataError("the frame has no rows", where="the frame", fix="give a frame that has data")
+    return Rows(frame, Origin.frame(len(frame)).noting(*notes))
+
+
 def _from_rows(frame: Any, origin: Origin, options: _ReadOptions) -> SequenceSet:
     """Read a frame, as text if that is asked for or if its target is one column of words."""
     if options.kind == "text" or (options.kind is None and tables.is_words(frame, options.target)):
@@ -273,13 +338,8 @@ def _from_memory(source: Any, options: _ReadOptions) -> SequenceSet:
     as_text = options.kind == "text"
     if as_text and (strings := as_texts(source)) is not None:
         return text.from_strings(strings, "the strings", alphabet=options.alphabet, terminated=True)
-    framed = as_frame(source)
-    if framed is None:
-        return from_arrays(source, options.kind)
-    frame, notes = framed
-    if not len(frame):
-        raise DataError("the frame has no rows", where="the frame", fix="give a frame that has data")
-    return _from_rows(frame, Origin.frame(len(frame)).noting(*notes), options)
+    rows = _rows_in_memory(source)
+    return from_arrays(source, options.kind) if rows is None else _from_rows(*rows, options)
 
 
 def _from_files(source: str | Path, options: _ReadOptions) -> SequenceSet:
@@ -335,6 +395,7 @@ _READERS: dict[str, Callable[[Any, _ReadOptions], SequenceSet]] = {
     "database": _from_database,
     "files": _from_files,
     "sound": _from_files,
+    "rows": lambda source, options: _from_rows(*source, options),
 }
 
 #: The readers of the families of files that are read in one way, whatever kind is asked for.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,9 @@ from ostinato.device import Device, on_device, placed
 from ostinato.emissions.choice import Choice
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
+from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.rollout import one_step, paths, state_after
-from ostinato.inference.writing import Writing, stop_strings
+from ostinato.inference.writing import Writing, stop_strings, until
 from ostinato.layers.cell import Cell
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -80,18 +82,18 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
 
     Raises:
         ConfigError: An option is out of range or not one for the values of the model, or the model is a DirectModel.
+        ModelFileError: The prompt is a SequenceSet of another kind than the model.
     """
     sequence_model = model.likelihood("draw samples")
     length, n_samples = whole("length", length), whole("n_samples", n_samples)
     symbols = not sequence_model.description.traits.numeric
     choice = Choice.of(temperature, top_p, top_k, min_p, symbols=symbols)
-    strings, alphabet = stop_strings(stop, symbols=symbols), sequence_model.encoding
-    told = None if on_text is None else _told(sequence_model, n_samples, prompt, on_text)
+    strings, encoding = stop_strings(stop, symbols=symbols), sequence_model.encoding
+    told = None if on_text is None else _told(sequence_model, n_samples, prompt, strings, on_text)
     on_symbols = None if told is None else told[0]
-    writing = Writing(alphabet, strings, on_symbols) if isinstance(alphabet, Alphabet) else None
+    writing = Writing(encoding, strings, on_symbols) if isinstance(encoding, Alphabet) else None
     start = _prompt(sequence_model, prompt)
     generator = torch.Generator().manual_seed(checked_seed(seed))
-    encoding = sequence_model.encoding
     encoded = encoding.encode(start)
     sequence_model = placed(_in_precision(sequence_model, precision), one_step(n_samples), length)
     state = sequence_model.repeated(state_after(sequence_model, encoded, [0]), n_samples)
@@ -109,7 +111,9 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
         told[1]()
     z = drawn.transpose(0, 1)
     steps = z.double().numpy() if z.is_floating_point() else z.numpy()
-    return encoding.samples(steps, start, prompt if isinstance(prompt, str) else "")
+    words = plain(prompt, "the prompt") if isinstance(prompt, str) else ""
+    samples = encoding.samples(steps, start, words)
+    return [words + until(text[len(words) :], strings) for text in samples] if strings else samples
 
 
 def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
@@ -136,7 +140,11 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
 
 
 def _told(
-    model: SequenceModel, n_samples: int, prompt: str | SequenceSet | None, on_text: Callable[[str], None]
+    model: SequenceModel,
+    n_samples: int,
+    prompt: str | SequenceSet | None,
+    stop: tuple[str, ...],
+    on_text: Callable[[str], None],
 ) -> tuple[Callable[[NDArray[np.int64]], None], Callable[[], None]]:
     """Return what takes the symbols of each step of one text and hands its characters on, and what hands on the last.
 
@@ -156,15 +164,20 @@ def _told(
     if isinstance(prompt, str):
         on_text(plain(prompt, "the prompt"))
     points, reader = alphabet.vocabulary(), alphabet.spelling.reader()
+    tail, longest = "", max(map(len, stop), default=1)
+
+    def hand_on(piece: str) -> None:
+        nonlocal tail
+        if piece:
+            on_text(until(tail + piece, stop)[len(tail) :])
+            tail = (tail + piece)[max(0, len(tail + piece) - longest + 1) :]
 
     def take(symbols: NDArray[np.int64]) -> None:
         point = points[int(symbols[0])]
-        if piece := reader.feed(point) if point >= 0 else reader.close():
-            on_text(piece)
+        hand_on(reader.feed(point) if point >= 0 else reader.close())
 
     def close() -> None:
-        if piece := reader.close():
-            on_text(piece)
+        hand_on(reader.close())
 
     return take, close
 
@@ -172,7 +185,8 @@ def _told(
 def _prompt(model: SequenceModel, prompt: str | SequenceSet | None) -> SequenceSet:
     """Return the sequence that samples continue."""
     if isinstance(prompt, SequenceSet):
-        return prompt.take([0])
+        # the sequence goes on, so its end is no event
+        return replace(as_sequences(model, prompt.take([0])), terminated=False)
     description, encoding = model.description, model.encoding
     if prompt is not None and description.traits.numeric:
         raise ConfigError(

@@ -139,6 +139,11 @@ def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]
     return strings
 
 
+def until(text: str, stop: Sequence[str]) -> str:
+    """Return a text up to the first stop string, which may end within the last symbol that was drawn."""
+    return text[: min((text.find(one) + len(one) for one in stop if one in text), default=len(text))]
+
+
 @final
 class _Stops:
     """What tells the rows whose text ends with a stop string; the prompt does not count."""

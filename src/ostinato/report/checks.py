@@ -100,22 +100,25 @@ def verdict(found: Calibration) -> str:
 
 
 #: The points of a learning curve: the optimiser step, the seconds, and the log-likelihoods of the training and the
-#: validation part in nats a step (higher is better). That of the training part is NaN before the first step.
+#: validation part in nats a step, or a character of text (higher is better). That of the training part is NaN before
+#: the first step.
 Curve = list[tuple[int, float, float, float]]
 
 
-def curves(found: dict[str, Curve], kept: str) -> list[Chart]:
+def curves(found: dict[str, Curve], kept: str, unit: str) -> list[Chart]:
     """Return the learning curves of all models of the ladder in one chart, and that of the kept model in another.
 
     Args:
         found: The curve of each model by name. It is empty if the model was not trained.
         kept: The name of the kept model.
+        unit: The word for what a mean likelihood is for.
     """
     found = {name: curve for name, curve in found.items() if curve}
-    return [*([_ladder(found, kept)] if found else []), *([_kept(found[kept], kept)] if kept in found else [])]
+    charts = [_ladder(found, kept, unit)] if found else []
+    return [*charts, *([_kept(found[kept], kept, unit)] if kept in found else [])]
 
 
-def _ladder(found: dict[str, Curve], kept: str) -> Chart:
+def _ladder(found: dict[str, Curve], kept: str, unit: str) -> Chart:
     """Return the chart of the validation part over the seconds of training, with a line for each model."""
     dashes = ["-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 2))]
 
@@ -130,19 +133,19 @@ def _ladder(found: dict[str, Curve], kept: str) -> Chart:
         _from_where_it_matters(axes, [v for curve in found.values() for _, _, _, v in curve])
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set_xlabel("seconds of training")
-        axes.set_ylabel("validation, nats a step")
+        axes.set_ylabel(f"validation, nats a {unit}")
         plain(axes)
         figure.legend(loc="outside upper left", ncols=5)
 
     best = {name: max(v for _, _, _, v in curve) for name, curve in found.items()}
     figures = ", ".join(f"{k} {v:.4f}" for k, v in best.items())
-    words = f"The best log-likelihood of each model on the validation part, in nats a step: {figures}."
+    words = f"The best log-likelihood of each model on the validation part, in nats a {unit}: {figures}."
     rows = tuple((k, f"{c[-1][0]:,}", f"{c[-1][1]:.1f}", f"{best[k]:.4f}") for k, c in found.items())
-    table = Table(("model", "steps", "seconds", "best, nats a step"), rows)
+    table = Table(("model", "steps", "seconds", f"best, nats a {unit}"), rows)
     return chart("Learning curves of all models", words, draw, height=250, table=table)
 
 
-def _kept(curve: Curve, kept: str) -> Chart:
+def _kept(curve: Curve, kept: str, unit: str) -> Chart:
     """Return the chart of the training and the validation part over the optimiser steps of the kept model."""
 
     def draw(figure: Any) -> None:
@@ -156,14 +159,14 @@ def _kept(curve: Curve, kept: str) -> Chart:
         _from_where_it_matters(axes, [x for x in (*training, *validation) if np.isfinite(x)])
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel("optimiser steps")
-        axes.set_ylabel("nats a step")
+        axes.set_ylabel(f"nats a {unit}")
         plain(axes)
         figure.legend(loc="outside upper left", ncols=2)
 
     best = max(curve, key=lambda point: point[3])
     words = (
         f"{kept} was best on the validation part after {best[0]:,} of {curve[-1][0]:,} optimiser steps, with "
-        f"{best[3]:.4f} nats a step. "
+        f"{best[3]:.4f} nats a {unit}. "
     )
     if best[0]:
         words += (

@@ -146,7 +146,7 @@ def _contents(model: SequenceModel, data: SequenceSet, seed: int) -> dict[str, A
         "calibration_verdict": checks.verdict(calibration) if len(calibration.pit) else "",
         "calibration_charts": [checks.pit(calibration), checks.coverage(calibration)] if len(calibration.pit) else [],
         **_how_far_back(model, data, record.held_out if fitted and record.held_out is not None else 0.1, seed),
-        "curves": checks.curves(_curves(description.name, record), description.name),
+        "curves": checks.curves(_curves(description.name, record), description.name, traits.judged),
         **dict.fromkeys(("fans", "text", "sound")),
         section: examples(whole, data, raw, seed),
         "fans_words": _fans_words(record, fitted),

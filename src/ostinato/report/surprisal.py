@@ -30,7 +30,7 @@ class Excerpt:
 
     Attributes:
         runs: The shown text in runs of neighbouring characters, each with its class of surprisal (-1 if unknown).
-        bits: The average surprisal in bits a character.
+        bits: The average surprisal in bits a character, ends of lines included.
         surprising: The most surprising characters.
         drawn: The texts that are sampled from the model.
         short: Whether the lines have only one or two words, so that they are shown in columns.
@@ -64,30 +64,39 @@ def excerpt(model: SequenceModel, data: SequenceSet, spans: Spans, seed: int) ->
         before = max(0, first - BEFORE)
         shown, skip = data.take([b]).cut(np.array([before]), np.array([min(z, first + SHOWN)])), first - before
     scores = score(model.before_refit(data), shown)
-    pairs = list(itertools.chain(*(_characters(scores, b)[skip:] for b in range(len(shown)))))
+    pairs = list(itertools.chain(*(_characters(scores, b, skip) for b in range(len(shown)))))
     runs = [
         (k, "".join(_visible(c) for c, _ in group))
         for k, group in itertools.groupby(pairs, lambda pair: _class(pair[1]))
     ]
-    bits = float(np.nanmean([x for _, x in pairs])) if pairs else math.nan
+    judged = [(len(text), x) for text, x in pairs if not math.isnan(x)]
+    bits = sum(x for _, x in judged) / sum(n for n, _ in judged) if judged else math.nan
     length, count = (60, 8) if data.terminated else (400, 1)
     drawn = [_visible(text) for text in sample(model, length, n_samples=count, seed=seed)]
     return Excerpt(runs, bits, _most_surprising(pairs), drawn, bool(whole) and float(shown.lengths.mean()) < 24)
 
 
-def _characters(scores: Scores, b: int) -> list[tuple[str, float]]:
+def _characters(scores: Scores, b: int, skip: int = 0) -> list[tuple[str, float]]:
     """Return the characters of a sequence, each with its surprisal in bits; the end of the sequence is a newline.
 
     Where a character is several symbols, its surprisal is the sum over them; characters of one symbol stay together.
+
+    Args:
+        scores: The scores, of a text that may begin or end within a character.
+        b: The number of the sequence.
+        skip: The symbols at its start whose characters are left out.
     """
     bits = scores.surprisal[scores.offsets[b] : scores.offsets[b + 1]] / math.log(2)
     points: NDArray[np.int64] = scores.data[b][:, 0].astype(np.int64)
     spelling = spelling_of(scores.data.meta)
-    out, at, begun = list[tuple[str, float]](), 0, spelling.characters(points)
+    out, begun = list[tuple[str, float]](), spelling.characters(points)
     text, starts = spelling.text(points.tolist()), np.flatnonzero(begun)
+    # what is left of a character that began before the text stands in front, and begins with no symbol
+    at = len(text) - int(begun.sum())
     sums = np.add.reduceat(bits[: len(points)], starts).tolist() if len(starts) else []
-    for count, cost in zip(begun[starts].tolist(), sums, strict=True):
-        out.append((text[at : at + count], cost))
+    for first, count, cost in zip(starts.tolist(), begun[starts].tolist(), sums, strict=True):
+        if first >= skip:
+            out.append((text[at : at + count], cost))
         at += count
     ends = [("\n", float(x)) for x in bits[len(points) :]]
     return [*out, *(ends if ends else [("\n", math.nan)] if len(scores.data) > 1 else [])]

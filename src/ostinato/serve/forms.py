@@ -284,7 +284,7 @@ class TextForm(Form):
                 at = 0
                 for b, one in zip(rows, points, strict=True):
                     n = len(one) + ends
-                    y = np.concatenate([one[:, 0].astype(np.float64), [10.0] * ends])[:, None]
+                    y = np.concatenate([one[:, 0].astype(np.float64), [-1.0] * ends])[:, None]
                     parts[b].append((y, found.surprisal[at : at + n], found.expected[at : at + n]))
                     at += n
         joined = [part for some in parts for part in some]
@@ -301,8 +301,10 @@ class TextForm(Form):
 
     def replayed(self, values: Array) -> list[Placed]:
         """Return one event that holds the whole text."""
-        points = values[:, 0].astype(np.int64).tolist()
-        text = self._spelling.text(points)
+        # the end of a line is -1, and before that it was 10, which is a newline of characters and bytes
+        points = values[:, 0].astype(np.int64)
+        lines = np.split(points, np.flatnonzero(points < 0))
+        text = "\n".join(self._spelling.text(line[line >= 0].tolist()) for line in lines)
         return [Placed(0, None, text, -1, 0)] if text else []
 
     def following(self, unique_id: str, state: State, last: Array, push: Push) -> Next | None:

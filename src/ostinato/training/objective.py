@@ -37,7 +37,7 @@ class Likelihood:
 
     @property
     def per_step(self) -> float:
-        """The mean log-likelihood in nats a step; higher is better."""
+        """The mean log-likelihood in nats a step, of text a character; higher is better."""
         return self.nats / max(self.steps, 1)
 
 

@@ -150,6 +150,10 @@ def check(call: Call) -> None:  # noqa: PLR0914 - one name for each field
     D, H = x.shape[-1], call.hidden
     GH = sizes.gates * H
     dtype = x.dtype
+    if dtype not in (torch.float32, torch.float64):
+        raise ConfigError(
+            f"the kernels compute in float32 and float64, got {dtype}", fix="convert the tensors with .float()"
+        )
     for name, t, shape in (
         ("x", x, (len(x), B, D) if base is None else (len(x), D)),
         ("h0", h0, (*[1] * (len(one) > 0), B, P)),
