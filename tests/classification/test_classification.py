@@ -200,7 +200,7 @@ def test_what_cannot_be_a_class_is_refused() -> None:
     with pytest.raises(DataError, match="3 labels for 8"):
         ostinato.fit_classifier(data, ["a"] * 3)
     with pytest.raises(DataError, match="no sequence has a class"):
-        ostinato.fit_classifier(data, [math.nan] * 4 + [""] * 4)  # type: ignore[list-item]
+        ostinato.fit_classifier(data, [math.nan] * 4 + [""] * 4)  # type: ignore[arg-type]
     for held_out in (0, 1, 1.5):
         with pytest.raises(ConfigError, match="held-out share"):
             ostinato.fit_classifier(data, ["a", "b"] * 4, held_out=held_out)

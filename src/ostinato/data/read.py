@@ -295,11 +295,13 @@ def rows_of(source: Any, /, *, kind: str | None = None, target: Any = None, **re
     paths = files.find(source)
     if form == "sound" or not _tabular(paths):
         return None
-    options = {name: reading.get(name) for name in ("id_col", "decimal", "sheet")}
-    found = None if kind == "text" else tables.from_files(paths, str(source), **options)
+    sheet, found = reading.get("sheet"), None
+    if kind != "text":
+        id_col, decimal = reading.get("id_col"), reading.get("decimal")
+        found = tables.from_files(paths, str(source), id_col=id_col, decimal=decimal, sheet=sheet)
     columns = [target] if isinstance(target, str) else target
     if found is None or (kind is None and tables.is_words(found[0], columns)):
-        found = tables.from_files(paths, str(source), words=True, sheet=options["sheet"])
+        found = tables.from_files(paths, str(source), words=True, sheet=sheet)
     return Rows(*found)
 
 
@@ -395,7 +397,7 @@ _READERS: dict[str, Callable[[Any, _ReadOptions], SequenceSet]] = {
     "database": _from_database,
     "files": _from_files,
     "sound": _from_files,
-    "rows": lambda source, options: _from_rows(*source, options),
+    "rows": lambda source, options: _from_rows(source.frame, source.origin, options),
 }
 
 #: The readers of the families of files that are read in one way, whatever kind is asked for.
