@@ -82,9 +82,7 @@ def test_a_release_is_prepared_from_one_place(tmp_path: Path) -> None:
     (tmp_path / "src" / "ostinato").mkdir(parents=True)
     shutil.copy(HOME / "tools" / "release", tmp_path / "tools")
     shutil.copy(HOME / "src" / "ostinato" / "_version.py", tmp_path / "src" / "ostinato")
-    (tmp_path / "CHANGELOG.md").write_text(
-        "# Changelog\n\n## Unreleased (not released)\n\n- More.\n\n## 0.0.1 (2020-01-01)\n"
-    )
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## [Unreleased]\n\n- More.\n\n## [0.0.1] - 2020-01-01\n")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(tmp_path / "tools" / "release"), *words]
@@ -97,6 +95,13 @@ def test_a_release_is_prepared_from_one_place(tmp_path: Path) -> None:
     assert run("notes", "9.8.7").stdout == "- More.\n"
     assert "not released" in run("bump", "9.8.8").stderr
     assert '__version__ = "9.8.7"' in (tmp_path / "src" / "ostinato" / "_version.py").read_text()
+    changes = (tmp_path / "CHANGELOG.md").read_text()
+    (tmp_path / "CHANGELOG.md").write_text(re.sub(r"(\[9\.8\.7\]) - .*", r"\1", changes))
+    assert "without a date" in run("check", "9.8.7").stderr
+    # the changelog of the project itself has the heading that a release needs
+    shutil.copy(HOME / "CHANGELOG.md", tmp_path)
+    assert run("bump", "9.9.9").returncode == 0
+    assert run("check", "9.9.9").returncode == 0
 
 
 def test_the_version_stands_in_one_place() -> None:
