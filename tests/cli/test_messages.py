@@ -35,14 +35,19 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
-def test_no_message_puts_a_plural_after_a_number_that_may_be_one() -> None:
-    found = [
+def messages(pattern: str, but: set[str]) -> list[str]:
+    """Return the strings of all modules in which a pattern is found, but for those of some files."""
+    return [
         f"{path.relative_to(HOME)}:{line}: {text}"
         for path in SOURCES
-        if path.name not in PLURAL_ALWAYS
+        if path.name not in but
         for line, text in texts(path)
-        if re.search(rf"(?<!\S)\{{\}} ({NOUNS})\b(?! a second)", text)
+        if re.search(pattern, text)
     ]
+
+
+def test_no_message_puts_a_plural_after_a_number_that_may_be_one() -> None:
+    found = messages(rf"(?<!\S)\{{\}} ({NOUNS})\b(?! a second)", PLURAL_ALWAYS)
     assert found == [], "write counted(number, 'step')"
 
 
@@ -97,13 +102,7 @@ def test_the_advice_names_the_nearest_and_all(tmp_path: Path) -> None:
 
 def test_no_module_makes_the_error_about_an_unknown_name_by_itself() -> None:
     own = {"choices.py", "auth.py", "encoding.py", "read.py", "device.py", "store.py", "app.py"}
-    found = [
-        f"{path.relative_to(HOME)}:{line}: {text}"
-        for path in SOURCES
-        if path.name not in own
-        for line, text in texts(path)
-        if re.match(r"unknown \w+ \{\}", text)
-    ]
+    found = messages(r"^unknown \w+ \{\}", own)
     assert found == [], "raise choices.unknown"
 
 

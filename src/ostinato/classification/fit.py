@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.arguments import share as checked_share
+from ostinato.choices import advice
 from ostinato.classification.evidence import Evidence, evidence
 from ostinato.classification.head import Array, Head
 from ostinato.classification.judgement import Judgement, judge
@@ -189,8 +190,8 @@ def _model_of(model: str, data: SequenceSet) -> str:
     if model == "auto":
         return "ar" if data.traits.numeric else "counts"
     if model not in ("ar", "counts", *BACKBONES) or (model == "counts" and data.traits.numeric):
-        known = ", ".join(("auto", "ar", *([] if data.traits.numeric else ["counts"]), *BACKBONES))
-        raise ConfigError(f"a classifier of {data.kind} does not use the model {model!r}", fix=f"use one of {known}")
+        known = ("auto", "ar", *([] if data.traits.numeric else ["counts"]), *BACKBONES)
+        raise ConfigError(f"a classifier of {data.kind} does not use the model {model!r}", fix=advice(model, known))
     return model
 
 

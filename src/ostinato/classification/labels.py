@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from ostinato.choices import advice
 from ostinato.data.ids import as_words
 from ostinato.data.read import Rows, read, read_like, rows_like, rows_of
 from ostinato.data.sequences import SequenceSet
@@ -79,7 +80,7 @@ def _unlabelled(rows: Rows, label: str) -> Rows:
         raise DataError(
             f"there is no column {label!r} with the classes",
             where=str(rows),
-            fix=f"use one of {', '.join(columns)}",
+            fix=advice(label, columns),
         )
     return rows._replace(frame=rows.frame.drop(label))
 

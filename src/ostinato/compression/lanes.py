@@ -124,7 +124,7 @@ class Lanes(Drive):
 
 
 @final
-class Spelling:
+class Symbols:
     """The symbols of text. Values that are kept are code points, and -1 for the end of a sequence."""
 
     def __init__(self, alphabet: Alphabet) -> None:
@@ -171,22 +171,22 @@ class TextLanes(Lanes):
 
     def __init__(self, model: SequenceModel, alphabet: Alphabet) -> None:
         super().__init__(model)
-        self._spelling = Spelling(alphabet)
+        self._symbols = Symbols(alphabet)
 
     def begins(self, length: int) -> bool:
         """Return whether a sequence has a first step."""
-        return self._spelling.begins(length)
+        return self._symbols.begins(length)
 
     def goes_on(self, value: int, t: int, length: int) -> bool:
         """Return whether a sequence goes on."""
-        return self._spelling.goes_on(value, t, length)
+        return self._symbols.goes_on(value, t, length)
 
     def code(
         self, coder: Coder, conditional: Conditional, step: Values | None, extra: list[int]
     ) -> tuple[Values, Values]:
         """Code one symbol of each row; one outside the alphabet is spelled."""
         logits = conditional.params[:, 0].double().log_softmax(-1).numpy()
-        symbols, points = self._spelling.code(coder, of_symbols(logits), None if step is None else step[:, 0])
+        symbols, points = self._symbols.code(coder, of_symbols(logits), None if step is None else step[:, 0])
         return symbols[:, None], points[:, None]
 
     def in_model_space(self, values: Values) -> Tensor:
@@ -202,7 +202,7 @@ class LearnedText(Drive):
     """
 
     def __init__(self, memory: Memory, alphabet: Alphabet) -> None:
-        self._memory, self._spelling, self._start = memory, Spelling(alphabet), alphabet.size
+        self._memory, self._symbols, self._start = memory, Symbols(alphabet), alphabet.size
 
     @torch.inference_mode()
     def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
@@ -218,24 +218,24 @@ class LearnedText(Drive):
         for first in range(0, len(points), TOGETHER):
             # a character that is spelled ends what is coded together: its spelling follows it
             part = points[first : first + TOGETHER]
-            symbols = self._spelling.symbols(part)
+            symbols = self._symbols.symbols(part)
             p = of_symbols(self._memory.after(np.concatenate([before, symbols[:-1]])))
             cuts = [0, *(np.flatnonzero(symbols == 0) + 1).tolist(), len(part)]
             for a, z in pairwise(cuts):
                 if a < z:
-                    self._spelling.code(coder, p[a:z], part[a:z])
+                    self._symbols.code(coder, p[a:z], part[a:z])
             before = symbols[-1:]
         self._memory.after(before)
 
     def _decode(self, coder: Coder, length: int) -> Values:
         before, t = np.array([self._start]), 0
         found = array("q")
-        goes_on = self._spelling.begins(length)
+        goes_on = self._symbols.begins(length)
         while goes_on:
-            before, point = self._spelling.code(coder, of_symbols(self._memory.after(before)), None)
+            before, point = self._symbols.code(coder, of_symbols(self._memory.after(before)), None)
             found.append(int(point[0]))
             t += 1
-            goes_on = self._spelling.goes_on(int(before[0]), t, length)
+            goes_on = self._symbols.goes_on(int(before[0]), t, length)
         self._memory.after(before)
         return np.array(found, dtype=np.int64)[:, None]
 
