@@ -13,12 +13,15 @@ import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
+import socket as socket_
 import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,6 +133,57 @@ async def single(port: int, streams: int, seconds: float, lines: int, rate: floa
     begun = time.perf_counter()
     await asyncio.gather(*[run(line, random.Random(i)) for i, line in enumerate(every)])
     return int(len(took) / (time.perf_counter() - begun)), took
+
+
+def latency(port: int, streams: int, seconds: float, lines: int, rate: float) -> dict[str, list[float]]:
+    """Push single events at a rate, beside a request of nothing, and time each part of the way.
+
+    Arrivals are at random. A request is due at a moment that does not depend on those before it, and the machine may
+    wake this process later: what it was late by is a part of its own, as is a connection that is still busy.
+    Every tenth request asks ``/healthz``, which neither steps nor saves anything: it is the floor of this server.
+    """
+    rng = random.Random(0)
+    nothing = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    body = b'{"y":50.5}'
+    made = [HEAD.format(path=f"/v1/streams/s{i}/events", length=len(body)).encode() + body for i in range(streams)]
+    took: dict[str, list[float]] = {"late": [], "floor": [], "push": [], "whole": []}
+    every = {}
+    poll = select.epoll()
+    for _ in range(lines):
+        one = socket_.create_connection(("127.0.0.1", port))
+        one.setsockopt(socket_.IPPROTO_TCP, socket_.TCP_NODELAY, 1)
+        every[one.fileno()] = one
+        poll.register(one, select.EPOLLIN)
+    free, busy = deque(every.values()), {}
+    answer: dict[int, bytes] = {}
+    now = begun = time.perf_counter()
+    due = begun + rng.expovariate(rate * 10 / 9)
+    while due < begun + seconds or busy:
+        while due <= now and free and due < begun + seconds:
+            one, request = free.popleft(), nothing if rng.random() < 0.1 else made[rng.randrange(streams)]
+            now = time.perf_counter()
+            one.send(request)
+            busy[one.fileno()] = (request is nothing, due, now)
+            due += rng.expovariate(rate * 10 / 9)
+        wait = max(due - time.perf_counter(), 0.0) if free and due < begun + seconds else 1.0
+        for number, _ in poll.poll(wait):
+            answer[number] = answer.get(number, b"") + every[number].recv(65_536)
+            if not answer[number].endswith(b"}"):
+                continue  # the head came alone
+            now = time.perf_counter()
+            assert answer.pop(number).startswith(b"HTTP/1.1 200")
+            floor, planned, sent = busy.pop(number)
+            free.append(every[number])
+            took["late"].append(sent - planned)
+            if floor:
+                took["floor"].append(now - sent)
+            else:
+                took["push"].append(now - sent)
+                took["whole"].append(now - planned)
+        now = time.perf_counter()
+    for one in every.values():
+        one.close()
+    return took
 
 
 async def batched(port: int, streams: int, seconds: float, size: int) -> tuple[int, list[float]]:
@@ -249,6 +303,41 @@ def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
             report(f"{words}: WebSocket, 4 x 8 of 100", server, socket(8301, streams, seconds, 4, 8, 100))
         finally:
             server.stop()
+
+
+def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float = 1500.0) -> None:
+    """Print where the time of a single push goes at half of the load that is asked for."""
+    disk = folder / "disk"
+    sync = []
+    with disk.open("wb", buffering=0) as file:
+        for _ in range(300):
+            file.write(bytes(8192))
+            begun = time.perf_counter()
+            os.fdatasync(file.fileno())
+            sync.append(time.perf_counter() - begun)
+            time.sleep(0.002)
+    print(f"single pushes at {rate:,.0f} a second, ms{'p50':>38}{'p90':>9}{'p99':>9}{'most':>9}")
+    rows = {"one fdatasync of 8 kB, nothing else at work": sync}
+    for store, words in ((str(folder / "half"), "durable"), ("none", "memory")):
+        server = Server(model, store, 8305)
+        try:
+            asyncio.run(batched(8305, streams, 2, min(5000, streams)))
+            latency(8305, streams, 1, 64, rate)
+            used = server.metric("process_cpu_seconds_total")
+            found = latency(8305, streams, seconds, 64, rate)
+            used = (server.metric("process_cpu_seconds_total") - used) / len(found["late"])
+            print(f"{words}: {1e6 * used:.0f} us of the server's processor a request")
+        finally:
+            server.stop()
+        rows |= {
+            f"{words}: late start of the load itself": found["late"],
+            f"{words}: /healthz, the floor": found["floor"],
+            f"{words}: push, from sent to answered": found["push"],
+            f"{words}: push, from due to answered": found["whole"],
+        }
+    for name, took in rows.items():
+        figures = "".join(f"{q:>9.2f}" for q in np.quantile(took, [0.5, 0.9, 0.99, 1]) * 1000)
+        print(f"{name:<60}{figures}", flush=True)
 
 
 def memory(folder: Path, model: Path, streams: int) -> None:
@@ -401,7 +490,7 @@ def kills(folder: Path, model: Path, times: int, seed: int = 0) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", default=["loads", "memory", "hard", "peers", "kills"])
+    parser.add_argument("parts", nargs="*", default=["loads", "parts", "memory", "hard", "peers", "kills"])
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--streams", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000)
@@ -413,6 +502,8 @@ def main() -> None:
         model_file(model)
         if "loads" in given.parts:
             loads(folder, model, given.seconds, given.streams)
+        if "parts" in given.parts:
+            parts(folder, model, given.seconds, given.streams)
         if "memory" in given.parts:
             memory(folder, model, given.many)
         if "hard" in given.parts:

@@ -4,7 +4,8 @@
 //   g++ -std=c++17 stream.cpp -I onnxruntime/include -L onnxruntime/lib -lonnxruntime -o stream
 //   tail -f sensor.log | ./stream sensor.onnx
 //
-// The headers and the library of onnxruntime are at https://github.com/microsoft/onnxruntime/releases.
+// The headers and the library of onnxruntime are at https://github.com/microsoft/onnxruntime/releases; Debian 13 has
+// them as libonnxruntime-dev, with the headers in /usr/include/onnxruntime.
 #include <onnxruntime_cxx_api.h>
 
 #include <cmath>
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
     inputs.push_back(Ort::Value::CreateTensor(allocator, shape.data(), shape.size(), info.GetElementType()));
   }
 
+  std::cout.precision(9);
   for (std::string line; std::getline(std::cin, line);) {
     y = line.empty() ? std::nan("") : std::stod(line);
     auto found = session.Run(Ort::RunOptions{nullptr}, given.data(), inputs.data(), inputs.size(), asked.data(), asked.size());

@@ -12,6 +12,8 @@ from ostinato.emissions.build import build_emission
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
 from ostinato.inference.live.build import live as plain_form
+from ostinato.inference.live.few import Few
+from ostinato.inference.live.rows import Rows
 from ostinato.ops.engine import extension
 from zoo import BACKBONES, KINDS, PAIRS, as_text, fitted, live, made
 
@@ -75,3 +77,34 @@ def test_densities_of_one_number_are_the_emissions(name: str) -> None:
     assert density is not None
     found = [[density(p, v) for v in x.tolist()] for p in params.tolist()]
     torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), true, rtol=1e-9, atol=1e-9)
+
+
+FEW = [(kind, name) for kind, name in PLAIN if Few.of(fitted(kind, name)) is not None]
+
+
+@engine
+def test_the_models_whose_few_steps_are_plain_are_known() -> None:
+    assert FEW
+    assert all(KINDS[kind].emission in DENSITIES for kind, _ in FEW)
+    left = {kind for kind, _ in PLAIN if KINDS[kind].emission in DENSITIES} - {kind for kind, _ in FEW}
+    assert left == {"prices", "price panel"}
+
+
+@engine
+@pytest.mark.parametrize(("kind", "name"), FEW)
+def test_a_few_sequences_step_as_a_batch_does(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sequence has its own scale, state and number of steps; a missing value takes the way of the batch."""
+    model, data = fitted(kind, name), made(kind)
+    rows, ids, one = Rows(model), [data.ids[b] for b in (4, 3, 4)], np.ones(3, dtype=np.int64)
+    few, batch = rows.start(3), rows.start(3)
+    values = np.asarray(data[4], dtype=float)
+    for t in range(40):
+        y = np.stack([values[t], values[t + 1] + 0.1, values[t + 2]])
+        found = rows.step(ids, y, one, few)
+        with monkeypatch.context() as patched:
+            patched.setattr(rows, "_few", None)
+            wanted = rows.step(ids, y, one, batch)
+        np.testing.assert_allclose(found.surprisal, wanted.surprisal, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(found.expected, wanted.expected, rtol=1e-4, atol=1e-4)
+        few, batch = found.state, wanted.state
+        assert all(a.shape == b.shape and a.dtype == b.dtype for a, b in zip(few, batch, strict=True))

@@ -127,3 +127,32 @@ def test_sqlite_syncs_each_commit(tmp_path: Path) -> None:
     assert other.execute("SELECT count(*) FROM streams").fetchone() == (0,)
     other.close()
     store.close()
+
+
+def test_a_file_of_a_later_release_is_refused_by_its_format(tmp_path: Path) -> None:
+    open_store(str(tmp_path)).close()
+    with sqlite3.connect(tmp_path / "streams.db") as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        db.execute("PRAGMA user_version = 3")
+    db.close()
+    with pytest.raises(StoreError, match=r"the streams have format 3, and this release .* up to 2"):
+        open_store(str(tmp_path))
+    with sqlite3.connect(tmp_path / "streams.db") as db:
+        db.execute("PRAGMA user_version = 1")  # an earlier release
+    db.close()
+    open_store(str(tmp_path)).close()
+
+
+def test_the_log_is_copied_beside_the_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ostinato.serve.checkpoints._ENOUGH", 100_000)
+    store = open_store(str(tmp_path))
+    store.save([begin("a", version=1)])
+    for version in range(2, 400):
+        assert store.save([Change("a", Record(version, bytes(20_000)))]) == set()
+    grown = (tmp_path / "streams.db-wal").stat().st_size
+    assert grown < 398 * 20_000 / 2  # it began again at its start
+    assert store.load(["a"])["a"].version == 399
+    store.close()
+    again = open_store(str(tmp_path))
+    assert again.load(["a"])["a"].version == 399
+    again.close()

@@ -26,6 +26,10 @@ from ostinato.serve.store import open_store
 from ostinato.serve.streams import Streams
 
 
+#: The longest that one thread keeps the interpreter while another waits, in seconds.
+_TURN = 0.0005
+
+
 @dataclass(frozen=True)
 class Options:
     """How a server behaves.
@@ -140,6 +144,8 @@ def serve(app: Gate, host: str, port: int) -> None:
     import uvicorn
 
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
+    # a save that is done waits for the interpreter by turns of this length, and its answers with it
+    sys.setswitchinterval(_TURN)
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)  # a batch makes thousands of objects that no cycle holds

@@ -14,9 +14,12 @@ from typing import final
 
 import msgspec
 
+from ostinato.serve.checkpoints import PAGE, Checkpoints
 from ostinato.serve.journal import SCHEMA, Journal, Pending, insert, put, versions
 from ostinato.serve.store import Change, Record, Store, StoreError
 
+#: The format of the file. Since format 2 the latest changes are in the journal, and who does not read it loses them.
+FORMAT = 2
 #: The versions that are remembered.
 _REMEMBERED = 500_000
 _LOAD = "SELECT unique_id, version, data FROM streams WHERE unique_id IN (SELECT value FROM json_each(?))"
@@ -52,14 +55,34 @@ class SQLiteStore(Store):
             # one thread at a time uses the connection, not always the same one
             self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=10)
             file.chmod(0o600)
-            self._db.execute("PRAGMA page_size = 8192")
+            self._check_format()
+            self._db.execute(f"PRAGMA page_size = {PAGE}")
             self._db.execute("PRAGMA journal_mode = WAL").fetchall()
             self._db.execute("PRAGMA synchronous = FULL")  # each commit is synced, so that it survives a loss of power
-            self._db.execute("PRAGMA wal_autocheckpoint = 4000")
+            # some builds of SQLite write zeros over all that is deleted; FAST does where that costs no write
+            self._db.execute("PRAGMA secure_delete = FAST").fetchall()
             self._db.execute("PRAGMA cache_size = -65536")
             self._db.executescript(SCHEMA)
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
             self._journal = Journal(self._db)
+            self._checkpoints = Checkpoints(file, self._db)
             self._versions: dict[str, int] = {}
+
+    def _check_format(self) -> None:
+        """Check that no later release of ostinato has written the file.
+
+        Raises:
+            StoreError: One has.
+        """
+        (found,) = self._db.execute("PRAGMA user_version").fetchone()
+        if found > FORMAT:
+            self._db.close()
+            os.close(self._lock)
+            raise StoreError(
+                f"the streams have format {found}, and this release of ostinato reads formats up to {FORMAT}",
+                where=str(self.folder),
+                fix="install the release that wrote them, or a later one",
+            )
 
     def load(self, ids: Sequence[str]) -> dict[str, Record]:
         """Return the records of these streams (see ``Store.load``)."""
@@ -83,6 +106,8 @@ class SQLiteStore(Store):
                 written = self._journal.write(later)
                 self._write_now(now)
         self._journal.settle(later, written)
+        with contextlib.suppress(sqlite3.Error):  # the save is done, and the log stays where it is
+            self._checkpoints.saved(written.size + PAGE * (2 + len(written.folded) + len(now)))
         self._journal.drop([c.unique_id for c in now])
         for c in fit:
             self._versions[c.unique_id] = c.record.version
@@ -140,12 +165,13 @@ class SQLiteStore(Store):
     def ping(self) -> None:
         """Return if the file can be written to."""
         with self._reported(), self._transaction():
-            self._db.execute("PRAGMA user_version = 1")
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
 
     def close(self) -> None:
         """Write the rows of all streams, close the file and release the folder."""
         with contextlib.suppress(StoreError), self._reported(), self._transaction():
             self._journal.finish()  # what a full disk does not take stays in the journal
+        self._checkpoints.close()
         self._db.close()
         os.close(self._lock)
 

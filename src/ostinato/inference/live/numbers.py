@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ostinato.emissions.live import earlier
 from ostinato.inference.live.step import LiveCells, array_of, one_step, places
@@ -32,12 +34,11 @@ class LiveNumbers(LiveCells):
             least: The least value of each channel, (D,), or -inf.
         """
         super().__init__(model, steps)
-        self._location, self._scale = location.tolist(), scale.tolist()
-        self._most = model.encoding.most
+        self._encoding, self._most = model.encoding, model.encoding.most
         self._least: list[float] = np.broadcast_to(least, scale.shape).tolist()
+        self._rescale(location, scale)
         tail = getattr(model.emission, "plain_tail", None)
         self._tail = tail if any(map(math.isfinite, self._least)) else None
-        self._measure = -float(np.log(scale).sum())
         density = model.emission.plain_density
         assert density is not None
         self._lags, self._density = ar.lags, density
@@ -54,9 +55,25 @@ class LiveNumbers(LiveCells):
         self._decay: list[float] = zeros if v is None else v.decay.tolist()
         self._returns = model.description.traits.log_returns
 
+    def _rescale(self, location: Any, scale: Any) -> None:
+        """Go on with the location and the scale of a series, (D,) each."""
+        self._location: list[float] = location.tolist()
+        self._scale: list[float] = scale.tolist()
+        self._measure = -float(np.log(scale).sum())
+
+    def become(self, unique_id: str, state: Sequence[NDArray[Any]]) -> None:
+        """Continue from a copy of the state of another series, (1, ...) each, with its location and scale."""
+        affine = self._encoding.affine(unique_id)
+        assert affine is not None
+        self._rescale(*affine)
+        self.refill(state)
+
     def _take(self, front: list[Any]) -> None:
         self._input, self._loc, self._sd, self._values, self._seen = front
         self._newest = self._values.T  # (D, K), newest first
+        self._refilled()
+
+    def _refilled(self) -> None:
         self._used = bisect_right(self._lags, int(self._seen))
 
     def take(self, values: Any) -> tuple[float, list[float]] | None:

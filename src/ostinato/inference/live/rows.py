@@ -16,6 +16,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.emission import Support
 from ostinato.inference.adapt import learns
+from ostinato.inference.live.few import FEW, Few
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
@@ -58,6 +59,7 @@ class Rows:
 
     def __init__(self, model: SequenceModel, *, spacing: float = 1.0, adapt: bool | None = None) -> None:
         self.model, self._spacing, self._learns = model.eval(), spacing, learns(model, adapt)
+        self._few = Few.of(self.model)
 
     @property
     def carries_price(self) -> bool:
@@ -111,6 +113,11 @@ class Rows:
             p: The probabilities of the quantiles, (Q,).
             ends: Whether the end of each sequence is an event after its steps.
         """
+        if self._few is not None and len(values) == len(lengths) <= FEW and not (ends or len(p)):
+            few = self._few(ids, values, state)
+            if few is not None:
+                nats, means, state = few
+                return Stepped(nats, means, np.zeros((0, *values.shape)), state)
         block, long = values, lengths
         if self.carries_price:
             assert last is not None

@@ -7,7 +7,7 @@ place, and the engine's Step runs the recurrences. The laws of a stream test tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,15 @@ class LiveCells(Live):
         front, backbone = ([s[0].numpy() for s in part] for part in self._parts(self.state))
         self._take(front)
         self._backbone, self._h = bind(self._layers, backbone, self._input)
+
+    def refill(self, state: Sequence[NDArray[Any]]) -> None:
+        """Continue from a copy of another state, (1, ...) each, in the arrays that ``hold`` has made."""
+        for own, given in zip(self.state, state, strict=True):
+            own.numpy()[...] = given
+        self._refilled()
+
+    def _refilled(self) -> None:
+        """Follow a state that was changed from outside."""
 
     def _params(self) -> Floats:
         """Return the parameters (D, P) of the pending step, after the backbone has taken in its input."""
