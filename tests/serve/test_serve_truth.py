@@ -221,6 +221,37 @@ def test_a_new_model_is_shown_the_history_or_begins_afresh(replay: bool, tmp_pat
     close(run(main), want)
 
 
+def test_a_history_of_text_is_read_in_the_spelling_that_it_was_written_in(tmp_path: Path) -> None:
+    """A model of jamo is shown characters as their text, and a model of numbers is not shown a text at all."""
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("하나 둘 셋 넷, 다시 하나 둘 셋.\n" * 60, encoding="utf-8")
+    character, jamo = (
+        ostinato.fit(corpus, model="counts", vocabulary=name, seed=0).model.likelihood("serve")
+        for name in ("character", "jamo")
+    )
+    numbers = zoo.fitted("series", "gru")
+    past, now = "하나 둘", " 셋 넷"
+    rows = Stream(jamo)
+    rows.update(past)
+    want = float(rows.update(now).surprisal.sum())
+    fresh = float(Stream(jamo).update(now).surprisal.sum())
+    assert abs(want - fresh) > 0.1
+
+    async def pushed(model: SequenceModel, key: str, y: Any) -> float | None:
+        async with core(model, str(tmp_path / "streams")) as batcher:
+            return (await push(batcher, key, y))[0].surprisal
+
+    run(lambda: pushed(character, "a", past))
+    run(lambda: pushed(character, "b", past))
+    assert run(lambda: pushed(jamo, "a", now)) == pytest.approx(want, abs=1e-4)
+    first = numbers_first(numbers)
+    assert run(lambda: pushed(numbers, "b", 50.0)) == pytest.approx(first, abs=1e-5)
+
+
+def numbers_first(model: SequenceModel) -> float:
+    return float(Stream(model).update([50.0]).surprisal[0])
+
+
 def test_a_model_that_cannot_be_frozen_is_refused_and_the_one_before_goes_on() -> None:
     old, new = zoo.fitted("series", "gru"), zoo.fitted("sound", "filter")
 

@@ -102,7 +102,7 @@ class JsonLines(Format):
         if not line:
             return []
         row = _parsed(line, number)
-        key, ds = self._take(row, self._ids), self._take(row, self._times)
+        key, ds = self._key(row, number), self._take(row, self._times)
         value = self._value(row, number)
         self._say_unused(row)
         unique_id = "stream" if key is None else str(key)
@@ -131,6 +131,16 @@ class JsonLines(Format):
         out |= {name: shown(ends) for name, ends in reading.intervals.items()}
         out |= {} if reading.alarm is None else {"alarm": reading.alarm}
         return out | ({"missing_before": reading.skipped} if reading.skipped else {})
+
+    def _key(self, row: dict[str, Any], number: int) -> Any:
+        """Return the id of a row, which is taken out of it; None without one."""
+        if not any(name in row for name in self._ids):
+            return None
+        key = self._take(row, self._ids)
+        if isinstance(key, bool) or not isinstance(key, str | int):
+            shown = json.dumps(key)[:60]
+            _refuse(f"the id of a series is a string or a whole number, got {shown}", number, "correct the id")
+        return key
 
     def _take(self, row: dict[str, Any], names: list[str]) -> Any:
         found = next((name for name in names if name in row), None)
@@ -214,8 +224,15 @@ def _parsed(line: str, number: int) -> dict[str, Any]:
             return math.nan
         _refuse(f"a value is infinite: {word}", number, "use a finite number, or null if the value is missing")
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        row = dict(pairs)
+        if len(row) < len(pairs):
+            name = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+            _refuse(f"the field {name[:60]!r} occurs twice", number, "write each field once")
+        return row
+
     try:
-        row = json.loads(line, parse_constant=not_a_number)
+        row = json.loads(line, parse_constant=not_a_number, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         what = f"the line is no JSON: {error}"
         raise DataError(

@@ -414,3 +414,8 @@ def spelling_of(meta: dict[str, Any]) -> Spelling:
     if "spelling" in meta:
         return spelling_from_json(meta["spelling"])
     return _named("byte" if meta.get("alphabet") == "bytes" else "character", "")
+
+
+def fixed_spelling(name: str) -> Spelling | None:
+    """Return the spelling of a name, if nothing but its name makes it; None for another."""
+    return _named(name, "") if name in _FIXED else None

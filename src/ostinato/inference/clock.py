@@ -168,6 +168,8 @@ def read_time(value: Any, zone: str | None = None, day_first: bool | None = None
         except (ValueError, OverflowError):
             pass
     if isinstance(value, str | int) and not isinstance(value, bool):
+        if isinstance(value, int):
+            check_whole_time(value)
         try:
             found = read_times(pl.Series(name, [value]), day_first=day_first, zone=zone, typed=False)
         except (pl.exceptions.PolarsError, OverflowError, ValueError):

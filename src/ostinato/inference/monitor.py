@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ostinato.arguments import levels
 from ostinato.data.sequences import SequenceSet
+from ostinato.errors import DataError
 from ostinato.forecasting.table import ends
 from ostinato.inference.alarm import AlarmThreshold
 from ostinato.inference.calibrated import CalibratedRule, alarm_rule
@@ -205,6 +206,10 @@ class Monitor:
         """Return a series, which begins anew or goes on from what was loaded."""
         if unique_id in self._series:
             return self._series[unique_id]
+        try:
+            unique_id.encode()
+        except UnicodeEncodeError as error:  # it could be neither printed nor saved
+            raise DataError("the id of the series is no valid Unicode", fix="correct the id") from error
         start = np.zeros(0) if self.rule is None else self.rule.start()
         stream = Stream(self.model, unique_id, robust=self.robust, **self._learning)
         clock = Clock(self.model.description.source)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from ostinato.data.spelling import Spelling, spelling_of
+from ostinato.data.spelling import Spelling, fixed_spelling, spelling_of
 from ostinato.errors import DataError, OstinatoError
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.numbers import counted
@@ -81,13 +83,29 @@ class Form(ABC):
         """Return surprisals and expected values as lists, if each step is an event and all are finite; or None."""
         return None
 
+    @property
+    def spelled(self) -> str:
+        """The spelling of the points in a history; empty for numbers."""
+        return ""
+
     @abstractmethod
-    def replayed(self, values: Array) -> list[Placed]:
-        """Return the events that lead to the values (T, D) of a history."""
+    def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
+        """Return the events that lead to the values (T, D) of a history; none if the model cannot read it.
+
+        Args:
+            values: The values.
+            spelled: The spelling that they were written in, as ``spelled`` gives it; None if that is unknown.
+        """
 
     @abstractmethod
     def following(self, unique_id: str, state: State, last: Array, push: Push) -> Next | None:
         """Return the distribution of the next event, as a push asks for it."""
+
+
+@lru_cache(maxsize=8)
+def _digest(document: str) -> str:
+    """Return what tells pieces from others."""
+    return hashlib.sha256(document.encode()).hexdigest()[:16]
 
 
 def given(push: Push) -> list[Any]:
@@ -214,8 +232,10 @@ class NumberForm(Form):
         finite = bool(np.isfinite(found.surprisal).all() and np.isfinite(found.expected).all())
         return (found.surprisal.tolist(), found.expected.tolist()) if finite else None
 
-    def replayed(self, values: Array) -> list[Placed]:
+    def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return an event for each row of values."""
+        if spelled:
+            return []
         rows = values.tolist() if values.shape[1] > 1 else values[:, 0].tolist()
         return [] if self._model.encoding.impossible(values).any() else [Placed(0, None, y, -1, 0) for y in rows]
 
@@ -299,12 +319,24 @@ class TextForm(Form):
         expected = "".join("\n" if point < 0 else self._spelling.text([int(point)]) for point in points)
         return Told(one.seq, "applied", float(batch.found.surprisal[span].sum()), expected, bool(alarms[span].any()))
 
-    def replayed(self, values: Array) -> list[Placed]:
+    @property
+    def spelled(self) -> str:
+        """The name of the spelling; pieces have a digest too, since two models seldom have the same."""
+        document = self._spelling.to_json()
+        return document["name"] + (f":{_digest(document['document'])}" if "document" in document else "")
+
+    def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return one event that holds the whole text."""
+        spelling = self._spelling
+        if spelled is not None and spelled != self.spelled:
+            found = fixed_spelling(spelled)
+            if found is None:
+                return []
+            spelling = found
         # the end of a line is -1, and before that it was 10, which is a newline of characters and bytes
         points = values[:, 0].astype(np.int64)
         lines = np.split(points, np.flatnonzero(points < 0))
-        text = "\n".join(self._spelling.text(line[line >= 0].tolist()) for line in lines)
+        text = "\n".join(spelling.text(line[line >= 0].tolist()) for line in lines)
         return [Placed(0, None, text, -1, 0)] if text else []
 
     def following(self, unique_id: str, state: State, last: Array, push: Push) -> Next | None:

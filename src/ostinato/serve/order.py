@@ -166,11 +166,13 @@ class Order:
             taken.held.append((event.place, self.seq))
         self.waiting = (*(one for one in self.waiting if one not in own), *rest)
 
-    def to_bytes(self) -> bytes:
-        """Return clock and waiting events as JSON; empty if there are none."""
-        if self.clock is None and not self.waiting:
+    def to_bytes(self, spelled: str = "") -> bytes:
+        """Return clock and waiting events as JSON, with the spelling of the history; empty if there are none."""
+        if self.clock is None and not self.waiting and not spelled:
             return b""
         kept: dict[str, Any] = {"waiting": self.waiting}
+        if spelled:
+            kept["spelled"] = spelled
         if self.clock is not None:
             kept["clock"] = self.clock.times()
         return json.dumps(kept, separators=(",", ":"), allow_nan=False).encode()
@@ -186,6 +188,11 @@ class Order:
             found = clock.copy()
             found.set_times(kept["clock"])
         return Order(seq, found, tuple(Given(*one) for one in kept["waiting"]))
+
+
+def spelled_in(extra: bytes) -> str | None:
+    """Return the spelling of the history that ``to_bytes`` wrote: empty for numbers, None if it was not yet written."""
+    return json.loads(extra).get("spelled") if extra else None
 
 
 def as_int(time: Any) -> int:

@@ -6,6 +6,7 @@ until the store has the ``changes``; streams whose changes it does not have leav
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -26,7 +27,7 @@ from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.serve.arena import Arena
 from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
-from ostinato.serve.order import Given, Order, Placed, as_int
+from ostinato.serve.order import Given, Order, Placed, as_int, spelled_in
 from ostinato.serve.schema import Event, Next, Push, Result, Told, finite, numbers
 from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest, record_bytes
 from ostinato.serve.store import Change, Record
@@ -34,6 +35,7 @@ from ostinato.serve.watch import BAND, Watch
 from ostinato.shapes import State
 
 Array = NDArray[np.float64]
+_LOG = logging.getLogger("ostinato.serve")
 #: No time in the history.
 NO_TIME = np.iinfo(np.int64).min
 #: What stands in an answer until the event is stepped.
@@ -234,15 +236,20 @@ class Streams:
 
     def _convert(self, other: list[tuple[Held, Snapshot]], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
         """Bring streams of another model to this one: their history is replayed, or they begin afresh."""
-        works = []
+        works, lost = [], 0
         for held, snapshot in other:
             held.steps = 0
             raw = b"".join(block for _, block in blocks.get(held.unique_id, [])) + snapshot.tail
             if not self.replay or len(raw) % self.event.itemsize:
                 continue  # the events of a model with other channels say nothing to this one
-            work = Work(held, self.form.replayed(np.frombuffer(raw, dtype=self.event)["y"][-self.history :]))
+            values = np.frombuffer(raw, dtype=self.event)["y"][-self.history :]
+            work = Work(held, self.form.replayed(values, spelled_in(snapshot.extra)))
             if work.placed:
                 works.append(work)
+            elif len(values):
+                lost += 1
+        if lost:
+            _LOG.warning("%s afresh: the model cannot read their history", counted(lost, "stream begins", "streams begin"))
         if works:
             self._advance(works, (), replay=True)
 
@@ -293,7 +300,7 @@ class Streams:
     def snapshot(self, held: Held) -> Snapshot:
         """Return a stream at rest."""
         row, order = self.arena.data[held.row].tobytes(), held.order
-        return Snapshot(self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes())
+        return Snapshot(self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes(self.form.spelled))
 
     # pushes
 
@@ -548,7 +555,7 @@ class Streams:
             held = work.held
             held.version += 1
             row, order = raw[b * width : (b + 1) * width], held.order
-            extra = order.to_bytes()
+            extra = order.to_bytes(self.form.spelled)
             data = record_bytes(model, order.seq, held.steps, held.block, row, held.tail, extra)
             keep = max(held.block - blocks, 0)
             out.append(
