@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +153,59 @@ def test_events_that_wait_follow_at_once_when_a_gap_closes(server: Server, monke
     taker = Applied(ordered=True)
     assert _run(server, [_entry("a", seq) for seq in range(300, 0, -1)], taker) == {"pending": 0, "refused": 0}
     assert taker.events == {"a": list(range(1, 301))}
+
+
+def test_an_entry_in_the_hands_of_two_servers_is_put_aside_once(server: Server) -> None:
+    async def run() -> tuple[int, int]:
+        db: Any = redis.asyncio.Redis.from_url(server.url)
+        await db.flushdb()
+        number = await db.xadd("ostinato:events", {"unique_id": "a"})
+        await db.xgroup_create("ostinato:events", "ostinato", id="0")
+        await db.xreadgroup("ostinato", "slow", {"ostinato:events": ">"})
+        await db.xclaim("ostinato:events", "ostinato", "quick", 0, [number])
+        for _ in range(2):
+            taken = consume_redis._Taken(Applied(), db, "ostinato:events", "ostinato")
+            await taken.apply([(number, {b"unique_id": b"a"})])
+        refused = await db.xlen("ostinato:events:refused")
+        pending = (await db.xinfo_groups("ostinato:events"))[0]["pending"]
+        await db.aclose()
+        return refused, pending
+
+    assert asyncio.run(run()) == (1, 0)
+
+
+def test_a_redis_that_is_gone_is_in_the_log_and_what_waits_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(consume_redis, "_PAUSE", 0.05)
+    running = real_servers.redis(tmp_path).start()
+    taker = Applied(ordered=True)
+
+    async def until(done: Callable[[], bool]) -> None:
+        for _ in range(600):
+            if done():
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError(caplog.messages)
+
+    async def run() -> None:
+        db: Any = redis.asyncio.Redis.from_url(running.url)
+        await db.xadd("ostinato:events", _entry("a", 2))
+        await db.aclose()
+        task = asyncio.create_task(consume(taker, running.url, name="one"))
+        await until(lambda: "a" in taker.events)
+        running.kill()
+        await until(lambda: any("Redis does not answer" in one for one in caplog.messages))
+        running.start()
+        await until(lambda: any("Redis answers again" in one for one in caplog.messages))
+        db = redis.asyncio.Redis.from_url(running.url)
+        await db.xadd("ostinato:events", _entry("a", 1))
+        await until(lambda: taker.events.get("a") == [1, 2])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await db.aclose()
+
+    try:
+        asyncio.run(run())
+    finally:
+        running.kill()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from ostinato.serve.store import StoreError
 if TYPE_CHECKING:
     from ostinato.serve.schema import Push, Result
 
+_LOG = logging.getLogger("ostinato.serve")
 #: The schemes of the URLs that events come from.
 SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 #: How many entries are asked for at once, and the milliseconds that a server waits for some.
@@ -31,6 +33,14 @@ _PAUSE = 0.5
 _GAP, _MOST = 45.0, 4096
 #: The seconds between the tries of an event that waits, at first and at last.
 _SOON, _LATER = 0.02, 1.0
+#: The most entries that are kept with the reason why they cannot be applied.
+_REFUSED: Final = 10_000
+#: An entry may be in the hands of two servers, if one of them was slow: who acknowledges it first puts it aside.
+_PUT_ASIDE: Final = """
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+redis.call('XADD', KEYS[2], 'MAXLEN', ARGV[3], '*', unpack(ARGV, 4))
+return 1
+"""
 #: What is not the fault of an event: the store is gone, or too much waits.
 _PASSING = (StoreError, BusyError)
 #: An entry that waits: the number of its event and its own, when it has waited long enough, and its fields.
@@ -78,7 +88,7 @@ async def consume(
     except ImportError as error:
         raise missing("events from a Redis stream", "redis", "redis") from error
     db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
-    own, since = True, "0"  # first what this server took before it ended
+    own, since, gone = True, "0", False  # first what this server took before it ended
     taken = _Taken(batcher, db, stream, group)
     task = asyncio.current_task()
     assert task is not None
@@ -98,7 +108,15 @@ async def consume(
                     own, since = bool(entries), entries[-1][0] if entries else ">"
                 while taken.waiting > _MOST:
                     await asyncio.sleep(_PAUSE)
-            except (RedisError, OSError, _AgainError):
+                if gone:
+                    _LOG.warning("Redis answers again, and its events go on")
+                    gone = False
+                if taken.dropped():
+                    own, since = True, "0"  # a task gave entries back, which are still this server's
+            except (RedisError, OSError, _AgainError) as error:
+                if not gone and not isinstance(error, _AgainError):
+                    _LOG.warning("Redis does not answer, and its events wait: %s", type(error).__name__)
+                    gone = True
                 own, since = True, "0"
                 await asyncio.sleep(_PAUSE)
     finally:
@@ -135,6 +153,12 @@ class _Taken:
         self._early: set[bytes] = set()
         self._heaps: dict[str, list[_Entry]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._dropped = False
+
+    def dropped(self) -> bool:
+        """Return whether a task gave entries back since the last call, because Redis did not answer."""
+        dropped, self._dropped = self._dropped, False
+        return dropped
 
     @property
     def waiting(self) -> int:
@@ -174,6 +198,7 @@ class _Taken:
                     self._keep(unique_id, (_first(push), number, time.monotonic() + _GAP, fields))
                     continue
                 await self._put_aside(number, fields, error)
+                continue
             await self._db.xack(self._stream, self._group, number)
         return True
 
@@ -205,19 +230,25 @@ class _Taken:
                         pause = min(max(2 * pause, _SOON), _LATER)
                         continue
                     await self._put_aside(number, fields, error)
-                await self._db.xack(self._stream, self._group, number)
+                else:
+                    await self._db.xack(self._stream, self._group, number)
                 self._early.discard(number)
                 pause = 0.0  # the next one may have its turn now
-        except (RedisError, OSError):
-            pass  # what is left stays with this server in the group, and is taken again when it counts as lost
+        except (RedisError, OSError) as error:
+            # what is left stays with this server in the group, and ``consume`` takes it again
+            _LOG.warning("Redis does not answer, and events that wait are given back: %s", type(error).__name__)
+            self._dropped = True
         finally:
             del self._heaps[unique_id]
             self._early.difference_update([number, *(left for _, left, *_ in heap)])
 
     async def _put_aside(self, number: bytes, fields: dict[bytes, bytes] | None, error: OstinatoError) -> None:
-        """Keep an entry that cannot be applied, with the reason."""
+        """Acknowledge an entry that cannot be applied, and keep it with the reason, unless another server has."""
         words: dict[Any, Any] = {**(fields or {}), "entry": number, "error": str(error)}
-        await self._db.xadd(f"{self._stream}:refused", words, maxlen=10_000)
+        flat = [part for pair in words.items() for part in pair]
+        await self._db.eval(
+            _PUT_ASIDE, 2, self._stream, f"{self._stream}:refused", self._group, number, _REFUSED, *flat
+        )
 
 
 def _first(push: Push) -> int:
