@@ -23,8 +23,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 import ostinato
+from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.inference.calibrated import COOL_DOWN, CalibratedRule, Evidence
+from ostinato.inference.response import level_response
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 
@@ -143,6 +145,7 @@ def compare(name: str, y: Array, rates: list[float], river: str | None) -> None:
     before = evidence(fitted, y[:calibrated], known)
     test = evidence(fitted, y, calibrated)
     size = float(np.std(before.values - before.expected))
+    response = level_response(fitted, as_sequences(fitted, y[:calibrated]), np.array([size]))
     faulty: dict[str, tuple[list[Array], list[Steps]]] = {}
     for fault, inject in FAULTS.items():
         copies, onsets = [], []
@@ -163,7 +166,7 @@ def compare(name: str, y: Array, rates: list[float], river: str | None) -> None:
     print("| rate asked | rule | rate found | " + " | ".join(f"{f}, delay" for f in FAULTS) + " |")
     print("| --- | --- | --- |" + " --- |" * len(FAULTS))
     for rate in rates:
-        rule = CalibratedRule([before], rate, warm=fitted.front.reach)
+        rule = CalibratedRule([before], rate, warm=fitted.front.reach, response=response)
         many = [by_rule(rule, [test])[0]]
         row = [found(by_rule(rule, parts[f]), faulty[f][1]) for f in FAULTS]
         tell(rate, "calibrated", many[0], len(test.surprisal), row)

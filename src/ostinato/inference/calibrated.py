@@ -1,7 +1,7 @@
-"""An alarm at a stated rate: four kinds of evidence on one scale, a threshold from held-out data, and a cool-down.
+"""An alarm at a stated rate: five kinds of evidence on one scale, a threshold from held-out data, and a cool-down.
 
 A spike has a great surprisal. A lost season or a noisier sensor has surprisals that are a little too great for long. A
-level that moved has errors of one sign. A stuck sensor repeats its value, or is less surprising than it ever was. Each
+level that moved has errors of one sign, or the few errors that a model makes before it has followed. A stuck sensor repeats its value, or is less surprising than it ever was. Each
 of them is measured in powers of ten of its rarity on held-out data. The greatest is compared with one threshold, at
 which held-out data, run through the whole rule, give alarms at the rate that was asked for. So the dependence between
 steps and between kinds of evidence is in the rate.
@@ -24,6 +24,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
 from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.response import level_response, matched
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
@@ -38,6 +39,10 @@ COOL_DOWN = 10
 SLACK = 0.5
 #: The size of a normal score that one step may add to a sum, so that one spike is not a shift.
 MOST = 3.0
+#: The size of a normal score that counts for a move of the level.
+FARTHEST = 6.0
+#: The place of the run of repeated values among the statistics.
+_RUN = 3
 #: By how much one alarm of a stream raises its own threshold, in powers of ten of rarity, and how far it may move.
 LEARNING, LOWEST, HIGHEST = 0.02, -0.5, 1.0
 #: The least chance that a value repeats the one before it, which no held-out data can show to be less.
@@ -99,17 +104,22 @@ class Rarity:
 
 
 class _Scores(NamedTuple):
-    """Normal scores of surprisals and of signed errors, and whether the value repeats the one before it, (N,) each."""
+    """Normal scores of surprisals and of signed errors, and whether the value repeats the one before it, (N,) each.
+
+    ``signed`` is bounded for sums, and ``error`` for the few errors that follow a move of the level.
+    """
 
     score: Array
     signed: Array
+    error: Array
     same: NDArray[np.bool_]
 
 
 class _Memory(NamedTuple):
-    """The parts of the memory of B streams, (B,) each; the last value is (B, D)."""
+    """The parts of the memory of B streams, (B,) each; the last value is (B, D), the last errors are (B, K)."""
 
     last: Array
+    errors: Array
     run: Array
     more: Array
     less: Array
@@ -120,11 +130,11 @@ class _Memory(NamedTuple):
     events: Array
 
     @staticmethod
-    def of(memory: Array) -> _Memory:
-        return _Memory(memory[:, 8:], *memory[:, :8].T)
+    def of(memory: Array, channels: int) -> _Memory:
+        return _Memory(memory[:, 8 : 8 + channels], memory[:, 8 + channels :], *memory[:, :8].T)
 
     def joined(self) -> Array:
-        return np.column_stack([*self[1:], self.last])
+        return np.column_stack([*self[2:], self.last, self.errors])
 
 
 @final
@@ -142,6 +152,7 @@ class CalibratedRule(AlarmRule):
         warm: The events at the start of a stream that add to no sum, because the model does not have its past yet.
         numeric: Whether the values are numbers, whose sizes and repetitions mean something.
         weights: Which weights gave the evidence, in words.
+        response: The errors that follow a move of the level (see ``level_response``), (K,).
     """
 
     def __init__(
@@ -153,7 +164,9 @@ class CalibratedRule(AlarmRule):
         warm: int = 0,
         numeric: bool = True,
         weights: str = "",
+        response: Sequence[float] | Array = (),
     ) -> None:
+        self._response = np.asarray(response, dtype=np.float64)
         self.rate, self._cool, self._warm, self._numeric, self._weights = rate, cool_down, warm, numeric, weights
         surprisal = np.concatenate([one.surprisal for one in evidence])
         seen = surprisal[np.isfinite(surprisal)]
@@ -162,27 +175,30 @@ class CalibratedRule(AlarmRule):
         levels = (np.arange(_KNOTS) + 0.5) / _KNOTS
         self._usual, self._levels = np.quantile(seen, levels), levels
         D = evidence[0].values.shape[1]
-        self.width = 8 + D
+        self._channels, self.width = D, 8 + D + len(self._response)
         errors = np.concatenate([one.values - one.expected for one in evidence])
         self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
+        self._tail = Rarity.of(seen)
         x = np.concatenate([self._statistics(one)[0] for one in evidence])
         self._rarities: tuple[Rarity, ...] = tuple(
-            Rarity.of(column, whole_numbers=k == 3) for k, column in enumerate(x.T)
+            Rarity.of(column, whole_numbers=k == _RUN) for k, column in enumerate(x.T)
         )
         self.tens: float = self._threshold(evidence)
 
     def start(self) -> Array:
         """Return the memory of a stream before its first event."""
         out = np.zeros(self.width)
-        out[8:] = np.nan
+        out[8 : 8 + self._channels] = np.nan
         return out
 
     def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
         """Judge one event of each stream (see ``AlarmRule.step``)."""
-        held, seen = _Memory.of(memory), np.isfinite(surprisal)
+        held, seen = _Memory.of(memory, self._channels), np.isfinite(surprisal)
         s = np.where(seen, surprisal, self._usual[_KNOTS // 2])
         after = self._moved(self._scores(s, values, expected, held.last), held)._replace(last=values)
-        statistics = s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run
+        statistics = [s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run]
+        if len(self._response):
+            statistics.append(matched(after.errors, self._response))
         tens = np.max([r(x) for r, x in zip(self._rarities, statistics, strict=True)], axis=0)
         alarm = seen & (held.quiet <= 0) & (tens > self.tens + held.shift)
         learns = held.events * self.rate >= 10
@@ -207,8 +223,8 @@ class CalibratedRule(AlarmRule):
         """Return the rule in words."""
         one = self.threshold
         return (
-            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors and "
-            f"repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out values, with "
+            f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors, moves of "
+            f"the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out values, with "
             f"{counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
             f"{one.nats:.4g} nats "
             f"(90 % interval {one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
@@ -220,12 +236,13 @@ class CalibratedRule(AlarmRule):
         score = np.clip(ndtri(level), -MOST, MOST)
         none = np.zeros(len(surprisal))
         if not self._numeric:
-            return _Scores(score, none, none > 0)
+            return _Scores(score, none, none, none > 0)
         # the size of an error by the rarity of its surprisal, so that a changing scale is counted in
         sign = np.sign(np.nan_to_num((values - expected) / self._spread).sum(1))
         signed = sign * np.clip(ndtri((1 + level) / 2), 0.0, MOST)
         same = np.isfinite(values).any(1) & ((values == last) | np.isnan(values)).all(1)
-        return _Scores(score, signed, same)
+        error = sign * np.clip(-ndtri(0.5 * 10.0 ** -np.clip(self._tail(surprisal), 0.0, 12.0)), 0.0, FARTHEST)
+        return _Scores(score, signed, error, same)
 
     def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
         """Return the memory after an event of each stream: its sums and its run."""
@@ -236,10 +253,11 @@ class CalibratedRule(AlarmRule):
             less=np.maximum(held.less - scores.score - SLACK, 0.0) * warm,
             up=np.maximum(held.up + scores.signed - SLACK, 0.0) * warm,
             down=np.maximum(held.down - scores.signed - SLACK, 0.0) * warm,
+            errors=np.column_stack([held.errors[:, 1:], scores.error]) if len(self._response) else held.errors,
         )
 
     def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
-        """Return the statistics (T, 4) of a sequence of observed events, and the number of alarms.
+        """Return the statistics (T, S) of a sequence of observed events, and the number of alarms.
 
         Args:
             one: The sequence.
@@ -248,17 +266,24 @@ class CalibratedRule(AlarmRule):
         before = np.concatenate([np.full((1, one.values.shape[1]), np.nan), one.values[:-1]])
         scores = self._scores(*one, before)
         more = less = up = down = run = quiet = 0.0
-        alarms, out = 0, np.empty((len(one.surprisal), 4))
-        a, b, c, d = (np.inf,) * 4 if limits is None else limits
-        rows = zip(one.surprisal.tolist(), *(part.tolist() for part in scores), strict=True)
-        for t, (s, level, signed, same) in enumerate(rows):
+        move, K = np.zeros(len(one.surprisal)), len(self._response)
+        if K:
+            past = np.concatenate([np.zeros(K - 1), scores.error])
+            move = matched(np.lib.stride_tricks.sliding_window_view(past, K), self._response)
+        alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1 + bool(K)))
+        out[:, _RUN + 1 :] = move[:, None]
+        a, b, c, d, *rest = (np.inf,) * out.shape[1] if limits is None else limits
+        e = rest[0] if rest else np.inf
+        columns = (scores.score, scores.signed, scores.same, move)
+        rows = zip(one.surprisal.tolist(), *(part.tolist() for part in columns), strict=True)
+        for t, (s, level, signed, same, moved) in enumerate(rows):
             more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
             up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
             if t < self._warm:
                 more = less = up = down = 0.0
             run = run + 1 if same else 0.0
-            out[t] = s, max(more, less), max(up, down), run
-            if quiet <= 0 and (s > a or max(more, less) > b or max(up, down) > c or run > d):
+            out[t, : _RUN + 1] = s, max(more, less), max(up, down), run
+            if quiet <= 0 and (s > a or max(more, less) > b or max(up, down) > c or run > d or moved > e):
                 alarms, quiet = alarms + 1, float(self._cool)
                 more = less = up = down = run = 0.0
             else:
@@ -319,23 +344,34 @@ def alarm_rule(
             "an alarm needs data that the model was not fitted to, got none",
             fix="give them as the reference: the held-out part of the training data, or newer data",
         )
-    evidence, weights = evidence_of(sequential, reference, held_out)
+    evidence, weights, data, judge = evidence_of(sequential, reference, held_out)
     events = sum(len(one.surprisal) for one in evidence)
     if events < LEAST:
         raise DataError(
             f"{events} held-out values are too few for the threshold of an alarm, expected at least {LEAST}",
             fix="give more data that the model was not fitted to as the reference",
         )
-    numeric = sequential.description.traits.numeric
+    numeric, response = sequential.description.traits.numeric, np.zeros(0)
+    if numeric:
+        spread = np.nanstd(np.concatenate([one.values - one.expected for one in evidence]), axis=0)
+        response = level_response(judge, data, spread) if (spread > 0).all() else response
     return CalibratedRule(
-        evidence, rate, cool_down=cool_down, warm=sequential.front.reach, numeric=numeric, weights=weights
+        evidence,
+        rate,
+        cool_down=cool_down,
+        warm=sequential.front.reach,
+        numeric=numeric,
+        weights=weights,
+        response=response,
     )
 
 
 def evidence_of(
     model: SequenceModel, reference: SequenceSet | Any, held_out: float | str | None
-) -> tuple[list[Evidence], str]:
+) -> tuple[list[Evidence], str, SequenceSet, SequenceModel]:
     """Return the observed events of the reference, or of its held-out part, and which weights gave them.
+
+    The reference itself and the model with these weights follow.
 
     The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
     """
@@ -355,7 +391,7 @@ def evidence_of(
         steps = np.array([len(one.surprisal) for one in whole_ones], dtype=np.int64)
         spans = split(data, held_out).spans("held-out", data.lengths, steps)
     parts = [_observed(whole_ones[b], first, stop) for b, first, stop in spans]
-    return [one for one in parts if len(one.surprisal)], weights
+    return [one for one in parts if len(one.surprisal)], weights, data, judge
 
 
 def _followed(model: SequenceModel, data: SequenceSet, row: int) -> Evidence:
