@@ -154,7 +154,7 @@ def latency(port: int, streams: int, seconds: float, lines: int, rate: float) ->
         one.setsockopt(socket_.IPPROTO_TCP, socket_.TCP_NODELAY, 1)
         every[one.fileno()] = one
         poll.register(one, select.EPOLLIN)
-    free, busy = deque(every.values()), {}
+    free, busy = deque(every.values()), dict[int, tuple[bool, float, float]]()
     answer: dict[int, bytes] = {}
     now = begun = time.perf_counter()
     due = begun + rng.expovariate(rate * 10 / 9)

@@ -126,7 +126,7 @@ def test_a_stream_is_replayed_as_it_came(model: ostinato.SequenceModel) -> None:
     form, text = TextForm(rows), "나는 사\n과\n\n+"
     work: Any = SimpleNamespace(placed=[Placed(1, None, text, 0, 0)], held=SimpleNamespace(unique_id="a"))
     batch = form.step([work], rows.start(1), np.zeros((1, 2, 1)), ())
-    (again,) = form.replayed(batch.values)
+    (again,) = form.replayed(batch.values, form.spelled)
     assert again.y == text
 
 

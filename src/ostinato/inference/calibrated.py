@@ -1,10 +1,10 @@
 """An alarm at a stated rate: five kinds of evidence on one scale, a threshold from held-out data, and a cool-down.
 
 A spike has a great surprisal. A lost season or a noisier sensor has surprisals that are a little too great for long. A
-level that moved has errors of one sign, or the few errors that a model makes before it has followed. A stuck sensor repeats its value, or is less surprising than it ever was. Each
-of them is measured in powers of ten of its rarity on held-out data. The greatest is compared with one threshold, at
-which held-out data, run through the whole rule, give alarms at the rate that was asked for. So the dependence between
-steps and between kinds of evidence is in the rate.
+level that moved has errors of one sign, or the few errors that a model makes before it has followed. A stuck sensor
+repeats its value, or is less surprising than it ever was. Each of them is measured in powers of ten of its rarity on
+held-out data. The greatest is compared with one threshold, at which held-out data, run through the whole rule, give
+alarms at the rate that was asked for. So the dependence between steps and between kinds of evidence is in the rate.
 """
 
 from __future__ import annotations
@@ -224,8 +224,8 @@ class CalibratedRule(AlarmRule):
         one = self.threshold
         return (
             f"alarms at {self.rate:.3g} of ordinary events, from surprisal, its sums, those of signed errors, moves of "
-            f"the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out values, with "
-            f"{counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
+            f"the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
+            f"values, with {counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
             f"{one.nats:.4g} nats "
             f"(90 % interval {one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
         )
@@ -266,29 +266,34 @@ class CalibratedRule(AlarmRule):
         before = np.concatenate([np.full((1, one.values.shape[1]), np.nan), one.values[:-1]])
         scores = self._scores(*one, before)
         more = less = up = down = run = quiet = 0.0
-        move, K = np.zeros(len(one.surprisal)), len(self._response)
-        if K:
-            past = np.concatenate([np.zeros(K - 1), scores.error])
-            move = matched(np.lib.stride_tricks.sliding_window_view(past, K), self._response)
-        alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1 + bool(K)))
-        out[:, _RUN + 1 :] = move[:, None]
-        a, b, c, d, *rest = (np.inf,) * out.shape[1] if limits is None else limits
-        e = rest[0] if rest else np.inf
-        columns = (scores.score, scores.signed, scores.same, move)
-        rows = zip(one.surprisal.tolist(), *(part.tolist() for part in columns), strict=True)
-        for t, (s, level, signed, same, moved) in enumerate(rows):
+        a, b, c, d, e = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
+        move = self._moves(scores.error)
+        alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1))
+        strong = (one.surprisal > a) | (move > e)
+        rows = zip(
+            strong.tolist(), *(part.tolist() for part in (scores.score, scores.signed, scores.same)), strict=True
+        )
+        for t, (alone, level, signed, same) in enumerate(rows):
             more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
             up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
             if t < self._warm:
                 more = less = up = down = 0.0
             run = run + 1 if same else 0.0
-            out[t, : _RUN + 1] = s, max(more, less), max(up, down), run
-            if quiet <= 0 and (s > a or max(more, less) > b or max(up, down) > c or run > d or moved > e):
+            out[t, 1:] = max(more, less), max(up, down), run
+            if quiet <= 0 and (alone or max(more, less) > b or max(up, down) > c or run > d):
                 alarms, quiet = alarms + 1, float(self._cool)
                 more = less = up = down = run = 0.0
             else:
                 quiet -= 1
-        return out, alarms
+        out[:, 0] = one.surprisal
+        return np.column_stack([out, move] if len(self._response) else [out]), alarms
+
+    def _moves(self, errors: Array) -> Array:
+        """Return how well the errors of a sequence (T,) fit a move of the level, (T,); zeros without a response."""
+        if not len(self._response):
+            return np.zeros(len(errors))
+        past = np.concatenate([np.zeros(len(self._response) - 1), errors])
+        return matched(np.lib.stride_tricks.sliding_window_view(past, len(self._response)), self._response)
 
     def _threshold(self, evidence: Sequence[Evidence]) -> float:
         """Return the threshold at which the evidence gives alarms at the rate.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import time
 from pathlib import Path
@@ -110,9 +111,9 @@ def read(path: Path) -> list[Kept]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[Kept])
     except OSError as error:
-        raise ConfigError(
-            f"cannot read the file of tokens: {error.strerror}", where=str(path), fix="make one: ostinato token NAME"
-        ) from error
+        closed = isinstance(error, PermissionError)
+        fix = "let the user of this process own the file" if closed else "make one: ostinato token NAME"
+        raise ConfigError(f"cannot read the file of tokens: {error.strerror}", where=str(path), fix=fix) from error
     except msgspec.DecodeError as error:
         raise ConfigError(f"the file of tokens is damaged: {error}", where=str(path), fix="make it again") from error
 
@@ -127,6 +128,9 @@ def add(path: Path, name: str, rate: float | None, streams: int | None, body: in
     secret = secrets.token_urlsafe(32)
     kept = [one for one in (read(path) if path.exists() else []) if one.name != name]
     kept.append(Kept(name, digest(secret.encode()), rate, streams, body))
+    before = path.stat() if path.exists() else None
     atomic_write(path, msgspec.json.format(msgspec.json.encode(kept)) + b"\n")
     path.chmod(0o600)
+    if before is not None and os.geteuid() == 0:
+        os.chown(path, before.st_uid, before.st_gid)  # a server of another user goes on reading it
     return secret

@@ -322,8 +322,9 @@ class TextForm(Form):
     @property
     def spelled(self) -> str:
         """The name of the spelling; pieces have a digest too, since two models seldom have the same."""
-        document = self._spelling.to_json()
-        return document["name"] + (f":{_digest(document['document'])}" if "document" in document else "")
+        spelling = self._spelling
+        pieces: str = spelling.to_json().get("document", "")
+        return f"{spelling.name}:{_digest(pieces)}" if pieces else spelling.name
 
     def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return one event that holds the whole text."""

@@ -25,7 +25,6 @@ from ostinato.serve.operations import Operations
 from ostinato.serve.store import open_store
 from ostinato.serve.streams import Streams
 
-
 #: The longest that one thread keeps the interpreter while another waits, in seconds.
 _TURN = 0.0005
 

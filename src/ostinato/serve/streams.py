@@ -249,7 +249,9 @@ class Streams:
             elif len(values):
                 lost += 1
         if lost:
-            _LOG.warning("%s afresh: the model cannot read their history", counted(lost, "stream begins", "streams begin"))
+            _LOG.warning(
+                "%s afresh: the model cannot read their history", counted(lost, "stream begins", "streams begin")
+            )
         if works:
             self._advance(works, (), replay=True)
 
@@ -300,7 +302,9 @@ class Streams:
     def snapshot(self, held: Held) -> Snapshot:
         """Return a stream at rest."""
         row, order = self.arena.data[held.row].tobytes(), held.order
-        return Snapshot(self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes(self.form.spelled))
+        return Snapshot(
+            self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes(self.form.spelled)
+        )
 
     # pushes
 

@@ -116,8 +116,8 @@ class Rows:
         if self._few is not None and len(values) == len(lengths) <= FEW and not (ends or len(p)):
             few = self._few(ids, values, state)
             if few is not None:
-                nats, means, state = few
-                return Stepped(nats, means, np.zeros((0, *values.shape)), state)
+                surprisal, expected, state = few
+                return Stepped(surprisal, expected, np.zeros((0, *values.shape)), state)
         block, long = values, lengths
         if self.carries_price:
             assert last is not None
