@@ -45,9 +45,7 @@ def test_a_step_is_asserted_before_it_is_learned() -> None:
 def test_a_text_whose_law_changes_is_learned() -> None:
     letters = np.frombuffer(b"abcd" * 300 + b"dcba" * 300, dtype=np.uint8).astype(np.int32)[:, None]
     data = ostinato.SequenceSet("text", letters, np.array([0, len(letters)]), ("a",))
-    first = (
-        data.cut(0, 1000) if hasattr(data, "cut") else replace(data, values=letters[:1000], offsets=np.array([0, 1000]))
-    )
+    first = replace(data, values=letters[:1000], offsets=np.array([0, 1000]))
     model = ostinato.fit(first, model="gru", hidden=16, budget=ostinato.Budget(None, 60), refit=False).model
     static, dynamic = (score(model, data, adapt=how).surprisal for how in (False, True))
     assert dynamic[-600:].mean() < 0.8 * static[-600:].mean()

@@ -127,7 +127,7 @@ def test_rounded_copies_are_made_once_and_again_after_a_change() -> None:
 
 def test_eight_bits_are_close_to_float32() -> None:
     model = fitted("text", "lstm")
-    x = torch.arange(1, 9).reshape(-1, 1, 1)
+    x = torch.tensor([1, 2, 1, 3, 3, 2]).reshape(-1, 1, 1)
     with torch.no_grad():
         exact, near = (m.unroll(x)[0].params.double().log_softmax(-1) for m in (model, _in_precision(model, "int8")))
     assert float((exact.exp() * (exact - near)).sum(-1).max()) < 1e-3
