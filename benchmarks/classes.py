@@ -2,7 +2,8 @@
 
     python benchmarks/classes.py --data DATA [--only vowels speakers digits reviews]
 
-vowels: JapaneseVowels by the archive's split. speakers and digits: FSDD, 5 to 5 + EACH - 1 to train, 0 to 4 to test.
+vowels: JapaneseVowels by the archive's split. speakers and digits: FSDD by its own split, recordings 0 to 4 of each
+digit by each speaker to test, and 5 to 49 to train, or the first --each of these.
 """
 
 from __future__ import annotations
@@ -20,9 +21,6 @@ import ostinato
 from ostinato.classification.judgement import judge as judged
 from ostinato.classification.labels import read_labelled
 from ostinato.classification.verb import words_of
-
-#: The recordings of each digit by each speaker to train on.
-EACH = 6
 
 
 def vowels(folder: Path, part: str) -> tuple[ostinato.SequenceSet, list[str | None]]:
@@ -63,11 +61,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", nargs="*", default=["vowels", "speakers", "digits"])
+    parser.add_argument("--each", type=int, default=45, help="recordings of each digit by each speaker to train on")
+    parser.add_argument("--model", default="auto", help="the model of each class")
     given = parser.parse_args()
     if "vowels" in given.only:
         judge("JapaneseVowels", vowels(given.data, "TRAIN"), vowels(given.data, "TEST"))
     with tempfile.TemporaryDirectory() as folder:
-        for part, numbers in (("train", range(5, 5 + EACH)), ("test", range(5))):
+        for part, numbers in (("train", range(5, 5 + given.each)), ("test", range(5))):
             (Path(folder) / part).mkdir()
             for number in numbers:
                 for file in (given.data / "sound" / "fsdd").glob(f"*_{number}.wav"):
@@ -76,7 +76,7 @@ def main() -> None:
             if name in given.only:
                 parts = [read_labelled(f"{folder}/{part}", label) for part in ("train", "test")]
                 train, test = ((one.data, list(one.labels)) for one in parts)
-                judge(f"FSDD, {name}", train, test)
+                judge(f"FSDD, {name}", train, test, given.model)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
     python benchmarks/text.py tinyshakespeare.txt --seconds 180
     python benchmarks/text.py tinyshakespeare.txt --steps 2000 --hidden 256
+    python benchmarks/text.py tinyshakespeare.txt --seconds 180 --alone lstm
     python benchmarks/text.py tinyshakespeare.txt --torch 180 --hidden 320
 
 With --seconds the fit has so many seconds of wall time on the cores of this machine, counts, judging and mixing
-included, and its width follows from that; --torch trains torch.nn.LSTM alone for so many. The compressors are given the
+included, and its width follows from that; --alone gives all of it to one static network; --torch trains torch.nn.LSTM alone for so many. The compressors are given the
 first nine tenths, and what the last tenth adds to the size of the whole is counted. Static and adaptive figures have
 columns of their own. Seconds in the table are those of the processor, so that a busy machine changes nothing. ppmd
 needs pyppmd, zstd needs zstandard; what is not installed is left out by name. With --steps an LSTM of torch is trained
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int)
     parser.add_argument("--seconds", type=float, help="the wall time of a fit of the mixture, in place of steps")
     parser.add_argument("--torch", type=float, help="train torch.nn.LSTM alone, for so many seconds of wall time")
+    parser.add_argument("--alone", choices=("rnn", "gru", "lstm"), help="fit this network alone, with --seconds")
     options = parser.parse_args()
     text = options.path.read_bytes().decode()
     cut = len(text) * 9 // 10
@@ -125,7 +127,7 @@ def main() -> None:
         print(f"{rung.name:16} {-static:8.4f} {adaptive:>8} {spent[rung.name]:8.1f}", flush=True)
 
     data, steps = ostinato.read(options.path, kind="text"), max(options.steps, 1)
-    model = "mixture" if options.steps or options.seconds else "counts"
+    model = options.alone or ("mixture" if options.steps or options.seconds else "counts")
     budget = ostinato.Budget(options.seconds) if options.seconds else ostinato.Budget(None, steps)
     width: dict[str, Any] = {} if options.hidden is None else {"hidden": options.hidden}
     threads: Any = "auto" if options.seconds else 1

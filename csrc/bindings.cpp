@@ -16,6 +16,7 @@
 #include "pool.h"
 #include "run.h"
 #include "unlocked.h"
+#include "write.h"
 
 namespace nb = nanobind;
 using namespace ostinato;
@@ -201,19 +202,26 @@ void bind_step(nb::module_& m, const char* name) {
         });
 }
 
-// Makes a step of rows by weights of 8 bits (see LightWeights). `input` is a table of which each row takes that of its
-// symbol; c is 0 for cells of one state. The interpreter's lock is kept, because that takes less time.
-using LightPlaces = std::tuple<Address, Address, Address, Address, Address, Address, Address>;
+// Draws the symbols of texts, see write.h. Network: the addresses of the weights, scales and biases, of the panel and the
+// constant of the head, and of the table. Rules: those of Readable. Texts: those of Texts; 0 for no c.
+using WritePlaces = std::vector<Address>;
 
-void light(const std::string& cell, Index rows, Index width, Index hidden, const LightPlaces& places) {
-    const auto [words, scale, bias, symbols, table, h, c] = places;
+Index write_texts(const std::string& cell, const std::tuple<Index, Index, Index, Index>& sizes, const WritePlaces& network,
+                  const std::tuple<double, double, double, Index>& choice, const std::tuple<Index, Address, Address, Address>& rules,
+                  const WritePlaces& texts, const std::tuple<Index, Index, Index>& steps, Address u, Address out, int threads) {
+    const auto [rows, hidden, width, symbols] = sizes;
+    const auto [temperature, top_p, min_p, top_k] = choice;
+    const auto [places, allowed, after, needed] = rules;
+    const auto [count, left, end] = steps;
     const Light* light = light_of(cell.c_str());
     if (!light) throw std::invalid_argument("no step by weights of 8 bits for the cell " + cell);
-    const LightWeights weights{at<std::int32_t>(words), at<float>(scale), at<float>(bias)};
-    const Buffer held((hidden + 3) * sizeof(float));
-    for (Index b = 0; b < rows; ++b)
-        light->step(hidden, weights, at<float>(table) + at<Index>(symbols)[b] * width, at<float>(h) + b * hidden,
-                    c ? at<float>(c) + b * hidden : nullptr, static_cast<float*>(held.get()));
+    const Written written{light, &lights_in_use(), hidden, width, {at<std::int8_t>(network[0]), at<float>(network[1]), at<float>(network[2])},
+                          {symbols, at<float>(network[3]), at<float>(network[4])}, at<float>(network[5])};
+    const Unlocked unlocked;
+    return write(written, {temperature, top_p, min_p, top_k},
+                 {places, symbols, at<bool>(allowed), at<Index>(after), at<Index>(needed)},
+                 {rows, at<Index>(texts[0]), at<Index>(texts[1]), at<bool>(texts[2]), at<float>(texts[3]), at<float>(texts[4])},
+                 count, left, end, at<double>(u), at<Index>(out), threads);
 }
 
 }  // namespace
@@ -223,7 +231,8 @@ NB_MODULE(_engine, m) {
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(Unlocked::close));
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");
-    m.def("light", light);
+    m.def("write", write_texts);
+    m.def("light_pairs", light_pairs);
     m.def("light_lanes", [](const std::string& cell) { return light_of(cell.c_str()) ? lights_in_use().lanes : 0; });
     m.def("sets", [] {
         std::vector<std::string> names;

@@ -12,7 +12,9 @@ inline bool runs_avx512() {
     return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+inline bool runs_avx512_vnni() { return runs_avx512() && __builtin_cpu_supports("avx512vnni"); }
 #else
+inline bool runs_avx512_vnni() { return false; }
 inline bool runs_avx2() { return false; }
 inline bool runs_avx512() { return false; }
 #endif

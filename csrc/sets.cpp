@@ -16,6 +16,7 @@ namespace ostinato {
     }
 #if defined(OSTINATO_HAS_AVX512)
 OSTINATO_SET(avx512)
+OSTINATO_SET(avx512_vnni)
 #endif
 #if defined(OSTINATO_HAS_AVX2)
 OSTINATO_SET(avx2)
@@ -55,6 +56,10 @@ void use_set(const char* name) {
 }
 
 const Lights& lights_in_use() {
+    const std::string set = set_in_use().set;
+#if defined(OSTINATO_HAS_AVX512)
+    if (set == "avx512" && runs_avx512_vnni()) return avx512_vnni::lights;
+#endif
     const Lights* sets[] = {
 #if defined(OSTINATO_HAS_AVX512)
         &avx512::lights,
@@ -66,7 +71,6 @@ const Lights& lights_in_use() {
         &baseline::lights,
 #endif
     };
-    const std::string set = set_in_use().set;
     for (const Lights* one : sets)
         if (one->set == set) return *one;
     throw std::logic_error("the instruction set in use has no steps by weights of 8 bits");

@@ -111,7 +111,7 @@ def test_it_draws_and_the_draws_teach_it_nothing(whole: ostinato.Fit) -> None:
 
 def test_a_model_that_does_not_adapt_says_so() -> None:
     plain = ostinato.fit(text(TEXT * 4), model="ar", budget=30).model
-    with pytest.raises(ConfigError, match="does not go on learning"):
+    with pytest.raises(ConfigError, match="does not go on learning here"):
         ostinato.score(plain, text("the"), adapt=True)
     with pytest.raises(ConfigError, match="goes on learning"):
         ostinato.Stream(plain, forget=0.1)

@@ -53,7 +53,7 @@ def command(
     device: options.Device = "auto",
     precision: Annotated[
         str,
-        typer.Option(help="float32, or int8: draw a few texts of a network faster, by weights rounded to 8 bits."),
+        typer.Option(help="float32, or int8: draw texts of a network faster, by weights rounded to 8 bits."),
     ] = "float32",
     quiet: options.Quiet = False,
 ) -> None:

@@ -123,7 +123,7 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
     """Print the likelihood of the data, and the steps that surprise most."""
     unit, judged = model.description.traits.unit, model.description.traits.judged
     how = ""
-    if model.adaptive:
+    if model.adaptive or scores.adapted:
         how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
     elif model.filtered:
         how = " (adaptive: the model learned in each sequence, from its start on)"

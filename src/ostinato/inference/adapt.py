@@ -38,7 +38,7 @@ def learns(model: SequenceModel, adapt: bool | None) -> bool:
     if adapt and not model.adaptive:
         name = model.description.name
         raise ConfigError(
-            f"the model {name!r} does not go on learning while it is used", fix="remove adapt, or fit the model counts"
+            f"the model {name!r} does not go on learning here", fix="remove adapt, or fit the model counts or mixture"
         )
     return model.adaptive if adapt is None else adapt
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ostinato.data.batching import Piece, aligned
 from ostinato.data.encoded import Encoded
@@ -19,11 +21,11 @@ from ostinato.device import Device, on_device, placed
 from ostinato.emissions.emission import Support
 from ostinato.forecasting.inputs import as_sequences, words
 from ostinato.inference.adapt import Learner, learns
+from ostinato.inference.dynamic import WINDOW, LearningWeights, has_weights
 from ostinato.inference.rollout import window_of
 from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
-from ostinato.shapes import State
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
@@ -164,7 +166,9 @@ def score(
     """Score data under a model, each sequence from its own start.
 
     An adaptive model goes on learning: it asserts a value, then learns it, and takes what it has learned from one
-    sequence to the next, in their order. The model itself stays as it is.
+    sequence to the next, in their order. With ``adapt=True`` a network does so too: after each window of steps that it
+    has asserted, its weights take a step of gradient descent (dynamic evaluation, Krause et al. 2018). The model itself
+    stays as it is.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
     ahead.
@@ -172,22 +176,23 @@ def score(
     Args:
         model: A fitted SequenceModel.
         data: A SequenceSet, or anything that ``read`` takes.
-        adapt: Whether the model goes on learning. None: an adaptive model does.
+        adapt: Whether the model goes on learning. None: an adaptive model does, and a network does not.
         robust: The number of standard deviations beyond which a value does not enter the state, as in ``Stream``.
         threads: The number of threads that compute, or "auto" for the decision by the machine.
         device: Where the model computes: "cpu", "cuda", "cuda:1", "mps", or "auto", which takes a card if a timed step
             says that it pays.
 
     Raises:
-        ConfigError: The model is a DirectModel, adapt is True and the model is not adaptive, adapt is given to a model
-            of adaptive filters, or robust cannot be used.
+        ConfigError: The model is a DirectModel, adapt is True and the model can learn nothing, adapt is given to
+            adaptive filters, or robust cannot be used.
         ModelFileError: The data do not suit the model, as in ``as_sequences``.
         DataError: A value has no probability.
     """
     sequence_model = model.likelihood("score")
     data = as_sequences(sequence_model, data)
     encoded = sequence_model.encoding.encode(data)
-    adapted = learns(sequence_model, adapt)
+    dynamic = bool(adapt) and robust is None and has_weights(sequence_model)
+    adapted = not dynamic and learns(sequence_model, adapt)
     if robust is not None:
         from ostinato.inference.stream import Stream
 
@@ -200,11 +205,18 @@ def score(
         nats = torch.cat([torch.zeros(0, encoded.values.shape[1]), *Learner(sequence_model).nats(encoded, spans)])
         joint = torch.where(encoded.observed, nats, torch.zeros_like(nats)).double().sum(-1).numpy()
         return Scores(data, _in_units(-joint, encoded), encoded.offsets, adapted=True)
-    surprisal = np.full(len(encoded.values), np.nan)
+    if dynamic:
+        # in their order, in windows that are as long as a step of learning
+        items = [Piece(b, 0, 0, int(n)) for b, n in enumerate(lengths) if n]
+        window = min(WINDOW, int(lengths.max(initial=1)))
+        with torch.inference_mode(False), torch.enable_grad():
+            learning = LearningWeights(sequence_model)
+            rows = max(1, WINDOW // max(1, int(np.median(lengths[lengths > 0])) if items else 1))
+            surprisal = _in_chunks(learning.model, encoded, items, rows, window, learning.learn)
+        return Scores(data, _in_units(surprisal, encoded), encoded.offsets, adapted=True)
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
-    state: State | None = None
     window = min(window_of(sequence_model), max(64, 65_536 // rows))
 
     def first(model: SequenceModel) -> None:
@@ -213,19 +225,46 @@ def score(
 
     if items:
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
+    surprisal = _in_chunks(sequence_model, encoded, items, rows, window)
+    return Scores(data, _in_units(surprisal, encoded), encoded.offsets)
+
+
+def _in_chunks(
+    model: SequenceModel,
+    encoded: Encoded,
+    items: list[Piece],
+    rows: int,
+    window: int,
+    learn: Callable[[Tensor], None] | None = None,
+) -> NDArray[np.float64]:
+    """Return the surprisal of every step in model space, (N,), computed in chunks.
+
+    Args:
+        model: The model.
+        encoded: The sequences in model space.
+        items: The sequences, in the order in which they are taken.
+        rows: The number of sequences in a chunk.
+        window: The number of steps in a chunk.
+        learn: Called with the nats of each chunk, (N,), after they were kept; it may change the weights of the model.
+    """
+    surprisal, state = np.full(len(encoded.values), np.nan), None
     for chunk in aligned(encoded, items, rows * window, window):
-        batch = chunk.to(sequence_model.device)
+        batch = chunk.to(model.device)
         if state is not None:
-            state = sequence_model.restarted(state, batch.reset)
-        conditional, state = sequence_model.unroll(batch.x, state)
-        nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high)).cpu().double()
+            state = model.restarted(state, batch.reset)
+        conditional, state = model.unroll(batch.x, state)
+        given = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
+        nats = given.detach().cpu().double()
         joint = torch.where(chunk.weight, nats, torch.zeros_like(nats)).sum(-1).numpy()
         for b, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
             if row >= 0:
-                take = min(len(joint), int(lengths[row]) - start)
+                take = min(len(joint), int(encoded.lengths[row]) - start)
                 at = int(encoded.offsets[row]) + start
                 surprisal[at : at + take] = -joint[:take, b]
-    return Scores(data, _in_units(surprisal, encoded), encoded.offsets)
+        if learn is not None:
+            state = tuple(s.detach() for s in state)
+            learn(given[batch.weight])
+    return surprisal
 
 
 def _in_units(surprisal: NDArray[np.float64], encoded: Encoded) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from ostinato.data.alphabet import Alphabet
 from ostinato.data.readable import Readable
 from ostinato.emissions.choice import Choice
 from ostinato.errors import ConfigError
-from ostinato.inference.live.logits import logits_of
+from ostinato.inference.live.logits import Drawing, writer_of
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
@@ -56,12 +56,13 @@ def drawn_symbols(
     Yields:
         The symbols of a step, (B,).
     """
-    logits, draws = logits_of(model, state), _Draws(choice, seed, len(state[0]))
-    known = np.arange(model.encoding.vocabulary_size or 0) >= least
-    for _ in range(horizon):
-        symbols = draws.next(logits.pending(), known)
-        yield symbols
-        logits.observe(symbols)
+    rows, count = len(state[0]), model.encoding.vocabulary_size or 0
+    known = np.arange(count)[None] >= least
+    anything = Readable(known, np.zeros((1, count), dtype=np.int64), np.zeros(1, dtype=np.int64))
+    writer, draws = writer_of(model, state), _Draws(seed, rows)
+    drawing = Drawing(choice, anything, -1, np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool))
+    for done in range(0, horizon, BLOCK):
+        yield from writer.write(drawing, draws.next(min(BLOCK, horizon - done)), horizon - done)
 
 
 def written_symbols(
@@ -81,43 +82,38 @@ def written_symbols(
         The symbols of a step, (B,); -1 in a row that has ended before.
     """
     alphabet, rows = writing.alphabet, len(state[0])
-    readable, stops = Readable.of(alphabet), _Stops(alphabet, writing.stop, rows)
-    logits, draws = logits_of(model, state), _Draws(choice, seed, rows)
-    ends, running = bool(writing.stop) or alphabet.end_symbol is not None, rows
-    ended, place = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=np.int64)
-    for t in range(horizon):
-        symbols = draws.next(logits.pending(), readable.at(place, horizon - 1 - t))
-        shown = np.where(ended, -1, symbols) if running < rows else symbols
-        if writing.on_symbols is not None:
-            writing.on_symbols(shown)
-        yield shown
-        if ends:
-            ended |= stops.reached(symbols)
-            if alphabet.end_symbol is not None:
-                ended |= symbols == alphabet.end_symbol
-            running = rows - int(ended.sum())
-            if not running:
-                return
-        place = readable.after[place, symbols]
-        logits.observe(symbols)
+    stops, writer, draws = _Stops(alphabet, writing.stop, rows), writer_of(model, state), _Draws(seed, rows)
+    end = -1 if alphabet.end_symbol is None else alphabet.end_symbol
+    place, ended = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
+    drawing = Drawing(choice, Readable.of(alphabet), end, place, ended)
+    # a text is shown, and a string is found, one symbol at a time
+    most = 1 if writing.stop or writing.on_symbols else BLOCK
+    for done in range(0, horizon, most):
+        for symbols in writer.write(drawing, draws.next(min(most, horizon - done)), horizon - done):
+            if writing.on_symbols is not None:
+                writing.on_symbols(symbols)
+            yield symbols
+            drawing.ended |= stops.reached(symbols)
+        if drawing.ended.all():
+            return
 
 
 @final
 class _Draws:
-    """The draws of B rows, each with numbers of its own."""
+    """The uniform numbers of B rows, each from a generator of its own."""
 
-    def __init__(self, choice: Choice, seed: int, rows: int) -> None:
-        self._choice, self._t = choice, 0
+    def __init__(self, seed: int, rows: int) -> None:
+        self._t = 0
         self._own = [np.random.default_rng([seed, row]) for row in range(rows)]
         self._uniform = np.zeros((BLOCK, rows))
 
-    def next(self, logits: NDArray[Any], possible: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return the symbols of the next step, (B,), among those that are possible, (B, V) or (1, V)."""
+    def next(self, steps: int) -> NDArray[np.float64]:
+        """Return the numbers of the next steps, (T, B): one, or as many as up to the end of a block."""
         at = self._t % BLOCK
         if at == 0:
             self._uniform = np.stack([one.random(BLOCK) for one in self._own], axis=1)
-        self._t += 1
-        return self._choice.pick(np.where(possible, logits, -np.inf), self._uniform[at])
+        self._t += steps
+        return self._uniform[at : at + steps]
 
 
 def stop_strings(stop: str | Sequence[str], *, symbols: bool) -> tuple[str, ...]:

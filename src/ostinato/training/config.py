@@ -32,7 +32,7 @@ SUPPORTS = ("real", "nonnegative")
 VALIDATED = 60_000
 
 #: Text is trained on so many times the steps of an evaluation before the next one.
-EVALUATIONS = 16
+EVALUATIONS = 32
 
 #: Sequences up to this many steps are unrolled whole.
 SHORT = 512

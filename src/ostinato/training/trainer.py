@@ -27,7 +27,7 @@ from ostinato.training.truncation import choose
 from ostinato.training.workers import WorkerGroup
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
-WRITING = 0.02
+WRITING = 0.01
 #: The greatest number of judged steps in a piece, and the fewest steps before them.
 LONGEST, LEAST_PAST = 2048, 256
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the

@@ -1,15 +1,18 @@
-"""The logits of the next symbol of many texts, one step after the other: by the engine, or by torch for the rest."""
+"""Symbols of many texts, one step after the other: by the engine, or by torch for the rest."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ostinato.data.readable import Readable
+from ostinato.emissions.choice import Choice
 from ostinato.inference.live.counts import CountsStep
 from ostinato.inference.live.step import Floats, array_of, bind, steps_of
 from ostinato.layers.cell import Cell
@@ -21,8 +24,45 @@ from ostinato.ops.engine.step import Step
 from ostinato.shapes import State
 
 
-class Logits(ABC):
-    """The state of B texts, which ``observe`` moves on."""
+@final
+@dataclass
+class Drawing:
+    """How the symbols of B texts are drawn, and where the texts are.
+
+    Attributes:
+        choice: The options of the draws.
+        readable: The symbols that may follow.
+        end: The symbol that ends a text, or -1.
+        place: The place of each text in a character, (B,).
+        ended: Which texts have ended, (B,).
+    """
+
+    choice: Choice
+    readable: Readable
+    end: int
+    place: NDArray[np.int64]
+    ended: NDArray[np.bool_]
+
+
+class Writer(ABC):
+    """A model that draws the symbols of B texts."""
+
+    @abstractmethod
+    def write(self, drawing: Drawing, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+        """Draw the next symbols; fewer than T once all texts have ended.
+
+        Args:
+            drawing: The options and the texts, which are moved on.
+            u: Numbers uniform on [0, 1), (T, B).
+            left: The number of symbols that a text may still have.
+
+        Returns:
+            The symbols, (T, B) or fewer; -1 in a text that has ended before.
+        """
+
+
+class Logits(Writer):
+    """The logits of B texts, which ``observe`` moves on."""
 
     @abstractmethod
     def pending(self) -> NDArray[Any]:
@@ -31,6 +71,28 @@ class Logits(ABC):
     @abstractmethod
     def observe(self, symbols: NDArray[np.int64]) -> None:
         """Take in the symbols of the step, (B,)."""
+
+    def write(self, drawing: Drawing, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+        """Draw the next symbols (see ``Writer.write``)."""
+        out, readable = [], drawing.readable
+        for t, own in enumerate(u):
+            possible = readable.at(drawing.place, left - 1 - t)
+            symbols = drawing.choice.pick(np.where(possible, self.pending(), -np.inf), own)
+            out.append(np.where(drawing.ended, -1, symbols) if drawing.end >= 0 else symbols)
+            if drawing.end >= 0:
+                drawing.ended |= symbols == drawing.end
+                if drawing.ended.all():
+                    break
+            drawing.place = readable.after[drawing.place, symbols]
+            self.observe(symbols)
+        return np.stack(out)
+
+
+def writer_of(model: SequenceModel, state: State) -> Writer:
+    """Return what draws the texts after a state (B, ...): by one call for many symbols, if the model is rounded."""
+    if model.device.type == "cpu" and (prepared := prepared_of(model)) is not None:
+        return _LightWriter(model, prepared, state)
+    return logits_of(model, state)
 
 
 def logits_of(model: SequenceModel, state: State) -> Logits:
@@ -73,16 +135,12 @@ class _PlainLogits(Logits):
         self._constant, self._head = array_of(model.constant)[0], array_of(model.head.weight)
         self._inputs = np.zeros((rows, embedding.shape[1]), dtype=np.float32)
         held = [np.array(s.numpy()) for s in parts.backbone]
-        self._calls, self._looks_up = _light_calls(model, self._before, held), True
-        self._h = held[0]
-        if not self._calls:
-            some = slice(None) if rows > 1 else 0
-            self._calls, h = bind(steps, [s[some] for s in held], self._inputs[some])
-            self._h, self._looks_up = h.reshape(rows, -1), False
+        some = slice(None) if rows > 1 else 0
+        self._calls, h = bind(steps, [s[some] for s in held], self._inputs[some])
+        self._h = h.reshape(rows, -1)
 
     def pending(self) -> NDArray[Any]:
-        if not self._looks_up:
-            self._embedding.take(self._before, axis=0, out=self._inputs, mode="clip")
+        self._embedding.take(self._before, axis=0, out=self._inputs, mode="clip")
         for call in self._calls:
             call()
         if len(self._h) == 1:
@@ -93,17 +151,50 @@ class _PlainLogits(Logits):
         self._before[:] = symbols
 
 
-def _light_calls(model: SequenceModel, symbols: NDArray[np.int64], held: list[Floats]) -> list[Callable[[], None]]:
-    """Return the call that steps a single layer by weights of 8 bits, if it has them and the rows are few; or none."""
+def prepared_of(model: SequenceModel) -> light.Writer | None:
+    """Return the engine's layout of a rounded network of one layer; None for other models. It is made once."""
+    if model not in _PREPARED:
+        _PREPARED[model] = _prepared(model)
+    return _PREPARED[model]
+
+
+_PREPARED: WeakKeyDictionary[SequenceModel, light.Writer | None] = WeakKeyDictionary()
+
+
+def _prepared(model: SequenceModel) -> light.Writer | None:
     front, backbone = model.front, model.backbone
     layers = list(backbone.layers) if isinstance(backbone, Stack) else []
-    if len(layers) != 1 or len(symbols) > light.ROWS or not isinstance(front, SymbolFront) or front.embedding is None:
-        return []
+    if len(layers) != 1 or not isinstance(front, SymbolFront) or front.embedding is None or model.head is None:
+        return None
     (cell,) = layers
-    if not isinstance(cell, Cell) or cell.rounded is None or not light.runs(cell.engine):
-        return []
+    if not isinstance(cell, Cell) or cell.rounded is None or front.markov or front.plain or not light.runs(cell.engine):
+        return None
     inputs = front.embedding.weight, cell.weight_ih_l0, cell.bias_ih_l0, cell.bias_hh_l0
-    return [light.bound(cell.engine, cell.rounded, inputs, symbols, *held)]
+    return light.Writer(cell.engine, cell.rounded, inputs, model.head.weight, model.constant[0])
+
+
+@final
+class _LightWriter(Writer):
+    """A network whose recurrent weights have 8 bits: the engine draws many symbols in one call."""
+
+    def __init__(self, model: SequenceModel, prepared: light.Writer, state: State) -> None:
+        parts, rows = model.parts(state), len(state[0])
+        self._prepared = prepared
+        self._texts = light.Texts(
+            np.array(parts.front[0][:, 0].numpy(), dtype=np.int64),
+            np.zeros(rows, dtype=np.int64),
+            np.zeros(rows, dtype=np.bool_),
+            tuple(np.array(s.numpy()) for s in parts.backbone),
+        )
+
+    def write(self, drawing: Drawing, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+        choice, readable, texts = drawing.choice, drawing.readable, self._texts
+        rules = light.Rules(
+            choice.temperature, choice.top_p, choice.min_p, choice.top_k or 0,
+            readable.allowed, readable.after, readable.needed, drawing.end,
+        )  # fmt: skip
+        texts.place, texts.ended = drawing.place, drawing.ended
+        return self._prepared.write(texts, rules, u, left)
 
 
 @final

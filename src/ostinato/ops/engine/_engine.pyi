@@ -87,20 +87,39 @@ class Step64:
     def __init__(self, cell: str, inputs: int, hidden: int, outputs: int, weights: Five, rows: int) -> None: ...
     def __call__(self, x: int, h: int, c: int, h_next: int, c_next: int) -> None: ...
 
-def light(cell: str, rows: int, width: int, hidden: int, places: tuple[int, int, int, int, int, int, int]) -> None:
-    """Make a step of some rows in place by weights of 8 bits; see ops/engine/light.py.
+def write(
+    cell: str,
+    sizes: tuple[int, int, int, int],
+    network: list[int],
+    choice: tuple[float, float, float, int],
+    rules: tuple[int, int, int, int],
+    texts: list[int],
+    steps: tuple[int, int, int],
+    u: int,
+    out: int,
+    threads: int,
+) -> int:
+    """Draw the next symbols of texts by weights of 8 bits, and return how many steps were made; see csrc/write.h.
 
     Args:
         cell: The name of the cell.
-        rows: The rows B.
-        width: The width of the table, G H.
-        hidden: The number of hidden units, H.
-        places: The addresses of the words, aligned to 64 bytes, the scales and the biases of the weights, of the
-            symbols (B,), int64, of the table (S, G H), and of h and c (B, H), which are replaced; 0 for no c.
+        sizes: The rows B, the units H, the width of the table G H, and the symbols V.
+        network: The addresses of the weights, aligned to 64 bytes, of their scales (G H) and biases (G H), of the panel
+            and the constant (V) of the head, and of the table (V + 1, G H).
+        choice: The temperature, top_p, min_p, and top_k, 0 for all.
+        rules: The places S, and the addresses of allowed (S, V), after (S, V) and needed (S).
+        texts: The addresses of the last symbols (B), the places (B), the ends (B), h and c (B, H); 0 for no c.
+        steps: The steps T, the symbols that a text may still have, and the symbol that ends it, or -1.
+        u: The address of uniform numbers, (T, B).
+        out: The address of the symbols, (T, B).
+        threads: The greatest number of threads.
     """
 
+def light_pairs(hidden: int) -> int:
+    """Return the pairs of h that the weights of 8 bits are laid out for."""
+
 def light_lanes(cell: str) -> int:
-    """Return the lanes V that the words of a cell are laid out for; 0 if it has no step by weights of 8 bits."""
+    """Return the lanes V that the weights of a cell are laid out for; 0 if it has no step by weights of 8 bits."""
 
 # forward and backward raise ValueError if a length is not 0 to T, or if a place is not a row of x.
 def forward32(

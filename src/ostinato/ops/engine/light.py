@@ -1,8 +1,8 @@
-"""One step of a few rows by recurrent weights of 8 bits, which fit into the cache of a core where float32 does not."""
+"""Texts drawn by recurrent weights of 8 bits, which fit into the cache of a core where those of float32 do not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.ops.engine.extension import ABSENT
+from ostinato.threads import engine_limit
 
 if not ABSENT:
     from ostinato.ops.engine import _engine
 
-#: The rows up to which a step by 8 bits pays: a step by float32 reads its weights once for all rows.
-ROWS = 4
-#: The greatest whole number that a weight is rounded to, and the weights in a word of 32 bits.
-_MOST, _WORD = 127, 4
+#: The greatest whole number that a weight is rounded to.
+_MOST = 127
 #: The gates, the last ones of a cell, that keep the products of the input and of h separate.
 _APART = {"gru": 1}
 
@@ -32,75 +31,140 @@ class Rounded:
     """Recurrent weights, (GH, H), each rounded to 8 bits.
 
     With m the greatest size in a row, the places are m / 127 apart, so that no weight of the row moves by more than
-    m / 254. A word of 32 bits holds four neighbours, the first in its lowest byte. Each is read with the bytes below it
-    as its fraction, and is rounded so that it is nearest together with this fraction.
+    m / 254.
 
     Attributes:
-        words: The words, (GH, H / 4) rounded up, int32.
-        scale: What a number read from a word is multiplied with, (GH,).
+        whole: The weights in places, (GH, H), int8.
+        scale: The size of a place, (GH,).
         weight: The rounded weights in float32, (GH, H).
     """
 
     def __init__(self, weight: Tensor) -> None:
-        exact = weight.detach().float().numpy()
-        rows, hidden = exact.shape
-        step = np.abs(exact).max(-1, keepdims=True) / np.float32(_MOST)
-        step[step == 0] = 1.0
-        places = np.zeros((_WORD, rows, -(-hidden // _WORD)), dtype=np.float32)  # each of the four in one piece
-        low, read = np.zeros(places.shape[1:], dtype=np.uint32), np.empty((rows, places.shape[2], _WORD), np.float32)
-        for i in range(_WORD):
-            one = exact[:, i::_WORD]
-            places[i, :, : one.shape[1]] = one / step
-            # 24 bits of a fraction are what float32 holds beside the whole number
-            fraction = low.astype(np.float32) * np.float32(256.0**-i)
-            whole = np.rint(places[i] - fraction)
-            read[..., i] = whole + fraction
-            low |= (whole.astype(np.int32) & 255).astype(np.uint32) << np.uint32(8 * i)
-        self.words = low.view(np.int32)
-        self.scale = step[:, 0] / np.float32(2.0**24)
-        self.weight = torch.from_numpy(read.reshape(rows, -1)[:, :hidden] * step)
+        exact = weight.detach().float()
+        step = exact.abs().amax(-1, keepdim=True) / _MOST
+        step = torch.where(step > 0, step, 1.0)
+        places = (exact / step).round_()
+        self.whole: NDArray[np.int8] = places.to(torch.int8).numpy()
+        self.scale = np.ascontiguousarray(step[:, 0].numpy())
+        self.weight = places.mul_(step)
 
-    def panels(self, lanes: int) -> NDArray[np.int32]:
-        """Return the words as the engine reads them: (H / V, H / 4, G, V), with V lanes."""
-        gates, hidden = len(self.words) // self.weight.shape[1], self.weight.shape[1]
-        blocks = -(-hidden // lanes)
-        padded = np.zeros((gates, blocks * lanes, self.words.shape[1]), dtype=np.int32)
-        padded[:, :hidden] = self.words.reshape(gates, hidden, -1)
-        return padded.reshape(gates, blocks, lanes, -1).transpose(1, 3, 0, 2)
+    def panels(self, lanes: int) -> NDArray[np.int8]:
+        """Return the weights as the engine reads them, in one piece: (H / V, pairs, G, V, 2), with V lanes."""
+        rows, hidden = self.whole.shape
+        gates, blocks, pairs = rows // hidden, -(-hidden // lanes), _engine.light_pairs(hidden)
+        padded = np.zeros((gates, blocks * lanes, 2 * pairs), dtype=np.int8)
+        padded[:, :hidden, :hidden] = self.whole.reshape(gates, hidden, hidden)
+        # two neighbours move as one number of 16 bits
+        return _aligned(padded.view(np.int16).reshape(gates, blocks, lanes, pairs).transpose(1, 3, 0, 2)).view(np.int8)
 
 
-def bound(
-    cell: str,
-    weights: Rounded,
-    inputs: tuple[Tensor, Tensor, Tensor, Tensor],
-    symbols: NDArray[np.int64],
-    *states: NDArray[np.float32],
-) -> Callable[[], None]:
-    """Return a function that makes one step of B rows in place; it reads the symbols again each time.
+@dataclass
+class Texts:
+    """The state of B texts, which a ``Writer`` moves on.
+
+    Attributes:
+        before: The last symbol, (B,).
+        place: The place in a character after it, (B,).
+        ended: Whether the text has ended, (B,).
+        states: h, and c if the cell has one, (B, H).
+    """
+
+    before: NDArray[np.int64]
+    place: NDArray[np.int64]
+    ended: NDArray[np.bool_]
+    states: tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which of V symbols may follow at each of S places in a character, and how one is chosen.
+
+    Attributes:
+        temperature: As in ``Choice``.
+        top_p: As in ``Choice``.
+        min_p: As in ``Choice``.
+        top_k: As in ``Choice``; 0 for all.
+        allowed: Whether a symbol may follow, (S, V).
+        after: The place after it, (S, V).
+        needed: The number of symbols that complete the character, at least, (S,).
+        end: The symbol that ends a text, or -1.
+    """
+
+    temperature: float
+    top_p: float
+    min_p: float
+    top_k: int
+    allowed: NDArray[np.bool_]
+    after: NDArray[np.int64]
+    needed: NDArray[np.int64]
+    end: int
+
+
+class Writer:
+    """A network of one layer, laid out once, that draws many symbols of many texts in one call.
 
     Args:
         cell: The name of the cell in the engine.
         weights: The recurrent weights.
         inputs: The input of each symbol (S, D), w_ih (GH, D), b_ih and b_hh (GH,).
-        symbols: The symbols, (B,), each below S.
-        states: h, and c if the cell has one, (B, H).
+        head: The weights of the logits, (V, H).
+        constant: What is added to the logits, (V,).
     """
-    x, w_ih, b_ih, b_hh = (t.detach().float() for t in inputs)
-    together = b_hh.clone()
-    hidden = weights.weight.shape[1]
-    together[len(together) - hidden * _APART.get(cell, 0) :] = 0.0
-    # the product of each symbol is made once, and a step looks it up
-    table = np.ascontiguousarray((x @ w_ih.T + b_ih + together).numpy())
-    bias = np.ascontiguousarray(b_hh.numpy())
-    laid = weights.panels(_engine.light_lanes(cell))
-    room = np.zeros(laid.size + 16, dtype=np.int32)  # vectors are read whole, from addresses of 64 bytes
-    first = -room.ctypes.data % 64 // 4
-    room[first : first + laid.size] = laid.ravel()
-    places = (room.ctypes.data + 4 * first, *(a.ctypes.data for a in (weights.scale, bias, symbols, table, *states)))
-    arguments: Any = (cell, len(symbols), len(bias), hidden, (*places, *[0] * (2 - len(states))))
-    run = _engine.light
 
-    def step(_kept_alive: object = (room, weights, bias, symbols, table, states)) -> None:
-        run(*arguments)
+    def __init__(
+        self, cell: str, weights: Rounded, inputs: tuple[Tensor, Tensor, Tensor, Tensor], head: Tensor, constant: Tensor
+    ) -> None:
+        x, w_ih, b_ih, b_hh = (t.detach().float() for t in inputs)
+        lanes, (symbols, hidden) = _engine.light_lanes(cell), head.shape
+        together = b_hh.clone()
+        together[len(together) - hidden * _APART.get(cell, 0) :] = 0.0
+        # the product of each symbol is made once, and a step looks it up
+        table = np.ascontiguousarray((x @ w_ih.T + b_ih + together).numpy())
+        blocks = -(-symbols // lanes)
+        padded = np.zeros((blocks * lanes, hidden), dtype=np.float32)
+        padded[:symbols] = head.detach().float().numpy()
+        panel = _aligned(padded.reshape(blocks, lanes, hidden).transpose(0, 2, 1))
+        self._arrays = [weights.panels(lanes), weights.scale, np.ascontiguousarray(b_hh.numpy()), panel]
+        self._arrays += [np.ascontiguousarray(constant.detach().float().numpy()), table]
+        self._cell, self._sizes = cell, (hidden, table.shape[1], symbols)
+        self._places = [a.ctypes.data for a in self._arrays]
 
-    return step
+    def write(self, texts: Texts, rules: Rules, u: NDArray[np.float64], left: int) -> NDArray[np.int64]:
+        """Draw the next symbols of texts; fewer than T once all have ended.
+
+        Args:
+            texts: The texts, which are moved on.
+            rules: How a symbol is drawn.
+            u: Numbers uniform on [0, 1), (T, B).
+            left: The number of symbols that a text may still have.
+
+        Returns:
+            The symbols, (T, B) or fewer; -1 in a text that has ended before.
+        """
+        steps, rows = u.shape
+        u, out = np.ascontiguousarray(u), np.empty((steps, rows), dtype=np.int64)
+        state = [texts.before, texts.place, texts.ended, *texts.states]
+        addresses = [a.ctypes.data for a in state] + [0] * (5 - len(state))
+        rule: Any = rules.allowed, rules.after, rules.needed
+        made = _engine.write(
+            self._cell,
+            (rows, *self._sizes),
+            self._places,
+            (rules.temperature, rules.top_p, rules.min_p, rules.top_k),
+            (len(rules.needed), *(a.ctypes.data for a in rule)),
+            addresses,
+            (steps, left, rules.end),
+            u.ctypes.data,
+            out.ctypes.data,
+            engine_limit(),
+        )
+        return out[:made]
+
+
+def _aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy in one piece, from an address that is a multiple of 64, because vectors are read whole."""
+    room = np.zeros(array.nbytes + 64, dtype=np.uint8)
+    first = -room.ctypes.data % 64
+    out = room[first : first + array.nbytes].view(array.dtype).reshape(array.shape)
+    out[...] = array
+    return out
