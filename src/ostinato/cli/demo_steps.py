@@ -16,7 +16,6 @@ class Step:
         command: The words after ``ostinato``.
         meaning: How its result is read.
         stdin: The file that the command reads from standard input; empty if none.
-        shown: The file that the command writes and whose first lines are shown; empty if none.
         needs: The package of an extra without which the step is left out, and the name of the extra.
     """
 
@@ -24,7 +23,6 @@ class Step:
     command: str
     meaning: str
     stdin: str = ""
-    shown: str = ""
     needs: tuple[str, str] | None = None
 
 
