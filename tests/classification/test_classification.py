@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -104,7 +103,7 @@ def test_no_held_out_text_reaches_the_vocabulary(monkeypatch: pytest.MonkeyPatch
         data: SequenceSet, vocabulary: str | None, held_out: float | str
     ) -> tuple[SequenceSet, tuple[str, ...]]:
         seen.append(len(data))
-        return in_vocabulary(data, *choices)
+        return in_vocabulary(data, vocabulary, held_out)
 
     monkeypatch.setattr("ostinato.classification.fit.in_vocabulary", watched)
     fit = ostinato.fit_classifier(data, labels, vocabulary="jamo", held_out=0.4)
