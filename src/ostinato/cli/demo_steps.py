@@ -106,7 +106,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
         Step(
             "Measure how surprising each word is.",
-            "score text.ost three.txt --by word",
+            "score text.ost three.txt --frozen --by word",
             "There is one row for each word. Words in the wrong place cost the most nats.",
         ),
         Step(
@@ -134,7 +134,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
         Step(
             "Score the same words in three orders: dog bites man, man bites dog, and no sentence.",
-            "score korean.ost orders.txt --by line",
+            "score korean.ost orders.txt --frozen --by line",
             "The particles 이/가 and 을/를 say who did what to whom. An order that nobody writes costs the most nats.",
         ),
         Step(
