@@ -167,6 +167,7 @@ def _siblings(cpu: int) -> str:
         return str(cpu)
 
 
+@cache
 def _quota() -> float | None:
     """Return the cores that the control group of a container allows, or None without a limit."""
     root = Path("/sys/fs/cgroup")

@@ -18,7 +18,9 @@ from ostinato.classification.head import Head
 from ostinato.classification.judgement import judge, wilson
 from ostinato.classification.labels import read_labelled, read_labelled_like
 from ostinato.classification.model import checked_prior, posterior
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError, ModelFileError
+from ostinato.training.vocabulary import in_vocabulary
 
 
 def _frame(count: int = 24, seed: int = 0) -> pl.DataFrame:
@@ -90,6 +92,23 @@ def test_texts_are_classified(tmp_path: Path, vocabulary: str | None) -> None:
     assert answer.named == [row["good"] for row in rows]
     again = ostinato.classify(fit.classifier, str(path))  # classifying teaches the counts nothing
     np.testing.assert_array_equal(again.log_prob, answer.log_prob)
+
+
+def test_no_held_out_text_reaches_the_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = ostinato.read([f"{word}{i % 4} " * 3 for i in range(20) for word in "ab"], kind="text")
+    labels = ["ab"[i % 2] for i in range(len(data))]
+    seen: list[int] = []
+
+    def watched(
+        data: SequenceSet, vocabulary: str | None, held_out: float | str
+    ) -> tuple[SequenceSet, tuple[str, ...]]:
+        seen.append(len(data))
+        return in_vocabulary(data, vocabulary, held_out)
+
+    monkeypatch.setattr("ostinato.classification.fit.in_vocabulary", watched)
+    fit = ostinato.fit_classifier(data, labels, vocabulary="jamo", held_out=0.4)
+    assert seen == [24]  # of 40, less two fifths of each class
+    assert fit.bayes.count == 16
 
 
 def test_the_head_takes_the_prior_of_the_fit(series: tuple[ostinato.Classifier, Path]) -> None:

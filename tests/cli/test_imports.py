@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,26 @@ def test_starting_is_light(name: str) -> None:
     code = f"{CODE[name]}\nimport sys; print(*(m for m in {HEAVY} if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not done.stderr.split()
+
+
+#: What only some models and data need, and a command that does without must not wait for.
+WITHOUT = {
+    "forecast": ("forecast {csv} --horizon 2 --model ar", ("torch", "scipy.stats", "scipy.signal", "matplotlib")),
+    "backtest": ("backtest {csv} --horizon 2 --model ets", ("torch", "scipy.stats", "scipy.signal", "matplotlib")),
+    "fit": ("fit {csv} --model ar -o {csv}.ost", ("scipy.stats", "scipy.signal", "matplotlib")),
+}
+
+
+@pytest.mark.parametrize("verb", WITHOUT)
+def test_a_command_loads_only_what_it_needs(verb: str, tmp_path: Path) -> None:
+    csv = tmp_path / "y.csv"
+    csv.write_text("y\n" + "".join(f"{5 + (t * 7) % 11}.5\n" for t in range(60)))
+    words, without = WITHOUT[verb]
+    code = f"from ostinato.cli.main import main\nimport sys\ntry:\n    main({words.format(csv=csv).split()})\n"
+    code += "except SystemExit as stop:\n    assert not stop.code\n"
+    code += f"print('loaded', *(m for m in {without} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("loaded")[1].split() == []
 
 
 def test_public_names_resolve() -> None:

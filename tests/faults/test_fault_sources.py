@@ -436,7 +436,7 @@ ROWS = [
     *(row("sources", f"sqlite:{s}", "sqlite3", from_sqlite, s) for s in ("///", "////")),
     *(row("sources", f"a password, {a}", "the address", no_password, a, s) for a, s in ADDRESSES),
     row("sources", "a database of a model", "sqlite3", a_database_of_a_model),
-    row("sources", "nested JSON", "json", refused_json, "t.jsonl", '{"y": {"a": 1}}\n', "'y'", "line 1"),
+    row("sources", "a list within JSON", "json", refused_json, "t.jsonl", '{"y": {"a": [1]}}\n', "'y.a'", "line 1"),
     row("sources", "a list in JSON", "json", refused_json, "t.json", '[{"y": 1}, {"y": [2]}]', "'y'", "record 2"),
     row("sources", "bad JSON", "json", refused_json, "t.jsonl", '{"y": 1}\n\n{"y": }\n', "line 3"),
     row("sources", "JSON numbers alone", "json", refused_json, "t.json", "[1, 2]", "expected an object"),

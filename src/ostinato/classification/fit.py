@@ -20,6 +20,7 @@ from ostinato.data.encoded import Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.spelled import in_spelling
 from ostinato.data.split import Split
 from ostinato.device import on_device
 from ostinato.errors import ConfigError, DataError
@@ -124,10 +125,10 @@ def fit_classifier(  # noqa: PLR0913, PLR0914 - each argument is a choice of its
     y = np.array([classes.index(name) for name in names], dtype=np.int64)
     counts = np.bincount(y, minlength=len(classes)).astype(np.float64)
     _check(classes, counts)
-    data, spelled = in_vocabulary(data, options.vocabulary, 0.1)
-    notes += spelled
-    name = _model_of(model, data)
     train, test = _parts(y, held_out)
+    spelled, said_of_it = in_vocabulary(data.take(train), options.vocabulary, 0.1)
+    data, notes = in_spelling(data, spelled.meta), [*notes, *said_of_it]
+    name = _model_of(model, data)
     share = replace(limits, seconds=None if limits.seconds is None else limits.seconds / len(classes))
     makers = _Makers(data, y, classes, name, options, share, on_class)
     encoding = makers.encoding(train)

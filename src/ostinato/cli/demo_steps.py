@@ -16,7 +16,6 @@ class Step:
         command: The words after ``ostinato``.
         meaning: How its result is read.
         stdin: The file that the command reads from standard input; empty if none.
-        shown: The file that the command writes and whose first lines are shown; empty if none.
         needs: The package of an extra without which the step is left out, and the name of the extra.
     """
 
@@ -24,7 +23,6 @@ class Step:
     command: str
     meaning: str
     stdin: str = ""
-    shown: str = ""
     needs: tuple[str, str] | None = None
 
 
@@ -108,7 +106,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
         Step(
             "Measure how surprising each word is.",
-            "score text.ost three.txt --by word",
+            "score text.ost three.txt --frozen --by word",
             "There is one row for each word. Words in the wrong place cost the most nats.",
         ),
         Step(
@@ -136,7 +134,7 @@ WALKS: Final[dict[str, tuple[Step, ...]]] = {
         ),
         Step(
             "Score the same words in three orders: dog bites man, man bites dog, and no sentence.",
-            "score korean.ost orders.txt --by line",
+            "score korean.ost orders.txt --frozen --by line",
             "The particles 이/가 and 을/를 say who did what to whom. An order that nobody writes costs the most nats.",
         ),
         Step(

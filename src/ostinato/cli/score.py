@@ -81,7 +81,7 @@ def command(
     screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
     scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads), device=options.device(device))
     if by is not None:
-        _write_units(scores, by, output)
+        _write_units(scores, by, output, fitted.likelihood("score"))
         return
     places = scores.most_surprising(top)
     if as_json:
@@ -122,12 +122,8 @@ def command(
 def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None:
     """Print the likelihood of the data, and the steps that surprise most."""
     unit, judged = model.description.traits.unit, model.description.traits.judged
-    how = ""
-    if model.adaptive or scores.adapted:
-        how = " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
-    elif model.filtered:
-        how = " (adaptive: the model learned in each sequence, from its start on)"
-    print(f"{scores.nats_per_unit:.4f} nats a {judged}, {scores.bits_per_unit:.4f} bits a {judged}{how}")
+    bits = f"{scores.bits_per_unit:.4f} bits a {judged}"
+    print(f"{scores.nats_per_unit:.4f} nats a {judged}, {bits}{_how(scores, model)}")
     total, steps = scores.log_prob.sum(), int(scores.steps.sum())
     symbols = f" ({counted(steps, unit)})" if steps != scores.units else ""
     among = counted(len(scores.data), "sequence")
@@ -141,13 +137,22 @@ def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None
         print(f"  {key}, {unit} {step + 1}: {scores.label(row, step)}, {nats:.2f} nats ({nats / math.log(2):.1f} bits)")
 
 
-def _write_units(scores: Scores, by: str, output: Path | None) -> None:
+def _how(scores: Scores, model: SequenceModel) -> str:
+    """Return whether the model learned from what it scored; "" if it never does."""
+    if model.adaptive or scores.adapted:
+        return " (adaptive: the model went on learning)" if scores.adapted else " (frozen: the model did not learn)"
+    return " (adaptive: the model learned in each sequence, from its start on)" if model.filtered else ""
+
+
+def _write_units(scores: Scores, by: str, output: Path | None, model: SequenceModel) -> None:
     """Write the surprisal of the units of a text to a file or to the screen."""
     from ostinato.cli.render import as_table, printed
     from ostinato.storage import atomic_write
 
     frame = scores.by(by)
-    screen.say(f"note: {counted(len(frame), 'unit')} of {scores.nats_per_unit:.4f} nats a character")
+    per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
+    learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
+    screen.say(f"note: {counted(len(frame), 'unit')} of {per}{learned}")
     if output is None:
         printed(frame)
     else:

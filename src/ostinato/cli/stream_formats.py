@@ -11,6 +11,7 @@ import numpy as np
 
 from ostinato.cli import screen
 from ostinato.data.lines import decode
+from ostinato.data.nested import flat
 from ostinato.data.number import bounded, read_number
 from ostinato.errors import DataError
 from ostinato.inference.monitor import Monitor, Reading
@@ -240,7 +241,10 @@ def _parsed(line: str, number: int) -> dict[str, Any]:
         ) from error
     if not isinstance(row, dict):
         _refuse(f"the line is no JSON object: {line[:60]!r}", number, 'write {"ds": ..., "y": ...} on each line')
-    return row
+    try:
+        return flat(row)
+    except ValueError as error:
+        _refuse(str(error), number, "give each field its own name")
 
 
 def _json_number(value: Any, number: int) -> float:

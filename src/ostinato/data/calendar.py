@@ -364,45 +364,41 @@ class Months(_Listed):
 
     def listed(self, first_year: int, last_year: int) -> Times:
         """Return all times of the calendar in these years, and perhaps some around them."""
-        import pandas as pd
-
         first_year -= self.every // 12
         last_year += self.every // 12
         months = np.arange(f"{first_year:04d}-01", f"{last_year + 1:04d}-01", dtype="datetime64[M]")
         months = months[(months.astype(np.int64) + 1970 * 12) % self.every == self.phase]
-        starts = pd.DatetimeIndex(months.astype("datetime64[s]"))
-        days = np.concatenate([_days(starts, day) for day in self.days]).astype("datetime64[us]")
+        days = np.concatenate([_days(months, day) for day in self.days]).astype("datetime64[us]")
         return np.unique(instants(np.sort(days) + np.timedelta64(self.clock, "us"), self.zone))
 
 
-def _days(starts: Any, day: str) -> Times:
-    """Return the day of each month by the offsets of pandas.
+def _days(months: Times, day: str) -> Times:
+    """Return the day of each month.
 
     Args:
-        starts: The first days of the months, a DatetimeIndex.
+        months: The months.
         day: The day, as in ``Months.days``.
     """
-    import pandas as pd
-    from pandas.tseries import offsets
-
-    before = starts - pd.Timedelta(days=1)
+    starts, ends = months.astype("datetime64[D]"), (months + 1).astype("datetime64[D]") - 1
     which, _, of = day.partition(" ")
     if day.isdigit():
-        found = starts + pd.to_timedelta(np.minimum(int(day), starts.days_in_month) - 1, unit="D")
+        found = np.minimum(starts + (int(day) - 1), ends)
     elif day == "end":
-        found = starts + offsets.MonthEnd(0)
+        found = ends
     elif day == "business end":
-        found = starts + offsets.BMonthEnd(0)
+        found = np.busday_offset(ends, 0, roll="backward")
     elif which == "business":
-        found = before + offsets.BDay(int(of))
+        found = np.busday_offset(starts, int(of) - 1, roll="forward")
     elif which == "last":
-        # the last weekday is the only one in the last seven days of the month
-        end = starts + offsets.MonthEnd(0)
-        found = end - pd.to_timedelta((end.day_of_week - _WEEKDAYS.index(of)) % 7, unit="D")
+        found = ends - (_weekday(ends) - _WEEKDAYS.index(of)) % 7
     else:
-        rule = offsets.WeekOfMonth(week=int(which) - 1, weekday=_WEEKDAYS.index(of))
-        found = pd.DatetimeIndex([one + rule for one in before])
-    return np.asarray(found.to_numpy(), dtype="datetime64[us]")
+        found = starts + (_WEEKDAYS.index(of) - _weekday(starts)) % 7 + 7 * (int(which) - 1)
+    return np.asarray(found)
+
+
+def _weekday(days: Times) -> NDArray[np.int64]:
+    """Return the weekday of each day, from Monday = 0."""
+    return np.asarray((days.astype(np.int64) - _MONDAY) % 7)
 
 
 Calendar = Steps | Every | Days | Week | Months

@@ -10,6 +10,7 @@ import polars as pl
 
 from ostinato.choices import advice
 from ostinato.data.cells import number_of
+from ostinato.data.keys import key_of
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
@@ -34,6 +35,8 @@ WANTED = (
     "매출",
     "판매량",
 )
+#: The number of rows up to which values may rise by 1 from row to row by chance.
+_RISING = 20
 #: The names of columns in which other programs write row numbers.
 _NUMBERS = ("", "rownames", "index", "unnamed: 0", "column_1")
 
@@ -86,22 +89,32 @@ def find(
         id_col = named(left, IDS)
     left = [c for c in left if c != id_col]
     time_col = time_col or _time(frame, left, id_col)
+    said: list[str] = []
+    if id_col is None and time_col is not None:
+        id_col = key_of(frame, [c for c in left if c != time_col], time_col, where)
+        if id_col is not None:
+            said.append(f"the rows of one time differ in {id_col!r}, so it is read as the id (use --id-col to choose)")
+            left.remove(id_col)
     if target:
-        return Roles(id_col, time_col, tuple(target))
+        return Roles(id_col, time_col, tuple(target), tuple(said))
     left = [c for c in left if c != time_col and not (c.lower() in _NUMBERS and _is_count(frame[c]))]
     numbers = [c for c in left if holds_numbers(frame[c])]
-    aside = [c for c in left if c not in numbers]
+    counts = [c for c in numbers if _counts_rows(frame[c])]
+    if counts and len(counts) < len(numbers):
+        numbers = [c for c in numbers if c not in counts]
+        said.append(f"set aside, because they count the rows: {', '.join(counts)} (use --target to choose)")
+    aside = [c for c in left if c not in numbers and c not in counts]
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {', '.join(numbers)} (use --target to choose)"
-        notes = [*_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
+        notes = [*said, *_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
         return Roles(id_col, time_col, (chosen,), tuple(notes))
     if not numbers:
         words = [c for c in left if frame[c].dtype == pl.String]
         hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
         what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
         raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
-    notes = _aside(aside, frame)
+    notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
     return Roles(id_col, time_col, tuple(numbers), tuple(notes))
@@ -196,6 +209,11 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
         if (words or frame[c].dtype in (pl.Date, pl.Datetime)) and parse_times(frame[c].head(50)) is not None:
             return c
     return None
+
+
+def _counts_rows(column: pl.Series) -> bool:
+    """Return whether a column rises by 1 from row to row; in a few rows, values may do so by chance."""
+    return len(column) > _RISING and _is_count(column)
 
 
 def _is_count(column: pl.Series) -> bool:

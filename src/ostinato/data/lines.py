@@ -11,6 +11,7 @@ from ostinato.errors import DataError
 
 #: The ends of a line: those of Windows, the first Macs and Unix. A form feed or U+2028 is a character of its line.
 _LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
+_ABOVE_ASCII = re.compile(rb"[\x80-\xff]+")
 _LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -43,8 +44,25 @@ def decode(raw: bytes, where: str) -> str:
         raise DataError(
             f"the byte {error.object[error.start]:#04x} is not valid UTF-8",
             where=f"{where}, line {len(ended) + 1}, byte {len(last) + 1}",
-            fix="save the file as UTF-8",
+            fix=f"save the file as UTF-8{_converted(raw)}",
         ) from error
+
+
+def _converted(raw: bytes) -> str:
+    """Return how to convert bytes that are not UTF-8, by the encoding that they seem to have; "" if none fits."""
+    runs = _ABOVE_ASCII.findall(raw)
+    # a Korean letter takes two bytes, and a letter with an accent one, between letters without
+    alone = sum(len(run) == 1 for run in runs) > len(runs) / 10
+    likely = next((name for name in ("cp949", "cp1252")[alone:] if _decodes(raw, name)), None)
+    return f"; it looks like {likely}: iconv -f {likely} -t utf-8 FILE > NEW" if likely else ""
+
+
+def _decodes(raw: bytes, encoding: str) -> bool:
+    try:
+        raw.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 #: Files that are neither tables nor text, by bytes among their first 24: what they are, and what to do.

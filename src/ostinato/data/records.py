@@ -15,6 +15,7 @@ import polars as pl
 
 from ostinato.data import sheets
 from ostinato.data.lines import decode, lines_of, plain
+from ostinato.data.nested import flat
 from ostinato.data.written import Written
 from ostinato.errors import DataError
 
@@ -94,7 +95,7 @@ def _not_json(error: Exception, where: str) -> DataError:
 
 
 def _checked(item: Any, where: str) -> dict[str, Any]:
-    """Return a record whose fields are words, numbers, true, false or null."""
+    """Return a record whose fields are words, numbers, true, false or null, whether it was nested or not."""
     if not isinstance(item, dict):
         raise DataError(
             f"a record is {type(item).__name__} {json.dumps(item)[:40]}, expected an object such as"
@@ -102,17 +103,20 @@ def _checked(item: Any, where: str) -> dict[str, Any]:
             where=where,
             fix="write one JSON object on each line, or an array of objects",
         )
-    for name, value in item.items():
+    try:
+        record = flat(item)
+    except ValueError as error:
+        raise DataError(str(error), where=where, fix="give each field its own name") from error
+    for name, value in record.items():
         for word in (name, value) if isinstance(value, str) else (name,):
             plain(word, where)
-        if isinstance(value, dict | list):
-            what = "an object" if isinstance(value, dict) else "a list"
+        if isinstance(value, list):
             raise DataError(
-                f"the field {name!r} holds {what}, expected a word or a number",
+                f"the field {name!r} holds a list, expected a word, a number or an object",
                 where=where,
-                fix="give each value a field of its own, without nesting",
+                fix="give each value a field of its own",
             )
-    return item
+    return record
 
 
 def _of_records(records: list[tuple[int, dict[str, Any]]], where: str) -> Written:

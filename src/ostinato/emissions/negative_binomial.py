@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import ClassVar, NamedTuple, final
 
+import numpy as np
 import torch
-from scipy import special, stats
+from scipy import special
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -75,6 +76,8 @@ class NegativeBinomial(Emission):
 
     def quantile(self, params: Tensor, q: Tensor, support: Support) -> Tensor:
         """Return the quantiles, (..., D, Q)."""
+        from scipy import stats  # here, because it takes half a second to import
+
         n, _, logit = (part.unsqueeze(-1).cpu().numpy() for part in _law(params.detach(), support))
         counts = torch.as_tensor(stats.nbinom.ppf(q.double().cpu().numpy(), n, special.expit(-logit)))
         return (counts.to(params.device) * support.unit.double().unsqueeze(-1)).to(params.dtype)
@@ -83,7 +86,9 @@ class NegativeBinomial(Emission):
         """Return the probabilities P(X <= x), (..., D)."""
         n, _, logit = (part.cpu().numpy() for part in _law(params.detach(), support))
         counts = torch.round(x.double() / support.unit.double()).cpu().numpy()
-        return torch.as_tensor(stats.nbinom.cdf(counts, n, special.expit(-logit))).to(params)
+        # P(X <= k) is the regularised incomplete beta function I_p(n, k + 1)
+        below = special.betainc(n, np.maximum(counts, 0) + 1, special.expit(-logit))
+        return torch.as_tensor(np.where(counts < 0, 0.0, below)).to(params)
 
     def mean(self, params: Tensor, support: Support) -> Tensor:
         """Return the means, (..., D)."""

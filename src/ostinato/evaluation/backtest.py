@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -20,17 +20,18 @@ from ostinato.device import Device, on_device
 from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.choice import forecaster, names
-from ostinato.evaluation.forecasters import Fitted, Forecaster, Predicted, baselines
+from ostinato.evaluation.forecasters import Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
-from ostinato.evaluation.unseen import unseen
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
 from ostinato.forecasting.table import ds_column
 from ostinato.look import Shown
-from ostinato.model_file import Model
 from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
 from ostinato.threads import Threads, in_threads
+
+if TYPE_CHECKING:
+    from ostinato.model_file import Model
 
 
 @dataclass(frozen=True, repr=False)
@@ -124,7 +125,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         )
     level = levels(level)
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
-    models = [model] if isinstance(model, Model | str) else list(model)
+    models = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
     columns, level = names(models), sorted(level)
     if "support" not in options and data.traits.numeric and bool((data.values < 0).any()):
         # what the values can be is a fact about their unit, as for counts, and no forecast of values after a cutoff
@@ -136,6 +137,8 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     notes = [*data.notes, f"season: {counted(season, 'step')}, {why}", *_left_out(plan, data)]
     for number, (name, given) in enumerate(zip(columns, models, strict=True)):
         if not isinstance(given, str):
+            from ostinato.evaluation.unseen import unseen  # here, because it imports torch
+
             models[number], said = unseen(name, given, data, plan)
             notes.append(said)
     tallies = {name: Tally(level) for name in (*columns, *BASELINES)}
@@ -158,7 +161,7 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
                 )
                 tallies[name].seconds += time.monotonic() - begun
                 # while the weights stay, the log_prob of a step depends on no cutoff
-                forecasters.append(chosen.scored(data) if isinstance(chosen, Fitted) and not refit else chosen)
+                forecasters.append(chosen if refit else chosen.scored(data))
                 notes.extend(remarks)
             forecasters.extend(baselines(season, refit=refit))
         frame = _measure(window, forecasters, tallies, level, season)

@@ -1,42 +1,24 @@
-"""The choice of a forecaster: a model to fit by name, a fitted model, or with "auto" the best on earlier windows."""
+"""The choice of a forecaster: a local method, a model to fit by name, or a fitted model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ostinato.choices import unknown
 from ostinato.data.sequences import SequenceSet
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import ConfigError
 from ostinato.evaluation.baselines import BASELINES
-from ostinato.evaluation.forecasters import Baseline, Fitted, Forecaster, Quantiles, baselines, fitted
+from ostinato.evaluation.forecasters import Forecaster
 from ostinato.evaluation.local import Local
-from ostinato.evaluation.summary import Tally, probabilities, resolution
 from ostinato.evaluation.windows import BacktestPlan
-from ostinato.fitting import fields_for, fit
-from ostinato.layers.build import BACKBONES
-from ostinato.local.forecast import LOCAL, check_forecastable, names_of_methods
-from ostinato.model_file import Model
-from ostinato.numbers import counted
-from ostinato.training.ladder import models
+from ostinato.local.forecast import check_forecastable, names_of_methods
 
-#: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
-#: the longest series.
-_WINDOWS, _STEPS = 3, 60
-#: A forecaster whose wQL is above the least by at most this share counts as equal, because the windows are few.
-_MARGIN = 0.02
-#: The baseline that "auto" uses if the history is too short for a choice.
-_SHORT = "naive2"
+if TYPE_CHECKING:
+    from ostinato.model_file import Model
 
 
 def is_local(name: str) -> bool:
     """Return whether a name in a backtest is that of a local method: a name that ``fit`` takes is that of its model."""
-    return name in names_of_methods() and name not in ("auto", "ar", *BACKBONES)
+    return name in names_of_methods() and name not in ("auto", "ar")
 
 
 def names(models: list[str | Model]) -> list[str]:
@@ -91,93 +73,15 @@ def forecaster(
         ConfigError: No model has the name.
     """
     sampling = {"n_paths": n_paths, "seed": options.get("seed", 0)}
-    if not isinstance(model, str):
-        return fitted(name, model, **sampling), []
-    if is_local(model):
+    if isinstance(model, str) and is_local(model):
         check_forecastable(history)
         return Local(name, model, own_season), []
+    # the other rooms import torch, which a local method does without
+    from ostinato.evaluation import auto
+    from ostinato.evaluation.fitted import fitted
+
+    if not isinstance(model, str):
+        return fitted(name, model, **sampling), []
     if model == "auto":
-        return _best(name, history, plan, season, own_season, sampling, options)
-    if model not in models():
-        raise unknown("model", model, dict.fromkeys((*models(), *names_of_methods())))
-    if model == "direct":
-        given = {name: value for name, value in options.items() if name != "support"}  # an option of the ladder
-        direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **given})
-        return fitted(name, direct.model, **sampling), [f"direct: {direct.model.description.direct_record.verdict}"]
-    return fitted(name, fit(history, model=model, **options).model, **sampling), []
-
-
-def _best(
-    name: str,
-    history: SequenceSet,
-    plan: BacktestPlan,
-    season: int,
-    own_season: int | None,
-    sampling: dict[str, int],
-    options: dict[str, Any],
-) -> tuple[Forecaster, list[str]]:
-    """Return the forecaster of "auto", and a note on its choice; the arguments are those of ``forecaster``."""
-    longest = int(history.lengths.max())
-    steps = min(longest // 4, max(_WINDOWS * plan.horizon, _STEPS))
-    count = steps // plan.horizon or int(longest >= 2 * plan.horizon)
-    if not count:
-        note = (
-            f"auto: the longest series has {counted(longest, 'step')}, too few to compare models on windows of "
-            f"{plan.horizon}; "
-            f"{_SHORT} is used"
-        )
-        return Baseline(name, _SHORT, season), [note]
-    earlier = BacktestPlan(plan.horizon, count, plan.horizon)
-    # the simplest first, because the first one within the margin is used
-    candidates: list[Baseline | Local | Quantiles | Fitted] = list(baselines(season, refit=False))
-    if history.traits.tabular:
-        candidates.append(Local(LOCAL, LOCAL, own_season))
-    candidates += _models(earlier.before(history), plan.horizon, season, sampling, options)
-    losses = _losses(candidates, history, earlier)
-    at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
-    best, models = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
-    # a baseline is compared with the best model, and a model with the best of all others
-    rivals = models if isinstance(best, Baseline) else [i for i in range(len(candidates)) if i != at]
-    rival = min(rivals, key=lambda i: losses[i])
-    figures = f"its wQL is {losses[at]:.4g}, and that of {candidates[rival].name} is {losses[rival]:.4g}"
-    where = f"on the {counted(count, 'window')} before the first cutoff"
-    if isinstance(best, Baseline):
-        note = f"auto: {best.name} is used, because no model is better by {_MARGIN:.0%} {where}: {figures}"
-        return Baseline(name, best.rule, season, best.keep), [note]
-    if isinstance(best, Local):
-        return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
-    again = _again(best.model, history, plan.horizon, season, options)
-    note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
-    return fitted(name, again, **sampling), [note]
-
-
-def _again(model: Model, history: SequenceSet, horizon: int, season: int, options: dict[str, Any]) -> Model:
-    """Return a model like the chosen one that is fitted to the windows of the choice, too."""
-    name = model.description.name
-    if model.max_horizon is not None:
-        direct = {"season": season, **fields_for("direct", options)}
-        return fit(history, model="direct", horizon=horizon, **direct).model
-    return fit(history, model=name, **fields_for("ladder", options)).model
-
-
-def _models(
-    before: SequenceSet, horizon: int, season: int, sampling: dict[str, int], options: dict[str, Any]
-) -> list[Quantiles | Fitted]:
-    """Return a direct model, if the series are long enough for one, and the best model of the ladder."""
-    out: list[Quantiles | Fitted] = []
-    with suppress(DataError):
-        direct = fit(before, model="direct", horizon=horizon, **{"season": season, **fields_for("direct", options)})
-        out.append(fitted(f"direct ({direct.kept.name})", direct.model, **sampling))
-    ladder = fit(before, model="auto", **fields_for("ladder", options))
-    return [*out, fitted(ladder.kept.name, ladder.model, **sampling)]
-
-
-def _losses(candidates: Sequence[Forecaster], history: SequenceSet, plan: BacktestPlan) -> NDArray[np.float64]:
-    """Return the wQL of each candidate on the windows of a plan, (candidates,)."""
-    grid, tallies = probabilities(()), [Tally(()) for _ in candidates]
-    for window in plan.windows(history):
-        y, exact = window.later(), resolution(window.whole)
-        unused = np.ones(y.shape[:2])
-        for candidate, tally in zip(candidates, tallies, strict=True):
-            tally.add(y, candidate.predict(window.history, plan.horizon, grid), unused, unused, exact)
-    return np.nan_to_num([tally.wql for tally in tallies], nan=np.inf)
+        return auto.best(name, history, plan, season, own_season, sampling, options)
+    return auto.named(name, model, history, plan, season, sampling, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -25,6 +26,10 @@ class Local:
     name: str
     method: str
     season: int | None = None
+
+    def scored(self, data: SequenceSet) -> Self:
+        """Return this forecaster: nothing can be computed for all windows at once."""
+        return self
 
     def predict(self, history: SequenceSet, horizon: int, probabilities: Array) -> Predicted:
         """Forecast from the end of every sequence of a history.

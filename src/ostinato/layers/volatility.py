@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import signal, stats
 from scipy.optimize import minimize
+from scipy.special import gammaln
 from torch import Tensor, nn
 
 from ostinato.ops.selection import pick
@@ -60,6 +60,12 @@ class Volatility(nn.Module):
         return torch.cat([v[None], path])
 
 
+def _student(x: Array, df: float) -> Array:
+    """Return the log density of Student's t distribution, (N,)."""
+    constant = gammaln((df + 1) / 2) - gammaln(df / 2) - 0.5 * np.log(df * np.pi)
+    return np.asarray(constant - 0.5 * (df + 1) * np.log1p(x**2 / df))
+
+
 def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] | None:
     """Return a and b of one channel by maximum likelihood under a Student's t distribution with a free scale.
 
@@ -73,6 +79,8 @@ def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] 
     seen = np.isfinite(e)
     if seen.sum() < 100:
         return None
+    from scipy.signal import lfilter  # here, because it takes half a second to import, and only prices need it
+
     beyond = np.where(seen, np.clip(e, -FARTHEST, FARTHEST) ** 2, 1.0) - 1
     since = np.arange(len(e)) - np.repeat(offsets[:-1], np.diff(offsets))
     first = np.repeat(offsets[:-1], np.diff(offsets))
@@ -85,9 +93,9 @@ def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] 
             a, b = _shares(x[2:])
             # one filter runs over all sequences joined; what it carries over from earlier sequences decays at a known
             # rate and is subtracted
-            whole = signal.lfilter([0.0, a], [1.0, -b], beyond)
+            whole = lfilter([0.0, a], [1.0, -b], beyond)
             deviation = scale * np.sqrt(np.maximum(1 + whole - b**since * whole[first], 1e-6))[seen]
-        return -float((stats.t.logpdf(e[seen] / deviation, df) - np.log(deviation)).sum())
+        return -float((_student(e[seen] / deviation, df) - np.log(deviation)).sum())
 
     start = np.array([-0.2, 1.5])
     still = minimize(loss, start, args=(False,), method="Nelder-Mead")

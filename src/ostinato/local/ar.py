@@ -23,9 +23,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from scipy.stats import qmc
 
 from ostinato.local.growth import Growth, growth
+from ostinato.local.halton import halton
 from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import Adjustment, adjustments, interpolated, restored
 from ostinato.local.student import student
@@ -125,7 +125,7 @@ class AR:
         weights, post = self.weights[rows], self._posterior
         sigma = (self.sigma[rows] / self._unit[rows])[:, None]
         S, q = len(weights), post.mean.shape[2]
-        points = qmc.Halton(q + 1, scramble=False).random(_DRAWS + 1)[1:]
+        points = halton(_DRAWS, q + 1)
         model = np.minimum((weights.cumsum(axis=1)[:, None, :] < points[:, :1]).sum(axis=2), weights.shape[1] - 1)
         each = np.arange(S)[:, None]
         # (S, D, q), (S, D, q, q)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from ostinato.data.batching import bucketed, whole
@@ -38,7 +38,7 @@ def ahead(model: SequenceModel, closed_form: SequenceModel, material: Material) 
     if n < 2:
         return False
     share = 0.5 * (1 + math.erf(ERRORS / math.sqrt(2)))
-    return bool(float(gains.mean()) > student.ppf(share, n - 1) * float(gains.std()) / math.sqrt(n))
+    return bool(float(gains.mean()) > float(stdtrit(n - 1, share)) * float(gains.std()) / math.sqrt(n))
 
 
 def how_few(material: Material) -> str:

@@ -211,8 +211,9 @@ def _covariates_left_out(data: SequenceSet) -> list[str]:
 
 def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
     """Return the models to fit, the closed form first."""
-    if model not in models() or model == "direct":
-        raise unknown("model", model, models())
+    known = [name for name in models() if name != "direct"]
+    if model not in known:
+        raise unknown("model", model, known)
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(

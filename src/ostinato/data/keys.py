@@ -1,0 +1,57 @@
+"""The column that tells the series of a table apart, where no column has the usual name of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import polars as pl
+
+from ostinato.data.cells import number_of
+from ostinato.errors import DataError
+
+#: The rows of each time, on average, from which repeated times are several series and not a slip.
+_SERIES = 1.5
+
+
+def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -> str | None:
+    """Return the column of words that tells the rows of one time apart, or None.
+
+    Args:
+        frame: The table.
+        columns: The columns that may be ids.
+        time: The column of times.
+        where: The name of the table, for an error.
+
+    Returns:
+        The column. None if most times have one row, or if no column of words tells the rows of each time apart.
+
+    Raises:
+        DataError: Two columns together tell the rows apart, and no column alone does.
+    """
+    if len(frame) < _SERIES * frame[time].n_unique():
+        return None
+    words = [c for c in columns if _names(frame[c], len(frame))]
+    for c in words:
+        if _apart(frame, time, c):
+            return c
+    for pair in combinations(words, 2):
+        if _apart(frame, time, *pair):
+            first, second = pair
+            raise DataError(
+                f"the rows of one time differ in {first!r} and {second!r}, and an id is one column",
+                where=where,
+                fix=f"join {first!r} and {second!r} into one column, and name it with --id-col",
+            )
+    return None
+
+
+def _names(column: pl.Series, rows: int) -> bool:
+    """Return whether a column holds words that come again and again, with none missing."""
+    few = column.dtype in (pl.String, pl.Categorical, pl.Enum) and not column.null_count()
+    return few and 2 * column.n_unique() <= rows and any(number_of(c) is None for c in column.head(50).to_list())
+
+
+def _apart(frame: pl.DataFrame, *columns: str) -> bool:
+    """Return whether no two rows are alike in the columns, except for rows that occur twice as a whole."""
+    return frame.select(columns).n_unique() == len(frame.unique() if frame.is_duplicated().any() else frame)
