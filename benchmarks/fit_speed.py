@@ -107,7 +107,8 @@ def compare(name: str, data: Any, *, truncated: bool, turns: int) -> None:
     names = vars(engine)
     kernels = {name: names[name] for name in ("run_forward", "run_backward")}
     names.update({name: clocked(spent, kernel) for name, kernel in kernels.items()})
-    tasks = {"ours": lambda b: ours._step(b, 0.5), "torch.nn": plain}
+    advance = ours._advance()
+    tasks = {"ours": lambda b: ours._step(advance, b, 0.5), "torch.nn": plain}
     rates: dict[str, list[float]] = {name: [] for name in tasks}
     outside, at = [], 0
     for turn in range(turns + 2):

@@ -38,8 +38,8 @@ from ostinato.ops.linear import scan
 
 DEVICE = "cuda"
 unroll: Any = typed_unroll
-BF16, FP32 = torch.bfloat16, torch.float32
-NAMES = {BF16: "bf16", FP32: "fp32"}
+BF16, FP32, FP16 = torch.bfloat16, torch.float32, torch.float16
+NAMES = {BF16: "bf16", FP32: "fp32", FP16: "fp16"}
 #: The rows of the table: T, B, D and H.
 SHAPES = (
     (1024, 32, 64, 64),
@@ -151,7 +151,7 @@ def check(cells: Sequence[str]) -> None:
     """Print the errors of all cells, types and sizes."""
     print("\nrelative errors against float64, ours/torch; worst: the largest ratio of a tensor")
     for cell in cells:
-        for dtype in (BF16, FP32):
+        for dtype in TYPES:
             for shape in CHECKED:
                 found = errors(cell, shape, dtype)
                 worst = max(found, key=lambda n: found[n][0] / max(found[n][1], 1e-12))

@@ -16,15 +16,20 @@ constexpr Index chunk = 256, team_chunk = 1024, row_chunk = 2048;
 // The model. A grid of parts x team threads takes, in nanoseconds,
 //
 //     work * rows(parts) * columns(team)   the largest share of the products,
-//     + wake (threads - 1)                 to wake the others and to wait for them,
+//     + wake + wake_more (threads - 2)     to wake the others and to wait for them,
 //     + steps * meeting(team)              if a team shares the steps,
 //     + exchange * bytes * steps           and to read the states and gradients that the others of the team computed,
 //     + stream * bytes * steps             to read the weights of a member again in each step, if its cache is too small,
 //
-// where a tile costs as much as `tile_cost` rows more than it has. The constants are fitted to the times of all grids of
-// seven shapes on 16 quiet cores (benchmarks/threads.py --grids), and choose the fastest of them, or one that is at most
-// a tenth slower. Only a meeting is priced ten times as high, because a thread of a busy machine comes late to it.
-constexpr double wake = 19e3, meeting = 3e3, meeting_each = 50, exchange = 0.1, stream = 0.02, cache = 0.75e6, tile_cost = 6;
+// where a tile costs as much as `tile_cost` rows more than it has. The constants are fitted to the times of 18 grids of
+// the catalogue on 16 quiet cores: of the grids with at most 4, 8 or 16 threads they choose the fastest, or on average one
+// that is 7 % slower. Only the first wake and a meeting are priced higher than they were measured (4 and 0.5 us), because
+// a thread of a busy machine comes late.
+constexpr double wake = 19e3, wake_more = 2e3, meeting = 1e3, meeting_each = 50, exchange = 0.1, stream = 0.02,
+                 cache = 1.2e6, tile_cost = 6;
+
+// A part has at least this share of the rows of a register tile.
+constexpr double least_tile = 0.25;
 
 // Of a single row, a team that does not step together can share only the large products: about a fifth of the work.
 constexpr double shared = 0.2;
@@ -50,6 +55,8 @@ double effective_rows(double rows, int parts, int tile) {
     const double mine = std::max(1.0, rows / parts);
     return mine + tile_cost * std::ceil(mine / tile);
 }
+
+double waking(int threads) { return threads > 1 ? wake + wake_more * (threads - 2) : 0; }
 
 }  // namespace
 
@@ -84,7 +91,7 @@ Grid worth_grid(int threads, const Effort& e, const Layout& l) {
             share = 1 - shared + shared / g.team;
         }
         const double again = bytes > cache ? stream * bytes * average.steps : 0;
-        return e.work * rows * share + wake * (g.threads() - 1) + waiting + again;
+        return e.work * rows * share + waking(g.threads()) + waiting + again;
     };
     Grid best;
     double shortest = time(best);
@@ -92,7 +99,7 @@ Grid worth_grid(int threads, const Effort& e, const Layout& l) {
         const double t = time(g);
         if (t < shortest) best = g, shortest = t;
     };
-    const int most_parts = static_cast<int>(std::clamp(2 * average.rows / e.tile, 1.0, static_cast<double>(threads)));
+    const int most_parts = static_cast<int>(std::clamp(average.rows / (least_tile * e.tile), 1.0, static_cast<double>(threads)));
     for (int parts = 1; parts <= most_parts; ++parts) {
         if (parts > 1) consider({parts, 1, false});
         for (int team = 2; team <= std::min<Index>(threads / parts, columns); ++team) consider({parts, team, true});

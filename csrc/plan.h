@@ -33,7 +33,7 @@ struct Effort {
     double work;         // the nanoseconds of one thread
     double step_bytes;   // the weights that each step reads
     double row_bytes;    // the states of a row and the gradients of its gates: what the members of a team exchange
-    int tile;            // the rows of a register tile; a part has at least half of them
+    int tile;            // the rows of a register tile
     Index blocks;        // the blocks of columns that a team can share in a step; 0 if it cannot
 };
 

@@ -66,6 +66,7 @@ CASES = [
     ("lstm", 7, torch.float32, 1),
     ("lstm", 64, torch.bfloat16, 1),
     ("lstm", 512, torch.float32, 1),
+    ("lstm", 128, torch.float16, 1),
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,8 +17,7 @@ from ostinato.data.encoded import Encoded
 WARM = 64
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """The steps from ``first`` up to ``stop`` of one sequence.
 
     Attributes:
@@ -31,6 +31,10 @@ class Piece:
     first: int
     counted: int
     stop: int
+
+
+#: What stands in a row without a piece.
+_IDLE = Piece(-1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,20 @@ class Batch:
     rows: list[int]
     starts: list[int]
 
+    def tensors(self) -> list[Tensor]:
+        """Return the tensors of the batch, in a fixed order."""
+        return [self.x, self.weight, self.reset, self.unit, self.low, self.high]
+
+    def with_tensors(self, tensors: list[Tensor]) -> Batch:
+        """Return the batch with other tensors, in the order of ``tensors``."""
+        x, weight, reset, unit, low, high = tensors
+        return Batch(x, weight, reset, unit, low, high, self.rows, self.starts)
+
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
         if self.x.device == device:
             return self
-        tensors = ("x", "weight", "reset", "unit", "low", "high")
-        return replace(self, **{name: getattr(self, name).to(device) for name in tensors})
+        return self.with_tensors([t.to(device, non_blocking=True) for t in self.tensors()])
 
     def steps(self, first: int, count: int) -> Batch:
         """Return the batch cut to ``count`` steps from ``first`` on."""
@@ -103,12 +115,13 @@ def bucketed(items: list[Piece], steps: int, rng: np.random.Generator | None) ->
     lengths = np.array([p.stop - p.first for p in items])
     # pieces of equal length come in random order, so that the batches differ from epoch to epoch
     order = np.lexsort((np.arange(len(items)) if rng is None else rng.random(len(items)), lengths))
-    batches: list[list[Piece]] = []
-    for i in order:
-        piece, length = items[i], int(lengths[i])
-        if not batches or (len(batches[-1]) + 1) * length > max(steps, length):
-            batches.append([])
-        batches[-1].append(piece)
+    # the longest piece of a batch is its last one, so that a batch ends where one piece more would be too many steps
+    rising, cuts = lengths[order], [0]
+    while cuts[-1] < len(order):
+        ahead = rising[cuts[-1] : cuts[-1] + max(1, steps // max(int(rising[cuts[-1]]), 1))]
+        fits = ahead * np.arange(1, len(ahead) + 1) <= np.maximum(steps, ahead)
+        cuts.append(cuts[-1] + (len(ahead) if fits.all() else int(fits.argmin())))
+    batches = [[items[i] for i in order[a:z].tolist()] for a, z in itertools.pairwise(cuts)]
     if rng is not None:
         rng.shuffle(batches)
     return batches
@@ -116,7 +129,7 @@ def bucketed(items: list[Piece], steps: int, rng: np.random.Generator | None) ->
 
 def whole(data: Encoded, items: list[Piece]) -> Batch:
     """Return one batch of whole pieces, for full BPTT."""
-    return _pad(data, [(p, p.first, p.stop) for p in items], torch.ones(len(items), dtype=torch.bool))
+    return _pad(data, items, torch.ones(len(items), dtype=torch.bool))
 
 
 def aligned(
@@ -147,7 +160,7 @@ def aligned(
         rows = max(1, steps // width)
         going = [at if at and at[1] < at[0].stop else None for at in active]
         for piece, at in filter(None, going[rows:]):
-            queue.append(replace(piece, first=max(piece.first, at - warm), counted=max(piece.counted, at)))
+            queue.append(piece._replace(first=max(piece.first, at - warm), counted=max(piece.counted, at)))
         active = going[:rows]
         active += [None] * min(rows - len(active), max(len(queue) - active.count(None), 0))
         reset = torch.zeros(len(active), dtype=torch.bool)
@@ -157,26 +170,30 @@ def aligned(
                 reset[r] = True
         if not any(active):
             return
-        yield _pad(data, [at and (at[0], at[1], min(at[1] + width, at[0].stop)) for at in active], reset)
+        yield _pad(
+            data,
+            [Piece(at[0].row, at[1], at[0].counted, min(at[1] + width, at[0].stop)) if at else _IDLE for at in active],
+            reset,
+        )
         active = [at and (at[0], at[1] + width) for at in active]
 
 
-def _pad(data: Encoded, spans: list[tuple[Piece, int, int] | None], reset: Tensor) -> Batch:
-    rows = [-1 if span is None else span[0].row for span in spans]
-    starts = [0 if span is None else span[1] for span in spans]
-    stops = [0 if span is None else span[2] for span in spans]
-    counted = [0 if span is None else span[0].counted for span in spans]
+def _pad(data: Encoded, items: list[Piece], reset: Tensor) -> Batch:
+    """Return a batch of pieces, each from its first step on."""
+    numbers = np.fromiter(itertools.chain.from_iterable(items), dtype=np.int64, count=4 * len(items))
+    rows, starts, counted, stops = numbers.reshape(-1, 4).T
     # all rows at once: a loop over them took longer than the gradient step of a small network
-    step = np.array(starts) + np.arange(max(z - a for a, z in zip(starts, stops, strict=True)))[:, None]  # (T, B)
-    inside = step < np.array(stops)
+    step = starts + np.arange((stops - starts).max(initial=0))[:, None]  # (T, B)
+    inside = step < stops
     index = np.maximum(rows, 0)
-    at = torch.from_numpy(np.where(inside, data.offsets[index] + step, 0))
+    offsets = torch.as_tensor(np.where(inside, data.offsets[index] + step, 0))
     here = torch.from_numpy(inside)[..., None]
-    values = data.values[at]
-    x = torch.where(here, values, torch.zeros_like(values))
-    weight = _seen(x) & here & torch.from_numpy(step >= np.array(counted))[..., None]
-    unit, low, high = (part[torch.from_numpy(index)] for part in (data.unit, data.low, data.high))
-    return Batch(x, weight, reset, unit, low, high, rows, starts)
+    values = data.values[offsets]
+    x = torch.where(here, values, 0)
+    weight = _seen(x) & torch.from_numpy(inside & (step >= counted))[..., None]
+    of_row = torch.from_numpy(index)
+    unit, low, high = (part[of_row] for part in (data.unit, data.low, data.high))
+    return Batch(x, weight, reset, unit, low, high, rows.tolist(), starts.tolist())
 
 
 def _seen(x: Tensor) -> Tensor:

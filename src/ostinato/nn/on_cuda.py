@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ostinato.ops.cuda import operator
+from ostinato.ops.cuda.support import effective
 from ostinato.ops.cuda.unroll import unroll
 from ostinato.ops.selection import prefers
 from ostinato.shapes import State
@@ -14,6 +16,11 @@ from ostinato.shapes import State
 
 class DeclinedError(Exception):
     """The kernels do not take this call, and torch.nn computes it."""
+
+
+def on_card(x: Tensor) -> bool:
+    """Return whether a tensor lies on a card of NVIDIA."""
+    return x.is_cuda
 
 
 def kernels_run(module: nn.RNNBase, cell: str, x: Tensor, *, ragged: bool) -> bool:
@@ -25,9 +32,11 @@ def kernels_run(module: nn.RNNBase, cell: str, x: Tensor, *, ragged: bool) -> bo
         x: The inputs.
         ragged: Whether the rows differ in length: the inputs are packed.
     """
-    # the tracers of torch see the operators of torch.nn
-    if not x.is_cuda or module.proj_size or torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+    # torch.jit sees the operators of torch.nn
+    if not on_card(x) or module.proj_size or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
+    if torch.compiler.is_compiling():
+        return operator.compiled(cell, module.hidden_size, effective(x.dtype))
     name, _, option = cell.partition("_")
     facts: dict[str, Any] = {"device": "cuda", "dtype": x.dtype, "hidden": module.hidden_size, "ragged": ragged}
     if name == "rnn":
@@ -44,6 +53,9 @@ def by_kernels(*args: Any, **kwargs: Any) -> tuple[Tensor, State]:
         DeclinedError: The kernels do not take this call.
         ConfigError: A shape does not fit the others.
     """
+    if torch.compiler.is_compiling():
+        kwargs.pop("w_hr", None)  # None: a network with projections does not come here
+        return operator.traced(*args, **kwargs)
     found = unroll(*args, **kwargs)
     if found is None:
         raise DeclinedError

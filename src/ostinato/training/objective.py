@@ -58,7 +58,7 @@ def negative_log_likelihood(model: SequenceModel, batch: Batch, state: State | N
     conditional, state = model.unroll(batch.x, state)
     nats = conditional.log_prob(batch.x, Support(batch.unit, batch.low, batch.high))
     # selected, and not multiplied by the weights: 0 times infinity would be NaN
-    return -nats[batch.weight].sum(), state
+    return -torch.where(batch.weight, nats, 0.0).sum(), state
 
 
 def in_segments(model: SequenceModel, batch: Batch, method: CheckpointedBPTT) -> Tensor:
@@ -114,7 +114,9 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
     model.eval()
     own = items[workers.rank :: workers.size]
     batches = (whole(data, b).to(model.device) for b in bucketed(own, JUDGED, None))
-    nats = sum(-float(negative_log_likelihood(model, batch, None)[0]) for batch in batches)
+    # the host looks at the sums once, at the end, so that a card never waits for it
+    sums = [negative_log_likelihood(model, batch, None)[0] for batch in batches]
+    nats = -sum(torch.stack(sums).tolist()) if sums else 0.0
     measure, count = _measure(data, own, data.judged)
     model.train(training)
     total, steps = workers.total(nats + measure, count)

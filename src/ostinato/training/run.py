@@ -39,7 +39,7 @@ class Run:
             to the bit; or empty.
     """
 
-    optimizer: torch.optim.Optimizer
+    optimizer: torch.optim.AdamW
     average: dict[str, Tensor]
     weights: dict[str, Tensor] = field(default_factory=dict)
     carried: State | None = None

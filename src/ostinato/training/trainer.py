@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,8 +23,10 @@ from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import SHORT, VALIDATED, LadderOptions
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure, steps_per_unit
+from ostinato.training.replay import Step, fastest
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
+from ostinato.training.update import Knobs, Update
 from ostinato.training.workers import WorkerGroup
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
@@ -37,6 +40,24 @@ FIRST_MEASUREMENT, MEASUREMENT_FACTOR = 256, 8
 WARM_UP = 30
 #: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
 FEWEST_ROWS = 4
+#: On a card, the host starts steps without waiting for their losses: at most so many, and so many seconds of them.
+AHEAD, SECONDS_AHEAD = 32, 0.05
+
+
+class Started(NamedTuple):
+    """A step that was started, whose loss the host has not looked at.
+
+    Attributes:
+        step: Its number.
+        batch: Its batch.
+        counted: The number of values that count.
+        outcome: The loss and the norm of its gradient, (2,), on the device.
+    """
+
+    step: int
+    batch: Batch
+    counted: int
+    outcome: Tensor
 
 
 class Trainer:
@@ -88,17 +109,20 @@ class Trainer:
         #: optimiser steps from an evaluation to the next
         self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
         self._loss = self.workers.wrap(Loss(model, method))
-        groups = self._decay_groups()
-        self.run = Run(torch.optim.AdamW(groups, lr=config.learning_rate, fused=True), self._trainable())
+        groups, on_card = self._decay_groups(), model.device.type == "cuda"
+        optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True, capturable=on_card)
+        self.run = Run(optimizer, self._trainable())
+        self._started: list[Started] = []
+        #: the steps that may be started before the host looks at their losses, and when it looked last
+        self._ahead, self._looked = 1, time.monotonic()
 
     def first_step(self) -> Callable[[], None]:
-        """Return a function that computes the loss of the first batch and its gradient, to time it."""
-        batch = next(self._epoch()).to(self.model.device)
-        self.model.train()
+        """Return a function that makes a step on the first batch, to time it. It changes the weights."""
+        batch, advance = next(self._epoch()), self._advance()
+        knobs = Knobs(self._rate(0.0), 1 / max(int(batch.weight.sum()), 1), 0.0)
 
         def run() -> None:
-            state = None if isinstance(self.method, FullBPTT) else self._state(batch)
-            self._loss(batch, state)[0].backward()
+            advance(batch, None, knobs)
 
         return run
 
@@ -127,12 +151,12 @@ class Trainer:
             self.run.load(checkpoint.path, self.model, self.workers)
         run, saved, pause = self.run, self.run.elapsed, 0.0
         begun = time.monotonic() - run.elapsed
-        self.model.train()
+        advance = self._advance()
         if not run.weights and self.again is None:
             self._judge()  # so that a network that training does not improve keeps its first weights
         while self._spent(budget) < 1 and run.bad < self.config.patience:
             for batch in self._epoch():
-                self._step(batch, self._spent(budget))
+                self._step(advance, batch, self._spent(budget))
                 self._adapt()
                 run.elapsed = self.workers.first(time.monotonic() - begun)
                 share = self._spent(budget)
@@ -144,6 +168,7 @@ class Trainer:
                     on_progress(TrainingProgress(self._name(), run.step, share, run.recent, last, rate))
                 if checkpoint and run.elapsed - saved > max(checkpoint.every, pause):
                     before = time.monotonic()
+                    self._look()
                     run.save(checkpoint.path, self.model, self.workers, len(batch.rows))
                     saved, writing = run.elapsed, self.workers.first(time.monotonic() - before)
                     pause = writing / WRITING if checkpoint.every else 0.0
@@ -151,10 +176,18 @@ class Trainer:
                     break
             else:
                 run.epoch, run.position, run.carried = run.epoch + 1, 0, None
+        self._look()
         if run.weights or self.again is not None:
             self.model.load_state_dict(run.weights or run.average, strict=False)
         self.model.eval()
         return run
+
+    def _advance(self) -> Step:
+        """Return what makes an optimiser step, with the model ready to be trained."""
+        run, carries = self.run, not isinstance(self.method, FullBPTT)
+        self.model.train()
+        update = Update(self.model, self._loss, run.optimizer, run.average, self.config.clip, carries=carries)
+        return fastest(update, alone=self.workers.size == 1)
 
     def _name(self) -> str:
         """Return the backbone, and whether it is fitted again."""
@@ -205,44 +238,50 @@ class Trainer:
         found = choose(self.model, self.material.encoded, spans, method, self._window(step), rng)
         self.run.windows.append((step, *found))
 
-    def _step(self, batch: Batch, share: float) -> None:
-        """Make one optimiser step on one batch, from the carried state."""
-        run, config, workers = self.run, self.config, self.workers
-        count, own_rows = int(batch.weight.sum()), workers.share(batch).to(self.model.device)
-        loss, after = self._loss(own_rows, None if isinstance(self.method, FullBPTT) else self._state(own_rows))
-        run.carried = None if after is None else tuple(s.detach() for s in after)
+    def _step(self, advance: Step, batch: Batch, share: float) -> None:
+        """Start one optimiser step on one batch, from the carried state."""
+        run, workers = self.run, self.workers
         run.position, run.step = run.position + 1, run.step + 1
-        if not count:
-            return
-        value = workers.total(float(loss.detach()))[0] / count
-        ids = self.material.data.ids
-        check_finite(value, batch, ids, f"step {run.step} of {self.model.description.name}")
-        run.optimizer.zero_grad(set_to_none=True)
-        (loss * (workers.size / count)).backward()  # the gradients are averaged over the workers
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        check_finite(float(norm), batch, ids, f"step {run.step} of {self.model.description.name} (its gradient)")
-        for group in run.optimizer.param_groups:
-            group["lr"] = self._rate(share)
-        run.optimizer.step()
-        nats = (value * self.model.channels - self.measure) * self.each
-        run.recent = nats if run.step == 1 else 0.98 * run.recent + 0.02 * nats
+        count = int(batch.weight.sum())
         keep = min(0.998, (1 + run.step) / (10 + run.step))
-        with torch.no_grad():
-            for name, parameter in self.model.named_parameters():
-                if name in run.average:
-                    run.average[name].lerp_(parameter, 1 - keep)
+        # the gradients are averaged over the workers
+        knobs = Knobs(self._rate(share), workers.size / count if count else 0.0, 1 - keep)
+        outcome, run.carried = advance(workers.share(batch), self._carried(batch), knobs)
+        if count:
+            self._started.append(Started(run.step, batch, count, outcome))
+        if len(self._started) >= self._ahead:
+            self._look()
 
-    def _state(self, batch: Batch) -> State:
-        initial = self.model.initial_state(len(batch.rows))
-        if self.run.carried is None:
-            return initial
+    def _look(self) -> None:
+        """Look at the losses of the steps that were started, and decide how far the host may run ahead of the card."""
+        run, ids, name = self.run, self.material.data.ids, self.model.description.name
+        if not self._started:
+            return
+        outcomes = torch.stack([s.outcome for s in self._started]).tolist()
+        for s, (loss, norm) in zip(self._started, outcomes, strict=True):
+            value = self.workers.total(loss)[0] / s.counted
+            check_finite(value, s.batch, ids, f"step {s.step} of {name}")
+            check_finite(norm, s.batch, ids, f"step {s.step} of {name} (its gradient)")
+            nats = (value * self.model.channels - self.measure) * self.each
+            run.recent = nats if s.step == 1 else 0.98 * run.recent + 0.02 * nats
+        now = time.monotonic()
+        if self.model.device.type == "cuda" and self.workers.size == 1:
+            each = max(now - self._looked, 1e-6) / len(outcomes)
+            self._ahead = int(min(max(SECONDS_AHEAD / each, 1), AHEAD))
+        self._looked, self._started = now, []
+
+    def _carried(self, batch: Batch) -> State | None:
+        """Return the state that the rows of this process carry into a batch; None at the start of an epoch."""
+        carried, rows = self.run.carried, len(range(len(batch.rows))[self.workers.rank :: self.workers.size]) or 1
+        if carried is None or len(carried[0]) == rows:
+            return carried
         # a change of the window removes or adds rows at the end; added rows start from the initial state
-        carried = [torch.cat([c[: len(i)], i[len(c) :]]) for c, i in zip(self.run.carried, initial, strict=True)]
-        fresh = [batch.reset.view(-1, *[1] * (s.dim() - 1)) for s in initial]
-        return tuple(torch.where(f, i, c) for f, i, c in zip(fresh, initial, carried, strict=True))
+        initial = self.model.initial_state(rows)
+        return tuple(torch.cat([c[:rows], i[len(c) :]]) for c, i in zip(carried, initial, strict=True))
 
     def _judge(self) -> None:
         """Evaluate the averaged weights, and keep them if they are the best so far."""
+        self._look()
         run, live = self.run, self._trainable()
         self.model.load_state_dict(run.average, strict=False)
         reached = evaluate(self.model, self.material.encoded, self.watched, self.workers).per_step

@@ -45,7 +45,7 @@ FORMS: Final = {
 }
 
 #: The types of the tensors, as the source names them.
-TYPES: Final = {torch.float32: "float", torch.bfloat16: "bf16"}
+TYPES: Final = {torch.float32: "float", torch.bfloat16: "bf16", torch.float16: "f16"}
 
 #: The rows of a cluster.
 ROWS: Final = 8
@@ -128,7 +128,7 @@ class Variant(NamedTuple):
     def shared(self, *, backward: bool) -> int:
         """Return the shared memory of a block, in bytes: two buffers of the slices of all units."""
         form = FORMS[self.cell]
-        scaled = self.split or (self.dtype == torch.float32 and (backward or form.unbounded))
+        scaled = self.split or (self.dtype != torch.bfloat16 and (backward or form.unbounded))
         # the numbers of a unit in an exchange: h, or the gradients of the gates in the larger of the two exchanges
         entries = (2 if form.late else form.gates) if backward else 1
         return 2 * self.units // 32 * (512 * entries * (1 + self.split) + 32 * scaled)

@@ -17,16 +17,25 @@ typedef unsigned short u16;
 struct bf16 {
     u16 bits;
 };
+struct f16 {
+    u16 bits;
+};
 
 #define INLINE __device__ __forceinline__
 
 // ------------------------------------------------------------------------------------------------ types of tensors
 INLINE float wide(float v) { return v; }
 INLINE float wide(bf16 v) { return __uint_as_float(u32(v.bits) << 16); }
+INLINE float wide(f16 v) {
+    float to;
+    asm("cvt.f32.f16 %0,%1;" : "=f"(to) : "h"(v.bits));
+    return to;
+}
 INLINE void narrow(float& to, float v) { to = v; }
 INLINE void narrow(bf16& to, float v) { asm("cvt.rn.bf16.f32 %0,%1;" : "=h"(to.bits) : "f"(v)); }
+INLINE void narrow(f16& to, float v) { asm("cvt.rn.f16.f32 %0,%1;" : "=h"(to.bits) : "f"(v)); }
 
-// The operands of the products: bfloat16 for bfloat16 tensors, float16 for float32 ones. A float16 number has the
+// The operands of the products: bfloat16 for bfloat16 tensors, float16 for those of float32 and float16. A float16 number has the
 // mantissa of TF32 in half of its bytes, but a small range: weights and gradients are scaled by powers of two.
 template <class X>
 struct Operand;
@@ -77,6 +86,9 @@ struct Operand<float> {
             : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
     }
 };
+
+template <>
+struct Operand<f16> : Operand<float> {};
 
 // The power of two that brings numbers of at most this size to [2^TARGET, 2^(TARGET + 1)), and its inverse. `most` is
 // the bits of the largest absolute value: as integers, they are in the order of the numbers.

@@ -15,7 +15,7 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 
 from ostinato.ops.cuda.compiler import UnavailableError
-from ostinato.ops.cuda.contract import MOST, Variant
+from ostinato.ops.cuda.contract import MOST, TYPES, Variant
 from ostinato.ops.cuda.recurrence import kernels
 from ostinato.ops.variables import GPU_KERNELS
 
@@ -53,17 +53,18 @@ def effective(dtype: torch.dtype) -> torch.dtype:
     return torch.get_autocast_dtype("cuda") if torch.is_autocast_enabled("cuda") else dtype
 
 
-def refusal(facts: Mapping[str, Any]) -> str | None:
+def refusal(facts: Mapping[str, Any], *, traced: bool = False) -> str | None:
     """Return the reason why the kernels cannot run a cell, or None if they can.
 
     Args:
         facts: The device, the dtype and the number of hidden units, and the nonlinearity; "cpu", float32, any number
             and "tanh" if they are missing.
+        traced: Whether the call goes through the operator that torch.compile sees.
 
     Returns:
         The reason as a clause, or None.
     """
-    return _absence(facts) or _unknown_card(clusters=True) or _misfit(facts)
+    return _absence(facts, traced=traced) or _unknown_card(clusters=True) or _misfit(facts)
 
 
 def linear_refusal(facts: Mapping[str, Any]) -> str | None:
@@ -76,11 +77,11 @@ def linear_refusal(facts: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _absence(facts: Mapping[str, Any]) -> str | None:
+def _absence(facts: Mapping[str, Any], *, traced: bool = False) -> str | None:
     """Return why the kernels are out of the question on the device, or None."""
     if (device := facts.get("device", "cpu")) != "cuda":
         return f"the kernels for GPUs compute on cuda, not on {device}"
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() and not traced:
         return "torch.compile traces torch's operators"
     if os.environ.get(GPU_KERNELS) == "0":
         return f"{GPU_KERNELS}=0 switches the kernels off"
@@ -103,8 +104,9 @@ def _unknown_card(*, clusters: bool) -> str | None:
 def _misfit(facts: Mapping[str, Any]) -> str | None:
     """Return what about the types and sizes the kernels do not take, or None."""
     dtype, hidden = effective(facts.get("dtype") or torch.float32), facts.get("hidden", 1)
-    if dtype not in (torch.float32, torch.bfloat16):
-        return f"the kernels for GPUs compute in float32 and bfloat16, not in {str(dtype).removeprefix('torch.')}"
+    if dtype not in TYPES:
+        known = ", ".join(str(t).removeprefix("torch.") for t in TYPES)
+        return f"the kernels for GPUs compute in {known}, not in {str(dtype).removeprefix('torch.')}"
     if dtype == torch.float32 and not torch._C._get_cudnn_allow_tf32():
         return "torch.backends.cudnn.allow_tf32 is off, and the kernels round float32 operands as TF32 does"
     if facts.get("nonlinearity", "tanh") not in ("tanh", "relu"):

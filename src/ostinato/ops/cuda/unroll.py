@@ -65,7 +65,7 @@ def unroll(
     if tensors is None:
         return None
     given = tensors if len(state) == 2 else [*tensors[:2], None, *tensors[2:]]
-    _check(cell, given, places)
+    check(cell, given, places)
     try:
         y, h_n, c_n = _results(cell, given, places)
     except UnavailableError as error:
@@ -89,7 +89,7 @@ def _results(cell: str, given: Any, places: Places) -> Any:
     return run(plan, *given)[:3]
 
 
-def _check(cell: str, given: Any, places: Places) -> None:
+def check(cell: str, given: Any, places: Places) -> None:
     """Raise ConfigError if a shape does not fit the others: the kernels would read at wrong addresses."""
     x, h0, c0, w_ih, w_hh, b_ih, b_hh = given
     form, (B, H), D = FORMS[cell], h0.shape, x.shape[-1]

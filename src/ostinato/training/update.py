@@ -1,0 +1,108 @@
+"""One optimiser step as a function of tensors, which the host starts without waiting for a number of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ostinato.data.batching import Batch
+from ostinato.model import SequenceModel
+from ostinato.shapes import State
+
+
+class Knobs(NamedTuple):
+    """What differs from step to step.
+
+    Attributes:
+        rate: The learning rate.
+        scale: What the loss is multiplied by, so that the gradient is that of a mean; 0 if no value of the batch
+            counts, and then the weights stay.
+        move: The share by which the averaged weights move to those of the step.
+    """
+
+    rate: float
+    scale: float
+    move: float
+
+
+class Update:
+    """The optimiser step of a model: loss, gradient, clipping, AdamW, and the average of the weights.
+
+    A step whose loss or gradient is not finite changes no weight, and neither does any step after it. The host may
+    therefore look at the outcomes some steps later, and finds the weights as they were before that step.
+
+    Args:
+        model: The model.
+        loss: The module of the loss, which takes a batch and a state.
+        optimizer: AdamW in one kernel, which takes its rate, and whether to do nothing, from tensors.
+        average: The averaged weights by name.
+        clip: The largest norm of a gradient.
+        carries: Whether rows carry their state from batch to batch.
+    """
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        loss: nn.Module,
+        optimizer: torch.optim.AdamW,
+        average: dict[str, Tensor],
+        clip: float,
+        *,
+        carries: bool,
+    ) -> None:
+        self.model, self.loss, self.optimizer, self.clip, self.carries = model, loss, optimizer, clip, carries
+        self._average = average
+        #: 1 from the first step on whose loss or gradient was not finite
+        self.broken = torch.zeros((), device=model.device)
+
+    def __call__(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
+        """Make a step on a batch of the host; see ``on_device``."""
+        device = self.model.device
+        return self.on_device(batch.to(device), carried, self.numbers(knobs).to(device, non_blocking=True))
+
+    def numbers(self, knobs: Knobs) -> Tensor:
+        """Return the knobs in the type of the weights, (3,), on the host."""
+        return torch.tensor(knobs, dtype=self.model.constant.dtype)
+
+    def on_device(self, batch: Batch, carried: State | None, knobs: Tensor) -> tuple[Tensor, State | None]:
+        """Make a step.
+
+        Args:
+            batch: The batch, on the device of the model.
+            carried: The state of the rows, (B, ...) each; None if no row carries one.
+            knobs: The numbers of ``Knobs``, (3,), on the device.
+
+        Returns:
+            The loss and the norm of its gradient, (2,); and the state after the batch.
+        """
+        rate, scale, move = knobs.unbind()
+        loss, after = self.loss(batch, self._state(batch, carried))
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss * scale).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        outcome = torch.stack([loss.detach(), norm])
+        counts = scale != 0
+        self.broken.copy_(torch.maximum(self.broken, (counts & ~outcome.isfinite().all()).to(self.broken)))
+        idle = torch.maximum(self.broken, (~counts).to(self.broken))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.found_inf, self.optimizer.grad_scale = idle, None  # type: ignore[attr-defined]
+        self.optimizer.step()
+        with torch.no_grad():
+            own = dict(self.model.named_parameters())
+            moved = torch._foreach_sub([own[name] for name in self._average], list(self._average.values()))
+            torch._foreach_mul_(moved, move * (1 - idle))
+            torch._foreach_add_(list(self._average.values()), moved)
+        return outcome, None if after is None else tuple(s.detach() for s in after)
+
+    def _state(self, batch: Batch, carried: State | None) -> State | None:
+        """Return the state before a batch: the carried one, and the initial one of rows that start anew."""
+        if not self.carries:
+            return None
+        initial = self.model.initial_state(len(batch.rows))
+        if carried is None:
+            return initial
+        fresh = [batch.reset.view(-1, *[1] * (s.dim() - 1)) for s in initial]
+        return tuple(torch.where(f, i, c) for f, i, c in zip(fresh, initial, carried, strict=True))
