@@ -178,3 +178,16 @@ def test_made_series_get_the_form_that_made_them() -> None:
     assert sum(form == Form("A", "N", "N") for form in noise.forms) >= 15
     seasonal = fit_ets(Panel(tuple(monthly(s, 100) for s in range(20)), (12,)))
     assert all(form.seasonal for form in seasonal.forms)
+
+
+def test_a_panel_in_blocks_has_the_fits_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    panel = Panel(tuple(50 + rng.standard_normal(length).cumsum() for length in (30, 9, 22, 40, 14, 31, 8)), (4,))
+    whole = fit_ets(panel)
+    monkeypatch.setattr("ostinato.local.ets._ROWS", 3)
+    parts = fit_ets(panel)
+    assert parts.forms == whole.forms
+    np.testing.assert_allclose(parts.aicc, whole.aicc, rtol=1e-9)
+    for name in ("theta", "last", "residuals"):
+        for a, b in zip(getattr(parts, name), getattr(whole, name), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-9)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+import ostinato
 from ostinato.local.naive import fit_seasonal_naive
 from ostinato.local.panel import Panel
 from ostinato.local.seasons import fit_seasons
+from ostinato.local.week import with_week
 
 P = np.array([0.025, 0.1, 0.5, 0.9, 0.975])
 
@@ -41,3 +43,27 @@ def test_moving_seasons_are_better_than_the_last_week_and_hold_their_level() -> 
 def test_a_season_of_fewer_than_three_cycles_is_not_used() -> None:
     fit = fit_seasons(Panel((demand(2, 1), demand(4, 1), np.arange(5.0)), (24, 168)))
     assert [len(profiles) for profiles in fit.profiles] == [1, 2, 0]
+
+
+def week(days: int = 40, day: int = 24, *, weekend: float = 0.4) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    t = np.arange(days * day)
+    size = np.where(t // day % 7 >= 5, weekend, 1.0)
+    return np.asarray(100 + 20 * size * np.sin(2 * np.pi * t / day) + rng.standard_normal(len(t)))
+
+
+def test_a_week_is_found_beside_a_season_of_a_day_where_days_differ() -> None:
+    assert with_week(Panel((week(), week()), (24,))).seasons == (24, 168)
+    assert with_week(Panel((week(weekend=1.0),), (24,))).seasons == (24,)
+    assert with_week(Panel((week(20),), (24,))).seasons == (24,)
+    assert with_week(Panel((week(day=12),), (12,))).seasons == (12,)
+    assert with_week(Panel((np.random.default_rng(0).standard_normal(2000).cumsum(),), (24,))).seasons == (24,)
+    assert with_week(Panel((np.zeros(2000), np.full(2000, 3.0)), (24,))).seasons == (24,)
+
+
+def test_a_forecast_by_the_day_follows_a_week_without_times_and_says_so() -> None:
+    y = week(42)
+    made = ostinato.forecast({"a": y[:-48]}, horizon=48, season=24)
+    error = np.abs(made.frame["ostinato"].to_numpy() - y[-48:]).mean()
+    assert error < 2.0
+    assert "season: 168 steps too, because the data repeat after seven shorter seasons" in made.notes

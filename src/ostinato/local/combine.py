@@ -8,7 +8,7 @@ sharp as its members.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
@@ -148,15 +148,17 @@ class Parts:
         raise IndexError(s)
 
 
-def combine_by_kind(panel: Panel, kind: Callable[[Array], str], members: Mapping[str, Mapping[str, Fit]]) -> Parts:
+def combine_by_kind(
+    panel: Panel, kind: Callable[[Array, Sequence[int]], str], members: Mapping[str, Mapping[str, Fit]]
+) -> Parts:
     """Fit the members of its kind to each series. Series of one kind share nothing with those of another.
 
     Args:
         panel: The series.
-        kind: A function from a series to the name of its kind.
+        kind: A function from a series and the seasons of the panel to the name of its kind.
         members: The methods of each kind, by name.
     """
-    kinds = np.array([kind(y) for y in panel.values])
+    kinds = np.array([kind(y, panel.seasons) for y in panel.values])
     found = [(key, np.flatnonzero(kinds == key)) for key in members]
     used = [(key, rows) for key, rows in found if len(rows)]
     parts = [combine(Panel(tuple(panel.values[s] for s in rows), panel.seasons), members[key]) for key, rows in used]

@@ -11,7 +11,7 @@ import numpy as np
 from ostinato.local.panel import Ahead, Array, Panel
 from ostinato.local.smoothing.ahead import moments, quantiles
 from ostinato.local.smoothing.scaled import Indices, Scaled
-from ostinato.local.smoothing.search import EXACT, ROUGH, Search, floors, searches
+from ostinato.local.smoothing.search import EXACT, ROUGH, Search, floors
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import FORMS, Batch, Form
 
@@ -23,6 +23,10 @@ LONGEST = 24
 
 #: The form of a series that is too short for every other.
 _SIMPLE = Form("A", "N", "N")
+
+#: How many series are fitted together: so many that the matrices of one form stay in the cache, and those of all forms
+#: in memory.
+_ROWS = 1024
 
 #: By how much a form with more parameters must be better: by more than rounding.
 _TIE = 1e-6
@@ -92,14 +96,40 @@ def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE) -> FittedETS:
     Returns:
         The fit. A perfect fit has the likelihood of rounding errors.
     """
+    if len(panel) <= _ROWS:
+        return _fit(panel, forms)
+    order = np.argsort([len(y) for y in panel.values], kind="stable")
+    blocks = [order[i : i + _ROWS] for i in range(0, len(order), _ROWS)]
+    parts = [_fit(Panel(tuple(panel.values[s] for s in rows), panel.seasons), forms) for rows in blocks]
+    return _joined(parts, np.argsort(order, kind="stable"))
+
+
+def _joined(parts: Sequence[FittedETS], order: Indices) -> FittedETS:
+    """Return the fits of several panels as that of one, whose series ``s`` is number ``order[s]`` of them all."""
+    forms, theta, last, residuals = (
+        [held for part in parts for held in getattr(part, name)] for name in ("forms", "theta", "last", "residuals")
+    )
+    log_likelihood, aicc, variance = (
+        np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in ("log_likelihood", "aicc", "variance")
+    )
+    return FittedETS(
+        tuple(forms[s] for s in order),
+        tuple(theta[s] for s in order),
+        tuple(last[s] for s in order),
+        log_likelihood,
+        aicc,
+        variance,
+        tuple(residuals[s] for s in order),
+    )
+
+
+def _fit(panel: Panel, forms: Sequence[Form]) -> FittedETS:
+    """Fit every form to every series of a panel, and choose; see ``fit_ets``."""
     values = Scaled.of(panel)
     m = panel.seasons[0] if panel.seasons and panel.seasons[0] <= LONGEST else 0
-    tried = [
-        search
-        for form in forms
-        if m or not form.seasonal
-        for search in searches(values, form, m, _allowed(values, form, m))
-    ]
+    each = [(form, _allowed(values, form, m)) for form in forms if m or not form.seasonal]
+    tried = [Search(values, form, m, rows) for form, rows in each if len(rows)]
     best = np.full(len(panel), np.inf)
     for search in tried:
         search.go_on(np.arange(len(search.rows)), ROUGH)
@@ -113,7 +143,8 @@ def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE) -> FittedETS:
         least[rows[better]] = criterion[better]
         chosen[rows[better], 0], chosen[rows[better], 1] = i, some[better]
     left = np.flatnonzero(chosen[:, 0] < 0)
-    for search in searches(values, _SIMPLE, 0, left):
+    if len(left):
+        search = Search(values, _SIMPLE, 0, left)
         search.go_on(np.arange(len(search.rows)), EXACT)
         chosen[search.rows, 0], chosen[search.rows, 1] = len(tried), np.arange(len(search.rows))
         tried.append(search)

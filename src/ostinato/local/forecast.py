@@ -18,7 +18,7 @@ from ostinato.forecasting.inputs import DEFAULT_HORIZON
 from ostinato.forecasting.table import Forecast, ends, some_of, table
 from ostinato.local.methods import METHODS
 from ostinato.local.panel import Fit
-from ostinato.local.series import local_forecast
+from ostinato.local.series import LocalForecast, local_forecast
 from ostinato.numbers import counted
 
 #: The second name of "auto", for backtests, in which "auto" chooses between all models.
@@ -84,7 +84,8 @@ def forecast_series(
     intervals = ends("ostinato", level)
     made = local_forecast(data, method, steps, np.array(list(intervals.values()) or [0.5]), season)
     names = _channel_names(data)
-    notes += [*_said(model, made.said, names), *_set_aside(made.said, made.floored.tolist(), names)]
+    notes += [f"season: {one:,} steps too, because the data repeat after seven shorter seasons" for one in made.found]
+    notes += [*_said(model, made.said, names), *_set_aside(made, names)]
     D = len(data.channels)
     frame = table(
         data,
@@ -181,11 +182,15 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
     return [f"{model}: of {len(known):,} series, {', '.join([*words, *others])}"]
 
 
-def _set_aside(said: Sequence[str], floored: Sequence[bool], names: list[str]) -> list[str]:
-    """Return notes on the series without a value, and on those whose forecast is cut off at 0."""
-    empty = [name for name, one in zip(names, said, strict=True) if not one]
-    cut = [name for name, one in zip(names, floored, strict=True) if one]
+def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
+    """Return notes on the series without a value, on those with outliers, and on those that are cut off at 0."""
+    empty = [name for name, one in zip(names, made.said, strict=True) if not one]
+    far = [name for name, count in zip(names, made.outliers.tolist(), strict=True) if count]
+    cut = [name for name, one in zip(names, made.floored.tolist(), strict=True) if one]
     notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
+    if far:
+        count = counted(int(made.outliers.sum()), "value")
+        notes.append(f"taken as missing: {count} of {len(far):,} series, far from all others: {some_of(far)}")
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
     return notes

@@ -8,7 +8,7 @@ competition, 95 % intervals of the Theta model with p = 0 hold 85 % of monthly v
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import final
 
 import numpy as np
@@ -28,42 +28,45 @@ class Growth:
         power: The power p of each series, (S,).
         unit: The level u at which the standard deviation is sigma, in the units of the series, (S,).
         least: The level that lower levels count as, in those units, (S,).
+        most: The level that higher levels count as, in those units, (S,).
     """
 
     power: Array
     unit: Array
     least: Array
+    most: Array
 
     def one(self, s: int) -> Growth:
         """Return the growth of series ``s`` alone."""
-        return Growth(self.power[s : s + 1], self.unit[s : s + 1], self.least[s : s + 1])
+        return Growth(*(held[s : s + 1] for held in (self.power, self.unit, self.least, self.most)))
 
     def at(self, level: Array) -> Array:
         """Return the standard deviation over sigma at some levels of each series, (S, T)."""
         grows = self.power > 0
         out = np.ones_like(level)
         if grows.any():
-            share = np.maximum(level[grows], self.least[grows, None]) / self.unit[grows, None]
+            share = np.clip(level[grows], self.least[grows, None], self.most[grows, None]) / self.unit[grows, None]
             out[grows] = share ** self.power[grows, None]
         return out
 
 
 def constant(series: int) -> Growth:
     """Return errors of one size for some series."""
-    return Growth(np.zeros(series), np.ones(series), np.zeros(series))
+    return Growth(np.zeros(series), np.ones(series), np.zeros(series), np.full(series, np.inf))
 
 
 def together(parts: Sequence[Growth]) -> Growth:
     """Return the growths of several series as one."""
-    power, unit, least = (np.concatenate([getattr(one, name) for one in parts]) for name in ("power", "unit", "least"))
-    return Growth(power, unit, least)
+    return Growth(*(np.concatenate([getattr(one, f.name) for one in parts]) for f in fields(Growth)))
 
 
 def growth(errors: Array, level: Array, y: Array) -> Growth:
     """Return the growth of the errors with the level that has the highest likelihood.
 
     Errors are normal with standard deviation sigma (l / u)^p. A series with values that are not positive has p = 0.
-    Levels below half of the smallest value count as this half.
+    Levels below half of the smallest value count as this half. Levels above twice the greatest level that has an error
+    count as that: nothing is known of errors there. Without this bound, one value of 10,000 times the others at the end
+    of a series makes errors of 10,000 times those of the past.
 
     Args:
         errors: The errors, (S, T). NaN where there is none.
@@ -87,4 +90,5 @@ def growth(errors: Array, level: Array, y: Array) -> Growth:
     squares = np.stack([((relative * np.exp(-p * share)) ** 2).sum(axis=1) for p in _POWERS])
     out.power[grows] = _POWERS[squares.argmin(axis=0)]
     out.unit[grows], out.least[grows] = unit, floor
+    out.most[grows] = 2 * np.exp(np.where(seen, logs, -np.inf).max(axis=1))
     return out

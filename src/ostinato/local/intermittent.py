@@ -13,7 +13,7 @@ parts chooses the smoothing parameters. If all values are whole numbers, so are 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -30,6 +30,8 @@ Array = NDArray[np.float64]
 _GRID = np.array([0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5])
 #: The mean interval between demands from which a series is intermittent (Syntetos, Boylan and Croston 2005).
 ADI = 1.32
+#: The number of cycles from which a season can say when demand comes.
+_CYCLES = 4
 #: The number of sizes that the prior of the squared coefficient of variation counts as; its mean is 1/2.
 _PRIOR = 1.0
 
@@ -99,15 +101,33 @@ class Intermittent:
         return f"{self.name}(alpha {demand.alpha:.2g}, beta {demand.beta:.2g})"
 
 
-def is_intermittent(y: Array) -> bool:
+def is_intermittent(y: Array, seasons: Sequence[int] = ()) -> bool:
     """Return whether a series (T,) has zeros, no negative value and a mean interval between demands above 1.32.
+
+    A series whose zeros come by the calendar, such as on every Sunday, is not intermittent, because its season says
+    when demand comes.
 
     Args:
         y: The series, (T,). NaN where a value is missing.
+        seasons: The lengths of the seasons in steps.
     """
     seen = y[np.isfinite(y)]
     demands = int((seen > 0).sum())
-    return demands >= 2 and bool(seen.min() >= 0) and len(seen) > ADI * demands
+    if demands < 2 or seen.min() < 0 or len(seen) <= ADI * demands:
+        return False
+    return not any(_by_calendar(y, m) for m in seasons if len(y) >= _CYCLES * m)
+
+
+def _by_calendar(y: Array, season: int) -> bool:
+    """Return whether the position in a season says when demand comes: it explains at least half of the variance."""
+    observed = np.isfinite(y)
+    at = np.arange(len(y))[observed] % season
+    came = y[observed] > 0
+    count = np.bincount(at, minlength=season)
+    chance = np.bincount(at, came, minlength=season) / np.maximum(count, 1)
+    # of n values at a position, chance alone leaves the share 1 - 1/n of the variance
+    left = float((count * chance * (1 - chance)).sum()) / max(int(np.maximum(count - 1, 0).sum()), 1)
+    return left <= came.mean() * (1 - came.mean()) / 2
 
 
 def fit_croston(panel: Panel) -> Intermittent:

@@ -12,8 +12,14 @@ from ostinato.data.ahead import calendar_of
 from ostinato.data.seasons import seasons_of_each
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
-from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.outliers import outliers
+from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel, stacked
 from ostinato.local.support import Support
+from ostinato.local.week import with_week
+from ostinato.spread import spreads, stills
+
+#: The share of the size of a series that never changed below which a move away from it is rounding.
+_TINY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -23,12 +29,16 @@ class Group:
     Attributes:
         rows: The number b * D + d of each channel d of a sequence b, (S,).
         gaps: The number of missing steps after the last observed one, (S,).
+        outliers: The number of values of each series that are taken as missing, (S,).
         panel: The series, up to their last observed step.
+        found: The seasons that neither the calendar nor the caller gave, see ``with_week``.
     """
 
     rows: NDArray[np.int64]
     gaps: NDArray[np.int64]
+    outliers: NDArray[np.int64]
     panel: Panel
+    found: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,12 +50,16 @@ class LocalForecast:
         quantiles: The quantiles, (B * D, H, Q).
         said: What was fitted to each channel, in words; empty for a channel without an observed value.
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
+        outliers: The number of values of each channel that were taken as missing, (B * D,).
+        found: The seasons in steps that were found in the data.
     """
 
     point: Array
     quantiles: Array
     said: tuple[str, ...]
     floored: NDArray[np.bool_]
+    outliers: NDArray[np.int64]
+    found: tuple[int, ...] = ()
 
 
 def modelled(data: SequenceSet, b: int) -> Array:
@@ -67,7 +81,8 @@ def groups(data: SequenceSet, season: int | None = None) -> Iterator[Group]:
 
     Args:
         data: The series.
-        season: The number of steps of the only season; by the calendar of each series if None.
+        season: The number of steps of the season; by the calendar of each series if None. If the data repeat after
+            seven of them too, such as the days of a week, that is a second season.
     """
     D, found = len(data.channels), seasons_of_each(data, season)
     members: dict[tuple[str | None, tuple[int, ...]], list[int]] = {}
@@ -76,16 +91,20 @@ def groups(data: SequenceSet, season: int | None = None) -> Iterator[Group]:
         key = calendar.frequency if calendar is not None else data.frequency, seasons
         members.setdefault(key, []).append(b)
     for (_, seasons), sequences in members.items():
-        rows, gaps, values = [], [], []
+        rows, gaps, far, values = [], [], [], []
         for b in sequences:
             for d, y in enumerate(modelled(data, b)):
-                seen = np.flatnonzero(np.isfinite(y))
+                aside = outliers(y, seasons)
+                known = np.where(aside, np.nan, y)
+                seen = np.flatnonzero(np.isfinite(known))
                 if len(seen):
                     rows.append(b * D + d)
                     gaps.append(len(y) - 1 - int(seen[-1]))
-                    values.append(y[seen[0] : seen[-1] + 1])
+                    far.append(int(aside.sum()))
+                    values.append(known[seen[0] : seen[-1] + 1])
         if rows:
-            yield Group(np.array(rows), np.array(gaps), Panel(tuple(values), seasons))
+            panel = with_week(Panel(tuple(values), seasons))
+            yield Group(np.array(rows), np.array(gaps), np.array(far), panel, panel.seasons[len(seasons) :])
 
 
 def local_forecast(
@@ -93,8 +112,9 @@ def local_forecast(
 ) -> LocalForecast:
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
-    Steps that are missing at the end of a sequence are forecast too, and left out of the result. Prices are forecast as
-    logarithms, so that their point forecast is a median. A channel that is never below 0 is not forecast below 0. The
+    A value that is far from all others is taken as missing, see ``outliers``. Steps that are missing at the end of a
+    sequence are forecast too, and left out of the result. Prices are forecast as logarithms, so that their point
+    forecast is a median. A channel that is never below 0 is not forecast below 0. The
     quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
 
     Args:
@@ -102,18 +122,21 @@ def local_forecast(
         fit: The method.
         horizon: The number of steps H to forecast.
         probabilities: The increasing probabilities of the quantiles, (Q,).
-        season: The number of steps of the only season; by the calendar of each series if None.
+        season: The number of steps of the season; by the calendar of each series if None. If the data repeat after
+            seven of them too, such as the days of a week, that is a second season.
     """
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
-    said, floored = [""] * series, np.zeros(series, dtype=bool)
+    said, floored, far = [""] * series, np.zeros(series, dtype=bool), np.zeros(series, dtype=np.int64)
+    found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
-        made = _after_gaps(fitted, group.gaps, horizon, probabilities)
+        made = _settled(_after_gaps(fitted, group.gaps, horizon, probabilities), group.panel)
         # the logarithm of a price may fall below 0
         support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
         floored[group.rows] = support.cuts(made.point) | support.cuts(made.quantiles)
         point[group.rows], quantiles[group.rows] = support.inside(made.point), support.inside(made.quantiles)
+        far[group.rows], found = group.outliers, (*found, *group.found)
         for s, row in enumerate(group.rows.tolist()):
             said[row] = fitted.said(s)
     if data.traits.log_returns:
@@ -121,7 +144,7 @@ def local_forecast(
     quantiles = containing(point, quantiles, probabilities)
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
-    return LocalForecast(point, quantiles, tuple(said), floored)
+    return LocalForecast(point, quantiles, tuple(said), floored, far, tuple(dict.fromkeys(found)))
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:
@@ -140,3 +163,17 @@ def _after_gaps(fitted: Fitted, gaps: NDArray[np.int64], horizon: int, probabili
     return Ahead(
         np.take_along_axis(made.point, steps, axis=1), np.take_along_axis(made.quantiles, steps[:, :, None], axis=1)
     )
+
+
+def _settled(made: Ahead, panel: Panel) -> Ahead:
+    """Return forecasts in which a series that never changed goes on as it was.
+
+    Methods give it errors of a tiny size, so that no density is infinite. What is left of them, such as 1e-26 after
+    zeros, says nothing.
+    """
+    y = stacked(panel.values)
+    unit, last = _TINY * spreads(y), np.array([values[-1] for values in panel.values])
+    still = stills(y)[:, None]
+    point = np.where(still & (np.abs(made.point - last[:, None]) <= unit[:, None]), last[:, None], made.point)
+    near = np.abs(made.quantiles - last[:, None, None]) <= unit[:, None, None]
+    return Ahead(point, np.where(still[..., None] & near, last[:, None, None], made.quantiles))

@@ -33,10 +33,6 @@ _STARTS = (
 #: The damping to start from.
 _DAMPING = 0.97
 
-#: How many rows are fitted together: so many that their matrices stay in the cache.
-_ROWS = 1024
-
-
 #: By how many nats a search may fall short of the maximum, about: a rough one tells which forms are worth an exact one.
 ROUGH, EXACT = 0.2, 1e-4
 
@@ -53,11 +49,12 @@ class Search:
     Args:
         values: The series.
         form: The form.
-        m: The length of the season in steps; 0 if the form has none.
+        period: The length m of the season in steps; it counts only if the form has a season.
         rows: The series to fit, (R,).
     """
 
-    def __init__(self, values: Scaled, form: Form, m: int, rows: Indices) -> None:
+    def __init__(self, values: Scaled, form: Form, period: int, rows: Indices) -> None:
+        m = period * form.seasonal
         self.form, self.rows = form, rows
         self._lengths, self._floor = values.lengths[rows], floors(values, form, rows)
         self._y = y = np.ascontiguousarray(values.y[rows, : int(self._lengths.max())])
@@ -94,20 +91,6 @@ class Search:
     def _unrolled(self, some: Indices, theta: Array, *, gradient: bool = False) -> Unrolled:
         batch = Batch(self._y, some, self._lengths[some], self._floor[some])
         return unroll_in_use()(batch, self.form, theta, gradient=gradient)  # type: ignore[no-any-return]
-
-
-def searches(values: Scaled, form: Form, period: int, rows: Indices) -> list[Search]:
-    """Return the searches for one form, each for series of similar length.
-
-    Args:
-        values: The series.
-        form: The form.
-        period: The length m of the season in steps; it counts only if the form has a season.
-        rows: The series to fit, (R,).
-    """
-    order = rows[np.argsort(values.lengths[rows], kind="stable")]
-    m = period * form.seasonal
-    return [Search(values, form, m, order[i : i + _ROWS]) for i in range(0, len(order), _ROWS)]
 
 
 def floors(values: Scaled, form: Form, rows: Indices) -> Array:

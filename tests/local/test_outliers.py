@@ -1,0 +1,103 @@
+"""Values that nothing else in a series comes near, and series whose zeros come by the calendar."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ostinato
+from ostinato.local.growth import growth
+from ostinato.local.intermittent import is_intermittent
+from ostinato.local.methods import METHODS
+from ostinato.local.outliers import outliers
+from ostinato.local.panel import Panel
+
+
+def noise(count: int = 60, level: float = 100.0) -> np.ndarray:
+    return level + np.random.default_rng(0).standard_normal(count)
+
+
+@pytest.mark.parametrize("at", [0, 30, 58])
+@pytest.mark.parametrize("value", [1e6, -1e6, 1e-200])
+@pytest.mark.parametrize("unit", [1e-100, 1.0, 1e100])
+def test_one_value_far_from_all_others_is_an_outlier_in_any_unit(at: int, value: float, unit: float) -> None:
+    y = noise()
+    y[at] = value
+    np.testing.assert_array_equal(np.flatnonzero(outliers(y * unit)), [at])
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pytest.param(noise(), id="noise"),
+        pytest.param(np.r_[noise(59), 1e6], id="the last value"),
+        pytest.param(np.r_[noise(30), [1e6, 1e6], noise(30)], id="two in a row"),
+        pytest.param(np.r_[noise(30), noise(30, 1e4)], id="a new level"),
+        pytest.param(np.r_[np.zeros(30), 5.0, np.zeros(30)], id="one event"),
+        pytest.param(np.r_[noise(5), 1e6, noise(5)], id="few values"),
+        pytest.param(1.3 ** np.arange(60), id="exponential growth"),
+        pytest.param(np.full(60, np.nan), id="no value"),
+        pytest.param(np.random.default_rng(1).standard_cauchy(200), id="heavy tails"),
+    ],
+)
+def test_what_is_no_outlier(y: np.ndarray) -> None:
+    assert not outliers(y).any()
+
+
+def test_peaks_a_season_apart_are_a_season() -> None:
+    y = noise(130)
+    y[[30, 83]] = 1e6
+    assert outliers(y).sum() == 2
+    assert not outliers(y, (52,)).any()
+
+
+@pytest.mark.parametrize("at", [0, 30, 58])
+def test_a_forecast_does_not_follow_an_outlier_and_says_so(at: int) -> None:
+    y = noise()
+    y[at] = 1e6
+    made = ostinato.forecast({"a": y}, horizon=12)
+    figures = made.frame.select("ostinato", "ostinato-lo-95", "ostinato-hi-95").to_numpy()
+    assert figures.min() > 90
+    assert figures.max() < 110
+    assert any("taken as missing: 1 value of 1 series" in note for note in made.notes)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "ets"])
+def test_a_last_value_far_above_does_not_scale_the_errors_beyond_it(name: str) -> None:
+    y = noise()
+    y[-1] = 1e6
+    upper = METHODS[name](Panel((y,), (12,))).ahead(12, np.array([0.5, 0.975])).quantiles
+    assert upper.max() < 2e7
+
+
+def test_errors_above_the_known_levels_grow_no_further() -> None:
+    level = np.linspace(10, 100, 50)[None]
+    errors = level * np.where(np.arange(50) % 2, 0.1, -0.1)
+    grown = growth(errors, level, level)
+    assert grown.power[0] == 1
+    at = grown.at(np.array([[50.0, 100.0, 200.0, 1e6]]))[0]
+    np.testing.assert_allclose(at / at[1], [0.5, 1.0, 2.0, 2.0])
+
+
+def test_zeros_by_the_calendar_are_a_season_and_not_rare_demand() -> None:
+    rng = np.random.default_rng(0)
+    t = np.arange(140)
+    week = np.where(t % 7 < 5, 50 + rng.standard_normal(140), 0.0)
+    rare = np.where(rng.random(140) < 5 / 7, 50 + rng.standard_normal(140), 0.0)
+    assert is_intermittent(week)
+    assert not is_intermittent(week, (7,))
+    assert is_intermittent(rare, (7,))
+    point = METHODS["auto"](Panel((week,), (7,))).ahead(7, np.array([0.5])).point[0]
+    np.testing.assert_allclose(point, np.where(np.arange(7) < 5, 50.0, 0.0), atol=3.0)
+
+
+def test_two_values_do_not_have_intervals_of_a_hundred_changes() -> None:
+    upper = METHODS["auto"](Panel((np.array([5.0, 7.0]),))).ahead(12, np.array([0.5, 0.975])).quantiles[0, :, 1]
+    assert upper.max() < 7 + 2 * 30
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -1e-12, 1e140])
+@pytest.mark.parametrize("count", [3, 60])
+def test_a_series_that_never_changed_goes_on_as_it_was(value: float, count: int) -> None:
+    made = ostinato.forecast({"a": np.full(count, value)}, horizon=24)
+    assert (made.frame.select("ostinato", "ostinato-lo-95", "ostinato-hi-95").to_numpy() == value).all()
