@@ -45,7 +45,7 @@ def test_a_job_calls_what_exists(path: Path, job: str) -> None:
     words = commands(path, job)
     targets = set(re.findall(r"^([a-z-]+):", (HOME / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"\bmake (?:-C \w+ )?([a-z-]+)", words)) <= targets
-    for name in re.findall(r"(?<![\w.])tools/(\w+)", words):
+    for name in re.findall(r"(?<![\w.])tools/([\w.]+)", words):
         assert (HOME / "tools" / name).is_file()
 
 

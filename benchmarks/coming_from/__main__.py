@@ -108,8 +108,18 @@ def main() -> None:
             rows.append([*row, unit, f"{theirs.worth:.3g}", f"{ours.worth:.3g}"])
             print(*rows[-1], sep=" | ", flush=True)
     if told.write:
-        with told.write.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
+        write(told.write, rows)
+
+
+def write(path: Path, rows: list[list[Any]]) -> None:
+    """Write the table; the rows of tasks that were not run stay."""
+    known: dict[str, list[Any]] = {}
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            known = {row[0]: row for row in csv.reader(file)}
+    known |= {row[0]: row for row in rows}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(known[label] for label, _ in TASKS.values() if label in known)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,18 @@ import io
 import json
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from typer.main import get_command
 
-from ostinato.cli import screen
-from ostinato.cli.main import main
+from ostinato.cli import demo, screen
+from ostinato.cli.demo_steps import Step
+from ostinato.cli.main import app, main
 
 
 class _Terminal(io.StringIO):
@@ -47,6 +50,7 @@ def _slowed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen, "FRAME", 0.01)
     import ostinato.data.read
     import ostinato.forecasting.inputs
+    import ostinato.model_file
 
     def slow(function: Any) -> Any:
         def after(*given: Any, **named: Any) -> Any:
@@ -57,35 +61,85 @@ def _slowed(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(ostinato.data.read, "read", slow(ostinato.data.read.read))
     monkeypatch.setattr(ostinato.forecasting.inputs, "as_sequences", slow(ostinato.forecasting.inputs.as_sequences))
+    monkeypatch.setattr(ostinato.model_file, "load_model", slow(ostinato.model_file.load_model))
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["fit", "slow.csv", "--model", "ar", "-o", "again.ost"],
-        ["forecast", "slow.csv", "--horizon", "2", "--model", "naive"],
-        ["forecast", "slow.ost", "slow.csv", "--horizon", "2"],
-        ["backtest", "slow.csv", "--model", "ets", "--horizon", "2"],
-        ["score", "slow.ost", "slow.csv"],
-        ["diagnose", "slow.ost", "slow.csv", "--max-lag", "4", "--positions", "16"],
-        ["report", "slow.ost", "slow.csv", "-o", "slow.html"],
-        ["inspect", "slow.csv"],
-    ],
-    ids=lambda words: " ".join(words[:2]),
-)
+#: What each verb does on a slow file, and what it says meanwhile.
+SIGNS = {
+    "fit slow.csv --model ar -o again.ost": "reading slow.csv",
+    "forecast slow.csv --horizon 2 --model naive": "reading slow.csv",
+    "forecast slow.ost slow.csv --horizon 2": "reading slow.csv",
+    "backtest slow.csv --model ets --horizon 2": "reading slow.csv",
+    "score slow.ost slow.csv": "reading slow.csv",
+    "diagnose slow.ost slow.csv --max-lag 4 --positions 16": "reading slow.csv",
+    "report slow.ost slow.csv -o slow.html": "reading slow.csv",
+    "inspect slow.csv": "reading slow.csv",
+    "classify class.ost class.csv": "reading class.csv",
+    "sample text.ost --n-samples 1 --length 4": "reading text.ost",
+    "stream slow.ost": "reading slow.ost",
+    "serve slow.ost": "reading slow.ost",
+    "compress text.ost text.txt -o text.osz": "compressing 1 file",
+    "decompress text.ost small.osz -o text.back": "decompressing small.osz",
+    "export slow.ost --onnx slow.onnx": "exporting slow.ost",
+    "demo series": "reading sales.csv",
+}
+#: Verbs whose whole work takes no second.
+AT_ONCE = {"doctor", "token"}
+EXTRAS = {"compress": "constriction", "decompress": "constriction", "export": "onnxruntime", "serve": "starlette"}
+
+
+def test_every_verb_is_walked() -> None:
+    verbs = {name for name, verb in get_command(app).commands.items() if not verb.hidden}  # type: ignore[attr-defined]
+    assert {words.split()[0] for words in SIGNS} == verbs - AT_ONCE
+
+
+@pytest.fixture(scope="module")
+def others(home: Path) -> Path:
+    """The folder with a model of text, a compressed file and a classifier too."""
+    (home / "text.txt").write_text("to be or not to be\n" * 12)
+    rows = ["unique_id,ds,y,kind"]
+    rows += [f"s{i:02},{t},{(t * (3 + 4 * (i % 2)) + i) % 11}.5,{'ab'[i % 2]}" for i in range(8) for t in range(12)]
+    (home / "class.csv").write_text("\n".join(rows) + "\n")
+    made = [
+        ["fit", f"{home / 'text.txt'}", "--model", "counts", "-o", f"{home / 'text.ost'}", "-q"],
+        ["fit", f"{home / 'class.csv'}", "--label", "kind", "--model", "ar", "-o", f"{home / 'class.ost'}", "-q"],
+    ]
+    if find_spec("constriction"):
+        made.append(
+            ["compress", *(f"{home / name}" for name in ("text.ost", "text.txt")), "-o", f"{home / 'small.osz'}"]
+        )
+    for words in made:
+        with pytest.raises(SystemExit) as stop:
+            main(words)
+        assert not stop.value.code
+    return home
+
+
+@pytest.mark.parametrize("words", SIGNS)
 def test_a_command_that_waits_says_what_it_does(
-    words: list[str], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: str, others: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(home)
+    verb = words.split(maxsplit=1)[0]
+    if verb in EXTRAS:
+        pytest.importorskip(EXTRAS[verb])
+    monkeypatch.chdir(others)
     _slowed(monkeypatch)
+    if verb == "serve":
+        import ostinato.serve.run
+
+        monkeypatch.setattr(ostinato.serve.run, "serve", lambda *given: None)
+    monkeypatch.setattr(demo, "WALKS", {"series": (Step("Look.", "inspect sales.csv", "It is a series."),)})
     terminal = _Terminal()
-    with capsys.disabled(), monkeypatch.context() as patch:
+    with capsys.disabled(), monkeypatch.context() as patch, (others / "lines.txt").open("w+") as lines:
+        lines.write("5\n")
+        lines.seek(0)
+        patch.setattr(sys, "stdin", lines)
         patch.setattr(sys, "stderr", terminal)
         patch.setattr(sys, "stdout", io.StringIO())
         with pytest.raises(SystemExit) as stop:
-            main(words)
-    assert not stop.value.code
-    assert "reading slow.csv, " in terminal.getvalue()
+            main(words.split())
+    assert not stop.value.code, terminal.getvalue()
+    assert f"{SIGNS[words]}, " in terminal.getvalue()
     assert terminal.getvalue().endswith(("\r\033[K", "\n"))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 from ostinato.numbers import counted
 
 
@@ -34,6 +34,7 @@ def command(
     options.writable(target)
     paths = [p for one in files for p in (sorted(q for q in one.iterdir() if q.is_file()) if one.is_dir() else [one])]
     names = [p.name for p in paths]
+    screen.doing(f"compressing {counted(len(paths), 'file')}")
     if len(set(names)) < len(names) or not names:
         twice = next((n for n in names if names.count(n) > 1), None)
         what = f"two files are called {twice}" if twice else f"there is no file in {files[0]}"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import options
+from ostinato.cli import options, screen
 from ostinato.numbers import counted
 
 
@@ -29,6 +29,8 @@ def command(
     from ostinato.errors import ConfigError
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
+
+    screen.doing(f"decompressing {file}")
 
     restored = decompress(load_model(model), read_bytes(file), where=str(file), threads=options.threads(threads))
     several = len(restored) > 1 or (output is not None and output.is_dir())

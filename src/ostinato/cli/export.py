@@ -36,6 +36,7 @@ def command(
     from ostinato.model_file import load_model
 
     options.writable(onnx)
+    screen.doing(f"exporting {model}, and running the graph to check it")
     fitted = load_model(model)
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     done = export_onnx(fitted, onnx, level=level or (80, 95), unique_id=unique_id, digest=digest)

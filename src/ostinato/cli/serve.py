@@ -151,6 +151,7 @@ def command(
         taken = Events(events, events_stream, events_group, f"{gethostname()}:{port or os.getpid()}")
     load = _loader(model, alarm, reference)
     app = build(load, store=store, tokens=tokens, options=asked, demo=demo, speed=speed, events=taken)
+    screen.doing("")  # from here on the command waits for requests
     serve(app, host, port)
 
 
@@ -160,6 +161,7 @@ def _loader(path: Path, alarm: float | None, reference: str | None) -> Callable[
     def load() -> tuple[Model, AlarmRule | None]:
         from ostinato.model_file import load_model
 
+        screen.doing(f"reading {path}")
         fitted = load_model(path)
         if alarm is None:
             return fitted, None

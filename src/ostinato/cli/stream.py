@@ -98,6 +98,7 @@ def command(
     from ostinato.cli.stream_formats import Text
     from ostinato.model_file import load_model
 
+    screen.doing(f"reading {model}")
     fitted = load_model(model)
     numeric = fitted.description.traits.numeric
     if not numeric and (alarm is not None or level or robust is not None):

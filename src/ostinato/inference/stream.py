@@ -22,6 +22,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import words
 from ostinato.inference.adapt import learns
 from ostinato.inference.live.build import live
+from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.step import Live
 from ostinato.inference.mixture import marginal_quantiles
 from ostinato.inference.rollout import window_of
@@ -29,9 +30,6 @@ from ostinato.model_file import Model
 from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.threads import Threads, computing, decide
-
-#: So many values in a row are doubted if they are far from their predictions; the next one is believed.
-DOUBTED = 2
 
 
 @dataclass(frozen=True)
@@ -115,10 +113,10 @@ class Stream:
         self._step = np.array([real("step", step, above=0)])
         if robust is not None and not self.model.encoding.continuous:
             raise ConfigError(f"robust needs continuous values, got {robust!r}", fix="remove robust")
-        self._robust = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
+        limit = None if robust is None else real("robust", robust, above=0, fix="use a number such as 6")
+        self._doubt = None if limit is None else Doubt(limit)
         decide(threads)  # a number out of range is an error of the caller, not of the first block
         self._threads = threads
-        self._doubted = 0
         self.adapts = learns(self.model, adapt)
         self._state: State = self.model.initial_state(1, learns=self.adapts)
         if forget is not None:
@@ -131,15 +129,16 @@ class Stream:
         self._returned = False  # whether the text so far ends with "\r", so that a "\n" belongs to it
 
     def _plain(self) -> Live | None:
-        """Return the step in plain numbers; None if the model has none, or values may be doubted."""
-        return live(self.model, self._id, float(self._step[0])) if self._robust is None else None
+        """Return the step in plain numbers; None if the model has none."""
+        return live(self.model, self._id, float(self._step[0]), self._doubt)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the stream without its step in plain numbers, which points into memory and is built again."""
         self._release()
         kept = {name: value for name, value in self.__dict__.items() if name not in ("_live", "_held")}
         # a live step changes tensors in place, so a copy needs its own
-        return {**kept, "_state": tuple(s.clone() for s in self._state)}
+        doubt = None if self._doubt is None else replace(self._doubt)
+        return {**kept, "_state": tuple(s.clone() for s in self._state), "_doubt": doubt}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__dict__.update(kept)
@@ -157,11 +156,14 @@ class Stream:
         """Return what the stream goes on from, which later steps do not change."""
         self._release()
         state = tuple(s.clone() for s in self._state)
-        return Held(state, self._last, self.steps, self._doubted, self._returned)
+        doubted = 0 if self._doubt is None else self._doubt.in_a_row
+        return Held(state, self._last, self.steps, doubted, self._returned)
 
     def resume(self, held: Held) -> None:
         """Go on from what ``held`` returned, for the same model and id."""
-        state, self._last, self.steps, self._doubted, self._returned = held
+        state, self._last, self.steps, doubted, self._returned = held
+        if self._doubt is not None:
+            self._doubt.in_a_row = doubted
         # a stream that learns changes its state in place, and what is held stays as it is
         self._state = tuple(s.clone() for s in state) if self.adapts else state
         self._held = False
@@ -299,7 +301,7 @@ class Stream:
 
     def _steps(self, x: Tensor, support: Support) -> tuple[Tensor, Tensor]:
         """Return the nats and means (T, 1, D) of the steps x (T, 1, D); the state moves on."""
-        if self._robust is None:
+        if self._doubt is None:
             conditional, self._state = self.model.unroll(x, self._state, in_place=self.adapts)
             return conditional.log_prob(x, support), conditional.mean(support)
         nats, means = [], []
@@ -310,11 +312,9 @@ class Stream:
             assert scale is not None
             nats.append(conditional.log_prob(value, support))
             means.append(conditional.mean(support))
-            far = ((value - loc) / scale).abs() > self._robust
-            self._doubted = self._doubted + 1 if bool(far.any()) else 0
-            if self._doubted > DOUBTED:  # until a value is near its prediction again
-                far = torch.zeros_like(far)
-            self._state = self.model.observe(middle, torch.where(far, loc, value))
+            far = ((value - loc) / scale).abs() > self._doubt.limit
+            believed = self._doubt.believes(bool(far.any()))
+            self._state = self.model.observe(middle, value if believed else torch.where(far, loc, value))
         return torch.stack(nats), torch.stack(means)
 
     def _raw(self, values: NDArray[Any] | Sequence[Any] | str) -> NDArray[Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import gammaln
 from torch import Tensor, nn
 
@@ -79,7 +78,9 @@ def fit_volatility(e: Array, offsets: NDArray[np.int64]) -> tuple[float, float] 
     seen = np.isfinite(e)
     if seen.sum() < 100:
         return None
-    from scipy.signal import lfilter  # here, because it takes half a second to import, and only prices need it
+    # here, because they take most of a second to import, and only prices need them
+    from scipy.optimize import minimize
+    from scipy.signal import lfilter
 
     beyond = np.where(seen, np.clip(e, -FARTHEST, FARTHEST) ** 2, 1.0) - 1
     since = np.arange(len(e)) - np.repeat(offsets[:-1], np.diff(offsets))

@@ -7,6 +7,7 @@ import torch
 
 from ostinato.data.amplitude import Amplitude
 from ostinato.inference.live.counts import LiveCounts
+from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.filters import LiveFilters
 from ostinato.inference.live.numbers import LiveNumbers
 from ostinato.inference.live.step import Live, steps_of
@@ -16,7 +17,7 @@ from ostinato.model import SequenceModel
 from ostinato.ops.selection import prefers_native
 
 
-def live(model: SequenceModel, unique_id: str, step: float = 1.0) -> Live | None:
+def live(model: SequenceModel, unique_id: str, step: float = 1.0, doubt: Doubt | None = None) -> Live | None:
     """Return the step of a model in plain numbers for one series; None if a part of the model has no such form.
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
@@ -27,22 +28,23 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0) -> Live | None
         model: The model.
         unique_id: The id of the series, which decides its location and scale.
         step: The spacing of the amplitudes of a sound.
+        doubt: Which values the state does not believe; only a model on an autoregression has a form for it.
     """
     if model.device.type != "cpu":
         return None
     if isinstance(model.front, FilterFront):
-        return _filters(model, model.front, unique_id, step)
-    return LiveCounts.of(model) if model.adaptive else _cells(model, unique_id)
+        return _filters(model, model.front, unique_id, step) if doubt is None else None
+    return LiveCounts.of(model) if model.adaptive else _cells(model, unique_id, doubt)
 
 
-def _cells(model: SequenceModel, unique_id: str) -> Live | None:
+def _cells(model: SequenceModel, unique_id: str, doubt: Doubt | None) -> Live | None:
     """Return the step of a model whose backbone is a stack of cells, or that has none; None without such a form."""
     steps, emission = steps_of(model), model.emission
     if steps is None:
         return None
     match model.front, model.encoding.affine(unique_id):
         case InnovationFront(ar=ar), (location, scale) if emission.plain_density is not None:
-            return LiveNumbers(model, steps, ar, location, scale, model.encoding.least())
+            return LiveNumbers(model, steps, ar, location, scale, model.encoding.least(), doubt)
         case SymbolFront(markov=None) as front, None if emission.symbolic:
             return LiveSymbols(model, steps, front)
         case _:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.emissions.live import earlier
+from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.step import LiveCells, array_of, one_step, places
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
@@ -22,7 +23,16 @@ from ostinato.ops.engine.step import Step
 class LiveNumbers(LiveCells):
     """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
 
-    def __init__(self, model: SequenceModel, steps: list[Step], ar: AR, location: Any, scale: Any, least: Any) -> None:
+    def __init__(
+        self,
+        model: SequenceModel,
+        steps: list[Step],
+        ar: AR,
+        location: Any,
+        scale: Any,
+        least: Any,
+        doubt: Doubt | None = None,
+    ) -> None:
         """Build the step, without a state until ``hold`` is called.
 
         Args:
@@ -32,9 +42,11 @@ class LiveNumbers(LiveCells):
             location: The location of the series, (D,).
             scale: The scale of the series, (D,).
             least: The least value of each channel, (D,), or -inf.
+            doubt: Which values the state does not believe; None if it believes every value.
         """
         super().__init__(model, steps)
         self._encoding, self._most = model.encoding, model.encoding.most
+        self._doubt = doubt
         self._least: list[float] = np.broadcast_to(least, scale.shape).tolist()
         self._rescale(location, scale)
         tail = getattr(model.emission, "plain_tail", None)
@@ -110,17 +122,25 @@ class LiveNumbers(LiveCells):
         means: list[float] = []
         for d in range(D):
             z[d] = (y[d] - self._location[d]) / self._scale[d]
-            residual, a, b = z[d] - loc[d], self._shock[d], self._decay[d]
+            residual = z[d] - loc[d]
             low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
             standard.append(residual / sd[d])
             nats += self._told(d, low, params[d], standard, means) - log(sd[d])
             expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
-            e = residual / everyday[d]
+        believed = z if self._doubt is None else self._believed(z, loc, standard, self._doubt)
+        for d in range(D):
+            e, a, b = (believed[d] - loc[d]) / everyday[d], self._shock[d], self._decay[d]
             innovation[d] = math.asinh(e)
             if a:
                 v[d] = 1 - a - b + a * min(abs(e), FARTHEST) ** 2 + b * (sd[d] / everyday[d]) ** 2
-        self._observe(z, innovation, v)
+        self._observe(believed, innovation, v)
         return -nats, expected
+
+    @staticmethod
+    def _believed(z: list[float], loc: list[float], standard: list[float], doubt: Doubt) -> list[float]:
+        """Return the values that the state believes, (D,): the prediction in the place of a value that is doubted."""
+        far = [abs(s) > doubt.limit for s in standard]
+        return z if doubt.believes(any(far)) else [m if f else x for x, m, f in zip(z, loc, far, strict=True)]
 
     def _told(self, d: int, low: float, params: list[float], standard: list[float], means: list[float]) -> float:
         """Return the nats of the standardised innovation of a channel, given those before it; its mean is appended.
