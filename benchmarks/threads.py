@@ -86,21 +86,19 @@ def constants(most: int) -> None:
         print(f"{n} threads: {wake:.1f} us to wake one more; {meet:.2f} us to meet in a step of 512 units")
 
 
-def grids(most: int) -> None:
-    """Print the milliseconds of every grid with all threads, beside that of the cost model."""
-    for problem in [*SHAPES[:5], Problem("", "gru", 100, 64, 256, 256), Problem("", "rnn", 50, 64, 512, 512)]:
+def grids(most: int, problems: Sequence[Problem]) -> None:
+    """Print the milliseconds of grids of up to so many threads, beside that of the cost model."""
+    teams = [n for n in (1, 2, 4, 8, 16, 32, 64) if n <= most]
+    parts = [n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64) if n <= most]
+    for problem in problems:
         step = training_step(problem.modules()[0], *problem.inputs())
-        for n in [n for n in (most, most // 2) if n > 1]:
-            said = []
-            for parts in [1 << i for i in range(n.bit_length()) if 1 << i <= n]:
-                _engine.force_grid(parts, n // parts)
-                said.append(f"{parts}x{n // parts} {1e3 * statistics.median(time_of(step, n, 0.08)):.2f}")
-            _engine.force_grid(0, 0)
-            own = 1e3 * statistics.median(time_of(step, n, 0.08))
-            print(
-                f"{problem!s:32} {n:3} threads, milliseconds: {'  '.join(said)} | {grid(problem, n)} {own:.2f}",
-                flush=True,
-            )
+        said = []
+        for p, team in [(p, team) for p in parts for team in teams if p * team <= most]:
+            _engine.force_grid(p, team)
+            said.append(f"{p}x{team} {1e3 * statistics.median(time_of(step, most, 0.03)):.2f}")
+        _engine.force_grid(0, 0)
+        own = 1e3 * statistics.median(time_of(step, most, 0.03))
+        print(f"{problem!s:42} {'  '.join(said)} | {grid(problem, most)} {own:.2f}", flush=True)
 
 
 def main() -> None:
@@ -114,7 +112,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--catalogue", action="store_true", help="also run the problems of problems.toml")
     parser.add_argument("--alone", action="store_true", help="do not run torch.nn")
-    parser.add_argument("--grids", action="store_true", help="time every grid of the largest number of threads instead")
+    parser.add_argument("--grids", action="store_true", help="time grids of up to so many threads instead")
     parser.add_argument("--constants", action="store_true", help="measure the constants of the cost model instead")
     given = parser.parse_args()
     if extension.ABSENT:
@@ -125,7 +123,7 @@ def main() -> None:
         constants(machine)
         return
     if given.grids:
-        grids(counts[-1])
+        grids(counts[-1], SHAPES + (catalogue() if given.catalogue else []))
         return
     print(f"{why}; instruction set {extension.set_in_use()}, torch {torch.__version__}; training, milliseconds")
     print("our time (time of torch.nn / ours) for each number of threads; then how many times faster than with half\n")

@@ -22,9 +22,9 @@ constexpr Index chunk = 256, team_chunk = 1024, row_chunk = 2048;
 //     + stream * bytes * steps             to read the weights of a member again in each step, if its cache is too small,
 //
 // where a tile costs as much as `tile_cost` rows more than it has. The constants are fitted to the times of 18 grids of
-// the catalogue on 16 quiet cores: of the grids with at most 4, 8 or 16 threads they choose the fastest, or on average one
-// that is 7 % slower. Only the first wake and a meeting are priced higher than they were measured (4 and 0.5 us), because
-// a thread of a busy machine comes late.
+// the catalogue on 16 quiet cores (benchmarks/threads.py --grids --catalogue): of the grids with at most 4, 8 or 16
+// threads they choose the fastest, or on average one that is 5 % slower. Only the first wake and a meeting are priced
+// higher than they were measured (4 and 0.5 us), because a thread of a busy machine comes late.
 constexpr double wake = 19e3, wake_more = 2e3, meeting = 1e3, meeting_each = 50, exchange = 0.1, stream = 0.02,
                  cache = 1.2e6, tile_cost = 6;
 

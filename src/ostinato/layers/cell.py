@@ -73,7 +73,8 @@ class Cell(Recurrence):
         """Return the outputs of all steps and the last state (see ``Recurrence.unroll``)."""
         start = self.initial_state(x.shape[1]) if state is None else state
         weights = self.weight_ih_l0, self.weight_hh_l0, self.bias_ih_l0, self.bias_hh_l0
-        facts = {"device": x.device.type, "dtype": x.dtype, "hidden": self.output_size, "ragged": lengths is not None}
+        facts = {"device": x.device.type, "dtype": x.dtype, "hidden": self.output_size, "rows": x.shape[1]}
+        facts["ragged"] = lengths is not None
         run = pick(self.cell, self.implementation, **facts, **self._options)
         h, last = run(x, start, *weights, lengths, **self._options)
         return h, last

@@ -39,6 +39,8 @@ def kernels_run(module: nn.RNNBase, cell: str, x: Tensor, *, ragged: bool) -> bo
         return operator.compiled(cell, module.hidden_size, effective(x.dtype))
     name, _, option = cell.partition("_")
     facts: dict[str, Any] = {"device": "cuda", "dtype": x.dtype, "hidden": module.hidden_size, "ragged": ragged}
+    if not ragged:
+        facts["rows"] = x.shape[not module.batch_first] if x.dim() == 3 else 1
     if name == "rnn":
         facts["nonlinearity"] = option
     if option == "before":

@@ -2,7 +2,7 @@
 
 Facts are what decides whether an implementation can run, and which is the fastest; all are optional: nonlinearity
 ("identity"), reset_after (False), device ("cpu"), dtype (torch.float32), steps (1), hidden (64),
-ragged (False: whether rows differ in length).
+ragged (False: whether rows differ in length), rows (unknown: the number of rows).
 """
 
 from __future__ import annotations
@@ -221,7 +221,9 @@ def _fastest(cell: str, facts: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return the implementation that is the fastest for these facts although it is not the preferred one, and why."""
     if cell in SINGLE_STEP and facts.get("steps") == 1:
         return SINGLE_STEP[cell], "fastest for a single step"
-    if cell in ("lstm", "rnn") and facts.get("device") == "cuda" and not facts.get("ragged") and cuda.level(facts):
+    if facts.get("device") != "cuda" or facts.get("ragged") or not cuda.level(facts):
+        return None
+    if cell in ("lstm", "rnn") or (cell == "gru" and facts.get("reset_after", True) and facts.get("rows") == 1):
         return "aten", "cuDNN is as fast for rows of one length, float32 and up to 64 units: the first"
     return None
 
