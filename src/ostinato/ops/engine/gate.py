@@ -51,7 +51,7 @@ def _plain_states() -> tuple[list[Any], list[Any]]:
         return [tensor, _keys(torch.empty(0, device="cpu"))], [thread, _included()]
 
 
-_PLAIN_KEYS, _PLAIN_THREAD = _plain_states()
+_PLAIN_KEYS, PLAIN_THREAD = _plain_states()
 
 #: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
 _PLAIN_TYPES = {Tensor, torch.nn.Parameter, type(None)}
@@ -77,7 +77,7 @@ def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
     if torch.compiler.is_compiling():
         return Way.REFERENCE if torch._C._are_functorch_transforms_active() else Way.OPERATOR
     if (
-        _included() in _PLAIN_THREAD
+        _included() in PLAIN_THREAD
         and _excluded(_AUTOCAST)
         and not torch._C._len_torch_function_stack()
         and forward_ad._current_level < 0
