@@ -1,6 +1,6 @@
 """The processor time of `fit --model direct` by the defaults and with OPENBLAS_NUM_THREADS=1, beside a busy process.
 
-Run from the repository root: python benchmarks/busy_direct.py ../shared/data/timeseries/M4-Hourly-train.csv.gz --series 100
+Run from the repository root: python benchmarks/busy_direct.py ../shared/data/timeseries/M4-Hourly-train.csv.gz
 
 A BLAS whose threads poll for work costs processor time that no other process gets. The fits take turns, as processes of
 their own, so that each starts with the pools that it finds; the processor time is that of the whole process, all its
