@@ -14,20 +14,32 @@ setup: .venv/.ready ## make .venv with what requirements/test.txt pins, and the 
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(wildcard requirements/*.txt) pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
 
-# PyTorch comes last and without hashes, because the build for CPUs and the one for CUDA have different ones
-TORCH = @tools/step "installing PyTorch, in the build that your package index gives" $(PIP) install -r requirements/torch.txt
+# PyTorch comes last and without hashes, because the build for CPUs and the one for CUDA have different ones. Files of the
+# packages are compiled to bytecode when they are first imported, which most of them never are.
+TORCH = @tools/step "installing PyTorch, in the build that your package index gives" \
+	$(PIP) install --no-compile -r requirements/torch.txt
 SAY_ENGINE = @$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
 
 $(BIN)/python:
 	@tools/step "making an environment for Python in .venv" $(PYTHON) -m venv .venv
 
-.venv/.demo: $(SOURCES) | $(BIN)/python
-	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 35 MB)" $(PIP) install -r requirements/build.txt
+# the packages are loaded while the engine is compiled: one waits for the network, the other for the processor
+.venv/.tools: requirements/build.txt | $(BIN)/python
+	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 35 MB)" $(PIP) install --no-compile -r requirements/build.txt
+	@touch $@
+
+.venv/.packages: requirements/run.txt requirements/torch.txt .venv/.tools
 	@tools/step "installing what ostinato needs (NumPy, SciPy, pandas, polars, matplotlib: 150 MB)" \
-		$(PIP) install -r requirements/run.txt
+		$(PIP) install --no-compile -r requirements/run.txt
 	$(TORCH)
+	@touch $@
+
+.venv/.engine: $(SOURCES) .venv/.tools
 	@tools/step "compiling the engine for this processor (two minutes on one core)" \
-		$(PIP) install -v --no-deps --no-build-isolation --editable .
+		$(PIP) install -v --no-compile --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.demo: .venv/.packages .venv/.engine
 	$(SAY_ENGINE)
 	@touch $@
 
@@ -38,7 +50,7 @@ $(BIN)/python:
 	@tools/step "compiling the engine, with every instruction set" \
 		$(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
 	$(SAY_ENGINE)
-	@touch .venv/.demo $@
+	@touch .venv/.tools .venv/.packages .venv/.engine .venv/.demo $@
 
 lint: setup ## style, types, import rule
 	@$(BIN)/ruff check .
@@ -53,7 +65,8 @@ format: setup ## let ruff put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-demo: .venv/.demo ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
+demo: ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
+	@$(MAKE) --no-print-directory -j 2 .venv/.demo
 	@mkdir -p out
 	@echo "fitting models to 309 years of sunspots, for at most two minutes"
 	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost

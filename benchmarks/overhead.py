@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 
 from ostinato import nn
-from ostinato.ops.engine import extension
-from ostinato.ops.engine.buffers import kept_for_backward, needed_gradients, outputs
+from ostinato.ops.engine import _engine, extension
+from ostinato.ops.engine.buffers import gradients, results
 from ostinato.ops.engine.call import Call, sizes_of
-from ostinato.ops.engine.gate import addresses, way
-from ostinato.ops.engine.operator import run_backward, run_forward
+from ostinato.ops.engine.gate import addresses
 from ostinato.ops.engine.unroll import unroll
 
 T, B, D, H = 100, 1, 1, 32
@@ -67,11 +66,8 @@ def parts(seconds: float) -> dict[str, float]:
     call = Call("gru", x, h0, None, weights[0], weights[1], weights[2], weights[3])
     sizes = sizes_of(call)
     with torch.no_grad():
-        y, h_n, _ = outputs(call, sizes)
-        kept, made = (
-            kept_for_backward(y, sizes),
-            needed_gradients(call.tensors, sizes, [True, False, False, *[True] * 5]),
-        )
+        y, h_n, _, kept = results(call, True)
+        made = gradients(call, True, True)
 
     def training(run: Callable[[], Any]) -> Callable[[], None]:
         def step() -> None:
@@ -81,22 +77,25 @@ def parts(seconds: float) -> dict[str, float]:
 
         return step
 
+    # the arguments are looked up once, so that nothing but the kernels is timed
+    places, five = addresses(*call.layout), addresses(*call.weights)
+    inputs, moved = addresses(x, h0, None), addresses(dy, None, None)
+    dx, dh0, dc0, *dw = addresses(*made)
+    forward = "gru", sizes.description, places, five, 1, *inputs, *addresses(y, h_n, None), kept.data_ptr()
+    backward = "gru", sizes.description, places, five, *inputs, *addresses(y, kept), *moved, dx, dh0, dc0, tuple(dw)
+
     def kernels() -> None:
-        run_forward(call, sizes, y, h_n, None, kept.data_ptr())
-        run_backward(call, sizes, y, kept.data_ptr(), (dy, None, None), made)
+        _engine.forward32(*forward)
+        _engine.backward32(*backward)
 
     def checks() -> None:
-        way(call[1:-1], saves=True)
-        way((dy, None, None))
-        for _ in range(2):
-            sizes_of(call)
-            call.contiguous()
-            addresses(*call.tensors)
+        _engine.gate(call.tensors, call.layout)
+        _engine.gate((dy, None, None), ())
 
     def allocation() -> None:
-        outputs(call, sizes)
-        kept_for_backward(y, sizes)
-        needed_gradients(call.tensors, sizes, [True, False, False, *[True] * 5])
+        x.new_empty((T, B, H)), torch.empty_like(h0)
+        for t in leaves:
+            torch.empty_like(t)
 
     nothing = training(lambda: Nothing.apply(x, h0, *weights))  # type: ignore[no-untyped-call]
     tasks: dict[str, Callable[[], object]] = {
@@ -120,8 +119,8 @@ def show(seconds: float = 4.0) -> None:
         "the whole step": t["whole"],
         "  kernels": t["kernels"],
         "  module: attributes, form of the input, first state": module,
-        "  checks: types, shapes, dispatch keys, addresses": t["checks"],
-        "  allocation: results, gradients, what is saved": t["allocation"],
+        "  checks: modes, classes, addresses, shapes, types": t["checks"],
+        "  allocation: results and gradients": t["allocation"],
         "  autograd and the rest": other - module - t["checks"] - t["allocation"],
         "an autograd function that does nothing": t["nothing"],
     }

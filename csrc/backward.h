@@ -22,7 +22,7 @@ struct GradientStep {
     const T* y;
     const T* dy;  // may be null
     const Index* place;
-    Index hidden;
+    Index hidden, y_row;
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -44,9 +44,9 @@ struct GradientStep {
                 in.dh = sum[i][j];
                 if constexpr (Cell::late > 0) in.dh = load(carry.at(unit, row + i)), in.dm = sum[i][j];
                 if constexpr (Cell::recalls)
-                    in.after = load_part(y + place[row + i] * hidden + unit * lanes<T>, valid);
+                    in.after = load_part(y + place[row + i] * y_row + unit * lanes<T>, valid);
                 if (!two_products<Cell> && dy)
-                    in.dh += load_part(dy + place[row + i] * hidden + unit * lanes<T>, valid);
+                    in.dh += load_part(dy + place[row + i] * y_row + unit * lanes<T>, valid);
                 if constexpr (!Cell::projects) in.h = load(h.at(unit, row + i));
                 if constexpr (Cell::states == 2) {
                     in.c = load(c.at(unit * kept<Cell>, row + i));
@@ -201,7 +201,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         for (Index n = mine.begin, t = t0; n < mine.end; ++n) {
             while (p.start[t + 1] - base <= n) ++t;
             const Index i = n + base - p.start[t];
-            pack_row(space.h, n, t ? io.y + p.place[p.start[t - 1] + i] * P : io.h0 + p.order[i] * P, P);
+            pack_row(space.h, n, t ? io.y + p.place[p.start[t - 1] + i] * s.row : io.h0 + p.order[i] * P, P);
             if (io.weights) pack_row(space.x, n, io.x + p.place[base + n] * D, D);
         }
     };
@@ -216,7 +216,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
                                        space.carry, space.dc, Cell::direct,
                                        space.d_sum.from(0, at), space.d_x.from(0, at),
                                        two_products<Cell> ? space.m.from(0, at) : space.m,
-                                       io.y, io.dy, p.place + p.start[t], H};
+                                       io.y, io.dy, p.place + p.start[t], H, s.row};
             const auto arrive = [&](auto& epilogue) {
                 const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E);
                 product(epilogue, d_next, w.hh, E * H, 0, next, groups.outputs, of_outputs);
@@ -227,7 +227,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
             if constexpr (two_products<Cell>) {
                 const Blocked<T> d = d_second.from(0, at);
                 SecondGradient<T, Cell> second{saved.from(0, p.start[t]), space.carry, Cell::direct, d, io.dy,
-                                               p.place + p.start[t], P};
+                                               p.place + p.start[t], P, s.row};
                 arrive(second);
                 meet(steppers);
                 step.carried = false;

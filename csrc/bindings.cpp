@@ -1,5 +1,5 @@
 // The Python module. Arrays are passed as addresses (Tensor.data_ptr(), 0 for None), because this takes no time. The
-// caller, ostinato.ops.engine, checks shapes and types.
+// caller, ostinato.ops.engine, checks shapes and types. layer.cpp alone reads tensors itself.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
@@ -12,6 +12,7 @@
 
 #include "counts.h"
 #include "filter.h"
+#include "layer.h"
 #include "lights.h"
 #include "pool.h"
 #include "run.h"
@@ -29,19 +30,6 @@ T* at(Address address) {
     return reinterpret_cast<T*>(address);
 }
 
-template <class T>
-const Kernel<T>& find(const std::string& cell) {
-    const Kernels& set = set_in_use();
-    for (int i = 0; i < set.count; ++i)
-        if (cell == set.cells[i]->name) {
-            if constexpr (sizeof(T) == 4)
-                return set.cells[i]->float32;
-            else
-                return set.cells[i]->float64;
-        }
-    throw std::invalid_argument("no cell is called " + cell);
-}
-
 // Sizes: rows, steps, places, inputs, hidden, outputs, reverse. Places: the addresses of lengths, base and column (see
 // Layout). Five: the addresses of the weights, or of their gradients, in the order of Weights.
 using Sizes = std::tuple<Index, Index, Index, Index, Index, Index, bool>;
@@ -53,7 +41,7 @@ Layout layout_of(const Sizes& s, const Places& p) {
             at<Index>(std::get<2>(p)), std::get<6>(s)};
 }
 
-Shape shape_of(const Sizes& s) { return {std::get<3>(s), std::get<4>(s), std::get<5>(s)}; }
+Shape shape_of(const Sizes& s) { return {std::get<3>(s), std::get<4>(s), std::get<5>(s), std::get<5>(s)}; }
 
 template <class T>
 Weights<T> weights_of(const Five& w) {
@@ -195,7 +183,7 @@ void bind_step(nb::module_& m, const char* name) {
     nb::class_<Step<T>>(m, name)
         .def("__init__",
              [](Step<T>* self, const std::string& cell, Index inputs, Index hidden, Index outputs, const Five& weights, Index rows) {
-                 new (self) Step<T>(find<T>(cell), {inputs, hidden, outputs}, weights_of<T>(weights), rows);
+                 new (self) Step<T>(find<T>(cell), {inputs, hidden, outputs, outputs}, weights_of<T>(weights), rows);
              })
         .def("__call__", [](const Step<T>& self, Address x, Address h, Address c, Address h_next, Address c_next) {
             self(at<T>(x), at<T>(h), at<T>(c), at<T>(h_next), at<T>(c_next));
@@ -229,6 +217,8 @@ Index write_texts(const std::string& cell, const std::tuple<Index, Index, Index,
 NB_MODULE(_engine, m) {
     if (usable_sets().empty()) throw std::runtime_error("it was compiled for another processor; install ostinato again");
     nb::module_::import_("atexit").attr("register")(nb::cpp_function(Unlocked::close));
+    nb::set_leak_warnings(false);  // a graph of autograd that lives until the interpreter ends is no leak
+    bind_layer(m);
     bind_step<float>(m, "Step32");
     bind_step<double>(m, "Step64");
     m.def("write", write_texts);
@@ -251,7 +241,7 @@ NB_MODULE(_engine, m) {
         return cells;
     });
     m.def("saved_size", [](const std::string& cell, int bits, Index hidden) {
-        const Shape shape{1, hidden, hidden};
+        const Shape shape{1, hidden, hidden, hidden};
         const auto s = bits == 32 ? saved_size(find<float>(cell), shape) : saved_size(find<double>(cell), shape);
         return std::make_tuple(s.head, s.width);
     });

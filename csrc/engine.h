@@ -12,6 +12,7 @@ struct Shape {
     Index inputs;   // D
     Index hidden;   // H
     Index outputs;  // P, the width of h: H unless the cell projects
+    Index row;      // the numbers from one row of y to the next: P, or 2 P where the outputs of two directions alternate
     int split = 1;  // the threads that share the columns of a step: panels have groups that are small enough for them
 };
 

@@ -49,7 +49,7 @@ struct RecurrentStep {
     const T* bias;            // of the gates with separate sides
     T* y;
     const Index* place;  // the places of the rows of this step
-    Index hidden;
+    Index hidden, y_row;
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -88,7 +88,7 @@ struct RecurrentStep {
                 if constexpr (Cell::states == 2) store(c.at(unit, row + i), out.c);
                 store(h_next.at(unit, row + i), out.h);
                 if constexpr (!two_products<Cell>)
-                    store_part(y + place[row + i] * hidden + unit * lanes<T>, out.h, valid);
+                    store_part(y + place[row + i] * y_row + unit * lanes<T>, out.h, valid);
             }
         }
     }
@@ -174,12 +174,12 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
             const Index* place = p.place + p.start[t];
             const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save, h,
                                               two_products<Cell> ? space.m : h_next, space.c, w.bias_h, io.y, place,
-                                              s.hidden};
+                                              s.hidden, s.row};
             product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], groups.early_gates, of_units);
             meet(steppers);
             if constexpr (two_products<Cell>) {
                 const SecondStep<T, Cell> second{slots.from(0, at), slots_block, save, h, h_next, io.y, place,
-                                                 s.outputs};
+                                                 s.outputs, s.row};
                 product(second, left_of(space.m, s.hidden), w.second, s.hidden, 0, p.active[t], groups.outputs,
                         of_outputs);
                 meet(steppers);

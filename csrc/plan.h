@@ -44,6 +44,10 @@ Grid worth_grid(int threads, const Effort& effort, const Layout& layout);
 // Returns how many threads get rows of their own where columns are not shared.
 int worth_threads(int threads, double work, const Layout& layout, int tile);
 
+// Returns whether two calls of `work` nanoseconds each, which do not depend on each other, are worth a half of the threads
+// each. Of three threads one would have nothing to do.
+bool worth_halves(int threads, double work);
+
 // For tests and benchmarks: all calls that may take so many threads are shared in this way, however little they compute.
 // Without parts the model is in force again.
 void force_grid(int parts, int team);

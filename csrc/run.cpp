@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <exception>
+#include <stdexcept>
 
 #include "team.h"
 
@@ -80,6 +82,13 @@ Grid rows_of(Index width, const Layout& l, int threads) {
     return {l.rows <= 1 ? 1 : worth_threads(threads, byte_time * l.places * width * sizeof(T), l, 1)};
 }
 
+// The nanoseconds of the forward products of a call on one thread.
+template <class T>
+double work_of(const Kernel<T>& kernel, const Shape& s, const Layout& l) {
+    const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
+    return operations / (lane_speed * (set_in_use().vector_bytes / sizeof(T)));
+}
+
 Shape split(Shape shape, const Grid& grid) {
     shape.split = grid.together ? grid.team : 1;
     return shape;
@@ -89,11 +98,10 @@ Shape split(Shape shape, const Grid& grid) {
 
 template <class T>
 Grid grid_of(const Kernel<T>& kernel, const Shape& s, const Layout& l, int threads) {
-    const double operations = 2.0 * l.places * kernel.gates * s.hidden * (s.inputs + s.outputs);
     const Index lanes = set_in_use().vector_bytes / sizeof(T);
     const double bytes = static_cast<double>(kernel.gates * s.hidden * s.outputs * sizeof(T));
     const double row_bytes = static_cast<double>((kernel.gates * s.hidden + s.outputs) * sizeof(T));
-    return worth_grid(threads, {operations / (lane_speed * lanes), bytes, row_bytes, kernel.tile, (s.outputs + lanes - 1) / lanes}, l);
+    return worth_grid(threads, {work_of(kernel, s, l), bytes, row_bytes, kernel.tile, (s.outputs + lanes - 1) / lanes}, l);
 }
 
 template <class T>
@@ -119,7 +127,8 @@ void run_forward(const Kernel<T>& kernel, const Shape& given, const Layout& layo
         if (io.saved) parts[i].saved = io.saved + saved;
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
-    if (plan.visited() < layout.places) std::memset(io.y, 0, layout.places * shape.outputs * sizeof(T));
+    for (Index place = 0; plan.visited() < layout.places && place < layout.places; ++place)
+        std::memset(io.y + place * shape.row, 0, shape.outputs * sizeof(T));
     deal_out(
         plan, kernel.panels_bytes(shape, false), [&](const Team& team) { kernel.pack(shape, w, false, panels.get(), team); },
         [&](int i, const Team& team) { kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team); },
@@ -150,6 +159,38 @@ void run_backward(const Kernel<T>& kernel, const Shape& given, const Layout& lay
         [&](const Team& team) {
             if (io.weights) kernel.collect(shape, sums.data(), plan.size(), gradients, team);
         });
+}
+
+template <class T>
+const Kernel<T>& find(const std::string& cell) {
+    const Kernels& set = set_in_use();
+    for (int i = 0; i < set.count; ++i)
+        if (cell == set.cells[i]->name) {
+            if constexpr (sizeof(T) == 4)
+                return set.cells[i]->float32;
+            else
+                return set.cells[i]->float64;
+        }
+    throw std::invalid_argument("no cell is called " + cell);
+}
+
+template <class T>
+bool worth_apart(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads) {
+    return worth_halves(threads, work_of(kernel, shape, layout));
+}
+
+void run_directions(int threads, bool apart, const std::function<void(int, int)>& run) {
+    if (!apart) return run(0, threads), run(1, threads);
+    std::exception_ptr thrown[2];
+    deal_out(2, [&](int direction) {
+        try {
+            run(direction, threads / 2);
+        } catch (...) {  // it would end the process in a thread of the crew
+            thrown[direction] = std::current_exception();
+        }
+    });
+    for (const auto& each : thrown)
+        if (each) std::rethrow_exception(each);
 }
 
 template <class T>
@@ -224,6 +265,8 @@ void Step<T>::operator()(const T* x, const T* h, const T* c, T* h_next, T* c_nex
 }
 
 #define OSTINATO_FOR(T)                                                                                             \
+    template const Kernel<T>& find(const std::string&);                                                             \
+    template bool worth_apart(const Kernel<T>&, const Shape&, const Layout&, int);                                  \
     template Grid grid_of(const Kernel<T>&, const Shape&, const Layout&, int);                                      \
     template SavedSize saved_size(const Kernel<T>&, const Shape&);                                                   \
     template void run_forward(const Kernel<T>&, const Shape&, const Layout&, int, const Weights<T>&,                \

@@ -1,6 +1,9 @@
 // A call of the engine: it packs the weights, runs the parts in threads and adds up their weight gradients.
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "plan.h"
 #include "pool.h"
 
@@ -27,6 +30,18 @@ void run_forward(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
 template <class T>
 void run_backward(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, const Weights<T>& w,
                   const Backward<T>& io, const WeightGradients<T>& gradients);
+
+// Returns the kernel of a cell of the set in use. Throws std::invalid_argument if no cell has this name.
+template <class T>
+const Kernel<T>& find(const std::string& cell);
+
+// Runs the two directions of a layer, run(direction, threads): each on half of the threads at the same time, if `apart`,
+// or one after the other. What they throw is thrown again when both have ended.
+void run_directions(int threads, bool apart, const std::function<void(int direction, int threads)>& run);
+
+// Returns whether the directions of a layer are worth a half of the threads each.
+template <class T>
+bool worth_apart(const Kernel<T>& kernel, const Shape& shape, const Layout& layout, int threads);
 
 // Runs the diagonal linear recurrence on rows of W numbers, on at most `threads` threads with separate rows.
 template <class T>

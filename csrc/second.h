@@ -22,7 +22,7 @@ struct SecondStep {
     Blocked<T> h, h_next;  // (P / V, B) the states before and after the step
     T* y;
     const Index* place;  // the places of the rows of this step
-    Index outputs;
+    Index outputs, y_row;
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -52,7 +52,7 @@ struct SecondStep {
                     if (save) store(slot + (Cell::slots - 1) * slots.stride, out.slot[Cell::slots - 1]);
                 }
                 store(h_next.at(unit, row + i), out.h);
-                store_part(y + place[row + i] * outputs + unit * lanes<T>, out.h, valid);
+                store_part(y + place[row + i] * y_row + unit * lanes<T>, out.h, valid);
             }
         }
     }
@@ -70,7 +70,7 @@ struct SecondGradient {
     Blocked<T> d_second;  // written, the rows of this step
     const T* dy;          // may be null
     const Index* place;
-    Index outputs;
+    Index outputs, y_row;
 
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
@@ -84,7 +84,7 @@ struct SecondGradient {
             OSTINATO_UNROLL
             for (int i = 0; i < MR; ++i) {
                 Vec<T> dh = sum[i][j];
-                if (dy) dh += load_part(dy + place[row + i] * outputs + unit * lanes<T>, valid);
+                if (dy) dh += load_part(dy + place[row + i] * y_row + unit * lanes<T>, valid);
                 if constexpr (Cell::late > 0) {
                     const T* slot = slots.at(unit * kept<Cell>, row + i);
                     Seen<T, Cell::slots> in;

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+
+#: The threads of each test that does not set its own number; CI runs the tests of the engine with several.
+THREADS = int(os.environ.get("TEST_THREADS", "1"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -25,5 +29,5 @@ def shared_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _threads() -> None:
+    torch.set_num_threads(THREADS)

@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import call, is_
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.nn.utils.rnn import PackedSequence
 
 from ostinato.errors import ConfigError
 from ostinato.nn.drop_in import DropIn, by_torch
 from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
-from ostinato.ops.engine.buffers import zeros
+from ostinato.ops.engine.buffers import kept_zeros, zeros
 from ostinato.ops.engine.gate import ApartError
+from ostinato.ops.engine.layer import Form
 from ostinato.ops.engine.places import Places
-from ostinato.ops.engine.unroll import specified, unroll
+from ostinato.ops.engine.unroll import run_plain, specified, unroll, unroll_both
+from ostinato.ops.selection import is_named
 from ostinato.shapes import State
 
 _PADDED = Places(), Places(reverse=True)
+
+
+def _cell(mode: str, reset_after: bool, projects: bool) -> str:
+    """Return the name of the cell in the engine."""
+    if not reset_after:
+        return "gru_before"
+    return "lstm_projected" if projects else mode.lower()
+
+
+#: The form of a layer on a padded batch, by mode, and by whether it resets after the product, projects, runs both ways.
+_FORMS = {
+    (mode, after, projects, both): Form(_cell(mode, after, projects), (None, None, None), (False, True)[: 1 + both])
+    for mode in ("RNN_TANH", "RNN_RELU", "GRU", "LSTM")
+    for after in (True, False)
+    for projects in (False, True)
+    for both in (False, True)
+}
 
 
 class RecurrentNetwork(DropIn, nn.RNNBase):
@@ -40,14 +61,17 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
     @property
     def engine_cell(self) -> str:
         """The name of the cell in the engine."""
-        if not self.reset_after:
-            return "gru_before"
-        if self.mode == "GRU":
-            return "gru"
-        return "lstm_projected" if self.proj_size else self.mode.lower()
+        return _cell(self.mode, self.reset_after, self.proj_size > 0)
 
     def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the outputs of all steps, in the form of the input, and the last state, in the form of hx."""
+        if hx is None and self.num_layers == 1 and type(input) is Tensor and not is_named() and not is_compiling():
+            try:
+                results = self._usual(input)
+            except ConfigError:
+                results = None
+            if results is not None:
+                return results
         x = input[0] if isinstance(input, PackedSequence) else input
         if isinstance(x, Tensor) and self.engine_runs(x):
             try:
@@ -66,6 +90,39 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         results = by_torch(self, super().forward, input, hx)
         # for a cell that torch.nn does not have, the call above is only the check of the input
         return results if self.reset_after else self._by(specified, input, hx)
+
+    def _usual(self, x: Tensor) -> Any:
+        """Return the results of one layer on a padded batch, without a state; None unless all is plain and fits.
+
+        Most calls have this form, and what the others must be asked takes longer than a small recurrence.
+        """
+        try:
+            # what ``_weights`` asks, in one loop of C
+            known = all(map(is_, self._parameters.values(), map(call, self._flat_weight_refs)))
+        except TypeError:  # a weight is missing
+            known = False
+        if not known or x.dim() != 3:
+            return None
+        weights = self._flat_weights
+        if self.batch_first:
+            x = x.transpose(0, 1)
+        steps, rows, width = x.shape
+        if width != self.input_size or not steps:
+            return None
+        both, P = self.bidirectional, self.proj_size
+        h0 = kept_zeros(x.dtype, (1 + both, rows, P or self.hidden_size))
+        c0 = None if self.mode != "LSTM" else kept_zeros(x.dtype, (1 + both, rows, self.hidden_size))
+        if self.bias and not P and not both:
+            tensors = (x, h0, c0, *weights, None)
+        else:
+            size = len(weights) // (1 + both)
+            halves = [_five(weights[i : i + size], self.bias, P) for i in range(0, len(weights), size)]
+            tensors = (x, h0, c0, *[w for half in halves for w in half])
+        results = run_plain(tensors, _FORMS[self.mode, self.reset_after, P > 0, both])
+        if results is None:
+            return None
+        y = results[0].transpose(0, 1) if self.batch_first else results[0]
+        return y, (results[1] if c0 is None else (results[1], results[2]))
 
     def extra_repr(self) -> str:
         """Return the text of torch.nn, followed by reset_after if it is False."""
@@ -186,18 +243,25 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
             # one cell: its states have the axis of the cells already, which is 1
             w_ih, w_hh, b_ih, b_hh, w_hr = _five(weights, self.bias, self.proj_size)
             return unroll(cell, x, state, w_ih, w_hh, b_ih, b_hh, places[0], w_hr=w_hr)
-        ends = []
+        ends: list[State] = []
         for layer in range(self.num_layers):
-            halves = []
-            for d in range(directions):
-                i = layer * directions + d
-                w_ih, w_hh, b_ih, b_hh, w_hr = _five(weights[i * each : (i + 1) * each], self.bias, self.proj_size)
-                h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, places[d], w_hr=w_hr)
-                halves.append(h)
-                ends.append(last)
-            x = halves[0] if directions == 1 else torch.cat(halves, -1)
+            cells = range(layer * directions, (layer + 1) * directions)
+            of_cells = [_five(weights[i * each : (i + 1) * each], self.bias, self.proj_size) for i in cells]
+            if run is unroll and directions == 2:
+                states = tuple([s[cells.start : cells.stop] for s in state])
+                x, last = unroll_both(cell, x, states, (*of_cells[0], *of_cells[1]), places[0])
+                ends += [tuple([s[d] for s in last]) for d in range(2)] if self.num_layers > 1 else [last]
+            else:
+                halves = []
+                for i, (w_ih, w_hh, b_ih, b_hh, w_hr), where in zip(cells, of_cells, places, strict=False):
+                    h, last = run(cell, x, tuple([s[i] for s in state]), w_ih, w_hh, b_ih, b_hh, where, w_hr=w_hr)
+                    halves.append(h)
+                    ends.append(last)
+                x = halves[0] if directions == 1 else torch.cat(halves, -1)
             if self.dropout and self.training and layer + 1 < self.num_layers:
                 x = nn.functional.dropout(x, self.dropout, training=True)
+        if len(ends) == 1 and directions == 2:
+            return x, ends[0]
         return x, tuple([torch.stack(s) for s in zip(*ends, strict=True)])
 
 

@@ -1,11 +1,15 @@
 """The compiled engine (csrc/bindings.cpp).
 
 Tensors and arrays cross the border as addresses, 0 for None. The engine checks neither shapes nor types: the caller
-does. Functions that end in 32 compute in float32, those that end in 64 in float64.
+does. Only the functions about layers read tensors themselves. Functions that end in 32 compute in float32, those that
+end in 64 in float64.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 # The rows B, the steps T, the places (rows of x), the inputs D, the hidden units H, the width P of h, and reverse.
 Sizes = tuple[int, int, int, int, int, int, bool]
@@ -37,6 +41,67 @@ def saved_size(cell: str, bits: int, hidden: int) -> tuple[int, int]:
         cell: The name of the cell.
         bits: The size of a number in bits, 32 or 64.
         hidden: The number of hidden units, H.
+    """
+
+def use_torch(table: Any, module: Any, pooled: Any, large: int, threads: tuple[Any, Any]) -> None:
+    """Look up what the functions about layers need of torch.
+
+    Args:
+        table: The capsule of DLPack's C functions for tensors, or None before torch 2.10: attributes are read instead.
+        module: The module torch.
+        pooled: The function that makes large tensors.
+        large: The count of numbers from which a tensor is large.
+        threads: The dispatch keys of a plain thread, outside and inside of inference mode.
+    """
+
+def gate(tensors: tuple[Tensor | None, ...], layout: tuple[Tensor | None, ...]) -> int:
+    """Return 0 unless kernels may take the addresses of these tensors, 2 if autograd must see the call, else 1."""
+
+class Pass:
+    """What backward needs of a forward pass of a layer: its form, y and the numbers that it saved, for one use."""
+
+    @property
+    def form(self) -> Any:
+        """The form of the layer."""
+
+    def knows(self, tensors: tuple[Tensor | None, ...]) -> bool:
+        """Return whether the tensors lie where those of the forward pass lay, in the same form."""
+
+    def fits(self, tensors: tuple[Tensor | None, ...]) -> bool:
+        """Return whether the tensors have the shapes and types of those of the forward pass."""
+
+    def backward(
+        self,
+        tensors: tuple[Tensor | None, ...],
+        output_gradients: tuple[Tensor | None, ...],
+        needed: tuple[bool, ...],
+        asks: bool,
+    ) -> tuple[Tensor | None, ...] | None:
+        """Return the gradient of each tensor, and None for the form; None alone if this pass cannot give them.
+
+        Args:
+            tensors: The tensors of the layer.
+            output_gradients: The gradients of y, h_n and c_n, None for zero.
+            needed: For each tensor whether its gradient is needed.
+            asks: Whether to return None too if the thread or the gradients are not plain, or a tensor lies elsewhere.
+        """
+
+def layer_forward(
+    form: tuple[Any, ...], tensors: tuple[Tensor | None, ...], threads: int, save: bool
+) -> tuple[Tensor, Tensor, Tensor | None, Pass | None] | None:
+    """Run a layer; None if a tensor is not as the kernels need it.
+
+    Args:
+        form: The form of the layer: see ops/engine/layer.py.
+        tensors: x, h0 and c0, and w_ih, w_hh, b_ih, b_hh and w_hr of each direction; None for those it does not have.
+        threads: The most threads that it may take.
+        save: Whether to keep what backward needs.
+
+    Returns:
+        y, h_n, c_n, None for a cell of one state, and the pass, None without save.
+
+    Raises:
+        ValueError: A length or a place lies outside of x, or the cell is unknown.
     """
 
 def grid_of(cell: str, bits: int, sizes: Sizes, threads: int) -> tuple[int, int, bool]:

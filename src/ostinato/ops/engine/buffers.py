@@ -7,13 +7,13 @@ goes. No buffer is initialised.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ostinato.ops.engine.call import LARGE, Call, Sizes
+from ostinato.ops.engine.call import LARGE, Call
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import is_plain
 
@@ -47,22 +47,6 @@ class Gradients(NamedTuple):
     w_hr: Tensor
 
 
-def needed_gradients(tensors: Sequence[Tensor | None], sizes: Sizes, needed: Sequence[bool]) -> list[Tensor | None]:
-    """Return an uninitialised buffer for the gradient of each tensor of a call; None where the kernel writes none.
-
-    The kernel computes the gradients of all weights or of none.
-    """
-    of_weights = any(needed[3:])
-    return [
-        None
-        if t is None or not (need or (of_weights and i > 2))
-        else torch.empty_like(t, memory_format=torch.contiguous_format)
-        if small
-        else pooled(t, *t.shape)
-        for i, (t, small, need) in enumerate(zip(tensors, sizes.small, needed, strict=True))
-    ]
-
-
 def pooled(like: Tensor, *shape: int) -> Tensor:
     """Return an uninitialised contiguous buffer of this shape with the type of ``like``; the caller owns it."""
     count = math.prod(shape)
@@ -73,25 +57,10 @@ def pooled(like: Tensor, *shape: int) -> Tensor:
     return torch.from_numpy(array.reshape(shape))
 
 
-def kept_for_backward(like: Tensor, sizes: Sizes) -> Tensor:
-    """Return an uninitialised buffer, (sizes.saved,), with the type of ``like`` for what forward saves."""
-    return torch.empty(sizes.saved, dtype=like.dtype) if sizes.saved < LARGE else pooled(like, sizes.saved)
-
-
 def saved_count(call: Call) -> int:
     """Return how many numbers forward saves for backward; the sizes of the call may be symbols of a tracer."""
     head, width = _engine.saved_size(call.cell, 8 * call.x.element_size(), int(call.hidden))
     return head + width * (call.places + call.rows + 1)
-
-
-def outputs(call: Call, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return buffers for y, (T, B, P) or (places, P), and for h_n and c_n, as h0 and c0; the caller owns them.
-
-    c_n is None for a cell of one state.
-    """
-    _, x, h0, c0, *_ = call
-    y = torch.empty(sizes.y, dtype=x.dtype) if sizes.small_y else pooled(x, *sizes.y)
-    return y, torch.empty_like(h0), None if c0 is None else torch.empty_like(c0)
 
 
 #: States of zeros by type and shape, which are only read. Small ones alone are kept.
@@ -102,12 +71,17 @@ def zeros(x: Tensor, *shape: int) -> Tensor:
     """Return a state of zeros of the type and on the device of x, which nobody may change: it serves many calls."""
     if torch.compiler.is_compiling() or type(x) is not Tensor or not x.is_cpu or torch._C._len_torch_dispatch_stack():
         return x.new_zeros(shape)  # a tracer, a mode or another device sees how its own zeros are made
-    key = x.dtype, shape
+    return kept_zeros(x.dtype, shape)
+
+
+def kept_zeros(dtype: torch.dtype, shape: tuple[int, ...]) -> Tensor:
+    """Return a state of zeros on the CPU, which nobody may change: it serves many calls."""
+    key = dtype, shape
     kept = _ZEROS.get(key)
     if kept is not None and not kept._version:
         return kept
     with torch.inference_mode(False):
-        made = x.new_zeros(shape)
+        made = torch.zeros(shape, dtype=dtype, device="cpu")
     if made.numel() < LARGE and is_plain(made):
         if len(_ZEROS) >= 64:
             _ZEROS.clear()

@@ -180,18 +180,10 @@ class Sizes(NamedTuple):
     Attributes:
         description: The sizes as the extension takes them: B, T, places, D, H, P and reverse.
         bits: The size of a number in bits, 32 or 64.
-        saved: The count of numbers that forward saves for backward.
-        y: The shape of the outputs, (T, B, P) or (places, P).
-        small_y: Whether torch allocates a buffer as small as y as fast as the pool of the engine.
-        small: The same for each tensor of the call.
     """
 
     description: tuple[int, int, int, int, int, int, bool]
     bits: int
-    saved: int
-    y: tuple[int, ...]
-    small_y: bool
-    small: tuple[bool, ...]
 
 
 #: The count of numbers from which a buffer comes from the pool; for smaller ones the allocator of torch is as fast.
@@ -235,11 +227,8 @@ def sizes_of(call: Call) -> Sizes:  # noqa: PLR0914 - one name for each field
         return known
     check(call)
     (B, P), T, bits = h0.shape[-2:], len(x if base is None else base), 8 * x.element_size()
-    head, width = _engine.saved_size(cell, bits, call.hidden)
     description = B, T, call.places, x.shape[-1], call.hidden, P, reverse
-    small = tuple([t is None or t.numel() < LARGE for t in call.tensors])
-    saved = head + width * (call.places + B + 1)
-    sizes = Sizes(description, bits, saved, (*x.shape[:-1], P), call.places * P < LARGE, small)
+    sizes = Sizes(description, bits)
     if len(_KNOWN) >= _MOST:
         _KNOWN.clear()
     _KNOWN[key] = sizes

@@ -4,6 +4,9 @@ A kernel reads and writes bytes. It sees nothing of what torch keeps apart from 
 level of a transform, a sign that is still to be applied, another device. Therefore no address is taken before ``way``
 or ``require_bytes`` has compared the dispatch keys of the tensors and of the thread with those of plain tensors. Every
 state that torch adds to a tensor has a key, so a state that this module does not know is not plain.
+
+Most calls do not come here: the engine itself lets a call pass whose tensors are of torch's own classes, which DLPack
+describes as memory of the CPU and whose sign is applied, in a thread without modes (csrc/tensors.cpp).
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def _plain_states() -> tuple[list[Any], list[Any]]:
         return [tensor, _keys(torch.empty(0, device="cpu"))], [thread, _included()]
 
 
-_PLAIN_KEYS, _PLAIN_THREAD = _plain_states()
+_PLAIN_KEYS, PLAIN_THREAD = _plain_states()
 
 #: The classes of tensors that no subclass of torch intercepts; for any other class the operators must be visible.
 _PLAIN_TYPES = {Tensor, torch.nn.Parameter, type(None)}
@@ -77,7 +80,7 @@ def way(tensors: Sequence[Tensor | None], *, saves: bool = False) -> Way:
     if torch.compiler.is_compiling():
         return Way.REFERENCE if torch._C._are_functorch_transforms_active() else Way.OPERATOR
     if (
-        _included() in _PLAIN_THREAD
+        _included() in PLAIN_THREAD
         and _excluded(_AUTOCAST)
         and not torch._C._len_torch_function_stack()
         and forward_ad._current_level < 0

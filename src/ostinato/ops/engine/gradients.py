@@ -13,35 +13,37 @@ import torch
 from torch import Tensor
 from torch._library.autograd import Info, make_autograd_impl
 
-from ostinato.errors import ConfigError
-from ostinato.ops.engine.buffers import kept_for_backward, needed_gradients, outputs
-from ostinato.ops.engine.call import Call, Sizes, sizes_of
+from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference, gradients_of, gradients_of_gradients, in_float32
-from ostinato.ops.engine.gate import Way, addresses, transformed, way
-from ostinato.ops.engine.operator import LIBRARY, run_backward, run_forward
+from ostinato.ops.engine.gate import Way, transformed, way
+from ostinato.ops.engine.layer import Form, joined, run_forward
+from ostinato.ops.engine.operator import LIBRARY
 
 
-def _reference_of(call: Call) -> Callable[..., tuple[Tensor, ...]]:
-    """Return the reference of a call as a function of its tensors, in float32 under autocast."""
+def _reference_of(form: Form) -> Callable[..., tuple[Tensor, ...]]:
+    """Return the reference of a layer as a function of its tensors, in float32 under autocast."""
 
     def run(*tensors: Tensor | None) -> tuple[Tensor, ...]:
-        return by_reference(Call._make((call.cell, *tensors, *call.layout, call.reverse)))
+        return joined([by_reference(call) for call in form.calls(tensors)])
 
     return in_float32(run)
 
 
 def decomposed(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
     """Return y, h_n and c_n by the reference; c_n is None for a cell of one state."""
-    y, h_n, *c_n = _reference_of(call)(*call.tensors)
+    y, h_n, *c_n = _reference_of(Form.of(call))(*call.tensors)
     return y, h_n, c_n[0] if c_n else None
 
 
 def _decomposed_gradients(
-    call: Call, output_gradients: Sequence[Tensor | None], needed: Sequence[bool]
+    form: Form,
+    tensors: Sequence[Tensor | None],
+    output_gradients: Sequence[Tensor | None],
+    needed: Sequence[bool],
 ) -> list[Tensor | None]:
-    """Return the gradients of the tensors of a call by the reference, given those of y, h_n and c_n."""
-    count = 2 if call.c0 is None else 3
-    return gradients_of(_reference_of(call), call.tensors, output_gradients[:count], needed)
+    """Return the gradients of the tensors of a layer by the reference, given those of y, h_n and c_n."""
+    count = 2 if tensors[2] is None else 3
+    return gradients_of(_reference_of(form), tensors, output_gradients[:count], needed)
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -71,7 +73,7 @@ def _backward(
     needed: Any = Call.split(ctx.needs_input_grad)[0].tensors
     output_gradients = dy, dh_n, None if call.c0 is None else dc_n
     if torch.is_grad_enabled() or way((*tensors, *output_gradients)) is Way.REFERENCE:
-        gradients = _decomposed_gradients(call, output_gradients, needed)
+        gradients = _decomposed_gradients(Form.of(call), call.tensors, output_gradients, needed)
     else:
         gradients = _gradients_by_operator(call, y, saved, output_gradients, needed)
     # cell; the tensors; lengths, base, column, reverse and save
@@ -88,16 +90,8 @@ def _gradients_by_operator(
     return [g if need else None for g, need in zip(computed, needed, strict=True)]
 
 
-def _has(call: Call, sizes: Sizes) -> bool:
-    """Return whether a call has these sizes."""
-    try:
-        return sizes_of(call) == sizes
-    except ConfigError:
-        return False
-
-
 class Eager(torch.autograd.Function):
-    """The node of ``ostinato::recurrence`` without torch's dispatcher, which takes longer than a small recurrence.
+    """The node of a layer without torch's dispatcher, which takes longer than a small recurrence.
 
     The context owns the numbers that forward saves until the first backward. A second backward over a retained graph
     runs forward again, and so does a backward after y was changed in place: the kernel needs the values that y had.
@@ -105,53 +99,74 @@ class Eager(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, *args: Any) -> tuple[Tensor | None, ...]:
-        """Return y, h_n and c_n, given ``call.tensors`` one by one, which autograd must see, and then the call."""
-        *tensors, call = args
-        sizes = sizes_of(call)
-        # the copies of what is not contiguous are not kept, and made again by backward
-        call = call.contiguous()
-        y, h_n, c_n = results = outputs(call, sizes)
-        ctx.kept = kept_for_backward(y, sizes)
-        run_forward(call, sizes, y, h_n, c_n, ctx.kept.data_ptr())
-        ctx.options = call.cell, call.lengths, call.base, call.column, call.reverse
-        ctx.sizes, ctx.addresses = sizes, addresses(*tensors)
+        """Return y, h_n and c_n, given the tensors of the layer one by one, which autograd must see, and its form."""
+        tensors = args[:-1]
+        y, h_n, c_n, ctx.made = run_forward(args[-1], tensors, True)
         ctx.save_for_backward(*tensors)
-        # an alias counts the changes of y; as a saved tensor of autograd it would forbid them
-        ctx.y = y.detach()
-        ctx.version = y._version
         ctx.set_materialize_grads(False)
-        return results
+        return y, h_n, c_n
 
     @staticmethod
     def backward(ctx: Any, *output_gradients: Tensor | None) -> tuple[Any, ...]:
-        """Return the gradients of the tensors of the call, given those of y, h_n and c_n, or None for zero."""
-        tensors = ctx.saved_tensors
-        cell, *layout, reverse = ctx.options
-        call = Call._make((cell, *tensors, *layout, reverse))
-        # the last argument of forward is the call, which has no gradient
-        *needed, _ = ctx.needs_input_grad
-        # forward has let the saved tensors through the gate; it is only asked again if their data were replaced since
-        known = addresses(*tensors) == ctx.addresses
-        how = way(output_gradients if known else (*tensors, *output_gradients))
-        if how is Way.REFERENCE or torch.is_grad_enabled():
-            return *_decomposed_gradients(call, output_gradients, needed), None
-        y, sizes = ctx.y, ctx.sizes
-        if not _has(call, sizes):
-            raise RuntimeError(
-                "a tensor of a recurrence got data of another shape or type between its forward and its backward pass: "
-                "replace the data of a parameter after the backward pass"
-            )
-        if how is Way.OPERATOR:
-            return *_gradients_by_operator(call, y, y.new_empty(0), output_gradients, needed), None
-        call = call.contiguous()
-        kept, ctx.kept = ctx.kept, None
-        if kept is None or y._version != ctx.version:
-            y, h_n, c_n = outputs(call, sizes)
-            kept = kept_for_backward(y, sizes)
-            run_forward(call, sizes, y, h_n, c_n, kept.data_ptr())
-        gradients = needed_gradients(tensors, sizes, needed)
-        run_backward(call, sizes, y, kept.data_ptr(), output_gradients, gradients)
-        return *gradients, None
+        """Return the gradients of the tensors of the layer, given those of y, h_n and c_n, or None for zero."""
+        tensors, made, needed = ctx.saved_tensors, ctx.made, ctx.needs_input_grad
+        found = made.backward(tensors, output_gradients, needed, True)
+        # the last argument of forward is the form, which has no gradient
+        return (*_other_gradients(made, tensors, output_gradients, needed[:-1]), None) if found is None else found
+
+
+#: ``Eager.apply`` without its look for dead wrappers of torch.func among the tensors: ``way`` lets none through.
+apply_eager = torch._C._FunctionBase.__dict__["apply"].__get__(None, Eager)
+
+
+def _other_gradients(
+    made: Any,
+    tensors: tuple[Tensor | None, ...],
+    output_gradients: tuple[Tensor | None, ...],
+    needed: tuple[bool, ...],
+) -> Sequence[Tensor | None]:
+    """Return the gradients of a layer where the first pass of the kernel alone does not give them."""
+    form = made.form
+    # forward has let the saved tensors through the gate; it is only asked again if their data were replaced since
+    how = way(output_gradients if made.knows(tensors) else (*tensors, *output_gradients))
+    if how is Way.REFERENCE or torch.is_grad_enabled():
+        return _decomposed_gradients(form, tensors, output_gradients, needed)
+    if not made.fits(tensors):
+        raise RuntimeError(
+            "a tensor of a recurrence got data of another shape or type between its forward and its backward pass: "
+            "replace the data of a parameter after the backward pass"
+        )
+    if how is Way.OPERATOR:
+        return _layer_by_operators(form, tensors, output_gradients, needed)
+    straight = tuple([t if t is None or t.is_contiguous() else t.contiguous() for t in output_gradients])
+    found = made.backward(tensors, straight, needed, False)
+    if found is None:
+        _, _, _, again = run_forward(form, tensors, True)
+        found = again.backward(tensors, straight, needed, False)
+    gradients: Sequence[Tensor | None] = found[:-1]
+    return gradients
+
+
+def _layer_by_operators(
+    form: Form,
+    tensors: Sequence[Tensor | None],
+    output_gradients: Sequence[Tensor | None],
+    needed: Sequence[bool],
+) -> list[Tensor | None]:
+    """Return the gradients of a layer by ``ostinato::recurrence_backward``, one direction after the other."""
+    found: list[Any] = []
+    count = len(form.reverse)
+    dy, *of_ends = output_gradients
+    for d, call in enumerate(form.calls(tensors)):
+        half = dy if dy is None or count == 1 else dy.chunk(count, -1)[d].contiguous()
+        ends = [t if t is None or count == 1 else t[d : d + 1] for t in (*of_ends, None)[:2]]
+        own = [*needed[:3], *needed[3 + 5 * d : 8 + 5 * d]]
+        found.append(_gradients_by_operator(call, call.x.new_empty(0), call.x.new_empty(0), (half, *ends), own))
+    if count == 1:
+        return list(found[0])
+    (dx, dh0, dc0, *dw), (dx_back, dh0_back, dc0_back, *dw_back) = found
+    ends = [a if a is None else torch.cat((a, b)) for a, b in ((dh0, dh0_back), (dc0, dc0_back))]
+    return [dx if dx is None else dx + dx_back, *ends, *dw, *dw_back]
 
 
 def _recurrence_in_operators(*args: Any) -> tuple[Tensor, ...]:
@@ -197,7 +212,7 @@ def _backward_of_backward(ctx: Any, *moved: Tensor | None) -> tuple[Any, ...]:
     of_call, (_, _, *of_outputs) = Call.split(ctx.needs_input_grad)
     needed = *of_call.tensors, *of_outputs[:count]
     output_gradients = (dy, dh_n, dc_n)[:count]
-    found = gradients_of_gradients(_reference_of(call), call.tensors, output_gradients, moved, needed)
+    found = gradients_of_gradients(_reference_of(Form.of(call)), call.tensors, output_gradients, moved, needed)
     found += [None] * (3 - count)
     # cell; the tensors; lengths, base, column, reverse, y and saved; dy, dh_n and dc_n; need_x and need_weights
     return (None, *found[:8], *[None] * 6, *found[8:], None, None)

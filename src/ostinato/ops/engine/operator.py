@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
-from ostinato.ops.engine.buffers import Gradients, gradients, outputs, pooled, results
+from ostinato.ops.engine.buffers import Gradients, gradients, pooled, results
 from ostinato.ops.engine.call import Call, Sizes, sizes_of
 from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import addresses, require_bytes, require_one_device
@@ -73,15 +73,6 @@ def backward(*args: Any) -> Gradients:
         y, _, _, saved = forward(*call, True)
     buffers = gradients(call, need_x, need_weights, pooled)
     run_backward(call, sizes_of(call), y, saved.data_ptr(), (dy, dh_n, dc_n), buffers)
-    return buffers
-
-
-def plain(call: Call) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return y, h_n and c_n without gradients and without torch's dispatcher; c_n is None for a cell of one state."""
-    sizes = sizes_of(call)
-    call = call.contiguous()
-    buffers = outputs(call, sizes)
-    run_forward(call, sizes, *buffers, 0)
     return buffers
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.compiler import is_compiling
 
 from ostinato.errors import ConfigError
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference
+from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import Way, way
-from ostinato.ops.engine.gradients import Eager, decomposed
-from ostinato.ops.engine.operator import plain
+from ostinato.ops.engine.gradients import apply_eager, decomposed
+from ostinato.ops.engine.layer import Form, joined, run_forward
 from ostinato.ops.engine.places import Places
 from ostinato.shapes import State
+
+if not ABSENT:
+    from ostinato.ops.engine import _engine
 
 _PADDED = Places()
 
@@ -67,19 +73,57 @@ def unroll(
         h, last = unroll(cell, x.flatten(0, -2), starts, w_ih, w_hh, b_ih, b_hh, pieces.places, w_hr=w_hr)
         return h.view(*x.shape[:-1], h.shape[-1]), tuple(s[pieces.last] for s in last)
     h0, c0 = state if len(state) == 2 else (state[0], None)
-    tensors = x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr
-    call = Call(cell, *tensors, places.lengths, places.base, places.column, places.reverse)
-    save = torch.is_grad_enabled() and (w_hh.requires_grad or any(t is not None and t.requires_grad for t in tensors))
-    how = way(call[1:-1], saves=save)
-    results: Any
-    if how is Way.KERNEL:
-        results = Eager.apply(*tensors, call) if save else plain(call)  # type: ignore[no-untyped-call]
-    elif how is Way.OPERATOR:
-        results = torch.ops.ostinato.recurrence(*call, save)
-    else:
-        results = decomposed(call)
-    y, h_n, c_n, *_ = results
+    layout = places.lengths, places.base, places.column
+    y, h_n, c_n = run_layer((x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr), Form(cell, layout, (places.reverse,)))
     return y, (h_n,) if c0 is None else (h_n, c_n)
+
+
+def unroll_both(
+    cell: str, x: Tensor, state: State, weights: Sequence[Tensor | None], places: Places = _PADDED
+) -> tuple[Tensor, State]:
+    """Run a layer of two directions, which read the same inputs, over all steps of a batch by the engine.
+
+    Args:
+        cell: The name of the cell in the engine.
+        x: The inputs, (T, B, D); (places, D) if places.base is given.
+        state: The states of both directions: h (2, B, P), and c (2, B, H) for a cell of two states.
+        weights: w_ih, w_hh, b_ih, b_hh and w_hr, as in ``unroll``, of the first and then of the second direction.
+        places: The layout of the steps of each row in x. The second direction runs from the last step to the first.
+
+    Returns:
+        The outputs of both directions side by side, (T, B, 2 P) or (places, 2 P), and the states after the last step.
+
+    Raises:
+        ConfigError: As ``unroll``.
+    """
+    h0, c0 = state if len(state) == 2 else (state[0], None)
+    layout = places.lengths, places.base, places.column
+    y, h_n, c_n = run_layer((x, h0, c0, *weights), Form(cell, layout, (False, True)))
+    return y, (h_n,) if c0 is None else (h_n, c_n)
+
+
+def run_plain(tensors: tuple[Any, ...], form: Form) -> Any:
+    """Return y, h_n and c_n of a layer by its kernel; None unless the engine finds all plain (csrc/tensors.h)."""
+    passes = 0 if ABSENT else _engine.gate(tensors, form[1])
+    if passes == 2:
+        return apply_eager(*tensors, form)
+    return run_forward(form, tensors, False) if passes else None
+
+
+def run_layer(tensors: tuple[Any, ...], form: Form) -> tuple[Tensor, Tensor, Any]:
+    """Return y, h_n and c_n of a layer in the way that the gate finds; c_n counts for a cell of two states alone."""
+    results = None if is_compiling() else run_plain(tensors, form)
+    if results is not None:
+        return results[0], results[1], results[2]
+    save = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    how = way((*tensors, *form.layout), saves=save)
+    if how is Way.KERNEL:
+        results = apply_eager(*tensors, form) if save else run_forward(form, tensors, False)
+    elif how is Way.OPERATOR:
+        results = joined([torch.ops.ostinato.recurrence(*call, save)[:3] for call in form.calls(tensors)])
+    else:
+        results = joined([decomposed(call) for call in form.calls(tensors)])
+    return results[0], results[1], results[2]
 
 
 def specified(
