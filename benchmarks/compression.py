@@ -30,7 +30,8 @@ def main() -> None:
     parser.add_argument("--corruptions", type=int, default=1000)
     given = parser.parse_args()
     model = load_model(given.model)
-    raw = {p.name: p.read_bytes() for p in given.files}
+    # one file is called as its container is, as the command does it
+    raw = {p.name if len(given.files) > 1 else "": p.read_bytes() for p in given.files}
     bits, steps = 0.0, 0
     for path in given.files:
         scores = score(model, read(path, kind=model.description.kind))
@@ -51,7 +52,7 @@ def main() -> None:
 def elsewhere(model: str, whole: bytes, raw: dict[str, bytes]) -> None:
     """Restore the files on one thread under every instruction set that this processor has."""
     with tempfile.TemporaryDirectory() as folder:
-        packed = Path(folder) / "all.osz"
+        packed = Path(folder) / "all.osz"  # the name of a single file without one
         packed.write_bytes(whole)
         for name in sets():
             out = Path(folder) / name
@@ -69,7 +70,7 @@ def elsewhere(model: str, whole: bytes, raw: dict[str, bytes]) -> None:
                 "1",
             ]
             subprocess.run(command, env={**os.environ, INSTRUCTION_SET: name}, check=True, capture_output=True)
-            same = all((out / key).read_bytes() == value for key, value in raw.items())
+            same = all((out / (key or "all")).read_bytes() == value for key, value in raw.items())
             print(f"{name}, one thread: {'the same bits' if same else 'OTHER BITS'}")
 
 
@@ -79,7 +80,7 @@ def refused(model: object, whole: bytes, count: int) -> int:
     for i in range(count):
         at = int(rng.integers(len(whole)))
         flipped = whole[:at] + bytes([whole[at] ^ (1 << int(rng.integers(8)))]) + whole[at + 1 :]
-        version = whole[:4] + bytes([2 + i % 250]) + whole[5:]
+        version = whole[:2] + bytes([3 + i % 120]) + whole[3:]
         damaged = (whole[:at], flipped, whole + bytes([at % 256]), version)[i % 4]
         try:
             decompress(model, damaged)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,26 @@ FORMAT, VERSION = "ostinato", 2
 _DIGEST = 32
 
 
-def atomic_write(path: str | Path, content: bytes) -> None:
+def cache_folder(name: str) -> Path:
+    """Return a folder for what can be made again: ``ostinato/NAME`` in XDG_CACHE_HOME, by default ``~/.cache``.
+
+    Raises:
+        WriteError: It cannot be made.
+    """
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    folder = (Path(given) if given else Path.home() / ".cache") / "ostinato" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"cannot make the cache folder: {error.strerror or error}",
+            where=str(folder),
+            fix="set XDG_CACHE_HOME to a folder that you may write to",
+        ) from error
+    return folder
+
+
+def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
     """Write a file so that an earlier file at the path is either replaced as a whole or kept.
 
     The content goes to a temporary file in the same folder, which is synced and renamed. A link is followed; a device
@@ -32,23 +52,25 @@ def atomic_write(path: str | Path, content: bytes) -> None:
 
     Args:
         path: The path of the file.
-        content: The content of the file.
+        content: The content of the file, at once or in parts.
 
     Raises:
         WriteError: The file cannot be written; the error says why.
     """
     path = Path(path)
     temporary: str | None = None
+    parts = (content,) if isinstance(content, bytes) else content
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "the path is a folder")
         if path.exists() and not path.is_file():
-            path.write_bytes(content)
+            with path.open("wb") as device:
+                device.writelines(parts)
             return
         target = path.resolve()
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)

@@ -24,11 +24,12 @@ def command(
 
     Example: ostinato compress digits.ost recording.wav -o recording.osz
     """
-    from ostinato.compression.originals import read_bytes
-    from ostinato.compression.verbs import compress
+    from ostinato.compression.originals import read_raw
+    from ostinato.compression.verbs import compressed
     from ostinato.errors import ConfigError
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
+    from ostinato.threads import computing
 
     target = output or files[0].with_name(files[0].name + ".osz")
     options.writable(target)
@@ -39,8 +40,10 @@ def command(
         twice = next((n for n in names if names.count(n) > 1), None)
         what = f"two files are called {twice}" if twice else f"there is no file in {files[0]}"
         raise ConfigError(what, fix="give files with different names")
-    raw = {p.name: read_bytes(p) for p in paths}
-    out = compress(load_model(model), raw, threads=options.threads(threads))
-    atomic_write(target, out)
-    size = sum(map(len, raw.values()))
-    print(f"{target}: {counted(len(out), 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}")
+    # a file that is called as the container is needs no name in it
+    named = [] if names == [target.name.removesuffix(".osz")] else names
+    raw = dict(zip(named or [""], map(read_raw, paths), strict=True))
+    with computing(options.threads(threads)):
+        atomic_write(target, compressed(load_model(model), raw).parts())
+    size, out = sum(map(len, raw.values())), target.stat().st_size
+    print(f"{target}: {counted(out, 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}")

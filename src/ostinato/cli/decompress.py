@@ -24,23 +24,26 @@ def command(
 
     Example: ostinato decompress digits.ost recording.osz -o recording.wav
     """
-    from ostinato.compression.originals import read_bytes
-    from ostinato.compression.verbs import decompress
+    from ostinato.compression.originals import read_raw
+    from ostinato.compression.verbs import restored
     from ostinato.errors import ConfigError
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
+    from ostinato.threads import computing
 
     screen.doing(f"decompressing {file}")
-
-    restored = decompress(load_model(model), read_bytes(file), where=str(file), threads=options.threads(threads))
-    several = len(restored) > 1 or (output is not None and output.is_dir())
+    with computing(options.threads(threads)):
+        found = restored(load_model(model), read_raw(file), str(file))
+    # a file without a name is called as the container is
+    files = {name or file.name.removesuffix(".osz"): parts for name, parts in found.items()}
+    several = len(files) > 1 or (output is not None and output.is_dir())
     folder = (output if output is not None else file.parent) if several or output is None else output.parent
     if several and output is not None:
         output.mkdir(parents=True, exist_ok=True)
-    targets = {n: folder / Path(n).name if several or output is None else output for n in restored}
+    targets = {n: folder / Path(n).name if several or output is None else output for n in files}
     for target in targets.values():
         if output is None and target.exists():
             raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
-    for name, raw in restored.items():
-        atomic_write(targets[name], raw)
-        print(f"{targets[name]}: {counted(len(raw), 'byte')}")
+    for name, parts in files.items():
+        atomic_write(targets[name], parts)
+        print(f"{targets[name]}: {counted(targets[name].stat().st_size, 'byte')}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,10 +71,7 @@ def command(
         return
     if output:
         options.writable(output)
-    import polars as pl
-
     from ostinato.cli.render import answer
-    from ostinato.data.ids import id_column
     from ostinato.inference.score import score
     from ostinato.storage import atomic_write
 
@@ -107,16 +105,27 @@ def command(
     else:
         _say(scores, places, fitted.likelihood("score"))
     if output:
-        lengths = scores.offsets[1:] - scores.offsets[:-1]
-        frame = pl.DataFrame(
-            {
-                "unique_id": id_column(scores.data.ids, lengths, scores.data.meta),
-                "step": [t + 1 for n in lengths for t in range(n)],
-                "surprisal": scores.surprisal,
-            }
-        )
-        atomic_write(output, frame.write_csv().encode())
+        atomic_write(output, _rows(scores))
         print(f"surprisals: {output}") if not as_json else screen.say(f"surprisals: {output}")
+
+
+def _rows(scores: Scores) -> Iterator[bytes]:
+    """Yield the surprisal of every step as CSV, some steps at a time."""
+    import numpy as np
+    import polars as pl
+
+    from ostinato.data.corpus import blocks
+    from ostinato.data.ids import id_column
+
+    yield b"unique_id,step,surprisal\n"
+    offsets, at = scores.offsets, 0
+    for block in blocks(scores.surprisal):
+        lengths = np.diff(np.clip(offsets, at, at + len(block)))
+        step = np.arange(at, at + len(block)) - np.repeat(offsets[:-1], lengths)
+        ids = id_column(scores.data.ids, lengths, scores.data.meta)
+        frame = pl.DataFrame({"unique_id": ids, "step": step + 1, "surprisal": block.astype(np.float64)})
+        yield frame.write_csv(include_header=False).encode()
+        at += len(block)
 
 
 def _say(scores: Scores, places: list[ScoredStep], model: SequenceModel) -> None:

@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.data.corpus import forget, scratch
 from ostinato.errors import ConfigError, DataError
 
 #: The coded symbols of a block: after each the decoder checks that its probabilities are those of the encoder.
 BLOCK = 1 << 16
+#: The bytes of a segment that is kept on disk.
+LARGE = 1 << 20
+#: The blocks after which the coder begins anew, so that no coder holds more.
+SEGMENT = 256
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What an encoder wrote.
+
+    Attributes:
+        segments: The bytes of each segment.
+        digests: The digests of the blocks, of which the last covers the original bytes too.
+        size: The bytes of a digest.
+    """
+
+    segments: Sequence[bytes | memoryview]
+    digests: list[int]
+    size: int
 
 
 def library() -> Any:
@@ -40,7 +62,18 @@ class Coder:
     def __init__(self) -> None:
         self.library = library()
         self.digests: list[int] = []
-        self._digest, self._count = 0, 0
+        self._digest, self._count, self._coded = 0, 0, 0
+
+    def portions(self, count: int) -> Iterator[slice]:
+        """Yield the parts of so many symbols that lie in one segment each, and begin each segment."""
+        first = 0
+        while first < count:
+            place = self._coded % (SEGMENT * BLOCK)
+            if not place and self._coded:
+                self.next_segment()
+            stop = min(count, first + SEGMENT * BLOCK - place)
+            yield slice(first, stop)
+            self._coded, first = self._coded + stop - first, stop
 
     def seen(self, probabilities: NDArray[Any]) -> None:
         """Take probabilities (n, V) into the digest of the block."""
@@ -51,13 +84,25 @@ class Coder:
             self._digest = zlib.crc32(part.tobytes(), self._digest)
             self._count += len(part)
             if self._count >= BLOCK:
-                self.close_block()
+                self._close_block()
 
-    def close_block(self) -> None:
-        """End a block."""
-        if self._count:
-            self.ended(self._digest)
+    def _close_block(self) -> None:
+        self.ended(self._digest)
         self._digest, self._count = 0, 0
+
+    def finish(self, original: bytes | None) -> None:
+        """End the last block.
+
+        Args:
+            original: A digest of the original bytes, which that of the last block covers too; None in version 1.
+        """
+        if original is not None:
+            self._digest = zlib.crc32(original, self._digest)
+        if original is not None or self._count:
+            self._close_block()
+
+    def next_segment(self) -> None:
+        """Begin a segment."""
 
     def ended(self, digest: int) -> None:
         """Keep the digest of a block."""
@@ -71,6 +116,7 @@ class Encoder(Coder):
     def __init__(self) -> None:
         super().__init__()
         self._coder = self.library.stream.queue.RangeEncoder()
+        self._segments: list[bytes | memoryview] = []
         self._family = self.library.stream.model.Categorical(perfect=False)
         self._uniform = self.library.stream.model.Uniform
 
@@ -82,8 +128,9 @@ class Encoder(Coder):
             symbols: The symbols, (n,).
         """
         assert symbols is not None
-        self.seen(probabilities)
-        self._coder.encode(symbols.astype(np.int32), self._family, probabilities)
+        for part in self.portions(len(symbols)):
+            self.seen(probabilities[part])
+            self._coder.encode(symbols[part].astype(np.int32), self._family, probabilities[part])
         return symbols
 
     def number(self, size: int, value: int | None) -> int:
@@ -92,11 +139,47 @@ class Encoder(Coder):
         self._coder.encode(value, self._uniform(size))
         return value
 
-    def finish(self) -> bytes:
-        """Return what was coded."""
-        self.close_block()
-        words: bytes = self._coder.get_compressed().astype("<u4").tobytes()
-        return words
+    def next_segment(self) -> None:
+        """Keep what was coded, and begin a segment."""
+        self._segments.append(_kept(shortest(self._coder)))
+        self._coder = self.library.stream.queue.RangeEncoder()
+
+    def coded(self, original: bytes) -> Coded:
+        """Return what was coded.
+
+        Args:
+            original: A digest of the original bytes.
+        """
+        self.finish(original)
+        self.next_segment()
+        return Coded(self._segments, self.digests, 3)
+
+
+def _kept(segment: bytes) -> bytes | memoryview:
+    """Return the bytes of a segment, on disk if there will be many of them."""
+    if len(segment) < LARGE:
+        return segment
+    out = scratch(len(segment), np.uint8)
+    out[:] = np.frombuffer(segment, dtype=np.uint8)
+    forget(out)
+    return out.data
+
+
+def shortest(coder: Any) -> bytes:
+    """Return what a range encoder wrote as bytes, the first one first, without the zeros at the end.
+
+    The last word may be any in the interval that the encoder has come to: the one with the most zeros is taken.
+    """
+    words = coder.get_compressed()
+    place, (low, width) = coder.pos()
+    if len(words) == place + 1 and int(words[-1]) << 32 >= low:
+        for bits in (64, 56, 48, 40):
+            value = -(-low >> bits) << bits
+            if value < min(low + width, 1 << 64):
+                words[-1] = value >> 32
+                break
+    raw: bytes = words.astype(">u4").tobytes()
+    return raw.rstrip(b"\0")
 
 
 @final
@@ -104,36 +187,47 @@ class Decoder(Coder):
     """A decoder of what an encoder wrote.
 
     Args:
-        coded: The bytes of the encoder.
-        digests: The digests of its blocks.
+        coded: What the encoder wrote.
         where: The name of the file, for an error.
     """
 
-    def __init__(self, coded: bytes, digests: list[int], where: str) -> None:
+    def __init__(self, coded: Coded, where: str) -> None:
         super().__init__()
-        words = np.frombuffer(coded, dtype="<u4").astype(np.uint32)
-        self._coder = self.library.stream.queue.RangeDecoder(words)
+        self._left = iter(coded.segments)
+        self.next_segment()
         self._family = self.library.stream.model.Categorical(perfect=False)
         self._uniform = self.library.stream.model.Uniform
-        self._expected, self._where = digests, where
+        self._expected, self._mask, self._where = coded.digests, (1 << 8 * coded.size) - 1, where
+
+    def next_segment(self) -> None:
+        """Begin a segment, if there is one: version 1 has one for all symbols."""
+        following = next(self._left, None)
+        if following is None:
+            return
+        raw = bytes(following)
+        words = np.frombuffer(raw + bytes(-len(raw) % 4), dtype=">u4").astype(np.uint32)
+        self._coder = self.library.stream.queue.RangeDecoder(words)
 
     def symbols(self, probabilities: NDArray[np.float64], symbols: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """Return the next symbol of each row; arguments are those of ``Encoder.symbols``, without symbols."""
-        self.seen(probabilities)
-        return np.asarray(self._coder.decode(self._family, probabilities), dtype=np.int64)
+        found = [np.zeros(0, dtype=np.int64)]
+        for part in self.portions(len(probabilities)):
+            self.seen(probabilities[part])
+            found.append(np.asarray(self._coder.decode(self._family, probabilities[part]), dtype=np.int64))
+        return np.concatenate(found)
 
     def number(self, size: int, value: int | None) -> int:
         """Return the next number from 0 to size - 1."""
         return int(self._coder.decode(self._uniform(size)))
 
     def ended(self, digest: int) -> None:
-        """Check the digest of a block.
+        """Check the digest of a block, and of the last one that the original bytes are restored.
 
         Raises:
             DataError: The model gives other probabilities here than where the file was written.
         """
         super().ended(digest)
-        if self._expected[len(self.digests) - 1 : len(self.digests)] != [digest]:
+        if self._expected[len(self.digests) - 1 : len(self.digests)] != [digest & self._mask]:
             raise DataError(
                 "the model computes other probabilities on this machine than on that which wrote the file",
                 where=self._where,

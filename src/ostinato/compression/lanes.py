@@ -10,7 +10,7 @@ import copy
 from abc import ABC, abstractmethod
 from array import array
 from itertools import pairwise
-from typing import final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from ostinato.compression.memory import Memory, memory_of
 from ostinato.compression.portable import Array, Mixture, of_symbols
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
+from ostinato.data.corpus import BLOCK, forget, scratch
 from ostinato.emissions.conditional import Conditional
 from ostinato.emissions.logistic_mixture import LEAST_SCALE, LogisticMixture
 from ostinato.errors import ConfigError
@@ -29,7 +30,7 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
 Coder = Encoder | Decoder
-Values = NDArray[np.int64]
+Values: TypeAlias = NDArray[Any]
 #: The sequences that are coded side by side.
 SIDE_BY_SIDE = 256
 #: The steps that an encoder takes together of a memory that learns.
@@ -66,12 +67,12 @@ class Lanes(Drive):
     @torch.inference_mode()
     def run(self, coder: Coder, given: list[Values] | None, lengths: list[int], extra: list[int]) -> list[Values]:
         """Code sequences and return them (see ``Drive.run``)."""
-        out: list[list[Values]] = [[] for _ in lengths]
+        out = [array("q") for _ in lengths]
         for first in range(0, len(lengths), SIDE_BY_SIDE):
             rows = list(range(first, min(first + SIDE_BY_SIDE, len(lengths))))
             self._side_by_side(coder, given, rows, lengths, extra, out)
         channels = self.model.channels
-        return [np.stack(steps) if steps else np.zeros((0, channels), dtype=np.int64) for steps in out]
+        return [np.array(steps, dtype=np.int64).reshape(-1, channels) for steps in out]
 
     def _side_by_side(
         self,
@@ -80,7 +81,7 @@ class Lanes(Drive):
         rows: list[int],
         lengths: list[int],
         extra: list[int],
-        out: list[list[Values]],
+        out: list[array[int]],
     ) -> None:
         state = self.model.initial_state(len(rows))
         rows, state = self._kept([self.begins(lengths[r]) for r in rows], rows, state)
@@ -91,7 +92,7 @@ class Lanes(Drive):
             values, raw = self.code(coder, conditional, step, [extra[r] for r in rows])
             t += 1
             for i, r in enumerate(rows):
-                out[r].append(raw[i])
+                out[r].extend(raw[i].tolist())
             stays = [self.goes_on(int(values[i, 0]), t, lengths[r]) for i, r in enumerate(rows)]
             if any(stays):
                 state = self.model.observe(middle, self.in_model_space(values))
@@ -225,19 +226,26 @@ class LearnedText(Drive):
                 if a < z:
                     self._symbols.code(coder, p[a:z], part[a:z])
             before = symbols[-1:]
+            if not first % BLOCK:
+                forget(points)
         self._memory.after(before)
 
     def _decode(self, coder: Coder, length: int) -> Values:
-        before, t = np.array([self._start]), 0
-        found = array("q")
+        before, t, at = np.array([self._start]), 0, 0
+        found = array("i")
+        kept = scratch(length, np.int32) if length > BLOCK else None
         goes_on = self._symbols.begins(length)
         while goes_on:
             before, point = self._symbols.code(coder, of_symbols(self._memory.after(before)), None)
             found.append(int(point[0]))
             t += 1
             goes_on = self._symbols.goes_on(int(before[0]), t, length)
+            if kept is not None and (len(found) == BLOCK or not goes_on):
+                kept[at:t], at = found, t
+                del found[:]
+                forget(kept)
         self._memory.after(before)
-        return np.array(found, dtype=np.int64)[:, None]
+        return (np.array(found, dtype=np.int32) if kept is None else kept)[:, None]
 
 
 @final

@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import re
 import struct
 import zlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
+from ostinato.data.corpus import LARGE, blocks, forget, is_mapped, scratch
+from ostinato.data.spelled import in_paragraphs
 from ostinato.errors import ConfigError, DataError
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 
-Values = NDArray[np.int64]
+#: Whole numbers: those of a large text are of 4 bytes and mapped.
+Values: TypeAlias = NDArray[Any]
+#: The bytes of a file, or a mapped file.
+Raw: TypeAlias = bytes | NDArray[np.uint8]
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _ENDS = re.compile("\r\n|\r|\n")
 _LETTERS = {"\n": "n", "\r\n": "w", "\r": "r"}
+#: The letters of texts whose lines all end in the same way, by their number.
+_KINDS = ("", "n", "w", "r")
 
 
 class Originals(ABC):
     """How the files of one kind of model are taken apart and put together again."""
 
     @abstractmethod
-    def apart(self, raw: bytes, where: str) -> tuple[list[Values], list[int], list[Any]]:
-        """Return the sequences (T, D) of a file, what the lanes need beside each, and what is left, as JSON.
+    def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
+        """Return the sequences (T, D) of a file, what the lanes need beside each, and what is left, as ``facts``.
 
         Raises:
             DataError: The file cannot be restored to the bit from what the model reads, or is not of its kind.
@@ -41,8 +51,8 @@ class Originals(ABC):
         """Return the lengths of the sequences of a file, and what the lanes need beside each."""
 
     @abstractmethod
-    def together(self, sequences: list[Values], left: list[Any]) -> bytes:
-        """Return the bytes of a file."""
+    def together(self, sequences: list[Values], left: list[Any]) -> Iterator[bytes]:
+        """Yield the bytes of a file."""
 
 
 @final
@@ -52,51 +62,126 @@ class TextOriginals(Originals):
     def __init__(self, alphabet: Alphabet) -> None:
         self._alphabet = alphabet
 
-    def apart(self, raw: bytes, where: str) -> tuple[list[Values], list[int], list[Any]]:
-        """Return the sequences of a text. What is left: lines or length, the ends of lines, the byte order mark."""
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"the byte {raw[error.start]:#04x} is not valid UTF-8",
-                where=f"{where}, byte {error.start + 1}",
-                fix="compress text in UTF-8",
-            ) from error
-        marked = text.startswith(_BOM)
-        text = text[marked:]
-        found = [_LETTERS[end] for end in _ENDS.findall(text)]
-        kinds = "".join(found[:1]) if len(set(found)) <= 1 else _packed("".join(found).encode())
-        lines = _ENDS.split(text) if self._alphabet.terminated else [_ENDS.sub("\n", text)]
-        last = bool(self._alphabet.terminated and lines[-1])
-        if self._alphabet.terminated and not last:
-            lines.pop()
-        rows = [self._points(line) for line in lines]
-        count = len(rows) if self._alphabet.terminated else len(rows[0])
-        return rows, [0] * len(rows), [count, kinds, int(last) + 2 * int(marked)]
+    def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
+        """Return the sequences of a text. What is left: lines or length, the ends of lines, the byte order mark.
+
+        The points of a mapped file are mapped too.
+        """
+        ends, marked = _Ends(), False
+        if self._alphabet.terminated:
+            text = "".join(_decoded(raw, where))
+            marked = text.startswith(_BOM)
+            *lines, last = "".join(ends.plain([text[marked:]])).split("\n")
+            rows = [self._points(line) for line in [*lines, *([last] if last else [])]]
+            return rows, [0] * len(rows), [len(rows), int(bool(last)) + 2 * int(marked) + 4 * ends.kind, *ends.each]
+        texts = _decoded(raw, where)
+        first = next(texts, "")
+        marked = first.startswith(_BOM)
+        spelling, size = self._alphabet.spelling, len(raw)
+        # no spelling has more points than a text has bytes
+        points = scratch(size, np.int32) if is_mapped(np.asarray(raw)) else np.zeros(size, dtype=np.int32)
+        count = 0
+        for text in in_paragraphs(ends.plain(chain([first[marked:]], texts))):
+            part = spelling.points(text)
+            points[count : count + len(part)] = part
+            count += len(part)
+            forget(points)
+        return [points[:count, None]], [0], [count, 2 * int(marked) + 4 * ends.kind, *ends.each]
 
     def shape(self, left: list[Any]) -> tuple[list[int], list[int]]:
         """Return the lengths of the sequences; those of lines end by themselves."""
         return ([0] * left[0], [0] * left[0]) if self._alphabet.terminated else ([left[0]], [0])
 
-    def together(self, sequences: list[Values], left: list[Any]) -> bytes:
-        """Return the bytes of a text."""
-        _, kinds, flags = left
-        texts = [self._text(row[:, 0]) for row in sequences]
-        text = "\n".join(texts) + ("\n" if self._alphabet.terminated and texts and not flags & 1 else "")
-        back = {letter: end for end, letter in _LETTERS.items()}
-        pieces = text.split("\n")
-        letters = kinds * (len(pieces) - 1) if len(kinds) <= 1 else _unpacked(kinds).decode()
-        ends = [back[letter] for letter in letters]
-        whole = "".join(piece + end for piece, end in zip(pieces, [*ends, ""], strict=True))
-        return ((_BOM if flags & 2 else "") + whole).encode()
+    def together(self, sequences: list[Values], left: list[Any]) -> Iterator[bytes]:
+        """Yield the bytes of a text."""
+        _, flags, *each = left
+        if isinstance(flags, str):  # version 1: the ends of lines, and then the flags
+            each, flags = [flags] if len(flags) > 1 else [], _kind(flags, each[0])
+        if flags & 2:
+            yield _BOM.encode()
+        ends = _Ends(flags >> 2, each)
+        for text in ends.restored(self._texts(sequences, flags)):
+            yield text.encode()
+
+    def _texts(self, sequences: list[Values], flags: int) -> Iterator[str]:
+        r"""Yield a text whose lines end in "\n"."""
+        if self._alphabet.terminated:
+            texts = [self._alphabet.spelling.text(row[row >= 0].tolist()) for row in sequences]
+            yield "\n".join(texts) + ("\n" if texts and not flags & 1 else "")
+            return
+        for row in sequences:
+            reader = self._alphabet.spelling.reader()
+            for block in blocks(row[:, 0]):
+                yield "".join(map(reader.feed, block.tolist()))
+            yield reader.close()
 
     def _points(self, line: str) -> Values:
-        """Return the points of a line, (T, 1), and -1 at its end if that is an event."""
-        points = self._alphabet.spelling.points(line).astype(np.int64)
-        return (np.append(points, -1) if self._alphabet.terminated else points).reshape(-1, 1)
+        """Return the points of a line, (T, 1), and -1 at its end, which is an event."""
+        return np.append(self._alphabet.spelling.points(line), -1).reshape(-1, 1)
 
-    def _text(self, points: Values) -> str:
-        return self._alphabet.spelling.text([int(p) for p in points if p >= 0])
+
+class _Ends:
+    r"""The ends of the lines of a text, which a model reads as "\n".
+
+    Args:
+        kind: 0 for no line, 1 to 3 for ends that are all the same, and 4 for others.
+        each: The letter of each end, packed, if they are not all the same.
+    """
+
+    def __init__(self, kind: int = 0, each: Sequence[bytes | str] = ()) -> None:
+        self.kind, self.each = kind, list(each)
+
+    def plain(self, texts: Iterable[str]) -> Iterator[str]:
+        """Yield texts with plain ends, and find the kind of those that they have."""
+        found, letters, held = bytearray(), set[str](), ""
+        last: list[str | None] = [None]
+        for text in chain(texts, last):
+            whole = held + (text or "")
+            # a line may end in the next part
+            held = "\r" if text is not None and whole.endswith("\r") else ""
+            whole = whole[: len(whole) - len(held)]
+            own = [_LETTERS[end] for end in _ENDS.findall(whole)] if "\r" in whole else ["n"] * whole.count("\n")
+            letters.update(own)
+            found += "".join(own).encode()
+            yield _ENDS.sub("\n", whole) if "\r" in whole else whole
+        self.kind = _KINDS.index("".join(letters)) if len(letters) < 2 else len(_KINDS)
+        self.each = [zlib.compress(bytes(found), 9)] if len(letters) > 1 else []
+
+    def restored(self, texts: Iterable[str]) -> Iterator[str]:
+        """Yield texts with the ends that they had."""
+        back = {letter: end for end, letter in _LETTERS.items()}
+        if not self.each:
+            yield from (text.replace("\n", back.get(_KINDS[self.kind], "\n")) for text in texts)
+            return
+        letters = iter(_unpacked(self.each[0]).decode())
+        for text in texts:
+            yield re.sub("\n", lambda _: back[next(letters)], text)
+
+
+def _decoded(raw: Raw, where: str) -> Iterator[str]:
+    """Yield the text of bytes in UTF-8, in parts.
+
+    Raises:
+        DataError: The bytes are not UTF-8.
+    """
+    decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
+    for block in [raw] if isinstance(raw, bytes) else blocks(raw):
+        last = at + len(block) >= len(raw)
+        waiting = len(decoder.getstate()[0])
+        try:
+            yield decoder.decode(bytes(block), last)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"the byte {error.object[error.start]:#04x} is not valid UTF-8",
+                where=f"{where}, byte {at - waiting + error.start + 1}",
+                fix="compress text in UTF-8",
+            ) from error
+        at += len(block)
+
+
+def _kind(ends: str, flags: int) -> int:
+    """Return the flags of version 2, from the ends of lines and the flags of version 1."""
+    return flags + 4 * (_KINDS.index(ends) if len(ends) < 2 else len(_KINDS))
 
 
 @final
@@ -106,8 +191,9 @@ class SoundOriginals(Originals):
     def __init__(self, amplitude: Amplitude, channels: int, rate: int | None) -> None:
         self._bits, self._channels, self._rate = amplitude.bits, channels, rate
 
-    def apart(self, raw: bytes, where: str) -> tuple[list[Values], list[int], list[Any]]:
+    def apart(self, raw: Raw, where: str) -> tuple[list[Values], list[int], list[Any]]:
         """Return the samples of a WAV file. What is left: frames, bits, step, and the head and the tail of the file."""
+        raw = bytes(raw)
         start, size, channels, rate, width, used = _places(raw, where)
         if channels != self._channels:
             raise DataError(
@@ -132,21 +218,22 @@ class SoundOriginals(Originals):
         step = max(1, step & -step) if step else 1
         head, tail = raw[:start], raw[start + size :]
         usual = head == _head(frames, channels, rate, width) and not tail
-        left = [frames, width, step, *([] if usual else [_packed(head), _packed(tail)])]
+        left = [frames, width, step, *([] if usual else [zlib.compress(head, 9), zlib.compress(tail, 9)])]
         return [samples], [step], left if rate == self._rate else [*left, rate]
 
     def shape(self, left: list[Any]) -> tuple[list[int], list[int]]:
         """Return the frames and the step of a file."""
         return [left[0]], [left[2]]
 
-    def together(self, sequences: list[Values], left: list[Any]) -> bytes:
-        """Return the bytes of a WAV file."""
+    def together(self, sequences: list[Values], left: list[Any]) -> Iterator[bytes]:
+        """Yield the bytes of a WAV file."""
         frames, width, _, *kept = left
         rate = int(kept.pop()) if kept and isinstance(kept[-1], int) else int(self._rate or 0)
         body = _bytes(sequences[0] >> (self._bits - 8 * width), width)
-        if not kept:
-            return _head(frames, self._channels, rate, width) + body
-        return _unpacked(kept[0]) + body + _unpacked(kept[1])
+        yield _unpacked(kept[0]) if kept else _head(frames, self._channels, rate, width)
+        yield body
+        if kept:
+            yield _unpacked(kept[1])
 
 
 def originals_of(model: SequenceModel) -> Originals:
@@ -167,26 +254,24 @@ def originals_of(model: SequenceModel) -> Originals:
             )
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file.
+def read_raw(path: Path) -> Raw:
+    """Return the bytes of a file, which is mapped if it is large.
 
     Raises:
         DataError: It cannot be read.
     """
     try:
-        return path.read_bytes()
+        large = path.is_file() and path.stat().st_size > LARGE
+        return np.memmap(path, dtype=np.uint8, mode="r") if large else path.read_bytes()
     except OSError as error:
         raise DataError(
             f"cannot read the file: {error.strerror or error}", where=str(path), fix="check the path"
         ) from error
 
 
-def _packed(raw: bytes) -> str:
-    return base64.b85encode(zlib.compress(raw, 9)).decode()
-
-
-def _unpacked(text: str) -> bytes:
-    return zlib.decompress(base64.b85decode(text))
+def _unpacked(packed: bytes | str) -> bytes:
+    """Return what was packed, which is printed in version 1."""
+    return zlib.decompress(base64.b85decode(packed) if isinstance(packed, str) else packed)
 
 
 def _places(raw: bytes, where: str) -> tuple[int, int, int, int, int, int]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from ostinato.compression.coder import Decoder, Encoder
-from ostinato.compression.container import Container, digest_of
+from ostinato.compression.container import Container
 from ostinato.compression.lanes import Values, drive_of
-from ostinato.compression.originals import originals_of
+from ostinato.compression.originals import Raw, originals_of
 from ostinato.compression.portable import check
+from ostinato.data.corpus import forget
 from ostinato.errors import DataError, ModelFileError
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
@@ -23,12 +24,12 @@ from ostinato.threads import Threads, in_threads
 def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) -> bytes:
     """Compress files without loss by an arithmetic coder that a model drives.
 
-    The files take what ``score`` says of them, and a few dozen bytes. A model that goes on learning does so here too:
-    it codes each value by what it asserted before it saw it. ``decompress`` needs the same model.
+    The files take what ``score`` says of them, and about 20 bytes and their names. A model that goes on learning does
+    so here too: it codes each value by what it asserted before it saw it. ``decompress`` needs the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.
-        files: The bytes of each file by its name: text in UTF-8, or WAV files of whole numbers.
+        files: The bytes of each file by its name: text in UTF-8, or WAV files of whole numbers. A name may be empty.
         threads: The number of threads that compute.
 
     Returns:
@@ -38,6 +39,11 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
         ConfigError: The model is of another kind of data, or a package is not installed.
         DataError: A file is not of the model's kind, or cannot be restored to the bit from what the model reads.
     """
+    return b"".join(compressed(model, files).parts())
+
+
+def compressed(model: Model, files: Mapping[str, Raw]) -> Container:
+    """Return files as a container (see ``compress``). Large texts that are mapped take no memory."""
     sequence_model = model.likelihood("compress")
     check()
     originals, drive, coder = originals_of(sequence_model), drive_of(sequence_model), Encoder()
@@ -45,20 +51,28 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
     lengths: list[int] = []
     extra: list[int] = []
     facts: list[Any] = []
+    digest = hashlib.blake2b(digest_size=8)
     for name, raw in files.items():
         rows, beside, left = originals.apart(raw, name)
-        if originals.together(rows, left) != raw:
+        at = 0
+        for part in originals.together(rows, left):
+            if bytes(raw[at : at + len(part)]) != part:
+                at = -1
+                break
+            digest.update(part)
+            at += len(part)
+            forget(raw)
+        if at != len(raw):
             raise DataError(
                 "the file cannot be restored to the bit from what the model reads",
                 where=name,
                 fix="keep the file as it is",
             )
+        digest.update(at.to_bytes(8, "little"))
         given, lengths, extra = [*given, *rows], [*lengths, *map(len, rows)], [*extra, *beside]
-        facts.append([name, left])
+        facts.append([name, *left])
     drive.run(coder, given, lengths, extra)
-    coded = coder.finish()
-    original = digest_of_files(files)
-    return Container(digest_of_model(sequence_model), facts, coder.digests, coded, original).to_bytes()
+    return Container(digest_of_model(sequence_model)[:2], facts, coder.coded(digest.digest()))
 
 
 @in_threads
@@ -76,34 +90,47 @@ def decompress(model: Model, container: bytes, *, where: str = "the file", threa
             probabilities than the one that wrote them.
         ModelFileError: The container was written by another model.
     """
+    return {name: b"".join(parts) for name, parts in restored(model, container, where).items()}
+
+
+def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[bytes]]:
+    """Return the bytes of each file of a container, in parts (see ``decompress``).
+
+    They are checked before the first one is returned. Large texts are kept in a mapped file meanwhile.
+    """
     sequence_model = model.likelihood("decompress")
     held = Container.from_bytes(container, where)
-    if held.model != digest_of_model(sequence_model):
+    if held.model != digest_of_model(sequence_model)[: len(held.model)]:
         raise ModelFileError(
-            f"the file was compressed by another model, whose digest is {held.model.hex()}",
+            f"the file was compressed by another model, whose digest begins with {held.model.hex()}",
             where=where,
             fix="give the model that compressed it",
         )
     check()
     originals, drive = originals_of(sequence_model), drive_of(sequence_model)
-    coder = Decoder(held.coded, held.digests, where)
-    shapes = [originals.shape(left) for _, left in held.facts]
+    coder = Decoder(held.coded, where)
+    shapes = [originals.shape(left) for _, *left in held.files]
     lengths, extra = ([n for shape in shapes for n in shape[i]] for i in range(2))
     sequences = drive.run(coder, None, lengths, extra)
-    coder.close_block()
-    out: dict[str, bytes] = {}
-    for (name, left), (own, _) in zip(held.facts, shapes, strict=True):
-        out[name], sequences = originals.together(sequences[: len(own)], left), sequences[len(own) :]
-    if digest_of_files(out) != held.original:
+    own: list[tuple[str, list[Values], list[Any]]] = []
+    for (name, *left), (rows, _) in zip(held.files, shapes, strict=True):
+        own.append((name, sequences[: len(rows)], left))
+        sequences = sequences[len(rows) :]
+    digest, earlier = hashlib.blake2b(digest_size=8), b""
+    for _, rows, left in own:
+        size, each = 0, hashlib.blake2b(digest_size=8)
+        for part in originals.together(rows, left):
+            digest.update(part)
+            each.update(part)
+            size += len(part)
+        digest.update(size.to_bytes(8, "little"))
+        earlier += each.digest()
+    coder.finish(digest.digest() if held.original is None else None)
+    if held.original not in (None, hashlib.blake2b(earlier, digest_size=8).digest()[:4]):
         raise DataError(
             "the restored files are not those that were compressed", where=where, fix="use another copy of it"
         )
-    return out
-
-
-def digest_of_files(files: Mapping[str, bytes]) -> bytes:
-    """Return a digest of the bytes of files, 4 bytes: a second check, beside that of the container."""
-    return digest_of(b"".join(digest_of(raw) for raw in files.values()))[:4]
+    return {name: originals.together(rows, left) for name, rows, left in own}
 
 
 def digest_of_model(model: SequenceModel) -> bytes:

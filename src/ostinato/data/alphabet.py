@@ -9,14 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ostinato.data.encoded import Encoded, Encoding
+from ostinato.data.corpus import Look, blocks
+from ostinato.data.encoded import Encoded, Encoding, Lazy
 from ostinato.data.lines import plain
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import Characters, Spelling, spelling_from_json, spelling_of
 
 #: The number of symbols that are encoded together.
 BLOCK = 1 << 20
+#: More than the greatest point: the code points, and the jamo beyond them.
+POINTS = 0x110044
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,10 @@ class Alphabet(Encoding):
     def fit(data: SequenceSet) -> Alphabet:
         """Return the alphabet of data, which should be the training part."""
         spelling = spelling_of(data.meta)
-        points = spelling.always
-        for at in range(0, 0 if spelling.closed else len(data.values), BLOCK):
-            points = np.union1d(points, data.values[at : at + BLOCK, 0])
+        seen = np.zeros(POINTS, dtype=bool)
+        for block in [] if spelling.closed else blocks(data.values, BLOCK):
+            seen[block[:, 0]] = True
+        points = np.union1d(spelling.always, np.flatnonzero(seen))
         return Alphabet(tuple(points.astype(int).tolist()), data.terminated, spelling)
 
     @property
@@ -75,6 +80,8 @@ class Alphabet(Encoding):
         Args:
             data: Text. If ``data.terminated`` is False, as for a prompt, the sequences have no end.
         """
+        if data.on_disk:
+            return self._on_disk(data)
         points, raw = np.asarray(self.code_points, dtype=np.int32), data.values[:, 0]
         symbols, offsets, ends = np.empty(len(raw), dtype=np.int64), data.offsets, np.zeros(0, dtype=np.int64)
         # in blocks, because a text may be long, and several arrays lie between its points and its symbols
@@ -97,6 +104,32 @@ class Alphabet(Encoding):
             counted = torch.from_numpy(np.insert(self.spelling.characters(raw), ends, 1))
         # the unknown symbol, 0, stands for many characters: it has a probability, but none of them can be drawn
         return Encoded(values, offsets, flat + 1, flat + 1, flat + self.size - 1, measure, counted)
+
+    def _on_disk(self, data: SequenceSet) -> Encoded:
+        """Return data on disk in model space: each step is encoded when it is asked for."""
+        if data.terminated:
+            raise ValueError("sequences on disk have no ends that are events")
+        most = int(min(np.iinfo(data.values.dtype).max + 1, POINTS))
+        table = np.zeros(most, dtype=np.int64)
+        places = np.asarray(self.code_points, dtype=np.int64)
+        table[places[places < most]] = np.flatnonzero(places < most) + 1
+        look, n = Look(data.values[:, 0]), len(data.values)
+
+        def symbols(key: Any) -> Tensor:
+            at = key.numpy() if isinstance(key, Tensor) else key
+            return torch.from_numpy(table[look.at(at)])[..., None]
+
+        def measure(key: Any) -> Tensor:
+            return torch.where(symbols(key) == 0, self.unknown_nats, 0.0).float()
+
+        def characters(key: Any) -> Tensor:
+            at = key.numpy() if isinstance(key, Tensor) else key
+            return torch.from_numpy(self.spelling.characters(look.at(at)))
+
+        flat = torch.zeros(len(data), 1)
+        counted = None if isinstance(self.spelling, Characters) else Lazy((n,), torch.int64, characters)
+        values, log_measure = Lazy((n, 1), torch.int64, symbols), Lazy((n, 1), torch.float32, measure)
+        return Encoded(values, data.offsets, flat + 1, flat + 1, flat + self.size - 1, log_measure, counted)
 
     @property
     def unknown_nats(self) -> float:

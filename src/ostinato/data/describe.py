@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 
 import numpy as np
 
+from ostinato.data.corpus import blocks
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
 from ostinato.data.stamps import TimeForm
@@ -32,7 +34,8 @@ def describe(data: SequenceSet) -> list[str]:
 
 def _describe_text(data: SequenceSet) -> list[str]:
     end = "each line is one sequence, and its end is an event" if data.terminated else "each file is one sequence"
-    return [f"alphabet: {len(np.unique(data.values)):,} different {spelling_of(data.meta).plural}", end]
+    seen = reduce(np.union1d, map(np.unique, blocks(data.values)), np.zeros(0, dtype=np.int32))
+    return [f"alphabet: {len(seen):,} different {spelling_of(data.meta).plural}", end]
 
 
 def _describe_sound(data: SequenceSet) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias, final
 
 import numpy as np
 import torch
@@ -15,6 +16,33 @@ from ostinato.data.number import LARGEST
 from ostinato.data.sequences import SequenceSet
 
 Array = NDArray[np.float64]
+
+
+@final
+class Lazy:
+    """What every step of long sequences has, (N, ...), computed for the steps that are asked for.
+
+    Args:
+        shape: The shape of all of it.
+        dtype: The type of its elements.
+        at: The function from a slice of the N steps, or places of some of them, to their values.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, at: Callable[[Any], Tensor]) -> None:
+        self.shape, self.dtype, self._at = torch.Size(shape), dtype, at
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Tensor:
+        if isinstance(key, tuple):
+            first, *rest = key
+            return self._at(first)[(slice(None), *rest)]
+        return self._at(key)
+
+
+#: What every step has: held in memory, or computed where it is asked for.
+Steps: TypeAlias = Tensor | Lazy
 
 
 @dataclass(frozen=True)
@@ -32,21 +60,31 @@ class Encoded:
             the data, (N, D), float32.
         characters: The number of characters of a text that begin with each step, (N,), int64, of which the end of a
             sequence is one; None if the values are numbers.
+
+    Of sequences on disk, what every step has is ``Lazy``.
     """
 
-    values: Tensor
+    values: Steps
     offsets: NDArray[np.int64]
     unit: Tensor
     low: Tensor
     high: Tensor
-    log_measure: Tensor
-    characters: Tensor | None = None
+    log_measure: Steps
+    characters: Steps | None = None
 
     @property
-    def judged(self) -> Tensor:
+    def judged(self) -> Steps:
         """What each step counts for in a mean likelihood, (N,), int64: its characters in text, and otherwise 1."""
-        seen = self.observed.any(-1).long()
-        return seen if self.characters is None else seen * self.characters
+        observed, characters = self.observed, self.characters
+        if isinstance(observed, Lazy):
+
+            def judged(key: Any) -> Tensor:
+                seen = observed[key].any(-1).long()
+                return seen if characters is None else seen * characters[key]
+
+            return Lazy(observed.shape[:1], torch.int64, judged)
+        seen = observed.any(-1).long()
+        return seen if characters is None else seen * characters[:]
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -54,9 +92,16 @@ class Encoded:
         return np.diff(self.offsets)
 
     @property
-    def observed(self) -> Tensor:
+    def observed(self) -> Steps:
         """Whether a value is observed, and so counts in the likelihood, (N, D)."""
-        return self.values >= 0 if self.values.dtype == torch.int64 else ~torch.isnan(self.values)
+        values = self.values
+        if isinstance(values, Lazy):
+            return Lazy(values.shape, torch.bool, lambda key: _observed(values[key]))
+        return _observed(values)
+
+
+def _observed(values: Tensor) -> Tensor:
+    return values >= 0 if values.dtype == torch.int64 else ~torch.isnan(values)
 
 
 class Encoding(ABC):

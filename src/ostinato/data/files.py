@@ -7,7 +7,7 @@ from os.path import commonpath
 from pathlib import Path
 
 from ostinato.choices import nearest_file
-from ostinato.data.packed import unpacked
+from ostinato.data.packed import packed_as, unpacked
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 
@@ -147,6 +147,26 @@ def _inside(folder: Path) -> list[Path]:
     return known
 
 
+#: The bytes of a file that its form is seen from.
+HEAD = 100_000
+
+
+def size_of(paths: list[Path]) -> int:
+    """Return the number of bytes of some files together, packed as they are."""
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file is packed, by its first bytes."""
+    return packed_as(_bytes_of(path, 8)) is not None
+
+
+def head(path: Path) -> bytes:
+    """Return the first bytes of a file; all of them, unpacked, if it is packed (see ``contents``)."""
+    raw = _bytes_of(path, HEAD)
+    return raw if packed_as(raw) is None else contents(path)
+
+
 def contents(path: Path) -> bytes:
     """Read the bytes of a file, and unpack gzip, bzip2, xz, zstd, or a zip archive of one file.
 
@@ -159,12 +179,16 @@ def contents(path: Path) -> bytes:
     Raises:
         DataError: The file cannot be read, or its packed data are damaged.
     """
+    return unpacked(_bytes_of(path), str(path))
+
+
+def _bytes_of(path: Path, most: int = -1) -> bytes:
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(most)
     except OSError as error:
         raise DataError(
             f"cannot read the file: {error.strerror or error}",
             where=str(path),
             fix="check that the path is a file and that you may read it",
         ) from error
-    return unpacked(raw, str(path))

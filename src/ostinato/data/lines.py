@@ -2,6 +2,7 @@ r"""What a line of text is: the decoding of bytes, the ends of lines, and lines 
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -13,6 +14,8 @@ from ostinato.errors import DataError
 _LINE_END, _BYTES_END = re.compile("\r\n|\r|\n"), re.compile(b"\r\n|\r|\n")
 _ABOVE_ASCII = re.compile(rb"[\x80-\xff]+")
 _LONE = re.compile("[\ud800-\udfff]")
+#: The bytes by which a file is seen to be text.
+HEAD = 100_000
 
 
 def decode(raw: bytes, where: str) -> str:
@@ -28,24 +31,76 @@ def decode(raw: bytes, where: str) -> str:
     Raises:
         DataError: The bytes are not UTF-8. The error names the line and the byte.
     """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:4] == b"\0\0\xfe\xff":
-        what = "UTF-32" if raw[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else "UTF-16"
-        raise DataError(f"the file is {what}, expected UTF-8", where=where, fix="save the file as UTF-8")
-    for magic, what, fix in _OTHERS:
-        if magic in raw[:24]:
-            raise DataError(f"the file is {what}, expected a table or text", where=where, fix=fix)
-    if b"\0" in raw[:100_000]:
-        what = "the file is binary, expected a table or text"
-        raise DataError(what, where=where, fix=f"give a file of one of the formats {formats()}")
+    _check_text(raw[:HEAD], where)
     try:
         return plain(raw.decode("utf-8-sig"), where)
     except UnicodeDecodeError as error:
-        *ended, last = _BYTES_END.split(error.object[: error.start])
-        raise DataError(
-            f"the byte {error.object[error.start]:#04x} is not valid UTF-8",
-            where=f"{where}, line {len(ended) + 1}, byte {len(last) + 1}",
-            fix=f"save the file as UTF-8{_converted(raw)}",
-        ) from error
+        found = _undecodable(error.object[: error.start], error.object[error.start], where, raw)
+        raise found from error
+
+
+def decoded(blocks: Iterable[bytes], where: str) -> Iterator[str]:
+    r"""Yield UTF-8 text that arrives in blocks, as ``decode`` returns it. The first block has ``HEAD`` bytes or all.
+
+    Args:
+        blocks: The bytes of a file.
+        where: The name of the file, for an error.
+
+    Raises:
+        DataError: The bytes are not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    held, ended, column, returned = b"", 0, 0, False
+    for i, whole in enumerate(blocks):
+        block = whole
+        if not i:
+            _check_text(block[:HEAD], where)
+            block = block.removeprefix(codecs.BOM_UTF8)
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError as error:
+            before, byte = error.object[: error.start], error.object[error.start]
+            raise _undecodable(before, byte, where, whole, ended, column) from error
+        text, returned = continued(text, returned)
+        yield _LINE_END.sub("\n", text) if "\r" in text else text
+        ended += text.count("\n") + text.count("\r") - text.count("\r\n")
+        begins = max(block.rfind(b"\n"), block.rfind(b"\r")) + 1
+        was, held = len(held), decoder.getstate()[0]
+        column = len(block) - begins - len(held) + (0 if begins else column + was)
+    if held:
+        raise _undecodable(b"", held[0], where, b"", ended, column)
+
+
+def _check_text(head: bytes, where: str) -> None:
+    """Raise DataError if a file is no text in UTF-8, by its first bytes."""
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:4] == b"\0\0\xfe\xff":
+        what = "UTF-32" if head[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else "UTF-16"
+        raise DataError(f"the file is {what}, expected UTF-8", where=where, fix="save the file as UTF-8")
+    for magic, what, fix in _OTHERS:
+        if magic in head[:24]:
+            raise DataError(f"the file is {what}, expected a table or text", where=where, fix=fix)
+    if b"\0" in head:
+        what = "the file is binary, expected a table or text"
+        raise DataError(what, where=where, fix=f"give a file of one of the formats {formats()}")
+
+
+def _undecodable(before: bytes, byte: int, where: str, around: bytes, ended: int = 0, column: int = 0) -> DataError:
+    """Return the error for a byte that is not UTF-8.
+
+    Args:
+        before: The bytes before it.
+        byte: The byte.
+        where: The name of the file.
+        around: The bytes from which the encoding of the file is guessed.
+        ended: The number of lines that ended before these bytes.
+        column: The number of bytes of the line that came before them.
+    """
+    *lines, last = _BYTES_END.split(before)
+    return DataError(
+        f"the byte {byte:#04x} is not valid UTF-8",
+        where=f"{where}, line {ended + len(lines) + 1}, byte {len(last) + (0 if lines else column) + 1}",
+        fix=f"save the file as UTF-8{_converted(around)}",
+    )
 
 
 def _converted(raw: bytes) -> str:
@@ -53,7 +108,7 @@ def _converted(raw: bytes) -> str:
     runs = _ABOVE_ASCII.findall(raw)
     # a Korean letter takes two bytes, and a letter with an accent one, between letters without
     alone = sum(len(run) == 1 for run in runs) > len(runs) / 10
-    likely = next((name for name in ("cp949", "cp1252")[alone:] if _decodes(raw, name)), None)
+    likely = next((name for name in ("cp949", "cp1252")[alone:] if runs and _decodes(raw, name)), None)
     return f"; it looks like {likely}: iconv -f {likely} -t utf-8 FILE > NEW" if likely else ""
 
 

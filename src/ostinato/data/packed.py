@@ -19,6 +19,11 @@ from ostinato.numbers import counted
 _MOST_BYTES, _MOST_TIMES = 1 << 31, 200
 
 
+def packed_as(raw: bytes) -> str | None:
+    """Return what a packed file is, by its first bytes; None if it is not packed."""
+    return next((name for magic, name, _ in _UNPACKERS if raw.startswith(magic)), None)
+
+
 def unpacked(raw: bytes, where: str) -> bytes:
     """Return bytes as they are, or unpacked if their first bytes are those of a packed file.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ostinato.choices import unknown
-from ostinato.data import database, files, sound, tables, text
+from ostinato.data import corpus, database, files, sound, tables, text
 from ostinato.data.arrays import as_frame, as_texts, from_arrays
 from ostinato.data.covariates import Columns
 from ostinato.data.frames import TimeOptions, from_frame
@@ -369,6 +369,10 @@ def _read_sound(paths: list[Path], name: str, options: _ReadOptions) -> Sequence
 
 def _read_text(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     names = files.names_of(paths) if len(paths) > 1 else [paths[0].name]
+    if files.size_of(paths) > corpus.LARGE and not any(map(files.is_packed, paths)):
+        large = text.from_large_files(paths, names, alphabet=options.alphabet, per_line=options.per_line)
+        if large is not None:
+            return large
     named = [(name, files.contents(p)) for name, p in zip(names, paths, strict=True)]
     return text.from_files(named, name, alphabet=options.alphabet, per_line=options.per_line)
 
@@ -428,4 +432,4 @@ def _from_numbers(frame: Any, origin: Origin, options: _ReadOptions) -> Sequence
 
 
 def _tabular(paths: list[Path]) -> bool:
-    return files.family(paths) == "table" or tables.looks_like_table(files.contents(paths[0]))
+    return files.family(paths) == "table" or tables.looks_like_table(files.head(paths[0]))

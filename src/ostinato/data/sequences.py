@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ostinato.choices import unknown
 from ostinato.data.calendar import Calendar
+from ostinato.data.corpus import blocks, is_mapped, joined
 from ostinato.data.covariates import Covariates
 from ostinato.data.stamps import TimeForm
 from ostinato.errors import DataError
@@ -28,7 +29,8 @@ class SequenceSet(Shown):
     Attributes:
         kind: The kind of the sequences: "series", "prices", "text" or "sound".
         values: The values, (N, D): float64 for series and prices (NaN where a value is missing), int32 for text
-            (Unicode code points, or bytes) and for sound (samples as whole numbers).
+            (Unicode code points, or bytes) and for sound (samples as whole numbers). The points of a large text are a
+            mapped file of whole numbers of 1, 2 or 4 bytes.
         offsets: The borders of the sequences, (B + 1,): sequence b is ``values[offsets[b]:offsets[b + 1]]``. A
             sequence may be empty.
         ids: The id of each sequence, B of them: the unique_id of Nixtla's tables.
@@ -93,6 +95,11 @@ class SequenceSet(Shown):
         return TRAITS[self.kind]
 
     @property
+    def on_disk(self) -> bool:
+        """Whether the values are text in a mapped file, because it may not fit in memory (``data/corpus.py``)."""
+        return is_mapped(self.values) and not self.traits.numeric
+
+    @property
     def lengths(self) -> NDArray[np.int64]:
         """The number of steps of each sequence, (B,)."""
         return np.diff(self.offsets)
@@ -100,13 +107,20 @@ class SequenceSet(Shown):
     @property
     def digest(self) -> str:
         """The SHA-256 of the content in hexadecimal; it does not depend on the source of the data."""
+        if self.on_disk and "_digest" in self.__dict__:
+            return str(self.__dict__["_digest"])
         words = [self.kind, self.count, self.terminated, self.ids, self.channels]
         sha = hashlib.sha256(json.dumps(words).encode())
-        for part in (self.values, self.offsets, self.times, self.step):
+        for block in blocks(self.values) if self.on_disk else [self.values]:
+            # points have 4 bytes in memory, and may have fewer on disk
+            sha.update(_bytes_of(block.astype(np.int32) if self.on_disk else block))
+        for part in (self.offsets, self.times, self.step):
             if part is not None and part.size:
-                sha.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)  # without a copy
+                sha.update(_bytes_of(part))
         if self.covariates is not None:
             self.covariates.update(sha)
+        if self.on_disk:
+            object.__setattr__(self, "_digest", sha.hexdigest())  # the file does not change, and is long
         return sha.hexdigest()
 
     def __getitem__(self, b: int) -> NDArray[Any]:
@@ -162,11 +176,14 @@ class SequenceSet(Shown):
         index: NDArray[np.int64] | slice = np.zeros(0, dtype=np.int64)
         if len(spans) == 1:
             index = slice(*spans[0])  # a view, so that one long text is not copied
-        elif spans:
+        elif spans and not self.on_disk:
             index = np.concatenate([np.arange(a, z) for a, z in spans])
+        values = self.values[index]
+        if self.on_disk and len(spans) > 1:
+            values = joined((self.values[a:z] for a, z in spans), sum(z - a for a, z in spans), self.values)
         return replace(
             self,
-            values=self.values[index],
+            values=values,
             offsets=np.cumsum([0, *(z - a for a, z in spans)], dtype=np.int64),
             ids=ids,
             times=None if self.times is None else self.times[index],
@@ -174,3 +191,8 @@ class SequenceSet(Shown):
             calendars=tuple(self.calendars[b] for b in rows.tolist()) if self.calendars else (),
             covariates=None if self.covariates is None else self.covariates.of(spans, rows.tolist(), self.offsets),
         )
+
+
+def _bytes_of(part: NDArray[Any]) -> memoryview:
+    """Return the bytes of an array, if possible without a copy."""
+    return np.ascontiguousarray(part).reshape(-1).view(np.uint8).data

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from ostinato.data.corpus import Source, blocks, kept
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.spelling import Spelling, spelling_of
+from ostinato.data.spelling import Points, Spelling, spelling_of
+
+#: The end of a line between two characters that are no space.
+_PARAGRAPH = re.compile(r"(?<=\S)\n(?=\S)")
+#: The characters that are searched for such an end.
+FAR = 1 << 16
 
 
 def texts_of(data: SequenceSet) -> list[str]:
@@ -27,6 +35,8 @@ def respelled(data: SequenceSet, spelling: Spelling) -> SequenceSet:
     said = spelling.to_json()
     if data.meta.get("spelling") == said:
         return data
+    if data.on_disk:
+        return _on_disk(data, spelling)
     rows = [spelling.points(text) for text in texts_of(data)]
     return replace(
         data,
@@ -34,6 +44,46 @@ def respelled(data: SequenceSet, spelling: Spelling) -> SequenceSet:
         offsets=np.cumsum([0, *map(len, rows)], dtype=np.int64),
         meta={**data.meta, "spelling": said},
     )
+
+
+def _on_disk(data: SequenceSet, spelling: Spelling) -> SequenceSet:
+    """Return texts on disk in another spelling, which is kept in the cache too."""
+    own = spelling_of(data.meta)
+
+    def texts() -> Iterator[Iterable[Points]]:
+        for row in data:
+            yield map(spelling.points, in_paragraphs(_characters(own, row[:, 0])))
+
+    def digest() -> str:
+        return data.digest
+
+    source = Source(["respelled", data.meta.get("source"), data.ids, spelling.to_json()], [[data.digest]], digest)
+    values, lengths, _ = kept(source, texts, spelling.most)
+    offsets = np.cumsum([0, *lengths], dtype=np.int64)
+    return replace(data, values=values, offsets=offsets, meta={**data.meta, "spelling": spelling.to_json()})
+
+
+def _characters(own: Spelling, points: Points) -> Iterator[str]:
+    """Yield the text of points in parts."""
+    reader = own.reader()
+    for block in blocks(points):
+        yield "".join(map(reader.feed, block.tolist()))
+    yield reader.close()
+
+
+def in_paragraphs(texts: Iterable[str]) -> Iterator[str]:
+    r"""Yield a text that comes in parts in others: they end after a "\n" between two characters that are no space.
+
+    No piece of a byte-pair encoding goes on there. A text without such a place is cut every so often.
+    """
+    rest = ""
+    for part in texts:
+        text = rest + part
+        ends = [m.end() for m in _PARAGRAPH.finditer(text, max(0, len(text) - FAR))]
+        cut = ends[-1] if ends else len(text) if len(text) > FAR else 0
+        yield text[:cut]
+        rest = text[cut:]
+    yield rest
 
 
 def in_spelling(data: SequenceSet, source: dict[str, Any]) -> SequenceSet:

@@ -56,6 +56,11 @@ class Spelling(ABC):
         return False
 
     @property
+    def most(self) -> int:
+        """The greatest point."""
+        return _END - 1
+
+    @property
     def possible(self) -> int:
         """The number of points that an unknown one may be, with those of the alphabet."""
         return 0x110000 - 0x800
@@ -141,6 +146,11 @@ class Bytes(Spelling):
     def closed(self) -> bool:
         """True: every text is bytes."""
         return True
+
+    @property
+    def most(self) -> int:
+        """255."""
+        return 0xFF
 
     @property
     def possible(self) -> int:
@@ -334,6 +344,11 @@ class Pieces(Spelling):
     def closed(self) -> bool:
         """True: every text is pieces, of one byte if need be."""
         return True
+
+    @property
+    def most(self) -> int:
+        """The number of the last piece."""
+        return len(self._content) - 1
 
     @property
     def possible(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.arguments import share
+from ostinato.data.corpus import blocks
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelled import texts_of
 from ostinato.errors import ConfigError, DataError
@@ -180,12 +182,21 @@ def _many_short(data: SequenceSet) -> bool:
 def _draws(data: SequenceSet) -> NDArray[np.float64]:
     """Return a number in [0, 1) for each sequence, (B,), from a hash of its content."""
     # texts in a vocabulary are drawn by their characters, so that each vocabulary is judged on the same ones
+    rows: list[Iterable[bytes]]
     if "spelling" in data.meta:
-        rows = [text.encode("utf-32-le") for text in texts_of(data)]
+        rows = [[text.encode("utf-32-le")] for text in texts_of(data)]
+    elif data.on_disk:
+        rows = [(block.astype(np.int32).tobytes() for block in blocks(row)) for row in data]
     else:
-        rows = [row.tobytes() for row in data]
-    hashes = [int.from_bytes(hashlib.blake2b(row, digest_size=4).digest(), "big") for row in rows]
-    return np.array(hashes) / 2.0**32
+        rows = [[row.tobytes()] for row in data]
+    return np.array([_draw(row) for row in rows]) / 2.0**32
+
+
+def _draw(parts: Iterable[bytes]) -> int:
+    digest = hashlib.blake2b(digest_size=4)
+    for part in parts:
+        digest.update(part)
+    return int.from_bytes(digest.digest(), "big")
 
 
 def _whole(data: SequenceSet, held: NDArray[np.bool_], draws: NDArray[np.float64]) -> NDArray[np.int64]:

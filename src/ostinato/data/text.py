@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
+from ostinato.data import corpus
 from ostinato.data.columns import check_names, holds_numbers
-from ostinato.data.lines import decode, lines_of, plain
+from ostinato.data.lines import decode, decoded, lines_of, plain
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.spelling import spelling_of
+from ostinato.data.spelling import Points, spelling_of
 from ostinato.errors import DataError
 
 
@@ -34,15 +38,71 @@ def from_files(
     lines = [line for _, text in texts for line in lines_of(text)]
     notes: tuple[str, ...] = ()
     if per_line is None:
-        short = sum(0 < len(line) <= 40 for line in lines)
-        words = sum(line.count(" ") for line in lines)
-        per_line = len(lines) >= 20 and short > 0.95 * len(lines) and words < 0.5 * len(lines)
+        per_line = _mostly_words(lines)
         if per_line:
             notes = (f"each of {len(lines):,} short lines is read as one sequence (use --whole to read one text)",)
     pieces = texts
     if per_line:
         pieces = [(str(i + 1), line) for i, line in enumerate(lines)]
     return from_strings(pieces, where, alphabet=alphabet, terminated=per_line, notes=notes)
+
+
+def from_large_files(
+    paths: list[Path], names: list[str], *, alphabet: str = "characters", per_line: bool | None = None
+) -> SequenceSet | None:
+    """Read text files that may be larger than memory: their points are kept in the cache, and mapped.
+
+    Args:
+        paths: The files, not packed.
+        names: The id of each.
+        alphabet: The symbols: "characters" or "bytes".
+        per_line: Whether each line is one sequence. If None, the first megabytes of the first file decide.
+
+    Returns:
+        The sequences, or None if each line is one: then they are read as ``from_files`` does.
+
+    Raises:
+        DataError: A file is not UTF-8.
+        WriteError: The cache cannot be written.
+    """
+    if per_line is None:
+        first = decoded(corpus.raw_blocks(paths[0]), names[0])
+        per_line = _mostly_words(lines_of(next(first, ""))[:-1])
+    if per_line:
+        return None
+    spelling = spelling_of({"alphabet": alphabet})
+
+    def texts() -> Iterator[Iterator[Points]]:
+        for path, name in zip(paths, names, strict=True):
+            yield (spelling.points(text) for text in decoded(corpus.raw_blocks(path), name))
+
+    most = 0xFF if alphabet == "bytes" else max(map(_most_point, paths))
+    values, lengths, kept = corpus.kept(corpus.Source.of_files(paths, spelling.to_json()), texts, most)
+    return SequenceSet(
+        "text",
+        values,
+        np.cumsum([0, *lengths], dtype=np.int64),
+        tuple(names),
+        meta={"alphabet": alphabet, "per_line": False},
+        notes=(f"the text is large, so its symbols are kept in {kept} and mapped from there ({_size(kept)})",),
+    )
+
+
+def _most_point(path: Path) -> int:
+    """Return a bound of the code points in a file of UTF-8, by the greatest byte."""
+    most = max((int(np.frombuffer(block, dtype=np.uint8).max()) for block in corpus.raw_blocks(path)), default=0)
+    return 0x7F if most < 0x80 else 0xFF if most <= 0xC3 else 0xFFFF if most < 0xF0 else 0x10FFFF
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:,.0f} MB"
+
+
+def _mostly_words(lines: list[str]) -> bool:
+    """Return whether there are many short lines, mostly of one word."""
+    short = sum(0 < len(line) <= 40 for line in lines)
+    words = sum(line.count(" ") for line in lines)
+    return len(lines) >= 20 and short > 0.95 * len(lines) and words < 0.5 * len(lines)
 
 
 def from_column(

@@ -84,4 +84,4 @@ def _measure(part: Encoded) -> torch.Tensor:
     """
     real = part.values.dtype != torch.int64
     cell = torch.where(part.unit > 0, part.unit, 1.0).log() if real else torch.zeros(())
-    return torch.where(part.observed.all(-1), (part.log_measure + cell).sum(-1).double(), torch.nan)
+    return torch.where(part.observed[:].all(-1), (part.log_measure[:] + cell).sum(-1).double(), torch.nan)

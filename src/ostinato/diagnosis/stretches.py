@@ -105,8 +105,8 @@ class Source:
         observed, measure = torch.zeros_like(x, dtype=torch.bool), torch.zeros(x.shape)
         for b, part in enumerate(parts):
             x[: len(part.values), b] = part.values
-            observed[: len(part.values), b] = part.observed
-            measure[: len(part.values), b] = part.log_measure
+            observed[: len(part.values), b] = part.observed[:]
+            measure[: len(part.values), b] = part.log_measure[:]
         support = Support(*(torch.cat([getattr(p, name) for p in parts]) for name in ("unit", "low", "high")))
         lengths = torch.tensor([len(p.values) for p in parts])
         return StretchBatch(x, lengths, observed, measure, support).to(self.model.device)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The number of steps to forecast if none is given and the model has no horizon of its own.
 DEFAULT_HORIZON = 12
+#: The steps that are checked together.
+BLOCK = 1 << 20
 
 
 def as_sequences(model: ForecastModel, data: SequenceSet | Any, **options: Any) -> SequenceSet:
@@ -63,9 +65,11 @@ def check_possible(encoding: Encoding, data: SequenceSet) -> None:
     Raises:
         DataError: A value has no probability; the error names the first one.
     """
-    bad = encoding.impossible(data.values)
-    if bad.any():
-        at = int(np.flatnonzero(bad)[0])
+    for start in range(0, len(data.values), BLOCK):
+        bad = encoding.impossible(data.values[start : start + BLOCK])
+        if not bad.any():
+            continue
+        at = start + int(np.flatnonzero(bad)[0])
         row = int(np.searchsorted(data.offsets, at, side="right")) - 1
         raise DataError(
             f"the model cannot take the value {words(data.values[at])}",

@@ -17,6 +17,8 @@ from ostinato.shapes import State
 
 #: The steps before a span that bring the state to its place in the sequence.
 PAST = 256
+#: The steps that counts take together.
+BLOCK = 1 << 20
 
 #: Sequence, first step, and the step after the last one.
 Span = tuple[int, int, int]
@@ -64,7 +66,7 @@ class Learner:
         self.state: State = model.initial_state(1, learns=learns)
 
     def nats(self, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
-        """Yield the nats (T, D) of the steps of each span in model space, and learn them.
+        """Yield the nats (T, D) of the steps of all spans in model space, some steps at a time, and learn them.
 
         Args:
             encoded: Sequences in model space.
@@ -79,26 +81,30 @@ class Learner:
             support = Support(*(s[row : row + 1] for s in (encoded.unit, encoded.low, encoded.high)))
             if first:
                 self._pass(encoded.values[at + max(0, first - PAST) : at + first, None])
-            parts, window = [], window_of(self.model)
+            window = window_of(self.model)
             for start in range(first, stop, window):
                 x = encoded.values[at + start : at + min(start + window, stop), None]
                 conditional, self.state = self.model.unroll(x, self.state, in_place=True)
-                parts.append(conditional.log_prob(x, support)[:, 0])
+                yield conditional.log_prob(x, support)[:, 0]
             self.state = self.model.next_sequence(self.state)
-            yield torch.cat(parts) if parts else torch.zeros(0, encoded.values.shape[1])
 
     def _settled(self, counts: Counts, encoded: Encoded, spans: Iterable[Span]) -> Iterator[Tensor]:
-        """Yield the nats of each span by counts alone, which need not compute what any other symbol had."""
+        """Yield the nats of spans by counts alone, which need not compute what any other symbol had."""
         front, state = self.model.parts(self.state)
         rate, V = state[0], counts.output_size
-        symbols = torch.where(encoded.values[:, :1] < 0, V, encoded.values[:, :1])
+
+        def symbols(a: int, z: int) -> Tensor:
+            own = encoded.values[a:z]
+            return torch.where(own < 0, V, own)
+
         for row, first, stop in spans:
             at, learns = int(encoded.offsets[row]), rate[:, 0].clone()
             rate[:, 0] = 0
-            past = symbols[at + max(0, first - PAST) : at + first]
+            past = symbols(at + max(0, first - PAST), at + first)
             counts.settle_(torch.cat([past.new_tensor([[V]]), past]), state)
             rate[:, 0] = learns
-            yield counts.settle_(symbols[at + first : at + stop], state).float()
+            for a in range(first, stop, BLOCK):
+                yield counts.settle_(symbols(at + a, at + min(a + BLOCK, stop)), state).float()
         self.state = (*front, *state)
 
     def _pass(self, x: Tensor) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.data.batching import Piece, aligned
+from ostinato.data.corpus import blocks, forget, scratch
 from ostinato.data.encoded import Encoded
 from ostinato.data.ids import restored
 from ostinato.data.sequences import SequenceSet
@@ -26,6 +27,7 @@ from ostinato.inference.rollout import window_of
 from ostinato.look import Shown
 from ostinato.model import SequenceModel
 from ostinato.model_file import Model
+from ostinato.shapes import State
 from ostinato.threads import Threads, in_threads
 
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ class Scores(Shown):
     Attributes:
         data: The data that were scored.
         surprisal: -log P(x_t | x_<t) of every step in nats, over all its channels together, (N,). NaN where a value is
-            missing. The end of a sequence is one step more if it is an event.
+            missing. The end of a sequence is one step more if it is an event. For data on disk, this is a mapped file
+            of float32 that vanishes with the array.
         offsets: The surprisals of sequence b are surprisal[offsets[b]:offsets[b + 1]], (B + 1).
         adapted: Whether the model went on learning: each sequence was scored by what the model had learned from those
             before it, too.
@@ -85,12 +88,13 @@ class Scores(Shown):
     @property
     def log_prob(self) -> NDArray[np.float64]:
         """The log-probability of each sequence in nats, (B,)."""
-        return np.array([-float(np.nansum(self.surprisal[a:z])) for a, z in self._spans()])
+        return np.array([-sum(float(np.nansum(b, dtype=np.float64)) for b in self._of(a, z)) for a, z in self._spans()])
 
     @property
     def steps(self) -> NDArray[np.int64]:
         """The number of scored steps of each sequence, (B,)."""
-        return np.array([int((~np.isnan(self.surprisal[a:z])).sum()) for a, z in self._spans()], dtype=np.int64)
+        counts = [sum(int((~np.isnan(b)).sum()) for b in self._of(a, z)) for a, z in self._spans()]
+        return np.array(counts, dtype=np.int64)
 
     @property
     def nats_per_step(self) -> float:
@@ -104,7 +108,8 @@ class Scores(Shown):
         if self.data.traits.numeric:
             return int(self.steps.sum())
         ends = len(self.surprisal) - len(self.data.values)
-        return int(spelling_of(self.data.meta).characters(self.data.values[:, 0]).sum()) + ends
+        spelling = spelling_of(self.data.meta)
+        return sum(int(spelling.characters(block[:, 0]).sum()) for block in blocks(self.data.values)) + ends
 
     @property
     def nats_per_unit(self) -> float:
@@ -123,8 +128,12 @@ class Scores(Shown):
 
     def most_surprising(self, count: int = 5) -> list[ScoredStep]:
         """Return the ``count`` least likely steps, the least likely first."""
-        seen = np.flatnonzero(~np.isnan(self.surprisal))
-        ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
+        ranked = np.zeros(0, dtype=np.int64)
+        at = 0
+        for block in blocks(self.surprisal):
+            seen = np.concatenate([ranked, at + np.flatnonzero(~np.isnan(block))])
+            ranked = seen[np.argsort(-self.surprisal[seen], kind="stable")[: max(count, 0)]]
+            at += len(block)
         rows = np.searchsorted(self.offsets, ranked, side="right") - 1
         keys = restored(self.data.ids, self.data.meta)
         return [
@@ -146,6 +155,10 @@ class Scores(Shown):
         from ostinato.inference.units import units
 
         return units(self, unit)
+
+    def _of(self, a: int, z: int) -> Iterator[NDArray[np.float64]]:
+        """Yield the surprisals of steps a up to z in blocks."""
+        return blocks(self.surprisal[a:z])
 
     def _spans(self) -> list[tuple[int, int]]:
         return list(zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True))
@@ -200,11 +213,10 @@ def score(
         parts = [stream.update(values).surprisal for stream, values in zip(streams, data, strict=True)]
         return Scores(data, np.concatenate([np.zeros(0), *parts]), encoded.offsets)
     lengths = encoded.lengths
+    surprisal = scratch(len(encoded.values), np.float32) if data.on_disk else np.full(len(encoded.values), np.nan)
     if adapted:
-        spans = [(b, 0, int(n)) for b, n in enumerate(lengths)]
-        nats = torch.cat([torch.zeros(0, encoded.values.shape[1]), *Learner(sequence_model).nats(encoded, spans)])
-        joint = torch.where(encoded.observed, nats, torch.zeros_like(nats)).double().sum(-1).numpy()
-        return Scores(data, _in_units(-joint, encoded), encoded.offsets, adapted=True)
+        _adapt(sequence_model, encoded, surprisal)
+        return Scores(data, surprisal, encoded.offsets, adapted=True)
     if dynamic:
         # in their order, in windows that are as long as a step of learning
         items = [Piece(b, 0, 0, int(n)) for b, n in enumerate(lengths) if n]
@@ -212,8 +224,8 @@ def score(
         with torch.inference_mode(False), torch.enable_grad():
             learning = LearningWeights(sequence_model)
             rows = max(1, WINDOW // max(1, int(np.median(lengths[lengths > 0])) if items else 1))
-            surprisal = _in_chunks(learning.model, encoded, items, rows, window, learning.learn)
-        return Scores(data, _in_units(surprisal, encoded), encoded.offsets, adapted=True)
+            _in_chunks(learning.model, encoded, items, rows, window, surprisal, learning.learn)
+        return Scores(data, surprisal, encoded.offsets, adapted=True)
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
     rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
@@ -225,8 +237,8 @@ def score(
 
     if items:
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
-    surprisal = _in_chunks(sequence_model, encoded, items, rows, window)
-    return Scores(data, _in_units(surprisal, encoded), encoded.offsets)
+    _in_chunks(sequence_model, encoded, items, rows, window, surprisal)
+    return Scores(data, surprisal, encoded.offsets)
 
 
 def _in_chunks(
@@ -235,9 +247,10 @@ def _in_chunks(
     items: list[Piece],
     rows: int,
     window: int,
+    surprisal: NDArray[Any],
     learn: Callable[[Tensor], None] | None = None,
-) -> NDArray[np.float64]:
-    """Return the surprisal of every step in model space, (N,), computed in chunks.
+) -> None:
+    """Fill the surprisal of every step, (N,), in the units of the data, computed in chunks.
 
     Args:
         model: The model.
@@ -245,9 +258,10 @@ def _in_chunks(
         items: The sequences, in the order in which they are taken.
         rows: The number of sequences in a chunk.
         window: The number of steps in a chunk.
+        surprisal: The surprisals, (N,), NaN where none is computed.
         learn: Called with the nats of each chunk, (N,), after they were kept; it may change the weights of the model.
     """
-    surprisal, state = np.full(len(encoded.values), np.nan), None
+    state: State | None = None
     for chunk in aligned(encoded, items, rows * window, window):
         batch = chunk.to(model.device)
         if state is not None:
@@ -261,14 +275,30 @@ def _in_chunks(
                 take = min(len(joint), int(encoded.lengths[row]) - start)
                 at = int(encoded.offsets[row]) + start
                 surprisal[at : at + take] = -joint[:take, b]
+        forget(surprisal)
         if learn is not None:
             state = tuple(s.detach() for s in state)
             learn(given[batch.weight])
-    return surprisal
+    _to_units(surprisal, encoded)
 
 
-def _in_units(surprisal: NDArray[np.float64], encoded: Encoded) -> NDArray[np.float64]:
-    """Return surprisals in the units of the data instead of model space; NaN where no value is observed."""
-    observed = encoded.observed
-    measure = torch.where(observed, encoded.log_measure, torch.zeros(())).sum(-1).double().numpy()
-    return np.where(observed.any(-1).numpy(), surprisal - measure, np.nan)
+def _adapt(model: SequenceModel, encoded: Encoded, surprisal: NDArray[Any]) -> None:
+    """Fill surprisals (N,) by a model that goes on learning, in the units of the data."""
+    spans, at, observed = [(b, 0, int(n)) for b, n in enumerate(encoded.lengths)], 0, encoded.observed
+    for nats in Learner(model).nats(encoded, spans):
+        here = slice(at, at + len(nats))
+        joint = torch.where(observed[here], nats, torch.zeros_like(nats)).double().sum(-1)
+        surprisal[here], at = -joint.numpy(), here.stop
+        forget(surprisal)
+    _to_units(surprisal, encoded)
+
+
+def _to_units(surprisal: NDArray[Any], encoded: Encoded) -> None:
+    """Move surprisals from model space to the units of the data, in place; NaN where no value is observed."""
+    observed, at = encoded.observed, 0
+    for block in blocks(surprisal):
+        here = slice(at, at + len(block))
+        at += len(block)
+        seen = observed[here]
+        measure = torch.where(seen, encoded.log_measure[here], torch.zeros(())).sum(-1).double().numpy()
+        block[:] = np.where(seen.any(-1).numpy(), block - measure, np.nan)

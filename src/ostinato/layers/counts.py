@@ -37,6 +37,8 @@ from ostinato.shapes import State
 FEWEST, MOST = 10, 21
 #: The least rate at which the memory of a decision moves towards the latest answer.
 FORGET = 1 / 64
+#: The symbols that are learned together.
+BLOCK = 1 << 20
 #: The share of each mixing weight at the start.
 _SHARE = 0.15
 
@@ -166,11 +168,16 @@ class Counts(AdaptiveMemory):
             offsets: Where the sequences begin and end in symbols, (B + 1,).
         """
         V = self.output_size
-        # a start before each sequence; the last symbol is learned too
-        x = torch.from_numpy(np.insert(np.where(symbols < 0, V, symbols), offsets[:-1], V)).long()[:, None]
         state = CountsState(*self._state(1))
         state.rate[:, 0] = 1.0
-        self._run(x, None, state, None, quiet=True)
+        edges = np.asarray(offsets)
+        # in blocks, which learn the same; a start before each sequence; the last symbol is learned too
+        for at in range(0, max(len(symbols), 1), BLOCK):
+            stop, last = at + BLOCK, at + BLOCK >= len(symbols)
+            starts = edges[:-1][(edges[:-1] >= at) & ((edges[:-1] < stop) | last)] - at
+            block = symbols[at:stop]
+            x = torch.from_numpy(np.insert(np.where(block < 0, V, block), starts, V)).long()[:, None]
+            self._run(x, None, state, None, quiet=True)
         self.learned.copy_(state.path[0, LEARNED])
 
     def absorb(self, state: State) -> None:

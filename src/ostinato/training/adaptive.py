@@ -47,7 +47,7 @@ def counts_of(material: Material, part: Part = "known", *, network: bool = False
         part: The part of the data.
         network: Whether a network will be mixed in.
     """
-    values, offsets, _ = material.joined(part)
+    values, offsets, _ = material.joined(part, None if material.within is None else material.within.learned)
     symbols = values[:, 0].numpy()
     if not material.split.by_time:
         # a list in alphabetical order would leave the counts with the habits of its last letter
@@ -94,25 +94,29 @@ def mixed_nats(
     begins, ends = {(b, a) for b, a, _ in spans}, {(b, z) for b, _, z in spans}
     V, rate = counts.output_size, state[0]
     learns = rate[:, 0].clone()
-    symbols = torch.where(encoded.values[:, 0] < 0, V, encoded.values[:, 0])
+
+    def symbols(first: int, stop: int) -> Tensor:
+        own = encoded.values[first:stop, 0]
+        return torch.where(own < 0, V, own)
+
     for group in _in_order(judged_pieces(material, part, 0), max(1, min(JUDGED, 64_000_000 // V))):
         batch = whole(encoded, group)
         given = network.unroll(batch.x)[0].params[..., 0, :].log_softmax(-1)
         for b, piece in enumerate(group):
             at = int(encoded.offsets[piece.row])
             own = given[piece.counted - piece.first : piece.stop - piece.first, b, None]
-            before = symbols[at + piece.counted - 1 : at + piece.counted] if piece.counted else symbols.new_tensor([V])
-            x = torch.cat([before, symbols[at + piece.counted : at + piece.stop - 1]])[:, None]
+            before = symbols(at + piece.counted - 1, at + piece.counted) if piece.counted else torch.tensor([V])
+            x = torch.cat([before, symbols(at + piece.counted, at + piece.stop - 1)])[:, None]
             if (piece.row, piece.counted) in begins:
                 rate[:, 0] = 0  # the past was learned in its own part
-                past = symbols[at + max(0, piece.counted - PAST) : at + max(0, piece.counted - 1), None]
+                past = symbols(at + max(0, piece.counted - PAST), at + max(0, piece.counted - 1))[:, None]
                 counts.settle_(torch.cat([past.new_tensor([[V]]), past]), state)
                 counts.settle_(x[:1], state, own[:1])
                 rate[:, 0] = learns
                 x, own = x[1:], own[1:]
             yield counts.settle_(x, state, own)[:, 0]
             if (piece.row, piece.stop) in ends:
-                yield counts.settle_(symbols[at + piece.stop - 1 : at + piece.stop, None], state)[:, 0]
+                yield counts.settle_(symbols(at + piece.stop - 1, at + piece.stop)[:, None], state)[:, 0]
 
 
 def _in_order(items: list[Piece], most: int) -> Iterator[list[Piece]]:
@@ -147,7 +151,8 @@ def adaptive_nats(model: SequenceModel, material: Material, part: Part = "held-o
         found = [*mixed_nats(network_in(model), counts, state, material, part)]
     else:
         found = [nats[:, 0] for nats in Learner(model, learns=learns).nats(encoded, spans)]
-    seen = [encoded.observed[at[b] + a : at[b] + z, 0] for b, a, z in spans]
+    observed = encoded.observed
+    seen = [observed[at[b] + a : at[b] + z, 0] for b, a, z in spans]
     return torch.cat(found)[torch.cat(seen)].double()
 
 
@@ -195,11 +200,12 @@ def adapted(model: SequenceModel, material: Material, *, learns: bool = True) ->
     """
     encoded, at = material.encoded, material.encoded.offsets
     nats, steps = float(adaptive_nats(model, material, learns=learns).sum()), 0
+    observed, judged = encoded.observed, encoded.judged
     for b, a, z in material.spans("held-out"):
         span = slice(at[b] + a, at[b] + z)
-        seen = encoded.observed[span]
+        seen = observed[span]
         nats += float(encoded.log_measure[span][seen].sum(dtype=torch.float64))
-        steps += int(encoded.judged[span].sum())
+        steps += int(judged[span].sum())
     return Likelihood(nats, steps)
 
 

@@ -33,6 +33,7 @@ from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
+from ostinato.training.within import Within, spread
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
@@ -52,26 +53,36 @@ class Material:
         encoded: The sequences in model space.
         encoding: The map from the sequences as read to model space.
         split: The training, validation and held-out parts.
+        within: How many steps of data on disk are looked at; None is all of them.
     """
 
     data: SequenceSet
     encoded: Encoded
     encoding: Encoding
     split: Split
+    within: Within | None = None
 
     def spans(self, part: Part) -> list[tuple[int, int, int]]:
-        """Return the spans of a part as (sequence, first, stop), in steps of model space."""
-        return self.split.spans(part, self.data.lengths, self.encoded.lengths)
+        """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
+
+        Stretches of data on disk stand for their part.
+        """
+        spans = self.split.spans(part, self.data.lengths, self.encoded.lengths)
+        if self.within is None or part == "known":
+            return spans
+        return spread(spans, self.within.trained if part == "train" else self.within.judged)
 
     def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, NDArray[np.int64], list[int]]:
         """Return the spans of a part joined: values (N, D), the offsets of the spans, and the sequence of each span.
 
         Args:
             part: The part of the data.
-            limit: The greatest number of steps, drawn at random from all spans.
+            limit: The greatest number of steps, drawn at random from all spans; of data on disk, spread over them.
         """
         spans = self.spans(part)
-        if limit is not None and sum(z - a for _, a, z in spans) > limit:
+        if limit is not None and self.within is not None:
+            spans = spread(spans, limit)
+        elif limit is not None and sum(z - a for _, a, z in spans) > limit:
             order, kept, total = np.random.default_rng(0).permutation(len(spans)), [], 0
             for i in order:
                 if total >= limit:
@@ -85,17 +96,18 @@ class Material:
         return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
 
 
-def material_of(data: SequenceSet, cut: Split, support: str | None = None) -> Material:
+def material_of(data: SequenceSet, cut: Split, support: str | None = None, within: Within | None = None) -> Material:
     """Return the data in model space, with a scale or an alphabet of the known part only.
 
     Args:
         data: The sequences as read.
         cut: The parts.
         support: "nonnegative", "real" or None, as in ``LadderOptions``.
+        within: How many steps of data on disk are looked at; None is all of them.
     """
     bound = nonnegative(data, support)
     encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound)
-    return Material(data, encoding.encode(data), encoding, cut)
+    return Material(data, encoding.encode(data), encoding, cut, within if data.on_disk else None)
 
 
 def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
@@ -153,8 +165,9 @@ def closed_form(
     """
     vocabulary = material.encoding.vocabulary_size
     if vocabulary is not None:
+        most = None if material.within is None else material.within.chain
         if order is None:
-            train, train_offsets, _ = material.joined("train")
+            train, train_offsets, _ = material.joined("train", most)
             validation, validation_offsets, _ = material.joined("validation")
             order = Markov.fit(
                 train[:, 0].numpy(),
@@ -163,7 +176,7 @@ def closed_form(
                 config.max_order,
                 (validation[:, 0].numpy(), validation_offsets),
             ).order
-        values, offsets, _ = material.joined()
+        values, offsets, _ = material.joined(limit=most)
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()

@@ -39,11 +39,12 @@ from ostinato.training.build import Base, Material, adaptive_filter, build, clos
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions, defaults, ladder_of, method_for
 from ostinato.training.evidence import ahead, how_few
-from ostinato.training.objective import evaluate
+from ostinato.training.objective import BLOCK, evaluate
 from ostinato.training.refit import Refit, more_data
 from ostinato.training.trainer import Trainer, judged_pieces
 from ostinato.training.truncation import describe
 from ostinato.training.vocabulary import in_vocabulary
+from ostinato.training.within import Within
 from ostinato.training.workers import WorkerGroup, current
 
 
@@ -108,7 +109,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         )
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
-    material = material_of(data, cut, options.support)
+    material = material_of(data, cut, options.support, Within.of(limits))
     _check_observed(material)
     begun = time.monotonic()
     base, notes = closed_form(material, options)
@@ -147,6 +148,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     best.description.record.update(record.to_json())
     said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
     said += [*ladder.placed, *_precision(bf16, names)]
+    if material.within is not None:
+        said.append(material.within.note(len(data.values)))
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 
@@ -183,7 +186,8 @@ def _check_observed(material: Material) -> None:
     observed, at = material.encoded.observed, material.encoded.offsets
     parts: dict[Part, str] = {"train": "training", "validation": "validation", "held-out": "held-out"}
     for part, name in parts.items():
-        if not any(bool(observed[at[b] + a : at[b] + z].any()) for b, a, z in material.spans(part)):
+        spans = ((at[b] + i, at[b] + min(i + BLOCK, z)) for b, a, z in material.spans(part) for i in range(a, z, BLOCK))
+        if not any(bool(observed[first:stop].any()) for first, stop in spans):
             raise DataError(
                 f"the {name} part has no observed value: every value there is missing",
                 where=material.data.meta.get("source"),

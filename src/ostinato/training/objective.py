@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +20,8 @@ from ostinato.training.workers import WorkerGroup
 
 #: The number of steps in a batch of an evaluation.
 JUDGED = 16_384
+#: The number of steps that are looked at together.
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
     # the host looks at the sums once, at the end, so that a card never waits for it
     sums = [negative_log_likelihood(model, batch, None)[0] for batch in batches]
     nats = -sum(torch.stack(sums).tolist()) if sums else 0.0
-    measure, count = _measure(data, own, data.judged)
+    measure, count = _measure(data, own)
     model.train(training)
     total, steps = workers.total(nats + measure, count)
     return Likelihood(total, int(steps))
@@ -125,7 +126,7 @@ def evaluate(model: SequenceModel, data: Encoded, items: list[Piece], workers: W
 
 def mean_measure(data: Encoded, items: list[Piece]) -> float:
     """Return the nats a step to add to a log-likelihood in model space, so that it is in the units of the data."""
-    nats, count = _measure(data, items, data.observed.any(-1))
+    nats, count = _measure(data, items, steps=True)
     return nats / max(count, 1)
 
 
@@ -133,17 +134,32 @@ def steps_per_unit(data: Encoded, items: list[Piece]) -> float:
     """Return the steps for each unit that a mean likelihood is for: of text the symbols of a character, otherwise 1."""
     if data.characters is None:
         return 1.0
-    return _measure(data, items, data.observed.any(-1))[1] / max(_measure(data, items, data.judged)[1], 1)
+    return _measure(data, items, steps=True)[1] / max(_measure(data, items)[1], 1)
 
 
-def _measure(data: Encoded, items: Iterable[Piece], judged: Tensor) -> tuple[float, int]:
-    """Return the nats between model space and the units of the data over the counted steps, and what they count for."""
-    # how often a step counts; all pieces at once, because a panel or a list of names has tens of thousands
-    change = np.zeros(len(data.values) + 1, dtype=np.int64)
-    for p in items:
-        at = int(data.offsets[p.row])
-        change[at + p.counted] += 1
-        change[at + p.stop] -= 1
-    times, observed = torch.from_numpy(change[:-1].cumsum()), data.observed
-    measure = torch.where(observed, data.log_measure, 0.0).sum(-1, dtype=torch.float64)
-    return float((measure * times).sum()), int((judged * times).sum())
+def _measure(data: Encoded, items: list[Piece], *, steps: bool = False) -> tuple[float, int]:
+    """Return the nats between model space and the units of the data over the counted steps, and what they count for.
+
+    Args:
+        data: The sequences.
+        items: The pieces.
+        steps: Whether each observed step counts as one, and not for its characters.
+    """
+    if not items:
+        return 0.0, 0
+    # stretches of steps that are in equally many pieces; all pieces at once, because a list of names has thousands
+    at = data.offsets[[p.row for p in items]]
+    begin, end = (np.array(part) + at for part in zip(*((p.counted, p.stop) for p in items), strict=True))
+    edges, place = np.unique(np.concatenate([begin, end]), return_inverse=True)
+    times = np.bincount(place, np.repeat([1, -1], len(items))).cumsum().astype(np.int64)[:-1]
+    first, times, last = edges[:-1][times > 0], times[times > 0], np.diff(edges)[times > 0].cumsum()
+    nats, count, observed, units = 0.0, 0, data.observed, data.judged
+    for start in range(0, int(last[-1]), BLOCK):
+        step = np.arange(start, min(start + BLOCK, int(last[-1])))
+        run = np.searchsorted(last, step, side="right")
+        index = torch.from_numpy(first[run] + step - np.insert(last, 0, 0)[run])
+        seen, weight = observed[index], torch.from_numpy(times[run])
+        measure = torch.where(seen, data.log_measure[index], 0.0).sum(-1, dtype=torch.float64)
+        judged = seen.any(-1).long() if steps else units[index]
+        nats, count = nats + float((measure * weight).sum()), count + int((judged * weight).sum())
+    return nats, count

@@ -81,7 +81,7 @@ class Refit:
         if kept.adaptive:
             return self._learned(kept)
         name, data = kept.description.name, self.material.data
-        whole = material_of(data, everything(self.material.split, data), self.options.support)
+        whole = material_of(data, everything(self.material.split, data), self.options.support, self.material.within)
         stood: Base = self.base
         if isinstance(kept.front, FilterFront):
             stood = kept.front.filters
@@ -116,6 +116,9 @@ class Refit:
         model = copy.deepcopy(kept)
         learn_for_good(model, self.material, "held-out")
         words = f"taught all {counted(int(self.material.data.lengths.sum()), 'step')}"
+        if self.material.within is not None:
+            held = sum(z - a for _, a, z in self.material.spans("held-out"))
+            words = f"taught {counted(held, 'held-out step')} too"
         if isinstance(model.backbone, Mixture):
             words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words
@@ -155,8 +158,9 @@ class Refit:
 
 def more_data(material: Material) -> float:
     """Return by which share all of the data have more steps than the training part."""
-    train = sum(z - a for _, a, z in material.spans("train"))
-    return int(material.encoded.lengths.sum()) / train - 1
+    lengths = material.encoded.lengths
+    train = sum(z - a for _, a, z in material.split.spans("train", material.data.lengths, lengths))
+    return int(lengths.sum()) / train - 1
 
 
 def extra_steps(record: LadderRecord, material: Material) -> int:

@@ -36,6 +36,8 @@ LONGEST, LEAST_PAST = 2048, 256
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
 #: next. One measurement costs as much as some hundred steps.
 FIRST_MEASUREMENT, MEASUREMENT_FACTOR = 256, 8
+#: The training steps that the unit of the loss on the screen is found from.
+SHOWN = 2_000_000
 #: The optimiser steps of the warm-up of the learning rate.
 WARM_UP = 30
 #: The fewest rows that AdaptiveBPTT's window leaves in a batch; with fewer the engine is slow.
@@ -103,9 +105,10 @@ class Trainer:
         watched = judged_pieces(material, "validation", model.front.reach)
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
         #: nats a step from model space to the units of the data
-        self.measure = mean_measure(material.encoded, self.train)
+        shown = self.train[:: max(1, total // SHOWN)]
+        self.measure = mean_measure(material.encoded, shown)
         #: the symbols of a character of text, so that loss and validation are for the same unit
-        self.each = steps_per_unit(material.encoded, self.train)
+        self.each = steps_per_unit(material.encoded, shown)
         #: optimiser steps from an evaluation to the next
         self.interval = config.evaluate_every or min(max(total // config.batch_steps, 20), 200)
         self._loss = self.workers.wrap(Loss(model, method))

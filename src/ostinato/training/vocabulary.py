@@ -18,6 +18,8 @@ from ostinato.training.adaptive import letters_of, unknown_if_once
 
 #: The number of characters of each part that the vocabularies are compared on: enough for a difference of a percent.
 COMPARED, JUDGED = 200_000, 30_000
+#: The greatest number of characters that pieces are learned from.
+TAUGHT = 20_000_000
 #: The fewest and the most pieces of a byte-pair encoding, and the number of training characters for each.
 FEWEST, MOST, EACH = 320, 8192, 200
 #: A vocabulary must be better than a simpler one by this share.
@@ -92,15 +94,15 @@ def bits_per_character(train: SequenceSet, judged: SequenceSet) -> float:
     counts = Counts.fit(symbols, known.offsets, letters_of(alphabet))
     state = counts.owned(counts.initial_state(1), learns=True)
     starts = np.insert(text.values[:, 0].numpy(), text.offsets[:-1], counts.output_size)
-    nats = float(counts.settle_(torch.from_numpy(starts)[:, None], state).sum()) + float(text.log_measure.sum())
-    return -nats / math.log(2) / max(int(text.judged.sum()), 1)
+    nats = float(counts.settle_(torch.from_numpy(starts)[:, None], state).sum()) + float(text.log_measure[:].sum())
+    return -nats / math.log(2) / max(int(text.judged[:].sum()), 1)
 
 
 def _spelling(name: str, data: SequenceSet, cut: Split) -> Spelling:
     """Return the spelling of a name; pieces are learned from the training part."""
     if name != Pieces.name:
         return spelling_from_json({"name": name})
-    texts = texts_of(cut.take("train", data))
+    texts = texts_of(_some(cut.take("train", data), TAUGHT))
     return Pieces.fit(texts, min(max(sum(map(len, texts)) // EACH, FEWEST), MOST))
 
 

@@ -1,0 +1,80 @@
+"""What a fit looks at of data that are too large for its budget: so many steps, in stretches spread over each part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from ostinato.fits.budget import Budget
+from ostinato.numbers import counted
+
+#: Sequence, first step, and the step after the last one.
+Span = tuple[int, int, int]
+
+#: The steps for each second of the budget, and the fewest and the most. The rates are those of two cores, so that the
+#: chain and the counts take a tenth of the budget each. They are constants, so that a fit follows from its budget.
+RATES: Final = {
+    "chain": (8_000, 1 << 19, 1 << 23),
+    "learned": (25_000, 1 << 20, 1 << 24),
+    "judged": (2_000, 1 << 17, 1 << 22),
+    "trained": (1_000_000, 1 << 24, 1 << 28),
+}
+#: The seconds that a budget in steps counts as.
+USUAL = 120.0
+#: The longest stretch, and the number of stretches that a part has at least if they are shorter.
+STRETCH, FEWEST = 1 << 16, 32
+
+
+@dataclass(frozen=True)
+class Within:
+    """The numbers of steps that a fit looks at.
+
+    Attributes:
+        chain: The steps that the Markov chain counts.
+        learned: The steps that adaptive counts learn.
+        judged: The steps of the validation part, and of the held-out part.
+        trained: The steps that networks are trained on.
+    """
+
+    chain: int
+    learned: int
+    judged: int
+    trained: int
+
+    @staticmethod
+    def of(limits: Budget) -> Within:
+        """Return the numbers that a budget allows."""
+        seconds = USUAL if limits.seconds is None else limits.seconds
+        return Within(**{name: int(min(max(rate * seconds, a), z)) for name, (rate, a, z) in RATES.items()})
+
+    def note(self, total: int) -> str:
+        """Return the numbers in words, for data of ``total`` steps."""
+        return (
+            f"of {counted(total, 'step')} on disk the budget allows the Markov chain {self.chain:,}, adaptive counts "
+            f"{self.learned:,}, networks {self.trained:,}, and {self.judged:,} in each part that judges: stretches "
+            f"spread over the part"
+        )
+
+
+def spread(spans: list[Span], most: int) -> list[Span]:
+    """Return at most some steps of spans, in stretches of equal distance, of which the last ends where the spans end.
+
+    Args:
+        spans: The spans.
+        most: The greatest number of steps.
+    """
+    ends = np.cumsum([z - a for _, a, z in spans])
+    total = int(ends[-1]) if len(spans) else 0
+    if total <= most:
+        return spans
+    length = max(1, min(STRETCH, most // FEWEST))
+    count = max(1, most // length)
+    out = []
+    for i in range(count):
+        stop = total * (i + 1) // count
+        b, a, z = spans[at := int(np.searchsorted(ends, stop))]
+        stop = z - int(ends[at]) + stop
+        out.append((b, max(a, stop - length), stop))
+    return out

@@ -1,0 +1,164 @@
+"""A text on disk is the text in memory: same values, split, digest, likelihood and bytes; and its cache is its own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import ostinato
+from ostinato.data import corpus
+from ostinato.data.lines import decode, decoded
+from ostinato.data.spelled import in_paragraphs, respelled
+from ostinato.data.spelling import spelling_from_json
+from ostinato.data.split import split
+from ostinato.errors import DataError, WriteError
+from ostinato.training.within import spread
+
+TEXT = "the cat sat on the mat,\r\nthe dog \N{HANGUL SYLLABLE GANG} sat on a log.\n" * 90
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(corpus, "LARGE", 1000)
+    monkeypatch.setattr(corpus, "READ", 777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def both(folder: Path, text: str = TEXT) -> tuple[ostinato.SequenceSet, ostinato.SequenceSet]:
+    """Return a text in memory, and the same one on disk."""
+    path = folder / "a.txt"
+    path.write_bytes(text.encode())
+    on_disk = ostinato.read(path, kind="text", per_line=False)
+    assert on_disk.on_disk
+    with pytest.MonkeyPatch.context() as m:
+        m.setattr(corpus, "LARGE", 1 << 40)
+        in_memory = ostinato.read(path, kind="text", per_line=False)
+    assert not in_memory.on_disk
+    return in_memory, on_disk
+
+
+def test_it_is_the_same_text(tmp_path: Path) -> None:
+    a, b = both(tmp_path)
+    assert np.array_equal(a.values, b.values)
+    assert b.values.dtype.itemsize == 2
+    assert (a.ids, a.digest) == (b.ids, b.digest)
+    assert np.array_equal(split(a).stops, split(b).stops)
+    for part in ("train", "known", "held-out"):
+        assert np.array_equal(split(a).take(part, a).values, split(b).take(part, b).values)
+    for name in ("byte", "jamo"):
+        spelling = spelling_from_json({"name": name})
+        assert np.array_equal(respelled(a, spelling).values, respelled(b, spelling).values)
+
+
+def test_several_files_are_joined_on_disk(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(TEXT + name)
+    data = ostinato.read(str(tmp_path / "*.txt"), kind="text", per_line=False)
+    assert data.on_disk
+    assert data.ids == ("a", "b", "c")
+    assert data.take([2, 0]).on_disk
+    assert "".join(map(chr, data.take([2, 0])[1][:, 0])) == TEXT.replace("\r\n", "\n") + "a"
+
+
+def test_it_is_fitted_and_scored_as_in_memory(tmp_path: Path) -> None:
+    a, b = both(tmp_path)
+    for kind in ("ar", "counts", "lstm"):
+        fits = [
+            ostinato.fit(d, model=kind, budget=ostinato.Budget(None, 3), hidden=4, embedding=3, max_order=2, threads=1)
+            for d in (a, b)
+        ]
+        assert [r.held_out for r in fits[0].table] == pytest.approx([r.held_out for r in fits[1].table], abs=1e-6)
+        assert any("on disk" in note for note in fits[1].notes)
+        x, y = (ostinato.score(fits[0].model, d) for d in (a, b))
+        np.testing.assert_allclose(x.surprisal, y.surprisal, atol=1e-5)
+        assert (x.units, x.steps.tolist()) == (y.units, y.steps.tolist())
+        assert x.most_surprising(3)[0].step == y.most_surprising(3)[0].step
+
+
+def test_the_cache_is_used_once_and_belongs_to_the_content(tmp_path: Path) -> None:
+    _, data = both(tmp_path)
+    path, (kept,) = tmp_path / "a.txt", (tmp_path / "cache").rglob("*.points")
+    written = kept.stat().st_mtime_ns
+    ostinato.read(path, kind="text", per_line=False)
+    os.utime(path, (1, 1))  # another time, the same content
+    assert ostinato.read(path, kind="text", per_line=False).digest == data.digest
+    assert kept.stat().st_mtime_ns == written
+    path.write_bytes(TEXT.replace("mat", "rat").encode())
+    changed = ostinato.read(path, kind="text", per_line=False)
+    assert "rat" in "".join(map(chr, changed[0][:40, 0]))
+    assert "mat" in "".join(map(chr, data[0][:40, 0]))  # what was mapped before stays
+
+
+@pytest.mark.parametrize("damage", ["cut", "flip", "facts", "empty"])
+def test_a_damaged_cache_is_written_again(tmp_path: Path, damage: str) -> None:
+    _, data = both(tmp_path)
+    (kept,) = (tmp_path / "cache").rglob("*.points")
+    whole, digest = kept.read_bytes(), data.digest
+    del data
+    flipped = whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]
+    kept.write_bytes({"cut": whole[:-30], "flip": flipped, "facts": whole[:-20] + whole[-19:], "empty": b""}[damage])
+    again = ostinato.read(tmp_path / "a.txt", kind="text", per_line=False)
+    assert again.digest == digest
+    assert kept.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    (tmp_path / "a.txt").write_text(TEXT)
+    with pytest.raises(WriteError, match="cache folder"):
+        ostinato.read(tmp_path / "a.txt", kind="text", per_line=False)
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"ab\r\ncd\n\xff" + b"e" * 2000, "line 3, byte 1"),
+        (b"a" * 1500 + b"\xed\xa0\x80" + b"e" * 900, "line 1, byte 1501"),
+        (b"ab\n" * 700 + b"\xe2\x82", "line 701, byte 1"),
+        (b"\xff\xfe" + b"a\0" * 1000, "UTF-16"),
+    ],
+)
+def test_bytes_that_are_no_text_are_named_as_in_memory(tmp_path: Path, raw: bytes, what: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(raw)
+    said = []
+    for large in (1000, 1 << 40):
+        with pytest.MonkeyPatch.context() as m:
+            m.setattr(corpus, "LARGE", large)
+            with pytest.raises(DataError) as error:
+                ostinato.read(path, kind="text", per_line=False)
+        said.append(str(error.value))
+    assert what in said[0]
+    assert said[0] == said[1]
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(st.sampled_from("ab\r\n\ufeff\u20ac\U0001f600"), max_size=30), st.integers(1, 9))
+def test_text_that_comes_in_blocks_is_the_same(text: str, size: int) -> None:
+    raw = text.encode()
+    parts = [raw[i : i + size] for i in range(0, len(raw), size)]
+    if raw[:3] == b"\xef\xbb\xbf":
+        parts = [raw[:3] + raw[3 : 3 + size], *(raw[i : i + size] for i in range(3 + size, len(raw), size))]
+    assert "".join(decoded(parts, "a")) == decode(raw, "a")
+
+
+@given(st.lists(st.text(st.sampled_from("ab \n"), max_size=12), max_size=6))
+def test_paragraphs_are_the_text(parts: list[str]) -> None:
+    assert "".join(in_paragraphs(parts)) == "".join(parts)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=5), st.integers(1, 120))
+def test_stretches_lie_in_their_spans(lengths: list[int], most: int) -> None:
+    spans = [(b, 3, 3 + n) for b, n in enumerate(lengths)]
+    found = spread(spans, most)
+    assert sum(z - a for _, a, z in found) <= max(most, 1)
+    assert all(3 <= a < z <= 3 + lengths[b] for b, a, z in found)
+    assert found[-1][2] == spans[-1][2]
+    steps = [(b, i) for b, a, z in found for i in range(a, z)]
+    assert len(set(steps)) == len(steps)
