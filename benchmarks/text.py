@@ -6,11 +6,12 @@
     python benchmarks/text.py tinyshakespeare.txt --torch 180 --hidden 320
 
 With --seconds the fit has so many seconds of wall time on the cores of this machine, counts, judging and mixing
-included, and its width follows from that; --alone gives all of it to one static network; --torch trains torch.nn.LSTM alone for so many. The compressors are given the
-first nine tenths, and what the last tenth adds to the size of the whole is counted. Static and adaptive figures have
-columns of their own. Seconds in the table are those of the processor, so that a busy machine changes nothing. ppmd
-needs pyppmd, zstd needs zstandard; what is not installed is left out by name. With --steps an LSTM of torch is trained
-for as many seconds as the network of the mixture took. A published figure has no seconds.
+included, and its width follows from that; --alone gives all of it to one static network, and --torch trains
+torch.nn.LSTM alone for so many. The compressors are given the first nine tenths, and what the last tenth adds to the
+size of the whole is counted. Static and adaptive figures have columns of their own. Seconds in the table are those of
+the processor, so that a busy machine changes nothing. ppmd needs pyppmd, zstd needs zstandard; what is not installed is
+left out by name. With --steps an LSTM of torch is trained for as many seconds as the network of the mixture took. A
+published figure has no seconds.
 """
 
 from __future__ import annotations

@@ -47,9 +47,10 @@ def written(layer: Cell, rows: int, steps: int, **choice: float | int) -> tuple[
     place, ended = np.zeros(rows, dtype=np.int64), np.zeros(rows, dtype=bool)
     texts = light.Texts(np.full(rows, symbols), place, ended, states)
     every = np.ones((1, symbols), dtype=bool), np.zeros((1, symbols), dtype=np.int64), np.zeros(1, dtype=np.int64)
-    given: Any = {"temperature": 1.0, "top_p": 1.0, "min_p": 0.0, "top_k": 0, **choice}
+    how: Any = {"temperature": 1.0, "top_p": 1.0, "min_p": 0.0, "top_k": 0, **choice}
+    rules = light.Rules(how["temperature"], how["top_p"], how["min_p"], how["top_k"], *every, end=-1)
     u = np.random.default_rng(rows).random((steps, rows))
-    drawn = writer.write(texts, light.Rules(*given.values(), *every, -1), u, steps)
+    drawn = writer.write(texts, rules, u, steps)
     before = torch.cat([torch.full((1, rows), symbols), torch.from_numpy(drawn[:-1])])
     with torch.no_grad():
         h, last = layer.unroll(table[before])
