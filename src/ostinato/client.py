@@ -10,13 +10,15 @@ import http.client
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from types import TracebackType
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, TypeVar, final
 from urllib.parse import quote, urlencode, urlsplit
 
-from ostinato.errors import ConfigError, OstinatoError
+from ostinato.errors import ConfigError, DataError, OstinatoError
+
+T = TypeVar("T")
 
 #: A value: a number, None where it is missing, one number for each channel, or text.
 Value: TypeAlias = float | str | Sequence[float | None] | None
@@ -73,6 +75,9 @@ class Told:
     alarm: bool | None = None
     skipped: int = 0
     intervals: dict[str, list[float | None]] | None = None
+
+
+_TOLD = tuple(one.name for one in fields(Told))
 
 
 @dataclass(frozen=True)
@@ -141,15 +146,21 @@ class Client:
         repeats: How often a call that may be sent again is repeated, at most 4.
 
     Raises:
-        ConfigError: The URL is no address of HTTP.
+        ConfigError: The URL is no address of HTTP, or the token is none.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0, repeats: int = 4) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname if parts.scheme in ("http", "https") else None, parts.port
+        except ValueError:  # a port out of range, or half an address of IPv6
+            host = port = None
+        if not host:
             raise ConfigError(f"{url!r} is no address of a server", fix="write it as http://127.0.0.1:8000")
+        if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+            raise ConfigError("the token has characters that no token has", fix="give what ostinato token printed")
         make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._connection = make(parts.hostname, parts.port, timeout=timeout)
+        self._connection = make(host, port, timeout=timeout)
         self._base, self._repeats = parts.path.rstrip("/"), repeats
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._url = url
@@ -175,22 +186,25 @@ class Client:
             asked: level, next and top, as in ``Push``.
 
         Raises:
+            DataError: A value, a time or the id cannot be sent.
             ServerError: The server refused the events, and none of them was applied.
         """
         push = Push(unique_id, [e if isinstance(e, Event) else Event(e) for e in events], **asked)
-        path, body = f"/v1/streams/{quote(unique_id, safe='')}/events", _push(push)
-        return _pushed(self._json("POST", path, body, again=_numbered([push])))
+        return self._read(_pushed, "POST", f"{_path(unique_id)}/events", _push(push), again=_numbered([push]))
 
     def push_many(self, pushes: Sequence[Push]) -> list[Pushed | ServerError]:
         """Push events to many streams in one call; what was refused is an error in the place of its answer."""
         body = {"pushes": [{"unique_id": push.unique_id, **_push(push)} for push in pushes]}
-        found = self._json("POST", "/v1/events", body, again=_numbered(pushes))
-        return [_refused(one, 422) if "error" in one else _pushed(one) for one in found["results"]]
+
+        def read(found: Any) -> list[Pushed | ServerError]:
+            return [_refused(one, 422) if "error" in one else _pushed(one) for one in found["results"]]
+
+        return self._read(read, "POST", "/v1/events", body, again=_numbered(pushes))
 
     def stream(self, unique_id: str) -> NumberedStream:
         """Return a stream whose events are numbered here, so that each is applied once whatever breaks."""
         try:
-            seq = int(self.info(unique_id).get("seq") or 0)
+            seq = self._read(lambda found: int(found["seq"]), "GET", _path(unique_id))
         except ServerError as error:
             if error.status != 404:
                 raise
@@ -200,8 +214,7 @@ class Client:
     def streams(self, after: str = "", limit: int = 1000) -> list[dict[str, Any]]:
         """Return what is known of the streams after an id, in the order of their ids."""
         query = urlencode({"after": after, "limit": limit})
-        found: list[dict[str, Any]] = self._json("GET", f"/v1/streams?{query}")["streams"]
-        return found
+        return self._read(_part("streams"), "GET", f"/v1/streams?{query}")
 
     def info(self, unique_id: str) -> dict[str, Any]:
         """Return what is known of a stream."""
@@ -214,7 +227,7 @@ class Client:
     def next(self, unique_id: str, p: Sequence[float] = (0.1, 0.5, 0.9), *, top: int = 0) -> Next:
         """Return the distribution of the next event: the quantiles at p, or of text the likeliest symbols."""
         query = urlencode([*(("p", one) for one in p if not top), *([("top", top)] if top else [])])
-        return _next(self._json("GET", f"{_path(unique_id)}/next?{query}"))
+        return self._read(_next, "GET", f"{_path(unique_id)}/next?{query}")
 
     def forecast(self, unique_id: str, horizon: int = 12, **options: Any) -> dict[str, Any]:
         """Return a forecast from the present state; the options are level, n_paths and seed."""
@@ -234,10 +247,7 @@ class Client:
 
     def history(self, unique_id: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the events that are kept of a stream, after a sequence number."""
-        found: list[dict[str, Any]] = self._json("GET", f"{_path(unique_id)}/history?{urlencode({'after': after})}")[
-            "events"
-        ]
-        return found
+        return self._read(_part("events"), "GET", f"{_path(unique_id)}/history?{urlencode({'after': after})}")
 
     def snapshot(self, unique_id: str) -> bytes:
         """Return a stream as a file of safetensors, for ``restore`` here or on another server with the same model."""
@@ -264,10 +274,30 @@ class Client:
         return True
 
     def _json(self, method: str, path: str, body: Any = None, *, again: bool | None = None) -> dict[str, Any]:
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        """Return the object that the server answers."""
+        return self._read(_object, method, path, body, again=again)
+
+    def _read(
+        self, read: Callable[[Any], T], method: str, path: str, body: Any = None, *, again: bool | None = None
+    ) -> T:
+        """Return what a function reads in the JSON that the server answers.
+
+        Raises:
+            DataError: The body cannot be sent.
+            ServerError: The server refused the call, or what answered is no such server.
+        """
+        try:
+            content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"the call cannot be written as JSON: {error}", fix="send finite numbers and text"
+            ) from error
         answer = self._call(method, path, content, again=method == "GET" if again is None else again)
-        found: dict[str, Any] = json.loads(answer or b"{}")
-        return found
+        try:
+            return read(json.loads(answer))
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            what = f"what answered is no ostinato serve: {answer[:40]!r}"
+            raise ServerError(what, 200, where=self._url, fix="check the address, and any proxy before it") from error
 
     def _call(
         self, method: str, path: str, body: bytes | None = None, *, kind: str = "application/json", again: bool = False
@@ -329,17 +359,28 @@ class NumberedStream:
 
 
 def _path(unique_id: str) -> str:
-    return f"/v1/streams/{quote(unique_id, safe='')}"
+    """Return the path of a stream.
+
+    Raises:
+        DataError: The id cannot be sent.
+    """
+    try:
+        return f"/v1/streams/{quote(unique_id, safe='')}"
+    except (TypeError, UnicodeEncodeError) as error:
+        raise DataError(f"{unique_id!r} is no id of a stream", fix="give a string without lone surrogates") from error
 
 
 def _number(value: Any) -> Any:
     """Return a value for JSON: NaN is a missing value."""
     if isinstance(value, str) or value is None:
         return value
-    if isinstance(value, Sequence) or hasattr(value, "tolist"):
+    if (isinstance(value, Sequence) and not isinstance(value, bytes)) or hasattr(value, "tolist"):
         listed = value.tolist() if hasattr(value, "tolist") else value
         return [_number(one) for one in listed] if isinstance(listed, Sequence) else _number(listed)
-    return None if math.isnan(value) else value
+    try:
+        return None if math.isnan(value) else value
+    except (TypeError, OverflowError) as error:
+        raise DataError(f"{str(value)[:40]} is no value of a stream", fix="send a number, text or None") from error
 
 
 def _push(push: Push) -> dict[str, Any]:
@@ -357,9 +398,25 @@ def _numbered(pushes: Sequence[Push]) -> bool:
 
 
 def _pushed(found: Mapping[str, Any]) -> Pushed:
-    events, released = ([Told(**one) for one in found.get(name, [])] for name in ("events", "released"))
+    events, released = ([_told(one) for one in found.get(name, [])] for name in ("events", "released"))
     following = found.get("next")
     return Pushed(found["unique_id"], found["seq"], events, released, None if following is None else _next(following))
+
+
+def _told(found: Mapping[str, Any]) -> Told:
+    """Return what was told of an event; what a later server tells besides is left out."""
+    return Told(**{name: found[name] for name in _TOLD if name in found})
+
+
+def _object(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise TypeError(found)
+    return found
+
+
+def _part(name: str) -> Callable[[Any], list[dict[str, Any]]]:
+    """Return what reads a list of objects in an answer."""
+    return lambda found: [_object(one) for one in found[name]]
 
 
 def _next(found: Mapping[str, Any]) -> Next:

@@ -16,7 +16,7 @@ import pytest
 
 from ostinato import client as clients
 from ostinato.client import Client, Event, Next, Push, Pushed, ServerError, Told
-from ostinato.errors import ConfigError
+from ostinato.errors import ConfigError, DataError
 
 
 class Recorder(BaseHTTPRequestHandler):
@@ -155,6 +155,47 @@ def test_every_other_route(client: Client, recorder: type[Recorder]) -> None:
         "GET /readyz",
     ]
     assert recorder.came[10][2] == b"\x00\x01"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<html>", b"[]", b"{}", b"null", b'{"unique_id":"a","seq":1,"events":[1]}', b"\xff"]
+)
+def test_what_is_no_such_server_is_said_to_be_none(client: Client, recorder: type[Recorder], answer: bytes) -> None:
+    for call in (lambda: client.push("a", 1.0), client.streams):
+        recorder.answers[:] = [(200, answer, {})]
+        with pytest.raises(ServerError, match="no ostinato serve"):
+            call()
+
+
+def test_what_a_later_server_tells_besides_is_left_out(client: Client, recorder: type[Recorder]) -> None:
+    recorder.answers += [(200, {**_told(1), "events": [{"seq": 1, "status": "applied", "mood": "good"}]}, {})]
+    assert client.push("a", 1.0).events == [Told(1, "applied")]
+
+
+@pytest.mark.parametrize("value", [math.inf, 10**400, b"x", object(), {"a": 1}, [1.0, math.inf]])
+def test_a_value_that_no_stream_has_is_not_sent(client: Client, recorder: type[Recorder], value: Any) -> None:
+    with pytest.raises(DataError):
+        client.push("a", value)
+    assert not recorder.came
+
+
+@pytest.mark.parametrize("key", ["\ud800", None, 5])
+def test_an_id_that_is_none_is_not_sent(client: Client, recorder: type[Recorder], key: Any) -> None:
+    with pytest.raises(DataError, match="is no id of a stream"):
+        client.push(key, 1.0)
+    assert not recorder.came
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999", "http://[::1"])
+def test_half_an_address_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="no address of a server"):
+        Client(url)
+
+
+@pytest.mark.parametrize("token", ["a\r\nX: y", "토큰", "a b"])
+def test_a_token_that_no_header_can_hold_is_refused(token: str) -> None:
+    with pytest.raises(ConfigError, match="characters that no token has"):
+        Client("http://127.0.0.1:8000", token)
 
 
 def test_a_wrong_address_is_refused() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 
@@ -19,6 +21,7 @@ from serving import client, core, push, run
 import ostinato
 import zoo
 from ostinato.data.sequences import SequenceSet
+from ostinato.errors import DataError
 from ostinato.inference.alarm_rule import FixedRule
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.score import score
@@ -312,6 +315,26 @@ def test_an_alarm_is_given_and_remembered() -> None:
             ]
             assert [e.surprisal for e in again] == [e.surprisal for e in told]
             assert batcher.streams.resident["a"].alarms == 1
+
+    run(main)
+
+
+def test_a_push_that_leaves_out_many_steps_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """Each step that is left out costs as much as an event: a few lines of JSON could stop the server for minutes."""
+    hours = pl.datetime_range(datetime(2024, 1, 1), datetime(2024, 3, 1), "1h", eager=True)
+    y = np.random.default_rng(0).standard_normal(len(hours))
+    pl.DataFrame({"ds": hours.dt.to_string("iso:strict"), "y": y}).write_csv(tmp_path / "hourly.csv")
+    model = ostinato.fit(tmp_path / "hourly.csv", model="ar", seed=0).model.likelihood("serve")
+    gaps = [Event(0.0, ds=(datetime(2024, 3, 2) + timedelta(hours=1000 * k)).isoformat()) for k in range(3)]
+
+    async def main() -> None:
+        async with core(model) as batcher:
+            with pytest.raises(DataError, match="leave out 1,998 steps, and a push may leave out 1,600"):
+                await batcher.push("a", Push(events=gaps))
+            assert "a" not in batcher.streams.resident
+            for k, one in enumerate(gaps):
+                told = (await batcher.push("a", Push(events=[one]))).events
+                assert [(e.seq, e.skipped) for e in told] == [(k + 1, 999 if k else 0)]
 
     run(main)
 

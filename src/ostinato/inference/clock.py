@@ -21,6 +21,8 @@ from ostinato.numbers import counted
 
 #: The times that are kept to tell the days of the week; a gap may have this many steps.
 _KEPT, _LONGEST = 14, 10_000
+#: The steps after the last time among which a time is looked for, in turn: the next one is usual.
+_REACHES = (1, 16, 160, 1600, _LONGEST)
 
 
 class Clock:
@@ -105,8 +107,7 @@ class Clock:
 
     def _place(self, calendar: Calendar, last: Any, time: Any) -> int:
         """Return the place of a time on the calendar after the last one."""
-        many = 1
-        while many <= _LONGEST:
+        for many in _REACHES:
             grid = calendar.after(last, many)
             place = int(np.searchsorted(grid, time))
             if place < len(grid):
@@ -114,7 +115,6 @@ class Clock:
                     what = f"the time {stamp(time)} lies between two steps of {calendar.frequency} after {stamp(last)}"
                     raise DataError(what, fix=f"send a time on the grid, such as {stamp(grid[place])}")
                 return place + 1
-            many *= 10 if many > 1 else 16
         raise DataError(
             f"the time {stamp(time)} is more than {counted(_LONGEST, 'step')} after {stamp(last)}",
             fix="begin a new series with another id after such a gap",

@@ -104,7 +104,7 @@ class Batcher:
         Raises:
             BusyError: Too many events wait.
         """
-        count = sum(1 if one.push.events is UNSET else len(one.push.events) for one in asked)
+        count = _events(asked)
         if self._waiting + count > QUEUE and self._waiting:
             raise BusyError(
                 f"the server has {counted(self._waiting, 'event')} in its queue", fix="send yours a little later"
@@ -149,7 +149,7 @@ class Batcher:
         many = 0
         while self._queue and many < MOST:
             batch.append(self._queue.popleft())
-            many += len(batch[-1][0])
+            many += _events(batch[-1][0])
         asked = [one for some, _ in batch for one in some]
         try:
             await self.apply(asked)
@@ -276,3 +276,8 @@ class Batcher:
             raise
         self.streams.forget(refused)
         return refused
+
+
+def _events(asked: Sequence[Asked]) -> int:
+    """Return the number of events of some pushes."""
+    return sum(1 if one.push.events is UNSET else len(one.push.events) for one in asked)

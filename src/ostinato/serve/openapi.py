@@ -36,7 +36,6 @@ def document(*, guarded: bool) -> dict[str, Any]:
     """
     kinds = [kind for one in ROUTES for kind in (one.body, one.answer) if kind not in (None, bytes, Results)] + [Failed]
     schemas, components = msgspec.json.schema_components(kinds, ref_template=_REF)
-    components = _tuples(components)
     of = dict(zip(kinds, schemas, strict=True))
     # an answer is one of two objects, one with "seq" and the other with "error"
     each = {"anyOf": [of[Result], of[Failed]]}
@@ -59,17 +58,6 @@ def document(*, guarded: bool) -> dict[str, Any]:
         },
         "security": [{"token": []}] if guarded else [],
     }
-
-
-def _tuples(form: Any) -> Any:
-    """Return a JSON schema in whose tuples each place has a schema, as JSON Schema 2020-12 writes them."""
-    if isinstance(form, list):
-        return [_tuples(one) for one in form]
-    if not isinstance(form, dict):
-        return form
-    if isinstance(form.get("items"), list):
-        form = {**form, "prefixItems": form["items"], "items": False}
-    return {key: _tuples(one) for key, one in form.items()}
 
 
 def _operation(one: Route, of: dict[Any, Any]) -> dict[str, Any]:

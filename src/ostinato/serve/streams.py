@@ -40,6 +40,8 @@ _LOG = logging.getLogger("ostinato.serve")
 NO_TIME = np.iinfo(np.int64).min
 #: What stands in an answer until the event is stepped.
 _UNTOLD = Told(0, "applied")
+#: The steps that the times of one push may leave out: each costs as much as an event, and all other streams wait.
+LEFT_OUT = 1600
 #: The longest id in bytes of UTF-8.
 LONGEST_ID = 256
 
@@ -397,6 +399,13 @@ class Streams:
             levels = ends("", tuple(push.level)) if push.level else {}
         except OstinatoError as error:
             one.outcome = error
+            return
+        left_out = sum(found.skipped for found in taken.placed)
+        if left_out > LEFT_OUT:
+            one.outcome = DataError(
+                f"the times of the push leave out {counted(left_out, 'step')}, and a push may leave out {LEFT_OUT:,}",
+                fix="send the events in several pushes, or reset the stream after such a gap",
+            )
             return
         told = [_UNTOLD] * len(events)
         one.repeated = taken.repeated

@@ -113,11 +113,12 @@ class Rows:
             p: The probabilities of the quantiles, (Q,).
             ends: Whether the end of each sequence is an event after its steps.
         """
-        if self._few is not None and len(values) == len(lengths) <= FEW and not (ends or len(p)):
+        if self._few is not None and len(values) == len(lengths) <= FEW and not ends:
             few = self._few(ids, values, state)
             if few is not None:
+                ahead = self.ahead(ids, state, None, p) if len(p) else np.zeros((0, *values.shape))
                 surprisal, expected, state = few
-                return Stepped(surprisal, expected, np.zeros((0, *values.shape)), state)
+                return Stepped(surprisal, expected, ahead, state)
         block, long = values, lengths
         if self.carries_price:
             assert last is not None
