@@ -232,9 +232,11 @@ def _level(one: Any) -> float:
     if not 0 < level < 100:
         raise ConfigError(f"level must be between 0 and 100 percent, got {_short(one)}", fix="use a number such as 95")
     if level < 1:
+        percent = round(100 * level, 10)
+        share = f"use {percent:g} for an interval that covers {percent:g} percent"
         raise ConfigError(
             f"level is in percent and must be at least 1, got {plain(level)}",
-            fix=f"use {round(100 * level, 10):g} for an interval that covers {round(100 * level, 10):g} percent",
+            fix=share if percent >= 1 else "use a number such as 95",
         )
     return level
 

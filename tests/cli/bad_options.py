@@ -120,6 +120,7 @@ ROWS: tuple[Bad, ...] = (
     ask("a level of 0", f"{FORECAST} --level 0", "between 0 and 100 percent, got 0", "such as 95"),
     ask("a level of 100", f"{FORECAST} --level 80 100", "percent, got 100"),
     ask("a level of 150", f"{FORECAST} --level 150", "percent, got 150"),
+    ask("a tiny level", f"{FORECAST} --level 0.001", "percent and must be at least 1, got 0.001", "use a number such"),
     ask("a level as a share", f"{FORECAST} --level 0.95", "percent and must be at least 1, got 0.95", "use 95"),
     ask("a level twice", f"{FORECAST} --level 95 95", "level 95 is given twice"),
     ask("a level of nan", f"{FORECAST} --level nan", "percent, got nan"),
