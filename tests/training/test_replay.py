@@ -6,6 +6,7 @@ No card is needed: ``record`` is replaced by one that runs the step again at eac
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -83,6 +84,7 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> Modes:
 
     monkeypatch.setattr(replay, "record", record)
     monkeypatch.setattr(replay, "pinned", lambda size: torch.empty(size, dtype=torch.uint8))
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
     monkeypatch.setattr(torch.cuda, "graph_pool_handle", lambda: None)
     monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
     monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: "default")

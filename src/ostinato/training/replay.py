@@ -133,14 +133,19 @@ class Replay:
         self._update = update
         self._seen: Counter[Any] = Counter()
         self._graphs: dict[Any, _Graph] = {}
-        self._pool = torch.cuda.graph_pool_handle()
-        self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        with torch.cuda.device(update.model.device):
+            self._pool = torch.cuda.graph_pool_handle()
+            self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._free = False  # whether a step was seen in which the host does not wait
         #: why no graph holds a step, or empty
         self.refused = ""
 
     def __call__(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
         """Make a step on a batch of the host; see ``Update.on_device``."""
+        with torch.cuda.device(self._update.model.device):  # of several cards, the one whose streams are asked for
+            return self._step(batch, carried, knobs)
+
+    def _step(self, batch: Batch, carried: State | None, knobs: Knobs) -> tuple[Tensor, State | None]:
         key = tuple((t.shape, t.dtype) for t in (*batch.tensors(), *(carried or ())))
         known = self._graphs.get(key)
         if known is None and not self.refused and self._seen[key] and len(self._graphs) < MOST:

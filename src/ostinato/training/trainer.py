@@ -180,6 +180,7 @@ class Trainer:
             else:
                 run.epoch, run.position, run.carried = run.epoch + 1, 0, None
         self._look()
+        run.optimizer.zero_grad(set_to_none=True)  # they lie in the memory of the graphs
         if run.weights or self.again is not None:
             self.model.load_state_dict(run.weights or run.average, strict=False)
         self.model.eval()
