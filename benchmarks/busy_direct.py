@@ -70,8 +70,8 @@ def main() -> None:
     for name, times in found.items():
         wall = statistics.median(w for _, w in times)
         print(f"{name:24} {medians[name]:8.1f} processor seconds, {wall:8.1f} seconds of wall time")
-    one, other = medians.values()
-    print(f"the defaults take {one / other:.2f} times the processor time", flush=True)
+    default, single = medians.values()
+    print(f"the defaults take {default / single:.2f} times the processor time", flush=True)
 
 
 if __name__ == "__main__":

@@ -97,9 +97,10 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         Most calls have this form, and what the others must be asked takes longer than a small recurrence.
         """
         try:
-            # what ``_weights`` asks, in one loop of C
-            known = all(map(is_, self._parameters.values(), map(call, self._flat_weight_refs)))
-        except TypeError:  # a weight is missing
+            # what ``_weights`` asks, in one loop of C; a weight that is missing raises TypeError
+            refs: Any = self._flat_weight_refs
+            known = all(map(is_, self._parameters.values(), map(call, refs)))
+        except TypeError:
             known = False
         if not known or x.dim() != 3:
             return None
