@@ -161,7 +161,7 @@ def build(
         base = Markov.fit(symbols, encoded.offsets, encoding.size, 2, criterion="given") if name == "ar" else None
         shape = {"markov": base.config()} if base else {}
     else:
-        z = encoded.values.double().numpy()
+        z = encoded.values[:].double().numpy()
         base = AR.from_fits([fit_ar(column, encoded.offsets, order, order=order) for column in z.T])
         changing = data.kind == "prices"
         if changing:

@@ -36,9 +36,9 @@ def model(name: str, of: str) -> ostinato.SequenceModel:
     if name == "filter":
         return fitted(of, name)
     data = ostinato.read(_WORDS * 2, kind="text")
-    sizes = {"hidden": 8, "embedding": 4, "max_order": 2}
     budget = ostinato.Budget(None, 4)
-    found = ostinato.fit(data, model=name, vocabulary=of, budget=budget, refit=False, **sizes)
+    options = ostinato.LadderOptions(hidden=8, embedding=4, max_order=2, vocabulary=of, refit=False)
+    found = ostinato.fit(data, model=name, budget=budget, options=options)
     return found.model.likelihood("test")
 
 

@@ -69,7 +69,7 @@ def test_a_density_needs_no_chance() -> None:
 
 def test_missing_values_are_left_out() -> None:
     model, (encoded, spans) = fitted("channels", "gru"), drawn("channels", "gru")
-    values = encoded.values.clone()
+    values = encoded.values[:].clone()
     values[7] = torch.nan
     values[9, 1] = torch.nan
     found = calibrate(model, replace(encoded, values=values), spans)

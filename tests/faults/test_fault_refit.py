@@ -73,7 +73,7 @@ def equals_least_squares(data: SequenceSet, **options: Any) -> str:
     """The autoregression of the kept model is least squares on every value, the held-out ones included."""
     model = sequential(fit(data, model="ar", **options).model)
     encoded = model.encoding.encode(data)
-    z = encoded.values.double().numpy()
+    z = encoded.values[:].double().numpy()
     for d in range(z.shape[1]):
         order, found = autoregression(model, d)
         rows = [z[a:b, d] for a, b in zip(encoded.offsets[:-1], encoded.offsets[1:], strict=True)]

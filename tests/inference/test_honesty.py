@@ -106,7 +106,7 @@ def unknown(model: SequenceModel, data: SequenceSet) -> float:
     """Return the probability of the unknown symbol, which a sum over bytes leaves out, as all bytes are known."""
     encoded = model.encoding.encode(ended(data))
     with torch.no_grad():
-        x = torch.cat([encoded.values, torch.zeros(1, 1, dtype=torch.int64)])[:, None]
+        x = torch.cat([encoded.values[:], torch.zeros(1, 1, dtype=torch.int64)])[:, None]
         support = Support(encoded.unit, encoded.low, encoded.high)
         return float(model.unroll(x)[0].log_prob(x, support)[-1].exp())
 

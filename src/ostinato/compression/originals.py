@@ -165,7 +165,8 @@ def _decoded(raw: Raw, where: str) -> Iterator[str]:
         DataError: The bytes are not UTF-8.
     """
     decoder, at = codecs.getincrementaldecoder("utf-8")(), 0
-    for block in [raw] if isinstance(raw, bytes) else blocks(raw):
+    parts: Iterable[bytes | NDArray[np.uint8]] = [raw] if isinstance(raw, bytes) else blocks(raw)
+    for block in parts:
         last = at + len(block) >= len(raw)
         waiting = len(decoder.getstate()[0])
         try:

@@ -47,8 +47,9 @@ class Alphabet(Encoding):
         """Return the alphabet of data, which should be the training part."""
         spelling = spelling_of(data.meta)
         seen = np.zeros(POINTS, dtype=bool)
-        for block in [] if spelling.closed else blocks(data.values, BLOCK):
-            seen[block[:, 0]] = True
+        if not spelling.closed:
+            for block in blocks(data.values, BLOCK):
+                seen[block[:, 0]] = True
         points = np.union1d(spelling.always, np.flatnonzero(seen))
         return Alphabet(tuple(points.astype(int).tolist()), data.terminated, spelling)
 

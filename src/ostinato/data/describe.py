@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
 
 import numpy as np
 
@@ -34,7 +33,9 @@ def describe(data: SequenceSet) -> list[str]:
 
 def _describe_text(data: SequenceSet) -> list[str]:
     end = "each line is one sequence, and its end is an event" if data.terminated else "each file is one sequence"
-    seen = reduce(np.union1d, map(np.unique, blocks(data.values)), np.zeros(0, dtype=np.int32))
+    seen: set[int] = set()
+    for block in blocks(data.values):
+        seen.update(np.unique(block).tolist())
     return [f"alphabet: {len(seen):,} different {spelling_of(data.meta).plural}", end]
 
 
