@@ -12,8 +12,8 @@ from ostinato.model import SequenceModel
 
 #: The steps that are asserted before the weights learn from them.
 WINDOW = 64
-#: The size of a step in units of the root mean square of a gradient, the decay of the squares, and the greatest norm. An
-#: LSTM of 256 units (1.765 nats on 40,000 characters of tinyshakespeare) reached 1.599 at 3e-4, and 1.553 at 1e-3.
+#: The size of a step in units of the root mean square of a gradient, the decay of the squares, and the greatest norm.
+#: An LSTM of 256 units (1.765 nats on 40,000 characters of tinyshakespeare) reached 1.599 at 3e-4, and 1.553 at 1e-3.
 RATE, DECAY, CLIP = 1e-3, 0.999, 1.0
 
 
