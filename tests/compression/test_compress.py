@@ -212,7 +212,7 @@ def in_version_1(model: SequenceModel, name: str, text: str) -> bytes:
     rows, extra, _ = originals.apart(text.encode(), name)
     drive.run(encoder, rows, [len(rows[0])], extra)
     encoder.finish(None)
-    words = encoder._coder.get_compressed().astype("<u4").tobytes()
+    words: bytes = encoder._coder.get_compressed().astype("<u4").tobytes()
     facts = b"\0" + json.dumps([len(encoder.digests), [[name, [len(rows[0]), "n", 0]]]]).encode()
     head = struct.pack("<4sB8sI", b"OSTZ", 1, digest_of_model(model), len(facts))
     digest = hashlib.blake2b(hashlib.blake2b(text.encode(), digest_size=8).digest(), digest_size=8).digest()

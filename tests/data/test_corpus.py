@@ -17,6 +17,7 @@ from ostinato.data.spelled import in_paragraphs, respelled
 from ostinato.data.spelling import spelling_from_json
 from ostinato.data.split import split
 from ostinato.errors import DataError, WriteError
+from ostinato.record import Rung
 from ostinato.training.within import spread
 
 TEXT = "the cat sat on the mat,\r\nthe dog \N{HANGUL SYLLABLE GANG} sat on a log.\n" * 90
@@ -72,7 +73,9 @@ def test_it_is_fitted_and_scored_as_in_memory(tmp_path: Path) -> None:
             ostinato.fit(d, model=kind, budget=ostinato.Budget(None, 3), hidden=4, embedding=3, max_order=2, threads=1)
             for d in (a, b)
         ]
-        assert [r.held_out for r in fits[0].table] == pytest.approx([r.held_out for r in fits[1].table], abs=1e-6)
+        held_out = [[r.held_out for r in f.table if isinstance(r, Rung)] for f in fits]
+        assert len(held_out[0]) == len(fits[0].table)
+        assert held_out[0] == pytest.approx(held_out[1], abs=1e-6)
         assert any("on disk" in note for note in fits[1].notes)
         x, y = (ostinato.score(fits[0].model, d) for d in (a, b))
         np.testing.assert_allclose(x.surprisal, y.surprisal, atol=1e-5)

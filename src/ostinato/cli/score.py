@@ -14,6 +14,9 @@ from ostinato.cli.model_data import opened
 from ostinato.numbers import counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ostinato.inference.score import ScoredStep, Scores
     from ostinato.model import SequenceModel
 
@@ -120,7 +123,8 @@ def _rows(scores: Scores) -> Iterator[bytes]:
     yield b"unique_id,step,surprisal\n"
     offsets, at = scores.offsets, 0
     for block in blocks(scores.surprisal):
-        lengths = np.diff(np.clip(offsets, at, at + len(block)))
+        ends: NDArray[np.int64] = np.clip(offsets, at, at + len(block))
+        lengths = ends[1:] - ends[:-1]
         step = np.arange(at, at + len(block)) - np.repeat(offsets[:-1], lengths)
         ids = id_column(scores.data.ids, lengths, scores.data.meta)
         frame = pl.DataFrame({"unique_id": ids, "step": step + 1, "surprisal": block.astype(np.float64)})

@@ -127,7 +127,7 @@ def _by_calendar(y: Array, season: int) -> bool:
     chance = np.bincount(at, came, minlength=season) / np.maximum(count, 1)
     # of n values at a position, chance alone leaves the share 1 - 1/n of the variance
     left = float((count * chance * (1 - chance)).sum()) / max(int(np.maximum(count - 1, 0).sum()), 1)
-    return left <= came.mean() * (1 - came.mean()) / 2
+    return left <= float(came.mean() * (1 - came.mean())) / 2
 
 
 def fit_croston(panel: Panel) -> Intermittent:
