@@ -69,7 +69,8 @@ int worth_threads(int threads, double work, const Layout& l, int tile) {
     return static_cast<int>(std::max(1.0, most));
 }
 
-bool worth_halves(int threads, double work) { return threads > 1 && threads != 3 && work > 2 * wake; }
+// Twice of what pays on a quiet machine: the other thread of a busy one comes late.
+bool worth_halves(int threads, double work) { return threads > 1 && threads != 3 && work > 4 * wake; }
 
 Grid worth_grid(int threads, const Effort& e, const Layout& l) {
     const Index columns = std::max<Index>(1, e.blocks);
