@@ -38,7 +38,8 @@ def model(name: str, of: str) -> ostinato.SequenceModel:
     data = ostinato.read(_WORDS * 2, kind="text")
     budget = ostinato.Budget(None, 4)
     options = ostinato.LadderOptions(hidden=8, embedding=4, max_order=2, vocabulary=of, refit=False)
-    found = ostinato.fit(data, model=name, budget=budget, options=options)
+    with torch.enable_grad():  # the laws run without gradients
+        found = ostinato.fit(data, model=name, budget=budget, options=options)
     return found.model.likelihood("test")
 
 

@@ -68,7 +68,7 @@ def decoded(blocks: Iterable[bytes], where: str) -> Iterator[str]:
         was, held = len(held), decoder.getstate()[0]
         column = len(block) - begins - len(held) + (0 if begins else column + was)
     if held:
-        raise _undecodable(b"", held[0], where, b"", ended, column)
+        raise _undecodable(b"", held[0], where, held, ended, column)
 
 
 def _check_text(head: bytes, where: str) -> None:

@@ -84,7 +84,7 @@ def forecast_series(
     intervals = ends("ostinato", level)
     made = local_forecast(data, method, steps, np.array(list(intervals.values()) or [0.5]), season)
     names = _channel_names(data)
-    notes += [f"season: {one:,} steps too, because the data repeat after seven shorter seasons" for one in made.found]
+    notes += [f"season: {counted(one, 'step')} too, because the data repeat after seven shorter seasons" for one in made.found]
     notes += [*_said(model, made.said, names), *_set_aside(made, names)]
     D = len(data.channels)
     frame = table(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from operator import call, is_
+from itertools import repeat
+from operator import call, is_, is_not
 from typing import Any
 
 import torch
@@ -97,9 +98,11 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
         Most calls have this form, and what the others must be asked takes longer than a small recurrence.
         """
         try:
-            # what ``_weights`` asks, in one loop of C; a weight that is missing raises TypeError
+            # what ``_weights`` asks, in loops of C; a weight that was never there raises TypeError
             refs: Any = self._flat_weight_refs
-            known = all(map(is_, self._parameters.values(), map(call, refs)))
+            given = self._parameters.values()
+            # of a weight that was removed, both sides of the second question are None
+            known = all(map(is_not, given, repeat(None))) and all(map(is_, given, map(call, refs)))
         except TypeError:
             known = False
         if not known or x.dim() != 3:
