@@ -24,11 +24,13 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
         where: The name of the table, for an error.
 
     Returns:
-        The column. None if most times have one row, or if no column of words tells the rows of each time apart.
+        The column. None if most times have one row, if a column holds lists or objects, or if no column of words tells the rows of each time apart.
 
     Raises:
         DataError: Two columns together tell the rows apart, and no column alone does.
     """
+    if any(kind == pl.Object or kind.is_nested() for kind in frame.dtypes):
+        return None  # such cells are refused later, by name; Polars compares no Python objects
     if len(frame) < _SERIES * frame[time].n_unique():
         return None
     words = [c for c in columns if _names(frame[c], len(frame))]
