@@ -24,7 +24,8 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
         where: The name of the table, for an error.
 
     Returns:
-        The column. None if most times have one row, if a column holds lists or objects, or if no column of words tells the rows of each time apart.
+        The column. None if most times have one row, if a column holds lists or objects, or if no column of words tells
+        the rows of each time apart.
 
     Raises:
         DataError: Two columns together tell the rows apart, and no column alone does.
