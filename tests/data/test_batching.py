@@ -56,7 +56,7 @@ def test_buckets_hold_every_piece_once(lengths: list[int], steps: int, shuffled:
 
 def test_missing_values_are_not_counted() -> None:
     data = encoded([5])
-    data.values[2] = torch.nan
+    data.values[:][2] = torch.nan
     (batch,) = aligned(data, pieces([(0, 0, 5)], 10, 0), 10, 10)
     assert batch.weight[:, 0, 0].tolist() == [True, True, False, True, True]
 

@@ -71,7 +71,7 @@ def _sample(
         total += cut[i].stop - cut[i].counted
     parts = [source.encode((p.row, p.first, p.stop)) for p in sampled]
     counted = np.concatenate([np.arange(p.first, p.stop) >= p.counted for p in sampled])
-    values, measure = torch.cat([p.values for p in parts]), torch.cat([_measure(p) for p in parts])
+    values, measure = torch.cat([p.values[:] for p in parts]), torch.cat([_measure(p) for p in parts])
     measure = measure[torch.from_numpy(counted) & ~measure.isnan()]
     offsets = np.cumsum([0, *(len(p.values) for p in parts)], dtype=np.int64)
     return values.numpy(), offsets, counted, float(measure.mean()) if len(measure) else 0.0

@@ -104,7 +104,7 @@ class Source:
         x = torch.zeros(width, len(parts), parts[0].values.shape[1], dtype=parts[0].values.dtype)
         observed, measure = torch.zeros_like(x, dtype=torch.bool), torch.zeros(x.shape)
         for b, part in enumerate(parts):
-            x[: len(part.values), b] = part.values
+            x[: len(part.values), b] = part.values[:]
             observed[: len(part.values), b] = part.observed[:]
             measure[: len(part.values), b] = part.log_measure[:]
         support = Support(*(torch.cat([getattr(p, name) for p in parts]) for name in ("unit", "low", "high")))
