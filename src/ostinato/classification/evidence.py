@@ -69,7 +69,7 @@ def _values(model: SequenceModel, scores: Scores) -> Array:
     data = scores.data
     if not data.traits.tabular:
         return np.zeros((len(data), 0))
-    z = model.encoding.encode(data).values.double().numpy()
+    z = model.encoding.encode(data).values[:].double().numpy()
     return np.concatenate([_means(column, data.offsets) for column in z.T], axis=1)
 
 
