@@ -79,7 +79,7 @@ class Container:
         Raises:
             DataError: The bytes are no container, one of a newer version, or a damaged one.
         """
-        view = raw.data if isinstance(raw, np.ndarray) else memoryview(raw)
+        view = memoryview(raw if isinstance(raw, bytes) else raw.data)
         if bytes(view[:4]) == _EARLIER:
             return _earlier(bytes(view), where)
         if bytes(view[:2]) != MAGIC:

@@ -117,9 +117,9 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
         own.append((name, sequences[: len(rows)], left))
         sequences = sequences[len(rows) :]
     digest, earlier = hashlib.blake2b(digest_size=8), b""
-    for _, values, left in own:
+    for _, found, left in own:
         size, each = 0, hashlib.blake2b(digest_size=8)
-        for part in originals.together(values, left):
+        for part in originals.together(found, left):
             digest.update(part)
             each.update(part)
             size += len(part)
@@ -130,7 +130,7 @@ def restored(model: Model, container: Raw, where: str) -> dict[str, Iterator[byt
         raise DataError(
             "the restored files are not those that were compressed", where=where, fix="use another copy of it"
         )
-    return {name: originals.together(values, left) for name, values, left in own}
+    return {name: originals.together(found, left) for name, found, left in own}
 
 
 def digest_of_model(model: SequenceModel) -> bytes:

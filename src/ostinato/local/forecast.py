@@ -84,7 +84,8 @@ def forecast_series(
     intervals = ends("ostinato", level)
     made = local_forecast(data, method, steps, np.array(list(intervals.values()) or [0.5]), season)
     names = _channel_names(data)
-    notes += [f"season: {counted(one, 'step')} too, because the data repeat after seven shorter seasons" for one in made.found]
+    repeat = "too, because the data repeat after seven shorter seasons"
+    notes += [f"season: {counted(one, 'step')} {repeat}" for one in made.found]
     notes += [*_said(model, made.said, names), *_set_aside(made, names)]
     D = len(data.channels)
     frame = table(
