@@ -76,6 +76,14 @@ def test_after_an_alarm_there_is_none_for_the_cool_down() -> None:
     assert np.diff(at).min() == np.diff(at).max() == 8
 
 
+def test_one_spike_is_one_alarm_however_short_the_cool_down() -> None:
+    usual, response = _evidence(1, 5_000, dependent=False), (1.0, -0.6, 0.3, -0.2)
+    rule = CalibratedRule([usual], 1e-3, cool_down=1, response=response)
+    error = 0.5 * np.sin(np.arange(30.0))
+    error[10] = 9
+    assert _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((30, 1)))).tolist() == [10]
+
+
 def test_a_missing_value_gives_no_alarm_and_changes_nothing_remembered() -> None:
     rule = CalibratedRule([_evidence(1, 5_000)], 0.01)
     _, memory = rule.step(np.array([2.0]), np.array([[2.0]]), np.zeros((1, 1)), rule.start()[None])

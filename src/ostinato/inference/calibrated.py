@@ -210,6 +210,7 @@ class CalibratedRule(AlarmRule):
             less=after.less * reset,
             up=after.up * reset,
             down=after.down * reset,
+            errors=after.errors * reset[:, None],
             quiet=np.where(alarm, float(self._cool), np.maximum(held.quiet - 1, 0.0)),
             shift=np.clip(shift, LOWEST, HIGHEST),
             events=held.events + seen,
@@ -267,22 +268,23 @@ class CalibratedRule(AlarmRule):
         scores = self._scores(*one, before)
         more = less = up = down = run = quiet = 0.0
         a, b, c, d, e = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
-        move = self._moves(scores.error)
+        move, K = self._moves(scores.error), len(self._response)
+        ahead = move.tolist()
         alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1))
-        strong = (one.surprisal > a) | (move > e)
-        rows = zip(
-            strong.tolist(), *(part.tolist() for part in (scores.score, scores.signed, scores.same)), strict=True
-        )
-        for t, (alone, level, signed, same) in enumerate(rows):
+        parts = (one.surprisal, scores.score, scores.signed, scores.same)
+        for t, (s, level, signed, same) in enumerate(zip(*(part.tolist() for part in parts), strict=True)):
             more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
             up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
             if t < self._warm:
                 more = less = up = down = 0.0
             run = run + 1 if same else 0.0
             out[t, 1:] = max(more, less), max(up, down), run
+            alone = s > a or ahead[t] > e
             if quiet <= 0 and (alone or max(more, less) > b or max(up, down) > c or run > d):
                 alarms, quiet = alarms + 1, float(self._cool)
                 more = less = up = down = run = 0.0
+                # what gave this alarm gives no other one, however short the cool-down
+                ahead[t + 1 : t + K] = self._moves(scores.error[t + 1 : t + K]).tolist()
             else:
                 quiet -= 1
         out[:, 0] = one.surprisal
@@ -290,7 +292,7 @@ class CalibratedRule(AlarmRule):
 
     def _moves(self, errors: Array) -> Array:
         """Return how well the errors of a sequence (T,) fit a move of the level, (T,); zeros without a response."""
-        if not len(self._response):
+        if not len(self._response) or not len(errors):
             return np.zeros(len(errors))
         past = np.concatenate([np.zeros(len(self._response) - 1), errors])
         return matched(np.lib.stride_tricks.sliding_window_view(past, len(self._response)), self._response)
