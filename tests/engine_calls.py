@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from ostinato.ops.engine.places import Places
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
 
+from ostinato.ops.engine import _engine
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference
 from ostinato.ops.engine.unroll import unroll
@@ -87,3 +89,13 @@ def assert_is_reference_and_repeats(cell: str, steps: int, hidden: int, lengths:
         assert_is_reference(call)
         one, other = with_gradients(engine, call), with_gradients(engine, call)
         assert all(torch.equal(a, b) for a, b in zip(one[0] + one[1], other[0] + other[1], strict=True))
+
+
+@contextmanager
+def shared_by(parts: int, team: int) -> Iterator[None]:
+    """Let calls be shared by so many parts and threads of a team, in place of the cost model; (0, 0) leaves it."""
+    _engine.force_grid(parts, team)
+    try:
+        yield
+    finally:
+        _engine.force_grid(0, 0)

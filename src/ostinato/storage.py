@@ -25,14 +25,19 @@ FORMAT, VERSION = "ostinato", 2
 _DIGEST = 32
 
 
+def cache_path(name: str) -> Path:
+    """Return the path for what can be made again: ``ostinato/NAME`` in XDG_CACHE_HOME, by default ``~/.cache``."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if given else Path.home() / ".cache") / "ostinato" / name
+
+
 def cache_folder(name: str) -> Path:
-    """Return a folder for what can be made again: ``ostinato/NAME`` in XDG_CACHE_HOME, by default ``~/.cache``.
+    """Return the folder at ``cache_path``, and make it if it does not exist.
 
     Raises:
         WriteError: It cannot be made.
     """
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    folder = (Path(given) if given else Path.home() / ".cache") / "ostinato" / name
+    folder = cache_path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -15,6 +15,7 @@ import torch
 from ostinato.ops.cuda import binaries, compiler
 from ostinato.ops.cuda.compiler import UnavailableError
 from ostinato.ops.cuda.contract import Variant
+from ostinato.storage import cache_path
 
 try:
     compiler.library()
@@ -102,7 +103,7 @@ def test_a_launch_that_gives_too_little_shared_memory_does_not_compile() -> None
 def test_a_binary_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = binaries.binary("linear.cu", {"COMPLEX": 0}, HOPPER)
-    (file,) = binaries.folder().iterdir()
+    (file,) = cache_path("kernels").iterdir()
     assert file.read_bytes() == made
     monkeypatch.setattr(binaries, "compiled", lambda *_: pytest.fail("compiled again"))
     assert binaries.binary("linear.cu", {"COMPLEX": 0}, HOPPER) == made
@@ -111,4 +112,4 @@ def test_a_binary_is_compiled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(binaries, "compiled", lambda *_: b"\x7fELF again")
     assert binaries.binary("linear.cu", {"COMPLEX": 0}, HOPPER) == b"\x7fELF again"
     assert file.read_bytes() == b"\x7fELF again"
-    assert list(binaries.folder().iterdir()) == [file]
+    assert list(cache_path("kernels").iterdir()) == [file]

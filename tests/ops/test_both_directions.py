@@ -17,7 +17,7 @@ from ostinato.ops.engine.places import Places
 if extension.ABSENT:
     pytest.skip(extension.ABSENT, allow_module_level=True)
 
-from engine_calls import cells, problem
+from engine_calls import cells, problem, shared_by
 from ostinato.ops.engine import _engine
 from ostinato.ops.engine.buffers import pooled
 from ostinato.ops.engine.call import LARGE
@@ -69,9 +69,8 @@ def _close(found: Any, true: Any, tolerance: float = 1e-11) -> None:
 @pytest.fixture(params=[(0, 0), (2, 2)], ids=["by the model", "forced"])
 def grid(request: pytest.FixtureRequest) -> Iterator[None]:
     """Share calls by the cost model, and as teams of two."""
-    _engine.force_grid(*request.param)
-    yield
-    _engine.force_grid(0, 0)
+    with shared_by(*request.param):
+        yield
 
 
 @cells

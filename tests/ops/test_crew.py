@@ -19,6 +19,7 @@ from engine_calls import (
     engine,
     long_row,
     problem,
+    shared_by,
     with_gradients,
 )
 from ostinato.ops.engine import extension
@@ -34,9 +35,8 @@ COUNTS = [1, 2, 7, 16]
 @pytest.fixture(params=[(99, 1), (1, 99), (2, 99)], ids=["rows", "columns", "both"])
 def forced(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let every call take all the threads that it may, so that small problems have many."""
-    _engine.force_grid(*request.param)
-    yield
-    _engine.force_grid(0, 0)
+    with shared_by(*request.param):
+        yield
 
 
 @cells

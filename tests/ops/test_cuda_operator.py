@@ -15,34 +15,32 @@ from ostinato.nn import on_cuda
 from ostinato.nn.drop_in import DropIn
 from ostinato.ops.cuda import operator
 from ostinato.ops.cuda.contract import FORMS
-from ostinato.ops.cuda.operator import Given
 from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.decomposed import by_reference, gradients_of
 
 CELLS = sorted(FORMS)
 
 
-def by_call(given: Given, *tensors: Any) -> tuple[Tensor, ...]:
+def by_call(call: Call, *tensors: Any) -> tuple[Tensor, ...]:
     """Return the results of the reference."""
-    layout = given.lengths, given.base, given.column, given.reverse
-    return by_reference(Call._make((given.cell, *tensors, None, *layout)))
+    return by_reference(Call._make((call.cell, *tensors, None, *call.layout, call.reverse)))
 
 
 def forward(*args: Any) -> tuple[Tensor, ...]:
-    given = Given._make(args)
-    found = by_call(given, *given.tensors)
+    call = operator.call_of(args)
+    found = by_call(call, *call.tensors[:7])
     # the shapes of what is saved are those that the tracer is given
     like = operator._fake_forward(*args)
     return *(t.clone() for t in found), *(torch.zeros(t.shape, dtype=t.dtype) for t in like[len(found) :])
 
 
 def backward(*args: Any) -> tuple[Tensor, ...]:
-    given = Given._make(args[:12])
-    ends = args[17:20] if given.c0 is not None else args[17:19]
+    call = operator.call_of(args)
+    ends = args[17:20] if call.c0 is not None else args[17:19]
     with torch.enable_grad():
-        leaves = [None if t is None else t.detach().requires_grad_() for t in given.tensors]
-        found = gradients_of(lambda *t: by_call(given, *t), leaves, ends, [t is not None for t in leaves])
-    return tuple(given.x.new_empty(0) if d is None else d.detach().clone() for d in found)
+        leaves = [None if t is None else t.detach().requires_grad_() for t in call.tensors[:7]]
+        found = gradients_of(lambda *t: by_call(call, *t), leaves, ends, [t is not None for t in leaves])
+    return tuple(call.x.new_empty(0) if d is None else d.detach().clone() for d in found)
 
 
 @pytest.fixture

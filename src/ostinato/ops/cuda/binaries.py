@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+from ostinato.errors import WriteError
 from ostinato.ops.cuda.compiler import compiled, source, version
-
-
-def folder() -> Path:
-    """Return the folder of the binaries: ``ostinato/kernels`` in XDG_CACHE_HOME, by default ``~/.cache``."""
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(given) if given else Path.home() / ".cache") / "ostinato" / "kernels"
+from ostinato.storage import atomic_write, cache_folder, cache_path
 
 
 def binary(name: str, definitions: Mapping[str, Any], architecture: str) -> bytes:
@@ -34,21 +27,13 @@ def binary(name: str, definitions: Mapping[str, Any], architecture: str) -> byte
         UnavailableError: It must be compiled, and the compiler is missing or refuses it.
     """
     key = repr((source(name), sorted(definitions.items()), architecture, version()))
-    path = folder() / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
+    path = cache_path("kernels") / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.cubin"
     with suppress(OSError):
         found = path.read_bytes()
         # an interrupted disk can leave an empty file; a binary is an ELF file
         if found.startswith(b"\x7fELF"):
             return found
     made = compiled(name, definitions, architecture)
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(made)
-            Path(temporary).replace(path)
-        except OSError:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+    with suppress(WriteError):
+        atomic_write(cache_folder("kernels") / path.name, made)
     return made

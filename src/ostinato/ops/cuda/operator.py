@@ -7,7 +7,8 @@ does not take them.
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,60 +18,17 @@ from ostinato.ops.cuda.compiler import UnavailableError
 from ostinato.ops.cuda.contract import FORMS, Variant
 from ostinato.ops.cuda.rows import Rows
 from ostinato.ops.cuda.unroll import check
+from ostinato.ops.engine.call import Call
 from ostinato.ops.engine.places import Places
 from ostinato.ops.variables import IMPLEMENTATION
 from ostinato.shapes import State
 
-
-class Given(NamedTuple):
-    """The arguments of a call, in the order of the operator's schema.
-
-    Attributes:
-        cell: The name of the cell in the engine.
-        x: The inputs, (T, B, D) or (places, D).
-        h0: The hidden state before the first step, (B, H).
-        c0: The cell state before the first step, (B, H); None for a cell of one state.
-        w_ih: The input weights, (GH, D).
-        w_hh: The recurrent weights, (GH, H).
-        b_ih: The bias of the input side, (GH,), or None.
-        b_hh: The bias of the recurrent side, (GH,), or None.
-        lengths: The number of steps of each row, (B,), or None; see Places, as for the next three.
-        base: The first place of each step, or None.
-        column: The offset of each row, or None.
-        reverse: Whether each row is run from its last step to its first.
-    """
-
-    cell: str
-    x: Tensor
-    h0: Tensor
-    c0: Tensor | None
-    w_ih: Tensor
-    w_hh: Tensor
-    b_ih: Tensor | None
-    b_hh: Tensor | None
-    lengths: Tensor | None
-    base: Tensor | None
-    column: Tensor | None
-    reverse: bool
-
-    @property
-    def tensors(self) -> tuple[Tensor | None, ...]:
-        """The tensors that have a gradient."""
-        return self[1:8]
-
-    def plan(self) -> node.Plan:
-        """Return how the call is run."""
-        places = Places(self.lengths, self.base, self.column, self.reverse)
-        rows, hidden = self.h0.shape
-        variant = Variant.of(self.cell, hidden, self.x.dtype, rows)
-        return node.Plan(variant, Rows.of(places, self.x, rows), places)
-
-
+# the fields of Call, in their order, without the projection, which no kernel computes
 _GIVEN = (
     "str cell, Tensor x, Tensor h0, Tensor? c0, Tensor w_ih, Tensor w_hh, Tensor? b_ih, Tensor? b_hh, "
     "Tensor? lengths, Tensor? base, Tensor? column, bool reverse"
 )
-_COUNT = len(Given._fields)
+_TENSORS, _COUNT = 7, 12
 LIBRARY: Any = torch.library.Library("ostinato", "FRAGMENT")  # type: ignore[no-untyped-call]
 LIBRARY.define(f"recurrence_on_card({_GIVEN}) -> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)")
 LIBRARY.define(
@@ -79,36 +37,51 @@ LIBRARY.define(
 )
 
 
+def call_of(arguments: Sequence[Any]) -> Call:
+    """Return the call that the first arguments of an operator are."""
+    cell, *tensors = arguments[: 1 + _TENSORS]
+    return Call._make((cell, *tensors, None, *arguments[1 + _TENSORS : _COUNT]))
+
+
+def _places(call: Call) -> Places:
+    return Places(call.lengths, call.base, call.column, call.reverse)
+
+
+def _plan(call: Call) -> node.Plan:
+    """Return how a call is run."""
+    places, rows = _places(call), call.rows
+    return node.Plan(Variant.of(call.cell, call.hidden, call.x.dtype, rows), Rows.of(places, call.x, rows), places)
+
+
 def forward(*args: Any) -> tuple[Tensor, ...]:
     """Run ``ostinato::recurrence_on_card``: y, h_n, c_n, and the five tensors of ``recurrence.Saved``."""
-    given = Given._make(args)
-    check(given.cell, given.tensors, Places(given.lengths, given.base, given.column, given.reverse))
-    y, h_n, c_n, saved = node.run(given.plan(), *given.tensors, save=True)  # type: ignore[arg-type]
+    call = call_of(args)
+    tensors = call.tensors[:_TENSORS]
+    check(call.cell, tensors, _places(call))
+    y, h_n, c_n, saved = node.run(_plan(call), *tensors, save=True)  # type: ignore[arg-type]
     # the results of an operator must not share memory
     return y, h_n, *(h_n.new_empty(0) if t is None or not t.numel() else t for t in (c_n, *saved))
 
 
 def backward(*args: Any) -> tuple[Tensor, ...]:
     """Run ``ostinato::recurrence_on_card_backward``: the gradients of the tensors, empty for one that is not given."""
-    given, saved, ends = Given._make(args[:_COUNT]), recurrence.Saved(*args[_COUNT : _COUNT + 5]), args[_COUNT + 5 :]
-    needed = [t is not None for t in given.tensors]
-    found = list(node.gradients(given.plan(), given.tensors, saved, ends, needed))
+    call, saved, ends = call_of(args), recurrence.Saved(*args[_COUNT : _COUNT + 5]), args[_COUNT + 5 :]
+    tensors = call.tensors[:_TENSORS]
+    found = list(node.gradients(_plan(call), tensors, saved, ends, [t is not None for t in tensors]))
     if found[5] is not None and found[5] is found[6]:
         found[6] = found[5].clone()
-    pairs = zip(found, given.tensors, strict=True)
-    return tuple(given.x.new_empty(0) if t is None or d is None else d for d, t in pairs)
+    return tuple(call.x.new_empty(0) if t is None or d is None else d for d, t in zip(found, tensors, strict=True))
 
 
 def _fake_forward(*args: Any) -> tuple[Tensor, ...]:
     """The results of forward by shape and type alone."""
-    given = Given._make(args)
-    form, (rows, H), x = FORMS[given.cell], given.h0.shape, given.x
-    places = x.shape[0] * x.shape[1] if x.dim() == 3 else x.shape[0]
+    call = call_of(args)
+    form, (rows, H), x, places = FORMS[call.cell], call.h0.shape, call.x, call.places
     wide = torch.float32
     return (
         x.new_empty(*x.shape[:-1], H),
         x.new_empty(rows, H),
-        x.new_empty(0) if given.c0 is None else x.new_empty(rows, H),
+        x.new_empty(0) if call.c0 is None else x.new_empty(rows, H),
         x.new_empty(places, form.kept * H),
         x.new_empty(places, H),
         x.new_empty((places, H) if form.cell_state else 0, dtype=wide if form.cell_state else x.dtype),
@@ -119,14 +92,15 @@ def _fake_forward(*args: Any) -> tuple[Tensor, ...]:
 
 def _fake_backward(*args: Any) -> tuple[Tensor, ...]:
     """The gradients by shape and type alone."""
-    given = Given._make(args[:_COUNT])
-    return tuple(given.x.new_empty(0) if t is None else torch.empty_like(t).contiguous() for t in given.tensors)
+    x, *_ = tensors = call_of(args).tensors[:_TENSORS]
+    assert x is not None
+    return tuple(x.new_empty(0) if t is None else torch.empty_like(t).contiguous() for t in tensors)
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    given = Given._make(inputs)
-    ctx.cell, ctx.reverse = given.cell, given.reverse
-    ctx.save_for_backward(*given.tensors, given.lengths, given.base, given.column, *output[3:])
+    call = call_of(inputs)
+    ctx.cell, ctx.reverse = call.cell, call.reverse
+    ctx.save_for_backward(*call.tensors[:_TENSORS], *call.layout, *output[3:])
     ctx.set_materialize_grads(False)
 
 
