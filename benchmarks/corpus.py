@@ -1,8 +1,9 @@
-"""A text larger than memory: seconds to the first step of both starts, and the greatest resident memory of each verb.
+"""A text larger than memory: seconds to the first step, and the greatest resident memory of each verb.
 
-python benchmarks/corpus.py [--megabytes 200] [--folder /tmp] [--verbs fit score compress] [--budget 60]
+python benchmarks/corpus.py FILE... [--megabytes 200] [--folder /tmp] [--verbs read read fit score] [--budget 60]
 
-The text is made of the files that are given, with noise. Each verb runs in a process of its own.
+The text is made of the files that are given, with noise. Each verb runs in a process of its own. A second ``read``
+finds what the first one kept on disk.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ facts = {"nats a character": scores.nats_per_unit, "symbols": scores.units}
 from pathlib import Path
 import ostinato
 from ostinato.compression.originals import read_raw
-from ostinato.compression.verbs import compressed, restored
+from ostinato.compression.verbs import compressed
 from ostinato.storage import atomic_write
 packed, own = Path(text + ".osz"), ostinato.load_model(model)
 atomic_write(packed, compressed(own, {"": read_raw(Path(text))}).parts())

@@ -24,6 +24,7 @@ from ostinato.compression.lanes import drive_of
 from ostinato.compression.originals import originals_of
 from ostinato.compression.verbs import compress, decompress, digest_of_model, restored
 from ostinato.compression.verbs import compressed as compressed_files
+from ostinato.data.corpus import is_mapped
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError, ModelFileError, OstinatoError
 from ostinato.inference.score import score
@@ -244,6 +245,7 @@ def test_a_large_text_is_coded_from_disk_in_segments(
     path.write_bytes(text.encode())
     raw = source.read_raw(path)
     assert not isinstance(raw, bytes)
+    assert all(map(is_mapped, originals_of(learner(kind).likelihood("compress")).apart(raw, "")[0]))
     held = compressed_files(learner(kind), {"": raw})
     assert len(held.coded.segments) > 2
     packed = b"".join(held.parts())

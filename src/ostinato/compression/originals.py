@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ostinato.data.alphabet import Alphabet
 from ostinato.data.amplitude import Amplitude
-from ostinato.data.corpus import LARGE, blocks, forget, is_mapped, scratch
-from ostinato.data.spelled import in_paragraphs
+from ostinato.data.corpus import LARGE, blocks, forget, scratch
+from ostinato.data.spelled import characters, in_paragraphs
 from ostinato.errors import ConfigError, DataError
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
@@ -79,7 +79,7 @@ class TextOriginals(Originals):
         marked = first.startswith(_BOM)
         spelling, size = self._alphabet.spelling, len(raw)
         # no spelling has more points than a text has bytes
-        points = scratch(size, np.int32) if is_mapped(np.asarray(raw)) else np.zeros(size, dtype=np.int32)
+        points = np.zeros(size, dtype=np.int32) if isinstance(raw, bytes) else scratch(size, np.int32)
         count = 0
         for text in in_paragraphs(ends.plain(chain([first[marked:]], texts))):
             part = spelling.points(text)
@@ -110,10 +110,7 @@ class TextOriginals(Originals):
             yield "\n".join(texts) + ("\n" if texts and not flags & 1 else "")
             return
         for row in sequences:
-            reader = self._alphabet.spelling.reader()
-            for block in blocks(row[:, 0]):
-                yield "".join(map(reader.feed, block.tolist()))
-            yield reader.close()
+            yield from characters(self._alphabet.spelling, row[:, 0])
 
     def _points(self, line: str) -> Values:
         """Return the points of a line, (T, 1), and -1 at its end, which is an event."""

@@ -117,15 +117,13 @@ class Alphabet(Encoding):
         look, n = Look(data.values[:, 0]), len(data.values)
 
         def symbols(key: Any) -> Tensor:
-            at = key.numpy() if isinstance(key, Tensor) else key
-            return torch.from_numpy(table[look.at(at)])[..., None]
+            return torch.from_numpy(table[look.at(key)])[..., None]
 
         def measure(key: Any) -> Tensor:
             return torch.where(symbols(key) == 0, self.unknown_nats, 0.0).float()
 
         def characters(key: Any) -> Tensor:
-            at = key.numpy() if isinstance(key, Tensor) else key
-            return torch.from_numpy(self.spelling.characters(look.at(at)))
+            return torch.from_numpy(self.spelling.characters(look.at(key)))
 
         flat = torch.zeros(len(data), 1)
         counted = None if isinstance(self.spelling, Characters) else Lazy((n,), torch.int64, characters)

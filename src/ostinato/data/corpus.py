@@ -71,7 +71,7 @@ class Look:
 
     def at(self, key: Any) -> Points:
         """Return a copy of the values at a slice, or at places (T, B) in B rows, or (N,)."""
-        found = np.array(self._values[key])
+        found = np.array(self._values[key if isinstance(key, slice) else np.asarray(key)])
         self._held += found.nbytes if isinstance(key, slice) else found.shape[-1] * _AROUND
         if self._held > HELD:
             forget(self._values)
@@ -142,13 +142,15 @@ def raw_blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def kept(source: Source, texts: Callable[[], Iterable[Iterable[Points]]], most: int) -> tuple[Points, list[int], Path]:
+def kept(
+    source: Source, texts: Callable[[], Iterable[Iterable[Points]]], most: Callable[[], int]
+) -> tuple[Points, list[int], Path]:
     """Return the points of texts from the cache, where they are written first if they are not there.
 
     Args:
         source: What the texts are made from.
         texts: Returns the points of each text, in parts.
-        most: The greatest point.
+        most: Returns a bound of the points; called only if the file is written.
 
     Returns:
         The points of all texts, (N, 1), mapped; the number of points of each text; and the file.
@@ -160,7 +162,7 @@ def kept(source: Source, texts: Callable[[], Iterable[Iterable[Points]]], most: 
     path = _folder() / f"{name}.points"
     facts = _facts(path)
     if facts is None or not _belongs(facts, source) or _check_of(path, facts) != facts["check"]:
-        facts = _write(path, source, texts(), most)
+        facts = _write(path, source, texts(), most())
     lengths = [int(n) for n in facts["lengths"]]
     values = np.memmap(path, dtype=facts["dtype"], mode="r", shape=(sum(lengths), 1))
     return values, lengths, path

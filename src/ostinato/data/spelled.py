@@ -52,20 +52,20 @@ def _on_disk(data: SequenceSet, spelling: Spelling) -> SequenceSet:
 
     def texts() -> Iterator[Iterable[Points]]:
         for row in data:
-            yield map(spelling.points, in_paragraphs(_characters(own, row[:, 0])))
+            yield map(spelling.points, in_paragraphs(characters(own, row[:, 0])))
 
     def digest() -> str:
         return data.digest
 
     source = Source(["respelled", data.meta.get("source"), data.ids, spelling.to_json()], [[data.digest]], digest)
-    values, lengths, _ = kept(source, texts, spelling.most)
+    values, lengths, _ = kept(source, texts, lambda: spelling.most)
     offsets = np.cumsum([0, *lengths], dtype=np.int64)
     return replace(data, values=values, offsets=offsets, meta={**data.meta, "spelling": spelling.to_json()})
 
 
-def _characters(own: Spelling, points: Points) -> Iterator[str]:
-    """Yield the text of points in parts."""
-    reader = own.reader()
+def characters(spelling: Spelling, points: Points) -> Iterator[str]:
+    """Yield the text of points (N,) in parts."""
+    reader = spelling.reader()
     for block in blocks(points):
         yield "".join(map(reader.feed, block.tolist()))
     yield reader.close()

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ostinato.arguments import share
 from ostinato.data.corpus import blocks
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.spelled import texts_of
+from ostinato.data.spelled import characters
+from ostinato.data.spelling import spelling_of
 from ostinato.errors import ConfigError, DataError
 from ostinato.numbers import counted
 
@@ -184,7 +185,8 @@ def _draws(data: SequenceSet) -> NDArray[np.float64]:
     # texts in a vocabulary are drawn by their characters, so that each vocabulary is judged on the same ones
     rows: list[Iterable[bytes]]
     if "spelling" in data.meta:
-        rows = [[text.encode("utf-32-le")] for text in texts_of(data)]
+        own = spelling_of(data.meta)
+        rows = [(text.encode("utf-32-le") for text in characters(own, row[:, 0])) for row in data]
     elif data.on_disk:
         rows = [(block.astype(np.int32).tobytes() for block in blocks(row)) for row in data]
     else:

@@ -76,7 +76,9 @@ def from_large_files(
         for path, name in zip(paths, names, strict=True):
             yield (spelling.points(text) for text in decoded(corpus.raw_blocks(path), name))
 
-    most = 0xFF if alphabet == "bytes" else max(map(_most_point, paths))
+    def most() -> int:
+        return 0xFF if alphabet == "bytes" else max(map(_most_point, paths))
+
     values, lengths, kept = corpus.kept(corpus.Source.of_files(paths, spelling.to_json()), texts, most)
     return SequenceSet(
         "text",

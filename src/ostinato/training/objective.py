@@ -153,13 +153,13 @@ def _measure(data: Encoded, items: list[Piece], *, steps: bool = False) -> tuple
     edges, place = np.unique(np.concatenate([begin, end]), return_inverse=True)
     times = np.bincount(place, np.repeat([1, -1], len(items))).cumsum().astype(np.int64)[:-1]
     first, times, last = edges[:-1][times > 0], times[times > 0], np.diff(edges)[times > 0].cumsum()
-    nats, count, observed, units = 0.0, 0, data.observed, data.judged
+    nats, count, observed, characters = 0.0, 0, data.observed, None if steps else data.characters
     for start in range(0, int(last[-1]), BLOCK):
         step = np.arange(start, min(start + BLOCK, int(last[-1])))
         run = np.searchsorted(last, step, side="right")
         index = torch.from_numpy(first[run] + step - np.insert(last, 0, 0)[run])
         seen, weight = observed[index], torch.from_numpy(times[run])
         measure = torch.where(seen, data.log_measure[index], 0.0).sum(-1, dtype=torch.float64)
-        judged = seen.any(-1).long() if steps else units[index]
+        judged = seen.any(-1).long() * (1 if characters is None else characters[index])
         nats, count = nats + float((measure * weight).sum()), count + int((judged * weight).sum())
     return nats, count

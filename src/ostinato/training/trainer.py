@@ -250,7 +250,8 @@ class Trainer:
         keep = min(0.998, (1 + run.step) / (10 + run.step))
         # the gradients are averaged over the workers
         knobs = Knobs(self._rate(share), workers.size / count if count else 0.0, 1 - keep)
-        outcome, run.carried = advance(workers.share(batch), self._carried(batch), knobs)
+        own = workers.share(batch)
+        outcome, run.carried = advance(own, self._carried(len(own.rows)), knobs)
         if count:
             self._started.append(Started(run.step, batch, count, outcome))
         if len(self._started) >= self._ahead:
@@ -274,9 +275,9 @@ class Trainer:
             self._ahead = int(min(max(SECONDS_AHEAD / each, 1), AHEAD))
         self._looked, self._started = now, []
 
-    def _carried(self, batch: Batch) -> State | None:
-        """Return the state that the rows of this process carry into a batch; None at the start of an epoch."""
-        carried, rows = self.run.carried, len(range(len(batch.rows))[self.workers.rank :: self.workers.size]) or 1
+    def _carried(self, rows: int) -> State | None:
+        """Return the state that so many rows of this process carry into a batch; None at the start of an epoch."""
+        carried = self.run.carried
         if carried is None or len(carried[0]) == rows:
             return carried
         # a change of the window removes or adds rows at the end; added rows start from the initial state

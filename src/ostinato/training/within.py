@@ -59,7 +59,7 @@ class Within:
 
 
 def spread(spans: list[Span], most: int) -> list[Span]:
-    """Return at most some steps of spans, in stretches of equal distance, of which the last ends where the spans end.
+    """Return at most ``most`` steps of spans, in stretches at equal distances; the last one ends where the spans end.
 
     Args:
         spans: The spans.
