@@ -26,7 +26,7 @@ class LadderDisplay:
     """A context manager that shows the progress of a fit. Without a terminal it prints one line for each model.
 
     Args:
-        kind: The kind of data, which decides what a mean likelihood is for, and whether a loss is shown in bits.
+        kind: The kind of data, which decides the unit of a mean likelihood, and whether a loss is shown in bits.
         shown: Whether anything is shown. If several workers fit one model, only the first worker shows the fit.
     """
 

@@ -11,14 +11,12 @@ from ostinato.data.encoded import Encoded
 from ostinato.emissions.emission import Support
 from ostinato.errors import ConfigError
 from ostinato.inference.rollout import window_of
-from ostinato.layers.counts import Counts
+from ostinato.layers.counts import BLOCK, Counts
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
 #: The steps before a span that bring the state to its place in the sequence.
 PAST = 256
-#: The steps that counts take together.
-BLOCK = 1 << 20
 
 #: Sequence, first step, and the step after the last one.
 Span = tuple[int, int, int]

@@ -24,7 +24,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
 from ostinato.inference.alarm_rule import AlarmRule
-from ostinato.inference.response import level_response, matched
+from ostinato.inference.response import filters_of, level_response, matched
 from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
@@ -166,7 +166,7 @@ class CalibratedRule(AlarmRule):
         weights: str = "",
         response: Sequence[float] | Array = (),
     ) -> None:
-        self._response = np.asarray(response, dtype=np.float64)
+        self._filters = filters_of(np.asarray(response, dtype=np.float64))
         self.rate, self._cool, self._warm, self._numeric, self._weights = rate, cool_down, warm, numeric, weights
         surprisal = np.concatenate([one.surprisal for one in evidence])
         seen = surprisal[np.isfinite(surprisal)]
@@ -175,7 +175,7 @@ class CalibratedRule(AlarmRule):
         levels = (np.arange(_KNOTS) + 0.5) / _KNOTS
         self._usual, self._levels = np.quantile(seen, levels), levels
         D = evidence[0].values.shape[1]
-        self._channels, self.width = D, 8 + D + len(self._response)
+        self._channels, self.width = D, 8 + D + len(self._filters)
         errors = np.concatenate([one.values - one.expected for one in evidence])
         self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
         self._tail = Rarity.of(seen)
@@ -197,8 +197,8 @@ class CalibratedRule(AlarmRule):
         s = np.where(seen, surprisal, self._usual[_KNOTS // 2])
         after = self._moved(self._scores(s, values, expected, held.last), held)._replace(last=values)
         statistics = [s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run]
-        if len(self._response):
-            statistics.append(matched(after.errors, self._response))
+        if len(self._filters):
+            statistics.append(matched(after.errors, self._filters))
         tens = np.max([r(x) for r, x in zip(self._rarities, statistics, strict=True)], axis=0)
         alarm = seen & (held.quiet <= 0) & (tens > self.tens + held.shift)
         learns = held.events * self.rate >= 10
@@ -242,6 +242,8 @@ class CalibratedRule(AlarmRule):
         sign = np.sign(np.nan_to_num((values - expected) / self._spread).sum(1))
         signed = sign * np.clip(ndtri((1 + level) / 2), 0.0, MOST)
         same = np.isfinite(values).any(1) & ((values == last) | np.isnan(values)).all(1)
+        if not len(self._filters):
+            return _Scores(score, signed, none, same)
         error = sign * np.clip(-ndtri(0.5 * 10.0 ** -np.clip(self._tail(surprisal), 0.0, 12.0)), 0.0, FARTHEST)
         return _Scores(score, signed, error, same)
 
@@ -254,7 +256,7 @@ class CalibratedRule(AlarmRule):
             less=np.maximum(held.less - scores.score - SLACK, 0.0) * warm,
             up=np.maximum(held.up + scores.signed - SLACK, 0.0) * warm,
             down=np.maximum(held.down - scores.signed - SLACK, 0.0) * warm,
-            errors=np.column_stack([held.errors[:, 1:], scores.error]) if len(self._response) else held.errors,
+            errors=np.column_stack([held.errors[:, 1:], scores.error]) if len(self._filters) else held.errors,
         )
 
     def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
@@ -268,7 +270,7 @@ class CalibratedRule(AlarmRule):
         scores = self._scores(*one, before)
         more = less = up = down = run = quiet = 0.0
         a, b, c, d, e = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
-        move, K = self._moves(scores.error), len(self._response)
+        move, K = self._moves(scores.error), len(self._filters)
         ahead = move.tolist()
         alarms, out = 0, np.empty((len(one.surprisal), _RUN + 1))
         parts = (one.surprisal, scores.score, scores.signed, scores.same)
@@ -288,14 +290,15 @@ class CalibratedRule(AlarmRule):
             else:
                 quiet -= 1
         out[:, 0] = one.surprisal
-        return np.column_stack([out, move] if len(self._response) else [out]), alarms
+        return np.column_stack([out, move] if K else [out]), alarms
 
     def _moves(self, errors: Array) -> Array:
         """Return how well the errors of a sequence (T,) fit a move of the level, (T,); zeros without a response."""
-        if not len(self._response) or not len(errors):
+        K = len(self._filters)
+        if not K or not len(errors):
             return np.zeros(len(errors))
-        past = np.concatenate([np.zeros(len(self._response) - 1), errors])
-        return matched(np.lib.stride_tricks.sliding_window_view(past, len(self._response)), self._response)
+        past = np.concatenate([np.zeros(K - 1), errors])
+        return matched(np.lib.stride_tricks.sliding_window_view(past, K), self._filters)
 
     def _threshold(self, evidence: Sequence[Evidence]) -> float:
         """Return the threshold at which the evidence gives alarms at the rate.
@@ -376,11 +379,13 @@ def alarm_rule(
 def evidence_of(
     model: SequenceModel, reference: SequenceSet | Any, held_out: float | str | None
 ) -> tuple[list[Evidence], str, SequenceSet, SequenceModel]:
-    """Return the observed events of the reference, or of its held-out part, and which weights gave them.
-
-    The reference itself and the model with these weights follow.
+    """Return the evidence of a reference, by weights that have not seen it if there are such.
 
     The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
+
+    Returns:
+        The observed events of the reference, or of its held-out part; which weights gave them, in words; the reference;
+        and the model with these weights.
     """
     data, record = as_sequences(model, reference), model.description.ladder_record
     judge, weights, same = model.before_refit(data), "", record.data == data.digest

@@ -26,7 +26,7 @@ def has_weights(model: SequenceModel) -> bool:
 class LearningWeights:
     """A copy of a network that takes a step of gradient descent after each window that it has scored.
 
-    Each gradient is divided by the root of the mean of its squares so far (RMSProp). The copy, one gradient and these
+    Each gradient is divided by the root of the mean of its squares so far (RMSProp). The copy, two gradients and these
     squares are all that is held, however long the data are.
 
     Attributes:

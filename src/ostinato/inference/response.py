@@ -1,4 +1,4 @@
-"""How a model answers to a level that moves: the errors that follow, one unit of the move at a time.
+"""How a model answers to a level that moves: the errors that follow, as shares of the move.
 
 A model that follows the level of its past makes one error when the level moves, and then fewer, or errors of the other
 sign. A sum of errors of one sign misses that. The errors times their own usual pattern, a matched filter (North 1943;
@@ -6,8 +6,6 @@ for changes in innovations Willsky and Jones 1976), finds it with the most evide
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +59,20 @@ def _kept(response: Array) -> Array:
     return response[:count] if count > 1 else np.zeros(0)
 
 
-def matched(errors: Array, response: Sequence[float] | Array) -> Array:
+def filters_of(response: Array) -> Array:
+    """Return the matched filters of a response (K,), (K, K): column a is that of a move that came a steps ago."""
+    g, K = response, len(response)
+    filters = np.zeros((K, K))
+    for a in range(K):
+        filters[K - 1 - a :, a] = g[: a + 1] / np.sqrt((g[: a + 1] ** 2).sum())
+    return filters
+
+
+def matched(errors: Array, filters: Array) -> Array:
     """Return how well the last errors fit the response to a move at any of their steps, (B,), in standard deviations.
 
     Args:
         errors: The last standardised errors of B sequences, (B, K), the newest last.
-        response: The response, (K,).
+        filters: The filters, as ``filters_of`` gives them, (K, K).
     """
-    g, K = np.asarray(response), len(response)
-    filters = np.zeros((K, K))  # column a: the move came a steps ago
-    for a in range(K):
-        filters[K - 1 - a :, a] = g[: a + 1] / np.sqrt((g[: a + 1] ** 2).sum())
     return np.asarray(np.abs(errors @ filters).max(1))

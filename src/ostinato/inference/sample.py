@@ -118,6 +118,10 @@ def sample(  # noqa: PLR0913 - each argument is an option of a draw, given by na
     return [words + until(text[len(words) :], strings) for text in samples] if strings else samples
 
 
+def _cells(model: SequenceModel) -> list[Cell]:
+    return [] if model.backbone is None else [m for m in model.backbone.modules() if isinstance(m, Cell)]
+
+
 def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
     """Return the model, or a copy of it whose recurrent weights are rounded to 8 bits.
 
@@ -128,8 +132,7 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
         raise unknown("precision", precision, PRECISIONS)
     if precision == "float32":
         return model
-    cells = [] if model.backbone is None else [m for m in model.backbone.modules() if isinstance(m, Cell)]
-    if not cells or model.description.traits.numeric:
+    if not _cells(model) or model.description.traits.numeric:
         raise ConfigError(
             f"precision int8 is for text by an RNN, a GRU or an LSTM, and the model is {model.description.name!r} of "
             f"{model.description.kind}",
@@ -139,9 +142,8 @@ def _in_precision(model: SequenceModel, precision: str) -> SequenceModel:
     kept = _ROUNDED.get(model)
     if kept is None or kept[0] != made or not made:
         rounded = copy.deepcopy(model)
-        for cell in rounded.backbone.modules() if rounded.backbone is not None else ():
-            if isinstance(cell, Cell):
-                cell.round_()
+        for cell in _cells(rounded):
+            cell.round_()
         kept = _ROUNDED[model] = made, rounded
     return kept[1]
 

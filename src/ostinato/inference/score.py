@@ -216,19 +216,19 @@ def score(
     surprisal = scratch(len(encoded.values), np.float32) if data.on_disk else np.full(len(encoded.values), np.nan)
     if adapted:
         _adapt(sequence_model, encoded, surprisal)
-        return Scores(data, surprisal, encoded.offsets, adapted=True)
+        return Scores(data, _in_units(surprisal, encoded), encoded.offsets, adapted=True)
+    usual = max(1, int(np.median(lengths[lengths > 0]))) if lengths.any() else 1
     if dynamic:
         # in their order, in windows that are as long as a step of learning
         items = [Piece(b, 0, 0, int(n)) for b, n in enumerate(lengths) if n]
         window = min(WINDOW, int(lengths.max(initial=1)))
         with torch.inference_mode(False), torch.enable_grad():
             learning = LearningWeights(sequence_model)
-            rows = max(1, WINDOW // max(1, int(np.median(lengths[lengths > 0])) if items else 1))
-            _in_chunks(learning.model, encoded, items, rows, window, surprisal, learning.learn)
-        return Scores(data, surprisal, encoded.offsets, adapted=True)
+            _in_chunks(learning.model, encoded, items, max(1, WINDOW // usual), window, surprisal, learning.learn)
+        return Scores(data, _in_units(surprisal, encoded), encoded.offsets, adapted=True)
     # in order of length, so that few rows are idle at the end
     items = [Piece(b, 0, 0, int(lengths[b])) for b in np.argsort(lengths, kind="stable") if lengths[b]]
-    rows = max(1, min(512, 16_384 // max(1, int(np.median(lengths[lengths > 0])) if items else 1), len(items) or 1))
+    rows = max(1, min(512, 16_384 // usual, len(items) or 1))
     window = min(window_of(sequence_model), max(64, 65_536 // rows))
 
     def first(model: SequenceModel) -> None:
@@ -238,7 +238,7 @@ def score(
     if items:
         sequence_model = placed(sequence_model, first, len(encoded.values) / (rows * window))
     _in_chunks(sequence_model, encoded, items, rows, window, surprisal)
-    return Scores(data, surprisal, encoded.offsets)
+    return Scores(data, _in_units(surprisal, encoded), encoded.offsets)
 
 
 def _in_chunks(
@@ -250,7 +250,7 @@ def _in_chunks(
     surprisal: NDArray[Any],
     learn: Callable[[Tensor], None] | None = None,
 ) -> None:
-    """Fill the surprisal of every step, (N,), in the units of the data, computed in chunks.
+    """Fill the surprisal of every step, (N,), in model space, computed in chunks.
 
     Args:
         model: The model.
@@ -258,7 +258,7 @@ def _in_chunks(
         items: The sequences, in the order in which they are taken.
         rows: The number of sequences in a chunk.
         window: The number of steps in a chunk.
-        surprisal: The surprisals, (N,), NaN where none is computed.
+        surprisal: The surprisals, (N,). Those of the items are replaced.
         learn: Called with the nats of each chunk, (N,), after they were kept; it may change the weights of the model.
     """
     state: State | None = None
@@ -279,22 +279,20 @@ def _in_chunks(
         if learn is not None:
             state = tuple(s.detach() for s in state)
             learn(given[batch.weight])
-    _to_units(surprisal, encoded)
 
 
 def _adapt(model: SequenceModel, encoded: Encoded, surprisal: NDArray[Any]) -> None:
-    """Fill surprisals (N,) by a model that goes on learning, in the units of the data."""
+    """Fill surprisals (N,) by a model that goes on learning, in model space."""
     spans, at, observed = [(b, 0, int(n)) for b, n in enumerate(encoded.lengths)], 0, encoded.observed
     for nats in Learner(model).nats(encoded, spans):
         here = slice(at, at + len(nats))
         joint = torch.where(observed[here], nats, torch.zeros_like(nats)).double().sum(-1)
         surprisal[here], at = -joint.numpy(), here.stop
         forget(surprisal)
-    _to_units(surprisal, encoded)
 
 
-def _to_units(surprisal: NDArray[Any], encoded: Encoded) -> None:
-    """Move surprisals from model space to the units of the data, in place; NaN where no value is observed."""
+def _in_units(surprisal: NDArray[Any], encoded: Encoded) -> NDArray[Any]:
+    """Return surprisals of model space in the units of the data, in place; NaN where no value is observed."""
     observed, at = encoded.observed, 0
     for block in blocks(surprisal):
         here = slice(at, at + len(block))
@@ -302,3 +300,4 @@ def _to_units(surprisal: NDArray[Any], encoded: Encoded) -> None:
         seen = observed[here]
         measure = torch.where(seen, encoded.log_measure[here], torch.zeros(())).sum(-1).double().numpy()
         block[:] = np.where(seen.any(-1).numpy(), block - measure, np.nan)
+    return surprisal

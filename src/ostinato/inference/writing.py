@@ -108,7 +108,7 @@ class _Draws:
         self._uniform = np.zeros((BLOCK, rows))
 
     def next(self, steps: int) -> NDArray[np.float64]:
-        """Return the numbers of the next steps, (T, B): one, or as many as up to the end of a block."""
+        """Return the numbers of the next steps, (T, B). The steps must not cross the end of a block."""
         at = self._t % BLOCK
         if at == 0:
             self._uniform = np.stack([one.random(BLOCK) for one in self._own], axis=1)

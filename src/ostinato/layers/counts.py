@@ -171,7 +171,7 @@ class Counts(AdaptiveMemory):
         state = CountsState(*self._state(1))
         state.rate[:, 0] = 1.0
         edges = np.asarray(offsets)
-        # in blocks, which learn the same; a start before each sequence; the last symbol is learned too
+        # Blocks learn what one pass would. A start comes before each sequence, and its last symbol is learned too.
         for at in range(0, max(len(symbols), 1), BLOCK):
             stop, last = at + BLOCK, at + BLOCK >= len(symbols)
             starts = edges[:-1][(edges[:-1] >= at) & ((edges[:-1] < stop) | last)] - at

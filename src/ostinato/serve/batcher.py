@@ -10,8 +10,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, final
 
-from msgspec import UNSET
-
 from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
@@ -104,7 +102,7 @@ class Batcher:
         Raises:
             BusyError: Too many events wait.
         """
-        count = _events(asked)
+        count = sum(one.push.count for one in asked)
         if self._waiting + count > QUEUE and self._waiting:
             raise BusyError(
                 f"the server has {counted(self._waiting, 'event')} in its queue", fix="send yours a little later"
@@ -149,7 +147,7 @@ class Batcher:
         many = 0
         while self._queue and many < MOST:
             batch.append(self._queue.popleft())
-            many += _events(batch[-1][0])
+            many += sum(one.push.count for one in batch[-1][0])
         asked = [one for some, _ in batch for one in some]
         try:
             await self.apply(asked)
@@ -276,8 +274,3 @@ class Batcher:
             raise
         self.streams.forget(refused)
         return refused
-
-
-def _events(asked: Sequence[Asked]) -> int:
-    """Return the number of events of some pushes."""
-    return sum(1 if one.push.events is UNSET else len(one.push.events) for one in asked)

@@ -36,34 +36,29 @@ class Checkpoints:
         self._beside = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._beside.execute("PRAGMA synchronous = FULL")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._running: Future[object] | None = None
+        self._running: Future[bool] | None = None
         self._bytes = 0
 
     def saved(self, size: int) -> None:
-        """Take note of a commit of about so many bytes; called in the thread of the saves.
-
-        Raises:
-            sqlite3.Error: The end of the log cannot be copied.
-        """
+        """Take note of a commit of about so many bytes; called in the thread of the saves."""
         self._bytes += size
         if self._running is None:
             if self._bytes > _ENOUGH:
-                self._running, self._bytes = self._thread.submit(self._copy), 0
-        elif self._running.done() or self._bytes > _MOST:
-            if self._running.result():
-                self._saves.execute(_COPY).fetchall()
-            self._running = None
-
-    def _copy(self) -> bool:
-        """Copy the log as far as it is now; return whether that worked."""
-        try:
-            self._beside.execute(_COPY).fetchall()
-        except sqlite3.Error as error:
-            _LOG.warning("the log of the store cannot be copied into its file: %s", error)
-            return False
-        return True
+                self._running, self._bytes = self._thread.submit(_copied, self._beside), 0
+        elif (self._running.done() or self._bytes > _MOST) and (not self._running.result() or _copied(self._saves)):
+            self._running = None  # otherwise the next save tries to copy the rest again
 
     def close(self) -> None:
         """Let go of the file; the connection of the saves is closed after it."""
         self._thread.shutdown()
         self._beside.close()
+
+
+def _copied(db: sqlite3.Connection) -> bool:
+    """Copy the log as far as it is now; return whether that worked."""
+    try:
+        db.execute(_COPY).fetchall()
+    except sqlite3.Error as error:
+        _LOG.warning("the log of the store cannot be copied into its file: %s", error)
+        return False
+    return True

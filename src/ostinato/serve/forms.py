@@ -7,7 +7,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -50,10 +49,14 @@ class Form(ABC):
 
     Args:
         rows: The steps of the model.
+
+    Attributes:
+        spelled: The spelling of the points in a history; empty for numbers.
     """
 
     def __init__(self, rows: Rows) -> None:
         self._rows, self._model = rows, rows.model
+        self.spelled = ""
 
     @abstractmethod
     def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
@@ -83,18 +86,14 @@ class Form(ABC):
         """Return surprisals and expected values as lists, if each step is an event and all are finite; or None."""
         return None
 
-    @property
-    def spelled(self) -> str:
-        """The spelling of the points in a history; empty for numbers."""
-        return ""
-
     @abstractmethod
     def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return the events that lead to the values (T, D) of a history; none if the model cannot read it.
 
         Args:
             values: The values.
-            spelled: The spelling that they were written in, as ``spelled`` gives it; None if that is unknown.
+            spelled: The spelling that they were written in, as ``spelled`` has it; None if they are numbers or
+                unknown.
         """
 
     @abstractmethod
@@ -102,10 +101,10 @@ class Form(ABC):
         """Return the distribution of the next event, as a push asks for it."""
 
 
-@lru_cache(maxsize=8)
-def _digest(document: str) -> str:
-    """Return what tells pieces from others."""
-    return hashlib.sha256(document.encode()).hexdigest()[:16]
+def _spelled(spelling: Spelling) -> str:
+    """Return the name of a spelling; pieces have a digest too, since two models seldom have the same."""
+    pieces: str = spelling.to_json().get("document", "")
+    return f"{spelling.name}:{hashlib.sha256(pieces.encode()).hexdigest()[:16]}" if pieces else spelling.name
 
 
 def given(push: Push) -> list[Any]:
@@ -251,9 +250,10 @@ class NumberForm(Form):
 class TextForm(Form):
     """Streams of text: an event is one or more characters, and its surprisal is that of all together."""
 
-    @property
-    def _spelling(self) -> Spelling:
-        return spelling_of(self._model.description.source)
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self._spelling = spelling_of(self._model.description.source)
+        self.spelled = _spelled(self._spelling)
 
     def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
         """Return the texts of each push."""
@@ -318,13 +318,6 @@ class TextForm(Form):
         points = batch.found.expected[span, 0].tolist()
         expected = "".join("\n" if point < 0 else self._spelling.text([int(point)]) for point in points)
         return Told(one.seq, "applied", float(batch.found.surprisal[span].sum()), expected, bool(alarms[span].any()))
-
-    @property
-    def spelled(self) -> str:
-        """The name of the spelling; pieces have a digest too, since two models seldom have the same."""
-        spelling = self._spelling
-        pieces: str = spelling.to_json().get("document", "")
-        return f"{spelling.name}:{_digest(pieces)}" if pieces else spelling.name
 
     def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return one event that holds the whole text."""

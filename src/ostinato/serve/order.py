@@ -191,7 +191,7 @@ class Order:
 
 
 def spelled_in(extra: bytes) -> str | None:
-    """Return the spelling of the history that ``to_bytes`` wrote: empty for numbers, None if it was not yet written."""
+    """Return the spelling of the history that ``to_bytes`` wrote; None for numbers and texts of earlier releases."""
     return json.loads(extra).get("spelled") if extra else None
 
 

@@ -263,8 +263,7 @@ def spend(token: Token | None, pushes: Sequence[Push], *, counted: int = 0) -> N
         RefusedError: The rate is used up.
     """
     if token is not None:
-        events = sum(1 if one.events is UNSET else len(one.events) for one in pushes)
-        token.spend(max(events - counted, 0))
+        token.spend(max(sum(push.count for push in pushes) - counted, 0))
 
 
 _INTEGER: dict[str, Any] = {"type": "integer", "minimum": 0}

@@ -40,6 +40,11 @@ class Push(Struct, forbid_unknown_fields=True, gc=False):
         """Whether it is one event without a time, and nothing more is wanted."""
         return self.events is UNSET and self.ds is None and not (self.level or self.next or self.top)
 
+    @property
+    def count(self) -> int:
+        """The number of its events."""
+        return 1 if self.events is UNSET else len(self.events)
+
 
 class NamedPush(Push, forbid_unknown_fields=True, kw_only=True, gc=False):
     """A push with the id of its stream, and a mark that the answer repeats."""

@@ -106,8 +106,7 @@ class SQLiteStore(Store):
                 written = self._journal.write(later)
                 self._write_now(now)
         self._journal.settle(later, written)
-        with contextlib.suppress(sqlite3.Error):  # the save is done, and the log stays where it is
-            self._checkpoints.saved(written.size + PAGE * (2 + len(written.folded) + len(now)))
+        self._checkpoints.saved(written.size + PAGE * (2 + len(written.folded) + len(now)))
         self._journal.drop([c.unique_id for c in now])
         for c in fit:
             self._versions[c.unique_id] = c.record.version
