@@ -18,21 +18,11 @@ constexpr Team alone = {0, 1, true, nullptr};
 // The bytes of weights from which threads share the packing: it takes as long as to wake them.
 constexpr std::size_t shared_weights = std::size_t{1} << 20;
 
-// Calls work(part) for each of `count` parts. A thread takes the next part when it is free, so the caller does the work of
-// threads that the system has not woken yet.
-template <class Work>
-void deal_out(int count, const Work& work) {
-    std::atomic<int> next{0};
-    at_once(count, [&](int, int) {
-        for (int part; (part = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(part);
-    });
-}
-
 // Runs a call: prepare(team) by all threads, then work(part, team), then finish(team) by all threads again. prepare and
 // finish do the share of a member. Teams have all their threads to the end, as the members wait for each other. Threads
 // without a team take the next part when they are free, and large shares of prepare and finish.
 template <class Prepare, class Work, class Finish>
-void deal_out(const Plan& plan, std::size_t weights, const Prepare& prepare, const Work& work, const Finish& finish) {
+void share_out(const Plan& plan, std::size_t weights, const Prepare& prepare, const Work& work, const Finish& finish) {
     const Grid grid = plan.grid();
     if (grid.team > 1) {
         Meeting all;
@@ -129,7 +119,7 @@ void run_forward(const Kernel<T>& kernel, const Shape& given, const Layout& layo
     }
     for (Index place = 0; plan.visited() < layout.places && place < layout.places; ++place)
         std::memset(io.y + place * shape.row, 0, shape.outputs * sizeof(T));
-    deal_out(
+    share_out(
         plan, kernel.panels_bytes(shape, false), [&](const Team& team) { kernel.pack(shape, w, false, panels.get(), team); },
         [&](int i, const Team& team) { kernel.forward(shape, plan[i], parts[i], panels.get(), scratch[i].get(), team); },
         [](const Team&) {});
@@ -153,7 +143,7 @@ void run_backward(const Kernel<T>& kernel, const Shape& given, const Layout& lay
         saved += kernel.saved_count(shape, part.start[part.steps]);
     }
     if (io.dx && plan.visited() < layout.places) std::memset(io.dx, 0, layout.places * shape.inputs * sizeof(T));
-    deal_out(
+    share_out(
         plan, kernel.panels_bytes(shape, true), [&](const Team& team) { kernel.pack(shape, w, true, panels.get(), team); },
         [&](int i, const Team& team) { kernel.backward(shape, plan[i], parts[i], panels.get(), sums[i], team); },
         [&](const Team& team) {

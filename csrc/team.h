@@ -35,4 +35,14 @@ void at_once(int count, const Work& work) {
         const_cast<Work*>(&work));
 }
 
+// Calls work(part) for each of `count` parts. A thread takes the next part when it is free, so the caller does the work of
+// threads that the system has not woken yet.
+template <class Work>
+void deal_out(int count, const Work& work) {
+    std::atomic<int> next{0};
+    at_once(count, [&](int, int) {
+        for (int part; (part = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(part);
+    });
+}
+
 }  // namespace ostinato

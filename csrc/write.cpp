@@ -51,7 +51,7 @@ Index pick(const Choice& choice, const float* logits, Index count, double u, std
     return top;  // no probability is a number
 }
 
-// Draws the symbols of the rows [begin, end), and returns the steps made.
+// Draws the symbols of the rows [begin, stop), and returns the steps made.
 Index write_rows(const Written& n, const Choice& choice, const Readable& readable, const Texts& texts, Index begin, Index stop,
                  Index steps, Index left, Index end, const double* u, Index* out) {
     const Index rows = stop - begin, symbols = readable.symbols;
@@ -93,11 +93,9 @@ Index write(const Written& network, const Choice& choice, const Readable& readab
     const int parts = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, texts.rows / rows_of_thread)));
     std::vector<Index> made(parts, 0);
     std::fill_n(out, steps * texts.rows, Index(-1));
-    std::atomic<int> next{0};
-    at_once(parts, [&](int, int) {
-        for (int i; (i = next.fetch_add(1, std::memory_order_relaxed)) < parts;)
-            made[i] = write_rows(network, choice, readable, texts, texts.rows * i / parts, texts.rows * (i + 1) / parts, steps,
-                                 left, end, u, out);
+    deal_out(parts, [&](int i) {
+        made[i] = write_rows(network, choice, readable, texts, texts.rows * i / parts, texts.rows * (i + 1) / parts, steps, left,
+                             end, u, out);
     });
     return *std::max_element(made.begin(), made.end());
 }

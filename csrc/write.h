@@ -40,8 +40,8 @@ struct Texts {
 };
 
 // Draws the next symbols (T, B) of texts, on at most `threads` threads with separate rows, and returns how many steps were
-// made: fewer than T once all texts have ended with the symbol `end`, or with one thread. `left` is the number of symbols
-// that a text may still have, u (T, B) are uniform numbers.
+// made: fewer than T once all texts have ended with the symbol `end`. `left` is the number of symbols that a text may
+// still have, u (T, B) are uniform numbers.
 std::int64_t write(const Written& network, const Choice& choice, const Readable& readable, const Texts& texts,
                    std::int64_t steps, std::int64_t left, std::int64_t end, const double* u, std::int64_t* out, int threads);
 

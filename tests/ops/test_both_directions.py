@@ -187,8 +187,11 @@ def test_without_the_table_of_dlpack_the_attributes_of_tensors_say_the_same(cell
     true = _both(run_layer, tensors, form)
     table = getattr(Tensor, "__dlpack_c_exchange_api__", None)
     assert table is not None or tuple(map(int, torch.__version__.split(".")[:2])) < (2, 10)
+    # the engine itself passes plain tensors by the table, and never without it
+    assert _engine.gate((torch.zeros(1),), ()) == (table is not None)
     _engine.use_torch(None, torch, pooled, LARGE, tuple(PLAIN_THREAD))
     try:
+        assert _engine.gate((torch.zeros(1),), ()) == 0
         found = _both(run_layer, tensors, form)
     finally:
         _engine.use_torch(table, torch, pooled, LARGE, tuple(PLAIN_THREAD))

@@ -17,6 +17,7 @@ from ostinato.errors import ConfigError
 from ostinato.nn.drop_in import DropIn, by_torch
 from ostinato.nn.on_cuda import DeclinedError, by_kernels, kernels_run
 from ostinato.ops.engine.buffers import kept_zeros, zeros
+from ostinato.ops.engine.extension import ABSENT
 from ostinato.ops.engine.gate import ApartError
 from ostinato.ops.engine.layer import Form
 from ostinato.ops.engine.places import Places
@@ -66,7 +67,8 @@ class RecurrentNetwork(DropIn, nn.RNNBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002 - the name in torch.nn
         """Return the outputs of all steps, in the form of the input, and the last state, in the form of hx."""
-        if hx is None and self.num_layers == 1 and type(input) is Tensor and not is_named() and not is_compiling():
+        usual = hx is None and self.num_layers == 1 and type(input) is Tensor and input.is_cpu and not ABSENT
+        if usual and not is_named() and not is_compiling():
             try:
                 results = self._usual(input)
             except ConfigError:

@@ -29,7 +29,7 @@ def admit(builder: Any) -> None:
     """
     from torch._dynamo import config
 
-    # as torch.compiler.assume_constant_result does, which cannot be imported while the tracer is
+    # as torch.compiler.assume_constant_result does, which cannot be imported during the import of the tracer
     vars(operator.compiled)["_dynamo_marked_constant"] = True
     wrap = getattr(getattr(builder, "VariableBuilder", None), "wrap_module", None)
     if wrap is None or not hasattr(config, "allow_rnn"):

@@ -94,7 +94,9 @@ def _fake_backward(*args: Any) -> tuple[Tensor, ...]:
     """The gradients by shape and type alone."""
     x, *_ = tensors = call_of(args).tensors[:_TENSORS]
     assert x is not None
-    return tuple(x.new_empty(0) if t is None else torch.empty_like(t).contiguous() for t in tensors)
+    return tuple(
+        x.new_empty(0) if t is None else torch.empty_like(t, memory_format=torch.contiguous_format) for t in tensors
+    )
 
 
 def _set_up(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -125,7 +127,7 @@ torch.library.register_autograd("ostinato::recurrence_on_card", _derivative, set
 
 
 def compiled(cell: str, hidden: int, dtype: torch.dtype) -> bool:
-    """Return whether the kernels of a cell run on torch's current card, after they were compiled and loaded.
+    """Compile and load the kernels of a cell, and return whether they run on torch's current card.
 
     The tracer of torch takes the answer for a constant (``nn.compiling``).
 

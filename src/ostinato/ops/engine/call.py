@@ -97,7 +97,7 @@ class Call(NamedTuple):
 
     def contiguous(self) -> Call:
         """Return the call as the kernels read it: tensors without strides, and a layout of int64 on the CPU."""
-        # unpacked once: every call of the engine comes through here
+        # unpacked once: every call of the operators comes through here
         cell, *tensors, lengths, base, column, reverse = self
         if lengths is None and base is None and column is None:
             for t in tensors:
@@ -202,7 +202,7 @@ def sizes_of(call: Call) -> Sizes:  # noqa: PLR0914 - one name for each field
         ConfigError: As ``check``.
     """
     cell, x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr, lengths, base, column, reverse = call
-    # written out: every call of the engine comes through here, and a loop takes twice as long
+    # written out: every call of the operators comes through here, and a loop takes twice as long
     key = (
         cell,
         reverse,

@@ -1,12 +1,11 @@
 """The gate before every kernel: may the addresses of these tensors be taken, and if not, what runs instead?
 
 A kernel reads and writes bytes. It sees nothing of what torch keeps apart from the bytes of a tensor: a tangent, a
-level of a transform, a sign that is still to be applied, another device. Therefore no address is taken before ``way``
-or ``require_bytes`` has compared the dispatch keys of the tensors and of the thread with those of plain tensors. Every
-state that torch adds to a tensor has a key, so a state that this module does not know is not plain.
-
-Most calls do not come here: the engine itself lets a call pass whose tensors are of torch's own classes, which DLPack
-describes as memory of the CPU and whose sign is applied, in a thread without modes (csrc/tensors.cpp).
+level of a transform, a sign that is still to be applied, another device. Therefore no address is taken before one of
+two questions is answered. The engine asks the quick one (csrc/tensors.cpp): are all tensors of torch's own classes,
+memory of the CPU by DLPack, with their sign applied, in a thread without modes? If not, ``way`` or ``require_bytes``
+compares the dispatch keys of the tensors and of the thread with those of plain tensors. Every state that torch adds to
+a tensor has a key, so a state that this module does not know is not plain.
 """
 
 from __future__ import annotations

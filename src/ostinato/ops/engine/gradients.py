@@ -138,11 +138,10 @@ def _other_gradients(
         )
     if how is Way.OPERATOR:
         return _layer_by_operators(form, tensors, output_gradients, needed)
-    straight = tuple([t if t is None or t.is_contiguous() else t.contiguous() for t in output_gradients])
-    found = made.backward(tensors, straight, needed, False)
+    found = made.backward(tensors, output_gradients, needed, False)
     if found is None:
         _, _, _, again = run_forward(form, tensors, True)
-        found = again.backward(tensors, straight, needed, False)
+        found = again.backward(tensors, output_gradients, needed, False)
     gradients: Sequence[Tensor | None] = found[:-1]
     return gradients
 
@@ -159,7 +158,7 @@ def _layer_by_operators(
     dy, *of_ends = output_gradients
     for d, call in enumerate(form.calls(tensors)):
         half = dy if dy is None or count == 1 else dy.chunk(count, -1)[d].contiguous()
-        ends = [t if t is None or count == 1 else t[d : d + 1] for t in (*of_ends, None)[:2]]
+        ends = [t if t is None or count == 1 else t[d : d + 1] for t in of_ends]
         own = [*needed[:3], *needed[3 + 5 * d : 8 + 5 * d]]
         found.append(_gradients_by_operator(call, call.x.new_empty(0), call.x.new_empty(0), (half, *ends), own))
     if count == 1:
