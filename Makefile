@@ -23,7 +23,7 @@ SAY_ENGINE = @$(BIN)/python -c "from ostinato.ops.selection import explain; prin
 $(BIN)/python:
 	@tools/step "making an environment for Python in .venv" $(PYTHON) -m venv .venv
 
-# the packages are loaded while the engine is compiled: one waits for the network, the other for the processor
+# the packages are downloaded while the engine is compiled: one waits for the network, the other for the processor
 .venv/.tools: requirements/build.txt | $(BIN)/python
 	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 35 MB)" $(PIP) install --no-compile -r requirements/build.txt
 	@touch $@

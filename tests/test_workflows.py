@@ -98,8 +98,13 @@ def test_a_release_is_prepared_from_one_place(tmp_path: Path) -> None:
     changes = (tmp_path / "CHANGELOG.md").read_text()
     (tmp_path / "CHANGELOG.md").write_text(re.sub(r"(\[9\.8\.7\]) - .*", r"\1", changes))
     assert "without a date" in run("check", "9.8.7").stderr
-    # the changelog of the project itself has the heading that a release needs
-    shutil.copy(HOME / "CHANGELOG.md", tmp_path)
+    # the first heading of the project's own changelog is that of the next release, or that of this one at its commit
+    changes = (HOME / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = (HOME / "src" / "ostinato" / "_version.py").read_text(encoding="utf-8").split('"')[-2]
+    first, released = re.findall("^## .*", changes, re.M)[0], rf"## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d"
+    assert first == "## [Unreleased]" or re.fullmatch(released, first)
+    more = changes if first == "## [Unreleased]" else changes.replace(first, f"## [Unreleased]\n\n{first}", 1)
+    (tmp_path / "CHANGELOG.md").write_text(more, encoding="utf-8")
     assert run("bump", "9.9.9").returncode == 0
     assert run("check", "9.9.9").returncode == 0
 

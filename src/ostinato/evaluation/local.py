@@ -20,7 +20,7 @@ class Local:
     Attributes:
         name: The name in the table.
         method: The name of the method.
-        season: The number of steps of the only season; by the calendar of each series if None.
+        season: The number of steps of the season; by the calendar of each series if None.
     """
 
     name: str

@@ -33,8 +33,8 @@ def _shortest(fit: Fit) -> Fit:
 
 
 #: The members for panels of several seasons, of which a series may follow the shortest alone: in a week with a holiday
-#: the day before says more than the week before. On the hourly series of M4 (the training part, OWA of one window) they
-#: have .49, without the first two members .53, and with the day as the only season .58.
+#: the day before says more than the week before. On one window of the training part of M4's hourly series, OWA is .49;
+#: without the first two members it is .53, and with the day as the only season .58.
 SEVERAL: dict[str, Fit] = {
     "short_seasonal_naive": _shortest(fit_seasonal_naive),
     "short_seasons": _shortest(fit_seasons),

@@ -3,7 +3,7 @@
 Methods with squared errors spend a whole series on such a value: after one value of a million in the middle of a series
 at 100, a smoothed level is 10,000, and an interval reaches to 300,000. The value is therefore taken as missing, and a
 note says so. The rule is far from everything that a series does on its own: an outlier is ``_FAR`` times as far from
-the median as every other value.
+the median as every value that is none.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from ostinato.spread import QUIET, changing
 
 Array = NDArray[np.float64]
 
-#: How many times as far from the median as every other value an outlier is.
+#: How many times as far from the median as every other value an outlier is, at least.
 _FAR = 20.0
 #: The least number of observed values of a series of which one may be an outlier.
 _LEAST = 12
-#: The greatest share of the values that are outliers, next to the first one.
+#: The greatest share of the values that may be outliers besides the first one.
 _SHARE = 0.01
 
 
@@ -42,13 +42,14 @@ def outliers(y: Array, seasons: Sequence[int] = ()) -> NDArray[np.bool_]:
         return out
     away = np.abs(y[seen] - np.median(y[seen]))
     order = np.argsort(-away, kind="stable")
-    for k in range(1, 2 + int(_SHARE * len(seen))):
-        far, rest = np.sort(order[:k]), away[order[k]]
-        if away[order[k - 1]] > _FAR * rest > 0:
-            alone = far[-1] < len(seen) - 1 and bool((np.diff(far) > 1).all())
-            if alone and not _repeat(seen[far], seasons) and changing(np.delete(y[seen], far)) >= QUIET:
-                out[seen[far]] = True
-            return out
+    ranked = away[order[: 2 + int(_SHARE * len(seen))]]
+    gaps = np.flatnonzero((ranked[:-1] > _FAR * ranked[1:]) & (ranked[1:] > 0))
+    if not len(gaps):
+        return out
+    far = np.sort(order[: gaps[0] + 1])
+    alone = far[-1] < len(seen) - 1 and bool((np.diff(far) > 1).all())
+    if alone and not _repeat(seen[far], seasons) and changing(np.delete(y[seen], far)) >= QUIET:
+        out[seen[far]] = True
     return out
 
 

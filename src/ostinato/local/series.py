@@ -114,8 +114,8 @@ def local_forecast(
 
     A value that is far from all others is taken as missing, see ``outliers``. Steps that are missing at the end of a
     sequence are forecast too, and left out of the result. Prices are forecast as logarithms, so that their point
-    forecast is a median. A channel that is never below 0 is not forecast below 0. The
-    quantiles of counts are whole numbers: those of the forecast rounded to the nearest count.
+    forecast is a median. A channel that is never below 0 is not forecast below 0. The quantiles of counts are whole
+    numbers: those of the forecast rounded to the nearest count.
 
     Args:
         data: The series.
@@ -172,8 +172,9 @@ def _settled(made: Ahead, panel: Panel) -> Ahead:
     zeros, says nothing.
     """
     y = stacked(panel.values)
+    if not (still := stills(y)[:, None]).any():
+        return made
     unit, last = _TINY * spreads(y), np.array([values[-1] for values in panel.values])
-    still = stills(y)[:, None]
     point = np.where(still & (np.abs(made.point - last[:, None]) <= unit[:, None]), last[:, None], made.point)
     near = np.abs(made.quantiles - last[:, None, None]) <= unit[:, None, None]
     return Ahead(point, np.where(still[..., None] & near, last[:, None, None], made.quantiles))
