@@ -10,6 +10,7 @@ Run from the repository root: python benchmarks/compiled.py
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,8 @@ from torch.nn.functional import cross_entropy
 from ostinato import nn as ours
 
 SIZES = ((20, 1, 32), (100, 1, 64), (100, 32, 64), (100, 64, 128))
+#: The sizes on a card: T, B and H.
+ON_CARD = ((100, 32, 64), (100, 32, 128), (100, 64, 128), (256, 64, 256))
 VOCABULARY = 100
 
 
@@ -38,16 +41,16 @@ class Bare(nn.Module):
 
 
 class Whole(nn.Module):
-    """An embedding, a GRU, a linear head and the cross entropy of symbols y given symbols x."""
+    """An embedding, a recurrence, a linear head and the cross entropy of symbols y given symbols x."""
 
-    def __init__(self, hidden: int) -> None:
+    def __init__(self, hidden: int, kind: Callable[..., nn.Module] = ours.GRU) -> None:
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, hidden)
-        self.gru = ours.GRU(hidden, hidden)
+        self.recurrence = kind(hidden, hidden)
         self.head = nn.Linear(hidden, VOCABULARY)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        h, _ = self.gru(self.embedding(x))
+        h, _ = self.recurrence(self.embedding(x))
         return cross_entropy(self.head(h).flatten(0, 1), y.flatten())
 
 
@@ -136,9 +139,58 @@ def compare(name: str, net: nn.Module, *given: Tensor) -> None:
     print(f"{name:26} {a:9.1f} {b:9.1f} {a / b:6.2f} {c:11.1f} {d:9.1f} {c / d:6.2f}", flush=True)
 
 
+def wall(tasks: dict[str, Callable[[], Any]], turns: int = 60, calls: int = 5) -> dict[str, float]:
+    """Return the milliseconds of a call on a card, of the host and the card together: medians of turns of calls."""
+    found: dict[str, list[float]] = {name: [] for name in tasks}
+    for _ in range(turns):
+        for name, task in tasks.items():
+            torch.cuda.synchronize()
+            start = time.perf_counter()
+            for _ in range(calls):
+                task()
+            torch.cuda.synchronize()
+            found[name].append(1e3 * (time.perf_counter() - start) / calls)
+    return {name: statistics.median(times) for name, times in found.items()}
+
+
+def on_card() -> None:
+    """Print the table of a training step of the whole model on a card, after comparing the gradients."""
+    print(f"milliseconds of a training step, torch {torch.__version__}, {torch.cuda.get_device_name()}\n")
+    print(f"{'':26} {'eager':>8} {'compiled':>9} {'graphs':>8} {'torch.nn':>9}   eager / graphs")
+    for name in ("GRU", "LSTM"):
+        for steps, rows, hidden in ON_CARD:
+            torch.compiler.reset()
+            net = Whole(hidden, getattr(ours, name)).cuda()
+            peer = Whole(hidden, getattr(nn, name)).cuda()
+            x, y = torch.randint(VOCABULARY, (2, steps, rows), device="cuda")
+            weights = list(net.parameters())
+            replay = training(torch.compile(net, fullgraph=True, mode="reduce-overhead"), weights, x, y)
+
+            def graphs(replay: Callable[[], list[Any]] = replay) -> list[Any]:
+                torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]
+                return replay()
+
+            tasks = {
+                "eager": training(net, weights, x, y),
+                "compiled": training(torch.compile(net, fullgraph=True), weights, x, y),
+                "graphs": graphs,
+                "torch.nn": training(peer, list(peer.parameters()), x, y),
+            }
+            exact = [g.clone() for g in tasks["eager"]()]
+            for way in ("compiled", "graphs"):
+                for _ in range(3):  # the first calls record the graph
+                    found = tasks[way]()
+                torch.testing.assert_close(found, exact, rtol=1e-3, atol=1e-5)
+            a, b, c, d = wall(tasks).values()
+            print(f"{name + f' T={steps} B={rows} H={hidden}':26} {a:8.2f} {b:9.2f} {c:8.2f} {d:9.2f} {a / c:16.2f}")
+
+
 def main() -> None:
     """Print the table."""
     torch.manual_seed(0)
+    if "cuda" in sys.argv[1:]:
+        on_card()
+        return
     torch.set_num_threads(1)
     print(f"microseconds, torch {torch.__version__}; ratio: eager / compiled, one thread\n")
     print(f"{'':29} forward  compiled  ratio   training  compiled  ratio")

@@ -111,10 +111,10 @@ def by_kernels(cell: str, tensors: Sequence[Tensor]) -> list[Tensor]:
     return [found[0], *found[1]]
 
 
-def tensors_of(cell: str, shape: Sequence[int], dtype: torch.dtype) -> tuple[list[Tensor], list[Tensor]]:
+def tensors_of(cell: str, shape: Sequence[int], dtype: torch.dtype, draw: int = 0) -> tuple[list[Tensor], list[Tensor]]:
     """Return random x, states and weights of a call, and gradients of its results, in float64 with values of dtype."""
     (T, B, D, H), form = shape, FORMS[cell]
-    g = torch.Generator(device=DEVICE).manual_seed(sum(shape))
+    g = torch.Generator(device=DEVICE).manual_seed(sum(shape) + 1000 * draw)
 
     def make(*size: int, scale: float = 1.0) -> Tensor:
         return (torch.randn(*size, generator=g, device=DEVICE) * scale).to(dtype).double()
@@ -125,9 +125,9 @@ def tensors_of(cell: str, shape: Sequence[int], dtype: torch.dtype) -> tuple[lis
     return [make(T, B, D), *states, *weights], [make(T, B, H), *(make(B, H) for _ in states)]
 
 
-def errors(cell: str, shape: Sequence[int], dtype: torch.dtype) -> dict[str, tuple[float, float]]:
+def errors(cell: str, shape: Sequence[int], dtype: torch.dtype, draw: int = 0) -> dict[str, tuple[float, float]]:
     """Return the relative error of each result and gradient, by our kernels and by torch."""
-    given, directions = tensors_of(cell, shape, dtype)
+    given, directions = tensors_of(cell, shape, dtype, draw)
 
     def results(run: Callable[..., list[Tensor]], kind: torch.dtype) -> list[Tensor]:
         leaves = [t.to(kind).requires_grad_() for t in given]
@@ -147,13 +147,23 @@ def errors(cell: str, shape: Sequence[int], dtype: torch.dtype) -> dict[str, tup
     return {n: (relative(o, e), relative(t, e)) for n, e, o, t in zip(names, exact, ours, torchs, strict=True)}
 
 
+def mean_errors(cell: str, shape: Sequence[int], dtype: torch.dtype) -> dict[str, tuple[float, float]]:
+    """Return the mean errors of several draws for relu, and those of one draw for the other cells.
+
+    Where relu turns a number near 0 the other way than float64 does, a gradient is wholly kept or wholly lost. Which
+    numbers those are is chance: in one draw, the errors of two good kernels differ by factors of .04 to 50.
+    """
+    found = [errors(cell, shape, dtype, draw) for draw in range(9 if FORMS[cell].unbounded else 1)]
+    return {n: (statistics.fmean(f[n][0] for f in found), statistics.fmean(f[n][1] for f in found)) for n in found[0]}
+
+
 def check(cells: Sequence[str]) -> None:
     """Print the errors of all cells, types and sizes."""
     print("\nrelative errors against float64, ours/torch; worst: the largest ratio of a tensor")
     for cell in cells:
         for dtype in TYPES:
             for shape in CHECKED:
-                found = errors(cell, shape, dtype)
+                found = mean_errors(cell, shape, dtype)
                 worst = max(found, key=lambda n: found[n][0] / max(found[n][1], 1e-12))
                 ratio = found[worst][0] / max(found[worst][1], 1e-12)
                 text = " ".join(f"{n} {a:.1e}/{b:.1e}" for n, (a, b) in found.items())
