@@ -117,7 +117,7 @@ sanitize: setup sanitize-threads ## the engine's tests under AddressSanitizer an
 
 sanitize-threads: ## the threads of the engine under ThreadSanitizer
 	@mkdir -p build
-	@c++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -pthread -Icsrc csrc/team.cpp tests/ops/team_races.cpp -o build/team_races
+	@c++ -std=c++17 -O1 -g -fsanitize=thread -Wall -Wextra -pthread -Icsrc csrc/openmp.cpp csrc/team.cpp tests/ops/team_races.cpp -o build/team_races
 	@TSAN_OPTIONS=die_after_fork=0 build/team_races
 
 lock: ## write requirements/*.txt again; LOCK=--upgrade for newer versions

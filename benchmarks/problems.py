@@ -114,6 +114,32 @@ def training_step(net: torch.nn.Module, x: Any, dy: Tensor) -> Callable[[], list
     return step
 
 
+def text_step(net: torch.nn.Module, problem: Problem, symbols: int = 65) -> Callable[[], object]:
+    """Return a function that takes one step of training of a language model around a recurrent module.
+
+    The recurrence is one of many operators: embedding, dropout, head, cross-entropy, the norm of the gradients and the
+    optimiser compute between its calls, on the threads of torch.
+    """
+    torch.manual_seed(2)
+    table = torch.nn.Embedding(symbols, problem.D)
+    head = torch.nn.Linear(problem.directions * (problem.P or problem.H), symbols)
+    parameters = [*table.parameters(), *net.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-3)
+    text = torch.randint(symbols, (problem.T + 1, problem.B))
+    functions = torch.nn.functional
+
+    def step() -> object:
+        optimiser.zero_grad()
+        h, _ = net(functions.dropout(table(text[:-1]), 0.1))
+        loss = functions.cross_entropy(head(functions.dropout(h, 0.1)).flatten(0, 1), text[1:].flatten())
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        return loss
+
+    return step
+
+
 def verify(problem: Problem) -> None:
     """Compare ours in float64 and float32 with torch in float64; raise AssertionError if they differ."""
     _, theirs = problem.modules(torch.float64)

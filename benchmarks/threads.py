@@ -1,7 +1,8 @@
 """How the engine gains from threads, beside torch.nn: each problem is verified, then timed on 1, 2, 4, 8, 16 threads.
 
 Both modules run in turn, and the medians of the wall clock are compared. The table has six shapes at which threads once
-did not help; --catalogue adds the problems of problems.toml.
+did not help; --catalogue adds the problems of problems.toml. With --between, a row is a whole step of training a
+language model, whose other operators compute on torch's threads between the calls.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
-from problems import Problem, catalogue, training_step, verify
+from problems import Problem, catalogue, text_step, training_step, verify
 
 from ostinato.ops.engine import _engine, extension
 from ostinato.threads import cores
@@ -53,11 +54,12 @@ def grid(problem: Problem, threads: int) -> str:
     return f"{parts}x{team}{'' if together or team == 1 else '-'}"
 
 
-def row(problem: Problem, counts: Sequence[int], seconds: float, rounds: int, peers: bool) -> tuple[Any, Any]:
+def row(
+    problem: Problem, counts: Sequence[int], seconds: float, rounds: int, peers: bool, between: bool
+) -> tuple[Any, Any]:
     """Return the median seconds of ours and of torch.nn's training step, by the number of threads."""
-    ours, theirs = problem.modules()
-    x, dy = problem.inputs()
-    mine, other = training_step(ours, x, dy), training_step(theirs, x, dy)
+    inputs = problem.inputs()
+    mine, other = (text_step(net, problem) if between else training_step(net, *inputs) for net in problem.modules())
     a: dict[int, list[float]] = {n: [] for n in counts}
     b: dict[int, list[float]] = {n: [] for n in counts}
     for _ in range(rounds):
@@ -111,6 +113,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.25, help="seconds for each number of threads of a problem")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--catalogue", action="store_true", help="also run the problems of problems.toml")
+    parser.add_argument("--between", action="store_true", help="time steps with other operators between the calls")
     parser.add_argument("--alone", action="store_true", help="do not run torch.nn")
     parser.add_argument("--grids", action="store_true", help="time grids of up to so many threads instead")
     parser.add_argument("--constants", action="store_true", help="measure the constants of the cost model instead")
@@ -130,11 +133,11 @@ def main() -> None:
     worst: dict[int, float] = {}
     behind: list[str] = []
     for problem in SHAPES + (catalogue() if given.catalogue else []):
-        if given.only not in f"{problem.group} {problem}":
+        if given.only not in f"{problem.group} {problem}" or (given.between and problem.ragged):
             continue
         torch.set_num_threads(counts[-1])
         verify(problem.short())
-        ours, theirs = row(problem, counts, given.seconds, given.rounds, not given.alone)
+        ours, theirs = row(problem, counts, given.seconds, given.rounds, not given.alone, given.between)
         cells = []
         for n in counts:
             ratio = f" ({theirs[n] / ours[n]:.2f})" if n in theirs else ""

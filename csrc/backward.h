@@ -219,7 +219,7 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
                                        io.y, io.dy, p.place + p.start[t], H, s.row};
             const auto arrive = [&](auto& epilogue) {
                 const Left<T> d_next = left_of(space.d_sum.from(0, p.start[t + 1] - base), H, E);
-                product(epilogue, d_next, w.hh, E * H, 0, next, groups.outputs, of_outputs);
+                product(epilogue, d_next, w.hh, E * H, 0, next, groups.outputs, of_outputs, order_of(t));
                 // The next rows have their last step here, so only the gradient of the last state arrives.
                 epilogue.carried = true;
                 product(epilogue, nothing, w.hh, E * H, next, p.active[t], groups.outputs, of_outputs);

@@ -14,6 +14,7 @@
 #include "filter.h"
 #include "layer.h"
 #include "lights.h"
+#include "openmp.h"
 #include "pool.h"
 #include "run.h"
 #include "unlocked.h"
@@ -253,6 +254,11 @@ NB_MODULE(_engine, m) {
         return std::make_tuple(grid.parts, grid.team, grid.together);
     });
     m.def("force_grid", force_grid);
+    m.def("use_openmp", [](Address parallel, Address rank, Address size, Address most, Address inside, bool watched) {
+        const auto asks = [](Address f) { return reinterpret_cast<int (*)()>(f); };
+        use_openmp({reinterpret_cast<decltype(OpenMp::parallel)>(parallel), asks(rank), asks(size), asks(most), asks(inside), watched});
+    }, nb::arg("parallel"), nb::arg("rank"), nb::arg("size"), nb::arg("most"), nb::arg("inside"), nb::arg("watched"));
+    m.def("has_openmp", [](int count) { return openmp_with(count) != nullptr; });
     m.def("peak", [](Index loops) { return set_in_use().peak(loops); });
     m.def("empty32", empty<float>);
     m.def("empty64", empty<double>);

@@ -60,6 +60,10 @@ struct Groups {
         const Index left = blocks - block;
         return left >= 4 && limit >= 4 ? 4 : left >= 2 && limit >= 2 ? 2 : 1;
     }
+    Index before(Index end) const {  // the number of blocks of the group that ends there
+        const Index whole = blocks / limit * limit;
+        return end <= whole ? limit : (end - whole) % 2 ? 1 : 2;
+    }
     Range all() const { return {0, blocks}; }
     Range share(const Team& team) const { return OSTINATO_SET::share(team, blocks, limit); }
 

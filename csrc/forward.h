@@ -175,7 +175,8 @@ void forward(const Shape& s, const Part& p, const Forward<T>& io, const void* pa
             const RecurrentStep<T, Cell> step{slots.from(0, at), slots_block, save, h,
                                               two_products<Cell> ? space.m : h_next, space.c, w.bias_h, io.y, place,
                                               s.hidden, s.row};
-            product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], groups.early_gates, of_units);
+            product(step, left_of(h, s.outputs), w.hh, s.outputs, 0, p.active[t], groups.early_gates, of_units,
+                    order_of(t));
             meet(steppers);
             if constexpr (two_products<Cell>) {
                 const SecondStep<T, Cell> second{slots.from(0, at), slots_block, save, h, h_next, io.y, place,

@@ -129,25 +129,32 @@ OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilog
     }
 }
 
+// The order in which a product goes through its groups of columns. Steps go there and back in turn: if the panels are
+// larger than the cache of a core, a step begins with those that the step before has left in it.
+enum class Order { ascending, descending };
+
+constexpr Order order_of(Index step) { return step % 2 ? Order::descending : Order::ascending; }
+
 // Multiplies the rows [begin, end) of a by the panels of the column blocks `mine`. depth is the number of steps of the
 // panels.
 template <class Epilogue>
 void product(const Epilogue& e, const Left<typename Epilogue::scalar>& a, const typename Epilogue::scalar* panel,
-             Index depth, Index begin, Index end, const Groups& groups, Range mine) {
+             Index depth, Index begin, Index end, const Groups& groups, Range mine, Order order = Order::ascending) {
     constexpr int G = Epilogue::gates;
     using T = typename Epilogue::scalar;
-    const T* const first = panel + mine.begin * G * lanes<T> * depth;
-    const bool large = (mine.end - mine.begin) * G * lanes<T> * depth * Index(sizeof(T)) > cached && end - begin > 1;
-    panel = first;
-    for (Index block = mine.begin, count; block < mine.end; block += count) {
-        count = groups.at(block);
-        const T* next = !large ? nullptr : block + count < mine.end ? panel + count * G * lanes<T> * depth : first;
+    const Index size = G * lanes<T> * depth, many = mine.end - mine.begin;
+    const bool large = many * size * Index(sizeof(T)) > cached && end - begin > 1, back = order == Order::descending;
+    for (Index done = 0, count; done < many; done += count) {
+        const Index block = back ? mine.end - done : mine.begin + done;
+        count = back ? groups.before(block) : groups.at(block);
+        const Index first = back ? block - count : block, last = done + count == many;
+        const T* const now = panel + first * size;
+        const T* const next = !large || last ? nullptr : back ? now - count * size : now + count * size;
         if constexpr (group_limit(G) >= 4)
-            if (count == 4) rows_of_tiles<Epilogue, 4 * G>(e, a, panel, begin, end, block, next);
+            if (count == 4) rows_of_tiles<Epilogue, 4 * G>(e, a, now, begin, end, first, next);
         if constexpr (group_limit(G) >= 2)
-            if (count == 2) rows_of_tiles<Epilogue, 2 * G>(e, a, panel, begin, end, block, next);
-        if (count == 1) rows_of_tiles<Epilogue, G>(e, a, panel, begin, end, block, next);
-        panel += count * G * lanes<T> * depth;
+            if (count == 2) rows_of_tiles<Epilogue, 2 * G>(e, a, now, begin, end, first, next);
+        if (count == 1) rows_of_tiles<Epilogue, G>(e, a, now, begin, end, first, next);
     }
 }
 

@@ -172,10 +172,10 @@ bool worth_apart(const Kernel<T>& kernel, const Shape& shape, const Layout& layo
 void run_directions(int threads, bool apart, const std::function<void(int, int)>& run) {
     if (!apart) return run(0, threads), run(1, threads);
     std::exception_ptr thrown[2];
-    deal_out(2, [&](int direction) {
+    in_halves(threads, [&](int direction) {
         try {
             run(direction, threads / 2);
-        } catch (...) {  // it would end the process in a thread of the crew
+        } catch (...) {  // it would end the process in another thread
             thrown[direction] = std::current_exception();
         }
     });

@@ -5,6 +5,8 @@
 #include <system_error>
 #include <thread>
 
+#include "openmp.h"
+
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #include <signal.h>
@@ -128,12 +130,78 @@ Crew& crew() {
     return *found;
 }
 
+// The threads of one half of a region of OpenMP. One of them leads; the others wait for what it calls at_once for.
+class Half {
+  public:
+    explicit Half(int size) : size_(size) {}
+
+    void serve(int count, void (*work)(void*, int, int), void* with) {
+        work_ = work, with_ = with, count_ = count < size_ ? count : size_;
+        gather();
+        work(with, 0, count_);
+        gather();
+    }
+    void attend(int rank) {
+        for (;;) {
+            gather();
+            if (!work_) return;
+            if (rank < count_) work_(with_, rank, count_);
+            gather();
+        }
+    }
+    void dismiss() {
+        work_ = nullptr;
+        gather();
+    }
+
+  private:
+    void gather() {
+        if (size_ > 1) meet(meeting_, size_);
+    }
+
+    Meeting meeting_;
+    const int size_;
+    int count_ = 0;
+    void (*work_)(void*, int, int) = nullptr;
+    void* with_ = nullptr;
+};
+
+thread_local Half* led = nullptr;  // by this thread
+
 }  // namespace
 
 void at_once(int count, void (*work)(void*, int, int), void* with) {
     if (count <= 1) return work(with, 0, 1);
+    if (led) return led->serve(count, work, with);
+    if (const OpenMp* library = openmp_for(count)) return in_region(*library, count, work, with);
     Job job{work, with};
     crew().serve(job, count - 1);
+}
+
+void in_halves(int count, void (*work)(void*, int), void* with) {
+    const OpenMp* library = led || count < 4 ? nullptr : openmp_for(count);
+    if (!library) return deal_out(2, [&](int half) { work(with, half); });
+    Half halves[2] = {Half(count / 2), Half(count / 2)};
+    const auto lead = [&](int half, Half& those) {
+        led = &those;
+        work(with, half);
+        led = nullptr;
+        those.dismiss();
+    };
+    const auto enter = [&](int rank, int size) {
+        if (size == count / 2 * 2) {
+            const int half = rank / (size / 2), member = rank % (size / 2);
+            return member ? halves[half].attend(member) : lead(half, halves[half]);
+        }
+        if (rank) return;  // the library grants fewer threads
+        for (int half = 0; half < 2; ++half) {
+            Half alone(1);
+            lead(half, alone);
+        }
+    };
+    in_region(
+        *library, count / 2 * 2, [](void* all, int rank, int size) { (*static_cast<decltype(enter)*>(all))(rank, size); },
+        const_cast<void*>(static_cast<const void*>(&enter)));
 }
 
 void meet(Meeting& m, int members) noexcept {

@@ -1,4 +1,5 @@
-// The threads of the engine. They are started when a call first needs them, and sleep between the calls.
+// The threads of a call: those of OpenMP, or else a crew of our own, whose threads are started when a call first needs
+// them and sleep between the calls.
 #pragma once
 
 #include <atomic>
@@ -22,10 +23,10 @@ struct Meeting {
     std::condition_variable all;
 };
 
-// Calls work(with, rank, size) in the calling thread, with rank 0, and in at most `count` - 1 threads of the crew. The
-// size counts the caller and the threads that are reserved for it: less than `count` if the system gives no more
-// threads. No thread of the crew serves two callers, so a team cannot wait for a member that is busy elsewhere. A
-// member that wakes after rank 0 has finished is not called, so only a team that meets may rely on all of them.
+// Calls work(with, rank, size) in the calling thread, with rank 0, and in at most `count` - 1 other threads. The size
+// counts the caller and the threads that are reserved for it: less than `count` if the system gives no more threads. No
+// thread serves two callers, so a team cannot wait for a member that is busy elsewhere. A member that wakes after rank 0
+// has finished may not be called, so only a team that meets may rely on all of them.
 void at_once(int count, void (*work)(void* with, int rank, int size), void* with);
 
 template <class Work>
@@ -43,6 +44,16 @@ void deal_out(int count, const Work& work) {
     at_once(count, [&](int, int) {
         for (int part; (part = next.fetch_add(1, std::memory_order_relaxed)) < count;) work(part);
     });
+}
+
+// Calls work(with, half) for both halves, at the same time if there are threads. What a half calls at_once for is done
+// by count / 2 threads of its own.
+void in_halves(int count, void (*work)(void* with, int half), void* with);
+
+template <class Work>
+void in_halves(int count, const Work& work) {
+    in_halves(
+        count, [](void* with, int half) { (*static_cast<const Work*>(with))(half); }, const_cast<Work*>(&work));
 }
 
 }  // namespace ostinato

@@ -1,5 +1,6 @@
 // A program for ThreadSanitizer (make sanitize-threads): callers in several threads share the crew, teams meet, a process
-// forks while it computes, and the process ends while the crew sleeps. It ends with 0 if every sum is right.
+// forks while it computes, and the process ends while the crew sleeps; and all of it on an OpenMP library whose
+// synchronisation the sanitizer understands. It ends with 0 if every sum is right.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "openmp.h"
 #include "team.h"
 
 namespace {
@@ -46,15 +48,45 @@ void team(int count) {
     check(found[0] == 210, "the sum of a team");
 }
 
+// Each half calls for threads of its own, several times.
+void halves(int count) {
+    ostinato::in_halves(count, [&](int) {
+        for (int round = 0; round < 3; ++round) items(count / 2), team(count / 2);
+    });
+}
+
+// A library whose regions have 8 threads, or `granted` of them.
+int granted = 8;
+thread_local int rank_here = 0, size_here = 1;
+
+void region(void (*work)(void*), void* with, unsigned, unsigned) {
+    const auto enter = [&](int rank) {
+        rank_here = rank, size_here = granted;
+        work(with);
+        rank_here = 0, size_here = 1;
+    };
+    std::vector<std::thread> others;
+    for (int rank = 1; rank < granted; ++rank) others.emplace_back(enter, rank);
+    enter(0);
+    for (auto& each : others) each.join();
+}
+
+void all() {
+    for (int round = 0; round < 60; ++round) {
+        items(2 + round % 7), team(2 + round % 7);
+        if (round % 4 == 0) halves(2 + round % 7);
+    }
+}
+
 }  // namespace
 
 int main() {
-    const auto all = [] {
-        for (int round = 0; round < 60; ++round) items(2 + round % 7), team(2 + round % 7);
-    };
     std::vector<std::thread> callers;
     for (int i = 0; i < 4; ++i) callers.emplace_back(all);
     for (auto& caller : callers) caller.join();
+    ostinato::use_openmp({region, [] { return rank_here; }, [] { return size_here; }, [] { return 8; },
+                          [] { return int(size_here > 1); }, false});
+    for (granted = 1; granted <= 9; granted += 2) all();
     const pid_t child = fork();
     if (!child) {
         items(5);

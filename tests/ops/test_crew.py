@@ -104,6 +104,7 @@ import os, threading, torch
 from engine_calls import engine, problem
 from ostinato.ops.engine import _engine
 torch.set_num_threads(7)
+_engine.use_openmp(0, 0, 0, 0, 0, False)
 _engine.force_grid(99, 1)
 call = problem("gru", 20, 14, 3, 9)
 def threads(): return len(os.listdir("/proc/self/task"))

@@ -16,7 +16,7 @@ def command() -> None:
 
     from ostinato._version import __version__
     from ostinato.device import devices, in_words
-    from ostinato.ops.engine import extension
+    from ostinato.ops.engine import extension, openmp
     from ostinato.ops.selection import IMPLEMENTATIONS, explain
     from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
     from ostinato.threads import decide
@@ -32,6 +32,7 @@ def command() -> None:
     print(f"threads: {decision}")
     if not extension.ABSENT:
         print(f"  a call of the engine takes as many as it is worth: {_worth(decision.engine)}")
+        print(f"  they are {openmp.in_words()}")
     for variable in (INSTRUCTION_SET, IMPLEMENTATION, GPU_KERNELS):
         print(f"{variable}: {os.environ.get(variable, 'not set')}")
     for cell in IMPLEMENTATIONS:

@@ -120,6 +120,21 @@ def force_grid(parts: int, team: int) -> None:
         team: The threads that share the columns of each part.
     """
 
+def use_openmp(parallel: int, rank: int, size: int, most: int, inside: int, watched: bool) -> None:
+    """Compute on the threads of an OpenMP library from now on; all 0: on those of the engine alone.
+
+    Args:
+        parallel: The address of its function GOMP_parallel, as the four others: see csrc/openmp.h.
+        rank: omp_get_thread_num.
+        size: omp_get_num_threads.
+        most: omp_get_max_threads.
+        inside: omp_in_parallel.
+        watched: Whether calls take the threads only while others use them.
+    """
+
+def has_openmp(count: int) -> bool:
+    """Return whether a call of this thread can have so many threads of the OpenMP library."""
+
 def peak(loops: int) -> float:
     """Multiply and add float32 numbers in registers for a number of rounds, and return the number of operations."""
 

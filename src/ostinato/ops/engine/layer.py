@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ostinato.errors import ConfigError
+from ostinato.ops.engine import openmp
 from ostinato.ops.engine.buffers import pooled
 from ostinato.ops.engine.call import LARGE, Call, check
 from ostinato.ops.engine.extension import ABSENT
@@ -19,6 +20,7 @@ if not ABSENT:
     from ostinato.ops.engine import _engine
 
     _engine.use_torch(getattr(Tensor, "__dlpack_c_exchange_api__", None), torch, pooled, LARGE, tuple(PLAIN_THREAD))
+    openmp.adopt()
 
 #: The tensors of a layer are x, h0 and c0, which its directions share, and the weights of each direction.
 SHARED, WEIGHTS = 3, 5
