@@ -18,8 +18,8 @@ from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import FilterFront, Front, InnovationFront, SmoothingFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.mixture import Mixture
-from ostinato.layers.smoothing import Smoothing
 from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 
@@ -77,21 +77,8 @@ def assemble(
     """
     symbols = encoding.vocabulary_size
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
-    if base is None and "ar" in parts.base:
-        ar = parts.base["ar"]
-        base = AR(
-            ar["channels"],
-            ar["order"],
-            lags=ar.get("lags"),
-            trend=ar["trend"],
-            volatility=ar.get("volatility", False),
-        )
-    if base is None and "markov" in parts.base:
-        base = Markov.empty(parts.base["markov"])
-    if base is None and "filter" in parts.base:
-        base = AdaptiveFilter(Form(**parts.base["filter"]))
-    if base is None and "smoothing" in parts.base:
-        base = Smoothing(**parts.base["smoothing"])
+    if base is None:
+        base = _empty(parts.base)
     front: Front
     if isinstance(base, AR):
         front = InnovationFront(base.requires_grad_(False))
@@ -116,3 +103,19 @@ def assemble(
     coupled = continuous and parts.channels > 1 and not front.adaptive
     coupling = Coupling(parts.channels) if coupled else None
     return SequenceModel(encoding, front, backbone, emission, start, description, coupling)
+
+
+def _empty(config: dict[str, Any]) -> AR | Markov | AdaptiveFilter | Smoothing | None:
+    """Return the closed form of a config, into which weights can be loaded; None if the config is empty."""
+    match config:
+        case {"ar": ar}:
+            lags, changing = ar.get("lags"), ar.get("volatility", False)
+            return AR(ar["channels"], ar["order"], lags=lags, trend=ar["trend"], volatility=changing)
+        case {"markov": markov}:
+            return Markov.empty(markov)
+        case {"filter": form}:
+            return AdaptiveFilter(Form(**form))
+        case {"smoothing": sizes}:
+            return Smoothing(**sizes)
+        case _:
+            return None

@@ -18,7 +18,7 @@ from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Smoothing
 from ostinato.shapes import State
 
-#: The seasons, and the steps at least, that exponential smoothing looks back on where only a part of a series is judged.
+#: The seasons, and at least the steps, of the past that exponential smoothing needs before a part that is judged.
 _SEASONS, _STEPS = 50, 1000
 
 

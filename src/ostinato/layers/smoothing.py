@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import NamedTuple, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State

@@ -35,7 +35,16 @@ from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.adaptive import adapted, counts_of, fit_mixture
-from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of, smoothing
+from ostinato.training.build import (
+    Base,
+    Material,
+    adaptive_filter,
+    build,
+    closed_form,
+    closed_form_name,
+    material_of,
+    smoothing,
+)
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions, defaults, ladder_of, method_for
 from ostinato.training.evidence import ahead, how_few

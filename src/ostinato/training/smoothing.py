@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -132,7 +132,7 @@ def fit_smoothing(name: str, values: Array, offsets: NDArray[np.int64], season: 
     m = season if int(lengths.max(initial=0)) > 2 * season else 0
     forms = [form for form in FORMS[name] if m or not form.seasonal]
     steps, notes = max(STEPS, SEASONS * m), []
-    sequences = [values[a:z] for a, z in zip(offsets[:-1], offsets[1:], strict=True) if z - a > 1]
+    sequences = [values[a:z] for a, z in pairwise(offsets) if z - a > 1]
     if any(len(y) > steps for y in sequences):
         notes.append(f"the parameters of smoothing were searched on the newest {counted(steps, 'step')} of a series")
     whole_rows = [y[-steps:] for y in sequences]
@@ -252,29 +252,33 @@ def _nats(rows: list[_Rows], parameters: Array, m: int) -> tuple[Array, Array]:
         parameters: The parameters of C forms, (C, 7).
         m: The length of the season in steps, or 0.
     """
-    C, n = len(parameters), 2 + m
     spread = np.repeat(parameters[:, 4:], [1, 1, m], axis=1)
-    squares, logs, count = np.zeros(C), np.zeros(C), 0
+    squares, logs, count = np.zeros(len(parameters)), np.zeros(len(parameters)), 0
     for part in rows:
-        R, seen = len(part.y), part.observed
-        count += R * int(seen.sum())
-        theta = np.zeros((C, R + n, 6 + m))
-        theta[..., :4] = parameters[:, None, :4]
-        theta[:, R:, 4:] = np.eye(n)
-        nothing = np.where(seen, 0.0, np.nan)
-        y = np.concatenate([part.y, nothing[None]])
-        series = np.tile(np.minimum(np.arange(R + n), R), C)
-        B = len(series)
-        batch = Batch(y, series, np.full(B, len(seen)), np.zeros(B))
-        cell = Cell("A", "Ad", "A" if m else "N")
-        mean = unroll_in_use()(batch, cell, theta.reshape(B, 6 + m), path=True).mean
-        mean = mean.reshape(C, R + n, -1)[..., : len(seen)][..., seen]
-        e = part.y[:, seen] - mean[:, :R]
-        z = mean[:, R:] * spread[:, :, None]
-        matrix = np.eye(n) + z @ z.transpose(0, 2, 1)
-        lower = np.linalg.cholesky(matrix)
+        mean = _predictions(part, parameters, m)
+        R, y = len(part.y), part.y[:, part.observed]
+        count += y.size
+        e, z = y - mean[:, :R], mean[:, R:] * spread[:, :, None]
+        lower = np.linalg.cholesky(np.eye(2 + m) + z @ z.transpose(0, 2, 1))
         explained = np.linalg.solve(lower, z @ e.transpose(0, 2, 1))
         squares += (e**2).sum((1, 2)) - (explained**2).sum((1, 2))
         logs += 2 * R * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(1)
     variance = np.maximum(squares / max(count, 1), 0.0) + ROUNDING
     return 0.5 * (count * (np.log(2 * np.pi * variance) + 1) + logs), variance
+
+
+def _predictions(part: _Rows, parameters: Array, m: int) -> Array:
+    """Return the predictions after a first state of 0, and then those of zeros after unit vectors, (C, R + 2 + m, T).
+
+    The T steps are those with a value.
+    """
+    C, R, n, T = len(parameters), len(part.y), 2 + m, len(part.observed)
+    theta = np.zeros((C, R + n, 6 + m))
+    theta[..., :4] = parameters[:, None, :4]
+    theta[:, R:, 4:] = np.eye(n)
+    y = np.concatenate([part.y, np.where(part.observed, 0.0, np.nan)[None]])
+    series = np.tile(np.minimum(np.arange(R + n), R), C)
+    batch = Batch(y, series, np.full(len(series), T), np.zeros(len(series)))
+    cell = Cell("A", "Ad", "A" if m else "N")
+    found = unroll_in_use()(batch, cell, theta.reshape(-1, 6 + m), path=True).mean
+    return np.asarray(found.reshape(C, R + n, -1)[..., :T][..., part.observed])
