@@ -54,7 +54,7 @@ def test_the_search_maximises_the_likelihood_of_the_recurrence() -> None:
     model = Smoothing.of("", 4, parameters, torch.from_numpy(np.sqrt(variance)))
     values = torch.from_numpy(y.T)[..., None]
     mu, deviation, _ = model.path(values, model.initial_state(3))
-    expected = norm.logpdf(values.numpy(), mu.numpy(), deviation.numpy()).sum()
+    expected = float(np.sum(norm.logpdf(values.numpy(), mu.numpy(), deviation.numpy())))
     assert nats[0] == pytest.approx(-expected, rel=1e-9)
 
 

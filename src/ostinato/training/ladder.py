@@ -116,6 +116,11 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         raise DataError(
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
+    if options.season is not None and model not in SMOOTHED:
+        raise ConfigError(
+            f"a fit of {model} has no option 'season', got {options.season}",
+            fix="remove the season, or use the model ets or theta, or direct with a horizon",
+        )
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support, Within.of(limits))
