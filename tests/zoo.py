@@ -28,6 +28,7 @@ from ostinato.layers.ar import AR
 from ostinato.layers.autoregression import fit_ar
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.markov import Markov
+from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.layers.volatility import Volatility
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
@@ -130,6 +131,9 @@ PAIRS = [(kind, name) for kind in KINDS for name in BACKBONES if (kind, name) !=
 #: adaptive filters, alone and under a network
 FILTERED = ("series", "nonnegative", "panel", "channels", "sound", "coarse sound", "small sound")
 PAIRS += [(kind, "filter") for kind in FILTERED]
+#: exponential smoothing, on which no network stands
+SMOOTHED = ("series", "nonnegative", "panel", "channels", "counts, normal", "prices")
+PAIRS += [(kind, "ets") for kind in SMOOTHED]
 WORDS = ("text", "lines", "bytes")
 NUMBERS = [pair for pair in PAIRS if pair[0] not in WORDS]
 
@@ -155,7 +159,7 @@ def build(
     """Return a model of data with random weights, on a fitted closed form of this order."""
     encoding = fit_encoding(data, by_id=panel, nonnegative=(bounded,) * len(data.channels))
     encoded = encoding.encode(data)
-    base: AR | Markov | AdaptiveFilter | None
+    base: AR | Markov | AdaptiveFilter | Smoothing | None
     if isinstance(encoding, Alphabet):
         symbols = encoded.values[:, 0].numpy()
         base = Markov.fit(symbols, encoded.offsets, encoding.size, 2, criterion="given") if name == "ar" else None
@@ -176,6 +180,13 @@ def build(
         )
         base, components = AdaptiveFilter(form), form.mixed
         emission, shape = "logistic_mixture", {"filter": form.to_json()}
+    if name == "ets":
+        D = len(data.channels)
+        smoothing = torch.tensor([[0.3, 0.1, 0.2, 0.9], [0.6, 0.0, 0.0, 1.0]][:D], dtype=torch.float64)
+        spread = torch.tensor([[2.0, 0.4, 1.5]] * D, dtype=torch.float64)
+        sigma = torch.full((D,), 0.4, dtype=torch.float64)
+        base = Smoothing.of("ETS(A,Ad,A)", 3, Parameters(smoothing, spread), sigma)
+        shape = {"smoothing": base.to_json()}
     parts = Architecture(name, emission, len(data.channels), 8, 1, 0.3, 6, components, shape)
     source = {**data.meta, "kind": data.kind, "channels": list(data.channels), "count": data.count}
     torch.manual_seed(1)

@@ -15,10 +15,11 @@ from ostinato.layers.ar import AR
 from ostinato.layers.build import BARE, build_backbone
 from ostinato.layers.counts import Counts
 from ostinato.layers.filter import AdaptiveFilter
-from ostinato.layers.front import FilterFront, Front, InnovationFront, SymbolFront
+from ostinato.layers.front import FilterFront, Front, InnovationFront, SmoothingFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.mixture import Mixture
 from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 
@@ -28,7 +29,8 @@ class Architecture:
     """The sizes and names that determine the layers of a model.
 
     Attributes:
-        backbone: "ar" or "filter" for no network, "counts" for adaptive counts, or a name in layers.build.BACKBONES.
+        backbone: "ar", "filter", "ets" or "theta" for no network, "counts" for adaptive counts, or a name in
+            layers.build.BACKBONES.
         emission: The name of an emission of emissions.build.
         channels: The number D of channels.
         hidden: The number H of hidden units.
@@ -37,7 +39,7 @@ class Architecture:
         embedding: The width of the embedding of a symbol.
         components: The number M of components of a mixture.
         base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, {"filter":
-            its form}, or {} for none.
+            its form}, {"smoothing": its sizes}, or {} for none.
         adaptive: The config of an adaptive memory; empty without one.
     """
 
@@ -61,7 +63,7 @@ def assemble(
     parts: Architecture,
     encoding: Encoding,
     description: Description,
-    base: AR | Markov | AdaptiveFilter | None,
+    base: AR | Markov | AdaptiveFilter | Smoothing | None,
     memory: Counts | None = None,
 ) -> SequenceModel:
     """Build a model with untrained weights.
@@ -75,24 +77,15 @@ def assemble(
     """
     symbols = encoding.vocabulary_size
     emission = build_emission(parts.emission, symbols=symbols, components=parts.components)
-    if base is None and "ar" in parts.base:
-        ar = parts.base["ar"]
-        base = AR(
-            ar["channels"],
-            ar["order"],
-            lags=ar.get("lags"),
-            trend=ar["trend"],
-            volatility=ar.get("volatility", False),
-        )
-    if base is None and "markov" in parts.base:
-        base = Markov.empty(parts.base["markov"])
-    if base is None and "filter" in parts.base:
-        base = AdaptiveFilter(Form(**parts.base["filter"]))
+    if base is None:
+        base = _empty(parts.base)
     front: Front
     if isinstance(base, AR):
         front = InnovationFront(base.requires_grad_(False))
     elif isinstance(base, AdaptiveFilter):
         front = FilterFront(base)
+    elif isinstance(base, Smoothing):
+        front = SmoothingFront(base)
     else:
         width = 0 if parts.backbone in (*BARE, "counts") else parts.embedding
         front = SymbolFront(symbols or 1, width, base, plain=bool(parts.adaptive))
@@ -110,3 +103,19 @@ def assemble(
     coupled = continuous and parts.channels > 1 and not front.adaptive
     coupling = Coupling(parts.channels) if coupled else None
     return SequenceModel(encoding, front, backbone, emission, start, description, coupling)
+
+
+def _empty(config: dict[str, Any]) -> AR | Markov | AdaptiveFilter | Smoothing | None:
+    """Return the closed form of a config, into which weights can be loaded; None if the config is empty."""
+    match config:
+        case {"ar": ar}:
+            lags, changing = ar.get("lags"), ar.get("volatility", False)
+            return AR(ar["channels"], ar["order"], lags=lags, trend=ar["trend"], volatility=changing)
+        case {"markov": markov}:
+            return Markov.empty(markov)
+        case {"filter": form}:
+            return AdaptiveFilter(Form(**form))
+        case {"smoothing": sizes}:
+            return Smoothing(**sizes)
+        case _:
+            return None

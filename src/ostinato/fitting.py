@@ -21,7 +21,7 @@ from ostinato.fits.progress import TrainingProgress
 from ostinato.fits.result import Fit
 from ostinato.gradients.methods import Method
 from ostinato.kinds import TRAITS, Kind
-from ostinato.layers.build import BACKBONES
+from ostinato.layers.build import BACKBONES, BARE
 from ostinato.local.forecast import names_of_methods
 from ostinato.record import DirectRung, Rung
 from ostinato.threads import Threads, in_threads
@@ -140,8 +140,8 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
 
 
 def _check_makes_a_model(model: str, data: SequenceSet) -> None:
-    """Raise ConfigError for a method that is fitted to each series when it forecasts, such as "ets"."""
-    if model in names_of_methods() and model not in ("auto", "ar", *BACKBONES):
+    """Raise ConfigError for a method that is fitted to each series when it forecasts, such as "dot"."""
+    if model in names_of_methods() and model not in ("auto", *BARE, *BACKBONES):
         raise ConfigError(
             f"{model} is fitted to each series when it forecasts, and makes no model file",
             fix=f"run ostinato forecast {data.meta.get('source', 'DATA')} --model {model}; in Python, "
@@ -158,7 +158,8 @@ def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> 
     """Return the options that the ladder or the direct fit takes, without those that only the other one takes."""
     if way == "direct":
         return {name: value for name, value in options.items() if name in _DIRECT_NAMES | _SHARED}
-    only_direct = _DIRECT_NAMES - _LADDER_NAMES
+    # of the ladder only exponential smoothing has a season, and it is fitted by name
+    only_direct = _DIRECT_NAMES - _LADDER_NAMES | {"season"}
     return {name: value for name, value in options.items() if name not in only_direct}
 
 

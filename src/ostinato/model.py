@@ -21,8 +21,9 @@ from ostinato.forecasting.inputs import check_possible
 from ostinato.layers.adaptive import AdaptiveMemory
 from ostinato.layers.ar import AR
 from ostinato.layers.filter import AdaptiveFilter
-from ostinato.layers.front import Ahead, FilterFront, Front, InnovationFront, SymbolFront
+from ostinato.layers.front import Ahead, FilterFront, Front, InnovationFront, SmoothingFront, SymbolFront
 from ostinato.layers.recurrence import Recurrence
+from ostinato.layers.smoothing import Smoothing
 from ostinato.numbers import counted
 from ostinato.shapes import State
 from ostinato.storage import save_described
@@ -323,6 +324,8 @@ class SequenceModel(nn.Module):
         d, shape = self.description, self.description.config["parts"]
         if d.name == "filter":
             return f"a model of {d.kind}: adaptive filters, which go on learning, without a backbone"
+        if isinstance(self.front, SmoothingFront):
+            return f"a model of {d.kind}: {self._closed_form()}, without a backbone"
         if d.name == "ar":
             return f"a model of {d.kind}: the closed form alone, without a backbone"
         layers = f", {counted(shape['depth'], 'layer')}" if shape["depth"] > 1 else ""
@@ -384,6 +387,8 @@ class SequenceModel(nn.Module):
                 garch = "" if volatility is None else " with the variance of a GARCH(1,1)"
                 which = f"of order {order}" if len(lags) == order else f"on the lags {', '.join(map(str, lags))}"
                 return f"an autoregression {which}{garch}"
+            case SmoothingFront(smoothing=Smoothing(name=name, season=season)):
+                return f"exponential smoothing {name}" + f" of {counted(season, 'step')}" * (season > 0)
             case FilterFront(filters=AdaptiveFilter(form=form)):
                 lengths = ", ".join(map(str, (*form.orders, *form.taps)))
                 return f"adaptive filters of the lengths {lengths}, which go on learning"

@@ -208,8 +208,8 @@ ROWS: tuple[Bad, ...] = (
     ask("data to forecast that are not there", "forecast no.csv", "there is no such file", "no.csv"),
     ask("a picture of a panel in parts", "forecast p.parquet --on here -o out --plot p.png",
         "a forecast of a panel in parts does not use --plot"),
-    fit("a method that makes no model", "--model ets", "ets is fitted to each series when it forecasts",
-        "ostinato forecast good.csv --model ets"),
+    fit("a method that makes no model", "--model dot", "dot is fitted to each series when it forecasts",
+        "ostinato forecast good.csv --model dot"),
     ask("an autoregression of no panel", "forecast ar -o out", "no data given", "ostinato forecast ar panel/"),
     ask("a panel on a file", "forecast ar p.parquet -o m.ost", "no such file", "p.parquet"),
     Bad(

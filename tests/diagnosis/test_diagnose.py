@@ -79,9 +79,9 @@ def test_every_model_is_diagnosed(kind: str, name: str) -> None:
     for flow in found.flows:
         assert len(flow.median) == 12
         assert all(a <= b <= c for a, b, c in zip(flow.lower, flow.median, flow.upper, strict=True))
-    # the scale of a GARCH follows all of the past, and so do the weights of an adaptive filter
+    # the scale of a GARCH follows all of the past, and so do an adaptive filter and smoothing
     assert (found.window is not None) == (name in ("ar", "conv") and found.order is not None)
-    assert (found.order is None) == ("price" in kind or name == "filter")
+    assert (found.order is None) == ("price" in kind or name in ("filter", "ets"))
 
 
 @pytest.mark.parametrize("kind", ["series", "lines"])

@@ -137,6 +137,8 @@ def test_what_has_no_graph_is_refused_by_name(tmp_path: Path) -> None:
     model = build(made("series"), "gru", "student_t").double()
     with pytest.raises(ConfigError, match=r"torch\.float64, expected float32"):
         export_onnx(model, tmp_path / "model.onnx")
+    with pytest.raises(ConfigError, match="exponential smoothing has no graph"):
+        export_onnx(fitted("series", "ets"), tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 
 

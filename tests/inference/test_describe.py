@@ -23,7 +23,8 @@ def test_a_model_is_described(kind: str, name: str) -> None:
         assert ("a Markov chain of order 2" in base) == (name == "ar")
     else:
         assert ("adaptive filters of the lengths" in base) == (name == "filter")
-        assert ("an autoregression of order 3" in base) == (name != "filter")
+        assert ("exponential smoothing ETS(A,Ad,A)" in base) == (name == "ets")
+        assert ("an autoregression of order 3" in base) == (name not in {"filter", "ets"})
     assert weights.startswith("weights: ")
     assert shown.startswith("input: ")
 

@@ -13,11 +13,11 @@ from ostinato.model import SequenceModel
 from ostinato.shapes import State
 from zoo import KINDS, NUMBERS, fitted, made
 
-#: Adaptive filters assert a mixture, which has no plain path.
+#: Adaptive filters assert a mixture, and the state of exponential smoothing has a matrix: neither has a plain path.
 PLAIN = [
     (kind, name)
     for kind, name in NUMBERS
-    if KINDS[kind].emission in ("normal", "student_t") and "counts" not in kind and name != "filter"
+    if KINDS[kind].emission in ("normal", "student_t") and "counts" not in kind and name not in ("filter", "ets")
 ]
 
 

@@ -208,7 +208,7 @@ def test_text_and_sound_name_the_verb_to_use() -> None:
     assert "ostinato sample" in (text.value.fix or "")
 
 
-@pytest.mark.parametrize("name", ["ets", "theta", "naive", "local"])
+@pytest.mark.parametrize("name", ["dot", "croston", "naive", "local"])
 def test_fit_says_how_a_local_method_is_used(name: str) -> None:
     with pytest.raises(ConfigError, match="makes no model file") as error:
         ostinato.fit(seasonal(), model=name)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
 
 import ostinato
+from ostinato import scale
 from ostinato.local.growth import growth
 from ostinato.local.intermittent import is_intermittent
 from ostinato.local.methods import METHODS
@@ -101,3 +105,30 @@ def test_two_values_do_not_have_intervals_of_a_hundred_changes() -> None:
 def test_a_series_that_never_changed_goes_on_as_it_was(value: float, count: int) -> None:
     made = ostinato.forecast({"a": np.full(count, value)}, horizon=24)
     assert (made.frame.select("ostinato", "ostinato-lo-95", "ostinato-hi-95").to_numpy() == value).all()
+
+
+def test_a_backtest_says_which_series_had_outliers() -> None:
+    made = ostinato.backtest(with_an_outlier(), "ets", horizon=4, n_windows=2)
+    (said,) = (note for note in made.notes if "far from all others" in note)
+    assert said == "ets took values that are far from all others as missing, in 2 histories of 1 series: far"
+
+
+def test_a_panel_in_parts_counts_the_series_with_outliers(tmp_path: Path) -> None:
+    data = with_an_outlier()
+    rows = [(key, t, float(v)) for key, x in zip(data.ids, data, strict=True) for t, v in enumerate(x[:, 0])]
+    file = tmp_path / "panel.parquet"
+    pl.DataFrame(rows, ["unique_id", "ds", "y"], orient="row").write_parquet(file)
+    pytest.importorskip("pyarrow")
+    assert scale.forecast("ets", file, tmp_path / "ahead", horizon=4).set_aside == 1
+    assert scale.forecast("ets", file, tmp_path / "ahead", horizon=4).set_aside == 1  # from the parts that are there
+    _, outcome = scale.cross_validation("ets", file, tmp_path / "judged", horizon=4)
+    assert outcome.set_aside == 1
+
+
+def with_an_outlier() -> ostinato.SequenceSet:
+    """Return two series, of which one has a value in the middle that is far from all others."""
+    rng = np.random.default_rng(0)
+    near, far = 100 + rng.standard_normal((2, 40))
+    far[12] = 1e6
+    values, offsets = np.concatenate([near, far])[:, None], np.array([0, 40, 80])
+    return ostinato.SequenceSet("series", values, offsets=offsets, ids=("near", "far"))

@@ -32,8 +32,9 @@ def command(
     model: Annotated[
         str,
         typer.Option(
-            help="ar, linear, rnn, gru, lstm or conv: this model and the AR. filter (series, sound), counts, mixture "
-            "(text): models that go on learning while they are used. auto: the best of them on held-out data, "
+            help="ar, ets, theta, linear, rnn, gru, lstm or conv: this model and the AR. filter (series, sound), "
+            "counts, mixture (text): models that go on learning while they are used. auto: the best of them on "
+            "held-out data, "
             "or with --horizon a direct model. direct: a direct model.",
             rich_help_panel=MODEL,
         ),

@@ -56,7 +56,7 @@ class FitRequest:
         report: The file of the report.
         model: The name of the model, "auto" or "direct".
         horizon: The number of steps that a direct model forecasts.
-        season: The steps of a season, for a direct model.
+        season: The steps of a season, for a direct model and exponential smoothing.
         networks: The number of networks of a direct model.
         lookback: The number of past steps that a forecast of a direct model uses.
         truncation_window: The truncation window of a model of the ladder in steps, or "auto".
@@ -329,10 +329,12 @@ def _check_direct(request: FitRequest) -> None:
 
 
 def _check_ladder(request: FitRequest) -> None:
-    """Raise ConfigError for an option that only a direct fit uses."""
+    """Raise ConfigError for an option that only a direct fit uses, or only exponential smoothing too."""
+    from ostinato.layers.build import SMOOTHED
+
     only_direct = {
         "--lookback": request.lookback is not None,
-        "--season": request.season is not None,
+        "--season": request.season is not None and request.model not in SMOOTHED,
         "--networks": request.networks is not None,
     }
     given = [name for name, is_given in only_direct.items() if is_given]

@@ -16,7 +16,7 @@ from ostinato.diagnosis.stretches import Source, StretchBatch, draw
 from ostinato.emissions.emission import Support
 from ostinato.gradients.flow import gradient_norms, lyapunov
 from ostinato.layers.conv import CausalConv
-from ostinato.layers.front import InnovationFront
+from ostinato.layers.front import InnovationFront, SmoothingFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 
@@ -44,7 +44,8 @@ def order_of_closed_form(model: SequenceModel) -> int | None:
         model: The model.
     """
     front = model.front
-    endless = front.adaptive or (isinstance(front, InnovationFront) and front.ar.volatility is not None)
+    changing = isinstance(front, InnovationFront) and front.ar.volatility is not None
+    endless = front.adaptive or changing or isinstance(front, SmoothingFront)
     return None if endless else front.reach
 
 

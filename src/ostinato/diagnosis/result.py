@@ -24,6 +24,7 @@ _EXTEND = {
 #: What reaches farther than a model that goes on learning, by its name.
 _LEARNING = {
     "filter": "a network on the filters may use older inputs (--model lstm)",
+    **dict.fromkeys(("ets", "theta"), "a network may use older inputs (--model lstm)"),
     "counts": "a network next to the counts may use older inputs (--model mixture)",
     "mixture": "train its network longer",
 }

@@ -24,7 +24,7 @@ from ostinato.evaluation.forecasters import Forecaster, Predicted, baselines
 from ostinato.evaluation.metrics import seasonal_error
 from ostinato.evaluation.summary import Tally, interval, probabilities, resolution, summary
 from ostinato.evaluation.windows import BacktestPlan, BacktestWindow
-from ostinato.forecasting.table import ds_column
+from ostinato.forecasting.table import ds_column, some_of
 from ostinato.look import Shown
 from ostinato.numbers import counted, plain
 from ostinato.renamed import renamed
@@ -170,10 +170,20 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         else:
             frames.append(frame)
     table = summary(tallies)
-    notes.append(verdict(table))
+    notes += [*_set_aside(tallies), verdict(table)]
     return Backtest(
         pl.concat(frames) if frames else pl.DataFrame(), table, tallies, season, tuple(dict.fromkeys(notes))
     )
+
+
+def _set_aside(tallies: dict[str, Tally]) -> list[str]:
+    """Return a note on the series of which each method took values as missing."""
+    return [
+        f"{name} took values that are far from all others as missing, in {tally.set_aside.total():,} histories of "
+        f"{len(tally.set_aside):,} series: {some_of(list(tally.set_aside))}"
+        for name, tally in tallies.items()
+        if tally.set_aside
+    ]
 
 
 def verdict(table: pl.DataFrame) -> str:
@@ -225,6 +235,10 @@ def _measure(
         tallies[one.name].seconds += time.monotonic() - begun
         tallies[one.name].add(y, predicted, scale, one.log_prob(window.whole, window.horizon), exact)
         columns.update(_intervals(one.name, predicted, level))
+        if predicted.set_aside is not None:
+            tallies[one.name].set_aside.update(
+                history.ids[b] for b in np.flatnonzero(predicted.set_aside.any(axis=1)).tolist()
+            )
     return pl.DataFrame(columns)
 
 

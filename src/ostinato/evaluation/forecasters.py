@@ -23,10 +23,13 @@ class Predicted:
     Attributes:
         point: The point forecast, (B, D, H): the mean, or for prices the median.
         quantiles: The quantiles, (B, D, Q, H).
+        set_aside: How many values of each history were taken as missing, because they are far from all others, (B, D).
+            None if no value can be.
     """
 
     point: Array
     quantiles: Array
+    set_aside: NDArray[np.int64] | None = None
 
 
 class Forecaster(Protocol):

@@ -41,7 +41,8 @@ class Local:
         """
         made = local_forecast(history, method_of(self.method), horizon, probabilities, self.season)
         shape = len(history), len(history.channels), horizon
-        return Predicted(made.point.reshape(shape), made.quantiles.reshape(*shape, -1).swapaxes(-1, -2))
+        quantiles = made.quantiles.reshape(*shape, -1).swapaxes(-1, -2)
+        return Predicted(made.point.reshape(shape), quantiles, made.outliers.reshape(shape[:2]))
 
     def log_prob(self, whole: SequenceSet, horizon: int) -> Array:
         """Return NaN for each of the last steps, (B, H): a combination of methods has no likelihood.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,11 +91,13 @@ class Tally:
     Attributes:
         level: The coverage of each interval in percent.
         seconds: The time that the model took.
+        set_aside: The ids of the series of which values were taken as missing, and in how many windows each.
     """
 
     def __init__(self, level: Sequence[float]) -> None:
         self.level = tuple(level)
         self.seconds = 0.0
+        self.set_aside: Counter[str] = Counter()
         self._means: dict[str, tuple[float, int]] = {}
         self._loss, self._size = np.zeros(len(DECILES)), 0.0
 

@@ -14,7 +14,7 @@ from ostinato.export.backbones import array
 from ostinato.export.graph import Wire, clip, concat, lookup, where
 from ostinato.layers.ar import AR
 from ostinato.layers.contexts import NOTHING
-from ostinato.layers.front import Front, InnovationFront, SymbolFront
+from ostinato.layers.front import Front, InnovationFront, SmoothingFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.volatility import FARTHEST
 from ostinato.numbers import counted
@@ -36,6 +36,14 @@ class Pending:
 def pending(front: Front, state: list[Wire]) -> Pending:
     """Return what the front gives for the next step."""
     raise NotImplementedError(f"the graph of {type(front).__name__} is not written")
+
+
+@pending.register
+def _(front: SmoothingFront, state: list[Wire]) -> Pending:
+    raise ConfigError(
+        "exponential smoothing has no graph: its state has a matrix for each channel",
+        fix="fit another model, such as --model ar or --model gru; or stream with ostinato stream",
+    )
 
 
 @singledispatch

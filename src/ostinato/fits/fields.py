@@ -26,6 +26,7 @@ class SharedFields(TypedDict, total=False):
     weight_decay: float
     clip: float
     seed: int
+    season: int | None
     refit: bool
 
 
@@ -50,7 +51,6 @@ class DirectOnlyFields(TypedDict, total=False):
     ``window`` is the earlier name of ``lookback``, ``memory`` that of ``backbone``; ``season_length`` means ``season``.
     """
 
-    season: int | None
     lookback: int | None
     backbone: str | None
     networks: int

@@ -25,8 +25,10 @@ BACKBONES: dict[str, Callable[[int, int, int], Recurrence]] = {
     "conv": lambda level, d, h: CausalConv(d, h, kernel_size=2, dilation=2**level),
 }
 
-#: The models without a backbone: the closed form, and the adaptive filters.
-BARE = ("ar", "filter")
+#: Exponential smoothing in its forms, and with a drift.
+SMOOTHED = ("ets", "theta")
+#: The models without a backbone: the closed form, the adaptive filters, and exponential smoothing.
+BARE = ("ar", "filter", *SMOOTHED)
 
 #: The least depth of a convolution: it reaches back 2^layers steps, so depth does what a state does for the others.
 _CONV_LAYERS = 6

@@ -15,7 +15,11 @@ from torch import Tensor, nn
 from ostinato.layers.ar import AR
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.markov import Markov
+from ostinato.layers.smoothing import Smoothing
 from ostinato.shapes import State
+
+#: The seasons, and at least the steps, of the past that exponential smoothing needs before a part that is judged.
+_SEASONS, _STEPS = 50, 1000
 
 
 class Ahead(NamedTuple):
@@ -182,6 +186,41 @@ class FilterFront(Front):
         params = torch.cat([torch.zeros_like(mixture[..., :1]), mixture], -1)
         inputs = torch.cat([before, loc, scale.log() / 2], -1)
         return Ahead(inputs, loc, scale, params, parts[..., 2 + 3 * M :] if D > 1 else None)
+
+
+class SmoothingFront(Front):
+    """The front of numbers whose closed form is exponential smoothing. No backbone stands on it.
+
+    Args:
+        smoothing: The recurrence.
+    """
+
+    features = 0
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+        self.zero: Tensor
+        self.register_buffer("zero", torch.zeros(()), persistent=False)  # its dtype is that of the model
+
+    @property
+    def reach(self) -> int:
+        """The steps of a history that is judged: a state forgets slowly, and a season is seen once in m steps."""
+        return max(_SEASONS * self.smoothing.season, _STEPS)
+
+    def initial_state(self, batch: int) -> State:
+        """Return what is known of level, trend and season before the first step; see ``Smoothing``."""
+        return self.smoothing.initial_state(batch)
+
+    def pending(self, state: State) -> Ahead:
+        """Return the location and the scale (B, D) of the next step."""
+        mu, deviation = (part.to(self.zero.dtype) for part in self.smoothing.pending(state))
+        return Ahead(mu[..., :0], mu, deviation)
+
+    def unroll(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Ahead, State]:
+        """Return locations and scales (T, B, D), and the last state (see ``Front.unroll``)."""
+        mu, deviation, last = self.smoothing.path(x, state, lengths)
+        return Ahead(mu[..., :0], mu, deviation), last
 
 
 class SymbolFront(Front):

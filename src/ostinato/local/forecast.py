@@ -77,6 +77,21 @@ def forecast_series(
         ConfigError: An option is out of range, or the data are text or sound.
         DataError: No series has a value.
     """
+    return by_method(data, horizon, level, model=model, season=season)[0]
+
+
+def by_method(
+    data: SequenceSet | Any,
+    horizon: int | None,
+    level: float | Sequence[float],
+    *,
+    model: str,
+    season: int | None,
+) -> tuple[Forecast, LocalForecast]:
+    """Return the forecast of ``forecast_series``, and what the method said of every channel.
+
+    The arguments are those of ``forecast_series``.
+    """
     method, level = method_of(model), levels(level)
     data = data if isinstance(data, SequenceSet) else read(data)
     check_forecastable(data)
@@ -95,7 +110,7 @@ def forecast_series(
         lambda b, d: made.point[b * D + d],
         lambda b, d, p: made.quantiles[b * D + d, :, : len(p)].T,
     )
-    return Forecast(data, frame, steps, level, fitted=made.said, notes=(*data.notes, *notes))
+    return Forecast(data, frame, steps, level, fitted=made.said, notes=(*data.notes, *notes)), made
 
 
 def check_forecastable(data: SequenceSet) -> None:

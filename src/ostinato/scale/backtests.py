@@ -73,7 +73,9 @@ class BacktestPart:
             own_season=self.own_season,
             n_paths=self.n_paths,
         )
-        return Out(made.frame.cast(schema), bad, {name: tally.sums() for name, tally in made.tallies.items()})
+        sums = {name: tally.sums() for name, tally in made.tallies.items()}
+        far = {key for tally in made.tallies.values() for key in tally.set_aside}
+        return Out(made.frame.cast(schema), bad, sums, len(far))
 
     def _schema(self, data: SequenceSet) -> dict[str, Any]:
         times = time_type(data)

@@ -9,7 +9,7 @@ import polars as pl
 
 from ostinato.arguments import horizon_count, levels
 from ostinato.data.sequences import SequenceSet
-from ostinato.local.forecast import forecast_series, method_of
+from ostinato.local.forecast import by_method, method_of
 from ostinato.scale.columns import forecast_schema
 from ostinato.scale.series import Failure
 from ostinato.scale.work import Out
@@ -51,9 +51,10 @@ class ForecastLocal:
         data = data.take(np.flatnonzero(seen))
         if not len(data):
             return Out(pl.DataFrame(schema=schema), bad)
-        made = forecast_series(data, self.horizon, self.level, model=self.model, season=self.season).frame.cast(schema)
+        ahead, local = by_method(data, self.horizon, self.level, model=self.model, season=self.season)
+        made, far = ahead.frame.cast(schema), local.outliers.reshape(len(data), -1).any(axis=1)
         rows = self.horizon * len(data.channels)
         finite = made.select(pl.all_horizontal(pl.col(pl.Float64).is_finite())).to_series().to_numpy()
         whole = finite.reshape(len(data), rows).all(axis=1)
         bad += [Failure(data.ids[b], "the forecast is not finite") for b in np.flatnonzero(~whole).tolist()]
-        return Out(made.filter(pl.Series(np.repeat(whole, rows))), bad)
+        return Out(made.filter(pl.Series(np.repeat(whole, rows))), bad, set_aside=int(far.sum()))

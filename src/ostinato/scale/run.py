@@ -65,6 +65,7 @@ class Outcome:
         parts: The number of parts.
         earlier: The number of parts that an earlier run had finished.
         sums: The sums of the verb over all parts.
+        set_aside: The number of series of which values were taken as missing, because they are far from all others.
     """
 
     folder: Path
@@ -74,6 +75,7 @@ class Outcome:
     parts: int
     earlier: int
     sums: dict[str, Any]
+    set_aside: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,8 @@ def run(
     shutil.rmtree(arranged, ignore_errors=True)
     for half in folder.rglob(".part-*"):  # files of workers that were killed while they wrote
         half.unlink(missing_ok=True)
-    return Outcome(folder, total.series, total.failed, total.steps, len(parts), len(there), total.sums)
+    counts = total.series, total.failed, total.steps, len(parts), len(there)
+    return Outcome(folder, *counts, total.sums, total.set_aside)
 
 
 def _claim(folder: Path, panel: ParquetPanel, verb: Verb) -> None:

@@ -30,11 +30,13 @@ class Out:
         frame: The table of results, with typed columns even without rows.
         failures: The series without a result.
         sums: The sums that are added up over all parts, as JSON.
+        set_aside: The number of series of which values were taken as missing, because they are far from all others.
     """
 
     frame: pl.DataFrame
     failures: list[Failure]
     sums: dict[str, Any] = field(default_factory=dict)
+    set_aside: int = 0
 
 
 class Verb(Protocol):
@@ -59,17 +61,19 @@ class Done:
         failed: The number of series without a result.
         steps: The number of steps of the series with a result.
         sums: The sums of the verb.
+        set_aside: The number of series of which values were taken as missing.
     """
 
     series: int
     failed: int
     steps: int
     sums: dict[str, Any]
+    set_aside: int = 0
 
     def plus(self, other: Done) -> Done:
         """Return the counts and sums of both together."""
         series, failed, steps = self.series + other.series, self.failed + other.failed, self.steps + other.steps
-        return Done(series, failed, steps, _plus(self.sums, other.sums))
+        return Done(series, failed, steps, _plus(self.sums, other.sums), self.set_aside + other.set_aside)
 
 
 def _plus(a: Any, b: Any) -> Any:
@@ -121,7 +125,7 @@ class Task:
             atomic_write(self.errors(part), _bytes(pl.DataFrame(failures, names, orient="row"), {}))
         failed = {failure.unique_id for failure in out.failures}
         steps = sum(int(n) for key, n in zip(data.ids, data.lengths, strict=True) if key not in failed)
-        done = Done(len(data) - len(failed), len(failures), steps, out.sums)
+        done = Done(len(data) - len(failed), len(failures), steps, out.sums, out.set_aside)
         atomic_write(self.file(part), _bytes(out.frame, {KEY: json.dumps(asdict(done))}))
         return done
 

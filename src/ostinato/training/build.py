@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,25 +24,29 @@ from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
 from ostinato.errors import DataError
 from ostinato.layers.ar import AR
-from ostinato.layers.build import depth_for
+from ostinato.layers.build import SMOOTHED, depth_for
 from ostinato.layers.counts import Counts
 from ostinato.layers.filter import AdaptiveFilter
 from ostinato.layers.front import Front, InnovationFront
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
+from ostinato.layers.smoothing import Smoothing
 from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
+from ostinato.training.smoothing import fit_smoothing, season_of
 from ostinato.training.within import Within, spread
 
 #: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
 ENOUGH = 400_000
 #: The mean step from a value to the next, in units of an adaptive filter of continuous values.
 RESOLUTION = 20.0
+#: The spans that a closed form is unrolled over together.
+_TOGETHER = 64
 
 #: What a model stands on.
-Base: TypeAlias = AR | Markov | AdaptiveFilter
+Base: TypeAlias = AR | Markov | AdaptiveFilter | Smoothing
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,8 @@ def closed_form_name(base: Base) -> str:
     """Return the closed form with its order or its lags, such as "AR(21)" or "AR(lags 1, 12)"."""
     if isinstance(base, AdaptiveFilter):
         return f"filters({', '.join(map(str, (*base.form.orders, *base.form.taps)))})"
+    if isinstance(base, Smoothing):
+        return base.name
     if isinstance(base, AR):
         return name_of(base.lags) + ("" if base.volatility is None else "-GARCH(1,1)")
     return f"Markov({base.order})"
@@ -191,6 +198,20 @@ def closed_form(
     return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
 
 
+def smoothing(material: Material, config: LadderOptions, name: str) -> tuple[Smoothing, list[str]]:
+    """Return the likeliest exponential smoothing of the known part, and notes on it.
+
+    Args:
+        material: The data of the fit.
+        config: The options, of which the season is used.
+        name: "ets" or "theta".
+    """
+    season, note = season_of(material.data, config.season)
+    values, offsets, _ = material.joined(limit=ENOUGH)
+    found, notes = fit_smoothing(name, values.double().numpy(), offsets, season)
+    return found, [*([note] if note else []), *notes]
+
+
 def adaptive_filter(material: Material) -> AdaptiveFilter:
     """Return adaptive filters that have learned nothing; the data give the unit that their values are counted in."""
     values, _, _ = material.joined(limit=ENOUGH)
@@ -219,17 +240,17 @@ def build(
     """Return a model before its training.
 
     Args:
-        name: "ar", "filter", "counts", "mixture" or a backbone.
+        name: "ar", "filter", "ets", "theta", "counts", "mixture" or a backbone.
         material: The data of the fit.
         base: The closed form that the model corrects.
         config: The options of the model.
-        centred: Whether the location of a model "ar" stays at the prediction of the closed form.
+        centred: Whether the location of a model without a backbone stays at the prediction of the closed form.
         memory: The fitted counts of an adaptive model.
         network: The backbone of the network of a mixture.
     """
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
-    if name == "ar" and emission_class(emission).needs_counts:
+    if name in ("ar", *SMOOTHED) and emission_class(emission).needs_counts:
         # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
         emission = "normal"
     stands_on: Base | None = base
@@ -237,6 +258,8 @@ def build(
     if isinstance(base, AdaptiveFilter):
         # what the filters assert is a mixture of logistics, and a network moves its parameters
         emission, components, shape = "logistic_mixture", base.form.mixed, {"filter": base.form.to_json()}
+    elif isinstance(base, Smoothing):
+        shape = {"smoothing": base.to_json()}
     elif isinstance(base, AR):
         changing = base.volatility is not None
         ar = {"order": base.order, "lags": list(base.lags), "channels": base.output_size}
@@ -252,7 +275,7 @@ def build(
         emission,
         channels,
         config.hidden,
-        config.depth if isinstance(base, AdaptiveFilter) else depth_for(name, config.depth, base.order),
+        config.depth if isinstance(base, AdaptiveFilter | Smoothing) else depth_for(name, config.depth, base.order),
         config.dropout,
         config.embedding,
         components,
@@ -263,7 +286,7 @@ def build(
     description = Description(name, data.kind, {"parts": parts.to_json()}, source)
     # a copy, because the model may move to a card, and the next model is built on the same closed form
     model = assemble(parts, material.encoding, description, copy.deepcopy(stands_on), memory)
-    if isinstance(base, AR):
+    if isinstance(base, AR | Smoothing):
         _start(model, material, centred)
     return model
 
@@ -272,23 +295,28 @@ def build(
 def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
     """Return the standardised one-step errors of the closed form on the known part, (N, D), and their support."""
     values, offsets, rows = material.joined(limit=ENOUGH)
-    out, support = [], []
-    at = material.encoded
-    for i, row in enumerate(rows):
-        x = values[offsets[i] : offsets[i + 1], None]
-        (_, loc, scale, *_), _ = front.unroll(x, front.initial_state(1))
+    at, lengths = material.encoded, np.diff(offsets)
+    out: list[Tensor] = [values] * len(rows)
+    support: list[Tensor] = [values] * len(rows)
+    order = np.argsort(lengths, kind="stable")
+    for group in (order[i : i + _TOGETHER].tolist() for i in range(0, len(order), _TOGETHER)):
+        spans = [values[offsets[i] : offsets[i + 1]] for i in group]
+        padded = torch.nn.utils.rnn.pad_sequence(spans, padding_value=math.nan)
+        (_, loc, scale, *_), _ = front.unroll(padded, front.initial_state(len(group)))
         assert loc is not None
         assert scale is not None
-        out.append(((x - loc) / scale)[:, 0])
-        low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - loc[:, 0])
-        support.append(torch.stack([s / scale[:, 0] for s in (at.unit[row], low, at.high[row])]))
+        for b, (i, x) in enumerate(zip(group, spans, strict=True)):
+            mu, deviation, row = loc[: len(x), b], scale[: len(x), b], rows[i]
+            out[i] = (x - mu) / deviation
+            low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - mu)
+            support[i] = torch.stack([s / deviation for s in (at.unit[row], low, at.high[row])])
     joined = torch.cat(support, dim=1)
     return torch.cat(out), Support(joined[0], joined[1], joined[2])
 
 
 @torch.no_grad()
 def _start(model: SequenceModel, material: Material, centred: bool) -> None:
-    """Set the coupling of the channels and the constants of the emission; for a model "ar" by maximum likelihood."""
+    """Set the coupling of the channels and the constants of the emission; without a backbone by maximum likelihood."""
     if model.emission.needs_counts:
         values, _, rows = material.joined(limit=ENOUGH)
         unit = material.encoded.unit[rows[0]]
@@ -310,7 +338,7 @@ def _start(model: SequenceModel, material: Material, centred: bool) -> None:
 
 @torch.enable_grad()
 def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) -> None:
-    """Set the constants of the emission of a model "ar" by maximum likelihood, with a solver for few parameters."""
+    """Set the constants of the emission of a model without a backbone by maximum likelihood."""
     keep = ~torch.isnan(e).any(-1)
     if len(e) > 50_000:
         keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0

@@ -38,6 +38,10 @@ EVALUATIONS = 32
 SHORT = 512
 
 
+#: What to do about a season that is none.
+_SEASON = "use 1 for no season, or more, such as 24"
+
+
 @dataclass(frozen=True)
 class LadderOptions:
     """How the models of the ladder are built and trained.
@@ -54,6 +58,7 @@ class LadderOptions:
         max_order: The farthest lag of the autoregression, or the greatest order of the Markov chain.
         patience: The number of evaluations without an improvement after which training ends.
         evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
+        season: The number of steps of a season, for exponential smoothing. None finds it from the frequency.
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
@@ -85,12 +90,15 @@ class LadderOptions:
     support: str | None = None
     refit: bool = True
     vocabulary: str | None = None
+    season: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("hidden", "depth", "embedding", "batch_steps", "patience", "components"):
             object.__setattr__(self, name, whole(name, getattr(self, name)))
         for name in ("max_order", "evaluate_every"):
             object.__setattr__(self, name, whole(name, getattr(self, name), 0))
+        if self.season is not None:
+            object.__setattr__(self, "season", whole("season", self.season, fix=_SEASON))
         if self.support not in (None, *SUPPORTS):
             raise unknown("support", self.support, SUPPORTS)
         if self.vocabulary not in (None, "auto", *VOCABULARIES):

@@ -28,14 +28,23 @@ from ostinato.fits.result import Fit
 from ostinato.forecasting.table import some_of
 from ostinato.gradients.methods import AdaptiveBPTT, Method
 from ostinato.layers.ar import AR
-from ostinato.layers.build import BACKBONES, BARE
+from ostinato.layers.build import BACKBONES, BARE, SMOOTHED
 from ostinato.layers.markov import Markov
 from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
 from ostinato.training.adaptive import adapted, counts_of, fit_mixture
-from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
+from ostinato.training.build import (
+    Base,
+    Material,
+    adaptive_filter,
+    build,
+    closed_form,
+    closed_form_name,
+    material_of,
+    smoothing,
+)
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions, defaults, ladder_of, method_for
 from ostinato.training.evidence import ahead, how_few
@@ -107,6 +116,11 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         raise DataError(
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
+    if options.season is not None and model not in SMOOTHED:
+        raise ConfigError(
+            f"a fit of {model} has no option 'season', got {options.season}",
+            fix="remove the season, or use the model ets or theta, or direct with a horizon",
+        )
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support, Within.of(limits))
@@ -147,7 +161,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     )
     best.description.record.update(record.to_json())
     said = [*data.notes, *spelled, *_support(material, options), *notes, *_covariates_left_out(data), cut.words(data)]
-    said += [*ladder.placed, *_precision(bf16, names)]
+    said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
     if material.within is not None:
         said.append(material.within.note(len(data.values)))
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
@@ -223,6 +237,10 @@ def _names(model: str, data: SequenceSet) -> tuple[str, ...]:
         raise ConfigError(
             f"adaptive filters are for sound and continuous values, and the data are {kind}", fix="use --model auto"
         )
+    if model in SMOOTHED and not data.traits.tabular:
+        raise ConfigError(
+            f"exponential smoothing is for series and prices, and the data are {data.kind}", fix="use --model auto"
+        )
     if model in ADAPTIVE and data.kind != "text":
         raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use --model auto")
     if model == "auto":
@@ -253,6 +271,8 @@ class Ladder:
     mixes: bool = False
     #: where each network was trained and why, if a card was thought of
     placed: list[str] = field(default_factory=list)
+    #: notes of the models that were fitted
+    noted: list[str] = field(default_factory=list)
 
     def climb(
         self, names: tuple[str, ...], limits: Budget, on_rung: Callable[[Rung], None] | None
@@ -293,12 +313,13 @@ class Ladder:
             return Rung(**row), finished
         torch.manual_seed(self.options.seed)
         begun = self.begun if name == "ar" else time.monotonic()
+        base = self._base_of(name)
         if name == "mixture":
             assert best is not None
             model = fit_mixture(best[1], self.material, self.base, self.options)
         else:
             memory = counts_of(self.material) if name in ADAPTIVE else None
-            model = build(name, self.material, self._base_of(name), self.options, memory=memory)
+            model = build(name, self.material, base, self.options, memory=memory)
         model.to(self._device(model, budget))
         steps, seconds = 0, 0.0
         if name not in (*BARE, *ADAPTIVE):
@@ -312,7 +333,7 @@ class Ladder:
             held = evaluate(model, self.material.encoded, pieces, workers)
         seconds = max(seconds, workers.first(time.monotonic() - begun))
         size = sum(p.numel() for p in model.parameters() if p.requires_grad)
-        detail = closed_form_name(self._base_of(name)) if name in BARE else ""
+        detail = closed_form_name(base) if name in BARE else ""
         rung = Rung(name, held.per_step, seconds, steps, size, detail, static)
         if keep and done and workers.leads:
             model.description.record["rung"] = asdict(rung)
@@ -339,6 +360,10 @@ class Ladder:
 
     def _base_of(self, name: str) -> Base:
         """Return what a model stands on: a network on adaptive filters where they are a rung below it."""
+        if name in SMOOTHED:
+            found, notes = smoothing(self.material, self.options, name)
+            self.noted.extend(notes)
+            return found
         filtered = self.material.data.kind in FILTERED and name != "ar"
         return adaptive_filter(self.material) if filtered or name == "filter" else self.base
 

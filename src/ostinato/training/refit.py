@@ -21,16 +21,26 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, Method, TruncatedBPTT
 from ostinato.layers.ar import AR
-from ostinato.layers.build import BARE
+from ostinato.layers.build import BARE, SMOOTHED
 from ostinato.layers.filter import AdaptiveFilter
-from ostinato.layers.front import FilterFront, Front, SymbolFront
+from ostinato.layers.front import FilterFront, Front, SmoothingFront, SymbolFront
 from ostinato.layers.markov import Markov
 from ostinato.layers.mixture import Mixture
+from ostinato.layers.smoothing import Smoothing
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.record import LadderRecord
 from ostinato.training.adaptive import learn_for_good
-from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form, closed_form_name, material_of
+from ostinato.training.build import (
+    Base,
+    Material,
+    adaptive_filter,
+    build,
+    closed_form,
+    closed_form_name,
+    material_of,
+    smoothing,
+)
 from ostinato.training.checkpoint import Checkpoint
 from ostinato.training.config import LadderOptions
 from ostinato.training.objective import evaluate
@@ -85,19 +95,24 @@ class Refit:
         stood: Base = self.base
         if isinstance(kept.front, FilterFront):
             stood = kept.front.filters
+        elif isinstance(kept.front, SmoothingFront):
+            stood = kept.front.smoothing
         base: Base = stood
         if isinstance(base, AdaptiveFilter):
             base = adaptive_filter(whole)
+        elif isinstance(base, Smoothing):
+            base, _ = smoothing(whole, self.options, name)
         elif isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)
-        model = self._likelier(whole, base) if name == "ar" else build(name, whole, base, self.options)
+        closed = name in ("ar", *SMOOTHED)
+        model = self._likelier(name, whole, base) if closed else build(name, whole, base, self.options)
         words = f"fitted again to all {counted(int(data.lengths.sum()), 'step')}"
         if name == "filter":
             words = f"set to the unit of all {counted(int(data.lengths.sum()), 'step')}"
-        elif not isinstance(base, Markov) or name == "ar":
+        elif not isinstance(base, Markov) or closed:
             before, after = closed_form_name(stood), closed_form_name(base)
-            words += f", on {after}" if name != "ar" else f": {after}"
+            words += f": {after}" if closed else f", on {after}"
             words += "" if before == after else f", before that {before}"
         if name not in BARE:
             torch.manual_seed(self.options.seed)
@@ -123,16 +138,16 @@ class Refit:
             words += ", its network as it was"
         return model.fitted_again(kept.eval()).eval(), words
 
-    def _likelier(self, whole: Material, base: Base) -> SequenceModel:
+    def _likelier(self, name: str, whole: Material, base: Base) -> SequenceModel:
         """Return the closed form of all of the data, with the location of its emission where the newest data want it.
 
         By maximum likelihood, the location is that of the usual innovation. After a change of the level this is the one
         of the earlier level, and the least-squares prediction itself may be closer to the steps of the held-out part.
         """
-        model = build("ar", whole, base, self.options)
+        model = build(name, whole, base, self.options)
         if not isinstance(model.emission, LOCATED):
             return model
-        centred = build("ar", whole, base, self.options, centred=True)
+        centred = build(name, whole, base, self.options, centred=True)
         front: Front = model.front
         newest = judged_pieces(self.material, "held-out", front.reach)
         reached = [evaluate(m, whole.encoded, newest, self.workers).per_step for m in (model, centred)]

@@ -6,8 +6,8 @@ from typing import final
 
 import numpy as np
 
+from ostinato.fits.quasi_newton import minimise
 from ostinato.local.panel import Array
-from ostinato.local.quasi_newton import minimise
 from ostinato.local.smoothing.coordinates import Coordinates
 from ostinato.local.smoothing.scaled import Indices, Scaled
 from ostinato.local.smoothing.start import line, seasons

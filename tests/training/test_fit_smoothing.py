@@ -1,0 +1,110 @@
+"""Exponential smoothing as a model file: its fit, and what it does with the data of a user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+import ostinato
+from ostinato.errors import ConfigError
+from ostinato.layers.front import SmoothingFront
+from ostinato.layers.smoothing import Parameters, Smoothing
+from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
+from zoo import sequential
+
+Array = NDArray[np.float64]
+
+
+def drawn(smoothing: list[float], spread: list[float], m: int, T: int, rows: int) -> Array:
+    """Return sequences of the model with sigma 1, (rows, T)."""
+    rng = np.random.default_rng(3)
+    alpha, beta, gamma, phi = smoothing
+    out = np.empty((rows, T))
+    for r in range(rows):
+        level, trend = rng.standard_normal(2) * spread[:2]
+        season = rng.standard_normal(m) * spread[2]
+        for t in range(T):
+            e, s = rng.standard_normal(), season[t % m] if m else 0.0
+            trend *= phi
+            out[r, t] = level + trend + s + e
+            level, trend = level + trend + alpha * e, trend + beta * e
+            if m:
+                season[t % m] += gamma * e
+    return out
+
+
+def fitted(y: Array, name: str, m: int) -> Smoothing:
+    """Return the fit to sequences (rows, T)."""
+    rows, T = y.shape
+    model, _ = fit_smoothing(name, y.reshape(-1, 1), np.arange(0, (rows + 1) * T, T), m)
+    return model
+
+
+def test_the_search_maximises_the_likelihood_of_the_recurrence() -> None:
+    y = drawn([0.4, 0.1, 0.2, 0.9], [2.0, 0.3, 1.5], 4, 30, 3)
+    x = np.linspace(-1.0, 1.0, 7)[None]
+    table = _parameters(x, np.ones((1, 7), dtype=bool))
+    parameters = Parameters(*(torch.from_numpy(part) for part in (table[:, :4], table[:, 4:])))
+    nats, variance = _nats(_rows(list(y))[0], table, 4)
+    model = Smoothing.of("", 4, parameters, torch.from_numpy(np.sqrt(variance)))
+    values = torch.from_numpy(y.T)[..., None]
+    mu, deviation, _ = model.path(values, model.initial_state(3))
+    expected = float(np.sum(norm.logpdf(values.numpy(), mu.numpy(), deviation.numpy())))
+    assert nats[0] == pytest.approx(-expected, rel=1e-9)
+
+
+def test_the_parameters_are_found_again() -> None:
+    model = fitted(drawn([0.5, 0.0, 0.3, 1.0], [5.0, 0.0, 4.0], 4, 80, 30), "ets", 4)
+    assert model.name == "ETS(A,N,A)"
+    np.testing.assert_allclose(model.smoothing[0], [0.5, 0.0, 0.3, 1.0], atol=0.05)
+    assert float(model.log_sigma.exp()) == pytest.approx(1.0, abs=0.05)
+    np.testing.assert_allclose(model.spread[0], [5.0, 0.0, 4.0], rtol=0.3)
+
+
+def test_the_drift_of_theta_is_one_number_of_a_series() -> None:
+    model = fitted(drawn([0.4, 0.0, 0.0, 1.0], [2.0, 0.8, 0.0], 0, 40, 30), "theta", 0)
+    assert (model.name, model.season) == ("SES with drift", 0)
+    assert float(model.smoothing[0, 1]) == 0.0
+    assert float(model.spread[0, 1]) == pytest.approx(0.8, rel=0.3)
+
+
+def seasonal(n: int = 96) -> Array:
+    """Return a series with a season of 12 steps and a trend."""
+    rng = np.random.default_rng(5)
+    t = np.arange(n)
+    return np.asarray(50 + 0.3 * t + 8 * np.sin(2 * np.pi * t / 12) + rng.standard_normal(n))
+
+
+@pytest.mark.parametrize("name", ["ets", "theta"])
+def test_a_model_file_scores_forecasts_samples_and_streams(name: str, tmp_path: Path) -> None:
+    y = seasonal()
+    y[20:23] = np.nan
+    found = ostinato.fit(y[:84], model=name, season=12)
+    found.model.save(tmp_path / "m.ost")
+    model = sequential(ostinato.load_model(tmp_path / "m.ost"))
+    assert isinstance(model.front, SmoothingFront)
+    assert model.front.smoothing.season == 12
+    ahead = ostinato.forecast(model, y[:84], horizon=12, level=[80], n_paths=400, seed=1)
+    error = np.abs(ahead.frame["ostinato"].to_numpy() - y[84:])
+    assert error.mean() < 2.5  # seasonal naive: 3.8
+    stream = ostinato.Stream(model)
+    nats = np.concatenate([stream.update(v).surprisal for v in y])
+    np.testing.assert_allclose(nats, ostinato.score(model, y).surprisal, atol=1e-5)
+    assert [len(path) for path in ostinato.sample(model, length=20, n_samples=3, seed=2)] == [20] * 3
+
+
+def test_a_season_that_the_data_do_not_show_twice_is_noted() -> None:
+    found = ostinato.fit(seasonal(20), model="ets", season=12)
+    assert any("no series has two seasons of 12 steps" in note for note in found.notes)
+
+
+def test_what_exponential_smoothing_is_not_for_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the data are text"):
+        ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="ets")
+    with pytest.raises(ConfigError, match="up to 60 steps, got 168"):
+        ostinato.fit(seasonal(), model="theta", season=168)
