@@ -31,11 +31,12 @@ $(BIN)/python:
 	@touch $@
 
 # They are imported once in the meantime, since Python compiles a module, and matplotlib looks for fonts, at the first import.
+# torch._dynamo is a thousand modules that torch.optim imports.
 .venv/.packages: requirements/run.txt requirements/torch.txt .venv/.tools
 	@tools/step "installing what ostinato needs: 150 MB, and PyTorch in the build that your package index gives" \
 		tools/install -r requirements/run.txt $(TORCH)
 	@tools/step "loading the packages for the first time" \
-		$(BIN)/python -c "import torch, pandas, polars, scipy.optimize, scipy.stats, matplotlib.pyplot, jinja2, rich.table, typer"
+		$(BIN)/python -c "import torch, torch._dynamo, pandas, polars, scipy.optimize, scipy.stats, matplotlib.pyplot, jinja2, rich.table, typer"
 	@touch $@
 
 .venv/.engine: $(SOURCES) .venv/.tools
@@ -72,12 +73,11 @@ format: setup ## let ruff put the code in order
 demo: ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
 	@$(MAKE) --no-print-directory -j 2 .venv/.demo
 	@mkdir -p out
-	@echo "fitting models to 309 years of sunspots, for at most two minutes"
-	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
-	@echo "forecasting two cycles of the sun"
-	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
-	@echo "writing a report"
-	@$(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
+	@tools/step --show "fitting models to 309 years of sunspots, for at most two minutes" \
+		$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
+	@tools/step --show "forecasting two cycles of the sun" \
+		$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
+	@tools/step --show "writing a report" $(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
 
 docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
 	@rm -rf out/site out/doctrees
