@@ -14,10 +14,11 @@ setup: .venv/.ready ## make .venv with what requirements/test.txt pins, and the 
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(wildcard requirements/*.txt) pyproject.toml CMakeLists.txt $(wildcard csrc/*.h csrc/*.cpp)
 
-# PyTorch comes last and without hashes, because the build for CPUs and the one for CUDA have different ones. Files of the
-# packages are compiled to bytecode when they are first imported, which most of them never are.
-TORCH = @tools/step "installing PyTorch, in the build that your package index gives" \
-	$(PIP) install --no-compile -r requirements/torch.txt
+# What is compiled to bytecode is kept, whatever the caller's shell says: .venv is made here, and for here.
+unexport PYTHONDONTWRITEBYTECODE
+
+# PyTorch has no hashes, because the build for CPUs and the one for CUDA have different ones.
+TORCH := -r requirements/torch.txt
 SAY_ENGINE = @$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
 
 $(BIN)/python:
@@ -25,13 +26,17 @@ $(BIN)/python:
 
 # the packages are downloaded while the engine is compiled: one waits for the network, the other for the processor
 .venv/.tools: requirements/build.txt | $(BIN)/python
-	@tools/step "installing the tools that compile (cmake, ninja, nanobind: 35 MB)" $(PIP) install --no-compile -r requirements/build.txt
+	@tools/step "installing the tools that install and compile (uv, cmake, ninja, nanobind: 60 MB)" \
+		$(PIP) install --no-compile -r requirements/build.txt
 	@touch $@
 
+# They are imported once in the meantime, since Python compiles a module, and matplotlib looks for fonts, at the first import.
+# torch._dynamo is a thousand modules that torch.optim imports.
 .venv/.packages: requirements/run.txt requirements/torch.txt .venv/.tools
-	@tools/step "installing what ostinato needs (NumPy, SciPy, pandas, polars, matplotlib: 150 MB)" \
-		$(PIP) install --no-compile -r requirements/run.txt
-	$(TORCH)
+	@tools/step "installing what ostinato needs: 150 MB, and PyTorch in the build that your package index gives" \
+		tools/install -r requirements/run.txt $(TORCH)
+	@tools/step "loading the packages for the first time" \
+		$(BIN)/python -c "import torch, torch._dynamo, pandas, polars, scipy.optimize, scipy.stats, matplotlib.pyplot, jinja2, rich.table, typer"
 	@touch $@
 
 .venv/.engine: $(SOURCES) .venv/.tools
@@ -44,13 +49,13 @@ $(BIN)/python:
 	@touch $@
 
 .venv/.ready: $(SOURCES) | $(BIN)/python
+	@$(MAKE) --no-print-directory .venv/.tools
 	@tools/step "installing what requirements/test.txt pins: also the tools of the tests and of the site, and Ray" \
-		$(PIP) install -r requirements/test.txt
-	$(TORCH)
+		tools/install --compile-bytecode -r requirements/test.txt $(TORCH)
 	@tools/step "compiling the engine, with every instruction set" \
 		$(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
 	$(SAY_ENGINE)
-	@touch .venv/.tools .venv/.packages .venv/.engine .venv/.demo $@
+	@touch .venv/.packages .venv/.engine .venv/.demo $@
 
 lint: setup ## style, types, import rule
 	@$(BIN)/ruff check .
@@ -68,12 +73,11 @@ format: setup ## let ruff put the code in order
 demo: ## fit the ladder to the sunspots, forecast two cycles, draw it, report on it
 	@$(MAKE) --no-print-directory -j 2 .venv/.demo
 	@mkdir -p out
-	@echo "fitting models to 309 years of sunspots, for at most two minutes"
-	@$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
-	@echo "forecasting two cycles of the sun"
-	@$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
-	@echo "writing a report"
-	@$(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
+	@tools/step --show "fitting models to 309 years of sunspots, for at most two minutes" \
+		$(BIN)/ostinato fit src/ostinato/datasets/sunspots.csv --model auto --budget 2m -o out/sunspots.ost
+	@tools/step --show "forecasting two cycles of the sun" \
+		$(BIN)/ostinato forecast out/sunspots.ost --horizon 22 --level 80 95 -o out/sunspots-forecast.csv --plot out/sunspots-forecast.png
+	@tools/step --show "writing a report" $(BIN)/ostinato report out/sunspots.ost -o out/sunspots.html
 
 docs: setup ## the site in both languages, into out/site; a warning or a block that fails stops it
 	@rm -rf out/site out/doctrees

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -115,3 +116,9 @@ def test_flattening_keeps_every_leaf(item: Any) -> None:
     found = flat({"x": item})
     assert len(found) == leaves(item)
     assert flat(found) == found
+
+
+@pytest.mark.parametrize(("other", "channels"), [("open", ("price",)), ("sales", ("sales", "price"))])
+def test_a_price_is_modelled_alone_unless_something_was_sold_for_it(other: str, channels: tuple[str, ...]) -> None:
+    frame = pl.DataFrame({"date": DAYS, other: np.arange(12) + 0.5, "price": np.linspace(9, 10, 12)})
+    assert read(frame).channels == channels

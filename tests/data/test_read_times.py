@@ -45,6 +45,19 @@ def test_dates_that_could_be_two_are_named() -> None:
     assert not read(table(DAYS.dt.strftime("%d/%m/%Y"))).notes
 
 
+@pytest.mark.parametrize("form", ["%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y"])
+def test_a_form_of_month(form: str) -> None:
+    months = pl.date_range(pl.date(2023, 11, 1), pl.date(2025, 3, 1), "1mo", eager=True)
+    data = read(table(months.dt.strftime(form)))
+    assert data.times is not None
+    assert (data.frequency, data.times.astype("datetime64[D]").tolist()) == ("1mo", months.to_list())
+
+
+def test_a_year_of_two_digits_is_named() -> None:
+    with pytest.raises(DataError, match="a year of two digits"):
+        read(table(pl.Series(["30/12/24", "31/12/24", "01/01/25"])))
+
+
 @pytest.mark.parametrize("years", [[1990, 1991, 1992], ["1990-01", "1991-01", "1992-01"], [1990.0, 1991.0, 1992.0]])
 def test_years(years: list[object]) -> None:
     assert read(pl.DataFrame({"year": years, "y": [1.5, 2.5, 3.5]})).frequency == "1y"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from ostinato.errors import DataError
 
 #: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
 RUN, _RARE = 4, 20.0
+#: Dates such as 31/12/24: they may be read in three ways.
+_SHORT_YEAR = re.compile(r"\s*\d{1,2}([./-])\d{1,2}\1\d{2}(?!\d)")
 
 
 def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
@@ -63,11 +66,12 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
     parsed = read_times(column, day_first=day_first, zone=zone, typed=origin.typed)
     if parsed is None:
         row = unreadable(column, day_first)
-        missing = column[row] is None
+        cell = column[row]
+        short = ", because a year of two digits has no certain meaning" if _SHORT_YEAR.match(str(cell)) else ""
         raise DataError(
             f"the time in column {column.name!r} is missing"
-            if missing
-            else f"cannot read {column[row]!r} in column {column.name!r} as a time",
+            if cell is None
+            else f"cannot read {cell!r} in column {column.name!r} as a time{short}",
             where=origin.at(row),
             fix="write times as 2024-01-31 or 2024-01-31 13:00, or choose another --time-col",
         )

@@ -17,11 +17,14 @@ Times = NDArray[Any]
 #: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
-_MORE_DATES = ("%b %d %Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%Y", "%Y.%m.%d", "%Y%m%d", "%Y-%m")
+_MORE_DATES = ("%b %d %Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%Y", "%Y.%m.%d", "%Y%m%d")
+#: Months, which are read as their first days.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
 _FORMATS = (
     *_DATES,
     *_MORE_DATES,
+    *_MONTHS,
     *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
 )
 #: Quarters and weeks (ISO 8601), which polars writes but does not read: their name, the expression of the year, the

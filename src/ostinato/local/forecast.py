@@ -192,7 +192,8 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
     rest = len(known) - sum(count for _, count in named)
     if 2 * rest > len(known) or sum(len(one) for one, _ in named) > _LONG:
         name, one = known[0]
-        return [f"{model}: {len(known):,} series with {len(counts):,} different fits, such as of {name}: {one}"]
+        different = "one fit" if len(counts) == 1 else f"{len(counts):,} different fits"
+        return [f"{model}: {len(known):,} series with {different}; that of {name} is {one}"]
     words = [f"{one} for {count:,}" for one, count in named]
     others = [f"other fits for {rest:,}"] if rest else []
     return [f"{model}: of {len(known):,} series, {', '.join([*words, *others])}"]
