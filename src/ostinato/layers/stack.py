@@ -9,6 +9,7 @@ from typing import final
 from torch import Tensor, nn
 
 from ostinato.errors import ConfigError
+from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
@@ -40,7 +41,7 @@ class Stack(Recurrence):
                     fix="give them the same width",
                 )
         self.layers = nn.ModuleList(layers)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual = residual
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         # the number of tensors in the state of each layer
