@@ -264,15 +264,11 @@ class SequenceModel(nn.Module):
             ahead: What the front gives to the steps.
             shape: (T, B), or (B,) for one step.
         """
-        if h is None:
-            params = self.constant.expand(*shape, *self.constant.shape)
-        elif self.head is None:
-            params = self.constant + h.unflatten(-1, self.constant.shape)
-        else:
-            # the constants are the bias of the head, so that the sum takes no pass of its own
+        params = self.constant.expand(*shape, *self.constant.shape)
+        if h is not None:
             with self._products():
-                flat = nn.functional.linear(h, self.head.weight, self.constant.flatten())
-            params = flat.to(self.constant.dtype).unflatten(-1, self.constant.shape)
+                change = h if self.head is None else self.head(h)
+            params = params + change.unflatten(-1, self.constant.shape)
         if ahead.params is not None:
             params = params + ahead.params
         if self.emission.standardised:

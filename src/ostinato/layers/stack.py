@@ -51,6 +51,11 @@ class Stack(Recurrence):
         """Return the states of all layers before the first step, one after the other."""
         return tuple(s for layer in self.each() for s in layer.initial_state(batch))
 
+    def start_for_symbols(self) -> None:
+        """Give every layer the start that suits text (see ``Recurrence.start_for_symbols``)."""
+        for layer in self.each():
+            layer.start_for_symbols()
+
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and the output of one step (see ``Recurrence.step``)."""
         h, state = self.unroll(x[None], state)
