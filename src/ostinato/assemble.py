@@ -98,6 +98,8 @@ def assemble(
             backbone = Mixture(network, counts)
     elif parts.backbone not in BARE:
         backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
+        if emission.symbolic:
+            backbone.start_for_symbols()
     start = torch.zeros(parts.channels, emission.parameters)
     continuous = encoding.continuous and emission.standardised
     coupled = continuous and parts.channels > 1 and not front.adaptive

@@ -17,7 +17,14 @@ def text(length: int) -> SequenceSet:
 
 @pytest.mark.parametrize(
     ("length", "seconds", "hidden"),
-    [(1_100_000, 180, 320), (1_100_000, 600, 512), (1_100_000, 6000, 512), (230_000, 600, 256), (1000, 600, 128)],
+    [
+        (1_100_000, 60, 320),
+        (1_100_000, 180, 512),
+        (1_100_000, 600, 512),
+        (1_100_000, 6000, 512),
+        (230_000, 600, 256),
+        (1000, 600, 128),
+    ],
 )
 def test_the_width_follows_the_text_and_the_budget(length: int, seconds: float, hidden: int) -> None:
     assert defaults(text(length), Budget(seconds)).hidden == hidden

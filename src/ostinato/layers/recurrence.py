@@ -32,6 +32,9 @@ class Recurrence(nn.Module, ABC):
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step: tensors (B, ...) of the dtype and device of the parameters."""
 
+    def start_for_symbols(self) -> None:
+        """Set the weights to the start that suits text, where it differs from that for numbers. By default nothing."""
+
     @abstractmethod
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and the output of one step.

@@ -9,6 +9,7 @@ from typing import final
 from torch import Tensor, nn
 
 from ostinato.errors import ConfigError
+from ostinato.layers.dropout import Dropout
 from ostinato.layers.recurrence import Recurrence
 from ostinato.shapes import State
 
@@ -40,7 +41,7 @@ class Stack(Recurrence):
                     fix="give them the same width",
                 )
         self.layers = nn.ModuleList(layers)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual = residual
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         # the number of tensors in the state of each layer
@@ -49,6 +50,11 @@ class Stack(Recurrence):
     def initial_state(self, batch: int) -> State:
         """Return the states of all layers before the first step, one after the other."""
         return tuple(s for layer in self.each() for s in layer.initial_state(batch))
+
+    def start_for_symbols(self) -> None:
+        """Give every layer the start that suits text (see ``Recurrence.start_for_symbols``)."""
+        for layer in self.each():
+            layer.start_for_symbols()
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and the output of one step (see ``Recurrence.step``)."""

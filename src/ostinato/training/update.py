@@ -81,20 +81,22 @@ class Update:
         loss, after = self.loss(batch, self._state(batch, carried))
         self.optimizer.zero_grad(set_to_none=True)
         (loss * scale).backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        own = dict(self.model.named_parameters())
+        norm = torch.nn.utils.get_total_norm([p.grad for p in own.values() if p.grad is not None])
         outcome = torch.stack([loss.detach(), norm])
         counts = scale != 0
         self.broken.copy_(torch.maximum(self.broken, (counts & ~outcome.isfinite().all()).to(self.broken)))
         idle = torch.maximum(self.broken, (~counts).to(self.broken))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.found_inf, self.optimizer.grad_scale = idle, None  # type: ignore[attr-defined]
+        # the kernel of AdamW divides the gradient while it reads it, so clipping takes no pass of its own
+        self.optimizer.grad_scale = (norm / self.clip).clamp(min=1.0).float()  # type: ignore[attr-defined]
+        self.optimizer.found_inf = idle  # type: ignore[attr-defined]
         self.optimizer.step()
         with torch.no_grad():
-            own = dict(self.model.named_parameters())
-            moved = torch._foreach_sub([own[name] for name in self._average], list(self._average.values()))
-            torch._foreach_mul_(moved, move * (1 - idle))
-            torch._foreach_add_(list(self._average.values()), moved)
+            share = move * (1 - idle)
+            for name, average in self._average.items():
+                average.lerp_(own[name], share)
         return outcome, None if after is None else tuple(s.detach() for s in after)
 
     def _state(self, batch: Batch, carried: State | None) -> State | None:

@@ -1,0 +1,59 @@
+"""Dropout by few random numbers drops the share it is given, keeps the mean, and passes the gradient of its mask."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from ostinato.layers.dropout import Dropout
+
+
+@pytest.mark.parametrize("share", [0.01, 0.15, 0.5, 0.9])
+def test_the_share_is_dropped_and_the_mean_is_kept(share: float) -> None:
+    torch.manual_seed(0)
+    x = torch.ones(127, 5, 101, dtype=torch.float64)
+    y = Dropout(share)(x)
+    values = y.unique()
+    dropped = (y == 0).double().mean().item()
+    error = math.sqrt(share * (1 - share) / x.numel())
+    assert len(values) == 2
+    assert abs(dropped - share) < 5 * error + 2**-16
+    # what is kept is divided by the exact probability of being kept
+    assert abs(y.mean().item() - 1) < 5 * error / (1 - share)
+
+
+def test_neighbours_are_dropped_independently() -> None:
+    """Four values share a random number, and one's bits must say nothing of another's."""
+    torch.manual_seed(1)
+    kept = (Dropout(0.5)(torch.ones(400_000)) != 0).double() - 0.5
+    for lag in range(1, 9):
+        assert abs((kept[lag:] * kept[:-lag]).mean().item() * 4) < 5 / math.sqrt(len(kept))
+
+
+def test_the_gradient_is_that_of_the_mask() -> None:
+    torch.manual_seed(2)
+    x = torch.randn(33, 7, dtype=torch.float64, requires_grad=True)
+    y = Dropout(0.3)(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(slope * x, y)
+
+
+def test_the_generator_decides_and_other_types_draw_the_same() -> None:
+    found = []
+    for dtype in (torch.float32, torch.float64, torch.bfloat16):
+        torch.manual_seed(3)
+        found.append(Dropout(0.4)(torch.ones(50, 3, dtype=dtype)) != 0)
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+    assert not torch.equal(found[0], Dropout(0.4)(torch.ones(50, 3)) != 0)
+
+
+def test_nothing_is_dropped_where_nothing_is_to_be() -> None:
+    x = torch.randn(9, 4)
+    layer = Dropout(0.4)
+    assert layer.eval()(x) is x
+    assert Dropout(0.0)(x) is x
+    assert Dropout(0.4)(x[:0]).shape == (0, 4)
+    assert torch.equal(Dropout(1.0)(x), torch.zeros_like(x))

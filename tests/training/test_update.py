@@ -1,0 +1,54 @@
+"""One optimiser step does what clipping by torch, AdamW and an average of the weights do one after the other."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from losses_of_workers import material
+
+from ostinato.data.batching import bucketed, pieces, whole
+from ostinato.gradients.methods import FullBPTT
+from ostinato.training.build import build, closed_form
+from ostinato.training.config import LadderOptions
+from ostinato.training.objective import Loss
+from ostinato.training.update import Knobs, Update
+
+
+@pytest.mark.parametrize("clip", [1e-3, 1e6])
+def test_a_step_is_clipping_then_adamw_then_the_average(clip: float) -> None:
+    given, config = material(torch.float64), LadderOptions(hidden=6)
+    base, _ = closed_form(given, config)
+    torch.manual_seed(0)
+    model = build("gru", given, base, config).double()
+    batch = whole(given.encoded, bucketed(pieces(given.spans("train"), 200, 0), 400, None)[-1])
+    scale = 1 / int(batch.weight.sum())
+    method = FullBPTT()
+    apart = copy.deepcopy(model)
+    average = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
+    expected = {k: v.clone() for k, v in average.items()}
+    fused = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1.0, fused=True)
+    plain = torch.optim.AdamW([p for p in apart.parameters() if p.requires_grad], lr=1.0, foreach=False)
+    update = Update(model, Loss(model, method), fused, average, clip, carries=False)
+    norms = []
+    # gradients of very different sizes, because AdamW sees nothing of a factor that all of them share
+    for rate, move, times in ((1e-3, 0.5, 1.0), (3e-3, 0.2, 20.0), (2e-3, 0.1, 0.1)):
+        outcome, _ = update(batch, None, Knobs(rate, scale * times, move))
+        plain.zero_grad()
+        loss, _ = Loss(apart, method)(batch, None)
+        (loss * scale * times).backward()
+        norm = torch.nn.utils.clip_grad_norm_(apart.parameters(), clip)
+        plain.param_groups[0]["lr"] = rate
+        plain.step()
+        for name, p in apart.named_parameters():
+            if name in expected:
+                expected[name] += move * (p.detach() - expected[name])
+        norms.append(float(norm))
+        torch.testing.assert_close(outcome, torch.stack([loss.detach(), norm]))
+    assert any(n > clip for n in norms) == (clip < 1)
+    # torch adds 1e-6 to the norm that it clips to, here a thousandth of it
+    for name, p in apart.named_parameters():
+        torch.testing.assert_close(dict(model.named_parameters())[name], p, rtol=2e-3, atol=1e-6)
+    for name, mean in expected.items():
+        torch.testing.assert_close(average[name], mean, rtol=2e-3, atol=1e-6)
