@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,11 @@ class Arena:
 
     Args:
         width: The number of bytes of a state.
-        event: The type of an event of the history.
+        size: The number of bytes of an event of the history.
 
     Attributes:
         data: The states, (R, W).
-        tails: The events since the last full block of each history, (R, BLOCK); the first ``fill`` count.
+        tails: The events since the last full block of each history, (R, BLOCK, bytes); the first ``fill`` count.
         seq: The number of the last event that was taken in order.
         steps: The number of steps of the model.
         block: The number of the next block of the history.
@@ -36,10 +36,10 @@ class Arena:
         plain: Whether its events have no times, and none waits.
     """
 
-    def __init__(self, width: int, event: np.dtype[Any]) -> None:
+    def __init__(self, width: int, size: int) -> None:
         rows = 256
         self.data = np.zeros((rows, width), dtype=np.uint8)
-        self.tails = np.zeros((rows, BLOCK), dtype=event)
+        self.tails = np.zeros((rows, BLOCK, size), dtype=np.uint8)
         self.seq, self.steps, self.block, self.fill, self.version, self.alarms = (
             np.zeros(rows, dtype=np.int64) for _ in range(6)
         )

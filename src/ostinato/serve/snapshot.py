@@ -71,14 +71,20 @@ class Snapshot:
         return Snapshot(model, seq, steps, block, data[_HEAD.size : a], data[a:b], data[b:], symbols)
 
 
-def record_dtype(width: int, event: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the type of a record without its end: its head, a state of so many bytes, and a full block of events.
+def record_dtype(width: int, size: int) -> np.dtype[Any]:
+    """Return the type of a record without its end: its head, a state, and a full block of events.
 
     The records of many streams are written as one array. Of each, ``Snapshot.from_bytes`` reads what comes before the
     events that are not there yet.
+
+    Args:
+        width: The number of bytes of a state.
+        size: The number of bytes of an event.
     """
     head = [("magic", "S4"), ("model", "V16"), ("seq", "<i8"), ("steps", "<i8"), ("block", "<i8")]
-    return np.dtype([*head, ("width", "<u4"), ("tail", "<u4"), ("state", "u1", (width,)), ("events", event, (BLOCK,))])
+    return np.dtype(
+        [*head, ("width", "<u4"), ("tail", "<u4"), ("state", "u1", (width,)), ("events", "u1", (BLOCK * size,))]
+    )
 
 
 @final

@@ -52,6 +52,8 @@ NO_TIME = np.iinfo(np.int64).min
 _UNTOLD = Told(0, "applied")
 #: The steps that the times of one push may leave out: each costs as much as an event, and all other streams wait.
 LEFT_OUT = 1600
+#: The records that are made at once: so many stay in the cache of a core.
+_TOGETHER = 128
 #: The longest id in bytes of UTF-8.
 LONGEST_ID = 256
 
@@ -122,7 +124,7 @@ class Held:
 
     def stand(self, steps: int, block: int, tail: bytes) -> None:
         """Set the number of steps, the number of the next block, and the events since the last one."""
-        events = np.frombuffer(tail, dtype=self._arena.tails.dtype)
+        events = np.frombuffer(tail, dtype=np.uint8).reshape(-1, self._arena.tails.shape[2])
         self._arena.steps[self.row], self._arena.block[self.row] = steps, block
         self._arena.fill[self.row] = len(events)
         self._arena.tails[self.row, : len(events)] = events
@@ -246,8 +248,8 @@ class Streams:
         memory = np.zeros((1, 0)) if rule is None else rule.start()[None]
         self._start = self.layout.pack([*(s.numpy() for s in state), last, memory])
         self.event = history_dtype(model.channels)
-        self.arena = Arena(self.layout.width, self.event)
-        self.record = record_dtype(self.layout.width, self.event)
+        self.arena = Arena(self.layout.width, self.event.itemsize)
+        self.record = record_dtype(self.layout.width, self.event.itemsize)
         self.resident = {}
 
     # streams come and go
@@ -458,7 +460,7 @@ class Streams:
         seq, fill = arena.seq[idx] + 1, arena.fill[idx]
         events = self._events(batch, alarms)
         events["seq"] = seq
-        arena.tails[idx, fill] = events
+        arena.tails[idx, fill] = events.view(np.uint8).reshape(len(events), -1)
         full = np.flatnonzero(fill == BLOCK - 1)
         for i, number in zip(full.tolist(), arena.block[idx[full]].tolist(), strict=True):
             works[i].blocks = ((number, arena.tails[idx[i]].tobytes()),)
@@ -645,6 +647,11 @@ class Streams:
 
     def changes(self, works: Sequence[Work]) -> list[Change]:
         """Return what the store must keep of these streams; their versions move on."""
+        parts = [works[first : first + _TOGETHER] for first in range(0, len(works), _TOGETHER)]
+        return [one for part in parts for one in self._changes(part)]
+
+    def _changes(self, works: Sequence[Work]) -> list[Change]:
+        """Return what the store must keep of a few streams, whose records are made as one array."""
         arena, form, size, idx = self.arena, self.form, self.event.itemsize, [work.held.row for work in works]
         rows = np.zeros(len(works), dtype=self.record)
         rows["magic"], rows["model"] = form.symbols, np.void(self.digest[:16])
@@ -652,19 +659,32 @@ class Streams:
             rows[name] = getattr(arena, name)[idx]
         fill = arena.fill[idx]
         rows["width"], rows["tail"] = self.layout.width, fill * size
-        rows["state"], rows["events"] = arena.data[idx], arena.tails[idx]
+        rows["state"], rows["events"] = arena.data[idx], arena.tails[idx].reshape(len(works), -1)
         arena.version[idx] += 1
         raw, whole = rows.tobytes(), self.record.itemsize
         starts = np.arange(len(works)) * whole
         stops = starts + whole - (BLOCK - fill) * size
         keep = np.maximum(rows["block"] - self.history // BLOCK, 0)
-        out = []
-        columns = zip(works, starts.tolist(), stops.tolist(), arena.version[idx].tolist(), keep.tolist(), strict=True)
-        for work, start, stop, version, oldest in columns:
-            held, data = work.held, raw[start:stop]
-            if form.spelled or not arena.plain[held.row]:
-                data += held.order.to_bytes(form.spelled)
-            wipe = work.wipe or held.wipe
-            out.append(Change(held.unique_id, Record(version, data), held.new, tuple(work.blocks), oldest, wipe))
-            held.new = held.wipe = False
-        return out
+        plain = [False] * len(works) if form.spelled else arena.plain[idx].tolist()
+        columns = zip(
+            works, starts.tolist(), stops.tolist(), arena.version[idx].tolist(), keep.tolist(), plain, strict=True
+        )
+        return [
+            change(work, Record(version, raw[a:b] if short else raw[a:b] + work.held.order.to_bytes(form.spelled)), old)
+            for work, a, b, version, old, short in columns
+        ]
+
+
+def change(work: Work, record: Record, keep: int) -> Change:
+    """Return what a store is sent of a stream, which is then neither new nor wiped any more.
+
+    Args:
+        work: What was done to it.
+        record: Its record.
+        keep: The number of the oldest block that is still wanted.
+    """
+    held = work.held
+    found = Change(held.unique_id, record, held.new, tuple(work.blocks), keep, work.wipe or held.wipe)
+    if held.new or held.wipe:
+        held.new = held.wipe = False
+    return found
