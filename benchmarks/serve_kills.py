@@ -226,6 +226,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=5, help="of the moments of the kills")
     parser.add_argument("--store", nargs="+", default=["sqlite", *real_servers.SERVERS])
     given = parser.parse_args()
     for scheme in given.store:
@@ -238,7 +239,11 @@ def main() -> None:
             server = None if make is None else make(place).start()
             try:
                 found = kills(
-                    model, str(place) if server is None else server.url, given.kills, servers=1 if server is None else 2
+                    model,
+                    str(place) if server is None else server.url,
+                    given.kills,
+                    servers=1 if server is None else 2,
+                    seed=given.seed,
                 )
             finally:
                 if server is not None:

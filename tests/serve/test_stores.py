@@ -132,10 +132,10 @@ def test_sqlite_syncs_each_commit(tmp_path: Path) -> None:
 def test_a_file_of_a_later_release_is_refused_by_its_format(tmp_path: Path) -> None:
     open_store(str(tmp_path)).close()
     with sqlite3.connect(tmp_path / "streams.db") as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
-        db.execute("PRAGMA user_version = 3")
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        db.execute("PRAGMA user_version = 4")
     db.close()
-    with pytest.raises(StoreError, match=r"the streams have format 3, and this release .* up to 2"):
+    with pytest.raises(StoreError, match=r"the streams have format 4, and this release .* up to 3"):
         open_store(str(tmp_path))
     with sqlite3.connect(tmp_path / "streams.db") as db:
         db.execute("PRAGMA user_version = 1")  # an earlier release

@@ -1,4 +1,9 @@
-"""Micro-batches: the pushes that arrive together are stepped as one batch and saved in one commit, then answered."""
+"""Micro-batches: the pushes that arrive together are stepped as one batch and saved in one commit, then answered.
+
+While a batch is saved in a store that no other server uses, the next one may be stepped, if it is large. Its states
+build on those of the batch before it. If these are not saved, the store refuses the states that build on them, because
+their versions do not follow, and their pushes begin anew. ``alone`` waits until nothing is on its way.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, TypeVar, final
 
 from ostinato.errors import OstinatoError
@@ -15,7 +21,7 @@ from ostinato.numbers import counted
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
-from ostinato.serve.store import Store, StoreError
+from ostinato.serve.store import Change, Store, StoreError
 from ostinato.serve.streams import Asked, Streams, Work
 
 T = TypeVar("T")
@@ -25,8 +31,31 @@ _LOG = logging.getLogger("ostinato.serve")
 MOST = 4096
 #: The most events that may wait; beyond it a push is refused, so that a queue cannot grow without end.
 QUEUE = 200_000
+#: The events that make a batch large enough to be stepped beside a save. Smaller ones wait, and share the next commit.
+BESIDE = 256
 #: Another server may win a stream so many times before a push is refused.
 _TRIES = 20
+
+
+@dataclass(eq=False, slots=True)
+class Flight:
+    """A batch that is stepped, and whose save is on its way.
+
+    Attributes:
+        batch: The pushes by request, each with what ends the wait for them.
+        asked: All pushes.
+        works: What was done to their streams.
+        before: The batch before it that is still on its way.
+        down: What is done once the save has succeeded or failed, and those before it too.
+        doubtful: Streams whose states were not saved by a batch before this one.
+    """
+
+    batch: list[tuple[list[Asked], asyncio.Future[None]]]
+    asked: list[Asked]
+    works: Sequence[Work]
+    before: Flight | None
+    down: asyncio.Future[None]
+    doubtful: set[str] = field(default_factory=set)
 
 
 @final
@@ -41,8 +70,11 @@ class Batcher:
 
     def __init__(self, streams: Streams, store: Store, *, resident: int = 200_000) -> None:
         self.streams, self.store, self._resident = streams, store, resident
-        self._queue: deque[tuple[list[Asked], asyncio.Future[None]]] = deque()
-        self._waiting = 0
+        self._queue: deque[tuple[list[Asked], asyncio.Future[None], int]] = deque()
+        #: The events in the queue, and those that wait for an answer.
+        self._queued = self._waiting = 0
+        self._flying: list[Flight] = []
+        self._landing: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -67,7 +99,7 @@ class Batcher:
         """Answer what has arrived, then let go of the store."""
         for task in self._beside:
             task.cancel()
-        while self._queue:
+        while self._queue or self._landing:
             await asyncio.sleep(0.005)
         async with self._one_at_a_time:
             if self._task is not None:
@@ -109,8 +141,10 @@ class Batcher:
             )
         done = asyncio.get_running_loop().create_future()
         self._waiting += count
-        self._queue.append((asked, done))
-        self._arrived.set()
+        self._queued += count
+        self._queue.append((asked, done, count))
+        if self._may_step:
+            self._arrived.set()
         try:
             await done
         finally:
@@ -130,31 +164,94 @@ class Batcher:
     async def alone(self, call: Callable[[], Any]) -> Any:
         """Await what ``call`` returns while no push is stepped or saved."""
         async with self._one_at_a_time:
+            while self._flying:
+                await self._flying[0].down
             return await call()
+
+    @property
+    def _may_step(self) -> bool:
+        """Whether a batch may be stepped now: nothing is saved, or one batch and the next one is large."""
+        return len(self._flying) < (2 if self._queued >= BESIDE else 1)
 
     async def _run(self) -> None:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             await asyncio.sleep(0)  # what this turn of the loop has read joins the batch
-            while self._queue:
+            while self._queue and self._may_step:
                 async with self._one_at_a_time:
                     await self._cycle()
 
     async def _cycle(self) -> None:
-        """Take, step, save and answer one batch."""
+        """Take and step one batch, and save and answer it, here or beside the next."""
         batch: list[tuple[list[Asked], asyncio.Future[None]]] = []
         many = 0
         while self._queue and many < MOST:
-            batch.append(self._queue.popleft())
-            many += sum(one.push.count for one in batch[-1][0])
+            some, done, count = self._queue.popleft()
+            batch.append((some, done))
+            many += count
+        self._queued -= many
         asked = [one for some, _ in batch for one in some]
         try:
-            await self.apply(asked)
+            if self.store.durable and not self.store.shared:
+                await self._launch(batch, asked)
+            else:
+                await self.apply(asked)
+                _answer(batch)
+        except BaseException:
+            _answer(batch)
+            raise
+
+    async def _launch(self, batch: list[tuple[list[Asked], asyncio.Future[None]]], asked: list[Asked]) -> None:
+        """Step a batch, and begin to save it."""
+        try:
+            works = await self._step(asked)
+            changes = self.streams.changes(works)
+        except OstinatoError as error:
+            self._failed(asked, error)
+            _answer(batch)
+        except Exception as error:
+            await self._apart(asked, error)
+            _answer(batch)
+        else:
+            before = self._flying[-1] if self._flying else None
+            flight = Flight(batch, asked, works, before, asyncio.get_running_loop().create_future())
+            self._flying.append(flight)
+            task = asyncio.create_task(self._land(flight, changes))
+            self._landing.add(task)
+            task.add_done_callback(self._landing.discard)
+
+    async def _land(self, flight: Flight, changes: Sequence[Change]) -> None:
+        """Save a batch that was stepped, and answer it."""
+        left: list[Asked] = []
+        try:
+            refused = await self._save(flight.works, changes)
+            if flight.before is not None:
+                await flight.before.down  # a batch that changes nothing has nothing to save
+            # of these nothing is saved here, but their answers rest on what a batch before it did not save
+            refused |= flight.doubtful - {work.held.unique_id for work in flight.works}
+            left = [one for one in flight.asked if one.unique_id in refused] if refused else left
+        except OstinatoError as error:
+            refused = {one.unique_id for one in flight.asked}
+            self._failed(flight.asked, error)
+        except Exception as error:
+            _LOG.error("a save failed: %s", type(error).__name__, exc_info=error)
+            refused = {one.unique_id for one in flight.asked}
+            self._failed(flight.asked, UnexpectedError("the server failed", fix="read its log"))
         finally:
-            for _, done in batch:
-                if not done.done():
-                    done.set_result(None)
+            at = self._flying.index(flight)
+            del self._flying[at]
+            flight.before = None
+            flight.down.set_result(None)
+        for later in self._flying[at:]:
+            later.doubtful |= refused
+        self._arrived.set()
+        if left:
+            for one in left:
+                one.outcome = None
+            async with self._one_at_a_time:
+                await self.apply(left)
+        _answer(flight.batch)
 
     async def apply(self, asked: Sequence[Asked]) -> None:
         """Apply pushes, again as often as another server was faster."""
@@ -201,6 +298,10 @@ class Batcher:
 
     async def _attempt(self, asked: Sequence[Asked]) -> set[str]:
         """Apply pushes once, and return the streams whose records another server had changed."""
+        return await self.save(await self._step(asked))
+
+    async def _step(self, asked: Sequence[Asked]) -> list[Work]:
+        """Take the streams of pushes into memory, and step them."""
         begun = time.perf_counter()
         try:
             brought = await self.bring([one.unique_id for one in asked])
@@ -210,16 +311,12 @@ class Batcher:
         loaded = time.perf_counter()
         self._limit(asked)
         works = self.streams.step(asked)
-        stepped = time.perf_counter()
-        refused = await self.save(works)
         self.seconds["load"] += loaded - begun
-        self.seconds["step"] += stepped - loaded
-        self.seconds["save"] += time.perf_counter() - stepped
+        self.seconds["step"] += time.perf_counter() - loaded
         self.cycles += 1
         self.batch_sizes += len(asked)
         self.streams.forget_empty(brought)
-        self.streams.forget(self.streams.idle(self._resident))
-        return refused
+        return works
 
     def _limit(self, asked: Sequence[Asked]) -> None:
         """Refuse pushes that would begin more streams than their tokens may."""
@@ -261,9 +358,13 @@ class Batcher:
         Raises:
             StoreError: Nothing was saved.
         """
+        return await self._save(works, self.streams.changes(works))
+
+    async def _save(self, works: Sequence[Work], changes: Sequence[Change]) -> set[str]:
+        """Save changes (see ``save``)."""
         if not works:
             return set()
-        changes = self.streams.changes(works)
+        begun = time.perf_counter()
         try:
             refused = await self.in_store(self.store.save, changes)
             self.failed = None
@@ -272,5 +373,15 @@ class Batcher:
             self.failed = error
             self.streams.forget([work.held.unique_id for work in works])
             raise
+        finally:
+            self.seconds["save"] += time.perf_counter() - begun
         self.streams.forget(refused)
+        self.streams.forget(self.streams.idle(self._resident))
         return refused
+
+
+def _answer(batch: Sequence[tuple[list[Asked], asyncio.Future[None]]]) -> None:
+    """End the wait for pushes."""
+    for _, done in batch:
+        if not done.done():
+            done.set_result(None)

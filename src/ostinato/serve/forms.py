@@ -19,6 +19,7 @@ from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.numbers import counted
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told, numbers
+from ostinato.serve.snapshot import NUMBERS, TEXT
 from ostinato.shapes import State
 
 if TYPE_CHECKING:
@@ -52,7 +53,12 @@ class Form(ABC):
 
     Attributes:
         spelled: The spelling of the points in a history; empty for numbers.
+        symbols: The mark of what a history holds.
+        name: The same in words.
     """
+
+    symbols: bytes
+    name: str
 
     def __init__(self, rows: Rows) -> None:
         self._rows, self._model = rows, rows.model
@@ -115,6 +121,8 @@ def given(push: Push) -> list[Any]:
 @final
 class NumberForm(Form):
     """Streams of numbers: an event is one step of all channels."""
+
+    symbols, name = NUMBERS, "numbers"
 
     def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
         """Return the values of each push: floats, or lists of D floats."""
@@ -250,6 +258,8 @@ class NumberForm(Form):
 class TextForm(Form):
     """Streams of text: an event is one or more characters, and its surprisal is that of all together."""
 
+    symbols, name = TEXT, "text"
+
     def __init__(self, rows: Rows) -> None:
         super().__init__(rows)
         self._spelling = spelling_of(self._model.description.source)
@@ -327,6 +337,9 @@ class TextForm(Form):
             if found is None:
                 return []
             spelling = found
+        # earlier releases wrote no mark, but a value that is no symbol is a number
+        if not (np.isfinite(values) & (values == np.rint(values)) & (values >= -1) & (values < 2**31)).all():
+            return []
         # the end of a line is -1, and before that it was 10, which is a newline of characters and bytes
         points = values[:, 0].astype(np.int64)
         lines = np.split(points, np.flatnonzero(points < 0))

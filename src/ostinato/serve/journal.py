@@ -47,9 +47,9 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Change])
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pending:
-    """What the rows of a stream lack.
+    """What the rows of a stream lack after several changes; after one it is the change itself.
 
     Attributes:
         record: The latest record; None if a younger part of the journal has a later one.
@@ -90,8 +90,8 @@ class Journal:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._young: dict[str, Pending] = {}
-        self._old: dict[str, Pending] = {}
+        self._young: dict[str, Change | Pending] = {}
+        self._old: dict[str, Change | Pending] = {}
         #: The rows of the journal in their order: the number and the bytes of each.
         self._rows: deque[tuple[int, int]] = deque()
         #: The number of the last row, of the last one of the old part, and of the last that nothing needs any more.
@@ -108,7 +108,7 @@ class Journal:
         found = self._young.get(unique_id) or self._old.get(unique_id)
         return None if found is None else found.record
 
-    def blocks(self, unique_id: str) -> list[Pending]:
+    def blocks(self, unique_id: str) -> list[Change | Pending]:
         """Return what the blocks of a stream lack, the oldest first."""
         return [part[unique_id] for part in (self._old, self._young) if unique_id in part]
 
@@ -172,16 +172,16 @@ class Journal:
             key, blocks = c.unique_id, c.blocks
             before = young.get(key)
             if before is None:
-                young[key] = Pending(c.record, blocks, c.keep)
+                young[key] = c
                 if key in old:
                     if old[key].blocks:
-                        old[key].record = None
+                        old[key] = Pending(None, old[key].blocks, old[key].keep)
                     else:
                         del old[key]
+            elif before.blocks:
+                young[key] = Pending(c.record, before.blocks + blocks, c.keep if blocks else before.keep)
             else:
-                before.record = c.record
-                if blocks:
-                    before.blocks, before.keep = before.blocks + blocks, c.keep
+                young[key] = c
 
     def _recover(self) -> None:
         """Take in the journal of a server that was killed."""
@@ -204,7 +204,7 @@ def insert(db: sqlite3.Connection, changes: Sequence[Change]) -> int:
     return db.execute(_INSERT, joined([(c.unique_id, c.record.version, c.record.data) for c in changes])).rowcount
 
 
-def put(db: sqlite3.Connection, some: Sequence[tuple[str, Pending]]) -> None:
+def put(db: sqlite3.Connection, some: Sequence[tuple[str, Change | Pending]]) -> None:
     """Write records and blocks to the rows of their streams."""
     rows = [(key, one.record.version, one.record.data) for key, one in some if one.record is not None]
     if rows:

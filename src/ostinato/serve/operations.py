@@ -12,6 +12,7 @@ import numpy as np
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.model import SequenceModel
+from ostinato.numbers import counted
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.errors import BusyError, ExistsError, MissingError
 from ostinato.serve.here import Here
@@ -55,6 +56,10 @@ class Operations:
         await self._batcher.bring([unique_id])
         return streams.resident[unique_id]
 
+    async def _blocks(self, held: Held) -> list[tuple[int, bytes]]:
+        """Return the blocks of the history of a stream; the caller has the lock."""
+        return [] if held.wipe else await self._batcher.in_store(self._batcher.store.blocks, held.unique_id)
+
     async def streams(self, after: str, limit: int) -> dict[str, Any]:
         """Return the ids of streams in order, with what is known of those in memory."""
         batcher = self._batcher
@@ -68,7 +73,7 @@ class Operations:
         return {
             "unique_id": key,
             "in_memory": True,
-            "seq": held.order.seq,
+            "seq": held.seq,
             "steps": held.steps,
             "waiting": len(held.order.waiting),
             "alarms": held.alarms,
@@ -114,13 +119,13 @@ class Operations:
         """
         streams = self._batcher.streams
         ring, known = streams.watch.look(unique_id), streams.resident.get(unique_id)
-        if known is not None and after >= known.order.seq:
+        if known is not None and after >= known.seq:
             events: list[dict[str, Any]] = []
         elif not ring or ring[0]["seq"] > after + 1:
 
             async def call() -> list[dict[str, Any]]:
                 held = await self._held(unique_id)
-                blocks = await self._batcher.in_store(self._batcher.store.blocks, unique_id)
+                blocks = await self._blocks(held)
                 raw = b"".join(block for _, block in blocks) + held.tail
                 return [told(one) for one in np.frombuffer(raw, dtype=streams.event)]
 
@@ -130,7 +135,7 @@ class Operations:
         else:
             events = list(ring)
         held = streams.resident.get(unique_id)
-        seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.order.seq
+        seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.seq
         return {"unique_id": unique_id, "seq": seq, "events": [one for one in events if one["seq"] > after][-1000:]}
 
     async def next(self, unique_id: str, push: Push) -> Next:
@@ -157,7 +162,7 @@ class Operations:
             held, streams = await self._held(unique_id), self._batcher.streams
             state, last, _ = streams.state_of(np.array([held.row]))
             clock = None if held.order.clock is None else held.order.clock.copy()
-            return Here(unique_id, streams.rows, state, last[0, 1], held.order.seq, clock)
+            return Here(unique_id, streams.rows, state, last[0, 1], held.seq, clock)
 
         found: Here = await self._batcher.alone(call)
         return found
@@ -194,7 +199,7 @@ class Operations:
 
     async def _forked(self, unique_id: str, to: str) -> Work:
         held = await self._held(unique_id)
-        blocks = await self._batcher.in_store(self._batcher.store.blocks, unique_id)
+        blocks = await self._blocks(held)
         return self._batcher.streams.fork(held, to, blocks)
 
     async def _kept_as(self, to: str, make: Callable[[], Awaitable[Work]]) -> dict[str, Any]:
@@ -240,7 +245,7 @@ class Operations:
 
         async def call() -> bytes:
             held, streams = await self._held(unique_id), self._batcher.streams
-            blocks = await self._batcher.in_store(self._batcher.store.blocks, unique_id)
+            blocks = await self._blocks(held)
             return packed(streams.snapshot(held), blocks, streams.layout, streams.digest, streams.event)
 
         found: bytes = await self._batcher.alone(call)
@@ -276,7 +281,7 @@ class Operations:
             replay: Whether each stream has its history replayed when it is used next; otherwise it begins afresh.
 
         Raises:
-            ConfigError: The server has no model file.
+            ConfigError: The server has no model file, or the new model cannot read the histories of its streams.
             ModelFileError: The file cannot be used; the server goes on with the model that it has.
         """
         if self._reload is None:
@@ -284,8 +289,15 @@ class Operations:
         model, rule = await asyncio.to_thread(self._reload)
 
         async def call() -> None:
-            self._batcher.streams.use(model, rule)
-            self._batcher.streams.replay = replay
+            streams = self._batcher.streams
+            before, after = (_alphabet(one) for one in (streams.model, model))
+            if replay and before != after and self._batcher.count:
+                raise ConfigError(
+                    f"the streams hold {before}, and the new model reads {after}, so it cannot replay their histories",
+                    fix='let them begin afresh: {"streams": "fresh"}',
+                )
+            streams.use(model, rule)
+            streams.replay = replay
 
         await self._batcher.alone(call)
         return self.model_facts()
@@ -325,3 +337,8 @@ class Operations:
             self._batcher.failed = error
             return False
         return True
+
+
+def _alphabet(model: SequenceModel) -> str:
+    """Return what the events of a model are, in words."""
+    return f"numbers of {counted(model.channels, 'channel')}" if model.description.traits.numeric else "text"

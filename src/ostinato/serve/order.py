@@ -80,9 +80,10 @@ class Order:
     def __init__(self, seq: int = 0, clock: Clock | None = None, waiting: tuple[Given, ...] = ()) -> None:
         self.seq, self.clock, self.waiting = seq, clock, waiting
 
-    def is_next(self, seq: int | None) -> bool:
-        """Whether an event of this number, without a time, is the next and nothing about it can be wrong."""
-        return (seq is None or seq == self.seq + 1) and self.clock is None and not self.waiting
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is no more than a number: there is no clock, and no event waits."""
+        return self.clock is None and not self.waiting
 
     def copy(self) -> Order:
         """Return an order that goes on from here."""

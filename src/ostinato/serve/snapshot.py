@@ -17,9 +17,10 @@ from ostinato.model import SequenceModel
 
 Bytes = NDArray[np.uint8]
 
-#: Magic, model, sequence number, steps, number of the next block, lengths of row and tail.
+#: Mark, model, sequence number, steps, number of the next block, lengths of row and tail.
 _HEAD = struct.Struct("<4s16sqqqII")
-_MAGIC = b"OST1"
+#: The first bytes of a record say what the history holds; earlier releases wrote the same mark for both.
+NUMBERS, TEXT, UNMARKED = b"OSTN", b"OSTT", b"OST1"
 #: The number of events in a block of the history.
 BLOCK = 16
 #: The flags of an event in the history.
@@ -38,6 +39,7 @@ class Snapshot:
         row: The state of the model, of the prices and of the alarm, as ``Layout`` packs it.
         tail: The events since the last full block.
         extra: The clock and the events that wait, as JSON; empty for none.
+        symbols: What the history holds: ``NUMBERS``, ``TEXT``, or ``UNMARKED``, which earlier releases wrote.
     """
 
     model: bytes
@@ -47,10 +49,13 @@ class Snapshot:
     row: bytes
     tail: bytes
     extra: bytes = b""
+    symbols: bytes = UNMARKED
 
     def to_bytes(self) -> bytes:
         """Return the snapshot as the bytes of a record."""
-        return record_bytes(self.model, self.seq, self.steps, self.block, self.row, self.tail, self.extra)
+        lengths = len(self.row), len(self.tail)
+        head = _HEAD.pack(self.symbols, self.model, self.seq, self.steps, self.block, *lengths)
+        return head + self.row + self.tail + self.extra
 
     @staticmethod
     def from_bytes(data: bytes) -> Snapshot:
@@ -59,16 +64,27 @@ class Snapshot:
         Raises:
             DataError: The bytes are no record, or one of a newer version.
         """
-        if len(data) < _HEAD.size or data[:4] != _MAGIC:
+        if len(data) < _HEAD.size or data[:4] not in {NUMBERS, TEXT, UNMARKED}:
             raise DataError("the record of the stream cannot be read", fix="update ostinato")
-        _, model, seq, steps, block, row, tail = _HEAD.unpack_from(data)
+        symbols, model, seq, steps, block, row, tail = _HEAD.unpack_from(data)
         a, b = _HEAD.size + row, _HEAD.size + row + tail
-        return Snapshot(model, seq, steps, block, data[_HEAD.size : a], data[a:b], data[b:])
+        return Snapshot(model, seq, steps, block, data[_HEAD.size : a], data[a:b], data[b:], symbols)
 
 
-def record_bytes(model: bytes, seq: int, steps: int, block: int, row: bytes, tail: bytes, extra: bytes) -> bytes:
-    """Return the bytes of a record from the parts of a ``Snapshot``."""
-    return b"".join((_HEAD.pack(_MAGIC, model, seq, steps, block, len(row), len(tail)), row, tail, extra))
+def record_dtype(width: int, size: int) -> np.dtype[Any]:
+    """Return the type of a record without its end: its head, a state, and a full block of events.
+
+    The records of many streams are written as one array. Of each, ``Snapshot.from_bytes`` reads what comes before the
+    events that are not there yet.
+
+    Args:
+        width: The number of bytes of a state.
+        size: The number of bytes of an event.
+    """
+    head = [("magic", "S4"), ("model", "V16"), ("seq", "<i8"), ("steps", "<i8"), ("block", "<i8")]
+    return np.dtype(
+        [*head, ("width", "<u4"), ("tail", "<u4"), ("state", "u1", (width,)), ("events", "u1", (BLOCK * size,))]
+    )
 
 
 @final

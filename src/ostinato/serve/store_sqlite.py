@@ -18,8 +18,9 @@ from ostinato.serve.checkpoints import PAGE, Checkpoints
 from ostinato.serve.journal import SCHEMA, Journal, Pending, insert, put, versions
 from ostinato.serve.store import Change, Record, Store, StoreError
 
-#: The format of the file. Since format 2 the latest changes are in the journal, and who does not read it loses them.
-FORMAT = 2
+#: The format of the file. Since format 2 the latest changes are in the journal, and who does not read it loses them;
+#: since format 3 records say whether they hold numbers or text, and earlier releases read no such record.
+FORMAT = 3
 #: The versions that are remembered.
 _REMEMBERED = 500_000
 _LOAD = "SELECT unique_id, version, data FROM streams WHERE unique_id IN (SELECT value FROM json_each(?))"
@@ -98,19 +99,21 @@ class SQLiteStore(Store):
         """Keep changes in one transaction (see ``Store.save``)."""
         with self._reported():
             known = self._known([change.unique_id for change in changes])
-            # versions begin above 0, so that -1 stands for a stream that is not there
-            fit = [c for c in changes if known.get(c.unique_id, -1) == (-1 if c.new else c.record.version - 1)]
-            later = [c for c in fit if not c.new and not c.wipe]
-            now = [c for c in fit if c.new or c.wipe]
+            later: list[Change] = []
+            now: list[Change] = []
+            for c in changes:
+                # versions begin above 0, so that -1 stands for a stream that is not there
+                if known.get(c.unique_id, -1) == (-1 if c.new else c.record.version - 1):
+                    (now if c.new or c.wipe else later).append(c)
             with self._transaction():
                 written = self._journal.write(later)
                 self._write_now(now)
         self._journal.settle(later, written)
         self._checkpoints.saved(written.size + PAGE * (2 + len(written.folded) + len(now)))
         self._journal.drop([c.unique_id for c in now])
-        for c in fit:
-            self._versions[c.unique_id] = c.record.version
-        return set() if len(fit) == len(changes) else {c.unique_id for c in changes} - {c.unique_id for c in fit}
+        kept = {c.unique_id: c.record.version for some in (later, now) for c in some}
+        self._versions.update(kept)
+        return set() if len(kept) == len(changes) else {c.unique_id for c in changes} - kept.keys()
 
     def _known(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the versions of streams; no other program changes them."""

@@ -25,11 +25,21 @@ from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
-from ostinato.serve.arena import Arena
+from ostinato.serve.arena import Arena, Index
 from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
 from ostinato.serve.order import Given, Order, Placed, as_int, spelled_in
 from ostinato.serve.schema import Event, Next, Push, Result, Told, finite, numbers
-from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED, Layout, Snapshot, history_dtype, model_digest, record_bytes
+from ostinato.serve.snapshot import (
+    ALARM,
+    BLOCK,
+    SKIPPED,
+    UNMARKED,
+    Layout,
+    Snapshot,
+    history_dtype,
+    model_digest,
+    record_dtype,
+)
 from ostinato.serve.store import Change, Record
 from ostinato.serve.watch import BAND, Watch
 from ostinato.shapes import State
@@ -42,38 +52,87 @@ NO_TIME = np.iinfo(np.int64).min
 _UNTOLD = Told(0, "applied")
 #: The steps that the times of one push may leave out: each costs as much as an event, and all other streams wait.
 LEFT_OUT = 1600
+#: The records that are made at once: so many stay in the cache of a core.
+_TOGETHER = 128
 #: The longest id in bytes of UTF-8.
 LONGEST_ID = 256
 
 
 @final
 class Held:
-    """One stream in memory.
+    """One stream in memory: its numbers are a row of the arena.
 
     Attributes:
         unique_id: Its id.
         row: Its row in the arena.
-        version: The version of its record in the store.
         new: Whether the store does not have it yet.
-        order: Where it is among its events.
-        steps: The number of steps of the model.
-        block: The number of the next block of the history.
-        tail: The events since the last full block.
-        used: When it was used last, in seconds.
-        alarms: The number of alarms since it is in memory.
+        wipe: Whether its blocks in the store are of no more use, and go with the next save.
     """
 
-    __slots__ = ("alarms", "block", "new", "order", "row", "steps", "tail", "unique_id", "used", "version")
+    __slots__ = ("_arena", "_order", "new", "row", "unique_id", "wipe")
 
-    def __init__(self, unique_id: str, row: int, version: int, order: Order, *, new: bool) -> None:
-        self.unique_id, self.row, self.version, self.order, self.new = unique_id, row, version, order, new
-        self.steps = self.block = self.alarms = 0
-        self.tail, self.used = b"", 0.0
+    def __init__(self, unique_id: str, arena: Arena, version: int, order: Order, *, new: bool) -> None:
+        self.unique_id, self._arena, self.row = unique_id, arena, arena.take()
+        self.new, self.wipe = new, False
+        arena.version[self.row] = version
+        self.order = order
+
+    @property
+    def order(self) -> Order:
+        """Where it is among its events; a copy, if it has neither times nor events that wait."""
+        return Order(self.seq) if self._order is None else self._order
+
+    @order.setter
+    def order(self, order: Order) -> None:
+        self._order = None if order.is_plain else order
+        self._arena.seq[self.row], self._arena.plain[self.row] = order.seq, order.is_plain
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event that was taken in order."""
+        return int(self._arena.seq[self.row])
+
+    @property
+    def version(self) -> int:
+        """The version of its record in the store."""
+        return int(self._arena.version[self.row])
+
+    @property
+    def steps(self) -> int:
+        """The number of steps of the model."""
+        return int(self._arena.steps[self.row])
+
+    @property
+    def block(self) -> int:
+        """The number of the next block of the history."""
+        return int(self._arena.block[self.row])
+
+    @property
+    def alarms(self) -> int:
+        """The number of alarms since it is in memory."""
+        return int(self._arena.alarms[self.row])
+
+    @property
+    def used(self) -> float:
+        """When it was used last, in seconds."""
+        return float(self._arena.used[self.row])
+
+    @property
+    def tail(self) -> bytes:
+        """The events since the last full block."""
+        return self._arena.tails[self.row, : self._arena.fill[self.row]].tobytes()
+
+    def stand(self, steps: int, block: int, tail: bytes) -> None:
+        """Set the number of steps, the number of the next block, and the events since the last one."""
+        events = np.frombuffer(tail, dtype=np.uint8).reshape(-1, self._arena.tails.shape[2])
+        self._arena.steps[self.row], self._arena.block[self.row] = steps, block
+        self._arena.fill[self.row] = len(events)
+        self._arena.tails[self.row, : len(events)] = events
 
     @property
     def is_empty(self) -> bool:
         """Whether the stream is new and has taken in nothing."""
-        return self.new and not self.order.seq and not self.order.waiting
+        return self.new and not self.seq and (self._order is None or not self._order.waiting)
 
 
 @dataclass(slots=True)
@@ -188,8 +247,9 @@ class Streams:
         last = np.full((1, 2, model.channels if self.rows.carries_price else 0), np.nan)
         memory = np.zeros((1, 0)) if rule is None else rule.start()[None]
         self._start = self.layout.pack([*(s.numpy() for s in state), last, memory])
-        self.arena = Arena(self.layout.width)
         self.event = history_dtype(model.channels)
+        self.arena = Arena(self.layout.width, self.event.itemsize)
+        self.record = record_dtype(self.layout.width, self.event.itemsize)
         self.resident = {}
 
     # streams come and go
@@ -210,7 +270,7 @@ class Streams:
         for key in ids:
             record = found.get(key)
             if record is None:
-                held = Held(key, self.arena.take(), time.time_ns() - 1, Order(), new=True)
+                held = Held(key, self.arena, time.time_ns() - 1, Order(), new=True)
                 self.arena.data[held.row] = self._start[0]
             else:
                 held = self._restored(key, record, other)
@@ -221,15 +281,15 @@ class Streams:
     def _restored(self, key: str, record: Record, other: list[tuple[Held, Snapshot]]) -> Held:
         """Return the stream of a record; one of another model is added to ``other``."""
         snapshot = Snapshot.from_bytes(record.data)
-        order = Order.from_bytes(snapshot.seq, snapshot.extra, self.clock)
-        held = Held(key, self.arena.take(), record.version, order, new=False)
-        held.steps, held.block, held.tail = snapshot.steps, snapshot.block, snapshot.tail
-        row = np.frombuffer(snapshot.row, dtype=np.uint8)
-        if snapshot.model != self.digest[:16] or len(row) != self.layout.width:
+        held = Held(
+            key, self.arena, record.version, Order.from_bytes(snapshot.seq, snapshot.extra, self.clock), new=False
+        )
+        if snapshot.model != self.digest[:16] or len(snapshot.row) != self.layout.width:
             self.arena.data[held.row] = self._start[0]
             other.append((held, snapshot))
         else:
-            self.arena.data[held.row] = row
+            held.stand(snapshot.steps, snapshot.block, snapshot.tail)
+            self.arena.data[held.row] = np.frombuffer(snapshot.row, dtype=np.uint8)
         return held
 
     def foreign(self, found: dict[str, Record]) -> list[str]:
@@ -238,21 +298,30 @@ class Streams:
 
     def _convert(self, other: list[tuple[Held, Snapshot]], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
         """Bring streams of another model to this one: their history is replayed, or they begin afresh."""
-        works, lost = [], 0
+        works, lost = [], []
         for held, snapshot in other:
-            held.steps = 0
-            raw = b"".join(block for _, block in blocks.get(held.unique_id, [])) + snapshot.tail
-            if not self.replay or len(raw) % self.event.itemsize:
-                continue  # the events of a model with other channels say nothing to this one
-            values = np.frombuffer(raw, dtype=self.event)["y"][-self.history :]
-            work = Work(held, self.form.replayed(values, spelled_in(snapshot.extra)))
+            full = [block for _, block in blocks.get(held.unique_id, [])]
+            spelled, symbols = spelled_in(snapshot.extra), {snapshot.symbols, self.form.symbols}
+            size = self.event.itemsize
+            known = len(symbols - {UNMARKED}) == 1 and not len(snapshot.tail) % size
+            known &= all(len(block) == BLOCK * size for block in full)  # otherwise it has other channels
+            if known and (spelled or "") in {"", self.form.spelled}:
+                held.stand(0, snapshot.block, snapshot.tail)
+            else:
+                held.wipe = True  # what follows has another form, and a history has one
+            if not self.replay:
+                continue
+            values = np.frombuffer(b"".join(full) + snapshot.tail if known else b"", dtype=self.event)["y"]
+            work = Work(held, self.form.replayed(values[-self.history :], spelled))
             if work.placed:
                 works.append(work)
-            elif len(values):
-                lost += 1
+            elif len(values) or not known:
+                lost.append(held.unique_id)
         if lost:
             _LOG.warning(
-                "%s afresh: the model cannot read their history", counted(lost, "stream begins", "streams begin")
+                "%s afresh: the model, which reads %s, cannot read their history",
+                counted(len(lost), "stream begins", "streams begin"),
+                self.form.name,
             )
         if works:
             self._advance(works, (), replay=True)
@@ -277,12 +346,14 @@ class Streams:
         if over <= 0:
             return []
         # a tenth more than needed, so that this is rare
-        ranked = sorted(self.resident.values(), key=lambda held: held.used)
+        ranked = sorted(self.resident.values(), key=lambda held: self.arena.used[held.row])
         return [held.unique_id for held in ranked[: over + most // 10]]
 
     def begin_again(self, held: Held) -> Work:
         """Bring a stream back to its start."""
-        held.order, held.steps, held.block, held.tail, held.alarms = Order(), 0, 0, b"", 0
+        held.order = Order()
+        held.stand(0, 0, b"")
+        self.arena.alarms[held.row] = 0
         self.arena.data[held.row] = self._start[0]
         self.watch.drop(held.unique_id)
         return Work(held, wipe=True)
@@ -295,8 +366,9 @@ class Streams:
             unique_id: The id of the new one.
             blocks: The blocks of the history of the other.
         """
-        other = Held(unique_id, self.arena.take(), time.time_ns() - 1, held.order.copy(), new=True)
-        other.steps, other.block, other.tail, other.used = held.steps, held.block, held.tail, time.monotonic()
+        other = Held(unique_id, self.arena, time.time_ns() - 1, held.order.copy(), new=True)
+        other.stand(held.steps, held.block, held.tail)
+        self.arena.used[other.row] = time.monotonic()
         self.arena.data[other.row] = self.arena.data[held.row]
         self.resident[unique_id] = other
         return Work(other, blocks=list(blocks))
@@ -304,8 +376,9 @@ class Streams:
     def snapshot(self, held: Held) -> Snapshot:
         """Return a stream at rest."""
         row, order = self.arena.data[held.row].tobytes(), held.order
+        extra = order.to_bytes(self.form.spelled)
         return Snapshot(
-            self.digest[:16], order.seq, held.steps, held.block, row, held.tail, order.to_bytes(self.form.spelled)
+            self.digest[:16], order.seq, held.steps, held.block, row, held.tail, extra, symbols=self.form.symbols
         )
 
     # pushes
@@ -342,50 +415,63 @@ class Streams:
         Returns:
             What was done to each of their streams, and the pushes that are left.
         """
-        turns = Counter([one.unique_id for one in asked])
-        taken, held_of, rest = [], [], []
-        for one in asked:
-            held = self.resident[one.unique_id]
-            alone = turns[one.unique_id] == 1 and one.unique_id not in self.watch and one.outcome is None
-            if alone and one.push.is_plain and held.order.is_next(one.push.seq):
-                taken.append(one)
-                held_of.append(held)
-            else:
-                rest.append(one)
-        values = self.form.columns([one.push.y for one in taken]) if taken else None
+        taken, held_of = self._next_each(asked)
+        if not taken:
+            return [], asked
+        values = self.form.columns([one.push.y for one in taken])
         if values is None:
             return [], asked
         idx = np.array([held.row for held in held_of], dtype=np.int64)
         batch, alarms = self._stepped(
             idx, lambda *given: self.form.step_each([one.unique_id for one in taken], values, *given)
         )
-        return self._take_each(taken, held_of, batch, alarms, now), rest
+        works = self._take_each(taken, held_of, idx, batch, alarms, now)
+        return works, [one for one in asked if one.outcome is None] if len(taken) < len(asked) else ()
+
+    def _next_each(self, asked: Sequence[Asked]) -> tuple[Sequence[Asked], list[Held]]:
+        """Return the pushes of one event that is surely the next of its stream, and the streams."""
+        held_of = [self.resident[one.unique_id] for one in asked]
+        rows = [held.row for held in held_of]
+        idx = np.array(rows, dtype=np.int64)
+        wanted = np.array([one.push.seq or 0 if one.push.is_plain else -1 for one in asked], dtype=np.int64)
+        good = ((wanted == 0) | (wanted == self.arena.seq[idx] + 1)) & self.arena.plain[idx]
+        if len(set(rows)) < len(rows):
+            turns = Counter(rows)
+            good &= [turns[row] == 1 for row in rows]
+        if self.watch:
+            good &= [one.unique_id not in self.watch for one in asked]
+        good &= [one.outcome is None for one in asked]
+        if good.all():
+            return asked, held_of
+        places = np.flatnonzero(good).tolist()
+        return [asked[i] for i in places], [held_of[i] for i in places]
 
     def _take_each(
-        self, taken: list[Asked], held_of: list[Held], batch: Batch, alarms: NDArray[np.bool_], now: float
+        self,
+        taken: Sequence[Asked],
+        held_of: list[Held],
+        idx: Index,
+        batch: Batch,
+        alarms: NDArray[np.bool_],
+        now: float,
     ) -> list[Work]:
-        """Answer pushes of one event each, and add it to the histories of their streams."""
-        found, size, full = batch.found, self.event.itemsize, BLOCK * self.event.itemsize
-        nats, expected = finite(found.surprisal), finite(found.expected)
-        flags: list[bool | None] = [None] * len(taken) if self.rule is None else alarms.tolist()
+        """Answer pushes of one event each, and add it to the histories of their streams, in the rows ``idx``."""
+        arena, found, works = self.arena, batch.found, [Work(held, [], []) for held in held_of]
+        seq, fill = arena.seq[idx] + 1, arena.fill[idx]
         events = self._events(batch, alarms)
-        events["seq"] = [held.order.seq + 1 for held in held_of]
-        raw, works = events.tobytes(), []
-        for i, (one, held) in enumerate(zip(taken, held_of, strict=True)):
-            order = held.order
-            seq = order.seq = order.seq + 1
-            one.outcome = Result(one.unique_id, seq, [Told(seq, "applied", nats[i], expected[i], flags[i])])
-            held.steps += 1
-            held.used = now
-            tail = held.tail + raw[i * size : i * size + size]
-            if len(tail) < full:
-                held.tail = tail
-                works.append(Work(held, [], []))
-            else:
-                works.append(Work(held, [], [], ((held.block, tail),)))
-                held.tail, held.block = b"", held.block + 1
-        for i in np.flatnonzero(alarms).tolist():
-            held_of[i].alarms += 1
+        events["seq"] = seq
+        arena.tails[idx, fill] = events.view(np.uint8).reshape(len(events), -1)
+        full = np.flatnonzero(fill == BLOCK - 1)
+        for i, number in zip(full.tolist(), arena.block[idx[full]].tolist(), strict=True):
+            works[i].blocks = ((number, arena.tails[idx[i]].tobytes()),)
+        arena.block[idx[full]] += 1
+        arena.fill[idx], arena.seq[idx], arena.used[idx] = (fill + 1) % BLOCK, seq, now
+        arena.steps[idx] += 1
+        arena.alarms[idx] += alarms
+        flags: list[bool | None] = [None] * len(taken) if self.rule is None else alarms.tolist()
+        told = zip(taken, seq.tolist(), finite(found.surprisal), finite(found.expected), flags, strict=True)
+        for one, number, nats, expected, flag in told:
+            one.outcome = Result(one.unique_id, number, [Told(number, "applied", nats, expected, flag)])
         return works
 
     def _place(self, one: Asked, rows: Sequence[Any], works: dict[str, Work], now: float) -> None:
@@ -412,7 +498,7 @@ class Streams:
         for place, number in taken.held:
             told[place] = Told(number, "held")
         one.outcome, one.placed = Result(one.unique_id, order.seq, told), taken.placed
-        held.used = now
+        self.arena.used[held.row] = now
         if not taken.placed and not taken.held:
             return  # nothing changed
         held.order = order
@@ -445,7 +531,7 @@ class Streams:
         batch, alarms = self._stepped(idx, lambda state, last: self.form.step(works, state, last, p))
         if replay:
             for work, n in zip(works, batch.lengths.tolist(), strict=True):
-                work.held.steps += n
+                self.arena.steps[work.held.row] += n
         else:
             self._tell(works, batch, alarms, p)
             self._remember(works, batch, alarms, p)
@@ -525,15 +611,15 @@ class Streams:
         raw, at, size = seen.tobytes(), 0, self.event.itemsize
         for work, n in zip(works, batch.lengths.tolist(), strict=True):
             held = work.held
-            held.steps += n
-            held.tail += raw[at * size : (at + n) * size]
-            if len(held.tail) >= BLOCK * size:
-                cut = len(held.tail) // size // BLOCK
-                blocks = [held.tail[i * BLOCK * size : (i + 1) * BLOCK * size] for i in range(cut)]
-                numbered = list(enumerate(blocks, held.block))
+            tail, block = held.tail + raw[at * size : (at + n) * size], held.block
+            if len(tail) >= BLOCK * size:
+                cut = len(tail) // size // BLOCK
+                blocks = [tail[i * BLOCK * size : (i + 1) * BLOCK * size] for i in range(cut)]
+                numbered = list(enumerate(blocks, block))
                 # older ones would be deleted at once
                 work.blocks = [*work.blocks, *numbered[-(self.history // BLOCK) :]]
-                held.tail, held.block = held.tail[cut * BLOCK * size :], held.block + cut
+                tail, block = tail[cut * BLOCK * size :], block + cut
+            held.stand(held.steps + n, block, tail)
             if held.unique_id in self.watch:
                 self.watch.note(held.unique_id, seen[at : at + n], found.quantiles[:, at : at + n], p)
             at += n
@@ -541,7 +627,7 @@ class Streams:
             for work, many in zip(
                 works, np.add.reduceat(alarms, np.cumsum(batch.lengths) - batch.lengths), strict=True
             ):
-                work.held.alarms += int(many)
+                self.arena.alarms[work.held.row] += int(many)
 
     def _events(self, batch: Batch, alarms: NDArray[np.bool_]) -> NDArray[Any]:
         """Return the steps of a batch as events of the history, without numbers and times, (N,); they are counted."""
@@ -561,18 +647,44 @@ class Streams:
 
     def changes(self, works: Sequence[Work]) -> list[Change]:
         """Return what the store must keep of these streams; their versions move on."""
-        raw = self.arena.data[[work.held.row for work in works]].tobytes()
-        width, model, out = self.layout.width, self.digest[:16], []
-        blocks = self.history // BLOCK
-        for b, work in enumerate(works):
-            held = work.held
-            held.version += 1
-            row, order = raw[b * width : (b + 1) * width], held.order
-            extra = order.to_bytes(self.form.spelled)
-            data = record_bytes(model, order.seq, held.steps, held.block, row, held.tail, extra)
-            keep = max(held.block - blocks, 0)
-            out.append(
-                Change(held.unique_id, Record(held.version, data), held.new, tuple(work.blocks), keep, work.wipe)
-            )
-            held.new = False
-        return out
+        parts = [works[first : first + _TOGETHER] for first in range(0, len(works), _TOGETHER)]
+        return [one for part in parts for one in self._changes(part)]
+
+    def _changes(self, works: Sequence[Work]) -> list[Change]:
+        """Return what the store must keep of a few streams, whose records are made as one array."""
+        arena, form, size, idx = self.arena, self.form, self.event.itemsize, [work.held.row for work in works]
+        rows = np.zeros(len(works), dtype=self.record)
+        rows["magic"], rows["model"] = form.symbols, np.void(self.digest[:16])
+        for name in ("seq", "steps", "block"):
+            rows[name] = getattr(arena, name)[idx]
+        fill = arena.fill[idx]
+        rows["width"], rows["tail"] = self.layout.width, fill * size
+        rows["state"], rows["events"] = arena.data[idx], arena.tails[idx].reshape(len(works), -1)
+        arena.version[idx] += 1
+        raw, whole = rows.tobytes(), self.record.itemsize
+        starts = np.arange(len(works)) * whole
+        stops = starts + whole - (BLOCK - fill) * size
+        keep = np.maximum(rows["block"] - self.history // BLOCK, 0)
+        plain = [False] * len(works) if form.spelled else arena.plain[idx].tolist()
+        columns = zip(
+            works, starts.tolist(), stops.tolist(), arena.version[idx].tolist(), keep.tolist(), plain, strict=True
+        )
+        return [
+            change(work, Record(version, raw[a:b] if short else raw[a:b] + work.held.order.to_bytes(form.spelled)), old)
+            for work, a, b, version, old, short in columns
+        ]
+
+
+def change(work: Work, record: Record, keep: int) -> Change:
+    """Return what a store is sent of a stream, which is then neither new nor wiped any more.
+
+    Args:
+        work: What was done to it.
+        record: Its record.
+        keep: The number of the oldest block that is still wanted.
+    """
+    held = work.held
+    found = Change(held.unique_id, record, held.new, tuple(work.blocks), keep, work.wipe or held.wipe)
+    if held.new or held.wipe:
+        held.new = held.wipe = False
+    return found

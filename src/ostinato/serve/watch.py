@@ -23,6 +23,10 @@ class Watch:
         self._rings: dict[str, deque[dict[str, Any]]] = {}
         self._asked: dict[str, float] = {}
 
+    def __len__(self) -> int:
+        """The number of streams that somebody looks at."""
+        return len(self._asked)
+
     def __contains__(self, unique_id: str) -> bool:
         """Whether somebody looks at a stream."""
         return unique_id in self._asked

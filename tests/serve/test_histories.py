@@ -1,0 +1,120 @@
+"""A history says what its events are: a model of another kind never reads it, and stores of earlier releases load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from serving import client, core, push, run
+
+import zoo
+from ostinato.inference.live.rows import Rows
+from ostinato.inference.stream import Stream
+from ostinato.serve.operations import Operations
+from ostinato.serve.order import Order
+from ostinato.serve.snapshot import NUMBERS, TEXT, UNMARKED, Snapshot
+from ostinato.serve.store import Change, Record
+from ostinato.serve.store_memory import MemoryStore
+from ostinato.serve.streams import Streams
+
+#: Events of a model of each kind, and the kind in the words of a refusal.
+EVENTS: dict[str, tuple[list[Any], str]] = {
+    "series": ([49.5, 50.25, 51.0], "numbers of 1 channel"),
+    "counts": ([104.0, 105.0], "numbers of 1 channel"),  # the code points of "hi"
+    "channels": ([[1.0, 2.0], [1.5, 2.5], [1.0, 2.0]], "numbers of 2 channels"),
+    "text": (["ab"], "text"),
+}
+PAIRS = [(a, b) for a in EVENTS for b in EVENTS if EVENTS[a][1] != EVENTS[b][1]]
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_a_swap_to_a_model_of_another_kind_is_refused_by_name(before: str, after: str, tmp_path: Path) -> None:
+    old, new = zoo.fitted(before, "gru"), zoo.fitted(after, "gru")
+    (ys, held), (others, read) = EVENTS[before], EVENTS[after]
+
+    async def main() -> None:
+        async with core(old, str(tmp_path)) as batcher, client(batcher, reload=lambda: (new, None)) as http:
+            await push(batcher, "a", *ys * 20, first=1)
+            refused = await http.post("/v1/model", json={"streams": "replay"})
+            assert refused.status_code == 422
+            assert f"the streams hold {held}, and the new model reads {read}" in refused.json()["error"]["what"]
+            await push(batcher, "a", *ys)  # the model before goes on
+            assert (await http.post("/v1/model", json={"streams": "fresh"})).status_code == 200
+            (first,) = await push(batcher, "a", others[0])
+            async with core(new) as alone:
+                assert [first.surprisal] == pytest.approx([(await push(alone, "a", others[0]))[0].surprisal], abs=1e-5)
+        async with core(new, str(tmp_path)) as batcher, client(batcher) as http:
+            events = (await http.get("/v1/streams/a/history")).json()["events"]
+            assert {one["seq"] for one in events} == {len(ys) * 21 + 1}  # nothing of the other kind is left
+
+    run(main)
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
+def test_a_store_of_another_kind_is_not_replayed(before: str, after: str, tmp_path: Path) -> None:
+    old, new = zoo.fitted(before, "gru"), zoo.fitted(after, "gru")
+    y = EVENTS[after][0][0]
+
+    async def main() -> None:
+        async with core(old, str(tmp_path)) as batcher:
+            await push(batcher, "a", *EVENTS[before][0] * 20)
+        async with core(new, str(tmp_path)) as batcher, core(new) as alone:
+            got, want = await push(batcher, "a", y), await push(alone, "a", y)
+            assert [e.surprisal for e in got] == pytest.approx([e.surprisal for e in want], abs=1e-5)
+            assert await Operations(batcher).snapshot("a")
+
+    run(main)
+
+
+def test_a_swap_without_streams_is_not_refused() -> None:
+    new = zoo.fitted("text", "gru")
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher, reload=lambda: (new, None)) as http:
+            assert (await http.post("/v1/model", json={"streams": "replay"})).status_code == 200
+
+    run(main)
+
+
+def _unmarked(streams: Streams, y: list[float]) -> MemoryStore:
+    """A store with the stream "a" as earlier releases wrote it: it does not say what its history holds."""
+    batch = streams.rows.step(["a"], np.array(y)[:, None], np.array([len(y)]), streams.rows.start(1))
+    last, memory = np.full((1, 2, 0), np.nan), np.zeros((1, 0))
+    row = streams.layout.pack([*(s.numpy() for s in batch.state), last, memory]).tobytes()
+    events = np.zeros(len(y), dtype=streams.event)
+    events["y"][:, 0], events["seq"] = y, np.arange(1, len(y) + 1)
+    data = Snapshot(streams.digest[:16], len(y), len(y), 0, row, events.tobytes(), Order().to_bytes()).to_bytes()
+    assert data[:4] == UNMARKED
+    store = MemoryStore()
+    store.save([Change("a", Record(7, data), new=True)])
+    return store
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm"])
+def test_a_store_of_an_earlier_release_loads_and_is_marked_with_its_next_save(name: str) -> None:
+    """The model that wrote it goes on from the state, and another one is shown the history."""
+    old, model, y = zoo.fitted("series", "gru"), zoo.fitted("series", name), [49.0, 50.5, 51.25, 50.0]
+    store, rows = _unmarked(Streams(old), y[:3]), Rows(model)
+    want = rows.step(["a"], np.array(y)[:, None], np.array([4]), rows.start(1)).surprisal[3:]
+
+    async def main() -> None:
+        async with core(model, store) as batcher:
+            got = await push(batcher, "a", y[3], first=4)
+            assert [e.surprisal for e in got] == pytest.approx(want, abs=1e-5)
+            assert store.load(["a"])["a"].data[:4] == NUMBERS
+
+    run(main)
+
+
+def test_numbers_of_an_earlier_release_are_not_replayed_as_text() -> None:
+    text, store = zoo.fitted("text", "gru"), _unmarked(Streams(zoo.fitted("series", "gru")), [49.5, 50.0, 51.0])
+    want = float(Stream(text).update("a").surprisal.sum())
+
+    async def main() -> None:
+        async with core(text, store) as batcher:
+            assert (await push(batcher, "a", "a"))[0].surprisal == pytest.approx(want, abs=1e-5)
+            assert store.load(["a"])["a"].data[:4] == TEXT
+
+    run(main)
