@@ -103,6 +103,20 @@ def test_a_season_that_the_data_do_not_show_twice_is_noted() -> None:
     assert any("no series has two seasons of 12 steps" in note for note in found.notes)
 
 
+def test_a_large_panel_and_a_long_series_are_searched_in_part() -> None:
+    values = np.random.default_rng(0).standard_normal((70 * 12, 1))
+    _, notes = fit_smoothing("ets", values, np.arange(0, 71 * 12, 12), 0)
+    assert notes == ["the parameters of smoothing were searched on 60 of 70 series"]
+    _, notes = fit_smoothing("ets", values, np.array([0, 840]), 0)
+    assert notes == ["the parameters of smoothing were searched on the newest 400 steps of a series"]
+
+
+@pytest.mark.parametrize("values", [np.full(60, 5.0), np.r_[np.zeros(40), np.ones(40)], np.arange(4.0)])
+def test_values_that_hardly_change_are_forecast(values: Array) -> None:
+    ahead = ostinato.forecast(ostinato.fit(values, model="ets").model, values, horizon=3, level=[80])
+    assert np.isfinite(ahead.frame["ostinato"].to_numpy()).all()
+
+
 def test_what_exponential_smoothing_is_not_for_is_refused() -> None:
     with pytest.raises(ConfigError, match="the data are text"):
         ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="ets")

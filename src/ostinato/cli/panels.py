@@ -93,8 +93,7 @@ class PanelRun:
         if outcome.earlier:
             screen.say(f"note: {outcome.earlier} of {counted(outcome.parts, 'part')} were done by an earlier run")
         if outcome.set_aside:
-            series = counted(outcome.set_aside, "series")
-            screen.say(f"note: values that are far from all others were taken as missing in {series}")
+            screen.say(f"note: values far from all others were taken as missing in {outcome.set_aside:,} series")
         if outcome.failed:
             screen.say(f"note: {outcome.failed:,} series failed; {self.output / 'errors.parquet'} lists the reasons")
         print(

@@ -79,7 +79,7 @@ class FittedETS:
         return str(self.forms[s])
 
 
-def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE) -> FittedETS:
+def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE, tolerance: float = EXACT) -> FittedETS:
     """Fit exponential smoothing to every series of a panel, and choose a form for each by AICc.
 
     Every form is searched roughly, and those that are then close to the best are searched exactly.
@@ -92,15 +92,16 @@ def fit_ets(panel: Panel, forms: Sequence[Form] = STABLE) -> FittedETS:
         panel: The series.
         forms: The forms to choose from, for example those of ``STABLE`` without a season. A multiplicative season with
             an additive error divides by a state that can pass zero, so it should not be among them.
+        tolerance: By how many nats the searches may fall short of the maximum, about.
 
     Returns:
         The fit. A perfect fit has the likelihood of rounding errors.
     """
     if len(panel) <= _ROWS:
-        return _fit(panel, forms)
+        return _fit(panel, forms, tolerance)
     order = np.argsort([len(y) for y in panel.values], kind="stable")
     blocks = [order[i : i + _ROWS] for i in range(0, len(order), _ROWS)]
-    parts = [_fit(Panel(tuple(panel.values[s] for s in rows), panel.seasons), forms) for rows in blocks]
+    parts = [_fit(Panel(tuple(panel.values[s] for s in rows), panel.seasons), forms, tolerance) for rows in blocks]
     return _joined(parts, np.argsort(order, kind="stable"))
 
 
@@ -124,7 +125,7 @@ def _joined(parts: Sequence[FittedETS], order: Indices) -> FittedETS:
     )
 
 
-def _fit(panel: Panel, forms: Sequence[Form]) -> FittedETS:
+def _fit(panel: Panel, forms: Sequence[Form], tolerance: float) -> FittedETS:
     """Fit every form to every series of a panel, and choose; see ``fit_ets``."""
     values = Scaled.of(panel)
     m = panel.seasons[0] if panel.seasons and panel.seasons[0] <= LONGEST else 0
@@ -137,7 +138,7 @@ def _fit(panel: Panel, forms: Sequence[Form]) -> FittedETS:
     chosen, least, bound = np.full((len(panel), 2), -1), np.full(len(panel), np.inf), best + _BEHIND
     for i, search in enumerate(tried):
         some = np.flatnonzero(_aicc(search, values, m) <= bound[search.rows])
-        search.go_on(some, EXACT)
+        search.go_on(some, tolerance)
         rows, criterion = search.rows[some], _aicc(search, values, m)[some]
         better = criterion < least[rows] - _TIE
         least[rows[better]] = criterion[better]
@@ -145,7 +146,7 @@ def _fit(panel: Panel, forms: Sequence[Form]) -> FittedETS:
     left = np.flatnonzero(chosen[:, 0] < 0)
     if len(left):
         search = Search(values, _SIMPLE, 0, left)
-        search.go_on(np.arange(len(search.rows)), EXACT)
+        search.go_on(np.arange(len(search.rows)), tolerance)
         chosen[search.rows, 0], chosen[search.rows, 1] = len(tried), np.arange(len(search.rows))
         tried.append(search)
     return _collect(values, m, tried, chosen, least)

@@ -11,6 +11,7 @@ from ostinato.local.intermittent import fit_croston, fit_sba, fit_tsb, is_interm
 from ostinato.local.naive import fit_drift, fit_naive, fit_naive2, fit_seasonal_naive
 from ostinato.local.panel import Array, Fit, Panel
 from ostinato.local.seasons import fit_seasons
+from ostinato.local.smoothing.search import NEAR
 from ostinato.local.theta import fit_dot, fit_theta
 from ostinato.spread import QUIET, changing
 
@@ -23,7 +24,7 @@ MEMBERS: dict[str, Fit] = {
     "drift": fit_drift,
     "seasons": fit_seasons,
     "dot": fit_dot,
-    "ets": lambda panel: fit_ets(panel, _ADDITIVE),
+    "ets": lambda panel: fit_ets(panel, _ADDITIVE, NEAR),
 }
 
 

@@ -135,17 +135,12 @@ def fit_smoothing(name: str, values: Array, offsets: NDArray[np.int64], season: 
     sequences = [values[a:z] for a, z in pairwise(offsets) if z - a > 1]
     if any(len(y) > steps for y in sequences):
         notes.append(f"the parameters of smoothing were searched on the newest {counted(steps, 'step')} of a series")
-    whole_rows = [y[-steps:] for y in sequences]
-    found, criterion = [], np.zeros(len(forms))
-    left = 0
-    for d in range(values.shape[1]):
-        rows, aside = _rows([y[:, d] for y in whole_rows])
-        left = max(left, aside)
-        fits = _fit_forms(rows, forms, m)
-        found.append(fits)
-        criterion += [fit.aicc for fit in fits]
-    if left:
-        notes.append(f"the parameters of smoothing were searched without {left} of {counted(len(sequences), 'series')}")
+    each = [_rows([y[-steps:, d] for y in sequences]) for d in range(values.shape[1])]
+    if left := max(aside for _, aside in each):
+        kept = f"{len(sequences) - left:,} of {len(sequences):,} series"
+        notes.append(f"the parameters of smoothing were searched on {kept}")
+    found = [_fit_forms(rows, forms, m) for rows, _ in each]
+    criterion = np.sum([[fit.aicc for fit in fits] for fits in found], axis=0)
     best = int(criterion.argmin())
     chosen = [fits[best] for fits in found]
     form, period = forms[best], m * forms[best].seasonal
