@@ -23,12 +23,16 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 HEAD = "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+
+#: Half of the single pushes a second that a server must take.
+HALF = 1500
 
 
 def model_file(path: Path, hidden: int = 64, order: int = 24) -> None:
@@ -60,9 +64,13 @@ def model_file(path: Path, hidden: int = 64, order: int = 24) -> None:
 class Server:
     """A server in a process of its own."""
 
-    def __init__(self, model: Path, store: str, port: int, *more: str) -> None:
+    def __init__(self, model: Path, store: str, port: int, *more: str, trace: Path | None = None) -> None:
         self.port = port
-        command = [sys.executable, "-c", "from ostinato.cli.main import main; main()", "serve", str(model)]
+        start = "from ostinato.cli.main import main; main()"
+        if trace is not None:
+            start = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import serve; "
+            start += f"serve.traced({str(trace)!r}); from ostinato.cli.main import main; main()"
+        command = [sys.executable, "-c", start, "serve", str(model)]
         self.process = subprocess.Popen(
             [*command, "--store", store, "--port", str(port), *more],
             stderr=subprocess.DEVNULL,
@@ -92,6 +100,42 @@ class Server:
         self.process.wait(60)
 
 
+def traced(path: str) -> None:
+    """In a server: write how long each push waited, was stepped, was saved and was answered, when the server ends."""
+    import atexit
+
+    from ostinato.serve.batcher import Batcher
+
+    rows: list[tuple[float, ...]] = []
+    stepped: dict[int, tuple[float, float]] = {}
+    saved: dict[str, float] = {}
+    push_all, step, save, clock = Batcher.push_all, Batcher._step, Batcher._save, time.perf_counter
+
+    async def pushed(self: Any, asked: Any) -> None:
+        begun = clock()
+        await push_all(self, asked)
+        if len(asked) == 1:
+            (one,) = asked
+            (first, last), kept = stepped.pop(id(one), (begun, begun)), saved.get(one.unique_id, begun)
+            rows.append((first - begun, last - first, kept - last, clock() - kept, clock() - begun))
+
+    async def step_(self: Any, asked: Any) -> Any:
+        begun = clock()
+        works = await step(self, asked)
+        if len(asked) < 1000:
+            end = clock()
+            stepped.update((id(one), (begun, end)) for one in asked)
+        return works
+
+    async def save_(self: Any, works: Any, changes: Any) -> Any:
+        refused = await save(self, works, changes)
+        saved.update(dict.fromkeys([work.held.unique_id for work in works], clock()))
+        return refused
+
+    Batcher.push_all, Batcher._step, Batcher._save = pushed, step_, save_  # type: ignore[method-assign]
+    atexit.register(lambda: Path(path).write_text(json.dumps(rows), encoding="utf-8"))
+
+
 class Line:
     """A connection that is kept alive, with requests one after the other; bytes go out as they are, made before."""
 
@@ -109,8 +153,8 @@ class Line:
         return int(head[9:12]), await self.reader.readexactly(int(head[at : head.index(b"\r", at)]))
 
 
-async def single(port: int, streams: int, seconds: float, lines: int, rate: float | None) -> tuple[int, list[float]]:
-    """Push single events over HTTP, as fast as they are answered or at a rate."""
+async def single(port: int, streams: int, seconds: float, lines: int) -> tuple[int, list[float]]:
+    """Push single events over HTTP, as fast as they are answered."""
     took: list[float] = []
     made = []
     for i in range(streams):
@@ -119,12 +163,8 @@ async def single(port: int, streams: int, seconds: float, lines: int, rate: floa
     end = time.perf_counter() + seconds
 
     async def run(line: Line, rng: random.Random) -> None:
-        due = time.perf_counter() + rng.random() * (lines / rate if rate else 0)
         while time.perf_counter() < end:
-            if rate:
-                due += rng.expovariate(rate / lines)  # arrivals at random, each timed from when it was due
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            begun = due if rate else time.perf_counter()
+            begun = time.perf_counter()
             status, _ = await line.send(made[rng.randrange(len(made))])
             assert status == 200, status
             took.append(time.perf_counter() - begun)
@@ -269,43 +309,57 @@ async def socket(
     return int(many * len(took) / (time.perf_counter() - begun)), took
 
 
-def report(name: str, server: Server, load: Any) -> float:
+def report(name: str, server: Server, load: Callable[[], tuple[float, list[float]]]) -> float:
     """Run a load, and print its line of the table."""
     cpu, events = server.metric("process_cpu_seconds_total"), server.metric("events_total")
     rate: float
     own = time.process_time()
-    rate, took = asyncio.run(load)
+    rate, took = load()
     own = time.process_time() - own
     used = server.metric("process_cpu_seconds_total") - cpu
     many = server.metric("events_total") - events
     p50, p99 = np.quantile(took, [0.5, 0.99]) * 1000
     print(
-        f"{name:<44}{rate:>10,}{p50:>10.1f}{p99:>10.1f}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}", flush=True
+        f"{name:<44}{int(rate):>10,}{p50:>10.1f}{p99:>10.1f}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}",
+        flush=True,
     )
     return rate
+
+
+def at_rate(streams: int, seconds: float, late: list[float]) -> tuple[float, list[float]]:
+    """Push at half of the load that is asked for, and add by how much the load itself was late."""
+    found = latency(8301, streams, seconds, 64, HALF)
+    late.extend(found["late"])
+    return len(late) / seconds, found["push"]
 
 
 def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
     """Print the table of loads, with and without a durable store."""
     print(f"{streams:,} streams, {seconds:g} s each")
     print(f"{'load':<44}{'events/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'CPU us/event':>14}{'of load':>12}")
+    some = min(5000, streams)
+    every: dict[str, Callable[[], tuple[float, list[float]]]] = {
+        "first push of every stream": lambda: asyncio.run(batched(8301, streams, seconds / 2, some)),
+        "batches of 5,000": lambda: asyncio.run(batched(8301, streams, seconds, some)),
+        "single HTTP, 64 connections": lambda: asyncio.run(single(8301, streams, seconds, 64)),
+        "WebSocket, 16 x 64": lambda: asyncio.run(socket(8301, streams, seconds, 16, 64)),
+        "WebSocket, 4 x 8 of 100": lambda: asyncio.run(socket(8301, streams, seconds, 4, 8, 100)),
+    }
     for store, words in ((str(folder / "streams"), "SQLite, durable"), ("none", "memory")):
         server = Server(model, store, 8301)
         try:
-            report(
-                f"{words}: first push of every stream", server, batched(8301, streams, seconds / 2, min(5000, streams))
-            )
-            report(f"{words}: batches of 5,000", server, batched(8301, streams, seconds, min(5000, streams)))
-            rate = report(f"{words}: single HTTP, 64 connections", server, single(8301, streams, seconds, 64, None))
-            half = min(rate / 2, 1500)
-            report(f"{words}: single HTTP, {half:,.0f} a second", server, single(8301, streams, seconds, 64, half))
-            report(f"{words}: WebSocket, 16 x 64", server, socket(8301, streams, seconds, 16, 64))
-            report(f"{words}: WebSocket, 4 x 8 of 100", server, socket(8301, streams, seconds, 4, 8, 100))
+            for name, load in every.items():
+                report(f"{words}: {name}", server, load)
+            late: list[float] = []
+            load = partial(at_rate, streams, seconds, late)
+            report(f"{words}: single HTTP, {HALF:,} a second, from sent", server, load)
+            p50, p99 = np.quantile(late, [0.5, 0.99]) * 1000
+            print(f"{'  by which the load itself was late':<54}{p50:>10.1f}{p99:>10.1f}", flush=True)
         finally:
             server.stop()
 
 
-def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float = 1500.0) -> None:
+def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float = HALF) -> None:
     """Print where the time of a single push goes at half of the load that is asked for."""
     disk = folder / "disk"
     sync = []
@@ -319,7 +373,8 @@ def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float =
     print(f"single pushes at {rate:,.0f} a second, ms{'p50':>38}{'p90':>9}{'p99':>9}{'most':>9}")
     rows = {"one fdatasync of 8 kB, nothing else at work": sync}
     for store, words in ((str(folder / "half"), "durable"), ("none", "memory")):
-        server = Server(model, store, 8305)
+        trace = folder / "trace.json"
+        server = Server(model, store, 8305, trace=trace)
         try:
             asyncio.run(batched(8305, streams, 2, min(5000, streams)))
             latency(8305, streams, 1, 64, rate)
@@ -335,6 +390,9 @@ def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float =
             f"{words}: push, from sent to answered": found["push"],
             f"{words}: push, from due to answered": found["whole"],
         }
+        inside = np.array(json.loads(trace.read_text(encoding="utf-8")))[-len(found["push"]) :]
+        stages = ("waits for a batch", "is stepped", "is saved", "is answered", "all of it")
+        rows |= {f"{words}, in the server: {name}": inside[:, i].tolist() for i, name in enumerate(stages)}
     for name, took in rows.items():
         figures = "".join(f"{q:>9.2f}" for q in np.quantile(took, [0.5, 0.9, 0.99, 1]) * 1000)
         print(f"{name:<60}{figures}", flush=True)

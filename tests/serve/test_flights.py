@@ -9,6 +9,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+
+pytest.importorskip("msgspec", reason="the server needs msgspec")
+pytest.importorskip("starlette", reason="the server needs starlette")
+pytest.importorskip("httpx", reason="the tests of the server need httpx")
+
 from serving import core, run
 
 import zoo

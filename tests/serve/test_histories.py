@@ -7,6 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("msgspec", reason="the server needs msgspec")
+pytest.importorskip("starlette", reason="the server needs starlette")
+pytest.importorskip("httpx", reason="the tests of the server need httpx")
+
 from serving import client, core, push, run
 
 import zoo

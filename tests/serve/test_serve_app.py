@@ -24,6 +24,7 @@ import zoo
 from ostinato.inference.forecast import forecast
 from ostinato.serve.app import _answered
 from ostinato.serve.auth import Token, Tokens, add
+from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
 from ostinato.serve.openapi import document
 from ostinato.serve.operations import Operations
@@ -129,6 +130,33 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
     run(main)
 
 
+def test_a_token_that_has_ended_ends_its_requests_and_its_websockets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("ostinato.serve.auth._EACH", 0.0)
+    path, event = tmp_path / "tokens.json", {"y": 50.0}
+    old, other = (add(path, name, None, None, None) for name in ("a", "b"))
+    heads = [{"Authorization": f"Bearer {one}"} for one in (old, other)]
+
+    async def main() -> None:
+        limits = Limits(Tokens(path))
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, limits) as http:
+            url, scope = "/v1/streams/a/events", limits.tokens
+            assert scope is not None
+            held = scope.find(heads[0]["Authorization"].encode())  # as an open WebSocket holds it
+            assert [(await http.post(url, json=event, headers=h)).status_code for h in heads] == [200, 200]
+            new = add(path, "a", None, None, None)
+            heads.append({"Authorization": f"Bearer {new}"})
+            assert [(await http.post(url, json=event, headers=h)).status_code for h in heads] == [401, 200, 200]
+            with pytest.raises(RefusedError, match="the token has ended"):
+                held.spend(1)
+            path.write_text("{")  # a damaged file lets nobody in who was not, and nobody out
+            assert [(await http.post(url, json=event, headers=h)).status_code for h in heads] == [401, 200, 200]
+            assert "the tokens stay as they are" in caplog.text
+
+    run(main)
+
+
 HOSTILE = [
     "../../etc/passwd",
     "a/b",
@@ -140,6 +168,10 @@ HOSTILE = [
     "..",
     "events",
 ]
+
+
+#: Joiners of emoji and of Persian, a wide space, and a sign that no release of Unicode has yet.
+HOSTILE += ["\U0001f468\u200d\U0001f469\u200d\U0001f467\ufe0f", "\u0645\u06cc\u200c\u062e", "a\u3000b", "\U0001fae9"]
 
 
 @pytest.mark.parametrize("key", HOSTILE)
@@ -159,7 +191,7 @@ def test_an_id_that_looks_like_something_else_is_a_name(key: str, tmp_path: Path
     assert sorted(p.name for p in tmp_path.iterdir()) == ["s"]
 
 
-@pytest.mark.parametrize("key", ["x" * 10_000, "a\nb", "\x00", "é" * 200, "\x7f"])
+@pytest.mark.parametrize("key", ["x" * 10_000, "a\nb", "\x00", "é" * 200, "\x7f", "a\u2028b", "a\u202eb"])
 def test_an_id_that_cannot_be_one_is_refused(key: str) -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
@@ -434,6 +466,7 @@ def test_the_document_names_every_route_and_every_error() -> None:
     for methods in found["paths"].values():
         for one in methods.values():
             assert {"401", "413", "422", "429", "503"} <= set(one["responses"])
+    assert "prefixItems" not in json.dumps(found)  # schemathesis, among others, cannot read it
 
 
 def test_metrics_and_logs_hold_no_payload(caplog: pytest.LogCaptureFixture) -> None:

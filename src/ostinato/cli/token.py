@@ -32,5 +32,5 @@ def command(
     from ostinato.serve.auth import add
 
     secret = add(tokens, name, rate, streams, body)
-    screen.say(f"note: {tokens} keeps a hash of the token; a running server reads it when it starts again")
+    screen.say(f"note: {tokens} keeps a hash of the token; a running server reads it within a second")
     print(secret)

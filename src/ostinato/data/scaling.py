@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,10 @@ class Scaling(Encoding):
 
     def least(self) -> Array:
         """Return 0 for each channel that is never below 0, and -inf for the others, (D,)."""
+        return self._least.copy()
+
+    @cached_property
+    def _least(self) -> Array:
         return np.where(np.array(self.nonnegative or (False,) * len(self.scale)), 0.0, -np.inf)
 
     @property
@@ -97,14 +102,18 @@ class Scaling(Encoding):
             # the probabilities of a lattice belong to its points: 2.5 would be given the probability of 2
             bad |= (values < 0) | (values != np.rint(values)) & ~np.isnan(values)
         else:
-            bad |= values < self.least()
+            bad |= values < self._least
         return np.asarray(bad.any(axis=-1))
 
     @property
     def most(self) -> float:
         """The greatest size of a value that the model can take."""
+        return super().most if self.returns else self._farthest
+
+    @cached_property
+    def _farthest(self) -> float:
         scales = [*self.scale, *(s for _, scale in self.per_id.values() for s in scale)]
-        return super().most if self.returns else FARTHEST * min(scales, default=1.0)
+        return FARTHEST * min(scales, default=1.0)
 
     def new_ids(self, data: SequenceSet) -> list[str]:
         """Return the ids of the new series, which lack a scale, if the encoding has one scale per series."""

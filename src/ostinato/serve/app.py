@@ -129,6 +129,10 @@ async def _live(routes: Routes, socket: WebSocket) -> None:
                 ended = some[-1] is None
                 for answer in await _answered(routes, [one for one in some if one is not None], socket):
                     await socket.send_text(answer)
+                token = socket.scope.get("token")
+                if token is not None and token.ended:
+                    await socket.close(1008)
+                    ended = True
     finally:
         reader.cancel()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import final
 
 import numpy as np
@@ -56,9 +57,9 @@ class Arena:
                     setattr(self, name, np.concatenate([column, np.zeros_like(column)]))
             self._free = list(range(2 * rows - 1, rows - 1, -1))
         row = self._free.pop()
-        for column in (self.seq, self.steps, self.block, self.fill, self.alarms, self.used):
+        for column in (self.seq, self.steps, self.block, self.fill, self.alarms):
             column[row] = 0
-        self.plain[row] = True
+        self.used[row], self.plain[row] = time.monotonic(), True
         return row
 
     def give(self, row: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import final
 
@@ -15,6 +17,10 @@ from ostinato.errors import ConfigError
 from ostinato.numbers import counted
 from ostinato.serve.errors import RefusedError
 from ostinato.storage import atomic_write
+
+_LOG = logging.getLogger("ostinato.serve")
+#: The file of tokens is looked at so many seconds after the last time.
+_EACH = 1.0
 
 
 class Kept(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,9 +47,14 @@ class Token:
 
     Args:
         kept: The token at rest.
+        look: What finds out whether the token has ended since.
+
+    Attributes:
+        ended: Whether it is no longer in the file.
     """
 
-    def __init__(self, kept: Kept) -> None:
+    def __init__(self, kept: Kept, look: Callable[[], None] = lambda: None) -> None:
+        self.kept, self._look, self.ended = kept, look, False
         self.name, self.rate, self.streams, self.body = kept.name, kept.rate, kept.streams, kept.body
         self._left = 10 * (kept.rate or 0)
         self._at = time.monotonic()
@@ -52,8 +63,11 @@ class Token:
         """Count events against the rate.
 
         Raises:
-            RefusedError: The rate is used up.
+            RefusedError: The rate is used up, or the token has ended.
         """
+        self._look()
+        if self.ended:
+            raise RefusedError(401, "the token has ended", fix="send Authorization: Bearer TOKEN with another one")
         if self.rate is None:
             return
         now = time.monotonic()
@@ -69,7 +83,7 @@ class Token:
 
 @final
 class Tokens:
-    """The tokens of a file, by their hashes.
+    """The tokens of a file, by their hashes. A change of the file counts within a second, also for open WebSockets.
 
     Args:
         path: The file.
@@ -79,9 +93,35 @@ class Tokens:
     """
 
     def __init__(self, path: Path) -> None:
-        self._tokens = {kept.sha256: Token(kept) for kept in read(path)}
+        self._path, self._seen, self._looked = path, _stamp(path), time.monotonic()
+        self._tokens: dict[str, Token] = {}
+        self._use(read(path))
         if not self._tokens:
             raise ConfigError("the file of tokens holds none", where=str(path), fix="make one: ostinato token NAME")
+
+    def _use(self, kept: list[Kept]) -> None:
+        """Go on with these tokens. One that stays as it is keeps what it has spent."""
+        before = self._tokens
+        self._tokens = {
+            one.sha256: old if (old := before.get(one.sha256)) and old.kept == one else Token(one, self.look)
+            for one in kept
+        }
+        for key, old in before.items():
+            old.ended = self._tokens.get(key) is not old
+
+    def look(self) -> None:
+        """Read the file again if it has changed; a file that cannot be read changes nothing."""
+        now = time.monotonic()
+        if now - self._looked < _EACH:
+            return
+        self._looked, stamp = now, _stamp(self._path)
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            self._use(read(self._path))
+        except ConfigError as error:
+            _LOG.error("the tokens stay as they are: %s", error.what)
 
     def find(self, header: bytes) -> Token:
         """Return the token of the header Authorization.
@@ -89,12 +129,22 @@ class Tokens:
         Raises:
             RefusedError: There is none, or an unknown one.
         """
+        self.look()
         scheme, _, secret = header.partition(b" ")
         # the table is searched by the hash, so the time of the search says nothing about a token
         found = self._tokens.get(digest(secret.strip())) if scheme.lower() == b"bearer" else None
         if found is None:
             raise RefusedError(401, "the request has no valid token", fix="send Authorization: Bearer TOKEN")
         return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes with a file; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def digest(secret: bytes) -> str:

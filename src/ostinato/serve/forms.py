@@ -352,4 +352,4 @@ class TextForm(Form):
             return None
         points, word = self._model.encoding.vocabulary(), self._spelling.text
         found = self._rows.likeliest(state, push.top)[0]
-        return Next(top=[("\n" if points[s] < 0 else word([points[s]]), p) for s, p in found])
+        return Next(top=[["\n" if points[s] < 0 else word([points[s]]), p] for s, p in found])

@@ -81,11 +81,15 @@ class Told(Struct, omit_defaults=True, gc=False):
     intervals: dict[str, list[float | None]] | None = None
 
 
+#: A symbol and its probability. A tuple would be exact, but its schema is one that few tools for OpenAPI read.
+Likely = Annotated[list[str | float], Meta(min_length=2, max_length=2)]
+
+
 class Next(Struct, omit_defaults=True):
     """The predictive distribution of the next event: its quantiles, one list of channels each, or its top symbols."""
 
     quantiles: list[list[float | None]] | None = None
-    top: list[tuple[str, float]] | None = None
+    top: list[Likely] | None = None
 
 
 class Result(Struct, omit_defaults=True, gc=False):

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
+from unicodedata import bidirectional, category
 
 import numpy as np
 import torch
@@ -54,6 +55,8 @@ _UNTOLD = Told(0, "applied")
 LEFT_OUT = 1600
 #: The records that are made at once: so many stay in the cache of a core.
 _TOGETHER = 128
+#: What turns the direction of the text around it: an id with that looks like another one.
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 #: The longest id in bytes of UTF-8.
 LONGEST_ID = 256
 
@@ -186,7 +189,7 @@ def check_id(unique_id: str) -> str:
     """Return the id of a stream.
 
     Raises:
-        DataError: It is empty, too long, or has control characters.
+        DataError: It is empty, too long, or has characters that end lines or turn the direction of writing.
     """
     try:
         size = len(unique_id.encode())
@@ -198,7 +201,11 @@ def check_id(unique_id: str) -> str:
             fix="give the stream a shorter name",
         )
     if not unique_id.isprintable():
-        raise DataError("the id of the stream has control characters", fix="use letters, digits and signs")
+        # a joiner is a part of many emoji and words, and a space may be wide
+        for sign in unique_id:
+            if category(sign) in {"Cc", "Zl", "Zp"} or bidirectional(sign) in _TURNS:
+                what = f"the id of the stream has the control character U+{ord(sign):04X}"
+                raise DataError(what, fix="use letters, digits and signs")
     return unique_id
 
 

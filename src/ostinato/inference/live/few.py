@@ -68,6 +68,6 @@ class Few:
             if told is None:
                 return None
             nats[b], expected[b] = told
-            for part, one in zip(after, step.state, strict=True):
-                part[b] = one[0].numpy()
+            for part, one in zip(after, step.arrays, strict=True):
+                part[b] = one[0]
         return nats, expected, tuple(torch.from_numpy(part) for part in after)

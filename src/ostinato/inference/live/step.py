@@ -76,14 +76,16 @@ class LiveCells(Live):
         self.last = last
         # the tensors share the memory of the arrays, which the step changes in place
         self.state = tuple(s.detach().clone(memory_format=torch.contiguous_format) for s in state)
+        #: The arrays of the state, (1, ...) each.
+        self.arrays: tuple[Floats, ...] = tuple(s.numpy() for s in self.state)
         front, backbone = ([s[0].numpy() for s in part] for part in self._parts(self.state))
         self._take(front)
         self._backbone, self._h = bind(self._layers, backbone, self._input)
 
     def refill(self, state: Sequence[NDArray[Any]]) -> None:
         """Continue from a copy of another state, (1, ...) each, in the arrays that ``hold`` has made."""
-        for own, given in zip(self.state, state, strict=True):
-            own.numpy()[...] = given
+        for own, given in zip(self.arrays, state, strict=True):
+            own[...] = given
         self._refilled()
 
     def _refilled(self) -> None:
