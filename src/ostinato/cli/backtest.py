@@ -90,10 +90,7 @@ def command(
     clock: options.Clock,
     columns: options.Columns,
     covariates: options.Covariates,
-    on: options.On = None,
-    workers: options.Workers = None,
-    threads: options.Threads = "auto",
-    device: options.Device = "auto",
+    place: panels.Place,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -101,11 +98,10 @@ def command(
 
     Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
-    count = options.threads(threads)
-    if panels.in_parts(on, workers):
+    if place.in_parts:
         panels.check_times(clock.zone, clock.day_first)
         _check_model_of_parts(model or [])
-        with panels.running(panels.Destination(output, on, workers, count, device)) as panel:
+        with panels.running(place.to(output)) as panel:
             from ostinato import scale
 
             table, outcome = scale.cross_validation(
@@ -149,8 +145,8 @@ def command(
         n_paths=paths,
         on_window=None if output else lambda frame: None,
         seed=seed,
-        threads=count,
-        device=options.device(device),
+        threads=place.count,
+        device=options.device(place.device),
         budget=limits,
     )
     *notes, verdict = result.notes

@@ -98,10 +98,7 @@ def command(
     clock: options.Clock,
     columns: options.Columns,
     sound: options.Sound,
-    on: options.On = None,
-    workers: options.Workers = None,
-    threads: options.Threads = "auto",
-    device: options.Device = "auto",
+    place: panels.Place,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -109,14 +106,13 @@ def command(
 
     Example: ostinato forecast sales.csv --horizon 12 --plot forecast.png -o forecast.csv
     """
-    count = options.threads(threads)
     source = source_of(first, data, model)
     given = {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
-    in_parts = source.in_parts or panels.in_parts(on, workers)
+    in_parts = source.in_parts or place.in_parts
     source.check(given, in_parts=in_parts)
     if in_parts:
         panel_data = source.given_data()
-        with panels.running(panels.Destination(output, on, workers, count, device)) as panel:
+        with panels.running(place.to(output)) as panel:
             from ostinato import scale
 
             outcome = scale.forecast(
@@ -147,8 +143,8 @@ def command(
             reading=options.reading(columns),
             clock=options.reading(clock),
             sound=options.reading(sound),
-            threads=count,
-            device=options.device(device),
+            threads=place.count,
+            device=options.device(place.device),
         )
     )
     if as_json:

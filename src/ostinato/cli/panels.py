@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 from ostinato.choices import unknown
 from ostinato.cli import options, screen
@@ -19,11 +19,6 @@ from ostinato.threads import Threads
 if TYPE_CHECKING:
     from ostinato.scale.cluster import Cluster
     from ostinato.scale.run import Executor, Outcome, PanelProgress
-
-
-def in_parts(on: str | None, workers: int | None) -> bool:
-    """Return whether a command processes a panel in parts: with --on or --workers."""
-    return on is not None or workers is not None
 
 
 def check_times(zone: str | None, day_first: bool | None) -> None:
@@ -72,6 +67,31 @@ class Destination:
             screen.say(f"note: {where}")
 
         return ray(address, workers=self.workers, threads=self.threads, on_joined=joined)
+
+
+@final
+@dataclass(frozen=True)
+class Place:
+    """The options of where a command computes that can process a panel in parts."""
+
+    on: options.On = None
+    workers: options.Workers = None
+    threads: options.Threads = "auto"
+    device: options.Device = "auto"
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether a panel is processed in parts: with --on or --workers."""
+        return self.on is not None or self.workers is not None
+
+    @property
+    def count(self) -> Threads:
+        """The number of threads, or "auto"."""
+        return options.threads(self.threads)
+
+    def to(self, output: Path | None) -> Destination:
+        """Return the place with the folder of the results."""
+        return Destination(output, self.on, self.workers, self.count, self.device)
 
 
 @dataclass(frozen=True)

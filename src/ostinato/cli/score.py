@@ -45,10 +45,7 @@ def command(
     *,
     columns: options.Columns,
     sound: options.Sound,
-    on: options.On = None,
-    workers: options.Workers = None,
-    threads: options.Threads = "auto",
-    device: options.Device = "auto",
+    place: panels.Place,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -56,8 +53,8 @@ def command(
 
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
-    if panels.in_parts(on, workers):
-        with panels.running(panels.Destination(output, on, workers, options.threads(threads), device)) as panel:
+    if place.in_parts:
+        with panels.running(place.to(output)) as panel:
             from ostinato import scale
 
             outcome = scale.score(
@@ -80,7 +77,7 @@ def command(
 
     fitted, sequences = opened(model, data, **options.reading(columns, sound))
     screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
-    scores = score(fitted, sequences, adapt=adapt, threads=options.threads(threads), device=options.device(device))
+    scores = score(fitted, sequences, adapt=adapt, threads=place.count, device=options.device(place.device))
     if by is not None:
         _write_units(scores, by, output, fitted.likelihood("score"))
         return
