@@ -37,7 +37,7 @@ def csv(separator: str = ",", **options: Any) -> bytes:
     return text.encode()
 
 
-EUROPEAN = csv(";", decimal_comma=True)
+EUROPEAN = csv(";").replace(b".", b",")
 FORMS = {
     "plain.csv": csv(),
     "tabs.tsv": csv("\t"),
