@@ -122,3 +122,9 @@ def test_what_exponential_smoothing_is_not_for_is_refused() -> None:
         ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="ets")
     with pytest.raises(ConfigError, match="up to 60 steps, got 168"):
         ostinato.fit(seasonal(), model="theta", season=168)
+
+
+@pytest.mark.parametrize("name", ["ets", "theta"])
+def test_a_model_stays_on_the_processor(name: str) -> None:
+    """A card waits for the host at every step, and those of Apple have no float64."""
+    assert sequential(ostinato.fit(seasonal(), model=name).model).on_processor

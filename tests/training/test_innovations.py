@@ -1,4 +1,4 @@
-"""The errors of a closed form on ragged spans are those of each span alone, and cost no more than the spans are long."""
+"""The errors of a closed form on ragged spans are those of each span alone, at about the cost of their steps."""
 
 from __future__ import annotations
 
