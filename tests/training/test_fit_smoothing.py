@@ -14,6 +14,7 @@ import ostinato
 from ostinato.errors import ConfigError
 from ostinato.layers.front import SmoothingFront
 from ostinato.layers.smoothing import Parameters, Smoothing
+from ostinato.training import ladder
 from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
 from zoo import sequential
 
@@ -128,3 +129,9 @@ def test_what_exponential_smoothing_is_not_for_is_refused() -> None:
 def test_a_model_stays_on_the_processor(name: str) -> None:
     """A card waits for the host at every step, and those of Apple have no float64."""
     assert sequential(ostinato.fit(seasonal(), model=name).model).on_processor
+
+
+def test_a_wrong_kind_is_refused_before_anything_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "closed_form", None)
+    with pytest.raises(ConfigError, match="the data are text"):
+        ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="theta")
