@@ -101,7 +101,7 @@ def test_a_model_file_scores_forecasts_samples_and_streams(name: str, tmp_path: 
 
 def test_a_season_that_the_data_do_not_show_twice_is_noted() -> None:
     found = ostinato.fit(seasonal(20), model="ets", season=12)
-    assert any("no series has two seasons of 12 steps" in note for note in found.notes)
+    assert any("no series is longer than two seasons of 12 steps" in note for note in found.notes)
 
 
 def test_a_large_panel_and_a_long_series_are_searched_in_part() -> None:
