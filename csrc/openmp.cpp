@@ -18,8 +18,9 @@ std::atomic<const OpenMp*> current{nullptr};
 std::atomic<bool> forked{false};
 
 // Whether others use the threads of this thread's regions: the processor time of one of them says so, because it runs on
-// after a region and then sleeps. A region of our own has the same effect, for as long as it is `fresh`. While the threads are in
-// use, calls do not look, and begin no other threads; so they look again now and then, after a pause that shows it.
+// after a region and then sleeps. After a region of our own it runs on as well, so for as long as that is `fresh`, calls
+// compute on the crew and do not look. Once others were seen, calls take the threads for a `pause` without a look. The
+// calls after it take the crew until a look says again that others use the threads.
 class Watch {
   public:
     bool others() {

@@ -24,7 +24,8 @@ void use_openmp(const OpenMp& library);
 // because its threads are taken, and in the child of a fork, which has the library but not its threads.
 const OpenMp* openmp_with(int count);
 
-// Returns openmp_with(count) if others have used the threads in the last seconds, or if the library is not watched.
+// Returns openmp_with(count) if others have used the threads in the last seconds, if nothing is known of the threads yet
+// (the first call of this thread of the program, and every call outside of Linux), or if the library is not watched.
 const OpenMp* openmp_for(int count);
 
 // Calls work(with, rank, size) in a region. The size is `count`, or less if the library grants fewer threads. A region

@@ -27,6 +27,7 @@ struct Meeting {
 // counts the caller and the threads that are reserved for it: less than `count` if the system gives no more threads. No
 // thread serves two callers, so a team cannot wait for a member that is busy elsewhere. A member that wakes after rank 0
 // has finished may not be called, so only a team that meets may rely on all of them.
+// The work must not throw: in another thread than the caller's, an exception ends the process.
 void at_once(int count, void (*work)(void* with, int rank, int size), void* with);
 
 template <class Work>
@@ -47,7 +48,8 @@ void deal_out(int count, const Work& work) {
 }
 
 // Calls work(with, half) for both halves, at the same time if there are threads. What a half calls at_once for is done
-// by count / 2 threads of its own.
+// by count / 2 threads of its own. The work must not throw, nor call at_once within the work of at_once: the threads of a
+// half wait for its next call until it returns.
 void in_halves(int count, void (*work)(void* with, int half), void* with);
 
 template <class Work>

@@ -298,9 +298,9 @@ def placed(model: M, step: Callable[[M], Any] | None = None, count: float = 1.0)
             device was given.
         count: The number of steps of the whole work, roughly.
     """
-    if getattr(model, "on_processor", False):  # what it learns is counted and filtered on the processor
+    if getattr(model, "on_processor", False):
         if asked() not in ("auto", "cpu"):
-            log.info("the CPU: an adaptive model computes there alone")
+            log.info("the CPU: a model that counts, filters or smooths computes there alone")
         return copy_on(model, "cpu")
     home = next(model.parameters()).device
     run = None if step is None else lambda device: lambda: step(copy_on(model, device))

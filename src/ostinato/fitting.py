@@ -68,7 +68,8 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
         model: "auto" fits the whole ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest model. The
-            name of a backbone fits that model and the AR. "direct", or "auto" with a horizon, fits a direct model.
+            name of a backbone fits that model and the AR; "ets" and "theta" are exponential smoothing. "direct", or
+            "auto" with a horizon, fits a direct model.
         horizon: The number of steps that a direct model forecasts. The models of the ladder forecast any number.
         budget: The seconds of the whole fit, a time such as "2m", or a Budget. A direct model needs none.
         held_out: The share of the data that is held out, or a pattern of ids.
@@ -89,7 +90,7 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.
         **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for a direct model
-            season, lookback, backbone, networks, ...
+            season, lookback, backbone, networks, ...; for "ets" and "theta" season.
 
     Returns:
         The model that was kept, the held-out table and the notes.
@@ -159,7 +160,7 @@ def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> 
     if way == "direct":
         return {name: value for name, value in options.items() if name in _DIRECT_NAMES | _SHARED}
     # of the ladder only exponential smoothing has a season, and it is fitted by name
-    only_direct = _DIRECT_NAMES - _LADDER_NAMES | {"season"}
+    only_direct = (_DIRECT_NAMES - _LADDER_NAMES) | {"season"}
     return {name: value for name, value in options.items() if name not in only_direct}
 
 

@@ -135,8 +135,8 @@ class SequenceModel(nn.Module):
 
     @property
     def on_processor(self) -> bool:
-        """Whether the model computes on the processor alone, because what it learns is counted or filtered there."""
-        return self.adaptive or self.filtered
+        """Whether the model computes on the processor alone, because it counts, filters or smooths there."""
+        return self.adaptive or self.front.on_processor
 
     @property
     def coupled(self) -> bool:

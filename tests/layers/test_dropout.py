@@ -7,6 +7,8 @@ import math
 import pytest
 import torch
 
+from ostinato.errors import ConfigError
+from ostinato.layers.build import build_backbone
 from ostinato.layers.dropout import Dropout
 
 
@@ -57,3 +59,16 @@ def test_nothing_is_dropped_where_nothing_is_to_be() -> None:
     assert Dropout(0.0)(x) is x
     assert Dropout(0.4)(x[:0]).shape == (0, 4)
     assert torch.equal(Dropout(1.0)(x), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])
+def test_a_share_outside_of_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match="dropout must be at least 0 and at most 1"):
+        build_backbone("gru", 2, 3, dropout=share)
+
+
+def test_the_draws_are_where_the_values_are() -> None:
+    """A default device of torch, such as a card, is that of new tensors, and not that of x."""
+    layer, x = Dropout(0.5), torch.ones(100)
+    with torch.device("meta"):
+        assert 0 < int((layer(x) == 0).sum()) < 100

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -63,6 +66,10 @@ class Library:
             work(data)
             self.of_thread.rank, self.of_thread.size = 0, 1
 
+        self.together(enter)
+
+    def together(self, enter: Callable[[int], None]) -> None:
+        """Call enter(rank) in every thread of a region."""
         others = [threading.Thread(target=enter, args=(rank,)) for rank in range(1, self.granted)]
         for each in others:
             each.start()
@@ -71,12 +78,52 @@ class Library:
             each.join()
 
 
+class Kept(Library):
+    """A library whose threads stay between its regions, and sleep there."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count, count)
+        self.tasks = [SimpleQueue[Callable[[], None] | None]() for _ in range(1, count)]
+        self.done = SimpleQueue[None]()
+        for each in self.tasks:
+            threading.Thread(target=self.serve, args=(each,), daemon=True).start()
+
+    def serve(self, tasks: SimpleQueue[Callable[[], None] | None]) -> None:
+        """Run tasks until there is None."""
+        while (task := tasks.get()) is not None:
+            task()
+            self.done.put(None)
+
+    def together(self, enter: Callable[[int], None]) -> None:
+        """Call enter(rank) in every thread of a region."""
+        for rank, each in enumerate(self.tasks, 1):
+            each.put(partial(enter, rank))
+        enter(0)
+        for _ in self.tasks:
+            self.done.get()
+
+    def use(self) -> None:
+        """Let every thread compute for a millisecond, as a region of somebody else does."""
+
+        def compute(rank: int) -> None:
+            end = time.thread_time() + 1e-3
+            while time.thread_time() < end:
+                pass
+
+        self.together(compute)
+
+    def close(self) -> None:
+        """End the threads."""
+        for each in self.tasks:
+            each.put(None)
+
+
 @contextmanager
-def computing_on(library: Library | None) -> Iterator[None]:
+def computing_on(library: Library | None, watched: bool = False) -> Iterator[None]:
     """Let the engine compute on a library, or on its own threads, and afterwards on torch's again."""
     found = [ctypes.cast(f, ctypes.c_void_p).value or 0 for f in library.functions] if library else [0] * 5
     parallel, rank, size, most, inside = found
-    _engine.use_openmp(parallel, rank, size, most, inside, watched=False)
+    _engine.use_openmp(parallel, rank, size, most, inside, watched=watched)
     try:
         yield
     finally:
@@ -209,6 +256,30 @@ def test_a_watched_library_gives_the_same_bits_whoever_used_it_last() -> None:
             else:
                 time.sleep(0.005)
             assert _same(with_gradients(engine, call), true)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing says how long a thread computed")
+def test_a_watched_library_is_taken_only_while_others_use_it() -> None:
+    library, call = Kept(3), problem("gru", 12, 18, 3, 21)
+
+    def taken() -> bool:
+        """Return whether a call has a region."""
+        before = library.regions
+        engine(call)
+        return library.regions > before
+
+    def calls() -> list[bool]:
+        torch.set_num_threads(3)
+        found = [taken()]  # nothing is known of the threads yet
+        time.sleep(0.1)  # the threads have come to rest after the region
+        found += [taken(), taken()]
+        library.use()
+        return [*found, taken()]
+
+    # what is known of the threads is known in each thread of Python, so a new one knows nothing
+    with shared_by(3, 1), computing_on(library, watched=True), ThreadPoolExecutor(1) as fresh:
+        assert fresh.submit(calls).result() == [True, False, False, True]
+    library.close()
 
 
 @with_openmp

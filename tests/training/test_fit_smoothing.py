@@ -14,6 +14,7 @@ import ostinato
 from ostinato.errors import ConfigError
 from ostinato.layers.front import SmoothingFront
 from ostinato.layers.smoothing import Parameters, Smoothing
+from ostinato.training import ladder
 from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
 from zoo import sequential
 
@@ -100,7 +101,7 @@ def test_a_model_file_scores_forecasts_samples_and_streams(name: str, tmp_path: 
 
 def test_a_season_that_the_data_do_not_show_twice_is_noted() -> None:
     found = ostinato.fit(seasonal(20), model="ets", season=12)
-    assert any("no series has two seasons of 12 steps" in note for note in found.notes)
+    assert any("no series is longer than two seasons of 12 steps" in note for note in found.notes)
 
 
 def test_a_large_panel_and_a_long_series_are_searched_in_part() -> None:
@@ -122,3 +123,15 @@ def test_what_exponential_smoothing_is_not_for_is_refused() -> None:
         ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="ets")
     with pytest.raises(ConfigError, match="up to 60 steps, got 168"):
         ostinato.fit(seasonal(), model="theta", season=168)
+
+
+@pytest.mark.parametrize("name", ["ets", "theta"])
+def test_a_model_stays_on_the_processor(name: str) -> None:
+    """A card waits for the host at every step, and those of Apple have no float64."""
+    assert sequential(ostinato.fit(seasonal(), model=name).model).on_processor
+
+
+def test_a_wrong_kind_is_refused_before_anything_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "closed_form", None)
+    with pytest.raises(ConfigError, match="the data are text"):
+        ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="theta")

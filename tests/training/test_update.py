@@ -10,12 +10,21 @@ from losses_of_workers import material
 
 from ostinato.data.batching import bucketed, pieces, whole
 from ostinato.gradients.methods import FullBPTT
+from ostinato.training import update as room
 from ostinato.training.build import build, closed_form
 from ostinato.training.config import LadderOptions
 from ostinato.training.objective import Loss
 from ostinato.training.update import Knobs, Update
 
 
+@pytest.fixture(params=["in the kernel", "around the kernel"])
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Divide the gradients in the kernel of AdamW, and in a pass of their own as on Apple's cards."""
+    if request.param == "around the kernel":
+        monkeypatch.setattr(room, "KERNELS", ())
+
+
+@pytest.mark.usefixtures("ways")
 @pytest.mark.parametrize("clip", [1e-3, 1e6])
 def test_a_step_is_clipping_then_adamw_then_the_average(clip: float) -> None:
     given, config = material(torch.float64), LadderOptions(hidden=6)
@@ -52,3 +61,28 @@ def test_a_step_is_clipping_then_adamw_then_the_average(clip: float) -> None:
         torch.testing.assert_close(dict(model.named_parameters())[name], p, rtol=2e-3, atol=1e-6)
     for name, mean in expected.items():
         torch.testing.assert_close(average[name], mean, rtol=2e-3, atol=1e-6)
+
+
+@pytest.mark.usefixtures("ways")
+def test_a_step_without_counted_values_or_with_a_broken_gradient_moves_nothing() -> None:
+    given, config = material(torch.float64), LadderOptions(hidden=6)
+    base, _ = closed_form(given, config)
+    model = build("gru", given, base, config).double()
+    batch = whole(given.encoded, bucketed(pieces(given.spans("train"), 200, 0), 400, None)[-1])
+    scale = 1 / int(batch.weight.sum())
+    trained = [p for p in model.parameters() if p.requires_grad]
+    average = {k: p.detach().clone() for k, p in model.named_parameters() if p.requires_grad}
+    fused = torch.optim.AdamW(trained, lr=1.0, fused=True)
+    update = Update(model, Loss(model, FullBPTT()), fused, average, 1.0, carries=False)
+
+    def numbers() -> list[torch.Tensor]:
+        return [p.detach().clone() for p in (*trained, *average.values())]
+
+    start = numbers()
+    update(batch, None, Knobs(1e-2, scale, 0.5))
+    moved = numbers()
+    assert not all(torch.equal(a, b) for a, b in zip(start, moved, strict=True))
+    # no counted value, then a gradient that is not finite, and whatever comes after it
+    for factor in (0.0, float("nan"), 1.0):
+        update(batch, None, Knobs(1e-2, scale * factor, 0.5))
+        assert all(torch.equal(a, b) for a, b in zip(moved, numbers(), strict=True))

@@ -7,6 +7,8 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
+from ostinato.arguments import real
+
 #: The bits of a random number that decide on one value, so that the share is exact to 1 / 2^16.
 BITS = 16
 
@@ -20,15 +22,22 @@ class Dropout(nn.Module):
 
     Args:
         share: The probability of a value to be set to 0, from 0 to 1.
+
+    Raises:
+        ConfigError: The share is no number from 0 to 1.
     """
 
     def __init__(self, share: float) -> None:
         super().__init__()
-        self.share = share
+        self.share = real("dropout", share, least=0, most=1, fix="use a share such as 0.2")
+
+    def extra_repr(self) -> str:
+        """Return the share, for the printed module."""
+        return f"share={self.share:g}"
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x (...) with a share of its values set to 0 in training, x itself otherwise."""
-        if not self.training or self.share <= 0:
+        if not self.training or not self.share:
             return x
         if x.device.type != "cpu":
             return nn.functional.dropout(x, self.share)
@@ -36,6 +45,6 @@ class Dropout(nn.Module):
         dropped = round(self.share * most)
         if dropped >= most:
             return x * 0
-        draws = torch.empty(-(-x.numel() * BITS // 64), dtype=torch.int64).random_(-(1 << 63), None)
+        draws = torch.empty(-(-x.numel() * BITS // 64), dtype=torch.int64, device=x.device).random_(-(1 << 63), None)
         lanes = draws.view(torch.int16)[: x.numel()].view(x.shape)
         return x * (lanes >= dropped - most // 2).to(x.dtype).mul_(most / (most - dropped))

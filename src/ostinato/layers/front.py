@@ -50,10 +50,12 @@ class Front(nn.Module, ABC):
     Attributes:
         features: The width of the backbone's input, F.
         adaptive: Whether its closed form goes on learning from every step.
+        on_processor: Whether its closed form computes on the processor alone, step by step in float64.
     """
 
     features: int
     adaptive: bool = False
+    on_processor: bool = False
 
     @property
     @abstractmethod
@@ -144,6 +146,7 @@ class FilterFront(Front):
     """
 
     adaptive = True
+    on_processor = True
 
     def __init__(self, filters: AdaptiveFilter) -> None:
         super().__init__()
@@ -196,6 +199,7 @@ class SmoothingFront(Front):
     """
 
     features = 0
+    on_processor = True
 
     def __init__(self, smoothing: Smoothing) -> None:
         super().__init__()

@@ -183,29 +183,29 @@ class Smoothing(Recurrence):
         return {"name": self.name, "channels": self.input_size, "season": self.season}
 
     @property
-    def parameters_of(self) -> Parameters:
+    def per_channel(self) -> Parameters:
         """The parameters of the channels, in float64."""
         return Parameters(self.smoothing.double(), self.spread.double())
 
     def initial_state(self, batch: int) -> State:
         """Return the mean (B, D, 2 + m) and the covariance (B, D, 2 + m, 2 + m) before the first step."""
-        mean, covariance = first_state(self.parameters_of, self.season)
+        mean, covariance = first_state(self.per_channel, self.season)
         return mean.repeat(batch, 1, 1), covariance.repeat(batch, 1, 1, 1)
 
     def pending(self, state: State) -> tuple[Tensor, Tensor]:
         """Return the mean and the standard deviation of the next value, (B, D), in float64."""
-        mu, v = predict(self.parameters_of, state)
+        mu, v = predict(self.per_channel, state)
         return mu, self.log_sigma.double().exp() * v.sqrt()
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and what is said of the next value, (B, 2 D), after x (B, D), NaN if missing."""
-        state = step(self.parameters_of, state, x.double())
+        state = step(self.per_channel, state, x.double())
         return state, torch.cat(self.pending(state), -1).to(x.dtype)
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return what is said after each step, (T, B, 2 D), and the last state (see ``Recurrence.unroll``)."""
         now = self.initial_state(x.shape[1]) if state is None else state
-        parameters, out = self.parameters_of, []
+        parameters, out = self.per_channel, []
         sigma, values = self.log_sigma.double().exp(), x.double()
         for t in range(len(x)):
             after = step(parameters, now, values[t])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -14,6 +13,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from ostinato.assemble import Architecture, assemble
+from ostinato.data.batching import Piece, bucketed
 from ostinato.data.encoded import Encoded, Encoding
 from ostinato.data.encoding import fit_encoding
 from ostinato.data.sequences import SequenceSet
@@ -35,6 +35,7 @@ from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
+from ostinato.training.objective import JUDGED
 from ostinato.training.smoothing import fit_smoothing, season_of
 from ostinato.training.within import Within, spread
 
@@ -42,8 +43,6 @@ from ostinato.training.within import Within, spread
 ENOUGH = 400_000
 #: The mean step from a value to the next, in units of an adaptive filter of continuous values.
 RESOLUTION = 20.0
-#: The spans that a closed form is unrolled over together.
-_TOGETHER = 64
 
 #: What a model stands on.
 Base: TypeAlias = AR | Markov | AdaptiveFilter | Smoothing
@@ -295,17 +294,18 @@ def build(
 def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
     """Return the standardised one-step errors of the closed form on the known part, (N, D), and their support."""
     values, offsets, rows = material.joined(limit=ENOUGH)
-    at, lengths = material.encoded, np.diff(offsets)
+    at = material.encoded
     out: list[Tensor] = [values] * len(rows)
     support: list[Tensor] = [values] * len(rows)
-    order = np.argsort(lengths, kind="stable")
-    for group in (order[i : i + _TOGETHER].tolist() for i in range(0, len(order), _TOGETHER)):
-        spans = [values[offsets[i] : offsets[i + 1]] for i in group]
-        padded = torch.nn.utils.rnn.pad_sequence(spans, padding_value=math.nan)
-        (_, loc, scale, *_), _ = front.unroll(padded, front.initial_state(len(group)))
+    each = [Piece(i, 0, 0, int(size)) for i, size in enumerate(np.diff(offsets))]
+    for group in bucketed(each, JUDGED, None):
+        spans = [values[offsets[i] : offsets[i + 1]] for i, *_ in group]
+        padded = torch.nn.utils.rnn.pad_sequence(spans)
+        lengths = torch.tensor([len(x) for x in spans])
+        (_, loc, scale, *_), _ = front.unroll(padded, front.initial_state(len(group)), lengths)
         assert loc is not None
         assert scale is not None
-        for b, (i, x) in enumerate(zip(group, spans, strict=True)):
+        for b, ((i, *_), x) in enumerate(zip(group, spans, strict=True)):
             mu, deviation, row = loc[: len(x), b], scale[: len(x), b], rows[i]
             out[i] = (x - mu) / deviation
             low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - mu)

@@ -37,8 +37,7 @@ EVALUATIONS = 32
 #: Sequences up to this many steps are unrolled whole.
 SHORT = 512
 
-
-#: What to do about a season that is none.
+#: The advice for a season that is not a number of steps.
 _SEASON = "use 1 for no season, or more, such as 24"
 
 

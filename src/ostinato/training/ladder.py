@@ -121,6 +121,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
             f"a fit of {model} has no option 'season', got {options.season}",
             fix="remove the season, or use the model ets or theta, or direct with a horizon",
         )
+    names = _names(model, data)  # what cannot be fitted is refused before anything is
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support, Within.of(limits))
@@ -134,7 +135,6 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     workers = current()
     if keep and workers.leads:
         keep.claim()
-    names = _names(model, data)
     ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = max(climbed, key=lambda pair: pair[0].held_out) if model == "auto" else climbed[-1]

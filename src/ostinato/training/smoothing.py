@@ -148,7 +148,8 @@ def fit_smoothing(name: str, values: Array, offsets: NDArray[np.int64], season: 
     parameters = Parameters(table[:, :4], table[:, 4:])
     sigma = torch.tensor([fit.sigma for fit in chosen], dtype=torch.float64)
     if season and not m:
-        notes.append(f"no series has two seasons of {counted(season, 'step')}, so exponential smoothing has none")
+        short = f"no series is longer than two seasons of {counted(season, 'step')}"
+        notes.append(f"{short}, so the smoothing has no season")
     return Smoothing.of(form.name, period, parameters, sigma), notes
 
 

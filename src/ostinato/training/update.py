@@ -11,6 +11,10 @@ from ostinato.data.batching import Batch
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
+#: The devices on which the kernel of AdamW divides the gradients, and leaves the weights as they are, where it is given
+#: ``grad_scale`` and ``found_inf``. On Apple's cards it ignored both at first (pull request 186360 of torch).
+KERNELS = ("cpu", "cuda")
+
 
 class Knobs(NamedTuple):
     """What differs from step to step.
@@ -89,15 +93,29 @@ class Update:
         idle = torch.maximum(self.broken, (~counts).to(self.broken))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        # the kernel of AdamW divides the gradient while it reads it, so clipping takes no pass of its own
-        self.optimizer.grad_scale = (norm / self.clip).clamp(min=1.0).float()  # type: ignore[attr-defined]
-        self.optimizer.found_inf = idle  # type: ignore[attr-defined]
-        self.optimizer.step()
+        self._step(idle, (norm / self.clip).clamp(min=1.0))
         with torch.no_grad():
             share = move * (1 - idle)
             for name, average in self._average.items():
                 average.lerp_(own[name], share)
         return outcome, None if after is None else tuple(s.detach() for s in after)
+
+    @torch.no_grad()
+    def _step(self, idle: Tensor, excess: Tensor) -> None:
+        """Make the step of AdamW with the gradients over ``excess``; where ``idle`` is 1, the weights stay.
+
+        A kernel that can do both does them while it reads the gradients, so that neither takes a pass of its own.
+        """
+        if self.model.device.type in KERNELS:
+            self.optimizer.found_inf, self.optimizer.grad_scale = idle, excess.float()  # type: ignore[attr-defined]
+            self.optimizer.step()
+            return
+        moving = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
+        before = [p.clone() for p in moving]
+        torch._foreach_mul_([p.grad for p in moving], 1 / excess)
+        self.optimizer.step()
+        for p, kept in zip(moving, before, strict=True):
+            p.copy_(torch.where(idle > 0, kept, p))
 
     def _state(self, batch: Batch, carried: State | None) -> State | None:
         """Return the state before a batch: the carried one, and the initial one of rows that start anew."""
