@@ -301,10 +301,12 @@ def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series
     words = column.str.strip_chars().str.replace(r"Z$", "")
     best: tuple[pl.Series, str] | None = None
     for form in formats:
-        parsed = words.str.to_datetime(form, strict=False, time_unit="us")
+        # a month is given a day, because older versions of polars fail without one
+        dated = ("1 " + words, f"%d {form}") if form in _MONTHS else (words, form)
+        parsed = dated[0].str.to_datetime(dated[1], strict=False, time_unit="us")
         if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" has no certain meaning
+        parsed = pl.select(pl.when(parsed.dt.year() >= 1000).then(parsed)).to_series()  # "07.02.06" is not certain
         if best is None or parsed.null_count() < best[0].null_count():
             best = parsed, form
         if not parsed.null_count():
