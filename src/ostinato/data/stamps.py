@@ -18,8 +18,8 @@ Times = NDArray[Any]
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
 _MORE_DATES = ("%b %d %Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%Y", "%Y.%m.%d", "%Y%m%d")
-#: Months, which are read as their first days.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y")
+#: Months, which are read as their first days; R writes 2024 Jan, and offices of statistics write 2024M01.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%Y %b", "%Y %B", "%YM%m", "%Y년 %m월")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
 _FORMATS = (
     *_DATES,
@@ -301,7 +301,10 @@ def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series
     words = column.str.strip_chars().str.replace(r"Z$", "")
     best: tuple[pl.Series, str] | None = None
     for form in formats:
-        parsed = words.str.to_datetime(form, strict=False, time_unit="us")
+        if form in _MONTHS:  # polars reads a month without its day only in the spelling that it would write itself
+            parsed = ("1 " + words).str.to_datetime(f"%d {form}", strict=False, time_unit="us")
+        else:
+            parsed = words.str.to_datetime(form, strict=False, time_unit="us")
         if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" has no certain meaning
