@@ -34,25 +34,28 @@ EVENTS: dict[str, tuple[list[Any], str]] = {
 PAIRS = [(a, b) for a in EVENTS for b in EVENTS if EVENTS[a][1] != EVENTS[b][1]]
 
 
+@pytest.mark.parametrize(("times", "again"), [(20, 1), (16, 16)])  # 16 leave nothing but full blocks
 @pytest.mark.parametrize(("before", "after"), PAIRS)
-def test_a_swap_to_a_model_of_another_kind_is_refused_by_name(before: str, after: str, tmp_path: Path) -> None:
+def test_a_swap_to_a_model_of_another_kind_is_refused_by_name(
+    before: str, after: str, times: int, again: int, tmp_path: Path
+) -> None:
     old, new = zoo.fitted(before, "gru"), zoo.fitted(after, "gru")
     (ys, held), (others, read) = EVENTS[before], EVENTS[after]
 
     async def main() -> None:
         async with core(old, str(tmp_path)) as batcher, client(batcher, reload=lambda: (new, None)) as http:
-            await push(batcher, "a", *ys * 20, first=1)
+            await push(batcher, "a", *ys * times, first=1)
             refused = await http.post("/v1/model", json={"streams": "replay"})
             assert refused.status_code == 422
             assert f"the streams hold {held}, and the new model reads {read}" in refused.json()["error"]["what"]
-            await push(batcher, "a", *ys)  # the model before goes on
+            await push(batcher, "a", *ys * again)  # the model before goes on
             assert (await http.post("/v1/model", json={"streams": "fresh"})).status_code == 200
             (first,) = await push(batcher, "a", others[0])
             async with core(new) as alone:
                 assert [first.surprisal] == pytest.approx([(await push(alone, "a", others[0]))[0].surprisal], abs=1e-5)
         async with core(new, str(tmp_path)) as batcher, client(batcher) as http:
             events = (await http.get("/v1/streams/a/history")).json()["events"]
-            assert {one["seq"] for one in events} == {len(ys) * 21 + 1}  # nothing of the other kind is left
+            assert {one["seq"] for one in events} == {len(ys) * (times + again) + 1}  # nothing of the other kind is left
 
     run(main)
 
