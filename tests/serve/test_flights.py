@@ -22,12 +22,12 @@ from ostinato.inference.live.rows import Rows
 from ostinato.serve import batcher as room
 from ostinato.serve.auth import Kept, Token
 from ostinato.serve.errors import RefusedError
+from ostinato.serve.held import Asked
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import NamedPush, Result
 from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Change, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
-from ostinato.serve.streams import Asked
 
 Make = Callable[[Sequence[bool]], Store]
 

@@ -55,7 +55,7 @@ def test_a_swap_to_a_model_of_another_kind_is_refused_by_name(
                 assert [first.surprisal] == pytest.approx([(await push(alone, "a", others[0]))[0].surprisal], abs=1e-5)
         async with core(new, str(tmp_path)) as batcher, client(batcher) as http:
             events = (await http.get("/v1/streams/a/history")).json()["events"]
-            assert {one["seq"] for one in events} == {len(ys) * (times + again) + 1}  # nothing of the other kind is left
+            assert {one["seq"] for one in events} == {len(ys) * (times + again) + 1}  # nothing else is left
 
     run(main)
 

@@ -19,10 +19,11 @@ from typing import Any, TypeVar, final
 from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
+from ostinato.serve.held import Asked, Work
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import Change, Store, StoreError
-from ostinato.serve.streams import Asked, Streams, Work
+from ostinato.serve.streams import Streams
 
 T = TypeVar("T")
 _LOG = logging.getLogger("ostinato.serve")
