@@ -37,6 +37,7 @@ from ostinato.serve.snapshot import (
     Layout,
     Snapshot,
     history_dtype,
+    is_state_of,
     model_digest,
     record_dtype,
 )
@@ -118,7 +119,7 @@ class Streams:
         Args:
             ids: The streams.
             found: The records of those that the store has.
-            blocks: The blocks of the history of those that belong to another model, if they are to be replayed.
+            blocks: The blocks of the history of those that are ``foreign``.
         """
         other: list[tuple[Held, Snapshot]] = []
         for key in ids:
@@ -138,38 +139,37 @@ class Streams:
         held = Held(
             key, self.arena, record.version, Order.from_bytes(snapshot.seq, snapshot.extra, self.clock), new=False
         )
-        if snapshot.model != self.digest[:16] or len(snapshot.row) != self.layout.width:
-            self.arena.data[held.row] = self._start[0]
-            other.append((held, snapshot))
-        else:
+        if is_state_of(record.data, self.digest, self.layout.width):
             held.stand(snapshot.steps, snapshot.block, snapshot.tail)
             self.arena.data[held.row] = np.frombuffer(snapshot.row, dtype=np.uint8)
+        else:
+            self.arena.data[held.row] = self._start[0]
+            other.append((held, snapshot))
         return held
 
     def foreign(self, found: dict[str, Record]) -> list[str]:
-        """Return the streams among these records whose state belongs to another model."""
-        return [key for key, record in found.items() if record.data[4:20] != self.digest[:16]]
+        """Return the streams among these records whose state belongs to another model, or to another rule of alarms."""
+        own = self.digest, self.layout.width
+        return [key for key, record in found.items() if not is_state_of(record.data, *own)]
 
     def _convert(self, other: list[tuple[Held, Snapshot]], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
         """Bring streams of another model to this one: their history is replayed, or they begin afresh."""
         works, lost = [], []
         for held, snapshot in other:
-            full = [block for _, block in blocks.get(held.unique_id, [])]
-            spelled, symbols = spelled_in(snapshot.extra), {snapshot.symbols, self.form.symbols}
-            size = self.event.itemsize
-            known = len(symbols - {UNMARKED}) == 1 and not len(snapshot.tail) % size
-            known &= all(len(block) == BLOCK * size for block in full)  # otherwise it has other channels
-            if known and (spelled or "") in {"", self.form.spelled}:
+            seen = self._history(snapshot, [block for _, block in blocks.get(held.unique_id, [])])
+            spelled = spelled_in(snapshot.extra)
+            if seen is not None and (spelled or "") in {"", self.form.spelled}:
                 held.stand(0, snapshot.block, snapshot.tail)
             else:
                 held.wipe = True  # what follows has another form, and a history has one
+            if seen is None:
+                held.order = Order(snapshot.seq, held.order.clock)  # what waits has another form too
             if not self.replay:
                 continue
-            values = np.frombuffer(b"".join(full) + snapshot.tail if known else b"", dtype=self.event)["y"]
-            work = Work(held, self.form.replayed(values[-self.history :], spelled))
+            work = Work(held, [] if seen is None else self.form.replayed(seen["y"][-self.history :], spelled))
             if work.placed:
                 works.append(work)
-            elif len(values) or not known:
+            elif seen is None or len(seen):
                 lost.append(held.unique_id)
         if lost:
             _LOG.warning(
@@ -179,6 +179,21 @@ class Streams:
             )
         if works:
             self._advance(works, (), replay=True)
+
+    def _history(self, snapshot: Snapshot, full: Sequence[bytes]) -> NDArray[Any] | None:
+        """Return the history of a stream of another model as events; None if its symbols or its channels are others.
+
+        Args:
+            snapshot: The stream.
+            full: The full blocks of its history.
+        """
+        size, tail = self.event.itemsize, snapshot.tail
+        alike = len({snapshot.symbols, self.form.symbols} - {UNMARKED}) == 1
+        if not alike or any(len(block) != BLOCK * size for block in full) or len(tail) % size:
+            return None
+        seen = np.frombuffer(b"".join(full) + tail, dtype=self.event)
+        # one event of many channels may be as long as some of few, but its parts are not numbered as events are
+        return seen if ((seen["seq"] > 0) & (seen["seq"] <= snapshot.seq)).all() else None
 
     def forget(self, ids: Iterable[str]) -> None:
         """Let streams leave memory, without a word to the store."""
