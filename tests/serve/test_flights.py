@@ -23,6 +23,7 @@ from ostinato.serve import batcher as room
 from ostinato.serve.auth import Kept, Token
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.held import Asked
+from ostinato.serve.operations import Operations
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import NamedPush, Result
 from ostinato.serve.snapshot import Snapshot
@@ -109,6 +110,21 @@ def test_a_repeated_event_is_not_answered_before_its_save(slow: Make, monkeypatc
                 "applied",
                 "applied",
             ]
+
+    run(main)
+
+
+def test_an_event_whose_save_failed_is_shown_once(slow: Make) -> None:
+    store = slow([False, True])
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store) as batcher:
+            operations = Operations(batcher)
+            await batcher.push_all(asked([1], 1))
+            await operations.history("s1", 0)  # it is watched from now on
+            for _ in range(2):
+                await batcher.push_all(asked([1], 2))
+            assert [one["seq"] for one in (await operations.history("s1", 0))["events"]] == [1, 2]
 
     run(main)
 

@@ -104,7 +104,6 @@ class Operations:
         async def call() -> bool:
             kept = await self._batcher.in_store(self._batcher.store.delete, unique_id)
             self._batcher.streams.forget([unique_id])
-            self._batcher.streams.watch.drop(unique_id)
             self._batcher.count -= bool(kept)
             return bool(kept)
 

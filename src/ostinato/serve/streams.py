@@ -81,8 +81,6 @@ class Streams:
         adapt: bool | None = None,
     ) -> None:
         self.late, self.history, self.replay, self.adapt = late, history, replay, adapt
-        self.resident: dict[str, Held] = {}
-        self.watch = Watch()
         self.events = self.alarms = 0
         self.use(model, rule)
 
@@ -105,7 +103,8 @@ class Streams:
         self.event = history_dtype(model.channels)
         self.arena = Arena(self.layout.width, self.event.itemsize)
         self.record = record_dtype(self.layout.width, self.event.itemsize)
-        self.resident = {}
+        self.resident: dict[str, Held] = {}
+        self.watch = Watch()
 
     # streams come and go
 
@@ -196,11 +195,12 @@ class Streams:
         return seen if ((seen["seq"] > 0) & (seen["seq"] <= snapshot.seq)).all() else None
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Let streams leave memory, without a word to the store."""
+        """Let streams leave memory, without a word to the store. What was shown of them may never have been saved."""
         for key in ids:
             held = self.resident.pop(key, None)
             if held is not None:
                 self.arena.give(held.row)
+            self.watch.drop(key)
 
     def forget_empty(self, ids: Iterable[str]) -> None:
         """Let streams leave memory that have taken in nothing: all that was sent to them was refused."""
