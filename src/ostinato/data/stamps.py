@@ -299,12 +299,12 @@ def _formats(day_first: bool | None) -> tuple[str, ...]:
 def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
     """Return words as date-times by the format that reads the most of them, with null for the others."""
     words = column.str.strip_chars().str.replace(r"Z$", "")
+    first_days = "1 " + words
     best: tuple[pl.Series, str] | None = None
     for form in formats:
-        if form in _MONTHS:  # polars reads a month without its day only in the spelling that it would write itself
-            parsed = ("1 " + words).str.to_datetime(f"%d {form}", strict=False, time_unit="us")
-        else:
-            parsed = words.str.to_datetime(form, strict=False, time_unit="us")
+        # polars reads a month without its day only in the spelling that it would write itself
+        given, full = (first_days, f"%d {form}") if form in _MONTHS else (words, form)
+        parsed = given.str.to_datetime(full, strict=False, time_unit="us")
         if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         parsed = parsed.set(parsed.dt.year() < 1000, None)  # "07.02.06" has no certain meaning
