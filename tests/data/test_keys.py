@@ -118,7 +118,24 @@ def test_flattening_keeps_every_leaf(item: Any) -> None:
     assert flat(found) == found
 
 
-@pytest.mark.parametrize(("other", "channels"), [("open", ("price",)), ("sales", ("sales", "price"))])
-def test_a_price_is_modelled_alone_unless_something_was_sold_for_it(other: str, channels: tuple[str, ...]) -> None:
-    frame = pl.DataFrame({"date": DAYS, other: np.arange(12) + 0.5, "price": np.linspace(9, 10, 12)})
+@pytest.mark.parametrize(
+    ("other", "name", "channels"),
+    [
+        ("open", "price", ("price",)),
+        ("sales", "price", ("sales", "price")),
+        ("sales", "Price", ("sales", "Price")),
+        ("turnover", "close", ("close",)),  # of an exchange
+    ],
+)
+def test_a_price_is_modelled_alone_unless_something_was_sold_for_it(
+    other: str, name: str, channels: tuple[str, ...]
+) -> None:
+    frame = pl.DataFrame({"date": DAYS, other: np.arange(12) + 0.5, name: np.linspace(9, 10, 12)})
     assert read(frame).channels == channels
+
+
+@pytest.mark.parametrize("price", [["cheap"] * 12, ["A-9"] * 12])
+def test_a_price_in_words_next_to_sales_is_set_aside_by_name(price: list[str]) -> None:
+    data = read(pl.DataFrame({"date": DAYS, "sales": np.arange(12) + 0.5, "price": price}))
+    assert data.channels == ("sales",)
+    assert any("'price'" in note for note in data.notes)

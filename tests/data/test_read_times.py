@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 import pytest
 
 from ostinato.data.read import read
+from ostinato.data.stamps import _MONTHS, read_times
 from ostinato.errors import DataError
 
 HOURS = pl.datetime_range(pl.datetime(2024, 3, 1), pl.datetime(2024, 3, 5), "1h", eager=True)
@@ -45,12 +48,18 @@ def test_dates_that_could_be_two_are_named() -> None:
     assert not read(table(DAYS.dt.strftime("%d/%m/%Y"))).notes
 
 
-@pytest.mark.parametrize("form", ["%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y"])
-def test_a_form_of_month(form: str) -> None:
+@pytest.mark.parametrize("respell", [str, str.upper, lambda word: word.replace(" 0", " ").removeprefix("0")])
+@pytest.mark.parametrize("form", _MONTHS)
+def test_a_form_of_month(form: str, respell: Callable[[str], str]) -> None:
     months = pl.date_range(pl.date(2023, 11, 1), pl.date(2025, 3, 1), "1mo", eager=True)
-    data = read(table(months.dt.strftime(form)))
+    data = read(table(pl.Series([respell(word) for word in months.dt.strftime(form)])))
     assert data.times is not None
     assert (data.frequency, data.times.astype("datetime64[D]").tolist()) == ("1mo", months.to_list())
+
+
+@pytest.mark.parametrize("words", [["Mar", "May"], ["Mar 3", "May 5"], ["May-24", "Jun-24"], ["2024 1", "2024 2"]])
+def test_a_word_with_a_month_in_it_is_no_month(words: list[str]) -> None:
+    assert read_times(pl.Series(words)) is None
 
 
 def test_a_year_of_two_digits_is_named() -> None:

@@ -20,12 +20,15 @@ import zoo
 from ostinato.errors import OstinatoError
 from ostinato.inference.live.rows import Rows
 from ostinato.serve import batcher as room
+from ostinato.serve.auth import Kept, Token
+from ostinato.serve.errors import RefusedError
+from ostinato.serve.held import Asked
+from ostinato.serve.operations import Operations
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import NamedPush, Result
 from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Change, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
-from ostinato.serve.streams import Asked
 
 Make = Callable[[Sequence[bool]], Store]
 
@@ -111,6 +114,21 @@ def test_a_repeated_event_is_not_answered_before_its_save(slow: Make, monkeypatc
     run(main)
 
 
+def test_an_event_whose_save_failed_is_shown_once(slow: Make) -> None:
+    store = slow([False, True])
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store) as batcher:
+            operations = Operations(batcher)
+            await batcher.push_all(asked([1], 1))
+            await operations.history("s1", 0)  # it is watched from now on
+            for _ in range(2):
+                await batcher.push_all(asked([1], 2))
+            assert [one["seq"] for one in (await operations.history("s1", 0))["events"]] == [1, 2]
+
+    run(main)
+
+
 def test_nothing_else_is_done_while_a_save_is_on_its_way(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "BESIDE", 2)
     store = slow([])
@@ -127,6 +145,50 @@ def test_nothing_else_is_done_while_a_save_is_on_its_way(slow: Make, monkeypatch
 
             assert await batcher.alone(look) == 2
             await pushed
+
+    run(main)
+
+
+def test_a_stream_may_leave_memory_while_others_of_its_batch_are_read(
+    slow: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(room, "BESIDE", 2)
+    store = slow([])
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store, resident=3) as batcher:
+            await batcher.push_all(asked([1, 2, 3], 1))
+            saved = asyncio.create_task(batcher.push_all(asked([4, 5], 1)))  # 1 leaves memory once these are saved
+            while not batcher._flying:
+                await asyncio.sleep(0)
+            then = asked([1, 6], 2) + asked([2], 2)
+            then[1].push.seq = None
+            await batcher.push_all(then)
+            await saved
+            assert all(isinstance(one.outcome, Result) for one in then)
+            assert {f"s{key}" for key in (1, 2, 3)} - set(batcher.streams.resident)
+
+    run(main)
+    assert not caplog.records  # no fault was met on the way
+
+
+def test_a_limit_of_streams_counts_those_that_are_being_saved(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "BESIDE", 2)
+    monkeypatch.setattr(room, "MOST", 2)
+    store = slow([])
+    token = Token(Kept("a", "", streams=3))
+
+    def owned(keys: Sequence[int]) -> list[Asked]:
+        return [Asked(one.unique_id, one.push, token) for one in asked(keys, 1)]
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store) as batcher:
+            first, then = owned([1, 2]), owned([3, 4])
+            # the second batch is read from the store before the first one is saved
+            await asyncio.gather(batcher.push_all(first), batcher.push_all(then))
+            assert all(isinstance(one.outcome, Result) for one in first)
+            assert [isinstance(one.outcome, RefusedError) for one in then] == [False, True]
+            assert batcher.count == store.count() == 3
 
     run(main)
 

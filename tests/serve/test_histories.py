@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("msgspec", reason="the server needs msgspec")
 pytest.importorskip("starlette", reason="the server needs starlette")
@@ -15,11 +16,12 @@ pytest.importorskip("httpx", reason="the tests of the server need httpx")
 from serving import client, core, push, run
 
 import zoo
+from ostinato.inference.alarm_rule import AlarmRule, Array
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.stream import Stream
 from ostinato.serve.operations import Operations
 from ostinato.serve.order import Order
-from ostinato.serve.snapshot import NUMBERS, TEXT, UNMARKED, Snapshot
+from ostinato.serve.snapshot import NUMBERS, TEXT, UNMARKED, Snapshot, history_dtype
 from ostinato.serve.store import Change, Record
 from ostinato.serve.store_memory import MemoryStore
 from ostinato.serve.streams import Streams
@@ -34,25 +36,28 @@ EVENTS: dict[str, tuple[list[Any], str]] = {
 PAIRS = [(a, b) for a in EVENTS for b in EVENTS if EVENTS[a][1] != EVENTS[b][1]]
 
 
+@pytest.mark.parametrize(("times", "again"), [(20, 1), (16, 16)])  # 16 leave nothing but full blocks
 @pytest.mark.parametrize(("before", "after"), PAIRS)
-def test_a_swap_to_a_model_of_another_kind_is_refused_by_name(before: str, after: str, tmp_path: Path) -> None:
+def test_a_swap_to_a_model_of_another_kind_is_refused_by_name(
+    before: str, after: str, times: int, again: int, tmp_path: Path
+) -> None:
     old, new = zoo.fitted(before, "gru"), zoo.fitted(after, "gru")
     (ys, held), (others, read) = EVENTS[before], EVENTS[after]
 
     async def main() -> None:
         async with core(old, str(tmp_path)) as batcher, client(batcher, reload=lambda: (new, None)) as http:
-            await push(batcher, "a", *ys * 20, first=1)
+            await push(batcher, "a", *ys * times, first=1)
             refused = await http.post("/v1/model", json={"streams": "replay"})
             assert refused.status_code == 422
             assert f"the streams hold {held}, and the new model reads {read}" in refused.json()["error"]["what"]
-            await push(batcher, "a", *ys)  # the model before goes on
+            await push(batcher, "a", *ys * again)  # the model before goes on
             assert (await http.post("/v1/model", json={"streams": "fresh"})).status_code == 200
             (first,) = await push(batcher, "a", others[0])
             async with core(new) as alone:
                 assert [first.surprisal] == pytest.approx([(await push(alone, "a", others[0]))[0].surprisal], abs=1e-5)
         async with core(new, str(tmp_path)) as batcher, client(batcher) as http:
             events = (await http.get("/v1/streams/a/history")).json()["events"]
-            assert {one["seq"] for one in events} == {len(ys) * 21 + 1}  # nothing of the other kind is left
+            assert {one["seq"] for one in events} == {len(ys) * (times + again) + 1}  # nothing else is left
 
     run(main)
 
@@ -95,6 +100,66 @@ def _unmarked(streams: Streams, y: list[float]) -> MemoryStore:
     store = MemoryStore()
     store.save([Change("a", Record(7, data), new=True)])
     return store
+
+
+class Counted(AlarmRule):
+    """A rule without alarms that remembers the number of events."""
+
+    width = 1
+
+    def start(self) -> Array:
+        return np.zeros(1)
+
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+        return np.zeros(len(surprisal), dtype=bool), memory + 1
+
+    def words(self) -> str:
+        return "none"
+
+
+def test_a_stream_of_another_rule_of_alarms_is_shown_its_whole_history(tmp_path: Path) -> None:
+    """The state has another size with it; the latest events alone would leave another state than the one before."""
+    model, y = zoo.fitted("series", "gru"), (50 + 5 * np.sin(np.arange(34) / 3)).tolist()
+
+    async def main() -> None:
+        async with core(model, str(tmp_path)) as batcher, core(model) as alone:
+            await push(batcher, "a", *y[:33])
+            want = (await push(alone, "a", *y))[-1].surprisal
+        async with core(model, str(tmp_path), rule=Counted()) as batcher:
+            (told,) = await push(batcher, "a", y[33], first=34)
+            assert told.surprisal == pytest.approx(want, abs=1e-5)
+
+    run(main)
+
+
+def test_events_that_wait_do_not_outlive_a_swap_to_a_model_of_another_kind() -> None:
+    new = zoo.fitted("series", "gru")
+
+    async def main() -> None:
+        async with (
+            core(zoo.fitted("text", "gru"), late=2) as batcher,
+            client(batcher, reload=lambda: (new, None)) as http,
+        ):
+            await push(batcher, "a", "ab", first=1)
+            (held,) = await push(batcher, "a", "ab", first=3)
+            assert held.status == "held"
+            assert (await http.post("/v1/model", json={"streams": "fresh"})).status_code == 200
+            told = await push(batcher, "a", 50.0, 50.5, first=2)
+            assert [(e.seq, e.status) for e in told] == [(2, "applied"), (3, "applied")]
+
+    run(main)
+
+
+@pytest.mark.parametrize("channels", [2, 38])  # an event of 38 channels is as long as 13 of one
+def test_a_history_of_other_channels_is_not_read_as_numbers_of_these(channels: int) -> None:
+    streams = Streams(zoo.fitted("series", "gru"))
+    events = np.zeros(1, dtype=history_dtype(channels))
+    events["seq"], events["y"] = 1, 50.0
+    assert channels == 2 or not events.nbytes % streams.event.itemsize
+    record = Snapshot(b"another model   ", 1, 1, 0, b"", events.tobytes(), symbols=NUMBERS).to_bytes()
+    streams.bring(["a"], {"a": Record(7, record)}, {})
+    assert streams.resident["a"].wipe
+    assert not streams.resident["a"].tail
 
 
 @pytest.mark.parametrize("name", ["gru", "lstm"])

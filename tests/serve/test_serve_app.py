@@ -19,10 +19,11 @@ pytest.importorskip("httpx", reason="the tests of the server need httpx")
 
 import httpx
 from serving import client, core, push, run
+from starlette.websockets import WebSocket
 
 import zoo
 from ostinato.inference.forecast import forecast
-from ostinato.serve.app import _answered
+from ostinato.serve.app import _answered, _live
 from ostinato.serve.auth import Token, Tokens, add
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
@@ -157,6 +158,39 @@ def test_a_token_that_has_ended_ends_its_requests_and_its_websockets(
     run(main)
 
 
+def test_the_websocket_of_a_token_that_has_ended_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ostinato.serve.auth._EACH", 0.0)
+    path = tmp_path / "tokens.json"
+    secret = add(path, "a", None, None, None)
+    token = Tokens(path).find(f"Bearer {secret}".encode())
+    scope = {"type": "websocket", "path": "/v1/live", "headers": [], "subprotocols": [], "token": token}
+    event = {"type": "websocket.receive", "text": json.dumps({"unique_id": "a", "y": 50.0})}
+    sent: list[Any] = []
+
+    async def main() -> None:
+        arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async with core(zoo.fitted("series", "ar")) as batcher, asyncio.timeout(10):
+            routes = Routes(batcher, Operations(batcher))
+            for message in ({"type": "websocket.connect"}, event):
+                arrived.put_nowait(message)
+            live = asyncio.create_task(_live(routes, WebSocket(scope, arrived.get, send)))
+            while len(sent) < 2:
+                await asyncio.sleep(0)
+            add(path, "a", None, None, None)  # another token of this name: the one before ends
+            arrived.put_nowait(event)
+            await live
+
+    run(main)
+    kinds = [message["type"].removeprefix("websocket.") for message in sent]
+    assert kinds == ["accept", "send", "send", "close"]
+    assert "the token has ended" in sent[2]["text"]
+    assert sent[3]["code"] == 1008
+
+
 HOSTILE = [
     "../../etc/passwd",
     "a/b",
@@ -170,7 +204,7 @@ HOSTILE = [
 ]
 
 
-#: Joiners of emoji and of Persian, a wide space, and a sign that no release of Unicode has yet.
+#: Joiners of emoji and of Persian, a wide space, and a sign of Unicode 16, which few releases of Python know.
 HOSTILE += ["\U0001f468\u200d\U0001f469\u200d\U0001f467\ufe0f", "\u0645\u06cc\u200c\u062e", "a\u3000b", "\U0001fae9"]
 
 

@@ -28,8 +28,8 @@ from ostinato.inference.score import score
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel
 from ostinato.serve.batcher import Batcher
+from ostinato.serve.held import Asked
 from ostinato.serve.schema import Event, Push
-from ostinato.serve.streams import Asked
 
 
 def wanted(model: SequenceModel, data: SequenceSet, row: int) -> NDArray[np.float64]:

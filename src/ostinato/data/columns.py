@@ -129,8 +129,9 @@ def _by_name(numbers: list[str], aside: list[str], frame: pl.DataFrame) -> str |
         frame: The table.
     """
     order: tuple[str, ...] = (*PRICES, *TARGETS)
-    if any(c.lower() in WANTED for c in numbers):  # next to sales, a price is what they were sold for
-        order = tuple(name for name in TARGETS if name not in PRICES)
+    if any(c.lower() in WANTED for c in numbers):
+        # next to sales, a price is what they were sold for; a close is one of an exchange, also next to its turnover
+        order = tuple(name for name in order if name != "price")
     readable = next((c for name in order for c in numbers if c.lower() == name), None)
     if readable is None:
         # a column of true and false, or of durations, can be modelled but is not guessed by its content

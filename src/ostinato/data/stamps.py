@@ -18,8 +18,8 @@ Times = NDArray[Any]
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
 _MORE_DATES = ("%b %d %Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%Y", "%Y.%m.%d", "%Y%m%d")
-#: Months, which are read as their first days.
-_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y")
+#: Months, which are read as their first days; R writes 2024 Jan, and offices of statistics write 2024M01.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%Y %b", "%Y %B", "%YM%m", "%Y년 %m월")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
 _FORMATS = (
     *_DATES,
@@ -299,11 +299,12 @@ def _formats(day_first: bool | None) -> tuple[str, ...]:
 def _parse_words(column: pl.Series, formats: tuple[str, ...]) -> tuple[pl.Series, str]:
     """Return words as date-times by the format that reads the most of them, with null for the others."""
     words = column.str.strip_chars().str.replace(r"Z$", "")
+    first_days = "1 " + words
     best: tuple[pl.Series, str] | None = None
     for form in formats:
-        # a month is given a day, because older versions of polars fail without one
-        dated = ("1 " + words, f"%d {form}") if form in _MONTHS else (words, form)
-        parsed = dated[0].str.to_datetime(dated[1], strict=False, time_unit="us")
+        # polars reads a month without its day only in the spelling that it would write itself
+        given, full = (first_days, f"%d {form}") if form in _MONTHS else (words, form)
+        parsed = given.str.to_datetime(full, strict=False, time_unit="us")
         if parsed.dtype.time_zone is not None:  # type: ignore[attr-defined]
             parsed = parsed.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         parsed = pl.select(pl.when(parsed.dt.year() >= 1000).then(parsed)).to_series()  # "07.02.06" is not certain

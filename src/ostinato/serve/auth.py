@@ -83,7 +83,7 @@ class Token:
 
 @final
 class Tokens:
-    """The tokens of a file, by their hashes. A change of the file counts within a second, also for open WebSockets.
+    """The tokens of a file, by their hashes. A change of the file counts within a second, also for what is open.
 
     Args:
         path: The file.
@@ -144,7 +144,8 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    # the time of the last change of its mode or owner too: a file that could not be read may be readable after it
+    return found.st_ctime_ns, found.st_ino, found.st_size
 
 
 def digest(secret: bytes) -> str:

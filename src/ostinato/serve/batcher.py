@@ -19,10 +19,11 @@ from typing import Any, TypeVar, final
 from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
+from ostinato.serve.held import Asked, Work
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import Change, Store, StoreError
-from ostinato.serve.streams import Asked, Streams, Work
+from ostinato.serve.streams import Streams
 
 T = TypeVar("T")
 _LOG = logging.getLogger("ostinato.serve")
@@ -99,12 +100,16 @@ class Batcher:
         """Answer what has arrived, then let go of the store."""
         for task in self._beside:
             task.cancel()
-        while self._queue or self._landing:
-            await asyncio.sleep(0.005)
-        async with self._one_at_a_time:
-            if self._task is not None:
-                self._task.cancel()
-            await self.in_store(self.store.close)
+        while True:
+            while self._queue or self._landing:
+                await asyncio.sleep(0.005)
+            async with self._one_at_a_time:
+                if self._queue or self._landing:
+                    continue  # a batch was being stepped, and is on its way now
+                if self._task is not None:
+                    self._task.cancel()
+                await self.in_store(self.store.close)
+                break
         self._thread.shutdown()
 
     async def push(self, unique_id: str, push: Push, token: Any = None) -> Result:
@@ -164,9 +169,13 @@ class Batcher:
     async def alone(self, call: Callable[[], Any]) -> Any:
         """Await what ``call`` returns while no push is stepped or saved."""
         async with self._one_at_a_time:
-            while self._flying:
-                await self._flying[0].down
+            await self._settled()
             return await call()
+
+    async def _settled(self) -> None:
+        """Wait until no save is on its way."""
+        while self._flying:
+            await self._flying[0].down
 
     @property
     def _may_step(self) -> bool:
@@ -211,6 +220,7 @@ class Batcher:
             self._failed(asked, error)
             _answer(batch)
         except Exception as error:
+            await self._settled()  # the answers must not rest on what is not saved
             await self._apart(asked, error)
             _answer(batch)
         else:
@@ -249,8 +259,7 @@ class Batcher:
         if left:
             for one in left:
                 one.outcome = None
-            async with self._one_at_a_time:
-                await self.apply(left)
+            await self.alone(lambda: self.apply(left))
         _answer(flight.batch)
 
     async def apply(self, asked: Sequence[Asked]) -> None:
@@ -338,16 +347,14 @@ class Batcher:
 
     async def bring(self, ids: Sequence[str]) -> list[str]:
         """Take streams into memory, and return those that were not there."""
-        missing = self.streams.missing(ids)
-        if not missing:
-            return missing
-        found = await self.in_store(self.store.load, missing)
-        blocks = {}
-        if self.streams.replay:
-            for key in self.streams.foreign(found):
-                blocks[key] = await self.in_store(self.store.blocks, key)
-        self.streams.bring(missing, found, blocks)
-        return missing
+        brought: list[str] = []
+        # while the store is read, a save that ends may let others of these streams leave memory
+        while missing := self.streams.missing(ids):
+            found = await self.in_store(self.store.load, missing)
+            blocks = {key: await self.in_store(self.store.blocks, key) for key in self.streams.foreign(found)}
+            self.streams.bring(missing, found, blocks)
+            brought += missing
+        return brought
 
     async def save(self, works: Sequence[Work]) -> set[str]:
         """Save streams; those that could not be saved leave memory.
@@ -365,15 +372,18 @@ class Batcher:
         if not works:
             return set()
         begun = time.perf_counter()
+        lost = new = {change.unique_id for change in changes if change.new}
+        self.count += len(new)  # the limits of tokens hold for the batch that is stepped meanwhile, too
         try:
             refused = await self.in_store(self.store.save, changes)
             self.failed = None
-            self.count += sum(change.new and change.unique_id not in refused for change in changes)
+            lost = new & refused
         except StoreError as error:
             self.failed = error
             self.streams.forget([work.held.unique_id for work in works])
             raise
         finally:
+            self.count -= len(lost)
             self.seconds["save"] += time.perf_counter() - begun
         self.streams.forget(refused)
         self.streams.forget(self.streams.idle(self._resident))

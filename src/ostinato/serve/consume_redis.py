@@ -269,9 +269,9 @@ def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:
     import msgspec
 
     from ostinato.errors import DataError
+    from ostinato.serve.ids import check_id
     from ostinato.serve.routes import checked
     from ostinato.serve.schema import Push
-    from ostinato.serve.streams import check_id
 
     fix = 'write the fields unique_id and event, such as {"y": 5.1, "seq": 17}'
     if not fields or b"unique_id" not in fields or b"event" not in fields:

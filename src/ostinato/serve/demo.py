@@ -12,8 +12,9 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import OstinatoError
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.serve.batcher import Batcher
+from ostinato.serve.held import Asked
+from ostinato.serve.ids import check_id
 from ostinato.serve.schema import NamedPush
-from ostinato.serve.streams import Asked, check_id
 
 _LOG = logging.getLogger("ostinato.serve")
 #: The most streams of a demonstration.

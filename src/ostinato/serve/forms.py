@@ -23,7 +23,7 @@ from ostinato.serve.snapshot import NUMBERS, TEXT
 from ostinato.shapes import State
 
 if TYPE_CHECKING:
-    from ostinato.serve.streams import Asked, Work
+    from ostinato.serve.held import Asked, Work
 
 Array = NDArray[np.float64]
 

@@ -15,12 +15,12 @@ from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.errors import BusyError, ExistsError, MissingError
+from ostinato.serve.held import Held, Work
 from ostinato.serve.here import Here
 from ostinato.serve.portable import packed, unpacked
 from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
 from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Record, StoreError
-from ostinato.serve.streams import Held, Work
 from ostinato.serve.watch import told
 
 
@@ -104,7 +104,6 @@ class Operations:
         async def call() -> bool:
             kept = await self._batcher.in_store(self._batcher.store.delete, unique_id)
             self._batcher.streams.forget([unique_id])
-            self._batcher.streams.watch.drop(unique_id)
             self._batcher.count -= bool(kept)
             return bool(kept)
 

@@ -18,9 +18,10 @@ from ostinato.serve import schema
 from ostinato.serve.answers import problem
 from ostinato.serve.auth import Token
 from ostinato.serve.batcher import Batcher
+from ostinato.serve.held import Asked
+from ostinato.serve.ids import check_id
 from ostinato.serve.operations import Operations
 from ostinato.serve.schema import Failed, NamedPush, Push, Pushes, Result, Results
-from ostinato.serve.streams import Asked, check_id
 
 T = TypeVar("T")
 

@@ -71,6 +71,20 @@ class Snapshot:
         return Snapshot(model, seq, steps, block, data[_HEAD.size : a], data[a:b], data[b:], symbols)
 
 
+def is_state_of(data: bytes, digest: bytes, width: int) -> bool:
+    """Return whether the state of a record belongs to a model, and has as many bytes as it has now.
+
+    Args:
+        data: The bytes of the record.
+        digest: The digest of the model.
+        width: The number of bytes of a state; it also depends on the rule of alarms.
+    """
+    if len(data) < _HEAD.size:
+        return False
+    _, model, _, _, _, row, _ = _HEAD.unpack_from(data)
+    return bool(model == digest[:16] and row == width)
+
+
 def record_dtype(width: int, size: int) -> np.dtype[Any]:
     """Return the type of a record without its end: its head, a state, and a full block of events.
 

@@ -1,4 +1,4 @@
-"""The streams of one model in memory: their states are the rows of one array, and are stepped together.
+"""The streams of one model in memory: they are the rows of an arena, and are stepped together.
 
 A cycle asks which streams are ``missing``, takes them in (``bring``), and applies pushes (``step``). Nothing is told
 until the store has the ``changes``; streams whose changes it does not have leave memory (``forget``).
@@ -10,9 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, final
-from unicodedata import bidirectional, category
 
 import numpy as np
 import torch
@@ -28,7 +26,8 @@ from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.serve.arena import Arena, Index
 from ostinato.serve.forms import Batch, Form, NumberForm, TextForm
-from ostinato.serve.order import Given, Order, Placed, as_int, spelled_in
+from ostinato.serve.held import Asked, Held, Work
+from ostinato.serve.order import Given, Order, as_int, spelled_in
 from ostinato.serve.schema import Event, Next, Push, Result, Told, finite, numbers
 from ostinato.serve.snapshot import (
     ALARM,
@@ -38,6 +37,7 @@ from ostinato.serve.snapshot import (
     Layout,
     Snapshot,
     history_dtype,
+    is_state_of,
     model_digest,
     record_dtype,
 )
@@ -55,158 +55,6 @@ _UNTOLD = Told(0, "applied")
 LEFT_OUT = 1600
 #: The records that are made at once: so many stay in the cache of a core.
 _TOGETHER = 128
-#: What turns the direction of the text around it: an id with that looks like another one.
-_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-#: The longest id in bytes of UTF-8.
-LONGEST_ID = 256
-
-
-@final
-class Held:
-    """One stream in memory: its numbers are a row of the arena.
-
-    Attributes:
-        unique_id: Its id.
-        row: Its row in the arena.
-        new: Whether the store does not have it yet.
-        wipe: Whether its blocks in the store are of no more use, and go with the next save.
-    """
-
-    __slots__ = ("_arena", "_order", "new", "row", "unique_id", "wipe")
-
-    def __init__(self, unique_id: str, arena: Arena, version: int, order: Order, *, new: bool) -> None:
-        self.unique_id, self._arena, self.row = unique_id, arena, arena.take()
-        self.new, self.wipe = new, False
-        arena.version[self.row] = version
-        self.order = order
-
-    @property
-    def order(self) -> Order:
-        """Where it is among its events; a copy, if it has neither times nor events that wait."""
-        return Order(self.seq) if self._order is None else self._order
-
-    @order.setter
-    def order(self, order: Order) -> None:
-        self._order = None if order.is_plain else order
-        self._arena.seq[self.row], self._arena.plain[self.row] = order.seq, order.is_plain
-
-    @property
-    def seq(self) -> int:
-        """The number of the last event that was taken in order."""
-        return int(self._arena.seq[self.row])
-
-    @property
-    def version(self) -> int:
-        """The version of its record in the store."""
-        return int(self._arena.version[self.row])
-
-    @property
-    def steps(self) -> int:
-        """The number of steps of the model."""
-        return int(self._arena.steps[self.row])
-
-    @property
-    def block(self) -> int:
-        """The number of the next block of the history."""
-        return int(self._arena.block[self.row])
-
-    @property
-    def alarms(self) -> int:
-        """The number of alarms since it is in memory."""
-        return int(self._arena.alarms[self.row])
-
-    @property
-    def used(self) -> float:
-        """When it was used last, in seconds."""
-        return float(self._arena.used[self.row])
-
-    @property
-    def tail(self) -> bytes:
-        """The events since the last full block."""
-        return self._arena.tails[self.row, : self._arena.fill[self.row]].tobytes()
-
-    def stand(self, steps: int, block: int, tail: bytes) -> None:
-        """Set the number of steps, the number of the next block, and the events since the last one."""
-        events = np.frombuffer(tail, dtype=np.uint8).reshape(-1, self._arena.tails.shape[2])
-        self._arena.steps[self.row], self._arena.block[self.row] = steps, block
-        self._arena.fill[self.row] = len(events)
-        self._arena.tails[self.row, : len(events)] = events
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the stream is new and has taken in nothing."""
-        return self.new and not self.seq and (self._order is None or not self._order.waiting)
-
-
-@dataclass(slots=True)
-class Asked:
-    """A push on its way.
-
-    Attributes:
-        unique_id: The stream.
-        push: What was sent.
-        token: Whose it is; None without tokens.
-        outcome: The answer, or why it was refused; None until it is stepped.
-        placed: The events that are applied.
-        repeated: The places and numbers of the events that had been applied before.
-    """
-
-    unique_id: str
-    push: Push
-    token: Any = None
-    outcome: Result | OstinatoError | None = None
-    placed: Sequence[Placed] = ()
-    repeated: Sequence[tuple[int, int]] = ()
-
-    @property
-    def is_change(self) -> bool:
-        """Whether the push changed its stream: an event was applied, or waits."""
-        return isinstance(self.outcome, Result) and len(self.repeated) < len(self.outcome.events)
-
-
-@dataclass(slots=True)
-class Work:
-    """What is done to one stream in a batch.
-
-    Attributes:
-        held: The stream.
-        placed: The events that are applied.
-        owners: Who pushed each of them.
-        blocks: The blocks of the history that are full now.
-        p: The probabilities of the quantiles that are wanted.
-        wipe: Whether the stream begins again, without its history.
-    """
-
-    held: Held
-    placed: list[Placed] = field(default_factory=list)
-    owners: list[Asked] = field(default_factory=list)
-    blocks: Sequence[tuple[int, bytes]] = ()
-    p: tuple[float, ...] = ()
-    wipe: bool = False
-
-
-def check_id(unique_id: str) -> str:
-    """Return the id of a stream.
-
-    Raises:
-        DataError: It is empty, too long, or has characters that end lines or turn the direction of writing.
-    """
-    try:
-        size = len(unique_id.encode())
-    except UnicodeEncodeError as error:
-        raise DataError("the id of the stream is no valid Unicode", fix="send UTF-8") from error
-    if not 1 <= size <= LONGEST_ID:
-        raise DataError(
-            f"the id of the stream has {counted(size, 'byte')}, expected 1 to {LONGEST_ID}",
-            fix="give the stream a shorter name",
-        )
-    if not unique_id.isprintable():
-        # a joiner is a part of many emoji and words, and a space may be wide
-        for sign in unique_id:
-            if category(sign) in {"Cc", "Zl", "Zp"} or bidirectional(sign) in _TURNS:
-                what = f"the id of the stream has the control character U+{ord(sign):04X}"
-                raise DataError(what, fix="use letters, digits and signs")
-    return unique_id
 
 
 @final
@@ -233,8 +81,6 @@ class Streams:
         adapt: bool | None = None,
     ) -> None:
         self.late, self.history, self.replay, self.adapt = late, history, replay, adapt
-        self.resident: dict[str, Held] = {}
-        self.watch = Watch()
         self.events = self.alarms = 0
         self.use(model, rule)
 
@@ -257,7 +103,8 @@ class Streams:
         self.event = history_dtype(model.channels)
         self.arena = Arena(self.layout.width, self.event.itemsize)
         self.record = record_dtype(self.layout.width, self.event.itemsize)
-        self.resident = {}
+        self.resident: dict[str, Held] = {}
+        self.watch = Watch()
 
     # streams come and go
 
@@ -271,7 +118,7 @@ class Streams:
         Args:
             ids: The streams.
             found: The records of those that the store has.
-            blocks: The blocks of the history of those that belong to another model, if they are to be replayed.
+            blocks: The blocks of the history of those that are ``foreign``.
         """
         other: list[tuple[Held, Snapshot]] = []
         for key in ids:
@@ -291,38 +138,37 @@ class Streams:
         held = Held(
             key, self.arena, record.version, Order.from_bytes(snapshot.seq, snapshot.extra, self.clock), new=False
         )
-        if snapshot.model != self.digest[:16] or len(snapshot.row) != self.layout.width:
-            self.arena.data[held.row] = self._start[0]
-            other.append((held, snapshot))
-        else:
+        if is_state_of(record.data, self.digest, self.layout.width):
             held.stand(snapshot.steps, snapshot.block, snapshot.tail)
             self.arena.data[held.row] = np.frombuffer(snapshot.row, dtype=np.uint8)
+        else:
+            self.arena.data[held.row] = self._start[0]
+            other.append((held, snapshot))
         return held
 
     def foreign(self, found: dict[str, Record]) -> list[str]:
-        """Return the streams among these records whose state belongs to another model."""
-        return [key for key, record in found.items() if record.data[4:20] != self.digest[:16]]
+        """Return the streams among these records whose state belongs to another model, or to another rule of alarms."""
+        own = self.digest, self.layout.width
+        return [key for key, record in found.items() if not is_state_of(record.data, *own)]
 
     def _convert(self, other: list[tuple[Held, Snapshot]], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
         """Bring streams of another model to this one: their history is replayed, or they begin afresh."""
         works, lost = [], []
         for held, snapshot in other:
-            full = [block for _, block in blocks.get(held.unique_id, [])]
-            spelled, symbols = spelled_in(snapshot.extra), {snapshot.symbols, self.form.symbols}
-            size = self.event.itemsize
-            known = len(symbols - {UNMARKED}) == 1 and not len(snapshot.tail) % size
-            known &= all(len(block) == BLOCK * size for block in full)  # otherwise it has other channels
-            if known and (spelled or "") in {"", self.form.spelled}:
+            seen = self._history(snapshot, [block for _, block in blocks.get(held.unique_id, [])])
+            spelled = spelled_in(snapshot.extra)
+            if seen is not None and (spelled or "") in {"", self.form.spelled}:
                 held.stand(0, snapshot.block, snapshot.tail)
             else:
                 held.wipe = True  # what follows has another form, and a history has one
+            if seen is None:
+                held.order = Order(snapshot.seq, held.order.clock)  # what waits has another form too
             if not self.replay:
                 continue
-            values = np.frombuffer(b"".join(full) + snapshot.tail if known else b"", dtype=self.event)["y"]
-            work = Work(held, self.form.replayed(values[-self.history :], spelled))
+            work = Work(held, [] if seen is None else self.form.replayed(seen["y"][-self.history :], spelled))
             if work.placed:
                 works.append(work)
-            elif len(values) or not known:
+            elif seen is None or len(seen):
                 lost.append(held.unique_id)
         if lost:
             _LOG.warning(
@@ -333,12 +179,28 @@ class Streams:
         if works:
             self._advance(works, (), replay=True)
 
+    def _history(self, snapshot: Snapshot, full: Sequence[bytes]) -> NDArray[Any] | None:
+        """Return the history of a stream of another model as events; None if its symbols or its channels are others.
+
+        Args:
+            snapshot: The stream.
+            full: The full blocks of its history.
+        """
+        size, tail = self.event.itemsize, snapshot.tail
+        alike = len({snapshot.symbols, self.form.symbols} - {UNMARKED}) == 1
+        if not alike or any(len(block) != BLOCK * size for block in full) or len(tail) % size:
+            return None
+        seen = np.frombuffer(b"".join(full) + tail, dtype=self.event)
+        # one event of many channels may be as long as some of few, but its parts are not numbered as events are
+        return seen if ((seen["seq"] > 0) & (seen["seq"] <= snapshot.seq)).all() else None
+
     def forget(self, ids: Iterable[str]) -> None:
-        """Let streams leave memory, without a word to the store."""
+        """Let streams leave memory, without a word to the store. What was shown of them may never have been saved."""
         for key in ids:
             held = self.resident.pop(key, None)
             if held is not None:
                 self.arena.give(held.row)
+            self.watch.drop(key)
 
     def forget_empty(self, ids: Iterable[str]) -> None:
         """Let streams leave memory that have taken in nothing: all that was sent to them was refused."""

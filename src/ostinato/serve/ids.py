@@ -1,0 +1,37 @@
+"""The ids of streams: every text that is not taken for another one."""
+
+from __future__ import annotations
+
+from unicodedata import bidirectional, category
+
+from ostinato.errors import DataError
+from ostinato.numbers import counted
+
+#: What turns the direction of the text around it: an id with that looks like another one.
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+#: The longest id in bytes of UTF-8.
+LONGEST_ID = 256
+
+
+def check_id(unique_id: str) -> str:
+    """Return the id of a stream.
+
+    Raises:
+        DataError: It is empty, too long, or has characters that end lines or turn the direction of writing.
+    """
+    try:
+        size = len(unique_id.encode())
+    except UnicodeEncodeError as error:
+        raise DataError("the id of the stream is no valid Unicode", fix="send UTF-8") from error
+    if not 1 <= size <= LONGEST_ID:
+        raise DataError(
+            f"the id of the stream has {counted(size, 'byte')}, expected 1 to {LONGEST_ID}",
+            fix="give the stream a shorter name",
+        )
+    if not unique_id.isprintable():
+        # a joiner is a part of many emoji and words, and a space may be wide
+        for sign in unique_id:
+            if category(sign) in {"Cc", "Zl", "Zp"} or bidirectional(sign) in _TURNS:
+                what = f"the id of the stream has the control character U+{ord(sign):04X}"
+                raise DataError(what, fix="use letters, digits and signs")
+    return unique_id
