@@ -107,12 +107,13 @@ def season_of(data: SequenceSet, season: int | None) -> tuple[int, str]:
     """
     if season is not None and whole("season", season) > LONGEST:
         raise ConfigError(
-            f"exponential smoothing has seasons of up to {LONGEST} steps, got {season}",
-            fix=f"use --season 1 for no season, or a season of at most {LONGEST} steps",
+            f"exponential smoothing has seasons of up to {counted(LONGEST, 'step')}, got {season}",
+            fix=f"use --season 1 for no season, or a season of at most {counted(LONGEST, 'step')}",
         )
     m, why = season_length(data, season)
     if m > LONGEST:
-        return 0, f"the season of {m} steps {why} is left out: exponential smoothing has at most {LONGEST}"
+        longest = f"the longest of exponential smoothing has {counted(LONGEST, 'step')}"
+        return 0, f"the season of {counted(m, 'step')} {why} is left out: {longest}"
     return (m if m > 1 else 0), ""
 
 
