@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import torch
@@ -99,3 +102,17 @@ def shared_by(parts: int, team: int) -> Iterator[None]:
         yield
     finally:
         _engine.force_grid(0, 0)
+
+
+def output_of(script: str) -> str:
+    """Run a script in a process of its own, which finds this module, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +16,7 @@ from engine_calls import (
     cells,
     engine,
     long_row,
+    output_of,
     problem,
     shared_by,
     with_gradients,
@@ -109,16 +108,7 @@ _engine.force_grid(99, 1)
 call = problem("gru", 20, 14, 3, 9)
 def threads(): return len(os.listdir("/proc/self/task"))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", head + script],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return output_of(head + script)
 
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts threads by /proc")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 import sys
 import threading
 import time
@@ -12,7 +11,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -20,7 +18,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine_calls import assert_is_reference, cells, engine, problem, shared_by, with_gradients
+from engine_calls import assert_is_reference, cells, engine, output_of, problem, shared_by, with_gradients
 from ostinato import nn
 from ostinato.ops.engine import extension, openmp
 from ostinato.ops.engine.places import Places
@@ -309,13 +307,4 @@ with torch.no_grad():
     assert torch.equal(engine(call)[0], first) and _engine.has_openmp(4)
 print("done")
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "done"
+    assert output_of(script) == "done"
