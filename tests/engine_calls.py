@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -104,11 +105,12 @@ def shared_by(parts: int, team: int) -> Iterator[None]:
         _engine.force_grid(0, 0)
 
 
-def output_of(script: str) -> str:
+def output_of(script: str, **environment: str) -> str:
     """Run a script in a process of its own, which finds this module, and return what it prints."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=Path(__file__).parent,
+        env=os.environ | environment,
         capture_output=True,
         text=True,
         timeout=120,

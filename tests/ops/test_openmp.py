@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from ctypes.util import find_library
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -308,3 +309,32 @@ with torch.no_grad():
 print("done")
 """
     assert output_of(script) == "done"
+
+
+@with_openmp
+@pytest.mark.skipif(sys.platform != "linux", reason="libraries are loaded first by LD_PRELOAD, which is Linux's")
+@pytest.mark.parametrize("name", ["omp", "iomp5"])
+def test_the_library_of_another_compiler_takes_the_place_of_gccs(name: str) -> None:
+    """Clang's and Intel's library also have the functions that torch, compiled by GCC, calls."""
+    library = find_library(name)
+    if library is None:
+        pytest.skip(f"lib{name} is not installed")
+    script = """
+import torch
+from engine_calls import assert_is_reference, engine, problem
+from ostinato.ops.engine import _engine, openmp
+openmp.adopt(watched=False)
+_engine.force_grid(99, 1)
+call = problem("lstm", 12, 18, 3, 21)
+for threads in (1, 2, 3, 7):
+    torch.set_num_threads(threads)
+    assert float(torch.ones(400, 400).exp().sum()) > 0
+    assert _engine.has_openmp(threads)
+    assert_is_reference(call)
+at = openmp.addresses()[0]
+for line in open("/proc/self/maps"):
+    first, last = (int(bound, 16) for bound in line.split()[0].split("-"))
+    if first <= at < last:
+        print(line.split()[-1])
+"""
+    assert f"lib{name}" in output_of(script, LD_PRELOAD=library)
