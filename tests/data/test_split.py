@@ -114,7 +114,7 @@ def test_the_validation_part_of_a_text_is_spread_over_it(lengths: list[int], sha
     except DataError:
         return
     parts: tuple[Part, ...] = ("train", "validation", "held-out")
-    assert sorted(sum((steps_of(cut, part, text) for part in parts), [])) == list(range(sum(lengths)))
+    assert sorted(step for part in parts for step in steps_of(cut, part, text)) == list(range(sum(lengths)))
     # as many steps in each part as when the validation part is the end, and the same ones are held out
     assert [len(steps_of(cut, part, text)) for part in parts] == [len(steps_of(end, part, series)) for part in parts]
     assert steps_of(cut, "held-out", text) == steps_of(end, "held-out", series)
@@ -130,7 +130,7 @@ def test_the_validation_part_of_a_text_is_spread_over_it(lengths: list[int], sha
         assert all(z - a >= LEAST_BLOCK for a, z in own)
         assert own[-1][1] == known
         gaps = np.array([a for a, _ in own]) - [0, *(z for _, z in own[:-1])]
-        assert 0 < gaps.min()
+        assert gaps.min() > 0
         assert gaps.max() - gaps.min() <= 2
 
 
