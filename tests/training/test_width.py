@@ -44,5 +44,10 @@ def test_the_dropout_follows_the_passes() -> None:
     assert shares[-1] == MOST_DROPPED
 
 
+def test_only_a_long_text_is_trained_by_gradients_of_one_size() -> None:
+    lines = SequenceSet("text", text(100).values, np.array([0, 50, 100]), ("a", "b"), terminated=True)
+    assert defaults(text(100_000), Budget(None, 10)).clip < defaults(lines, Budget(None, 10)).clip == 1.0
+
+
 def test_a_text_has_one_network_between_counts_and_mixture() -> None:
     assert ladder_of("text") == ("ar", "counts", "lstm", "mixture")
