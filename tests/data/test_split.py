@@ -99,7 +99,7 @@ def test_too_little_to_split() -> None:
 def steps_of(cut: Split, part: Part, data: SequenceSet) -> list[int]:
     """Return the numbers of the steps of a part, counted over all sequences, in the order of its spans."""
     spans, at = cut.spans(part, data.lengths, data.lengths), data.offsets
-    return np.concatenate([np.zeros(0, int), *(np.arange(at[b] + a, at[b] + z) for b, a, z in spans)]).tolist()
+    return list(np.concatenate([np.zeros(0, int), *(np.arange(at[b] + a, at[b] + z) for b, a, z in spans)]))
 
 
 @settings(deadline=None, max_examples=40)
