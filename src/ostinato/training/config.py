@@ -122,8 +122,8 @@ PASSES = 3.0
 #: The passes over one long text, and over short texts, that need no more dropout than the first.
 UNDROPPED = 6.0, 3.0
 #: The learning rate of a long text's network of up to 512 units; that of a wider one falls as its width grows. After
-#: 700 steps on tinyshakespeare, 512 units had 1.653, 1.588 and 1.559 nats a character at .004, .006 and .008; after 1,000
-#: steps, 256 units had 1.654, 1.604 and 1.620 at .005, .008 and .012.
+#: 700 steps on tinyshakespeare, 512 units had 1.653, 1.588 and 1.559 nats a character at .004, .006 and .008; after
+#: 1,000 steps, 256 units had 1.654, 1.604 and 1.620 at .005, .008 and .012.
 FASTEST = 8e-3
 #: The greatest norm of a gradient of a long text, in nats a character. Those of its batches are above .2, so that all
 #: steps count alike in what AdamW remembers of the sizes of gradients, in place of the first ones above all.
