@@ -7,13 +7,13 @@
 
 With --seconds the fit has so many seconds of wall time on the cores of this machine, counts, judging and mixing
 included, and its width follows from that; --alone gives all of it to one static network, and --torch trains
-torch.nn.LSTM alone for so many, on all of the first nine tenths. A fit keeps the last 60,000 characters of them to
-choose by, which are of the play that the last tenth goes on with: after 88 seconds, torch.nn.LSTM 512 had 1.635 nats
-with them, and 1.762 without. The compressors are given the first nine tenths, and what the last tenth adds to the size
-of the whole is counted. Static and adaptive figures have columns of their own. Seconds in the table are those of
-the processor, so that a busy machine changes nothing. ppmd needs pyppmd, zstd needs zstandard; what is not installed is
-left out by name. With --steps an LSTM of torch is trained for as many seconds as the network of the mixture took. A
-published figure has no seconds.
+torch.nn.LSTM alone for so many, on all of the first nine tenths. A fit keeps 60,000 characters of them to choose by, in
+blocks spread over them. They are not the last ones, which are of the play that the last tenth goes on with: after 88
+seconds, torch.nn.LSTM 512 had 1.635 nats with these, and 1.762 without. The compressors are given the first nine
+tenths, and what the last tenth adds to the size of the whole is counted. Static and adaptive figures have columns of
+their own. Seconds in the table are those of the processor, so that a busy machine changes nothing. ppmd needs pyppmd,
+zstd needs zstandard; what is not installed is left out by name. With --steps an LSTM of torch is trained for as many
+seconds as the network of the mixture took. A published figure has no seconds.
 """
 
 from __future__ import annotations

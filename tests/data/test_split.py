@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.split import Part, split
+from ostinato.data.split import BLOCKS, LEAST_BLOCK, Part, Split, split
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import Kind
 
@@ -94,3 +94,56 @@ def test_a_pattern_that_splits_nothing_is_refused(pattern: str) -> None:
 def test_too_little_to_split() -> None:
     with pytest.raises(DataError, match="too few"):
         split(made([[1.0]]), 0.1)
+
+
+def steps_of(cut: Split, part: Part, data: SequenceSet) -> list[int]:
+    """Return the numbers of the steps of a part, counted over all sequences, in the order of its spans."""
+    spans, at = cut.spans(part, data.lengths, data.lengths), data.offsets
+    return list(np.concatenate([np.zeros(0, int), *(np.arange(at[b] + a, at[b] + z) for b, a, z in spans)]))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(1, 60_000), min_size=1, max_size=3), st.floats(0.05, 0.5))
+def test_the_validation_part_of_a_text_is_spread_over_it(lengths: list[int], share: float) -> None:
+    text, series = (
+        SequenceSet(kind, np.arange(sum(lengths))[:, None], np.cumsum([0, *lengths]), tuple(map(str, lengths)))
+        for kind in ("text", "series")
+    )
+    try:
+        cut, end = split(text, share), split(series, share)
+    except DataError:
+        return
+    parts: tuple[Part, ...] = ("train", "validation", "held-out")
+    assert sorted(step for part in parts for step in steps_of(cut, part, text)) == list(range(sum(lengths)))
+    # as many steps in each part as when the validation part is the end, and the same ones are held out
+    assert [len(steps_of(cut, part, text)) for part in parts] == [len(steps_of(end, part, series)) for part in parts]
+    assert steps_of(cut, "held-out", text) == steps_of(end, "held-out", series)
+    for part in parts:
+        assert cut.take(part, text).values[:, 0].tolist() == steps_of(cut, part, text)
+    spans = cut.spans("validation", text.lengths, text.lengths)
+    for row, (train, known) in enumerate(end.stops.tolist()):
+        own = [(a, z) for b, a, z in spans if b == row]
+        if len(own) <= 1:
+            assert train == 0 or known - train < 2 * LEAST_BLOCK
+            continue
+        assert len(own) <= BLOCKS
+        assert all(z - a >= LEAST_BLOCK for a, z in own)
+        assert own[-1][1] == known
+        gaps = np.array([a for a, _ in own]) - [0, *(z for _, z in own[:-1])]
+        assert gaps.min() > 0
+        assert gaps.max() - gaps.min() <= 2
+
+
+def test_the_split_says_that_the_validation_part_is_spread() -> None:
+    text, series = made([[0.0] * 50_000], "text"), made([[0.0] * 50_000])
+    assert split(text).words(text) == (
+        "split by time: training 40,500 steps, validation 4,500 in 4 blocks spread over the text, held out 5,000"
+    )
+    assert split(series).words(series) == "split by time: training 40,500 steps, validation 4,500, held out 5,000"
+
+
+def test_texts_held_out_by_name_leave_blocks_of_the_others() -> None:
+    data = made([[0.0] * 30_000, [1.0] * 30_000, [2.0] * 30_000], "text")
+    cut = split(data, "s1")
+    assert len(cut.spans("validation", data.lengths, data.lengths)) == 4
+    assert cut.words(data) == "split by sequence: held out 1 of 3 whole sequences, validation on 2 others"

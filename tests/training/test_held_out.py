@@ -7,10 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import split
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
+from ostinato.gradients.methods import TruncatedBPTT
 from ostinato.inference.score import score
+from ostinato.training.build import build, closed_form, material_of
+from ostinato.training.config import LadderOptions
+from ostinato.training.trainer import Trainer
 from zoo import KINDS, kept, made
 
 
@@ -25,3 +30,24 @@ def test_the_held_out_result_equals_the_score(kind: str, name: str) -> None:
     spans = split(data, 0.2).spans("held-out", data.lengths, np.diff(scores.offsets))
     nats = np.concatenate([scores.surprisal[scores.offsets[b] + a : scores.offsets[b] + z] for b, a, z in spans])
     assert kept(result).held_out == pytest.approx(-np.nanmean(nats), rel=1e-4, abs=1e-4)
+
+
+def long_text() -> SequenceSet:
+    """Return one text of 40,000 characters, of which the validation part is more than one block."""
+    points = np.random.default_rng(0).choice(list(b"abcde \n"), size=(40_000, 1)).astype(np.int32)
+    return SequenceSet("text", points, np.array([0, len(points)]), ("a",), meta={"alphabet": "characters"})
+
+
+def test_a_network_is_never_trained_on_what_it_is_stopped_by() -> None:
+    data, options = long_text(), LadderOptions(hidden=4)
+    given = material_of(data, split(data))
+    base, _ = closed_form(given, options, 1)
+    trainer = Trainer(build("gru", given, base, options), given, TruncatedBPTT(128), options)
+    parts = {
+        "train": [range(p.counted, p.stop) for p in trainer.train],
+        "validation": [range(p.counted, p.stop) for p in trainer.watched],
+        "held-out": [range(a, z) for _, a, z in given.spans("held-out")],
+    }
+    assert len(given.spans("validation")) > 1
+    counted = [step for spans in parts.values() for span in spans for step in span]
+    assert sorted(counted) == list(range(len(data.values)))

@@ -37,11 +37,24 @@ def test_more_time_and_more_text_never_make_a_network_narrower() -> None:
         assert set(widths) <= set(range(128, 769, 64))
 
 
+def test_a_wider_network_is_never_trained_faster() -> None:
+    budgets = [Budget(seconds) for seconds in (30, 60, 180, 6000)]
+    options = [defaults(text(length), budget) for length in (1_000_000, 9_000_000) for budget in budgets]
+    rates = [o.learning_rate for o in sorted(options, key=lambda o: o.hidden)]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] > rates[-1]
+
+
 def test_the_dropout_follows_the_passes() -> None:
     shares = [defaults(text(1_000_000), Budget(None, steps)).dropout for steps in (10, 10_000, 30_000, 1_000_000)]
     assert shares == sorted(shares)
     assert shares[0] < shares[1] < shares[2]
     assert shares[-1] == MOST_DROPPED
+
+
+def test_only_a_long_text_is_trained_by_gradients_of_one_size() -> None:
+    lines = SequenceSet("text", text(100).values, np.array([0, 50, 100]), ("a", "b"), terminated=True)
+    assert defaults(text(100_000), Budget(None, 10)).clip < defaults(lines, Budget(None, 10)).clip == 1.0
 
 
 def test_a_text_has_one_network_between_counts_and_mixture() -> None:

@@ -152,6 +152,12 @@ class SequenceSet(Shown):
         spans = [(int(o + a), int(o + z)) for o, a, z in zip(self.offsets[:-1], starts, stops, strict=True)]
         return self._spans(spans, self.ids, np.arange(len(self)))
 
+    def stretches(self, spans: Sequence[tuple[int, int, int]]) -> SequenceSet:
+        """Return stretches (sequence, first step, the step after the last) as sequences, with the ids of theirs."""
+        at, rows = self.offsets, np.array([b for b, _, _ in spans], dtype=np.int64)
+        within = [(int(at[b] + a), int(at[b] + z)) for b, a, z in spans]
+        return self._spans(within, tuple(self.ids[b] for b in rows), rows)
+
     def append(self, rows: SequenceSet | Any) -> SequenceSet:
         """Return the series with new rows at their ends, so that a fitted model can continue from there.
 
