@@ -335,12 +335,10 @@ class Batcher:
             if one.token is None or one.token.streams is None or one.unique_id in begun:
                 continue
             if self.streams.resident[one.unique_id].is_empty:
-                if count >= one.token.streams:
-                    what = (
-                        f"the server has {counted(count, 'stream')}, and the token allows no more than "
-                        f"{one.token.streams:,}"
-                    )
-                    one.outcome = RefusedError(403, what, fix="delete streams, or use a token with a higher limit")
+                try:
+                    one.token.check_begin(count)
+                except RefusedError as error:
+                    one.outcome = error
                 else:
                     begun.add(one.unique_id)
                     count += 1
