@@ -160,6 +160,14 @@ class Batcher:
         """The number of events that wait."""
         return self._waiting
 
+    def note(self, error: StoreError | None) -> None:
+        """Take note of what the store answered last; the log says when it fails, and when it works again."""
+        if error is not None and self.failed is None:
+            _LOG.error("events are refused: %s", error.what.partition("\n")[0])
+        elif error is None and self.failed is not None:
+            _LOG.warning("the store of streams works again")
+        self.failed = error
+
     async def in_store(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call the store in its thread, or here if it never waits."""
         if not self.store.durable and not self.store.shared:
@@ -315,7 +323,7 @@ class Batcher:
         try:
             brought = await self.bring([one.unique_id for one in asked])
         except StoreError as error:
-            self.failed = error
+            self.note(error)
             raise
         loaded = time.perf_counter()
         self._limit(asked)
@@ -374,10 +382,10 @@ class Batcher:
         self.count += len(new)  # the limits of tokens hold for the batch that is stepped meanwhile, too
         try:
             refused = await self.in_store(self.store.save, changes)
-            self.failed = None
+            self.note(None)
             lost = new & refused
         except StoreError as error:
-            self.failed = error
+            self.note(error)
             self.streams.forget([work.held.unique_id for work in works])
             raise
         finally:

@@ -24,6 +24,9 @@ from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Record, StoreError
 from ostinato.serve.watch import told
 
+#: The seconds after which a store that has not answered is said not to.
+_SOON = 2.0
+
 
 @final
 class Operations:
@@ -39,6 +42,7 @@ class Operations:
     ) -> None:
         self._batcher, self._reload, self._begun = batcher, reload, time.time()
         self._few = asyncio.Semaphore(2)
+        self._ping: asyncio.Task[bool] | None = None
 
     async def _held(self, unique_id: str) -> Held:
         """Return a stream, in memory; the caller has the lock.
@@ -336,12 +340,19 @@ class Operations:
         }
 
     async def ready(self) -> bool:
-        """Return whether the store answers."""
+        """Return whether the store answers soon. One question at a time waits for a store that is cut off."""
+        if self._ping is None or self._ping.done():
+            self._ping = asyncio.create_task(self._answers())
+        done, _ = await asyncio.wait([self._ping], timeout=_SOON)
+        return bool(done) and self._ping.result()
+
+    async def _answers(self) -> bool:
         try:
             await self._batcher.in_store(self._batcher.store.ping)
         except StoreError as error:
-            self._batcher.failed = error
+            self._batcher.note(error)
             return False
+        self._batcher.note(None)
         return True
 
 
