@@ -247,7 +247,8 @@ class Batcher:
             if flight.before is not None:
                 await flight.before.down  # a batch that changes nothing has nothing to save
             # of these nothing is saved here, but their answers rest on what a batch before it did not save
-            refused |= flight.doubtful - {work.held.unique_id for work in flight.works}
+            if flight.doubtful:
+                refused |= flight.doubtful - {work.held.unique_id for work in flight.works}
             left = [one for one in flight.asked if one.unique_id in refused] if refused else left
         except OstinatoError as error:
             refused = {one.unique_id for one in flight.asked}
