@@ -118,9 +118,9 @@ def test_every_way_to_begin_a_stream_looks_at_the_limit_of_the_token(tmp_path: P
                 assert batcher.count == batcher.store.count() == 2
                 assert (await http.delete(f"/v1/streams/{name}")).status_code == 204
             many = [{"unique_id": key, "y": 50} for key in ("b", "c")]
-            asked = {"token": tokens.find(f"Bearer {secret}".encode()), "most": 10_000}
+            token = tokens.find(f"Bearer {secret}".encode())
             routes = Routes(batcher, Operations(batcher))
-            (answer,) = await answered(routes, [json.dumps(many)], **asked)
+            (answer,) = await answered(routes, [json.dumps(many)], token, 10_000)
             assert ["error" in one for one in json.loads(answer)] == [False, True]
 
     run(main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import msgspec
@@ -44,7 +44,7 @@ async def live(routes: Routes, most: int, socket: WebSocket) -> None:
                     return
 
 
-async def _messages(socket: WebSocket, token: Token | None) -> AsyncIterator[list[str | bytes]]:
+async def _messages(socket: WebSocket, token: Token | None) -> AsyncGenerator[list[str | bytes], None]:
     """Yield the messages that wait, which are pushed together; once more, none, if the token ends."""
     arrived: asyncio.Queue[str | bytes | None] = asyncio.Queue(_AHEAD)  # a slow answer stops the reading
 

@@ -80,7 +80,7 @@ class PostgreSQLStore(Store):
         self._connection: Any = None
         known = psycopg.conninfo.conninfo_to_dict(url)
         there = " ".join(f"-c {name}={value}" for name, value in _THERE.items())
-        self._options = {"options": there, **_HERE, **known}
+        self._options: dict[str, Any] = {"options": there, **_HERE, **known}
         self._where = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"
         with self._reported() as db:
             # two servers that start together would both find no table
