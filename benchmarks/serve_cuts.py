@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "serve")]
@@ -103,7 +103,7 @@ def _pushed(
             link.mend()
             # two more answers: the first may have been on its way before the link was mended
             _until(lambda old=before: all(load.answered > n + 1 for load, n in zip(loads, old, strict=True)))
-            found[-1] = Cut(*[*vars(found[-1]).values()][:4], time.monotonic() - begun, found[-1].status)
+            found[-1] = replace(found[-1], back=time.monotonic() - begun)
             _until(lambda: server.ask("GET", "/readyz")[0] == 200)
             # what was refused is pushed again, and applied once
             answer = _push(server, number)[1]["events"][0]
