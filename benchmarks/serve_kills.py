@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,7 +124,7 @@ class Load:
     """
 
     key: int
-    running: list[Forked]
+    running: Sequence[Server]
     told: dict[int, float] = field(default_factory=dict)
     answered: int = 0
     repeated: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -72,6 +73,14 @@ def opened(url: str) -> Store:
     raise AssertionError
 
 
+def lacking(scheme: str) -> str:
+    """What this machine lacks to run such a server; empty for nothing."""
+    _, programs, package = SERVERS[scheme]
+    if importlib.util.find_spec(package) is None:
+        return f"{package} is not installed"
+    return "" if program(*programs) else f"{' and '.join(programs)} are not installed"
+
+
 def make(url: str) -> Store:
     """The store of a URL."""
     from ostinato.serve.store_postgresql import PostgreSQLStore
@@ -80,16 +89,16 @@ def make(url: str) -> Store:
     return PostgreSQLStore(url) if url.startswith("postgresql") else RedisStore(url)
 
 
-def redis(folder: Path, prefix: tuple[str, ...] = (), host: str = "127.0.0.1") -> Server:
+def redis(folder: Path, host: str = "127.0.0.1") -> Server:
     """Redis or Valkey, which syncs its log on each write."""
     found, port = program("valkey-server", "redis-server"), free_port()
     assert found is not None
     options = f"--port {port} --bind {host} --dir {folder} --appendonly yes --appendfsync always --save  --daemonize no"
-    words = [*prefix, found, *options.split(" "), "--protected-mode", "no"]
+    words = [found, *options.split(" "), "--protected-mode", "no"]
     return Server(f"redis://{host}:{port}/0", [w if w else "" for w in words], folder)
 
 
-def postgresql(folder: Path) -> Server:
+def postgresql(folder: Path, host: str = "127.0.0.1") -> Server:
     """PostgreSQL, which does not run as root."""
     initdb, postgres, port = program("initdb"), program("postgres"), free_port()
     assert initdb is not None
@@ -107,13 +116,15 @@ def postgresql(folder: Path) -> Server:
         capture_output=True,
         user=user,
     )
-    command = [postgres, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1"]
+    with (data / "pg_hba.conf").open("a") as rules:
+        rules.write("host all all samenet trust\n")
+    command = [postgres, "-D", str(data), "-p", str(port), "-c", f"listen_addresses={host}"]
     command += ["-c", f"unix_socket_directories={folder}", "-c", "shared_buffers=16MB"]
-    return Server(f"postgresql://ostinato@127.0.0.1:{port}/postgres", command, folder, user)
+    return Server(f"postgresql://ostinato@{host}:{port}/postgres", command, folder, user)
 
 
 #: The servers by the scheme of their URLs, with the programs and the package of Python that they need.
-SERVERS: dict[str, tuple[Callable[[Path], Server], tuple[str, ...], str]] = {
+SERVERS: dict[str, tuple[Callable[..., Server], tuple[str, ...], str]] = {
     "redis": (redis, ("valkey-server", "redis-server"), "redis"),
     "postgresql": (postgresql, ("postgres",), "psycopg"),
 }

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -23,16 +22,18 @@ from starlette.websockets import WebSocket
 
 import zoo
 from ostinato.inference.forecast import forecast
-from ostinato.serve.app import _answered, _live
+from ostinato.serve.app import make_app
 from ostinato.serve.auth import Token, Tokens, add
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
+from ostinato.serve.live import answered, live
 from ostinato.serve.openapi import document
 from ostinato.serve.operations import Operations
 from ostinato.serve.routes import ROUTES, Routes
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
+_BYTES = {"content-type": "application/octet-stream"}
 EVERY = [*((one.method, one.path) for one in ROUTES), ("GET", "/metrics"), ("GET", "/openapi.json")]
 
 
@@ -62,7 +63,7 @@ def test_every_route_but_the_open_ones_needs_a_token(tmp_path: Path) -> None:
     run(main)
 
 
-def test_without_tokens_only_local_names_are_answered() -> None:
+def test_without_tokens_only_local_names_areanswered() -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
             for host, status in (("localhost:8000", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example", 403)):
@@ -92,6 +93,53 @@ def test_a_token_has_limits_of_its_own(tmp_path: Path) -> None:
     run(main)
 
 
+def test_every_way_to_begin_a_stream_looks_at_the_limit_of_the_token(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    secret = add(path, "small", None, 2, None)
+
+    async def main() -> None:
+        tokens = Tokens(path)
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, Limits(tokens)) as http:
+            http.headers["authorization"] = f"Bearer {secret}"
+            assert (await http.post("/v1/streams/a/events", json={"y": 50})).status_code == 200
+            kept = (await http.get("/v1/streams/a/snapshot")).content
+            ways: dict[str, Callable[[str], Awaitable[httpx.Response]]] = {
+                "push": lambda key: http.post(f"/v1/streams/{key}/events", json={"y": 50}),
+                "fork": lambda key: http.post("/v1/streams/a/fork", json={"to": key}),
+                "restore": lambda key: http.put(f"/v1/streams/{key}/snapshot", content=kept, headers=_BYTES),
+            }
+            for name, way in ways.items():
+                assert (await way(name)).status_code in {200, 201}
+                for other, again in ways.items():
+                    refused = await again(f"{name}-{other}")
+                    assert refused.status_code == 403
+                    assert "has 2 streams, and the token allows no more than 2" in problem(refused)
+                assert (await way(name)).status_code == (200 if name == "push" else 409)
+                assert batcher.count == batcher.store.count() == 2
+                assert (await http.delete(f"/v1/streams/{name}")).status_code == 204
+            many = [{"unique_id": key, "y": 50} for key in ("b", "c")]
+            token = tokens.find(f"Bearer {secret}".encode())
+            routes = Routes(batcher, Operations(batcher))
+            (answer,) = await answered(routes, [json.dumps(many)], token, 10_000)
+            assert ["error" in one for one in json.loads(answer)] == [False, True]
+
+    run(main)
+
+
+def test_a_message_of_a_websocket_has_the_limit_of_a_body(tmp_path: Path) -> None:
+    add(tmp_path / "tokens.json", "small", None, None, 60)
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher:
+            routes = Routes(batcher, Operations(batcher))
+            short, wide = (json.dumps({"unique_id": name, "y": 50}, ensure_ascii=False) for name in ("a", "가" * 20))
+            assert len(wide) < 60 < len(wide.encode())
+            found = await answered(routes, [short, wide, wide.encode(), short], None, 60)
+            assert ["larger than 60 bytes" in one for one in found] == [False, True, True, False]
+
+    run(main)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/streams/a/events"])
 def test_the_path_of_pushes_has_no_other_method(method: str, path: str) -> None:
@@ -112,7 +160,7 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
     tokens = Tokens(path)
     monkeypatch.setattr(Token, "spend", lambda _, events: spent.append(events))
     many = {"unique_id": "a", "events": [{"y": 50.0}] * 3}
-    line: Any = SimpleNamespace(scope={"token": tokens.find(f"Bearer {secret}".encode())})
+    token = tokens.find(f"Bearer {secret}".encode())
 
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, Limits(tokens)) as http:
@@ -121,8 +169,10 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
                 (http.post("/v1/streams/a/events", json={"y": 50.0}), 1),
                 (http.post("/v1/events", json={"pushes": [many, {"unique_id": "b", "y": 1.0}]}), 4),
                 (http.post("/v1/streams/a/reset"), 1),
+                (http.post("/v1/streams/a/fork", json={"to": "c"}), 1),
+                (http.put("/v1/streams/d/snapshot", content=b"", headers=_BYTES), 1),
                 (http.get("/v1/streams/a"), 0),
-                (_answered(Routes(batcher, Operations(batcher)), [json.dumps([many])], line), 3),
+                (answered(Routes(batcher, Operations(batcher)), [json.dumps([many])], token, 10_000), 3),
             ):
                 before = sum(spent)
                 await call
@@ -177,18 +227,59 @@ def test_the_websocket_of_a_token_that_has_ended_is_closed(tmp_path: Path, monke
             routes = Routes(batcher, Operations(batcher))
             for message in ({"type": "websocket.connect"}, event):
                 arrived.put_nowait(message)
-            live = asyncio.create_task(_live(routes, WebSocket(scope, arrived.get, send)))
+            served = asyncio.create_task(live(routes, 10_000, WebSocket(scope, arrived.get, send)))
             while len(sent) < 2:
                 await asyncio.sleep(0)
             add(path, "a", None, None, None)  # another token of this name: the one before ends
             arrived.put_nowait(event)
-            await live
+            await served
 
     run(main)
     kinds = [message["type"].removeprefix("websocket.") for message in sent]
     assert kinds == ["accept", "send", "send", "close"]
     assert "the token has ended" in sent[2]["text"]
     assert sent[3]["code"] == 1008
+
+
+@pytest.mark.parametrize("waiting", [0, 3], ids=["idle", "with messages"])
+def test_a_websocket_is_closed_when_its_token_ends(
+    waiting: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that says nothing; what has arrived before the end is answered."""
+    monkeypatch.setattr("ostinato.serve.auth._EACH", 0.01)
+    path = tmp_path / "tokens.json"
+    secret = add(path, "a", None, None, None)
+    tokens = Tokens(path)
+    token = tokens.find(f"Bearer {secret}".encode())
+    scope = {"type": "websocket", "path": "/v1/live", "headers": [], "subprotocols": [], "token": token}
+    event = {"type": "websocket.receive", "text": json.dumps({"unique_id": "a", "y": 50.0})}
+    sent: list[Any] = []
+
+    async def main() -> None:
+        arrived: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async with core(zoo.fitted("series", "ar")) as batcher, asyncio.timeout(10):
+            make_app(batcher, Operations(batcher), Limits(tokens))
+            assert batcher.companions == [tokens.watch]
+            watching = asyncio.create_task(tokens.watch())
+            for message in ({"type": "websocket.connect"}, *[event] * waiting):
+                arrived.put_nowait(message)
+            served = asyncio.create_task(
+                live(Routes(batcher, Operations(batcher)), 10_000, WebSocket(scope, arrived.get, send))
+            )
+            while len(sent) < 1 + waiting:
+                await asyncio.sleep(0)
+            add(path, "a", None, None, None)
+            await served
+            assert not token.at_end
+            watching.cancel()
+
+    run(main)
+    assert [message["type"].removeprefix("websocket.") for message in sent] == ["accept", *["send"] * waiting, "close"]
+    assert sent[-1]["code"] == 1008
 
 
 HOSTILE = [
@@ -411,7 +502,7 @@ class Broken(Store):
         self.inner.close()
 
 
-def test_a_store_that_is_gone_and_back_loses_nothing_that_was_answered() -> None:
+def test_a_store_that_is_gone_and_back_loses_nothing_that_wasanswered() -> None:
     store = Broken()
 
     async def main() -> None:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import random
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import real_servers
-from real_servers import SERVERS, Server, make, program
+from real_servers import SERVERS, Server, lacking, make
 
 from ostinato.errors import ConfigError
 from ostinato.serve.store import Change, Record, Store, StoreError
 
 
-def _missing(scheme: str) -> str:
-    _, programs, package = SERVERS[scheme]
-    if importlib.util.find_spec(package) is None:
-        return f"{package} is not installed"
-    return "" if program(*programs) else f"{' and '.join(programs)} are not installed"
-
-
 @pytest.fixture(scope="module", params=list(SERVERS))
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     scheme = request.param
-    if reason := _missing(scheme):
+    if reason := lacking(scheme):
         pytest.skip(reason)
     running = SERVERS[scheme][0](tmp_path_factory.mktemp(scheme)).start()
     yield running
@@ -166,49 +156,6 @@ def test_two_counters_killed_in_turn_count_every_event_once(server: Server, stor
             one.communicate()
     assert kills == 4
     assert store.load(["s"])["s"] == Record(events, f"{events} {events * (events + 1) // 2}".encode())
-
-
-def _namespace() -> bool:
-    made = subprocess.run(["ip", "netns", "add", "ostinato-probe"], capture_output=True, check=False)
-    if made.returncode == 0:
-        subprocess.run(["ip", "netns", "del", "ostinato-probe"], check=True)
-    return made.returncode == 0
-
-
-@pytest.mark.skipif(os.getuid() != 0 or program("ip") is None, reason="namespaces of networks need root and ip")
-@pytest.mark.skipif(bool(_missing("redis")), reason=_missing("redis") or "redis")
-def test_a_cut_network_is_an_error_and_no_second_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not _namespace():
-        pytest.skip("namespaces of networks are not permitted")
-    from ostinato.serve import store_redis
-
-    monkeypatch.setattr(store_redis, "_PATIENCE", 0.5)
-    name, net = f"ost{os.getpid() % 10000}", f"10.213.{os.getpid() % 250}"  # a run that was killed leaves its own
-
-    def ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-
-    ip("netns", "add", name)
-    try:
-        ip("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
-        ip("addr", "add", f"{net}.1/30", "dev", f"{name}a")
-        ip("link", "set", f"{name}a", "up")
-        ip("netns", "exec", name, "ip", "addr", "add", f"{net}.2/30", "dev", f"{name}b")
-        ip("netns", "exec", name, "ip", "link", "set", f"{name}b", "up")
-        running = real_servers.redis(tmp_path, ("ip", "netns", "exec", name), f"{net}.2").start()
-        store = make(running.url)
-        assert store.save([Change("a", Record(1, b"1"), new=True)]) == set()
-        ip("link", "set", f"{name}a", "down")
-        with pytest.raises(StoreError):
-            store.save([Change("a", Record(2, b"2"))])
-        ip("link", "set", f"{name}a", "up")
-        held = store.load(["a"])["a"]
-        assert held in (Record(1, b"1"), Record(2, b"2"))  # it is unknown whether it was kept; it was not kept twice
-        assert store.save([Change("a", Record(held.version + 1, b"next"))]) == set()
-        store.close()
-        running.kill()
-    finally:
-        ip("netns", "del", name)
 
 
 @pytest.mark.parametrize("scheme", SERVERS)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from importlib import resources
-from typing import Any
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.routing import Route as Served
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ostinato.errors import OstinatoError
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.gate import Gate, Limits, fault
+from ostinato.serve.live import live
 from ostinato.serve.metrics import Metrics
 from ostinato.serve.openapi import document
 from ostinato.serve.operations import Operations
-from ostinato.serve.routes import ROUTES, Routes, decoded, json_response, spend
-from ostinato.serve.schema import Failed, NamedPush, Problem, Result
+from ostinato.serve.routes import ROUTES, Routes, json_response
+from ostinato.serve.schema import Problem
 
-_ENCODER = msgspec.json.Encoder()
 #: The parts of the page, with their types.
 _PAGE = {"": "text/html", "page/page.css": "text/css", "page/page.js": "text/javascript"}
-#: The messages of one WebSocket that are answered together, and those that may wait.
-_TOGETHER, _AHEAD = 256, 1024
 
 
 def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
@@ -56,13 +50,15 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
         Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary) for one in ROUTES
     ]
     served += [Served(f"/{name}", _file(name), methods=["GET"]) for name in _PAGE]
-    served.append(WebSocketRoute("/v1/live", partial(_live, routes)))
+    served.append(WebSocketRoute("/v1/live", partial(live, routes, limits.body)))
     app = Starlette(
         routes=served,
         lifespan=lifespan,
         exception_handlers={OstinatoError: _refused, HTTPException: _unknown, Exception: _fault},
     )
     app.router.redirect_slashes = False
+    if limits.tokens is not None:
+        batcher.companions.append(limits.tokens.watch)
     gate = Gate(app, limits, routes.pushes)
     metrics = Metrics(batcher, gate)
 
@@ -104,72 +100,6 @@ def _file(name: str) -> Callable[[Request], Awaitable[Response]]:
         return Response(content, media_type=f"{kind}; charset=utf-8")
 
     return answer
-
-
-async def _live(routes: Routes, socket: WebSocket) -> None:
-    """Answer the pushes of a WebSocket in order. Messages that wait are pushed together."""
-    await socket.accept("ostinato" if "ostinato" in socket.scope["subprotocols"] else None)
-    arrived: asyncio.Queue[str | bytes | None] = asyncio.Queue(_AHEAD)  # a slow answer stops the reading
-
-    async def read() -> None:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            while (message := await socket.receive())["type"] == "websocket.receive":
-                text = message.get("text")
-                await arrived.put((message.get("bytes") or b"") if text is None else text)
-        await arrived.put(None)
-
-    reader = asyncio.create_task(read())
-    try:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            ended = False
-            while not ended:
-                some = [await arrived.get()]
-                while len(some) < _TOGETHER and not arrived.empty():
-                    some.append(arrived.get_nowait())
-                ended = some[-1] is None
-                for answer in await _answered(routes, [one for one in some if one is not None], socket):
-                    await socket.send_text(answer)
-                token = socket.scope.get("token")
-                if token is not None and token.ended:
-                    await socket.close(1008)
-                    ended = True
-    finally:
-        reader.cancel()
-
-
-async def _answered(routes: Routes, messages: list[str | bytes], socket: WebSocket) -> list[str]:
-    """Return the answer to each message: a push, or a list of pushes."""
-    token = socket.scope.get("token")
-    given: list[NamedPush | list[NamedPush] | OstinatoError] = []
-    for one in messages:
-        try:
-            found: NamedPush | list[NamedPush] = decoded(_MESSAGE, one)
-            many = found if isinstance(found, list) else [found]
-            spend(token, many)
-            given.append(found)
-        except OstinatoError as error:
-            given.append(error)
-    flat: list[NamedPush] = []
-    for what in given:
-        if not isinstance(what, OstinatoError):
-            flat += what if isinstance(what, list) else [what]
-    try:
-        answers: Iterator[Result | Failed] = iter(await routes.answers(flat, token))
-    except OstinatoError as error:
-        answers = iter([Failed(problem(error), one.unique_id[:256], one.ref) for one in flat])
-    out: list[Any] = []
-    for what in given:
-        match what:
-            case OstinatoError():
-                out.append(Failed(problem(what)))
-            case list():
-                out.append([next(answers) for _ in what])
-            case _:
-                out.append(next(answers))
-    return [_ENCODER.encode(answer).decode() for answer in out]
-
-
-_MESSAGE: Any = NamedPush | list[NamedPush]
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 import os
@@ -58,6 +59,30 @@ class Token:
         self.name, self.rate, self.streams, self.body = kept.name, kept.rate, kept.streams, kept.body
         self._left = 10 * (kept.rate or 0)
         self._at = time.monotonic()
+        #: What is called once the token has ended.
+        self.at_end: set[Callable[[], object]] = set()
+
+    def end(self) -> None:
+        """Let the token end, with all that is open under it."""
+        self.ended = True
+        for call in list(self.at_end):
+            call()
+
+    def check_begin(self, count: int) -> None:
+        """Check that a stream may begin.
+
+        Args:
+            count: The number of streams on the server.
+
+        Raises:
+            RefusedError: The token allows no more than there are.
+        """
+        if self.streams is not None and count >= self.streams:
+            raise RefusedError(
+                403,
+                f"the server has {counted(count, 'stream')}, and the token allows no more than {self.streams:,}",
+                fix="delete streams, or use a token with a higher limit",
+            )
 
     def spend(self, events: int) -> None:
         """Count events against the rate.
@@ -107,7 +132,8 @@ class Tokens:
             for one in kept
         }
         for key, old in before.items():
-            old.ended = self._tokens.get(key) is not old
+            if self._tokens.get(key) is not old:
+                old.end()
 
     def look(self) -> None:
         """Read the file again if it has changed; a file that cannot be read changes nothing."""
@@ -122,6 +148,12 @@ class Tokens:
             self._use(read(self._path))
         except ConfigError as error:
             _LOG.error("the tokens stay as they are: %s", error.what)
+
+    async def watch(self) -> None:
+        """Look at the file again and again, so that a token also ends while nothing is sent."""
+        while True:
+            await asyncio.sleep(_EACH)
+            self.look()
 
     def find(self, header: bytes) -> Token:
         """Return the token of the header Authorization.

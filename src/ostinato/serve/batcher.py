@@ -160,6 +160,14 @@ class Batcher:
         """The number of events that wait."""
         return self._waiting
 
+    def note(self, error: StoreError | None) -> None:
+        """Take note of what the store answered last; the log says when it fails, and when it works again."""
+        if error is not None and self.failed is None:
+            _LOG.error("events are refused: %s", error.what.partition("\n")[0])
+        elif error is None and self.failed is not None:
+            _LOG.warning("the store of streams works again")
+        self.failed = error
+
     async def in_store(self, call: Callable[..., T], *arguments: Any) -> T:
         """Call the store in its thread, or here if it never waits."""
         if not self.store.durable and not self.store.shared:
@@ -239,7 +247,8 @@ class Batcher:
             if flight.before is not None:
                 await flight.before.down  # a batch that changes nothing has nothing to save
             # of these nothing is saved here, but their answers rest on what a batch before it did not save
-            refused |= flight.doubtful - {work.held.unique_id for work in flight.works}
+            if flight.doubtful:
+                refused |= flight.doubtful - {work.held.unique_id for work in flight.works}
             left = [one for one in flight.asked if one.unique_id in refused] if refused else left
         except OstinatoError as error:
             refused = {one.unique_id for one in flight.asked}
@@ -315,7 +324,7 @@ class Batcher:
         try:
             brought = await self.bring([one.unique_id for one in asked])
         except StoreError as error:
-            self.failed = error
+            self.note(error)
             raise
         loaded = time.perf_counter()
         self._limit(asked)
@@ -335,12 +344,10 @@ class Batcher:
             if one.token is None or one.token.streams is None or one.unique_id in begun:
                 continue
             if self.streams.resident[one.unique_id].is_empty:
-                if count >= one.token.streams:
-                    what = (
-                        f"the server has {counted(count, 'stream')}, and the token allows no more than "
-                        f"{one.token.streams:,}"
-                    )
-                    one.outcome = RefusedError(403, what, fix="delete streams, or use a token with a higher limit")
+                try:
+                    one.token.check_begin(count)
+                except RefusedError as error:
+                    one.outcome = error
                 else:
                     begun.add(one.unique_id)
                     count += 1
@@ -376,10 +383,10 @@ class Batcher:
         self.count += len(new)  # the limits of tokens hold for the batch that is stepped meanwhile, too
         try:
             refused = await self.in_store(self.store.save, changes)
-            self.failed = None
+            self.note(None)
             lost = new & refused
         except StoreError as error:
-            self.failed = error
+            self.note(error)
             self.streams.forget([work.held.unique_id for work in works])
             raise
         finally:

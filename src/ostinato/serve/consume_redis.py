@@ -26,6 +26,8 @@ SCHEMES: Final = ("redis", "rediss", "valkey", "valkeys")
 _MANY, _WAIT = 512, 1000
 #: An entry that a server took and did not acknowledge for so many milliseconds is given to another.
 _LOST = 30_000
+#: The seconds for a connection and for an answer, beside those that a server waits for events.
+_PATIENCE = 5.0
 #: The seconds before events are tried again that the server had no room for, or whose store was gone.
 _PAUSE = 0.5
 #: The seconds that an event waits for those before it, which another server of the group may have taken, and how many
@@ -87,7 +89,12 @@ async def consume(
         from redis.asyncio import Redis
     except ImportError as error:
         raise missing("events from a Redis stream", "redis", "redis") from error
-    db: Any = Redis.from_url(url.replace("valkey", "redis", 1) if url.startswith("valkey") else url)
+    db: Any = Redis.from_url(
+        url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
+        socket_timeout=_PATIENCE,
+        socket_connect_timeout=_PATIENCE,
+        socket_keepalive=True,
+    )
     own, since, gone = True, "0", False  # first what this server took before it ended
     taken = _Taken(batcher, db, stream, group)
     task = asyncio.current_task()

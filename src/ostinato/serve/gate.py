@@ -151,10 +151,10 @@ class Gate:
         Raises:
             RefusedError: It is too large, too slow, or of a type that a page of another site may send.
         """
-        most = self.limits.body if token is None or token.body is None else min(token.body, self.limits.body)
+        most = most_bytes(self.limits.body, token)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > most:
-            raise _too_large(most)
+            raise too_large(most)
         parts: list[bytes] = []
         size = 0
         try:
@@ -166,7 +166,7 @@ class Gate:
                     part = message.get("body", b"")
                     size += len(part)
                     if size > most:
-                        raise _too_large(most)
+                        raise too_large(most)
                     parts.append(part)
                     if not message.get("more_body"):
                         break
@@ -179,7 +179,7 @@ class Gate:
             and kind not in {b"application/json", b"application/octet-stream"}
         ):
             raise RefusedError(415, "the body has another type than JSON", fix="send Content-Type: application/json")
-        if token is not None and scope["method"] == "POST":
+        if token is not None and scope["method"] in {"POST", "PUT"}:
             token.spend(1)  # a request counts for one event, or for those that it brings
         return b"".join(parts)
 
@@ -243,5 +243,11 @@ def _host(value: bytes) -> str:
     return name if name in _LOCAL else name.rpartition(":")[0] if ":" in name else name
 
 
-def _too_large(most: int) -> RefusedError:
+def most_bytes(most: int, token: Token | None) -> int:
+    """Return the most bytes of a body or of a message, of which a server with a token takes the fewer."""
+    return most if token is None or token.body is None else min(token.body, most)
+
+
+def too_large(most: int) -> RefusedError:
+    """Return what is told of more bytes than that."""
     return RefusedError(413, f"the body is larger than {counted(most, 'byte')}", fix="send fewer events at a time")

@@ -40,8 +40,10 @@ _BLOCKS = f"INSERT OR REPLACE INTO blocks {_ROWS}"
 _TRIM = "DELETE FROM blocks WHERE unique_id = ? AND number < ?"
 #: The bytes of changes after which the rows of their streams are written.
 ENOUGH = 64_000_000
-#: Rows of streams that each save writes at least, and the bytes of the journal that it deletes at least.
-_LEAST, _DELETED = 16, 16_000_000
+#: Rows of streams for which each save is good at least. They are written, and the journal is deleted, once there are so
+#: many rows or bytes to it: most small saves then are one statement, which is a transaction by itself. Each statement
+#: gives the interpreter lock up and waits for it.
+_LEAST, _TOGETHER, _DELETED = 1, 16, 1_000_000
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(list[Change])
@@ -63,18 +65,27 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """What a save wrote beside its streams, and what counts once it is committed.
+class Plan:
+    """What a save writes, and what counts once it is committed.
 
     Attributes:
-        folded: The streams of the old part whose rows were written.
-        cut: The number of the last row of the journal that was deleted; 0 for none.
-        size: The bytes of the row that was added.
+        data: The row that is added; empty for none.
+        folded: The streams of the old part whose rows are written.
+        cut: The number of the last row of the journal that is deleted; 0 for none.
+        owed: The rows of streams that are left to later saves.
+        spare: The bytes of the journal that may be deleted later.
     """
 
+    data: bytes
     folded: list[str]
     cut: int
-    size: int
+    owed: float
+    spare: int
+
+    @property
+    def is_one(self) -> bool:
+        """Whether one statement writes all of it."""
+        return not self.folded and not self.cut
 
 
 @final
@@ -82,7 +93,8 @@ class Journal:
     """The changes that are durable and not yet in the rows of their streams: a young part, and an old one.
 
     While the old part is written to the rows of the streams, new changes join the young one. ``write`` happens in a
-    transaction of the caller; ``settle`` follows its commit and cannot fail, so that a failure changes nothing.
+    transaction of the caller, if the plan needs one; ``settle`` follows its commit and cannot fail, so that a failure
+    changes nothing.
 
     Args:
         db: The database, with the tables of ``SCHEMA``.
@@ -98,7 +110,8 @@ class Journal:
         self._last = self._border = self._done = 0
         #: The bytes and the changes of the young part, and the streams of the old part that are written for a change.
         self._bytes = self._changes = 0
-        self._share = 0.0
+        self._share = self._owed = 0.0
+        self._spare = 0
         self._recover()
 
     # what the streams are
@@ -120,34 +133,46 @@ class Journal:
 
     # a save
 
-    def write(self, changes: Sequence[Change]) -> Written:
-        """Write the changes of a save to the journal, and some of the old part to the rows of its streams.
+    def plan(self, changes: Sequence[Change]) -> Plan:
+        """Return what the save of changes writes: themselves, and some of the old part to the rows of its streams.
 
         That is in proportion to the changes, so that the old part is gone before the young one is as long, and rows are
-        deleted faster than they are added. The caller changes rows of streams after it, which are then the newer ones.
+        deleted faster than they are added.
         """
-        folded = list(islice(self._old, _LEAST + int(len(changes) * self._share)))
-        put(self._db, [(key, self._old[key]) for key in folded])
         data = _encoder.encode(changes) if changes else b""
-        cut, left = 0, max(_DELETED, 2 * len(data))
-        for number, size in self._rows:
-            if number > self._done or left <= 0:
-                break
-            cut, left = number, left - size
-        if cut:
-            self._db.execute("DELETE FROM journal WHERE number <= ?", (cut,))
-        if changes:
-            self._db.execute("INSERT INTO journal VALUES (?, ?)", (self._last + 1, data))
-        return Written(folded, cut, len(data))
+        owed = self._owed + _LEAST + len(changes) * self._share if self._old else 0.0
+        folded: list[str] = []
+        if self._old and owed >= min(_TOGETHER, len(self._old)):
+            folded = list(islice(self._old, int(owed)))
+            owed -= len(folded)
+        cut, spare = 0, self._spare + 2 * len(data)
+        if not self._rows or self._rows[0][0] > self._done:
+            spare = 0
+        elif spare >= _DELETED:
+            for number, size in self._rows:
+                if number > self._done or spare <= 0:
+                    break
+                cut, spare = number, spare - size
+            spare = max(spare, 0)
+        return Plan(data, folded, cut, owed, spare)
 
-    def settle(self, changes: Sequence[Change], written: Written) -> None:
-        """Take in what a transaction has committed: changes, and what ``write`` returned for them."""
-        for key in written.folded:
+    def write(self, plan: Plan) -> None:
+        """Write what was planned. The caller changes rows of streams after it, which are then the newer ones."""
+        put(self._db, [(key, self._old[key]) for key in plan.folded])
+        if plan.cut:
+            self._db.execute("DELETE FROM journal WHERE number <= ?", (plan.cut,))
+        if plan.data:
+            self._db.execute("INSERT INTO journal VALUES (?, ?)", (self._last + 1, plan.data))
+
+    def settle(self, changes: Sequence[Change], plan: Plan) -> None:
+        """Take in what was committed: changes, and what was planned for them."""
+        self._owed, self._spare = plan.owed, plan.spare
+        for key in plan.folded:
             del self._old[key]
-        while self._rows and self._rows[0][0] <= written.cut:
+        while self._rows and self._rows[0][0] <= plan.cut:
             self._rows.popleft()
         if changes:
-            self._enter(self._last + 1, written.size, changes)
+            self._enter(self._last + 1, len(plan.data), changes)
         if not self._old:
             self._done = self._border
             if self._bytes > ENOUGH:
@@ -212,7 +237,9 @@ def put(db: sqlite3.Connection, some: Sequence[tuple[str, Change | Pending]]) ->
     blocks = [(key, number, data) for key, one in some for number, data in one.blocks if number >= one.keep]
     if blocks:
         db.execute(_BLOCKS, joined(blocks))
-    db.executemany(_TRIM, [(key, one.keep) for key, one in some if one.blocks and one.keep > 0])
+    old = [(key, one.keep) for key, one in some if one.blocks and one.keep > 0]
+    if old:
+        db.executemany(_TRIM, old)
 
 
 def joined(rows: Sequence[tuple[str, int, bytes]]) -> tuple[str, bytes]:

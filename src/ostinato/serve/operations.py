@@ -13,6 +13,7 @@ from ostinato.errors import ConfigError, DataError
 from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.model import SequenceModel
 from ostinato.numbers import counted
+from ostinato.serve.auth import Token
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.errors import BusyError, ExistsError, MissingError
 from ostinato.serve.held import Held, Work
@@ -22,6 +23,9 @@ from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
 from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Record, StoreError
 from ostinato.serve.watch import told
+
+#: The seconds after which a store that has not answered is said not to.
+_SOON = 2.0
 
 
 @final
@@ -38,6 +42,7 @@ class Operations:
     ) -> None:
         self._batcher, self._reload, self._begun = batcher, reload, time.time()
         self._few = asyncio.Semaphore(2)
+        self._ping: asyncio.Task[bool] | None = None
 
     async def _held(self, unique_id: str) -> Held:
         """Return a stream, in memory; the caller has the lock.
@@ -187,31 +192,36 @@ class Operations:
         async with self._few:
             return await asyncio.to_thread(here.sample, asked)
 
-    async def fork(self, unique_id: str, to: str) -> dict[str, Any]:
+    async def fork(self, unique_id: str, to: str, token: Token | None = None) -> dict[str, Any]:
         """Begin another stream at the present state.
 
         Raises:
             MissingError: There is no such stream.
             ExistsError: The other stream exists.
+            RefusedError: The token allows no more streams.
         """
-        return await self._kept_as(to, lambda: self._forked(unique_id, to))
+        return await self._kept_as(to, token, lambda: self._forked(unique_id, to))
 
     async def _forked(self, unique_id: str, to: str) -> Work:
         held = await self._held(unique_id)
         blocks = await self._blocks(held)
         return self._batcher.streams.fork(held, to, blocks)
 
-    async def _kept_as(self, to: str, make: Callable[[], Awaitable[Work]]) -> dict[str, Any]:
+    async def _kept_as(self, to: str, token: Token | None, make: Callable[[], Awaitable[Work]]) -> dict[str, Any]:
         """Save a stream that is new, and return what is known of it.
 
         Raises:
             ExistsError: There is a stream of this id.
+            RefusedError: The token allows no more streams.
         """
         batcher = self._batcher
 
         async def call() -> dict[str, Any]:
             known = await batcher.in_store(batcher.store.load, [to])
-            if known or to in batcher.streams.resident or await batcher.save([await make()]):
+            taken = bool(known) or to in batcher.streams.resident
+            if not taken and token is not None:
+                token.check_begin(batcher.count)
+            if taken or await batcher.save([await make()]):
                 raise ExistsError(f"there is a stream {to!r} already", fix="delete it first, or use another id")
             return self._facts(to)
 
@@ -250,16 +260,17 @@ class Operations:
         found: bytes = await self._batcher.alone(call)
         return found
 
-    async def restore(self, unique_id: str, data: bytes) -> dict[str, Any]:
+    async def restore(self, unique_id: str, data: bytes, token: Token | None = None) -> dict[str, Any]:
         """Put a stream back from a file.
 
         Raises:
             ExistsError: There is a stream of this id.
             DataError: The file is none, or belongs to another model.
+            RefusedError: The token allows no more streams.
         """
         streams = self._batcher.streams
         snapshot, blocks = unpacked(data, streams.layout, streams.digest, streams.event)
-        return await self._kept_as(unique_id, lambda: self._restored(unique_id, snapshot, blocks))
+        return await self._kept_as(unique_id, token, lambda: self._restored(unique_id, snapshot, blocks))
 
     async def _restored(self, unique_id: str, snapshot: Snapshot, blocks: list[tuple[int, bytes]]) -> Work:
         streams = self._batcher.streams
@@ -329,12 +340,19 @@ class Operations:
         }
 
     async def ready(self) -> bool:
-        """Return whether the store answers."""
+        """Return whether the store answers soon. One question at a time waits for a store that is cut off."""
+        if self._ping is None or self._ping.done():
+            self._ping = asyncio.create_task(self._answers())
+        done, _ = await asyncio.wait([self._ping], timeout=_SOON)
+        return bool(done) and self._ping.result()
+
+    async def _answers(self) -> bool:
         try:
             await self._batcher.in_store(self._batcher.store.ping)
         except StoreError as error:
-            self._batcher.failed = error
+            self._batcher.note(error)
             return False
+        self._batcher.note(None)
         return True
 
 

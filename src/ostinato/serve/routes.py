@@ -228,7 +228,7 @@ class Routes:
     async def fork(self, request: Request) -> Response:
         """Begin another stream at the present state."""
         key, to = id_of(request), check_id(decoded(schema.ForkAsked, await request.body()).to)
-        return json_response(await self._operations.fork(key, to), 201)
+        return json_response(await self._operations.fork(key, to, request.scope.get("token")), 201)
 
     async def reset(self, request: Request) -> Response:
         """Begin again."""
@@ -241,7 +241,8 @@ class Routes:
 
     async def restore(self, request: Request) -> Response:
         """Put a stream back from a file."""
-        return json_response(await self._operations.restore(id_of(request), await request.body()))
+        key, token = id_of(request), request.scope.get("token")
+        return json_response(await self._operations.restore(key, await request.body(), token))
 
     async def model(self, request: Request) -> Response:
         """Describe the model."""

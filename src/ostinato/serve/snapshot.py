@@ -17,8 +17,17 @@ from ostinato.model import SequenceModel
 
 Bytes = NDArray[np.uint8]
 
-#: Mark, model, sequence number, steps, number of the next block, lengths of row and tail.
-_HEAD = struct.Struct("<4s16sqqqII")
+#: The head of a record: the name of each number, and its type in ``struct``. "width" and "tail" are lengths in bytes.
+_FIELDS = (
+    ("magic", "4s"),
+    ("model", "16s"),
+    ("seq", "q"),
+    ("steps", "q"),
+    ("block", "q"),
+    ("width", "I"),
+    ("tail", "I"),
+)
+_HEAD = struct.Struct("<" + "".join(code for _, code in _FIELDS))
 #: The first bytes of a record say what the history holds; earlier releases wrote the same mark for both.
 NUMBERS, TEXT, UNMARKED = b"OSTN", b"OSTT", b"OST1"
 #: The number of events in a block of the history.
@@ -95,10 +104,12 @@ def record_dtype(width: int, size: int) -> np.dtype[Any]:
         width: The number of bytes of a state.
         size: The number of bytes of an event.
     """
-    head = [("magic", "S4"), ("model", "V16"), ("seq", "<i8"), ("steps", "<i8"), ("block", "<i8")]
-    return np.dtype(
-        [*head, ("width", "<u4"), ("tail", "<u4"), ("state", "u1", (width,)), ("events", "u1", (BLOCK * size,))]
-    )
+    # numpy reads "q" and "I" as struct does; bytes are void, which keeps zeros at their end
+    head = [(name, f"V{code[:-1]}" if code.endswith("s") else f"<{code}") for name, code in _FIELDS]
+    found = np.dtype([*head, ("state", "u1", (width,)), ("events", "u1", (BLOCK * size,))])
+    assert found.fields is not None
+    assert found.fields["state"][1] == _HEAD.size
+    return found
 
 
 @final

@@ -11,6 +11,24 @@ from ostinato.serve.store import Change, Record, Store, StoreError
 
 #: Seconds for a connection; a statement has twice as many.
 _PATIENCE = 5
+# What ends a session whose other side is gone. The kernel alone takes minutes here, and hours at the server, where a
+# session that was cut off within a transaction holds its locks for so long. An option in the URL comes before these.
+_HERE = {
+    "connect_timeout": _PATIENCE,
+    "tcp_user_timeout": 1000 * _PATIENCE,
+    "keepalives_idle": _PATIENCE,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+}
+_THERE = {
+    "statement_timeout": f"{2 * _PATIENCE}s",
+    "lock_timeout": f"{_PATIENCE}s",
+    "idle_in_transaction_session_timeout": f"{_PATIENCE}s",
+    "tcp_user_timeout": f"{_PATIENCE}s",
+    "tcp_keepalives_idle": f"{_PATIENCE}s",
+    "tcp_keepalives_interval": "1s",
+    "tcp_keepalives_count": "3",
+}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS ostinato_streams (
     unique_id text COLLATE "C" PRIMARY KEY, version bigint NOT NULL, data bytea NOT NULL
@@ -58,9 +76,11 @@ class PostgreSQLStore(Store):
             import psycopg
         except ImportError as error:
             raise missing("a store in PostgreSQL", "psycopg", "postgresql") from error
-        self._psycopg, self._url = psycopg, url
+        self._psycopg = psycopg
         self._connection: Any = None
         known = psycopg.conninfo.conninfo_to_dict(url)
+        there = " ".join(f"-c {name}={value}" for name, value in _THERE.items())
+        self._options: dict[str, Any] = {"options": there, **_HERE, **known}
         self._where = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"
         with self._reported() as db:
             # two servers that start together would both find no table
@@ -147,13 +167,7 @@ class PostgreSQLStore(Store):
         """
         try:
             if self._connection is None or self._connection.closed:
-                self._connection = self._psycopg.connect(
-                    self._url,
-                    connect_timeout=_PATIENCE,
-                    tcp_user_timeout=_PATIENCE * 1000,
-                    keepalives_idle=_PATIENCE,
-                    options=f"-c statement_timeout={2 * _PATIENCE}s -c lock_timeout={_PATIENCE}s",
-                )
+                self._connection = self._psycopg.connect(**self._options)
             with self._connection.transaction():
                 yield self._connection
         except (self._psycopg.Error, OSError) as error:

@@ -105,11 +105,14 @@ class SQLiteStore(Store):
                 # versions begin above 0, so that -1 stands for a stream that is not there
                 if known.get(c.unique_id, -1) == (-1 if c.new else c.record.version - 1):
                     (now if c.new or c.wipe else later).append(c)
-            with self._transaction():
-                written = self._journal.write(later)
-                self._write_now(now)
-        self._journal.settle(later, written)
-        self._checkpoints.saved(written.size + PAGE * (2 + len(written.folded) + len(now)))
+            plan = self._journal.plan(later)
+            # one statement is a transaction by itself
+            with contextlib.nullcontext() if plan.is_one and not now else self._transaction():
+                self._journal.write(plan)
+                if now:
+                    self._write_now(now)
+        self._journal.settle(later, plan)
+        self._checkpoints.saved(len(plan.data) + PAGE * (2 + len(plan.folded) + len(now)))
         self._journal.drop([c.unique_id for c in now])
         kept = {c.unique_id: c.record.version for some in (later, now) for c in some}
         self._versions.update(kept)

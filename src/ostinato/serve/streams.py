@@ -110,7 +110,8 @@ class Streams:
 
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Return which of these streams are not in memory, each once."""
-        return list(dict.fromkeys(key for key in ids if key not in self.resident))
+        resident = self.resident
+        return list(dict.fromkeys([key for key in ids if key not in resident]))
 
     def bring(self, ids: Sequence[str], found: dict[str, Record], blocks: dict[str, list[tuple[int, bytes]]]) -> None:
         """Take streams into memory: those that the store has, and new ones.
@@ -523,7 +524,7 @@ class Streams:
         """Return what the store must keep of a few streams, whose records are made as one array."""
         arena, form, size, idx = self.arena, self.form, self.event.itemsize, [work.held.row for work in works]
         rows = np.zeros(len(works), dtype=self.record)
-        rows["magic"], rows["model"] = form.symbols, np.void(self.digest[:16])
+        rows["magic"], rows["model"] = np.void(form.symbols), np.void(self.digest[:16])
         for name in ("seq", "steps", "block"):
             rows[name] = getattr(arena, name)[idx]
         fill = arena.fill[idx]

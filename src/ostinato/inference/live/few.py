@@ -21,7 +21,7 @@ from ostinato.shapes import State
 Array = NDArray[np.float64]
 
 #: The most sequences whose steps are made one after the other.
-FEW = 32
+FEW = 56
 
 
 @final
