@@ -370,6 +370,11 @@ class Ladder:
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a card was thought of."""
         if model.on_processor:
+            if asked() not in ("auto", "cpu"):
+                self.placed.append(
+                    f"{model.description.name} was computed on the CPU, not on {asked()}: a model that counts, filters "
+                    f"or smooths computes there alone"
+                )
             return "cpu"
         network = model.backbone is not None and self.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH
