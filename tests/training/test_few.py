@@ -29,7 +29,7 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize(("model", "name"), product(("ar", "ets", "theta"), VALUES))
+@pytest.mark.parametrize(("model", "name"), list(product(("ar", "ets", "theta"), VALUES)))
 def test_no_interval_of_a_few_values_is_narrower_than_their_changes(model: str, name: str) -> None:
     y = VALUES[name]
     found = ostinato.fit(y[:, None] + np.zeros(1), model=model, support="real")
@@ -85,3 +85,11 @@ def test_a_fit_on_a_card_says_what_the_processor_computes(model: str) -> None:
         found = ostinato.fit(y, model=model, device="cuda")
     assert any(f"{model} was computed on the CPU, not on cuda:0" in note for note in found.notes)
     assert not any("was computed on the CPU" in note for note in ostinato.fit(y, model=model, device="cpu").notes)
+
+
+def test_a_refit_says_what_it_found_out() -> None:
+    """The known part is too short for the limit of the search, and all of the data are not."""
+    y = np.random.default_rng(1).standard_normal(430)
+    told = "the parameters of smoothing were searched on the newest 400 steps of a series"
+    assert ostinato.fit(y, model="ets").notes.count(told) == 1
+    assert told not in ostinato.fit(y, model="ets", refit=False).notes

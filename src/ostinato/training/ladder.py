@@ -144,9 +144,10 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     best = best.cpu()
     own, refitted = best.description.ladder_record, None
     if options.refit:
-        best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)(
-            best, _left(limits, sum(rung.seconds for rung, _ in climbed)), there
-        )
+        again = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)
+        best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), there)
+        # what the fit of the known part said and the one of all data says too is said once
+        ladder.noted[:] = dict.fromkeys([*ladder.noted, *again.noted])
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
         held_out=held_out,
