@@ -23,7 +23,7 @@ VALUES = {
     "three that jump": np.array([10.0, 10.0, 14.0]),
     "three apart": np.array([101.3, 98.7, 106.4]),
     "four that turn": np.array([3.0, 1.0, 4.0, 1.0]),
-    "five of two values": np.array([5.0, 7.0, 5.0, 7.0, 5.0]),
+    "five of two values": np.array([5.5, 7.25, 5.5, 7.25, 5.5]),
     "five far from 0": 1e6 + np.array([0.0, 2.0, 1.0, 4.0, 2.0]),
     "three tiny": np.array([1.0, 3.0, 2.0]) * 1e-6,
 }
