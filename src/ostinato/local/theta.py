@@ -252,7 +252,7 @@ def _search(series: _Series, free: NDArray[np.bool_]) -> tuple[Array, Array, Arr
     vertex = alpha[each, inner] + shift * step[:, 0]
     last, start, weight = (part[:, 0] for part in _solve(_sums(series, vertex[:, None]), free[:, None]))
     better = curved & (last < rss[each, best])
-    kept = tuple(np.where(better, *pair) for pair in zip((vertex, start, weight), kept, strict=True))  # type: ignore[assignment]
+    kept = tuple(np.where(better, *pair) for pair in zip((vertex, start, weight), kept, strict=True))
     return kept
 
 
