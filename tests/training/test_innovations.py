@@ -48,7 +48,7 @@ def test_ragged_spans_are_unrolled_as_each_alone(front: Front) -> None:
     data = ostinato.read(series)
     material = material_of(data, split(data, 0.1))
     counted = Counted(front)
-    e, support = _innovations(counted, material)
+    e, support, _ = _innovations(counted, material)
     # padding is no missing value, for which an autoregression would predict step by step
     assert counted.missing == 3
     assert counted.most <= max(JUDGED, longest)

@@ -45,6 +45,8 @@ _NOTHING = 1e-4
 _EVEN = 10.0
 #: The number of draws; each is used with both signs.
 _DRAWS = 32
+#: The number of series whose paths are computed together: so many that their coefficients stay in the cache.
+_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ class AR:
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series; see ``Fitted``."""
         point, deviation = np.empty((2, len(self.sigma), horizon))
-        for first in range(0, len(point), 500):
-            rows = slice(first, first + 500)
+        for first in range(0, len(point), _AT_ONCE):
+            rows = slice(first, first + _AT_ONCE)
             point[rows], deviation[rows] = self._paths(rows, horizon)
         mean = point * self._unit[:, None] + self._last[:, None]
         wide = deviation * self._unit[:, None] * self.growth.at(mean)
@@ -133,15 +135,37 @@ class AR:
         moved = np.einsum("sdij,dj->sdi", root, ndtri(points[:, 1:])) * sigma[:, :, None]
         drawn = np.concatenate([mean + moved, mean - moved], axis=1)
         c, phi = drawn[..., 0], _stable(drawn[..., 1:])
-        change = np.zeros((S, 2 * _DRAWS, _LAGS + horizon))  # the changes before the end, and those after it
-        change[:, :, :_LAGS] = self._recent[rows][:, None, :]
-        answer = np.zeros_like(change)  # the changes after one error of 1 in the first step
-        for t in range(_LAGS, _LAGS + horizon):
-            change[:, :, t] = c + np.einsum("sdj,sdj->sd", phi, change[:, :, t - _LAGS : t][:, :, ::-1])
-            answer[:, :, t] = np.einsum("sdj,sdj->sd", phi, answer[:, :, t - _LAGS : t][:, :, ::-1]) + (t == _LAGS)
-        path, psi = change[:, :, _LAGS:].cumsum(axis=2), answer[:, :, _LAGS:].cumsum(axis=2)
-        variance = sigma**2 * (psi**2).cumsum(axis=2).mean(axis=1) + path.var(axis=1)
-        return path.mean(axis=1), np.sqrt(variance)
+        path, psi = _followed(c, phi, self._recent[rows], horizon)
+        variance = sigma**2 * (psi**2).mean(axis=2).cumsum(axis=0).T + path.var(axis=2).T
+        return path.mean(axis=2).T, np.sqrt(variance)
+
+
+def _followed(c: Array, phi: Array, recent: Array, horizon: int) -> tuple[Array, Array]:
+    """Return the values after the end, and their answers to one error of 1 in the first step, (H, S, D) each.
+
+    Args:
+        c: The drift of each draw, (S, D).
+        phi: The coefficients of each draw, (S, D, p).
+        recent: The last p changes before the end, (S, p).
+        horizon: The number of steps H.
+    """
+    phi = np.ascontiguousarray(np.moveaxis(phi, 2, 0))  # the lags first: a step is a few products of whole arrays
+    change = np.empty((_LAGS + horizon, *c.shape))  # the changes before the end, and those after it
+    change[:_LAGS] = recent.T[:, :, None]
+    answer = np.zeros((horizon, *c.shape))  # the changes after the error
+    answer[0], product = 1.0, np.empty_like(c)
+    for h in range(horizon):
+        after = change[_LAGS + h]
+        after[...] = c
+        for j in range(_LAGS):
+            after += np.multiply(phi[j], change[_LAGS + h - 1 - j], out=product)
+        for j in range(min(h, _LAGS)):
+            answer[h] += np.multiply(phi[j], answer[h - 1 - j], out=product)
+    path = change[_LAGS:]
+    for h in range(1, horizon):  # sums over the steps
+        path[h] += path[h - 1]
+        answer[h] += answer[h - 1]
+    return path, answer
 
 
 def fit_ar(panel: Panel) -> AR:
@@ -155,7 +179,7 @@ def fit_ar(panel: Panel) -> AR:
     z = stacked(series)
     grown, X, dy, recent, unit = _rows(z, stacked(panel.values))
     count = (np.abs(X[:, :, 0]) > 0).sum(axis=1)
-    sums = _Sums(np.einsum("sti,stj->sij", X, X), np.einsum("sti,st->si", X, dy), (dy**2).sum(axis=1), count)
+    sums = _Sums(X.swapaxes(1, 2) @ X, (dy[:, None] @ X)[:, 0], (dy**2).sum(axis=1), count)
     posterior = _solve(sums, _centres(sums))
     weights = _weights(posterior.log_evidence)
     # one change of the typical size is known before the data are seen

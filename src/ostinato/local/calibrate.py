@@ -130,7 +130,7 @@ def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array) -> Array:
     count = len(weight)
     each = np.broadcast_to(weight[:, None], seen.shape)[seen]
     both = _logs(score.max(axis=0)[seen], SHARES, count, each)
-    low, high = (_logs(side[seen], (1 + SHARES) / 2, count, each)[_OUTER] for side in score)
+    low, high = (_logs(side[seen][:, _OUTER], (1 + SHARES[_OUTER]) / 2, count, each) for side in score)
     # where most values are equal, such as 0, one side has no errors to compare with
     told = min(low.min(), high.min()) > np.log(_LEAST)
     skew = told * count / (count + _SIDE) * np.clip((high - low).mean() / 2, -_SKEW, _SKEW)

@@ -267,7 +267,7 @@ def _relative(windows: Windows) -> Array:
 
 def _finite(windows: Windows) -> Array:
     """Return the loss of each member in each window, (M, N); one that is not finite counts as the worst that is."""
-    loss = windows.loss(windows.quantiles)
+    loss = windows.losses
     worst = np.where(np.isfinite(loss), loss, 0.0).max(axis=0)
     return np.asarray(np.where(np.isfinite(loss), loss, worst))
 

@@ -11,7 +11,7 @@ import numpy as np
 from ostinato.local.panel import Ahead, Array, Panel
 from ostinato.local.smoothing.ahead import moments, quantiles
 from ostinato.local.smoothing.scaled import Indices, Scaled
-from ostinato.local.smoothing.search import EXACT, ROUGH, Search, floors
+from ostinato.local.smoothing.search import EXACT, NEAR, NEAR_STEPS, ROUGH, ROUGH_STEPS, STEPS, Search, floors
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import FORMS, Batch, Form
 
@@ -127,18 +127,18 @@ def _joined(parts: Sequence[FittedETS], order: Indices) -> FittedETS:
 
 def _fit(panel: Panel, forms: Sequence[Form], tolerance: float) -> FittedETS:
     """Fit every form to every series of a panel, and choose; see ``fit_ets``."""
-    values = Scaled.of(panel)
+    values, quick = Scaled.of(panel), tolerance >= NEAR
     m = panel.seasons[0] if panel.seasons and panel.seasons[0] <= LONGEST else 0
     each = [(form, _allowed(values, form, m)) for form in forms if m or not form.seasonal]
     tried = [Search(values, form, m, rows) for form, rows in each if len(rows)]
     best = np.full(len(panel), np.inf)
     for search in tried:
-        search.go_on(np.arange(len(search.rows)), ROUGH)
+        search.go_on(np.arange(len(search.rows)), ROUGH, ROUGH_STEPS if quick else STEPS)
         best[search.rows] = np.fmin(best[search.rows], _aicc(search, values, m))
     chosen, least, bound = np.full((len(panel), 2), -1), np.full(len(panel), np.inf), best + _BEHIND
     for i, search in enumerate(tried):
         some = np.flatnonzero(_aicc(search, values, m) <= bound[search.rows])
-        search.go_on(some, tolerance)
+        search.go_on(some, tolerance, NEAR_STEPS if quick else STEPS)
         rows, criterion = search.rows[some], _aicc(search, values, m)[some]
         better = criterion < least[rows] - _TIE
         least[rows[better]] = criterion[better]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.emissions.quantiles import LEVELS, pinball
-from ostinato.local.panel import Array, Fit, Panel
-from ostinato.spread import spread
+from ostinato.local.panel import Array, Fit, Panel, stacked
+from ostinato.spread import spreads
 
 #: The least number of values that a history keeps.
 _LEAST = 4
@@ -36,6 +37,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.series)
+
+    @cached_property
+    def losses(self) -> Array:
+        """The mean quantile loss of each member in each window, in units of its history, (M, N)."""
+        return self.loss(self.quantiles)
 
     def loss(self, quantiles: Array) -> Array:
         """Return the mean quantile loss of each window in units of its history, (..., N).
@@ -68,6 +74,10 @@ def cuts(length: int, horizon: int, season: int, count: int) -> list[int]:
 
 def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, most: int = 1000) -> Windows:
     """Fit the members to shortened series and let them forecast what follows.
+
+    Each is fitted anew. Searches of exponential smoothing that went on from the fit of the whole series took half of
+    the time, but that fit knows what the window holds: the member looked too good, and over the six groups of M1 and
+    tourism OWA rose from .821 to .824.
 
     Args:
         panel: The series.
@@ -103,16 +113,20 @@ def hold_out(panel: Panel, members: Sequence[Fit], horizon: int, count: int, mos
         series=np.array([s for s, *_ in rows], dtype=np.int64),
         age=np.array([k for _, k, *_ in rows], dtype=np.int64),
         y=y,
-        unit=np.array([unit(history) for *_, history, _ in rows]),
+        unit=units([history for *_, history, _ in rows]),
         quantiles=np.concatenate(quantiles, axis=1) if quantiles else np.empty((M, 0, horizon, Q)),
     )
 
 
-def unit(y: Array) -> float:
-    """Return the mean absolute change of a series (T,) between its observed values, or its spread without a change."""
-    seen = y[np.isfinite(y)]
-    change = float(np.abs(np.diff(seen)).mean()) if len(seen) > 1 else 0.0
-    return max(change, 1e-6 * spread(y))
+def units(series: Sequence[Array]) -> Array:
+    """Return the mean absolute change of each series (T_s,) between its values, or its spread without one, (S,)."""
+    if not series:
+        return np.empty(0)
+    seen = [y if np.isfinite(y).all() else y[np.isfinite(y)] for y in series]
+    y = stacked(seen)
+    count = np.array([len(one) for one in seen]) - 1
+    change = np.nansum(np.abs(np.diff(y, axis=1)), axis=1) / np.maximum(count, 1)
+    return np.asarray(np.maximum(change, 1e-6 * spreads(y)))
 
 
 def _sample(panel: Panel, most: int) -> set[int]:

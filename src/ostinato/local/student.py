@@ -28,5 +28,6 @@ def student(point: Array, deviation: Array, freedom: Array, probabilities: Array
         freedom: The degrees of freedom of the deviations of each series, (S,). Less than 0 counts as 0.
         probabilities: The increasing probabilities of the quantiles, (Q,).
     """
-    t = stdtrit(np.maximum(freedom, 0.0)[:, None] + _BEFORE, probabilities)  # (S, Q)
+    known, which = np.unique(np.maximum(freedom, 0.0), return_inverse=True)  # a panel has few different ones
+    t = stdtrit(known[:, None] + _BEFORE, probabilities)[which]  # (S, Q)
     return Ahead(point, point[:, :, None] + deviation[:, :, None] * t[:, None, :])

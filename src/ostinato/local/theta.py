@@ -16,7 +16,7 @@ l_0 and w by least squares at each point: the global minimum of the squared erro
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,9 @@ from ostinato.spread import FLOOR, spreads, stills
 
 Array = NDArray[np.float64]
 
-#: The range of alpha (that of forecTheta, the authors' package), and the points of the grid in each round.
-_LOW, _HIGH, _POINTS, _ROUNDS = 0.1, 0.99, 16, 4
+#: The range of alpha (that of forecTheta, the authors' package), and the points of the grid in each round, which lies
+#: between the neighbours of the best point before. Then follows the vertex of the parabola through the last three.
+_LOW, _HIGH, _POINTS = 0.1, 0.99, (12, 6, 6)
 
 #: The squared errors of a perfect fit, in squared spreads of the series.
 _PERFECT = 1e-12
@@ -59,8 +60,7 @@ class _Series:
     dynamic: bool
 
 
-@dataclass(frozen=True)
-class _State:
+class _State(NamedTuple):
     """What a recursion remembers: level, line and mean, (S, K) each, and the number of steps so far, (S, 1)."""
 
     level: Array
@@ -95,7 +95,8 @@ class Theta:
     _series: _Series
     _shift: Array
     _unit: Array
-    _start: Array
+    _variants: tuple[Array, ...]
+    _end: _State
     _precision: Array
 
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
@@ -126,20 +127,19 @@ class Theta:
 
     def _steps(self, rows: slice, horizon: int) -> tuple[Array, Array]:
         """Return means and standard deviations of some series in scaled units, (S, H) each."""
-        series = _some(self._series, rows)
-        alpha, start, w = self.alpha[rows, None], self._start[rows, None], self.weight[rows, None]
-        moves = np.concatenate([np.zeros((3, 1)), _MOVES], axis=1)
-        moved = (alpha + moves[0], start + moves[1], w + moves[2])
-        _, end = _run(series, *moved)
-        means = _go_on(end, moved[0], moved[2], np.zeros((4, horizon)), series.dynamic)  # (S, 4, H)
+        alpha, w, dynamic = self.alpha[rows, None], self.weight[rows, None], self._series.dynamic
+        end = _State(*(x[rows] for x in self._end))
+        means = _go_on(
+            end, self._variants[0][rows], self._variants[2][rows], np.zeros((4, horizon)), dynamic
+        )  # (S, 4, H)
         gradient = (means[:, 1:] - means[:, :1]) / np.diag(_MOVES)[:, None]
-        plain = _State(*(x[:, :1] for x in (end.level, end.A, end.B, end.mean, end.n)))
-        impulses = _go_on(plain, alpha, w, np.eye(horizon), series.dynamic)
+        plain = _State(*(x[:, :1] for x in end))
+        impulses = _go_on(plain, alpha, w, np.eye(horizon), dynamic)
         psi = impulses - means[:, :1]
         sigma2 = (self.sigma[rows] / self._unit[rows])[:, None] ** 2
         covariance = np.linalg.inv(self._precision[rows])
         uncertain = np.einsum("sih,sij,sjh->sh", gradient, covariance, gradient)
-        slope = (np.arange(1, horizon + 1) * alpha) ** 2 / series.steps[:, None]
+        slope = (np.arange(1, horizon + 1) * alpha) ** 2 / self._series.steps[rows, None]
         spread_ = 1 + covariance[:, 0, 0, None] / alpha**2
         variance = sigma2 * (1 + spread_ * ((psi**2).sum(axis=1) + slope)) + np.maximum(uncertain, 0.0)
         return means[:, 0], np.sqrt(variance)
@@ -174,14 +174,20 @@ def _fit(panel: Panel, *, dynamic: bool) -> Theta:
     scored = series.scored.sum(axis=1)
     free = (scored >= 6) if dynamic else np.zeros(len(unit), dtype=bool)
     alpha, start, weight = _search(series, free)
-    errors, _ = _run(series, alpha[:, None], start[:, None], weight[:, None])
+    moved = _moved(alpha, start, weight)
+    errors, end = _run(series, *moved)
     freedom = scored - np.where(free, 3.0, 2.0)
     grown, rss = _errors_by_level(series, errors[:, 0], z, unit)
-    unknown = np.where(stills(z), FLOOR, 1.0)
-    sigma = np.where(freedom > 0, np.maximum(np.sqrt(rss / np.maximum(freedom, 1.0)), FLOOR), unknown)
-    precision = _precision(series, alpha, start, weight, sigma)
+    sigma = np.maximum(np.sqrt(rss / np.maximum(freedom, 1.0)), FLOOR)
+    sigma = np.where(freedom > 0, sigma, np.where(stills(z), FLOOR, 1.0))
     return Theta("DOT" if dynamic else "Theta", alpha, weight, sigma * unit, grown, freedom, found,
-                 series, shift, unit, start, precision)  # fmt: skip
+                 series, shift, unit, moved, end, _precision(series, errors, sigma))  # fmt: skip
+
+
+def _moved(*parameters: Array) -> tuple[Array, ...]:
+    """Return parameters (S,), and then each of them moved by ``_MOVES``, (S, 4)."""
+    moves = np.concatenate([np.zeros((3, 1)), _MOVES], axis=1)
+    return tuple(x[:, None] + move for x, move in zip(parameters, moves, strict=True))
 
 
 def _errors_by_level(series: _Series, errors: Array, z: Array, unit: Array) -> tuple[Growth, Array]:
@@ -221,11 +227,6 @@ def _line(y: Array, t: int | Array, mean: Array, B: Array) -> tuple[Array, Array
     return mean, mean - (t + 1) / 2 * slope, slope
 
 
-def _some(series: _Series, rows: slice) -> _Series:
-    """Return some series of a panel."""
-    return _Series(series.y[rows], series.scored[rows], series.steps[rows], series.line[:, rows], series.dynamic)
-
-
 def _search(series: _Series, free: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
     """Return alpha, l_0 and w of each series with the least squared errors, (S,) each.
 
@@ -235,13 +236,23 @@ def _search(series: _Series, free: NDArray[np.bool_]) -> tuple[Array, Array, Arr
     """
     each = np.arange(len(free))
     low, high = np.full((len(free), 1), _LOW), np.full((len(free), 1), _HIGH)
-    for _ in range(_ROUNDS):
-        alpha = low + (high - low) * np.linspace(1.0, 0.0, _POINTS)  # of equals, the first and largest alpha is kept
+    for points in _POINTS:
+        alpha = low + (high - low) * np.linspace(1.0, 0.0, points)  # of equals, the first and largest alpha is kept
         rss, start, weight = _solve(_sums(series, alpha), free[:, None])
         best = rss.argmin(axis=1)
-        step = (high - low) / (_POINTS - 1)
+        step = (high - low) / (points - 1)
         kept = alpha[each, best], start[each, best], weight[each, best]
         low, high = np.maximum(kept[0][:, None] - step, _LOW), np.minimum(kept[0][:, None] + step, _HIGH)
+    # the grid falls, so that the place before the best has the larger alpha
+    inner = np.clip(best, 1, points - 2)
+    above, here, below = (rss[each, inner + i] for i in (-1, 0, 1))
+    bend = above - 2 * here + below
+    curved = (best == inner) & (bend > 0)
+    shift = np.where(curved, 0.5 * (below - above) / np.where(curved, bend, 1.0), 0.0)
+    vertex = alpha[each, inner] + shift * step[:, 0]
+    last, start, weight = (part[:, 0] for part in _solve(_sums(series, vertex[:, None]), free[:, None]))
+    better = curved & (last < rss[each, best])
+    kept = tuple(np.where(better, *pair) for pair in zip((vertex, start, weight), kept, strict=True))
     return kept
 
 
@@ -320,10 +331,14 @@ def _go_on(state: _State, alpha: Array, weight: Array, errors: Array, dynamic: b
     return out
 
 
-def _precision(series: _Series, alpha: Array, start: Array, weight: Array, sigma: Array) -> Array:
-    """Return the inverse covariance matrices of alpha, l_0 and w, (S, 3, 3): J'J / sigma^2 and that of the prior."""
-    moves = np.concatenate([np.zeros((3, 1)), _MOVES], axis=1)
-    errors, _ = _run(series, alpha[:, None] + moves[0], start[:, None] + moves[1], weight[:, None] + moves[2])
+def _precision(series: _Series, errors: Array, sigma: Array) -> Array:
+    """Return the inverse covariance matrices of alpha, l_0 and w, (S, 3, 3): J'J / sigma^2 and that of the prior.
+
+    Args:
+        series: The series.
+        errors: The errors of the parameters, and of each of them moved by ``_MOVES``, (S, 4, T).
+        sigma: The standard deviations of the errors, (S,).
+    """
     J = (errors[:, 1:] - errors[:, :1]) / np.diag(_MOVES)[:, None]
-    information = np.einsum("sit,st,sjt->sij", J, series.scored, J)
+    information = (J * series.scored[:, None]) @ J.swapaxes(1, 2)
     return np.asarray(information / sigma[:, None, None] ** 2 + np.diag(1 / _PRIOR**2))

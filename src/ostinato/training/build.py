@@ -22,12 +22,14 @@ from ostinato.description import Description
 from ostinato.emissions.bounded import is_bounded, log_above
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
+from ostinato.emissions.normal import Normal
+from ostinato.emissions.student_t import StudentT
 from ostinato.errors import DataError
 from ostinato.layers.ar import AR
 from ostinato.layers.build import SMOOTHED, depth_for
 from ostinato.layers.counts import Counts
 from ostinato.layers.filter import AdaptiveFilter
-from ostinato.layers.front import Front, InnovationFront
+from ostinato.layers.front import Front, InnovationFront, SmoothingFront
 from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
 from ostinato.layers.markov import Markov
 from ostinato.layers.smoothing import Smoothing
@@ -35,6 +37,7 @@ from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
+from ostinato.training.few import Few, changes
 from ostinato.training.objective import JUDGED
 from ostinato.training.smoothing import fit_smoothing, season_of
 from ostinato.training.within import Within, spread
@@ -291,12 +294,16 @@ def build(
 
 
 @torch.no_grad()
-def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
-    """Return the standardised one-step errors of the closed form on the known part, (N, D), and their support."""
+def _innovations(front: Front, material: Material) -> tuple[Tensor, Support, Tensor]:
+    """Return the standardised one-step errors of the closed form on the known part, (N, D), and their support.
+
+    The third result is the geometric mean, over the sequences, of the standard deviation of the last step, (D,).
+    """
     values, offsets, rows = material.joined(limit=ENOUGH)
     at = material.encoded
     out: list[Tensor] = [values] * len(rows)
     support: list[Tensor] = [values] * len(rows)
+    ends: list[Tensor] = [values] * len(rows)
     each = [Piece(i, 0, 0, int(size)) for i, size in enumerate(np.diff(offsets))]
     for group in bucketed(each, JUDGED, None):
         spans = [values[offsets[i] : offsets[i + 1]] for i, *_ in group]
@@ -307,11 +314,11 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support]:
         assert scale is not None
         for b, ((i, *_), x) in enumerate(zip(group, spans, strict=True)):
             mu, deviation, row = loc[: len(x), b], scale[: len(x), b], rows[i]
-            out[i] = (x - mu) / deviation
+            out[i], ends[i] = (x - mu) / deviation, deviation[-1]
             low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - mu)
             support[i] = torch.stack([s / deviation for s in (at.unit[row], low, at.high[row])])
     joined = torch.cat(support, dim=1)
-    return torch.cat(out), Support(joined[0], joined[1], joined[2])
+    return torch.cat(out), Support(joined[0], joined[1], joined[2]), torch.stack(ends).log().mean(0).exp()
 
 
 @torch.no_grad()
@@ -324,7 +331,7 @@ def _start(model: SequenceModel, material: Material, centred: bool) -> None:
         start[:, 0] = 0.0
         model.constant.copy_(start)
         return
-    e, support = _innovations(model.front, material)
+    e, support, deviation = _innovations(model.front, material)
     if model.coupling is not None:
         u = model.coupling.fit(e)
         # what the channels before it explain of an innovation moves its bound too
@@ -333,12 +340,25 @@ def _start(model: SequenceModel, material: Material, centred: bool) -> None:
     usual = Support(support.unit.mean(0), support.low.mean(0), support.high.mean(0))
     model.constant.copy_(model.emission.initial(e, usual))
     if model.backbone is None:
-        _polish(model, e, support, centred)
+        values, offsets, _ = material.joined(limit=ENOUGH)
+        change = changes(values, offsets.tolist()) / deviation.double()
+        count = (~torch.isnan(e)).sum(0).double()
+        _polish(model, e, support, centred, Few(count, _parameters(model.front), change))
+
+
+def _parameters(front: Front) -> int:
+    """Return the number of parameters that a channel of a closed form has, with the location of the emission."""
+    if isinstance(front, SmoothingFront):
+        held = front.smoothing
+        table = torch.cat([held.smoothing[0, :3], held.smoothing[0, 3:] - 1, held.spread[0]])
+        return 1 + int((table != 0).sum())
+    assert isinstance(front, InnovationFront)
+    return 1 + int(front.ar.weight[0, -1].count_nonzero())
 
 
 @torch.enable_grad()
-def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) -> None:
-    """Set the constants of the emission of a model without a backbone by maximum likelihood."""
+def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, few: Few) -> None:
+    """Set the constants of the emission of a model without a backbone by maximum likelihood, with a prior of few."""
     keep = ~torch.isnan(e).any(-1)
     if len(e) > 50_000:
         keep &= torch.arange(len(e)) % (len(e) // 50_000) == 0
@@ -346,16 +366,21 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) ->
     if not len(e):
         return
     bound = is_bounded(support)
-    shape, start = model.constant.shape, model.constant.detach().double().numpy().copy()
+    told = not few.silent and isinstance(model.emission, Normal | StudentT)
+    first = few.start(model.constant.detach().double(), e.double()) if told else model.constant.detach().double()
+    shape, start = model.constant.shape, first.numpy().copy()
     if centred:
         start[:, 0] = 0.0
 
     def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         constant = torch.tensor(flat, dtype=e.dtype).reshape(shape).requires_grad_()
-        nats = model.emission.log_prob(constant, e, support)
+        used = few.within(constant) if told else constant
+        nats = model.emission.log_prob(used, e, support)
         if bound:
-            nats = nats - log_above(model.emission, constant.expand(*e.shape, -1), support.low)
+            nats = nats - log_above(model.emission, used.expand(*e.shape, -1), support.low)
         value = -nats.mean()
+        if told:
+            value = value + few.loss(used) / nats.numel()
         (slope,) = torch.autograd.grad(value, constant)
         if centred:
             slope[:, 0] = 0.0
@@ -365,4 +390,5 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool) ->
     solution = minimize(loss, start.flatten(), jac=True, method="L-BFGS-B")
     if np.isfinite(solution.x).all() and np.isfinite(solution.fun):
         with torch.no_grad():
-            model.constant.copy_(torch.from_numpy(solution.x).reshape(shape))
+            kept = torch.from_numpy(solution.x).reshape(shape)
+            model.constant.copy_(few.within(kept) if told else kept)

@@ -144,9 +144,10 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     best = best.cpu()
     own, refitted = best.description.ladder_record, None
     if options.refit:
-        best, refitted = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)(
-            best, _left(limits, sum(rung.seconds for rung, _ in climbed)), there
-        )
+        again = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)
+        best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), there)
+        # what the fit of the known part said and the one of all data says too is said once
+        ladder.noted[:] = dict.fromkeys([*ladder.noted, *again.noted])
     record = LadderRecord(
         **run_facts(data, options, options.seed, cut.words(data)),
         held_out=held_out,
@@ -370,6 +371,11 @@ class Ladder:
     def _device(self, model: SequenceModel, budget: Budget) -> str:
         """Return where a model is trained and judged, and keep a note if a card was thought of."""
         if model.on_processor:
+            if asked() not in ("auto", "cpu"):
+                self.placed.append(
+                    f"{model.description.name} was computed on the CPU, not on {asked()}: a model that counts, filters "
+                    f"or smooths computes there alone"
+                )
             return "cpu"
         network = model.backbone is not None and self.workers.size == 1
         enough = budget.seconds is None or budget.seconds >= WORTH

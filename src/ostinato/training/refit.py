@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -64,6 +64,7 @@ class Refit:
         workers: The processes that train together.
         on_progress: Called after every optimiser step.
         bf16: Whether the products are computed in bfloat16.
+        noted: Notes of the closed form of all of the data, which a call adds.
     """
 
     material: Material
@@ -74,6 +75,7 @@ class Refit:
     workers: WorkerGroup
     on_progress: Callable[[TrainingProgress], None] | None
     bf16: bool = False
+    noted: list[str] = field(default_factory=list)
 
     def __call__(
         self, kept: SequenceModel, budget: Budget, device: torch.device | str | None = None
@@ -101,7 +103,8 @@ class Refit:
         if isinstance(base, AdaptiveFilter):
             base = adaptive_filter(whole)
         elif isinstance(base, Smoothing):
-            base, _ = smoothing(whole, self.options, name)
+            base, notes = smoothing(whole, self.options, name)
+            self.noted.extend(notes)
         elif isinstance(base, AR) or name == "ar":
             base, _ = closed_form(whole, self.options, None if isinstance(base, AR) else base.order)
         torch.manual_seed(self.options.seed)

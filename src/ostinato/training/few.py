@@ -1,0 +1,94 @@
+"""What a few values tell of the size of their innovations.
+
+The likeliest scale of three innovations after two parameters is about 0. So the scale has a prior, as if innovations of
+the size of the changes from one value to the next had been seen before (the scaled inverse chi-squared distribution;
+Gelman et al. 2013, section 2.6), the parameters that were fitted take their degrees of freedom, and the tails are at
+least those of the Student t distribution that follows. All of it fades as values are added, and ends at ``ENOUGH``
+degrees of freedom, from which on the likelihood alone decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ostinato.emissions.constraints import LEAST_DF, inverse_softplus, raw_scale, scale_of
+
+#: The degrees of freedom from which on a prior says nothing.
+ENOUGH = 10.0
+#: How many innovations the changes of the series count as.
+BEFORE = 2.0
+
+
+@dataclass(frozen=True)
+class Few:
+    """The prior of the scales of D channels.
+
+    Attributes:
+        count: The number of innovations, (D,).
+        parameters: The number of parameters that were fitted to them.
+        change: The size of the changes, in units of the innovations, (D,). Without a change the prior says nothing.
+    """
+
+    count: Tensor
+    parameters: int
+    change: Tensor
+
+    @property
+    def freedom(self) -> Tensor:
+        """The degrees of freedom that the innovations leave for their scale, (D,)."""
+        return (self.count - self.parameters).clamp(min=0.0)
+
+    @property
+    def weight(self) -> Tensor:
+        """How much the prior counts, (D,): 1 without a degree of freedom, and 0 from ``ENOUGH`` on."""
+        return torch.where(self.change > 0, (1 - self.freedom / ENOUGH).clamp(min=0.0), 0.0)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the prior says nothing of any channel."""
+        return not bool(self.weight.any())
+
+    def start(self, constant: Tensor, e: Tensor) -> Tensor:
+        """Return parameters of a normal or Student t (D, 2 or 3) with the scale of innovations (N, D) and prior."""
+        squares = torch.nan_to_num(e).square().sum(0) + self.weight * BEFORE * self.change.square()
+        freedom = self.count + self.weight * (BEFORE - self.parameters)
+        out = constant.clone()
+        scale = raw_scale((squares / freedom.clamp(min=1.0)).sqrt().clamp(min=1e-3))
+        out[:, 1] = torch.where(self.weight > 0, scale, constant[:, 1])
+        return out
+
+    def within(self, constant: Tensor) -> Tensor:
+        """Return parameters whose tails are at least as heavy as those that the prior leaves, (D, 2 or 3)."""
+        if constant.shape[-1] < 3:
+            return constant
+        most = (self.freedom + BEFORE) / self.weight
+        raw = inverse_softplus((most - LEAST_DF).clamp(min=1e-3, max=1e6))
+        return torch.cat([constant[:, :2], torch.minimum(constant[:, 2:], raw[:, None])], -1)
+
+    def loss(self, constant: Tensor) -> Tensor:
+        """Return minus the log prior, in nats, of parameters (D, 2 or 3), up to a constant."""
+        scale = scale_of(constant[:, 1])
+        counts = self.weight * (BEFORE - self.parameters)
+        nats = counts * scale.log() + 0.5 * self.weight * BEFORE * (self.change / scale).square()
+        return nats.sum()
+
+
+def changes(values: Tensor, spans: list[int]) -> Tensor:
+    """Return the size of the changes from one value to the next, (D,): the mean change counts as one of them.
+
+    A steady rise is no error, but two changes do not tell that a rise is steady.
+
+    Args:
+        values: The values of sequences, joined, (N, D). NaN where a value is missing.
+        spans: Where the sequences begin and end, (B + 1,).
+    """
+    each = torch.cat([values[a:z].diff(dim=0) for a, z in pairwise(spans)]).double()
+    seen = ~torch.isnan(each)
+    count = seen.sum(0).clamp(min=1)
+    mean = torch.where(seen, each, 0.0).sum(0) / count
+    squares = torch.where(seen, each - mean, 0.0).square().sum(0) + mean.square()
+    return (squares / count).sqrt()
