@@ -27,22 +27,37 @@ struct GradientStep {
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
         start_from(sum, carry, carried, row, block);
+        OSTINATO_UNROLL
+        for (int j = 0; j < NV; ++j) {
+            if constexpr (!Cell::late)  // SecondGradient has read them
+                OSTINATO_UNROLL
+                for (int s = 0; s < Cell::slots; ++s) fetch_vectors<MR>(slots.at((block + j) * kept<Cell> + s, row));
+            if constexpr (Cell::states == 2) fetch_vectors<MR>(c.at((block + j) * kept<Cell>, row));
+        }
+        OSTINATO_UNROLL
+        for (int i = 0; i < MR; ++i) {
+            const Index at = place[row + i] * y_row + block * lanes<T>;
+            if constexpr (Cell::recalls) fetch_vectors<NV>(y + at);
+            if (!two_products<Cell> && dy) fetch_vectors<NV>(dy + at);
+        }
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
         constexpr int G = Cell::gates, E = early<Cell>;
-        OSTINATO_UNROLL
+        Vec<T> held[NV][MR];
+        put_down<T>(held, sum);
+        OSTINATO_ROLLED
         for (int j = 0; j < NV; ++j) {
             const Index unit = block + j, valid = hidden - unit * lanes<T>;
-            OSTINATO_UNROLL
+            OSTINATO_ROLLED
             for (int i = 0; i < MR; ++i) {
                 const T* slot = slots.at(unit * kept<Cell>, row + i);
                 Seen<T, Cell::slots> in;
                 Sent<T, E> out;
                 OSTINATO_UNROLL
                 for (int s = 0; s < Cell::slots; ++s) in.slot[s] = load(slot + s * slots.stride);
-                in.dh = sum[i][j];
-                if constexpr (Cell::late > 0) in.dh = load(carry.at(unit, row + i)), in.dm = sum[i][j];
+                in.dh = held[j][i];
+                if constexpr (Cell::late > 0) in.dh = load(carry.at(unit, row + i)), in.dm = held[j][i];
                 if constexpr (Cell::recalls)
                     in.after = load_part(y + place[row + i] * y_row + unit * lanes<T>, valid);
                 if (!two_products<Cell> && dy)

@@ -17,9 +17,10 @@ struct InputStep {
     const T* bias;
 
     template <int MR, int NV>
-    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index, Index block) const {
+    OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
         OSTINATO_UNROLL
         for (int j = 0; j < NV; ++j) {
+            fetch_vectors_to_write<MR>(slots.at((block + j / gates) * slots_block + j % gates, row));
             const Vec<T> b = load(bias + (block * gates + j) * lanes<T>);
             OSTINATO_UNROLL
             for (int i = 0; i < MR; ++i) sum[i][j] = b;
@@ -62,19 +63,31 @@ struct RecurrentStep {
             for (int i = 0; i < MR; ++i)
                 sum[i][j] = load(apart ? bias + (unit * gates + j % gates) * lanes<T> : from + i * lanes<T>);
         }
+        if (Cell::slots && save)  // the slots that the input product has not written
+            OSTINATO_UNROLL
+            for (int n = 0; n < NV / gates; ++n)
+                OSTINATO_UNROLL
+                for (int s = Cell::gates; s < kept<Cell>; ++s)
+                    fetch_vectors_to_write<MR>(slots.at((block + n) * slots_block + s, row));
+        if constexpr (!two_products<Cell>)
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i)
+                fetch_vectors_to_write<NV / gates>(y + place[row + i] * y_row + block * lanes<T>);
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
+        Vec<T> held[NV][MR];
+        put_down<T>(held, sum);
+        OSTINATO_ROLLED
         for (int n = 0; n < NV / gates; ++n) {
             const Index unit = block + n, valid = hidden - unit * lanes<T>;
-            OSTINATO_UNROLL
+            OSTINATO_ROLLED
             for (int i = 0; i < MR; ++i) {
                 T* slot = slots.at(unit * slots_block, row + i);
                 Given<T, gates> in;
                 After<T, Cell::slots> out;
                 OSTINATO_UNROLL
-                for (int g = 0; g < gates; ++g) in.sum[g] = sum[i][n * gates + g];
+                for (int g = 0; g < gates; ++g) in.sum[g] = held[n * gates + g][i];
                 OSTINATO_UNROLL
                 for (int g = gates - Cell::apart; g < gates; ++g) in.x[g] = load(slot + g * slots.stride);
                 if constexpr (!Cell::projects) in.h = load(h.at(unit, row + i));

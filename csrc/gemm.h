@@ -51,7 +51,24 @@ struct Ahead {
 };
 
 OSTINATO_INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 2); }
+OSTINATO_INLINE void fetch_to_write(const void* at) { __builtin_prefetch(at, 1, 3); }
 inline constexpr Index line = 64, cached = Index{1} << 19;  // bytes
+
+// What a whole batch saves and returns is larger than the cache of a core. A tile asks for its part of it before its
+// product and finds it there after it: the next N vectors, which are contiguous, to be read or to be written.
+inline constexpr int vectors_of_line = OSTINATO_BYTES < line ? line / OSTINATO_BYTES : 1;
+
+template <int N, class T>
+OSTINATO_INLINE void fetch_vectors(const T* at) {
+    OSTINATO_UNROLL
+    for (int i = 0; i < N; i += vectors_of_line) fetch(at + i * lanes<T>);
+}
+
+template <int N, class T>
+OSTINATO_INLINE void fetch_vectors_to_write(const T* at) {
+    OSTINATO_UNROLL
+    for (int i = 0; i < N; i += vectors_of_line) fetch_to_write(at + i * lanes<T>);
+}
 
 // Adds the product of the tile's rows of a, over all columns, and the panel to sum.
 template <class T, int MR, int NV>
@@ -96,9 +113,20 @@ OSTINATO_INLINE void start_from(Vec<T> (&sum)[MR][NV], const Blocked<T>& held, b
         for (int i = 0; i < MR; ++i) sum[i][j] = there ? load(held.at(block + j, row + i)) : Vec<T>{};
 }
 
+// For the functions of cells, which need the registers that the sums are in: the sums in memory, column by column. The
+// loop over them is not unrolled, so that its constants and addresses stay in registers too.
+template <class T, int MR, int NV>
+OSTINATO_INLINE void put_down(Vec<T> (&held)[NV][MR], const Vec<T> (&sum)[MR][NV]) {
+    OSTINATO_UNROLL
+    for (int j = 0; j < NV; ++j)
+        OSTINATO_UNROLL
+        for (int i = 0; i < MR; ++i) held[j][i] = sum[i][j];
+}
+
 template <class Epilogue, int MR, int NV>
-__attribute__((noinline)) void tile(const Epilogue& e, const Left<typename Epilogue::scalar>& a,
+__attribute__((noinline)) void tile(const Epilogue& given, const Left<typename Epilogue::scalar>& a,
                                     const typename Epilogue::scalar* panel, Index row, Index block, Ahead ahead) {
+    const Epilogue e = given;  // a copy that no store can change, so that nothing of it is read again
     Vec<typename Epilogue::scalar> sum[MR][NV];
     e.template start<MR, NV>(sum, row, block);
     multiply<typename Epilogue::scalar, MR, NV>(sum, a, row, panel, ahead);

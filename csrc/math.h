@@ -17,7 +17,7 @@ struct Exp<float> {
     static constexpr float q[] = {0.00139269266140219065f, 0.0083637738744055735f, 0.0416665501103051244f,
                                   0.16666573381900846f, 0.5f};
     static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440054690581e-4f;
-    static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it puts the nearest integer into the mantissa
+    static constexpr float round = 12583039.0f;  // 1.5 * 2^23 + 127: a sum with it ends in the nearest integer plus 127
     static constexpr float largest = 88.37f;     // exp of more counts as infinite: 2^127 times the series is the limit
     static constexpr float tanh_limit = 20.0f;   // tanh does not change for larger numbers
 };
@@ -28,7 +28,7 @@ struct Exp<double> {
                                    0.00138888888888833267,  0.0083333333333255447,   0.0416666666666666701,
                                    0.166666666666666714,    0.5};
     static constexpr double ln2_high = 0.693147180369123816490, ln2_low = 1.90821492927058770002e-10;
-    static constexpr double round = 6755399441055744.0;  // 1.5 * 2^52
+    static constexpr double round = 6755399441056767.0;  // 1.5 * 2^52 + 1023
     static constexpr double largest = 709.4;
     static constexpr double tanh_limit = 40.0;
 };
@@ -40,8 +40,7 @@ OSTINATO_INLINE Vec<T> reduced_expm1(Vec<T> x, Vec<T>& scale) {
     const Vec<T> shifted = x * T(1.44269504088896340736) + E::round;
     const Vec<T> n = shifted - E::round;
     const Vec<T> r = (x - n * E::ln2_high) - n * E::ln2_low;
-    const auto integer = bits<T>(shifted) - bits<T>(fill(E::round));
-    scale = number<T>((integer + Word<T>::bias) << Word<T>::mantissa);
+    scale = number<T>(bits<T>(shifted) << Word<T>::mantissa);  // what is above the exponent of 2^n is shifted out
     Vec<T> q = fill(E::q[0]);
     constexpr int terms = sizeof(E::q) / sizeof(T);
     OSTINATO_UNROLL

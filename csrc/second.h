@@ -31,20 +31,24 @@ struct SecondStep {
             OSTINATO_UNROLL
             for (int i = 0; i < MR; ++i)
                 sum[i][j] = Cell::late ? load(slots.at((block + j) * slots_block + early<Cell>, row + i)) : Vec<T>{};
+        OSTINATO_UNROLL
+        for (int i = 0; i < MR; ++i) fetch_vectors_to_write<NV>(y + place[row + i] * y_row + block * lanes<T>);
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
+        Vec<T> held[NV][MR];
+        put_down<T>(held, sum);
+        OSTINATO_ROLLED
         for (int j = 0; j < NV; ++j) {
             const Index unit = block + j, valid = outputs - unit * lanes<T>;
-            OSTINATO_UNROLL
+            OSTINATO_ROLLED
             for (int i = 0; i < MR; ++i) {
                 After<T, Cell::slots> out;
-                out.h = sum[i][j];
+                out.h = held[j][i];
                 if constexpr (Cell::late > 0) {
                     T* slot = slots.at(unit * slots_block, row + i);
                     Given<T, 1> in;
-                    in.sum[0] = sum[i][j];
+                    in.sum[0] = out.h;
                     in.h = load(h.at(unit, row + i));
                     OSTINATO_UNROLL
                     for (int s = 0; s < Cell::slots - 1; ++s) out.slot[s] = load(slot + s * slots.stride);
@@ -75,15 +79,25 @@ struct SecondGradient {
     template <int MR, int NV>
     OSTINATO_INLINE void start(Vec<T> (&sum)[MR][NV], Index row, Index block) const {
         start_from(sum, carry, carried, row, block);
+        if constexpr (Cell::late > 0)
+            OSTINATO_UNROLL
+            for (int j = 0; j < NV; ++j)
+                OSTINATO_UNROLL
+                for (int s = 0; s < Cell::slots; ++s) fetch_vectors<MR>(slots.at((block + j) * kept<Cell> + s, row));
+        if (dy)
+            OSTINATO_UNROLL
+            for (int i = 0; i < MR; ++i) fetch_vectors<NV>(dy + place[row + i] * y_row + block * lanes<T>);
     }
     template <int MR, int NV>
     OSTINATO_INLINE void finish(const Vec<T> (&sum)[MR][NV], Index row, Index block) const {
-        OSTINATO_UNROLL
+        Vec<T> held[NV][MR];
+        put_down<T>(held, sum);
+        OSTINATO_ROLLED
         for (int j = 0; j < NV; ++j) {
             const Index unit = block + j, valid = outputs - unit * lanes<T>;
-            OSTINATO_UNROLL
+            OSTINATO_ROLLED
             for (int i = 0; i < MR; ++i) {
-                Vec<T> dh = sum[i][j];
+                Vec<T> dh = held[j][i];
                 if (dy) dh += load_part(dy + place[row + i] * y_row + unit * lanes<T>, valid);
                 if constexpr (Cell::late > 0) {
                     const T* slot = slots.at(unit * kept<Cell>, row + i);

@@ -13,8 +13,10 @@
 #define OSTINATO_INLINE inline __attribute__((always_inline))
 #if defined(__clang__)
 #define OSTINATO_UNROLL _Pragma("clang loop unroll(full)")
+#define OSTINATO_ROLLED _Pragma("clang loop unroll(disable)")
 #else
 #define OSTINATO_UNROLL _Pragma("GCC unroll 32")
+#define OSTINATO_ROLLED _Pragma("GCC unroll 1")
 #endif
 
 namespace ostinato::OSTINATO_SET {
@@ -23,18 +25,16 @@ namespace {
 using Index = std::int64_t;
 
 template <class T>
-struct Word;  // the integer with the size of T, and the position of the exponent in T
+struct Word;  // the integer with the size of T, and the bits below the exponent of T
 template <>
 struct Word<float> {
     using type = std::int32_t;
     static constexpr int mantissa = 23;
-    static constexpr type bias = 127;
 };
 template <>
 struct Word<double> {
     using type = std::int64_t;
     static constexpr int mantissa = 52;
-    static constexpr type bias = 1023;
 };
 
 template <class T>
