@@ -95,8 +95,7 @@ class Theta:
     _series: _Series
     _shift: Array
     _unit: Array
-    _variants: tuple[Array, ...]
-    _end: _State
+    _start: Array
     _precision: Array
 
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
@@ -128,10 +127,9 @@ class Theta:
     def _steps(self, rows: slice, horizon: int) -> tuple[Array, Array]:
         """Return means and standard deviations of some series in scaled units, (S, H) each."""
         alpha, w, dynamic = self.alpha[rows, None], self.weight[rows, None], self._series.dynamic
-        end = _State(*(x[rows] for x in self._end))
-        means = _go_on(
-            end, self._variants[0][rows], self._variants[2][rows], np.zeros((4, horizon)), dynamic
-        )  # (S, 4, H)
+        moved = _moved(self.alpha[rows], self._start[rows], self.weight[rows])
+        _, end = _run(_some(self._series, rows), *moved)
+        means = _go_on(end, moved[0], moved[2], np.zeros((4, horizon)), dynamic)  # (S, 4, H)
         gradient = (means[:, 1:] - means[:, :1]) / np.diag(_MOVES)[:, None]
         plain = _State(*(x[:, :1] for x in end))
         impulses = _go_on(plain, alpha, w, np.eye(horizon), dynamic)
@@ -174,20 +172,19 @@ def _fit(panel: Panel, *, dynamic: bool) -> Theta:
     scored = series.scored.sum(axis=1)
     free = (scored >= 6) if dynamic else np.zeros(len(unit), dtype=bool)
     alpha, start, weight = _search(series, free)
-    moved = _moved(alpha, start, weight)
-    errors, end = _run(series, *moved)
+    errors, _ = _run(series, *_moved(alpha, start, weight))
     freedom = scored - np.where(free, 3.0, 2.0)
     grown, rss = _errors_by_level(series, errors[:, 0], z, unit)
     sigma = np.maximum(np.sqrt(rss / np.maximum(freedom, 1.0)), FLOOR)
     sigma = np.where(freedom > 0, sigma, np.where(stills(z), FLOOR, 1.0))
     return Theta("DOT" if dynamic else "Theta", alpha, weight, sigma * unit, grown, freedom, found,
-                 series, shift, unit, moved, end, _precision(series, errors, sigma))  # fmt: skip
+                 series, shift, unit, start, _precision(series, errors, sigma))  # fmt: skip
 
 
-def _moved(*parameters: Array) -> tuple[Array, ...]:
+def _moved(alpha: Array, start: Array, weight: Array) -> tuple[Array, Array, Array]:
     """Return parameters (S,), and then each of them moved by ``_MOVES``, (S, 4)."""
     moves = np.concatenate([np.zeros((3, 1)), _MOVES], axis=1)
-    return tuple(x[:, None] + move for x, move in zip(parameters, moves, strict=True))
+    return alpha[:, None] + moves[0], start[:, None] + moves[1], weight[:, None] + moves[2]
 
 
 def _errors_by_level(series: _Series, errors: Array, z: Array, unit: Array) -> tuple[Growth, Array]:
@@ -225,6 +222,11 @@ def _line(y: Array, t: int | Array, mean: Array, B: Array) -> tuple[Array, Array
     slope = np.where(t > 1, ((t - 2) * B + 6.0 / t * (y - mean)) / (t + 1), 0.0)
     mean = ((t - 1) * mean + y) / t
     return mean, mean - (t + 1) / 2 * slope, slope
+
+
+def _some(series: _Series, rows: slice) -> _Series:
+    """Return some series of a panel."""
+    return _Series(series.y[rows], series.scored[rows], series.steps[rows], series.line[:, rows], series.dynamic)
 
 
 def _search(series: _Series, free: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
