@@ -239,15 +239,15 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
             frame[c].dtype.is_integer()
             and _STAMPS.search(c)
             and not frame[c].null_count()
-            and frame[c].min() >= 180_001
-        ):  # type: ignore[operator]
+            and bool((frame[c] >= 180_001).all())
+        ):
             times = parse_times(frame[c])
             if times is not None and times.dtype.kind == "M":
                 return c
-    words = [
+    texts = [
         c for c in columns if frame[c].dtype == pl.String and not holds_numbers(frame[c]) and _has_digits(frame[c])
     ]
-    return next((c for c in words if c.lower() in MORE_TIMES), None)
+    return next((c for c in texts if c.lower() in MORE_TIMES), None)
 
 
 def _refuse_wide(numbers: list[str], where: str) -> None:
