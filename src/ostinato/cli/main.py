@@ -147,6 +147,9 @@ def options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code: 0, or the code of the error."""
     words = spread(sys.argv[1:] if arguments is None else arguments)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller, as in "command >&-" and in some services
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
     try:
         code = app(
             args=words, prog_name="ostinato", standalone_mode=False, obj=words

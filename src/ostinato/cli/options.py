@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 import typer
 
 from ostinato import arguments
-from ostinato.cli import help_page, screen
+from ostinato.cli import help_page, overwrite, screen
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads as Threads_
 
@@ -394,6 +394,7 @@ def source(model: AnyModel, data: str | None) -> str:
         )
     if data is None:
         screen.say(f"note: using the training data {found}")
+        overwrite.refuse(str(found))
     return str(found)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from ostinato.cli import help_page, screen
+from ostinato.cli import help_page, overwrite, screen
 
 
 class Verb(TyperCommand):
@@ -22,6 +22,11 @@ class Verb(TyperCommand):
         help_page.format_options(self.get_params(ctx), ctx, formatter, everything=everything)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, with a sign on the terminal whenever it is silent for a while."""
+        """Run the command, with a sign on the terminal whenever it is silent for a while.
+
+        Raises:
+            ConfigError: A file to write is one of the files to read.
+        """
+        overwrite.watch(ctx.params, [p.name for p in self.params if p.param_type_name == "argument" and p.name])
         with screen.sign("starting"):
             return super().invoke(ctx)

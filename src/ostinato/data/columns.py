@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,27 @@ WANTED = (
     "매출",
     "판매량",
 )
+#: Further names of columns of times. Words in them that are no times lead to an error, because the rows may have
+#: gaps or another order than that of time.
+MORE_TIMES = (
+    "datum",
+    "fecha",
+    "날짜",
+    "일자",
+    "일시",
+    "日付",
+    "日期",
+    "quarter",
+    "분기",
+    "period",
+    "week",
+    "mois",
+    "monat",
+    "월",
+)
+#: Names of columns of whole numbers that are times if they can be read as dates, months or times since 1970.
+_STAMPS = re.compile(r"^ts$|time|date|stamp|epoch|unix|yyyymm|year_?month|^period$|일시|날짜|년월", re.IGNORECASE)
+_MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
 #: The names of columns in which other programs write row numbers.
@@ -80,7 +102,7 @@ def find(
         The role of each column that is used.
 
     Raises:
-        DataError: A given column does not exist, or no column holds numbers.
+        DataError: A given column does not exist, no column holds numbers, or the columns are the steps of a series.
     """
     given = (id_col, time_col, *(target or ()), *covariates)
     check_names(frame, where, given)
@@ -114,6 +136,7 @@ def find(
         hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
         what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
         raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
+    _refuse_wide(numbers, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
@@ -211,7 +234,36 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
         words = frame[c].dtype == pl.String and not holds_numbers(frame[c])
         if (words or frame[c].dtype in (pl.Date, pl.Datetime)) and parse_times(frame[c].head(50)) is not None:
             return c
-    return None
+    for c in columns:
+        if (
+            frame[c].dtype.is_integer()
+            and _STAMPS.search(c)
+            and not frame[c].null_count()
+            and bool((frame[c] >= 180_001).all())
+        ):
+            times = parse_times(frame[c])
+            if times is not None and times.dtype.kind == "M":
+                return c
+    texts = [
+        c for c in columns if frame[c].dtype == pl.String and not holds_numbers(frame[c]) and _has_digits(frame[c])
+    ]
+    return next((c for c in texts if c.lower() in MORE_TIMES), None)
+
+
+def _refuse_wide(numbers: list[str], where: str) -> None:
+    """Raise DataError if the names of the columns are times, so that a row is a series and not a step."""
+    times = parse_times(pl.Series("ds", numbers).cast(pl.Int64, strict=False)) if len(numbers) > 2 else None
+    if times is None or times.dtype.kind != "M":
+        times = parse_times(pl.Series("ds", numbers)) if len(numbers) > 2 else None
+    steps = np.diff(times.astype(np.int64)) if times is not None and times.dtype.kind == "M" else np.zeros(1)
+    months = [c.strip().lower()[:3] for c in numbers] == _MONTH_NAMES
+    if months or (steps > 0).all() or (steps < 0).all():
+        names = f"{numbers[0]}, {numbers[1]}, ... {numbers[-1]}"
+        raise DataError(
+            f"the columns {names} are times, so the steps of a series lie next to each other",
+            where=where,
+            fix="write one row for each step, with the columns id, ds and y: melt in pandas, unpivot in polars",
+        )
 
 
 def _counts_rows(column: pl.Series) -> bool:

@@ -104,7 +104,7 @@ def find(source: str | Path) -> list[Path]:
         The files, in the order of their names.
 
     Raises:
-        DataError: There is no such file, or a folder holds files of several kinds.
+        DataError: There is no such file, it is a pipe or a device, or a folder holds files of several kinds.
     """
     path = Path(source)
     if not str(source).strip():
@@ -113,8 +113,14 @@ def find(source: str | Path) -> list[Path]:
         raise DataError("the path has a zero byte", where=repr(str(source)), fix="check the path")
     if path.is_dir():
         return _inside(path)
-    if path.exists():
+    if path.is_file():
         return [path]
+    if path.exists() or str(source) == "-":
+        raise DataError(
+            "data from a pipe or a device cannot be read, because a file is read more than once",
+            where=str(path),
+            fix="write the data to a file first, and give its name",
+        )
     if not glob.has_magic(str(source)):
         raise DataError("there is no such file", where=str(path), fix=nearest_file(path))
     matches = sorted(Path(p) for p in glob.glob(str(source), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
+from ostinato.data.parts import NAME, joined
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import Stamps, parse_times
@@ -78,15 +80,21 @@ def from_frame(
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    frame, origin = clean(frame, origin, id_col, decimal, time_col)
+    used = (id_col, *(target or ()), *covariates.all)
+    frame, origin = clean(frame, origin, id_col, decimal, time_col, used)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
 
 
 def clean(
-    frame: pl.DataFrame, origin: Origin, id_col: str | None, decimal: str | None = None, time_col: str | None = None
+    frame: pl.DataFrame,
+    origin: Origin,
+    id_col: str | None,
+    decimal: str | None = None,
+    time_col: str | None = None,
+    used: Sequence[str | None] = (),
 ) -> tuple[pl.DataFrame, Origin]:
-    """Return a table without rows that are no data, and with words that are numbers as numbers.
+    """Return a table without rows that are no data, with words that are numbers as numbers, and its time in one column.
 
     Args:
         frame: The table.
@@ -94,6 +102,7 @@ def clean(
         id_col: The column of ids, if given; its words stay words.
         decimal: The decimal sign where the cells leave it open.
         time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
+        used: The columns of values, ids and covariates that were given. They are no parts of a time.
 
     Returns:
         The table, and the origin of its rows with notes on what was changed.
@@ -104,7 +113,11 @@ def clean(
     time = time_col or named(frame.columns, TIMES)
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
-    return tidied(frame, found, origin)
+    frame, origin = tidied(frame, found, origin)
+    if time_col is not None and (time_col in frame.columns or time_col != NAME):
+        return frame, origin
+    frame, note = joined(frame, used, origin)
+    return frame, origin.noting(note) if note else origin
 
 
 def _by_step(

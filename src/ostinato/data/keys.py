@@ -8,6 +8,7 @@ from itertools import combinations
 import polars as pl
 
 from ostinato.data.cells import number_of
+from ostinato.data.parts import clock
 from ostinato.errors import DataError
 
 #: The rows of each time, on average, from which repeated times are several series and not a slip.
@@ -50,9 +51,14 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
 
 
 def _names(column: pl.Series, rows: int) -> bool:
-    """Return whether a column holds words that come again and again, with none missing."""
+    """Return whether a column holds words that come again and again, with none missing, and no times of day."""
     few = column.dtype in (pl.String, pl.Categorical, pl.Enum) and not column.null_count()
-    return few and 2 * column.n_unique() <= rows and any(number_of(c) is None for c in column.head(50).to_list())
+    return (
+        few
+        and 2 * column.n_unique() <= rows
+        and not clock(column)
+        and (any(number_of(c) is None for c in column.head(50).to_list()))
+    )
 
 
 def _apart(frame: pl.DataFrame, *columns: str) -> bool:

@@ -17,7 +17,17 @@ Times = NDArray[Any]
 #: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
-_MORE_DATES = ("%b %d %Y", "%d %b %Y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%d-%b-%Y", "%Y.%m.%d", "%Y%m%d")
+_MORE_DATES = (
+    "%b %d %Y",
+    "%d %b %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%Y.%m.%d",
+    "%Y%m%d",
+    "%Y년 %m월 %d일",
+)
 #: Months, which are read as their first days; R writes 2024 Jan, and offices of statistics write 2024M01.
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y", "%b-%Y", "%B-%Y", "%Y %b", "%Y %B", "%YM%m", "%Y년 %m월")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
@@ -28,14 +38,22 @@ _FORMATS = (
     *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
 )
 #: Quarters and weeks (ISO 8601), which polars writes but does not read: their name, the expression of the year, the
-#: separator and the number, and the two parts of the pattern that writes them.
+#: separator and the number, and the pattern that writes them.
 _PERIODS = (
-    ("quarter", r"^(\d{4})([- ]?)Q([1-4])$", "%Y", "Q%q"),
-    ("week", r"^(\d{4})(-?)W(\d{2})$", "%G", "W%V"),
+    ("quarter", r"^(?P<year>\d{4})(?P<gap>[- ]?)Q(?P<count>[1-4])$", "%Y{gap}Q%q"),
+    ("quarter", r"^Q(?P<count>[1-4])(?P<gap>[-/ ]?)(?P<year>\d{4})$", "Q%q{gap}%Y"),
+    ("week", r"^(?P<year>\d{4})(?P<gap>-?)W(?P<count>\d{2})$", "%G{gap}W%V"),
 )
 #: The names of columns whose whole numbers are years, and of columns whose whole numbers may be times.
 _YEAR = re.compile(r"year|yr|jahr|annee|année|anno|año|년|연도|年", re.IGNORECASE)
 _TIME = re.compile(r"^ds$|time|date|stamp|epoch|unix|zeit|일시|시각|시간", re.IGNORECASE)
+#: The names of columns whose whole numbers may be months such as 202401, and of those that may be days as Excel counts
+#: them: 45292 is 2024-01-01.
+_MONTH = re.compile(
+    r"^(year|yr|yyyy)?[_ -]?(month|mm|mon)$|^period$|^(monat|mois|mes|mese|월|년월|月|年月)$", re.IGNORECASE
+)
+_EXCEL = re.compile(r"(^|[^p])date$|^date|^(datum|fecha|data|날짜|일자|일시|日付|日期)$", re.IGNORECASE)
+_EXCEL_DAYS, _EXCEL_ZERO = (20_000, 75_000), np.datetime64("1899-12-30", "us")
 #: The units of times since 1970-01-01: their number in a second, and their name.
 _EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
 
@@ -191,10 +209,17 @@ def _from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps |
     if len(whole) and (years or called) and span[0] <= low and high <= span[1]:
         notes = () if years else (f"whole numbers such as {low} in column {name!r} are read as years",)
         return Stamps((whole - 1970).astype("datetime64[Y]").astype("datetime64[us]"), TimeForm(), notes)
-    if called and low >= 180_001 and high <= 210_012 and set((whole % 100).tolist()) <= set(range(1, 13)):
+    if (
+        (called or _MONTH.search(name))
+        and low >= 180_001
+        and high <= 210_012
+        and set((whole % 100).tolist()) <= set(range(1, 13))
+    ):
         months = (whole // 100 - 1970) * 12 + whole % 100 - 1
         note = f"whole numbers such as {low} in column {name!r} are read as months"
         return Stamps(months.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%m"), (note,))
+    if len(whole) and _EXCEL.search(name) and _EXCEL_DAYS[0] <= low and high <= _EXCEL_DAYS[1]:
+        return _of_excel(whole.astype(np.float64), name)
     for units, words in _EPOCHS if called or low > 10**11 else ():
         # from 1990 to 2100; whole seconds are taken only if they are at least a minute apart
         if 631_152_000 * units <= low and high < 4_102_444_800 * units:
@@ -214,6 +239,8 @@ def _from_floats(column: pl.Series) -> Stamps | None:
         return None
     if (x == np.rint(x)).all():
         return _from_integers(pl.Series(column.name, x.astype(np.int64)), column.dtype, column.name)
+    if _EXCEL.search(column.name) and x.min() >= _EXCEL_DAYS[0] and x.max() <= _EXCEL_DAYS[1]:
+        return _of_excel(x, column.name)
     months = np.rint(x * 12)
     if x.min() >= 1000 and x.max() <= 2200 and np.abs(x * 12 - months).max() <= 0.2:
         return Stamps(
@@ -224,6 +251,14 @@ def _from_floats(column: pl.Series) -> Stamps | None:
         if np.abs(x * scale - whole).max() < 1e-6 and np.abs(whole).max() < 2**53:
             return Stamps(whole.astype(np.int64), TimeForm(column.dtype, scale=scale))
     return None
+
+
+def _of_excel(days: NDArray[np.float64], name: str) -> Stamps:
+    """Return the days of a spreadsheet, which have about a millisecond of precision, as times rounded to a second."""
+    times = _EXCEL_ZERO + np.rint(days * 86_400).astype(np.int64) * np.timedelta64(1_000_000, "us")
+    first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")
+    note = f"numbers such as {days[0]:.10g} in column {name!r} are read as the days of a spreadsheet: {first}"
+    return Stamps(times, TimeForm(), (note,))
 
 
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
@@ -247,11 +282,11 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
 def _from_periods(column: pl.Series, zone: str | None, typed: bool) -> Stamps | None:
     """Return words such as 2020Q1 and 2020-W05 as the first days of these quarters and weeks; None for other words."""
     words = column.str.strip_chars()
-    for name, expression, year, number in _PERIODS:
+    for name, expression, pattern in _PERIODS:
         if not len(words) or not words.str.contains(expression).all():
             continue
         parts = words.str.extract_groups(expression).struct.unnest()
-        years, gap, count = (parts[c] for c in parts.columns)
+        years, gap, count = parts["year"], parts["gap"], parts["count"]
         if name == "quarter":
             first = years + "-" + (count.cast(pl.Int64) * 3 - 2).cast(pl.String) + "-1"
             days = first.str.to_datetime("%Y-%m-%d", strict=False, time_unit="us")
@@ -260,7 +295,7 @@ def _from_periods(column: pl.Series, zone: str | None, typed: bool) -> Stamps | 
             days = first.str.to_datetime("%G-%V-%u", strict=False, time_unit="us")
         if days.null_count() or gap.n_unique() > 1:
             return None
-        form = TimeForm(column.dtype if typed else None, f"{year}{gap[0]}{number}", zone)
+        form = TimeForm(column.dtype if typed else None, pattern.format(gap=gap[0]), zone)
         note = f"words such as {words[0]!r} are read as the first day of the {name}"
         return Stamps(instants(_micros(days), zone), form, (note,))
     return None

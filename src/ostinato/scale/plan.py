@@ -26,6 +26,7 @@ from ostinato.data.files import find as find_files
 from ostinato.data.ids import type_of
 from ostinato.data.join import usual_of
 from ostinato.data.origin import Origin
+from ostinato.data.parts import joined
 from ostinato.data.stamps import TimeForm
 from ostinato.data.stored import survived
 from ostinato.errors import ConfigError, DataError
@@ -153,6 +154,9 @@ def plan(
             raise DataError("the files of a panel that is processed in parts must be Parquet", where=file, fix=fix)
         if roles is None or head is None:
             head = _head(file)
+            if time_col is None and (note := joined(head, (id_col, *(target or ())), Origin.frame(len(head), file))[1]):
+                what = f"the time is in several columns, and a panel in parts needs it in one: {note}"
+                raise DataError(what, where=file, fix="write the time as one column ds")
             roles = find(head, file, id_col, time_col, target)
             if roles.id is None:
                 fix = "add a column unique_id, or give the name of the column with --id-col"
