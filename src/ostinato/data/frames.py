@@ -14,6 +14,7 @@ from ostinato.data.calendar import Months
 from ostinato.data.cells import read_cells
 from ostinato.data.columns import IDS, TIMES, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
+from ostinato.data.date_parts import JOINED, joined
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
@@ -78,13 +79,18 @@ def from_frame(
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    frame, origin = clean(frame, origin, id_col, decimal, time_col)
+    frame, origin = clean(frame, origin, id_col, decimal, time_col, (*(target or ()), *covariates.all))
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
 
 
 def clean(
-    frame: pl.DataFrame, origin: Origin, id_col: str | None, decimal: str | None = None, time_col: str | None = None
+    frame: pl.DataFrame,
+    origin: Origin,
+    id_col: str | None,
+    decimal: str | None = None,
+    time_col: str | None = None,
+    used: tuple[str, ...] = (),
 ) -> tuple[pl.DataFrame, Origin]:
     """Return a table without rows that are no data, and with words that are numbers as numbers.
 
@@ -94,6 +100,7 @@ def clean(
         id_col: The column of ids, if given; its words stay words.
         decimal: The decimal sign where the cells leave it open.
         time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
+        used: The columns to model and the covariates, if given; they are no part of a date in several columns.
 
     Returns:
         The table, and the origin of its rows with notes on what was changed.
@@ -104,7 +111,9 @@ def clean(
     time = time_col or named(frame.columns, TIMES)
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
-    return tidied(frame, found, origin)
+    frame, origin = tidied(frame, found, origin)
+    # a model that was fitted to joined columns asks for the column that they became
+    return joined(frame, origin, (id_col, *used)) if time_col in (None, JOINED) else (frame, origin)
 
 
 def _by_step(
