@@ -38,23 +38,24 @@ def joined(frame: pl.DataFrame, origin: Origin, used: tuple[str | None, ...]) ->
     below = month or quarter
     if not len(frame) or year is None or below is None or any(name in by_name for name in _WHOLE):
         return frame, origin
-    if month is None:
-        day = None
-    if day is None:
-        hour = None
-    limits = {year: (1000, 2200), below: (1, 12 if month else 4), day: (1, 31), hour: (0, 23)}
-    parts = {c: _whole(frame[c], *limits[c], month_names=c == month) for c in (year, below, day, hour) if c}
-    if any(part is None for part in parts.values()):
+    limits = [(year, 1000, 2200), (below, 1, 12 if month else 4)]
+    if month and day:
+        limits += [(day, 1, 31), *([(hour, 0, 23)] if hour else [])]
+    read = [_whole(frame[c], low, high, month_names=c == month) for c, low, high in limits]
+    parts = [part for part in read if part is not None]
+    if len(parts) < len(read):
         return frame, origin
-    numbers = parts[below] if month else (parts[below] - 1) * 3 + 1  # type: ignore[operator]
-    words = pl.concat_str([parts[year], numbers, parts.get(day, pl.lit(1)), parts.get(hour, pl.lit(0))], separator="-")
+    if not month:
+        parts[1] = parts[1] * 3 - 2
+    first = [pl.lit(1), pl.lit(0)][len(parts) - 2 :]  # the day of a month, and the hour of a day
+    words = pl.concat_str([*parts, *first], separator="-")
     found = pl.select((words + ":0").str.to_datetime("%Y-%m-%d-%H:%M", strict=False, time_unit="us")).to_series()
     if found.null_count():
         return frame, origin
-    names = [c for c in (year, below, day, hour) if c]
+    names = [c for c, _low, _high in limits]
     note = f"the columns {', '.join(names)} are read together as times"
     rest = frame.drop([c for c in names if c not in used])
-    return rest.insert_column(0, (found if hour else found.cast(pl.Date)).alias(JOINED)), origin.noting(note)
+    return rest.insert_column(0, (found if hour in names else found.cast(pl.Date)).alias(JOINED)), origin.noting(note)
 
 
 def _whole(column: pl.Series, low: int, high: int, *, month_names: bool) -> pl.Series | None:

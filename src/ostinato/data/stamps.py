@@ -101,7 +101,8 @@ class TimeForm:
         # the names are put in afterwards, where strftime leaves a mark
         marked = column.dt.strftime(pattern.replace("%B", "\0"))
         names = column.dt.month().replace_strict(range(1, 13), self.months, return_dtype=pl.String)
-        return pl.select(marked.str.replace("\0", names, literal=True)).to_series()
+        put = pl.col("marked").str.replace("\0", pl.col("names"), literal=True)
+        return pl.DataFrame({"marked": marked, "names": names}).select(put).to_series()
 
 
 @dataclass(frozen=True)
