@@ -67,7 +67,7 @@ def test_a_column_of_whole_times_or_a_role_that_is_given_comes_first() -> None:
     frame = table(MONTHS, "year month")
     dated = frame.with_columns(date=pl.Series(MONTHS))
     assert not any("read together" in note for note in read(dated, target="sales").notes)
-    assert read(frame, known=["month"]).covariates is not None
+    assert read(frame, future_covariates=["month"]).covariates is not None
 
 
 def test_a_model_reads_the_rows_that_follow(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_future_rows_are_joined_too(tmp_path: Path) -> None:
     rows = table(MONTHS, "year month").with_columns(promotion=pl.Series(np.arange(60) % 5 == 0).cast(pl.Float64))
     rows[:54].write_csv(tmp_path / "old.csv")
     rows[54:].drop("sales").write_csv(tmp_path / "future.csv")
-    old = read(tmp_path / "old.csv", known=["promotion"])
+    old = read(tmp_path / "old.csv", future_covariates=["promotion"])
     ahead = with_future(old, tmp_path / "future.csv").covariates
     assert ahead is not None
     assert ahead.ahead[0][:, 0].tolist() == rows["promotion"][54:].to_list()
