@@ -139,6 +139,8 @@ def pretend_card() -> Iterator[None]:
         patch.object(torch.cuda, "is_available", lambda: True),
         patch.object(torch.cuda, "device_count", lambda: 1),
         patch.object(torch.cuda, "current_device", lambda: 0),
+        # a build of torch for CUDA would ask the driver whether an optimiser's step is captured in a graph
+        patch.object(torch.accelerator, "current_accelerator", lambda check_available=False: None),
         # the kernels for GPUs need the driver of a real card
         patch.dict(os.environ, {GPU_KERNELS: "0"}),
         patch.object(torch.cuda, "get_device_properties", lambda device=None: facts),

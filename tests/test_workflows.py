@@ -114,3 +114,18 @@ def test_the_version_stands_in_one_place() -> None:
 
     tracked = [HOME / "pyproject.toml", HOME / "CITATION.cff", HOME / "CMakeLists.txt", HOME / "docs" / "conf.py"]
     assert all(f'"{ostinato.__version__}"' not in path.read_text() for path in tracked)
+
+
+def test_the_newest_versions_are_those_of_a_user_first_and_go_into_the_new_environment(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    shutil.copy(HOME / "tools" / "resolve", tmp_path / "tools")
+    uv, told = tmp_path / "uv", tmp_path / "told"
+    uv.write_text(f'#!/bin/sh\necho "$@" >> {told}\n')
+    uv.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "UV_PYTHON": "/usr/bin/python3"}
+    subprocess.run([tmp_path / "tools" / "resolve", "highest"], check=True, env=environment)
+    calls = [line for line in told.read_text().splitlines() if line.startswith("pip ")]
+    assert all("--python .venv/bin/python" in line for line in calls)
+    users, all_of_them = (line for line in calls if " compile " in f"{line} ")
+    assert "--extra" not in users
+    assert f"-c {users.split('-o ')[1]}" in all_of_them

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ostinato.data.calendar import Calendar, Days, Every, Steps, Week, duration
 from ostinato.data.cells import read_cells, type_in_words
+from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import Stamps, read_times, unreadable
@@ -20,8 +20,6 @@ from ostinato.errors import DataError
 
 #: The number of equal steps in a row that show a frequency, and the bits that tell a change from rows left out.
 RUN, _RARE = 4, 20.0
-#: Dates such as 31/12/24: they may be read in three ways.
-_SHORT_YEAR = re.compile(r"\s*\d{1,2}([./-])\d{1,2}\1\d{2}(?!\d)")
 
 
 def numbers(column: pl.Series, origin: Origin) -> NDArray[np.float64]:
@@ -67,13 +65,15 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
     if parsed is None:
         row = unreadable(column, day_first)
         cell = column[row]
-        short = ", because a year of two digits has no certain meaning" if _SHORT_YEAR.match(str(cell)) else ""
+        reason = uncertain(str(cell))
+        because = f", because {reason}" if reason else ""
+        whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"
         raise DataError(
             f"the time in column {column.name!r} is missing"
             if cell is None
-            else f"cannot read {cell!r} in column {column.name!r} as a time{short}",
+            else f"cannot read {cell!r} in column {column.name!r} as a time{because}",
             where=origin.at(row),
-            fix="write times as 2024-01-31 or 2024-01-31 13:00, or choose another --time-col",
+            fix=f"{whole if reason else 'write times as 2024-01-31 or 2024-01-31 13:00'}, or choose another --time-col",
         )
     return parsed
 

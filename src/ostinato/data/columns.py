@@ -12,6 +12,7 @@ import polars as pl
 from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.keys import key_of
+from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
@@ -247,7 +248,14 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
     texts = [
         c for c in columns if frame[c].dtype == pl.String and not holds_numbers(frame[c]) and _has_digits(frame[c])
     ]
-    return next((c for c in texts if c.lower() in MORE_TIMES), None)
+    usual = next((c for c in texts if c.lower() in MORE_TIMES), None)
+    # dates without a certain year: the error about them says more than a series without times
+    return usual or next((c for c in columns if frame[c].dtype == pl.String and _all_uncertain(frame[c])), None)
+
+
+def _all_uncertain(column: pl.Series) -> bool:
+    cells = column.head(50).to_list()
+    return bool(cells) and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells)
 
 
 def _refuse_wide(numbers: list[str], where: str) -> None:

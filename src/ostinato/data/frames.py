@@ -18,7 +18,7 @@ from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
-from ostinato.data.parts import NAME, joined
+from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.stamps import Stamps, parse_times
@@ -80,8 +80,7 @@ def from_frame(
     """
     if id_col is None and time_col is None and target is None and not covariates.all and _rows_are_series(frame):
         return _by_row(frame, origin, kind)
-    used = (id_col, *(target or ()), *covariates.all)
-    frame, origin = clean(frame, origin, id_col, decimal, time_col, used)
+    frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
     return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
 
@@ -92,7 +91,8 @@ def clean(
     id_col: str | None,
     decimal: str | None = None,
     time_col: str | None = None,
-    used: Sequence[str | None] = (),
+    target: Sequence[str] = (),
+    covariates: Sequence[str] = (),
 ) -> tuple[pl.DataFrame, Origin]:
     """Return a table without rows that are no data, with words that are numbers as numbers, and its time in one column.
 
@@ -102,7 +102,8 @@ def clean(
         id_col: The column of ids, if given; its words stay words.
         decimal: The decimal sign where the cells leave it open.
         time_col: The column of times, if given; times that are words, such as "20240131", stay words too.
-        used: The columns of values, ids and covariates that were given. They are no parts of a time.
+        target: The columns to model, if given; they are no parts of a time.
+        covariates: The covariates, if given; they may be parts of a time, and stay in the table.
 
     Returns:
         The table, and the origin of its rows with notes on what was changed.
@@ -114,10 +115,10 @@ def clean(
     if time in found and found[time].all and parse_times(frame[time]) is not None:
         del found[time]
     frame, origin = tidied(frame, found, origin)
-    if time_col is not None and (time_col in frame.columns or time_col != NAME):
+    # a model that was fitted to joined columns asks for the column that they became
+    if time_col is not None and (time_col in frame.columns or time_col != JOINED):
         return frame, origin
-    frame, note = joined(frame, used, origin)
-    return frame, origin.noting(note) if note else origin
+    return joined(frame, origin, taken={id_col, *target}, kept=covariates)
 
 
 def _by_step(

@@ -45,8 +45,9 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
         )
     id_col, time_col, names = data.meta.get("id_col"), data.meta.get("time_col"), covariates.columns.known
     given = Columns(tuple(data.meta.get("known", names)))
-    used = (id_col, *given.known)
-    frame, origin = clean(*_frame(source, id_col, data.meta), id_col, data.meta.get("decimal"), time_col, used)
+    frame, origin = clean(
+        *_frame(source, id_col, data.meta), id_col, data.meta.get("decimal"), time_col, covariates=given.known
+    )
     check_names(frame, origin.name, (id_col, time_col, *given.known))
     columns = Indicators.of(frame, given, origin, data.meta.get("categories") or {})
     x = columns.numbers(frame, given.known, origin)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.errors import DataError
@@ -17,7 +18,8 @@ _PARTS: dict[str, tuple[tuple[str, ...], int, int]] = {
         1000,
         2200,
     ),
-    "month": (("month", "mo", "mon", "mm", "mnth", "monat", "mois", "mes", "mese", "월", "月"), 1, 12),
+    "month": (("month", "mo", "mon", "mm", "mnth", "monat", "mois", "mes", "mês", "mese", "월", "月"), 1, 12),
+    "quarter": (("quarter", "qtr", "quartal", "trimestre", "분기"), 1, 4),
     "day": (("day", "dd", "dom", "tag", "jour", "dia", "día", "giorno", "일", "日"), 1, 31),
     "hour": (("hour", "hr", "hh", "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
     "minute": (("minute", "min", "minuto", "분", "分"), 0, 59),
@@ -28,32 +30,35 @@ _CLOCKS = ("time", "hour", "clock", "uhrzeit", "heure", "hora", "ora", "시간",
 _WHOLE = ("ds", "date", "time", "timestamp", "datetime", "datum", "fecha", "날짜", "일자", "일시", "日付", "日期")
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 #: The name of the column that the parts are joined to.
-NAME = "ds"
+JOINED = "ds"
 
 
-def joined(frame: pl.DataFrame, used: Collection[str | None], origin: Origin) -> tuple[pl.DataFrame, str]:
+def joined(
+    frame: pl.DataFrame, origin: Origin, *, taken: Collection[str | None] = (), kept: Collection[str] = ()
+) -> tuple[pl.DataFrame, Origin]:
     """Return a table whose time is in one column, if it was in several.
 
     Args:
         frame: The table.
-        used: The columns that have another role. They are no parts of a time.
-        origin: The origin of its rows, for an error.
+        origin: The origin of its rows.
+        taken: The columns of the ids and of the values, which are no parts of a time.
+        kept: The covariates, which stay in the table, also where they are parts of a time.
 
     Returns:
-        The table, with the new column ``ds`` in the place of the parts, and a note on it; the same table and an empty
-        note if its columns are no parts of a time.
+        The table, with the new column ``ds`` in front and without the parts, and its origin with a note on them; both
+        unchanged if the columns are no parts of a time.
 
     Raises:
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
-    free = {c.lower(): c for c in reversed(frame.columns) if c not in used}
+    free = {c.lower().strip(): c for c in reversed(frame.columns) if c not in taken}
     for way in (_of_clock, _of_numbers):
         found = way(frame, free)
         if found is None:
             continue
         time, parts = found
-        others = [c for c in frame.columns if c not in parts]
-        if NAME in others or not len(time):
+        others = [c for c in frame.columns if c not in parts or c in kept]
+        if JOINED in others or not len(time):
             continue
         if time.null_count():
             row = int(time.is_null().arg_max() or 0)
@@ -65,8 +70,8 @@ def joined(frame: pl.DataFrame, used: Collection[str | None], origin: Origin) ->
             )
         words = ", ".join(repr(c) for c in parts[:-1])
         note = f"the columns {words} and {parts[-1]!r} are read together as the time"
-        return frame.select(time.alias(NAME), *others), note
-    return frame, ""
+        return frame.select(time.alias(JOINED), *others), origin.noting(note)
+    return frame, origin
 
 
 def clock(column: pl.Series) -> bool:
@@ -81,27 +86,43 @@ def clock(column: pl.Series) -> bool:
 
 
 def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
-    """Join columns of numbers: a year and a month at least, and then day, hour and minute without one left out.
+    """Join a year and a month or quarter at least, and then day, hour and minute without one left out.
 
     A column of whole dates, or of times since 1970, needs no parts beside it.
     """
     if any(_whole(frame[free[n]]) for n in _WHOLE if n in free):
         return None
-    parts: dict[str, str] = {}
-    for part, (names, low, high) in _PARTS.items():
-        name = next((free[n] for n in names if n in free and _between(frame[free[n]], low, high)), None)
-        if name is None:
-            break
-        parts[part] = name
-    if len(parts) < 2:
+    year, month, quarter, day, hour, minute = (_part(frame, free, part) for part in _PARTS)
+    if year is None or (month is None and quarter is None):
         return None
-    cells = {part: frame[name].cast(pl.Int64).cast(pl.String).str.zfill(2) for part, name in parts.items()}
-    day, first = cells.get("day", pl.repeat("01", len(frame), eager=True)), pl.repeat("00", len(frame), eager=True)
-    days = (cells["year"].str.zfill(4) + "-" + cells["month"] + "-" + day).str.to_date("%Y-%m-%d", strict=False)
-    if "hour" not in cells:
-        return days, list(parts.values())
-    words = days.cast(pl.String) + " " + cells["hour"] + ":" + cells.get("minute", first)
-    return words.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us"), list(parts.values())
+    found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
+    for part in ends:
+        if part is None:
+            break
+        found.append(part)
+    cells = [numbers for _name, numbers in found]
+    if month is None:
+        cells[1] = cells[1] * 3 - 2
+    words = [cell.cast(pl.String).str.zfill(2) for cell in cells]
+    words += [pl.repeat(first, len(frame), eager=True) for first in ("01", "00", "00")[len(words) - 2 :]]
+    days = (words[0].str.zfill(4) + "-" + words[1] + "-" + words[2]).str.to_date("%Y-%m-%d", strict=False)
+    names = [name for name, _numbers in found]
+    if len(names) < 4:
+        return days, names
+    times = days.cast(pl.String) + " " + words[3] + ":" + words[4]
+    return times.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us"), names
+
+
+def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> tuple[str, pl.Series] | None:
+    """Return the column of a part, and its whole numbers; None if no column holds it in every row."""
+    names, low, high = _PARTS[part]
+    for name in (free[n] for n in names if n in free):
+        column = frame[name]
+        if part == "month" and column.dtype == pl.String:
+            column = pl.Series([month_of(word) if word else None for word in column.to_list()], dtype=pl.Int64)
+        if _between(column, low, high):
+            return name, column.cast(pl.Int64)
+    return None
 
 
 def _whole(column: pl.Series) -> bool:
@@ -131,15 +152,14 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
     of_day = next((free[n] for n in _CLOCKS if n in free and free[n] != day and clock(frame[free[n]])), None)
     if of_day is not None:
         days, clocks = (frame[c].cast(pl.String) for c in (day, of_day))
-        time = (days.str.strip_chars() + " " + clocks.str.strip_chars().str.to_uppercase()).alias(NAME)
+        time = (days.str.strip_chars() + " " + clocks.str.strip_chars().str.to_uppercase()).alias(JOINED)
         return (time, [day, of_day]) if read_times(time) is not None else None
-    names, low, high = _PARTS["hour"]
-    hour = next((free[n] for n in names if n in free and _between(frame[free[n]], low, high)), None)
+    hour = _part(frame, free, "hour")
     if hour is None:
         return None
-    hours = frame[hour].cast(pl.Int64).cast(pl.String).str.zfill(2)
-    time = (frame[day].cast(pl.String).str.strip_chars() + " " + hours + ":00").alias(NAME)
-    return (time, [day, hour]) if read_times(time) is not None else None
+    hours = hour[1].cast(pl.String).str.zfill(2)
+    time = (frame[day].cast(pl.String).str.strip_chars() + " " + hours + ":00").alias(JOINED)
+    return (time, [day, hour[0]]) if read_times(time) is not None else None
 
 
 def _are_days(column: pl.Series) -> bool:

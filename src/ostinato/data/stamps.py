@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from ostinato.data.month_names import by_name
+from ostinato.data.periods import read_periods
 from ostinato.data.zones import instants, zone_of
 
 Times = NDArray[Any]
@@ -37,13 +39,6 @@ _FORMATS = (
     *_MONTHS,
     *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
 )
-#: Quarters and weeks (ISO 8601), which polars writes but does not read: their name, the expression of the year, the
-#: separator and the number, and the pattern that writes them.
-_PERIODS = (
-    ("quarter", r"^(?P<year>\d{4})(?P<gap>[- ]?)Q(?P<count>[1-4])$", "%Y{gap}Q%q"),
-    ("quarter", r"^Q(?P<count>[1-4])(?P<gap>[-/ ]?)(?P<year>\d{4})$", "Q%q{gap}%Y"),
-    ("week", r"^(?P<year>\d{4})(?P<gap>-?)W(?P<count>\d{2})$", "%G{gap}W%V"),
-)
 #: The names of columns whose whole numbers are years, and of columns whose whole numbers may be times.
 _YEAR = re.compile(r"year|yr|jahr|annee|année|anno|año|년|연도|年", re.IGNORECASE)
 _TIME = re.compile(r"^ds$|time|date|stamp|epoch|unix|zeit|일시|시각|시간", re.IGNORECASE)
@@ -68,6 +63,7 @@ class TimeForm:
         zone: The zone of the times; None for times without a zone.
         epoch: The units in a second, for whole numbers that count from 1970-01-01; 0 for all others.
         scale: The number of internal whole steps in one unit, for steps that are whole or decimal numbers.
+        months: The names that a pattern writes for %B, from the first to the twelfth; empty for those of strftime.
     """
 
     dtype: pl.DataType | None = None
@@ -75,6 +71,7 @@ class TimeForm:
     zone: str | None = None
     epoch: int = 0
     scale: int = 1
+    months: tuple[str, ...] = ()
 
     def column(self, times: Times) -> pl.Series:
         """Return times as a column of the form that they came in.
@@ -115,7 +112,14 @@ class TimeForm:
         return [str(x) for x in column.to_list()]
 
     def _words(self, column: pl.Series) -> pl.Series:
-        return column.dt.strftime(self.pattern or "%Y-%m-%d")
+        pattern = self.pattern or "%Y-%m-%d"
+        if not self.months:
+            return column.dt.strftime(pattern)
+        # the names are put in afterwards, where strftime leaves a mark
+        marked = column.dt.strftime(pattern.replace("%B", "\0"))
+        names = column.dt.month().replace_strict(range(1, 13), self.months, return_dtype=pl.String)
+        put = pl.col("marked").str.replace("\0", pl.col("names"), literal=True)
+        return pl.DataFrame({"marked": marked, "names": names}).select(put).to_series()
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,11 @@ def unreadable(column: pl.Series, day_first: bool | None = None) -> int:
     """Return the number of the first row that ``read_times`` cannot read."""
     if column.null_count():
         return int(column.is_null().arg_max() or 0)
-    return int(_parse_words(column.cast(pl.String), _formats(day_first))[0].is_null().arg_max() or 0)
+    words = column.cast(pl.String)
+    unread, named = _parse_words(words, _formats(day_first))[0].is_null(), by_name(words)
+    if named is not None and named.iso.null_count() < unread.sum():
+        unread = named.iso.is_null()
+    return int(unread.arg_max() or 0)
 
 
 def _micros(column: pl.Series) -> Times:
@@ -264,7 +272,7 @@ def _of_excel(days: NDArray[np.float64], name: str) -> Stamps:
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
     parsed, form = _parse_words(column, _formats(day_first))
     if parsed.null_count() or not len(column):
-        return _from_periods(column, zone, typed)
+        return _from_names(column, zone, typed) if len(column) else None
     found = _worded(column, parsed, form, zone, typed)
     if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
         return found
@@ -279,26 +287,23 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
     return both[0] if day_first is not None else replace(both[0], other=both[1])
 
 
-def _from_periods(column: pl.Series, zone: str | None, typed: bool) -> Stamps | None:
-    """Return words such as 2020Q1 and 2020-W05 as the first days of these quarters and weeks; None for other words."""
-    words = column.str.strip_chars()
-    for name, expression, pattern in _PERIODS:
-        if not len(words) or not words.str.contains(expression).all():
-            continue
-        parts = words.str.extract_groups(expression).struct.unnest()
-        years, gap, count = parts["year"], parts["gap"], parts["count"]
-        if name == "quarter":
-            first = years + "-" + (count.cast(pl.Int64) * 3 - 2).cast(pl.String) + "-1"
-            days = first.str.to_datetime("%Y-%m-%d", strict=False, time_unit="us")
-        else:
-            first = years + "-" + count + "-1"
-            days = first.str.to_datetime("%G-%V-%u", strict=False, time_unit="us")
-        if days.null_count() or gap.n_unique() > 1:
-            return None
-        form = TimeForm(column.dtype if typed else None, pattern.format(gap=gap[0]), zone)
-        note = f"words such as {words[0]!r} are read as the first day of the {name}"
-        return Stamps(instants(_micros(days), zone), form, (note,))
-    return None
+def _from_names(column: pl.Series, zone: str | None, typed: bool) -> Stamps | None:
+    """Return words with months by name, such as "1. März 2024", or quarters and weeks; None for other words."""
+    form_type = column.dtype if typed else None
+    named = by_name(column)
+    if named is not None and not named.iso.null_count():
+        found = _from_words(named.iso, None, zone, typed)
+        pattern = None if found is None else found.form.pattern
+        if found is None or pattern is None:
+            return found
+        # without names of one kind, dates are written as 2024-01-31
+        if named.pattern is not None:
+            pattern = pattern.replace("%Y-%m-%d", named.pattern)
+        return replace(found, form=replace(found.form, pattern=pattern, months=named.names))
+    period = read_periods(column.str.strip_chars())
+    if period is None:
+        return None
+    return Stamps(instants(_micros(period.days), zone), TimeForm(form_type, period.pattern, zone), (period.note,))
 
 
 def _worded(column: pl.Series, parsed: pl.Series, form: str, zone: str | None, typed: bool) -> Stamps:

@@ -1,0 +1,90 @@
+"""Columns of a year and of a month, a quarter, a day or an hour are one time, as pandas.to_datetime joins them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+import ostinato
+from ostinato.data.future import with_future
+from ostinato.data.read import read
+from ostinato.errors import DataError
+
+MONTHS = pd.date_range("2019-03-01", periods=60, freq="MS")
+DAYS = pd.date_range("2023-11-20", periods=150, freq="D")
+HOURS = pd.date_range("2023-12-30", periods=100, freq="h")
+
+
+def table(times: pd.DatetimeIndex, parts: str) -> pl.DataFrame:
+    columns = {part: getattr(times, part) for part in parts.split()}
+    return pl.DataFrame({**columns, "sales": np.arange(len(times)) % 7 + 0.5})
+
+
+@pytest.mark.parametrize(
+    ("times", "parts"),
+    [(MONTHS, "year month"), (DAYS, "year month day"), (HOURS, "year month day hour"), (MONTHS[1::3], "year quarter")],
+)
+def test_parts_are_joined_as_pandas_joins_them(times: pd.DatetimeIndex, parts: str) -> None:
+    frame = table(times, parts)
+    data = read(frame)
+    assert data.times is not None
+    given = frame.select(parts.split()).to_pandas()
+    if "quarter" in given:
+        given["month"] = given.pop("quarter") * 3 - 2
+    truth = pd.to_datetime(given if "day" in given else given.assign(day=1))
+    np.testing.assert_array_equal(data.times.astype("datetime64[ns]"), truth.to_numpy().astype("datetime64[ns]"))
+    assert data.channels == ("sales",)
+    *others, last = map(repr, parts.split())
+    assert f"the columns {', '.join(others)} and {last} are read together as the time" in data.notes
+
+
+@pytest.mark.parametrize(
+    "names", [["January", "February", "March"], ["ene", "feb", "mar"], ["01", "02", "03"], [1, 2, 3]]
+)
+def test_the_month_is_a_name_or_a_number(names: list[object]) -> None:
+    data = read(pl.DataFrame({"Jahr": [2024] * 3, "Monat": names, "sales": [1.5, 2.5, 3.5]}))
+    assert data.times is not None
+    assert data.times.astype("datetime64[M]").astype(str).tolist() == ["2024-01", "2024-02", "2024-03"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"month": [1, 2, 13]}, {"month": ["Jan", "Feb", "Smarch"]}, {"year": [1, 2, 3]}, {"day": [30, 30, 30]}]
+)
+def test_cells_that_are_no_parts_are_left_as_they_are(wrong: dict[str, list[object]]) -> None:
+    frame = pl.DataFrame({"year": [2023] * 3, "month": [1, 2, 3], "sales": [1.5, 2.5, 3.5]})
+    frame = frame.with_columns(pl.Series(name, cells) for name, cells in wrong.items())
+    try:
+        notes = read(frame).notes
+    except DataError:
+        return
+    assert not any("read together" in note for note in notes)
+
+
+def test_a_column_of_whole_times_or_a_role_that_is_given_comes_first() -> None:
+    frame = table(MONTHS, "year month")
+    dated = frame.with_columns(date=pl.Series(MONTHS))
+    assert not any("read together" in note for note in read(dated, target="sales").notes)
+    assert read(frame, future_covariates=["month"]).covariates is not None
+
+
+def test_a_model_reads_the_rows_that_follow(tmp_path: Path) -> None:
+    rows = table(MONTHS, "year month")
+    rows[:48].write_csv(tmp_path / "old.csv")
+    rows.write_csv(tmp_path / "new.csv")
+    model = ostinato.fit(tmp_path / "old.csv", model="ar", budget=5).model
+    made = ostinato.forecast(model, tmp_path / "new.csv", horizon=2).frame["ds"].cast(pl.String).to_list()
+    assert [one[:10] for one in made] == ["2024-03-01", "2024-04-01"]
+
+
+def test_future_rows_are_joined_too(tmp_path: Path) -> None:
+    rows = table(MONTHS, "year month").with_columns(promotion=pl.Series(np.arange(60) % 5 == 0).cast(pl.Float64))
+    rows[:54].write_csv(tmp_path / "old.csv")
+    rows[54:].drop("sales").write_csv(tmp_path / "future.csv")
+    old = read(tmp_path / "old.csv", future_covariates=["promotion"])
+    ahead = with_future(old, tmp_path / "future.csv").covariates
+    assert ahead is not None
+    assert ahead.ahead[0][:, 0].tolist() == rows["promotion"][54:].to_list()
