@@ -154,8 +154,9 @@ def plan(
             raise DataError("the files of a panel that is processed in parts must be Parquet", where=file, fix=fix)
         if roles is None or head is None:
             head = _head(file)
-            if time_col is None and (note := joined(head, (id_col, *(target or ())), Origin.frame(len(head), file))[1]):
-                what = f"the time is in several columns, and a panel in parts needs it in one: {note}"
+            origin = Origin.frame(len(head), file)
+            if time_col is None and (notes := joined(head, origin, taken={id_col, *(target or ())})[1].notes):
+                what = f"the time is in several columns, and a panel in parts needs it in one: {notes[-1]}"
                 raise DataError(what, where=file, fix="write the time as one column ds")
             roles = find(head, file, id_col, time_col, target)
             if roles.id is None:
