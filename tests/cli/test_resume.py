@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
@@ -101,3 +102,16 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
             fit(wave, **other, **how)
     with pytest.raises(ConfigError, match="checkpoint belongs to a fit of other data"):
         fit(wave[1:], hidden=4, **how)
+
+
+@pytest.mark.parametrize("name", ["BLOCKS", "LEAST_BLOCK", "ENOUGH"])
+def test_a_checkpoint_of_a_release_that_cuts_the_data_in_another_way_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = np.random.default_rng(0).choice(list(b"abc \n"), size=(40_000, 1)).astype(np.int32)
+    text = SequenceSet("text", points, np.array([0, len(points)]), ("a",), meta={"alphabet": "characters"})
+    how: dict[str, Any] = {"model": "ar", "checkpoint": tmp_path / "spot", "refit": False}
+    fit(text, **how)
+    monkeypatch.setattr(f"ostinato.data.split.{name}", 1 if name == "BLOCKS" else 500)
+    with pytest.raises(ConfigError, match="of another version"):
+        fit(text, **how)

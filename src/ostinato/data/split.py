@@ -22,6 +22,8 @@ from ostinato.numbers import counted
 #: The training part gives the gradients, the validation part decides when to stop, and the held-out part is used once,
 #: for the table of results. "known" is training and validation together: the data of a fit in closed form.
 Part = Literal["train", "validation", "known", "held-out"]
+#: The parts that every step is in one of.
+PARTS: tuple[Part, ...] = ("train", "validation", "held-out")
 
 #: Fewer sequences than this are split by time, and not by whole sequences.
 FEW = 20
@@ -97,10 +99,17 @@ class Split:
         """Return the steps of the data that are in the part, one sequence for each span, without empty ones."""
         return data.stretches(self.spans(part, data.lengths, data.lengths))
 
+    def digest(self, data: SequenceSet) -> str:
+        """Return a hash of the steps that each part has of the data."""
+        found = hashlib.sha256()
+        for part in PARTS:
+            spans = np.array(self.spans(part, data.lengths, data.lengths), dtype=np.int64).reshape(-1, 3)
+            found.update(f"{part} {len(spans)} ".encode() + spans.tobytes())
+        return found.hexdigest()
+
     def words(self, data: SequenceSet) -> str:
         """Return the split in words."""
-        parts: tuple[Part, ...] = ("train", "validation", "held-out")
-        train, validation, held = (self.spans(part, data.lengths, data.lengths) for part in parts)
+        train, validation, held = (self.spans(part, data.lengths, data.lengths) for part in PARTS)
         if self.by_time:
             before, at, unit = _observed_before(data), data.offsets, "steps"
             steps = [sum(z - a for _, a, z in spans) for spans in (train, validation, held)]
@@ -258,8 +267,7 @@ def _less_its_end(lengths: NDArray[np.int64], share: float) -> NDArray[np.int64]
 
 
 def _checked(data: SequenceSet, cut: Split) -> Split:
-    parts: tuple[Part, ...] = ("train", "validation", "held-out")
-    if not all(cut.spans(part, data.lengths, data.lengths) for part in parts):
+    if not all(cut.spans(part, data.lengths, data.lengths) for part in PARTS):
         total = int(data.lengths.sum())
         raise DataError(
             f"the data have {counted(total, data.traits.unit)}, too few for a training, a validation and "

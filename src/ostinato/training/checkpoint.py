@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ostinato._version import __version__
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import Split
 from ostinato.errors import ConfigError
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
 from ostinato.threads import Threads
 from ostinato.training.config import LadderOptions
+from ostinato.training.within import Within
 
 
 @dataclass(frozen=True)
@@ -35,27 +37,41 @@ class Checkpoint:
         """Mark the folder as that of this fit.
 
         Raises:
-            ConfigError: The folder belongs to a fit of other data or other options.
+            ConfigError: The folder belongs to a fit of other data, other options or another version.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         owner = self.path / "run"
         if owner.exists() and owner.read_text() != self.fingerprint:
             raise ConfigError(
-                "the checkpoint belongs to a fit of other data or other options",
+                "the checkpoint belongs to a fit of other data or other options, or of another version of ostinato",
                 where=str(self.path),
-                fix="use the same data and options, or remove --resume to start from the beginning",
+                fix="use the same data, options and version, or remove --resume to start from the beginning",
             )
         atomic_write(owner, self.fingerprint.encode())
 
 
 def fingerprint(
     data: SequenceSet,
+    cut: Split,
     config: LadderOptions,
     budget: Budget,
     held_out: float | str,
     method: Method | None,
     threads: Threads,
 ) -> str:
-    """Return a hash of everything that the weights follow from, so that no other fit continues from a checkpoint."""
-    words = [data.digest, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]
+    """Return a hash of everything that the weights follow from, so that no other fit continues from a checkpoint.
+
+    The steps of each part are in it, because another release may cut the same data in another way.
+
+    Args:
+        data: The sequences of the fit.
+        cut: Their parts.
+        config: The options.
+        budget: The limits of the fit.
+        held_out: The share or the pattern that ``cut`` follows from.
+        method: How the error is sent back through time; None is the usual way.
+        threads: The threads that compute.
+    """
+    parts = cut.digest(data), asdict(Within.of(budget)) if data.on_disk else None
+    words = [data.digest, parts, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]
     return hashlib.sha256(json.dumps(words, default=str, sort_keys=True).encode()).hexdigest()

@@ -130,7 +130,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     base, notes = closed_form(material, options)
     chosen_method = method or method_for(data, base.order)
     bf16 = in_bf16(precision)
-    mark = fingerprint(data, options, limits, held_out, method, threads)
+    mark = fingerprint(data, cut, options, limits, held_out, method, threads)
     keep = Checkpoint(Path(checkpoint), mark, checkpoint_every) if checkpoint else None
     workers = current()
     if keep and workers.leads:

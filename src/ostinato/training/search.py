@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.arguments import whole
 from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import split
 from ostinato.device import Device, on_device
 from ostinato.errors import ConfigError, NonFiniteLossError
 from ostinato.fits.budget import Budget
@@ -208,7 +209,8 @@ def claim(
         ConfigError: The folder belongs to another search.
     """
     options = replace(defaults(data), refit=refit)
-    mark = fingerprint(data, options, limits, held_out, None, threads) + f" {trials} {seed}{by}"
+    cut = split(data, held_out)
+    mark = fingerprint(data, cut, options, limits, held_out, None, threads) + f" {trials} {seed}{by}"
     Checkpoint(folder, mark).claim()
     share = replace(limits, seconds=limits.seconds and limits.seconds / trials)
     return {"budget": share, "held_out": held_out, "seed": seed, "refit": refit, "threads": threads}
