@@ -7,10 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ostinato.data.batching import Batch, aligned, bucketed, pieces, whole
+from ostinato.data.batching import Batch, aligned, apart, bucketed, pieces, whole
 from ostinato.data.encoded import Encoded
 
 LENGTHS = st.lists(st.integers(0, 40), min_size=1, max_size=8).filter(lambda x: sum(x) > 0)
+#: Whether each step of up to 8 sequences is marked.
+MARKS = st.lists(st.booleans(), min_size=320, max_size=320)
 
 
 def encoded(lengths: list[int]) -> Encoded:
@@ -52,6 +54,28 @@ def test_buckets_hold_every_piece_once(lengths: list[int], steps: int, shuffled:
     assert counted([whole(data, b) for b in batches]) == list(range(sum(lengths)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(p.stop - p.first for p in batch) <= steps
+
+
+@settings(deadline=None, max_examples=100)
+@given(LENGTHS, MARKS, MARKS)
+def test_spans_part_into_what_others_hold_and_what_they_do_not(
+    lengths: list[int], taken: list[bool], held: list[bool]
+) -> None:
+    def runs(marked: list[bool]) -> list[tuple[int, int, int]]:
+        at, out = np.cumsum([0, *lengths]), []
+        for row, n in enumerate(lengths):
+            edges = np.flatnonzero(np.diff([False, *marked[at[row] : at[row] + n], False])).tolist()
+            out += [(row, a, z) for a, z in zip(edges[::2], edges[1::2], strict=True)]
+        return out
+
+    def steps(spans: list[tuple[int, int, int]]) -> list[tuple[int, int]]:
+        return [(row, t) for row, a, z in spans for t in range(a, z)]
+
+    spans, others = runs(taken), runs(held)
+    outside, inside = apart(spans, others[::-1])
+    assert steps(outside) == sorted(set(steps(spans)) - set(steps(others)))
+    assert steps(inside) == sorted(set(steps(spans)) & set(steps(others)))
+    assert all(a < z for _, a, z in [*outside, *inside])
 
 
 def test_missing_values_are_not_counted() -> None:

@@ -19,9 +19,11 @@ from ostinato.evaluation.backtest import cross_validation
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.fitting import fit
+from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.inference.score import score
 from ostinato.model import SequenceModel
 from ostinato.record import LadderRecord
+from ostinato.training.trainer import Trainer
 from zoo import kept, sequential
 
 WAVE = np.sin(np.arange(300) / 5) + 0.2 * np.random.default_rng(0).standard_normal(300)
@@ -91,6 +93,59 @@ def test_the_steps_of_a_refit_follow_from_the_best_evaluation() -> None:
     assert [e.step for e in seen if e.name == "gru again"] == list(range(1, expected + 1))
     assert seen[-1].share == 1
     assert f"{expected} optimiser steps from the kept weights on" in str(record.refitted)
+
+
+def long_text() -> SequenceSet:
+    """Return one text of 40,000 characters, of which the validation part is more than one block."""
+    points = np.random.default_rng(0).choice(list(b"aaaabcde \n"), size=(40_000, 1)).astype(np.int32)
+    return SequenceSet("text", points, np.array([0, len(points)]), ("a",), meta={"alphabet": "characters"})
+
+
+@pytest.mark.parametrize("method", [FullBPTT(), TruncatedBPTT(32)], ids=["full", "truncated"])
+@pytest.mark.parametrize("kind", ["one text", "lines", "series", "short series", "long series"])
+def test_a_refit_draws_what_training_has_not_seen_first(
+    kind: str, method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "one text":
+        data = long_text()
+    else:
+        rows, length = {"lines": (60, 20), "series": (3, 400), "short series": (60, 20), "long series": (2, 3000)}[kind]
+        points = np.random.default_rng(0).integers(97, 101, (rows * length, 1))
+        values = points.astype(np.int32) if kind == "lines" else points + np.random.default_rng(1).normal(size=(1,))
+        offsets, ids = np.arange(rows + 1) * length, tuple(map(str, range(rows)))
+        how: dict[str, Any] = {"terminated": True, "meta": {"alphabet": "characters"}} if kind == "lines" else {}
+        data = SequenceSet("text" if kind == "lines" else "series", values, offsets, ids, **how)
+    made: list[Trainer] = []
+
+    def again(*args: Any, **more: Any) -> Trainer:
+        made.append(Trainer(*args, **more))
+        return made[-1]
+
+    monkeypatch.setattr("ostinato.training.refit.Trainer", again)
+    options: dict[str, Any] = {"hidden": 4, "max_order": 1, "batch_steps": 512, "learning_rate": 0.05}
+    fit(data, model="gru", method=method, budget=Budget(None, 12), evaluate_every=4, **options)
+    (trainer,) = made
+    cut, encoded = split(data), trainer.material.encoded
+    seen = {(b, t) for b, a, z in cut.spans("train", data.lengths, encoded.lengths) for t in range(a, z)}
+    trainer.run.epoch, trainer.run.position, trainer.run.step = 0, 0, 0
+    #: the counted steps of each piece, in the order in which the pieces begin
+    pieces: list[list[tuple[int, int]]] = []
+    going: list[list[tuple[int, int]]] = []
+    for batch in trainer._epoch():
+        for r, (row, start) in enumerate(zip(batch.rows, batch.starts, strict=True)):
+            if batch.reset[r]:
+                pieces.append([])
+                going[r : r + 1] = [pieces[-1]]
+            going[r] += [(row, start + t) for t in torch.nonzero(batch.weight[:, r].any(-1)).flatten().tolist()]
+        if isinstance(method, FullBPTT):
+            going = []
+    counted = [step for piece in pieces for step in piece]
+    assert sorted(counted) == [(b, t) for b, n in enumerate(encoded.lengths.tolist()) for t in range(n)]
+    fresh = [not seen.issuperset(piece) for piece in pieces]
+    assert fresh == sorted(fresh, reverse=True)
+    if not isinstance(method, FullBPTT):
+        assert sum(map(len, pieces[: sum(fresh)])) == len(counted) - len(seen)
+        assert not all(fresh)
 
 
 def test_a_refit_stays_inside_a_budget_of_seconds() -> None:

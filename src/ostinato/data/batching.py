@@ -101,6 +101,31 @@ def pieces(spans: list[tuple[int, int, int]], longest: int, warm: int) -> list[P
     return out
 
 
+def apart(
+    spans: list[tuple[int, int, int]], others: list[tuple[int, int, int]]
+) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+    """Return the stretches of spans that lie outside of other spans, and those that lie inside, in their order.
+
+    Args:
+        spans: Triples (row, first, stop): the steps from ``first`` up to ``stop`` of one sequence.
+        others: Such triples, which do not overlap one another.
+    """
+    of_row: dict[int, list[tuple[int, int]]] = {}
+    for row, a, z in sorted(others):
+        of_row.setdefault(row, []).append((a, z))
+    outside, inside = [], []
+    for row, first, stop in spans:
+        at = first
+        for a, z in of_row.get(row, []):
+            begin, end = max(a, at), min(z, stop)
+            if begin < end:
+                outside.append((row, at, begin))
+                inside.append((row, begin, end))
+                at = end
+        outside.append((row, at, stop))
+    return [s for s in outside if s[1] < s[2]], inside
+
+
 def bucketed(items: list[Piece], steps: int, rng: np.random.Generator | None) -> list[list[Piece]]:
     """Return batches of pieces of similar length.
 

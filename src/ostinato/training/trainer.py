@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.batching import WARM, Batch, Piece, aligned, bucketed, pieces, whole
+from ostinato.data.batching import WARM, Batch, Piece, aligned, apart, bucketed, pieces, whole
 from ostinato.data.split import Part
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
@@ -27,6 +27,7 @@ from ostinato.training.replay import Step, fastest
 from ostinato.training.run import Run
 from ostinato.training.truncation import choose
 from ostinato.training.update import Knobs, Update
+from ostinato.training.within import Span
 from ostinato.training.workers import WorkerGroup
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
@@ -74,6 +75,8 @@ class Trainer:
             what one process would compute with all rows.
         again: The optimiser steps of a refit, which goes on from the weights of the model and evaluates nothing. None
             trains until the budget is spent or nothing improves on the validation part.
+        seen: The spans that the weights of the model were trained on already. Each epoch of a refit draws what is not
+            in them first, because it may end before it has drawn everything.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Trainer:
         config: LadderOptions,
         workers: WorkerGroup | None = None,
         again: int | None = None,
+        seen: list[Span] | None = None,
     ) -> None:
         if isinstance(method, AdaptiveBPTT):
             most = max(method.window, min(method.longest, config.batch_steps // FEWEST_ROWS))
@@ -101,7 +105,9 @@ class Trainer:
             # meets the start that each judged piece has, because a state that is carried for ever drifts away from it
             least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
             longest = max(4 * self.warm, min(-(-total * least // config.batch_steps), LONGEST - self.warm))
-        self.train = pieces(spans, longest, self.warm)
+        #: the pieces that an epoch draws, part by part
+        self.turns = [pieces(part, longest, self.warm) for part in self._in_turns(spans, seen or [])]
+        self.train = [piece for part in self.turns for piece in part]
         watched = judged_pieces(material, "validation", model.front.reach)
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
         #: nats a step from model space to the units of the data
@@ -209,14 +215,25 @@ class Trainer:
         warm_up = max(1, min(WARM_UP, self.again // 4))
         return self.config.learning_rate * schedule((1 + share) / 2, self.run.step, warm_up)
 
+    def _in_turns(self, spans: list[Span], seen: list[Span]) -> list[list[Span]]:
+        """Return the spans that an epoch draws first, which were not seen, and the rest.
+
+        Full BPTT takes whole sequences, of which those with a step that was not seen come first.
+        """
+        new, old = apart(spans, seen)
+        if isinstance(self.method, FullBPTT):
+            rows = {row for row, _, _ in new}
+            new, old = ([span for span in spans if (span[0] in rows) is first] for first in (True, False))
+        return [new, old]
+
     def _epoch(self) -> Iterator[Batch]:
         """Yield the remaining batches of this epoch; their order follows from the seed and the epoch alone."""
         rng = np.random.default_rng((self.config.seed, self.run.epoch))
         if isinstance(self.method, FullBPTT):
-            batches = bucketed(self.train, self.config.batch_steps, rng)[self.run.position :]
-            yield from (whole(self.material.encoded, b) for b in batches)
+            batches = [b for part in self.turns for b in bucketed(part, self.config.batch_steps, rng)]
+            yield from (whole(self.material.encoded, b) for b in batches[self.run.position :])
             return
-        order = [self.train[i] for i in rng.permutation(len(self.train))]
+        order = [part[i] for part in self.turns for i in rng.permutation(len(part))]
         begun = self.run.step - self.run.position
         steps = self.config.batch_steps
         chunks = aligned(self.material.encoded, order, steps, lambda i: self._window(begun + i), self.warm)
