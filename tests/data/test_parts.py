@@ -51,17 +51,66 @@ def test_the_month_is_a_name_or_a_number(names: list[object]) -> None:
     assert data.times.astype("datetime64[M]").astype(str).tolist() == ["2024-01", "2024-02", "2024-03"]
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"month": [1, 2, 13]}, {"month": ["Jan", "Feb", "Smarch"]}, {"year": [1, 2, 3]}, {"day": [30, 30, 30]}]
-)
-def test_cells_that_are_no_parts_are_left_as_they_are(wrong: dict[str, list[object]]) -> None:
+def with_cells(**cells: list[object]) -> pl.DataFrame:
     frame = pl.DataFrame({"year": [2023] * 3, "month": [1, 2, 3], "sales": [1.5, 2.5, 3.5]})
-    frame = frame.with_columns(pl.Series(name, cells) for name, cells in wrong.items())
-    try:
-        notes = read(frame).notes
-    except DataError:
-        return
-    assert not any("read together" in note for note in notes)
+    return frame.with_columns(pl.Series(name, column) for name, column in cells.items())
+
+
+@pytest.mark.parametrize("wrong", [{"month": [1, 2, 13]}, {"year": [1, 2, 3]}, {"year": [2023.5, 2024, 2025]}])
+def test_numbers_that_are_no_parts_are_left_as_they_are(wrong: dict[str, list[object]]) -> None:
+    assert not any("read together" in note for note in read(with_cells(**wrong)).notes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"month": ["Jan", "Feb", "Smarch"]}, "occurs twice"),
+        ({"day": [30, 30, 30]}, "the columns year, month, day hold 2023-2-30, and there is no such day"),
+    ],
+)
+def test_words_and_days_that_do_not_exist_are_refused(wrong: dict[str, list[object]], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        read(with_cells(**wrong))
+
+
+@pytest.mark.parametrize("day", ["datetime", "date", "whole number", "word"])
+@pytest.mark.parametrize("beside", ["hour", "clock", "clock of a type"])
+def test_days_of_every_type_go_with_clocks_and_hours(day: str, beside: str) -> None:
+    times = pl.Series(HOURS)
+    days = {
+        "datetime": times.dt.truncate("1d"),
+        "date": times.dt.date(),
+        "whole number": times.dt.strftime("%Y%m%d").cast(pl.Int64),
+        "word": times.dt.strftime("%d.%m.%Y"),
+    }
+    clocks = {"hour": times.dt.hour(), "clock": times.dt.strftime("%H:%M"), "clock of a type": times.dt.time()}
+    name = "hour" if beside == "hour" else "time"
+    data = read(pl.DataFrame({"date": days[day], name: clocks[beside], "sales": np.arange(len(HOURS)) % 7 + 0.5}))
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times.astype("datetime64[us]"), HOURS.to_numpy().astype("datetime64[us]"))
+    assert data.channels == ("sales",)
+
+
+def test_a_clock_goes_with_year_month_and_day() -> None:
+    data = read(table(HOURS, "year month day").with_columns(time=pl.Series(HOURS.strftime("%H:%M"))))
+    assert data.times is not None
+    np.testing.assert_array_equal(data.times.astype("datetime64[us]"), HOURS.to_numpy().astype("datetime64[us]"))
+
+
+@pytest.mark.parametrize("name", ["date", "order_date", "measured"])
+@pytest.mark.parametrize("parts", ["year", "year month", "year quarter month", "month"])
+def test_parts_beside_a_whole_time_are_no_channels(name: str, parts: str) -> None:
+    frame = table(DAYS, parts).with_columns(pl.Series(name, DAYS.strftime("%Y-%m-%d")))
+    data = read(frame)
+    assert data.times is not None
+    assert data.times.astype("datetime64[D]").tolist() == [day.date() for day in DAYS]
+    assert data.channels == ("sales",)
+    assert f"because the time in {name!r} holds them" in " ".join(data.notes)
+    # what differs from the time is a channel, and what is asked for is modelled
+    moved = frame.with_columns(pl.col("month").shuffle(0)) if "month" in frame.columns else frame
+    assert ("month" in read(moved).channels) == ("month" in frame.columns)
+    asked = parts.rsplit(maxsplit=1)[-1]
+    assert read(frame, target=[asked, "sales"]).channels == (asked, "sales")
 
 
 def test_a_column_of_whole_times_or_a_role_that_is_given_comes_first() -> None:

@@ -105,9 +105,8 @@ def test_a_session_that_is_cut_off_in_a_transaction_gives_its_locks_back(tmp_pat
             store.save([Change("a", Record(1, b"1"), new=True)])
             with contextlib.suppress(StoreError), store._reported() as db:
                 db.execute("SELECT 1 FROM ostinato_streams FOR UPDATE")
-                time.sleep(
-                    0.3
-                )  # the kernel may send late that the answer has come; without it the other side asks again
+                # the kernel may send late that the answer has come; without it the other side asks again
+                time.sleep(0.3)
                 link.cut("down")
                 with socket.socket(fileno=os.dup(db.fileno())) as end:  # as if this machine had lost its power
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

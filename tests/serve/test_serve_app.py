@@ -63,7 +63,7 @@ def test_every_route_but_the_open_ones_needs_a_token(tmp_path: Path) -> None:
     run(main)
 
 
-def test_without_tokens_only_local_names_areanswered() -> None:
+def test_without_tokens_only_local_names_are_answered() -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
             for host, status in (("localhost:8000", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("evil.example", 403)):
@@ -241,11 +241,11 @@ def test_the_websocket_of_a_token_that_has_ended_is_closed(tmp_path: Path, monke
     assert sent[3]["code"] == 1008
 
 
-@pytest.mark.parametrize("waiting", [0, 3], ids=["idle", "with messages"])
+@pytest.mark.parametrize("waiting", [0, 3], ids=["silent", "after messages"])
 def test_a_websocket_is_closed_when_its_token_ends(
     waiting: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also one that says nothing; what has arrived before the end is answered."""
+    """Also one that says nothing any more."""
     monkeypatch.setattr("ostinato.serve.auth._EACH", 0.01)
     path = tmp_path / "tokens.json"
     secret = add(path, "a", None, None, None)
@@ -502,7 +502,7 @@ class Broken(Store):
         self.inner.close()
 
 
-def test_a_store_that_is_gone_and_back_loses_nothing_that_wasanswered() -> None:
+def test_a_store_that_is_gone_and_back_loses_nothing_that_was_answered() -> None:
     store = Broken()
 
     async def main() -> None:

@@ -11,7 +11,7 @@ from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ostinato.cli.fit_dispatch import FitRequest
+    from ostinato.cli.fit_request import FitRequest
     from ostinato.fits.fields import LadderFields
 
 

@@ -9,6 +9,7 @@ import typer
 
 from ostinato.arguments import seconds
 from ostinato.cli import classify, fit_dispatch, options, panels
+from ostinato.cli.fit_request import FitRequest
 from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
 from ostinato.errors import ConfigError
 
@@ -274,7 +275,7 @@ def command(
     from ostinato.data.database import stem
 
     path = output or Path(f"{stem(data)}.ost")
-    request = fit_dispatch.FitRequest(
+    request = FitRequest(
         command=("ostinato", *ctx.obj),
         data=data,
         reading=options.reading(clock, columns, sound, symbols, covariates),

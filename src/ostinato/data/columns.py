@@ -14,6 +14,7 @@ from ostinato.data.cells import number_of
 from ostinato.data.keys import key_of
 from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers
+from ostinato.data.parts import may_be_parts, repeated
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
@@ -21,6 +22,8 @@ from ostinato.numbers import counted
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
 TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
+#: Those of them that hold a part of a time, if they are no whole times.
+_PARTS = ("year", "month", "day")
 TARGETS = ("y", "value", "target", "close", "price")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
 #: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
@@ -126,7 +129,13 @@ def find(
     if counts and len(counts) < len(numbers):
         numbers = [c for c in numbers if c not in counts]
         said.append(f"set aside, because they count the rows: {', '.join(counts)} (use --target to choose)")
-    aside = [c for c in left if c not in numbers and c not in counts]
+    parts = _parts_of(frame, numbers, time_col)
+    if parts and len(parts) < len(numbers):
+        numbers = [c for c in numbers if c not in parts]
+        said.append(
+            f"set aside, because the time in {time_col!r} holds them: {', '.join(parts)} (use --target to choose)"
+        )
+    aside = [c for c in left if c not in (*numbers, *counts, *parts)]
     chosen = _by_name(numbers, aside, frame)
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {', '.join(numbers)} (use --target to choose)"
@@ -142,6 +151,14 @@ def find(
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
     return Roles(id_col, time_col, tuple(numbers), tuple(notes))
+
+
+def _parts_of(frame: pl.DataFrame, numbers: list[str], time_col: str | None) -> list[str]:
+    """Return the columns of numbers that hold the year, the month and so on of the time of their row."""
+    if time_col is None or not may_be_parts(numbers):
+        return []
+    times = parse_times(frame[time_col])
+    return [] if times is None else repeated(frame, numbers, times)
 
 
 def _by_name(numbers: list[str], aside: list[str], frame: pl.DataFrame) -> str | None:
@@ -225,16 +242,19 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
     """Return the column of times: one with a usual name (if possible without repeated times), or one with times."""
     by_name = {c.lower(): c for c in reversed(columns)}
     named = [by_name[n] for n in TIMES if n in by_name]
+    series = [id_col] if id_col else []
     if len(named) > 1:
-        series = [id_col] if id_col else []
         unique = [c for c in named if not frame.select(c, *series).is_duplicated().any()]
         named = [c for c in unique if parse_times(frame[c]) is not None] or named
+    dates = (c for c in columns if _may_be_dates(frame[c]) and parse_times(frame[c].head(50)) is not None)
+    if named and named[0].lower() in _PARTS and frame.select(named[0], *series).is_duplicated().any():
+        # the year or month beside a date of another name, which tells the rows apart
+        finer = next((c for c in dates if not frame.select(c, *series).is_duplicated().any()), None)
+        return finer or named[0]
     if named:
         return named[0]
-    for c in columns:
-        words = frame[c].dtype == pl.String and not holds_numbers(frame[c])
-        if (words or frame[c].dtype in (pl.Date, pl.Datetime)) and parse_times(frame[c].head(50)) is not None:
-            return c
+    if (date := next(dates, None)) is not None:
+        return date
     for c in columns:
         if (
             frame[c].dtype.is_integer()
@@ -251,6 +271,12 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
     usual = next((c for c in texts if c.lower() in MORE_TIMES), None)
     # dates without a certain year: the error about them says more than a series without times
     return usual or next((c for c in columns if frame[c].dtype == pl.String and _all_uncertain(frame[c])), None)
+
+
+def _may_be_dates(column: pl.Series) -> bool:
+    """Return whether a column holds words that are no numbers, or has a type of times."""
+    words = column.dtype == pl.String and not holds_numbers(column)
+    return words or column.dtype in (pl.Date, pl.Datetime)
 
 
 def _all_uncertain(column: pl.Series) -> bool:

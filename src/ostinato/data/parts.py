@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import polars as pl
 
 from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
-from ostinato.data.stamps import read_times
+from ostinato.data.stamps import Times, read_times
 from ostinato.errors import DataError
 
 #: The names of the columns of each part of a time, from the longest to the shortest, with the numbers that it may have.
@@ -51,7 +51,7 @@ def joined(
     Raises:
         DataError: The parts of a row are a day that does not exist, such as 30 February.
     """
-    free = {c.lower().strip(): c for c in reversed(frame.columns) if c not in taken}
+    free = _by_name([c for c in frame.columns if c not in taken])
     for way in (_of_clock, _of_numbers):
         found = way(frame, free)
         if found is None:
@@ -85,8 +85,34 @@ def clock(column: pl.Series) -> bool:
     )
 
 
+def may_be_parts(columns: Sequence[str]) -> bool:
+    """Return whether a column has the name of a part of a time."""
+    names = {name for names, _, _ in _PARTS.values() for name in names}
+    return not names.isdisjoint(_by_name(columns))
+
+
+def repeated(frame: pl.DataFrame, columns: Sequence[str], times: Times) -> list[str]:
+    """Return the columns that hold a part of the time of their row, such as its year, and so say nothing new.
+
+    Args:
+        frame: The table.
+        columns: The columns that may be parts.
+        times: The times of the rows, (N,).
+    """
+    if times.dtype.kind != "M" or not len(times):
+        return []
+    free, stamps = _by_name(columns), pl.Series(times.astype("datetime64[us]")).dt
+    parts = ((part, _part(frame, free, part)) for part in _PARTS)
+    return [one[0] for part, one in parts if one is not None and (getattr(stamps, part)() == one[1]).all()]
+
+
+def _by_name(columns: Sequence[str]) -> dict[str, str]:
+    """Return columns by their names in small letters."""
+    return {c.lower().strip(): c for c in reversed(columns)}
+
+
 def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
-    """Join a year and a month or quarter at least, and then day, hour and minute without one left out.
+    """Join a year and a month or quarter at least, and then day, hour and minute without one left out, or a clock.
 
     A column of whole dates, or of times since 1970, needs no parts beside it.
     """
@@ -105,12 +131,23 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
         cells[1] = cells[1] * 3 - 2
     words = [cell.cast(pl.String).str.zfill(2) for cell in cells]
     words += [pl.repeat(first, len(frame), eager=True) for first in ("01", "00", "00")[len(words) - 2 :]]
-    days = (words[0].str.zfill(4) + "-" + words[1] + "-" + words[2]).str.to_date("%Y-%m-%d", strict=False)
+    time = (words[0].str.zfill(4) + "-" + words[1] + "-" + words[2]).str.to_date("%Y-%m-%d", strict=False)
     names = [name for name, _numbers in found]
-    if len(names) < 4:
-        return days, names
-    times = days.cast(pl.String) + " " + words[3] + ":" + words[4]
-    return times.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us"), names
+    of_day = _clock_of(frame, free) if len(names) == 3 else None
+    if len(names) > 3:
+        times = time.cast(pl.String) + " " + words[3] + ":" + words[4]
+        time = times.str.to_datetime("%Y-%m-%d %H:%M", strict=False, time_unit="us")
+    elif of_day is not None and not time.null_count():
+        time, names = _at(time.cast(pl.String), frame[of_day]), [*names, of_day]
+    return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
+
+
+def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> bool:
+    """Return whether the rows of one time have different whole times in one of these columns, such as order_date."""
+    whole = (pl.String, pl.Date, pl.Datetime)
+    return bool(time.is_duplicated().any()) and any(
+        frame[c].dtype in whole and not frame[c].is_duplicated().any() and _whole(frame[c]) for c in columns
+    )
 
 
 def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> tuple[str, pl.Series] | None:
@@ -149,17 +186,33 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
     day = next((c for c in order if _are_days(frame[c])), None)
     if day is None or frame[day].n_unique() == len(frame):
         return None
-    of_day = next((free[n] for n in _CLOCKS if n in free and free[n] != day and clock(frame[free[n]])), None)
+    of_day, hour = _clock_of(frame, free, day), _part(frame, free, "hour")
     if of_day is not None:
-        days, clocks = (frame[c].cast(pl.String) for c in (day, of_day))
-        time = (days.str.strip_chars() + " " + clocks.str.strip_chars().str.to_uppercase()).alias(JOINED)
-        return (time, [day, of_day]) if read_times(time) is not None else None
-    hour = _part(frame, free, "hour")
-    if hour is None:
+        time, names = _at(_day_words(frame[day]), frame[of_day]), [day, of_day]
+    elif hour is not None:
+        time, names = _at(_day_words(frame[day]), hour[1].cast(pl.String).str.zfill(2) + ":00"), [day, hour[0]]
+    else:
         return None
-    hours = hour[1].cast(pl.String).str.zfill(2)
-    time = (frame[day].cast(pl.String).str.strip_chars() + " " + hours + ":00").alias(JOINED)
-    return (time, [day, hour[0]]) if read_times(time) is not None else None
+    return (time, names) if read_times(time) is not None else None
+
+
+def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
+    """Return the column of times of day beside a column of days; None if there is none."""
+    return next((free[n] for n in _CLOCKS if n in free and free[n] != day and clock(frame[free[n]])), None)
+
+
+def _at(days: pl.Series, clocks: pl.Series) -> pl.Series:
+    """Return words of days and clocks as words of times."""
+    return (days + " " + clocks.cast(pl.String).str.strip_chars().str.to_uppercase()).alias(JOINED)
+
+
+def _day_words(column: pl.Series) -> pl.Series:
+    """Return days as words: those of the column, or 2024-01-31 for days of another type."""
+    if column.dtype == pl.String:
+        return column.str.strip_chars()
+    found = read_times(column)
+    assert found is not None  # the column holds days
+    return pl.Series(found.times.astype("datetime64[us]")).dt.strftime("%Y-%m-%d")
 
 
 def _are_days(column: pl.Series) -> bool:
