@@ -45,7 +45,7 @@ class Metrics:
         add("streams_in_memory", "gauge", "Streams in memory.", ("", len(s.resident)))
         add("state_bytes", "gauge", "Bytes of the state of one stream.", ("", s.layout.width))
         add("events_waiting", "gauge", "Events that wait.", ("", b.waiting))
-        add("store_failed", "gauge", "1 if the store failed last.", ("", b.failed is not None))
+        add("store_failed", "gauge", "1 if the store failed last.", ("", b.access.failed is not None))
         used = resource.getrusage(resource.RUSAGE_SELF)
         add("process_cpu_seconds_total", "counter", "Processor time.", ("", used.ru_utime + used.ru_stime))
         add("process_resident_bytes", "gauge", "Memory.", ("", _resident()))

@@ -21,7 +21,7 @@ from ostinato.serve.here import Here
 from ostinato.serve.portable import packed, unpacked
 from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
 from ostinato.serve.snapshot import Snapshot
-from ostinato.serve.store import Record, StoreError
+from ostinato.serve.store import Record
 from ostinato.serve.watch import told
 
 #: The seconds after which a store that has not answered is said not to.
@@ -42,7 +42,6 @@ class Operations:
     ) -> None:
         self._batcher, self._reload, self._begun = batcher, reload, time.time()
         self._few = asyncio.Semaphore(2)
-        self._ping: asyncio.Task[bool] | None = None
 
     async def _held(self, unique_id: str) -> Held:
         """Return a stream, in memory; the caller has the lock.
@@ -52,7 +51,7 @@ class Operations:
         """
         streams, store = self._batcher.streams, self._batcher.store
         if unique_id not in streams.resident or store.shared:
-            found = (await self._batcher.in_store(store.load, [unique_id])).get(unique_id)
+            found = (await self._batcher.access.ask(store.load, [unique_id])).get(unique_id)
             held = streams.resident.get(unique_id)
             if held is not None and (found is None or found.version != held.version):
                 streams.forget([unique_id])  # another server changed it
@@ -63,12 +62,12 @@ class Operations:
 
     async def _blocks(self, held: Held) -> list[tuple[int, bytes]]:
         """Return the blocks of the history of a stream; the caller has the lock."""
-        return [] if held.wipe else await self._batcher.in_store(self._batcher.store.blocks, held.unique_id)
+        return [] if held.wipe else await self._batcher.access.ask(self._batcher.store.blocks, held.unique_id)
 
     async def streams(self, after: str, limit: int) -> dict[str, Any]:
         """Return the ids of streams in order, with what is known of those in memory."""
         batcher = self._batcher
-        found = await batcher.in_store(batcher.store.ids, after, limit)
+        found = await batcher.access.ask(batcher.store.ids, after, limit)
         return {"streams": [self._facts(key) for key in found], "after": found[-1] if len(found) == limit else None}
 
     def _facts(self, key: str) -> dict[str, Any]:
@@ -107,7 +106,7 @@ class Operations:
         """
 
         async def call() -> bool:
-            kept = await self._batcher.in_store(self._batcher.store.delete, unique_id)
+            kept = await self._batcher.access.ask(self._batcher.store.delete, unique_id)
             self._batcher.streams.forget([unique_id])
             self._batcher.count -= bool(kept)
             return bool(kept)
@@ -217,7 +216,7 @@ class Operations:
         batcher = self._batcher
 
         async def call() -> dict[str, Any]:
-            known = await batcher.in_store(batcher.store.load, [to])
+            known = await batcher.access.ask(batcher.store.load, [to])
             taken = bool(known) or to in batcher.streams.resident
             if not taken and token is not None:
                 token.check_begin(batcher.count)
@@ -335,25 +334,15 @@ class Operations:
             "waiting": b.waiting,
             "store": type(b.store).__name__.removesuffix("Store").lower(),
             "durable": b.store.durable,
-            "store_failed": None if b.failed is None else "the store failed",
+            "store_failed": None if b.access.failed is None else "the store failed",
             "uptime": round(time.time() - self._begun, 1),
         }
 
     async def ready(self) -> bool:
-        """Return whether the store answers soon. One question at a time waits for a store that is cut off."""
-        if self._ping is None or self._ping.done():
-            self._ping = asyncio.create_task(self._answers())
-        done, _ = await asyncio.wait([self._ping], timeout=_SOON)
-        return bool(done) and self._ping.result()
-
-    async def _answers(self) -> bool:
-        try:
-            await self._batcher.in_store(self._batcher.store.ping)
-        except StoreError as error:
-            self._batcher.note(error)
-            return False
-        self._batcher.note(None)
-        return True
+        """Return whether the store answers soon."""
+        asked = self._batcher.access.question()
+        done, _ = await asyncio.wait([asked], timeout=_SOON)
+        return bool(done) and asked.result()
 
 
 def _alphabet(model: SequenceModel) -> str:
