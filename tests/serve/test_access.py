@@ -30,7 +30,7 @@ WORDS = "connection to server at 192.0.2.2, port 5432 failed: FATAL: no entry fo
 ENDS = {"kept": None, "lost": StoreError("the disk is gone")}
 
 
-class Hanging(MemoryStore):
+class Hanging(MemoryStore):  # type: ignore[misc]
     """A store whose calls do not return for as long as it is told so.
 
     Attributes:

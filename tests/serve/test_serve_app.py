@@ -613,14 +613,14 @@ def test_a_fault_stays_with_the_push_that_has_it(
 ) -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
-            real = batcher.streams.rows.step
+            real = batcher.streams.served.rows.step
 
             def step(ids: Sequence[str], *rest: Any) -> Any:
                 if "bad" in ids:
                     raise RuntimeError("secret value 123456")
                 return real(ids, *rest)
 
-            monkeypatch.setattr(batcher.streams.rows, "step", step)
+            monkeypatch.setattr(batcher.streams.served.rows, "step", step)
             pushes = [{"unique_id": key, "y": 50.0} for key in ("a", "bad", "b")]
             with caplog.at_level(logging.ERROR):
                 found = (await http.post("/v1/events", json={"pushes": pushes})).json()["results"]

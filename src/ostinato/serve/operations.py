@@ -93,7 +93,7 @@ class Operations:
 
         async def call() -> dict[str, Any]:
             await self._held(unique_id)
-            return self._facts(unique_id) | {"state_bytes": self._batcher.streams.layout.width}
+            return self._facts(unique_id) | {"state_bytes": self._batcher.streams.served.layout.width}
 
         found: dict[str, Any] = await self._batcher.alone(call)
         return found
@@ -130,7 +130,7 @@ class Operations:
                 held = await self._held(unique_id)
                 blocks = await self._blocks(held)
                 raw = b"".join(block for _, block in blocks) + held.tail
-                return [told(one) for one in np.frombuffer(raw, dtype=streams.event)]
+                return [told(one) for one in np.frombuffer(raw, dtype=streams.served.event)]
 
             older = await self._batcher.alone(call)
             first = ring[0]["seq"] if ring else float("inf")
@@ -163,9 +163,9 @@ class Operations:
 
         async def call() -> Here:
             held, streams = await self._held(unique_id), self._batcher.streams
-            state, last, _ = streams.state_of(np.array([held.row]))
+            state, last = streams.state_of(held)
             clock = None if held.order.clock is None else held.order.clock.copy()
-            return Here(unique_id, streams.rows, state, last[0, 1], held.seq, clock)
+            return Here(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock)
 
         found: Here = await self._batcher.alone(call)
         return found
@@ -254,7 +254,7 @@ class Operations:
         async def call() -> bytes:
             held, streams = await self._held(unique_id), self._batcher.streams
             blocks = await self._blocks(held)
-            return packed(streams.snapshot(held), blocks, streams.layout, streams.digest, streams.event)
+            return packed(streams.snapshot(held), blocks, streams.served)
 
         found: bytes = await self._batcher.alone(call)
         return found
@@ -268,7 +268,7 @@ class Operations:
             RefusedError: The token allows no more streams.
         """
         streams = self._batcher.streams
-        snapshot, blocks = unpacked(data, streams.layout, streams.digest, streams.event)
+        snapshot, blocks = unpacked(data, streams.served)
         return await self._kept_as(unique_id, token, lambda: self._restored(unique_id, snapshot, blocks))
 
     async def _restored(self, unique_id: str, snapshot: Snapshot, blocks: list[tuple[int, bytes]]) -> Work:
@@ -299,7 +299,7 @@ class Operations:
 
         async def call() -> None:
             streams = self._batcher.streams
-            before, after = (_alphabet(one) for one in (streams.model, model))
+            before, after = (_alphabet(one) for one in (streams.served.model, model))
             if replay and before != after and self._batcher.count:
                 raise ConfigError(
                     f"the streams hold {before}, and the new model reads {after}, so it cannot replay their histories",
@@ -313,23 +313,23 @@ class Operations:
 
     def model_facts(self) -> dict[str, Any]:
         """Return what the model is."""
-        streams = self._batcher.streams
-        model = streams.model
+        served = self._batcher.streams.served
+        model = served.model
         return {
             "title": model.title(),
             "kind": model.description.kind,
             "channels": list(model.description.source.get("channels", ["y"])),
-            "sha256": streams.digest.hex(),
-            "state_bytes": streams.layout.width,
-            "alarm": None if streams.rule is None else streams.rule.words(),
+            "sha256": served.digest.hex(),
+            "state_bytes": served.layout.width,
+            "alarm": None if served.rule is None else served.rule.words(),
         }
 
     def status(self) -> dict[str, Any]:
         """Return counters for a page that asks again and again."""
         b, s = self._batcher, self._batcher.streams
         return {
-            "events": s.events,
-            "alarms": s.alarms,
+            "events": s.counts.events,
+            "alarms": s.counts.alarms,
             "in_memory": len(s.resident),
             "waiting": b.waiting,
             "store": type(b.store).__name__.removesuffix("Store").lower(),
