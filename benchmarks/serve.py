@@ -320,7 +320,7 @@ def report(name: str, server: Server, load: Callable[[], tuple[float, list[float
     many = server.metric("events_total") - events
     p50, p99 = np.quantile(took, [0.5, 0.99]) * 1000
     print(
-        f"{name:<44}{int(rate):>10,}{p50:>10.1f}{p99:>10.1f}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}",
+        f"{name:<44}{int(rate):>10,}{p50:>11.1f}{p99:>11.1f}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}",
         flush=True,
     )
     return rate
@@ -334,9 +334,9 @@ def at_rate(streams: int, seconds: float, late: list[float]) -> tuple[float, lis
 
 
 def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
-    """Print the table of loads, with and without a durable store."""
+    """Print the table of loads, with and without a durable store; latencies are ms of the client, ``parts`` has the server's."""
     print(f"{streams:,} streams, {seconds:g} s each")
-    print(f"{'load':<44}{'events/s':>10}{'p50 ms':>10}{'p99 ms':>10}{'CPU us/event':>14}{'of load':>12}")
+    print(f"{'load':<44}{'events/s':>10}{'client p50':>11}{'client p99':>11}{'CPU us/event':>14}{'of load':>12}")
     some = min(5000, streams)
     every: dict[str, Callable[[], tuple[float, list[float]]]] = {
         "first push of every stream": lambda: asyncio.run(batched(8301, streams, seconds / 2, some)),
@@ -354,7 +354,7 @@ def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
             load = partial(at_rate, streams, seconds, late)
             report(f"{words}: single HTTP, {HALF:,} a second, from sent", server, load)
             p50, p99 = np.quantile(late, [0.5, 0.99]) * 1000
-            print(f"{'  by which the load itself was late':<54}{p50:>10.1f}{p99:>10.1f}", flush=True)
+            print(f"{'  by which the load itself was late':<54}{p50:>11.1f}{p99:>11.1f}", flush=True)
         finally:
             server.stop()
 
@@ -385,14 +385,14 @@ def parts(folder: Path, model: Path, seconds: float, streams: int, rate: float =
         finally:
             server.stop()
         rows |= {
-            f"{words}: late start of the load itself": found["late"],
-            f"{words}: /healthz, the floor": found["floor"],
-            f"{words}: push, from sent to answered": found["push"],
-            f"{words}: push, from due to answered": found["whole"],
+            f"{words}, client: late start of the load itself": found["late"],
+            f"{words}, client: /healthz, the floor, from sent": found["floor"],
+            f"{words}, client: push, from sent to answered": found["push"],
+            f"{words}, client: push, from due, with the late start": found["whole"],
         }
         inside = np.array(json.loads(trace.read_text(encoding="utf-8")))[-len(found["push"]) :]
-        stages = ("waits for a batch", "is stepped", "is saved", "is answered", "all of it")
-        rows |= {f"{words}, in the server: {name}": inside[:, i].tolist() for i, name in enumerate(stages)}
+        stages = ("waits for a batch", "is stepped", "is saved", "is answered", "push, from read to answered")
+        rows |= {f"{words}, server: {name}": inside[:, i].tolist() for i, name in enumerate(stages)}
     for name, took in rows.items():
         figures = "".join(f"{q:>9.2f}" for q in np.quantile(took, [0.5, 0.9, 0.99, 1]) * 1000)
         print(f"{name:<60}{figures}", flush=True)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1] / "tests" / "serve")]
 
@@ -31,6 +32,9 @@ from ostinato.model_file import save_model
 
 #: The most seconds from the mending of a link until every stream is answered again.
 MOST = 60.0
+#: The pushes that are refused one after the other while the link is cut. None of them may wait for a time-out: together
+#: they would take longer than ``MOST``.
+MANY = 300
 #: The events of each stream that are answered before each cut.
 BETWEEN = 30
 
@@ -42,6 +46,7 @@ class Cut:
     Attributes:
         how: How the link was cut.
         refused: The seconds until a push was refused.
+        later: The longest that a push took to be refused after that, in seconds.
         unready: The seconds until /readyz said that the store does not answer.
         healthy: The longest that /healthz took, in seconds.
         back: The seconds from the mending of the link until every stream was answered again.
@@ -50,6 +55,7 @@ class Cut:
 
     how: str
     refused: float
+    later: float
     unready: float
     healthy: float
     back: float
@@ -145,10 +151,18 @@ def _cut(link: networks.Link, server: Server, how: str, seconds: float, number: 
             unready, status = time.monotonic() - begun, said["status"]
         time.sleep(0.05)
     pushing.join()
-    return Cut(how, refused[0], unready, healthy, 0.0, status)
+    later = 0.0
+    for _ in range(MANY):
+        asked = time.monotonic()
+        assert asked - begun < MOST + seconds, "pushes to a store that does not answer wait for it"
+        code, answer = _push(server, number)
+        later = max(later, time.monotonic() - asked)
+        assert code == 503, (code, answer)
+        assert link.there not in str(answer), answer  # the address of the store is nobody's business
+    return Cut(how, refused[0], later, unready, healthy, 0.0, status)
 
 
-def _push(server: Server, number: int) -> tuple[int, dict[str, list[dict[str, str]]]]:
+def _push(server: Server, number: int) -> tuple[int, Any]:
     """Push the event of a number to a stream of its own."""
     return server.ask("POST", "/v1/streams/refused/events", {"y": 50.0, "seq": number})
 
@@ -180,8 +194,8 @@ def main() -> None:
         print(f"{scheme}: {answered:,} events answered, each applied once ", end="")
         print(f"({repeated} had been applied before their answer was lost)")
         for one in found:
-            print(f"  {one.how:<10} refused after {one.refused:5.2f} s, /readyz after {one.unready:5.2f} s ", end="")
-            print(f"({one.status}), /healthz at most {one.healthy:.3f} s, ", end="")
+            print(f"  {one.how:<10} refused after {one.refused:5.2f} s, then within {one.later:.3f} s, ", end="")
+            print(f"/readyz after {one.unready:5.2f} s ({one.status}), /healthz at most {one.healthy:.3f} s, ", end="")
             print(f"all streams answered {one.back:.2f} s after the link was mended", flush=True)
 
 

@@ -19,9 +19,10 @@ from serving import core, run
 import zoo
 from ostinato.errors import OstinatoError
 from ostinato.inference.live.rows import Rows
+from ostinato.serve import access
 from ostinato.serve import batcher as room
 from ostinato.serve.auth import Kept, Token
-from ostinato.serve.errors import RefusedError
+from ostinato.serve.errors import RefusedError, UnexpectedError
 from ostinato.serve.held import Asked
 from ostinato.serve.operations import Operations
 from ostinato.serve.order import OrderError
@@ -30,14 +31,18 @@ from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Change, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
-Make = Callable[[Sequence[bool]], Store]
+Make = Callable[..., Store]
 
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Make:
-    """What returns a store whose saves take a moment, and of which those that are True fail as a whole."""
+    """What returns a store whose saves take a moment, and of which those that are True fail as a whole.
 
-    def make(fails: Sequence[bool]) -> Store:
+    After a ``StoreError``, all that waits is refused; after a fault of the server, only what the save held.
+    """
+    monkeypatch.setattr(access, "PAUSE", 0.001)
+
+    def make(fails: Sequence[bool], error: Exception | None = None) -> Store:
         store, left = MemoryStore(), list(fails)
         keep = store.save
         store.durable = True
@@ -45,7 +50,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Make:
         def save(changes: Sequence[Change]) -> set[str]:
             time.sleep(0.004)
             if left and left.pop(0):
-                raise StoreError("the disk is full")
+                raise error or StoreError("the disk is full")
             return keep(changes)
 
         monkeypatch.setattr(store, "save", save)
@@ -65,7 +70,7 @@ def asked(keys: Sequence[int], number: int) -> list[Asked]:
 
 def test_a_batch_that_rests_on_a_failed_save_is_judged_again(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "BESIDE", 2)
-    store = slow([False, True])
+    store = slow([False, True], RuntimeError("a fault"))
 
     async def main() -> None:
         async with core(zoo.fitted("series", "gru"), store) as batcher:
@@ -78,7 +83,7 @@ def test_a_batch_that_rests_on_a_failed_save_is_judged_again(slow: Make, monkeyp
             while len(batcher._flying) < 2:
                 await asyncio.sleep(0)
             await asyncio.gather(*rounds)
-            assert all(isinstance(one.outcome, StoreError) for one in first)
+            assert all(isinstance(one.outcome, UnexpectedError) for one in first)
             assert isinstance(then[0].outcome, OrderError)  # the event before it was not kept
             assert isinstance(then[1].outcome, Result)
             # the event was repeated while its first save was on its way, which failed
@@ -94,7 +99,7 @@ def test_a_batch_that_rests_on_a_failed_save_is_judged_again(slow: Make, monkeyp
 
 def test_a_repeated_event_is_not_answered_before_its_save(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "BESIDE", 2)
-    store = slow([False, True])
+    store = slow([False, True], RuntimeError("a fault"))
 
     async def main() -> None:
         async with core(zoo.fitted("series", "gru"), store) as batcher:
@@ -105,11 +110,40 @@ def test_a_repeated_event_is_not_answered_before_its_save(slow: Make, monkeypatc
                 await asyncio.sleep(0)
             await batcher.push_all(again)  # a batch of events that are in memory, and saves nothing
             await failing
-            assert all(isinstance(one.outcome, StoreError) for one in first)
+            assert all(isinstance(one.outcome, UnexpectedError) for one in first)
             assert [e.status for one in again if isinstance(one.outcome, Result) for e in one.outcome.events] == [
                 "applied",
                 "applied",
             ]
+
+    run(main)
+
+
+def test_what_is_on_its_way_when_the_store_fails_is_refused_with_it(
+    slow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "BESIDE", 2)
+    store = slow([False, True])
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store) as batcher:
+            await batcher.push_all(asked([1, 2, 3], 1))
+            rounds = [asked([1, 2], 2), asked([1], 3) + asked([3], 2), asked([2, 2], 2)]
+            tasks = [asyncio.create_task(batcher.push_all(rounds[0]))]
+            while not batcher._flying:
+                await asyncio.sleep(0)
+            tasks += [asyncio.create_task(batcher.push_all(some)) for some in rounds[1:]]
+            await asyncio.gather(*tasks)
+            assert all(isinstance(one.outcome, StoreError) for some in rounds for one in some)
+            seen = {key: Snapshot.from_bytes(one.data).seq for key, one in store.load(["s1", "s2", "s3"]).items()}
+            assert seen == {"s1": 1, "s2": 1, "s3": 1}
+            while batcher.access.failed is not None:
+                await asyncio.sleep(0)
+            again = asked([1, 2, 3], 2)
+            await batcher.push_all(again)
+            assert [e.status for one in again if isinstance(one.outcome, Result) for e in one.outcome.events] == [
+                "applied"
+            ] * 3
 
     run(main)
 
@@ -124,6 +158,8 @@ def test_an_event_whose_save_failed_is_shown_once(slow: Make) -> None:
             await operations.history("s1", 0)  # it is watched from now on
             for _ in range(2):
                 await batcher.push_all(asked([1], 2))
+                while batcher.access.failed is not None:
+                    await asyncio.sleep(0)
             assert [one["seq"] for one in (await operations.history("s1", 0))["events"]] == [1, 2]
 
     run(main)

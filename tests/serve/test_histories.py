@@ -90,12 +90,12 @@ def test_a_swap_without_streams_is_not_refused() -> None:
 
 def _unmarked(streams: Streams, y: list[float]) -> MemoryStore:
     """A store with the stream "a" as earlier releases wrote it: it does not say what its history holds."""
-    batch = streams.rows.step(["a"], np.array(y)[:, None], np.array([len(y)]), streams.rows.start(1))
+    batch = streams.served.rows.step(["a"], np.array(y)[:, None], np.array([len(y)]), streams.served.rows.start(1))
     last, memory = np.full((1, 2, 0), np.nan), np.zeros((1, 0))
-    row = streams.layout.pack([*(s.numpy() for s in batch.state), last, memory]).tobytes()
-    events = np.zeros(len(y), dtype=streams.event)
+    row = streams.served.layout.pack([*(s.numpy() for s in batch.state), last, memory]).tobytes()
+    events = np.zeros(len(y), dtype=streams.served.event)
     events["y"][:, 0], events["seq"] = y, np.arange(1, len(y) + 1)
-    data = Snapshot(streams.digest[:16], len(y), len(y), 0, row, events.tobytes(), Order().to_bytes()).to_bytes()
+    data = Snapshot(streams.served.digest[:16], len(y), len(y), 0, row, events.tobytes(), Order().to_bytes()).to_bytes()
     assert data[:4] == UNMARKED
     store = MemoryStore()
     store.save([Change("a", Record(7, data), new=True)])
@@ -155,7 +155,7 @@ def test_a_history_of_other_channels_is_not_read_as_numbers_of_these(channels: i
     streams = Streams(zoo.fitted("series", "gru"))
     events = np.zeros(1, dtype=history_dtype(channels))
     events["seq"], events["y"] = 1, 50.0
-    assert channels == 2 or not events.nbytes % streams.event.itemsize
+    assert channels == 2 or not events.nbytes % streams.served.event.itemsize
     record = Snapshot(b"another model   ", 1, 1, 0, b"", events.tobytes(), symbols=NUMBERS).to_bytes()
     streams.bring(["a"], {"a": Record(7, record)}, {})
     assert streams.resident["a"].wipe

@@ -171,7 +171,12 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
                 (http.post("/v1/streams/a/reset"), 1),
                 (http.post("/v1/streams/a/fork", json={"to": "c"}), 1),
                 (http.put("/v1/streams/d/snapshot", content=b"", headers=_BYTES), 1),
-                (http.get("/v1/streams/a"), 0),
+                (http.get("/v1/streams/a"), 1),
+                (http.get("/v1/streams/a/history"), 1),
+                (http.delete("/v1/streams/c"), 1),
+                (http.get("/metrics"), 1),
+                (http.get("/healthz"), 0),  # what is open to all costs nobody's rate
+                (http.get("/"), 0),
                 (answered(Routes(batcher, Operations(batcher)), [json.dumps([many])], token, 10_000), 3),
             ):
                 before = sum(spent)
@@ -179,6 +184,47 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
                 assert sum(spent) - before == events
 
     run(main)
+
+
+@pytest.mark.parametrize("path", [path for one in ROUTES if one.method == "GET" for path in [one.path]])
+def test_a_token_whose_rate_is_used_up_reads_nothing(path: str, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.json"
+    secret = add(tokens, "slow", 0.2, None, None)
+
+    async def main() -> None:
+        limits = Limits(Tokens(tokens))
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher, limits) as http:
+            http.headers["authorization"] = f"Bearer {secret}"
+            found = [await http.get(path.format(unique_id="a")) for _ in range(3)]
+            assert [one.status_code == 429 for one in found] == [False, False, True]
+            assert int(found[-1].headers["retry-after"]) >= 1
+            assert (await http.get("/healthz")).status_code == 200
+
+    run(main)
+
+
+def test_a_websocket_is_opened_within_the_rate_of_its_token(tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.json"
+    head = (b"authorization", f"Bearer {add(tokens, 'slow', 0.2, None, None)}".encode())
+    scope = {"type": "websocket", "path": "/v1/live", "raw_path": b"/v1/live", "headers": [head], "subprotocols": []}
+    said: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect" if not said or said[-1] == "websocket.close" else "websocket.disconnect"}
+
+    async def send(message: Any) -> None:
+        said.append(message["type"])
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher:
+            gate = make_app(batcher, Operations(batcher), Limits(Tokens(tokens)))
+            for _ in range(3):
+                said.append("websocket.close")
+                await gate({**scope}, receive, send)
+
+    run(main)
+    assert [one for one in said if one == "websocket.accept"] == ["websocket.accept"] * 2
+    assert said[-2:] == ["websocket.close", "websocket.close"]
 
 
 def test_a_token_that_has_ended_ends_its_requests_and_its_websockets(
@@ -567,14 +613,14 @@ def test_a_fault_stays_with_the_push_that_has_it(
 ) -> None:
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
-            real = batcher.streams.rows.step
+            real = batcher.streams.served.rows.step
 
             def step(ids: Sequence[str], *rest: Any) -> Any:
                 if "bad" in ids:
                     raise RuntimeError("secret value 123456")
                 return real(ids, *rest)
 
-            monkeypatch.setattr(batcher.streams.rows, "step", step)
+            monkeypatch.setattr(batcher.streams.served.rows, "step", step)
             pushes = [{"unique_id": key, "y": 50.0} for key in ("a", "bad", "b")]
             with caplog.at_level(logging.ERROR):
                 found = (await http.post("/v1/events", json={"pushes": pushes})).json()["results"]

@@ -299,7 +299,7 @@ def test_single_events_are_answered_and_remembered_as_lists_are(kind: str, tmp_p
                 assert (x.tail, x.block, x.steps, x.alarms) == (z.tail, z.block, z.steps, z.alarms)
                 assert one.store.blocks(key) == many.store.blocks(key)
                 assert len(one.store.blocks(key)) == 2
-            assert one.streams.alarms == many.streams.alarms > 0
+            assert one.streams.counts.alarms == many.streams.counts.alarms > 0
 
     run(main)
 
@@ -346,7 +346,7 @@ def test_times_leave_steps_out_as_read_does() -> None:
 
     async def main() -> None:
         async with core(model) as batcher, client(batcher) as http:
-            source = batcher.streams.model.description.source
+            source = batcher.streams.served.model.description.source
             assert source.get("calendar") is None  # the clock of this model counts rows, so times leave nothing out
             told = (
                 await batcher.push(

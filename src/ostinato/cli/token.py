@@ -16,7 +16,8 @@ def command(
         "tokens.json"
     ),
     rate: Annotated[
-        float | None, typer.Option(help="The most events a second on average. Default: no limit.", min=0.001)
+        float | None,
+        typer.Option(help="The most events and other requests a second on average. Default: no limit.", min=0.001),
     ] = None,
     streams: Annotated[
         int | None, typer.Option(help="The number of streams beyond which it may begin none. Default: no limit.", min=0)

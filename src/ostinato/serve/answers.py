@@ -11,8 +11,9 @@ from ostinato.serve.store import StoreError
 
 def problem(error: OstinatoError) -> Problem:
     """Return an error for JSON."""
-    where = None if isinstance(error, StoreError) else error.where  # the folder of the store is nobody's business
-    return Problem(error.what, where, error.fix, error.expected if isinstance(error, OrderError) else None)
+    if isinstance(error, StoreError):  # its place, and what its library says of it, are in the log alone
+        return Problem("the store of streams failed", fix="send the same again a little later")
+    return Problem(error.what, error.where, error.fix, error.expected if isinstance(error, OrderError) else None)
 
 
 def status_of(error: OstinatoError) -> tuple[int, dict[str, str]]:

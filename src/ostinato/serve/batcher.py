@@ -12,20 +12,19 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, final
+from typing import Any, final
 
 from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
+from ostinato.serve.access import Access
 from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
 from ostinato.serve.held import Asked, Work
 from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
-from ostinato.serve.store import Change, Store, StoreError
+from ostinato.serve.store import Change, Store
 from ostinato.serve.streams import Streams
 
-T = TypeVar("T")
 _LOG = logging.getLogger("ostinato.serve")
 
 #: The most events that are stepped together: this bounds the time that nothing else is done.
@@ -78,9 +77,8 @@ class Batcher:
         self._landing: set[asyncio.Task[None]] = set()
         self._arrived = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.access = Access(store, self._refuse)
         self._task: asyncio.Task[None] | None = None
-        self.failed: StoreError | None = None
         #: What runs beside the batches, from the start to the end.
         self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._beside: list[asyncio.Task[None]] = []
@@ -108,9 +106,8 @@ class Batcher:
                     continue  # a batch was being stepped, and is on its way now
                 if self._task is not None:
                     self._task.cancel()
-                await self.in_store(self.store.close)
+                await self.access.close()
                 break
-        self._thread.shutdown()
 
     async def push(self, unique_id: str, push: Push, token: Any = None) -> Result:
         """Apply the events of one stream.
@@ -124,6 +121,7 @@ class Batcher:
             What the model says of them, once they are saved.
 
         Raises:
+            StoreError: They were refused. Those whose save was on its way may be kept all the same.
             OstinatoError: They were refused, and nothing changed.
         """
         one = Asked(unique_id, push, token)
@@ -144,6 +142,10 @@ class Batcher:
             raise BusyError(
                 f"the server has {counted(self._waiting, 'event')} in its queue", fix="send yours a little later"
             )
+        if self.access.failed is not None:
+            self._refused(asked)
+            await asyncio.sleep(0)  # who sends it again at once must not keep the loop from all else
+            return
         done = asyncio.get_running_loop().create_future()
         self._waiting += count
         self._queued += count
@@ -155,24 +157,22 @@ class Batcher:
         finally:
             self._waiting -= count
 
+    def _refuse(self) -> None:
+        """Refuse all that is queued, because the store failed; nothing of it was stepped."""
+        queue, self._queue, self._queued = self._queue, deque(), 0
+        for asked, done, _ in queue:
+            self._refused(asked)
+            _answer([(asked, done)])
+
+    def _refused(self, asked: Sequence[Asked]) -> None:
+        """Answer that the store does not answer."""
+        for one in asked:
+            one.outcome = self.access.refusal()
+
     @property
     def waiting(self) -> int:
         """The number of events that wait."""
         return self._waiting
-
-    def note(self, error: StoreError | None) -> None:
-        """Take note of what the store answered last; the log says when it fails, and when it works again."""
-        if error is not None and self.failed is None:
-            _LOG.error("events are refused: %s", error.what.partition("\n")[0])
-        elif error is None and self.failed is not None:
-            _LOG.warning("the store of streams works again")
-        self.failed = error
-
-    async def in_store(self, call: Callable[..., T], *arguments: Any) -> T:
-        """Call the store in its thread, or here if it never waits."""
-        if not self.store.durable and not self.store.shared:
-            return call(*arguments)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
     async def alone(self, call: Callable[[], Any]) -> Any:
         """Await what ``call`` returns while no push is stepped or saved."""
@@ -321,11 +321,7 @@ class Batcher:
     async def _step(self, asked: Sequence[Asked]) -> list[Work]:
         """Take the streams of pushes into memory, and step them."""
         begun = time.perf_counter()
-        try:
-            brought = await self.bring([one.unique_id for one in asked])
-        except StoreError as error:
-            self.note(error)
-            raise
+        brought = await self.bring([one.unique_id for one in asked])
         loaded = time.perf_counter()
         self._limit(asked)
         works = self.streams.step(asked)
@@ -357,8 +353,8 @@ class Batcher:
         brought: list[str] = []
         # while the store is read, a save that ends may let others of these streams leave memory
         while missing := self.streams.missing(ids):
-            found = await self.in_store(self.store.load, missing)
-            blocks = {key: await self.in_store(self.store.blocks, key) for key in self.streams.foreign(found)}
+            found = await self.access.ask(self.store.load, missing)
+            blocks = {key: await self.access.ask(self.store.blocks, key) for key in self.streams.foreign(found)}
             self.streams.bring(missing, found, blocks)
             brought += missing
         return brought
@@ -382,11 +378,9 @@ class Batcher:
         lost = new = {change.unique_id for change in changes if change.new}
         self.count += len(new)  # the limits of tokens hold for the batch that is stepped meanwhile, too
         try:
-            refused = await self.in_store(self.store.save, changes)
-            self.note(None)
+            refused = await self.access.ask(self.store.save, changes)
             lost = new & refused
-        except StoreError as error:
-            self.note(error)
+        except BaseException:  # also the end of a request that took too long: the store may or may not have it
             self.streams.forget([work.held.unique_id for work in works])
             raise
         finally:

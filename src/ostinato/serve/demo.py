@@ -27,7 +27,7 @@ def load(batcher: Batcher, path: Path) -> SequenceSet:
     Raises:
         OstinatoError: The file cannot be read, or does not suit the model.
     """
-    return as_sequences(batcher.streams.model, path)
+    return as_sequences(batcher.streams.served.model, path)
 
 
 async def play(batcher: Batcher, data: SequenceSet, speed: float) -> None:

@@ -149,7 +149,7 @@ class Gate:
         """Return the body of a request.
 
         Raises:
-            RefusedError: It is too large, too slow, or of a type that a page of another site may send.
+            RefusedError: It is too large, too slow, of a type that a page of another site may send, or one too many.
         """
         most = most_bytes(self.limits.body, token)
         length = headers.get(b"content-length", b"0")
@@ -179,8 +179,8 @@ class Gate:
             and kind not in {b"application/json", b"application/octet-stream"}
         ):
             raise RefusedError(415, "the body has another type than JSON", fix="send Content-Type: application/json")
-        if token is not None and scope["method"] in {"POST", "PUT"}:
-            token.spend(1)  # a request counts for one event, or for those that it brings
+        if token is not None:
+            token.spend(1)  # a request counts for one event, or for those that it brings; to read is work, too
         return b"".join(parts)
 
     async def _socket(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -212,7 +212,10 @@ class Gate:
             headers[b"authorization"] = b"Bearer " + secret.encode()
         if self.sockets >= self.limits.sockets:
             raise RefusedError(503, f"{self.sockets:,} WebSockets are open", fix="close some")
-        return self._admit(scope, headers)
+        token = self._admit(scope, headers)
+        if token is not None:
+            token.spend(1)
+        return token
 
 
 async def _answer(error: OstinatoError, send: Send) -> None:

@@ -33,8 +33,8 @@ class Metrics:
             lines.append(f"# TYPE ostinato_{name} {kind}")
             lines.extend(f"ostinato_{name}{label} {value:.17g}" for label, value in values)
 
-        add("events_total", "counter", "Steps that were applied.", ("", s.events))
-        add("alarms_total", "counter", "Alarms.", ("", s.alarms))
+        add("events_total", "counter", "Steps that were applied.", ("", s.counts.events))
+        add("alarms_total", "counter", "Alarms.", ("", s.counts.alarms))
         add("batches_total", "counter", "Batches that were stepped.", ("", b.cycles))
         add("pushes_total", "counter", "Pushes in these batches.", ("", b.batch_sizes))
         parts = [(f'{{part="{name}"}}', value) for name, value in b.seconds.items()]
@@ -43,9 +43,9 @@ class Metrics:
         add("requests_total", "counter", "Requests that were answered.", *asked)
         add("websockets", "gauge", "Open WebSockets.", ("", self._gate.sockets))
         add("streams_in_memory", "gauge", "Streams in memory.", ("", len(s.resident)))
-        add("state_bytes", "gauge", "Bytes of the state of one stream.", ("", s.layout.width))
+        add("state_bytes", "gauge", "Bytes of the state of one stream.", ("", s.served.layout.width))
         add("events_waiting", "gauge", "Events that wait.", ("", b.waiting))
-        add("store_failed", "gauge", "1 if the store failed last.", ("", b.failed is not None))
+        add("store_failed", "gauge", "1 if the store failed last.", ("", b.access.failed is not None))
         used = resource.getrusage(resource.RUSAGE_SELF)
         add("process_cpu_seconds_total", "counter", "Processor time.", ("", used.ru_utime + used.ru_stime))
         add("process_resident_bytes", "gauge", "Memory.", ("", _resident()))

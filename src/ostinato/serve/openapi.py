@@ -23,7 +23,7 @@ _WORDS = {
     415: "The body has another type.",
     422: "The request cannot be read, or the model cannot take it.",
     429: "The rate of the token is used up.",
-    503: "The store or the server is busy; nothing was applied.",
+    503: "The store or the server does not answer in time. Send it again with the same numbers: each is applied once.",
 }
 _EVERY = (401, 403, 408, 413, 415, 422, 429, 503)
 

@@ -21,7 +21,7 @@ from ostinato.serve.here import Here
 from ostinato.serve.portable import packed, unpacked
 from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
 from ostinato.serve.snapshot import Snapshot
-from ostinato.serve.store import Record, StoreError
+from ostinato.serve.store import Record
 from ostinato.serve.watch import told
 
 #: The seconds after which a store that has not answered is said not to.
@@ -42,7 +42,6 @@ class Operations:
     ) -> None:
         self._batcher, self._reload, self._begun = batcher, reload, time.time()
         self._few = asyncio.Semaphore(2)
-        self._ping: asyncio.Task[bool] | None = None
 
     async def _held(self, unique_id: str) -> Held:
         """Return a stream, in memory; the caller has the lock.
@@ -52,7 +51,7 @@ class Operations:
         """
         streams, store = self._batcher.streams, self._batcher.store
         if unique_id not in streams.resident or store.shared:
-            found = (await self._batcher.in_store(store.load, [unique_id])).get(unique_id)
+            found = (await self._batcher.access.ask(store.load, [unique_id])).get(unique_id)
             held = streams.resident.get(unique_id)
             if held is not None and (found is None or found.version != held.version):
                 streams.forget([unique_id])  # another server changed it
@@ -63,12 +62,12 @@ class Operations:
 
     async def _blocks(self, held: Held) -> list[tuple[int, bytes]]:
         """Return the blocks of the history of a stream; the caller has the lock."""
-        return [] if held.wipe else await self._batcher.in_store(self._batcher.store.blocks, held.unique_id)
+        return [] if held.wipe else await self._batcher.access.ask(self._batcher.store.blocks, held.unique_id)
 
     async def streams(self, after: str, limit: int) -> dict[str, Any]:
         """Return the ids of streams in order, with what is known of those in memory."""
         batcher = self._batcher
-        found = await batcher.in_store(batcher.store.ids, after, limit)
+        found = await batcher.access.ask(batcher.store.ids, after, limit)
         return {"streams": [self._facts(key) for key in found], "after": found[-1] if len(found) == limit else None}
 
     def _facts(self, key: str) -> dict[str, Any]:
@@ -94,7 +93,7 @@ class Operations:
 
         async def call() -> dict[str, Any]:
             await self._held(unique_id)
-            return self._facts(unique_id) | {"state_bytes": self._batcher.streams.layout.width}
+            return self._facts(unique_id) | {"state_bytes": self._batcher.streams.served.layout.width}
 
         found: dict[str, Any] = await self._batcher.alone(call)
         return found
@@ -107,7 +106,7 @@ class Operations:
         """
 
         async def call() -> bool:
-            kept = await self._batcher.in_store(self._batcher.store.delete, unique_id)
+            kept = await self._batcher.access.ask(self._batcher.store.delete, unique_id)
             self._batcher.streams.forget([unique_id])
             self._batcher.count -= bool(kept)
             return bool(kept)
@@ -131,7 +130,7 @@ class Operations:
                 held = await self._held(unique_id)
                 blocks = await self._blocks(held)
                 raw = b"".join(block for _, block in blocks) + held.tail
-                return [told(one) for one in np.frombuffer(raw, dtype=streams.event)]
+                return [told(one) for one in np.frombuffer(raw, dtype=streams.served.event)]
 
             older = await self._batcher.alone(call)
             first = ring[0]["seq"] if ring else float("inf")
@@ -164,9 +163,9 @@ class Operations:
 
         async def call() -> Here:
             held, streams = await self._held(unique_id), self._batcher.streams
-            state, last, _ = streams.state_of(np.array([held.row]))
+            state, last = streams.state_of(held)
             clock = None if held.order.clock is None else held.order.clock.copy()
-            return Here(unique_id, streams.rows, state, last[0, 1], held.seq, clock)
+            return Here(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock)
 
         found: Here = await self._batcher.alone(call)
         return found
@@ -217,7 +216,7 @@ class Operations:
         batcher = self._batcher
 
         async def call() -> dict[str, Any]:
-            known = await batcher.in_store(batcher.store.load, [to])
+            known = await batcher.access.ask(batcher.store.load, [to])
             taken = bool(known) or to in batcher.streams.resident
             if not taken and token is not None:
                 token.check_begin(batcher.count)
@@ -255,7 +254,7 @@ class Operations:
         async def call() -> bytes:
             held, streams = await self._held(unique_id), self._batcher.streams
             blocks = await self._blocks(held)
-            return packed(streams.snapshot(held), blocks, streams.layout, streams.digest, streams.event)
+            return packed(streams.snapshot(held), blocks, streams.served)
 
         found: bytes = await self._batcher.alone(call)
         return found
@@ -269,7 +268,7 @@ class Operations:
             RefusedError: The token allows no more streams.
         """
         streams = self._batcher.streams
-        snapshot, blocks = unpacked(data, streams.layout, streams.digest, streams.event)
+        snapshot, blocks = unpacked(data, streams.served)
         return await self._kept_as(unique_id, token, lambda: self._restored(unique_id, snapshot, blocks))
 
     async def _restored(self, unique_id: str, snapshot: Snapshot, blocks: list[tuple[int, bytes]]) -> Work:
@@ -300,7 +299,7 @@ class Operations:
 
         async def call() -> None:
             streams = self._batcher.streams
-            before, after = (_alphabet(one) for one in (streams.model, model))
+            before, after = (_alphabet(one) for one in (streams.served.model, model))
             if replay and before != after and self._batcher.count:
                 raise ConfigError(
                     f"the streams hold {before}, and the new model reads {after}, so it cannot replay their histories",
@@ -314,46 +313,36 @@ class Operations:
 
     def model_facts(self) -> dict[str, Any]:
         """Return what the model is."""
-        streams = self._batcher.streams
-        model = streams.model
+        served = self._batcher.streams.served
+        model = served.model
         return {
             "title": model.title(),
             "kind": model.description.kind,
             "channels": list(model.description.source.get("channels", ["y"])),
-            "sha256": streams.digest.hex(),
-            "state_bytes": streams.layout.width,
-            "alarm": None if streams.rule is None else streams.rule.words(),
+            "sha256": served.digest.hex(),
+            "state_bytes": served.layout.width,
+            "alarm": None if served.rule is None else served.rule.words(),
         }
 
     def status(self) -> dict[str, Any]:
         """Return counters for a page that asks again and again."""
         b, s = self._batcher, self._batcher.streams
         return {
-            "events": s.events,
-            "alarms": s.alarms,
+            "events": s.counts.events,
+            "alarms": s.counts.alarms,
             "in_memory": len(s.resident),
             "waiting": b.waiting,
             "store": type(b.store).__name__.removesuffix("Store").lower(),
             "durable": b.store.durable,
-            "store_failed": None if b.failed is None else "the store failed",
+            "store_failed": None if b.access.failed is None else "the store failed",
             "uptime": round(time.time() - self._begun, 1),
         }
 
     async def ready(self) -> bool:
-        """Return whether the store answers soon. One question at a time waits for a store that is cut off."""
-        if self._ping is None or self._ping.done():
-            self._ping = asyncio.create_task(self._answers())
-        done, _ = await asyncio.wait([self._ping], timeout=_SOON)
-        return bool(done) and self._ping.result()
-
-    async def _answers(self) -> bool:
-        try:
-            await self._batcher.in_store(self._batcher.store.ping)
-        except StoreError as error:
-            self._batcher.note(error)
-            return False
-        self._batcher.note(None)
-        return True
+        """Return whether the store answers soon."""
+        asked = self._batcher.access.question()
+        done, _ = await asyncio.wait([asked], timeout=_SOON)
+        return bool(done) and asked.result()
 
 
 def _alphabet(model: SequenceModel) -> str:

@@ -10,33 +10,30 @@ from numpy.typing import NDArray
 
 from ostinato.errors import DataError
 from ostinato.serve.errors import ExistsError
-from ostinato.serve.snapshot import BLOCK, Layout, Snapshot
+from ostinato.serve.served import Served
+from ostinato.serve.snapshot import BLOCK, Snapshot
 
 _NAME, _VERSION = "ostinato_stream", 1
 
 
-def packed(
-    snapshot: Snapshot, blocks: list[tuple[int, bytes]], layout: Layout, digest: bytes, event: np.dtype[Any]
-) -> bytes:
+def packed(snapshot: Snapshot, blocks: list[tuple[int, bytes]], served: Served) -> bytes:
     """Return the bytes of a file.
 
     Args:
         snapshot: The stream.
         blocks: The blocks of its history.
-        layout: The layout of its state.
-        digest: The digest of the model.
-        event: The type of an event of the history.
+        served: The model.
     """
     from safetensors.numpy import save
 
-    parts = layout.unpack(np.frombuffer(snapshot.row, dtype=np.uint8)[None])
-    tensors = {name: np.array(x[0]) for (name, *_), x in zip(layout.parts, parts, strict=True)}
-    seen = np.frombuffer(b"".join(block for _, block in blocks) + snapshot.tail, dtype=event)
-    assert event.names is not None
-    tensors |= {f"history_{name}": np.ascontiguousarray(seen[name]) for name in event.names}
+    parts = served.layout.unpack(np.frombuffer(snapshot.row, dtype=np.uint8)[None])
+    tensors = {name: np.array(x[0]) for (name, *_), x in zip(served.layout.parts, parts, strict=True)}
+    seen = np.frombuffer(b"".join(block for _, block in blocks) + snapshot.tail, dtype=served.event)
+    assert served.event.names is not None
+    tensors |= {f"history_{name}": np.ascontiguousarray(seen[name]) for name in served.event.names}
     document = {
         "version": _VERSION,
-        "model_sha256": digest.hex(),
+        "model_sha256": served.digest.hex(),
         "seq": snapshot.seq,
         "steps": snapshot.steps,
         "order": snapshot.extra.decode(),
@@ -44,16 +41,12 @@ def packed(
     return save(tensors, {_NAME: json.dumps(document)})
 
 
-def unpacked(
-    data: bytes, layout: Layout, digest: bytes, event: np.dtype[Any]
-) -> tuple[Snapshot, list[tuple[int, bytes]]]:
+def unpacked(data: bytes, served: Served) -> tuple[Snapshot, list[tuple[int, bytes]]]:
     """Return the stream of a file, and the blocks of its history.
 
     Args:
         data: The bytes of the file.
-        layout: The layout of a state of the model.
-        digest: The digest of the model.
-        event: The type of an event of the history.
+        served: The model.
 
     Raises:
         DataError: The bytes are no such file.
@@ -62,6 +55,7 @@ def unpacked(
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
+    layout, digest, event = served.layout, served.digest, served.event
     fix = "send the bytes that GET .../snapshot returned"
     try:
         length = int.from_bytes(data[:8], "little")

@@ -22,6 +22,7 @@ from ostinato.serve.held import Asked
 from ostinato.serve.ids import check_id
 from ostinato.serve.operations import Operations
 from ostinato.serve.schema import Failed, NamedPush, Push, Pushes, Result, Results
+from ostinato.serve.store import StoreError
 
 T = TypeVar("T")
 
@@ -162,7 +163,12 @@ class Routes:
         return _ENCODER.encode(Results(await self.answers(pushes, token)))
 
     async def answers(self, pushes: list[NamedPush], token: Any = None) -> list[Result | Failed]:
-        """Return the answer to each push, in order."""
+        """Return the answer to each push, in order.
+
+        Raises:
+            BusyError: Too many events wait.
+            StoreError: The store failed, and no push is answered.
+        """
         asked = [Asked(one.unique_id, one, token) for one in pushes]
         known = self._batcher.streams.resident
         for one in asked:
@@ -175,6 +181,9 @@ class Routes:
         good = [one for one in asked if one.outcome is None]
         if good:
             await self._batcher.push_all(good)
+            failed = [one.outcome for one in good if isinstance(one.outcome, StoreError)]
+            if len(failed) == len(good):
+                raise failed[0]  # the whole request may be sent again
         told: list[Result | Failed] = []
         for one, given in zip(asked, pushes, strict=True):
             if isinstance(one.outcome, Result):

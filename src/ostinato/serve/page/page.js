@@ -6,13 +6,17 @@ const few = new Intl.NumberFormat("en", { maximumSignificantDigits: 5 });
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
 let token = sessionStorage.getItem("token");
-let chosen = null, events = [], before = null, lastList = 0, missed = 0, drawn = "";
+let chosen = null, events = [], before = null, lastList = 0, missed = 0, drawn = "", rest = 0;
 
 async function ask(path) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
   const answer = await fetch(path, { headers, cache: "no-store" });
   if (answer.status === 401) { sessionStorage.removeItem("token"); token = null; throw new Error("token"); }
   if (answer.status === 404) return null;
+  if (answer.status === 429) {
+    rest = performance.now() + 1000 * Number(answer.headers.get("retry-after") || 1);
+    throw new Error("rate");
+  }
   if (!answer.ok) throw new Error(`${answer.status}`);
   return answer.json();
 }
@@ -166,7 +170,7 @@ async function follow() {
 
 let busy = false;
 async function tick() {
-  if (busy || document.hidden) return;
+  if (busy || document.hidden || performance.now() < rest) return;
   busy = true;
   try {
     await status();
@@ -175,6 +179,7 @@ async function tick() {
     missed = 0;
   } catch (error) {
     if (error.message === "token") { byId("login").hidden = false; put("state", "The server needs a token."); }
+    else if (error.message === "rate") put("state", "The rate of the token is used up; the page asks again later.");
     else if (++missed > 2) put("state", "The server does not answer; trying again.");
   } finally { busy = false; }
 }
