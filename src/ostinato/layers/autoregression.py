@@ -26,6 +26,9 @@ from ostinato.spread import FLOOR
 
 Criterion = Literal["bic", "aic", "hqic", "held-out"]
 
+#: How the note on a fit without errors begins.
+PERFECT = "the fit is perfect"
+
 
 @dataclass(frozen=True)
 class StartUp:
@@ -338,7 +341,7 @@ def _notes_on(solution: _Solution, rows: Lagged, best: int) -> list[str]:
         notes.append(f"{regressors - kept} of {regressors} regressors depend on the others and were given no weight")
     sigma2 = solution.sigma2[best]
     if nested.rss[best] * rows.scale**2 < sigma2 * solution.n * (1 - 1e-9):
-        notes.append(f"the fit is perfect: the standard deviation was raised to {np.sqrt(sigma2):.3g}")
+        notes.append(f"{PERFECT}: the standard deviation was raised to {np.sqrt(sigma2):.3g}")
     return notes
 
 

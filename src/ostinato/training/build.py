@@ -22,10 +22,12 @@ from ostinato.description import Description
 from ostinato.emissions.bounded import is_bounded, log_above
 from ostinato.emissions.build import default_emission, emission_class
 from ostinato.emissions.emission import Support
+from ostinato.emissions.lattice import place
 from ostinato.emissions.normal import Normal
 from ostinato.emissions.student_t import StudentT
 from ostinato.errors import DataError
 from ostinato.layers.ar import AR
+from ostinato.layers.autoregression import PERFECT
 from ostinato.layers.build import SMOOTHED, depth_for
 from ostinato.layers.counts import Counts
 from ostinato.layers.filter import AdaptiveFilter
@@ -37,7 +39,7 @@ from ostinato.layers.volatility import Volatility, fit_volatility
 from ostinato.model import SequenceModel
 from ostinato.ops.filter.form import Form
 from ostinato.training.config import LadderOptions, most_orders
-from ostinato.training.few import Few, changes
+from ostinato.training.few import Few, changes, settled
 from ostinato.training.objective import JUDGED
 from ostinato.training.smoothing import fit_smoothing, season_of
 from ostinato.training.within import Within, spread
@@ -192,12 +194,20 @@ def closed_form(
     order = min(config.max_order, most_orders(material.data))
     fits = fit_dense_or_sparse(z, offsets, order, config.max_order)
     base = AR.from_fits(fits)
+    notes = [note for fit in fits for note in fit.notes]
+    with torch.no_grad():
+        known, unit = 1 + base.weight.count_nonzero(-1), material.encoded.unit.amin(0)
+        told = settled(base.log_sigma, known, values, offsets.tolist(), unit)
+        if bool((told[:, -1] != base.log_sigma[:, -1]).any()):
+            # what a perfect fit was raised to is not what it has now
+            notes = [note for note in notes if not note.startswith(PERFECT)]
+        base.log_sigma.copy_(told)
     if material.data.traits.log_returns:
         e = _innovations(InnovationFront(base), material)[0].double().numpy()
         pairs = [fit_volatility(column, offsets) for column in e.T]
         if any(pairs):
             base.volatility = Volatility.of([pair or (0.0, 0.0) for pair in pairs])
-    return base, tuple(dict.fromkeys(note for fit in fits for note in fit.notes))
+    return base, tuple(dict.fromkeys(notes))
 
 
 def smoothing(material: Material, config: LadderOptions, name: str) -> tuple[Smoothing, list[str]]:
@@ -211,6 +221,8 @@ def smoothing(material: Material, config: LadderOptions, name: str) -> tuple[Smo
     season, note = season_of(material.data, config.season)
     values, offsets, _ = material.joined(limit=ENOUGH)
     found, notes = fit_smoothing(name, values.double().numpy(), offsets, season)
+    known, unit = _parameters(SmoothingFront(found)), material.encoded.unit.amin(0)
+    found.log_sigma.copy_(settled(found.log_sigma, known, values, offsets.tolist(), unit))
     return found, [*([note] if note else []), *notes]
 
 
@@ -315,8 +327,8 @@ def _innovations(front: Front, material: Material) -> tuple[Tensor, Support, Ten
         for b, ((i, *_), x) in enumerate(zip(group, spans, strict=True)):
             mu, deviation, row = loc[: len(x), b], scale[: len(x), b], rows[i]
             out[i], ends[i] = (x - mu) / deviation, deviation[-1]
-            low = torch.where(at.unit[row] > 0, at.low[row], at.low[row] - mu)
-            support[i] = torch.stack([s / deviation for s in (at.unit[row], low, at.high[row])])
+            edges = at.unit[row].expand_as(mu), at.low[row] - mu, at.high[row] - mu
+            support[i] = torch.stack([edge / deviation for edge in edges])
     joined = torch.cat(support, dim=1)
     return torch.cat(out), Support(joined[0], joined[1], joined[2]), torch.stack(ends).log().mean(0).exp()
 
@@ -342,18 +354,24 @@ def _start(model: SequenceModel, material: Material, centred: bool) -> None:
     if model.backbone is None:
         values, offsets, _ = material.joined(limit=ENOUGH)
         change = changes(values, offsets.tolist()) / deviation.double()
-        count = (~torch.isnan(e)).sum(0).double()
-        _polish(model, e, support, centred, Few(count, _parameters(model.front), change))
+        at, seen = place(e, support), ~torch.isnan(e)
+        inner = (seen & ~at.first & ~at.last).sum(0).double()
+        few = Few(seen.sum(0).double(), _parameters(model.front), change, inner)
+        if few.silent or isinstance(model.emission, Normal | StudentT):
+            _polish(model, e, support, centred, few)
+        else:
+            # the likeliest mixture of a few values is a point at each of them
+            model.constant.copy_(model.emission.initial(torch.cat([e, few.seen_before().to(e.dtype)]), usual))
 
 
-def _parameters(front: Front) -> int:
-    """Return the number of parameters that a channel of a closed form has, with the location of the emission."""
+def _parameters(front: Front) -> Tensor:
+    """Return the number of parameters that each channel of a closed form has, with the location of the emission."""
     if isinstance(front, SmoothingFront):
         held = front.smoothing
-        table = torch.cat([held.smoothing[0, :3], held.smoothing[0, 3:] - 1, held.spread[0]])
-        return 1 + int((table != 0).sum())
+        table = torch.cat([held.smoothing[:, :3], held.smoothing[:, 3:] - 1, held.spread], dim=1)
+        return 1 + table.count_nonzero(-1)
     assert isinstance(front, InnovationFront)
-    return 1 + int(front.ar.weight[0, -1].count_nonzero())
+    return 1 + front.ar.weight[:, -1].count_nonzero(-1)
 
 
 @torch.enable_grad()
@@ -365,8 +383,8 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
-    bound = is_bounded(support)
-    told = not few.silent and isinstance(model.emission, Normal | StudentT)
+    bound, told = is_bounded(support), not few.silent
+    below = torch.where(support.unit > 0, -torch.inf, support.low)
     first = few.start(model.constant.detach().double(), e.double()) if told else model.constant.detach().double()
     shape, start = model.constant.shape, first.numpy().copy()
     if centred:
@@ -377,7 +395,7 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
         used = few.within(constant) if told else constant
         nats = model.emission.log_prob(used, e, support)
         if bound:
-            nats = nats - log_above(model.emission, used.expand(*e.shape, -1), support.low)
+            nats = nats - log_above(model.emission, used.expand(*e.shape, -1), below)
         value = -nats.mean()
         if told:
             value = value + few.loss(used) / nats.numel()

@@ -9,6 +9,7 @@ degrees of freedom, from which on the likelihood alone decides.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,13 +30,16 @@ class Few:
 
     Attributes:
         count: The number of innovations, (D,).
-        parameters: The number of parameters that were fitted to them.
+        parameters: The number of parameters that were fitted to them, (D,).
         change: The size of the changes, in units of the innovations, (D,). Without a change the prior says nothing.
+        inner: The number of innovations that do not stand for a tail, as the cells at the edges of a lattice do, (D,).
+            Only these become unlikely as the scale grows. None is all of them.
     """
 
     count: Tensor
-    parameters: int
+    parameters: Tensor
     change: Tensor
+    inner: Tensor | None = None
 
     @property
     def freedom(self) -> Tensor:
@@ -52,12 +56,28 @@ class Few:
         """Whether the prior says nothing of any channel."""
         return not bool(self.weight.any())
 
+    @property
+    def before(self) -> Tensor:
+        """How many innovations the prior adds, less those that the parameters take, (D,).
+
+        At least one is left, or else no scale would be too large.
+        """
+        inner = self.count if self.inner is None else self.inner
+        return torch.maximum(self.weight * (BEFORE - self.parameters), 1.0 - inner)
+
+    def scale(self, squares: Tensor) -> Tensor:
+        """Return the likeliest scale, (D,), of innovations with these sums of squares (D,)."""
+        return ((squares + self.weight * BEFORE * self.change.square()) / (self.count + self.before)).sqrt()
+
+    def seen_before(self) -> Tensor:
+        """Return two innovations of the size of the changes, one of each sign, (2, D); NaN where nothing is said."""
+        size = self.weight.sqrt() * self.change
+        return torch.where(self.weight > 0, torch.stack([-size, size]), torch.nan)
+
     def start(self, constant: Tensor, e: Tensor) -> Tensor:
         """Return parameters of a normal or Student t (D, 2 or 3) with the scale of innovations (N, D) and prior."""
-        squares = torch.nan_to_num(e).square().sum(0) + self.weight * BEFORE * self.change.square()
-        freedom = self.count + self.weight * (BEFORE - self.parameters)
+        scale = raw_scale(self.scale(torch.nan_to_num(e).square().sum(0)).clamp(min=1e-3))
         out = constant.clone()
-        scale = raw_scale((squares / freedom.clamp(min=1.0)).sqrt().clamp(min=1e-3))
         out[:, 1] = torch.where(self.weight > 0, scale, constant[:, 1])
         return out
 
@@ -72,9 +92,30 @@ class Few:
     def loss(self, constant: Tensor) -> Tensor:
         """Return minus the log prior, in nats, of parameters (D, 2 or 3), up to a constant."""
         scale = scale_of(constant[:, 1])
-        counts = self.weight * (BEFORE - self.parameters)
-        nats = counts * scale.log() + 0.5 * self.weight * BEFORE * (self.change / scale).square()
-        return nats.sum()
+        nats = self.before * scale.log() + 0.5 * self.weight * BEFORE * (self.change / scale).square()
+        return torch.where(self.weight > 0, nats, 0.0).sum()
+
+
+def settled(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[int], unit: Tensor) -> Tensor:
+    """Return the logarithms of standard deviations of innovations, (D,) or (D, L), with the prior.
+
+    A closed form that passes through every value has one of about 0. Other models stand on it, and the scale of an
+    emission that counts in such units cannot be found. Rounding alone has the deviation of unit / sqrt(12).
+
+    Args:
+        log_sigma: The logarithms of the likeliest standard deviations, (D,), or (D, L) of L forms for each channel.
+        parameters: The number of parameters of each, in the same shape.
+        values: The values of sequences, joined, (N, D). NaN where a value is missing.
+        spans: Where the sequences begin and end in values, (B + 1,).
+        unit: The spacing of the values of each channel, (D,); 0 for continuous values.
+    """
+    count, change = (~torch.isnan(values)).sum(0).double(), changes(values, spans)
+    if log_sigma.ndim > 1:
+        count, change, unit = count[:, None], change[:, None], unit[:, None]
+    few = Few(count, parameters, change)
+    scale = few.scale(count * (2 * log_sigma.double()).exp())
+    told = torch.where(few.weight > 0, scale.log().to(log_sigma.dtype), log_sigma)
+    return torch.maximum(told, (unit.to(log_sigma) / math.sqrt(12)).log())
 
 
 def changes(values: Tensor, spans: list[int]) -> Tensor:
