@@ -334,7 +334,7 @@ def at_rate(streams: int, seconds: float, late: list[float]) -> tuple[float, lis
 
 
 def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
-    """Print the table of loads, with and without a durable store; latencies are ms of the client, ``parts`` has the server's."""
+    """Print the table of loads, with and without a durable store, as the client sees it."""
     print(f"{streams:,} streams, {seconds:g} s each")
     print(f"{'load':<44}{'events/s':>10}{'client p50':>11}{'client p99':>11}{'CPU us/event':>14}{'of load':>12}")
     some = min(5000, streams)
