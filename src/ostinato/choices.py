@@ -83,6 +83,7 @@ def nearest_file(path: str | Path) -> str:
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_FILES), strict=False)]
+            names = [name for name in names if (folder / name).exists()]  # and no link to nothing
     except OSError:
         return otherwise
     meant = nearest(Path(path).name, sorted(names))

@@ -12,8 +12,40 @@ from numpy.typing import NDArray
 from ostinato.data.calendar import Calendar, Days, Steps, from_json
 from ostinato.data.detect import named, of_frequency
 from ostinato.data.sequences import SequenceSet
+from ostinato.errors import ConfigError
+from ostinato.numbers import counted
 
 Times = NDArray[Any]
+
+#: The end of the calendar: a later year has five digits, which no other program reads.
+_LAST = np.datetime64("9999-12-31T23:59:59.999999", "us")
+#: The number of steps that may always be forecast, and the number for each step of the longest series.
+_ALWAYS, _TIMES_AS_LONG = 1000, 10
+
+
+def check_reach(data: SequenceSet, steps: int, most: int | None = None) -> None:
+    """Check that a forecast does not reach far beyond what the data can say.
+
+    Args:
+        data: The sequences.
+        steps: The number of steps.
+        most: The largest number of steps of any data, or None.
+
+    Raises:
+        ConfigError: There are more than 1000 steps and ten times as many as the longest sequence has, or they leave the
+            calendar.
+    """
+    longest = int(data.lengths.max()) if len(data) else 0
+    limit = max(_ALWAYS, _TIMES_AS_LONG * longest)
+    limit = limit if most is None else min(limit, most)
+    if steps > limit:
+        raise ConfigError(
+            f"a horizon of {counted(steps, 'step')} is too far ahead: the longest series has {longest:,}",
+            fix=f"use at most {limit:,} steps, or fewer and longer steps",
+        )
+    ends = [(times[-1], b) for b in range(len(data)) if (times := data.times_of(b)) is not None and len(times)]
+    if ends:
+        times_ahead(data, max(ends)[1], steps)
 
 
 def calendar_of(data: SequenceSet, b: int) -> Calendar | None:
@@ -50,6 +82,9 @@ def times_ahead(data: SequenceSet, b: int, steps: int) -> Times:
     Returns:
         The times, (steps,), of the type of ``data.times``. Without a calendar, the median step goes on; without times,
         steps are counted from 1.
+
+    Raises:
+        ConfigError: The times go beyond the year 9999.
     """
     times = data.times_of(b)
     if times is None or not len(times):
@@ -63,8 +98,20 @@ def times_ahead(data: SequenceSet, b: int, steps: int) -> Times:
             calendar = Days(1, int((times[-1] - times[-1].astype("datetime64[D]")).astype(np.int64)))
         else:
             length = max(int(np.median(whole)), 1)
-            return np.asarray(times[-1] + (np.arange(1, steps + 1) * length).astype("timedelta64[us]"))
-    return calendar.after(times[-1], steps)
+            return _within(np.asarray(times[-1] + (np.arange(1, steps + 1) * length).astype("timedelta64[us]")), times)
+    return _within(calendar.after(times[-1], steps), times)
+
+
+def _within(ahead: Times, times: Times) -> Times:
+    """Return the times after those of a sequence. Raise ConfigError if they leave the calendar."""
+    past = (ahead > _LAST) | (ahead < times[-1]) if ahead.dtype.kind == "M" else np.zeros(0, dtype=bool)
+    if past.any():
+        most = int(past.argmax())
+        raise ConfigError(
+            f"a horizon of {counted(len(ahead), 'step')} after {str(times[-1])[:10]} goes beyond the year 9999",
+            fix=f"use at most {counted(most, 'step')}" if most else "correct the times of the data",
+        )
+    return ahead
 
 
 def with_calendars(data: SequenceSet, source: dict[str, Any]) -> SequenceSet:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ostinato.data.numerals import as_numbers
+from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
 
@@ -164,6 +164,13 @@ def _of_words(text: pl.Series, origin: Origin, decimal: str | None) -> Cells:
     found = as_numbers(text, decimal)
     if not found.all:
         row = int(found.bad.arg_max() or 0)
+        unit = unit_of(text)
+        if unit is not None and not found.most:
+            raise DataError(
+                f"cannot read {text[row]!r} in column {text.name!r} as a number: its cells hold the unit {unit!r}",
+                where=origin.at(row),
+                fix=f"remove {unit!r} from the cells, after bringing all of them to one unit",
+            )
         raise DataError(
             f"cannot read {text[row]!r} in column {text.name!r} as a number"
             + (f": {found.reason}" if found.reason else ""),

@@ -55,7 +55,11 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
     """
     if column.dtype == pl.Object:
         column = _of_objects(column)
-    if column.dtype == pl.Object or column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Boolean):
+    if (
+        column.dtype == pl.Object
+        or column.dtype.is_nested()
+        or column.dtype in (pl.Binary, pl.Boolean, pl.Time, pl.Duration)
+    ):
         raise DataError(
             f"column {column.name!r} has the type {type_in_words(column)}, expected times",
             where=origin.at(0) if len(column) else origin.name,

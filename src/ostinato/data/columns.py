@@ -13,9 +13,10 @@ from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.keys import key_of
 from ostinato.data.month_names import uncertain
-from ostinato.data.numerals import as_numbers
+from ostinato.data.numerals import as_numbers, unit_of
+from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
-from ostinato.data.stamps import parse_times
+from ostinato.data.stamps import is_year, parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
@@ -59,7 +60,11 @@ MORE_TIMES = (
     "월",
 )
 #: Names of columns of whole numbers that are times if they can be read as dates, months or times since 1970.
-_STAMPS = re.compile(r"^ts$|time|date|stamp|epoch|unix|yyyymm|year_?month|^period$|일시|날짜|년월", re.IGNORECASE)
+_STAMPS = re.compile(
+    r"^ts$|time|date|stamp|epoch|unix|yyyymm|year_?month|^period$|일시|날짜|년월"
+    r"|week|^(yyyy|year|y)_?(q|w|ww|wk)$|woche|semaine|semana|quarter|qtr|quartal|trimestre|분기|^주차?$",
+    re.IGNORECASE,
+)
 _MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
@@ -116,7 +121,9 @@ def find(
     left = [c for c in left if c != id_col]
     time_col = time_col or _time(frame, left, id_col)
     said: list[str] = []
-    if id_col is None and time_col is not None:
+    if time_col is None:
+        refuse_lost_order(frame, left, id_col, where)
+    elif id_col is None:
         id_col = key_of(frame, [c for c in left if c != time_col], time_col, where)
         if id_col is not None:
             said.append(f"the rows of one time differ in {id_col!r}, so it is read as the id (use --id-col to choose)")
@@ -142,10 +149,7 @@ def find(
         notes = [*said, *_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
         return Roles(id_col, time_col, (chosen,), tuple(notes))
     if not numbers:
-        words = [c for c in left if frame[c].dtype == pl.String]
-        hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
-        what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
-        raise DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
+        raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
     _refuse_wide(numbers, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
@@ -159,6 +163,16 @@ def _parts_of(frame: pl.DataFrame, numbers: list[str], time_col: str | None) -> 
         return []
     times = parse_times(frame[time_col])
     return [] if times is None else repeated(frame, numbers, times)
+
+
+def _without_numbers(frame: pl.DataFrame, words: list[str], where: str) -> DataError:
+    """Return the error for a table of which no column holds numbers, with its columns of words."""
+    hint = f", or choose a column of text with --target {words[-1]!r}" if words else ""
+    united = next(((c, unit) for c in words if (unit := unit_of(frame[c]))), None)
+    if united is not None:
+        hint = f", and remove the unit {united[1]!r} from the cells of {united[0]!r}"
+    what = f"the table has no column of numbers; the columns are {', '.join(frame.columns)}"
+    return DataError(what, where=where, fix=f"give a table with a column of numbers{hint}")
 
 
 def _by_name(numbers: list[str], aside: list[str], frame: pl.DataFrame) -> str | None:
@@ -189,7 +203,10 @@ def _aside(columns: list[str], frame: pl.DataFrame) -> list[str]:
     examples = [f"{c!r} ({_example(frame[c])})" for c in columns[:5]]
     more = f" and {len(columns) - 5} more" if len(columns) > 5 else ""
     ids = "; if one of them holds the ids of the series, name it with --id-col"
-    return [f"set aside, because they hold no numbers: {', '.join(examples)}{more}{ids}"]
+    units = ((c, unit_of(frame[c])) for c in columns if frame[c].dtype == pl.String)
+    held = [f"{c!r} hold the unit {unit!r}" for c, unit in units if unit is not None]
+    said = [f"the cells of {', '.join(held[:3])}, and are not read as numbers"] if held else []
+    return [f"set aside, because they hold no numbers: {', '.join(examples)}{more}{ids}", *said]
 
 
 def _example(column: pl.Series) -> str:
@@ -255,16 +272,9 @@ def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | 
         return named[0]
     if (date := next(dates, None)) is not None:
         return date
-    for c in columns:
-        if (
-            frame[c].dtype.is_integer()
-            and _STAMPS.search(c)
-            and not frame[c].null_count()
-            and bool((frame[c] >= 180_001).all())
-        ):
-            times = parse_times(frame[c])
-            if times is not None and times.dtype.kind == "M":
-                return c
+    whole = _whole_times(frame, columns, id_col)
+    if whole is not None:
+        return whole
     texts = [
         c for c in columns if frame[c].dtype == pl.String and not holds_numbers(frame[c]) and _has_digits(frame[c])
     ]
@@ -277,6 +287,27 @@ def _may_be_dates(column: pl.Series) -> bool:
     """Return whether a column holds words that are no numbers, or has a type of times."""
     words = column.dtype == pl.String and not holds_numbers(column)
     return words or column.dtype in (pl.Date, pl.Datetime)
+
+
+def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
+    """Return the column of whole numbers that are times by its name and content, such as weeks 202401; or None."""
+    for c in columns:
+        if (
+            frame[c].dtype.is_integer()
+            and _STAMPS.search(c)
+            and not frame[c].null_count()
+            and bool((frame[c] >= 18_001).all())
+        ):
+            times = parse_times(frame[c])
+            # a week that its year does not have, such as 202353, is an error that names it
+            if times.dtype.kind == "M" if times is not None else "week" in c.lower():
+                return c
+    for c in columns:
+        if frame[c].dtype.is_integer() and is_year(c) and not frame[c].null_count():
+            series = [id_col] if id_col else []
+            if bool(frame[c].is_between(1800, 2100).all()) and not frame.select(c, *series).is_duplicated().any():
+                return c
+    return None
 
 
 def _all_uncertain(column: pl.Series) -> bool:
@@ -308,5 +339,4 @@ def _counts_rows(column: pl.Series) -> bool:
 def _is_count(column: pl.Series) -> bool:
     if not column.dtype.is_integer() or column.null_count():
         return False
-    values = column.to_numpy()
-    return bool((np.diff(values) == 1).all())
+    return bool((column.diff().drop_nulls() == 1).all())

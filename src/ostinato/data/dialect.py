@@ -27,6 +27,7 @@ class Dialect:
         comma: Whether the decimal sign is a comma.
         header: Whether the first row holds the names of the columns.
         skipped: The number of blank lines before the table.
+        note: How a first row of whole numbers is read, in words; empty for all other first rows.
     """
 
     separator: str
@@ -34,6 +35,7 @@ class Dialect:
     comma: bool = False
     header: bool = True
     skipped: int = 0
+    note: str = ""
 
     def records(self, text: str) -> Iterator[tuple[int, list[str]]]:
         """Yield the line (from 1) and the cells of every record; a blank line is a record without cells."""
@@ -72,10 +74,41 @@ def sniff(text: str, where: str, skipped: int = 0) -> Dialect:
     edge = re.escape(separator)
     digits = r"(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+)"  # 1,234 may be more than a thousand
     comma = separator in ";\t" and bool(re.search(rf'(?m)(?:^|{edge})\s*"?-?{digits}"?\s*(?:{edge}|$)', head))
-    _, first = next(Dialect(separator, quoted).records(head))
-    cells = [c.strip().replace(",", ".") if comma else c.strip() for c in first]
+    whole = len(head) == len(text)  # and no row is cut
+    rows = [[c.strip() for c in cells] for _, cells in Dialect(separator, quoted).records(head)]
+    cells = [c.replace(",", ".") if comma else c for c in rows[0]]
     data = any(cells) and all(is_number(c) or DATE.fullmatch(c) for c in cells if c)
-    return Dialect(separator, quoted, comma, not data, skipped)
+    names, note = _numbers_as_names(rows[0], rows[1:] if whole else rows[1:-1]) if data else (True, "")
+    return Dialect(separator, quoted, comma, names, skipped, note)
+
+
+def _numbers_as_names(first: list[str], rows: list[list[str]]) -> tuple[bool, str]:
+    """Return whether a first row of whole numbers holds the names of columns, and a note if it may hold them.
+
+    pandas names the columns of an array 0, 1, 2 and so on, and leaves the name of its row labels empty. Years are
+    names too. Such a row is names if its first cell alone is empty, or if the cells below it have decimals or are of
+    another size.
+    """
+    labels = int(len(first) > 1 and not first[0])
+    numbers = [int(c) for c in first[labels:] if re.fullmatch(r"0|[1-9]\d{0,5}", c)]
+    years = bool(numbers) and 1800 <= numbers[0] <= 2100
+    if not numbers or numbers != list(range(numbers[0], numbers[0] + len(first) - labels)):
+        return False, ""
+    rows = [cells for cells in rows if len(cells) == len(first)]
+    if not rows or not (numbers[0] == 0 or years):
+        return False, ""
+    columns = [[cells[d] for cells in rows if cells[d]] for d in range(labels, len(first))]
+    if labels:
+        names = all(cells[0] for cells in rows)
+    elif years:
+        names = not any(re.fullmatch(r"(1[89]|20)\d\d(\.0*)?", c) for column in columns for c in column)
+    else:
+        decimals = not any(re.fullmatch(r"[-+]?\d+", c) for column in columns for c in column)
+        names = decimals or (len(numbers) > 2 and [str(n + len(numbers)) for n in numbers] != rows[0])
+    shown = ", ".join(first[labels:][:3]) + (" ..." if len(numbers) > 3 else "")
+    if not names and len(numbers) == 1:
+        return False, ""
+    return names, f"the first row, {shown}, is read as {'the names of the columns' if names else 'values'}"
 
 
 def is_number(cell: str) -> bool:

@@ -108,7 +108,7 @@ def clean(
     Returns:
         The table, and the origin of its rows with notes on what was changed.
     """
-    frame, origin = without_odd_rows(frame, origin)
+    frame, origin = without_odd_rows(_spelled_out(frame), origin)
     key = id_col or named(frame.columns, IDS)
     found = numerals_of(frame, key, decimal, None)
     time = time_col or named(frame.columns, TIMES)
@@ -119,6 +119,13 @@ def clean(
     if time_col is not None and (time_col in frame.columns or time_col != JOINED):
         return frame, origin
     return joined(frame, origin, taken={id_col, *target}, kept=covariates)
+
+
+def _spelled_out(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with categories that are times as words, which a time is read from."""
+    kinds = (c.name for c in frame.iter_columns() if c.dtype in (pl.Categorical, pl.Enum))
+    names = [c for c in kinds if parse_times(frame[c].cast(pl.String)) is not None]
+    return frame.with_columns(pl.col(names).cast(pl.String)) if names else frame
 
 
 def _by_step(
@@ -139,6 +146,7 @@ def _by_step(
         meta[ids.META] = ids.type_of(frame[roles.id])
         notes += ids.note_of(frame[roles.id])
     names = keys.unique(maintain_order=True)
+    notes += ids.alike(names)
     codes = keys.replace_strict(names, np.arange(len(names)), return_dtype=pl.Int64).to_numpy()
     order = np.argsort(codes, kind="stable").astype(np.int64)
     parts = np.split(order, np.cumsum(np.bincount(codes, minlength=len(names)))[:-1])
@@ -209,13 +217,17 @@ def _irregularity(stamps: Stamps, parts: list[NDArray[np.int64]]) -> float:
 
 
 def _rows_are_series(frame: pl.DataFrame) -> bool:
-    """Return whether a row is a whole series, as in the M competitions: a name, and then many numbered columns."""
+    """Return whether a row is a whole series, as in the M competitions: a name, and then many numbered columns.
+
+    If the first column holds times, its rows are the steps of as many channels.
+    """
     rest = frame.columns[1:]
     return (
         len(rest) >= 10
         and frame[frame.columns[0]].dtype == pl.String
         and all(frame[c].dtype.is_numeric() or frame[c].null_count() == len(frame) for c in rest)
         and sum(c.lstrip("Vvxt_").isdigit() for c in rest) > 0.9 * len(rest)
+        and parse_times(frame[frame.columns[0]]) is None
     )
 
 

@@ -141,6 +141,25 @@ def note_of(column: pl.Series) -> list[str]:
     return [f"the ids in column {column.name!r} have the type {type_in_words(column)}, and come back as words"]
 
 
+def alike(names: pl.Series) -> list[str]:
+    """Return a note if ids differ only in the form of their letters, in blanks or in capitals.
+
+    Args:
+        names: The ids as words, all different.
+    """
+    bare = names.str.normalize("NFKC").str.replace_all(r"[\p{Cf}\s]+", "").str.to_lowercase()
+    again = bare.is_duplicated()
+    if not again.any():
+        return []
+    pair = [repr(name) for name in names.filter(bare == bare.filter(again)[0]).head(2).to_list()]
+    if pair[0].casefold() == pair[1].casefold():
+        what = "capitals"
+    else:
+        what = "blanks, or in letters that look the same"
+        pair = [ascii(name) for name in names.filter(bare == bare.filter(again)[0]).head(2).to_list()]
+    return [f"the ids {pair[0]} and {pair[1]} differ only in {what}, and are two series"]
+
+
 def dtype_of(kind: Any) -> Any:
     """Return the type of polars that ``type_of`` gave as JSON; words if it is None, as in older model files."""
     match kind:

@@ -21,6 +21,10 @@ _SHAPE = (
 )
 #: The numbers that a letter after the digits stands for.
 _LETTERS = {"K": 1e3, "k": 1e3, "M": 1e6, "B": 1e9, "T": 1e12}
+#: A number, and a unit behind it.
+_UNIT = r"^[-+\u2212]?\s*(?:\d[\d.,']*|[.,]\d+)\s*([^\d\s.,:;()+-][^\d]{0,11}\d?)$"
+#: The number of different words behind numbers up to which they are units, and not codes such as 12A and 12B.
+_FEW_UNITS = 4
 #: The number of cells that show whether a column holds numbers.
 _SAMPLE = 200
 
@@ -88,6 +92,16 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
         found = plain if plain.null_count() < len(plain) else pl.Series(column.name, [None] * len(column), pl.Float64)
         return Numerals(found, found.is_null() & seen.is_not_null())
     return _read(column.name, seen, plain, decimal, usual)
+
+
+def unit_of(words: pl.Series) -> str | None:
+    """Return the unit that most cells of a column have behind their number, such as "kg"; None if there is none."""
+    seen = words.drop_nulls()
+    units = seen.str.strip_chars().str.extract(_UNIT).drop_nulls()
+    if not len(units) or 2 * len(units) < len(seen):
+        return None
+    kinds = units.str.strip_chars().value_counts(sort=True)[units.name].to_list()
+    return str(kinds[0]) if len(kinds) <= _FEW_UNITS else None
 
 
 def _normal(words: pl.Series) -> pl.Series:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
 
 from ostinato.data import sheets
+from ostinato.data.layouts import layout_of
 from ostinato.data.lines import decode, lines_of, plain
 from ostinato.data.nested import flat
 from ostinato.data.written import Written
@@ -41,7 +43,8 @@ def written(raw: bytes, where: str, ending: str, sheet: str | None = None) -> Wr
     if sheet is not None:
         raise DataError("a sheet was named, but the file is no spreadsheet", where=where, fix="leave out --sheet")
     if ending in _JSON or looks_like_json(raw):
-        return _of_records(list(_records(decode(raw, where), where)), where)
+        records, notes = _records(decode(raw, where), where)
+        return _of_records(list(records), where, notes)
     return None
 
 
@@ -61,22 +64,37 @@ def looks_like_json(raw: bytes) -> bool:
         return False
 
 
-def _records(text: str, where: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the line and the fields of each record: one on each line, or the elements of one array."""
-    if text.lstrip().startswith("["):
-        items = _json(text, where, 1)
-        for i, item in enumerate(items):
-            yield i + 1, _checked(item, f"{where}, record {i + 1}")
-        return
+def _records(text: str, where: str) -> tuple[Iterator[tuple[int, dict[str, Any]]], tuple[str, ...]]:
+    """Return the line and the fields of each record, and notes: one on each line, or those of one table."""
     rows = [(i + 1, line) for i, line in enumerate(lines_of(text)) if line.strip()]
     if not rows:
         raise DataError("the file is empty", where=where, fix="give a file that has data")
+    whole = text.lstrip().startswith("[") or len(rows) == 1 or not _is_object(rows[0][1])
+    if not whole:
+        return _by_line(rows, where), ()
+    item = _json(text, where, rows[0][0])
+    table = layout_of(item, where)
+    items = item if isinstance(item, list) else [item]
+    records, notes = (items, ()) if table is None else table
+    if isinstance(item, list) or table is not None:
+        return ((i + 1, _checked(one, f"{where}, record {i + 1}")) for i, one in enumerate(records)), notes
+    return iter([(rows[0][0], _checked(item, f"{where}, line {rows[0][0]}"))]), ()
+
+
+def _is_object(line: str) -> bool:
+    """Return whether a line is a JSON value of its own, and not the begin of one."""
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _by_line(rows: list[tuple[int, str]], where: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in rows:
         try:
             yield number, _checked(json.loads(line), f"{where}, line {number}")
         except (ValueError, RecursionError) as error:
-            if number == rows[0][0]:  # one object over several lines
-                _checked(_json(text, where, number), where)
             raise _not_json(error, f"{where}, line {number}: {line[:60]!r}") from error
 
 
@@ -119,12 +137,13 @@ def _checked(item: Any, where: str) -> dict[str, Any]:
     return record
 
 
-def _of_records(records: list[tuple[int, dict[str, Any]]], where: str) -> Written:
+def _of_records(records: list[tuple[int, dict[str, Any]]], where: str, notes: tuple[str, ...]) -> Written:
     names = list(dict.fromkeys(name for _, record in records for name in record))
     if not names:
         raise DataError("the file holds no records with fields", where=where, fix="give a file that has data")
     columns = [pl.Series(str(i), [n, *(_word(r.get(n)) for _, r in records)], pl.String) for i, n in enumerate(names)]
-    return Written.of(pl.DataFrame(columns), where, [records[0][0], *(line for line, _ in records)])
+    lines = [records[0][0], *(line for line, _ in records)]
+    return replace(Written.of(pl.DataFrame(columns), where, lines, notes), named=True)
 
 
 def _word(value: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import polars as pl
@@ -22,7 +23,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
     Args:
         raw: The bytes of the file.
         where: The name of the file.
-        sheet: The name of the sheet; the first one that is not empty if None.
+        sheet: The name of the sheet; if None, the first one that is shown and has rows.
 
     Raises:
         DataError: The file is damaged, or there is no such sheet.
@@ -56,7 +57,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
 
 def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
     """Return the name of the sheet to read."""
-    chosen = sheet if sheet is not None else next((n for n in names if _load(book, n, "string").width), None)
+    chosen = sheet if sheet is not None else _first(book, names)
     if chosen is None:
         raise DataError("every sheet is empty", where=where, fix="give a file that has data")
     if chosen not in names:
@@ -65,6 +66,13 @@ def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
     if not _load(book, chosen, "string").width:
         raise DataError(f"the sheet {chosen!r} is empty", where=where, fix="choose another sheet")
     return chosen
+
+
+def _first(book: Any, names: list[str]) -> str | None:
+    """Return the first sheet that is shown and has rows below its names; else the first with anything in it."""
+    filled = [name for name in names if _load(book, name, "string").width]
+    shown = [name for name in filled if book.load_sheet(name, n_rows=0).visible == "visible"] or filled
+    return next((name for name in shown if len(_load(book, name, "string")) > 1), next(iter(shown), None))
 
 
 def _load(book: Any, name: str, dtype: str) -> pl.DataFrame:
@@ -77,5 +85,7 @@ def _shown(words: pl.Series, exact: pl.Series) -> pl.Series:
     out = []
     for word, x in zip(words.to_list(), exact.to_list(), strict=True):
         rounded = word is not None and x is not None and is_number(word) and float(word) != x
-        out.append(repr(x) if rounded else word and word.removesuffix(" 00:00:00"))
+        # a time of day alone has the day on which Excel counts from
+        clock = word and re.sub(r"^1899-12-3[01] (?=\d\d:)", "", word)
+        out.append(repr(x) if rounded else clock if clock != word else word and word.removesuffix(" 00:00:00"))
     return pl.Series(words.name, out, pl.String)

@@ -47,6 +47,13 @@ _TIME = re.compile(r"^ds$|time|date|stamp|epoch|unix|zeit|일시|시각|시간",
 _MONTH = re.compile(
     r"^(year|yr|yyyy)?[_ -]?(month|mm|mon)$|^period$|^(monat|mois|mes|mese|월|년월|月|年月)$", re.IGNORECASE
 )
+#: The names of columns whose whole numbers may be weeks such as 202453, and quarters such as 20244.
+_WEEK = re.compile(
+    r"week|^(yyyy|year|y)_?w(w|k)?$|woche|semaine|semana|^\uc8fc(\ucc28)?$|^\u9031$|^\u5468$", re.IGNORECASE
+)
+_QUARTER = re.compile(
+    r"quarter|qtr|^(yyyy|year|y)_?q$|quartal|trimestre|\ubd84\uae30|\u5b63\u5ea6|^period$", re.IGNORECASE
+)
 _EXCEL = re.compile(r"(^|[^p])date$|^date|^(datum|fecha|data|날짜|일자|일시|日付|日期)$", re.IGNORECASE)
 _EXCEL_DAYS, _EXCEL_ZERO = (20_000, 75_000), np.datetime64("1899-12-30", "us")
 #: The units of times since 1970-01-01: their number in a second, and their name.
@@ -171,6 +178,11 @@ def read_times(
     return found
 
 
+def is_year(name: str) -> bool:
+    """Return whether a column of this name may hold years."""
+    return _YEAR.search(name) is not None
+
+
 def parse_times(column: pl.Series) -> Times | None:
     """Return a column as times (N,), datetime64[us] or int64; None if some row cannot be read."""
     found = read_times(column)
@@ -204,7 +216,9 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
     return Stamps(instants(_micros(column), zone), TimeForm(pl.Datetime(unit, zone), zone=zone))
 
 
-def _from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps | None:
+def _from_integers(  # noqa: PLR0911 - one for each form
+    column: pl.Series, dtype: pl.DataType, name: str
+) -> Stamps | None:
     """Return dates such as 20240131, years, times since 1970, or else the whole numbers themselves."""
     whole = column.fill_null(0).to_numpy()
     low, high = (int(whole.min()), int(whole.max())) if len(whole) else (0, 0)
@@ -226,6 +240,12 @@ def _from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps |
         months = (whole // 100 - 1970) * 12 + whole % 100 - 1
         note = f"whole numbers such as {low} in column {name!r} are read as months"
         return Stamps(months.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%m"), (note,))
+    if _WEEK.search(name) and low >= 180_001 and high <= 210_053:
+        return _of_weeks(whole, dtype, name)
+    if _QUARTER.search(name) and low >= 18_001 and high <= 21_004 and set((whole % 10).tolist()) <= {1, 2, 3, 4}:
+        quarters = ((whole // 10 - 1970) * 4 + whole % 10 - 1) * 3
+        note = f"whole numbers such as {low} in column {name!r} are read as quarters"
+        return Stamps(quarters.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%q"), (note,))
     if len(whole) and _EXCEL.search(name) and _EXCEL_DAYS[0] <= low and high <= _EXCEL_DAYS[1]:
         return _of_excel(whole.astype(np.float64), name)
     for units, words in _EPOCHS if called or low > 10**11 else ():
@@ -238,6 +258,14 @@ def _from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps |
             note = f"whole numbers such as {low} in column {name!r} are read as {words} since 1970"
             return Stamps(micros.astype("datetime64[us]"), TimeForm(dtype, epoch=units), (note,))
     return Stamps(whole.astype(np.int64), TimeForm(dtype))
+
+
+def _of_weeks(whole: NDArray[np.int64], dtype: pl.DataType, name: str) -> Stamps | None:
+    """Return weeks of ISO 8601 such as 202453 as their Mondays; None if a year has no such week."""
+    words = pl.Series(whole).cast(pl.String)
+    days = (words.str.head(4) + "-" + words.str.tail(2) + "-1").str.to_date("%G-%V-%u", strict=False)
+    note = f"whole numbers such as {int(whole.min())} in column {name!r} are read as weeks of ISO 8601"
+    return None if days.null_count() else Stamps(_micros(days), TimeForm(dtype, "%G%V"), (note,))
 
 
 def _from_floats(column: pl.Series) -> Stamps | None:

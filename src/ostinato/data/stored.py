@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import hashlib
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -166,11 +167,28 @@ def frame_of(raw: bytes, where: str, ending: str) -> pl.DataFrame | None:
         return None
     check([(raw, where, ending)])
     try:
-        return pl.read_parquet(io.BytesIO(raw)) if form == "Parquet" else pl.read_ipc(io.BytesIO(raw))
+        frame = pl.read_parquet(io.BytesIO(raw)) if form == "Parquet" else pl.read_ipc(io.BytesIO(raw))
+        return _plain(frame)
     except BaseException as error:
         if not is_failure(error):
             raise
         raise _damaged(where, form) from error
+
+
+def _plain(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a table with periods of pandas as the times at which they begin, and other added types as stored."""
+    added = [c for c in frame.iter_columns() if isinstance(c.dtype, pl.BaseExtension)]
+    for column in added:
+        stored = column.ext.storage()
+        if column.dtype.ext_name() == "pandas.period":  # type: ignore[attr-defined]
+            import pandas as pd
+
+            words = json.loads(column.dtype.ext_metadata() or "{}")  # type: ignore[attr-defined]
+            periods = pd.PeriodIndex.from_ordinals(stored.fill_null(0).to_numpy(), freq=words["freq"])
+            starts = pl.Series(column.name, periods.to_timestamp().to_numpy().astype("datetime64[us]"))
+            stored = starts.set(stored.is_null(), None) if stored.null_count() else starts
+        frame = frame.with_columns(stored.alias(column.name))
+    return frame
 
 
 def _digest(raw: bytes) -> bytes:

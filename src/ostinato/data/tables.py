@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from ostinato.data import records, sheets, stored
-from ostinato.data.columns import IDS, holds_numbers, named
+from ostinato.data import columns, records, sheets, stored
+from ostinato.data.columns import IDS, holds_numbers
 from ostinato.data.dialect import Dialect, is_number, sniff
 from ostinato.data.files import contents, ending, names_of
 from ostinato.data.lines import decode, lines_of
@@ -105,7 +106,7 @@ def parse(
             raise DataError("the file is empty", where=where, fix="give a file that has data")
         body, skipped = text.strip("\n"), len(text) - len(text.lstrip("\n"))
         margins = Margins(body, skipped) if words else without_margins(body, skipped)
-        cells = _TextTable(margins, where, id_col, decimal)
+        cells = _TextTable(margins, where, id_col, decimal, named=table is not None and table.named)
         frame, origin = cells.words() if words else cells.numbers()
         origin = origin if table is None else table.located(origin)
     if not len(frame):
@@ -116,13 +117,17 @@ def parse(
 class _TextTable:
     """The text of one table, which may be parsed more than once until its decimal sign is known."""
 
-    def __init__(self, margins: Margins, where: str, id_col: str | None, decimal: str | None) -> None:
+    def __init__(
+        self, margins: Margins, where: str, id_col: str | None, decimal: str | None, *, named: bool = False
+    ) -> None:
         self._where, self._decimal = where, decimal
         self._margins, self._text = margins, margins.text
         self._dialect = sniff(self._text, where, self._margins.skipped)
+        if named:
+            self._dialect = replace(self._dialect, header=True, note="")
         _, header = next(self._dialect.records(self._text)) if self._dialect.header else (1, [])
         # an id stays as it is written: 007 is not 7
-        self._key = id_col or named(header, IDS)
+        self._key = id_col or columns.named(header, IDS)
         self._keyed = self._key in header
 
     def words(self) -> tuple[pl.DataFrame, Origin]:
@@ -181,13 +186,14 @@ class _TextTable:
             _check_widths(text, dialect, where)
             frame = frame.filter(~pl.Series(lines.blank(len(frame))))
         frame = _named(frame, text, dialect, where)
-        origin = Origin(where, (FileRows(where, len(frame), lines),), notes=self._margins.notes)
+        notes = (*self._margins.notes, *([dialect.note] if dialect.note else []))
+        origin = Origin(where, (FileRows(where, len(frame), lines),), notes=notes)
         return without_odd_rows(frame, origin) if empty else (frame, origin)
 
 
 def _whole_ids(frame: pl.DataFrame, id_col: str | None) -> pl.DataFrame:
     """Return the ids as whole numbers if all are written as such, as other readers of the file return them."""
-    key = id_col or named(frame.columns, IDS)
+    key = id_col or columns.named(frame.columns, IDS)
     if key not in frame.columns or frame[key].dtype != pl.String or frame[key].null_count():
         return frame
     ids = frame[key].unique()

@@ -25,12 +25,14 @@ class Written:
         where: The name of the table, for an error.
         lines: The line in the file of each line of the text.
         notes: What was chosen for the user, in words.
+        named: Whether the first row surely holds the names of the columns, as for JSON.
     """
 
     text: str
     where: str
     lines: list[int]
     notes: tuple[str, ...] = ()
+    named: bool = False
 
     @staticmethod
     def of(rows: pl.DataFrame, where: str, lines: list[int], notes: tuple[str, ...] = ()) -> Written:

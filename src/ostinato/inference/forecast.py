@@ -11,7 +11,7 @@ import numpy as np
 
 from ostinato.arguments import levels, whole
 from ostinato.arguments import seed as checked_seed
-from ostinato.data.ahead import with_calendars
+from ostinato.data.ahead import check_reach, with_calendars
 from ostinato.data.sequences import SequenceSet
 from ostinato.device import Device, on_device
 from ostinato.direct.forecast import ahead
@@ -102,7 +102,9 @@ def _forecast_paths(model: SequenceModel, data: SequenceSet | Any, options: _For
             fix="remove the future rows, or fit a direct model",
         )
     horizon, level, n_paths = check_forecast(model, options.horizon, options.level, options.n_paths)
-    return _rolled_out(model, as_sequences(model, data), horizon, replace(options, level=level, n_paths=n_paths))
+    data = as_sequences(model, data)
+    check_reach(data, horizon)
+    return _rolled_out(model, data, horizon, replace(options, level=level, n_paths=n_paths))
 
 
 def _rolled_out(model: SequenceModel, data: SequenceSet, horizon: int, options: _ForecastOptions) -> Forecast:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ostinato.arguments import horizon_count, levels
 from ostinato.choices import unknown
+from ostinato.data.ahead import check_reach
 from ostinato.data.read import read
 from ostinato.data.seasons import season_length
 from ostinato.data.sequences import SequenceSet
@@ -23,6 +24,8 @@ from ostinato.numbers import counted
 
 #: The second name of "auto", for backtests, in which "auto" chooses between all models.
 LOCAL = "local"
+#: The largest number of steps: the work of some methods grows with its square, and 10,000 take half a minute.
+MOST = 10_000
 #: The number of different fits that a note names.
 _NAMED = 4
 #: The characters from which on a note names the fit of one series alone.
@@ -150,12 +153,14 @@ def steps_and_notes(data: SequenceSet, horizon: int | None, season: int | None) 
         season: The number of steps of a season, if given.
 
     Raises:
-        ConfigError: The horizon or the season is less than 1.
+        ConfigError: The horizon or the season is less than 1, or the horizon is far beyond the data.
     """
     length, why = season_length(data, season)
     notes = [f"season: {counted(length, 'step')}, {why}"]
     if horizon is not None:
-        return horizon_count(horizon), notes
+        steps = horizon_count(horizon)
+        check_reach(data, steps, MOST)
+        return steps, notes
     steps, reason = default_horizon(data, season)
     return steps, [*notes, f"horizon: {counted(steps, 'step')}, {reason}; set it with --horizon"]
 

@@ -1,0 +1,174 @@
+"""The layouts in which programs write a table as one JSON value, brought into records.
+
+pandas writes six of them (the ``orient`` of ``DataFrame.to_json``), and polars the list of records. A layout that is
+not known is refused: read as one record, a table of a year would be one row of thousands of channels.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from ostinato.data.columns import MORE_TIMES, TIMES
+from ostinato.data.stamps import parse_times
+from ostinato.errors import DataError
+
+#: What to do about a table that cannot be read.
+_WRITE = "write one object for each row: df.to_json(path, orient='records') in pandas, df.write_json(path) in polars"
+_SHOWN = 3
+
+
+class Layout(NamedTuple):
+    """The rows of a table, and what was chosen for the user, in words."""
+
+    records: list[dict[str, Any]]
+    notes: tuple[str, ...] = ()
+
+
+def layout_of(item: Any, where: str) -> Layout | None:
+    """Return the table of a JSON value that holds all rows.
+
+    Args:
+        item: The value, with objects as dicts.
+        where: The name of the file, for an error.
+
+    Returns:
+        The rows; None if the value is a list of records, or one record.
+
+    Raises:
+        DataError: The value is a table without the names of its columns, or of a layout that cannot be told.
+    """
+    if isinstance(item, list):
+        if item and all(isinstance(row, list) for row in item):
+            raise DataError("the rows have no names of columns", where=where, fix=_WRITE)
+        return None
+    if not isinstance(item, dict) or not item:
+        return None
+    for known in (_split, _schema, _lists, _records):
+        found = known(item, where)
+        if found is not None:
+            return found
+    if all(isinstance(inner, dict) and inner for inner in item.values()):
+        return _of_objects(item, where)
+    if len(item) > 1 and _is_index(list(item)) and not any(isinstance(v, dict | list) for v in item.values()):
+        return _indexed(list(item), {"y": list(item.values())})  # a Series
+    return None
+
+
+def _split(item: dict[str, Any], where: str) -> Layout | None:
+    """Read {"columns": [...], "index": [...], "data": [[...], ...]}, and a Series with a name in place of columns."""
+    data, index, names = item.get("data"), item.get("index"), item.get("columns")
+    if not isinstance(data, list) or not set(item) <= {"columns", "index", "data", "name"} or "data" not in item:
+        return None
+    if names is None and "name" in item and isinstance(index, list):
+        names, data = [item["name"] or "y"], [[value] for value in data]
+    if not isinstance(names, list) or not all(isinstance(row, list) and len(row) == len(names) for row in data):
+        return None
+    columns = {_name(n): [row[d] for row in data] for d, n in enumerate(names)}
+    if len(columns) < len(names) or (isinstance(index, list) and len(index) != len(data)):
+        raise DataError("the names of the columns repeat, or the index has another length", where=where, fix=_WRITE)
+    return _indexed(index if isinstance(index, list) else list(range(len(data))), columns)
+
+
+def _schema(item: dict[str, Any], where: str) -> Layout | None:
+    """Read {"schema": {...}, "data": [{...}, ...]} of a Table Schema, whose rows hold the index as a field."""
+    schema, data = item.get("schema"), item.get("data")
+    if set(item) != {"schema", "data"} or not isinstance(schema, dict) or not isinstance(data, list):
+        return None
+    keys = schema.get("primaryKey")
+    if not data or not all(isinstance(row, dict) for row in data) or not isinstance(keys, list) or len(keys) != 1:
+        return _records({"data": data}, where)
+    columns = {name: [row.get(name) for row in data] for name in data[0]}
+    index = columns.pop(keys[0], list(range(len(data))))
+    if keys[0] != "index" or not columns:
+        return Layout(data)
+    return _indexed(index, columns)
+
+
+def _lists(item: dict[str, Any], where: str) -> Layout | None:
+    """Read {"ds": [...], "y": [...]}: one list of values for each column."""
+    if not all(isinstance(v, list) and not any(isinstance(x, dict | list) for x in v) for v in item.values()):
+        return None
+    lengths = {name: len(v) for name, v in item.items()}
+    if len(set(lengths.values())) > 1:
+        (one, short), (other, long) = min(lengths.items(), key=_second), max(lengths.items(), key=_second)
+        raise DataError(
+            f"the columns differ in length: {one!r} has {short} values, and {other!r} has {long}",
+            where=where,
+            fix="give every column one value for each row, null where it is missing",
+        )
+    rows = next(iter(lengths.values()))
+    return Layout([{name: v[i] for name, v in item.items()} for i in range(rows)])
+
+
+def _second(pair: tuple[str, int]) -> int:
+    return pair[1]
+
+
+def _records(item: dict[str, Any], where: str) -> Layout | None:
+    """Read the only list of objects within an object, such as the answer {"status": "ok", "data": [{...}, ...]}."""
+    lists = {name: v for name, v in item.items() if isinstance(v, list)}
+    tables = [name for name, v in lists.items() if v and all(isinstance(row, dict) for row in v)]
+    if not tables:
+        return None
+    if len(lists) > 1:
+        raise DataError(f"the object holds several lists: {', '.join(lists)}", where=where, fix=_WRITE)
+    note = f"the records of the field {tables[0]!r} are read"
+    return Layout(lists[tables[0]], (note,) if len(item) > 1 else ())
+
+
+def _of_objects(item: dict[str, Any], where: str) -> Layout:
+    """Read objects within an object: one for each column, as pandas writes by default, or one for each row."""
+    outer, inner = list(item), list(next(iter(item.values())))
+    same = all(set(one) == set(inner) for one in item.values())
+    scalar = not any(isinstance(v, dict | list) for one in item.values() for v in one.values())
+    if same and scalar and _is_index(inner):
+        return _indexed(inner, {name: [one[key] for key in inner] for name, one in item.items()})
+    if scalar and _is_index(outer) and (same or len(outer) > 1):
+        names = list(dict.fromkeys(name for one in item.values() for name in one))
+        return _indexed(outer, {name: [one.get(name) for one in item.values()] for name in names})
+    if len(outer) == 1 and not (same and scalar and len(inner) > 1):
+        # one record with an object in it, such as {"room": {"temperature": 20.5}}
+        return Layout([item])
+    what = f"the file is one object of objects ({', '.join(outer[:_SHOWN])}), whose rows and columns cannot be told"
+    raise DataError(what, where=where, fix=_WRITE)
+
+
+def _is_index(labels: list[str]) -> bool:
+    """Return whether all labels are numbers of rows or times."""
+    return all(label.isdecimal() for label in labels) or _times(labels) is not None
+
+
+def _times(labels: list[Any]) -> Any:
+    """Return labels that are times, and not mere numbers; None for all others."""
+    words = [str(label) for label in labels]
+    column = pl.Series("ds", words)
+    if all(word.lstrip("-").isdecimal() for word in words):
+        column = column.cast(pl.Int64, strict=False)
+    times = None if column.null_count() else parse_times(column)
+    return times if times is not None and times.dtype.kind == "M" else None
+
+
+def _indexed(index: list[Any], columns: dict[str, list[Any]]) -> Layout:
+    """Return the rows of columns, with the index as the column ds if it holds times and no column does."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    numbers = [int(label) if str(label).lstrip("-").isdecimal() else None for label in index]
+    if numbers == list(range(len(index))):
+        return Layout(rows)
+    shown = ", ".join(str(label) for label in index[:_SHOWN])
+    if _times(index) is None:
+        rises = None not in numbers and all(b > a for a, b in pairwise(n for n in numbers if n is not None))
+        how = "" if rises else "; the rows keep their order"
+        return Layout(rows, (f"the labels of the rows, {shown} ..., are set aside{how}",))
+    if any(name.lower() in (*TIMES, *MORE_TIMES) for name in columns):
+        return Layout(rows, (f"the labels of the rows, {shown} ..., are set aside",))
+    cells = [n if n is not None else label for n, label in zip(numbers, index, strict=True)]
+    note = f"the labels of the rows, {shown} ..., are read as the times"
+    return Layout([{"ds": cell, **row} for cell, row in zip(cells, rows, strict=True)], (note,))
+
+
+def _name(name: Any) -> str:
+    """Return the name of a column as a word: a column of several levels has a list."""
+    return " ".join(str(part) for part in name) if isinstance(name, list) else str(name)

@@ -1,0 +1,70 @@
+"""Words that order the rows of a table and are no times that can be read, such as "FY24 Q1", 2023/24 and "Week 12"."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+import polars as pl
+
+from ostinato.data.month_names import month_of
+from ostinato.data.numerals import as_numbers
+from ostinato.errors import DataError
+
+#: A word for a stretch of time beside a number, or a year.
+_PERIOD = re.compile(
+    r"(?<![^\W\d_])(fy|cy|ay|hy|kw|wk|w|q|qtr|h|s|t|m|d|y|semester|trimester|season|round|period|year|half|quarter|month"
+    r"|week|day|sprint|season|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[^\w\d]*\d"
+    r"|(?<!\d)(1[89]|20)\d\d(?!\d)|\d ?(주|월|일|년|분기|차|회)|^\d{1,2}[-/.]\d{2}$",
+    re.IGNORECASE,
+)
+
+
+_MONTH = re.compile(r"[^\W\d_]{3,}")
+
+
+def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | None, where: str) -> None:
+    """Refuse a table without a column of times if words in it show that the rows are in another order than theirs.
+
+    Args:
+        frame: The table.
+        columns: The columns that may order the rows.
+        id_col: The column of ids, or None.
+        where: The name of the table, for an error.
+
+    Raises:
+        DataError: The words of a column all differ within a series and differ in their numbers alone, they name
+            stretches of time, and they do not rise from row to row.
+    """
+    for name in columns:
+        column = frame[name]
+        if column.dtype != pl.String or column.null_count() or len(column) < 3:
+            continue
+        words = pl.Series([_MONTH.sub(_numbered, word.strip()) for word in column.to_list()])
+        if words.str.replace_all(r"\d+", "0").n_unique() > 1 or not _PERIOD.search(column[0]):
+            continue
+        if as_numbers(words).all or frame.select(name, *([id_col] if id_col else [])).is_duplicated().any():
+            continue
+        keys = frame[id_col].cast(pl.String, strict=False).to_list() if id_col else [None] * len(words)
+        if not _rises(words.to_list(), keys):
+            raise DataError(
+                f"the words in column {name!r}, such as {column[0]!r}, cannot be read as times, and the rows are in "
+                "another order than they",
+                where=where,
+                fix="write times as 2024-01-31; or sort the rows by time and remove the column",
+            )
+
+
+def _numbered(found: re.Match[str]) -> str:
+    """Return a word that names a month as its number."""
+    month = month_of(found[0])
+    return found[0] if month is None else f"{month:02}"
+
+
+def _rises(words: list[str], keys: list[str | None]) -> bool:
+    """Return whether the numbers in the words rise within each series, read from the front or from the back."""
+    series: dict[str | None, list[list[int]]] = {}
+    for word, key in zip(words, keys, strict=True):
+        series.setdefault(key, []).append([int(n) for n in re.findall(r"\d+", word)])
+    front = all(a < b for rows in series.values() for a, b in pairwise(rows))
+    return front or all(a[::-1] < b[::-1] for rows in series.values() for a, b in pairwise(rows))
