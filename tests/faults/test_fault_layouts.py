@@ -151,7 +151,7 @@ def orders() -> dict[str, Callable[[], str]]:
     }
     for form, cells in words.items():
         for name in ("x", "fy", "period"):
-            rows[f"{name}, {form}"] = partial(refused, newest_first(name, cells), ".csv", cells[-1], "time")
+            rows[f"{name}, {form}"] = partial(refused, newest_first(name, cells), ".csv", str(cells[-1]), "time")
     rows["a week that is not"] = partial(refused, newest_first("week", [202330 + i for i in range(N)]), ".csv", "2023")
     in_file_order = pd.DataFrame({"x": words["Week 7"], "y": Y}).to_csv(index=False)
     rows["weeks in order"] = partial(same, in_file_order, ".csv", times=False, note="'x' ('Week 1')")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -130,7 +130,20 @@ def find(
             left.remove(id_col)
     if target:
         return Roles(id_col, time_col, tuple(target), tuple(said))
-    left = [c for c in left if c != time_col and not (c.lower() in _NUMBERS and _is_count(frame[c]))]
+    return _values(frame, [c for c in left if c != time_col], Roles(id_col, time_col, (), tuple(said)), where)
+
+
+def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> Roles:
+    """Return the roles with the columns to model, by their names or their content.
+
+    Args:
+        frame: The table.
+        left: The columns that have no other role.
+        roles: The columns of the ids and of the times, with the notes on them.
+        where: The name of the table, for an error.
+    """
+    said, time_col = list(roles.notes), roles.time
+    left = [c for c in left if not (c.lower() in _NUMBERS and _is_count(frame[c]))]
     numbers = [c for c in left if holds_numbers(frame[c])]
     counts = [c for c in numbers if _counts_rows(frame[c])]
     if counts and len(counts) < len(numbers):
@@ -147,14 +160,14 @@ def find(
     if chosen is not None:
         note = f"modelled column: {chosen!r} of {', '.join(numbers)} (use --target to choose)"
         notes = [*said, *_aside([c for c in aside if c != chosen], frame), *([note] if len(numbers) > 1 else [])]
-        return Roles(id_col, time_col, (chosen,), tuple(notes))
+        return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
     _refuse_wide(numbers, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
-    return Roles(id_col, time_col, tuple(numbers), tuple(notes))
+    return replace(roles, values=tuple(numbers), notes=tuple(notes))
 
 
 def _parts_of(frame: pl.DataFrame, numbers: list[str], time_col: str | None) -> list[str]:

@@ -11,15 +11,15 @@ from ostinato.data.month_names import month_of
 from ostinato.data.numerals import as_numbers
 from ostinato.errors import DataError
 
-#: A word for a stretch of time beside a number, or a year.
-_PERIOD = re.compile(
-    r"(?<![^\W\d_])(fy|cy|ay|hy|kw|wk|w|q|qtr|h|s|t|m|d|y|semester|trimester|season|round|period|year|half|quarter|month"
-    r"|week|day|sprint|season|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[^\w\d]*\d"
-    r"|(?<!\d)(1[89]|20)\d\d(?!\d)|\d ?(주|월|일|년|분기|차|회)|^\d{1,2}[-/.]\d{2}$",
-    re.IGNORECASE,
+#: The words of a stretch of time.
+_STRETCH = (
+    r"(?:fy|cy|ay|hy|kw|wk|w|q|qtr|h|semester|trimester|season|round|period|year|half|quarter|month|week|day|sprint)s?"
+    r"(?![^\W\d_])|주차|주|월|일|년|분기|차|회"
 )
-
-
+#: Words of nothing but stretches of time, numbers and signs. A code such as SKU22011 has other letters.
+_OF_STRETCHES = re.compile(rf"(?:{_STRETCH}|\d+|(?:st|nd|rd|th|of)(?![^\W\d_])|제|[\W_]+)+", re.IGNORECASE)
+#: What such words need besides numbers: a word of a stretch, a year, or a month and a year of two digits.
+_PERIOD = re.compile(rf"(?<![^\W\d_])(?:{_STRETCH})|(?<!\d)(1[89]|20)\d\d(?!\d)|^\d{{1,2}}[-/.]\d{{2}}$", re.IGNORECASE)
 _MONTH = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -41,7 +41,7 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
         if column.dtype != pl.String or column.null_count() or len(column) < 3:
             continue
         words = pl.Series([_MONTH.sub(_numbered, word.strip()) for word in column.to_list()])
-        if words.str.replace_all(r"\d+", "0").n_unique() > 1 or not _PERIOD.search(column[0]):
+        if words.str.replace_all(r"\d+", "0").n_unique() > 1 or not _names_a_period(words[0], column[0]):
             continue
         if as_numbers(words).all or frame.select(name, *([id_col] if id_col else [])).is_duplicated().any():
             continue
@@ -53,6 +53,13 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
                 where=where,
                 fix="write times as 2024-01-31; or sort the rows by time and remove the column",
             )
+
+
+def _names_a_period(numbered: str, word: str) -> bool:
+    """Return whether a word, in which months are numbers, names a stretch of time and nothing else."""
+    if not _OF_STRETCHES.fullmatch(numbered):
+        return False
+    return numbered != word.strip() or _PERIOD.search(numbered) is not None
 
 
 def _numbered(found: re.Match[str]) -> str:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import polars as pl
 
@@ -177,14 +178,17 @@ def frame_of(raw: bytes, where: str, ending: str) -> pl.DataFrame | None:
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a table with periods of pandas as the times at which they begin, and other added types as stored."""
-    added = [c for c in frame.iter_columns() if isinstance(c.dtype, pl.BaseExtension)]
+    extension: Any = getattr(pl, "BaseExtension", ())  # earlier versions of polars read such types as stored
+    added = [c for c in frame.iter_columns() if isinstance(c.dtype, extension)]
     for column in added:
+        kind: Any = column.dtype
         stored = column.ext.storage()
-        if column.dtype.ext_name() == "pandas.period":  # type: ignore[attr-defined]
+        if kind.ext_name() == "pandas.period":
             import pandas as pd
 
-            words = json.loads(column.dtype.ext_metadata() or "{}")  # type: ignore[attr-defined]
-            periods = pd.PeriodIndex.from_ordinals(stored.fill_null(0).to_numpy(), freq=words["freq"])
+            words = json.loads(kind.ext_metadata() or "{}")
+            index: Any = pd.PeriodIndex
+            periods = index.from_ordinals(stored.fill_null(0).to_numpy(), freq=words["freq"])
             starts = pl.Series(column.name, periods.to_timestamp().to_numpy().astype("datetime64[us]"))
             stored = starts.set(stored.is_null(), None) if stored.null_count() else starts
         frame = frame.with_columns(stored.alias(column.name))
