@@ -38,6 +38,7 @@ COMMANDS = (
     "score n.ost n.txt --by word -o n.txt",
     "sample n.ost -o n.ost",
     "backtest s.csv -o s.csv",
+    "backtest s.csv --model naive --model s.ost -o s.ost",
     "diagnose s.ost s.csv -o s.csv",
     "report s.ost -o s.csv",
     "export s.ost --onnx s.ost",

@@ -10,7 +10,7 @@ from typing import Any
 from ostinato.errors import ConfigError, OstinatoError
 
 #: The options of all commands that name a file to write, and those that name a file to read, beside the arguments.
-WRITTEN, READ = ("output", "plot", "report", "onnx"), ("reference", "future", "tokens")
+WRITTEN, READ = ("output", "plot", "report", "onnx"), ("model", "reference", "future", "tokens")
 _written: list[Path] = []
 
 
