@@ -157,8 +157,17 @@ REFUSED: dict[str, Callable[[], str]] = {
     ),
 }
 
+
+def numbered_channels() -> str:
+    """Channels of dated rows may be named by numbers that could be years."""
+    data = in_file(pd.DataFrame({"ds": DAYS, **{name: Y[: len(DAYS)] for name in ("1801", "1802", "1803")}}))
+    assert data.channels == ("1801", "1802", "1803")
+    return "three channels"
+
+
 KIND = "columns of times"
 ROWS = [
+    Row(KIND, "channels that could be years", "the file", numbered_channels),
     *(Row(KIND, name, "pandas", reads(*given)) for name, given in READ.items()),
     Row(KIND, "columns of another role", "the options", other_role),
     Row(KIND, "a panel in parts of a time", "pandas", a_panel),

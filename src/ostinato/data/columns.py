@@ -163,7 +163,8 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
-    _refuse_wide(numbers, where)
+    dated = time_col is not None and (times := parse_times(frame[time_col])) is not None and times.dtype.kind == "M"
+    _refuse_wide(numbers, dated, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
@@ -328,19 +329,23 @@ def _all_uncertain(column: pl.Series) -> bool:
     return bool(cells) and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells)
 
 
-def _refuse_wide(numbers: list[str], where: str) -> None:
-    """Raise DataError if the names of the columns are times, so that a row is a series and not a step."""
+def _refuse_wide(numbers: list[str], dated: bool, where: str) -> None:
+    """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
+
+    Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months beside a year are steps.
+    """
     times = parse_times(pl.Series("ds", numbers).cast(pl.Int64, strict=False)) if len(numbers) > 2 else None
     if times is None or times.dtype.kind != "M":
         times = parse_times(pl.Series("ds", numbers)) if len(numbers) > 2 else None
     steps = np.diff(times.astype(np.int64)) if times is not None and times.dtype.kind == "M" else np.zeros(1)
     months = [c.strip().lower()[:3] for c in numbers] == _MONTH_NAMES
-    if months or (steps > 0).all() or (steps < 0).all():
+    if months or (not dated and ((steps > 0).all() or (steps < 0).all())):
         names = f"{numbers[0]}, {numbers[1]}, ... {numbers[-1]}"
         raise DataError(
             f"the columns {names} are times, so the steps of a series lie next to each other",
             where=where,
-            fix="write one row for each step, with the columns id, ds and y: melt in pandas, unpivot in polars",
+            fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
+            "they are channels, name them with --target",
         )
 
 
