@@ -41,7 +41,7 @@ def check_reach(data: SequenceSet, steps: int, most: int | None = None) -> None:
     if steps > limit:
         raise ConfigError(
             f"a horizon of {counted(steps, 'step')} is too far ahead: the longest series has {longest:,}",
-            fix=f"use at most {limit:,} steps, or fewer and longer steps",
+            fix=f"use at most {counted(limit, 'step')}, or longer steps",
         )
     ends = [(times[-1], b) for b in range(len(data)) if (times := data.times_of(b)) is not None and len(times)]
     if ends:

@@ -14,6 +14,7 @@ import polars as pl
 from ostinato.data.columns import MORE_TIMES, TIMES
 from ostinato.data.stamps import parse_times
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: What to do about a table that cannot be read.
 _WRITE = "write one object for each row: df.to_json(path, orient='records') in pandas, df.write_json(path) in polars"
@@ -95,7 +96,7 @@ def _lists(item: dict[str, Any], where: str) -> Layout | None:
     if len(set(lengths.values())) > 1:
         (one, short), (other, long) = min(lengths.items(), key=_second), max(lengths.items(), key=_second)
         raise DataError(
-            f"the columns differ in length: {one!r} has {short} values, and {other!r} has {long}",
+            f"the columns differ in length: {one!r} has {counted(short, 'value')}, and {other!r} has {long}",
             where=where,
             fix="give every column one value for each row, null where it is missing",
         )
@@ -119,7 +120,7 @@ def _records(item: dict[str, Any], where: str) -> Layout | None:
     return Layout(lists[tables[0]], (note,) if len(item) > 1 else ())
 
 
-def _of_objects(item: dict[str, Any], where: str) -> Layout:
+def _of_objects(item: dict[str, Any], where: str) -> Layout | None:
     """Read objects within an object: one for each column, as pandas writes by default, or one for each row."""
     outer, inner = list(item), list(next(iter(item.values())))
     same = all(set(one) == set(inner) for one in item.values())
@@ -131,7 +132,7 @@ def _of_objects(item: dict[str, Any], where: str) -> Layout:
         return _indexed(outer, {name: [one.get(name) for one in item.values()] for name in names})
     if len(outer) == 1 and not (same and scalar and len(inner) > 1):
         # one record with an object in it, such as {"room": {"temperature": 20.5}}
-        return Layout([item])
+        return None
     what = f"the file is one object of objects ({', '.join(outer[:_SHOWN])}), whose rows and columns cannot be told"
     raise DataError(what, where=where, fix=_WRITE)
 
