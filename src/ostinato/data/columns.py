@@ -16,7 +16,7 @@ from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
-from ostinato.data.stamps import is_year, parse_times
+from ostinato.data.stamps import Times, is_year, parse_times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
@@ -163,8 +163,7 @@ def _values(frame: pl.DataFrame, left: list[str], roles: Roles, where: str) -> R
         return replace(roles, values=(chosen,), notes=tuple(notes))
     if not numbers:
         raise _without_numbers(frame, [c for c in left if frame[c].dtype == pl.String], where)
-    dated = time_col is not None and (times := parse_times(frame[time_col])) is not None and times.dtype.kind == "M"
-    _refuse_wide(numbers, dated, where)
+    _refuse_wide(frame, numbers, time_col, where)
     notes = [*said, *_aside(aside, frame)]
     if len(numbers) > 1:
         notes.append(f"{counted(len(numbers), 'channel')}: {', '.join(numbers)} (use --target to choose)")
@@ -329,24 +328,32 @@ def _all_uncertain(column: pl.Series) -> bool:
     return bool(cells) and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells)
 
 
-def _refuse_wide(numbers: list[str], dated: bool, where: str) -> None:
+def _refuse_wide(frame: pl.DataFrame, numbers: list[str], time_col: str | None, where: str) -> None:
     """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
 
     Where the rows are dated, columns named 1801, 1802, 1803 are channels; but months beside a year are steps.
     """
     times = parse_times(pl.Series("ds", numbers).cast(pl.Int64, strict=False)) if len(numbers) > 2 else None
-    if times is None or times.dtype.kind != "M":
+    if not _are_dates(times):
         times = parse_times(pl.Series("ds", numbers)) if len(numbers) > 2 else None
-    steps = np.diff(times.astype(np.int64)) if times is not None and times.dtype.kind == "M" else np.zeros(1)
+    steps = np.diff(times.astype(np.int64)) if times is not None and _are_dates(times) else np.zeros(1)
     months = [c.strip().lower()[:3] for c in numbers] == _MONTH_NAMES
-    if months or (not dated and ((steps > 0).all() or (steps < 0).all())):
-        names = f"{numbers[0]}, {numbers[1]}, ... {numbers[-1]}"
-        raise DataError(
-            f"the columns {names} are times, so the steps of a series lie next to each other",
-            where=where,
-            fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
-            "they are channels, name them with --target",
-        )
+    if not months and not (steps > 0).all() and not (steps < 0).all():
+        return
+    if not months and time_col is not None and _are_dates(parse_times(frame[time_col])):
+        return
+    names = f"{numbers[0]}, {numbers[1]}, ... {numbers[-1]}"
+    raise DataError(
+        f"the columns {names} are times, so the steps of a series lie next to each other",
+        where=where,
+        fix="write one row for each step, with the columns id, ds and y (melt in pandas, unpivot in polars); if "
+        "they are channels, name them with --target",
+    )
+
+
+def _are_dates(times: Times | None) -> bool:
+    """Return whether times were read, and are dates instead of numbers."""
+    return times is not None and times.dtype.kind == "M"
 
 
 def _counts_rows(column: pl.Series) -> bool:

@@ -116,10 +116,10 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
 
     A column of whole dates, or of times since 1970, needs no parts beside it.
     """
-    if any(_whole(frame[free[n]]) for n in _WHOLE if n in free):
-        return None
     year, month, quarter, day, hour, minute = (_part(frame, free, part) for part in _PARTS)
     if year is None or (month is None and quarter is None):
+        return None
+    if any(_whole(frame[free[n]]) for n in _WHOLE if n in free):
         return None
     found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
     for part in ends:
@@ -179,6 +179,8 @@ def _between(column: pl.Series, low: int, high: int) -> bool:
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a column of days and a column of clocks or of hours."""
+    if free.keys().isdisjoint((*_CLOCKS, *_PARTS["hour"][0])):
+        return None  # no column is read as days for nothing, because that takes as long as the reading itself
     order = [
         *(free[n] for n in _DAYS if n in free),
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
