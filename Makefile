@@ -21,6 +21,9 @@ unexport PYTHONDONTWRITEBYTECODE
 TORCH := -r requirements/torch.txt
 SAY_ENGINE = @$(BIN)/python -c "from ostinato.ops.selection import explain; print(explain('gru'))"
 
+# A recipe that calls no make gets the flags of make, but not the pipe that hands out its jobs. ninja would look for it.
+NINJA_ALONE := env -u MAKEFLAGS
+
 $(BIN)/python:
 	@tools/step "making an environment for Python in .venv" $(PYTHON) -m venv .venv
 
@@ -41,7 +44,7 @@ $(BIN)/python:
 
 .venv/.engine: $(SOURCES) .venv/.tools
 	@tools/step "compiling the engine for this processor (two minutes on one core)" \
-		$(PIP) install -v --no-compile --no-deps --no-build-isolation --editable .
+		$(NINJA_ALONE) $(PIP) install -v --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.demo: .venv/.packages .venv/.engine
@@ -53,7 +56,7 @@ $(BIN)/python:
 	@tools/step "installing what requirements/test.txt pins: also the tools of the tests and of the site, and Ray" \
 		tools/install --compile-bytecode -r requirements/test.txt $(TORCH)
 	@tools/step "compiling the engine, with every instruction set" \
-		$(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
+		$(NINJA_ALONE) $(PIP) install -v --no-deps --no-build-isolation --config-settings=cmake.define.OSTINATO_SETS=all --editable .
 	$(SAY_ENGINE)
 	@touch .venv/.packages .venv/.engine .venv/.demo $@
 
@@ -101,7 +104,7 @@ bench-forecast: setup $(PEERS)/.ready ## forecasts beside the peers'; FORECAST="
 	@cd benchmarks && ../$(BIN)/python -m forecast --python ../$(PEERS)/bin/python $(FORECAST)
 
 wheel: setup ## one wheel for this platform, every instruction set in it, into dist/
-	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@$(NINJA_ALONE) $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 
 # The sanitizers' library must come before Python's own memory (LD_PRELOAD); Python keeps memory to its end, which is no
 # leak of ours. -S leaves out the editable install, so that the package beside the sanitized engine is the one imported.
@@ -111,7 +114,7 @@ SANITIZED_TESTS ?= tests/ops tests/test_nn.py
 sanitize: setup sanitize-threads ## the engine's tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(BIN)/cmake -S . -B build/sanitize -G Ninja -DOSTINATO_SANITIZE=ON -DCMAKE_BUILD_TYPE=RelWithDebInfo \
 		-DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPython_EXECUTABLE=$(abspath $(BIN)/python) > /dev/null
-	@$(BIN)/cmake --build build/sanitize -- --quiet
+	@$(NINJA_ALONE) $(BIN)/cmake --build build/sanitize -- --quiet
 	@rm -rf $(SANITIZED) && mkdir -p $(SANITIZED) && cp -R src/ostinato $(SANITIZED)
 	@$(BIN)/cmake --install build/sanitize --prefix $(SANITIZED) > /dev/null
 	@LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \

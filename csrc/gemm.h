@@ -43,12 +43,15 @@ OSTINATO_INLINE void one_step(Vec<T> (&sum)[MR][NV], const T* left, const T* rig
     }
 }
 
-// What a tile brings into the cache for the tiles after it: `count` lines with each block of the left side. If the panels
-// are larger than the cache of a core, the tiles of one group of columns fetch the panel of the next group.
+// What a tile brings into the cache for the tiles after it: `count` lines with each few steps of the product. If the panels
+// are larger than the cache of a core, the tiles of one group of columns fetch the panel of the next group. A core can wait
+// for few lines at once, so they are spread over the steps.
 struct Ahead {
     const char* at = nullptr;
     Index count = 0;
 };
+template <class T>
+inline constexpr Index few_steps = lanes<T> < 4 ? lanes<T> : 4;
 
 OSTINATO_INLINE void fetch(const void* at) { __builtin_prefetch(at, 0, 2); }
 OSTINATO_INLINE void fetch_to_write(const void* at) { __builtin_prefetch(at, 1, 3); }
@@ -76,11 +79,12 @@ OSTINATO_INLINE void multiply(Vec<T> (&sum)[MR][NV], const Left<T>& a, Index row
     constexpr int V = lanes<T>, U = steps_at_once(MR * NV) < V ? steps_at_once(MR * NV) : V;
     const T* block = a.data.at(0, row);
     if constexpr (U == 1) {
-        for (Index b = 0; b < a.full; ++b, block += a.data.stride) {
-            for (Index i = 0; i < ahead.count; ++i, ahead.at += line) fetch(ahead.at);
-            for (const T *left = block, *end = block + V; left < end; ++left, panel += NV * V)
-                one_step<T, MR, NV>(sum, left, panel);
-        }
+        for (Index b = 0; b < a.full; ++b, block += a.data.stride)
+            for (const T *left = block, *end = block + V; left < end;) {
+                for (Index i = 0; i < ahead.count; ++i, ahead.at += line) fetch(ahead.at);
+                for (const T* stop = left + few_steps<T>; left < stop; ++left, panel += NV * V)
+                    one_step<T, MR, NV>(sum, left, panel);
+            }
     } else {
         Vec<T> more[U][MR][NV] = {};
         for (Index b = 0; b < a.full; ++b, block += a.data.stride)
@@ -149,11 +153,13 @@ OSTINATO_INLINE void rows_of_tiles(const Epilogue& e, const Left<typename Epilog
                                    const typename Epilogue::scalar* next) {
     constexpr int most = max_rows<NV>;
     const Index tiles = (end - begin + most - 1) / most;
-    Ahead ahead{reinterpret_cast<const char*>(next), next ? (NV * OSTINATO_BYTES / line * lanes<typename Epilogue::scalar> + tiles - 1) / tiles : 0};
+    using T = typename Epilogue::scalar;
+    constexpr Index lines = (NV * OSTINATO_BYTES * few_steps<T> + line - 1) / line;  // of a few steps
+    Ahead ahead{reinterpret_cast<const char*>(next), next ? (lines + tiles - 1) / tiles : 0};
     for (Index row = begin, left = tiles, rows; row < end; row += rows, --left) {
         rows = (end - row + left - 1) / left;
         tile_of<Epilogue, NV, most>(rows, e, a, panel, row, block, ahead);
-        ahead.at += ahead.count * a.full * line;
+        ahead.at += ahead.count * (lanes<T> / few_steps<T>) * a.full * line;
     }
 }
 

@@ -49,6 +49,13 @@ def test_a_job_calls_what_exists(path: Path, job: str) -> None:
         assert (HOME / "tools" / name).is_file()
 
 
+def test_what_compiles_does_not_see_the_jobs_of_make() -> None:
+    recipes = (HOME / "Makefile").read_text().replace("\\\n", " ")
+    compiling = [line for line in recipes.splitlines() if re.search(r"--no-build-isolation|cmake --build", line)]
+    assert len(compiling) == 4
+    assert all("$(NINJA_ALONE)" in line for line in compiling)
+
+
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_gives_no_right_to_all_jobs_but_reading(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
