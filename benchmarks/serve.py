@@ -104,12 +104,13 @@ def traced(path: str) -> None:
     """In a server: write how long each push waited, was stepped, was saved and was answered, when the server ends."""
     import atexit
 
+    from ostinato.serve.applier import Applier
     from ostinato.serve.batcher import Batcher
 
     rows: list[tuple[float, ...]] = []
     stepped: dict[int, tuple[float, float]] = {}
     saved: dict[str, float] = {}
-    push_all, step, save, clock = Batcher.push_all, Batcher._step, Batcher._save, time.perf_counter
+    push_all, step, save, clock = Batcher.push_all, Applier.step, Applier.save_changes, time.perf_counter
 
     async def pushed(self: Any, asked: Any) -> None:
         begun = clock()
@@ -132,7 +133,7 @@ def traced(path: str) -> None:
         saved.update(dict.fromkeys([work.held.unique_id for work in works], clock()))
         return refused
 
-    Batcher.push_all, Batcher._step, Batcher._save = pushed, step_, save_  # type: ignore[method-assign]
+    Batcher.push_all, Applier.step, Applier.save_changes = pushed, step_, save_  # type: ignore[method-assign]
     atexit.register(lambda: Path(path).write_text(json.dumps(rows), encoding="utf-8"))
 
 

@@ -23,7 +23,6 @@ from ostinato.model import SequenceModel
 from ostinato.serve.app import make_app
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.gate import Gate, Limits
-from ostinato.serve.operations import Operations
 from ostinato.serve.schema import Event, Push, Result, Told
 from ostinato.serve.store import Store, open_store
 from ostinato.serve.streams import Streams
@@ -62,7 +61,7 @@ async def client(
     reload: Callable[[], tuple[SequenceModel, AlarmRule | None]] | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of the application around a core."""
-    app: Gate = make_app(batcher, Operations(batcher, reload), limits or Limits())
+    app: Gate = make_app(batcher, limits or Limits(), reload)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://127.0.0.1"
     ) as found:

@@ -26,10 +26,10 @@ from ostinato.serve.app import make_app
 from ostinato.serve.auth import Token, Tokens, add
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
+from ostinato.serve.intake import Intake
 from ostinato.serve.live import answered, live
 from ostinato.serve.openapi import document
-from ostinato.serve.operations import Operations
-from ostinato.serve.routes import ROUTES, Routes
+from ostinato.serve.routes import ROUTES
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
@@ -115,12 +115,12 @@ def test_every_way_to_begin_a_stream_looks_at_the_limit_of_the_token(tmp_path: P
                     assert refused.status_code == 403
                     assert "has 2 streams, and the token allows no more than 2" in problem(refused)
                 assert (await way(name)).status_code == (200 if name == "push" else 409)
-                assert batcher.count == batcher.store.count() == 2
+                assert batcher.applier.count == batcher.store.count() == 2
                 assert (await http.delete(f"/v1/streams/{name}")).status_code == 204
             many = [{"unique_id": key, "y": 50} for key in ("b", "c")]
             token = tokens.find(f"Bearer {secret}".encode())
-            routes = Routes(batcher, Operations(batcher))
-            (answer,) = await answered(routes, [json.dumps(many)], token, 10_000)
+            intake = Intake(batcher)
+            (answer,) = await answered(intake, [json.dumps(many)], token, 10_000)
             assert ["error" in one for one in json.loads(answer)] == [False, True]
 
     run(main)
@@ -131,10 +131,10 @@ def test_a_message_of_a_websocket_has_the_limit_of_a_body(tmp_path: Path) -> Non
 
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher:
-            routes = Routes(batcher, Operations(batcher))
+            intake = Intake(batcher)
             short, wide = (json.dumps({"unique_id": name, "y": 50}, ensure_ascii=False) for name in ("a", "가" * 20))
             assert len(wide) < 60 < len(wide.encode())
-            found = await answered(routes, [short, wide, wide.encode(), short], None, 60)
+            found = await answered(intake, [short, wide, wide.encode(), short], None, 60)
             assert ["larger than 60 bytes" in one for one in found] == [False, True, True, False]
 
     run(main)
@@ -177,7 +177,7 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
                 (http.get("/metrics"), 1),
                 (http.get("/healthz"), 0),  # what is open to all costs nobody's rate
                 (http.get("/"), 0),
-                (answered(Routes(batcher, Operations(batcher)), [json.dumps([many])], token, 10_000), 3),
+                (answered(Intake(batcher), [json.dumps([many])], token, 10_000), 3),
             ):
                 before = sum(spent)
                 await call
@@ -217,7 +217,7 @@ def test_a_websocket_is_opened_within_the_rate_of_its_token(tmp_path: Path) -> N
 
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher:
-            gate = make_app(batcher, Operations(batcher), Limits(Tokens(tokens)))
+            gate = make_app(batcher, Limits(Tokens(tokens)))
             for _ in range(3):
                 said.append("websocket.close")
                 await gate({**scope}, receive, send)
@@ -270,10 +270,10 @@ def test_the_websocket_of_a_token_that_has_ended_is_closed(tmp_path: Path, monke
             sent.append(message)
 
         async with core(zoo.fitted("series", "ar")) as batcher, asyncio.timeout(10):
-            routes = Routes(batcher, Operations(batcher))
+            intake = Intake(batcher)
             for message in ({"type": "websocket.connect"}, event):
                 arrived.put_nowait(message)
-            served = asyncio.create_task(live(routes, 10_000, WebSocket(scope, arrived.get, send)))
+            served = asyncio.create_task(live(intake, 10_000, WebSocket(scope, arrived.get, send)))
             while len(sent) < 2:
                 await asyncio.sleep(0)
             add(path, "a", None, None, None)  # another token of this name: the one before ends
@@ -308,14 +308,12 @@ def test_a_websocket_is_closed_when_its_token_ends(
             sent.append(message)
 
         async with core(zoo.fitted("series", "ar")) as batcher, asyncio.timeout(10):
-            make_app(batcher, Operations(batcher), Limits(tokens))
+            make_app(batcher, Limits(tokens))
             assert batcher.companions == [tokens.watch]
             watching = asyncio.create_task(tokens.watch())
             for message in ({"type": "websocket.connect"}, *[event] * waiting):
                 arrived.put_nowait(message)
-            served = asyncio.create_task(
-                live(Routes(batcher, Operations(batcher)), 10_000, WebSocket(scope, arrived.get, send))
-            )
+            served = asyncio.create_task(live(Intake(batcher), 10_000, WebSocket(scope, arrived.get, send)))
             while len(sent) < 1 + waiting:
                 await asyncio.sleep(0)
             add(path, "a", None, None, None)
@@ -593,7 +591,7 @@ def test_many_pushes_to_one_stream_at_once_are_each_applied_once() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher:
             await asyncio.gather(*[push(batcher, "a", 50.0) for _ in range(2000)])
             assert batcher.streams.resident["a"].order.seq == 2000
-            assert batcher.cycles < 100
+            assert batcher.applier.batches < 100
 
     run(main)
 

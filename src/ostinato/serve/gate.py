@@ -15,11 +15,11 @@ from ostinato.numbers import counted
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.auth import Token, Tokens
 from ostinato.serve.errors import RefusedError, UnexpectedError
+from ostinato.serve.intake import Answer
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Answer = Callable[[bytes, Token | None], Awaitable[bytes]]
 _LOG = logging.getLogger("ostinato.serve")
 
 #: What anybody may read: they say nothing about streams.
@@ -154,7 +154,7 @@ class Gate:
         most = most_bytes(self.limits.body, token)
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > most:
-            raise too_large(most)
+            raise too_large(most, int(length))
         parts: list[bytes] = []
         size = 0
         try:
@@ -251,6 +251,14 @@ def most_bytes(most: int, token: Token | None) -> int:
     return most if token is None or token.body is None else min(token.body, most)
 
 
-def too_large(most: int) -> RefusedError:
-    """Return what is told of more bytes than that."""
-    return RefusedError(413, f"the body is larger than {counted(most, 'byte')}", fix="send fewer events at a time")
+def too_large(most: int, size: int | None = None, what: str = "body") -> RefusedError:
+    """Return what is told of more bytes than may be sent.
+
+    Args:
+        most: The bytes that may be sent.
+        size: The bytes that were sent; None if they are not known, because the rest was not read.
+        what: What holds them.
+    """
+    found = "more" if size is None else counted(size, "byte")
+    words = f"the {what} has {found}, and at most {counted(most, 'byte is', 'bytes are')} read"
+    return RefusedError(413, words, fix="send fewer events in each")
