@@ -76,9 +76,9 @@ async def push(batcher: Batcher, key: str, *ys: Any, first: int | None = None) -
 
 
 class Server:
-    """A server in a process of its own, on a port that was free."""
+    """A server in a process of its own, on a port that was free; it may run some lines of Python first."""
 
-    def __init__(self, model: Path, store: Path | str, *more: str) -> None:
+    def __init__(self, model: Path, store: Path | str, *more: str, first: str = "") -> None:
         import socket
 
         with socket.socket() as free:
@@ -88,7 +88,7 @@ class Server:
             [
                 sys.executable,
                 "-c",
-                "from ostinato.cli.main import main; main()",
+                f"{first}\nfrom ostinato.cli.main import main; main()",
                 "serve",
                 str(model),
                 "--store",
@@ -122,6 +122,11 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"null")
+
+    def text(self, path: str) -> str:
+        """Return the text of an answer."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
 
     def close(self, how: int = signal.SIGTERM) -> str:
         """End the server, and return what it wrote on standard error."""

@@ -27,7 +27,7 @@ from ostinato.serve.auth import Token, Tokens, add
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
 from ostinato.serve.intake import Intake
-from ostinato.serve.live import answered, live
+from ostinato.serve.live import _Arrived, answered, live
 from ostinato.serve.openapi import document
 from ostinato.serve.routes import ROUTES
 from ostinato.serve.store import Change, Record, Store, StoreError
@@ -135,7 +135,14 @@ def test_a_message_of_a_websocket_has_the_limit_of_a_body(tmp_path: Path) -> Non
             short, wide = (json.dumps({"unique_id": name, "y": 50}, ensure_ascii=False) for name in ("a", "가" * 20))
             assert len(wide) < 60 < len(wide.encode())
             found = await answered(intake, [short, wide, wide.encode(), short], None, 60)
-            assert ["larger than 60 bytes" in one for one in found] == [False, True, True, False]
+            for one in found[1:3]:
+                refused = json.loads(one)["error"]
+                size = len(wide.encode())
+                assert refused["what"] == f"the message has {size} bytes, and at most 60 bytes are read"
+                assert refused["fix"] == "send fewer events in each"
+            assert ["error" in one for one in found] == [False, True, True, False]
+            (one,) = await answered(intake, ["{"], None, 60)
+            assert json.loads(one)["error"]["what"].startswith("the message cannot be read: ")
 
     run(main)
 
@@ -175,6 +182,9 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
                 (http.get("/v1/streams/a/history"), 1),
                 (http.delete("/v1/streams/c"), 1),
                 (http.get("/metrics"), 1),
+                (http.post("/v1/streams/a/forecast", json={"horizon": 1, "n_paths": 2}), 1),
+                (http.post("/v1/streams/a/forecast", json={"horizon": 12, "n_paths": 500}), 60),
+                (http.post("/v1/streams/a/sample", json={"length": 1000, "n_samples": 7}), 70),
                 (http.get("/healthz"), 0),  # what is open to all costs nobody's rate
                 (http.get("/"), 0),
                 (answered(Intake(batcher), [json.dumps([many])], token, 10_000), 3),
@@ -458,6 +468,114 @@ def test_a_large_body_is_refused_before_it_is_read() -> None:
             answer = await http.post("/v1/events", content=endless(), headers={"content-type": "application/json"})
             assert answer.status_code == 413
             assert sent < 20
+
+    run(main)
+
+
+@pytest.mark.parametrize("name", ["forecast", "sample"])
+def test_a_forecast_that_takes_minutes_is_refused_before_it_begins(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, steps = {"forecast": ("n_paths", "horizon"), "sample": ("n_samples", "length")}[name]
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            url, most = f"/v1/streams/a/{name}", {paths: 7, steps: 20}
+            weights = sum(w.numel() for w in batcher.streams.served.model.parameters())
+            size = weights + batcher.streams.served.start.nbytes // 4
+            monkeypatch.setattr("ostinato.serve.here._MOST", 7 * 20 * size)
+            assert (await http.post(url, json=most)).status_code == 200
+            refused = await http.post(url, json={**most, paths: 100})
+            assert refused.status_code == 422
+            assert problem(refused) == "100 paths of 20 steps take too long with this model"
+            fix = refused.json()["error"]["fix"]
+            assert fix.startswith(f"lower {paths}: with so many steps, at most ")
+            found = int(fix.rpartition(" ")[2])
+            assert found >= 7
+            assert (await http.post(url, json={**most, paths: found})).status_code == 200
+            assert (await http.post(url, json={**most, paths: found + 1})).status_code == 422
+
+    run(main)
+
+
+def test_messages_that_wait_are_bounded_by_their_number_and_their_size() -> None:
+    async def main() -> None:
+        for size, most in ((1, 1024), (1_000_000, 4)):
+            arrived, sent = _Arrived(), 0
+
+            async def fill(size: int = size, arrived: _Arrived = arrived) -> None:
+                nonlocal sent
+                for _ in range(3000):
+                    await arrived.put(bytes(size))
+                    sent += 1
+                arrived.end()
+
+            filling = asyncio.create_task(fill())
+            await asyncio.sleep(0.05)
+            assert sent == most - 1  # the last one waits for room
+            read = 0
+            while some := await arrived.some():
+                read += len(some)
+                await asyncio.sleep(0)
+            assert read == 3000
+            await filling
+
+    run(main)
+
+
+def test_a_name_of_the_query_that_is_unknown_or_twice_is_refused() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            for one in ROUTES:
+                names, url = [name for name, _ in one.query], one.path.format(unique_id="a")
+                body = {"content": b"{}", "headers": _BYTES} if one.method in {"POST", "PUT"} else {}
+                for query in ("limt=5", "x", *(f"{name}=1&{name}=2" for name in names if name != "p")):
+                    found = await http.request(one.method, f"{url}?{query}", **body)  # type: ignore[arg-type]
+                    assert found.status_code == 422, (one.path, query)
+                    assert "the query has" in problem(found)
+            assert (await http.get("/v1/streams/a/next?p=0.1&p=0.9")).status_code == 200
+            wrong = (await http.get("/v1/streams?limt=5")).json()["error"]
+            assert wrong == {"what": "the query has no 'limt'", "fix": "did you mean 'limit'? See /openapi.json"}
+
+    run(main)
+
+
+def test_a_packed_body_is_refused_by_its_name() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            for coding, status in (("gzip", 415), ("br", 415), ("identity", 200)):
+                headers = {"content-encoding": coding, "content-type": "application/json"}
+                found = await http.post("/v1/streams/a/events", content=b'{"y": 50}', headers=headers)
+                assert found.status_code == status
+            assert problem(await http.post("/v1/events", content=b"x", headers={"content-encoding": "gzip"})) == (
+                "the body is packed as 'gzip'"
+            )
+
+    run(main)
+
+
+@pytest.mark.parametrize("key", ["e\u0301", "\u1112\u1161\u11ab", "\u212b"])
+def test_a_stream_does_not_begin_under_an_id_that_looks_like_another(key: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            kept = (await http.get("/v1/streams/a/snapshot")).content
+            url = f"/v1/streams/{quote(key)}"
+            for found in (
+                await http.post(f"{url}/events", json={"y": 50}),
+                await http.post("/v1/streams/a/fork", json={"to": key}),
+                await http.put(f"{url}/snapshot", content=kept, headers=_BYTES),
+            ):
+                assert found.status_code == 422
+                assert "is not composed, so another id looks the same" in problem(found)
+            many = await http.post("/v1/events", json={"pushes": [{"unique_id": key, "y": 50}]})
+            assert "is not composed" in many.json()["results"][0]["error"]["what"]
+            # a stream that an earlier release let in can be read, moved and deleted
+            assert (await http.put("/v1/streams/b/snapshot", content=kept, headers=_BYTES)).status_code == 200
+            await push(batcher, key, 50.0)
+            assert (await http.get(url)).json()["seq"] == 1
+            assert (await http.get(f"{url}/snapshot")).status_code == 200
+            assert (await http.delete(url)).status_code == 204
 
     run(main)
 

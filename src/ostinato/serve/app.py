@@ -22,7 +22,8 @@ from ostinato.serve.intake import Intake
 from ostinato.serve.live import live
 from ostinato.serve.metrics import Metrics
 from ostinato.serve.openapi import document
-from ostinato.serve.routes import ROUTES, Routes, json_response
+from ostinato.serve.reading import check_query
+from ostinato.serve.routes import ROUTES, Route, Routes, json_response
 from ostinato.serve.schema import Problem
 from ostinato.serve.whole import Reload
 
@@ -48,7 +49,7 @@ def make_app(batcher: Batcher, limits: Limits, reload: Reload | None = None) -> 
 
     # the gate answers pushes; of their paths the router says only which method they have
     served: list[BaseRoute] = [
-        Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary) for one in ROUTES
+        Served(one.path, _bound(routes, one), methods=[one.method], name=one.summary) for one in ROUTES
     ]
     served += [Served(f"/{name}", _file(name), methods=["GET"]) for name in _PAGE]
     served.append(WebSocketRoute("/v1/live", partial(live, intake, limits.body)))
@@ -81,13 +82,14 @@ def make_app(batcher: Batcher, limits: Limits, reload: Reload | None = None) -> 
     return gate
 
 
-def _bound(
-    routes: Routes, call: Callable[[Routes, Request], Awaitable[Response]]
-) -> Callable[[Request], Awaitable[Response]]:
+def _bound(routes: Routes, one: Route) -> Callable[[Request], Awaitable[Response]]:
     """Return the answer of a route as a function, which Starlette wants."""
+    names, many = [name for name, _ in one.query], [name for name, form in one.query if form["type"] == "array"]
 
     async def bound(request: Request) -> Response:
-        return await call(routes, request)
+        check_query(request.url.query, names, many)
+        answer: Response = await one.call(routes, request)
+        return answer
 
     return bound
 

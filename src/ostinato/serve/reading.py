@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET
 from starlette.requests import Request
 
+from ostinato.choices import advice
 from ostinato.errors import DataError
 from ostinato.serve.ids import check_id
 from ostinato.serve.schema import Probability, Push
@@ -55,25 +57,49 @@ def checked(push: Push) -> Push:
     return push
 
 
-def id_of(request: Request) -> str:
-    """Return the id of the stream in the path, which still has its percent signs.
+def id_of(request: Request, *, is_new: bool = False) -> str:
+    """Return the id of the stream in the path (see ``read_id``).
 
     Raises:
         DataError: It cannot be an id.
     """
-    return read_id(request.path_params["unique_id"])
+    return read_id(request.path_params["unique_id"], is_new=is_new)
 
 
-def read_id(quoted: str) -> str:
+def read_id(quoted: str, *, is_new: bool = True) -> str:
     """Return the id of a stream without its percent signs.
+
+    Args:
+        quoted: The id as it stands in a path.
+        is_new: Whether a stream may begin under it.
 
     Raises:
         DataError: It cannot be an id.
     """
     try:
-        return check_id(unquote_to_bytes(quoted).decode())
+        return check_id(unquote_to_bytes(quoted).decode(), is_new=is_new)
     except UnicodeDecodeError as error:
         raise DataError("the id of the stream is no UTF-8", fix="send UTF-8, percent-encoded") from error
+
+
+def check_query(query: str, names: Sequence[str], many: Sequence[str] = ()) -> None:
+    """Check the names of a query: one that is misspelt would be answered as if it were not there.
+
+    Args:
+        query: What follows the question mark.
+        names: The names that are read.
+        many: Those of them that may occur more than once.
+
+    Raises:
+        DataError: A name is unknown, or occurs twice.
+    """
+    seen = [name for name, _ in parse_qsl(query, keep_blank_values=True)] if query else []
+    for name in seen:
+        if name not in names:
+            fix = advice(name, names, "see /openapi.json") if names else "remove it"
+            raise DataError(f"the query has no {name[:40]!r}", fix=fix)
+        if name not in many and seen.count(name) > 1:
+            raise DataError(f"the query has {name!r} more than once", fix="give it once")
 
 
 def whole_number(request: Request, name: str, default: int, low: int, high: int) -> int:

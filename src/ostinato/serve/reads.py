@@ -115,7 +115,7 @@ class Reads:
 
         Raises:
             MissingError: There is no such stream.
-            ConfigError: The model is one of text, or the levels cannot be used.
+            ConfigError: The model is one of text, the levels cannot be used, or it would take too long.
         """
         here = await self._here(unique_id)
         return await self._beside(partial(here.forecast, asked))

@@ -11,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ostinato.serve import schema
+from ostinato.serve.auth import Token
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.changes import Changes
+from ostinato.serve.here import events
 from ostinato.serve.ids import check_id
 from ostinato.serve.intake import EVENTS, MANY, ONE, Intake
 from ostinato.serve.reach import Reach
@@ -75,7 +77,7 @@ class Routes:
     async def streams(self, request: Request) -> Response:
         """List streams."""
         after, limit = request.query_params.get("after", ""), whole_number(request, "limit", 100, 1, 1000)
-        return json_response(await self._reads.streams(check_id(after) if after else "", limit))
+        return json_response(await self._reads.streams(check_id(after, is_new=False) if after else "", limit))
 
     async def stream(self, request: Request) -> Response:
         """Describe a stream."""
@@ -98,11 +100,13 @@ class Routes:
     async def forecast(self, request: Request) -> Response:
         """Forecast from the present state."""
         asked = decoded(schema.ForecastAsked, await request.body())
+        _spend(request, events(asked.n_paths, asked.horizon))
         return json_response(await self._reads.forecast(id_of(request), asked))
 
     async def sample(self, request: Request) -> Response:
         """Draw what may follow."""
         asked = decoded(schema.SampleAsked, await request.body())
+        _spend(request, events(asked.n_samples, asked.length))
         return json_response(await self._reads.sample(id_of(request), asked))
 
     async def fork(self, request: Request) -> Response:
@@ -121,7 +125,7 @@ class Routes:
 
     async def restore(self, request: Request) -> Response:
         """Put a stream back from a file."""
-        key, token = id_of(request), request.scope.get("token")
+        key, token = id_of(request, is_new=True), request.scope.get("token")
         return json_response(await self._changes.restore(key, await request.body(), token))
 
     async def model(self, request: Request) -> Response:
@@ -136,6 +140,17 @@ class Routes:
     async def status(self, request: Request) -> Response:
         """Return counters."""
         return json_response(self.whole.status())
+
+
+def _spend(request: Request, events: int) -> None:
+    """Count the work of a request against the rate of its token, which the gate has counted as one event already.
+
+    Raises:
+        RefusedError: The rate is used up.
+    """
+    token: Token | None = request.scope.get("token")
+    if token is not None:
+        token.spend(events - 1)
 
 
 _INTEGER: dict[str, Any] = {"type": "integer", "minimum": 0}
