@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
 from ostinato.serve.access import END, Access
 from ostinato.serve.applier import Applier
+from ostinato.serve.durations import Durations
 from ostinato.serve.errors import BusyError, UnexpectedError
 from ostinato.serve.held import Asked, Work
 from ostinato.serve.schema import Push, Result
@@ -67,6 +69,7 @@ class Batcher:
     Attributes:
         access: The way to the store.
         applier: What applies pushes to the streams, and saves them.
+        took: How long pushes take, from the queue to the answer.
         companions: What runs beside the batches, from the start to the end.
     """
 
@@ -82,6 +85,7 @@ class Batcher:
         self.access = Access(store, self._refuse)
         self.applier = Applier(streams, store, self.access, resident)
         self._task: asyncio.Task[None] | None = None
+        self.took = Durations()
         self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._beside: list[asyncio.Task[None]] = []
 
@@ -152,10 +156,12 @@ class Batcher:
         self._queue.append((asked, done, count))
         if self._may_step:
             self._arrived.set()
+        begun = time.perf_counter()
         try:
             await done
         finally:
             self._waiting -= count
+            self.took.add(time.perf_counter() - begun)
 
     def _refuse(self) -> None:
         """Refuse all that is queued, because the store failed; nothing of it was stepped."""
