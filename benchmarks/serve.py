@@ -339,10 +339,8 @@ def report(name: str, server: Server, load: Callable[[], tuple[float, list[float
     many = server.metric("events_total") - events
     p50, p99 = np.quantile(took, [0.5, 0.99]) * 1000
     inside = 1000 * quantile_of(limits, np.array(server.pushes()[1]) - np.array(before), 0.99)
-    print(
-        f"{name:<44}{int(rate):>10,}{p50:>11.1f}{p99:>11.1f}{inside:>11.1f}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}",
-        flush=True,
-    )
+    times = "".join(f"{one:>11.1f}" for one in (p50, p99, inside))
+    print(f"{name:<44}{int(rate):>10,}{times}{1e6 * used / many:>14.1f}{1e6 * own / many:>12.1f}", flush=True)
     return rate
 
 
@@ -359,9 +357,8 @@ def loads(folder: Path, model: Path, seconds: float, streams: int) -> None:
     The p99 of the client is from sent to answered; that of the server, from the queue of pushes to the answer.
     """
     print(f"{streams:,} streams, {seconds:g} s each")
-    print(
-        f"{'load':<44}{'events/s':>10}{'client p50':>11}{'client p99':>11}{'server p99':>11}{'CPU us/event':>14}{'of load':>12}"
-    )
+    heads = "".join(f"{one:>11}" for one in ("client p50", "client p99", "server p99"))
+    print(f"{'load':<44}{'events/s':>10}{heads}{'CPU us/event':>14}{'of load':>12}")
     some = min(5000, streams)
     every: dict[str, Callable[[], tuple[float, list[float]]]] = {
         "first push of every stream": lambda: asyncio.run(batched(8301, streams, seconds / 2, some)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ import zoo
 from ostinato.inference.forecast import forecast
 from ostinato.serve.app import make_app
 from ostinato.serve.auth import Token, Tokens, add
+from ostinato.serve.durations import LIMITS, Durations
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
 from ostinato.serve.intake import Intake
@@ -754,6 +756,35 @@ def test_the_document_names_every_route_and_every_error() -> None:
         for one in methods.values():
             assert {"401", "413", "422", "429", "503"} <= set(one["responses"])
     assert "prefixItems" not in json.dumps(found)  # schemathesis, among others, cannot read it
+
+
+def test_the_durations_of_pushes_are_a_histogram_that_prometheus_reads() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            for _ in range(7):
+                await push(batcher, "a", 50.0)
+            await http.post("/v1/events", json={"pushes": [{"unique_id": key, "y": 50.0} for key in "bc"]})
+            text = (await http.get("/metrics")).text
+            name = "ostinato_push_seconds"
+            ends = re.findall(r'^ostinato_push_seconds_bucket\{le="([^"]+)"\} (\d+)$', text, re.M)
+            assert [float(end) for end, _ in ends] == [*LIMITS, float("inf")]
+            counts = [int(count) for _, count in ends]
+            assert counts == sorted(counts)
+            assert counts[-1] == 8  # a request with many pushes is one
+            assert f"{name}_count 8\n" in text
+            assert f"# TYPE {name} histogram\n" in text
+
+    run(main)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.00051, 1.0, 30.0, 31.0])
+def test_a_duration_is_in_the_first_class_that_it_does_not_pass(seconds: float) -> None:
+    found = Durations()
+    found.add(seconds)
+    ends = [*LIMITS, float("inf")]
+    (at,) = [i for i, count in enumerate(found.counts) if count]
+    assert seconds <= ends[at]
+    assert not at or seconds > ends[at - 1]
 
 
 def test_metrics_and_logs_hold_no_payload(caplog: pytest.LogCaptureFixture) -> None:
