@@ -1,4 +1,4 @@
-"""The step of the model: the states of some rows of the arena go in, and come back one batch later, with the alarms."""
+"""The step of the model: the states of some rows of the arena go in and come out, with what was found and alarms."""
 
 from __future__ import annotations
 

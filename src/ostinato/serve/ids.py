@@ -1,4 +1,4 @@
-"""The ids of streams: every text that is not taken for another one."""
+"""The ids of streams: any text that cannot be taken for another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to one stream for all that is no push, while no batch is stepped or saved."""
+"""The way to one stream for whatever is no push: the stream is brought into memory while no batch is on its way."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Pushes of one event each that is the next of its stream: all of them as one array.
 
-Most pushes are of this kind. Without an object for each event, and without a look at its order, thousands of them are
-stepped in the time of hundreds.
+Most pushes are of this kind. Here none of them costs an object of its own or a look at its order, so thousands are
+stepped in the time that the general way takes for hundreds.
 """
 
 from __future__ import annotations
