@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -160,3 +161,26 @@ def test_a_whole_number_that_overflows_is_no_time() -> None:
     assert clock.read(9) == 9
     with pytest.raises(DataError):
         clock.read(10**30)
+
+
+@pytest.mark.parametrize("zoned", ["2024-01-02T00:00:00Z", "2024-01-02T00:00:00+02:00", "2024-01-02 00:00:00-0500"])
+@pytest.mark.parametrize("plain", ["2024-01-02T00:00:00", "2024-01-02", "2024-01-02 00:00:00.5"])
+def test_times_with_and_without_a_zone_are_not_mixed(zoned: str, plain: str) -> None:
+    """A local time taken for UTC would be hours away from where it is, and look like a gap or a time out of order."""
+    for first, second in ((zoned, plain), (plain, zoned)):
+        clock = Clock({})
+        clock.tick(clock.read(first.replace("-02", "-01", 1)))
+        back = Clock({})
+        back.set_times(json.loads(json.dumps(clock.times())))
+        for one in (clock, clock.copy(), back):
+            with pytest.raises(DataError, match=r"names (a|no) zone, and those before it"):
+                one.read(second)
+            one.read(first)
+        clock.set_times({key: value for key, value in clock.times().items() if key != "zoned"})
+        clock.read(second)  # what an earlier release kept does not tell
+
+
+def test_a_time_without_a_zone_is_in_the_zone_of_the_model() -> None:
+    clock = Clock({"zone": "Asia/Seoul"})
+    clock.tick(clock.read("2024-01-01T00:00:00Z"))
+    assert clock.read("2024-01-02T09:00:00") == np.datetime64("2024-01-02T00:00:00")

@@ -63,11 +63,11 @@ class Server:
 
 def opened(url: str) -> Store:
     """The store of a server that may be starting."""
-    for attempt in range(100):
+    for attempt in range(600):
         try:
             return make(url)
         except OstinatoError:
-            if attempt == 99:
+            if attempt == 599:
                 raise
             time.sleep(0.1)
     raise AssertionError

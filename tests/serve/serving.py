@@ -23,7 +23,6 @@ from ostinato.model import SequenceModel
 from ostinato.serve.app import make_app
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.gate import Gate, Limits
-from ostinato.serve.operations import Operations
 from ostinato.serve.schema import Event, Push, Result, Told
 from ostinato.serve.store import Store, open_store
 from ostinato.serve.streams import Streams
@@ -62,7 +61,7 @@ async def client(
     reload: Callable[[], tuple[SequenceModel, AlarmRule | None]] | None = None,
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Yield a client of the application around a core."""
-    app: Gate = make_app(batcher, Operations(batcher, reload), limits or Limits())
+    app: Gate = make_app(batcher, limits or Limits(), reload)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app, raise_app_exceptions=False), base_url="http://127.0.0.1"
     ) as found:
@@ -77,9 +76,9 @@ async def push(batcher: Batcher, key: str, *ys: Any, first: int | None = None) -
 
 
 class Server:
-    """A server in a process of its own, on a port that was free."""
+    """A server in a process of its own, on a port that was free; it may run some lines of Python first."""
 
-    def __init__(self, model: Path, store: Path | str, *more: str) -> None:
+    def __init__(self, model: Path, store: Path | str, *more: str, first: str = "") -> None:
         import socket
 
         with socket.socket() as free:
@@ -89,7 +88,7 @@ class Server:
             [
                 sys.executable,
                 "-c",
-                "from ostinato.cli.main import main; main()",
+                f"{first}\nfrom ostinato.cli.main import main; main()",
                 "serve",
                 str(model),
                 "--store",
@@ -123,6 +122,11 @@ class Server:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, json.loads(error.read() or b"null")
+
+    def text(self, path: str) -> str:
+        """Return the text of an answer."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=30) as answer:
+            return str(answer.read().decode())
 
     def close(self, how: int = signal.SIGTERM) -> str:
         """End the server, and return what it wrote on standard error."""

@@ -20,6 +20,7 @@ import zoo
 from ostinato.inference.live.rows import Rows
 from ostinato.serve import access
 from ostinato.serve.batcher import Batcher
+from ostinato.serve.calls import unfinished
 from ostinato.serve.schema import Push
 from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Change, Record, StoreError
@@ -172,10 +173,34 @@ def test_an_end_waits_for_a_store_that_hung(store: Hanging) -> None:
     run(main)
 
 
+def test_an_end_does_not_wait_for_a_store_that_hangs(
+    store: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for module in ("access", "batcher"):
+        monkeypatch.setattr(f"ostinato.serve.{module}.END", 0.05)
+    closed: list[bool] = []
+    monkeypatch.setattr(store, "close", lambda: closed.append(True))
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru"), store) as batcher:
+            await push(batcher, "a", 50.0, first=1)
+            with pytest.raises(StoreError):
+                await (await hangs(batcher, store, "a"))
+            assert unfinished()
+
+    run(main)
+    assert not closed
+    assert "the store is left open: a call of it hangs; every event that was answered is kept" in caplog.messages
+    store.go.set()
+    while not closed or unfinished():
+        threading.Event().wait(0.001)
+
+
 def test_the_client_is_told_a_plain_sentence_and_the_log_the_rest(
-    store: Hanging, caplog: pytest.LogCaptureFixture
+    store: Hanging, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The library of PostgreSQL names the address and the user of the store in its errors."""
+    monkeypatch.setattr(access, "PATIENCE", 60.0)  # no call hangs here, and a busy machine is slow
     away = [True]
 
     def fails(*_: object) -> None:

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ostinato import client as clients
-from ostinato.client import Client, Event, Next, Push, Pushed, ServerError, Told
+from ostinato.client import Client, Event, Next, Push, Pushed, ServerError, Told, connection
 from ostinato.errors import ConfigError, DataError
 
 
@@ -66,7 +65,7 @@ def recorder() -> Iterator[type[Recorder]]:
 
 @pytest.fixture
 def client(recorder: type[Recorder], monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(clients, "_PAUSES", (0.0,) * 4)
+    monkeypatch.setattr(connection, "_PAUSES", (0.0,) * 4)
     with Client(recorder.url, "secret") as found:  # type: ignore[attr-defined]
         yield found
 

@@ -24,8 +24,9 @@ from ostinato.serve import batcher as room
 from ostinato.serve.auth import Kept, Token
 from ostinato.serve.errors import RefusedError, UnexpectedError
 from ostinato.serve.held import Asked
-from ostinato.serve.operations import Operations
 from ostinato.serve.order import OrderError
+from ostinato.serve.reach import Reach
+from ostinato.serve.reads import Reads
 from ostinato.serve.schema import NamedPush, Result
 from ostinato.serve.snapshot import Snapshot
 from ostinato.serve.store import Change, Store, StoreError
@@ -153,14 +154,14 @@ def test_an_event_whose_save_failed_is_shown_once(slow: Make) -> None:
 
     async def main() -> None:
         async with core(zoo.fitted("series", "gru"), store) as batcher:
-            operations = Operations(batcher)
+            reads = Reads(Reach(batcher))
             await batcher.push_all(asked([1], 1))
-            await operations.history("s1", 0)  # it is watched from now on
+            await reads.history("s1", 0)  # it is watched from now on
             for _ in range(2):
                 await batcher.push_all(asked([1], 2))
                 while batcher.access.failed is not None:
                     await asyncio.sleep(0)
-            assert [one["seq"] for one in (await operations.history("s1", 0))["events"]] == [1, 2]
+            assert [one["seq"] for one in (await reads.history("s1", 0))["events"]] == [1, 2]
 
     run(main)
 
@@ -224,7 +225,7 @@ def test_a_limit_of_streams_counts_those_that_are_being_saved(slow: Make, monkey
             await asyncio.gather(batcher.push_all(first), batcher.push_all(then))
             assert all(isinstance(one.outcome, Result) for one in first)
             assert [isinstance(one.outcome, RefusedError) for one in then] == [False, True]
-            assert batcher.count == store.count() == 3
+            assert batcher.applier.count == store.count() == 3
 
     run(main)
 

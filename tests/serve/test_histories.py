@@ -19,8 +19,9 @@ import zoo
 from ostinato.inference.alarm_rule import AlarmRule, Array
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.stream import Stream
-from ostinato.serve.operations import Operations
+from ostinato.serve.changes import Changes
 from ostinato.serve.order import Order
+from ostinato.serve.reach import Reach
 from ostinato.serve.snapshot import NUMBERS, TEXT, UNMARKED, Snapshot, history_dtype
 from ostinato.serve.store import Change, Record
 from ostinato.serve.store_memory import MemoryStore
@@ -73,7 +74,7 @@ def test_a_store_of_another_kind_is_not_replayed(before: str, after: str, tmp_pa
         async with core(new, str(tmp_path)) as batcher, core(new) as alone:
             got, want = await push(batcher, "a", y), await push(alone, "a", y)
             assert [e.surprisal for e in got] == pytest.approx([e.surprisal for e in want], abs=1e-5)
-            assert await Operations(batcher).snapshot("a")
+            assert await Changes(Reach(batcher), batcher.applier).snapshot("a")
 
     run(main)
 

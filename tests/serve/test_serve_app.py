@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,13 @@ import zoo
 from ostinato.inference.forecast import forecast
 from ostinato.serve.app import make_app
 from ostinato.serve.auth import Token, Tokens, add
+from ostinato.serve.durations import LIMITS, Durations
 from ostinato.serve.errors import RefusedError
 from ostinato.serve.gate import OPEN, Limits
-from ostinato.serve.live import answered, live
+from ostinato.serve.intake import Intake
+from ostinato.serve.live import _Arrived, answered, live
 from ostinato.serve.openapi import document
-from ostinato.serve.operations import Operations
-from ostinato.serve.routes import ROUTES, Routes
+from ostinato.serve.routes import ROUTES
 from ostinato.serve.store import Change, Record, Store, StoreError
 from ostinato.serve.store_memory import MemoryStore
 
@@ -115,12 +117,12 @@ def test_every_way_to_begin_a_stream_looks_at_the_limit_of_the_token(tmp_path: P
                     assert refused.status_code == 403
                     assert "has 2 streams, and the token allows no more than 2" in problem(refused)
                 assert (await way(name)).status_code == (200 if name == "push" else 409)
-                assert batcher.count == batcher.store.count() == 2
+                assert batcher.applier.count == batcher.store.count() == 2
                 assert (await http.delete(f"/v1/streams/{name}")).status_code == 204
             many = [{"unique_id": key, "y": 50} for key in ("b", "c")]
             token = tokens.find(f"Bearer {secret}".encode())
-            routes = Routes(batcher, Operations(batcher))
-            (answer,) = await answered(routes, [json.dumps(many)], token, 10_000)
+            intake = Intake(batcher)
+            (answer,) = await answered(intake, [json.dumps(many)], token, 10_000)
             assert ["error" in one for one in json.loads(answer)] == [False, True]
 
     run(main)
@@ -131,11 +133,18 @@ def test_a_message_of_a_websocket_has_the_limit_of_a_body(tmp_path: Path) -> Non
 
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher:
-            routes = Routes(batcher, Operations(batcher))
+            intake = Intake(batcher)
             short, wide = (json.dumps({"unique_id": name, "y": 50}, ensure_ascii=False) for name in ("a", "가" * 20))
             assert len(wide) < 60 < len(wide.encode())
-            found = await answered(routes, [short, wide, wide.encode(), short], None, 60)
-            assert ["larger than 60 bytes" in one for one in found] == [False, True, True, False]
+            found = await answered(intake, [short, wide, wide.encode(), short], None, 60)
+            for one in found[1:3]:
+                refused = json.loads(one)["error"]
+                size = len(wide.encode())
+                assert refused["what"] == f"the message has {size} bytes, and at most 60 bytes are read"
+                assert refused["fix"] == "send fewer events in each"
+            assert ["error" in one for one in found] == [False, True, True, False]
+            (one,) = await answered(intake, ["{"], None, 60)
+            assert json.loads(one)["error"]["what"].startswith("the message cannot be read: ")
 
     run(main)
 
@@ -175,9 +184,12 @@ def test_the_rate_of_a_token_counts_events_whichever_way_they_come(
                 (http.get("/v1/streams/a/history"), 1),
                 (http.delete("/v1/streams/c"), 1),
                 (http.get("/metrics"), 1),
+                (http.post("/v1/streams/a/forecast", json={"horizon": 1, "n_paths": 2}), 1),
+                (http.post("/v1/streams/a/forecast", json={"horizon": 12, "n_paths": 500}), 60),
+                (http.post("/v1/streams/a/sample", json={"length": 1000, "n_samples": 7}), 70),
                 (http.get("/healthz"), 0),  # what is open to all costs nobody's rate
                 (http.get("/"), 0),
-                (answered(Routes(batcher, Operations(batcher)), [json.dumps([many])], token, 10_000), 3),
+                (answered(Intake(batcher), [json.dumps([many])], token, 10_000), 3),
             ):
                 before = sum(spent)
                 await call
@@ -217,7 +229,7 @@ def test_a_websocket_is_opened_within_the_rate_of_its_token(tmp_path: Path) -> N
 
     async def main() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher:
-            gate = make_app(batcher, Operations(batcher), Limits(Tokens(tokens)))
+            gate = make_app(batcher, Limits(Tokens(tokens)))
             for _ in range(3):
                 said.append("websocket.close")
                 await gate({**scope}, receive, send)
@@ -270,10 +282,10 @@ def test_the_websocket_of_a_token_that_has_ended_is_closed(tmp_path: Path, monke
             sent.append(message)
 
         async with core(zoo.fitted("series", "ar")) as batcher, asyncio.timeout(10):
-            routes = Routes(batcher, Operations(batcher))
+            intake = Intake(batcher)
             for message in ({"type": "websocket.connect"}, event):
                 arrived.put_nowait(message)
-            served = asyncio.create_task(live(routes, 10_000, WebSocket(scope, arrived.get, send)))
+            served = asyncio.create_task(live(intake, 10_000, WebSocket(scope, arrived.get, send)))
             while len(sent) < 2:
                 await asyncio.sleep(0)
             add(path, "a", None, None, None)  # another token of this name: the one before ends
@@ -308,14 +320,12 @@ def test_a_websocket_is_closed_when_its_token_ends(
             sent.append(message)
 
         async with core(zoo.fitted("series", "ar")) as batcher, asyncio.timeout(10):
-            make_app(batcher, Operations(batcher), Limits(tokens))
+            make_app(batcher, Limits(tokens))
             assert batcher.companions == [tokens.watch]
             watching = asyncio.create_task(tokens.watch())
             for message in ({"type": "websocket.connect"}, *[event] * waiting):
                 arrived.put_nowait(message)
-            served = asyncio.create_task(
-                live(Routes(batcher, Operations(batcher)), 10_000, WebSocket(scope, arrived.get, send))
-            )
+            served = asyncio.create_task(live(Intake(batcher), 10_000, WebSocket(scope, arrived.get, send)))
             while len(sent) < 1 + waiting:
                 await asyncio.sleep(0)
             add(path, "a", None, None, None)
@@ -464,6 +474,114 @@ def test_a_large_body_is_refused_before_it_is_read() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("name", ["forecast", "sample"])
+def test_a_forecast_that_takes_minutes_is_refused_before_it_begins(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths, steps = {"forecast": ("n_paths", "horizon"), "sample": ("n_samples", "length")}[name]
+
+    async def main() -> None:
+        async with core(zoo.fitted("series", "gru")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            url, most = f"/v1/streams/a/{name}", {paths: 7, steps: 20}
+            weights = sum(w.numel() for w in batcher.streams.served.model.parameters())
+            size = weights + batcher.streams.served.start.nbytes // 4
+            monkeypatch.setattr("ostinato.serve.here._MOST", 7 * 20 * size)
+            assert (await http.post(url, json=most)).status_code == 200
+            refused = await http.post(url, json={**most, paths: 100})
+            assert refused.status_code == 422
+            assert problem(refused) == "100 paths of 20 steps take too long with this model"
+            fix = refused.json()["error"]["fix"]
+            assert fix.startswith(f"lower {paths}: with so many steps, at most ")
+            found = int(fix.rpartition(" ")[2])
+            assert found >= 7
+            assert (await http.post(url, json={**most, paths: found})).status_code == 200
+            assert (await http.post(url, json={**most, paths: found + 1})).status_code == 422
+
+    run(main)
+
+
+def test_messages_that_wait_are_bounded_by_their_number_and_their_size() -> None:
+    async def main() -> None:
+        for size, most in ((1, 1024), (1_000_000, 4)):
+            arrived, sent = _Arrived(), 0
+
+            async def fill(size: int = size, arrived: _Arrived = arrived) -> None:
+                nonlocal sent
+                for _ in range(3000):
+                    await arrived.put(bytes(size))
+                    sent += 1
+                arrived.end()
+
+            filling = asyncio.create_task(fill())
+            await asyncio.sleep(0.05)
+            assert sent == most - 1  # the last one waits for room
+            read = 0
+            while some := await arrived.some():
+                read += len(some)
+                await asyncio.sleep(0)
+            assert read == 3000
+            await filling
+
+    run(main)
+
+
+def test_a_name_of_the_query_that_is_unknown_or_twice_is_refused() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            for one in ROUTES:
+                names, url = [name for name, _ in one.query], one.path.format(unique_id="a")
+                body = {"content": b"{}", "headers": _BYTES} if one.method in {"POST", "PUT"} else {}
+                for query in ("limt=5", "x", *(f"{name}=1&{name}=2" for name in names if name != "p")):
+                    found = await http.request(one.method, f"{url}?{query}", **body)  # type: ignore[arg-type]
+                    assert found.status_code == 422, (one.path, query)
+                    assert "the query has" in problem(found)
+            assert (await http.get("/v1/streams/a/next?p=0.1&p=0.9")).status_code == 200
+            wrong = (await http.get("/v1/streams?limt=5")).json()["error"]
+            assert wrong == {"what": "the query has no 'limt'", "fix": "did you mean 'limit'? See /openapi.json"}
+
+    run(main)
+
+
+def test_a_packed_body_is_refused_by_its_name() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            for coding, status in (("gzip", 415), ("br", 415), ("identity", 200)):
+                headers = {"content-encoding": coding, "content-type": "application/json"}
+                found = await http.post("/v1/streams/a/events", content=b'{"y": 50}', headers=headers)
+                assert found.status_code == status
+            assert problem(await http.post("/v1/events", content=b"x", headers={"content-encoding": "gzip"})) == (
+                "the body is packed as 'gzip'"
+            )
+
+    run(main)
+
+
+@pytest.mark.parametrize("key", ["e\u0301", "\u1112\u1161\u11ab", "\u212b"])
+def test_a_stream_does_not_begin_under_an_id_that_looks_like_another(key: str) -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            await push(batcher, "a", 50.0)
+            kept = (await http.get("/v1/streams/a/snapshot")).content
+            url = f"/v1/streams/{quote(key)}"
+            for found in (
+                await http.post(f"{url}/events", json={"y": 50}),
+                await http.post("/v1/streams/a/fork", json={"to": key}),
+                await http.put(f"{url}/snapshot", content=kept, headers=_BYTES),
+            ):
+                assert found.status_code == 422
+                assert "is not composed, so another id looks the same" in problem(found)
+            many = await http.post("/v1/events", json={"pushes": [{"unique_id": key, "y": 50}]})
+            assert "is not composed" in many.json()["results"][0]["error"]["what"]
+            # a stream that an earlier release let in can be read, moved and deleted
+            assert (await http.put("/v1/streams/b/snapshot", content=kept, headers=_BYTES)).status_code == 200
+            await push(batcher, key, 50.0)
+            assert (await http.get(url)).json()["seq"] == 1
+            assert (await http.get(f"{url}/snapshot")).status_code == 200
+            assert (await http.delete(url)).status_code == 204
+
+    run(main)
+
+
 def test_a_forecast_goes_on_from_the_state_as_the_verb_does() -> None:
     model, data = zoo.fitted("series", "gru"), zoo.made("series")
     row = next(b for b in range(len(data)) if data.lengths[b] > 4 and data[b][-1] == data[b][-1])
@@ -593,7 +711,7 @@ def test_many_pushes_to_one_stream_at_once_are_each_applied_once() -> None:
         async with core(zoo.fitted("series", "ar")) as batcher:
             await asyncio.gather(*[push(batcher, "a", 50.0) for _ in range(2000)])
             assert batcher.streams.resident["a"].order.seq == 2000
-            assert batcher.cycles < 100
+            assert batcher.applier.batches < 100
 
     run(main)
 
@@ -638,6 +756,35 @@ def test_the_document_names_every_route_and_every_error() -> None:
         for one in methods.values():
             assert {"401", "413", "422", "429", "503"} <= set(one["responses"])
     assert "prefixItems" not in json.dumps(found)  # schemathesis, among others, cannot read it
+
+
+def test_the_durations_of_pushes_are_a_histogram_that_prometheus_reads() -> None:
+    async def main() -> None:
+        async with core(zoo.fitted("series", "ar")) as batcher, client(batcher) as http:
+            for _ in range(7):
+                await push(batcher, "a", 50.0)
+            await http.post("/v1/events", json={"pushes": [{"unique_id": key, "y": 50.0} for key in "bc"]})
+            text = (await http.get("/metrics")).text
+            name = "ostinato_push_seconds"
+            ends = re.findall(r'^ostinato_push_seconds_bucket\{le="([^"]+)"\} (\d+)$', text, re.M)
+            assert [float(end) for end, _ in ends] == [*LIMITS, float("inf")]
+            counts = [int(count) for _, count in ends]
+            assert counts == sorted(counts)
+            assert counts[-1] == 8  # a request with many pushes is one
+            assert f"{name}_count 8\n" in text
+            assert f"# TYPE {name} histogram\n" in text
+
+    run(main)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.0005, 0.00051, 1.0, 30.0, 31.0])
+def test_a_duration_is_in_the_first_class_that_it_does_not_pass(seconds: float) -> None:
+    found = Durations()
+    found.add(seconds)
+    ends = [*LIMITS, float("inf")]
+    (at,) = [i for i, count in enumerate(found.counts) if count]
+    assert seconds <= ends[at]
+    assert not at or seconds > ends[at - 1]
 
 
 def test_metrics_and_logs_hold_no_payload(caplog: pytest.LogCaptureFixture) -> None:

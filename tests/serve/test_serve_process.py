@@ -102,6 +102,47 @@ def test_what_was_answered_survives_kills(model: Path, tmp_path: Path) -> None:
             assert nats == pytest.approx(want[i - 1], abs=1e-5)
 
 
+#: A save of a SQLite store hangs for ever while there is a file of this name, as on a network drive that is gone.
+HANGS = """
+import os, threading
+from ostinato.serve.store_sqlite import SQLiteStore
+save = SQLiteStore.save
+def hang(self, changes):
+    while os.path.exists({path!r}):
+        threading.Event().wait()
+    return save(self, changes)
+SQLiteStore.save = hang
+"""
+
+
+def test_sigterm_ends_a_server_whose_store_hangs_and_what_was_answered_is_kept(model: Path, tmp_path: Path) -> None:
+    path = f"{tmp_path}/hang"
+    server = Server(model, tmp_path / "streams", first=HANGS.format(path=path))
+    for number in range(1, 4):
+        assert server.ask("POST", "/v1/streams/a/events", {"y": 50.0, "seq": number})[0] == 200
+    Path(path).touch()
+    answers: list[int] = []
+    waits = threading.Thread(
+        target=lambda: answers.append(server.ask("POST", "/v1/streams/a/events", {"y": 50.0, "seq": 4})[0])
+    )
+    waits.start()
+    while "ostinato_events_waiting 1" not in server.text("/metrics"):
+        time.sleep(0.01)
+    words = server.close()  # it waits for a minute at most, where the end has 25 seconds
+    waits.join()
+    assert answers == [503]
+    assert server.process.returncode == 0
+    assert "the store is left open: a call of it hangs; every event that was answered is kept" in words
+    assert "Traceback" not in words
+    Path(path).unlink()
+    again = Server(model, tmp_path / "streams")
+    try:
+        assert again.ask("GET", "/v1/streams/a")[1]["seq"] == 3
+        assert again.ask("POST", "/v1/streams/a/events", {"y": 50.0, "seq": 4})[1]["events"][0]["status"] == "applied"
+    finally:
+        again.close()
+
+
 def messages(rng: random.Random) -> Iterator[str | bytes]:
     """Yield messages that are wrong in many ways, and some that are right."""
     right = {"unique_id": "fuzz", "y": 50.0}

@@ -119,7 +119,7 @@ def test_the_average_of_an_excerpt_is_per_character(model: ostinato.SequenceMode
 def test_a_stream_is_replayed_as_it_came(model: ostinato.SequenceModel) -> None:
     pytest.importorskip("msgspec")
     from ostinato.inference.live.rows import Rows
-    from ostinato.serve.forms import TextForm
+    from ostinato.serve.form_text import TextForm
     from ostinato.serve.order import Placed
 
     rows = Rows(model)

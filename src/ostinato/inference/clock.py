@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from copy import copy
 from dataclasses import replace
@@ -23,6 +24,8 @@ from ostinato.numbers import counted
 _KEPT, _LONGEST = 14, 10_000
 #: The steps after the last time among which a time is looked for, in turn: the next one is usual.
 _REACHES = (1, 16, 160, 1600, _LONGEST)
+#: The zone at the end of a time of day.
+_ZONE = re.compile(r":\d\d(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)\s*$", re.IGNORECASE)
 
 
 class Clock:
@@ -40,18 +43,30 @@ class Clock:
         self._zone: str | None = source.get("zone")
         self._day_first: bool | None = source.get("day_first")
         self._seen: deque[Any] = deque(maxlen=_KEPT)
+        #: Whether the times name a zone; None before the first one.
+        self._zoned: bool | None = None
 
     def read(self, value: Any) -> Any:
         """Return a time as ``read_time`` does, by the zone and the order of day and month of the model.
 
         Raises:
-            DataError: The value is no time.
+            DataError: The value is no time, or names a zone where those before it do not, or the other way round. If
+                the model has a zone, a time without one is in that zone.
         """
+        if self._zone is None and isinstance(value, str):
+            self._check_zone(value, _ZONE.search(value) is not None)
         if isinstance(self._calendar, Steps) and type(value) is int:
             check_whole_time(value)
             return np.int64(value)
         dated = self._calendar is not None and not isinstance(self._calendar, Steps)
         return read_time(value, self._zone, self._day_first, "ds" if dated else "")
+
+    def _check_zone(self, value: str, zoned: bool) -> None:
+        if not self._seen:
+            self._zoned = zoned
+        elif self._zoned is not None and zoned != self._zoned:
+            names, others = ("names a zone", "name none") if zoned else ("names no zone", "name one")
+            raise DataError(f"the time {value[:60]} {names}, and those before it {others}", fix="write all times alike")
 
     def steps(self, time: Any) -> int:
         """Return the number of steps from the last time to this one: 1 for the next step, 2 if one was left out.
@@ -98,11 +113,12 @@ class Clock:
         """Return the times that the clock goes on from, as JSON: whole numbers, or microseconds since 1970."""
         seen = [np.asarray(time) for time in self._seen]
         dated = bool(seen) and seen[-1].dtype.kind == "M"
-        return {"dated": dated, "seen": [int(time.astype(np.int64)) for time in seen]}
+        return {"dated": dated, "zoned": self._zoned, "seen": [int(time.astype(np.int64)) for time in seen]}
 
     def set_times(self, kept: dict[str, Any]) -> None:
         """Go on from the times that ``times`` returned."""
         form = np.dtype("datetime64[us]" if kept["dated"] else "int64")
+        self._zoned = kept.get("zoned")  # earlier releases did not keep it
         self._seen = deque((np.int64(one).astype(form) for one in kept["seen"]), maxlen=_KEPT)
 
     def _place(self, calendar: Calendar, last: Any, time: Any) -> int:

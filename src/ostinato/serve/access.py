@@ -12,10 +12,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar, final
 
+from ostinato.serve.calls import Calls
 from ostinato.serve.store import Store, StoreError
 
 T = TypeVar("T")
@@ -23,6 +24,9 @@ _LOG = logging.getLogger("ostinato.serve")
 
 #: A call that takes so many seconds counts as failed. The time-outs of the stores are as long.
 PATIENCE = 5.0
+#: The seconds that the end of the server waits for a call of the store. What was answered is kept whether it returns or
+#: not.
+END = 5.0
 #: The seconds between the questions to a store that failed.
 PAUSE = 0.5
 #: A store that failed is asked at once, unless it failed within so many seconds before: its errors may come and go.
@@ -40,7 +44,7 @@ class Access:
 
     def __init__(self, store: Store, refuse: Callable[[], None] = lambda: None) -> None:
         self._store, self._refuse = store, refuse
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread = Calls("store")
         #: Those who wait, each with the call in the thread.
         self._waiting: dict[asyncio.Future[Any], Future[Any]] = {}
         self._since, self._last = 0.0, -_AFRESH
@@ -67,7 +71,7 @@ class Access:
             self._since = time.monotonic()
         if self._watch is None:
             self._watch = loop.call_later(PATIENCE, self._late)
-        done = self._thread.submit(self._run, call, arguments)
+        done = self._thread.submit(partial(self._run, call, arguments))
         self._waiting[answer] = done
         done.add_done_callback(partial(self._told, loop, answer))
         try:
@@ -86,15 +90,20 @@ class Access:
         return self._question
 
     async def close(self) -> None:
-        """Let go of the store, after the call that runs."""
+        """Let go of the store after the call that runs; leave both alone if that takes more than ``END`` seconds."""
         for task in (self._probe, self._question, self._watch):
             if task is not None:
                 task.cancel()
-        if self._store.durable or self._store.shared:
-            await asyncio.wrap_future(self._thread.submit(self._store.close))
-        else:
+        if not self._store.durable and not self._store.shared:
             self._store.close()
-        self._thread.shutdown()
+            return
+        closing = asyncio.wrap_future(self._thread.submit(self._store.close))
+        self._thread.close()
+        done, _ = await asyncio.wait([closing], timeout=END)
+        if done:
+            closing.result()
+        else:
+            _LOG.error("the store is left open: a call of it hangs; every event that was answered is kept")
 
     def _run(self, call: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         """In the thread: call the store, unless it failed since the call was asked for."""

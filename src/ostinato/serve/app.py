@@ -18,26 +18,28 @@ from ostinato.errors import OstinatoError
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.batcher import Batcher
 from ostinato.serve.gate import Gate, Limits, fault
+from ostinato.serve.intake import Intake
 from ostinato.serve.live import live
 from ostinato.serve.metrics import Metrics
 from ostinato.serve.openapi import document
-from ostinato.serve.operations import Operations
-from ostinato.serve.routes import ROUTES, Routes, json_response
+from ostinato.serve.reading import check_query
+from ostinato.serve.routes import ROUTES, Route, Routes, json_response
 from ostinato.serve.schema import Problem
+from ostinato.serve.whole import Reload
 
 #: The parts of the page, with their types.
 _PAGE = {"": "text/html", "page/page.css": "text/css", "page/page.js": "text/javascript"}
 
 
-def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
+def make_app(batcher: Batcher, limits: Limits, reload: Reload | None = None) -> Gate:
     """Return the server as an ASGI application.
 
     Args:
         batcher: The way of pushes.
-        operations: Everything that is no push.
         limits: Who may do how much.
+        reload: What reads the model file again; None if there is no file.
     """
-    routes = Routes(batcher, operations)
+    intake, routes = Intake(batcher), Routes(batcher, reload)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -47,10 +49,10 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
 
     # the gate answers pushes; of their paths the router says only which method they have
     served: list[BaseRoute] = [
-        Served(one.path, _bound(routes, one.call), methods=[one.method], name=one.summary) for one in ROUTES
+        Served(one.path, _bound(routes, one), methods=[one.method], name=one.summary) for one in ROUTES
     ]
     served += [Served(f"/{name}", _file(name), methods=["GET"]) for name in _PAGE]
-    served.append(WebSocketRoute("/v1/live", partial(live, routes, limits.body)))
+    served.append(WebSocketRoute("/v1/live", partial(live, intake, limits.body)))
     app = Starlette(
         routes=served,
         lifespan=lifespan,
@@ -59,11 +61,11 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
     app.router.redirect_slashes = False
     if limits.tokens is not None:
         batcher.companions.append(limits.tokens.watch)
-    gate = Gate(app, limits, routes.pushes)
+    gate = Gate(app, limits, intake.of)
     metrics = Metrics(batcher, gate)
 
     async def readyz(_: Request) -> Response:
-        ready = await operations.ready()
+        ready = await routes.whole.ready()
         return json_response({"status": "ready" if ready else "the store does not answer"}, 200 if ready else 503)
 
     async def healthz(_: Request) -> Response:
@@ -80,13 +82,14 @@ def make_app(batcher: Batcher, operations: Operations, limits: Limits) -> Gate:
     return gate
 
 
-def _bound(
-    routes: Routes, call: Callable[[Routes, Request], Awaitable[Response]]
-) -> Callable[[Request], Awaitable[Response]]:
+def _bound(routes: Routes, one: Route) -> Callable[[Request], Awaitable[Response]]:
     """Return the answer of a route as a function, which Starlette wants."""
+    names, many = [name for name, _ in one.query], [name for name, form in one.query if form["type"] == "array"]
 
     async def bound(request: Request) -> Response:
-        return await call(routes, request)
+        check_query(request.url.query, names, many)
+        answer: Response = await one.call(routes, request)
+        return answer
 
     return bound
 

@@ -30,8 +30,8 @@ class Kept(msgspec.Struct, forbid_unknown_fields=True):
     Attributes:
         name: Whose it is.
         sha256: The SHA-256 of the token, which itself is nowhere.
-        rate: The most events and other requests a second on average; a burst may have ten seconds' worth.
-            None for no limit.
+        rate: The most events and other requests a second on average; a burst may have ten seconds' worth. A forecast
+            counts by its work (``here.events``). None for no limit.
         streams: The most streams on the server while this token may begin new ones.
         body: The most bytes of a body.
     """

@@ -1,4 +1,4 @@
-"""Micro-batches: the pushes that arrive together are stepped as one batch and saved in one commit, then answered.
+"""Micro-batches: the pushes that arrive together are stepped as one batch, saved in one commit, and then answered.
 
 While a batch is saved in a store that no other server uses, the next one may be stepped, if it is large. Its states
 build on those of the batch before it. If these are not saved, the store refuses the states that build on them, because
@@ -17,10 +17,11 @@ from typing import Any, final
 
 from ostinato.errors import OstinatoError
 from ostinato.numbers import counted
-from ostinato.serve.access import Access
-from ostinato.serve.errors import BusyError, RefusedError, UnexpectedError
+from ostinato.serve.access import END, Access
+from ostinato.serve.applier import Applier
+from ostinato.serve.durations import Durations
+from ostinato.serve.errors import BusyError, UnexpectedError
 from ostinato.serve.held import Asked, Work
-from ostinato.serve.order import OrderError
 from ostinato.serve.schema import Push, Result
 from ostinato.serve.store import Change, Store
 from ostinato.serve.streams import Streams
@@ -33,8 +34,6 @@ MOST = 4096
 QUEUE = 200_000
 #: The events that make a batch large enough to be stepped beside a save. Smaller ones wait, and share the next commit.
 BESIDE = 256
-#: Another server may win a stream so many times before a push is refused.
-_TRIES = 20
 
 
 @dataclass(eq=False, slots=True)
@@ -66,10 +65,16 @@ class Batcher:
         streams: The streams.
         store: Where they are kept.
         resident: The most streams in memory.
+
+    Attributes:
+        access: The way to the store.
+        applier: What applies pushes to the streams, and saves them.
+        took: How long pushes take, from the queue to the answer.
+        companions: What runs beside the batches, from the start to the end.
     """
 
     def __init__(self, streams: Streams, store: Store, *, resident: int = 200_000) -> None:
-        self.streams, self.store, self._resident = streams, store, resident
+        self.streams, self.store = streams, store
         self._queue: deque[tuple[list[Asked], asyncio.Future[None], int]] = deque()
         #: The events in the queue, and those that wait for an answer.
         self._queued = self._waiting = 0
@@ -78,36 +83,35 @@ class Batcher:
         self._arrived = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self.access = Access(store, self._refuse)
+        self.applier = Applier(streams, store, self.access, resident)
         self._task: asyncio.Task[None] | None = None
-        #: What runs beside the batches, from the start to the end.
+        self.took = Durations()
         self.companions: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._beside: list[asyncio.Task[None]] = []
-        #: The number of streams, those of the store included; other servers may have added some.
-        self.count = 0
-        self.cycles = 0
-        self.batch_sizes = 0
-        self.seconds = {"load": 0.0, "step": 0.0, "save": 0.0}
 
     def start(self) -> None:
         """Begin to take pushes."""
-        self.count = self.store.count()
+        self.applier.count = self.store.count()
         self._task = asyncio.create_task(self._run(), name="batcher")
         self._beside = [asyncio.create_task(make()) for make in self.companions]
 
     async def close(self) -> None:
-        """Answer what has arrived, then let go of the store."""
+        """Answer what has arrived, then let go of the store; neither takes more than ``END`` seconds."""
         for task in self._beside:
             task.cancel()
-        while True:
-            while self._queue or self._landing:
-                await asyncio.sleep(0.005)
-            async with self._one_at_a_time:
-                if self._queue or self._landing:
-                    continue  # a batch was being stepped, and is on its way now
-                if self._task is not None:
-                    self._task.cancel()
-                await self.access.close()
-                break
+        try:
+            async with asyncio.timeout(END):
+                await self._emptied()
+        except TimeoutError:
+            _LOG.error("%s without an answer: the store is too slow", counted(self._waiting, "event is", "events are"))
+        if self._task is not None:
+            self._task.cancel()
+        await self.access.close()
+
+    async def _emptied(self) -> None:
+        """Wait until nothing is queued, stepped or saved."""
+        while self._queue or self._landing or self._one_at_a_time.locked():
+            await asyncio.sleep(0.005)
 
     async def push(self, unique_id: str, push: Push, token: Any = None) -> Result:
         """Apply the events of one stream.
@@ -152,10 +156,12 @@ class Batcher:
         self._queue.append((asked, done, count))
         if self._may_step:
             self._arrived.set()
+        begun = time.perf_counter()
         try:
             await done
         finally:
             self._waiting -= count
+            self.took.add(time.perf_counter() - begun)
 
     def _refuse(self) -> None:
         """Refuse all that is queued, because the store failed; nothing of it was stepped."""
@@ -213,7 +219,7 @@ class Batcher:
             if self.store.durable and not self.store.shared:
                 await self._launch(batch, asked)
             else:
-                await self.apply(asked)
+                await self.applier.apply(asked)
                 _answer(batch)
         except BaseException:
             _answer(batch)
@@ -222,14 +228,14 @@ class Batcher:
     async def _launch(self, batch: list[tuple[list[Asked], asyncio.Future[None]]], asked: list[Asked]) -> None:
         """Step a batch, and begin to save it."""
         try:
-            works = await self._step(asked)
+            works = await self.applier.step(asked)
             changes = self.streams.changes(works)
         except OstinatoError as error:
-            self._failed(asked, error)
+            self.applier.fail(asked, error)
             _answer(batch)
         except Exception as error:
             await self._settled()  # the answers must not rest on what is not saved
-            await self._apart(asked, error)
+            await self.applier.apart(asked, error)
             _answer(batch)
         else:
             before = self._flying[-1] if self._flying else None
@@ -243,7 +249,7 @@ class Batcher:
         """Save a batch that was stepped, and answer it."""
         left: list[Asked] = []
         try:
-            refused = await self._save(flight.works, changes)
+            refused = await self.applier.save_changes(flight.works, changes)
             if flight.before is not None:
                 await flight.before.down  # a batch that changes nothing has nothing to save
             # of these nothing is saved here, but their answers rest on what a batch before it did not save
@@ -252,11 +258,11 @@ class Batcher:
             left = [one for one in flight.asked if one.unique_id in refused] if refused else left
         except OstinatoError as error:
             refused = {one.unique_id for one in flight.asked}
-            self._failed(flight.asked, error)
+            self.applier.fail(flight.asked, error)
         except Exception as error:
             _LOG.error("a save failed: %s", type(error).__name__, exc_info=error)
             refused = {one.unique_id for one in flight.asked}
-            self._failed(flight.asked, UnexpectedError("the server failed", fix="read its log"))
+            self.applier.fail(flight.asked, UnexpectedError("the server failed", fix="read its log"))
         finally:
             at = self._flying.index(flight)
             del self._flying[at]
@@ -268,127 +274,8 @@ class Batcher:
         if left:
             for one in left:
                 one.outcome = None
-            await self.alone(lambda: self.apply(left))
+            await self.alone(lambda: self.applier.apply(left))
         _answer(flight.batch)
-
-    async def apply(self, asked: Sequence[Asked]) -> None:
-        """Apply pushes, again as often as another server was faster."""
-        left = list(asked)
-        if self.store.shared:
-            known = [one for one in asked if one.unique_id in self.streams.resident]
-        for turn in range(_TRIES):
-            try:
-                refused = await self._attempt(left)
-            except OstinatoError as error:
-                self._failed(left, error)
-                return
-            except Exception as error:
-                await self._apart(left, error)
-                return
-            if self.store.shared and not turn:
-                # what another server did to a stream since it came into memory may have changed these answers
-                stale = {one.unique_id for one in known if one.repeated or isinstance(one.outcome, OrderError)}
-                stale -= {one.unique_id for one in known if one.is_change}  # the store has just agreed with those
-                self.streams.forget(stale)
-                refused |= stale
-            if not refused:
-                return
-            left = [one for one in left if one.unique_id in refused]
-            for one in left:
-                one.outcome = None
-        for one in left:
-            one.outcome = BusyError("other servers change the stream all the time", fix="send the events again")
-
-    def _failed(self, asked: Sequence[Asked], error: OstinatoError) -> None:
-        """Answer that pushes were not applied; their streams leave memory, which may be ahead of the store."""
-        self.streams.forget([one.unique_id for one in asked])
-        for one in asked:
-            one.outcome = error
-
-    async def _apart(self, asked: Sequence[Asked], error: Exception) -> None:
-        """Apply pushes one at a time after a fault, so that it stays with the push that has it."""
-        _LOG.error("a batch of %d pushes failed: %s", len(asked), type(error).__name__, exc_info=error)
-        self._failed(asked, UnexpectedError("the server failed", fix="read its log"))
-        if len(asked) > 1:
-            for one in asked:
-                one.outcome = None
-                await self.apply([one])
-
-    async def _attempt(self, asked: Sequence[Asked]) -> set[str]:
-        """Apply pushes once, and return the streams whose records another server had changed."""
-        return await self.save(await self._step(asked))
-
-    async def _step(self, asked: Sequence[Asked]) -> list[Work]:
-        """Take the streams of pushes into memory, and step them."""
-        begun = time.perf_counter()
-        brought = await self.bring([one.unique_id for one in asked])
-        loaded = time.perf_counter()
-        self._limit(asked)
-        works = self.streams.step(asked)
-        self.seconds["load"] += loaded - begun
-        self.seconds["step"] += time.perf_counter() - loaded
-        self.cycles += 1
-        self.batch_sizes += len(asked)
-        self.streams.forget_empty(brought)
-        return works
-
-    def _limit(self, asked: Sequence[Asked]) -> None:
-        """Refuse pushes that would begin more streams than their tokens may."""
-        count = self.count
-        begun: set[str] = set()
-        for one in asked:
-            if one.token is None or one.token.streams is None or one.unique_id in begun:
-                continue
-            if self.streams.resident[one.unique_id].is_empty:
-                try:
-                    one.token.check_begin(count)
-                except RefusedError as error:
-                    one.outcome = error
-                else:
-                    begun.add(one.unique_id)
-                    count += 1
-
-    async def bring(self, ids: Sequence[str]) -> list[str]:
-        """Take streams into memory, and return those that were not there."""
-        brought: list[str] = []
-        # while the store is read, a save that ends may let others of these streams leave memory
-        while missing := self.streams.missing(ids):
-            found = await self.access.ask(self.store.load, missing)
-            blocks = {key: await self.access.ask(self.store.blocks, key) for key in self.streams.foreign(found)}
-            self.streams.bring(missing, found, blocks)
-            brought += missing
-        return brought
-
-    async def save(self, works: Sequence[Work]) -> set[str]:
-        """Save streams; those that could not be saved leave memory.
-
-        Returns:
-            The streams that another server had changed.
-
-        Raises:
-            StoreError: Nothing was saved.
-        """
-        return await self._save(works, self.streams.changes(works))
-
-    async def _save(self, works: Sequence[Work], changes: Sequence[Change]) -> set[str]:
-        """Save changes (see ``save``)."""
-        if not works:
-            return set()
-        begun = time.perf_counter()
-        lost = new = {change.unique_id for change in changes if change.new}
-        self.count += len(new)  # the limits of tokens hold for the batch that is stepped meanwhile, too
-        try:
-            refused = await self.access.ask(self.store.save, changes)
-            lost = new & refused
-        except BaseException:  # also the end of a request that took too long: the store may or may not have it
-            self.streams.forget([work.held.unique_id for work in works])
-            raise
-        finally:
-            self.count -= len(lost)
-            self.seconds["save"] += time.perf_counter() - begun
-        self.streams.forget(refused)
-        self.streams.forget(self.streams.idle(self._resident))
-        return refused
 
 
 def _answer(batch: Sequence[tuple[list[Asked], asyncio.Future[None]]]) -> None:

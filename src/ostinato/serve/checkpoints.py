@@ -1,4 +1,4 @@
-"""The copy of SQLite's log into its file, beside the saves and not in front of them.
+"""SQLite's log is copied into its file beside the saves, so that no save waits for it.
 
 By itself SQLite copies the log in the commit that makes it long enough, and that commit takes as long as tens of
 others. Here a connection of its own does it in a thread of its own. The saves meanwhile make the log longer, so the

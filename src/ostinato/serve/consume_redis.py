@@ -277,7 +277,7 @@ def _read(fields: dict[bytes, bytes] | None) -> tuple[str, Push]:
 
     from ostinato.errors import DataError
     from ostinato.serve.ids import check_id
-    from ostinato.serve.routes import checked
+    from ostinato.serve.reading import checked
     from ostinato.serve.schema import Push
 
     fix = 'write the fields unique_id and event, such as {"y": 5.1, "seq": 17}'

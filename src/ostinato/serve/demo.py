@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 
@@ -39,7 +40,9 @@ async def play(batcher: Batcher, data: SequenceSet, speed: float) -> None:
         speed: The steps a second of each.
     """
     loop, numeric = asyncio.get_running_loop(), data.traits.numeric
-    rows = [(check_id(key[:60] or "stream"), x) for key, x in zip(data.ids, data, strict=True) if len(x)][:_STREAMS]
+    rows = [
+        (check_id(normalize("NFC", key)[:60] or "stream"), x) for key, x in zip(data.ids, data, strict=True) if len(x)
+    ][:_STREAMS]
     begun, step = loop.time(), 0
     while True:
         asked = []

@@ -15,11 +15,12 @@ from ostinato.numbers import counted
 from ostinato.serve.answers import problem, status_of
 from ostinato.serve.auth import Token, Tokens
 from ostinato.serve.errors import RefusedError, UnexpectedError
+from ostinato.serve.intake import Answer
+from ostinato.serve.reading import check_query
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Answer = Callable[[bytes, Token | None], Awaitable[bytes]]
 _LOG = logging.getLogger("ostinato.serve")
 
 #: What anybody may read: they say nothing about streams.
@@ -102,6 +103,7 @@ class Gate:
             push = self._pushes(scope["path"]) if scope["method"] == "POST" else None
             async with asyncio.timeout(self.limits.seconds):
                 if push is not None:
+                    check_query(scope["query_string"].decode("latin-1"), ())
                     await _send(200, await push(body, token), [], sent)
                 else:
                     await self._pass_on(scope, body, receive, sent, token)
@@ -152,9 +154,13 @@ class Gate:
             RefusedError: It is too large, too slow, of a type that a page of another site may send, or one too many.
         """
         most = most_bytes(self.limits.body, token)
+        coding = headers.get(b"content-encoding", b"identity").lower()
+        if coding != b"identity":  # a small body could unpack to a large one
+            name = coding.decode("latin-1")[:40]
+            raise RefusedError(415, f"the body is packed as {name!r}", fix="send it without Content-Encoding")
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > most:
-            raise too_large(most)
+            raise too_large(most, int(length))
         parts: list[bytes] = []
         size = 0
         try:
@@ -251,6 +257,14 @@ def most_bytes(most: int, token: Token | None) -> int:
     return most if token is None or token.body is None else min(token.body, most)
 
 
-def too_large(most: int) -> RefusedError:
-    """Return what is told of more bytes than that."""
-    return RefusedError(413, f"the body is larger than {counted(most, 'byte')}", fix="send fewer events at a time")
+def too_large(most: int, size: int | None = None, what: str = "body") -> RefusedError:
+    """Return what is told of more bytes than may be sent.
+
+    Args:
+        most: The bytes that may be sent.
+        size: The bytes that were sent; None if they are not known, because the rest was not read.
+        what: What holds them.
+    """
+    found = "too many bytes" if size is None else counted(size, "byte")
+    words = f"the {what} has {found}, and at most {counted(most, 'byte is', 'bytes are')} read"
+    return RefusedError(413, words, fix="send fewer events in each")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,19 @@ from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.rollout import paths
 from ostinato.inference.writing import Writing, stop_strings
+from ostinato.numbers import counted
 from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
 from ostinato.shapes import State
+
+#: The most multiplications of one forecast or sample, about ten seconds of a core: nothing can stop it once it runs.
+_MOST = 200_000_000_000
+#: The steps of sample paths, which are made many at a time, that count as one event against the rate of a token.
+_TOGETHER = 100
+
+
+def events(paths: int, steps: int) -> int:
+    """Return how many events so many steps of so many sample paths count as."""
+    return math.ceil(paths * steps / _TOGETHER)
 
 
 @dataclass(frozen=True)
@@ -51,17 +63,32 @@ class Here:
             values = np.zeros((0, 1), dtype=np.int32)
         return self.rows.set_of([self.unique_id], values, np.array([len(values)], dtype=np.int64))
 
+    def _check_work(self, paths: int, steps: int, name: str) -> None:
+        """Check that so many paths of so many steps take seconds, and not minutes.
+
+        Raises:
+            ConfigError: They take longer.
+        """
+        # an adaptive model steps its state, which is larger than its weights
+        size = sum(w.numel() for w in self.rows.model.parameters()) + sum(s.numel() for s in self.state)
+        if paths * steps * size > _MOST:
+            raise ConfigError(
+                f"{counted(paths, 'path')} of {counted(steps, 'step')} take too long with this model",
+                fix=f"lower {name}: with so many steps, at most {max(1, _MOST // (steps * size)):,}",
+            )
+
     def forecast(self, asked: ForecastAsked) -> dict[str, Any]:
         """Return a forecast.
 
         Raises:
-            ConfigError: The model is one of text, or prices have nothing to go on from.
+            ConfigError: The model is one of text, prices have nothing to go on from, or it would take too long.
         """
         model = self.rows.model
         if not model.description.traits.numeric:
             raise ConfigError("text has no mean to forecast", fix="use sample, which continues the stream")
         if self.last.size and np.isnan(self.last).any():
             raise ConfigError("the stream has no price to go on from", fix="push a price first")
+        self._check_work(asked.n_paths, asked.horizon, "n_paths")
         wanted = ends("", tuple(asked.level))
         (made,) = steps_ahead(
             model,
@@ -86,8 +113,9 @@ class Here:
         """Return samples.
 
         Raises:
-            ConfigError: The options cannot be used with the model.
+            ConfigError: The options cannot be used with the model, or it would take too long.
         """
+        self._check_work(asked.n_samples, asked.length, "n_samples")
         model, data = self.rows.model, self._data()
         encoding, numeric = model.encoding, model.description.traits.numeric
         choice = Choice.of(asked.temperature, asked.top_p, asked.top_k, asked.min_p, symbols=not numeric)

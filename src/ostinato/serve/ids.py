@@ -1,8 +1,8 @@
-"""The ids of streams: every text that is not taken for another one."""
+"""The ids of streams: any text that cannot be taken for another one."""
 
 from __future__ import annotations
 
-from unicodedata import bidirectional, category
+from unicodedata import bidirectional, category, is_normalized
 
 from ostinato.errors import DataError
 from ostinato.numbers import counted
@@ -13,11 +13,17 @@ _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 LONGEST_ID = 256
 
 
-def check_id(unique_id: str) -> str:
+def check_id(unique_id: str, *, is_new: bool = True) -> str:
     """Return the id of a stream.
 
+    Args:
+        unique_id: The id.
+        is_new: Whether a stream may begin under it. What only reads or deletes streams also takes ids that earlier
+            releases let in.
+
     Raises:
-        DataError: It is empty, too long, or has characters that end lines or turn the direction of writing.
+        DataError: It is empty, too long, has characters that end lines or turn the direction of writing, or is not
+            composed (Unicode's form NFC), so that it looks like another id.
     """
     try:
         size = len(unique_id.encode())
@@ -34,4 +40,7 @@ def check_id(unique_id: str) -> str:
             if category(sign) in {"Cc", "Zl", "Zp"} or bidirectional(sign) in _TURNS:
                 what = f"the id of the stream has the control character U+{ord(sign):04X}"
                 raise DataError(what, fix="use letters, digits and signs")
+    if is_new and not is_normalized("NFC", unique_id):
+        what = f"the id {unique_id!r} of the stream is not composed, so another id looks the same"
+        raise DataError(what, fix='send it in the Unicode form NFC: unicodedata.normalize("NFC", id)')
     return unique_id

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncGenerator, Iterator
-from typing import Any
+from typing import Any, final
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -14,30 +15,33 @@ from ostinato.errors import OstinatoError
 from ostinato.serve.answers import problem
 from ostinato.serve.auth import Token
 from ostinato.serve.gate import most_bytes, too_large
-from ostinato.serve.routes import Routes, decoded, spend
+from ostinato.serve.intake import Intake, spend
+from ostinato.serve.reading import decoded
 from ostinato.serve.schema import Failed, NamedPush, Result
 
 _ENCODER = msgspec.json.Encoder()
-_MESSAGE: Any = NamedPush | list[NamedPush]
-#: The messages that are answered together, and those that may wait.
-_TOGETHER, _AHEAD = 256, 1024
+_PUSHES: Any = NamedPush | list[NamedPush]
+#: The most bytes of a message. One that is longer by far ends the WebSocket before it is read, with the code 1009.
+MESSAGE = 1_000_000
+#: The messages that are answered together, those that may wait, and the size of all that may wait.
+_TOGETHER, _AHEAD, _SIZE = 256, 1024, 4 * MESSAGE
 
 
-async def live(routes: Routes, most: int, socket: WebSocket) -> None:
+async def live(intake: Intake, most: int, socket: WebSocket) -> None:
     """Answer the pushes of a WebSocket in order, until it or its token ends.
 
     Args:
-        routes: What answers.
+        intake: What answers.
         most: The most bytes of a message.
         socket: The WebSocket.
     """
     await socket.accept("ostinato" if "ostinato" in socket.scope["subprotocols"] else None)
     token: Token | None = socket.scope.get("token")
-    most = most_bytes(most, token)
+    most = min(most_bytes(most, token), MESSAGE)
     with contextlib.suppress(WebSocketDisconnect, RuntimeError):
         async with contextlib.aclosing(_messages(socket, token)) as messages:
             async for some in messages:
-                for answer in await answered(routes, some, token, most):
+                for answer in await answered(intake, some, token, most):
                     await socket.send_text(answer)
                 if token is not None and token.ended:
                     await socket.close(1008)
@@ -46,7 +50,7 @@ async def live(routes: Routes, most: int, socket: WebSocket) -> None:
 
 async def _messages(socket: WebSocket, token: Token | None) -> AsyncGenerator[list[str | bytes], None]:
     """Yield the messages that wait, which are pushed together; once more, none, if the token ends."""
-    arrived: asyncio.Queue[str | bytes | None] = asyncio.Queue(_AHEAD)  # a slow answer stops the reading
+    arrived = _Arrived()
 
     async def read() -> None:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
@@ -54,20 +58,46 @@ async def _messages(socket: WebSocket, token: Token | None) -> AsyncGenerator[li
                 text = message.get("text")
                 await arrived.put((message.get("bytes") or b"") if text is None else text)
 
-    def over(_: object) -> None:
-        with contextlib.suppress(asyncio.QueueFull):  # then nobody waits for a message
-            arrived.put_nowait(None)
-
     reader = asyncio.create_task(read())
-    reader.add_done_callback(over)
+    reader.add_done_callback(lambda _: arrived.end())
     with _until_end(reader, token):
-        ended = False
-        while not ended:
-            some = [await arrived.get()]
-            while len(some) < _TOGETHER and not arrived.empty():
-                some.append(arrived.get_nowait())
-            ended = some[-1] is None or (reader.done() and arrived.empty())
-            yield [one for one in some if one is not None]
+        while some := await arrived.some():
+            yield some
+        yield []
+
+
+@final
+class _Arrived:
+    """The messages that wait. While they are too many or too large no other is read, so that memory stays bounded."""
+
+    def __init__(self) -> None:
+        self._messages: deque[str | bytes] = deque()
+        self._size, self._ended = 0, False
+        self._news, self._room = asyncio.Event(), asyncio.Event()
+
+    async def put(self, message: str | bytes) -> None:
+        """Let a message wait, and return once there is room for another."""
+        self._messages.append(message)
+        self._size += len(message)
+        self._news.set()
+        if len(self._messages) >= _AHEAD or self._size >= _SIZE:
+            self._room.clear()
+            await self._room.wait()
+
+    def end(self) -> None:
+        """Let no more messages come."""
+        self._ended = True
+        self._news.set()
+
+    async def some(self) -> list[str | bytes]:
+        """Return the next messages; none once all that came are returned and no more come."""
+        await self._news.wait()
+        found = [self._messages.popleft() for _ in range(min(_TOGETHER, len(self._messages)))]
+        self._size -= sum(map(len, found))
+        if not self._messages and not self._ended:
+            self._news.clear()
+        self._room.set()
+        return found
 
 
 @contextlib.contextmanager
@@ -86,14 +116,14 @@ def _until_end(reader: asyncio.Task[None], token: Token | None) -> Iterator[None
         reader.cancel()
 
 
-async def answered(routes: Routes, messages: list[str | bytes], token: Token | None, most: int) -> list[str]:
+async def answered(intake: Intake, messages: list[str | bytes], token: Token | None, most: int) -> list[str]:
     """Return the answer to each message of at most so many bytes: a push, or a list of pushes."""
     given: list[NamedPush | list[NamedPush] | OstinatoError] = []
     for one in messages:
         try:
-            if len(one) > most or (isinstance(one, str) and 4 * len(one) > most and len(one.encode()) > most):
-                raise too_large(most)
-            found: NamedPush | list[NamedPush] = decoded(_MESSAGE, one)
+            if 4 * len(one) > most and (size := len(one.encode() if isinstance(one, str) else one)) > most:
+                raise too_large(most, size, "message")
+            found: NamedPush | list[NamedPush] = decoded(_PUSHES, one, "message")
             many = found if isinstance(found, list) else [found]
             spend(token, many)
             given.append(found)
@@ -104,7 +134,7 @@ async def answered(routes: Routes, messages: list[str | bytes], token: Token | N
         if not isinstance(what, OstinatoError):
             flat += what if isinstance(what, list) else [what]
     try:
-        answers: Iterator[Result | Failed] = iter(await routes.answers(flat, token))
+        answers: Iterator[Result | Failed] = iter(await intake.answers(flat, token))
     except OstinatoError as error:
         answers = iter([Failed(problem(error), one.unique_id[:256], one.ref) for one in flat])
     out: list[Any] = []

@@ -35,10 +35,11 @@ class Metrics:
 
         add("events_total", "counter", "Steps that were applied.", ("", s.counts.events))
         add("alarms_total", "counter", "Alarms.", ("", s.counts.alarms))
-        add("batches_total", "counter", "Batches that were stepped.", ("", b.cycles))
-        add("pushes_total", "counter", "Pushes in these batches.", ("", b.batch_sizes))
-        parts = [(f'{{part="{name}"}}', value) for name, value in b.seconds.items()]
+        add("batches_total", "counter", "Batches that were stepped.", ("", b.applier.batches))
+        add("pushes_total", "counter", "Pushes in these batches.", ("", b.applier.pushes))
+        parts = [(f'{{part="{name}"}}', value) for name, value in b.applier.seconds.items()]
         add("batch_seconds_total", "counter", "Seconds in the parts of a batch.", *parts)
+        add("push_seconds", "histogram", "How long pushes take, from the queue to the answer.", *b.took.lines())
         asked = [(f'{{method="{m}",status="{code}"}}', n) for (m, code), n in sorted(self._gate.answered.items())]
         add("requests_total", "counter", "Requests that were answered.", *asked)
         add("websockets", "gauge", "Open WebSockets.", ("", self._gate.sockets))

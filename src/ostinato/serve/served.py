@@ -11,7 +11,9 @@ from ostinato.inference.alarm_rule import AlarmRule
 from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.model import SequenceModel
-from ostinato.serve.forms import Form, NumberForm, TextForm
+from ostinato.serve.form import Form
+from ostinato.serve.form_numbers import NumberForm
+from ostinato.serve.form_text import TextForm
 from ostinato.serve.snapshot import Layout, history_dtype, model_digest
 
 

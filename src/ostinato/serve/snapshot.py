@@ -1,4 +1,4 @@
-"""A stream as bytes: the row of a store, and the portable file of safetensors and JSON."""
+"""A stream as bytes: its record in a store, and where the parts of its state and of an event are in them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams that end with the process."""
+"""Streams in the memory of the process, which end with it."""
 
 from __future__ import annotations
 

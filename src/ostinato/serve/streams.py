@@ -20,10 +20,11 @@ from ostinato.serve.held import Asked, Held, Work
 from ostinato.serve.histories import replays
 from ostinato.serve.order import Order
 from ostinato.serve.records import Records
+from ostinato.serve.remember import Counts
 from ostinato.serve.schema import Next, Push
 from ostinato.serve.served import Served
 from ostinato.serve.snapshot import Snapshot
-from ostinato.serve.stepping import Counts, Stepping
+from ostinato.serve.stepping import Stepping
 from ostinato.serve.store import Change, Record
 from ostinato.serve.watch import Watch
 from ostinato.shapes import State
@@ -171,11 +172,11 @@ class Streams:
 
     def following(self, held: Held, push: Push) -> Next | None:
         """Return the distribution of the next event of a stream, as a push asks for it."""
-        return self._stepping.following(held, push)
+        return self._stepping.advance.following(held, push)
 
     def state_of(self, held: Held) -> tuple[State, Array]:
         """Return the state of a stream (1, ...) and its last prices (1, 2, D), which later pushes do not change."""
-        state, last, _ = self._stepping.state_of(np.array([held.row]))
+        state, last, _ = self._stepping.advance.state_of(np.array([held.row]))
         return state, last
 
     def snapshot(self, held: Held) -> Snapshot:

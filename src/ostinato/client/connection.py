@@ -1,138 +1,22 @@
-"""A typed client of ``ostinato serve``, with nothing but Python: import it where no model is.
-
-A push with sequence numbers may be sent again without harm, so the client repeats it by itself if a connection broke or
-the server was busy. ``Client.stream`` numbers the events of a stream.
-"""
+"""A connection to a server, and a stream whose events are numbered here."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, TypeAlias, TypeVar, final
-from urllib.parse import quote, urlencode, urlsplit
+from typing import Any, TypeVar, final
+from urllib.parse import urlencode, urlsplit
 
-from ostinato.errors import ConfigError, DataError, OstinatoError
+from ostinato.client import wire
+from ostinato.client.types import Event, Next, Push, Pushed, ServerError, Value
+from ostinato.errors import ConfigError, DataError
 
 T = TypeVar("T")
-
-#: A value: a number, None where it is missing, one number for each channel, or text.
-Value: TypeAlias = float | str | Sequence[float | None] | None
 #: The seconds before the repetitions of a call, if the server names none.
 _PAUSES = (0.1, 0.5, 1.0, 2.0)
-
-
-class ServerError(OstinatoError):
-    """The server refused a call, or could not be reached.
-
-    Args:
-        what: What is wrong.
-        status: The status of HTTP; 0 without an answer.
-        where: The place that the server named.
-        fix: What to do.
-        expected_seq: The sequence number that the stream takes next, if the one that was sent is not it.
-        retry_after: The seconds after which the call may be repeated, if the server named them.
-    """
-
-    exit_code = 1
-
-    def __init__(
-        self,
-        what: str,
-        status: int = 0,
-        *,
-        where: str | None = None,
-        fix: str | None = None,
-        expected_seq: int | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(what, where=where, fix=fix)
-        self.status, self.expected_seq, self.retry_after = status, expected_seq, retry_after
-
-
-@dataclass(frozen=True)
-class Told:
-    """What became of one event.
-
-    Attributes:
-        seq: The sequence number of the event.
-        status: "applied"; "repeated" if it had been applied before; "held" if it waits for an event before it.
-        surprisal: The surprisal in nats; None if the value is missing or not yet applied.
-        expected: The value of each channel that was expected before it was observed, or the likeliest symbol.
-        alarm: Whether there is an alarm; None if the server gives none.
-        skipped: The number of steps before it that its time leaves out.
-        intervals: The ends of the intervals of each channel by name, such as "lo-95".
-    """
-
-    seq: int
-    status: str
-    surprisal: float | None = None
-    expected: list[float | None] | str | None = None
-    alarm: bool | None = None
-    skipped: int = 0
-    intervals: dict[str, list[float | None]] | None = None
-
-
-_TOLD = tuple(one.name for one in fields(Told))
-
-
-@dataclass(frozen=True)
-class Next:
-    """The distribution of the next event: a list of channels for each quantile, or the likeliest symbols."""
-
-    quantiles: list[list[float | None]] | None = None
-    top: list[tuple[str, float]] | None = None
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """The answer to a push.
-
-    Attributes:
-        unique_id: The stream.
-        seq: The number of the last event that the stream took in.
-        events: What became of each event.
-        released: Events that had waited and are applied now.
-        next: The distribution of the next event, if it was asked for.
-    """
-
-    unique_id: str
-    seq: int
-    events: list[Told]
-    released: list[Told] = field(default_factory=list)
-    next: Next | None = None
-
-
-@dataclass(frozen=True)
-class Event:
-    """One event to push: its value, its time and its sequence number (the first event of a stream is 1)."""
-
-    y: Value
-    ds: str | int | None = None
-    seq: int | None = None
-
-
-@dataclass(frozen=True)
-class Push:
-    """Events for one stream, and what to answer besides.
-
-    Attributes:
-        unique_id: The stream.
-        events: The events.
-        level: The coverage of the intervals of each event in percent.
-        next: The probabilities of the quantiles of the event after them.
-        top: The number of symbols of the event after them.
-    """
-
-    unique_id: str
-    events: Sequence[Event]
-    level: Sequence[float] = ()
-    next: Sequence[float] = ()
-    top: int = 0
 
 
 @final
@@ -190,21 +74,22 @@ class Client:
             ServerError: The server refused the events, and none of them was applied.
         """
         push = Push(unique_id, [e if isinstance(e, Event) else Event(e) for e in events], **asked)
-        return self._read(_pushed, "POST", f"{_path(unique_id)}/events", _push(push), again=_numbered([push]))
+        path, again = f"{wire.path_of(unique_id)}/events", wire.is_numbered([push])
+        return self._read(wire.pushed, "POST", path, wire.written(push), again=again)
 
     def push_many(self, pushes: Sequence[Push]) -> list[Pushed | ServerError]:
         """Push events to many streams in one call; what was refused is an error in the place of its answer."""
-        body = {"pushes": [{"unique_id": push.unique_id, **_push(push)} for push in pushes]}
+        body = {"pushes": [{"unique_id": push.unique_id, **wire.written(push)} for push in pushes]}
 
         def read(found: Any) -> list[Pushed | ServerError]:
-            return [_refused(one, 422) if "error" in one else _pushed(one) for one in found["results"]]
+            return [wire.refused(one, 422) if "error" in one else wire.pushed(one) for one in found["results"]]
 
-        return self._read(read, "POST", "/v1/events", body, again=_numbered(pushes))
+        return self._read(read, "POST", "/v1/events", body, again=wire.is_numbered(pushes))
 
     def stream(self, unique_id: str) -> NumberedStream:
         """Return a stream whose events are numbered here, so that each is applied once whatever breaks."""
         try:
-            seq = self._read(lambda found: int(found["seq"]), "GET", _path(unique_id))
+            seq = self._read(lambda found: int(found["seq"]), "GET", wire.path_of(unique_id))
         except ServerError as error:
             if error.status != 404:
                 raise
@@ -214,48 +99,49 @@ class Client:
     def streams(self, after: str = "", limit: int = 1000) -> list[dict[str, Any]]:
         """Return what is known of the streams after an id, in the order of their ids."""
         query = urlencode({"after": after, "limit": limit})
-        return self._read(_part("streams"), "GET", f"/v1/streams?{query}")
+        return self._read(wire.part("streams"), "GET", f"/v1/streams?{query}")
 
     def info(self, unique_id: str) -> dict[str, Any]:
         """Return what is known of a stream."""
-        return self._json("GET", _path(unique_id))
+        return self._json("GET", wire.path_of(unique_id))
 
     def delete(self, unique_id: str) -> None:
         """Delete a stream with its history."""
-        self._call("DELETE", _path(unique_id), again=True)
+        self._call("DELETE", wire.path_of(unique_id), again=True)
 
     def next(self, unique_id: str, p: Sequence[float] = (0.1, 0.5, 0.9), *, top: int = 0) -> Next:
         """Return the distribution of the next event: the quantiles at p, or of text the likeliest symbols."""
         query = urlencode([*(("p", one) for one in p if not top), *([("top", top)] if top else [])])
-        return self._read(_next, "GET", f"{_path(unique_id)}/next?{query}")
+        return self._read(wire.following, "GET", f"{wire.path_of(unique_id)}/next?{query}")
 
     def forecast(self, unique_id: str, horizon: int = 12, **options: Any) -> dict[str, Any]:
         """Return a forecast from the present state; the options are level, n_paths and seed."""
-        return self._json("POST", f"{_path(unique_id)}/forecast", {"horizon": horizon, **options}, again=True)
+        return self._json("POST", f"{wire.path_of(unique_id)}/forecast", {"horizon": horizon, **options}, again=True)
 
     def sample(self, unique_id: str, length: int = 100, **options: Any) -> dict[str, Any]:
         """Return samples from the present state; the options are those of ``ostinato sample``, as in /openapi.json."""
-        return self._json("POST", f"{_path(unique_id)}/sample", {"length": length, **options}, again=True)
+        return self._json("POST", f"{wire.path_of(unique_id)}/sample", {"length": length, **options}, again=True)
 
     def fork(self, unique_id: str, to: str) -> dict[str, Any]:
         """Begin a new stream at the present state of another one."""
-        return self._json("POST", f"{_path(unique_id)}/fork", {"to": to})
+        return self._json("POST", f"{wire.path_of(unique_id)}/fork", {"to": to})
 
     def reset(self, unique_id: str) -> dict[str, Any]:
         """Begin a stream anew."""
-        return self._json("POST", f"{_path(unique_id)}/reset", {})
+        return self._json("POST", f"{wire.path_of(unique_id)}/reset", {})
 
     def history(self, unique_id: str, after: int = 0) -> list[dict[str, Any]]:
         """Return the events that are kept of a stream, after a sequence number."""
-        return self._read(_part("events"), "GET", f"{_path(unique_id)}/history?{urlencode({'after': after})}")
+        path = f"{wire.path_of(unique_id)}/history?{urlencode({'after': after})}"
+        return self._read(wire.part("events"), "GET", path)
 
     def snapshot(self, unique_id: str) -> bytes:
         """Return a stream as a file of safetensors, for ``restore`` here or on another server with the same model."""
-        return self._call("GET", f"{_path(unique_id)}/snapshot", again=True)
+        return self._call("GET", f"{wire.path_of(unique_id)}/snapshot", again=True)
 
     def restore(self, unique_id: str, snapshot: bytes) -> None:
         """Set a stream to a snapshot."""
-        self._call("PUT", f"{_path(unique_id)}/snapshot", snapshot, kind="application/octet-stream", again=True)
+        self._call("PUT", f"{wire.path_of(unique_id)}/snapshot", snapshot, kind="application/octet-stream", again=True)
 
     def model(self) -> dict[str, Any]:
         """Return what the server serves."""
@@ -275,7 +161,7 @@ class Client:
 
     def _json(self, method: str, path: str, body: Any = None, *, again: bool | None = None) -> dict[str, Any]:
         """Return the object that the server answers."""
-        return self._read(_object, method, path, body, again=again)
+        return self._read(wire.object_of, method, path, body, again=again)
 
     def _read(
         self, read: Callable[[Any], T], method: str, path: str, body: Any = None, *, again: bool | None = None
@@ -330,7 +216,7 @@ class Client:
             found = json.loads(content)
         except ValueError:
             found = {}
-        raise _refused(found, answer.status, float(wait) if wait and wait.isdigit() else None)
+        raise wire.refused(found, answer.status, float(wait) if wait and wait.isdigit() else None)
 
 
 @final
@@ -356,82 +242,3 @@ class NumberedStream:
         found = self._client.push(self.unique_id, *events, **asked)
         self.seq += len(values)
         return found
-
-
-def _path(unique_id: str) -> str:
-    """Return the path of a stream.
-
-    Raises:
-        DataError: The id cannot be sent.
-    """
-    try:
-        return f"/v1/streams/{quote(unique_id, safe='')}"
-    except (TypeError, UnicodeEncodeError) as error:
-        raise DataError(f"{unique_id!r} is no id of a stream", fix="give a string without lone surrogates") from error
-
-
-def _number(value: Any) -> Any:
-    """Return a value for JSON: NaN is a missing value."""
-    if isinstance(value, str) or value is None:
-        return value
-    if (isinstance(value, Sequence) and not isinstance(value, bytes)) or hasattr(value, "tolist"):
-        listed = value.tolist() if hasattr(value, "tolist") else value
-        return [_number(one) for one in listed] if isinstance(listed, Sequence) else _number(listed)
-    try:
-        return None if math.isnan(value) else value
-    except (TypeError, OverflowError) as error:
-        raise DataError(f"{str(value)[:40]} is no value of a stream", fix="send a number, text or None") from error
-
-
-def _push(push: Push) -> dict[str, Any]:
-    events = []
-    for event in push.events:
-        one: dict[str, Any] = {"y": _number(event.y)}
-        one |= {} if event.ds is None else {"ds": event.ds}
-        events.append(one | ({} if event.seq is None else {"seq": event.seq}))
-    asked = {"level": list(push.level), "next": list(push.next), "top": push.top}
-    return {"events": events} | {name: value for name, value in asked.items() if value}
-
-
-def _numbered(pushes: Sequence[Push]) -> bool:
-    return all(event.seq is not None for push in pushes for event in push.events)
-
-
-def _pushed(found: Mapping[str, Any]) -> Pushed:
-    events, released = ([_told(one) for one in found.get(name, [])] for name in ("events", "released"))
-    following = found.get("next")
-    return Pushed(found["unique_id"], found["seq"], events, released, None if following is None else _next(following))
-
-
-def _told(found: Mapping[str, Any]) -> Told:
-    """Return what was told of an event; what a later server tells besides is left out."""
-    return Told(**{name: found[name] for name in _TOLD if name in found})
-
-
-def _object(found: Any) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        raise TypeError(found)
-    return found
-
-
-def _part(name: str) -> Callable[[Any], list[dict[str, Any]]]:
-    """Return what reads a list of objects in an answer."""
-    return lambda found: [_object(one) for one in found[name]]
-
-
-def _next(found: Mapping[str, Any]) -> Next:
-    top = found.get("top")
-    return Next(found.get("quantiles"), None if top is None else [(symbol, p) for symbol, p in top])
-
-
-def _refused(found: Any, status: int, wait: float | None = None) -> ServerError:
-    error = found.get("error") if isinstance(found, Mapping) else None
-    told = error if isinstance(error, Mapping) else {}
-    return ServerError(
-        told.get("what") or f"the server answered with status {status}",
-        status,
-        where=told.get("where"),
-        fix=told.get("fix"),
-        expected_seq=told.get("expected_seq"),
-        retry_after=wait,
-    )

@@ -1,0 +1,10 @@
+"""A typed client of ``ostinato serve``, with nothing but Python: import it where no model is.
+
+A push with sequence numbers may be sent again without harm, so the client repeats it by itself if a connection broke or
+the server was busy. ``Client.stream`` numbers the events of a stream.
+"""
+
+from ostinato.client.connection import Client, NumberedStream
+from ostinato.client.types import Event, Next, Push, Pushed, ServerError, Told, Value
+
+__all__ = ["Client", "Event", "Next", "NumberedStream", "Push", "Pushed", "ServerError", "Told", "Value"]

@@ -1,0 +1,113 @@
+"""Pushes and answers as JSON, and the path of a stream."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+from urllib.parse import quote
+
+from ostinato.client.types import Next, Push, Pushed, ServerError, Told
+from ostinato.errors import DataError
+
+_TOLD = tuple(one.name for one in fields(Told))
+
+
+def path_of(unique_id: str) -> str:
+    """Return the path of a stream.
+
+    Raises:
+        DataError: The id cannot be sent.
+    """
+    try:
+        return f"/v1/streams/{quote(unique_id, safe='')}"
+    except (TypeError, UnicodeEncodeError) as error:
+        raise DataError(f"{unique_id!r} is no id of a stream", fix="give a string without lone surrogates") from error
+
+
+def _number(value: Any) -> Any:
+    """Return a value for JSON: NaN is a missing value."""
+    if isinstance(value, str) or value is None:
+        return value
+    if (isinstance(value, Sequence) and not isinstance(value, bytes)) or hasattr(value, "tolist"):
+        listed = value.tolist() if hasattr(value, "tolist") else value
+        return [_number(one) for one in listed] if isinstance(listed, Sequence) else _number(listed)
+    try:
+        return None if math.isnan(value) else value
+    except (TypeError, OverflowError) as error:
+        raise DataError(f"{str(value)[:40]} is no value of a stream", fix="send a number, text or None") from error
+
+
+def written(push: Push) -> dict[str, Any]:
+    """Return a push for JSON.
+
+    Raises:
+        DataError: A value cannot be sent.
+    """
+    events = []
+    for event in push.events:
+        one: dict[str, Any] = {"y": _number(event.y)}
+        one |= {} if event.ds is None else {"ds": event.ds}
+        events.append(one | ({} if event.seq is None else {"seq": event.seq}))
+    asked = {"level": list(push.level), "next": list(push.next), "top": push.top}
+    return {"events": events} | {name: value for name, value in asked.items() if value}
+
+
+def is_numbered(pushes: Sequence[Push]) -> bool:
+    """Return whether every event has a sequence number, so that it may be sent twice."""
+    return all(event.seq is not None for push in pushes for event in push.events)
+
+
+def pushed(found: Mapping[str, Any]) -> Pushed:
+    """Return the answer to a push."""
+    events, released = ([_told(one) for one in found.get(name, [])] for name in ("events", "released"))
+    after = None if found.get("next") is None else following(found["next"])
+    return Pushed(found["unique_id"], found["seq"], events, released, after)
+
+
+def _told(found: Mapping[str, Any]) -> Told:
+    """Return what was told of an event; what a later server tells besides is left out."""
+    return Told(**{name: found[name] for name in _TOLD if name in found})
+
+
+def object_of(found: Any) -> dict[str, Any]:
+    """Return an answer that must be an object.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if not isinstance(found, dict):
+        raise TypeError(found)
+    return found
+
+
+def part(name: str) -> Callable[[Any], list[dict[str, Any]]]:
+    """Return what reads a list of objects in an answer."""
+    return lambda found: [object_of(one) for one in found[name]]
+
+
+def following(found: Mapping[str, Any]) -> Next:
+    """Return the distribution of the next event."""
+    top = found.get("top")
+    return Next(found.get("quantiles"), None if top is None else [(symbol, p) for symbol, p in top])
+
+
+def refused(found: Any, status: int, wait: float | None = None) -> ServerError:
+    """Return the error of an answer.
+
+    Args:
+        found: The JSON of the answer; it may be anything.
+        status: Its status.
+        wait: The seconds after which the call may be repeated.
+    """
+    error = found.get("error") if isinstance(found, Mapping) else None
+    told = error if isinstance(error, Mapping) else {}
+    return ServerError(
+        told.get("what") or f"the server answered with status {status}",
+        status,
+        where=told.get("where"),
+        fix=told.get("fix"),
+        expected_seq=told.get("expected_seq"),
+        retry_after=wait,
+    )

@@ -1,0 +1,106 @@
+"""What differs between streams of numbers and of text: how their values are read, stepped and told."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from msgspec import UNSET
+from numpy.typing import NDArray
+
+from ostinato.inference.live.rows import Rows, Stepped
+from ostinato.serve.order import Placed
+from ostinato.serve.schema import Next, Push, Told
+from ostinato.shapes import State
+
+if TYPE_CHECKING:
+    from ostinato.serve.held import Asked, Work
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The steps of some streams, joined end to end.
+
+    Attributes:
+        values: The raw values, (N, D).
+        lengths: The number of steps of each stream, (B,).
+        found: What the model says of them, and the states after them.
+        last: The last prices, and the last that are observed, (B, 2, D); (B, 2, 0) without prices.
+    """
+
+    values: Array
+    lengths: NDArray[np.int64]
+    found: Stepped
+    last: Array
+
+
+class Form(ABC):
+    """How the values of a kind of stream are read, stepped and told.
+
+    Args:
+        rows: The steps of the model.
+
+    Attributes:
+        spelled: The spelling of the points in a history; empty for numbers.
+        symbols: The mark of what a history holds.
+        name: The same in words.
+    """
+
+    symbols: bytes
+    name: str
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows, self._model = rows, rows.model
+        self.spelled = ""
+
+    @abstractmethod
+    def read(self, asked: Sequence[Asked]) -> list[Sequence[Any]]:
+        """Return the values of each push; one whose values cannot be used gets its outcome."""
+
+    @abstractmethod
+    def steps(self, one: Placed) -> int:
+        """Return the number of steps of an event, with those that its time leaves out before it."""
+
+    @abstractmethod
+    def step(self, works: Sequence[Work], state: State, last: Array, p: tuple[float, ...]) -> Batch:
+        """Step the model through the events of some streams."""
+
+    def columns(self, values: Sequence[Any]) -> Array | None:
+        """Return values of one step each as an array (B, D); None if some cannot be used, or are no such steps."""
+        return None
+
+    def step_each(self, ids: Sequence[str], values: Array, state: State, last: Array) -> Batch:
+        """Step the model once for each of B streams, with values (B, D) that ``columns`` made."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def told(self, one: Placed, batch: Batch, alarms: NDArray[np.bool_], at: int) -> Told:
+        """Return what the model says of an event whose steps begin at a place of the batch."""
+
+    def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:
+        """Return surprisals and expected values as lists, if each step is an event and all are finite; or None."""
+        return None
+
+    @abstractmethod
+    def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
+        """Return the events that lead to the values (T, D) of a history; none if the model cannot read it.
+
+        Args:
+            values: The values.
+            spelled: The spelling that they were written in, as ``spelled`` has it; None if they are numbers or
+                unknown.
+        """
+
+    @abstractmethod
+    def following(self, unique_id: str, state: State, last: Array, push: Push) -> Next | None:
+        """Return the distribution of the next event, as a push asks for it."""
+
+
+def given(push: Push) -> list[Any]:
+    """Return the values of a push as they were sent."""
+    return [push.y] if push.events is UNSET else [event.y for event in push.events]

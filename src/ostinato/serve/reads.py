@@ -1,0 +1,134 @@
+"""What is read from streams, and what may follow their present states. No stream changes by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, final
+
+import numpy as np
+
+from ostinato.serve.calls import Calls
+from ostinato.serve.here import Here
+from ostinato.serve.reach import Reach
+from ostinato.serve.schema import ForecastAsked, Next, Push, SampleAsked
+from ostinato.serve.watch import told
+
+T = TypeVar("T")
+#: The forecasts and samples that are made at a time, beside the batches.
+_BESIDE = 2
+
+
+@final
+class Reads:
+    """What reads streams.
+
+    Args:
+        reach: The way to a stream.
+    """
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._calls = Calls("ahead", _BESIDE)
+
+    async def streams(self, after: str, limit: int) -> dict[str, Any]:
+        """Return the ids of streams in order, with what is known of those in memory."""
+        found = await self._reach.ask(self._reach.store.ids, after, limit)
+        return {
+            "streams": [self._reach.facts(key) for key in found],
+            "after": found[-1] if len(found) == limit else None,
+        }
+
+    async def stream(self, unique_id: str) -> dict[str, Any]:
+        """Return what is known of a stream.
+
+        Raises:
+            MissingError: There is no such stream.
+        """
+
+        async def call() -> dict[str, Any]:
+            await self._reach.to(unique_id)
+            return self._reach.facts(unique_id) | {"state_bytes": self._reach.streams.served.layout.width}
+
+        found: dict[str, Any] = await self._reach.alone(call)
+        return found
+
+    async def history(self, unique_id: str, after: int) -> dict[str, Any]:
+        """Return the events of a stream that are remembered, above a sequence number; it is watched from now on.
+
+        Raises:
+            MissingError: There is no such stream.
+        """
+        streams = self._reach.streams
+        ring, known = streams.watch.look(unique_id), streams.resident.get(unique_id)
+        if known is not None and after >= known.seq:
+            events: list[dict[str, Any]] = []
+        elif not ring or ring[0]["seq"] > after + 1:
+
+            async def call() -> list[dict[str, Any]]:
+                held = await self._reach.to(unique_id)
+                blocks = await self._reach.blocks(held)
+                raw = b"".join(block for _, block in blocks) + held.tail
+                return [told(one) for one in np.frombuffer(raw, dtype=streams.served.event)]
+
+            older = await self._reach.alone(call)
+            first = ring[0]["seq"] if ring else float("inf")
+            events = [*(one for one in older if one["seq"] < first), *ring]
+        else:
+            events = list(ring)
+        held = streams.resident.get(unique_id)
+        seq = events[-1]["seq"] if held is None and events else 0 if held is None else held.seq
+        return {"unique_id": unique_id, "seq": seq, "events": [one for one in events if one["seq"] > after][-1000:]}
+
+    async def next(self, unique_id: str, push: Push) -> Next:
+        """Return the distribution of the next event.
+
+        Raises:
+            MissingError: There is no such stream.
+        """
+
+        async def call() -> Next:
+            return self._reach.streams.following(await self._reach.to(unique_id), push) or Next()
+
+        found: Next = await self._reach.alone(call)
+        return found
+
+    async def _here(self, unique_id: str) -> Here:
+        """Return the present state of a stream, which later pushes do not change.
+
+        Raises:
+            MissingError: There is no such stream.
+        """
+
+        async def call() -> Here:
+            held, streams = await self._reach.to(unique_id), self._reach.streams
+            state, last = streams.state_of(held)
+            clock = None if held.order.clock is None else held.order.clock.copy()
+            return Here(unique_id, streams.served.rows, state, last[0, 1], held.seq, clock)
+
+        found: Here = await self._reach.alone(call)
+        return found
+
+    async def forecast(self, unique_id: str, asked: ForecastAsked) -> dict[str, Any]:
+        """Forecast from the present state.
+
+        Raises:
+            MissingError: There is no such stream.
+            ConfigError: The model is one of text, the levels cannot be used, or it would take too long.
+        """
+        here = await self._here(unique_id)
+        return await self._beside(partial(here.forecast, asked))
+
+    async def sample(self, unique_id: str, asked: SampleAsked) -> dict[str, Any]:
+        """Draw what may follow the present state.
+
+        Raises:
+            MissingError: There is no such stream.
+        """
+        here = await self._here(unique_id)
+        return await self._beside(partial(here.sample, asked))
+
+    async def _beside(self, call: Callable[[], T]) -> T:
+        """Return what a long call returns; it keeps its thread until it ends, even if nobody waits any more."""
+        return await asyncio.wrap_future(self._calls.submit(call))
