@@ -206,6 +206,12 @@ class Smoothing(Recurrence):
         mu, v = predict(self.per_channel, state)
         return mu, self.log_sigma.double().exp() * v.sqrt()
 
+    def ring(self, state: State) -> Ring:
+        """Return a copy of a state as a ring of B D series, the channels of a row together; see ``ops.ets.ring``."""
+        mean, covariance = (s.detach().double().flatten(0, 1).numpy() for s in state)
+        table = self.smoothing.double().repeat(len(state[0]), 1).numpy()
+        return Ring(table, mean, covariance, KNOWN)
+
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and what is said of the next value, (B, 2 D), after x (B, D), NaN if missing."""
         state = step(self.per_channel, state, x.double())
@@ -221,9 +227,7 @@ class Smoothing(Recurrence):
     def _by_ring(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
         """Return what ``unroll`` does, computed without torch. A row leaves the ring with its last step."""
         T, B, D = x.shape
-        n, smoothing = state[0].shape[-1], self.smoothing.double().repeat(B, 1).numpy()
-        mean, covariance = (s.detach().double().numpy() for s in state)
-        ring = Ring(smoothing, mean.reshape(B * D, n), covariance.reshape(B * D, n, n), KNOWN)
+        ring = self.ring(state)
         sizes = np.full(B * D, T) if lengths is None else lengths.repeat_interleave(D).numpy()
         values, said = x.detach().double().reshape(T, B * D).numpy(), np.empty((2, T, B * D))
         last, pending, rows = ring.state, np.stack([ring.mu, ring.v]).reshape(2, B * D), np.ones(B * D, dtype=bool)
