@@ -186,7 +186,7 @@ def test_auto_keeps_smoothing_where_it_is_ahead_of_the_autoregression() -> None:
         frequency="1mo",
     )
     found = ostinato.fit(data, budget=ostinato.Budget(steps=1))
-    table = {rung.name: rung.held_out for rung in found.table}
+    table = {rung.name: rung.held_out for rung in found.table if isinstance(rung, Rung)}
     assert found.kept.name == "ets"
     assert table["ets"] == max(table.values()) > table["ar"] + 0.3
     assert found.kept.detail == "ETS(A,N,A)"
