@@ -67,9 +67,9 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
 
     Args:
         data: A SequenceSet, or anything that ``read`` takes.
-        model: "auto" fits the whole ladder (AR, linear, RNN, GRU, LSTM, convolution) and keeps the likeliest model. The
-            name of a backbone fits that model and the AR; "ets" and "theta" are exponential smoothing. "direct", or
-            "auto" with a horizon, fits a direct model.
+        model: "auto" fits the whole ladder (AR, for short or seasonal series exponential smoothing, linear, RNN, GRU,
+            LSTM, convolution) and keeps the likeliest model. The name of a backbone fits that model and the AR; "ets"
+            and "theta" are exponential smoothing. "direct", or "auto" with a horizon, fits a direct model.
         horizon: The number of steps that a direct model forecasts. The models of the ladder forecast any number.
         budget: The seconds of the whole fit, a time such as "2m", or a Budget. A direct model needs none.
         held_out: The share of the data that is held out, or a pattern of ids.

@@ -27,6 +27,7 @@ PLAIN = [
 ]
 #: Adaptive filters without a bound have one of their own.
 PLAIN += [(kind, name) for kind, name in PAIRS if name == "filter" and kind != "nonnegative"]
+PLAIN += [(kind, name) for kind, name in PAIRS if name == "ets" and kind != "counts, normal"]
 engine = pytest.mark.skipif(bool(extension.ABSENT), reason=str(extension.ABSENT))
 
 
@@ -77,6 +78,20 @@ def test_densities_of_one_number_are_the_emissions(name: str) -> None:
     assert density is not None
     found = [[density(p, v) for v in x.tolist()] for p in params.tolist()]
     torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), true, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(("kind", "name"), [pair for pair in PLAIN if pair[1] == "ets"])
+def test_the_ring_of_a_stream_leaves_the_state_of_score(kind: str, name: str) -> None:
+    """After steps in plain numbers the state is that of a block, to the last digits of float64."""
+    model, data = fitted(kind, name), made(kind)
+    row = np.asarray(data[4], dtype=float)[:30]
+    row = row[np.isfinite(row).all(-1)]
+    whole, single = live(model, data, 4), live(model, data, 4)
+    whole.update(row)
+    for value in row:
+        single.update(value[None])
+    for a, b in zip(single.held().state, whole.held().state, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
 FEW = [(kind, name) for kind, name in PLAIN if Few.of(fitted(kind, name)) is not None]

@@ -111,3 +111,20 @@ def test_the_gradient_flows_back_through_the_state(name: str) -> None:
         return model.unroll(x)[0][-1]
 
     assert torch.autograd.gradcheck(last, torch.randn(6, 2, 1, dtype=torch.float64, requires_grad=True))
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_ring_is_the_arithmetic_of_the_module(name: str, rows: int) -> None:
+    """With gaps, rows that end early, a chunk in the middle of a season, and a state that becomes known."""
+    model, rng = made(name), np.random.default_rng(4)
+    y = rng.standard_normal((90, rows, 1)).cumsum(0)
+    y[rng.random(y.shape) < 0.1] = np.nan
+    x, lengths = torch.from_numpy(y), torch.tensor([83, 0, 41][:rows])
+    state = model.unroll(x[:7])[1]
+    for given in (None, lengths):
+        said, last = model.unroll(x[7:], state, given)
+        wanted, after = model.unroll(x[7:].clone().requires_grad_(), state, given)
+        torch.testing.assert_close(said, wanted.detach(), rtol=1e-14, atol=1e-14)
+        for a, b in zip(last, after, strict=True):
+            torch.testing.assert_close(a, b.detach(), rtol=1e-14, atol=1e-14)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ import ostinato
 from ostinato.errors import ConfigError
 from ostinato.layers.front import SmoothingFront
 from ostinato.layers.smoothing import Parameters, Smoothing
-from ostinato.training import ladder
+from ostinato.record import Rung
+from ostinato.training import evidence, ladder
+from ostinato.training.rungs import CHANNELS, SEASONAL, SHORT, names_of
 from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
 from zoo import sequential
 
@@ -135,3 +138,78 @@ def test_a_wrong_kind_is_refused_before_anything_is_fitted(monkeypatch: pytest.M
     monkeypatch.setattr(ladder, "closed_form", None)
     with pytest.raises(ConfigError, match="the data are text"):
         ostinato.fit(ostinato.read(["anna", "otto"] * 20, kind="text"), model="theta")
+
+
+def monthly(steps: int, channels: int = 1) -> ostinato.SequenceSet:
+    """Return a series of months."""
+    values = np.random.default_rng(0).standard_normal((steps, channels))
+    months = np.datetime64("0001-01", "M") + np.arange(steps)
+    return ostinato.SequenceSet(
+        "series",
+        values,
+        np.array([0, steps]),
+        ("a",),
+        tuple(f"y{d}" for d in range(channels)),
+        frequency="1mo",
+        times=months.astype("datetime64[us]"),
+    )
+
+
+def test_auto_tries_smoothing_on_what_is_short_or_seasonal() -> None:
+    unknown = np.zeros(SHORT + 1)
+    tried = {
+        "short": (ostinato.read(unknown[:SHORT]), True),
+        "long without a season": (ostinato.read(unknown), False),
+        "seasonal": (monthly(SHORT + 1), True),
+        "seasonal and long": (monthly(SEASONAL + 1), False),
+        "many channels": (monthly(SHORT, CHANNELS + 1), False),
+        "text": (ostinato.read(["anna", "otto"] * 20, kind="text"), False),
+        "prices": (ostinato.read(1 + np.arange(SHORT) / 100, kind="prices"), False),
+    }
+    assert {name: "ets" in names_of("auto", data) for name, (data, _) in tried.items()} == {
+        name: expected for name, (_, expected) in tried.items()
+    }
+    assert names_of("auto", tried["short"][0])[:3] == ("ar", "ets", "linear")
+
+
+def test_auto_keeps_smoothing_where_it_is_ahead_of_the_autoregression() -> None:
+    """Seasons of each series: an autoregression needs a lag for each of them, and has four years of months."""
+    T, R = 48, 25
+    y = drawn([0.5, 0.0, 0.3, 1.0], [6.0, 0.0, 5.0], 12, T, R)
+    months = (np.datetime64("2000-01", "M") + np.arange(T)).astype("datetime64[us]")
+    data = ostinato.SequenceSet(
+        "series",
+        y.reshape(-1, 1),
+        np.arange(0, (R + 1) * T, T),
+        tuple(map(str, range(R))),
+        times=np.tile(months, R),
+        frequency="1mo",
+    )
+    found = ostinato.fit(data, budget=ostinato.Budget(steps=1))
+    table = {rung.name: rung.held_out for rung in found.table if isinstance(rung, Rung)}
+    assert found.kept.name == "ets"
+    assert table["ets"] == max(table.values()) > table["ar"] + 0.3
+    assert found.kept.detail == "ETS(A,N,A)"
+
+
+@pytest.mark.parametrize(
+    ("held_out", "ahead", "kept"),
+    [
+        ({"ar": -1.0, "ets": -0.9, "gru": -0.95}, {("ets", "ar")}, "ets"),
+        ({"ar": -1.0, "ets": -0.9, "gru": -0.95}, set(), "ar"),
+        ({"ar": -1.0, "ets": -0.9, "gru": -0.8}, {("ets", "ar"), ("gru", "ar")}, "ets"),
+        ({"ar": -1.0, "ets": -0.9, "gru": -0.8}, {("ets", "ar"), ("gru", "ets")}, "gru"),
+        ({"ar": -1.0, "ets": -0.9, "gru": -0.8}, {("gru", "ar")}, "gru"),
+        ({"ar": -1.0, "gru": -1.1}, set(), "ar"),
+    ],
+)
+def test_each_rung_must_be_ahead_of_the_closed_form_that_was_kept(
+    held_out: dict[str, float], ahead: set[tuple[str, str]], kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decided(model: Any, other: Any, material: Any) -> bool:
+        return (model, other) in ahead
+
+    monkeypatch.setattr(evidence, "ahead", decided)
+    climbed: Any = [(Rung(name, value, 0.0, 0, 0, ""), name) for name, value in held_out.items()]
+    nothing: Any = None
+    assert evidence.chosen(climbed, nothing)[0].name == kept

@@ -32,8 +32,8 @@ from ostinato.numbers import counted
 from ostinato.threads import Threads, in_threads
 from ostinato.training.adaptive import counts_of
 from ostinato.training.build import Material, build, closed_form, closed_form_name, nonnegative
+from ostinato.training.climb import Ladder
 from ostinato.training.config import ADAPTIVE, LadderOptions, defaults, method_for
-from ostinato.training.ladder import Ladder
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.workers import current
 

@@ -35,8 +35,8 @@ def command(
         typer.Option(
             help="ar, ets, theta, linear, rnn, gru, lstm or conv: this model and the AR. filter (series, sound), "
             "counts, mixture (text): models that go on learning while they are used. auto: the best of them on "
-            "held-out data, "
-            "or with --horizon a direct model. direct: a direct model.",
+            "held-out data (ets for short or seasonal series), or with --horizon a direct model. direct: a direct "
+            "model.",
             rich_help_panel=MODEL,
         ),
     ] = "auto",

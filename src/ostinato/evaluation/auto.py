@@ -22,7 +22,7 @@ from ostinato.fitting import fields_for, fit
 from ostinato.local.forecast import LOCAL, names_of_methods
 from ostinato.model_file import Model
 from ostinato.numbers import counted
-from ostinato.training.ladder import models
+from ostinato.training.rungs import models
 
 #: "auto" chooses by this many windows or this many steps of each series, whichever is more, but at most by a quarter of
 #: the longest series.

@@ -171,7 +171,7 @@ class Stream:
     def _release(self) -> None:
         """Take the state back from the step in plain numbers."""
         if self._live is not None and self._held:
-            self._state, self._last, self._held = self._live.state, self._live.last, False
+            self._state, self._last, self._held = self._live.after(), self._live.last, False
 
     @torch.inference_mode()
     def quantiles(self, p: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,12 +12,16 @@ tells of its own level, trend and season follows from its values by the filter o
 
 from __future__ import annotations
 
-from typing import NamedTuple, final
+from itertools import pairwise
+from typing import Any, NamedTuple, final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.layers.recurrence import Recurrence
+from ostinato.ops.ets.ring import Ring
 from ostinato.shapes import State
 
 #: A first state is known when no variance of it is above this, in squared standard deviations of an innovation: from
@@ -130,6 +134,11 @@ def _moved(columns: Tensor, parameters: Parameters) -> Tensor:
     return torch.cat([columns[..., :1, :] + trend, trend, columns[..., 3:, :], columns[..., 2:3, :]], -2)
 
 
+def _steps(values: NDArray[np.float64]) -> Any:
+    """Return the values (T, R) step by step, as a ring takes them."""
+    return values[:, 0].tolist() if values.shape[1] == 1 else values
+
+
 @final
 class Smoothing(Recurrence):
     """Exponential smoothing of each channel on its own; see the module.
@@ -197,6 +206,12 @@ class Smoothing(Recurrence):
         mu, v = predict(self.per_channel, state)
         return mu, self.log_sigma.double().exp() * v.sqrt()
 
+    def ring(self, state: State) -> Ring:
+        """Return a copy of a state as a ring of B D series, the channels of a row together; see ``ops.ets.ring``."""
+        mean, covariance = (s.detach().double().flatten(0, 1).numpy() for s in state)
+        table = self.smoothing.double().repeat(len(state[0]), 1).numpy()
+        return Ring(table, mean, covariance, KNOWN)
+
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
         """Return the next state and what is said of the next value, (B, 2 D), after x (B, D), NaN if missing."""
         state = step(self.per_channel, state, x.double())
@@ -205,7 +220,38 @@ class Smoothing(Recurrence):
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
         """Return what is said after each step, (T, B, 2 D), and the last state (see ``Recurrence.unroll``)."""
         now = self.initial_state(x.shape[1]) if state is None else state
-        parameters, out = self.per_channel, []
+        wanted = x.requires_grad or any(s.requires_grad for s in now)
+        said, last = self._differentiable(x, now, lengths) if wanted else self._by_ring(x, now, lengths)
+        return said.to(x.dtype), last
+
+    def _by_ring(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        """Return what ``unroll`` does, computed without torch. A row leaves the ring with its last step."""
+        T, B, D = x.shape
+        ring = self.ring(state)
+        sizes = np.full(B * D, T) if lengths is None else lengths.repeat_interleave(D).numpy()
+        values, said = x.detach().double().reshape(T, B * D).numpy(), np.empty((2, T, B * D))
+        last, pending, rows = ring.state, np.stack([ring.mu, ring.v]).reshape(2, B * D), np.ones(B * D, dtype=bool)
+        for begin, end in pairwise(sorted({0, T, *sizes.tolist()})):
+            inside = sizes > begin
+            said[:, begin:end] = pending[:, None]  # a row that has ended keeps what was said of its next step
+            if not inside.any():
+                break
+            ring, rows = (ring if inside[rows].all() else ring.some(inside[rows])), inside
+            now = []
+            for y in _steps(values[begin:end, rows]):
+                ring.step(y)
+                now.append((ring.mu, ring.v))
+            said[:, begin:end, rows] = np.array(now).reshape(end - begin, 2, -1).transpose(1, 0, 2)
+            pending[0, rows], pending[1, rows] = ring.mu, ring.v
+            for whole, part in zip(last, ring.state, strict=True):
+                whole[rows] = part
+        mu, v = torch.from_numpy(said).reshape(2, T, B, D)
+        after = tuple(torch.from_numpy(part).reshape(old.shape) for part, old in zip(last, state, strict=True))
+        return torch.cat([mu, self.log_sigma.double().exp() * v.sqrt()], -1), after
+
+    def _differentiable(self, x: Tensor, state: State, lengths: Tensor | None) -> tuple[Tensor, State]:
+        """Return what ``unroll`` does, by the functions of the module, through which a gradient flows."""
+        now, parameters, out = state, self.per_channel, []
         sigma, values = self.log_sigma.double().exp(), x.double()
         for t in range(len(x)):
             after = step(parameters, now, values[t])
@@ -217,8 +263,7 @@ class Smoothing(Recurrence):
             now = after
             mu, v = predict(parameters, now)
             out.append(torch.cat([mu, sigma * v.sqrt()], -1))
-        said = torch.stack(out) if out else values.new_zeros(0, x.shape[1], self.output_size)
-        return said.to(x.dtype), now
+        return (torch.stack(out) if out else values.new_zeros(0, x.shape[1], self.output_size)), now
 
     def path(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, State]:
         """Return the mean and the standard deviation of each step from the values before it, and the last state.

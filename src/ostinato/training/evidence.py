@@ -1,4 +1,4 @@
-"""Whether a network is ahead of the closed form by more than the uncertainty of the held-out part."""
+"""Whether a model is ahead of a simpler one by more than the uncertainty of the held-out part, and which is kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from torch import Tensor
 
 from ostinato.data.batching import bucketed, whole
 from ostinato.emissions.emission import Support
+from ostinato.layers.build import SMOOTHED
 from ostinato.model import SequenceModel
+from ostinato.record import Rung
 from ostinato.training.adaptive import adaptive_nats
 from ostinato.training.build import Material
 from ostinato.training.objective import JUDGED
@@ -22,14 +24,31 @@ ERRORS = 1.0
 ENOUGH = 10
 
 
+def chosen(climbed: list[tuple[Rung, SequenceModel]], material: Material) -> tuple[Rung, SequenceModel]:
+    """Return the rung of ``auto`` that is kept: the likeliest, if it is ahead of each closed form that was kept before.
+
+    Exponential smoothing must be ahead of the autoregression, and a network of the likelier of the two.
+
+    Args:
+        climbed: The rungs with their models, the closed form first.
+        material: The data of the fit.
+    """
+    kept = climbed[0]
+    closed = [pair for pair in climbed[1:] if pair[0].name in SMOOTHED]
+    for other in (*closed, max(climbed, key=lambda pair: pair[0].held_out)):
+        if other[0].held_out > kept[0].held_out and ahead(other[1], kept[1], material):
+            kept = other
+    return kept
+
+
 def ahead(model: SequenceModel, closed_form: SequenceModel, material: Material) -> bool:
     """Return whether a model's mean gain over the closed form on the held-out part exceeds its standard error.
 
     A single held-out value shows no difference, however large the gain on it is.
 
     Args:
-        model: A fitted network.
-        closed_form: The fitted closed form.
+        model: A fitted model.
+        closed_form: A simpler one, such as the fitted closed form.
         material: The data of the fit.
     """
     own = adaptive_nats(model, material) if model.adaptive else _nats(model, material)

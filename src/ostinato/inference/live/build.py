@@ -10,9 +10,10 @@ from ostinato.inference.live.counts import LiveCounts
 from ostinato.inference.live.doubt import Doubt
 from ostinato.inference.live.filters import LiveFilters
 from ostinato.inference.live.numbers import LiveNumbers
+from ostinato.inference.live.smoothing import LiveSmoothing
 from ostinato.inference.live.step import Live, steps_of
 from ostinato.inference.live.symbols import LiveSymbols
-from ostinato.layers.front import FilterFront, InnovationFront, SymbolFront
+from ostinato.layers.front import FilterFront, InnovationFront, SmoothingFront, SymbolFront
 from ostinato.model import SequenceModel
 from ostinato.ops.selection import prefers_native
 
@@ -22,13 +23,13 @@ def live(model: SequenceModel, unique_id: str, step: float = 1.0, doubt: Doubt |
 
     The form exists for continuous values with a normal or Student's t emission, and for symbols with a categorical
     emission, if the engine can step the backbone and the model is on the CPU. It also exists for adaptive filters
-    without a backbone, and for adaptive counts, alone or mixed with a network.
+    and exponential smoothing without a backbone, and for adaptive counts, alone or mixed with a network.
 
     Args:
         model: The model.
         unique_id: The id of the series, which decides its location and scale.
         step: The spacing of the amplitudes of a sound.
-        doubt: Which values the state does not believe; only a model on an autoregression has a form for it.
+        doubt: Which values the state does not believe; adaptive filters have no form for it.
     """
     if model.device.type != "cpu":
         return None
@@ -45,6 +46,8 @@ def _cells(model: SequenceModel, unique_id: str, doubt: Doubt | None) -> Live | 
     match model.front, model.encoding.affine(unique_id):
         case InnovationFront(ar=ar), (location, scale) if emission.plain_density is not None:
             return LiveNumbers(model, steps, ar, location, scale, model.encoding.least(), doubt)
+        case SmoothingFront(smoothing=smoothing), (location, scale) if emission.plain_density is not None:
+            return LiveSmoothing(model, smoothing, location, scale, model.encoding.least(), doubt)
         case SymbolFront(markov=None) as front, None if emission.symbolic:
             return LiveSymbols(model, steps, front)
         case _:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ostinato.inference.live.build import live
-from ostinato.inference.live.numbers import LiveNumbers
+from ostinato.inference.live.values import LiveValues
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
@@ -32,7 +32,7 @@ class Few:
         step: The step of the model in plain numbers.
     """
 
-    def __init__(self, step: LiveNumbers) -> None:
+    def __init__(self, step: LiveValues) -> None:
         self._step = step
 
     @staticmethod
@@ -41,7 +41,7 @@ class Few:
         if model.description.traits.log_returns:
             return None  # a return needs the price before, which is no part of the state
         found = live(model, "")
-        if not isinstance(found, LiveNumbers):
+        if not isinstance(found, LiveValues):
             return None
         found.hold(model.initial_state(1))
         return Few(found)
@@ -68,6 +68,6 @@ class Few:
             if told is None:
                 return None
             nats[b], expected[b] = told
-            for part, one in zip(after, step.arrays, strict=True):
-                part[b] = one[0]
+            for part, one in zip(after, step.after(), strict=True):
+                part[b] = one[0].numpy()
         return nats, expected, tuple(torch.from_numpy(part) for part in after)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ostinato.emissions.live import earlier
 from ostinato.inference.live.doubt import Doubt
-from ostinato.inference.live.step import LiveCells, array_of, one_step, places
+from ostinato.inference.live.step import array_of, places
+from ostinato.inference.live.values import LiveValues
 from ostinato.layers.ar import AR
 from ostinato.layers.volatility import FARTHEST
 from ostinato.model import SequenceModel
@@ -20,8 +18,8 @@ from ostinato.ops.engine.step import Step
 
 
 @final
-class LiveNumbers(LiveCells):
-    """The step of a model of z = (y - location) / scale, where y is the value, or for prices the log return."""
+class LiveNumbers(LiveValues):
+    """The step of a model whose closed form is an autoregression."""
 
     def __init__(
         self,
@@ -44,41 +42,15 @@ class LiveNumbers(LiveCells):
             least: The least value of each channel, (D,), or -inf.
             doubt: Which values the state does not believe; None if it believes every value.
         """
-        super().__init__(model, steps)
-        self._encoding, self._most = model.encoding, model.encoding.most
-        self._doubt = doubt
-        self._least: list[float] = np.broadcast_to(least, scale.shape).tolist()
-        self._rescale(location, scale)
-        tail = getattr(model.emission, "plain_tail", None)
-        self._tail = tail if any(map(math.isfinite, self._least)) else None
-        density = model.emission.plain_density
-        assert density is not None
-        self._lags, self._density = ar.lags, density
+        super().__init__(model, steps, location, scale, least, doubt)
+        self._lags = ar.lags
         self._weight = np.ascontiguousarray(array_of(ar.weight).transpose(1, 0, 2))  # (L + 1, D, L)
         self._bias, self._slope = array_of(ar.bias).T.tolist(), array_of(ar.slope).T.tolist()
         self._sigma = np.exp(array_of(ar.log_sigma).T).tolist()
         self._at = places(ar)
-        coupling, D = model.coupling, ar.output_size
-        self._coupling: list[list[float]] = (
-            [[]] * D if coupling is None else [r[:d] for d, r in enumerate(coupling.matrix().tolist())]
-        )
         v, zeros = ar.volatility, [0.0] * ar.output_size
         self._shock: list[float] = zeros if v is None else v.shock.tolist()
         self._decay: list[float] = zeros if v is None else v.decay.tolist()
-        self._returns = model.description.traits.log_returns
-
-    def _rescale(self, location: Any, scale: Any) -> None:
-        """Go on with the location and the scale of a series, (D,) each."""
-        self._location: list[float] = location.tolist()
-        self._scale: list[float] = scale.tolist()
-        self._measure = -float(np.log(scale).sum())
-
-    def become(self, unique_id: str, state: Sequence[NDArray[Any]]) -> None:
-        """Continue from a copy of the state of another series, (1, ...) each, with its location and scale."""
-        affine = self._encoding.affine(unique_id)
-        assert affine is not None
-        self._rescale(*affine)
-        self.refill(state)
 
     def _take(self, front: list[Any]) -> None:
         self._input, self._loc, self._sd, self._values, self._seen = front
@@ -88,80 +60,19 @@ class LiveNumbers(LiveCells):
     def _refilled(self) -> None:
         self._used = bisect_right(self._lags, int(self._seen))
 
-    def take(self, values: Any) -> tuple[float, list[float]] | None:
-        """Return the surprisal and the expected value of each channel, if values are one observed step."""
-        y = self._row(values)
-        if y is None:
-            return None
-        if not self._returns:
-            return self._update(y)
-        if self.last is None or min(y) <= 0:
-            return None
-        before = self.last[0].tolist()
-        if not all(map(math.isfinite, before)):
-            return None
-        nats, expected = self._update([math.log(v) - math.log(w) for v, w in zip(y, before, strict=True)])
-        self.last = np.array([y])
-        return nats, [w * math.exp(r) for w, r in zip(before, expected, strict=True)]
-
-    def _row(self, values: Any) -> list[float] | None:
-        """Return the D finite numbers of the one step in values; None if values are anything else."""
-        y = one_step(values)
-        if y is None:
-            return None
-        possible = len(y) == len(self._scale) and all(abs(v) <= self._most for v in y)
-        return y if possible and all(v >= a for v, a in zip(y, self._least, strict=True)) else None
-
     def _update(self, y: list[float]) -> tuple[float, list[float]]:
         """Return the surprisal of values y, or log returns, and the expected values; the state moves on."""
-        D, log = len(y), math.log
         loc, sd, params = self._loc.tolist(), self._sd.tolist(), self._params().tolist()
         everyday = self._sigma[self._used]
-        nats, expected, z, innovation, v = self._measure, [0.0] * D, [0.0] * D, [0.0] * D, [1.0] * D
-        standard: list[float] = []
-        means: list[float] = []
-        for d in range(D):
-            z[d] = (y[d] - self._location[d]) / self._scale[d]
-            residual = z[d] - loc[d]
-            low = ((self._least[d] - self._location[d]) / self._scale[d] - loc[d]) / sd[d]
-            standard.append(residual / sd[d])
-            nats += self._told(d, low, params[d], standard, means) - log(sd[d])
-            expected[d] = (loc[d] + sd[d] * means[d]) * self._scale[d] + self._location[d]
-        believed = z if self._doubt is None else self._believed(z, loc, standard, self._doubt)
-        for d in range(D):
+        nats, expected, believed = self._judged(y, loc, sd, params)
+        innovation, v = [0.0] * len(y), [1.0] * len(y)
+        for d in range(len(y)):
             e, a, b = (believed[d] - loc[d]) / everyday[d], self._shock[d], self._decay[d]
             innovation[d] = math.asinh(e)
             if a:
                 v[d] = 1 - a - b + a * min(abs(e), FARTHEST) ** 2 + b * (sd[d] / everyday[d]) ** 2
         self._observe(believed, innovation, v)
-        return -nats, expected
-
-    @staticmethod
-    def _believed(z: list[float], loc: list[float], standard: list[float], doubt: Doubt) -> list[float]:
-        """Return the values that the state believes, (D,): the prediction in the place of a value that is doubted."""
-        far = [abs(s) > doubt.limit for s in standard]
-        return z if doubt.believes(any(far)) else [m if f else x for x, m, f in zip(z, loc, far, strict=True)]
-
-    def _told(self, d: int, low: float, params: list[float], standard: list[float], means: list[float]) -> float:
-        """Return the nats of the standardised innovation of a channel, given those before it; its mean is appended.
-
-        Args:
-            d: The channel.
-            low: Its least innovation, or -inf.
-            params: The parameters of its emission, (P,).
-            standard: The innovations of the channels up to it, (d + 1,).
-            means: The means of the innovations of the channels before it, (d,).
-        """
-        row = self._coupling[d]
-        explained, foreseen = (earlier(row, standard), earlier(row, means)) if row else (0.0, 0.0)
-        nats, mean = self._density(params, standard[d] - explained), params[0]
-        if self._tail is not None and low > -math.inf:
-            kept, excess = self._tail(params, low - foreseen)
-            nats -= kept if explained == foreseen else self._tail(params, low - explained)[0]
-            # far below the bound the excess is 0, and exp(-kept) is too large for a float
-            mean = low - foreseen + (excess * math.exp(-kept) if excess else 0.0)
-        means.append(mean + foreseen)
-        return nats
+        return nats, expected
 
     def _observe(self, z: list[float], innovation: list[float], v: list[float]) -> None:
         """Move the state of the front on by one step.

@@ -52,6 +52,10 @@ class Live(ABC):
         Return None and change nothing if the values are not exactly one step that is observed and possible.
         """
 
+    def after(self) -> State:
+        """Return the state after the last step."""
+        return self.state
+
     state: State
     last: NDArray[Any] | None
 
