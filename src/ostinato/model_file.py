@@ -18,10 +18,13 @@ from ostinato.description import Description
 from ostinato.direct.model import DirectModel
 from ostinato.errors import ModelFileError
 from ostinato.model import BEFORE, SequenceModel
+from ostinato.numbers import counted
 from ostinato.storage import load_bundle
 
 #: A model that a file can hold.
 Model: TypeAlias = SequenceModel | DirectModel
+#: A size in a description up to which a model is built without a look at how many weights the file holds.
+_LEAST_SIZE = 1_000_000
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
 
 
@@ -74,11 +77,32 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
     Raises:
         KeyError, TypeError, ValueError, RuntimeError: The parts are those of a format that this version does not know.
     """
-    tensors, document = _renamed(tensors, document)
-    description = Description(**document["description"])
-    if "direct" in document:
-        return DirectModel.from_parts(tensors, document, description)
-    return _sequence_model(tensors, document, description)
+    _check_numbers(tensors, document)
+    try:
+        tensors, document = _renamed(tensors, document)
+        description = Description(**document["description"])
+        if "direct" in document:
+            return DirectModel.from_parts(tensors, document, description)
+        return _sequence_model(tensors, document, description)
+    except (AttributeError, ArithmeticError, IndexError, MemoryError) as error:  # a part has another form or size
+        raise ValueError(str(error) or type(error).__name__) from error
+
+
+def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+    """Raise ValueError if a tensor holds NaN or infinity, or a size would build far more than the tensors fill."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise ValueError(f"{name} holds {counted(int((~tensor.isfinite()).sum()), 'number')} that are not finite")
+    most = max(_LEAST_SIZE, sum(tensor.numel() for tensor in tensors.values()))
+    waiting = [document["description"]["config"], document.get("before")]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            waiting += [value for name, value in part.items() if name != "encoding"]
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, int | float) and abs(part) > most:
+            raise ValueError(f"a size of {part:,} is more than the {most:,} that the weights fill")
 
 
 def model_digest(model: Model) -> str:
@@ -98,6 +122,9 @@ def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], descri
     model = assemble(shape, encoding, description, None)
     # files from before the coupling of channels have no tensors for it: zeros make the channels independent
     uncoupled = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
+    own = model.state_dict()
+    if other := [k for k, v in tensors.items() if k in own and v.is_floating_point() != own[k].is_floating_point()]:
+        raise ValueError(f"{other[0]} is of type {tensors[other[0]].dtype}, expected {own[other[0]].dtype}")
     model.load_state_dict(uncoupled | tensors)
     if "before" in document:
         earlier = document["before"]

@@ -19,6 +19,7 @@ import typer
 from ostinato.choices import unknown
 from ostinato.cli import options, screen
 from ostinato.cli.demo_steps import WALKS, Step
+from ostinato.errors import ConfigError
 
 #: The greatest width of the walk in columns, and the lines of a result that are shown.
 _WIDTH: Final = 80
@@ -44,10 +45,16 @@ def command(
     from ostinato.storage import atomic_write
 
     folder = output or Path(f"demo-{kind}")
+    files = DEMOS[kind]()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError("the folder to write to is a file", where=str(folder), fix="name another folder with -o")
+    for name, content in files.items():
+        if (folder / name).exists() and (folder / name).read_bytes() != content:
+            raise ConfigError("another file has this name", where=str(folder / name), fix="name another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
     _tell(f"The files of this walk are in the folder {folder}. Try your own options there.")
     began = time.monotonic()
-    for name, content in DEMOS[kind]().items():
+    for name, content in files.items():
         atomic_write(folder / name, content)
         _head(name, content)
     with _inside(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import re
 import sys
@@ -34,6 +35,7 @@ from ostinato.cli import (
 )
 from ostinato.cli.groups import expanded
 from ostinato.cli.help_page import format_verbs
+from ostinato.cli.stopping import Stopped, unwinding
 from ostinato.cli.verb import Verb
 from ostinato.errors import OstinatoError
 
@@ -65,27 +67,30 @@ class _Verbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()  # here, so that a full disk or a closed pipe is handled below
+            with unwinding():
+                result = super().invoke(ctx)
+                sys.stdout.flush()  # here, so that a full disk or a closed pipe is handled below
             return result
         except OstinatoError as error:
             complain(error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             print("stopped", file=sys.stderr)
-            raise typer.Exit(130) from error
-        except BrokenPipeError as error:  # the reading program, such as head, has ended
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from error
+            raise typer.Exit(error.code if isinstance(error, Stopped) else 130) from error
         except OSError as error:
-            where = str(error.filename) if error.filename else "standard output"
-            fix = (
-                "make room and run the command again"
-                if error.errno == errno.ENOSPC
-                else "check the path and its permissions"
-            )
-            complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
-            raise typer.Exit(1) from error
+            raise typer.Exit(_refused(error)) from error
+
+
+def _refused(error: OSError) -> int:
+    """Say what the system refused, and return the exit code: 0 if only the reading program, such as head, has ended."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    where = str(error.filename) if error.filename else "standard output"
+    room = error.errno == errno.ENOSPC
+    fix = "make room and run the command again" if room else "check the path and its permissions"
+    complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
+    return 1
 
 
 def complain(error: OstinatoError) -> None:
@@ -150,6 +155,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller, as in "command >&-" and in some services
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
+    for output in (sys.stdout, sys.stderr):
+        _encode_everything(output)
     try:
         code = app(
             args=words, prog_name="ostinato", standalone_mode=False, obj=words
@@ -160,7 +167,20 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             complain(_misused(error))
         code = error.exit_code
+    except OSError as error:  # from what no command prints: --help and --version
+        code = _refused(error)
     sys.exit(code or 0)
+
+
+def _encode_everything(output: Any) -> None:
+    """Let a stream take every character: in UTF-8, or with escapes where another encoding is asked for.
+
+    A locale such as C would stop at a name in Korean, and UTF-8 at a file name whose bytes are no text.
+    """
+    if not isinstance(output, io.TextIOWrapper):
+        return
+    asked = "PYTHONIOENCODING" in os.environ
+    output.reconfigure(encoding=None if asked else "utf-8", errors="backslashreplace")
 
 
 def _misused(error: Any) -> OstinatoError:

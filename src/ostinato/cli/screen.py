@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from ostinato.cli import stopping
+
 #: The seconds without any output after which the sign appears, and the seconds between two of its pictures.
 SILENCE: Final = 0.8
 FRAME: Final = 0.2
@@ -113,7 +115,12 @@ def rounded() -> Iterator[None]:
 
 
 def doing(words: str) -> None:
-    """Change what the sign says that the command is doing, such as "reading sales.csv"."""
+    """Change what the sign says that the command is doing, such as "reading sales.csv".
+
+    Raises:
+        Stopped: The command was told to stop before.
+    """
+    stopping.check()
     _screen.words = words
 
 

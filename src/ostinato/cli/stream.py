@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -115,7 +114,7 @@ def command(
 
 
 class _Keeper:
-    """The file of states: loaded at the start, written every few seconds and at the end, also after SIGTERM.
+    """The file of states: loaded at the start, written every few seconds and at the end, also of one that is stopped.
 
     Args:
         monitor: The series.
@@ -133,11 +132,10 @@ class _Keeper:
         self._written = time.monotonic()
 
     def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, _stop)
+        """Do nothing: the file was loaded when the keeper was made."""
 
     def __exit__(self, *given: object) -> None:
         self.write()
-        signal.signal(signal.SIGTERM, self._before)
 
     def write(self) -> None:
         """Write the file."""
@@ -148,11 +146,6 @@ class _Keeper:
         """Write the file if the last time is a while ago."""
         if time.monotonic() - self._written >= _SECONDS:
             self.write()
-
-
-def _stop(*given: object) -> None:
-    """End the process as a program that was told to, so that the states are written."""
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: _Keeper | None, *, skip_bad: bool) -> None:

@@ -14,6 +14,39 @@ _CHUNKED: tuple[tuple[bytes, Literal["little", "big"], bytes], ...] = (
 )
 #: A program that writes to a pipe does not know the size, and writes the largest one or one near it.
 _UNKNOWN = 0xFFFF_FF00
+#: Other sizes that mean the same: those of SoX and arecord, and the largest one with a sign. 0 is in the header until a
+#: recording ends.
+_UNFINISHED = frozenset({0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000})
+
+
+def finished(raw: bytes) -> tuple[bytes, bool]:
+    """Return a WAV file whose header says how many samples it has, and whether it did not say so before.
+
+    A recorder that was stopped, or that wrote to a pipe, leaves a size in the header that is none. The samples then
+    last to the end of the file. A tag of ID3 before the file, which libsndfile counts as samples, is left out.
+    """
+    if raw.startswith(b"ID3") and len(raw) > 10:
+        tag = 10 + sum((byte & 0x7F) << (7 * (3 - i)) for i, byte in enumerate(raw[6:10]))
+        raw = raw[tag:] if raw[tag : tag + 4] in {b"RIFF", b"RIFX", b"FORM", b"fLaC"} else raw
+    if raw[:4] != b"RIFF":
+        return raw, False
+    at = 12
+    while at + 8 <= len(raw):
+        size = int.from_bytes(raw[at + 4 : at + 8], "little")
+        if raw[at : at + 4] == b"data":
+            rest = len(raw) - at - 8
+            if (size in _UNFINISHED and size > rest) or (size == 0 and rest and not _are_chunks(raw, at + 8)):
+                return raw[: at + 4] + rest.to_bytes(4, "little") + raw[at + 8 :], True
+            return raw, size >= _UNKNOWN
+        at += 8 + size + size % 2
+    return raw, False
+
+
+def _are_chunks(raw: bytes, at: int) -> bool:
+    """Return whether whole chunks fill a WAV file from a place on."""
+    while at + 8 <= len(raw):
+        at += 8 + (size := int.from_bytes(raw[at + 4 : at + 8], "little")) + size % 2
+    return at in {len(raw), len(raw) + 1}
 
 
 def missing_bytes(raw: bytes) -> int:

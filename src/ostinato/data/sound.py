@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ostinato.data.chunks import missing_bytes
+from ostinato.data.chunks import finished, missing_bytes
 from ostinato.data.files import contents, formats, names_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
@@ -47,6 +47,7 @@ class _Recording:
         rounded: The number of samples that were between two whole numbers.
         beyond: The number of samples beyond full scale, which became full scale.
         peak: The greatest size of a sample; 1 is full scale.
+        unfinished: Whether the header does not say how many samples there are.
     """
 
     samples: NDArray[np.int64]
@@ -55,6 +56,7 @@ class _Recording:
     rounded: int = 0
     beyond: int = 0
     peak: float = 1.0
+    unfinished: bool = False
 
 
 class _Bytes(io.BytesIO):
@@ -152,8 +154,13 @@ def _notes(
     fine = sum(c < 1 << max(0, bits - _EXACT_BITS) for c in coarse)
     odd = sum(c > 1 for c in coarse)
     notes = []
+    if open_ended := [path for path, r in zip(paths, recordings, strict=True) if r.unfinished]:
+        several = f" and {len(open_ended) - 1:,} more" if len(open_ended) > 1 else ""
+        notes.append(
+            f"the header of {open_ended[0].name}{several} gives no length; the samples last to the end of the file"
+        )
     if odd:
-        notes.append(f"{odd:,} of {counted(len(paths), 'file')} use fewer bits than their format has")
+        notes.append(f"{odd:,} of {counted(len(paths), 'file')} use{'s' * (odd == 1)} fewer bits than their format has")
     if rounded:
         notes.append(f"{rounded:,} of {counted(total, 'sample')} are rounded to {bits} bits")
     if beyond:
@@ -165,8 +172,8 @@ def _notes(
         notes.append(f"{counted(mixed, 'sample')} of the mix are rounded to {bits} bits")
     if fine:
         notes.append(
-            f"{fine:,} of {counted(len(paths), 'file')} use more than {_EXACT_BITS} bits, which the models do "
-            f"not tell apart"
+            f"{fine:,} of {counted(len(paths), 'file')} use{'s' * (fine == 1)} more than {_EXACT_BITS} bits, "
+            f"which the models do not tell apart"
         )
     return tuple(notes)
 
@@ -179,7 +186,7 @@ def _channel_names(count: int) -> tuple[str, ...]:
 
 def _decode(path: Path) -> _Recording:
     """Return the samples of a file as whole numbers."""
-    raw = contents(path)
+    raw, unfinished = finished(contents(path))
     if not raw:
         raise DataError("the file is empty", where=str(path), fix=_FIX)
     try:
@@ -198,7 +205,7 @@ def _decode(path: Path) -> _Recording:
     lacking = missing_bytes(raw)
     if len(data) < promised or lacking:
         raise DataError(
-            f"the sound file is cut short: {counted(lacking, 'byte')} are missing"
+            f"the sound file is cut short: {counted(lacking, 'byte')} {'is' if lacking == 1 else 'are'} missing"
             if lacking
             else "the sound file is cut short",
             where=str(path),
@@ -207,9 +214,11 @@ def _decode(path: Path) -> _Recording:
     if rate < 1:
         raise DataError(f"the sound has {counted(rate, 'sample')} a second", where=str(path), fix=_FIX)
     if dtype == "float64":
-        return _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
+        real = _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
+        return replace(real, unfinished=unfinished)
     bits = _BITS[subtype]
-    return _Recording(data.astype(np.int64) >> (0 if dtype == "int16" else 32 - bits), bits, rate)
+    whole = data.astype(np.int64) >> (0 if dtype == "int16" else 32 - bits)
+    return _Recording(whole, bits, rate, unfinished=unfinished)
 
 
 def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> _Recording:

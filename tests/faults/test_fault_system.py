@@ -1,0 +1,209 @@
+"""What the system and odd files do to a command: signals, full disks, locales, headers without a length."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+import ostinato
+from ostinato.cli import stopping
+from ostinato.cli.main import main
+from ostinato.data.read import read
+from ostinato.errors import DataError, ModelFileError
+from ostinato.storage import atomic_write, load_bundle, save_bundle
+
+SERIES = "ds,y\n" + "".join(f"2024-01-{i + 1:02},{i % 7}.5\n" for i in range(30))
+COMMAND = [sys.executable, "-m", "ostinato"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "s.csv"
+    path.write_text(SERIES)
+    ostinato.fit(read(path), model="ar").model.save(path.with_suffix(".ost"))
+    return path.with_suffix(".ost")
+
+
+class TestStopping:
+    """SIGINT, SIGTERM and SIGHUP unwind a command."""
+
+    @pytest.mark.parametrize("number", stopping.SIGNALS)
+    def test_a_file_that_is_being_written_leaves_nothing(self, tmp_path: Path, number: int) -> None:
+        def parts() -> Any:
+            yield b"half"
+            os.kill(os.getpid(), number)
+            yield b"whole"
+
+        (tmp_path / "m.ost").write_bytes(b"earlier")
+        before = signal.getsignal(number)
+        with pytest.raises(stopping.Stopped) as stopped, stopping.unwinding():
+            atomic_write(tmp_path / "m.ost", parts())
+        assert stopped.value.code == 128 + number
+        assert [p.name for p in tmp_path.iterdir()] == ["m.ost"]
+        assert (tmp_path / "m.ost").read_bytes() == b"earlier"
+        assert signal.getsignal(number) is before
+
+    def test_a_signal_that_another_library_swallows_stops_the_next_stage(self) -> None:
+        with stopping.unwinding():
+            with contextlib.suppress(KeyboardInterrupt):
+                os.kill(os.getpid(), signal.SIGTERM)
+            with pytest.raises(stopping.Stopped):
+                stopping.check()
+        stopping.check()
+
+    def test_an_ignored_signal_stays_ignored(self) -> None:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with stopping.unwinding():
+                os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            signal.signal(signal.SIGHUP, before)
+
+    @pytest.mark.parametrize("number", stopping.SIGNALS)
+    def test_a_stream_that_is_stopped_keeps_its_state(self, model: Path, tmp_path: Path, number: int) -> None:
+        state = tmp_path / "state"
+        words = [*COMMAND, "stream", str(model), "--state", str(state)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(b"1\n2\n")
+            process.stdin.flush()
+            for _ in range(3):
+                process.stdout.readline()
+            process.send_signal(number)
+            _, said = process.communicate(timeout=60)
+        assert (process.returncode, said) == (128 + number, b"stopped\n")
+        assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["--version", "--help", "fit --help-all"])
+def test_no_space_for_what_no_command_prints(words: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run([*COMMAND, *words.split()], stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 1
+    assert b"error: No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "printed"),
+    [
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "\ubc25".encode()),
+        ({"PYTHONIOENCODING": "ascii"}, b"\\ubc25"),
+        ({"PYTHONIOENCODING": "latin-1"}, b"\\ubc25"),
+    ],
+)
+def test_every_character_can_be_printed(tmp_path: Path, environment: dict[str, str], printed: bytes) -> None:
+    (tmp_path / "s.csv").write_text(SERIES.replace("y", "\ubc25", 1), encoding="utf-8")
+    given = {k: v for k, v in os.environ.items() if k not in {"PYTHONIOENCODING", "PYTHONUTF8"}}
+    words = [*COMMAND, "inspect", str(tmp_path / "s.csv")]
+    done = subprocess.run(words, capture_output=True, check=False, env=given | environment)
+    assert (done.returncode, printed in done.stdout) == (0, True), done.stderr.decode()
+
+
+def test_a_demo_writes_over_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "sales.csv").write_text(SERIES)
+    with pytest.raises(SystemExit) as stopped:
+        main(["demo", "series", "-o", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert (tmp_path / "sales.csv").read_text() == SERIES
+
+
+SAMPLES = np.arange(-50, 51, dtype="<i2")[:, None]
+FORM = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, 8000, 16000, 2, 16)
+
+
+def wav(size: int | None = None, tail: bytes = b"") -> bytes:
+    body = SAMPLES.tobytes()
+    rest = FORM + b"data" + struct.pack("<I", len(body) if size is None else size) + body + tail
+    return b"RIFF" + struct.pack("<I", min(len(rest), 0xFFFFFFFF)) + rest
+
+
+class TestHeadersOfSound:
+    """WAV files whose header gives no length, or that stand behind a tag."""
+
+    @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFDB])
+    def test_a_header_without_a_length_is_read_to_the_end_with_a_note(self, tmp_path: Path, size: int) -> None:
+        (tmp_path / "a.wav").write_bytes(wav(size))
+        data = read(tmp_path / "a.wav")
+        np.testing.assert_array_equal(data.values, SAMPLES)
+        assert "the header of a.wav gives no length; the samples last to the end of the file" in data.notes
+
+    @pytest.mark.parametrize("tag", [10, 11, 300])
+    def test_a_tag_before_the_file_costs_no_sample(self, tmp_path: Path, tag: int) -> None:
+        size = bytes([0, 0, tag >> 7, tag & 0x7F])
+        (tmp_path / "a.wav").write_bytes(b"ID3\x03\0\0" + size + b"\0" * tag + wav())
+        np.testing.assert_array_equal(read(tmp_path / "a.wav").values, SAMPLES)
+
+    def test_a_file_without_samples_and_with_a_chunk_behind_them_is_empty(self, tmp_path: Path) -> None:
+        raw = b"RIFF" + struct.pack("<I", 52) + FORM + b"data" + struct.pack("<I", 0) + b"LIST\4\0\0\0INFO"
+        (tmp_path / "a.wav").write_bytes(raw)
+        with pytest.raises(DataError, match="no samples"):
+            read(tmp_path / "a.wav")
+
+    def test_a_length_that_is_one_is_still_held_to(self, tmp_path: Path) -> None:
+        (tmp_path / "a.wav").write_bytes(wav(0x7FFFE000))
+        with pytest.raises(DataError, match="cut short"):
+            read(tmp_path / "a.wav")
+
+
+def _filled(value: float) -> Any:
+    def change(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+        name = next(k for k, v in tensors.items() if v.is_floating_point() and v.numel())
+        tensors[name].view(-1)[0] = value
+
+    return change
+
+
+def _other_type(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+    name = next(k for k, v in tensors.items() if v.is_floating_point() and not k.startswith("before."))
+    tensors[name] = tensors[name].int()
+
+
+def _put(place: str, value: Any) -> Any:
+    def change(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+        *way, last = place.split(".")
+        for name in way:
+            document = document[name]
+        document[last] = value
+
+    return change
+
+
+PLACES = ("encoding", "encoding.per_id", "description.config.parts", "description.config.parts.base.ar", "description")
+FORMS = [_put(place, value) for place in PLACES for value in (None, 1, "x", [], [1], True)]
+NUMBERS = [
+    *(_put("description.config.parts.hidden", value) for value in (10**9, 10**18, 1e308)),
+    *map(_filled, (float("nan"), float("inf"), -float("inf"))),
+    _other_type,
+]
+
+
+@pytest.mark.parametrize("change", FORMS)
+def test_an_edited_model_with_a_right_digest_is_refused_or_loads(model: Path, tmp_path: Path, change: Any) -> None:
+    tensors, document = load_bundle(model)
+    change(tensors, document)
+    save_bundle(tmp_path / "m.ost", tensors, document)
+    with contextlib.suppress(ModelFileError):
+        assert ostinato.load_model(tmp_path / "m.ost").description.kind == "series"
+
+
+@pytest.mark.parametrize("change", NUMBERS)
+def test_wrong_numbers_in_a_model_are_refused(model: Path, tmp_path: Path, change: Any) -> None:
+    tensors, document = load_bundle(model)
+    change(tensors, document)
+    save_bundle(tmp_path / "m.ost", tensors, document)
+    with pytest.raises(ModelFileError, match=r"not finite|is more than|is of type"):
+        ostinato.load_model(tmp_path / "m.ost")
