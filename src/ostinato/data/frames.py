@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ostinato.data import checks, ids
 from ostinato.data.calendar import Months
 from ostinato.data.cells import read_cells
-from ostinato.data.columns import IDS, TIMES, Roles, find, named
+from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, in_order, join
@@ -21,7 +21,9 @@ from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import Stamps, parse_times
+from ostinato.data.stamps import parse_times
+from ostinato.data.time_form import Stamps
+from ostinato.data.time_names import TIMES
 
 _NONE = Columns()
 
@@ -64,7 +66,7 @@ def from_frame(
         origin: The origin of its rows, for an error.
         kind: "series" or "prices"; found from the names and values if None.
         id_col: The column of ids, if given.
-        time_col: The column of times, if given.
+        time_col: The column of times, if given; "none" if the rows are steps in their order.
         target: The columns to model, if given.
         covariates: The columns of covariates.
         decimal: The decimal sign where the cells leave it open.
@@ -82,7 +84,8 @@ def from_frame(
         return _by_row(frame, origin, kind)
     frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
-    return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+    data = _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+    return data if roles.time or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
 def clean(

@@ -27,8 +27,8 @@ from ostinato.data.ids import type_of
 from ostinato.data.join import usual_of
 from ostinato.data.origin import Origin
 from ostinato.data.parts import joined
-from ostinato.data.stamps import TimeForm
 from ostinato.data.stored import survived
+from ostinato.data.time_form import TimeForm
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
 
