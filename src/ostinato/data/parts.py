@@ -10,7 +10,7 @@ from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
 from ostinato.data.stamps import read_times
 from ostinato.data.time_form import Times
-from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
 from ostinato.errors import DataError
 
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
@@ -197,7 +197,7 @@ def _between(column: pl.Series, low: int, high: int) -> bool:
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a column of days and a column of clocks or of hours."""
-    if free.keys().isdisjoint((*CLOCKS, *PARTS["hour"].names)):
+    if not any(says_clock(c) or c in PARTS["hour"].names for c in free):
         return None  # no column is read as days for nothing, because that takes as long as the reading itself
     order = [
         *(free[n] for n in DAYS if n in free),
@@ -218,7 +218,9 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
 
 def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
     """Return the column of times of day beside a column of days; None if there is none."""
-    return next((free[n] for n in CLOCKS if n in free and free[n] != day and clock(frame[free[n]])), None)
+    exact = [free[n] for n in CLOCKS if n in free]
+    others = (c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if says_clock(name))
+    return next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
 
 
 def _at(days: pl.Series, clocks: pl.Series) -> pl.Series:

@@ -16,12 +16,14 @@ from ostinato.data.zones import instants, zone_of
 
 #: Three letters, by which a time has the name of its month.
 _WORD = re.compile(r"[^\W\d_]{3}")
+#: The zone of a time as some programs write it.
+_UTC = re.compile(r"\s*(?:UTC|GMT)\s*$")
 #: The length of a time with six digits behind the second.
 _TO_MICROS = len("2024-01-31 13:00:00.000000")
 #: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
 _MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%m-%d-%Y"), ("%d/%m/%Y", "%d-%m-%Y")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", *_MONTH_FIRST, *_DAY_FIRST)
-_MORE_DATES = ("%Y.%m.%d", "%Y%m%d", "%Y년 %m월 %d일")
+_MORE_DATES = ("%Y.%m.%d", "%Y%m%d", "%Y년 %m월 %d일", "%Y. %m. %d.", "%Y. %m. %d")
 #: Months, which are read as their first days; offices of statistics write 2024M01. ``month_names`` reads their names.
 _MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%YM%m", "%Y년 %m월")
 _CLOCKS = ("%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p", "%H:%M:%S%.f%z", "%H:%M%z")
@@ -30,6 +32,13 @@ _FORMATS = (
     *_MORE_DATES,
     *_MONTHS,
     *(f"{date}{gap}{clock}" for date in _DATES for gap in (" ", "T") for clock in _CLOCKS),
+    "%Y%m%dT%H%M%S%.f",
+    "%Y%m%dT%H%M",
+    "%Y%m%dT%H%M%S%z",
+    "%Y%m%d %H%M",
+    "%Y%m%d %H%M%S",
+    "%Y%m%d %H:%M",
+    "%Y%m%d %H:%M:%S",
 )
 
 
@@ -95,6 +104,8 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
     if not len(column):
         return None
+    if _UTC.search(column[0]):
+        column = column.str.replace(_UTC.pattern, "Z")
     # a name of a month is seen in the first cell, and no numeric form is tried on all of them
     named = _WORD.search(column[0]) is not None
     if named and (found := _from_names(column, zone, typed)) is not None:

@@ -43,6 +43,7 @@ MORE_TIMES = (*_DATES, *_MOMENTS, "quarter", "분기", "period", "week", "mois",
 #: The names of columns of days, of the clock beside them, and of whole times, which need no parts beside them.
 DAYS = ("date", "day", "ds", *_DATES, "data")
 CLOCKS = ("time", "hour", "clock", "uhrzeit", "heure", "hora", "ora", "시간", "시각", "時刻", "时间")
+_CLOCK = re.compile(rf"(^|[_ .-])({'|'.join(CLOCKS)})([_ (]|$)", re.IGNORECASE)
 WHOLE_TIMES = (*_WHOLE, *_DATES, *_MOMENTS)
 
 
@@ -96,6 +97,11 @@ def says_date(name: str) -> bool:
 def says_stamp(name: str) -> bool:
     """Return whether a column of this name holds times, which may be dates, clocks or steps."""
     return _STAMP.search(name) is not None
+
+
+def says_clock(name: str) -> bool:
+    """Return whether a column of this name may hold times of day, as time, Start Time and reading_time do."""
+    return _CLOCK.search(name) is not None
 
 
 def says_when(name: str) -> bool:

@@ -34,6 +34,9 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps | 
         return None if days.null_count() else Stamps(micros(days), TimeForm(dtype, "%Y%m%d"))
     if not len(whole):
         return Stamps(whole.astype(np.int64), TimeForm(dtype))
+    clocked = _of_clocks(column, dtype, name, low, high)
+    if clocked is not None:
+        return clocked
     if says_week(name) and low >= 180_001 and high <= 210_053 and not (says_month(name) and _ends(whole, 100, 12)):
         return _of_weeks(whole, dtype, name)
     for found in (_of_years, _of_months, _of_quarters, _of_days, _since_1970):
@@ -46,6 +49,18 @@ def from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps | 
 def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
     """Return whether the last digits of all numbers are 1 to ``most``."""
     return set((whole % unit).tolist()) <= set(range(1, most + 1))
+
+
+def _of_clocks(column: pl.Series, dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    """Return numbers such as 202401311300 as dates with their clock; None if some are none."""
+    for digits, pattern, rest in ((10, "%Y%m%d%H", "00"), (12, "%Y%m%d%H%M", ""), (14, "%Y%m%d%H%M%S", "")):
+        if low >= 17 * 10 ** (digits - 2) and high < 22 * 10 ** (digits - 2):
+            words = column.cast(pl.String) + rest
+            whole = pattern.replace("%H", "%H%M") if rest else pattern
+            times = words.str.to_datetime(whole, strict=False, time_unit="us")
+            note = f"whole numbers such as {low} in column {name!r} are read as dates with their clock"
+            return None if times.null_count() else Stamps(micros(times), TimeForm(dtype, pattern), (note,))
+    return None
 
 
 def _of_years(whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
@@ -140,7 +155,7 @@ def months_and_years(x: NDArray[np.float64]) -> NDArray[np.int64] | None:
 
 def lost_note(count: int, name: str) -> list[str]:
     """Return a note on times that are cut to microseconds, if there are any."""
-    return [f"{counted(count, 'time')} in column {name!r} are cut to microseconds"] if count else []
+    return [f"cut to microseconds: {counted(count, 'time')} in column {name!r}"] if count else []
 
 
 def _are_excel(name: str, low: float, high: float) -> bool:
