@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks, ids
-from ostinato.data.calendar import Months
+from ostinato.data.calendar import Months, Steps, from_json
 from ostinato.data.cells import read_cells, stand_in
 from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
@@ -203,6 +203,8 @@ def read_clock(
     Returns:
         The times and their form.
     """
+    if clock.calendar is not None and column.dtype.is_integer() and isinstance(from_json(clock.calendar), Steps):
+        column = column.alias("")  # these times count steps, whatever their column is called
     found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone)
     if found.other is not None:
         months, days = (_irregularity(one, parts) for one in (found, found.other))

@@ -10,7 +10,16 @@ import polars as pl
 from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers
 from ostinato.data.stamps import parse_times
-from ostinato.data.time_names import MAY_BE_PARTS, MORE_TIMES, TIMES, says_month, says_week, says_when, says_year
+from ostinato.data.time_names import (
+    MAY_BE_PARTS,
+    MORE_TIMES,
+    TIMES,
+    says_date,
+    says_month,
+    says_week,
+    says_when,
+    says_year,
+)
 from ostinato.data.time_numbers import months_and_years
 
 #: What stands for a column of times if the rows are steps in their order, whatever the columns are called.
@@ -80,9 +89,10 @@ def _may_be_dates(column: pl.Series) -> bool:
 
 
 def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
-    """Return the column of whole numbers that are times by its name and content, such as weeks 202401; or None."""
-    whole = [c for c in columns if frame[c].dtype.is_integer() and not frame[c].null_count()]
-    for c in whole:
+    """Return the column of numbers that are times by its name and content, such as weeks 202401; or None."""
+    filled = [c for c in columns if not frame[c].null_count()]
+    whole = [c for c in filled if frame[c].dtype.is_integer()]
+    for c in (*whole, *(c for c in filled if frame[c].dtype.is_float() and says_date(c))):
         if says_when(c) and bool((frame[c] >= 18_001).all()):
             times = parse_times(frame[c])
             # a week that its year does not have, such as 202353, is an error that names it
