@@ -190,6 +190,50 @@ def nanoseconds(form: str, lost: int) -> str:
     return "noted" if lost else "right: nothing lost"
 
 
+def units(separator: str, second: tuple[str, str]) -> str:
+    """A line of units below the names is set aside, and an error names the right line."""
+    lines = [f"{d:%Y-%m-%d}{separator}{y}" for d, y in zip(DAYS, Y, strict=True)]
+    head = [f"day{separator}temperature", separator.join(second)]
+    holds(in_file("\n".join([*head, *lines]).encode()), DAYS, f"set aside ({', '.join(w for w in second if w)})")
+    lines[4] = f"2023-12-24{separator}high"
+    with pytest.raises(DataError, match="line 7"):
+        in_file("\n".join([*head, *lines]).encode(), target="temperature")
+    return "noted"
+
+
+def no_units(second: str) -> str:
+    """A first row with words is no line of units if it may be data."""
+    lines = ["name,value", second, "Bob,3.5", "Cid,4.5", "Dan,5.5"]
+    try:
+        data = in_file("\n".join(lines).encode())
+    except DataError as error:
+        return f"refused: {error.what}"
+    assert len(data.values) == 4
+    return "right: four rows"
+
+
+def hours_of_a_sheet() -> str:
+    """Hours of a spreadsheet keep their clock at midnight, and days have none."""
+    import xlsxwriter
+
+    for times in (HOURS, DAYS):
+        buffer = io.BytesIO()
+        with xlsxwriter.Workbook(buffer, {"in_memory": True}) as book:
+            sheet, form = book.add_worksheet(), book.add_format({"num_format": "dd.mm.yyyy hh:mm"})
+            sheet.write_row(0, 0, ["Beginn", "y"])
+            for i, (time, y) in enumerate(zip(times, Y, strict=True)):
+                sheet.write_datetime(1 + i, 0, time.to_pydatetime(), form)
+                sheet.write(1 + i, 1, y)
+        holds(in_file(buffer.getvalue(), ".xlsx"), times)
+    return "right: hours and days"
+
+
+def bare_midnight(form: str) -> str:
+    """Dates whose midnight has no clock, as scripts write them, are read, and a note says so."""
+    cells = [f"{t:{form}}" if t.hour == 0 else f"{t:{form} %H:%M}" for t in HOURS]
+    return holds(in_file(pd.DataFrame({"at": cells, "y": Y})), HOURS, "read as midnight")
+
+
 def month_and_year(name: str) -> str:
     """Months with a year of two digits behind a point are refused by name, in whatever order they come."""
     months = pd.date_range("2021-09-01", periods=12, freq="MS")
@@ -291,9 +335,22 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
         "halves": partial(decimals, "month", [1 + i / 2 for i in range(20)], ("y",)),
         "rain of months": partial(decimals, "rain_month", RAIN, ("rain_month", "y")),
     },
+    "lines of units": {
+        **{f"{separator}, {second}": partial(units, separator, second)
+           for separator in ",;\t" for second in (("", "degC"), ("UTC", "m/s"))},
+        **{second: partial(no_units, second) for second in ("Ada,NA", "Ada,off", "Ada,-")},
+    },
+    "midnight": {
+        "a sheet": hours_of_a_sheet,
+        **{form: partial(bare_midnight, form) for form in ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d")},
+    },
     "objects": {"date and time": objects},
     "columns that are no times": {
         "versions": partial(aside, "version", VERSIONS, "no time"),
+        "a word among dates": partial(aside, "at", ["2024-01-01", "2024-01-02", "later 3"], "'later 3' is none"),
+        "a word among dates, by name": partial(
+            refused, {"Messzeit": ["2024-01-01", "2024-01-02", "later 3"], "y": [1.5, 2, 3]}, "'later 3'", "line 4"
+        ),
         "short dates": partial(aside, "x", SHORT, "no time"),
         "short dates, newest first": partial(refused, {"x": SHORT[::-1], "y": Y}, "another order", "--time-col none"),
         "short dates by name": partial(refused, {"datum": SHORT, "y": Y}, "a year of two digits", "none if"),

@@ -114,10 +114,15 @@ def _with_errors(book: Any, name: str, words: pl.DataFrame) -> pl.DataFrame:
 
 def _shown(words: pl.Series, exact: pl.Series) -> pl.Series:
     """Return a column with all digits of its numbers: as words, fastexcel writes them with nine decimals."""
-    out = []
+    out, midnight = [], " 00:00:00"
+    clocked = words.filter(words.str.contains(r"^(?:19|20)\d\d-\d\d-\d\d \d\d:\d\d:\d\d"))
+    # days are written without a clock, and hours with it at midnight too
+    days = bool(clocked.str.ends_with(midnight).all())
     for word, x in zip(words.to_list(), exact.to_list(), strict=True):
         rounded = word is not None and x is not None and is_number(word) and float(word) != x
         # a time of day alone has the day on which Excel counts from
         clock = word and re.sub(r"^1899-12-3[01] (?=\d\d:)", "", word)
-        out.append(repr(x) if rounded else clock if clock != word else word and word.removesuffix(" 00:00:00"))
+        out.append(
+            repr(x) if rounded else clock if clock != word else word and word.removesuffix(midnight if days else "")
+        )
     return pl.Series(words.name, out, pl.String)

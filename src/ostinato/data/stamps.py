@@ -80,11 +80,19 @@ def unreadable(column: pl.Series, day_first: bool | None = None) -> int:
     """Return the number of the first row that ``read_times`` cannot read."""
     if column.null_count():
         return int(column.is_null().arg_max() or 0)
-    words = column.cast(pl.String)
+    return int(_unread(column.cast(pl.String), day_first).arg_max() or 0)
+
+
+def odd_time(words: pl.Series) -> int | None:
+    """Return the number of the first cell that is no time in a column of words of which most are; None for others."""
+    odd = _unread(words, None)
+    return int(odd.arg_max() or 0) if 0 < 2 * int(odd.sum()) < len(words) else None
+
+
+def _unread(words: pl.Series, day_first: bool | None) -> pl.Series:
+    """Return whether each word is no time, by the form that reads the most of them."""
     unread, named = _parse_words(words, _formats(day_first))[0].is_null(), by_name(words)
-    if named is not None and named.iso.null_count() < unread.sum():
-        unread = named.iso.is_null()
-    return int(unread.arg_max() or 0)
+    return named.iso.is_null() if named is not None and named.iso.null_count() < unread.sum() else unread
 
 
 def _typed(column: pl.Series, zone: str | None) -> Stamps:
@@ -112,7 +120,8 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         return found
     parsed, form = _parse_words(column, _formats(day_first))
     if parsed.null_count():
-        return None if named else _from_names(column, zone, typed)
+        other = _without_clocks(column, day_first, zone, typed)
+        return other if other is not None or named else _from_names(column, zone, typed)
     found = _worded(column, parsed, form, zone, typed)
     if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
         return found
@@ -125,6 +134,19 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         # a file that is written gets 2024-02-01, so that nobody has to guess the order of day and month again
         both = both[0].without_pattern(), both[1].without_pattern()
     return both[0] if day_first is not None else replace(both[0], other=both[1])
+
+
+def _without_clocks(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
+    """Return dates with a clock in which midnight has none; None for other words."""
+    bare = ~column.str.contains(":")
+    clock = column.filter(~bare).str.extract(r"\d([T ]+\d\d?:\d\d(?::\d\d)?)$")
+    if not bare.any() or not len(clock) or clock.null_count():
+        return None
+    midnight = re.sub(r"\d+", "00", str(clock[0]))
+    words = pl.select(pl.when(bare).then(column + midnight).otherwise(column)).to_series().alias(column.name)
+    found = _from_words(words, day_first, zone, typed)
+    note = f"times without a clock, such as {column.filter(bare)[0]!r}, are read as midnight"
+    return None if found is None else replace(found, notes=(*found.notes, note))
 
 
 def _from_names(column: pl.Series, zone: str | None, typed: bool) -> Stamps | None:

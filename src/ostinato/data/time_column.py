@@ -9,7 +9,7 @@ import polars as pl
 
 from ostinato.data.month_names import uncertain
 from ostinato.data.numerals import as_numbers
-from ostinato.data.stamps import parse_times
+from ostinato.data.stamps import odd_time, parse_times
 from ostinato.data.time_names import (
     MAY_BE_PARTS,
     MORE_TIMES,
@@ -53,7 +53,9 @@ def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str 
     if whole is not None:
         return whole
     texts = [c for c in columns if _are_words(frame[c]) and 2 * _with_digits(frame[c]) > frame[c].count()]
-    return next((c for c in texts if c.lower() in MORE_TIMES), None) or _months_and_years(frame, columns)
+    told = (c for c in texts if c.lower() in MORE_TIMES or (says_when(c) and odd_time(frame[c].head(50)) is not None))
+    # words that are no times in such a column are an error that names them, and so are months with a year of two digits
+    return next(told, None) or _months_and_years(frame, columns)
 
 
 def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
@@ -64,7 +66,14 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
         columns: The columns that have no role.
     """
     for c in columns:
-        cells = frame[c].head(50).to_list() if frame[c].dtype == pl.String else []
+        cells = frame[c].head(50).to_list() if _are_words(frame[c]) else []
+        odd = odd_time(frame[c].head(50)) if cells else None
+        if odd is not None:
+            why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} is none"
+            return [
+                f"column {c!r} is no time, because {why}, and most of its cells are times; the rows are read as steps "
+                "in their order (correct the cell, or name the column with --time-col)"
+            ]
         reason = uncertain(cells[0]) if cells and cells[0] is not None else None
         if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):
             return [
