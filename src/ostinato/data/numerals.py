@@ -93,8 +93,8 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
     if len(head) and 2 * int(_matches(_normal(head)).sum()) < len(head):
         found = plain if plain.null_count() < len(plain) else pl.Series(column.name, [None] * len(column), pl.Float64)
         return Numerals(found, found.is_null() & seen.is_not_null())
-    found = _read(column.name, seen, plain, decimal, usual)
-    return replace(found, notes=(*errors, *found.notes))
+    read = _read(column.name, seen, plain, decimal, usual)
+    return replace(read, notes=(*errors, *read.notes))
 
 
 def without_errors(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:

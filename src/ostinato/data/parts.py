@@ -153,7 +153,7 @@ def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | No
     if month is not None:
         early, late = (month[1] == 1) & (weeks >= 52), (month[1] == 12) & (weeks == 1)
         years, names = years - early.cast(pl.Int64) + late.cast(pl.Int64), [year_name, month[0], week_name]
-    days = "1"
+    days = pl.repeat("1", len(weeks), eager=True)
     if day is not None and bool((day[1] <= 7).all()):
         days, names = day[1].cast(pl.String), [*names, day[0]]
     words = years.cast(pl.String).str.zfill(4) + "-" + weeks.cast(pl.String).str.zfill(2) + "-" + days

@@ -120,8 +120,8 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         return found
     parsed, form = _parse_words(column, _formats(day_first))
     if parsed.null_count():
-        other = _without_clocks(column, day_first, zone, typed)
-        return other if other is not None or named else _from_names(column, zone, typed)
+        clocked = _without_clocks(column, day_first, zone, typed)
+        return clocked if clocked is not None or named else _from_names(column, zone, typed)
     found = _worded(column, parsed, form, zone, typed)
     if not form.startswith((*_MONTH_FIRST, *_DAY_FIRST)):
         return found
