@@ -185,8 +185,8 @@ def stand_in(x: NDArray[np.float64]) -> str | None:
     """Return a note if one of the values x (N,) is one that loggers write in place of a missing value, such as -999."""
     seen = x[np.isfinite(x)]
     for end in (float(seen.min()), float(seen.max())) if len(seen) else ():
-        rest = seen[seen != end]
-        if not len(rest) or not _is_stand_in(end):
+        rest = seen[seen != end] if _is_stand_in(end) else seen[:0]
+        if not len(rest):
             continue
         low, high = float(rest.min()), float(rest.max())
         if min(abs(end - low), abs(end - high)) > high - low:
