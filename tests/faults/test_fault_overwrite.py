@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +31,9 @@ COMMANDS = (
     "forecast s.ost s.csv -n 2 -o s.ost",
     "forecast link.csv -n 2 --model naive -o s.csv",
     "forecast ./s.csv -n 2 --model naive -o folder/../s.csv",
+    "forecast sqlite:///d.db --query select*from[s] -n 2 --model naive -o d.db",
+    "forecast sqlite+pysqlite:///d.db?mode=ro --query select*from[s] -n 2 --model naive -o ./d.db",
+    "fit sqlite:///d.db --query select*from[s] --model ar -o d.db",
     "fit s.csv --model ar -o s.csv",
     "fit s*.csv --model ar -o s.csv",
     "fit folder --model ar -o folder/a.csv",
@@ -53,6 +58,10 @@ def made(folder: Path) -> None:
     for name in ("s.csv", "folder/a.csv"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(SERIES)
+    with closing(sqlite3.connect(folder / "d.db")) as database:
+        database.execute("CREATE TABLE s (ds TEXT, y REAL)")
+        database.executemany("INSERT INTO s VALUES (?, ?)", [line.split(",") for line in SERIES.splitlines()[1:]])
+        database.commit()
     (folder / "n.txt").write_text(NAMES)
     (folder / "n.osz").write_bytes(b"packed")
     (folder / "link.csv").symlink_to("s.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,3 +202,34 @@ def test_prices_are_fitted_in_logarithms_and_years_left_out_are_missing(tmp_path
     years.filter(pl.col("year") != 1930).write_parquet(tmp_path / "years.parquet")
     scale.fit_each(tmp_path / "years.parquet", tmp_path / "years")
     assert results(tmp_path / "years")["steps"].to_list() == [60]
+
+
+@pytest.mark.parametrize("model", ["naive", "a model"])
+def test_the_horizon_of_a_panel_is_as_long_as_that_of_the_same_series_in_memory(model: str, tmp_path: Path) -> None:
+    lengths = {"a": 30, "b": 120, "c": 40}
+    days = pl.date_range(pl.date(2020, 1, 1), pl.date(2021, 1, 1), "1d", eager=True)
+    parts = [
+        pl.DataFrame({"unique_id": key, "ds": days[:n], "y": np.sin(np.arange(n)) + 0.1 * (np.arange(n) % 3)})
+        for key, n in lengths.items()
+    ]
+    rows = pl.concat(parts)
+    for key, part in zip(lengths, parts, strict=True):  # the short series lie in files of their own
+        part.write_parquet(tmp_path / f"{key}.parquet")
+    how: Any = ostinato.fit(read(rows), model="ar").model if model == "a model" else model
+    source = str(tmp_path / "*.parquet")
+    for steps, fits in ((1200, True), (1201, False)):
+        memory = (
+            partial(ostinato.forecast, how, rows) if model == "a model" else partial(ostinato.forecast, rows, model=how)
+        )
+        panel = partial(scale.forecast, how, source, tmp_path / f"{steps}", n_paths=2)
+        if fits:
+            assert panel(horizon=steps).failed == 0
+            assert results(tmp_path / f"{steps}").height == memory(horizon=steps).frame.height
+        else:
+            said = []
+            for made in (memory, panel):
+                with pytest.raises(ConfigError, match="use at most 1,200 steps") as caught:
+                    made(horizon=steps)
+                said.append(str(caught.value))
+            assert said[0] == said[1]
+            assert not (tmp_path / f"{steps}").exists()

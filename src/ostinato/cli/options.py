@@ -162,7 +162,10 @@ class Columns:
     ] = None
     time_col: Annotated[
         str | None,
-        typer.Option(help="The column with the times. Default: ds, or the column of dates.", rich_help_panel=DATA),
+        typer.Option(
+            help="The column with the times; none for rows in their order. Default: ds, or the column of dates.",
+            rich_help_panel=DATA,
+        ),
     ] = None
     target: Annotated[
         list[str] | None,

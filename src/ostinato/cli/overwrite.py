@@ -35,7 +35,7 @@ def refuse(source: str | Path | None) -> None:
     """Raise ConfigError if a file to write is one of the files of a source that is to be read.
 
     Args:
-        source: A file, a folder or a pattern; None and all other words hold no file.
+        source: A file, a folder, a pattern or the address of an SQLite database; None and other words hold no file.
     """
     for path in _written:
         if path.is_file() and any(_same(path, one) for one in _files(source)):
@@ -49,8 +49,12 @@ def _files(source: str | Path | None) -> Iterable[Path]:
         return []
     if Path(str(source)).is_file():
         return [Path(str(source))]
-    from ostinato.data.files import find  # here, because most commands name one file
+    from ostinato.data import database  # here, because most commands name one file
+    from ostinato.data.files import find
 
+    if database.is_address(source):
+        file = database.file_of(str(source))
+        return [] if file is None else [file]
     try:
         return find(str(source))
     except (OstinatoError, OSError):  # the command itself says what is wrong with its source

@@ -15,7 +15,7 @@ import polars.selectors as cs
 from numpy.typing import NDArray
 
 from ostinato.cli import screen
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 from ostinato.numbers import shown
 

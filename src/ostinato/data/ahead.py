@@ -20,7 +20,9 @@ Times = NDArray[Any]
 #: The end of the calendar: a later year has five digits, which no other program reads.
 _LAST = np.datetime64("9999-12-31T23:59:59.999999", "us")
 #: The number of steps that may always be forecast, and the number for each step of the longest series.
-_ALWAYS, _TIMES_AS_LONG = 1000, 10
+ALWAYS, _TIMES_AS_LONG = 1000, 10
+#: The place in ``SequenceSet.meta`` of the number of steps of the longest series of the panel that a set is a part of.
+LONGEST = "longest"
 
 
 def check_reach(data: SequenceSet, steps: int, most: int | None = None) -> None:
@@ -35,17 +37,32 @@ def check_reach(data: SequenceSet, steps: int, most: int | None = None) -> None:
         ConfigError: There are more than 1000 steps and ten times as many as the longest sequence has, or they leave the
             calendar.
     """
-    longest = int(data.lengths.max()) if len(data) else 0
-    limit = max(_ALWAYS, _TIMES_AS_LONG * longest)
+    # the part of a panel knows how long the longest series of the whole panel is
+    longest = max(int(data.lengths.max()) if len(data) else 0, data.meta.get(LONGEST, 0))
+    check_steps(steps, longest, most)
+    ends = [(times[-1], b) for b in range(len(data)) if (times := data.times_of(b)) is not None and len(times)]
+    if ends:
+        times_ahead(data, max(ends)[1], steps)
+
+
+def check_steps(steps: int, longest: int, most: int | None = None) -> None:
+    """Check the number of steps of a forecast against the longest series.
+
+    Args:
+        steps: The number of steps to forecast.
+        longest: The number of steps of the longest series.
+        most: The largest number of steps of any data, or None.
+
+    Raises:
+        ConfigError: There are too many; see ``check_reach``.
+    """
+    limit = max(ALWAYS, _TIMES_AS_LONG * longest)
     limit = limit if most is None else min(limit, most)
     if steps > limit:
         raise ConfigError(
             f"a horizon of {counted(steps, 'step')} is too far ahead: the longest series has {longest:,}",
             fix=f"use at most {counted(limit, 'step')}, or longer steps",
         )
-    ends = [(times[-1], b) for b in range(len(data)) if (times := data.times_of(b)) is not None and len(times)]
-    if ends:
-        times_ahead(data, max(ends)[1], steps)
 
 
 def calendar_of(data: SequenceSet, b: int) -> Calendar | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.origin import Origin
 from ostinato.errors import DataError
+from ostinato.numbers import counted
 
 #: The largest whole number up to which every whole number is a float.
 EXACT = 2**53
@@ -178,6 +179,29 @@ def _of_words(text: pl.Series, origin: Origin, decimal: str | None) -> Cells:
             fix=_FIX,
         )
     return Cells(found.values.fill_null(np.nan).to_numpy(), found.notes)
+
+
+def stand_in(x: NDArray[np.float64]) -> str | None:
+    """Return a note if one of the values x (N,) is one that loggers write in place of a missing value, such as -999."""
+    seen = x[np.isfinite(x)]
+    for end in (float(seen.min()), float(seen.max())) if len(seen) else ():
+        rest = seen[seen != end] if _is_stand_in(end) else seen[:0]
+        if not len(rest):
+            continue
+        low, high = float(rest.min()), float(rest.max())
+        if min(abs(end - low), abs(end - high)) > high - low:
+            times = counted(len(seen) - len(rest), "time")
+            return (
+                f"the value {end:g} occurs {times}, far from all others; if it stands for a missing value, leave the "
+                "cells empty"
+            )
+    return None
+
+
+def _is_stand_in(value: float) -> bool:
+    """Return whether a number is written with three nines or more, or is one that a program has for a missing value."""
+    digits = f"{abs(value):.10g}".replace(".", "")
+    return (len(digits) > 2 and set(digits) == {"9"}) or value in (-9999.25, -32768, 32767, -2147483648, 1e20, 1e30)
 
 
 def small_changes(x: NDArray[np.float64]) -> str | None:

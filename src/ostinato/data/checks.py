@@ -14,7 +14,8 @@ from ostinato.data.cells import read_cells, type_in_words
 from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
-from ostinato.data.stamps import Stamps, read_times, unreadable
+from ostinato.data.stamps import read_times, unreadable
+from ostinato.data.time_form import Stamps
 from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
 
@@ -77,7 +78,8 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
             if cell is None
             else f"cannot read {cell!r} in column {column.name!r} as a time{because}",
             where=origin.at(row),
-            fix=f"{whole if reason else 'write times as 2024-01-31 or 2024-01-31 13:00'}, or choose another --time-col",
+            fix=f"{whole if reason else 'write times as 2024-01-31 or 2024-01-31 13:00'}, or choose another --time-col "
+            "(none if the rows are steps in their order)",
         )
     return parsed
 

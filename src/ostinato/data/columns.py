@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,19 +11,18 @@ import polars as pl
 from ostinato.choices import advice
 from ostinato.data.cells import number_of
 from ostinato.data.keys import key_of
-from ostinato.data.month_names import uncertain
+from ostinato.data.month_names import month_of
 from ostinato.data.numerals import as_numbers, unit_of
 from ostinato.data.order import refuse_lost_order
 from ostinato.data.parts import may_be_parts, repeated
-from ostinato.data.stamps import Times, is_year, parse_times
+from ostinato.data.stamps import parse_times
+from ostinato.data.time_column import NO_TIME, time_of, uncertain_dates
+from ostinato.data.time_form import Times
 from ostinato.errors import DataError
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
 
 IDS = ("unique_id", "id", "series_id", "series", "ticker", "symbol", "item_id", "item", "store")
-TIMES = ("ds", "date", "time", "timestamp", "datetime", "year", "month", "day")
-#: Those of them that hold a part of a time, if they are no whole times.
-_PARTS = ("year", "month", "day")
 TARGETS = ("y", "value", "target", "close", "price")
 PRICES = ("adj close", "adj_close", "adjclose", "close", "price", "last")
 #: Further names of columns that a user wants to model; if one cannot be read, no other column is taken for it.
@@ -41,31 +39,6 @@ WANTED = (
     "매출",
     "판매량",
 )
-#: Further names of columns of times. Words in them that are no times lead to an error, because the rows may have
-#: gaps or another order than that of time.
-MORE_TIMES = (
-    "datum",
-    "fecha",
-    "날짜",
-    "일자",
-    "일시",
-    "日付",
-    "日期",
-    "quarter",
-    "분기",
-    "period",
-    "week",
-    "mois",
-    "monat",
-    "월",
-)
-#: Names of columns of whole numbers that are times if they can be read as dates, months or times since 1970.
-_STAMPS = re.compile(
-    r"^ts$|time|date|stamp|epoch|unix|yyyymm|year_?month|^period$|일시|날짜|년월"
-    r"|week|^(yyyy|year|y)_?(q|w|ww|wk)$|woche|semaine|semana|quarter|qtr|quartal|trimestre|분기|^주차?$",
-    re.IGNORECASE,
-)
-_MONTH_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 #: The number of rows up to which values may rise by 1 from row to row by chance.
 _RISING = 20
 #: The names of columns in which other programs write row numbers.
@@ -103,7 +76,7 @@ def find(
         frame: The table.
         where: The name of the table, for an error.
         id_col: The column of ids, if given.
-        time_col: The column of times, if given.
+        time_col: The column of times, if given; "none" if the rows are steps in their order.
         target: The columns to model, if given.
         covariates: The columns of covariates, which have no other role.
 
@@ -113,16 +86,21 @@ def find(
     Raises:
         DataError: A given column does not exist, no column holds numbers, or the columns are the steps of a series.
     """
+    timeless = time_col == NO_TIME and NO_TIME not in frame.columns
+    time_col = None if timeless else time_col
     given = (id_col, time_col, *(target or ()), *covariates)
     check_names(frame, where, given)
     left = [c for c in frame.columns if c not in given]
     if id_col is None:
         id_col = named(left, IDS)
     left = [c for c in left if c != id_col]
-    time_col = time_col or _time(frame, left, id_col)
+    time_col = None if timeless else time_col or time_of(frame, left, id_col)
     said: list[str] = []
-    if time_col is None:
+    if timeless:
+        said.append("no column is read as the time, so the rows are steps in their order")
+    elif time_col is None:
         refuse_lost_order(frame, left, id_col, where)
+        said += uncertain_dates(frame, left)
     elif id_col is None:
         id_col = key_of(frame, [c for c in left if c != time_col], time_col, where)
         if id_col is not None:
@@ -268,66 +246,6 @@ def named(columns: list[str], names: tuple[str, ...]) -> str | None:
     return next((by_name[n] for n in names if n in by_name), None)
 
 
-def _time(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
-    """Return the column of times: one with a usual name (if possible without repeated times), or one with times."""
-    by_name = {c.lower(): c for c in reversed(columns)}
-    named = [by_name[n] for n in TIMES if n in by_name]
-    series = [id_col] if id_col else []
-    if len(named) > 1:
-        unique = [c for c in named if not frame.select(c, *series).is_duplicated().any()]
-        named = [c for c in unique if parse_times(frame[c]) is not None] or named
-    dates = (c for c in columns if _may_be_dates(frame[c]) and parse_times(frame[c].head(50)) is not None)
-    if named and named[0].lower() in _PARTS and frame.select(named[0], *series).is_duplicated().any():
-        # the year or month beside a date of another name, which tells the rows apart
-        finer = next((c for c in dates if not frame.select(c, *series).is_duplicated().any()), None)
-        return finer or named[0]
-    if named:
-        return named[0]
-    if (date := next(dates, None)) is not None:
-        return date
-    whole = _whole_times(frame, columns, id_col)
-    if whole is not None:
-        return whole
-    texts = [
-        c for c in columns if frame[c].dtype == pl.String and not holds_numbers(frame[c]) and _has_digits(frame[c])
-    ]
-    usual = next((c for c in texts if c.lower() in MORE_TIMES), None)
-    # dates without a certain year: the error about them says more than a series without times
-    return usual or next((c for c in columns if frame[c].dtype == pl.String and _all_uncertain(frame[c])), None)
-
-
-def _may_be_dates(column: pl.Series) -> bool:
-    """Return whether a column holds words that are no numbers, or has a type of times."""
-    words = column.dtype == pl.String and not holds_numbers(column)
-    return words or column.dtype in (pl.Date, pl.Datetime)
-
-
-def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
-    """Return the column of whole numbers that are times by its name and content, such as weeks 202401; or None."""
-    for c in columns:
-        if (
-            frame[c].dtype.is_integer()
-            and _STAMPS.search(c)
-            and not frame[c].null_count()
-            and bool((frame[c] >= 18_001).all())
-        ):
-            times = parse_times(frame[c])
-            # a week that its year does not have, such as 202353, is an error that names it
-            if times.dtype.kind == "M" if times is not None else "week" in c.lower():
-                return c
-    for c in columns:
-        if frame[c].dtype.is_integer() and is_year(c) and not frame[c].null_count():
-            series = [id_col] if id_col else []
-            if bool(frame[c].is_between(1800, 2100).all()) and not frame.select(c, *series).is_duplicated().any():
-                return c
-    return None
-
-
-def _all_uncertain(column: pl.Series) -> bool:
-    cells = column.head(50).to_list()
-    return bool(cells) and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells)
-
-
 def _refuse_wide(frame: pl.DataFrame, numbers: list[str], time_col: str | None, where: str) -> None:
     """Raise DataError if the names of the columns are times, so that a row is a series and not a step.
 
@@ -337,7 +255,7 @@ def _refuse_wide(frame: pl.DataFrame, numbers: list[str], time_col: str | None, 
     if not _are_dates(times):
         times = parse_times(pl.Series("ds", numbers)) if len(numbers) > 2 else None
     steps = np.diff(times.astype(np.int64)) if times is not None and _are_dates(times) else np.zeros(1)
-    months = [c.strip().lower()[:3] for c in numbers] == _MONTH_NAMES
+    months = [month_of(c) for c in numbers] == list(range(1, 13))
     if not months and not (steps > 0).all() and not (steps < 0).all():
         return
     if not months and time_col is not None and _are_dates(parse_times(frame[time_col])):

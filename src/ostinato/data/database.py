@@ -61,10 +61,8 @@ def from_query(address: str, query: str | None) -> tuple[pl.DataFrame, Origin]:
         ConfigError: The package connectorx is not installed, and the database is not SQLite.
     """
     where = without_password(address)
-    if urlsplit(address).scheme.lower().startswith("sqlite"):
-        frame = _from_sqlite(_sqlite_file(address), where, query)
-    else:
-        frame = _from_server(address, where, _given(query, where))
+    file = file_of(address)
+    frame = _from_sqlite(file, where, query) if file else _from_server(address, where, _given(query, where))
     if not len(frame):
         what = "the query selects no rows"
         raise DataError(what, where=where, fix="change the query, or give a database that has data")
@@ -79,6 +77,11 @@ def _given(query: str | None, where: str, tables: tuple[str, ...] = ()) -> str:
             f"a database is read by a query, and none is given{known}", where=where, fix=f"add --query '{example}'"
         )
     return query
+
+
+def file_of(address: str) -> Path | None:
+    """Return the file of the address of an SQLite database; None for other databases."""
+    return _sqlite_file(address) if urlsplit(address).scheme.lower().startswith("sqlite") else None
 
 
 def _sqlite_file(address: str) -> Path:

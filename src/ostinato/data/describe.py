@@ -9,7 +9,7 @@ import numpy as np
 from ostinato.data.corpus import blocks
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.spelling import spelling_of
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.kinds import Kind
 from ostinato.numbers import counted
 

@@ -8,11 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ostinato.errors import DataError
 
 #: A date, or a date and a time of day, as a cell holds it.
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}([-/.]\d{1,4})?([ T].*)?")
+#: The number of decimals beyond which a program writes all digits of a float.
+_FLOAT_DIGITS = 12
 #: A quoted cell of a tab-separated file as a program writes it. A quote that begins any other cell is plain text.
 _QUOTED = re.compile(r'(?m)(?:^|(?<=\t))"(?:[^"]|"")*"(?=\t|\r?$)')
 
@@ -104,11 +107,26 @@ def _numbers_as_names(first: list[str], rows: list[list[str]]) -> tuple[bool, st
         names = not any(re.fullmatch(r"(1[89]|20)\d\d(\.0*)?", c) for column in columns for c in column)
     else:
         decimals = not any(re.fullmatch(r"[-+]?\d+", c) for column in columns for c in column)
-        names = decimals or (len(numbers) > 2 and [str(n + len(numbers)) for n in numbers] != rows[0])
+        names = (decimals and not (len(first) == 1 and _goes_on(columns[0]))) or (
+            len(numbers) > 2 and [str(n + len(numbers)) for n in numbers] != rows[0]
+        )
     shown = ", ".join(first[labels:][:3]) + (" ..." if len(numbers) > 3 else "")
-    if not names and len(numbers) == 1:
+    if not names and len(numbers) == 1 and all(re.fullmatch(r"[-+]?\d+", c) for c in columns[0]):
         return False, ""
     return names, f"the first row, {shown}, is read as {'the names of the columns' if names else 'values'}"
+
+
+def _goes_on(cells: list[str]) -> bool:
+    """Return whether a 0 above decimals is their first value, and not the name of a column.
+
+    Most programs write the value as the others: 0.00, or 0.0 beside 3.0 and beside all digits of a float. It is a value
+    where they drop zeros at the end, and where it is as near to the next value as the values are to each other.
+    """
+    digits = [len(c.partition(".")[2]) for c in cells]
+    if len(set(digits)) == 1 or any(c.endswith(".0") for c in cells) or max(digits) > _FLOAT_DIGITS:
+        return False
+    x = [float(c) for c in cells if is_number(c)]
+    return len(x) > 1 and abs(x[0]) <= max(abs(b - a) for a, b in pairwise(x))
 
 
 def is_number(cell: str) -> bool:

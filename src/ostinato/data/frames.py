@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,17 +11,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks, ids
-from ostinato.data.calendar import Months
-from ostinato.data.cells import read_cells
-from ostinato.data.columns import IDS, TIMES, Roles, find, named
+from ostinato.data.calendar import Months, Steps, from_json
+from ostinato.data.cells import read_cells, stand_in
+from ostinato.data.columns import IDS, Roles, find, named
 from ostinato.data.covariates import Columns, Indicators, check_known, words_of
 from ostinato.data.detect import description_length, find_calendars
 from ostinato.data.join import SeriesRows, in_order, join
 from ostinato.data.origin import Origin
 from ostinato.data.parts import JOINED, joined
-from ostinato.data.rows import numerals_of, tidied, without_odd_rows
+from ostinato.data.rows import differing, numerals_of, tidied, without_odd_rows
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import Stamps, parse_times
+from ostinato.data.stamps import parse_times
+from ostinato.data.time_form import Stamps
+from ostinato.data.time_names import TIMES
 
 _NONE = Columns()
 
@@ -64,7 +66,7 @@ def from_frame(
         origin: The origin of its rows, for an error.
         kind: "series" or "prices"; found from the names and values if None.
         id_col: The column of ids, if given.
-        time_col: The column of times, if given.
+        time_col: The column of times, if given; "none" if the rows are steps in their order.
         target: The columns to model, if given.
         covariates: The columns of covariates.
         decimal: The decimal sign where the cells leave it open.
@@ -82,7 +84,8 @@ def from_frame(
         return _by_row(frame, origin, kind)
     frame, origin = clean(frame, origin, id_col, decimal, time_col, target or (), covariates.all)
     roles = find(frame, origin.name, id_col, time_col, target, covariates.all)
-    return _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+    data = _by_step(frame, roles, Indicators.of(frame, covariates, origin, categories), origin, kind, clock)
+    return data if roles.time or not time_col else replace(data, meta={**data.meta, "time_col": time_col})
 
 
 def clean(
@@ -132,10 +135,7 @@ def _by_step(
     frame: pl.DataFrame, roles: Roles, columns: Indicators, origin: Origin, kind: str | None, clock: TimeOptions
 ) -> SequenceSet:
     """Read a long or wide table; the rows of a series need not be next to each other."""
-    cells = {c: read_cells(frame[c], origin) for c in roles.values}
-    for c, one in cells.items():
-        origin = origin.noting(*one.notes, column=c)
-    values = np.stack([one.values for one in cells.values()], axis=1)
+    values, origin = _values(frame, roles.values, origin)
     known, past = (columns.numbers(frame, names, origin) for names in (columns.given.known, columns.given.past))
     notes = [*origin.on((*roles.values, *columns.given.all)), *columns.notes, *roles.notes]
     only_name = roles.values[0] if len(roles.values) == 1 else "series"
@@ -161,11 +161,25 @@ def _by_step(
         when = None if times is None else times[part]
         rows.append(SeriesRows(name, values[part], when, part, known[part], past[part], static))
     rows, order_notes = in_order(rows)
+    if roles.time is not None and sum(len(s.values) for s in rows) < len(frame):
+        odd = differing(frame, [c for c in (roles.id, roles.time, *roles.values) if c is not None])
+        order_notes += [f"these rows differ in other columns: {', '.join(map(repr, odd[:3]))}"] if odd else []
     meta.update((name, list(names)) for name, names in asdict(columns.given).items() if names)
     if columns.categories:
         meta["categories"] = columns.categories
     form = stamps.form if stamps else None
     return join(rows, roles.values, kind, origin, meta, (*notes, *order_notes), columns.columns, form)
+
+
+def _values(frame: pl.DataFrame, columns: Sequence[str], origin: Origin) -> tuple[NDArray[np.float64], Origin]:
+    """Return columns as numbers (N, D), and the origin with the notes on their cells."""
+    found = []
+    for c in columns:
+        one = read_cells(frame[c], origin)
+        odd = stand_in(one.values)
+        origin = origin.noting(*one.notes, *([odd] if odd else []), column=c)
+        found.append(one.values)
+    return np.stack(found, axis=1), origin
 
 
 def read_clock(
@@ -189,6 +203,8 @@ def read_clock(
     Returns:
         The times and their form.
     """
+    if clock.calendar is not None and column.dtype.is_integer() and isinstance(from_json(clock.calendar), Steps):
+        column = column.alias("")  # these times count steps, whatever their column is called
     found = checks.times(column, origin, day_first=clock.day_first, zone=clock.zone)
     if found.other is not None:
         months, days = (_irregularity(one, parts) for one in (found, found.other))

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import pandas
 
 
+#: The types of times of which polars has a column.
+_TIMES = ("date", "time", "datetime", "Timestamp", "timedelta", "Timedelta")
+
+
 def frame_of(source: pandas.DataFrame | pandas.Series[Any]) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Return a frame or a series of pandas as a frame of polars.
 
@@ -125,7 +129,7 @@ def _of_objects(column: pandas.Series[Any], name: str) -> pl.Series:
             return pl.Series(name, cells, dtype=pl.Float64 if float in types and int not in types else None)
         except (pl.exceptions.PolarsError, TypeError, OverflowError):
             return _objects(column, name)
-    if len(types) == 1 and next(iter(types)).__name__ in ("date", "datetime", "Timestamp", "timedelta", "Timedelta"):
+    if len(types) == 1 and next(iter(types)).__name__ in _TIMES:
         try:
             return pl.Series(name, cells)
         except (pl.exceptions.PolarsError, TypeError, OverflowError):

@@ -18,7 +18,7 @@ from ostinato.data.covariates import Columns, Indicators, check_known
 from ostinato.data.frames import clean
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 
 
@@ -43,7 +43,8 @@ def with_future(data: SequenceSet, source: Any) -> SequenceSet:
             "rows of future steps are given, but the data have no future covariates",
             fix="leave the future rows out, or name the columns of future covariates when fitting, with --known",
         )
-    id_col, time_col, names = data.meta.get("id_col"), data.meta.get("time_col"), covariates.columns.known
+    id_col, names = data.meta.get("id_col"), covariates.columns.known
+    time_col = None if data.times is None else data.meta.get("time_col")
     given = Columns(tuple(data.meta.get("known", names)))
     frame, origin = clean(
         *_frame(source, id_col, data.meta), id_col, data.meta.get("decimal"), time_col, covariates=given.known

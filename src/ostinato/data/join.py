@@ -18,7 +18,7 @@ from ostinato.data.covariates import Columns, Covariates
 from ostinato.data.detect import find_calendars
 from ostinato.data.origin import Origin
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import TABULAR, TRAITS, Kind, can_be_tabular
 from ostinato.numbers import counted

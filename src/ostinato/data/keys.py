@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -13,6 +14,15 @@ from ostinato.errors import DataError
 
 #: The rows of each time, on average, from which repeated times are several series and not a slip.
 _SERIES = 1.5
+#: Names of columns whose whole numbers may be ids.
+_SAYS_ID = re.compile(
+    r"(?<![^\W\d_])(?:id|nr|no|num|number|code|key|meter|sensor|station|site|node|device|shop|branch|zone|region|product|sku"
+    r"|customer|client|account|machine|location|loc|building|house|household|turbine|plant|dept|department|outlet|route)"
+    r"(?![^\W\d_])|nummer|zähler|filiale|standort|messstelle|코드|번호|지점|매장|점포|센서|호기",
+    re.IGNORECASE,
+)
+#: The number of rows from which whole numbers do not tell the rows of each time apart by chance.
+_LEAST = 20
 
 
 def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -> str | None:
@@ -36,7 +46,8 @@ def key_of(frame: pl.DataFrame, columns: Sequence[str], time: str, where: str) -
     if len(frame) < _SERIES * frame[time].n_unique():
         return None
     words = [c for c in columns if _names(frame[c], len(frame))]
-    for c in words:
+    numbers = [c for c in columns if _numbers(frame, time, c)]
+    for c in (*words, *numbers):
         if _apart(frame, time, c):
             return c
     for pair in combinations(words, 2):
@@ -59,6 +70,14 @@ def _names(column: pl.Series, rows: int) -> bool:
         and not clock(column)
         and (any(number_of(c) is None for c in column.head(50).to_list()))
     )
+
+
+def _numbers(frame: pl.DataFrame, time: str, column: str) -> bool:
+    """Return whether a column holds whole numbers, such as those of sensors, of which most times have most of them."""
+    if not frame[column].dtype.is_integer() or frame[column].null_count() or not _SAYS_ID.search(column):
+        return False
+    kinds = frame[column].n_unique()
+    return kinds > 1 and 2 * len(frame) > frame[time].n_unique() * kinds and len(frame) >= _LEAST
 
 
 def _apart(frame: pl.DataFrame, *columns: str) -> bool:

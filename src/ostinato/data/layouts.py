@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from ostinato.data.columns import MORE_TIMES, TIMES
 from ostinato.data.stamps import parse_times
+from ostinato.data.time_names import MORE_TIMES, TIMES
 from ostinato.errors import DataError
 from ostinato.numbers import counted
 

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
+from ostinato.data.number import MISSING
 
 #: The words that name a row of sums or means over the other rows.
 TOTAL = re.compile(
@@ -61,7 +62,8 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
         title = " | ".join(" ".join(c for c in cells if c.strip()) for _, cells in records[:first] if any(cells))
         notes.append(f"set aside above the table: {_lines(1 + skipped, line - 1 + skipped)} ({title[:80]})")
         text, skipped = _after(text, line - 1), skipped + line - 1
-    text, skipped = _one_header([cells for _, cells in records[first:]], text, skipped, width, separator, notes)
+    rows = [cells for _, cells in records[first:]]
+    text, skipped = _one_header(rows, *_without_units(rows, text, skipped, width, notes), width, separator, notes)
     return Margins(_without_footer(text, skipped, width, separator, notes), skipped, tuple(notes))
 
 
@@ -117,6 +119,29 @@ def _one_header(
     )
     header = separator.join('"' + name.replace('"', '""') + '"' for name in (index, *names))
     return header + "\n" + _after(text, used), skipped + used - 1
+
+
+def _without_units(records: list[list[str]], text: str, skipped: int, width: int, notes: list[str]) -> tuple[str, int]:
+    """Set aside a line of units below the names: words above numbers or dates in each column that it fills."""
+    rows = [cells for cells in records[:7] if any(cells)]
+    if len(rows) < 4 or any(len(cells) != width for cells in rows) or records[:2] != rows[:2]:
+        return text, skipped
+    if len(set(rows[0])) < width or any("\n" in cell for cell in (*rows[0], *rows[1])):
+        return text, skipped
+    names, units, *data = rows
+    filled = [c for c in range(width) if units[c].strip()]
+    words = [units[c].strip() for c in filled]
+    if not filled or not _are_names(names) or not _are_names(units) or any(word in MISSING for word in words):
+        return text, skipped
+    below = [[row[c].strip() for row in data if row[c].strip()] for c in filled]
+    if not all(2 * sum(not _are_names([cell]) for cell in cells) > len(cells) for cells in below):
+        return text, skipped
+    notes.append(
+        f"{_lines(2 + skipped, 2 + skipped)} below the names of the columns is set aside ({', '.join(words)[:80]})"
+    )
+    end = _after(text, 1)
+    del records[1]
+    return text[: len(text) - len(end)] + _after(text, 2), skipped + 1
 
 
 def _without_footer(text: str, skipped: int, width: int, separator: str, notes: list[str]) -> str:

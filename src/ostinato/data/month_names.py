@@ -90,11 +90,13 @@ _GAP = r"(?:\.|st|nd|rd|th|er|º|°)?[\s,./-]+(?:(?:del?|of)\s+)?"
 _CLOCK = r"(?P<c>(?:[\sT,]+\d{1,2}:\d{2}.*)?)"
 #: The weekday before a date, as letters and servers write it.
 _WEEKDAY = r"(?i)^(?:mon|tue|tues|wed|wednes|thu|thur|thurs|fri|sat|satur|sun)(?:day)?\.?,?\s+"
-#: The orders of the parts of a date, and the pattern that a date of this order is written with again.
+#: The orders of the parts of a date, and the pattern that a date of this order is written with again. SAS writes
+#: 05JAN2024:10:00.
 _ORDERS = (
     (rf"(?i)^{_WORD}(?P<g>{_GAP}){_YEAR}$", "%B${g}%Y"),
     (rf"(?i)^{_YEAR}(?P<g>{_GAP}){_WORD}$", "%Y${g}%B"),
     (rf"(?i)^{_DAY}(?P<g>{_GAP}){_WORD}(?P<h>{_GAP}){_YEAR}{_CLOCK}$", "%d${g}%B${h}%Y"),
+    (rf"(?i)^{_DAY}(?P<g>){_WORD}(?P<h>){_YEAR}(?P<c>(?::\d{{1,2}}:\d{{2}}.*)?)$", "%d%B%Y"),
     (rf"(?i)^{_WORD}(?P<g>{_GAP}){_DAY}(?P<h>{_GAP}){_YEAR}{_CLOCK}$", "%B${g}%d${h}%Y"),
     (rf"(?i)^{_YEAR}(?P<g>{_GAP}){_WORD}(?P<h>{_GAP}){_DAY}{_CLOCK}$", "%Y${g}%B${h}%d"),
 )
@@ -129,7 +131,7 @@ def by_name(column: pl.Series) -> NamedMonths | None:
         numbers = {word: f"{MONTHS[_folded(word)]:02d}" for word in seen if _folded(word) in MONTHS}
         month = parts["m"].replace_strict(numbers, default=None, return_dtype=pl.String)
         days = parts["d"].str.zfill(2) if "d" in parts.columns else pl.Series(["01"])
-        rest = parts["c"].str.replace(r"^[\sT,]+", " ") if "c" in parts.columns else pl.Series([""])
+        rest = parts["c"].str.replace(r"^[\sT,:]+", " ") if "c" in parts.columns else pl.Series([""])
         iso = pl.select(pl.concat_str([parts["y"], pl.lit("-"), month, pl.lit("-"), days, rest])).to_series()
         if best is not None and iso.null_count() >= best.iso.null_count():
             continue
@@ -137,6 +139,8 @@ def by_name(column: pl.Series) -> NamedMonths | None:
         shapes = words.str.replace(expression, order.replace("%d", "%-d") if short else order).unique()
         names = _names(list(numbers)) if whole and len(shapes) == 1 else ()
         best = NamedMonths(iso.alias(column.name), shapes[0] if names else None, names)
+        if not iso.null_count():
+            break
     return best
 
 
@@ -167,6 +171,7 @@ def _lettered(names: tuple[str, ...], seen: list[str]) -> tuple[str, ...]:
     return names
 
 
+_TWO_MEANINGS = "it may be a month of a year of two digits, or a day of a year that is not given"
 #: A date that cannot be read with certainty, and why.
 _UNCERTAIN = (
     (r"^\d{1,2}([./-])\d{1,2}\1\d{2}(?!\d)", "a year of two digits has no certain meaning"),
@@ -175,8 +180,9 @@ _UNCERTAIN = (
     (r"^\d{1,2}[\s.,/-]*(?P<m>[^\W\d_]{3,}\.?)[\s.,/'’-]*\d{2}(?!\d)", "a year of two digits has no certain meaning"),
     (
         r"^(?P<m>[^\W\d_]{3,}\.?)[\s.,/-]*\d{1,2}$|^\d{1,2}[\s.,/-]*(?P<n>[^\W\d_]{3,}\.?)$",
-        "it may be a month of a year of two digits, or a day of a year that is not given",
+        _TWO_MEANINGS,
     ),
+    (r"^(?:0?[1-9]|1[0-2])[./-]\d{1,2}$", _TWO_MEANINGS),
     (r"^(?P<m>[^\W\d_]{3,}\.?)$", "it names no year"),
 )
 

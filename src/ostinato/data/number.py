@@ -12,6 +12,8 @@ LARGEST = 1e150
 MISSING = frozenset(
     ("", ".", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A")
 ).union(("NA", "NULL", "NaN", "None", "n/a", "na", "nan", "null"))
+#: The errors that a spreadsheet shows in place of a number, in any language: #DIV/0!, #REF!, #NAME?, #WERT!, #NV.
+SHEET_ERROR = r"^#(?:\u00a1?[\p{Lu}/0]{2,12}[!?]|N/A(?: N/A)?|NA|NV|N/D)$"
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 _INFINITE = re.compile(r"[-+]?(inf|infinity)", re.IGNORECASE)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ostinato.data.number import MISSING
+from ostinato.data.number import MISSING, SHEET_ERROR
+from ostinato.numbers import counted
 
 _CURRENCY = (
     r"US\$|A\$|C\$|R\$|HK\$|NT\$|kr\.?|z\u0142|K\u010d|Fr\.?|Rs\.?|CHF|EUR|USD|GBP|JPY|KRW|CNY|INR|SEK|NOK|DKK|PLN|CZK"
@@ -83,15 +84,33 @@ def as_numbers(column: pl.Series, decimal: str | None = None, usual: str | None 
         The numbers.
     """
     words = column.str.strip_chars()
-    seen = words.set(words.is_in(list(MISSING)), None)
+    seen, errors = without_errors(words)
+    seen = seen.set(seen.is_in(list(MISSING)), None)
     plain = seen.cast(pl.Float64, strict=False)
     if plain.null_count() == seen.null_count() and not (decimal == "," or usual == ","):
-        return Numerals(plain, plain.is_null() & seen.is_not_null())
+        return Numerals(plain, plain.is_null() & seen.is_not_null(), notes=errors)
     head = seen.drop_nulls().head(_SAMPLE)
     if len(head) and 2 * int(_matches(_normal(head)).sum()) < len(head):
         found = plain if plain.null_count() < len(plain) else pl.Series(column.name, [None] * len(column), pl.Float64)
         return Numerals(found, found.is_null() & seen.is_not_null())
-    return _read(column.name, seen, plain, decimal, usual)
+    read = _read(column.name, seen, plain, decimal, usual)
+    return replace(read, notes=(*errors, *read.notes))
+
+
+def without_errors(words: pl.Series) -> tuple[pl.Series, tuple[str, ...]]:
+    """Return words with the errors of a spreadsheet, such as #DIV/0!, as missing, and a note on them if there are any.
+
+    Args:
+        words: The words, (N,), without blanks at their ends.
+    """
+    if not words.str.starts_with("#").any():
+        return words, ()
+    wrong = words.str.contains(SHEET_ERROR).fill_null(value=False)
+    if not wrong.any():
+        return words, ()
+    cells, first = counted(int(wrong.sum()), "cell"), words[int(wrong.arg_max() or 0)]
+    held = f"{cells} with an error of a spreadsheet, such as {first!r}, {'is' if wrong.sum() == 1 else 'are'} missing"
+    return words.set(wrong, None), (held,)
 
 
 def unit_of(words: pl.Series) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 
 import polars as pl
@@ -19,7 +20,11 @@ _STRETCH = (
 #: Words of nothing but stretches of time, numbers and signs. A code such as SKU22011 has other letters.
 _OF_STRETCHES = re.compile(rf"(?:{_STRETCH}|\d+|(?:st|nd|rd|th|of)(?![^\W\d_])|제|[\W_]+)+", re.IGNORECASE)
 #: What such words need besides numbers: a word of a stretch, a year, or a month and a year of two digits.
-_PERIOD = re.compile(rf"(?<![^\W\d_])(?:{_STRETCH})|(?<!\d)(1[89]|20)\d\d(?!\d)|^\d{{1,2}}[-/.]\d{{2}}$", re.IGNORECASE)
+_PERIOD = re.compile(
+    rf"(?<![^\W\d_])(?:{_STRETCH})|(?<!\d)(1[89]|20)\d\d(?!\d)"
+    r"|^\d{1,2}[-/.]\d{2}$|^\d{1,2}([-/])\d{1,2}\2\d{2}$|^\d\d\.\d\d\.\d\d$",
+    re.IGNORECASE,
+)
 _MONTH = re.compile(r"[^\W\d_]{3,}")
 
 
@@ -51,7 +56,8 @@ def refuse_lost_order(frame: pl.DataFrame, columns: list[str], id_col: str | Non
                 f"the words in column {name!r}, such as {column[0]!r}, cannot be read as times, and the rows are in "
                 "another order than they",
                 where=where,
-                fix="write times as 2024-01-31; or sort the rows by time and remove the column",
+                fix="write times as 2024-01-31; or sort the rows by time, and read them in their order with --time-col "
+                "none",
             )
 
 
@@ -69,9 +75,9 @@ def _numbered(found: re.Match[str]) -> str:
 
 
 def _rises(words: list[str], keys: list[str | None]) -> bool:
-    """Return whether the numbers in the words rise within each series, read from the front or from the back."""
+    """Return whether the numbers in the words rise within each series: from the front, from the back, or as m/d/y."""
     series: dict[str | None, list[list[int]]] = {}
     for word, key in zip(words, keys, strict=True):
         series.setdefault(key, []).append([int(n) for n in re.findall(r"\d+", word)])
-    front = all(a < b for rows in series.values() for a, b in pairwise(rows))
-    return front or all(a[::-1] < b[::-1] for rows in series.values() for a, b in pairwise(rows))
+    orders: tuple[Callable[[list[int]], list[int]], ...] = (list, lambda n: n[::-1], lambda n: [*n[2:], *n[:2]])
+    return any(all(turn(a) < turn(b) for rows in series.values() for a, b in pairwise(rows)) for turn in orders)

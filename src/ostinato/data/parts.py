@@ -8,29 +8,16 @@ import polars as pl
 
 from ostinato.data.month_names import month_of
 from ostinato.data.origin import Origin
-from ostinato.data.stamps import Times, read_times
+from ostinato.data.stamps import read_times
+from ostinato.data.time_form import Times
+from ostinato.data.time_names import CLOCKS, DAYS, PARTS, WHOLE_TIMES, says_clock
 from ostinato.errors import DataError
 
-#: The names of the columns of each part of a time, from the longest to the shortest, with the numbers that it may have.
-_PARTS: dict[str, tuple[tuple[str, ...], int, int]] = {
-    "year": (
-        ("year", "yr", "yyyy", "jahr", "annee", "année", "año", "ano", "anno", "연도", "년도", "년", "年"),
-        1000,
-        2200,
-    ),
-    "month": (("month", "mo", "mon", "mm", "mnth", "monat", "mois", "mes", "mês", "mese", "월", "月"), 1, 12),
-    "quarter": (("quarter", "qtr", "quartal", "trimestre", "분기"), 1, 4),
-    "day": (("day", "dd", "dom", "tag", "jour", "dia", "día", "giorno", "일", "日"), 1, 31),
-    "hour": (("hour", "hr", "hh", "stunde", "heure", "hora", "ora", "시", "시간", "時", "时"), 0, 23),
-    "minute": (("minute", "min", "minuto", "분", "分"), 0, 59),
-}
-#: The names of columns of dates, and of the clock beside them.
-_DAYS = ("date", "day", "ds", "datum", "fecha", "data", "날짜", "일자", "日付", "日期")
-_CLOCKS = ("time", "hour", "clock", "uhrzeit", "heure", "hora", "ora", "시간", "시각", "時刻", "时间")
-_WHOLE = ("ds", "date", "time", "timestamp", "datetime", "datum", "fecha", "날짜", "일자", "일시", "日付", "日期")
 _CLOCK = r"^\s*\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(\s*[AaPp][Mm])?\s*$"
 #: The name of the column that the parts are joined to.
 JOINED = "ds"
+#: A column, and its whole numbers.
+_Found = tuple[str, pl.Series]
 
 
 def joined(
@@ -62,14 +49,16 @@ def joined(
             continue
         if time.null_count():
             row = int(time.is_null().arg_max() or 0)
+            what = "week of ISO 8601" if _week_of(parts) else "day"
             cells = "-".join(str(frame[c][row]) for c in parts)
             raise DataError(
-                f"the columns {', '.join(parts)} hold {cells}, and there is no such day",
+                f"the columns {', '.join(parts)} hold {cells}, and there is no such {what}",
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
         words = ", ".join(repr(c) for c in parts[:-1])
-        note = f"the columns {words} and {parts[-1]!r} are read together as the time"
+        weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
+        note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
         return frame.select(time.alias(JOINED), *others), origin.noting(note)
     return frame, origin
 
@@ -87,7 +76,7 @@ def clock(column: pl.Series) -> bool:
 
 def may_be_parts(columns: Sequence[str]) -> bool:
     """Return whether a column has the name of a part of a time."""
-    names = {name for names, _, _ in _PARTS.values() for name in names}
+    names = {name for part in PARTS.values() for name in part.names}
     return not names.isdisjoint(_by_name(columns))
 
 
@@ -102,8 +91,13 @@ def repeated(frame: pl.DataFrame, columns: Sequence[str], times: Times) -> list[
     if times.dtype.kind != "M" or not len(times):
         return []
     free, stamps = _by_name(columns), pl.Series(times.astype("datetime64[us]")).dt
-    parts = ((part, _part(frame, free, part)) for part in _PARTS)
+    parts = ((part, _part(frame, free, part)) for part in PARTS)
     return [one[0] for part, one in parts if one is not None and (getattr(stamps, part)() == one[1]).all()]
+
+
+def _week_of(columns: Sequence[str]) -> str | None:
+    """Return the column that has the name of a week; None if none has."""
+    return next((c for c in columns if c.lower().strip() in PARTS["week"].names), None)
 
 
 def _by_name(columns: Sequence[str]) -> dict[str, str]:
@@ -112,15 +106,18 @@ def _by_name(columns: Sequence[str]) -> dict[str, str]:
 
 
 def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
-    """Join a year and a month or quarter at least, and then day, hour and minute without one left out, or a clock.
+    """Join a year and a month, quarter or week at least, then day, hour and minute without one left out, or a clock.
 
     A column of whole dates, or of times since 1970, needs no parts beside it.
     """
-    year, month, quarter, day, hour, minute = (_part(frame, free, part) for part in _PARTS)
-    if year is None or (month is None and quarter is None):
+    year, month, quarter, week, day, hour, minute = (_part(frame, free, part) for part in PARTS)
+    longer = month or quarter
+    if year is None or (longer is None and week is None):
         return None
-    if any(_whole(frame[free[n]]) for n in _WHOLE if n in free):
+    if any(_whole(frame[free[n]]) for n in WHOLE_TIMES if n in free):
         return None
+    if week is not None and (longer is None or (day is None and _finer(frame, [year[0], longer[0]], week[0]))):
+        return _of_weeks(year, month, week, day)
     found, ends = [year], [month or quarter, *([day, hour, minute] if month else [])]
     for part in ends:
         if part is None:
@@ -142,6 +139,27 @@ def _of_numbers(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, l
     return None if _are_told(frame, time, [c for c in free.values() if c not in names]) else (time, names)
 
 
+def _finer(frame: pl.DataFrame, columns: list[str], more: str) -> bool:
+    """Return whether one more column tells rows apart that some columns do not."""
+    return frame.select(*columns, more).n_unique() > frame.select(columns).n_unique()
+
+
+def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | None) -> tuple[pl.Series, list[str]]:
+    """Join a year and a week of ISO 8601, and the day of the week if its numbers are 1 to 7, as dates.
+
+    A week belongs to the year of its Thursday. A month beside it shows that the year is that of the calendar.
+    """
+    (year_name, years), (week_name, weeks), names = year, week, [year[0], week[0]]
+    if month is not None:
+        early, late = (month[1] == 1) & (weeks >= 52), (month[1] == 12) & (weeks == 1)
+        years, names = years - early.cast(pl.Int64) + late.cast(pl.Int64), [year_name, month[0], week_name]
+    days = pl.repeat("1", len(weeks), eager=True)
+    if day is not None and bool((day[1] <= 7).all()):
+        days, names = day[1].cast(pl.String), [*names, day[0]]
+    words = years.cast(pl.String).str.zfill(4) + "-" + weeks.cast(pl.String).str.zfill(2) + "-" + days
+    return words.str.to_date("%G-%V-%u", strict=False), names
+
+
 def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> bool:
     """Return whether the rows of one time have different whole times in one of these columns, such as order_date."""
     whole = (pl.String, pl.Date, pl.Datetime)
@@ -150,9 +168,9 @@ def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> b
     )
 
 
-def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> tuple[str, pl.Series] | None:
+def _part(frame: pl.DataFrame, free: dict[str, str], part: str) -> _Found | None:
     """Return the column of a part, and its whole numbers; None if no column holds it in every row."""
-    names, low, high = _PARTS[part]
+    names, low, high = PARTS[part]
     for name in (free[n] for n in names if n in free):
         column = frame[name]
         if part == "month" and column.dtype == pl.String:
@@ -179,10 +197,10 @@ def _between(column: pl.Series, low: int, high: int) -> bool:
 
 def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, list[str]] | None:
     """Join a column of days and a column of clocks or of hours."""
-    if free.keys().isdisjoint((*_CLOCKS, *_PARTS["hour"][0])):
+    if not any(says_clock(c) or c in PARTS["hour"].names for c in free):
         return None  # no column is read as days for nothing, because that takes as long as the reading itself
     order = [
-        *(free[n] for n in _DAYS if n in free),
+        *(free[n] for n in DAYS if n in free),
         *(c for c in free.values() if frame[c].dtype in (pl.String, pl.Date)),
     ]
     day = next((c for c in order if _are_days(frame[c])), None)
@@ -200,7 +218,9 @@ def _of_clock(frame: pl.DataFrame, free: dict[str, str]) -> tuple[pl.Series, lis
 
 def _clock_of(frame: pl.DataFrame, free: dict[str, str], day: str | None = None) -> str | None:
     """Return the column of times of day beside a column of days; None if there is none."""
-    return next((free[n] for n in _CLOCKS if n in free and free[n] != day and clock(frame[free[n]])), None)
+    exact = [free[n] for n in CLOCKS if n in free]
+    others = (c for name, c in sorted(free.items(), key=lambda item: frame.columns.index(item[1])) if says_clock(name))
+    return next((c for c in [*exact, *others] if c != day and clock(frame[c])), None)
 
 
 def _at(days: pl.Series, clocks: pl.Series) -> pl.Series:

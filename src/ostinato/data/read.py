@@ -109,7 +109,8 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
             which is returned as it is.
         kind: "series", "prices", "text" or "sound"; found from the content if left out.
         id_col: The column of a table that names the series; "unique_id" or a similar name if left out.
-        time_col: The column of a table that holds the times; "ds" or a similar name if left out.
+        time_col: The column of a table that holds the times; "ds" or a similar name if left out, and "none" if the rows
+            are steps in their order.
         target: The column or columns of a table to model; "y" or a similar name if left out.
         target_col: Nixtla's name for ``target``.
         channel: The channel to read from sound files, counted from 0; every channel is one of the sequence if left out.

@@ -9,7 +9,7 @@ import polars as pl
 
 from ostinato.data.margins import TOTAL
 from ostinato.data.number import MISSING
-from ostinato.data.numerals import Numerals, as_numbers
+from ostinato.data.numerals import Numerals, as_numbers, without_errors
 from ostinato.data.origin import Origin
 
 #: The number of rows at the end of a table that may hold sums.
@@ -47,6 +47,14 @@ def without_odd_rows(frame: pl.DataFrame, origin: Origin) -> tuple[pl.DataFrame,
     if keep.all():
         return frame, origin
     return frame.filter(pl.Series(keep)), origin.kept(np.flatnonzero(keep))
+
+
+def differing(frame: pl.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return the columns in which rows differ that are alike in the given columns."""
+    others = [c for c in frame.columns if c not in columns and frame[c].dtype != pl.Object]
+    others = [c for c in others if not frame[c].dtype.is_nested()]
+    counts = frame.group_by(list(dict.fromkeys(columns))).agg(pl.col(others).n_unique())
+    return [c for c in others if (counts[c] > 1).any()]
 
 
 def _repeats(frame: pl.DataFrame) -> pl.Series:
@@ -119,7 +127,7 @@ def tidied(frame: pl.DataFrame, found: dict[str, Numerals], origin: Origin) -> t
             columns.append(_whole(column) if _are_whole(column) else one.values.rename(column.name))
             origin = origin.noting(*one.notes, column=column.name)
         else:
-            words = column.str.strip_chars()
+            words = without_errors(column.str.strip_chars())[0] if one.most else column.str.strip_chars()
             # a column of mostly numbers keeps its stray word, which becomes an error if the column is used
             columns.append(words.set(words.is_in(list(MISSING) if one.most or one.all else [""]), None))
     return pl.DataFrame(columns), origin

@@ -15,7 +15,7 @@ from ostinato.choices import unknown
 from ostinato.data.calendar import Calendar
 from ostinato.data.corpus import blocks, is_mapped, joined
 from ostinato.data.covariates import Covariates
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.errors import DataError
 from ostinato.kinds import KINDS, TRAITS, Kind, KindTraits
 from ostinato.look import Shown

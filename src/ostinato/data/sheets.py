@@ -38,6 +38,7 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
         names = list(book.sheet_names)
         chosen = _chosen(book, names, where, sheet)
         words, exact = _load(book, chosen, "string"), _load(book, chosen, "float")
+        words = _with_errors(book, chosen, words)
     except DataError:
         raise
     except BaseException as error:
@@ -80,12 +81,48 @@ def _load(book: Any, name: str, dtype: str) -> pl.DataFrame:
     return frame
 
 
+#: The errors of formulas, by the names that fastexcel gives them.
+_ERRORS = {
+    "Div0": "#DIV/0!",
+    "NA": "#N/A",
+    "Ref": "#REF!",
+    "Value": "#VALUE!",
+    "Name": "#NAME?",
+    "Num": "#NUM!",
+    "Null": "#NULL!",
+    "GettingData": "#N/A",
+}
+
+
+def _with_errors(book: Any, name: str, words: pl.DataFrame) -> pl.DataFrame:
+    """Return a sheet with the errors of formulas as words, which fastexcel leaves empty; as it is without pyarrow."""
+    sheet = book.load_sheet(name, header_row=None, schema_sample_rows=None, dtypes="string")
+    try:
+        _, found = sheet.to_arrow_with_errors()
+    except (ImportError, AttributeError):  # an earlier version of fastexcel does not tell the errors
+        return words
+    columns: dict[int, dict[int, str]] = {}
+    for error in found.errors if found is not None else ():
+        kind = re.search(r"Error\((\w+)\)", error.detail)
+        row, column = error.offset_position
+        if kind is not None:
+            columns.setdefault(column, {})[row] = _ERRORS.get(kind[1], "#N/A")
+    for at, cells in columns.items():
+        words = words.with_columns(words.to_series(at).scatter(list(cells), list(cells.values())))
+    return words
+
+
 def _shown(words: pl.Series, exact: pl.Series) -> pl.Series:
     """Return a column with all digits of its numbers: as words, fastexcel writes them with nine decimals."""
-    out = []
+    out, midnight = [], " 00:00:00"
+    clocked = words.filter(words.str.contains(r"^(?:19|20)\d\d-\d\d-\d\d \d\d:\d\d:\d\d"))
+    # days are written without a clock, and hours with it at midnight too
+    days = bool(clocked.str.ends_with(midnight).all())
     for word, x in zip(words.to_list(), exact.to_list(), strict=True):
         rounded = word is not None and x is not None and is_number(word) and float(word) != x
         # a time of day alone has the day on which Excel counts from
         clock = word and re.sub(r"^1899-12-3[01] (?=\d\d:)", "", word)
-        out.append(repr(x) if rounded else clock if clock != word else word and word.removesuffix(" 00:00:00"))
+        out.append(
+            repr(x) if rounded else clock if clock != word else word and word.removesuffix(midnight if days else "")
+        )
     return pl.Series(words.name, out, pl.String)

@@ -11,7 +11,7 @@ from ostinato.data.calendar import Days, Every, Steps
 from ostinato.data.covariates import Columns
 from ostinato.data.detect import named
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.description import Description
 from ostinato.direct.effects import Effects
 from ostinato.errors import DataError, ModelFileError

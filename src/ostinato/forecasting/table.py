@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ostinato.data.ahead import times_ahead
 from ostinato.data.ids import id_column
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.stamps import TimeForm
+from ostinato.data.time_form import TimeForm
 from ostinato.emissions.quantiles import containing
 from ostinato.look import Shown
 from ostinato.numbers import counted, plain

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ from ostinato.data.ids import type_of
 from ostinato.data.join import usual_of
 from ostinato.data.origin import Origin
 from ostinato.data.parts import joined
-from ostinato.data.stamps import TimeForm
 from ostinato.data.stored import survived
+from ostinato.data.time_form import TimeForm
 from ostinato.errors import ConfigError, DataError
 from ostinato.kinds import TABULAR, Kind, can_be_tabular
 
@@ -94,6 +94,7 @@ class ParquetPanel:
         buckets: The number of buckets for an arrangement.
         digest: The SHA-256 of the names, sizes and times of the files, in hexadecimal.
         id_type: The type of the ids, as ``data.ids.type_of`` returns it.
+        longest: The number of rows of the longest series; 0 if they were not counted (see ``counted_rows``).
     """
 
     source: str
@@ -106,6 +107,7 @@ class ParquetPanel:
     buckets: int
     digest: str
     id_type: Any = None
+    longest: int = 0
 
     @property
     def frequency(self) -> str | None:
@@ -177,6 +179,21 @@ def plan(
     parts, buckets = _intervals(groups), -(-rows // ROWS)
     ids = type_of(head[str(roles.id)])
     return ParquetPanel(str(source), roles, found, calendar, form, tuple(groups), parts, buckets, digest, ids)
+
+
+def counted_rows(panel: ParquetPanel) -> ParquetPanel:
+    """Return a panel that knows the number of rows of its longest series, for which its ids are read once.
+
+    Raises:
+        DataError: A file is damaged.
+    """
+    files = list(dict.fromkeys(group.file for group in panel.groups))
+    rows = pl.scan_parquet(files).group_by(str(panel.roles.id)).len().select(pl.col("len").max())
+    survived(rows.serialize(), "Query", panel.source)
+    try:
+        return replace(panel, longest=int(rows.collect(engine="streaming").item()))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(_NO_PARQUET, where=panel.source, fix="write the files again as Parquet") from error
 
 
 def _head(file: str) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ostinato.data import checks, ids
+from ostinato.data.ahead import LONGEST
 from ostinato.data.calendar import Steps
 from ostinato.data.detect import find_calendars
 from ostinato.data.join import SeriesRows, in_order, on_full_grid
@@ -207,7 +208,7 @@ def _joined(series: list[SeriesRows], panel: ParquetPanel, no_times: NDArray[Any
         panel.roles.values,
         np.concatenate(times) if times else no_times,
         panel.frequency,
-        meta={"source": panel.source, "kind": panel.kind, ids.META: panel.id_type},
+        meta={"source": panel.source, "kind": panel.kind, ids.META: panel.id_type, LONGEST: panel.longest},
         calendars=tuple(calendars),
         time_form=panel.form,
     )

@@ -10,21 +10,22 @@ from typing import Any
 
 import polars as pl
 
-from ostinato.data.ahead import with_calendars
+from ostinato.arguments import horizon_count
+from ostinato.data.ahead import ALWAYS, check_steps, with_calendars
 from ostinato.data.seasons import season_length
 from ostinato.errors import ConfigError
 from ostinato.evaluation.choice import is_local
 from ostinato.evaluation.summary import Tally, summary
 from ostinato.evaluation.windows import BacktestPlan
 from ostinato.forecasting.inputs import as_sequences, horizon_of
-from ostinato.local.forecast import default_horizon, names_of_methods
+from ostinato.local.forecast import MOST, default_horizon, names_of_methods
 from ostinato.model_file import Model, load_model
 from ostinato.renamed import renamed
 from ostinato.scale.backtests import BacktestPart
 from ostinato.scale.local_ar import FitLocalAR
 from ostinato.scale.local_forecast import ForecastLocal
 from ostinato.scale.models import ScorePart, forecast_part
-from ostinato.scale.plan import ParquetPanel, plan
+from ostinato.scale.plan import ParquetPanel, counted_rows, plan
 from ostinato.scale.run import Executor, Outcome, PanelProgress, run
 from ostinato.scale.series import empty
 
@@ -106,11 +107,25 @@ def forecast(
     """
     if isinstance(model, str) and model in names_of_methods():
         panel = plan(source, **columns)
-        steps = default_horizon(empty(panel), season)[0] if horizon is None else horizon
+        steps = default_horizon(empty(panel), season)[0] if horizon is None else horizon_count(horizon)
+        panel = _within_reach(panel, steps, MOST)
         return run(panel, ForecastLocal(model, season, steps, tuple(level)), output, on, on_progress)
     model = _loaded(model)
     verb = forecast_part(model, _name(model), horizon, level, n_paths, seed)
-    return run(_like(model, source, columns), verb, output, on, on_progress)
+    return run(_within_reach(_like(model, source, columns), verb.horizon), verb, output, on, on_progress)
+
+
+def _within_reach(panel: ParquetPanel, steps: int, most: int | None = None) -> ParquetPanel:
+    """Return a panel that knows its longest series, if a forecast of so many steps depends on it.
+
+    Raises:
+        ConfigError: The forecast reaches too far, as for the same series in memory.
+    """
+    if steps <= ALWAYS:
+        return panel
+    panel = counted_rows(panel)
+    check_steps(steps, panel.longest, most)
+    return panel
 
 
 @renamed(target_col="target")

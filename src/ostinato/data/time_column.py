@@ -1,0 +1,125 @@
+"""The column of times of a table, by its name or by its content."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import polars as pl
+
+from ostinato.data.month_names import uncertain
+from ostinato.data.numerals import as_numbers
+from ostinato.data.stamps import odd_time, parse_times
+from ostinato.data.time_names import (
+    MAY_BE_PARTS,
+    MORE_TIMES,
+    TIMES,
+    says_date,
+    says_month,
+    says_week,
+    says_when,
+    says_year,
+)
+from ostinato.data.time_numbers import months_and_years
+
+#: What stands for a column of times if the rows are steps in their order, whatever the columns are called.
+NO_TIME = "none"
+
+
+def time_of(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
+    """Return the column of times: one with a usual name (if possible without repeated times), or one with times.
+
+    Args:
+        frame: The table.
+        columns: The columns that may be the one.
+        id_col: The column of ids, or None.
+    """
+    by_name = {c.lower(): c for c in reversed(columns)}
+    named = [by_name[n] for n in TIMES if n in by_name]
+    series = [id_col] if id_col else []
+    if len(named) > 1:
+        unique = [c for c in named if not frame.select(c, *series).is_duplicated().any()]
+        named = [c for c in unique if parse_times(frame[c]) is not None] or named
+    dates = (c for c in columns if _may_be_dates(frame[c]) and parse_times(frame[c].head(50)) is not None)
+    if named and named[0].lower() in MAY_BE_PARTS and frame.select(named[0], *series).is_duplicated().any():
+        # the year or month beside a date of another name, which tells the rows apart
+        finer = next((c for c in dates if not frame.select(c, *series).is_duplicated().any()), None)
+        return finer or named[0]
+    if named:
+        return named[0]
+    if (date := next(dates, None)) is not None:
+        return date
+    whole = _whole_times(frame, columns, id_col)
+    if whole is not None:
+        return whole
+    texts = [c for c in columns if _are_words(frame[c]) and 2 * _with_digits(frame[c]) > frame[c].count()]
+    told = (c for c in texts if c.lower() in MORE_TIMES or (says_when(c) and odd_time(frame[c].head(50)) is not None))
+    # words that are no times in such a column are an error that names them, and so are months with a year of two digits
+    return next(told, None) or _months_and_years(frame, columns)
+
+
+def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
+    """Return a note on a column that may hold dates without a certain year, and whose name says nothing of time.
+
+    Args:
+        frame: The table.
+        columns: The columns that have no role.
+    """
+    for c in columns:
+        cells = frame[c].head(50).to_list() if _are_words(frame[c]) else []
+        odd = odd_time(frame[c].head(50)) if cells else None
+        if odd is not None:
+            why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} is none"
+            return [
+                f"column {c!r} is no time, because {why}, and most of its cells are times; the rows are read as steps "
+                "in their order (correct the cell, or name the column with --time-col)"
+            ]
+        reason = uncertain(cells[0]) if cells and cells[0] is not None else None
+        if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):
+            return [
+                f"column {c!r} is no time: if cells such as {cells[0]!r} are dates, {reason}; the rows are read as "
+                "steps in their order (write the whole year, or name the column of times with --time-col)"
+            ]
+    return []
+
+
+def _are_words(column: pl.Series) -> bool:
+    """Return whether a column holds words that are no numbers."""
+    return column.dtype == pl.String and bool(column.count()) and not as_numbers(column).most
+
+
+def _with_digits(column: pl.Series) -> int:
+    return int(column.str.contains(r"\d").sum())
+
+
+def _may_be_dates(column: pl.Series) -> bool:
+    """Return whether a column holds words that are no numbers, or has a type of times."""
+    return column.dtype in (pl.Date, pl.Datetime) or _are_words(column)
+
+
+def _whole_times(frame: pl.DataFrame, columns: list[str], id_col: str | None) -> str | None:
+    """Return the column of numbers that are times by its name and content, such as weeks 202401; or None."""
+    filled = [c for c in columns if not frame[c].null_count()]
+    whole = [c for c in filled if frame[c].dtype.is_integer()]
+    for c in (*whole, *(c for c in filled if frame[c].dtype.is_float() and says_date(c))):
+        if says_when(c) and bool((frame[c] >= 18_001).all()):
+            times = parse_times(frame[c])
+            # a week that its year does not have, such as 202353, is an error that names it
+            if times.dtype.kind == "M" if times is not None else says_week(c):
+                return c
+    for c in whole:
+        if says_year(c):
+            series = [id_col] if id_col else []
+            if bool(frame[c].is_between(1800, 2100).all()) and not frame.select(c, *series).is_duplicated().any():
+                return c
+    return None
+
+
+def _months_and_years(frame: pl.DataFrame, columns: list[str]) -> str | None:
+    """Return a column named like months whose decimals are months one after the other: 11.21, 12.21, 1.22; or None."""
+    for c in columns:
+        if frame[c].dtype.is_float() and says_month(c) and frame[c].is_finite().all() and not frame[c].null_count():
+            months = months_and_years(frame[c].to_numpy())
+            if months is not None and len(months) > 2 and bool((np.diff(np.unique(months)) == 1).all()):
+                return c
+    return None

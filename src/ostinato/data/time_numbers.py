@@ -1,0 +1,175 @@
+"""Columns of numbers as times: years, months, weeks, quarters, days of a spreadsheet, times since 1970, and steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ostinato.data.time_form import Stamps, TimeForm, micros
+from ostinato.data.time_names import says_date, says_month, says_quarter, says_stamp, says_time, says_week, says_year
+from ostinato.numbers import counted
+
+#: The days of a spreadsheet from 1954 to 2105, those from 2000 to 2050, and the day from which they count.
+_EXCEL_DAYS, _EXCEL_STEPS, _EXCEL_ZERO = (20_000, 75_000), (36_526, 55_152), np.datetime64("1899-12-30", "us")
+#: The units of times since 1970-01-01: their number in a second, and their name.
+_EPOCHS = ((10**9, "nanoseconds"), (10**6, "microseconds"), (10**3, "milliseconds"), (1, "seconds"))
+
+
+def from_integers(column: pl.Series, dtype: pl.DataType, name: str) -> Stamps | None:
+    """Return dates such as 20240131, years, times since 1970, or else the whole numbers themselves.
+
+    Args:
+        column: The numbers, (N,), as int64.
+        dtype: The type that they have in their table.
+        name: The name of the column, which says what they may be.
+
+    Returns:
+        The times; None if they should be dates or weeks, and one of them does not exist.
+    """
+    whole = column.fill_null(0).to_numpy()
+    low, high = (int(whole.min()), int(whole.max())) if len(whole) else (0, 0)
+    if low >= 17_000_101 and high <= 21_001_231:
+        days = column.cast(pl.String).str.to_date("%Y%m%d", strict=False)
+        return None if days.null_count() else Stamps(micros(days), TimeForm(dtype, "%Y%m%d"))
+    if not len(whole):
+        return Stamps(whole.astype(np.int64), TimeForm(dtype))
+    clocked = _of_clocks(column, dtype, name, low, high)
+    if clocked is not None:
+        return clocked
+    if says_week(name) and low >= 180_001 and high <= 210_053 and not (says_month(name) and _ends(whole, 100, 12)):
+        return _of_weeks(whole, dtype, name)
+    for found in (_of_years, _of_months, _of_quarters, _of_days, _since_1970):
+        stamps = found(whole, dtype, name, low, high)
+        if stamps is not None:
+            return stamps
+    return Stamps(whole.astype(np.int64), TimeForm(dtype))
+
+
+def _ends(whole: NDArray[np.int64], unit: int, most: int) -> bool:
+    """Return whether the last digits of all numbers are 1 to ``most``."""
+    return set((whole % unit).tolist()) <= set(range(1, most + 1))
+
+
+def _of_clocks(column: pl.Series, dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    """Return numbers such as 202401311300 as dates with their clock; None if some are none."""
+    for digits, pattern, rest in ((10, "%Y%m%d%H", "00"), (12, "%Y%m%d%H%M", ""), (14, "%Y%m%d%H%M%S", "")):
+        if low >= 17 * 10 ** (digits - 2) and high < 22 * 10 ** (digits - 2):
+            words = column.cast(pl.String) + rest
+            whole = pattern.replace("%H", "%H%M") if rest else pattern
+            times = words.str.to_datetime(whole, strict=False, time_unit="us")
+            note = f"whole numbers such as {low} in column {name!r} are read as dates with their clock"
+            return None if times.null_count() else Stamps(micros(times), TimeForm(dtype, pattern), (note,))
+    return None
+
+
+def _of_years(whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    years = says_year(name)
+    span = (1000, 2200) if years else (1800, 2100)
+    if not (years or says_time(name)) or low < span[0] or high > span[1]:
+        return None
+    notes = () if years else (f"whole numbers such as {low} in column {name!r} are read as years",)
+    return Stamps((whole - 1970).astype("datetime64[Y]").astype("datetime64[us]"), TimeForm(), notes)
+
+
+def _of_months(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    if not (says_time(name) or says_month(name)) or low < 180_001 or high > 210_012 or not _ends(whole, 100, 12):
+        return None
+    months = (whole // 100 - 1970) * 12 + whole % 100 - 1
+    note = f"whole numbers such as {low} in column {name!r} are read as months"
+    return Stamps(months.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%m"), (note,))
+
+
+def _of_quarters(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    if not says_quarter(name) or low < 18_001 or high > 21_004 or not _ends(whole, 10, 4):
+        return None
+    quarters = ((whole // 10 - 1970) * 4 + whole % 10 - 1) * 3
+    note = f"whole numbers such as {low} in column {name!r} are read as quarters"
+    return Stamps(quarters.astype("datetime64[M]").astype("datetime64[us]"), TimeForm(dtype, "%Y%q"), (note,))
+
+
+def _of_days(whole: NDArray[np.int64], _dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    return _of_excel(whole.astype(np.float64), name) if _are_excel(name, low, high) else None
+
+
+def _since_1970(whole: NDArray[np.int64], dtype: pl.DataType, name: str, low: int, high: int) -> Stamps | None:
+    for units, words in _EPOCHS if says_time(name) or low > 10**11 else ():
+        # from 1990 to 2100; whole seconds are taken only if they are at least a minute apart
+        if low < 631_152_000 * units or high >= 4_102_444_800 * units:
+            continue
+        steps = np.diff(np.unique(whole))
+        if units == 1 and (len(steps) == 0 or steps.min() < 60):
+            continue
+        since = whole // (units // 10**6) if units > 10**6 else whole * (10**6 // units)
+        notes = [f"whole numbers such as {low} in column {name!r} are read as {words} since 1970"]
+        notes += lost_note(int((whole % 1000 != 0).sum()), name) if units > 10**6 else []
+        return Stamps(since.astype("datetime64[us]"), TimeForm(dtype, epoch=units), tuple(notes))
+    return None
+
+
+def _of_weeks(whole: NDArray[np.int64], dtype: pl.DataType, name: str) -> Stamps | None:
+    """Return weeks of ISO 8601 such as 202453 as their Mondays; None if a year has no such week."""
+    words = pl.Series(whole).cast(pl.String)
+    days = (words.str.head(4) + "-" + words.str.tail(2) + "-1").str.to_date("%G-%V-%u", strict=False)
+    note = f"whole numbers such as {int(whole.min())} in column {name!r} are read as weeks of ISO 8601"
+    return None if days.null_count() else Stamps(micros(days), TimeForm(dtype, "%G%V"), (note,))
+
+
+def from_floats(column: pl.Series) -> Stamps | None:
+    """Return whole numbers, decimal years (1949.0833 is February 1949), or steps of a decimal number.
+
+    Args:
+        column: The numbers, (N,).
+
+    Returns:
+        The times; None if a number is not finite, or may be a month with the year behind its point, such as 12.21.
+    """
+    x = column.to_numpy()
+    if not len(x) or not np.isfinite(x).all() or np.abs(x).max() > 2**53:
+        return None
+    named = says_month(column.name) or says_date(column.name)
+    if (x == np.rint(x)).all():
+        return from_integers(pl.Series(column.name, x.astype(np.int64)), column.dtype, column.name)
+    if _are_excel(column.name, float(x.min()), float(x.max())):
+        return _of_excel(x, column.name)
+    months = np.rint(x * 12)
+    if x.min() >= 1000 and x.max() <= 2200 and np.abs(x * 12 - months).max() <= 0.2:
+        return Stamps(
+            (months - 1970 * 12).astype(np.int64).astype("datetime64[M]").astype("datetime64[us]"), TimeForm()
+        )
+    for scale in () if named and months_and_years(x) is not None else (10, 100, 1000, 10**4, 10**5, 10**6):
+        whole = np.rint(x * scale)
+        if np.abs(x * scale - whole).max() < 1e-6 and np.abs(whole).max() < 2**53:
+            return Stamps(whole.astype(np.int64), TimeForm(column.dtype, scale=scale))
+    return None
+
+
+def months_and_years(x: NDArray[np.float64]) -> NDArray[np.int64] | None:
+    """Return decimals such as 12.21 as months since the year 0 of their century; None if some cannot be one."""
+    parts = np.rint(x * 100).astype(np.int64)
+    month, year = np.divmod(parts, 100)
+    if np.abs(x * 100 - parts).max() > 1e-6 or month.min() < 1 or month.max() > 12 or not year.all():
+        return None
+    return np.asarray(year * 12 + month - 1)
+
+
+def lost_note(count: int, name: str) -> list[str]:
+    """Return a note on times that are cut to microseconds, if there are any."""
+    return [f"cut to microseconds: {counted(count, 'time')} in column {name!r}"] if count else []
+
+
+def _are_excel(name: str, low: float, high: float) -> bool:
+    """Return whether numbers from ``low`` to ``high`` are days of a spreadsheet, by the name of their column.
+
+    Steps are counted in a column of the name ds, too, so there the days are of the years 2000 to 2050.
+    """
+    first, last = _EXCEL_DAYS if says_date(name) else _EXCEL_STEPS
+    return (says_date(name) or says_stamp(name)) and first <= low and high <= last
+
+
+def _of_excel(days: NDArray[np.float64], name: str) -> Stamps:
+    """Return the days of a spreadsheet, which have about a millisecond of precision, as times rounded to a second."""
+    times = _EXCEL_ZERO + np.rint(days * 86_400).astype(np.int64) * np.timedelta64(1_000_000, "us")
+    first = str(times[0].astype("datetime64[s]")).replace("T00:00:00", "")
+    note = f"numbers such as {days[0]:.10g} in column {name!r} are read as the days of a spreadsheet: {first}"
+    return Stamps(times, TimeForm(), (note,))
