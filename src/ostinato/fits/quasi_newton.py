@@ -128,7 +128,9 @@ def _learn(state: _Rows, new: Array, gradient: Array, fine: NDArray[np.bool_]) -
     s = np.where(curved[:, None], s, 0)
     hy = _times(state.inverse, y)
     w = (0.5 * (rho**2 * _dot(y, hy)[:, None] + rho)) * s - rho * hy
-    state.inverse += np.stack([s, w], 2) @ np.stack([w, s], 1)
+    left, right = np.empty((*s.shape, 2)), np.empty((len(s), 2, s.shape[1]))
+    left[..., 0], left[..., 1], right[:, 0], right[:, 1] = s, w, w, s
+    state.inverse += left @ right
 
 
 def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
@@ -149,7 +151,7 @@ def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
 
 def _dot(a: Array, b: Array) -> Array:
     """Return the product of each pair of rows, (B,)."""
-    return np.asarray(np.einsum("bi,bi->b", a, b))
+    return np.asarray(np.vecdot(a, b))
 
 
 def _times(matrix: Array, x: Array) -> Array:
