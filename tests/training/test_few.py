@@ -121,8 +121,8 @@ def test_the_prior_alone_is_the_distribution_of_student() -> None:
     """Without a degree of freedom the scale is the size of the changes, with those of the prior."""
     few = Few(torch.tensor([3.0]), torch.tensor([3]), torch.tensor([2.0]))
     constant = few.start(torch.tensor([[0.0, 0.0, 50.0]]), torch.zeros(3, 1))
-    # (0 + 2 x 2^2) / (3 + 2 - 3)
-    assert float(scale_of(constant[:, 1])) == pytest.approx(2.0, rel=1e-6)
+    # (0 + 2 x 2^2) / (3 + 2 - 3), and as much again for three parameters from three innovations
+    assert float(scale_of(constant[:, 1])) == pytest.approx(8**0.5, rel=1e-6)
     freedom = float(torch.nn.functional.softplus(few.within(constant)[0, 2])) + 2.05
     assert freedom == pytest.approx(max(BEFORE, 2.051), abs=1e-3)
     assert student.ppf(0.975, freedom) > 4

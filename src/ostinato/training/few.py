@@ -3,8 +3,10 @@
 The likeliest scale of three innovations after two parameters is about 0. So the scale has a prior, as if innovations of
 the size of the changes from one value to the next had been seen before (the scaled inverse chi-squared distribution;
 Gelman et al. 2013, section 2.6), the parameters that were fitted take their degrees of freedom, and the tails are at
-least those of the Student t distribution that follows. All of it fades as values are added, and ends at ``ENOUGH``
-degrees of freedom, from which on the likelihood alone decides.
+least those of the Student t distribution that follows. The next value differs from its prediction also by the errors of
+the parameters: of p parameters from n innovations, these add about p / n of the variance of an innovation (the final
+prediction error; Akaike 1970). All of it fades as values are added, and ends at ``ENOUGH`` degrees of freedom, from
+which on the likelihood alone decides.
 """
 
 from __future__ import annotations
@@ -58,12 +60,16 @@ class Few:
 
     @property
     def before(self) -> Tensor:
-        """How many innovations the prior adds, less those that the parameters take, (D,).
+        """How many innovations the prior adds, less those that the parameters take and miss, (D,).
 
-        At least one is left, or else no scale would be too large.
+        The scale is that of the next value about its prediction, whose variance is larger by the errors of the
+        parameters: the innovations count as fewer by this factor. At least one is left, or else no scale would be too
+        large.
         """
         inner = self.count if self.inner is None else self.inner
-        return torch.maximum(self.weight * (BEFORE - self.parameters), 1.0 - inner)
+        wider = 1 + self.weight * self.parameters / self.count.clamp(min=1.0)
+        kept = (self.count + self.weight * (BEFORE - self.parameters)) / wider
+        return torch.maximum(kept - self.count, 1.0 - inner)
 
     def scale(self, squares: Tensor) -> Tensor:
         """Return the likeliest scale, (D,), of innovations with these sums of squares (D,)."""
