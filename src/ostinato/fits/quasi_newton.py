@@ -90,6 +90,8 @@ def minimise(
         promised = state.length * state.slope
         fine = value <= state.value + 1e-4 * promised
         fine &= np.isfinite(gradient).all(1)
+        arrived = state.small >= 2  # so that a row does not depend on those that it is searched with
+        fine &= ~arrived
         gain = np.where(fine, state.value - np.where(fine, value, 0), 0)
         _learn(state, new, gradient, fine)
         failed = ~fine
@@ -101,7 +103,7 @@ def minimise(
         state.x[fine], state.value[fine], state.gradient[fine] = new[fine], value[fine], gradient[fine]
         best[state.rows[fine]], lowest[state.rows[fine]] = new[fine], value[fine]
         still = (gain < tolerance) & (-promised < 2 * tolerance)
-        state.small = np.where(still, state.small + 1, 0)
+        state.small = np.where(still | arrived, state.small + 1, 0)
         _aim(state, fine, longest)
         done = (state.small >= 2) | (state.length < _SHORTEST)
         # copying the matrices costs more than some steps of rows that have arrived
