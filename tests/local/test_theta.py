@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 import pytest
 from statsmodels.tsa.forecasting.theta import ThetaModel
 
-from ostinato.local import theta
 from ostinato.local.panel import Panel
 from ostinato.local.theta import Theta, fit_dot, fit_theta
+from ostinato.local.theta_lines import run, squared_answers
 
 PEER = json.loads((Path(__file__).parents[1] / "fixtures/local/theta_peer.json").read_text())["theta"]
 P = np.array([0.025, 0.5, 0.975])
@@ -31,7 +32,7 @@ def given(fit: Theta, case: dict[str, Any]) -> Theta:
 
 
 def squares(fit: Theta) -> float:
-    errors, _ = theta._run(fit._series, fit.alpha[:, None], fit._start[:, None], fit.weight[:, None])
+    errors, _ = run(fit._series, fit.alpha[:, None], fit._start[:, None], fit.weight[:, None])
     return float((errors[:, 0] ** 2 * fit._series.scored).sum())
 
 
@@ -86,3 +87,34 @@ def test_errors_that_grow_with_the_level_have_intervals_that_grow() -> None:
     one, width = fit.ahead(1, P), np.log(y[-1]) - np.log(y[-2])
     assert width != 0
     assert 0.05 * 3 < np.log(one.quantiles[0, 0, 2] / one.quantiles[0, 0, 0]) < 0.05 * 6
+
+
+@pytest.mark.parametrize("fit", [fit_theta, fit_dot])
+@pytest.mark.parametrize("steps", [1, 2, 5, 40])
+def test_the_variance_ahead_is_that_of_every_error_by_itself(fit: Callable[[Panel], Theta], steps: int) -> None:
+    """An error of 1 is put into each step alone, which is work by the square of the horizon for the same numbers."""
+    horizon = 24
+    y = tuple(np.random.default_rng(seed).standard_normal(steps).cumsum() for seed in range(4))
+    found = fit(Panel(y))
+    state = run(found._series, found.alpha[:, None], found._start[:, None], found.weight[:, None])[1]
+    level, A, B, mean, n = (x[:, 0] for x in state)
+    expected = np.zeros((len(y), horizon))
+    for at in range(-1, horizon):  # at -1 no error comes
+        paths, now = np.empty_like(expected), (level, A, B, mean)
+        for h in range(horizon):
+            t, (l_, a, b, m) = n + h + 1, now
+            p = (1 - found.alpha) ** (t - 1)
+            mu = l_ + found.weight * (p * a + (1 - p * (1 - found.alpha)) / found.alpha * b)
+            value = mu + (h == at)
+            l_ = found.alpha * value + (1 - found.alpha) * l_
+            if found._series.dynamic:
+                b = np.where(t > 1, ((t - 2) * b + 6 / t * (value - m)) / (t + 1), 0.0)
+                m = ((t - 1) * m + value) / t
+                a = m - (t + 1) / 2 * b
+            now, paths[:, h] = (l_, a, b, m), mu
+        if at < 0:
+            undisturbed = paths
+        else:
+            expected[:, at + 1 :] += ((paths - undisturbed) ** 2)[:, at + 1 :]
+    made = squared_answers(found.alpha, found.weight, found._series.steps, horizon, found._series.dynamic)
+    np.testing.assert_allclose(made, expected, rtol=1e-9, atol=1e-12)

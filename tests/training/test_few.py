@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 import ostinato
-from ostinato.emissions.constraints import scale_of
+from ostinato.emissions.constraints import LEAST_DF, scale_of
 from ostinato.errors import ConfigError
 from ostinato.model import SequenceModel
 from ostinato.training.few import BEFORE, ENOUGH, Few, changes
@@ -121,8 +121,8 @@ def test_the_prior_alone_is_the_distribution_of_student() -> None:
     """Without a degree of freedom the scale is the size of the changes, with those of the prior."""
     few = Few(torch.tensor([3.0]), torch.tensor([3]), torch.tensor([2.0]))
     constant = few.start(torch.tensor([[0.0, 0.0, 50.0]]), torch.zeros(3, 1))
-    # (0 + 2 x 2^2) / (3 + 2 - 3)
-    assert float(scale_of(constant[:, 1])) == pytest.approx(2.0, rel=1e-6)
+    # (0 + 2 x 2^2) / (3 + 2 - 3), and as much again for three parameters from three innovations
+    assert float(scale_of(constant[:, 1])) == pytest.approx(8**0.5, rel=1e-6)
     freedom = float(torch.nn.functional.softplus(few.within(constant)[0, 2])) + 2.05
     assert freedom == pytest.approx(max(BEFORE, 2.051), abs=1e-3)
     assert student.ppf(0.975, freedom) > 4
@@ -146,7 +146,10 @@ def test_the_prior_fades() -> None:
     few = Few(torch.tensor([2.0, 2.0 + ENOUGH / 2, 2.0 + ENOUGH, 1000.0]), torch.full((4,), 2), torch.ones(4))
     torch.testing.assert_close(few.weight, torch.tensor([1.0, 0.5, 0.0, 0.0]))
     constant = torch.tensor([[0.0, 0.3, 80.0]]).repeat(4, 1)
-    torch.testing.assert_close(few.within(constant)[2:], constant[2:])
+    torch.testing.assert_close(few.within(constant)[3:], constant[3:])
+    # the tails fade more slowly: 2, 5 + 2, 10 + 2 degrees of freedom over their shares of 40
+    freedom = torch.nn.functional.softplus(few.within(constant)[:3, 2]) + LEAST_DF
+    torch.testing.assert_close(freedom, torch.tensor([LEAST_DF + 1e-3, 7 / 0.875, 12 / 0.75]))
     assert Few(torch.tensor([3.0]), torch.tensor([2]), torch.zeros(1)).silent  # values that never change
 
 

@@ -90,6 +90,8 @@ def minimise(
         promised = state.length * state.slope
         fine = value <= state.value + 1e-4 * promised
         fine &= np.isfinite(gradient).all(1)
+        arrived = state.small >= 2  # so that a row does not depend on those that it is searched with
+        fine &= ~arrived
         gain = np.where(fine, state.value - np.where(fine, value, 0), 0)
         _learn(state, new, gradient, fine)
         failed = ~fine
@@ -101,7 +103,7 @@ def minimise(
         state.x[fine], state.value[fine], state.gradient[fine] = new[fine], value[fine], gradient[fine]
         best[state.rows[fine]], lowest[state.rows[fine]] = new[fine], value[fine]
         still = (gain < tolerance) & (-promised < 2 * tolerance)
-        state.small = np.where(still, state.small + 1, 0)
+        state.small = np.where(still | arrived, state.small + 1, 0)
         _aim(state, fine, longest)
         done = (state.small >= 2) | (state.length < _SHORTEST)
         # copying the matrices costs more than some steps of rows that have arrived
@@ -128,7 +130,9 @@ def _learn(state: _Rows, new: Array, gradient: Array, fine: NDArray[np.bool_]) -
     s = np.where(curved[:, None], s, 0)
     hy = _times(state.inverse, y)
     w = (0.5 * (rho**2 * _dot(y, hy)[:, None] + rho)) * s - rho * hy
-    state.inverse += np.stack([s, w], 2) @ np.stack([w, s], 1)
+    left, right = np.empty((*s.shape, 2)), np.empty((len(s), 2, s.shape[1]))
+    left[..., 0], left[..., 1], right[:, 0], right[:, 1] = s, w, w, s
+    state.inverse += left @ right
 
 
 def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
@@ -149,7 +153,7 @@ def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
 
 def _dot(a: Array, b: Array) -> Array:
     """Return the product of each pair of rows, (B,)."""
-    return np.asarray(np.einsum("bi,bi->b", a, b))
+    return np.asarray(np.vecdot(a, b))
 
 
 def _times(matrix: Array, x: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from ostinato.local.panel import Ahead, Array, Panel
 from ostinato.local.smoothing.ahead import moments, quantiles
 from ostinato.local.smoothing.scaled import Indices, Scaled
-from ostinato.local.smoothing.search import EXACT, NEAR, NEAR_STEPS, ROUGH, ROUGH_STEPS, STEPS, Search, floors
+from ostinato.local.smoothing.search import EXACT, NEAR, NEAR_STEPS, ROUGH, ROUGH_STEPS, STEPS, Search, floors, go_on
 from ostinato.ops.ets.choice import unroll_in_use
 from ostinato.ops.ets.form import FORMS, Batch, Form
 
@@ -132,13 +132,13 @@ def _fit(panel: Panel, forms: Sequence[Form], tolerance: float) -> FittedETS:
     each = [(form, _allowed(values, form, m)) for form in forms if m or not form.seasonal]
     tried = [Search(values, form, m, rows) for form, rows in each if len(rows)]
     best = np.full(len(panel), np.inf)
+    go_on(tried, [np.arange(len(search.rows)) for search in tried], ROUGH, ROUGH_STEPS if quick else STEPS)
     for search in tried:
-        search.go_on(np.arange(len(search.rows)), ROUGH, ROUGH_STEPS if quick else STEPS)
         best[search.rows] = np.fmin(best[search.rows], _aicc(search, values, m))
     chosen, least, bound = np.full((len(panel), 2), -1), np.full(len(panel), np.inf), best + _BEHIND
-    for i, search in enumerate(tried):
-        some = np.flatnonzero(_aicc(search, values, m) <= bound[search.rows])
-        search.go_on(some, tolerance, NEAR_STEPS if quick else STEPS)
+    near = [np.flatnonzero(_aicc(search, values, m) <= bound[search.rows]) for search in tried]
+    go_on(tried, near, tolerance, NEAR_STEPS if quick else STEPS)
+    for i, (search, some) in enumerate(zip(tried, near, strict=True)):
         rows, criterion = search.rows[some], _aicc(search, values, m)[some]
         better = criterion < least[rows] - _TIE
         least[rows[better]] = criterion[better]
@@ -146,7 +146,7 @@ def _fit(panel: Panel, forms: Sequence[Form], tolerance: float) -> FittedETS:
     left = np.flatnonzero(chosen[:, 0] < 0)
     if len(left):
         search = Search(values, _SIMPLE, 0, left)
-        search.go_on(np.arange(len(search.rows)), tolerance)
+        go_on([search], [np.arange(len(search.rows))], tolerance)
         chosen[search.rows, 0], chosen[search.rows, 1] = len(tried), np.arange(len(search.rows))
         tried.append(search)
     return _collect(values, m, tried, chosen, least)

@@ -205,14 +205,20 @@ def _said(model: str, said: Sequence[str], names: list[str]) -> list[str]:
 
 
 def _set_aside(made: LocalForecast, names: list[str]) -> list[str]:
-    """Return notes on the series without a value, on those with outliers, and on those that are cut off at 0."""
+    """Return notes on the series without a value or with one, with outliers, and on those that are cut off at 0."""
     empty = [name for name, one in zip(names, made.said, strict=True) if not one]
     far = [name for name, count in zip(names, made.outliers.tolist(), strict=True) if count]
+    lone = [name for name, one in zip(names, made.lone.tolist(), strict=True) if one]
     cut = [name for name, one in zip(names, made.floored.tolist(), strict=True) if one]
     notes = [f"{len(empty):,} series have no value, and their forecasts are missing: {some_of(empty)}"] if empty else []
     if far:
         count = counted(int(made.outliers.sum()), "value")
         notes.append(f"taken as missing: {count} of {len(far):,} series, far from all others: {some_of(far)}")
+    if lone:
+        notes.append(
+            f"{len(lone):,} series have one value, which does not tell how values vary: their intervals are a guess by "
+            f"the steps of other series, or without these by the size of the value: {some_of(lone)}"
+        )
     if cut:
         notes.append(f"{len(cut):,} series never went below 0, and forecasts of them are cut off at 0: {some_of(cut)}")
     return notes

@@ -7,8 +7,7 @@ competition, 95 % intervals of the Theta model with p = 0 hold 85 % of monthly v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -36,10 +35,6 @@ class Growth:
     least: Array
     most: Array
 
-    def one(self, s: int) -> Growth:
-        """Return the growth of series ``s`` alone."""
-        return Growth(*(held[s : s + 1] for held in (self.power, self.unit, self.least, self.most)))
-
     def at(self, level: Array) -> Array:
         """Return the standard deviation over sigma at some levels of each series, (S, T)."""
         grows = self.power > 0
@@ -53,11 +48,6 @@ class Growth:
 def constant(series: int) -> Growth:
     """Return errors of one size for some series."""
     return Growth(np.zeros(series), np.ones(series), np.zeros(series), np.full(series, np.inf))
-
-
-def together(parts: Sequence[Growth]) -> Growth:
-    """Return the growths of several series as one."""
-    return Growth(*(np.concatenate([getattr(one, f.name) for one in parts]) for f in fields(Growth)))
 
 
 def growth(errors: Array, level: Array, y: Array) -> Growth:

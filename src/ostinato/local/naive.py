@@ -8,19 +8,22 @@ deviation, because a few errors do not say how large errors are.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.local.growth import Growth, constant, growth, together
+from ostinato.local.growth import Growth, constant, growth
 from ostinato.local.panel import Ahead, Panel, stacked
 from ostinato.local.seasonality import indices, interpolated, is_seasonal
 from ostinato.local.student import student
 from ostinato.spread import FLOOR, spreads, stills
 
 Array = NDArray[np.float64]
+
+#: The errors of one series that do not grow with its level.
+_ALIKE = constant(1)
 
 
 @final
@@ -46,7 +49,7 @@ class Shift:
     fitted: int = 0
     indices: Array | None = None
     freedom: int = 0
-    growth: Growth = field(default_factory=lambda: constant(1))
+    growth: Growth = _ALIKE
 
     def index(self, start: int, steps: int) -> Array:
         """Return the seasonal index of each of some steps, (steps,); 1 without a seasonal adjustment."""
@@ -71,7 +74,7 @@ class Shift:
             history: The history, (T,). NaN where a value is missing.
             horizon: The number of steps H to forecast.
         """
-        mean, deviation = _ahead([self], [history], horizon)
+        mean, deviation = _ahead([self], [history], np.array([self.sigma]), self.growth, horizon)
         return mean[0], deviation[0]
 
     def one_step(self, history: Array, later: Array) -> tuple[Array, Array]:
@@ -88,22 +91,34 @@ class Shift:
         return mean * index[T:], self.sigma * self.growth.at(mean[None])[0] * index[T:]
 
 
-def _ahead(rules: Sequence[Shift], values: Sequence[Array], horizon: int) -> tuple[Array, Array]:
-    """Return the means and the standard deviations of some rules, (S, H) each; see ``Shift.ahead``."""
+def _ahead(
+    rules: Sequence[Shift], values: Sequence[Array], sigma: Array, grown: Growth, horizon: int
+) -> tuple[Array, Array]:
+    """Return the means and the standard deviations of some rules, (S, H) each; see ``Shift.ahead``.
+
+    Args:
+        rules: The rule of each series.
+        values: The values of each series, (T_s,). NaN where a value is missing.
+        sigma: The standard deviations of the one-step errors, (S,).
+        grown: How these depend on the level of each series.
+        horizon: The number of steps H to forecast.
+    """
     h = np.arange(1, horizon + 1)
+    repeats = {lag: (h - 1) % lag for lag in {rule.lag for rule in rules}}
     mean = np.empty((len(rules), horizon))
     for s, (rule, y) in enumerate(zip(rules, values, strict=True)):
-        mean[s] = rule.last(y)[(h - 1) % rule.lag]
-    lag, sigma, drift, fitted = (
-        np.array([getattr(rule, name) for rule in rules])[:, None] for name in ("lag", "sigma", "drift", "fitted")
+        mean[s] = rule.last(y)[repeats[rule.lag]]
+    lag, drift, fitted = (
+        np.array([getattr(rule, name) for rule in rules])[:, None] for name in ("lag", "drift", "fitted")
     )
     mean += drift * h
     uncertain = np.where(fitted > 0, 1 + h / np.maximum(fitted, 1), 1.0)
-    deviation = sigma * together([rule.growth for rule in rules]).at(mean) * np.sqrt(((h - 1) // lag + 1) * uncertain)
+    deviation = sigma[:, None] * grown.at(mean) * np.sqrt(((h - 1) // lag + 1) * uncertain)
     for s, (rule, y) in enumerate(zip(rules, values, strict=True)):
         if rule.indices is not None:
-            mean[s] *= rule.index(len(y), horizon)
-            deviation[s] *= rule.index(len(y), horizon)
+            index = rule.index(len(y), horizon)
+            mean[s] *= index
+            deviation[s] *= index
     return mean, deviation
 
 
@@ -114,7 +129,7 @@ def naive(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps, which is not used.
     """
-    return _measured([Shift(1)], [y])[0]
+    return _alone(Shift(1), y)
 
 
 def seasonal_naive(y: Array, season: int) -> Shift:
@@ -124,7 +139,7 @@ def seasonal_naive(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps.
     """
-    return _measured([_seasonal(y, season)], [y])[0]
+    return _alone(_seasonal(y, season), y)
 
 
 def naive2(y: Array, season: int) -> Shift:
@@ -136,7 +151,7 @@ def naive2(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps.
     """
-    return _measured([_adjusted(y, season)], [y])[0]
+    return _alone(_adjusted(y, season), y)
 
 
 def drift(y: Array, season: int) -> Shift:
@@ -146,7 +161,7 @@ def drift(y: Array, season: int) -> Shift:
         y: The history, (T,). NaN where a value is missing.
         season: The season in steps, which is not used.
     """
-    return _measured([_drifting(y, season)], [y])[0]
+    return _alone(_drifting(y, season), y)
 
 
 def _plain(y: Array, season: int) -> Shift:
@@ -163,9 +178,11 @@ def _adjusted(y: Array, season: int) -> Shift:
 
 
 def _drifting(y: Array, season: int) -> Shift:
-    seen = np.flatnonzero(np.isfinite(y))
-    steps = int(seen[-1] - seen[0])
-    return Shift(1) if steps < 2 else Shift(1, drift=float(y[seen[-1]] - y[seen[0]]) / steps, fitted=steps)
+    first, last = 0, len(y) - 1
+    if not (np.isfinite(y[first]) and np.isfinite(y[last])):
+        first, last = np.flatnonzero(np.isfinite(y))[[0, -1]].tolist()
+    steps = last - first
+    return Shift(1) if steps < 2 else Shift(1, drift=float(y[last] - y[first]) / steps, fitted=steps)
 
 
 @final
@@ -175,16 +192,22 @@ class Naive:
 
     Attributes:
         panel: The panel.
-        rules: The rule of each series.
+        rules: The rule of each series, without its errors.
+        sigma: The standard deviations of the one-step errors, (S,).
+        freedom: The degrees of freedom of sigma, (S,).
+        growth: How the standard deviation depends on the level of each series.
     """
 
     panel: Panel
     rules: tuple[Shift, ...]
+    sigma: Array
+    freedom: NDArray[np.int64]
+    growth: Growth
 
     def ahead(self, horizon: int, probabilities: Array) -> Ahead:
         """Forecast from the end of every series; see ``Fitted``."""
-        point, deviation = _ahead(self.rules, self.panel.values, horizon)
-        return student(point, deviation, np.array([rule.freedom for rule in self.rules], float), probabilities)
+        point, deviation = _ahead(self.rules, self.panel.values, self.sigma, self.growth, horizon)
+        return student(point, deviation, self.freedom.astype(np.float64), probabilities)
 
     def said(self, s: int) -> str:
         """Return the rule of series ``s`` in a few words; see ``Fitted``."""
@@ -219,22 +242,28 @@ def _fit(rule: Callable[[Array, int], Shift], panel: Panel) -> Naive:
     """Fit a rule to every series, with the longest season that is shorter than the series; 1 without one."""
     seasons = [max((m for m in panel.seasons if m < len(y)), default=1) for y in panel.values]
     rules = [rule(y, m) for y, m in zip(panel.values, seasons, strict=True)]
-    return Naive(panel, tuple(_measured(rules, panel.values, grow=True)))
+    return Naive(panel, tuple(rules), *_measured(rules, panel.values, grow=True))
 
 
-def _measured(rules: Sequence[Shift], values: Sequence[Array], *, grow: bool = False) -> list[Shift]:
-    """Return rules with the standard deviation of their errors.
+def _alone(rule: Shift, y: Array) -> Shift:
+    """Return a rule with the standard deviation of its errors in one series y (T,)."""
+    sigma, freedom, grown = _measured([rule], [y])
+    return replace(rule, sigma=float(sigma[0]), freedom=int(freedom[0]), growth=grown)
 
-    It is at least a small share of the spread of a series. Without this bound, a constant series would have a density
-    that is infinite.
+
+def _measured(
+    rules: Sequence[Shift], values: Sequence[Array], *, grow: bool = False
+) -> tuple[Array, NDArray[np.int64], Growth]:
+    """Return the standard deviations of the errors of rules, (S,), their degrees of freedom, (S,), and their growth.
+
+    A standard deviation is at least a small share of the spread of a series. Without this bound, a constant series
+    would have a density that is infinite.
 
     Args:
         rules: The rule of each series.
         values: The values of each series, (T_s,). NaN where a value is missing.
         grow: Whether errors grow with the level of a series, where that is likelier.
     """
-    if not rules:
-        return []
     series = [rule.removed(y) for rule, y in zip(rules, values, strict=True)]
     before = [z[: -rule.lag] + rule.drift for rule, z in zip(rules, series, strict=True)]
     errors = stacked([z[rule.lag :] - level for rule, z, level in zip(rules, series, before, strict=True)])
@@ -245,10 +274,7 @@ def _measured(rules: Sequence[Shift], values: Sequence[Array], *, grow: bool = F
     relative = np.where(seen, errors / unit[:, None], 0.0) / grown.at(np.where(seen, level, 1.0))
     sigma = np.maximum(np.sqrt((relative**2).sum(axis=1) / np.maximum(freedom, 1)), FLOOR)
     sigma = unit * np.where(freedom > 0, sigma, np.where(stills(y), FLOOR, 1.0))
-    return [
-        replace(rule, sigma=float(sigma[s]), freedom=max(int(freedom[s]), 0), growth=grown.one(s))
-        for s, rule in enumerate(rules)
-    ]
+    return sigma, np.maximum(freedom, 0), grown
 
 
 def _filled(y: Array, lag: int) -> Array:

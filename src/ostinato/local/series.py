@@ -12,6 +12,7 @@ from ostinato.data.ahead import calendar_of
 from ostinato.data.seasons import seasons_of_each
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import containing
+from ostinato.local.lone import are_lone, with_lone
 from ostinato.local.outliers import outliers
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel, stacked
 from ostinato.local.support import Support
@@ -51,6 +52,7 @@ class LocalForecast:
         said: What was fitted to each channel, in words; empty for a channel without an observed value.
         floored: Whether the forecast of each channel was cut off at 0, (B * D,).
         outliers: The number of values of each channel that were taken as missing, (B * D,).
+        lone: Whether each channel has a single value, whose intervals no method can know, (B * D,); see ``with_lone``.
         found: The seasons in steps that were found in the data.
     """
 
@@ -59,6 +61,7 @@ class LocalForecast:
     said: tuple[str, ...]
     floored: NDArray[np.bool_]
     outliers: NDArray[np.int64]
+    lone: NDArray[np.bool_]
     found: tuple[int, ...] = ()
 
 
@@ -112,10 +115,11 @@ def local_forecast(
 ) -> LocalForecast:
     """Fit a local method to every channel of every sequence, and forecast the steps after the end of the sequences.
 
-    A value that is far from all others is taken as missing, see ``outliers``. Steps that are missing at the end of a
-    sequence are forecast too, and left out of the result. Prices are forecast as logarithms, so that their point
-    forecast is a median. A channel that is never below 0 is not forecast below 0. The quantiles of counts are whole
-    numbers: those of the forecast rounded to the nearest count.
+    A value that is far from all others is taken as missing, see ``outliers``. The intervals of a series of one value
+    are those of ``with_lone``, whatever the method. Steps that are missing at the end of a sequence are forecast too,
+    and left out of the result. Prices are forecast as logarithms, so that their point forecast is a median. A channel
+    that is never below 0 is not forecast below 0. The quantiles of counts are whole numbers: those of the forecast
+    rounded to the nearest count.
 
     Args:
         data: The series.
@@ -127,11 +131,14 @@ def local_forecast(
     """
     series = len(data) * len(data.channels)
     point, quantiles = np.full((series, horizon), np.nan), np.full((series, horizon, len(probabilities)), np.nan)
-    said, floored, far = [""] * series, np.zeros(series, dtype=bool), np.zeros(series, dtype=np.int64)
+    said, far = [""] * series, np.zeros(series, dtype=np.int64)
+    floored, lone = np.zeros((2, series), dtype=bool)
     found: tuple[int, ...] = ()
     for group in groups(data, season):
         fitted = fit(group.panel)
         made = _settled(_after_gaps(fitted, group.gaps, horizon, probabilities), group.panel)
+        made = with_lone(made, group.panel, group.gaps, probabilities, logs=data.traits.log_returns)
+        lone[group.rows] = are_lone(group.panel)
         # the logarithm of a price may fall below 0
         support = Support.real(len(group.panel)) if data.traits.log_returns else Support.of(group.panel.values)
         floored[group.rows] = support.cuts(made.point) | support.cuts(made.quantiles)
@@ -144,7 +151,7 @@ def local_forecast(
     quantiles = containing(point, quantiles, probabilities)
     if data.count:
         quantiles = _whole(point[..., None], quantiles, probabilities)
-    return LocalForecast(point, quantiles, tuple(said), floored, far, tuple(dict.fromkeys(found)))
+    return LocalForecast(point, quantiles, tuple(said), floored, far, lone, tuple(dict.fromkeys(found)))
 
 
 def _whole(point: Array, quantiles: Array, probabilities: Array) -> Array:

@@ -383,7 +383,7 @@ def _polish(model: SequenceModel, e: Tensor, support: Support, centred: bool, fe
     e, support = e[keep], Support(support.unit[keep], support.low[keep], support.high[keep])
     if not len(e):
         return
-    bound, told = is_bounded(support), not few.silent
+    bound, told = is_bounded(support), not few.free
     below = torch.where(support.unit > 0, -torch.inf, support.low)
     first = few.start(model.constant.detach().double(), e.double()) if told else model.constant.detach().double()
     shape, start = model.constant.shape, first.numpy().copy()

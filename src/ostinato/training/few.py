@@ -3,8 +3,10 @@
 The likeliest scale of three innovations after two parameters is about 0. So the scale has a prior, as if innovations of
 the size of the changes from one value to the next had been seen before (the scaled inverse chi-squared distribution;
 Gelman et al. 2013, section 2.6), the parameters that were fitted take their degrees of freedom, and the tails are at
-least those of the Student t distribution that follows. All of it fades as values are added, and ends at ``ENOUGH``
-degrees of freedom, from which on the likelihood alone decides.
+least those of the Student t distribution that follows. The next value differs from its prediction also by the errors of
+the parameters: of p parameters from n innovations, these add about p / n of the variance of an innovation (the final
+prediction error; Akaike 1970). All of it fades as values are added, and ends at ``ENOUGH`` degrees of freedom, that
+of the tails at ``TAILS``, from which on the likelihood alone decides.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from ostinato.emissions.constraints import LEAST_DF, inverse_softplus, raw_scale
 
 #: The degrees of freedom from which on a prior says nothing.
 ENOUGH = 10.0
+#: The degrees of freedom from which on the tails are free: with 40 the 97.5 % quantile of Student's t is 3 % above the
+#: normal one, and with ``ENOUGH`` it would still be 14 %.
+TAILS = 40.0
 #: How many innovations the changes of the series count as.
 BEFORE = 2.0
 
@@ -52,18 +57,32 @@ class Few:
         return torch.where(self.change > 0, (1 - self.freedom / ENOUGH).clamp(min=0.0), 0.0)
 
     @property
+    def bound(self) -> Tensor:
+        """How much the tails are bound, (D,): 1 without a degree of freedom, and 0 from ``TAILS`` on."""
+        return torch.where(self.change > 0, (1 - self.freedom / TAILS).clamp(min=0.0), 0.0)
+
+    @property
     def silent(self) -> bool:
-        """Whether the prior says nothing of any channel."""
+        """Whether the prior says nothing of the scale of any channel."""
         return not bool(self.weight.any())
 
     @property
-    def before(self) -> Tensor:
-        """How many innovations the prior adds, less those that the parameters take, (D,).
+    def free(self) -> bool:
+        """Whether the prior says nothing of the scale or the tails of any channel."""
+        return not bool(self.bound.any())
 
-        At least one is left, or else no scale would be too large.
+    @property
+    def before(self) -> Tensor:
+        """How many innovations the prior adds, less those that the parameters take and miss, (D,).
+
+        The scale is that of the next value about its prediction, whose variance is larger by the errors of the
+        parameters: the innovations count as fewer by this factor. At least one is left, or else no scale would be too
+        large.
         """
         inner = self.count if self.inner is None else self.inner
-        return torch.maximum(self.weight * (BEFORE - self.parameters), 1.0 - inner)
+        wider = 1 + self.weight * self.parameters / self.count.clamp(min=1.0)
+        kept = (self.count + self.weight * (BEFORE - self.parameters)) / wider
+        return torch.maximum(kept - self.count, 1.0 - inner)
 
     def scale(self, squares: Tensor) -> Tensor:
         """Return the likeliest scale, (D,), of innovations with these sums of squares (D,)."""
@@ -85,7 +104,7 @@ class Few:
         """Return parameters whose tails are at least as heavy as those that the prior leaves, (D, 2 or 3)."""
         if constant.shape[-1] < 3:
             return constant
-        most = (self.freedom + BEFORE) / self.weight
+        most = (self.freedom + BEFORE) / self.bound
         raw = inverse_softplus((most - LEAST_DF).clamp(min=1e-3, max=1e6))
         return torch.cat([constant[:, :2], torch.minimum(constant[:, 2:], raw[:, None])], -1)
 

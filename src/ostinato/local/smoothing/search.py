@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import final
 
 import numpy as np
@@ -43,6 +44,10 @@ ROUGH, NEAR, EXACT = 0.2, 1e-2, 1e-4
 STEPS, NEAR_STEPS, ROUGH_STEPS = 150, 50, 20
 
 
+#: The greatest number of series and forms in one minimisation: their matrices stay in the cache.
+_TOGETHER = 2048
+
+
 @final
 class Search:
     """One form on its way to its likeliest parameters, for series of similar length.
@@ -51,6 +56,8 @@ class Search:
         form: The form.
         rows: The series, (R,).
         log_likelihood: The log-likelihood of the scaled series so far, in nats, (R,).
+        x: The coordinates so far, (R, p).
+        inverse: What is known of the inverse Hessians there, (R, p, p); see ``Minimum``.
 
     Args:
         values: The series.
@@ -68,36 +75,82 @@ class Search:
         at_start = np.stack([self._unrolled(everything, start).log_likelihood for start in starts])
         start = np.stack(starts)[at_start.argmax(0), everything]
         self._coordinates = Coordinates(form, m, start, _units(form, start, at_start.max(0), values.observed[rows]))
-        self._x, self.log_likelihood = self._coordinates.point(), at_start.max(0)
-        self._inverse = np.zeros((len(rows), *self._x.shape[1:] * 2))
-
-    def go_on(self, some: Indices, tolerance: float, steps: int = STEPS) -> None:
-        """Search on for some of the series until a step promises and brings less than the tolerance, in nats.
-
-        Args:
-            some: The places of these series in ``rows``, (b,).
-            tolerance: The tolerance, such as ROUGH or EXACT.
-            steps: The greatest number of evaluations of a series.
-        """
-        if not len(some):
-            return
-
-        def objective(chosen: Indices, x: Array) -> tuple[Array, Array]:
-            at = some[chosen]
-            found = self._unrolled(at, self._coordinates.theta(at, x), gradient=True)
-            assert found.gradient is not None
-            return -found.log_likelihood, -self._coordinates.pull_back(at, x, found.gradient)
-
-        found = minimise(objective, self._x[some], self._inverse[some], tolerance=tolerance, steps=steps)
-        self._x[some], self._inverse[some], self.log_likelihood[some] = found.x, found.inverse, -found.value
+        self.x, self.log_likelihood = self._coordinates.point(), at_start.max(0)
+        self.inverse = np.zeros((len(rows), *self.x.shape[1:] * 2))
 
     def theta(self, some: Indices) -> Array:
         """Return the parameters of some series in units of the scaled series, (b, 6 + m)."""
-        return self._coordinates.theta(some, self._x[some])
+        return self._coordinates.theta(some, self.x[some])
+
+    def objective(self, some: Indices, x: Array) -> tuple[Array, Array]:
+        """Return the negative log-likelihoods of some series at points (b, p), (b,), and their gradients, (b, p)."""
+        found = self._unrolled(some, self._coordinates.theta(some, x), gradient=True)
+        assert found.gradient is not None
+        return -found.log_likelihood, -self._coordinates.pull_back(some, x, found.gradient)
 
     def _unrolled(self, some: Indices, theta: Array, *, gradient: bool = False) -> Unrolled:
         batch = Batch(self._y, some, self._lengths[some], self._floor[some])
         return unroll_in_use()(batch, self.form, theta, gradient=gradient)  # type: ignore[no-any-return]
+
+
+def go_on(searches: Sequence[Search], some: Sequence[Indices], tolerance: float, steps: int = STEPS) -> None:
+    """Search on for some of the series of each search until a step promises and brings less than the tolerance.
+
+    The searches are one minimisation, because most of its time is that of its calls and not of its arithmetic. A form
+    with fewer coordinates has others that change nothing.
+
+    Args:
+        searches: The searches.
+        some: The places of these series in the ``rows`` of each search, (b,) each.
+        tolerance: The tolerance in nats, such as ROUGH or EXACT.
+        steps: The greatest number of evaluations of a series.
+    """
+    for part in _grouped(searches, some):
+        _go_on([searches[i] for i in part], [some[i] for i in part], tolerance, steps)
+
+
+def _grouped(searches: Sequence[Search], some: Sequence[Indices]) -> list[list[int]]:
+    """Return which searches are one minimisation: with a season, or without, and as many as fit into the cache."""
+    out: list[list[int]] = []
+    room = {True: 0, False: 0}
+    last: dict[bool, list[int]] = {}
+    for i, search in enumerate(searches):
+        seasonal, count = search.form.seasonal, len(some[i])
+        if not count:
+            continue
+        if seasonal not in last or count > room[seasonal]:
+            last[seasonal], room[seasonal] = [], _TOGETHER
+            out.append(last[seasonal])
+        last[seasonal].append(i)
+        room[seasonal] -= count
+    return out
+
+
+def _go_on(searches: list[Search], some: list[Indices], tolerance: float, steps: int) -> None:
+    """Search on in one minimisation; see ``go_on``."""
+    ends = np.cumsum([len(rows) for rows in some])
+    parts = [slice(int(end) - len(rows), int(end)) for end, rows in zip(ends, some, strict=True)]
+    width = max(search.x.shape[1] for search in searches)
+    x, inverse = np.zeros((int(ends[-1]), width)), np.zeros((int(ends[-1]), width, width))
+    for search, rows, part in zip(searches, some, parts, strict=True):
+        p = search.x.shape[1]
+        x[part, :p], inverse[part, :p, :p] = search.x[rows], search.inverse[rows]
+
+    def objective(chosen: Indices, at: Array) -> tuple[Array, Array]:
+        value, gradient = np.empty(len(chosen)), np.zeros_like(at)
+        first = 0
+        for search, rows, part, last in zip(searches, some, parts, np.searchsorted(chosen, ends).tolist(), strict=True):
+            if last > first:
+                now, p = slice(first, last), search.x.shape[1]
+                value[now], gradient[now, :p] = search.objective(rows[chosen[now] - part.start], at[now, :p])
+            first = last
+        return value, gradient
+
+    found = minimise(objective, x, inverse, tolerance=tolerance, steps=steps)
+    for search, rows, part in zip(searches, some, parts, strict=True):
+        p = search.x.shape[1]
+        search.x[rows], search.inverse[rows] = found.x[part, :p], found.inverse[part, :p, :p]
+        search.log_likelihood[rows] = -found.value[part]
 
 
 def floors(values: Scaled, form: Form, rows: Indices) -> Array:
