@@ -7,7 +7,8 @@ import pytest
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
-from ostinato.training.config import MOST_DROPPED, defaults, ladder_of, width_for
+from ostinato.training.config import defaults, ladder_of
+from ostinato.training.text_network import MOST_DROPPED, dropout_for, width_for
 
 
 def text(length: int) -> SequenceSet:
@@ -45,11 +46,25 @@ def test_a_wider_network_is_never_trained_faster() -> None:
     assert rates[0] > rates[-1]
 
 
-def test_the_dropout_follows_the_passes() -> None:
-    shares = [defaults(text(1_000_000), Budget(None, steps)).dropout for steps in (10, 10_000, 30_000, 1_000_000)]
+def test_dropout_grows_with_the_budget_up_to_its_most() -> None:
+    shares = [defaults(text(1_000_000), Budget(None, steps)).dropout for steps in (10, 5_000, 10_000, 1_000_000)]
     assert shares == sorted(shares)
-    assert shares[0] < shares[1] < shares[2]
-    assert shares[-1] == MOST_DROPPED
+    assert shares[0] == 0 < shares[1] < shares[2] < shares[-1] == MOST_DROPPED
+
+
+@pytest.mark.parametrize("passes", [1, 2, 4, 8, 16])
+def test_a_text_that_takes_fewer_weights_or_steps_to_learn_is_dropped_no_less(passes: int) -> None:
+    steps, dense = np.geomspace(100, 1e6, 9), np.geomspace(0.01, 10, 9)
+    table = np.array([[dropout_for(s, passes, d) for d in dense] for s in steps])
+    assert (np.diff(table, axis=0) >= 0).all()
+    assert (np.diff(table, axis=1) >= 0).all()
+    assert (np.diff([dropout_for(1e4, p, 1.0) for p in range(1, passes + 2)]) >= 0).all()
+    assert table.min() == 0
+    assert table.max() <= MOST_DROPPED
+
+
+def test_a_text_far_larger_than_its_network_is_not_dropped() -> None:
+    assert defaults(text(9_000_000), Budget(600)).dropout == 0
 
 
 def test_only_a_long_text_is_trained_by_gradients_of_one_size() -> None:

@@ -16,6 +16,7 @@ from ostinato.gradients.methods import Method
 from ostinato.storage import VERSION, atomic_write
 from ostinato.threads import Threads
 from ostinato.training.config import LadderOptions
+from ostinato.training.rules import rules
 from ostinato.training.within import Within
 
 
@@ -61,7 +62,9 @@ def fingerprint(
 ) -> str:
     """Return a hash of everything that the weights follow from, so that no other fit continues from a checkpoint.
 
-    The steps of each part are in it, because another release may cut the same data in another way.
+    The steps of each part are in it, because another release may cut the same data in another way. So is the code that
+    computes the weights: its constants and the order of its steps are no options, and change between two commits of one
+    version.
 
     Args:
         data: The sequences of the fit.
@@ -73,5 +76,6 @@ def fingerprint(
         threads: The threads that compute.
     """
     parts = cut.digest(data), asdict(Within.of(budget)) if data.on_disk else None
-    words = [data.digest, parts, asdict(config), asdict(budget), held_out, method, threads, __version__, VERSION]
+    code = __version__, VERSION, rules()
+    words = [data.digest, parts, asdict(config), asdict(budget), held_out, method, threads, *code]
     return hashlib.sha256(json.dumps(words, default=str, sort_keys=True).encode()).hexdigest()

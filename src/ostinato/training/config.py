@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.kinds import Kind
 from ostinato.layers.lag_search import FARTHEST
+from ostinato.training.text_network import network_for
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
@@ -62,8 +62,7 @@ class LadderOptions:
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
         support: "nonnegative" if values below 0 have no probability, "real" if they have one. None decides by the data:
-            a
-            channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0.
+            a channel that is never below 0, and comes as near to 0 as its values are apart, has no probability below 0.
         refit: Whether the kept model is fitted again to all of the data, the held-out part included.
         vocabulary: What one symbol of a text is: "character", "byte", "jamo", "bpe", or "auto", which compares them on
             the validation part. None leaves a text in the symbols that it was read in.
@@ -114,69 +113,15 @@ Config = LadderOptions
 _LAGS = {"1mo": 25, "3mo": 9, "1h": 49, "30m": 97, "15m": 97, "1d": 29, "1bd": 11, "1w": 53, "1y": 24}
 
 
-#: The floating point operations that two cores make in a second of a training. A constant, so that the model of a fit
-#: follows from its data and its budget, and a fit that was stopped goes on with the same one on another machine.
-SPEED = 1.1e11
-#: The passes over a text that its network is made for: with fewer, a wider one has not learned what a narrower one has.
-PASSES = 3.0
-#: The passes over one long text, and over short texts, that need no more dropout than the first.
-UNDROPPED = 6.0, 3.0
-#: The learning rate of a long text's network of up to 512 units; that of a wider one falls as its width grows. After
-#: 700 steps on tinyshakespeare, 512 units had 1.653, 1.588 and 1.559 nats a character at .004, .006 and .008; after
-#: 1,000 steps, 256 units had 1.654, 1.604 and 1.620 at .005, .008 and .012. Of .008, .010, .012 and .016, in one draw
-#: each, 512 units had 1.567, 1.603, 1.565 and 1.611 after 700 steps; of .006, .008 and .012, they had 1.492, 1.489 and
-#: 1.504 after 1,500. A warm-up of 100 steps in place of 30 had 1.579 at .008 and 1.564 at .012, and a second beta of
-#: AdamW of .99 in place of .999 had 1.567 and 1.572.
-FASTEST = 8e-3
-#: The greatest norm of a gradient of a long text, in nats a character. Those of its batches are above .2, so that all
-#: steps count alike in what AdamW remembers of the sizes of gradients, in place of the first ones above all.
-#: After 1,000 steps on tinyshakespeare 256 units had 1.628, 1.604 and 1.604 nats a character at norms of 1, .1 and .03.
-#: Names, one a line, had 2.113, 2.127 and 2.142 after 500 steps at 1, .3 and .1, and keep 1.
-CLIPPED = 0.1
-#: The share of dropout that each pass adds, and the greatest share: what is seen more often is learned by heart.
-BY_HEART, MOST_DROPPED = 0.02, 0.4
-
-
-def width_for(steps: int, operations: float) -> int:
-    """Return the hidden units of the network of a text, a multiple of 64 from 128 to 768.
-
-    The square of the width grows with the text, so that there are about as many weights as symbols, and with the
-    operations that the budget allows: the training has to pass over the text ``PASSES`` times.
-
-    Args:
-        steps: The symbols of the text.
-        operations: The floating point operations of the training.
-    """
-    # a symbol costs 6 operations a weight, forward and backward, of which an LSTM has 4 H (H + 64)
-    affordable = math.sqrt(operations / (24 * PASSES * max(steps, 1)))
-    return int(min(max(64 * round(min(affordable, math.sqrt(steps / 4)) / 64), 128), 768))
-
-
 def _text(data: SequenceSet, limits: Budget) -> LadderOptions:
     """Return the options for text; one sequence a line has more steps in a batch and more dropout.
 
-    Between two evaluations training makes so many steps that the evaluations take about 1 % of the time. After 500
-    steps of 1,024 characters of tinyshakespeare, 256 units without dropout had 1.921, 1.866, 1.796 and 1.831 nats at
-    rates of .003 (in chunks of 128 steps), .006, .01 and .015; torch.nn.LSTM at .003 had 1.941.
+    Between two evaluations training makes so many steps that the evaluations take about 1 % of the time.
     """
-    batch, dropout, undropped = (2048, 0.15, UNDROPPED[1]) if data.terminated else (1024, 0.0, UNDROPPED[0])
-    watched, steps = min(VALIDATED, len(data.values) // 10), len(data.values)
-    operations = math.inf if limits.seconds is None else limits.seconds * SPEED
-    hidden = width_for(steps, operations)
-    rate = 4e-3 if data.terminated else FASTEST * min(1.0, 512 / hidden)
-    passes = operations / (24 * hidden * (hidden + 64) * max(steps, 1))
-    if limits.steps is not None:
-        passes = min(passes, limits.steps * batch / max(steps, 1))
-    return LadderOptions(
-        hidden=hidden,
-        embedding=64,
-        batch_steps=batch,
-        dropout=min(dropout + BY_HEART * max(passes - undropped, 0.0), MOST_DROPPED),
-        max_order=8,
-        learning_rate=rate,
-        clip=1.0 if data.terminated else CLIPPED,
-        evaluate_every=max(20, EVALUATIONS * watched // batch),
-    )
+    network = network_for(len(data.values), limits, short=data.terminated)
+    watched = min(VALIDATED, len(data.values) // 10)
+    between = max(20, EVALUATIONS * watched // network.batch_steps)
+    return LadderOptions(**network._asdict(), max_order=8, evaluate_every=between)
 
 
 def _sound(data: SequenceSet, limits: Budget) -> LadderOptions:
