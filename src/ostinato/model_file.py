@@ -26,6 +26,8 @@ Model: TypeAlias = SequenceModel | DirectModel
 #: A size in a description up to which a model is built without a look at how many weights the file holds.
 _LEAST_SIZE = 1_000_000
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
+#: The tensors of a direct model in which NaN may stand for what a series or a covariate does not have.
+_MAY_LACK = re.compile(r"own$|deviation$|groups$|effects\.")
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -91,7 +93,8 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
 def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
     """Raise ValueError if a tensor holds NaN or infinity, or a size would build far more than the tensors fill."""
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+        lacks = "direct" in document and _MAY_LACK.match(name)
+        if tensor.is_floating_point() and not lacks and not bool(tensor.isfinite().all()):
             raise ValueError(f"{name} holds {counted(int((~tensor.isfinite()).sum()), 'number')} that are not finite")
     most = max(_LEAST_SIZE, sum(tensor.numel() for tensor in tensors.values()))
     waiting = [document["description"]["config"], document.get("before")]

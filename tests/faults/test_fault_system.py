@@ -8,6 +8,7 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path.with_suffix(".ost")
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """No signal is ignored, here and in what is started here, as some are in a job behind nohup or an ampersand."""
+    usual = dict.fromkeys(stopping.SIGNALS, signal.SIG_DFL) | {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("heeded")
 class TestStopping:
     """SIGINT, SIGTERM and SIGHUP unwind a command."""
 

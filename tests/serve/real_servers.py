@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -55,10 +56,18 @@ class Server:
         return self
 
     def kill(self) -> None:
-        """End all of it without a warning."""
+        """End all of it without a warning. A process of PostgreSQL leads its own group, and would save once more."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        for group in (self.process.pid, *children(self.process.pid)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         self.process.wait()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started; none where the system does not list them."""
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in found.read_text().split()] if found.exists() else []
 
 
 def opened(url: str) -> Store:
