@@ -254,7 +254,7 @@ ROWS: tuple[Bad, ...] = (
     ),
     Bad("a folder as output", "fit good.csv -o d", ("the output is a folder",), {"good.csv": GOOD, "d/x": ""}),
     Bad("an output folder that is not there", "fit good.csv -o d/m.ost", ("mkdir -p d",), {"good.csv": GOOD}),
-    Bad("a file as output folder", "fit good.csv -o good.csv/m", ("does not exist", "good.csv"), {"good.csv": GOOD}),
+    Bad("a file as output folder", "fit good.csv -o good.csv/m", ("is a file", "good.csv"), {"good.csv": GOOD}),
     Bad(
         "a folder that may not be written to", "fit good.csv -o m.ost", ("cannot be written to", "another with -o"),
         {"good.csv": GOOD}, patch=forbidden,

@@ -405,12 +405,14 @@ def writable(path: Path) -> None:
     """Check before a long computation that its result can be written.
 
     Raises:
-        ConfigError: The folder does not exist or cannot be written to, or the path is a folder.
+        ConfigError: The folder does not exist, is a file or cannot be written to, or the path is a folder.
     """
     folder = path.parent
     if path.exists() and not path.is_dir() and not path.is_file():  # a device or a pipe: /dev/stdout, /dev/null
         return
     if not folder.is_dir():
+        if file := next((part for part in (folder, *folder.parents) if part.is_file()), None):
+            raise ConfigError("the folder to write to is a file", where=str(file), fix="write into another folder")
         raise ConfigError(
             "the folder to write to does not exist", where=str(folder), fix=f"create it with mkdir -p {folder}"
         )
