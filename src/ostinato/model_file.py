@@ -16,6 +16,7 @@ from ostinato.assemble import Architecture, assemble
 from ostinato.data.encoding import encoding_from_json
 from ostinato.description import Description
 from ostinato.direct.model import DirectModel
+from ostinato.direct.storage import may_lack
 from ostinato.errors import ModelFileError
 from ostinato.model import BEFORE, SequenceModel
 from ostinato.numbers import counted
@@ -26,8 +27,6 @@ Model: TypeAlias = SequenceModel | DirectModel
 #: A size in a description up to which a model is built without a look at how many weights the file holds.
 _LEAST_SIZE = 1_000_000
 _BACKBONE = re.compile(r"^(network\.\d+\.)?memory\.")
-#: The tensors of a direct model in which NaN may stand for what a series or a covariate does not have.
-_MAY_LACK = re.compile(r"own$|deviation$|groups$|effects\.")
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -93,7 +92,7 @@ def model_from_parts(tensors: dict[str, Tensor], document: dict[str, Any]) -> Mo
 def _check_numbers(tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
     """Raise ValueError if a tensor holds NaN or infinity, or a size would build far more than the tensors fill."""
     for name, tensor in tensors.items():
-        lacks = "direct" in document and _MAY_LACK.match(name)
+        lacks = "direct" in document and may_lack(name)
         if tensor.is_floating_point() and not lacks and not bool(tensor.isfinite().all()):
             raise ValueError(f"{name} holds {counted(int((~tensor.isfinite()).sum()), 'number')} that are not finite")
     most = max(_LEAST_SIZE, sum(tensor.numel() for tensor in tensors.values()))
@@ -124,8 +123,8 @@ def _sequence_model(tensors: dict[str, Tensor], document: dict[str, Any], descri
     encoding, shape = encoding_from_json(document["encoding"]), Architecture(**description.config["parts"])
     model = assemble(shape, encoding, description, None)
     # files from before the coupling of channels have no tensors for it: zeros make the channels independent
-    uncoupled = {k: torch.zeros_like(v) for k, v in model.state_dict().items() if k.startswith("coupling.")}
     own = model.state_dict()
+    uncoupled = {k: torch.zeros_like(v) for k, v in own.items() if k.startswith("coupling.")}
     if other := [k for k, v in tensors.items() if k in own and v.is_floating_point() != own[k].is_floating_point()]:
         raise ValueError(f"{other[0]} is of type {tensors[other[0]].dtype}, expected {own[other[0]].dtype}")
     model.load_state_dict(uncoupled | tensors)

@@ -16,6 +16,17 @@ from ostinato.direct.windows import WindowSpec
 
 Array = NDArray[np.float64]
 _EFFECTS = ("centre", "spread", "hinges", "weights")
+#: The tensors that have a row for each series.
+_EACH_SERIES = frozenset({"own", "deviation", "groups"})
+
+
+def may_lack(name: str) -> bool:
+    """Return whether NaN in a tensor stands for what a series or a covariate does not have.
+
+    Args:
+        name: The name that ``pack`` gives the tensor.
+    """
+    return name in _EACH_SERIES or name.startswith("effects.")
 
 
 def pack(
