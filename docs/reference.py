@@ -33,9 +33,9 @@ class Option(NamedTuple):
 
 
 class Message(NamedTuple):
-    """An error in the source: its room, its class, what it says, and how to correct it."""
+    """An error in the source: its subpackage, its class, what it says, and how to correct it."""
 
-    room: str
+    package: str
     error: str
     what: str
     fix: str
@@ -75,10 +75,10 @@ def _words(node: ast.expr) -> str:
 
 
 def messages() -> list[Message]:
-    """Return every error that the source makes with a text of its own, by room."""
+    """Return every error that the source makes with a text of its own, by subpackage."""
 
     def calls(path: Path) -> Iterator[Message]:
-        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        package = path.relative_to(SOURCE).parts[0].removesuffix(".py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue
@@ -88,7 +88,7 @@ def messages() -> list[Message]:
                 what = f"unknown {_words(node.args[0])} {_words(node.args[1])} {words.get('place', '')}"
                 error = words.get("error", "‹ConfigError›").strip("‹›")
                 yield Message(
-                    room, error, what.strip(), "use one of the names that exist"
+                    package, error, what.strip(), "use one of the names that exist"
                 )
             elif node.func.id in ERRORS:
                 what = _words(node.args[0]) if node.args else ""
@@ -97,7 +97,7 @@ def messages() -> list[Message]:
                     character.isalpha()
                     for character in what.split("‹")[0] + what.split("›")[-1]
                 ):
-                    yield Message(room, node.func.id, what, fix)
+                    yield Message(package, node.func.id, what, fix)
 
     return [message for path in sorted(SOURCE.rglob("*.py")) for message in calls(path)]
 
@@ -130,13 +130,13 @@ class Messages(SphinxDirective):
     """The directive that lists the error messages."""
 
     def run(self) -> list[nodes.Node]:
-        """Return a section for each room of the package."""
-        rooms: dict[str, list[tuple[nodes.Node, str]]] = {}
+        """Return a section for each subpackage."""
+        packages: dict[str, list[tuple[nodes.Node, str]]] = {}
         for m in dict.fromkeys(messages()):
-            rooms.setdefault(m.room, []).append(
+            packages.setdefault(m.package, []).append(
                 (nodes.inline("", m.what), f"{m.error}. {m.fix}".strip())
             )
-        return [_section(room, found) for room, found in rooms.items()]
+        return [_section(package, found) for package, found in packages.items()]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""ARCHITECTURE.md names files that exist, and its floors are the layers that import-linter checks."""
+"""ARCHITECTURE.md names files that exist, and its table has the layers that import-linter checks."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def test_every_file_that_is_named_exists() -> None:
     assert not [n for n in names if not any(list((ROOT / start).glob(n.rstrip("/"))) for start in STARTS)]
 
 
-def test_the_floors_are_the_layers() -> None:
+def test_the_table_has_the_layers_that_are_checked() -> None:
     layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
     order = [set(re.findall(r"\w+", layer)) for layer in layers]
-    floors = [
-        set(re.findall(r"`(\w+)(?:/|\.py)`", row)) for row in re.findall(r"^\| \d+ \| (.*?) \|", TEXT, re.MULTILINE)
+    table = [
+        set(re.findall(r"`(\w+)(?:/|\.py)`", line)) for line in re.findall(r"^\| \d+ \| (.*?) \|", TEXT, re.MULTILINE)
     ]
-    assert floors
-    for floor in floors:  # one floor of the table joins neighbouring layers
+    assert table
+    for row in table:  # one row of the table joins neighbouring layers
         joined: set[str] = set()
-        while order and not floor <= joined:
+        while order and not row <= joined:
             joined |= order.pop(0)
-        assert joined == floor
+        assert joined == row
     assert not order

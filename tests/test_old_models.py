@@ -1,6 +1,6 @@
 """Model files of earlier formats load for ever, and give the numbers that they gave then.
 
-The files in fixtures/format1 were written before the rooms moved, from the models and data of ``zoo``. Those in
+The files in fixtures/format1 were written before the modules moved, from the models and data of ``zoo``. Those in
 fixtures/format2 were written by fixtures/keep_models.py. answers.npz holds the answers that they gave. On the machine
 that wrote them the numbers are equal to the bit; other instruction sets round differently.
 """

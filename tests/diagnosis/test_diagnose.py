@@ -133,7 +133,7 @@ def test_the_value_of_the_past_does_not_depend_on_the_batch(monkeypatch: pytest.
     again = ablate(source, geometric(30), 40, np.random.default_rng(0))
     np.testing.assert_allclose(first.lost, again.lost, atol=1e-6)
     one = norms(source, geometric(30), 20, np.random.default_rng(0))
-    monkeypatch.setattr("ostinato.diagnosis.gradient.ROOM", 1)
+    monkeypatch.setattr("ostinato.diagnosis.gradient.MOST_VALUES", 1)
     np.testing.assert_allclose(one, norms(source, geometric(30), 20, np.random.default_rng(0)), rtol=1e-10)
 
 

@@ -22,7 +22,7 @@ def test_every_command_and_option_is_listed_with_its_help() -> None:
 def test_the_messages_of_the_source_are_listed() -> None:
     found = messages()
     assert len(found) > 300
-    assert {"data", "cli", "serve", "layers"} <= {message.room for message in found}
+    assert {"data", "cli", "serve", "layers"} <= {message.package for message in found}
     [unknown] = [m for m in found if m.what == "unknown backbone ‹name›"]
     assert unknown.error == "ConfigError"
 

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import ostinato
-from ostinato import device as room
+from ostinato import device as device_module
 from ostinato.device import checked, computing_on, copy_on, decide, devices, in_bf16, placed
 from ostinato.emissions import draws
 from ostinato.errors import ConfigError
@@ -223,7 +223,7 @@ def test_a_card_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize(("on_card", "device"), [(0.1, "cuda:0"), (9.0, "cpu")])
 def test_auto_takes_what_a_timed_step_says(monkeypatch: pytest.MonkeyPatch, on_card: float, device: str) -> None:
     times = {"cpu": 1.0, "cuda:0": on_card}
-    monkeypatch.setattr(room, "_timed", lambda run, where="cpu": times[where])
+    monkeypatch.setattr(device_module, "_timed", lambda run, where="cpu": times[where])
     with pretend_card():
         found = decide(torch.device("cpu"), lambda where: lambda: None, 100)
         assert found.device == device
@@ -241,7 +241,7 @@ def test_a_card_that_fails_is_no_choice_of_auto(monkeypatch: pytest.MonkeyPatch)
             raise torch.OutOfMemoryError("CUDA out of memory")
         return lambda: None
 
-    monkeypatch.setattr(room, "_timed", lambda run, where="cpu": 1.0)
+    monkeypatch.setattr(device_module, "_timed", lambda run, where="cpu": 1.0)
     with pretend_card():
         found = decide(torch.device("cpu"), step, 100)
     assert found.device == "cpu"

@@ -10,7 +10,7 @@ from losses_of_workers import material
 
 from ostinato.data.batching import bucketed, pieces, whole
 from ostinato.gradients.methods import FullBPTT
-from ostinato.training import update as room
+from ostinato.training import update as step_module
 from ostinato.training.build import build, closed_form
 from ostinato.training.config import LadderOptions
 from ostinato.training.objective import Loss
@@ -21,7 +21,7 @@ from ostinato.training.update import Knobs, Update
 def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Divide the gradients in the kernel of AdamW, and in a pass of their own as on Apple's cards."""
     if request.param == "around the kernel":
-        monkeypatch.setattr(room, "KERNELS", ())
+        monkeypatch.setattr(step_module, "KERNELS", ())
 
 
 @pytest.mark.usefixtures("ways")

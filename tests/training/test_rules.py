@@ -14,7 +14,7 @@ import ostinato
 from ostinato import Budget, fit
 from ostinato.errors import ConfigError
 from ostinato.training import checkpoint
-from ostinato.training.rules import ROOMS, digest_of, rules
+from ostinato.training.rules import SOURCES, digest_of, rules
 
 PACKAGE = Path(ostinato.__file__).parent
 
@@ -22,11 +22,11 @@ PACKAGE = Path(ostinato.__file__).parent
 @pytest.fixture
 def copied(tmp_path: Path) -> Path:
     """Return a copy of the code that the weights follow from."""
-    for room in ROOMS:
-        if (PACKAGE / room).is_dir():
-            shutil.copytree(PACKAGE / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    for name in SOURCES:
+        if (PACKAGE / name).is_dir():
+            shutil.copytree(PACKAGE / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
         else:
-            shutil.copy(PACKAGE / room, tmp_path / room)
+            shutil.copy(PACKAGE / name, tmp_path / name)
     return tmp_path
 
 

@@ -87,8 +87,8 @@ def _refused(error: OSError) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     where = str(error.filename) if error.filename else "standard output"
-    room = error.errno == errno.ENOSPC
-    fix = "make room and run the command again" if room else "check the path and its permissions"
+    full = error.errno == errno.ENOSPC
+    fix = "free space on the disk and run the command again" if full else "check the path and its permissions"
     complain(OstinatoError(error.strerror or str(error), where=where, fix=fix))
     return 1
 

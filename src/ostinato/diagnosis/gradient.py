@@ -20,8 +20,8 @@ from ostinato.layers.front import InnovationFront, SmoothingFront
 from ostinato.layers.stack import Stack
 from ostinato.model import SequenceModel
 
-#: The number of values in the hidden states of one batch, which backpropagation through time holds in RAM.
-ROOM = 1_000_000
+#: The greatest number of values in the hidden states of one batch, which backpropagation through time holds in RAM.
+MOST_VALUES = 1_000_000
 #: The number of trajectories of a Lyapunov exponent, and the least and the greatest length of each, in steps.
 TRAJECTORIES, SHORTEST, LONGEST = 8, 128, 1024
 
@@ -83,7 +83,7 @@ def norms(source: Source, cuts: list[int], count: int, rng: np.random.Generator)
             back = max(c for c in cuts if c <= t)
             steps.append((back, spans[i][0], t))
     measured = []
-    rows = max(1, ROOM // (far * model.backbone.output_size))
+    rows = max(1, MOST_VALUES // (far * model.backbone.output_size))
     for back, same in groupby(sorted(steps), key=lambda step: step[0]):
         group = list(same)
         for at in range(0, len(group), rows):

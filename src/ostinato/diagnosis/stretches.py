@@ -16,8 +16,8 @@ from ostinato.emissions.emission import Support
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
 
-#: The number of emission parameters of a batch that are held in RAM at one time.
-ROOM = 4_000_000
+#: The greatest number of emission parameters of a batch that are held in RAM at one time.
+MOST_PARAMETERS = 4_000_000
 
 #: A stretch: the index of its sequence, its first step, and the step after its last.
 Span = tuple[int, int, int]
@@ -123,7 +123,7 @@ def log_probs(model: SequenceModel, rows: StretchBatch) -> Tensor:
         rows: The B stretches.
     """
     state: State = model.initial_state(rows.x.shape[1])
-    window = max(16, ROOM // (rows.x.shape[1] * model.constant.numel()))
+    window = max(16, MOST_PARAMETERS // (rows.x.shape[1] * model.constant.numel()))
     out = []
     for start in range(0, len(rows.x), window):
         x = rows.x[start : start + window]

@@ -137,8 +137,8 @@ def _log_ndtr(z: Tensor) -> Tensor:
     return torch.where(far, tail, torch.special.log_ndtr(torch.where(far, 0.0, z)))
 
 
-def _overshoot(room: Tensor, scale: Tensor) -> Tensor:
-    """Return the mean excess of a centred normal over room: scale (phi(d) - d Phi(-d)), d = room / scale."""
-    d = (room / scale).clamp(max=40)
+def _overshoot(distance: Tensor, scale: Tensor) -> Tensor:
+    """Return the mean excess of a centred normal over a distance: scale (phi(d) - d Phi(-d)), d = distance / scale."""
+    d = (distance / scale).clamp(max=40)
     excess: Tensor = scale * (torch.exp(-0.5 * d.square() - _HALF_LOG_TWO_PI) - d * torch.special.ndtr(-d))
     return excess

@@ -76,7 +76,7 @@ def forecaster(
     if isinstance(model, str) and is_local(model):
         check_forecastable(history)
         return Local(name, model, own_season), []
-    # the other rooms import torch, which a local method does without
+    # the other subpackages import torch, which a local method does without
     from ostinato.evaluation import auto
     from ostinato.evaluation.fitted import fitted
 

@@ -184,8 +184,8 @@ class NormalLaw(_Standard):
         """Return E max(X - a, 0), (B, D)."""
         return self._over(a - self.loc)
 
-    def _over(self, room: Wire) -> Wire:
-        d = minimum(room / self.scale, 40.0)
+    def _over(self, distance: Wire) -> Wire:
+        d = minimum(distance / self.scale, 40.0)
         return self.scale * ((d * d * -0.5 - _HALF_LOG_TWO_PI).exp() - d * self.density.tail(d).above)
 
 

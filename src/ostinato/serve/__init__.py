@@ -1,1 +1,1 @@
-"""Live streams behind HTTP and WebSocket: the only room that imports a web framework, or a database of states."""
+"""Live streams behind HTTP and WebSocket: the only subpackage that imports a web framework, or a database of states."""

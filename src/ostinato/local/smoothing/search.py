@@ -112,17 +112,17 @@ def go_on(searches: Sequence[Search], some: Sequence[Indices], tolerance: float,
 def _grouped(searches: Sequence[Search], some: Sequence[Indices]) -> list[list[int]]:
     """Return which searches are one minimisation: with a season, or without, and as many as fit into the cache."""
     out: list[list[int]] = []
-    room = {True: 0, False: 0}
+    left = {True: 0, False: 0}
     last: dict[bool, list[int]] = {}
     for i, search in enumerate(searches):
         seasonal, count = search.form.seasonal, len(some[i])
         if not count:
             continue
-        if seasonal not in last or count > room[seasonal]:
-            last[seasonal], room[seasonal] = [], _TOGETHER
+        if seasonal not in last or count > left[seasonal]:
+            last[seasonal], left[seasonal] = [], _TOGETHER
             out.append(last[seasonal])
         last[seasonal].append(i)
-        room[seasonal] -= count
+        left[seasonal] -= count
     return out
 
 
