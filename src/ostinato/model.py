@@ -88,7 +88,7 @@ class SequenceModel(nn.Module):
         self.description = description
         self.constant = nn.Parameter(start.clone())
         self.head: nn.Linear | None = None
-        if backbone is not None and not backbone.asserts:
+        if backbone is not None and not backbone.gives_parameters:
             self.head = nn.Linear(backbone.output_size, start.numel(), bias=False)
             width = 1 / math.sqrt(backbone.output_size) if emission.symbolic else 0.0
             nn.init.uniform_(self.head.weight, -width, width)
@@ -96,7 +96,7 @@ class SequenceModel(nn.Module):
         #: Whether the products of a training on a card are computed in bfloat16; weights, states and loss are float32.
         self.bf16 = False
         if self.adaptive:
-            self.constant.requires_grad_(False)  # the memory asserts all parameters itself
+            self.constant.requires_grad_(False)  # the memory gives all parameters itself
         # in a tuple, because a module that is an attribute would add its weights to those of this model
         self._before: tuple[SequenceModel, ...] = ()
 
@@ -140,7 +140,7 @@ class SequenceModel(nn.Module):
 
     @property
     def coupled(self) -> bool:
-        """Whether a channel is asserted given the channels before it at the same step."""
+        """Whether a channel is predicted given the channels before it at the same step."""
         return self.coupling is not None or (self.front.adaptive and self.channels > 1)
 
     @property
@@ -188,7 +188,7 @@ class SequenceModel(nn.Module):
     def next_sequence(self, state: State) -> State:
         """Return the state at the start of the next sequence, for all rows.
 
-        An adaptive model that learns has asserted the last value, and learns it now.
+        An adaptive model that learns has predicted the last value, and learns it now.
 
         Args:
             state: The state after the last step; an adaptive model may change it in place.

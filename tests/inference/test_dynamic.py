@@ -1,4 +1,4 @@
-"""``score(adapt=True)`` of a network: dynamic evaluation asserts each window before it learns from it."""
+"""``score(adapt=True)`` of a network: dynamic evaluation predicts each window before it learns from it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_first_window_is_that_of_the_model_and_the_model_stays(kind: str, na
     assert all(p.grad is None for p in model.parameters())
 
 
-def test_a_step_is_asserted_before_it_is_learned() -> None:
+def test_a_step_is_predicted_before_it_is_learned() -> None:
     model, data = fitted("text", "gru"), made("text")
     values = data.values.copy()
     cut = 3 * WINDOW + 20

@@ -22,7 +22,7 @@ PROBABILITIES = np.array([0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975])
 
 @dataclass(frozen=True)
 class Normal:
-    """A member that asserts a normal distribution with a mean and a deviation of each series."""
+    """A member that predicts a normal distribution with a mean and a deviation of each series."""
 
     mean: Array
     deviation: Array

@@ -99,8 +99,8 @@ Adapt = Annotated[
     bool | None,
     typer.Option(
         "--adapt/--frozen",
-        help="Whether the model goes on learning from the data, each value after it was asserted. Default: an adaptive "
-        "model does, and says so.",
+        help="Whether the model goes on learning from the data, each value after it was predicted. Default: an "
+        "adaptive model does, and says so.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -308,14 +308,14 @@ class SoundLanes(Lanes):
             bits = self._amplitude.bits - (int(unit).bit_length() - 1)
             half = 1 << (bits - 1)
             logits, means, raw = (part[own] for part in mixture)
-            asserted = Mixture(logits, means + half, raw, bits)
+            distribution = Mixture(logits, means + half, raw, bits)
             cells = None if given is None else given[own] // unit + half
             low, left = np.zeros(len(own), dtype=np.int64), bits
             while left:
-                taken = min(asserted.TAKEN, left)
+                taken = min(distribution.TAKEN, left)
                 left -= taken
                 part = None if cells is None else (cells - low) >> left
-                low = low + (coder.symbols(asserted.split(low, left + taken), part) << left)
+                low = low + (coder.symbols(distribution.split(low, left + taken), part) << left)
             out[own] = (low - half) * unit
         return out
 

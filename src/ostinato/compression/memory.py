@@ -1,4 +1,4 @@
-"""An adaptive memory that drives the coder: it asserts a symbol, sees it coded, and learns it with the next call.
+"""An adaptive memory that drives the coder: it predicts a symbol, sees it coded, and learns it with the next call.
 
 The order is that of ``score``: one sequence after the other, and what was learned from one serves the next. The memory
 is of a fixed size and its arithmetic is that of csrc/counts.cpp, which every machine computes to the same bits. A

@@ -25,7 +25,7 @@ def compress(model: Model, files: Mapping[str, bytes], *, threads: Threads = 1) 
     """Compress files without loss by an arithmetic coder that a model drives.
 
     The files take what ``score`` says of them, and about 20 bytes and their names. A model that goes on learning does
-    so here too: it codes each value by what it asserted before it saw it. ``decompress`` needs the same model.
+    so here too: it codes each value by what it predicted before it saw it. ``decompress`` needs the same model.
 
     Args:
         model: A fitted SequenceModel of text or sound.

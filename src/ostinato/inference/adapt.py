@@ -1,4 +1,4 @@
-"""Scoring with a model that goes on learning: each value is asserted before it is learned."""
+"""Scoring with a model that goes on learning: each value is predicted before it is learned."""
 
 from __future__ import annotations
 

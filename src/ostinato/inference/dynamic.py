@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ostinato.model import SequenceModel
 
-#: The steps that are asserted before the weights learn from them.
+#: The steps that are predicted before the weights learn from them.
 WINDOW = 64
 #: The size of a step in units of the root mean square of a gradient, the decay of the squares, and the greatest norm.
 #: An LSTM of 256 units (1.765 nats on 40,000 characters of tinyshakespeare) reached 1.599 at 3e-4, and 1.553 at 1e-3.
@@ -42,7 +42,7 @@ class LearningWeights:
         """Take a step.
 
         Args:
-            nats: The log-likelihood of the steps that count, (N,), which were asserted with the weights as they are.
+            nats: The log-likelihood of the steps that count, (N,), which were predicted with the weights as they are.
         """
         if not len(nats):
             return

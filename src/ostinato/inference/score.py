@@ -178,10 +178,10 @@ def score(
 ) -> Scores:
     """Score data under a model, each sequence from its own start.
 
-    An adaptive model goes on learning: it asserts a value, then learns it, and takes what it has learned from one
+    An adaptive model goes on learning: it predicts a value, then learns it, and takes what it has learned from one
     sequence to the next, in their order. With ``adapt=True`` a network does so too: after each window of steps that it
-    has asserted, its weights take a step of gradient descent (dynamic evaluation, Krause et al. 2018). The model itself
-    stays as it is.
+    has predicted, its weights take a step of gradient descent (dynamic evaluation, Krause et al. 2018). The model
+    itself stays as it is.
 
     A series that is new to the model of a panel is scaled like the whole panel: to use its own scale would be to look
     ahead.

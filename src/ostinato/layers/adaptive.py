@@ -15,8 +15,8 @@ from ostinato.shapes import State
 class AdaptiveMemory(Recurrence):
     """A recurrence whose state holds what it has learned, and goes on learning.
 
-    Step t first learns x_{t-1}, which is its input, against the prediction that the state holds, and then asserts the
-    parameters of P(x_t | x_<t), its output. So x_t is not looked at before it is asserted.
+    Step t first learns x_{t-1}, which is its input, against the prediction that the state holds, and then predicts the
+    parameters of P(x_t | x_<t), its output. So x_t is not looked at before it is predicted.
 
     The first tensor of the state is the rate (B, ...): a row whose first rate is 0 learns nothing. The state is of a
     fixed size, and it may be large. Therefore ``unroll_`` changes a state in place that its caller owns, and only what
@@ -24,7 +24,7 @@ class AdaptiveMemory(Recurrence):
     """
 
     adaptive: ClassVar[bool] = True
-    asserts: ClassVar[bool] = True
+    gives_parameters: ClassVar[bool] = True
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

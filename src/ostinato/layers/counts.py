@@ -210,7 +210,7 @@ class Counts(AdaptiveMemory):
         return out
 
     def settle_(self, x: Tensor, state: State, network: Tensor | None = None) -> Tensor:
-        """Return the log probabilities (T, B), float64, that symbols had been asserted with, and move the state on.
+        """Return the log probabilities (T, B), float64, that symbols had been predicted with, and move the state on.
 
         Only the decisions on the path of each symbol are computed, and not those of the whole vocabulary.
 

@@ -17,7 +17,7 @@ from ostinato.shapes import State
 
 @final
 class AdaptiveFilter(Recurrence):
-    """Filters that learn from every value after they have asserted it; see ``ops.filter.reference``.
+    """Filters that learn from every value after they have predicted it; see ``ops.filter.reference``.
 
     The output h of a step is what the filters assert of the NEXT step, flat (..., D W): of each channel the location
     and scale of its innovation, the logits, means and log scales of M logistics of the standardised innovation, and
@@ -47,21 +47,21 @@ class AdaptiveFilter(Recurrence):
         return torch.ones(batch, 1), self.start.double().expand(batch, -1, -1)
 
     def pending(self, state: State) -> Tensor:
-        """Return what is asserted of the next step, (B, D W)."""
+        """Return what is predicted of the next step, (B, D W)."""
         return self.path(self.start.new_zeros(0, len(state[0]), self.form.channels), state)[0][0]
 
     def step(self, state: State, x: Tensor) -> tuple[State, Tensor]:
-        """Return the next state and what is asserted of the next step, (B, D W), after x (B, D)."""
+        """Return the next state and what is predicted of the next step, (B, D W), after x (B, D)."""
         h, state = self.unroll(x[None], state)
         return state, h[0]
 
     def unroll(self, x: Tensor, state: State | None = None, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Return what is asserted after each step, (T, B, D W), and the last state (see ``Recurrence.unroll``)."""
+        """Return what is predicted after each step, (T, B, D W), and the last state (see ``Recurrence.unroll``)."""
         path, state = self.path(x, self.initial_state(x.shape[1]) if state is None else state, lengths)
         return path[1:], state
 
     def path(self, x: Tensor, state: State, lengths: Tensor | None = None) -> tuple[Tensor, State]:
-        """Return what is asserted before each step and after the last, (T + 1, B, D W) float64, and the last state."""
+        """Return what is predicted before each step and after the last, (T + 1, B, D W) float64, and the last state."""
         rate, memory = state
         moved = np.array(memory.detach().numpy(), dtype=np.float64, order="C")
         taken = None if lengths is None else lengths.numpy()

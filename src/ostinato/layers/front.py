@@ -179,11 +179,11 @@ class FilterFront(Front):
         before = torch.cat([state[0][None], torch.cat([value, seen.to(x.dtype), error], -1)])
         return self._ahead(before[:-1], path[:-1]), (_last(before, lengths), *after)
 
-    def _ahead(self, before: Tensor, asserted: Tensor) -> Ahead:
-        """Return what is given to steps: before (T, B, 3D), asserted (T, B, D W)."""
+    def _ahead(self, before: Tensor, predicted: Tensor) -> Ahead:
+        """Return what is given to steps: before (T, B, 3D), predicted (T, B, D W)."""
         form = self.filters.form
         D, M = form.channels, form.mixed
-        parts = asserted.to(before.dtype).reshape(*asserted.shape[:-1], D, form.width_out)
+        parts = predicted.to(before.dtype).reshape(*predicted.shape[:-1], D, form.width_out)
         loc, scale = parts[..., 0], parts[..., 1]
         mixture = parts[..., 2 : 2 + 3 * M]
         params = torch.cat([torch.zeros_like(mixture[..., :1]), mixture], -1)

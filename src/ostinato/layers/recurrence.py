@@ -20,11 +20,11 @@ class Recurrence(nn.Module, ABC):
         input_size: The width of an input step, D.
         output_size: The width of an output step, H.
         adaptive: Whether the state goes on learning (``layers.adaptive``).
-        asserts: Whether the output is the parameters of the emission, so that no head follows.
+        gives_parameters: Whether the output is the parameters of the emission, so that no head follows.
     """
 
     adaptive: ClassVar[bool] = False
-    asserts: ClassVar[bool] = False
+    gives_parameters: ClassVar[bool] = False
     input_size: int
     output_size: int
 

@@ -135,7 +135,7 @@ def _in_order(items: list[Piece], most: int) -> Iterator[list[Piece]]:
 
 @torch.no_grad()
 def adaptive_nats(model: SequenceModel, material: Material, part: Part = "held-out", *, learns: bool = True) -> Tensor:
-    """Return the nats (n,) in model space of the observed steps of a part, each asserted before it is learned.
+    """Return the nats (n,) in model space of the observed steps of a part, each predicted before it is learned.
 
     Args:
         model: An adaptive model.

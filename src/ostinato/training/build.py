@@ -265,7 +265,7 @@ def build(
     data = material.data
     emission = config.emission or default_emission(data.kind, data.count)
     if name in ("ar", *SMOOTHED) and emission_class(emission).needs_counts:
-        # a linear prediction may be negative: the closed form asserts a normal on the whole numbers instead
+        # a linear prediction may be negative: the closed form predicts with a normal on the whole numbers instead
         emission = "normal"
     stands_on: Base | None = base
     components = config.components

@@ -1,4 +1,4 @@
-"""The live step of adaptive counts, alone or mixed with a network: one call of the engine learns and asserts."""
+"""The live step of adaptive counts, alone or mixed with a network: one call of the engine learns and predicts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ostinato.shapes import State
 class CountsStep:
     """One step of adaptive counts for B texts, without the dispatch of torch.
 
-    A step is ``pending``, which learns the symbol before and asserts the next one, and then ``observe``, or ``restart``
-    at the end of the texts. Whether a row learns, and how fast it forgets, is in the state.
+    A step is ``pending``, which learns the symbol before and predicts the next one, and then ``observe``, or
+    ``restart`` at the end of the texts. Whether a row learns, and how fast it forgets, is in the state.
 
     Attributes:
         state: The state of the model, (B, ...) each, which the steps change in place.

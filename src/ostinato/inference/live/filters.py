@@ -1,4 +1,4 @@
-"""The live step of adaptive filters that stand alone: one call of the engine, which scores, learns and asserts."""
+"""The live step of adaptive filters that stand alone: one call of the engine, which scores, learns and predicts."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ class LiveFilters(LiveCells):
         before, rate, memory = front
         self._input, self._before = before, before
         self._rate, self._memory = np.ascontiguousarray(rate, dtype=np.float32), memory
-        asserted = self._filters.pending((self.state[1], self.state[2]))
-        self._asserted = np.array(asserted.numpy()[0], dtype=np.float64)
-        held = (*self._kept, self._x, self._rate, memory, self._asserted)
+        predicted = self._filters.pending((self.state[1], self.state[2]))
+        self._predicted = np.array(predicted.numpy()[0], dtype=np.float64)
+        held = (*self._kept, self._x, self._rate, memory, self._predicted)
         counts, rates, x, learns, kept, ahead = (int(a.ctypes.data) for a in held)
         self._addresses = counts, rates, x, learns, kept, ahead
         self._means_at = self._means.ctypes.data
@@ -62,13 +62,13 @@ class LiveFilters(LiveCells):
         for d in range(D):
             z = (y[d] - self._location[d]) / self._scale[d]
             self._x[d] = np.float32(z)
-        a = self._asserted
+        a = self._predicted
         W = len(a) // D
         error = [float(np.arcsinh((self._x[d] - a[d * W]) / a[d * W + 1])) for d in range(D)]
-        counts, rates, x, rate, memory, asserted = self._addresses
+        counts, rates, x, rate, memory, predicted = self._addresses
         unit, low, high = self._ends
         nats = _engine.filter_step(
-            self._sizes, counts, rates, x, rate, memory, asserted, unit, low, high, self._means_at
+            self._sizes, counts, rates, x, rate, memory, predicted, unit, low, high, self._means_at
         )
         self._before[:] = [*self._x.tolist(), *[1.0] * D, *error]
         expected = [m * s + b for m, s, b in zip(self._means.tolist(), self._scale, self._location, strict=True)]

@@ -83,14 +83,14 @@ class CountsState(NamedTuple):
 
     Attributes:
         rate: Whether the row learns (1 or 0), and the least rate at which a decision forgets, (B, 2), float32.
-        path: The last 8 symbols + 1, the word so far and the two before it, whether the next symbol was asserted, and
+        path: The last 8 symbols + 1, the word so far and the two before it, whether the next symbol was predicted, and
             the number of learned symbols, (B, 16), int64.
         given: The log odds of the network for the next symbol, (B, V - 1) or (B, 0), float32.
         slots: What the contexts remember, (B, S, 8), int32.
         maps: Log odds, probability and number of every history, (B, contexts, histories, 4), float32.
         weights: The weights of the mixers, (B, sets, 32), float32.
         last: The weights of the mixers' own mixture, (B, V - 1, 4), float32.
-        corrections: The probability that became of an asserted one, (B, 2, rows, bins), float32.
+        corrections: The probability that became of a predicted one, (B, 2, rows, bins), float32.
     """
 
     rate: Tensor

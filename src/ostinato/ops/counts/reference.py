@@ -60,7 +60,7 @@ def unroll_(
         state: The state.
         lengths: The number of steps of each row, (B,); None means T for all rows.
         quiet: Whether the log probabilities of the next symbols are left out.
-        nats: Where the log probabilities go that the symbols x had been asserted with, (T, B), float64; 0 at a start.
+        nats: Where the log probabilities go that the symbols x had been predicted with, (T, B), float64; 0 at a start.
 
     Returns:
         The log probabilities (T, B, V) of each step, in nats; None if quiet.
@@ -72,7 +72,7 @@ def unroll_(
         row = _Row(arrays, CountsState(*(s[b : b + 1] for s in state)))
         for t in range(T if lengths is None else int(lengths[b])):
             given = None if network is None else network[t, b].double().numpy()
-            settled = row.take(int(x[t, b]), given, asserted=nats is not None)
+            settled = row.take(int(x[t, b]), given, predicted=nats is not None)
             if nats is not None:
                 nats[t, b] = settled
             if out is not None:
@@ -116,15 +116,15 @@ class _Row:
         self.slots = state.slots[0].numpy().view(np.uint32)
         self.maps, self.weights, self.last, self.corrections = (s[0].numpy() for s in state[4:])
 
-    def take(self, symbol: int, network: NDArray[np.float64] | None, *, asserted: bool) -> float:
+    def take(self, symbol: int, network: NDArray[np.float64] | None, *, predicted: bool) -> float:
         """Learn and push a symbol, and take the log probabilities of a network for the next one.
 
         Returns:
-            The log probability that the symbol had been asserted with; 0 if asserted is False.
+            The log probability that the symbol had been predicted with; 0 if predicted is False.
         """
         real = 0 <= symbol < self.V
         known = real and bool(self.past[_ASSERTED])
-        nats = float(self.ahead()[symbol]) if known and asserted else 0.0
+        nats = float(self.ahead()[symbol]) if known and predicted else 0.0
         if known and self.rate[0]:
             self._learn(symbol)
         self._push(symbol, real)

@@ -87,7 +87,7 @@ class Form:
 
     @property
     def width_out(self) -> int:
-        """The numbers W asserted of a channel: location, scale, M logits, M means, M log scales, D couplings."""
+        """The numbers W predicted of a channel: location, scale, M logits, M means, M log scales, D couplings."""
         return 2 + 3 * self.mixed + self.channels
 
     @property

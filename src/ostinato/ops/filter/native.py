@@ -32,7 +32,7 @@ def arrays_of(form: Form) -> tuple[NDArray[np.int64], Array]:
 
 
 def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None) -> Array:
-    """Move memory on in place and return what is asserted; arguments are those of the reference."""
+    """Move memory on in place and return what is predicted; arguments are those of the reference."""
     T, B, D = x.shape
     out = np.empty((T + 1, B, D, form.width_out))
     if not memory.flags.c_contiguous or memory.dtype != np.float64:

@@ -1,6 +1,6 @@
 """The adaptive filter, step by step: the reference.
 
-At every step each logistic of the mixture has asserted the value before it is seen. Then, in this order, learn:
+At every step each logistic of the mixture has predicted the value before it is seen. Then, in this order, learn:
 
 - the weights of the logistics, by Bayes' rule with a share handed out equally (Herbster and Warmuth 1998, fixed share);
 - their scales, running means of the absolute error (the scale of a Laplace distribution that forgets);
@@ -41,7 +41,7 @@ def fresh(form: Form) -> Array:
 
 
 def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengths: NDArray[np.int64] | None) -> Array:
-    """Move memory on in place and return what is asserted before each step and after the last, (T + 1, B, D, W).
+    """Move memory on in place and return what is predicted before each step and after the last, (T + 1, B, D, W).
 
     Args:
         form: The form.
@@ -54,11 +54,11 @@ def unroll(form: Form, x: Array, memory: Array, rate: NDArray[np.float32], lengt
     out = np.empty((T + 1, B, D, form.width_out))
     for b in range(B):
         row = _Row(form, memory[b])
-        out[0, b] = row.asserted()
+        out[0, b] = row.predicted()
         for t in range(T):
             if lengths is None or t < lengths[b]:
                 row.step(x[t, b], learns=bool(rate[b]))
-            out[t + 1, b] = row.asserted()
+            out[t + 1, b] = row.predicted()
     return out
 
 
@@ -103,8 +103,8 @@ class _Row:
         S = len(self.form.decays)
         return float(self.scales(d)[(len(self.form.orders) + 1) * S + (S > 1)])
 
-    def asserted(self) -> Array:
-        """Return what is asserted of the next step, (D, W)."""
+    def predicted(self) -> Array:
+        """Return what is predicted of the next step, (D, W)."""
         form, out = self.form, np.zeros((self.form.channels, self.form.width_out))
         for d in range(form.channels):
             loc, scale = self.part(d, "locations")[-1], self.spread(d)
