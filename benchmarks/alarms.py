@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from public_data import SERIES
 
 import ostinato
 from ostinato.forecasting.inputs import as_sequences
@@ -190,7 +191,7 @@ def tell(rate: float, rule: str, alarms: Steps, steps: int, row: list[tuple[floa
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, default=Path("../shared/data/timeseries/vic_elec.csv.gz"))
+    parser.add_argument("file", nargs="?", type=Path, default=SERIES / "vic_elec.csv.gz")
     parser.add_argument("--river", help="A Python with river, which stays out of ours.")
     parser.add_argument("--rate", type=float, nargs="+", default=[0.01, 0.003])
     given = parser.parse_args()

@@ -19,6 +19,7 @@ from statistics import median
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from public_data import SERIES, present
 from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
 from ostinato.layers.autoregression import ARFit, fit_ar
@@ -107,9 +108,7 @@ def race(y: Array, max_order: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data/timeseries"
-    )
+    parser.add_argument("folder", nargs="?", type=present, default=str(SERIES))
     parser.add_argument("--max-order", type=int, default=48)
     parser.add_argument("--m4", type=int, default=5)
     args = parser.parse_args()

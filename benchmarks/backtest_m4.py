@@ -16,6 +16,7 @@ os.environ.setdefault(
 )  # The work is thousands of small factorisations, in which several threads only wait for each other.
 
 import polars as pl
+from public_data import SERIES, present
 
 import ostinato
 from ostinato.fits.budget import Budget
@@ -26,8 +27,7 @@ CASES = {"M4-Hourly-train.csv.gz": (48, 24), "M4-Weekly-train.csv.gz": (13, 1)}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    home = Path(__file__).resolve().parents[2] / "shared/data/timeseries"
-    parser.add_argument("folder", nargs="?", type=Path, default=home)
+    parser.add_argument("folder", nargs="?", type=present, default=str(SERIES))
     parser.add_argument("--windows", type=int, default=1)
     parser.add_argument("--models", nargs="*", default=["ar", "gru"])
     parser.add_argument(

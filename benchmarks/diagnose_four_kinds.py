@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from public_data import FOLDER, present
 
 import ostinato
 from ostinato.data.sequences import SequenceSet
@@ -69,7 +70,7 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
+    parser.add_argument("folder", nargs="?", type=present, default=str(FOLDER))
     parser.add_argument("--only", help="run only the cases whose name begins with this")
     parser.add_argument(
         "--keep",

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from public_data import FOLDER, present
 
 import ostinato
 from ostinato.data.sequences import SequenceSet
@@ -125,7 +126,7 @@ CASES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
+    parser.add_argument("folder", nargs="?", type=present, default=str(FOLDER))
     parser.add_argument("--only", choices=CASES)
     parser.add_argument("--keep", type=Path, default=Path(tempfile.mkdtemp()))
     args = parser.parse_args()

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from public_data import FOLDER
 
 from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
 
-DATA = Path(__file__).resolve().parents[2] / "shared/data/text/tinyshakespeare.txt"
+DATA = FOLDER / "text/tinyshakespeare.txt"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts"]
 
 

@@ -19,13 +19,13 @@ import time
 from pathlib import Path
 
 import torch
+from public_data import FOLDER
 
 from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
 from ostinato.training.config import LADDER
 
-DATA = Path(__file__).resolve().parents[2] / "shared/data"
-DEFAULT = [DATA / "text/names.txt", DATA / "timeseries/sunspot.month.csv"]
+DEFAULT = [FOLDER / "text/names.txt", FOLDER / "timeseries/sunspot.month.csv"]
 
 
 def start(data: Path, output: Path, steps: int, *more: str) -> subprocess.Popen[bytes]:

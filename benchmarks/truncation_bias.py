@@ -12,11 +12,11 @@ Run from the repository root: python benchmarks/truncation_bias.py [folder of da
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from public_data import FOLDER, present
 from torch import Tensor
 
 import ostinato
@@ -39,7 +39,7 @@ LONG, MANY, GROUPS = 2048, 131_072, 8
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "shared/data")
+    parser.add_argument("folder", nargs="?", type=present, default=str(FOLDER))
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--only", help="run only the data whose name begins with this")
     parser.add_argument("--hidden", type=int, default=64)

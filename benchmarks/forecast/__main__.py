@@ -16,6 +16,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the work is thousands of small factorisations
 
 import polars as pl
+from public_data import FOLDER, present
 
 from forecast import cases, ett, prices, scores, speed
 from forecast.files import Said, keep, kept, write
@@ -36,9 +37,7 @@ def main() -> None:
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     every = [*cases.NAMES, *cases.OLDER, *OTHERS]
-    parser.add_argument(
-        "--data", type=Path, default=root.parent / "shared/data", help="the folder with timeseries/ and stocks/"
-    )
+    parser.add_argument("--data", type=present, default=str(FOLDER), help="the folder with timeseries/ and stocks/")
     parser.add_argument("--only", nargs="*", choices=every, default=[*cases.NAMES, *OTHERS])
     parser.add_argument(
         "--peers", nargs="*", choices=PEERS, default=list(PEERS), help="the peers to run; kept results are always shown"

@@ -22,6 +22,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from public_data import SERIES, present
 
 from ostinato.data.read import read
 from ostinato.direct.model import DirectModel
@@ -110,8 +111,7 @@ def run(path: Path, horizons: Sequence[int] = HORIZONS, only: str = "") -> list[
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    folder = Path(__file__).resolve().parents[3] / "shared/data/timeseries"
-    parser.add_argument("--data", type=Path, default=folder)
+    parser.add_argument("--data", type=present, default=str(SERIES))
     parser.add_argument("--only", choices=("OT", "7 channels"), default="")
     parser.add_argument("--horizons", type=int, nargs="*", default=HORIZONS)
     given = parser.parse_args()

@@ -19,6 +19,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from public_data import SERIES, present
 
 from local import groups
 from local.peers import DEMAND, PROBABILITIES
@@ -37,7 +38,7 @@ def main() -> None:
     """Run the groups and methods that the command line selects, and print a table for each group and their mean."""
     root = Path(__file__).resolve().parents[2]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=root.parent / "shared/data/timeseries")
+    parser.add_argument("--data", type=present, default=str(SERIES))
     parser.add_argument("--peers", type=Path, default=root / "out/local", help="the folder of the peers' forecasts")
     parser.add_argument("--only", nargs="*", choices=[*groups.NAMES, groups.DEMAND], default=list(groups.NAMES))
     parser.add_argument("--methods", nargs="*", choices=list(METHODS), default=list(METHODS))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -17,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 from forecast import cases
 from forecast.scores import INTERVALS, naive
+from public_data import SERIES, present
 
 from local.groups import Array
 from ostinato.emissions.quantiles import LEVELS, pinball
@@ -44,9 +44,8 @@ class Figures(NamedTuple):
 def main() -> None:
     """Print the figures of each window, and of all of them together."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    folder = Path(__file__).resolve().parents[3] / "shared/data/timeseries"
     parser.add_argument("case", choices=[name for name in (*cases.NAMES, *cases.OLDER) if "covariates" not in name])
-    parser.add_argument("--data", type=Path, default=folder)
+    parser.add_argument("--data", type=present, default=str(SERIES))
     parser.add_argument("--method", choices=list(METHODS), default="auto")
     parser.add_argument("--season", type=int, help="the season that is given; 1 for none")
     parser.add_argument("--windows", type=int, nargs="*", help="the windows, the oldest is 0; all by default")
