@@ -254,3 +254,10 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_numbers_as_written(row: Row) -> None:
     assert row.check()
+
+
+@pytest.mark.parametrize(("decimal", "value"), [(None, 1234.0), (".", 1234.0), (",", 1.234)])
+def test_a_note_asks_for_the_decimal_sign_only_if_none_is_given(decimal: str | None, value: float) -> None:
+    data = read(pl.DataFrame({"ds": [1, 2, 3], "y": ["1,234", "2,345", "3,456"]}), decimal=decimal)
+    assert data.values[0, 0] == value
+    assert any("--decimal" in note for note in data.notes) == (decimal is None)

@@ -178,7 +178,8 @@ def _read(  # noqa: PLR0914 - each part of a number has a name
     looks = bool((bad & digits.is_not_null()).any())
     notes = _notes(seen.filter(ok), parts.filter(ok), values.filter(ok), kinds, letters.filter(ok))
     open_cells = ok & digits.is_not_null() & parts["digits"].str.contains(_OPEN).fill_null(value=False)
-    if found is None and open_cells.any() and not (plain.null_count() == seen.null_count() and sign == "."):
+    undecided = found is None and decimal is None  # neither the cells nor the caller say which sign it is
+    if undecided and open_cells.any() and not (plain.null_count() == seen.null_count() and sign == "."):
         at = int(open_cells.arg_max() or 0)
         other_sign = "comma" if sign == "." else "point"
         notes = (
