@@ -98,13 +98,14 @@ class Combination:
         """Return the members of series ``s`` with their weights, and the number of windows that these stand on."""
         # of several members the form is named, not the parameters: ETS(A,N,N), but DOT for DOT(theta 1, alpha 0.99)
         names = [re.sub(r"\([^()]* [^()]*\)", "", one.said(s)) for one in self.fitted]
+        names = [f"({name})" if " + " in name else name for name in names]  # a sum of its own, such as seasons + AR
         if not self._judged:
             return "the combination of " + ", ".join(names)
         judged = next(reversed(self._judged.values()))
         order = np.argsort(-judged.weights[s], kind="stable")
         parts = [f"{judged.weights[s, m]:.2f} {names[m]}" for m in order if judged.weights[s, m] >= 0.005]
         windows = counted(int(judged.windows[s]), "held-out window")
-        return f"{' + '.join(parts)}, by {windows} of its own; {judged.verdict}"
+        return f"{' + '.join(parts)}, by {windows} of this series; {judged.verdict}"
 
 
 def combine(panel: Panel, members: Mapping[str, Fit]) -> Combination:
