@@ -127,13 +127,13 @@ def share(name: str, value: Any) -> float:
     return given
 
 
-def seed(value: Any, name: str = "seed") -> int:
+def seed(value: Any) -> int:
     """Return a seed, from 0 to 2^63 - 1.
 
     Raises:
         ConfigError: The value is no whole number, or out of range.
     """
-    return whole(name, value, 0, fix="use a whole number from 0 to 9223372036854775807")
+    return whole("seed", value, 0, fix="use a whole number from 0 to 9223372036854775807")
 
 
 def horizon_count(value: Any) -> int:

@@ -35,13 +35,12 @@ class Cells(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_cells(column: pl.Series, origin: Origin, decimal: str | None = None) -> Cells:
+def read_cells(column: pl.Series, origin: Origin) -> Cells:
     """Return a column as numbers.
 
     Args:
         column: The column, of numbers, of durations, or of words or objects that can be read as numbers.
         origin: The origin of its rows, for an error.
-        decimal: The decimal sign where words leave it open.
 
     Raises:
         DataError: A cell cannot be read as a number. The error names the column, the row and the type.
@@ -63,7 +62,7 @@ def read_cells(column: pl.Series, origin: Origin, decimal: str | None = None) ->
     if dtype == pl.Object:
         return _of_objects(column, origin)
     if dtype in (pl.String, pl.Categorical, pl.Enum):
-        return _of_words(column.cast(pl.String), origin, decimal)
+        return _of_words(column.cast(pl.String), origin)
     raise _refused(column, origin)
 
 
@@ -161,8 +160,8 @@ def _digits_lost(cell: Any, value: float) -> bool:
     return isinstance(cell, Decimal) and Decimal(repr(value)) != cell
 
 
-def _of_words(text: pl.Series, origin: Origin, decimal: str | None) -> Cells:
-    found = as_numbers(text, decimal)
+def _of_words(text: pl.Series, origin: Origin) -> Cells:
+    found = as_numbers(text)
     if not found.all:
         row = int(found.bad.arg_max() or 0)
         unit = unit_of(text)

@@ -51,10 +51,10 @@ FAMILIES: dict[str, dict[str, str]] = {
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
-def formats(*families: str, last: str = "or") -> str:
+def formats(*families: str) -> str:
     """Return the names of the formats of some families, or of all, such as "WAV, FLAC or OGG"."""
     names = list(dict.fromkeys(name for f in families or FAMILIES for name in FAMILIES[f].values()))
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _unpacked_name(path: Path) -> str:

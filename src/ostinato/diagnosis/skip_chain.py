@@ -23,6 +23,8 @@ MOST = 4
 PRIOR = 20.0
 #: Up to this number of pairs of symbols they are counted in a table, which is faster than a sort.
 _TABLE = 1 << 20
+#: The steps of expectation-maximisation for the weight of a lag, which starts at .1.
+_ROUNDS = 8
 
 
 class SymbolLags(NamedTuple):
@@ -136,11 +138,11 @@ def _given(counted: Ints, pairs: Ints, frequency: Floats) -> Floats:
     return np.where(pairs >= 0, p, np.nan)
 
 
-def _weight(logs: Floats, q: Floats, rounds: int = 8) -> float:
+def _weight(logs: Floats, q: Floats) -> float:
     """Return the weight of q in a mixture with exp(logs) of the greatest likelihood (Dempster, Laird, Rubin 1977)."""
     known = ~np.isnan(q)
     p, q, weight = np.exp(logs[known]), q[known], 0.1
-    for _ in range(rounds if len(q) else 0):
+    for _ in range(_ROUNDS if len(q) else 0):
         weight = float((weight * q / ((1 - weight) * p + weight * q)).mean())
     return weight if len(q) else 0.0
 

@@ -18,6 +18,8 @@ Objective = Callable[[Indices, Array], tuple[Array, Array]]
 
 #: The largest change of a coordinate in the first step, when nothing is known of the curvature.
 _FIRST = 0.5
+#: The largest change of a coordinate in any later step.
+_LONGEST = 2.0
 
 #: The share of a step at which a search along it is given up.
 _SHORTEST = 1e-10
@@ -61,7 +63,6 @@ def minimise(
     x: Array,
     inverse: Array | None = None,
     *,
-    longest: float = 2.0,
     tolerance: float = 1e-4,
     steps: int = 150,
 ) -> Minimum:
@@ -71,7 +72,6 @@ def minimise(
         f: The function.
         x: The first points, (B, p).
         inverse: What is known of the inverse Hessians there, (B, p, p); see ``Minimum``.
-        longest: The largest change of a coordinate in one step.
         tolerance: A row ends when two steps in a row promised and brought less than this.
         steps: The largest number of evaluations of a row.
     """
@@ -81,7 +81,7 @@ def minimise(
     told = np.zeros((B, p, p)) if inverse is None else inverse.copy()
     live = np.flatnonzero(np.isfinite(value))
     state = _Rows(live, x[live], value[live], gradient[live], told[live])
-    _aim(state, np.ones(len(live), dtype=bool), longest)
+    _aim(state, np.ones(len(live), dtype=bool))
     for _ in range(steps):
         if not len(state.rows):
             break
@@ -104,7 +104,7 @@ def minimise(
         best[state.rows[fine]], lowest[state.rows[fine]] = new[fine], value[fine]
         still = (gain < tolerance) & (-promised < 2 * tolerance)
         state.small = np.where(still | arrived, state.small + 1, 0)
-        _aim(state, fine, longest)
+        _aim(state, fine)
         done = (state.small >= 2) | (state.length < _SHORTEST)
         # copying the matrices costs more than some steps of rows that have arrived
         if done.sum() * 10 >= len(done) or done.all():
@@ -135,7 +135,7 @@ def _learn(state: _Rows, new: Array, gradient: Array, fine: NDArray[np.bool_]) -
     state.inverse += left @ right
 
 
-def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
+def _aim(state: _Rows, moved: NDArray[np.bool_]) -> None:
     """Set the direction, its slope and a step length of 1 for the rows that moved."""
     if not moved.any():
         return
@@ -145,7 +145,7 @@ def _aim(state: _Rows, moved: NDArray[np.bool_], longest: float) -> None:
     uphill = ~(slope < 0)
     direction[uphill], slope[uphill] = -g[uphill], -_dot(g[uphill], g[uphill])
     largest = np.abs(direction).max(1, initial=0)
-    shrink = np.minimum(1, np.where(fresh, _FIRST, longest) / np.maximum(largest, 1e-300))
+    shrink = np.minimum(1, np.where(fresh, _FIRST, _LONGEST) / np.maximum(largest, 1e-300))
     np.copyto(state.direction, direction * shrink[:, None], where=moved[:, None])
     np.copyto(state.slope, slope * shrink, where=moved)
     state.length[moved] = 1

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.arguments import seed as checked_seed
 from ostinato.arguments import share
 from ostinato.errors import DataError
 
@@ -52,7 +51,7 @@ class AlarmThreshold:
         )
 
 
-def alarm_threshold(surprisal: Array, rate: float, *, weights: str = "", seed: int = 0) -> AlarmThreshold:
+def alarm_threshold(surprisal: Array, rate: float, *, weights: str = "") -> AlarmThreshold:
     """Return the surprisal that is exceeded at the given rate.
 
     With at least 20 values expected above it, it is the quantile of the values. Otherwise the values above their 90 %
@@ -63,13 +62,12 @@ def alarm_threshold(surprisal: Array, rate: float, *, weights: str = "", seed: i
         surprisal: The surprisals of steps that no weight was fitted to, in nats, (N,). NaN is left out.
         rate: The share of ordinary steps that may exceed the threshold, such as 1e-4.
         weights: Which weights gave the surprisals, in words.
-        seed: The seed of the resampling.
 
     Raises:
         ConfigError: The rate is not between 0 and 1.
         DataError: There are fewer than 50 values.
     """
-    rate, rng = share("alarm", rate), np.random.default_rng(checked_seed(seed))
+    rate, rng = share("alarm", rate), np.random.default_rng(0)
     x = np.sort(np.asarray(surprisal, dtype=np.float64)[~np.isnan(surprisal)])
     if len(x) < LEAST:
         raise DataError(

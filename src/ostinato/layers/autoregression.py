@@ -119,11 +119,11 @@ class ARFit:
                 weights[K + j - n, j - n] = np.sqrt(s.sigma2[k])
         return x[K + n :], np.sqrt((weights[K:] ** 2).sum(axis=1))
 
-    def _after(self, lags: Array, horizon: int, seen: int) -> tuple[Array, Array]:
-        """Return ``forecast`` after K observed lags: one recursion gives the means and the psi weights."""
+    def _after(self, last: Array, horizon: int, seen: int) -> tuple[Array, Array]:
+        """Return ``forecast`` after K observed values: one recursion gives the means and the psi weights."""
         K, phi, at = self.order, self.coefficients, self.order - np.array(self.lags, dtype=np.int64)
         path = np.zeros((K + horizon, 2))  # columns: the means and the psi weights
-        path[:K, 0], path[K:, 0] = lags, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
+        path[:K, 0], path[K:, 0] = last, self.intercept + self.slope * np.arange(seen + 1, seen + horizon + 1)
         path[K, 1] = 1.0
         for j in range(horizon):
             path[K + j] += phi @ path[at + j]
@@ -216,21 +216,19 @@ def fit_ar_at(
     offsets: NDArray[np.int64],
     lags: Sequence[int],
     *,
-    trend: Trend = "c",
     held_out: NDArray[np.bool_] | None = None,
 ) -> ARFit:
-    """Return the autoregression of one channel on a given set of lags.
+    """Return the autoregression of one channel on a given set of lags, with a constant.
 
     Args:
         values: The values of all sequences joined, (N,). NaN where a value is missing.
         offsets: Where the sequences begin and end in values, (B + 1,).
         lags: The lags, ascending, (L,); some steps have all of them observed before them.
-        trend: "n" for neither constant nor trend, "c" for a constant, "ct" for a constant and a linear trend.
         held_out: The steps that are never fitted as targets, (N,); they may be lags.
     """
     values = np.asarray(values, dtype=np.float64)
     fitted = np.isfinite(values) if held_out is None else np.isfinite(values) & ~held_out
-    rows = lagged(values, offsets, trend)
+    rows = lagged(values, offsets, "c")
     solution = _solve(rows, rows.triangle(fitted, lags), int((fitted & rows.complete(lags)).sum()))
     return _fit(rows, solution, lags, _criteria(solution, rows.base), None, [])
 

@@ -16,6 +16,8 @@ Ints = NDArray[np.int64]
 
 #: Stand-ins for symbols: the place before the first symbol, and an unknown symbol.
 START, NOTHING = -1, -2
+#: The number of sequences from which whole ones are set aside, and not the ends of all.
+ENOUGH = 20
 
 
 class Order(NamedTuple):
@@ -92,18 +94,19 @@ def find(table: Ints, keys: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     return at, table[at] == keys
 
 
-def set_aside(symbols: Ints, offsets: Ints, few: int = 20) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+def set_aside(symbols: Ints, offsets: Ints) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
     """Split symbols into nine tenths to count and one tenth to validate on; (symbols, offsets) of each.
+
+    Of ``ENOUGH`` sequences every tenth one is set aside, and of fewer the last tenth of each.
 
     Args:
         symbols: The symbols of all sequences joined, (N,).
         offsets: Where the sequences begin and end in symbols, (B + 1,).
-        few: With at least this many sequences every tenth one is set aside, otherwise the last tenth of each.
     """
     lengths = np.diff(offsets)
     row = np.repeat(np.arange(len(lengths)), lengths)
     step = np.arange(len(symbols)) - offsets[row]
-    aside = row % 10 == 9 if len(lengths) >= few else step >= lengths[row] * 9 // 10
+    aside = row % 10 == 9 if len(lengths) >= ENOUGH else step >= lengths[row] * 9 // 10
 
     def part(chosen: NDArray[np.bool_]) -> tuple[Ints, Ints]:
         return symbols[chosen], np.concatenate([[0], np.cumsum(chosen)])[offsets].astype(np.int64)

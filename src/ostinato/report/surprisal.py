@@ -22,6 +22,8 @@ EDGES = (1.0, 2.0, 4.0, 6.0, 8.0)
 #: The greatest number of lines and of characters that are shown, and the number of characters that the model reads
 #: before them.
 LINES, SHOWN, BEFORE = 40, 1500, 512
+#: The number of the most surprising characters that are listed, and of the characters that are shown before each.
+TOP, CONTEXT = 10, 16
 
 
 @dataclass(frozen=True)
@@ -115,11 +117,11 @@ def _visible(text: str) -> str:
     )
 
 
-def _most_surprising(pairs: list[tuple[str, float]], count: int = 10) -> Table:
+def _most_surprising(pairs: list[tuple[str, float]]) -> Table:
     """Return the most surprising characters, each with the text before it."""
     ranked = sorted((i for i, (_, x) in enumerate(pairs) if not math.isnan(x)), key=lambda i: -pairs[i][1])
     rows = []
-    for i in ranked[:count]:
-        before = "".join(c for c, _ in pairs[max(0, i - 16) : i]).rsplit("\n", 1)[-1]
+    for i in ranked[:TOP]:
+        before = "".join(c for c, _ in pairs[max(0, i - CONTEXT) : i]).rsplit("\n", 1)[-1]
         rows.append((_visible(before), _visible(pairs[i][0]).strip("\n"), f"{pairs[i][1]:.1f}"))
     return Table(("text before", "character", "bits"), tuple(rows))

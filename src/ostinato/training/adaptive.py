@@ -134,21 +134,20 @@ def _in_order(items: list[Piece], most: int) -> Iterator[list[Piece]]:
 
 
 @torch.no_grad()
-def adaptive_nats(model: SequenceModel, material: Material, part: Part = "held-out", *, learns: bool = True) -> Tensor:
-    """Return the nats (n,) in model space of the observed steps of a part, each predicted before it is learned.
+def adaptive_nats(model: SequenceModel, material: Material, *, learns: bool = True) -> Tensor:
+    """Return the nats (n,) in model space of the observed held-out steps, each predicted before it is learned.
 
     Args:
         model: An adaptive model.
         material: The data of the fit.
-        part: The part of the data.
-        learns: Whether the model learns from the part.
+        learns: Whether the model learns from them.
     """
-    encoded, spans = material.encoded, material.spans(part)
+    encoded, spans = material.encoded, material.spans("held-out")
     at = encoded.offsets
     if isinstance(model.backbone, Mixture):
         counts = model.backbone.counts
         state = counts.owned(counts.initial_state(1), learns=learns)
-        found = [*mixed_nats(network_in(model), counts, state, material, part)]
+        found = [*mixed_nats(network_in(model), counts, state, material, "held-out")]
     else:
         found = [nats[:, 0] for nats in Learner(model, learns=learns).nats(encoded, spans)]
     observed = encoded.observed

@@ -10,18 +10,17 @@ from pathlib import Path
 SOURCES = ("data", "emissions", "gradients", "layers", "ops", "training", "assemble.py", "model.py")
 
 
-def digest_of(package: Path, sources: tuple[str, ...] = SOURCES) -> str:
-    """Return a hash of the source of some folders and files of a package.
+def digest_of(package: Path) -> str:
+    """Return a hash of the source of the folders and files in ``SOURCES``.
 
     The text is hashed and not a list of constants, because such a list would miss a constant that is added later, and
     the order of the steps of a refit. An end of line counts as one character, so that a checkout with CRLF agrees.
 
     Args:
-        package: The folder of the package.
-        sources: The names of folders, of which all modules count, and of files within it.
+        package: The folder of the package. Of its folders all modules count.
     """
-    files = [path for name in sources for path in sorted((package / name).rglob("*.py"))]
-    files += [package / name for name in sources if (package / name).is_file()]
+    files = [path for name in SOURCES for path in sorted((package / name).rglob("*.py"))]
+    files += [package / name for name in SOURCES if (package / name).is_file()]
     found = hashlib.sha256()
     for path in files:
         text = path.read_bytes().replace(b"\r\n", b"\n")
