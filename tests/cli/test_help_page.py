@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from typer.main import get_command
 
+import ostinato
 from ostinato.cli.main import app, main
+from ostinato.data.sequences import SequenceSet
+from ostinato.fits.budget import Budget
+from ostinato.training.config import defaults
 
 VERBS = sorted(name for name, verb in get_command(app).commands.items() if not verb.hidden)  # type: ignore[attr-defined]
 
@@ -51,3 +58,22 @@ def test_the_whole_help_explains_every_option(verb: str, capsys: pytest.CaptureF
     assert short.splitlines()[0] == whole.splitlines()[0]
     explained = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", whole, re.MULTILINE)
     assert _names(verb) <= set(explained) | set(re.findall(r"^  (-\w), --", whole, re.MULTILINE))
+
+
+def _sets_of_each_kind(folder: Path) -> list[SequenceSet]:
+    """Return data of each kind: few and many numbers, one long text, and texts of a line each."""
+    numbers = [ostinato.read(np.sin(np.arange(n)), kind="series") for n in (200, 20_000)]
+    (folder / "long.txt").write_text("to be or not\n" * 200_000)
+    texts = [ostinato.read(folder / "long.txt", per_line=per_line) for per_line in (False, True)]
+    soundfile.write(folder / "rise.wav", np.arange(-500, 500, dtype=np.int16), 8000)
+    return [*numbers, *texts, ostinato.read(folder / "rise.wav")]
+
+
+@pytest.mark.parametrize("option", ["learning_rate", "hidden", "dropout"])
+def test_the_help_of_fit_gives_the_range_of_the_defaults(option: str, tmp_path: Path) -> None:
+    help_text = next(o.help for o in get_command(app).commands["fit"].params if o.name == option)  # type: ignore[attr-defined]
+    stated = re.search(r"Default: ([\d.]+) to (\d[\d.]*\d|\d)", help_text)
+    assert stated
+    budgets = [Budget(seconds) for seconds in (1, 60, 600, 36_000)]
+    found = [getattr(defaults(data, budget), option) for data in _sets_of_each_kind(tmp_path) for budget in budgets]
+    assert [min(found), max(found)] == [float(number) for number in stated.groups()]

@@ -16,7 +16,11 @@ def command(
     file: Annotated[Path, typer.Argument(help="A file that compress wrote.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The file to write, or the folder for several. Default: their names."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file to write, or the folder for several. Default: the names of the files that were compressed.",
+        ),
     ] = None,
     threads: options.Threads = "1",
 ) -> None:

@@ -77,7 +77,7 @@ def command(
         str | None,
         typer.Option(
             help="The time limit of the whole fit: 60s, 3m or 1h. Default: 2m without --max-steps; a direct "
-            "forecaster has no limit.",
+            "model has no limit.",
             rich_help_panel=BUDGET,
         ),
     ] = None,
@@ -146,7 +146,7 @@ def command(
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            help="The largest learning rate of the optimiser. Default: 0.002 to 0.004, by the kind of data.",
+            help="The largest learning rate of the optimiser. Default: 0.002 to 0.008, by the kind of data.",
             rich_help_panel=ADVANCED,
         ),
     ] = None,
@@ -179,7 +179,7 @@ def command(
         str | None,
         typer.Option(
             help="What one symbol of a text is for the model: character, byte, jamo, bpe, or auto, which compares "
-            "them in bits per character. Default: as it was read.",
+            "them in bits per character. Default: that of --alphabet.",
             rich_help_panel=options.READING,
         ),
     ] = None,
