@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options, panels, screen
+from ostinato.cli import options, panels, screen, unused
 from ostinato.cli.options import BUDGET, OUTPUT
 from ostinato.errors import ConfigError
 from ostinato.numbers import counted, shown
@@ -15,8 +15,24 @@ from ostinato.numbers import counted, shown
 if TYPE_CHECKING:
     import polars as pl
 
+#: The parameters that a backtest of a panel in parts uses, beside those of every command over such panels.
+_USED_IN_PARTS = (
+    "model",
+    "horizon",
+    "windows",
+    "step",
+    "level",
+    "season",
+    "paths",
+    "kind",
+    "zone",
+    "day_first",
+    "device",
+)
+
 
 def command(
+    ctx: typer.Context,
     data: options.Data,
     model: Annotated[
         list[str] | None,
@@ -99,6 +115,7 @@ def command(
     Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
     if place.in_parts:
+        unused.refuse_in_parts(ctx, _USED_IN_PARTS, "a backtest of a panel in parts")
         panels.check_times(clock.zone, clock.day_first)
         _check_model_of_parts(model or [])
         with panels.running(place.to(output)) as panel:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.arguments import seconds
-from ostinato.cli import classify, fit_dispatch, options, panels
+from ostinato.cli import classify, fit_dispatch, options, panels, unused
 from ostinato.cli.fit_request import FitRequest
 from ostinato.cli.options import ADVANCED, BUDGET, CLUSTER, DATA, MODEL, OUTPUT
 from ostinato.errors import ConfigError
@@ -257,6 +257,8 @@ def command(
     """
     count = options.threads(threads)
     if each:
+        used = ("each", "season", "kind", "zone", "day_first", "resume")
+        unused.refuse_in_parts(ctx, used, "fit --each", "--each")
         panels.check_times(clock.zone, clock.day_first)
         with panels.running(panels.Destination(output, on, workers, count)) as panel:
             from ostinato import scale

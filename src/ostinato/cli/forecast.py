@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options, panels, screen
+from ostinato.cli import options, panels, screen, unused
 from ostinato.cli.forecast_dispatch import ForecastOptions, source_of
 from ostinato.cli.options import MODEL, OUTPUT
 
@@ -107,9 +107,8 @@ def command(
     Example: ostinato forecast sales.csv --horizon 12 --plot forecast.png -o forecast.csv
     """
     source = source_of(first, data, model)
-    given = {name for name in ctx.params if getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"}
     in_parts = source.in_parts or place.in_parts
-    source.check(given, in_parts=in_parts)
+    source.check(unused.given(ctx), in_parts=in_parts)
     if in_parts:
         panel_data = source.given_data()
         with panels.running(place.to(output)) as panel:

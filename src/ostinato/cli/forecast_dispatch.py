@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ostinato.cli import screen
+from ostinato.cli import screen, unused
 from ostinato.cli.model_data import opened
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 #: The options that a panel in parts does not take.
 _NOT_IN_PARTS = frozenset(
-    {"plot", "future", "kind", "zone", "day_first", "decimal", "channel", "mix", "sheet", "query"}
+    {"plot", "future", "kind", "zone", "day_first", "decimal", "channel", "mix", "sheet", "query", "as_json"}
 )
-#: The options whose names on the command line are others than those of the arguments.
-_SPELLED = {"paths": "--n-paths", "day_first": "--day-first or --month-first"}
 
 
 @dataclass(frozen=True)
@@ -72,19 +70,19 @@ class Source(ABC):
     where: ClassVar[str]
     advice: ClassVar[str]
 
-    def check(self, given: set[str], *, in_parts: bool) -> None:
+    def check(self, given: dict[str, str], *, in_parts: bool) -> None:
         """Check that every option that is given has a use.
 
         Args:
-            given: The names of the options.
+            given: The options that stand on the command line, with their spellings.
             in_parts: Whether the data are processed in parts.
 
         Raises:
             ConfigError: An option has no use.
         """
-        _refuse(given & self.unused, self.where, self.advice)
+        unused.refuse(given, self.unused, f"a forecast {self.where}", self.advice)
         if in_parts:
-            _refuse(given & _NOT_IN_PARTS, "of a panel in parts", "or leave out --on")
+            unused.refuse(given, _NOT_IN_PARTS, "a forecast of a panel in parts", "or leave out --on")
 
     def given_data(self) -> str:
         """Return the data that are given.
@@ -202,13 +200,6 @@ def _is_model_file(path: str) -> bool:
     from ostinato.storage import is_bundle
 
     return is_bundle(path) or (Path(path).suffix == ".ost" and Path(path).is_file())
-
-
-def _refuse(names: Iterable[str], where: str, advice: str) -> None:
-    """Raise ConfigError for options that a forecast does not use."""
-    found = sorted(_SPELLED.get(name, f"--{name.replace('_', '-')}") for name in names)
-    if found:
-        raise ConfigError(f"a forecast {where} does not use {', '.join(found)}", fix=f"remove {found[0]}; {advice}")
 
 
 def _say(notes: Iterable[str]) -> None:

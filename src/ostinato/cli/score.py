@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options, panels, screen
+from ostinato.cli import options, panels, screen, unused
 from ostinato.cli.model_data import opened
 from ostinato.numbers import counted
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    ctx: typer.Context,
     model: options.Model,
     data: options.Data,
     output: Annotated[
@@ -54,6 +55,7 @@ def command(
     Example: ostinato score sales.ost new-sales.csv --top 10
     """
     if place.in_parts:
+        unused.refuse_in_parts(ctx, ("model", "device"), "a score of a panel in parts")
         with panels.running(place.to(output)) as panel:
             from ostinato import scale
 
