@@ -121,6 +121,18 @@ def test_score_adds_up_and_writes_every_step(home: Path, say: Say) -> None:
     assert steps["surprisal"].sum() == pytest.approx(-scores.log_prob.sum())
 
 
+def test_score_keeps_outliers_out_of_the_state_as_in_python(home: Path, say: Say) -> None:
+    rows = (home / "series.csv").read_text().splitlines()
+    *keys, value = rows[20].split(",")
+    rows[20] = ",".join([*keys, f"{1e3 * (1 + abs(float(value)))}"])
+    (home / "spiky.csv").write_text("\n".join(rows))
+    model, spiky = load_model(home / "series.csv.ost"), read(home / "spiky.csv")
+    plain, robust = (score(model, spiky, robust=r).nats_per_step for r in (None, 6.0))
+    assert robust < plain
+    out = say("score", home / "series.csv.ost", home / "spiky.csv", "--robust", "6")
+    assert f"{robust:.4f} nats a step" in out
+
+
 def test_forecast_to_the_screen_a_file_and_a_picture(home: Path, say: Say) -> None:
     words = ["forecast", home / "series.csv.ost", "--horizon", "4", "--paths", "50"]
     frame = pl.read_csv(io.StringIO(say(*words, "--level", "80", "95")), try_parse_dates=True)

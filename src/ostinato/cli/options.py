@@ -104,6 +104,14 @@ Adapt = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+Robust = Annotated[
+    float | None,
+    typer.Option(
+        help="Keep a value farther than this many standard deviations from its prediction out of the state, so that an "
+        "outlier does not spoil the steps after it: --robust 6. Default: every value enters the state.",
+        rich_help_panel=MODEL,
+    ),
+]
 Threads = Annotated[
     str,
     typer.Option(

@@ -43,6 +43,7 @@ def command(
         ),
     ] = None,
     adapt: options.Adapt = None,
+    robust: options.Robust = None,
     *,
     columns: options.Columns,
     sound: options.Sound,
@@ -79,7 +80,8 @@ def command(
 
     fitted, sequences = opened(model, data, **options.reading(columns, sound))
     screen.doing(f"scoring {counted(len(sequences), 'sequence')}")
-    scores = score(fitted, sequences, adapt=adapt, threads=place.count, device=options.device(place.device))
+    device = options.device(place.device)
+    scores = score(fitted, sequences, adapt=adapt, robust=robust, threads=place.count, device=device)
     if by is not None:
         _write_units(scores, by, output, fitted.likelihood("score"))
         return

@@ -52,13 +52,7 @@ def command(
         list[float] | None,
         typer.Option(help="The coverage of the intervals in the output in percent: --level 80 95. Default: none."),
     ] = None,
-    robust: Annotated[
-        float | None,
-        typer.Option(
-            help="Keep a value farther than this many standard deviations from its prediction out of the state, so "
-            "that an outlier does not spoil the steps after it: --robust 6. Default: every value enters the state."
-        ),
-    ] = None,
+    robust: options.Robust = None,
     adapt: options.Adapt = None,
     forget: Annotated[
         float | None,
