@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from ostinato.data.sequences import SequenceSet
@@ -41,7 +41,7 @@ def test_every_step_falls_into_one_part(rows: list[list[int]], share: float, kin
     try:
         cut = split(data, share)
     except DataError:
-        return
+        reject()
     lengths = data.lengths + ends
     parts: tuple[Part, ...] = ("train", "validation", "held-out")
     seen = [(b, t) for part in parts for b, a, z in cut.spans(part, data.lengths, lengths) for t in range(a, z)]
@@ -112,7 +112,7 @@ def test_the_validation_part_of_a_text_is_spread_over_it(lengths: list[int], sha
     try:
         cut, end = split(text, share), split(series, share)
     except DataError:
-        return
+        reject()
     parts: tuple[Part, ...] = ("train", "validation", "held-out")
     assert sorted(step for part in parts for step in steps_of(cut, part, text)) == list(range(sum(lengths)))
     # as many steps in each part as when the validation part is the end, and the same ones are held out
