@@ -68,6 +68,8 @@ ROWS: tuple[Bad, ...] = (
     fit("a vocabulary of numbers", "--vocabulary byte", "a vocabulary is for text", "series"),
     fit("a label that is no column", "--label klass", "no column 'klass'", "use one of"),
     fit("a label and a horizon", "--label y --horizon 3", "a classifier does not use --horizon"),
+    fit("a label without a refit", "--label y --no-refit", "a classifier does not use --refit or --no-refit",
+        "or leave out --label"),
     fit("a prior without a label", "--prior uniform", "--prior uniform is for a classifier", "--label"),
     ask("a model that is no classifier", CLASSIFY, "holds a model, not a classifier", "--label"),
     ask("an unknown rule", f"{CLASSIFY} --rule vote", "unknown rule 'vote'", "use one of bayes, head"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -114,6 +114,15 @@ def command(
 
     Example: ostinato backtest sales.csv --model auto --horizon 24 --n-windows 3 --level 80 95 -o cv.csv
     """
+    how: dict[str, Any] = {
+        "horizon": horizon,
+        "n_windows": windows,
+        "step_size": step,
+        "level": level or (80, 95),
+        "season": season,
+        "n_paths": paths,
+    }
+    size = f"{counted(windows, 'window')} of {counted(horizon, 'step')}"
     if place.in_parts:
         unused.refuse_in_parts(ctx, _USED_IN_PARTS, "a backtest of a panel in parts")
         panels.check_times(clock.zone, clock.day_first)
@@ -125,19 +134,14 @@ def command(
                 model[0] if model else None,
                 data,
                 panel.output,
-                horizon=horizon,
-                n_windows=windows,
-                step_size=step,
-                level=level or (80, 95),
                 on=panel.cluster,
-                season=season,
-                n_paths=paths,
                 on_progress=panel.show,
                 kind=clock.kind,
+                **how,
                 **columns.in_parts(),
             )
         panel.summarise(outcome)
-        _show(table, f"{counted(windows, 'window')} of {counted(horizon, 'step')} (lower is better)")
+        _show(table, f"{size} (lower is better)")
         return
     limits = options.limits(budget, steps)
     if output:
@@ -153,18 +157,13 @@ def command(
     result = cross_validation(
         sequences,
         model or ["auto"],
-        horizon=horizon,
-        n_windows=windows,
-        step_size=step,
-        level=level or (80, 95),
-        season=season,
         refit=refit,
-        n_paths=paths,
         on_window=None if output else lambda frame: None,
         seed=seed,
         threads=place.count,
         device=options.device(place.device),
         budget=limits,
+        **how,
     )
     *notes, verdict = result.notes
     for note in notes:
@@ -172,15 +171,16 @@ def command(
     if as_json:
         answer({"table": result.table, "season": result.season, "notes": notes, "verdict": verdict})
     else:
-        _show(
-            result.table,
-            f"{counted(windows, 'window')} of {counted(horizon, 'step')} "
-            "(lower is better; nats a step: higher; in 80%: 80)",
-        )
+        _show(result.table, f"{size} (lower is better; nats a step: higher; {_target(how['level'][0])})")
         print(verdict)
     if output:
         atomic_write(output, as_bytes(result.frame, output, sequences.time_form))
         screen.say(f"forecasts: {output}") if as_json else print(f"forecasts: {output}")
+
+
+def _target(level: float) -> str:
+    """Return what the share of values within an interval of this level should be."""
+    return f"in {level:g}%: {level:g}"
 
 
 def _check_model_of_parts(models: list[str]) -> None:

@@ -11,6 +11,7 @@ from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ostinato.classification.fit import ClassifierFit
     from ostinato.cli.fit_request import FitRequest
     from ostinato.fits.fields import LadderFields
 
@@ -81,6 +82,14 @@ def command(
         screen.say(line) if output is None else print(line)
 
 
+#: The parameters of ``ostinato fit`` that a classifier does not use.
+UNUSED = frozenset({
+    "horizon", "report", "search", "on", "workers", "season", "networks", "lookback", "window", "truncation_window",
+    "gradient_checkpoints", "resume", "checkpoint_every", "refit", "precision",
+    "future_covariates", "past_covariates", "static_covariates",
+})  # fmt: skip
+
+
 def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
     """Fit a classifier, write its file, and print how good it is.
 
@@ -91,27 +100,13 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
         as_json: Whether the result is printed as JSON.
 
     Raises:
-        ConfigError: An option is given that a classifier does not use.
+        ConfigError: The held-out part is a pattern of ids.
     """
-    unused = {
-        "--horizon": request.horizon, "--report": request.report, "--search": request.search, "--on": request.cluster,
-        "--season": request.season, "--networks": request.networks, "--lookback": request.lookback,
-        "--window": request.window, "--truncation-window": request.truncation_window,
-        "--gradient-checkpoints": request.gradient_checkpoints, "--resume": request.resume or None,
-        "--future-covariates": request.reading.get("future_covariates") or None,
-        "--past-covariates": request.reading.get("past_covariates") or None,
-        "--static-covariates": request.reading.get("static_covariates") or None,
-    }  # fmt: skip
-    given = [name for name, value in unused.items() if value is not None]
-    if given:
-        raise ConfigError(f"a classifier does not use {', '.join(given)}", fix=f"remove {', '.join(given)}, or --label")
     if not isinstance(request.held_out, float):
         raise ConfigError(
             f"a classifier holds out a share of each class, got {request.held_out!r}", fix="give a share such as 0.1"
         )
     options.writable(request.output)
-    from dataclasses import asdict
-
     from ostinato.classification.fit import fit_classifier
     from ostinato.classification.labels import read_labelled
     from ostinato.classification.model import NAMES
@@ -146,18 +141,25 @@ def fit(request: FitRequest, label: str, prior: str, *, as_json: bool) -> None:
     for note in found.notes:
         screen.say(f"note: {note}")
     if as_json:
-        answer({
-            "model": str(request.output),
-            "classes": list(found.classifier.classes),
-            "prior": found.classifier.prior.tolist(),
-            "rule": found.classifier.rule,
-            "bayes": asdict(found.bayes),
-            "head": None if found.head is None else asdict(found.head),
-            "notes": list(found.notes),
-        })  # fmt: skip
+        answer(_document(found, request.output))
         return
     for rule, judged in (("bayes", found.bayes), ("head", found.head)):
         if judged is not None:
             print(f"{NAMES[rule]}, held out: {'; '.join(words_of(judged))}")
     print(f"kept: {NAMES[found.classifier.rule]}, as the better rule")
     print(f"model: {request.output}")
+
+
+def _document(found: ClassifierFit, path: Path) -> dict[str, Any]:
+    """Return what a fit found, as JSON."""
+    from dataclasses import asdict
+
+    return {
+        "model": str(path),
+        "classes": list(found.classifier.classes),
+        "prior": found.classifier.prior.tolist(),
+        "rule": found.classifier.rule,
+        "bayes": asdict(found.bayes),
+        "head": None if found.head is None else asdict(found.head),
+        "notes": list(found.notes),
+    }

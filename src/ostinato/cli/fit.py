@@ -312,6 +312,7 @@ def command(
         checkpoint_every=seconds("checkpoint_every", checkpoint_every, zero=True),
     )
     if label is not None:
+        unused.refuse(unused.given(ctx), classify.UNUSED, "a classifier", "or leave out --label")
         classify.fit(request, label, prior or "counts", as_json=as_json)
         return
     if prior is not None:
