@@ -68,7 +68,7 @@ def _from_arrow(table: Any) -> pl.DataFrame:
     for i, name in enumerate(names):
         try:
             column = pl.Series(name, pl.from_arrow(table.column(i)))
-        except Exception:
+        except Exception:  # a type that polars does not have: its cells are looked at one by one
             column = pl.Series(name, table.column(i).to_pylist(), dtype=pl.Object)
         columns.append(column)
     return pl.DataFrame(columns)

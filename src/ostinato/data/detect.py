@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.data.calendar import _WEEKDAYS, DAY, Calendar, Days, Every, Months, Steps, Week
+from ostinato.data.calendar import DAY, WEEKDAYS, Calendar, Days, Every, Months, Steps, Week
 from ostinato.data.zones import wall
 
 Times = NDArray[Any]
@@ -304,7 +304,7 @@ def _rules(days: Times, first: Times, day: NDArray[np.int64], size: NDArray[np.i
         if (business == business[0]).all():
             yield f"business {int(business[0])}"
     if (weekday == weekday[0]).all():
-        name, nth = _WEEKDAYS[int(weekday[0])], (day - 1) // 7 + 1
+        name, nth = WEEKDAYS[int(weekday[0])], (day - 1) // 7 + 1
         if (nth == nth[0]).all() and nth[0] <= 4:
             yield f"{int(nth[0])} {name}"
         if (day + 7 > size).all():

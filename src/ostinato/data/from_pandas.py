@@ -108,7 +108,7 @@ def column_of(column: pandas.Series[Any], name: str) -> pl.Series:
         column = column.astype("float64")
     try:
         return pl.from_pandas(column).alias(name)
-    except Exception:
+    except Exception:  # whatever an added type raises: its cells are looked at one by one
         return _of_objects(column, name)
 
 
