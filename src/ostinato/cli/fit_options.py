@@ -29,6 +29,7 @@ def checked(request: FitRequest, direct: bool) -> FitRequest:
         _check_searched(request)
     else:
         _check_ladder(request)
+        _check_network(request)
     return request
 
 
@@ -85,6 +86,28 @@ def _check_ladder(request: FitRequest) -> None:
         if request.lookback is not None:
             fix += "; the truncation window of BPTT is --truncation-window"
         raise ConfigError(f"a fit of {request.model} does not use {', '.join(given)}", fix=fix)
+
+
+def _check_network(request: FitRequest) -> None:
+    """Raise ConfigError for an option of networks, if the model that is asked for has none."""
+    from ostinato.layers.build import BARE
+
+    if request.model not in (*BARE, "counts"):
+        return
+    of_networks = {
+        "--hidden": request.hidden,
+        "--depth": request.depth,
+        "--dropout": request.dropout,
+        "--learning-rate": request.learning_rate,
+        "--truncation-window": request.truncation_window,
+        "--gradient-checkpoints": request.gradient_checkpoints,
+    }
+    given = ", ".join(name for name, value in of_networks.items() if value is not None)
+    if given:
+        raise ConfigError(
+            f"a fit of {request.model} has no network, and does not use {given}",
+            fix=f"remove {given}, or fit a network, such as --model gru",
+        )
 
 
 def _check_searched(request: FitRequest) -> None:
