@@ -347,7 +347,7 @@ KINDS: dict[str, dict[str, Callable[[], str]]] = {
     "objects": {"date and time": objects},
     "columns that are no times": {
         "versions": partial(aside, "version", VERSIONS, "no time"),
-        "a word among dates": partial(aside, "at", ["2024-01-01", "2024-01-02", "later 3"], "'later 3' is none"),
+        "a word among dates": partial(aside, "at", ["2024-01-01", "2024-01-02", "later 3"], "'later 3' cannot be read"),
         "a word among dates, by name": partial(
             refused, {"Messzeit": ["2024-01-01", "2024-01-02", "later 3"], "y": [1.5, 2, 3]}, "'later 3'", "line 4"
         ),

@@ -22,8 +22,8 @@ _UNFINISHED = frozenset({0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000})
 def finished(raw: bytes) -> tuple[bytes, bool]:
     """Return a WAV file whose header says how many samples it has, and whether it did not say so before.
 
-    A recorder that was stopped, or that wrote to a pipe, leaves a size in the header that is none. The samples then
-    last to the end of the file. A tag of ID3 before the file, which libsndfile counts as samples, is left out.
+    A recorder that was stopped, or that wrote to a pipe, leaves no true size in the header. The samples then last to
+    the end of the file. A tag of ID3 before the file, which libsndfile counts as samples, is left out.
     """
     if raw.startswith(b"ID3") and len(raw) > 10:
         tag = 10 + sum((byte & 0x7F) << (7 * (3 - i)) for i, byte in enumerate(raw[6:10]))

@@ -265,7 +265,7 @@ def _check_forms(form: str, options: _ReadOptions) -> None:
 def _no_use(name: str, options: _ReadOptions) -> DataError:
     value = getattr(options, name)
     return DataError(
-        f"the option {name} ({value!r}) is for {_FOR[name]}, and the source is none",
+        f"the option {name} ({value!r}) is for {_FOR[name]}, and the source is of another form",
         fix=f"leave out the option {name}",
     )
 

@@ -69,10 +69,10 @@ def uncertain_dates(frame: pl.DataFrame, columns: list[str]) -> list[str]:
         cells = frame[c].head(50).to_list() if _are_words(frame[c]) else []
         odd = odd_time(frame[c].head(50)) if cells else None
         if odd is not None:
-            why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} is none"
+            why = "a cell is empty" if cells[odd] is None else f"{cells[odd]!r} cannot be read as a time"
             return [
-                f"column {c!r} is no time, because {why}, and most of its cells are times; the rows are read as steps "
-                "in their order (correct the cell, or name the column with --time-col)"
+                f"column {c!r} is not read as the time, because {why}, though most of its cells are times; the rows "
+                "are read as steps in their order (correct the cell, or name the column with --time-col)"
             ]
         reason = uncertain(cells[0]) if cells and cells[0] is not None else None
         if reason and all(cell is not None and re.search(r"\d", cell) and uncertain(cell) for cell in cells):

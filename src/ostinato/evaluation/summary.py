@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 DECILES = tuple(round(0.1 * k, 1) for k in range(1, 10))
 
 
-#: The share of the spread of a series up to which an error is none.
+#: The share of the spread of a series up to which an error counts as 0.
 EXACT = 1e-6
 
 

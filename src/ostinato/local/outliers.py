@@ -1,9 +1,9 @@
-"""Single values that nothing else in a series comes near: a comma in the wrong place, or an order of a lifetime.
+"""Single values that nothing else in a series comes near: a comma in the wrong place, or one huge order.
 
 Methods with squared errors spend a whole series on such a value: after one value of a million in the middle of a series
 at 100, a smoothed level is 10,000, and an interval reaches to 300,000. The value is therefore taken as missing, and a
 note says so. The rule is far from everything that a series does on its own: an outlier is ``_FAR`` times as far from
-the median as every value that is none.
+the median as every other value.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _SHARE = 0.01
 def outliers(y: Array, seasons: Sequence[int] = ()) -> NDArray[np.bool_]:
     """Return which values of a series (T,) are outliers, (T,).
 
-    The last value is never one, because a new level may begin there. Values next to each other are none either, and
-    neither is any value of a series whose other values hardly ever change: there the few values are what counts. Values
-    that come a season apart are a season.
+    Three kinds of value are no outliers: the last one, because a new level may begin there; values next to each other;
+    and those of a series whose other values hardly ever change, where the few values are what counts. Values that come
+    a season apart are a season.
 
     Args:
         y: The series, (T,). NaN where a value is missing.

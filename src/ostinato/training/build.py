@@ -144,7 +144,7 @@ def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
             fix="remove --support, or leave such values empty",
         )
     if support is None:
-        # a bound farther below the least value than the values are apart is none that the data speak of
+        # if the least value is farther from 0 than the values are apart, the data do not show that 0 is a bound
         never = tuple(n and np.nanmin(x) <= np.nanmax(x) - np.nanmin(x) for n, x in zip(never, values.T, strict=True))
     return tuple(map(bool, never)) if any(never) else ()
 

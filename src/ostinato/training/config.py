@@ -19,7 +19,7 @@ from ostinato.training.text_network import network_for
 
 #: The ladder, simplest first: each rung must beat the ones below it to be chosen.
 LADDER = ("ar", "linear", "rnn", "gru", "lstm", "conv")
-#: The kinds of data that adaptive filters are a rung for; all networks stand on them there.
+#: The kinds of data for which adaptive filters are a rung; there every network corrects their predictions.
 FILTERED: tuple[Kind, ...] = ("sound",)
 
 #: The rungs for text that go on learning while they are used.
