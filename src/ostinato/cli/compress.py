@@ -20,7 +20,7 @@ def command(
     ] = None,
     threads: options.Threads = "1",
 ) -> None:
-    """Compress files without loss; a file takes what score says of it. decompress needs the same model.
+    """Compress files without loss, to about the bits that score prints. decompress needs the same model.
 
     Example: ostinato compress digits.ost recording.wav -o recording.osz
     """
