@@ -28,8 +28,10 @@ from ostinato.data.split import split
 from ostinato.gradients.methods import FullBPTT, TruncatedBPTT
 from ostinato.layers.front import SymbolFront
 from ostinato.ops.engine import gradients as engine
-from ostinato.training.build import Material, build, closed_form
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import Config
+from ostinato.training.material import Material
 from ostinato.training.trainer import Trainer
 
 H, ROWS, WINDOW, TURN = 128, 64, 128, 10

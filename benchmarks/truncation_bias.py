@@ -25,7 +25,7 @@ from ostinato.data.split import split
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import TruncatedBPTT
 from ostinato.model import SequenceModel
-from ostinato.training.build import Material
+from ostinato.training.material import Material
 from ostinato.training.truncation import SHORTEST, Bias, norm
 
 WINDOWS = (5, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 400)

@@ -35,7 +35,7 @@ class Architecture:
         channels: The number D of channels.
         hidden: The number H of hidden units.
         depth: The number of layers.
-        dropout: The dropout between layers.
+        dropout: The dropout between layers, of symbols locked over the steps of a call.
         embedding: The width of the embedding of a symbol.
         components: The number M of components of a mixture.
         base: The closed form: {"ar": {order, lags, channels, trend, volatility}}, {"markov": its config}, {"filter":
@@ -94,10 +94,12 @@ def assemble(
         counts = Counts.empty(parts.adaptive) if memory is None else memory
         backbone = counts
         if parts.backbone != "counts":
-            network = build_backbone(parts.backbone, parts.embedding, parts.hidden, parts.depth, parts.dropout)
+            sizes = parts.embedding, parts.hidden, parts.depth
+            network = build_backbone(parts.backbone, *sizes, parts.dropout, locked=emission.symbolic)
             backbone = Mixture(network, counts)
     elif parts.backbone not in BARE:
-        backbone = build_backbone(parts.backbone, front.features, parts.hidden, parts.depth, parts.dropout)
+        sizes = front.features, parts.hidden, parts.depth
+        backbone = build_backbone(parts.backbone, *sizes, parts.dropout, locked=emission.symbolic)
         if emission.symbolic:
             backbone.start_for_symbols()
     start = torch.zeros(parts.channels, emission.parameters)

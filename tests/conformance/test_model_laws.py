@@ -16,8 +16,10 @@ from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.kinds import Kind
 from ostinato.model import SequenceModel
-from ostinato.training.build import Material, build, closed_form
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LADDER, Config
+from ostinato.training.material import Material
 from ostinato.training.objective import negative_log_likelihood
 from zoo import rungs
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
+from ostinato import Budget, fit
+from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError
+from ostinato.kinds import Kind
 from ostinato.layers.build import build_backbone
 from ostinato.layers.dropout import Dropout
+from ostinato.model import SequenceModel
 
 
 @pytest.mark.parametrize("share", [0.01, 0.15, 0.5, 0.9])
@@ -59,6 +64,41 @@ def test_nothing_is_dropped_where_nothing_is_to_be() -> None:
     assert Dropout(0.0)(x) is x
     assert Dropout(0.4)(x[:0]).shape == (0, 4)
     assert torch.equal(Dropout(1.0)(x), torch.zeros_like(x))
+
+
+def test_a_locked_mask_is_one_for_all_steps_and_another_for_each_row_and_unit() -> None:
+    torch.manual_seed(4)
+    x = torch.randn(50, 31, 203, dtype=torch.float64, requires_grad=True)
+    y = Dropout(0.3, locked=True)(x)
+    kept = (y != 0).double()
+    assert torch.equal(kept, kept[:1].expand_as(kept))
+    error = math.sqrt(0.3 * 0.7 / kept[0].numel())
+    assert abs(kept[0].mean().item() - 0.7) < 5 * error + 2**-16
+    # rows and units that are neighbours are dropped independently
+    centred = kept[0] - 0.7
+    for a, b in ((centred[1:], centred[:-1]), (centred[:, 1:], centred[:, :-1])):
+        assert abs((a * b).mean().item()) < 5 * 0.21 / math.sqrt(a.numel())
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    torch.testing.assert_close(slope * x, y)
+    torch.testing.assert_close(slope.max().item(), 1 / (1 - round(0.3 * 2**16) / 2**16))
+
+
+def test_a_locked_mask_is_drawn_anew_by_each_call() -> None:
+    torch.manual_seed(5)
+    layer, x = Dropout(0.5, locked=True), torch.ones(3, 4, 50)
+    assert not torch.equal(layer(x), layer(x))
+    assert layer.eval()(x) is x
+
+
+@pytest.mark.parametrize(("kind", "locked"), [("text", True), ("series", False)])
+def test_the_dropout_of_text_is_locked(kind: Kind, locked: bool) -> None:
+    values = np.random.default_rng(0).integers(97, 101, (400, 1))
+    meta = {"alphabet": "characters"} if kind == "text" else {}
+    data = SequenceSet(kind, values.astype(np.int32 if meta else np.float64), np.array([0, 400]), ("a",), meta=meta)
+    model = fit(data, model="gru", budget=Budget(None, 1), hidden=4, dropout=0.2, refit=False).model
+    assert isinstance(model, SequenceModel)
+    (layer,) = [part for part in model.modules() if isinstance(part, Dropout)]
+    assert (layer.share, layer.locked) == (0.2, locked)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5, math.nan])

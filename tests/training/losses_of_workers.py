@@ -20,8 +20,10 @@ from ostinato.data.split import split
 from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import CheckpointedBPTT, FullBPTT, Method, TruncatedBPTT
 from ostinato.training import trainer
-from ostinato.training.build import Material, build, closed_form
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import Config
+from ostinato.training.material import Material
 from ostinato.training.workers import started
 
 METHODS: dict[str, Method] = {

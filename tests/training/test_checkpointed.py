@@ -15,10 +15,12 @@ from ostinato.fits.budget import Budget
 from ostinato.fits.result import Fit
 from ostinato.fitting import fit
 from ostinato.gradients.methods import CheckpointedBPTT, FullBPTT, Method
-from ostinato.training.build import Material, build, closed_form
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import defaults
+from ostinato.training.epochs import judged_pieces
+from ostinato.training.material import Material
 from ostinato.training.objective import in_segments, negative_log_likelihood
-from ostinato.training.trainer import judged_pieces
 from zoo import KINDS, kept, made
 
 

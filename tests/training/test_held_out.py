@@ -13,8 +13,10 @@ from ostinato.fits.budget import Budget
 from ostinato.fitting import fit
 from ostinato.gradients.methods import TruncatedBPTT
 from ostinato.inference.score import score
-from ostinato.training.build import build, closed_form, material_of
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions
+from ostinato.training.material import material_of
 from ostinato.training.trainer import Trainer
 from zoo import KINDS, kept, made
 
@@ -44,7 +46,7 @@ def test_a_network_is_never_trained_on_what_it_is_stopped_by() -> None:
     base, _ = closed_form(given, options, 1)
     trainer = Trainer(build("gru", given, base, options), given, TruncatedBPTT(128), options)
     parts = {
-        "train": [range(p.counted, p.stop) for p in trainer.train],
+        "train": [range(p.counted, p.stop) for p in trainer.epochs.pieces],
         "validation": [range(p.counted, p.stop) for p in trainer.watched],
         "held-out": [range(a, z) for _, a, z in given.spans("held-out")],
     }

@@ -13,7 +13,8 @@ from ostinato.layers.ar import AR
 from ostinato.layers.front import Ahead, Front, InnovationFront, SmoothingFront
 from ostinato.layers.smoothing import Smoothing
 from ostinato.shapes import State
-from ostinato.training.build import _innovations, material_of
+from ostinato.training.innovations import innovations
+from ostinato.training.material import material_of
 from ostinato.training.objective import JUDGED
 
 
@@ -48,7 +49,7 @@ def test_ragged_spans_are_unrolled_as_each_alone(front: Front) -> None:
     data = ostinato.read(series)
     material = material_of(data, split(data, 0.1))
     counted = Counted(front)
-    e, support, _ = _innovations(counted, material)
+    e, support, _ = innovations(counted, material)
     # padding is no missing value, for which an autoregression would predict step by step
     assert counted.missing == 3
     assert counted.most <= max(JUDGED, longest)

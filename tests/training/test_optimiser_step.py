@@ -11,7 +11,8 @@ from losses_of_workers import material
 from ostinato.data.batching import bucketed, pieces, whole
 from ostinato.gradients.methods import FullBPTT
 from ostinato.training import update as step_module
-from ostinato.training.build import build, closed_form
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions
 from ostinato.training.objective import Loss
 from ostinato.training.update import Knobs, Update

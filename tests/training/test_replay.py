@@ -23,7 +23,8 @@ from ostinato.fits.budget import Budget
 from ostinato.gradients.methods import FullBPTT, Method, TruncatedBPTT
 from ostinato.training import objective, replay
 from ostinato.training import trainer as training
-from ostinato.training.build import build, closed_form
+from ostinato.training.build import build
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import LadderOptions as Config
 from ostinato.training.replay import Replay
 from ostinato.training.trainer import Trainer

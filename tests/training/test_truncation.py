@@ -18,9 +18,11 @@ from ostinato.gradients.methods import AdaptiveBPTT
 from ostinato.layers.rnn import RNN
 from ostinato.model import SequenceModel
 from ostinato.training import trainer as training
-from ostinato.training.build import Material, build, closed_form
+from ostinato.training.build import build
 from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.closed_form import closed_form
 from ostinato.training.config import Config
+from ostinato.training.material import Material
 from ostinato.training.run import Run
 from ostinato.training.trainer import Trainer
 from ostinato.training.truncation import Bias, choose, norm

@@ -7,7 +7,7 @@ import pytest
 
 from ostinato.data.sequences import SequenceSet
 from ostinato.fits.budget import Budget
-from ostinato.training.config import defaults, ladder_of
+from ostinato.training.config import LadderOptions, defaults, ladder_of
 from ostinato.training.text_network import MOST_DROPPED, dropout_for, width_for
 
 
@@ -70,6 +70,12 @@ def test_a_text_far_larger_than_its_network_is_not_dropped() -> None:
 def test_only_a_long_text_is_trained_by_gradients_of_one_size() -> None:
     lines = SequenceSet("text", text(100).values, np.array([0, 50, 100]), ("a", "b"), terminated=True)
     assert defaults(text(100_000), Budget(None, 10)).clip < defaults(lines, Budget(None, 10)).clip == 1.0
+
+
+def test_the_weights_of_a_long_text_decay_faster_than_those_of_short_ones() -> None:
+    lines = SequenceSet("text", text(100).values, np.array([0, 50, 100]), ("a", "b"), terminated=True)
+    long, short = (defaults(data, Budget(None, 10)).weight_decay for data in (text(100_000), lines))
+    assert long > short == LadderOptions().weight_decay
 
 
 def test_a_text_has_one_network_between_counts_and_mixture() -> None:

@@ -31,9 +31,11 @@ from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.threads import Threads, in_threads
 from ostinato.training.adaptive import counts_of
-from ostinato.training.build import Material, build, closed_form, closed_form_name, nonnegative
+from ostinato.training.build import build
 from ostinato.training.climb import Ladder
+from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import ADAPTIVE, LadderOptions, defaults, method_for
+from ostinato.training.material import Material, nonnegative
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.workers import current
 

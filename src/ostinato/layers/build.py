@@ -45,7 +45,9 @@ def depth_for(name: str, depth: int, reach: int) -> int:
     return max(depth, reach.bit_length()) if name == "conv" and reach >= 2**_CONV_LAYERS else depth
 
 
-def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0) -> Recurrence:
+def build_backbone(
+    name: str, input_size: int, hidden_size: int, depth: int = 1, dropout: float = 0.0, *, locked: bool = False
+) -> Recurrence:
     """Return a new backbone with random weights.
 
     Args:
@@ -54,6 +56,7 @@ def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1,
         hidden_size: The width of each layer, H.
         depth: The number of layers; a convolution has at least 6.
         dropout: The share of each layer's outputs that is dropped in training.
+        locked: Whether the steps of a call drop the same outputs.
 
     Raises:
         ConfigError: The name is unknown, or the depth is below 1.
@@ -64,4 +67,5 @@ def build_backbone(name: str, input_size: int, hidden_size: int, depth: int = 1,
         raise ConfigError(f"the depth of a backbone must be at least 1 layer, got {depth}", fix="use 1 or more layers")
     layers = max(depth, _CONV_LAYERS) if name == "conv" else depth
     make = BACKBONES[name]
-    return Stack([make(i, hidden_size if i else input_size, hidden_size) for i in range(layers)], dropout)
+    made = [make(i, hidden_size if i else input_size, hidden_size) for i in range(layers)]
+    return Stack(made, dropout, locked=locked)

@@ -22,23 +22,30 @@ class Dropout(nn.Module):
 
     Args:
         share: The probability of a value to be set to 0, from 0 to 1.
+        locked: Whether all steps of a call have one mask, drawn for each row and unit (Gal and Ghahramani 2016); the
+            first axis of the values is that of the steps.
 
     Raises:
         ConfigError: The share is no number from 0 to 1.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, *, locked: bool = False) -> None:
         super().__init__()
+        self.locked = locked
         self.share = real("dropout", share, least=0, most=1, fix="use a share such as 0.2")
 
     def extra_repr(self) -> str:
         """Return the share, for the printed module."""
-        return f"share={self.share:g}"
+        return f"share={self.share:g}" + ", locked" * self.locked
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x (...) with a share of its values set to 0 in training, x itself otherwise."""
         if not self.training or not self.share:
             return x
+        return x * self._dropped(torch.ones_like(x[:1])) if self.locked else self._dropped(x)
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        """Return x (...) with a share of its values set to 0."""
         if x.device.type != "cpu":
             return nn.functional.dropout(x, self.share)
         most = 1 << BITS

@@ -23,13 +23,16 @@ class Stack(Recurrence):
     Args:
         layers: The layers, the lowest first.
         dropout: The share of each layer's outputs that is dropped in training.
+        locked: Whether the steps of a call drop the same outputs (see ``Dropout``).
         residual: Whether a layer's input is added to its output if their sizes match; never for the lowest layer.
 
     Raises:
         ConfigError: The list of layers is empty, or the sizes of two neighbours do not match.
     """
 
-    def __init__(self, layers: Sequence[Recurrence], dropout: float = 0.0, *, residual: bool = True) -> None:
+    def __init__(
+        self, layers: Sequence[Recurrence], dropout: float = 0.0, *, locked: bool = False, residual: bool = True
+    ) -> None:
         super().__init__()
         if not layers:
             raise ConfigError("a stack needs at least one layer, got none", fix="give one layer or more")
@@ -41,7 +44,7 @@ class Stack(Recurrence):
                     fix="give them the same width",
                 )
         self.layers = nn.ModuleList(layers)
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropout, locked=locked)
         self.residual = residual
         self.input_size, self.output_size = layers[0].input_size, layers[-1].output_size
         # the number of tensors in the state of each layer

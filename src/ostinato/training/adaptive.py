@@ -23,10 +23,11 @@ from ostinato.layers.markov import Markov
 from ostinato.layers.mixture import Mixture
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
-from ostinato.training.build import Material, build
+from ostinato.training.build import build
 from ostinato.training.config import LadderOptions
+from ostinato.training.epochs import judged_pieces
+from ostinato.training.material import Material
 from ostinato.training.objective import JUDGED, Likelihood
-from ostinato.training.trainer import judged_pieces
 
 
 def letters_of(encoding: Encoding) -> list[int]:

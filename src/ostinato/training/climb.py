@@ -22,12 +22,15 @@ from ostinato.model import SequenceModel
 from ostinato.model_file import load_model, save_model
 from ostinato.record import LadderRecord, Rung
 from ostinato.training.adaptive import adapted, counts_of, fit_mixture
-from ostinato.training.build import Base, Material, adaptive_filter, build, closed_form_name, smoothing
+from ostinato.training.build import build
 from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.closed_form import Base, adaptive_filter, closed_form_name, smoothing
 from ostinato.training.config import ADAPTIVE, FILTERED, LadderOptions
+from ostinato.training.epochs import judged_pieces
+from ostinato.training.material import Material
 from ostinato.training.objective import evaluate
 from ostinato.training.refit import more_data
-from ostinato.training.trainer import Trainer, judged_pieces
+from ostinato.training.trainer import Trainer
 from ostinato.training.truncation import describe
 from ostinato.training.workers import WorkerGroup
 

@@ -14,9 +14,9 @@ from ostinato.layers.build import SMOOTHED
 from ostinato.model import SequenceModel
 from ostinato.record import Rung
 from ostinato.training.adaptive import adaptive_nats
-from ostinato.training.build import Material
+from ostinato.training.epochs import judged_pieces
+from ostinato.training.material import Material
 from ostinato.training.objective import JUDGED
-from ostinato.training.trainer import judged_pieces
 
 #: A gain counts from this many standard errors on. With few values the bound is that of Student's t, which is higher.
 ERRORS = 1.0

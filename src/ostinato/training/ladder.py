@@ -27,16 +27,12 @@ from ostinato.layers.build import BACKBONES, SMOOTHED
 from ostinato.layers.markov import Markov
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
-from ostinato.training.build import (
-    Material,
-    closed_form,
-    closed_form_name,
-    material_of,
-)
 from ostinato.training.checkpoint import Checkpoint, fingerprint
 from ostinato.training.climb import Ladder
+from ostinato.training.closed_form import closed_form, closed_form_name
 from ostinato.training.config import LadderOptions, defaults, method_for
 from ostinato.training.evidence import chosen, how_few
+from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.refit import Refit
 from ostinato.training.rungs import names_of

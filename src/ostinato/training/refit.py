@@ -33,20 +33,14 @@ from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.record import LadderRecord
 from ostinato.training.adaptive import learn_for_good
-from ostinato.training.build import (
-    Base,
-    Material,
-    adaptive_filter,
-    build,
-    closed_form,
-    closed_form_name,
-    material_of,
-    smoothing,
-)
+from ostinato.training.build import build
 from ostinato.training.checkpoint import Checkpoint
+from ostinato.training.closed_form import Base, adaptive_filter, closed_form, closed_form_name, smoothing
 from ostinato.training.config import LadderOptions
+from ostinato.training.epochs import judged_pieces
+from ostinato.training.material import Material, material_of
 from ostinato.training.objective import evaluate
-from ostinato.training.trainer import Trainer, judged_pieces
+from ostinato.training.trainer import Trainer
 from ostinato.training.workers import WorkerGroup
 
 #: Emissions whose first parameter is a location.

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ostinato.data.batching import WARM, Batch, Piece, aligned, apart, bucketed, pieces, whole
-from ostinato.data.split import Part
+from ostinato.data.batching import Batch
 from ostinato.fits.budget import Budget
 from ostinato.fits.progress import TrainingProgress
 from ostinato.gradients.methods import AdaptiveBPTT, FullBPTT, Method
 from ostinato.model import SequenceModel
 from ostinato.shapes import State
-from ostinato.training.build import Material
 from ostinato.training.checkpoint import Checkpoint
-from ostinato.training.config import SHORT, VALIDATED, LadderOptions
+from ostinato.training.config import VALIDATED, LadderOptions
+from ostinato.training.epochs import Epochs, judged_pieces
+from ostinato.training.material import Material
 from ostinato.training.objective import Loss, check_finite, evaluate, mean_measure, steps_per_unit
 from ostinato.training.replay import Step, fastest
 from ostinato.training.run import Run
@@ -32,8 +32,6 @@ from ostinato.training.workers import WorkerGroup
 
 #: A checkpoint is written so seldom that writing takes at most this share of the time; every 0 writes each step.
 WRITING = 0.01
-#: The greatest number of judged steps in a piece, and the fewest steps before them.
-LONGEST, LEAST_PAST = 2048, 256
 #: The optimiser step of AdaptiveBPTT's first measurement, and the factor from the step of a measurement to that of the
 #: next. One measurement costs as much as some hundred steps.
 FIRST_MEASUREMENT, MEASUREMENT_FACTOR = 256, 8
@@ -94,24 +92,12 @@ class Trainer:
             method = replace(method, longest=most)
         self.model, self.material, self.method, self.config = model, material, method, config
         self.workers, self.again = workers or WorkerGroup(), again
-        #: the steps that warm up the state of a piece: at least those that the closed form needs
-        self.warm = max(WARM, model.front.reach)
-        spans = material.spans("train")
-        total = sum(z - a for _, a, z in spans)
-        if isinstance(method, FullBPTT):
-            longest = max(SHORT, *(z - a for _, a, z in spans))
-        else:
-            # enough rows to fill the batch, but no row that is mostly warm-up; and none so long that training hardly
-            # meets the start that each judged piece has, because a state that is carried for ever drifts away from it
-            least = method.shortest if isinstance(method, AdaptiveBPTT) else method.window
-            longest = max(4 * self.warm, min(-(-total * least // config.batch_steps), LONGEST - self.warm))
-        #: the pieces that an epoch draws, part by part
-        self.turns = [pieces(part, longest, self.warm) for part in self._in_turns(spans, seen or [])]
-        self.train = [piece for part in self.turns for piece in part]
+        self.epochs = Epochs(material, method, config, model.front.reach, seen or [])
+        total = self.epochs.steps
         watched = judged_pieces(material, "validation", model.front.reach)
         self.watched = watched[:: max(1, sum(p.stop - p.counted for p in watched) // VALIDATED)]
         #: nats a step from model space to the units of the data
-        shown = self.train[:: max(1, total // SHOWN)]
+        shown = self.epochs.pieces[:: max(1, total // SHOWN)]
         self.measure = mean_measure(material.encoded, shown)
         #: the symbols of a character of text, so that loss and validation are for the same unit
         self.each = steps_per_unit(material.encoded, shown)
@@ -215,31 +201,11 @@ class Trainer:
         warm_up = max(1, min(WARM_UP, self.again // 4))
         return self.config.learning_rate * schedule((1 + share) / 2, self.run.step, warm_up)
 
-    def _in_turns(self, spans: list[Span], seen: list[Span]) -> list[list[Span]]:
-        """Return the spans that an epoch draws first, which were not seen, and the rest.
-
-        Full BPTT takes whole sequences, of which those with a step that was not seen come first.
-        """
-        new, old = apart(spans, seen)
-        if isinstance(self.method, FullBPTT):
-            rows = {row for row, _, _ in new}
-            new, old = ([span for span in spans if (span[0] in rows) is first] for first in (True, False))
-        return [new, old]
-
     def _epoch(self) -> Iterator[Batch]:
-        """Yield the remaining batches of this epoch; their order follows from the seed and the epoch alone."""
-        rng = np.random.default_rng((self.config.seed, self.run.epoch))
-        if isinstance(self.method, FullBPTT):
-            batches = [b for part in self.turns for b in bucketed(part, self.config.batch_steps, rng)]
-            yield from (whole(self.material.encoded, b) for b in batches[self.run.position :])
-            return
-        order = [part[i] for part in self.turns for i in rng.permutation(len(part))]
-        begun = self.run.step - self.run.position
-        steps = self.config.batch_steps
-        chunks = aligned(self.material.encoded, order, steps, lambda i: self._window(begun + i), self.warm)
-        for i, chunk in enumerate(chunks):
-            if i >= self.run.position:
-                yield chunk
+        """Return the batches that are left of this epoch."""
+        run = self.run
+        begun = run.step - run.position
+        return self.epochs.batches(run.epoch, run.position, lambda i: self._window(begun + i))
 
     def _window(self, step: int) -> int:
         """Return the truncation window at a step; when it changes, the carried state stays."""
@@ -325,17 +291,6 @@ class Trainer:
             {"params": matrices, "weight_decay": self.config.weight_decay},
             {"params": rest, "weight_decay": 0.0},
         ]
-
-
-def judged_pieces(material: Material, part: Part, reach: int) -> list[Piece]:
-    """Return the steps of a part in pieces, each with the steps before it as its past.
-
-    Args:
-        material: The data of the fit.
-        part: The part of the data.
-        reach: The number of steps before a step that the closed form of the model needs.
-    """
-    return pieces(material.spans(part), LONGEST, max(LEAST_PAST, reach + WARM))
 
 
 def schedule(share: float, step: int, warm_up: int = WARM_UP) -> float:

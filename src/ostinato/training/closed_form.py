@@ -1,0 +1,120 @@
+"""What a model stands on, fitted before its first gradient step: a closed form for each kind of data, and its name."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+
+from ostinato.layers.ar import AR
+from ostinato.layers.autoregression import PERFECT
+from ostinato.layers.filter import AdaptiveFilter
+from ostinato.layers.front import InnovationFront, SmoothingFront
+from ostinato.layers.lag_choice import fit_dense_or_sparse, name_of
+from ostinato.layers.markov import Markov
+from ostinato.layers.smoothing import Smoothing
+from ostinato.layers.volatility import Volatility, fit_volatility
+from ostinato.ops.filter.form import Form
+from ostinato.training.config import LadderOptions, most_orders
+from ostinato.training.few import settled
+from ostinato.training.innovations import innovations, parameters_of
+from ostinato.training.material import ENOUGH, Material
+from ostinato.training.smoothing import fit_smoothing, season_of
+
+#: The mean step from a value to the next, in units of an adaptive filter of continuous values.
+RESOLUTION = 20.0
+
+#: What a model stands on.
+Base: TypeAlias = AR | Markov | AdaptiveFilter | Smoothing
+
+
+def closed_form_name(base: Base) -> str:
+    """Return the closed form with its order or its lags, such as "AR(21)" or "AR(lags 1, 12)"."""
+    if isinstance(base, AdaptiveFilter):
+        return f"filters({', '.join(map(str, (*base.form.orders, *base.form.taps)))})"
+    if isinstance(base, Smoothing):
+        return base.name
+    if isinstance(base, AR):
+        return name_of(base.lags) + ("" if base.volatility is None else "-GARCH(1,1)")
+    return f"Markov({base.order})"
+
+
+def closed_form(
+    material: Material, config: LadderOptions, order: int | None = None
+) -> tuple[AR | Markov, tuple[str, ...]]:
+    """Return the closed form with its order chosen: an AR for values, a Markov chain for symbols.
+
+    Args:
+        material: The data of the fit.
+        config: The options, of which the greatest order is used.
+        order: The order of the Markov chain. None chooses it on the validation part. The lags of an AR are always
+            chosen by ``fit_dense_or_sparse``.
+
+    Returns:
+        The closed form, fitted to the known part, and notes on it.
+    """
+    vocabulary = material.encoding.vocabulary_size
+    if vocabulary is not None:
+        most = None if material.within is None else material.within.chain
+        if order is None:
+            train, train_offsets, _ = material.joined("train", most)
+            validation, validation_offsets, _ = material.joined("validation")
+            order = Markov.fit(
+                train[:, 0].numpy(),
+                train_offsets,
+                vocabulary,
+                config.max_order,
+                (validation[:, 0].numpy(), validation_offsets),
+            ).order
+        values, offsets, _ = material.joined(limit=most)
+        return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
+    values, offsets, _ = material.joined(limit=ENOUGH)
+    z = values.double().numpy()
+    order = min(config.max_order, most_orders(material.data))
+    fits = fit_dense_or_sparse(z, offsets, order, config.max_order)
+    base = AR.from_fits(fits)
+    notes = [note for fit in fits for note in fit.notes]
+    with torch.no_grad():
+        known, unit = 1 + base.weight.count_nonzero(-1), material.encoded.unit.amin(0)
+        told = settled(base.log_sigma, known, values, offsets.tolist(), unit)
+        if bool((told[:, -1] != base.log_sigma[:, -1]).any()):
+            # what a perfect fit was raised to is not what it has now
+            notes = [note for note in notes if not note.startswith(PERFECT)]
+        base.log_sigma.copy_(told)
+    if material.data.traits.log_returns:
+        e = innovations(InnovationFront(base), material)[0].double().numpy()
+        pairs = [fit_volatility(column, offsets) for column in e.T]
+        if any(pairs):
+            base.volatility = Volatility.of([pair or (0.0, 0.0) for pair in pairs])
+    return base, tuple(dict.fromkeys(notes))
+
+
+def smoothing(material: Material, config: LadderOptions, name: str) -> tuple[Smoothing, list[str]]:
+    """Return the likeliest exponential smoothing of the known part, and notes on it.
+
+    Args:
+        material: The data of the fit.
+        config: The options, of which the season is used.
+        name: "ets" or "theta".
+    """
+    season, note = season_of(material.data, config.season)
+    values, offsets, _ = material.joined(limit=ENOUGH)
+    found, notes = fit_smoothing(name, values.double().numpy(), offsets, season)
+    known, unit = parameters_of(SmoothingFront(found)), material.encoded.unit.amin(0)
+    found.log_sigma.copy_(settled(found.log_sigma, known, values, offsets.tolist(), unit))
+    return found, [*([note] if note else []), *notes]
+
+
+def adaptive_filter(material: Material) -> AdaptiveFilter:
+    """Return adaptive filters that have learned nothing; the data give the unit that their values are counted in."""
+    values, _, _ = material.joined(limit=ENOUGH)
+    z = values.double()
+    units = material.encoded.unit[material.encoded.unit > 0]
+    lattice = len(units) == material.encoded.unit.numel()
+    steps = z.diff(dim=0).abs()
+    usual = float(steps[steps.isfinite()].mean()) if len(z) > 1 else 1.0
+    unit = float(units.min()) if lattice else max(usual, 1e-6) / RESOLUTION
+    channels = z.shape[1]
+    # two channels tell most of each other; more share the places
+    cross = 0 if channels == 1 else max(1, 16 // (channels - 1))
+    return AdaptiveFilter(Form(channels=channels, cross=cross, unit=unit, wide=0.5 / unit, lattice=lattice))

@@ -1,0 +1,116 @@
+"""The data of a fit: as read, in model space, and in parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ostinato.data.encoded import Encoded, Encoding
+from ostinato.data.encoding import fit_encoding
+from ostinato.data.sequences import SequenceSet
+from ostinato.data.split import Part, Split
+from ostinato.errors import DataError
+from ostinato.training.within import Within, spread
+
+#: The greatest number of steps that a closed form is fitted to: enough for a few dozen coefficients.
+ENOUGH = 400_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """The data of a fit.
+
+    Attributes:
+        data: The sequences as read.
+        encoded: The sequences in model space.
+        encoding: The map from the sequences as read to model space.
+        split: The training, validation and held-out parts.
+        within: How many steps of data on disk are looked at; None is all of them.
+    """
+
+    data: SequenceSet
+    encoded: Encoded
+    encoding: Encoding
+    split: Split
+    within: Within | None = None
+
+    def spans(self, part: Part) -> list[tuple[int, int, int]]:
+        """Return the spans of a part as (sequence, first, stop), in steps of model space, as far as they are looked at.
+
+        Stretches of data on disk stand for their part.
+        """
+        spans = self.split.spans(part, self.data.lengths, self.encoded.lengths)
+        if self.within is None or part == "known":
+            return spans
+        return spread(spans, self.within.trained if part == "train" else self.within.judged)
+
+    def joined(self, part: Part = "known", limit: int | None = None) -> tuple[Tensor, NDArray[np.int64], list[int]]:
+        """Return the spans of a part joined: values (N, D), the offsets of the spans, and the sequence of each span.
+
+        Args:
+            part: The part of the data.
+            limit: The greatest number of steps, drawn at random from all spans; of data on disk, spread over them.
+        """
+        spans = self.spans(part)
+        if limit is not None and self.within is not None:
+            spans = spread(spans, limit)
+        elif limit is not None and sum(z - a for _, a, z in spans) > limit:
+            order, kept, total = np.random.default_rng(0).permutation(len(spans)), [], 0
+            for i in order:
+                if total >= limit:
+                    break
+                b, a, z = spans[i]
+                kept.append((b, a, min(z, a + limit - total)))
+                total += kept[-1][2] - a
+            spans = sorted(kept)
+        at = self.encoded.offsets
+        values = torch.cat([self.encoded.values[at[b] + a : at[b] + z] for b, a, z in spans])
+        return values, np.cumsum([0, *(z - a for _, a, z in spans)], dtype=np.int64), [b for b, _, _ in spans]
+
+
+def material_of(data: SequenceSet, cut: Split, support: str | None = None, within: Within | None = None) -> Material:
+    """Return the data in model space, with a scale or an alphabet of the known part only.
+
+    Args:
+        data: The sequences as read.
+        cut: The parts.
+        support: "nonnegative", "real" or None, as in ``LadderOptions``.
+        within: How many steps of data on disk are looked at; None is all of them.
+    """
+    bound = nonnegative(data, support)
+    encoding = fit_encoding(cut.take("known", data), by_id=cut.by_time, nonnegative=bound)
+    return Material(data, encoding.encode(data), encoding, cut, within if data.on_disk else None)
+
+
+def nonnegative(data: SequenceSet, support: str | None) -> tuple[bool, ...]:
+    """Return whether each channel has no probability below 0; empty if none is bounded.
+
+    What the values can be is a fact about their unit, as it is for counts, so that the whole of the data declares it:
+    a channel that is never below 0, and whose values are at least as far apart as the least of them is from 0.
+
+    Args:
+        data: The sequences as read.
+        support: "nonnegative", "real" or None, which decides by the data.
+
+    Raises:
+        DataError: The support is "nonnegative", and a value is below 0.
+    """
+    if data.kind != "series" or data.count or support == "real":
+        return ()
+    values = np.asarray(data.values, dtype=np.float64)
+    never = tuple(bool(np.isfinite(x).any() and not (x < 0).any()) for x in values.T)
+    if support == "nonnegative" and (values < 0).any():
+        least = float(np.nanmin(values))
+        raise DataError(
+            f"the least value is {least:g}, and the support is nonnegative",
+            where=data.meta.get("source"),
+            fix="remove --support, or leave such values empty",
+        )
+    if support is None:
+        # if the least value is farther from 0 than the values are apart, the data do not show that 0 is a bound
+        never = tuple(n and np.nanmin(x) <= np.nanmax(x) - np.nanmin(x) for n, x in zip(never, values.T, strict=True))
+    return tuple(map(bool, never)) if any(never) else ()
