@@ -21,6 +21,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DISPLAYED = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"\$([^$]+)\$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+PORT = re.compile(r"port[= ]+[1-9]\d*|127\.0\.0\.1:\d+|localhost:\d+")
 
 
 def parts(page: Path) -> dict[str, object]:
@@ -51,6 +52,17 @@ def test_the_korean_page_matches_the_english_page(page: Path) -> None:
     english, korean = parts(DOCS / page), parts(KOREAN / page)
     for name, of_english in english.items():
         assert korean[name] == of_english, name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_what_runs_takes_a_free_port(page: Path) -> None:
+    """A block with a port of its own fails while another run of it, or any other program, has that port."""
+    blocks = [
+        code
+        for language, code in BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+        if language in {"bash", "python"}
+    ]
+    assert not [found for code in blocks for found in PORT.findall(code)]
 
 
 def test_the_whole_theory_is_translated() -> None:
