@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pages
 import pytest
 from pages import run
 
@@ -73,6 +74,14 @@ def test_a_wrong_output_is_detected(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", encoding="utf-8")
     with pytest.raises(AssertionError, match=r"line 5: the block above it printed\n2"):
+        run(page, tmp_path)
+
+
+def test_a_block_that_waits_for_ever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "LIMIT", 0.5)
+    page = tmp_path / "page.md"
+    page.write_text("```bash\nsleep 1000 & sleep 1000\n```\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="line 1: not done in"):
         run(page, tmp_path)
 
 
