@@ -23,7 +23,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
 
 matplotlib.use("Agg")
-#: The longest that the commands of one block may take, in seconds: a block that waits for ever must not hold up the rest.
+#: The longest that the commands of a block may take, in seconds: one that waits for ever must not hold up the rest.
 LIMIT = 600
 _run = PythonEvaluator()
 
