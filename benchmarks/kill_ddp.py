@@ -28,7 +28,7 @@ from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
 
 DATA = FOLDER / "text/tinyshakespeare.txt"
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--max-restarts"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--max-restarts"]
 
 
 def start(way: str, data: Path, output: Path, args: argparse.Namespace) -> subprocess.Popen[bytes]:

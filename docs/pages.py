@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
 
 matplotlib.use("Agg")
+#: The longest that the commands of a block may take, in seconds: one that waits for ever must not hold up the rest.
+LIMIT = 600
 _run = PythonEvaluator()
 
 
@@ -35,18 +38,26 @@ def _python(example: Example) -> None:
 def _bash(example: Example) -> None:
     """Run the commands of a bash block in the working directory, and keep what they print."""
     programs = Path(sys.executable).parent
-    done = subprocess.run(
+    with subprocess.Popen(
         ["bash", "-euo", "pipefail", "-c", example.parsed],
         env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "COLUMNS": "88"},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if done.returncode:
+        start_new_session=True,
+    ) as block:
+        try:
+            out, err = block.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(block.pid, signal.SIGKILL)  # with what it started
+            raise AssertionError(
+                f"{example.path}, line {example.line}: not done in {LIMIT} s"
+            ) from None
+    if block.returncode:
         raise AssertionError(
-            f"{example.path}, line {example.line}: exit code {done.returncode}\n{done.stderr}"
+            f"{example.path}, line {example.line}: exit code {block.returncode}\n{err}"
         )
-    example.namespace["_printed"] = done.stdout
+    example.namespace["_printed"] = out
 
 
 def _text(example: Example) -> None:

@@ -190,6 +190,11 @@ def test_quiet_prints_no_notes(home: Path, capsys: pytest.CaptureFixture[str]) -
         (["score", "slow.ost", "slow.csv"], {"nats_per_step", "bits_per_step", "log_prob", "steps", "sequences"}),
         (["diagnose", "slow.ost", "slow.csv", "--max-lag", "4", "--positions", "16"], {"score", "lags", "verdict"}),
         (["inspect", "slow.csv"], {"facts"}),
+        (["sample", "slow.ost", "-n", "3"], {"kind", "output", "samples"}),
+        (["report", "slow.ost", "slow.csv", "-o", "json.html"], {"report"}),
+        (["export", "slow.ost", "--onnx", "json.onnx"], {"onnx", "states", "steps", "worst", "notes"}),
+        (["doctor"], {"ostinato", "torch", "engine", "devices", "threads", "variables", "cells"}),
+        (["token", "one", "--tokens", "json-tokens"], {"name", "token", "tokens"}),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -205,3 +210,28 @@ def test_json_is_all_that_a_program_reads(
         main([*words, "--json"])
     assert not stop.value.code
     assert names <= set(json.loads(capsys.readouterr().out))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["score", "none.ost", "slow.csv"],
+        ["forecast", "none.csv", "-n", "2"],
+        ["forecast", "slow.csv", "--horizon", "x"],
+        ["fit", "slow.csv", "--model", "banana"],
+        ["doctor", "--banana"],
+        ["banana"],
+    ],
+    ids=" ".join,
+)
+def test_a_program_reads_an_error_as_json_too(
+    words: list[str], home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(home)
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--json"])
+    assert stop.value.code == 2
+    told = capsys.readouterr()
+    found = json.loads(told.out)
+    assert found.keys() == {"error", "where", "fix"}
+    assert told.err.startswith(f"error: {found['error']}")

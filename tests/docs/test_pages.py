@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import pages
 import pytest
 from pages import run
 
@@ -21,6 +22,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DISPLAYED = re.compile(r"^\$\$\n(.*?)^\$\$$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"\$([^$]+)\$")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+PORT = re.compile(r"port[= ]+[1-9]\d*|127\.0\.0\.1:\d+|localhost:\d+")
 
 
 def parts(page: Path) -> dict[str, object]:
@@ -53,6 +55,17 @@ def test_the_korean_page_matches_the_english_page(page: Path) -> None:
         assert korean[name] == of_english, name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_what_runs_takes_a_free_port(page: Path) -> None:
+    """A block with a port of its own fails while another run of it, or any other program, has that port."""
+    blocks = [
+        code
+        for language, code in BLOCK.findall((DOCS / page).read_text(encoding="utf-8"))
+        if language in {"bash", "python"}
+    ]
+    assert not [found for code in blocks for found in PORT.findall(code)]
+
+
 def test_the_whole_theory_is_translated() -> None:
     assert {p for p in PAGES if p.parts[0] == "theory"} <= set(TRANSLATED)
 
@@ -61,6 +74,14 @@ def test_a_wrong_output_is_detected(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n", encoding="utf-8")
     with pytest.raises(AssertionError, match=r"line 5: the block above it printed\n2"):
+        run(page, tmp_path)
+
+
+def test_a_block_that_waits_for_ever_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "LIMIT", 0.5)
+    page = tmp_path / "page.md"
+    page.write_text("```bash\nsleep 1000 & sleep 1000\n```\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match="line 1: not done in"):
         run(page, tmp_path)
 
 

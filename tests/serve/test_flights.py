@@ -20,7 +20,7 @@ import zoo
 from ostinato.errors import OstinatoError
 from ostinato.inference.live.rows import Rows
 from ostinato.serve import access
-from ostinato.serve import batcher as room
+from ostinato.serve import batcher as batching
 from ostinato.serve.auth import Kept, Token
 from ostinato.serve.errors import RefusedError, UnexpectedError
 from ostinato.serve.held import Asked
@@ -70,7 +70,7 @@ def asked(keys: Sequence[int], number: int) -> list[Asked]:
 
 
 def test_a_batch_that_rests_on_a_failed_save_is_judged_again(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "BESIDE", 2)
+    monkeypatch.setattr(batching, "BESIDE", 2)
     store = slow([False, True], RuntimeError("a fault"))
 
     async def main() -> None:
@@ -99,7 +99,7 @@ def test_a_batch_that_rests_on_a_failed_save_is_judged_again(slow: Make, monkeyp
 
 
 def test_a_repeated_event_is_not_answered_before_its_save(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "BESIDE", 2)
+    monkeypatch.setattr(batching, "BESIDE", 2)
     store = slow([False, True], RuntimeError("a fault"))
 
     async def main() -> None:
@@ -123,7 +123,7 @@ def test_a_repeated_event_is_not_answered_before_its_save(slow: Make, monkeypatc
 def test_what_is_on_its_way_when_the_store_fails_is_refused_with_it(
     slow: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "BESIDE", 2)
+    monkeypatch.setattr(batching, "BESIDE", 2)
     store = slow([False, True])
 
     async def main() -> None:
@@ -167,7 +167,7 @@ def test_an_event_whose_save_failed_is_shown_once(slow: Make) -> None:
 
 
 def test_nothing_else_is_done_while_a_save_is_on_its_way(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "BESIDE", 2)
+    monkeypatch.setattr(batching, "BESIDE", 2)
     store = slow([])
 
     async def main() -> None:
@@ -189,7 +189,7 @@ def test_nothing_else_is_done_while_a_save_is_on_its_way(slow: Make, monkeypatch
 def test_a_stream_may_leave_memory_while_others_of_its_batch_are_read(
     slow: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(room, "BESIDE", 2)
+    monkeypatch.setattr(batching, "BESIDE", 2)
     store = slow([])
 
     async def main() -> None:
@@ -210,8 +210,8 @@ def test_a_stream_may_leave_memory_while_others_of_its_batch_are_read(
 
 
 def test_a_limit_of_streams_counts_those_that_are_being_saved(slow: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "BESIDE", 2)
-    monkeypatch.setattr(room, "MOST", 2)
+    monkeypatch.setattr(batching, "BESIDE", 2)
+    monkeypatch.setattr(batching, "MOST", 2)
     store = slow([])
     token = Token(Kept("a", "", streams=3))
 
@@ -234,7 +234,7 @@ def test_a_limit_of_streams_counts_those_that_are_being_saved(slow: Make, monkey
 def test_what_was_answered_is_kept_once_when_saves_fail_at_random(
     seed: int, slow: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "BESIDE", 4)
+    monkeypatch.setattr(batching, "BESIDE", 4)
     rng, model = random.Random(seed), zoo.fitted("series", "gru")
     store: Store = slow([rng.random() < 0.3 for _ in range(60)])
     told: dict[tuple[int, int], float | None] = {}

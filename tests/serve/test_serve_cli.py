@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -39,6 +44,24 @@ def test_an_option_that_cannot_be_used_is_refused(
         main(["serve", "model.ost", *options.split()])
     assert stop.value.code == 2
     assert what in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_refused_and_a_free_one_is_named(tmp_path: Path) -> None:
+    save_model(zoo.fitted("series", "ar"), tmp_path / "model.ost")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "ostinato", "serve", "model.ost", "--store", "none", "--port"]
+        refused = subprocess.run([*command, str(port)], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert f"port {port} of 127.0.0.1: Address already in use" in refused.stderr
+    assert "--port 0" in refused.stderr
+    with subprocess.Popen([*command, "0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as free:
+        assert free.stderr is not None
+        address = re.search(r"http://127\.0\.0\.1:[1-9]\d*/", free.stderr.readline())
+        assert address is not None
+        with urllib.request.urlopen(f"{address[0]}healthz", timeout=60) as answer:
+            assert answer.status == 200
+        free.terminate()
 
 
 def test_a_token_is_printed_once_and_replaced_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

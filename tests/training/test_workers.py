@@ -20,7 +20,7 @@ from ostinato.errors import ModelFileError
 from ostinato.storage import load_bundle
 
 HERE = Path(__file__).parent
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 def done(command: list[str]) -> str:

@@ -19,11 +19,13 @@ def command(
         typer.Option("--output", "-o", help="The file to write. Default: the name of the first file with .osz added."),
     ] = None,
     threads: options.Threads = "1",
+    as_json: options.Json = False,
 ) -> None:
     """Compress files without loss, to about the bits that score prints. decompress needs the same model.
 
     Example: ostinato compress digits.ost recording.wav -o recording.osz
     """
+    from ostinato.cli.render import answer
     from ostinato.compression.originals import read_raw
     from ostinato.compression.verbs import compressed
     from ostinato.errors import ConfigError
@@ -46,4 +48,7 @@ def command(
     with computing(options.threads(threads)):
         atomic_write(target, compressed(load_model(model), raw).parts())
     size, out = sum(map(len, raw.values())), target.stat().st_size
+    if as_json:
+        answer({"output": str(target), "bytes": out, "original_bytes": size, "files": len(raw)})
+        return
     print(f"{target}: {counted(out, 'byte')} for {counted(size, 'byte')} in {counted(len(raw), 'file')}")

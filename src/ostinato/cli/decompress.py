@@ -23,11 +23,13 @@ def command(
         ),
     ] = None,
     threads: options.Threads = "1",
+    as_json: options.Json = False,
 ) -> None:
     """Restore the files that compress wrote, to the bit, with the model that compressed them.
 
     Example: ostinato decompress digits.ost recording.osz -o recording.wav
     """
+    from ostinato.cli.render import answer
     from ostinato.compression.originals import read_raw
     from ostinato.compression.verbs import restored
     from ostinato.errors import ConfigError
@@ -50,4 +52,9 @@ def command(
             raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
     for name, parts in files.items():
         atomic_write(targets[name], parts)
-        print(f"{targets[name]}: {counted(targets[name].stat().st_size, 'byte')}")
+    sizes = {str(target): target.stat().st_size for target in targets.values()}
+    if as_json:
+        answer({"files": [{"file": name, "bytes": size} for name, size in sizes.items()]})
+        return
+    for name, size in sizes.items():
+        print(f"{name}: {counted(size, 'byte')}")

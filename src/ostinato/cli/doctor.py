@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 
+from ostinato.cli import options
 from ostinato.numbers import counted
 
 
-def command() -> None:
+def command(as_json: options.Json = False) -> None:
     """Print which implementation of each network computes on this machine, on which devices and threads, and why.
 
     Example: OSTINATO_ISA=avx2 ostinato doctor
@@ -21,6 +23,26 @@ def command() -> None:
     from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
     from ostinato.threads import decide
 
+    if as_json:
+        from ostinato.cli.render import answer
+
+        cells = {cell: explain(cell) for cell in IMPLEMENTATIONS}
+        if torch.cuda.is_available():
+            cells |= {f"{cell} on cuda": explain(cell, device="cuda") for cell in ("rnn", "gru", "lstm", "linear")}
+        answer(
+            {
+                "ostinato": __version__,
+                "torch": torch.__version__,
+                "processors": os.cpu_count(),
+                "engine": None if extension.ABSENT else extension.set_in_use(),
+                "absent": extension.ABSENT or None,
+                "devices": list(devices()),
+                "threads": asdict(decide()),
+                "variables": {name: os.environ.get(name) for name in (INSTRUCTION_SET, IMPLEMENTATION, GPU_KERNELS)},
+                "cells": cells,
+            }
+        )
+        return
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
     if extension.ABSENT:
         print(f"engine: none. {extension.ABSENT}")

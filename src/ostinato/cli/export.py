@@ -21,6 +21,7 @@ def command(
     unique_id: Annotated[
         str, typer.Option(help="The id of the series, if the model scales each series of a panel by its own values.")
     ] = "stream",
+    as_json: options.Json = False,
 ) -> None:
     """Write one step of a model as an ONNX graph, for devices and programs without Python.
 
@@ -32,6 +33,7 @@ def command(
     """
     import hashlib
 
+    from ostinato.cli.render import answer
     from ostinato.export.build import export_onnx
     from ostinato.model_file import load_model
 
@@ -42,6 +44,9 @@ def command(
     done = export_onnx(fitted, onnx, level=level or (80, 95), unique_id=unique_id, digest=digest)
     for note in done.notes:
         screen.say(f"note: {note}")
+    if as_json:
+        found = {"states": len(done.states), "steps": done.steps, "worst": done.worst, "notes": done.notes}
+        answer({"onnx": str(onnx)} | found)
     screen.say(
         f"wrote {onnx}: {len(done.states)} tensors of state; onnxruntime gives the surprisals of the model on "
         f"{counted(done.steps, 'step')} within {done.worst:.1g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
@@ -29,6 +30,7 @@ from ostinato.cli import (
     report,
     sample,
     score,
+    screen,
     serve,
     stream,
     token,
@@ -75,7 +77,7 @@ class _Verbs(TyperGroup):
             complain(error)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
-            print("stopped", file=sys.stderr)
+            complain(OstinatoError("stopped"), shown="stopped")
             raise typer.Exit(error.code if isinstance(error, Stopped) else 130) from error
         except OSError as error:
             raise typer.Exit(_refused(error)) from error
@@ -93,9 +95,20 @@ def _refused(error: OSError) -> int:
     return 1
 
 
-def complain(error: OstinatoError) -> None:
-    """Print an error on standard error: what is wrong, where, and how to correct it."""
-    print(f"error: {error.what}", file=sys.stderr)
+def complain(error: OstinatoError, shown: str | None = None) -> None:
+    """Print an error on standard error: what is wrong, where, and how to correct it; with ``--json`` as JSON too.
+
+    Args:
+        error: The error.
+        shown: What is printed in the place of its words.
+    """
+    print(shown or f"error: {error.what}", file=sys.stderr)
+    if screen.machine():
+        import json
+
+        words = {"error": error.what, "where": error.where, "fix": error.fix}
+        with contextlib.suppress(OSError):  # what reads the output may be gone, and that is the error
+            print(json.dumps(words, ensure_ascii=False, indent=1), flush=True)
     for label, text in (("where", error.where), ("fix", error.fix)):
         if text:
             print(f"  {label}: {text}", file=sys.stderr)
@@ -152,6 +165,7 @@ def options(
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with its code: 0, or the code of the error."""
     words = spread(sys.argv[1:] if arguments is None else arguments)
+    screen.read_by_program("--json" in words[: words.index("--")] if "--" in words else "--json" in words)
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller, as in "command >&-" and in some services
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end

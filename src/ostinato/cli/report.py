@@ -39,6 +39,7 @@ def command(
     sound: options.Sound,
     threads: options.Threads = "auto",
     device: options.Device = "auto",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Write an HTML page about a model: its scores, forecasts or samples, calibration and training.
@@ -60,4 +61,9 @@ def command(
         threads=options.threads(threads),
         device=options.device(device),
     )
+    if as_json:
+        from ostinato.cli.render import answer
+
+        answer({"report": str(path)})
+        return
     print(f"report: {path}")

@@ -9,6 +9,8 @@ import typer
 from ostinato.cli import options, screen
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ostinato.model import SequenceModel
 
 
@@ -55,6 +57,7 @@ def command(
         str,
         typer.Option(help="float32, or int8: draw texts of a network faster, by weights rounded to 8 bits."),
     ] = "float32",
+    as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Draw new sequences from a model: text, series as CSV, or sound as WAV, which needs -o.
@@ -63,9 +66,8 @@ def command(
     """
     if output:
         options.writable(output)
-    from ostinato.cli.render import as_csv, as_table, printed
+    from ostinato.cli.render import answer, as_csv, as_table, printed
     from ostinato.data.sound import as_wav
-    from ostinato.errors import ConfigError
     from ostinato.inference.sample import sample
     from ostinato.model_file import load_model
     from ostinato.storage import atomic_write
@@ -73,8 +75,8 @@ def command(
     screen.doing(f"reading {model}")
     fitted = load_model(model)
     _note_unknown(fitted.likelihood("draw samples"), prompt)
-    if stream and output:
-        raise ConfigError("--stream prints the text, and -o writes it to a file", fix="remove --stream or -o")
+    kind = fitted.description.kind
+    _check(kind, count, output, stream=stream, as_json=as_json)
     screen.doing("drawing")
     drawn = sample(
         fitted,
@@ -95,26 +97,42 @@ def command(
     if stream:
         print()
         return
-    match fitted.description.kind:
+    match kind:
         case "text":
             content = ("\n".join(drawn) + "\n").encode()
-        case "sound" if output is None:
-            raise ConfigError("no output given; sound is written to a file", fix="use -o sample.wav")
-        case "sound" if count > 1:
-            raise ConfigError(f"one sound is written to a file, got --n-samples {count}", fix="use --n-samples 1")
         case "sound":
             content = as_wav(drawn[0], fitted.description.source)
         case _:
             frame = as_csv(drawn, fitted.description.source.get("channels", ["y"]))
-            if output is None:
+            if output is None and not as_json:
                 printed(frame)
                 return
             content = as_table(frame).encode()
     if output:
         atomic_write(output, content)
-        print(f"sample: {output}")
-    else:
+        screen.say(f"sample: {output}") if as_json else print(f"sample: {output}")
+    if as_json:
+        answer({"kind": kind, "output": output and str(output), "samples": drawn if kind != "sound" else None})
+    elif not output:
         print(content.decode(), end="")
+
+
+def _check(kind: str, count: int, output: Path | None, *, stream: bool, as_json: bool) -> None:
+    """Refuse an output that cannot be written, before anything is drawn.
+
+    Raises:
+        ConfigError: Two ways to give the result were asked for, or a sound has no file of its own.
+    """
+    from ostinato.errors import ConfigError
+
+    if stream and output:
+        raise ConfigError("--stream prints the text, and -o writes it to a file", fix="remove --stream or -o")
+    if stream and as_json:
+        raise ConfigError("--stream prints the text piece by piece, and --json one document", fix="remove one of them")
+    if kind == "sound" and output is None:
+        raise ConfigError("no output given; sound is written to a file", fix="use -o sample.wav")
+    if kind == "sound" and count > 1:
+        raise ConfigError(f"one sound is written to a file, got --n-samples {count}", fix="use --n-samples 1")
 
 
 def _print_piece(piece: str) -> None:

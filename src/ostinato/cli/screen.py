@@ -26,6 +26,7 @@ class _Screen:
         words: What the command is doing, such as "reading sales.csv".
         quiet: Whether results and errors alone are wanted.
         rounded: Whether tables are read by a person although standard output is no terminal.
+        machine: Whether a program reads standard output, so that an error must be JSON there too.
         changed: The time of the last output, in seconds.
         drawn: Whether the sign is on the screen.
     """
@@ -34,6 +35,7 @@ class _Screen:
         self.words = ""
         self.quiet = False
         self.rounded = False
+        self.machine = False
         self.changed = 0.0
         self.drawn = False
         self.lock = threading.RLock()
@@ -102,6 +104,16 @@ def quiet(wanted: bool) -> bool:
 def read_by_person() -> bool:
     """Return whether a person reads standard output, so that numbers have significant digits alone."""
     return _screen.rounded or sys.stdout.isatty()
+
+
+def machine() -> bool:
+    """Return whether ``--json`` was given."""
+    return _screen.machine
+
+
+def read_by_program(wanted: bool) -> None:
+    """Set whether a program reads standard output."""
+    _screen.machine = wanted
 
 
 @contextmanager

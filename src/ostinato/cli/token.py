@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ostinato.cli import screen
+from ostinato.cli import options, screen
 
 
 def command(
@@ -25,6 +25,7 @@ def command(
     body: Annotated[
         int | None, typer.Option(help="The most bytes of a request. Default: as the server.", min=1000)
     ] = None,
+    as_json: options.Json = False,
 ) -> None:
     """Make a token for ostinato serve, and print it; it is shown this once.
 
@@ -34,4 +35,9 @@ def command(
 
     secret = add(tokens, name, rate, streams, body)
     screen.say(f"note: {tokens} keeps a hash of the token; a running server reads it within a second")
+    if as_json:
+        from ostinato.cli.render import answer
+
+        answer({"name": name, "token": secret, "tokens": str(tokens)})
+        return
     print(secret)

@@ -68,6 +68,13 @@ class DirectFields(SharedFields, DirectOnlyFields, total=False):
     """The fields of DirectOptions as keywords, and their earlier names."""
 
 
+#: What others call the limits of a fit, which are one argument here.
+_LIMITS = frozenset(
+    {"steps", "max_steps", "epochs", "n_epochs", "num_epochs", "max_epochs", "seconds", "minutes", "time"}
+)
+_BUDGET = "give the limit as budget: budget=Budget(max_steps=500), or a time such as budget='2m'"
+
+
 def with_fields(
     options: Options, given: Mapping[str, object], fit: str, aliases: Mapping[str, str] | None = None
 ) -> Options:
@@ -86,7 +93,8 @@ def with_fields(
     for name, value in given.items():
         field = (aliases or {}).get(name, name)
         if field not in names:
-            raise ConfigError(f"{fit} has no option {name!r}", fix=advice(name, sorted(names)))
+            fix = _BUDGET if name in _LIMITS else advice(name, sorted(names))
+            raise ConfigError(f"{fit} has no option {name!r}", fix=fix)
         if field in values:
             raise ConfigError(f"{field} is given under two names", fix=f"give {field} alone")
         values[field] = value

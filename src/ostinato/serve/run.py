@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -144,6 +145,33 @@ def check_host(host: str, *, guarded: bool) -> None:
         )
 
 
+def _listening(host: str, port: int) -> list[socket.socket]:
+    """Return a socket for each address of a host, all with one port; port 0 becomes a free one.
+
+    Raises:
+        ConfigError: The host has no address here, or another program has the port.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for family, *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+            one = socket.socket(family, socket.SOCK_STREAM)
+            sockets.append(one)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            taken = sockets[0].getsockname()[1] if len(sockets) > 1 else port
+            one.bind((address[0], taken, *address[2:]))
+            one.listen()  # so that a second server is refused here, before it has loaded its model
+    except OSError as error:
+        for one in sockets:
+            one.close()
+        raise ConfigError(
+            f"cannot listen on port {port} of {host}: {error.strerror or error}",
+            fix="stop the program that has it, or name another with --port; --port 0 takes a free one",
+        ) from error
+    return sockets
+
+
 def serve(app: Gate, host: str, port: int) -> None:
     """Serve until SIGTERM or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds."""
     import uvicorn
@@ -154,8 +182,9 @@ def serve(app: Gate, host: str, port: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)  # a batch makes thousands of objects that no cycle holds
-    if port:
-        print(f"ostinato serves http://{host if ':' not in host else f'[{host}]'}:{port}/", file=sys.stderr, flush=True)
+    sockets = _listening(host, port)
+    port = sockets[0].getsockname()[1]
+    print(f"ostinato serves http://{host if ':' not in host else f'[{host}]'}:{port}/", file=sys.stderr, flush=True)
     config = uvicorn.Config(
         app,
         host=host,
@@ -172,7 +201,7 @@ def serve(app: Gate, host: str, port: int) -> None:
     )
     # uvicorn ends in order and then raises the signal again: an end that was asked for is a success
     signal.signal(signal.SIGTERM, lambda *_: None)
-    uvicorn.Server(config).run()
+    uvicorn.Server(config).run(sockets)
     if unfinished():  # a call of the store that hangs, or a long forecast, which Python would end in the middle of
         logging.shutdown()
         sys.stderr.flush()
