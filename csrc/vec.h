@@ -108,6 +108,49 @@ OSTINATO_INLINE Vec<T> swap_pairs(Vec<T> v) {
 #endif
 }
 
+// The first, or the second, half of a0, b0, a1, b1, ...
+template <class T, bool second>
+OSTINATO_INLINE Vec<T> interleaved(Vec<T> a, Vec<T> b) {
+    constexpr int V = lanes<T>, begin = second ? V / 2 : 0;
+#if defined(__clang__)
+    Vec<T> both = {};
+    for (int i = 0; i < V; ++i) both[i] = i % 2 ? b[begin + i / 2] : a[begin + i / 2];
+    return both;
+#else
+    typename Simd<T>::word from = {};
+    for (int i = 0; i < V; ++i) from[i] = begin + i / 2 + i % 2 * V;
+    return __builtin_shuffle(a, b, from);
+#endif
+}
+
+// Transposes V rows of V numbers. Interleaving the rows of both halves moves the first bit of the number of a row to the end
+// of the number of its column; after as many rounds as a row has bits, rows and columns have changed places.
+template <class T>
+OSTINATO_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
+    constexpr int V = lanes<T>;
+    OSTINATO_UNROLL
+    for (int round = 1; round < V; round *= 2) {
+        Vec<T> next[V];
+        OSTINATO_UNROLL
+        for (int i = 0; i < V / 2; ++i) {
+            next[2 * i] = interleaved<T, false>(rows[i], rows[i + V / 2]);
+            next[2 * i + 1] = interleaved<T, true>(rows[i], rows[i + V / 2]);
+        }
+        OSTINATO_UNROLL
+        for (int i = 0; i < V; ++i) rows[i] = next[i];
+    }
+}
+
+// Returns the sum of all lanes.
+template <class T>
+OSTINATO_INLINE T sum_of_lanes(Vec<T> v) {
+    OSTINATO_UNROLL
+    for (int half = lanes<T> / 2; half; half /= 2)
+        OSTINATO_UNROLL
+        for (int i = 0; i < half; ++i) v[i] += v[i + half];
+    return v[0];
+}
+
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }
 inline Index larger(Index a, Index b) { return a < b ? b : a; }
 
