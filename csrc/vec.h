@@ -60,12 +60,20 @@ OSTINATO_INLINE void store(T* at, Vec<T> v) {
     *reinterpret_cast<typename Simd<T>::loose*>(at) = v;
 }
 
+// Up to so many numbers are loaded one by one, because a call of memcpy takes longer.
+inline constexpr int few_lanes = 4;
+
 // Loads the first `count` lanes and sets the others to zero.
 template <class T>
 OSTINATO_INLINE Vec<T> load_part(const T* at, Index count) {
     if (count >= lanes<T>) return load(at);
     Vec<T> v = {};
-    std::memcpy(&v, at, count * sizeof(T));
+    if (count > few_lanes)
+        std::memcpy(&v, at, count * sizeof(T));
+    else
+        OSTINATO_UNROLL
+        for (int i = 0; i < few_lanes && i < lanes<T>; ++i)
+            if (i < count) v[i] = at[i];
     return v;
 }
 
