@@ -262,7 +262,9 @@ void backward(const Shape& s, const Part& p, const Backward<T>& io, const void* 
         if (!team.rank || team.together) steps(t0, t1);
         if (!team.together) meet(team);
         const Range rows = share(team, places);
-        if (io.dx)
+        if (io.dx && narrow<T>(D))
+            narrow_product(io.dx, p.place + base, space.d_x, w.ih, G, H, D, rows);
+        else if (io.dx)
             product(ToRows<T>{io.dx, p.place + base, D, {}}, left_of(space.d_x, H, G), w.ih, G * H, rows.begin, rows.end,
                     groups.inputs, groups.inputs.all());
         if (io.weights) {

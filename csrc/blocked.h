@@ -94,6 +94,17 @@ inline void clear(T* at, Index count) {
     std::memset(at, 0, count * sizeof(T));
 }
 
+// Writes the transpose of V rows of V numbers, `from_stride` apart, to rows that are `to_stride` apart.
+template <class T>
+inline void transpose_square(T* to, Index to_stride, const T* from, Index from_stride) {
+    Vec<T> rows[lanes<T>];
+    OSTINATO_UNROLL
+    for (int i = 0; i < lanes<T>; ++i) rows[i] = load(from + i * from_stride);
+    transpose<T>(rows);
+    OSTINATO_UNROLL
+    for (int i = 0; i < lanes<T>; ++i) store(to + i * to_stride, rows[i]);
+}
+
 // Packs w (gates * hidden, depth), row-major and gate after gate, into panels of its transpose: they have `depth`
 // steps, and `gates` vectors for each column block.
 template <class T>
@@ -108,12 +119,11 @@ inline void pack_gates(T* panel, const T* w, int gates, Index hidden, Index dept
                 const Index unit = (first + j) * V, valid = smaller(V, hidden - unit);
                 T* to = panel + (j * gates + g) * V;
                 const T* from = w + (g * hidden + unit) * depth;
+                Index k = 0;
                 if (valid == V)
-                    for (Index k = 0; k < depth; ++k)
-                        for (Index v = 0; v < V; ++v) to[k * width + v] = from[v * depth + k];
-                else
-                    for (Index k = 0; k < depth; ++k)
-                        for (Index v = 0; v < V; ++v) to[k * width + v] = v < valid ? from[v * depth + k] : T(0);
+                    for (; k + V <= depth; k += V) transpose_square(to + k * width, width, from + k, depth);
+                for (; k < depth; ++k)
+                    for (Index v = 0; v < V; ++v) to[k * width + v] = v < valid ? from[v * depth + k] : T(0);
             }
         panel += width * depth;
     }
@@ -149,8 +159,12 @@ inline void unpack_gates(T* w, const Blocked<T>& sums, int parts, const Twin& tw
             for (int i = 1; i < parts; ++i)
                 for (Index k = 0; k < depth * V; k += V) store(from + k, load(from + k) + load(twin(i, from) + k));
             T* to = w + (g * hidden + unit) * depth;
-            for (Index v = 0; v < smaller(V, hidden - unit); ++v)
-                for (Index k = 0; k < depth; ++k) to[v * depth + k] = from[k * V + v];
+            const Index valid = smaller(V, hidden - unit);
+            Index k = 0;
+            if (valid == V)
+                for (; k + V <= depth; k += V) transpose_square(to + k, depth, from + k * V, V);
+            for (Index v = 0; v < valid; ++v)
+                for (Index j = k; j < depth; ++j) to[v * depth + j] = from[j * V + v];
         }
 }
 

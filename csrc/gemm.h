@@ -261,14 +261,21 @@ void outer(const Blocked<T>& sums, const Blocked<T>& x, Index columns, const Blo
         }
 }
 
-// Adds the sum of `rows` rows of d to sums, for the given blocks.
-template <class T>
-inline void column_sums(T* sums, const Blocked<T>& d, Range blocks, Index rows) {
-    for (Index block = blocks.begin; block < blocks.end; ++block) {
-        Vec<T> total = load(sums + block * lanes<T>);
-        for (Index row = 0; row < rows; ++row) total += load(d.at(block, row));
-        store(sums + block * lanes<T>, total);
+// Adds the sum of `rows` rows of d to sums, for the given blocks: N at once, because each addition waits for the one before.
+template <class T, int N = 4>
+OSTINATO_INLINE void column_sums(T* sums, const Blocked<T>& d, Range blocks, Index rows) {
+    for (; blocks.end - blocks.begin >= N; blocks.begin += N) {
+        Vec<T> total[N];
+        OSTINATO_UNROLL
+        for (int i = 0; i < N; ++i) total[i] = load(sums + (blocks.begin + i) * lanes<T>);
+        const T* from = d.at(blocks.begin, 0);
+        for (Index row = 0; row < rows; ++row, from += lanes<T>)
+            OSTINATO_UNROLL
+            for (int i = 0; i < N; ++i) total[i] += load(from + i * d.stride);
+        OSTINATO_UNROLL
+        for (int i = 0; i < N; ++i) store(sums + (blocks.begin + i) * lanes<T>, total[i]);
     }
+    if constexpr (N > 1) column_sums<T, 1>(sums, d, blocks, rows);
 }
 
 }  // namespace

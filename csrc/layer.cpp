@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "run.h"
@@ -234,9 +235,16 @@ class Pass {
     std::optional<Buffer> saved_[2];
 };
 
+// Whatever asks a tensor of torch needs the names of torch.
+void know_torch() {
+    if (!torch().grad)
+        throw std::runtime_error("the engine does not know torch yet: call use_torch, as ostinato.ops.engine.layer does at import");
+}
+
 // Runs a layer of the form (cell, (lengths, base, column), (reverse of each direction)).
 // Returns y, h_n, c_n and the pass, which is None unless numbers are saved; or None if the kernels cannot take a tensor.
 nb::object forward(nb::tuple form, nb::tuple tensors, int threads, bool save) {
+    know_torch();
     const std::string cell = nb::cast<std::string>(form[0]);
     const nb::tuple layout = nb::cast<nb::tuple>(form[1]), reverse = nb::cast<nb::tuple>(form[2]);
     Seen names[3], t[most];
@@ -265,6 +273,7 @@ nb::object forward(nb::tuple form, nb::tuple tensors, int threads, bool save) {
 
 // Returns 0 unless kernels may take the addresses of these tensors, 2 if autograd must see the call, else 1.
 int gate(nb::tuple tensors, nb::tuple layout) {
+    know_torch();
     bool saves = false;
     if ((*torch().grad)().ptr() == Py_True)
         for (nb::handle t : tensors)

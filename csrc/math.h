@@ -48,17 +48,15 @@ OSTINATO_INLINE Vec<T> reduced_expm1(Vec<T> x, Vec<T>& scale) {
     return (r * r) * q + r;
 }
 
-// Returns 1 / (1 + exp(-x)).
+// Returns 1 / (1 + exp(-x)). Where exp(-x) is infinite, whatever comes out of it is replaced by 0.
 template <class T>
 OSTINATO_INLINE Vec<T> sigmoid(Vec<T> x) {
     using E = Exp<T>;
-    const Vec<T> y = -x;
-    Vec<T> inside = y > E::largest ? fill(E::largest) : y;
-    inside = inside < -E::largest + 1 ? fill(-E::largest + 1) : inside;
+    const Vec<T> inside = x > E::largest - 1 ? fill(E::largest - 1) : x;
     Vec<T> scale;
-    const Vec<T> p = reduced_expm1<T>(inside, scale);
+    const Vec<T> p = reduced_expm1<T>(-inside, scale);
     const Vec<T> one_more = scale * p + scale + T(1);
-    return y > E::largest ? Vec<T>{} : T(1) / one_more;
+    return x < -E::largest ? Vec<T>{} : T(1) / one_more;
 }
 
 // Returns expm1(2|x|) / (expm1(2|x|) + 2) with the sign of x. Near zero this is precise, while 1 - exp(-2x) is not.

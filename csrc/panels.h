@@ -4,6 +4,7 @@
 #include "cell.h"
 #include "engine.h"
 #include "gemm.h"
+#include "narrow.h"
 
 namespace ostinato::OSTINATO_SET {
 namespace {
@@ -28,12 +29,13 @@ struct ForwardPanels {
 
 template <class T, class Cell>
 struct BackwardPanels {
-    T* ih;      // G H steps (blocks of units, then gates) of D columns: for the product that computes dx
+    T* ih;      // G H steps (blocks of units, then gates) of D columns: for the product that computes dx; see narrow.h for few
     T* hh;      // E H steps of P columns: for the product that computes dh
     T* second;  // H or P steps of H columns: for the product that computes dm; cells with two products only
 
     BackwardPanels(Arena& arena, const Shape& s) {
-        ih = arena.take<T>(Cell::gates * s.hidden * blocks_of<T>(s.inputs) * lanes<T>);
+        ih = arena.take<T>(narrow<T>(s.inputs) ? narrow_count<T>(Cell::gates, s.hidden, s.inputs)
+                                               : Cell::gates * s.hidden * blocks_of<T>(s.inputs) * lanes<T>);
         hh = arena.take<T>(early<Cell> * s.hidden * blocks_of<T>(s.outputs) * lanes<T>);
         if (two_products<Cell>) second = arena.take<T>(s.outputs * blocks_of<T>(s.hidden) * lanes<T>);
     }
@@ -83,7 +85,10 @@ void pack(const Shape& s, const Weights<T>& w, bool backward, void* memory, cons
     const T* second = Cell::projects ? w.hr : w.hh + E * s.hidden * s.hidden;  // only read by cells with two products
     if (backward) {
         const BackwardPanels<T, Cell> to(arena, s);
-        pack_units(to.ih, w.ih, G, s.hidden, s.inputs, groups.inputs, groups.inputs.share(team));
+        if (narrow<T>(s.inputs))
+            pack_narrow(to.ih, w.ih, G, s.hidden, s.inputs, share(team, blocks_of<T>(s.hidden)));
+        else
+            pack_units(to.ih, w.ih, G, s.hidden, s.inputs, groups.inputs, groups.inputs.share(team));
         pack_units(to.hh, w.hh, E, s.hidden, s.outputs, groups.outputs, of_outputs);
         if (two_products<Cell>)
             pack_units(to.second, second, 1, s.outputs, s.hidden, groups.units, groups.units.share(team));

@@ -60,12 +60,20 @@ OSTINATO_INLINE void store(T* at, Vec<T> v) {
     *reinterpret_cast<typename Simd<T>::loose*>(at) = v;
 }
 
+// Up to so many numbers are loaded one by one, because a call of memcpy takes longer.
+inline constexpr int few_lanes = 4;
+
 // Loads the first `count` lanes and sets the others to zero.
 template <class T>
 OSTINATO_INLINE Vec<T> load_part(const T* at, Index count) {
     if (count >= lanes<T>) return load(at);
     Vec<T> v = {};
-    std::memcpy(&v, at, count * sizeof(T));
+    if (count > few_lanes)
+        std::memcpy(&v, at, count * sizeof(T));
+    else
+        OSTINATO_UNROLL
+        for (int i = 0; i < few_lanes && i < lanes<T>; ++i)
+            if (i < count) v[i] = at[i];
     return v;
 }
 
@@ -106,6 +114,49 @@ OSTINATO_INLINE Vec<T> swap_pairs(Vec<T> v) {
     for (int i = 0; i < lanes<T>; ++i) from[i] = i ^ 1;
     return __builtin_shuffle(v, from);
 #endif
+}
+
+// The first, or the second, half of a0, b0, a1, b1, ...
+template <class T, bool second>
+OSTINATO_INLINE Vec<T> interleaved(Vec<T> a, Vec<T> b) {
+    constexpr int V = lanes<T>, begin = second ? V / 2 : 0;
+#if defined(__clang__)
+    Vec<T> both = {};
+    for (int i = 0; i < V; ++i) both[i] = i % 2 ? b[begin + i / 2] : a[begin + i / 2];
+    return both;
+#else
+    typename Simd<T>::word from = {};
+    for (int i = 0; i < V; ++i) from[i] = begin + i / 2 + i % 2 * V;
+    return __builtin_shuffle(a, b, from);
+#endif
+}
+
+// Transposes V rows of V numbers. Interleaving the rows of both halves moves the first bit of the number of a row to the end
+// of the number of its column; after as many rounds as a row has bits, rows and columns have changed places.
+template <class T>
+OSTINATO_INLINE void transpose(Vec<T> (&rows)[Simd<T>::lanes]) {
+    constexpr int V = lanes<T>;
+    OSTINATO_UNROLL
+    for (int round = 1; round < V; round *= 2) {
+        Vec<T> next[V];
+        OSTINATO_UNROLL
+        for (int i = 0; i < V / 2; ++i) {
+            next[2 * i] = interleaved<T, false>(rows[i], rows[i + V / 2]);
+            next[2 * i + 1] = interleaved<T, true>(rows[i], rows[i + V / 2]);
+        }
+        OSTINATO_UNROLL
+        for (int i = 0; i < V; ++i) rows[i] = next[i];
+    }
+}
+
+// Returns the sum of all lanes.
+template <class T>
+OSTINATO_INLINE T sum_of_lanes(Vec<T> v) {
+    OSTINATO_UNROLL
+    for (int half = lanes<T> / 2; half; half /= 2)
+        OSTINATO_UNROLL
+        for (int i = 0; i < half; ++i) v[i] += v[i + half];
+    return v[0];
 }
 
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }

@@ -18,6 +18,7 @@ from engine_calls import (
     cells,
     engine,
     long_row,
+    output_of,
     problem,
     with_gradients,
 )
@@ -56,6 +57,16 @@ def test_any_size_is_the_reference(
 @pytest.mark.parametrize(("T", "B", "D", "H"), [(3, 64, 64, 64), (40, 9, 3, 130), (300, 1, 5, 33), (2, 200, 70, 17)])
 def test_many_chunks_and_panels_are_the_reference(cell: str, T: int, B: int, D: int, H: int) -> None:
     assert_is_reference(problem(cell, T, B, D, H))
+
+
+@cells
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("D", [1, 2, 3, 4, 5])
+def test_few_inputs_are_the_reference(cell: str, dtype: torch.dtype, D: int) -> None:
+    """The gradient of up to a quarter of a vector of inputs has a kernel of its own: units of all remainders."""
+    for B, H in (1, 1), (3, 15), (2, 16), (5, 33), (300, 8):
+        assert_is_reference(problem(cell, 3, B, D, H, dtype, Places(torch.arange(B) % 4)))
 
 
 @cells
@@ -175,6 +186,21 @@ def test_nonlinearities_are_exact_to_the_last_places(cell: str, dtype: torch.dty
     error = ((h[0, :, 0].double() - true) / true).abs()
     floor = 1e-36 if dtype == torch.float32 else 1e-300
     assert float(error[true.abs() > floor].max()) < 3 * torch.finfo(dtype).eps
+
+
+@pytest.mark.usefixtures("instruction_set")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+def test_sigmoid_is_0_and_1_exactly_far_from_0(dtype: torch.dtype) -> None:
+    """Beyond the numbers whose exponential a type holds, up to the largest number, and for NaN."""
+    far, largest = torch.linspace(90 if dtype == torch.float32 else 750, 3000, 500), torch.finfo(dtype).max
+    a = torch.cat([far.to(dtype), torch.logspace(4, 38, 100, dtype=dtype), torch.tensor([largest], dtype=dtype)])
+    a = torch.cat([a, -a, torch.tensor([float("nan")], dtype=dtype)])
+    none, w = torch.zeros(len(a), 1, dtype=dtype), torch.tensor([[0.0], [1.0], [0.0], [0.0]], dtype=dtype)
+    _, (_, c) = unroll("lstm", a[None, :, None], (none, none + 1), w, w * 0, None, None)
+    half = (len(a) - 1) // 2
+    assert bool((c[:half] == 1).all())
+    assert bool((c[half:-1] == 0).all())
+    assert bool(c[-1].isnan())
 
 
 @cells
@@ -311,3 +337,16 @@ def test_every_cell_has_its_reference() -> None:
     from ostinato.ops.engine import _engine
 
     assert {name for name, *_ in _engine.cells()} == set(REFERENCES) == set(CELLS)
+
+
+def test_the_engine_says_so_if_it_does_not_know_torch_yet() -> None:
+    """Its module alone, before a module of ostinato tells it where torch is: an error in place of a null pointer."""
+    script = """
+from ostinato.ops.engine import _engine
+for ask in lambda: _engine.gate((), ()), lambda: _engine.layer_forward(("gru", (None,) * 3, (False,)), (), 1, False):
+    try:
+        ask()
+    except RuntimeError as error:
+        print(str(error).split(":")[0])
+"""
+    assert output_of(script).splitlines() == ["the engine does not know torch yet"] * 2
