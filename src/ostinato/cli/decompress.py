@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options, screen
+from ostinato.cli.standard import came_through_pipe
 from ostinato.numbers import counted
 
 
@@ -31,6 +32,8 @@ def command(
     from ostinato.storage import atomic_write
     from ostinato.threads import computing
 
+    if output is None and came_through_pipe(file):
+        raise ConfigError("no output given, and what comes through a pipe has no name", fix="use -o FILE, or -o -")
     screen.doing(f"decompressing {file}")
     with computing(options.threads(threads)):
         found = restored(load_model(model), read_raw(file), str(file))
@@ -45,5 +48,5 @@ def command(
         if output is None and target.exists():
             raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
     for name, parts in files.items():
-        atomic_write(targets[name], parts)
-        print(f"{targets[name]}: {counted(targets[name].stat().st_size, 'byte')}")
+        written = atomic_write(targets[name], parts)
+        print(f"{targets[name]}: {counted(written, 'byte')}")
