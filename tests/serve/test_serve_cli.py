@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import zoo
 from ostinato.cli.main import main
 from ostinato.model_file import save_model
 from ostinato.serve.auth import Kept, digest, read
+from ostinato.serve.run import check_port
 
 BAD = [
     ("--host 0.0.0.0", "0.0.0.0 is reached by other machines, and there are no tokens"),
@@ -49,3 +51,27 @@ def test_a_token_is_printed_once_and_replaced_by_name(tmp_path: Path, capsys: py
     first, second = capsys.readouterr().out.split()
     assert first != second
     assert read(path) == [Kept("sensors", digest(second.encode()), 5.0)]
+
+
+def test_a_port_that_is_taken_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_model(zoo.fitted("series", "ar"), tmp_path / "model.ost")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(SystemExit) as stop:
+            main(["serve", "model.ost", "--store", "none", "--port", str(port)])
+    said = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert f"cannot listen on 127.0.0.1, port {port}" in said
+    assert "--port 0 takes a free one" in said
+    assert "serves http" not in said
+
+
+def test_a_port_whose_connections_have_ended_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            other.accept()[0].close()
+    check_port("127.0.0.1", port)

@@ -177,6 +177,8 @@ def _inside(folder: Path) -> list[Path]:
     return known
 
 
+#: The byte order marks of UTF-16.
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 #: The bytes of a file that its form is seen from.
 HEAD = 100_000
 
@@ -210,6 +212,21 @@ def contents(path: Path) -> bytes:
         DataError: The file cannot be read, or its packed data are damaged.
     """
     return unpacked(_bytes_of(path), str(path))
+
+
+def is_utf16(path: Path) -> bool:
+    """Return whether a file says by its first bytes that it is text in UTF-16, as Windows writes it."""
+    return _bytes_of(path, 4)[:2] in _UTF16
+
+
+def as_utf8(raw: bytes) -> bytes:
+    """Return text in UTF-16 with a byte order mark as UTF-8; all other bytes as they are."""
+    if raw[:2] not in _UTF16 or raw[:4] == b"\xff\xfe\0\0":  # the last is UTF-32
+        return raw
+    try:
+        return raw.decode("utf-16").encode()
+    except UnicodeError:
+        return raw  # the reader says what is wrong with it
 
 
 def _bytes_of(path: Path, most: int = -1) -> bytes:

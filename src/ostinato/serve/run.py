@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import ipaddress
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -144,10 +146,35 @@ def check_host(host: str, *, guarded: bool) -> None:
         )
 
 
+def check_port(host: str, port: int) -> None:
+    """Check that a server can listen on a port; 0 takes a free one.
+
+    Raises:
+        ConfigError: It cannot, because another program listens there, or it is not allowed, or there is no such host.
+    """
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            with socket.socket(family, kind) as probe:
+                if os.name == "posix":  # as the server does: connections that have ended are no hindrance
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        free = "stop the other program, or use another port; --port 0 takes a free one"
+        raise ConfigError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}",
+            fix=free if error.errno == errno.EADDRINUSE else "check --host and --port",
+        ) from error
+
+
 def serve(app: Gate, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds."""
+    """Serve until SIGTERM or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds.
+
+    Raises:
+        ConfigError: The server cannot listen on the port.
+    """
     import uvicorn
 
+    check_port(host, port)
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
     # a save that is done waits for the interpreter by turns of this length, and its answers with it
     sys.setswitchinterval(_TURN)
