@@ -21,6 +21,10 @@ BAD = [
     ("--host 0.0.0.0", "0.0.0.0 is reached by other machines, and there are no tokens"),
     ("--host example.org", "example.org is reached by other machines"),
     ("--store mongo://host/x", "the store mongo:// is unknown"),
+    ("--store redis://:secret@host:word", "a port or a host that is none"),
+    ("--store postgresql://me:secret@[::1/x", "cannot be taken apart"),
+    ("--store valkey://[::1/0", "a port or a host that is none"),
+    ("--events redis://host:word --store none", "a port or a host that is none"),
     ("--events kafka://host --store none", "events come from a stream of Redis, got kafka://host"),
     ("--tokens none.json", "cannot read the file of tokens"),
     ("--demo none.csv --store none", "none.csv"),
@@ -40,7 +44,9 @@ def test_an_option_that_cannot_be_used_is_refused(
     with pytest.raises(SystemExit) as stop:
         main(["serve", "model.ost", *options.split()])
     assert stop.value.code == 2
-    assert what in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert what in said
+    assert "secret" not in said
 
 
 def test_a_token_is_printed_once_and_replaced_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
