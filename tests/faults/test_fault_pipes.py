@@ -66,7 +66,7 @@ def fed(content: bytes, number: int = 0) -> Iterator[str]:
         thread.join()
 
 
-def answer(capfd: pytest.CaptureFixture[str], *words: str | Path, code: int = 0) -> str:
+def answer(capfd: pytest.CaptureFixture[str], *words: object, code: int = 0) -> str:
     """Run a command, and return what it prints on standard output."""
     with pytest.raises(SystemExit) as stopped:
         main([str(word) for word in words])
@@ -212,10 +212,12 @@ class TestCtrlC:
     """Ctrl-C ends a stream that waits. polars, which is loaded by then, lets a call that waits go on after it."""
 
     def stopped(self, folder: Path, reading: int) -> None:
-        command = [sys.executable, "-m", "ostinato", "stream", "s.ost"]
+        # nohup and an ampersand let Ctrl-C be ignored
+        heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        command = [sys.executable, "-c", f"{heeding}; from ostinato.cli.main import main; main()", "stream", "s.ost"]
         pipe = subprocess.PIPE
-        heeded = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}  # nohup ignores it
-        with subprocess.Popen(command, cwd=folder, stdin=reading, stdout=pipe, stderr=pipe, **heeded) as process:
+
+        with subprocess.Popen(command, cwd=folder, stdin=reading, stdout=pipe, stderr=pipe) as process:
             assert process.stdout is not None
             try:
                 assert process.stdout.readline().startswith(b"value")

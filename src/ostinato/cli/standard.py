@@ -51,11 +51,11 @@ def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[No
     try:
         for name in (*arguments, *READ):
             value = parameters.get(name)
-            given = value if isinstance(value, list | tuple) else [value]
+            given: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
             if not any(map(_passes, given)):
                 continue
             folder = folder or tempfile.mkdtemp(prefix=_FOLDER)
-            kept = [type(one)(_kept(str(one), Path(folder))) if _passes(one) else one for one in given]
+            kept: list[Any] = [_as_given(one, Path(folder)) if _passes(one) else one for one in given]
             parameters[name] = kept if isinstance(value, list | tuple) else kept[0]
         if to_output:
             with redirect_stdout(sys.stderr):
@@ -93,6 +93,12 @@ def _passes(source: Any) -> bool:
     except (OSError, ValueError):
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _as_given(source: str | Path, folder: Path) -> str | Path:
+    """Return the path of a file with what comes through a pipe (see ``_kept``), in the type of the source."""
+    kept = _kept(str(source), folder)
+    return kept if isinstance(source, str) else Path(kept)
 
 
 def _kept(source: str, folder: Path) -> str:
