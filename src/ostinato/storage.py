@@ -49,15 +49,19 @@ def cache_folder(name: str) -> Path:
     return folder
 
 
-def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
+def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
     """Write a file so that an earlier file at the path is either replaced as a whole or kept.
 
     The content goes to a temporary file in the same folder, which is synced and renamed. A link is followed; a device
-    or a pipe cannot be replaced, so it is written to directly.
+    or a pipe cannot be replaced, so it is written to directly. So is standard output or standard error, even if it goes
+    to a file, which may hold more than this content: ``-o /dev/stdout >> all.csv``.
 
     Args:
         path: The path of the file.
         content: The content of the file, at once or in parts.
+
+    Returns:
+        The number of bytes that were written.
 
     Raises:
         WriteError: The file cannot be written; the error says why.
@@ -68,14 +72,14 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "the path is a folder")
-        if path.exists() and not path.is_file():
-            with path.open("wb") as device:
-                device.writelines(parts)
-            return
+        stream = _standard_stream(path)
+        if stream is not None or (path.exists() and not path.is_file()):
+            with path.open("wb") if stream is None else os.fdopen(os.dup(stream), "wb") as device:
+                return sum(map(device.write, parts))
         target = path.resolve()
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
         with os.fdopen(handle, "wb") as file:
-            file.writelines(parts)
+            written = sum(map(file.write, parts))
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)
@@ -88,6 +92,7 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+        return written
     except OSError as error:
         fix = {
             errno.ENOSPC: "free space on the disk, then write the file again; an earlier file is unchanged",
@@ -99,6 +104,15 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> None:
         if temporary:
             with contextlib.suppress(OSError):  # the first failure is already being raised
                 Path(temporary).unlink()
+
+
+def _standard_stream(path: Path) -> int | None:
+    """Return the number of the standard stream that a path leads to: 1 for output, 2 for errors; None for another."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):  # there is no such file, or the stream is closed
+            if os.path.samestat(path.stat(), os.fstat(number)):
+                return number
+    return None
 
 
 def save_bundle(path: str | Path, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:

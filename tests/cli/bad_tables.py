@@ -145,7 +145,7 @@ ROWS: tuple[Bad, ...] = (
     ),
     csv("a binary file called .csv", bytes(range(256)) * 8, "the file is binary", "bad.csv"),
     csv("a spreadsheet called .csv", b"PK\x03\x04" + bytes(60), "spreadsheet"),
-    csv("UTF-16", GOOD.encode("utf-16"), "the file is UTF-16", "save the file as UTF-8"),
+    csv("UTF-16, cut", GOOD.encode("utf-16")[:-1], "the file is UTF-16", "save the file as UTF-8"),
     csv("bad UTF-8", b"ds,y\n2024-01-01,1\n2024-01-02,\xe9\n", "byte 0xe9 is not valid UTF-8", "line 3, byte 12"),
     csv("a damaged gzip file", gzip.compress(GOOD.encode())[:60] + b"\0" * 9, "gzip file is damaged"),
     csv("a gzip file cut short", gzip.compress(GOOD.encode())[:-30], "gzip file is damaged or cut short"),

@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: p
         (b"ab\r\ncd\n\xff" + b"e" * 2000, "line 3, byte 1"),
         (b"a" * 1500 + b"\xed\xa0\x80" + b"e" * 900, "line 1, byte 1501"),
         (b"ab\n" * 700 + b"\xe2\x82", "line 701, byte 1"),
-        (b"\xff\xfe" + b"a\0" * 1000, "UTF-16"),
+        (b"\xff\xfe" + b"a\0" * 1000 + b"a", "UTF-16"),
     ],
 )
 def test_bytes_that_are_no_text_are_named_as_in_memory(tmp_path: Path, raw: bytes, what: str) -> None:

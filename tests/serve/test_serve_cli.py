@@ -19,11 +19,16 @@ import zoo
 from ostinato.cli.main import main
 from ostinato.model_file import save_model
 from ostinato.serve.auth import Kept, digest, read
+from ostinato.serve.run import listening
 
 BAD = [
     ("--host 0.0.0.0", "0.0.0.0 is reached by other machines, and there are no tokens"),
     ("--host example.org", "example.org is reached by other machines"),
     ("--store mongo://host/x", "the store mongo:// is unknown"),
+    ("--store redis://:secret@host:word", "a port or a host that is none"),
+    ("--store postgresql://me:secret@[::1/x", "cannot be taken apart"),
+    ("--store valkey://[::1/0", "a port or a host that is none"),
+    ("--events redis://host:word --store none", "a port or a host that is none"),
     ("--events kafka://host --store none", "events come from a stream of Redis, got kafka://host"),
     ("--tokens none.json", "cannot read the file of tokens"),
     ("--demo none.csv --store none", "none.csv"),
@@ -43,7 +48,9 @@ def test_an_option_that_cannot_be_used_is_refused(
     with pytest.raises(SystemExit) as stop:
         main(["serve", "model.ost", *options.split()])
     assert stop.value.code == 2
-    assert what in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert what in said
+    assert "secret" not in said
 
 
 def test_a_port_that_is_taken_is_refused_and_a_free_one_is_named(tmp_path: Path) -> None:
@@ -55,6 +62,7 @@ def test_a_port_that_is_taken_is_refused_and_a_free_one_is_named(tmp_path: Path)
     assert refused.returncode == 2
     assert f"port {port} of 127.0.0.1: Address already in use" in refused.stderr
     assert "--port 0" in refused.stderr
+    assert "serves" not in refused.stderr
     with subprocess.Popen([*command, "0"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as free:
         assert free.stderr is not None
         address = re.search(r"http://127\.0\.0\.1:[1-9]\d*/", free.stderr.readline())
@@ -72,3 +80,12 @@ def test_a_token_is_printed_once_and_replaced_by_name(tmp_path: Path, capsys: py
     first, second = capsys.readouterr().out.split()
     assert first != second
     assert read(path) == [Kept("sensors", digest(second.encode()), 5.0)]
+
+
+def test_a_port_whose_connections_have_ended_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)):
+            other.accept()[0].close()
+    for one in listening("127.0.0.1", port):
+        one.close()

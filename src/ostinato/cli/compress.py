@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options, screen
+from ostinato.cli.standard import came_through_pipe
 from ostinato.numbers import counted
 
 
@@ -33,6 +34,8 @@ def command(
     from ostinato.storage import atomic_write
     from ostinato.threads import computing
 
+    if output is None and came_through_pipe(files[0]):
+        raise ConfigError("no output given, and what comes through a pipe has no name", fix="use -o FILE.osz, or -o -")
     target = output or files[0].with_name(files[0].name + ".osz")
     options.writable(target)
     paths = [p for one in files for p in (sorted(q for q in one.iterdir() if q.is_file()) if one.is_dir() else [one])]
@@ -46,8 +49,8 @@ def command(
     named = [] if names == [target.name.removesuffix(".osz")] else names
     raw = dict(zip(named or [""], map(read_raw, paths), strict=True))
     with computing(options.threads(threads)):
-        atomic_write(target, compressed(load_model(model), raw).parts())
-    size, out = sum(map(len, raw.values())), target.stat().st_size
+        out = atomic_write(target, compressed(load_model(model), raw).parts())
+    size = sum(map(len, raw.values()))
     if as_json:
         answer({"output": str(target), "bytes": out, "original_bytes": size, "files": len(raw)})
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ostinato.cli import options, screen
+from ostinato.cli.standard import came_through_pipe
 from ostinato.numbers import counted
 
 
@@ -37,6 +38,8 @@ def command(
     from ostinato.storage import atomic_write
     from ostinato.threads import computing
 
+    if output is None and came_through_pipe(file):
+        raise ConfigError("no output given, and what comes through a pipe has no name", fix="use -o FILE, or -o -")
     screen.doing(f"decompressing {file}")
     with computing(options.threads(threads)):
         found = restored(load_model(model), read_raw(file), str(file))
@@ -50,9 +53,9 @@ def command(
     for target in targets.values():
         if output is None and target.exists():
             raise ConfigError(f"there is already a file {target}", fix="name another place with --output")
+    sizes: dict[str, int] = {}
     for name, parts in files.items():
-        atomic_write(targets[name], parts)
-    sizes = {str(target): target.stat().st_size for target in targets.values()}
+        sizes[str(targets[name])] = atomic_write(targets[name], parts)
     if as_json:
         answer({"files": [{"file": name, "bytes": size} for name, size in sizes.items()]})
         return

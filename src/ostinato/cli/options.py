@@ -16,6 +16,7 @@ import typer
 
 from ostinato import arguments
 from ostinato.cli import help_page, overwrite, screen
+from ostinato.cli.standard import came_through_pipe
 from ostinato.errors import ConfigError
 from ostinato.threads import Threads as Threads_
 
@@ -397,6 +398,10 @@ def source(model: AnyModel, data: str | None) -> str:
     if found is None:
         raise ConfigError(
             "no data given, and the model file names no training data", fix="give the data after the model"
+        )
+    if data is None and came_through_pipe(str(found)):
+        raise ConfigError(
+            "no data given, and the training data came through a pipe", fix="give the data after the model"
         )
     if data is None and "***" in str(found):
         raise ConfigError(

@@ -22,9 +22,14 @@ def watch(parameters: dict[str, Any], arguments: Iterable[str]) -> None:
         arguments: The names of those that are no options. They are read.
 
     Raises:
-        ConfigError: A file to write is one of the files to read.
+        ConfigError: A file to write is one of the files to read, or two results are to be written to one file.
     """
     _written[:] = [Path(str(parameters[name])) for name in WRITTEN if parameters.get(name)]
+    for i, path in enumerate(_written):
+        if path.resolve() in {other.resolve() for other in _written[:i]} and str(path) != os.devnull:
+            raise ConfigError(
+                "two results are to be written to one file", where=str(path), fix="give each of them a file of its own"
+            )
     for name in (*arguments, *READ):
         value = parameters.get(name)
         for source in value if isinstance(value, list | tuple) else [value]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Iterator
@@ -25,13 +26,76 @@ class Stopped(KeyboardInterrupt):
         self.code = 128 + number
 
 
+#: The signals that came, and those that ``unwinding`` handles.
 _asked: list[int] = []
+_heeded: list[int] = []
 
 
 def check() -> None:
-    """Raise Stopped once more if a signal came whose exception was lost in the code of another library."""
+    """Raise Stopped once more if a signal came whose exception was lost in the code of another library.
+
+    From here on a signal also ends a call that waits, as Python wants it. polars puts its own handler of Ctrl-C before
+    Python's when it is imported, with the flag that lets such a call go on: one that waits for input or for the reader
+    of a pipe would then never hear of Ctrl-C.
+    """
+    if hasattr(signal, "siginterrupt"):  # Windows has none
+        for number in _heeded:
+            signal.siginterrupt(number, True)
     if _asked:
         raise Stopped(_asked[0])
+
+
+def arriving(handle: int, size: int = 65_536) -> Iterator[bytes]:
+    """Yield the bytes of a pipe as soon as there are some, and raise Stopped as soon as a signal comes.
+
+    A signal that comes between two steps of Python and a call that waits would be heeded after the call only, which
+    may be never. While this waits, every signal also writes a byte to a pipe that it waits for, too.
+
+    Args:
+        handle: The number of the file.
+        size: The largest number of bytes at a time.
+    """
+    with _woken() as signalled:
+        while True:
+            if signalled is not None:
+                check()
+                _until_readable(handle, signalled)
+            if not (chunk := os.read(handle, size)):
+                return
+            yield chunk
+
+
+def _until_readable(handle: int, signalled: int) -> None:
+    """Wait until there is something to read from a file; raise Stopped if a signal came (see ``_woken``)."""
+    waiting = select.poll()
+    for number in (handle, signalled):
+        waiting.register(number, select.POLLIN)
+    while handle not in (ready := {number for number, _ in waiting.poll()}):
+        if signalled in ready:
+            os.read(signalled, 4096)
+        check()
+
+
+@contextmanager
+def _woken() -> Iterator[int | None]:
+    """Return the number of a pipe to which every signal writes a byte; None where Python has no such pipe.
+
+    Windows waits for sockets alone, and Python lets only the main thread handle signals.
+    """
+    if not hasattr(select, "poll") or threading.current_thread() is not threading.main_thread():
+        yield None
+        return
+    ends = os.pipe()
+    try:
+        os.set_blocking(ends[1], False)
+        before = signal.set_wakeup_fd(ends[1], warn_on_full_buffer=False)
+        try:
+            yield ends[0]
+        finally:
+            signal.set_wakeup_fd(before)
+    finally:
+        for end in ends:
+            os.close(end)
 
 
 @contextmanager
@@ -58,9 +122,11 @@ def unwinding() -> Iterator[None]:
     before = {number: handler for number, handler in before.items() if handler in usual}
     for number in before:
         signal.signal(number, stop)
+    _heeded[:] = before
     try:
         yield
     finally:
+        _heeded.clear()
         for number, handler in before.items():
             signal.signal(number, handler)
         if before:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ostinato.cli import options, screen
+from ostinato.cli import options, screen, stopping
 from ostinato.device import computing_on
 from ostinato.errors import ConfigError, DataError
 from ostinato.threads import computing
@@ -157,7 +155,7 @@ def _follow(form: Format | None, monitor: Monitor, unique_id: str, keeper: _Keep
 
     screen.doing("")  # from here on the command waits for its input
     number = 1
-    for raw, ended in line_blocks(_chunks(sys.stdin.fileno())):
+    for raw, ended in line_blocks(stopping.arriving(sys.stdin.fileno())):
         if form is None and any(line.strip() for line in raw):
             first = next(line for line in raw if line.strip())
             form = JsonLines(monitor) if first.lstrip().startswith(b"{") else Numbers(monitor, unique_id)
@@ -229,9 +227,3 @@ def _monitor(
     if monitor.rule is not None:
         screen.say(f"note: {monitor.rule.words()}")
     return monitor
-
-
-def _chunks(handle: int) -> Iterator[bytes]:
-    """Yield the bytes that have arrived, as soon as there are some."""
-    while chunk := os.read(handle, 65_536):
-        yield chunk

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from ostinato.cli import help_page, overwrite, screen
+from ostinato.cli import help_page, overwrite, screen, standard
 
 
 class Verb(TyperCommand):
@@ -25,8 +25,9 @@ class Verb(TyperCommand):
         """Run the command, with a sign on the terminal whenever it is silent for a while.
 
         Raises:
-            ConfigError: A file to write is one of the files to read.
+            ConfigError: A file to write is one of the files to read, or two results are to be written to one file.
         """
-        overwrite.watch(ctx.params, [p.name for p in self.params if p.param_type_name == "argument" and p.name])
-        with screen.sign("starting"):
+        arguments = [p.name for p in self.params if p.param_type_name == "argument" and p.name]
+        with screen.sign("starting"), standard.streams(ctx.params, arguments):
+            overwrite.watch(ctx.params, arguments)
             return super().invoke(ctx)

@@ -14,7 +14,7 @@ from ostinato.data.cells import read_cells, type_in_words
 from ostinato.data.month_names import uncertain
 from ostinato.data.number import LARGEST
 from ostinato.data.origin import Origin
-from ostinato.data.stamps import read_times, unreadable
+from ostinato.data.stamps import odd_zone, read_times, unreadable
 from ostinato.data.time_form import Stamps
 from ostinato.data.zones import USUAL
 from ostinato.errors import DataError
@@ -71,14 +71,17 @@ def times(column: pl.Series, origin: Origin, *, day_first: bool | None = None, z
         row = unreadable(column, day_first)
         cell = column[row]
         reason = uncertain(str(cell))
-        because = f", because {reason}" if reason else ""
+        zone_reason = odd_zone(column, row)
+        because = f", because {reason or zone_reason}" if reason or zone_reason else ""
         whole = "write the whole year: months as 2024-01, days as 2024-01-31 (in Excel, format the cells as yyyy-mm-dd)"
+        usual = "write times as 2024-01-31 or 2024-01-31 13:00"
+        usual = "write all times with their zone, or none" if zone_reason else usual
         raise DataError(
             f"the time in column {column.name!r} is missing"
             if cell is None
             else f"cannot read {cell!r} in column {column.name!r} as a time{because}",
             where=origin.at(row),
-            fix=f"{whole if reason else 'write times as 2024-01-31 or 2024-01-31 13:00'}, or choose another --time-col "
+            fix=f"{whole if reason else usual}, or choose another --time-col "
             "(none if the rows are steps in their order)",
         )
     return parsed

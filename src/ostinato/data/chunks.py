@@ -66,6 +66,31 @@ def missing_bytes(raw: bytes) -> int:
     return next((max(0, stop - len(raw)) for stop in _long_chunks(raw)), 0)
 
 
+def uncounted_bytes(raw: bytes) -> int:
+    """Return how many bytes follow the samples of a WAV, AIFF or AU file that its header gives no meaning to.
+
+    They may be samples, if the header counts fewer than there are. Chunks behind the samples, such as a title, are
+    counted.
+    """
+    if raw.startswith(b".snd"):
+        start, size = int.from_bytes(raw[4:8], "big"), int.from_bytes(raw[8:12], "big")
+        return max(0, len(raw) - start - size) if size < _UNKNOWN else 0
+    for magic, order, name in _CHUNKED:
+        if not raw.startswith(magic):
+            continue
+        at, behind = 12, False
+        while at + 8 <= len(raw):
+            size = int.from_bytes(raw[at + 4 : at + 8], order)
+            ends = at + 8 + size + size % 2
+            known = raw[at : at + 4].isascii() and raw[at : at + 4].decode().isprintable() and ends <= len(raw) + 1
+            if behind and not known:
+                return len(raw) - at
+            behind = behind or raw[at : at + 4] == name
+            at = ends
+        return max(0, len(raw) - at) if behind else 0
+    return 0
+
+
 def _long_chunks(raw: bytes) -> Iterator[int]:
     """Yield where the samples of a W64 or an RF64 file end, whose sizes have eight bytes."""
     if raw.startswith(b"riff") and len(raw) > 40:

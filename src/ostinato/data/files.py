@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import glob
+import os
 from os.path import commonpath
 from pathlib import Path
 
@@ -111,6 +113,7 @@ def find(source: str | Path) -> list[Path]:
         raise DataError("the path is empty", fix="give a file, a folder or a pattern")
     if "\0" in str(source):
         raise DataError("the path has a zero byte", where=repr(str(source)), fix="check the path")
+    _check_reachable(path)
     if path.is_dir():
         return _inside(path)
     if path.is_file():
@@ -119,7 +122,8 @@ def find(source: str | Path) -> list[Path]:
         raise DataError(
             "data from a pipe or a device cannot be read, because a file is read more than once",
             where=str(path),
-            fix="write the data to a file first, and give its name",
+            fix="write the data to a file first, and give its name; the commands of ostinato read a pipe, or - for "
+            "standard input",
         )
     if not glob.has_magic(str(source)):
         raise DataError("there is no such file", where=str(path), fix=nearest_file(path))
@@ -132,6 +136,26 @@ def find(source: str | Path) -> list[Path]:
             fix="check the pattern, and put it in quotes: 'folder/*.csv'",
         )
     return files
+
+
+def _check_reachable(path: Path) -> None:
+    """Raise DataError if the system cannot follow a path, or if it is a link to nothing."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES):
+            raise DataError(
+                f"cannot read the file: {error.strerror}", where=_short(path), fix="check the path"
+            ) from error
+        if path.is_symlink():
+            what = f"the link leads to {os.readlink(path)}, where there is no file"  # noqa: PTH115 - as it is written
+            raise DataError(what, where=str(path), fix="check the link") from error
+
+
+def _short(path: Path) -> str:
+    """Return a path that may be too long to print."""
+    text = str(path)
+    return text if len(text) <= 100 else f"{text[:50]} ... {text[-40:]}"
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -153,6 +177,8 @@ def _inside(folder: Path) -> list[Path]:
     return known
 
 
+#: The byte order marks of UTF-16.
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 #: The bytes of a file that its form is seen from.
 HEAD = 100_000
 
@@ -186,6 +212,21 @@ def contents(path: Path) -> bytes:
         DataError: The file cannot be read, or its packed data are damaged.
     """
     return unpacked(_bytes_of(path), str(path))
+
+
+def is_utf16(path: Path) -> bool:
+    """Return whether a file says by its first bytes that it is text in UTF-16, as Windows writes it."""
+    return _bytes_of(path, 4)[:2] in _UTF16
+
+
+def as_utf8(raw: bytes) -> bytes:
+    """Return text in UTF-16 with a byte order mark as UTF-8; all other bytes as they are."""
+    if raw[:2] not in _UTF16 or raw[:4] == b"\xff\xfe\0\0":  # the last is UTF-32
+        return raw
+    try:
+        return raw.decode("utf-16").encode()
+    except UnicodeError:
+        return raw  # the reader says what is wrong with it
 
 
 def _bytes_of(path: Path, most: int = -1) -> bytes:

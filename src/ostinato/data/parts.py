@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import polars as pl
 
 from ostinato.data.month_names import month_of
@@ -56,6 +57,8 @@ def joined(
                 where=origin.at(row),
                 fix="correct the row, or name the column of times with --time-col",
             )
+        if len(parts) == 2 and _week_of(parts):
+            _check_weeks(frame[parts[0]], frame[parts[1]], origin)
         words = ", ".join(repr(c) for c in parts[:-1])
         weeks = ", as weeks of ISO 8601" if _week_of(parts) else ""
         note = f"the columns {words} and {parts[-1]!r} are read together as the time{weeks}"
@@ -158,6 +161,28 @@ def _of_weeks(year: _Found, month: _Found | None, week: _Found, day: _Found | No
         days, names = day[1].cast(pl.String), [*names, day[0]]
     words = years.cast(pl.String).str.zfill(4) + "-" + weeks.cast(pl.String).str.zfill(2) + "-" + days
     return words.str.to_date("%G-%V-%u", strict=False), names
+
+
+def _check_weeks(years: pl.Series, weeks: pl.Series, origin: Origin) -> None:
+    """Raise DataError if weeks of ISO 8601 stand beside years of the calendar, which do not belong together.
+
+    Week 1 of 2025 begins on 30 December 2024. With the year of that day, it would be the week of 1 January 2024.
+    It is seen where week 1 follows week 52 of one year while the rows before or after these two go on.
+    """
+    w = years.cast(pl.Int64).to_numpy() * 53 + weeks.cast(pl.Int64).to_numpy()
+    ahead = np.diff(w)
+    for i in np.flatnonzero((ahead < -50) & (ahead > -53)):
+        before, after = ahead[max(i - 1, 0) : i], ahead[i + 1 : i + 2]
+        late, early = after > 50, before > 50
+        last = not len(after) and bool((ahead[:-1] > 0).all())
+        if late.any() or early.any() or last:
+            row = int(i) + (0 if early.any() else 1)
+            raise DataError(
+                f"week {weeks[row]} stands beside the year {years[row]} of the calendar, expected the year of "
+                f"ISO 8601, {years[row] + (1 if weeks[row] == 1 else -1)}",
+                where=origin.at(row),
+                fix="write the year to which most days of the week belong, or the date of its first day",
+            )
 
 
 def _are_told(frame: pl.DataFrame, time: pl.Series, columns: Sequence[str]) -> bool:

@@ -357,7 +357,11 @@ def _from_files(source: str | Path, options: _ReadOptions) -> SequenceSet:
         reader = _read_table if _tabular(paths) else _read_text
     if reader is not _read_sound and (options.channel is not None or options.mix):
         raise _no_use("channel" if options.channel is not None else "mix", options)
-    return reader(paths, str(source), options)
+    data = reader(paths, str(source), options)
+    if reader is not _read_sound and (wide := [path.name for path in paths if files.is_utf16(path)]):
+        others = f" and {len(wide) - 1:,} more" if len(wide) > 1 else ""
+        return replace(data, notes=(f"{wide[0]}{others} is text in UTF-16", *data.notes))
+    return data
 
 
 def _read_sound(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
@@ -370,11 +374,11 @@ def _read_sound(paths: list[Path], name: str, options: _ReadOptions) -> Sequence
 
 def _read_text(paths: list[Path], name: str, options: _ReadOptions) -> SequenceSet:
     names = files.names_of(paths) if len(paths) > 1 else [paths[0].name]
-    if files.size_of(paths) > corpus.LARGE and not any(map(files.is_packed, paths)):
+    if files.size_of(paths) > corpus.LARGE and not any(files.is_packed(p) or files.is_utf16(p) for p in paths):
         large = text.from_large_files(paths, names, alphabet=options.alphabet, per_line=options.per_line)
         if large is not None:
             return large
-    named = [(name, files.contents(p)) for name, p in zip(names, paths, strict=True)]
+    named = [(name, files.as_utf8(files.contents(p))) for name, p in zip(names, paths, strict=True)]
     return text.from_files(named, name, alphabet=options.alphabet, per_line=options.per_line)
 
 
@@ -433,4 +437,4 @@ def _from_numbers(frame: Any, origin: Origin, options: _ReadOptions) -> Sequence
 
 
 def _tabular(paths: list[Path]) -> bool:
-    return files.family(paths) == "table" or tables.looks_like_table(files.head(paths[0]))
+    return files.family(paths) == "table" or tables.looks_like_table(files.as_utf8(files.head(paths[0])))

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ostinato.data.chunks import finished, missing_bytes
+from ostinato.data.chunks import finished, missing_bytes, uncounted_bytes
 from ostinato.data.files import contents, formats, names_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
@@ -48,6 +48,7 @@ class _Recording:
         beyond: The number of samples beyond full scale, which became full scale.
         peak: The greatest size of a sample; 1 is full scale.
         unfinished: Whether the header does not say how many samples there are.
+        uncounted: The number of bytes behind the samples that the header gives no meaning to.
     """
 
     samples: NDArray[np.int64]
@@ -57,6 +58,7 @@ class _Recording:
     beyond: int = 0
     peak: float = 1.0
     unfinished: bool = False
+    uncounted: int = 0
 
 
 class _Bytes(io.BytesIO):
@@ -159,6 +161,12 @@ def _notes(
         notes.append(
             f"the header of {open_ended[0].name}{several} gives no length; the samples last to the end of the file"
         )
+    if more := [(path, r.uncounted) for path, r in zip(paths, recordings, strict=True) if r.uncounted]:
+        several = f", and those in {len(more) - 1:,} more" if len(more) > 1 else ""
+        notes.append(
+            f"{counted(more[0][1], 'byte')} behind the samples that the header of {more[0][0].name} counts{several} "
+            "are left out; if they are samples, too, repair the header"
+        )
     if odd:
         notes.append(f"{odd:,} of {counted(len(paths), 'file')} use{'s' * (odd == 1)} fewer bits than their format has")
     if rounded:
@@ -214,11 +222,11 @@ def _decode(path: Path) -> _Recording:
     if rate < 1:
         raise DataError(f"the sound has {counted(rate, 'sample')} a second", where=str(path), fix=_FIX)
     if dtype == "float64":
-        real = _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
-        return replace(real, unfinished=unfinished)
-    bits = _BITS[subtype]
-    whole = data.astype(np.int64) >> (0 if dtype == "int16" else 32 - bits)
-    return _Recording(whole, bits, rate, unfinished=unfinished)
+        found = _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
+    else:
+        bits = _BITS[subtype]
+        found = _Recording(data.astype(np.int64) >> (0 if dtype == "int16" else 32 - bits), bits, rate)
+    return replace(found, unfinished=unfinished, uncounted=uncounted_bytes(raw))
 
 
 def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> _Recording:

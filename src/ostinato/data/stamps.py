@@ -18,6 +18,8 @@ from ostinato.data.zones import instants, zone_of
 _WORD = re.compile(r"[^\W\d_]{3}")
 #: The zone of a time as some programs write it.
 _UTC = re.compile(r"\s*(?:UTC|GMT)\s*$")
+#: The end of a time that says its zone.
+_ZONED = r":\d\d(?:\.\d+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$"
 #: The length of a time with six digits behind the second.
 _TO_MICROS = len("2024-01-31 13:00:00.000000")
 #: The two readings of dates such as 01/02/2024. Only one of each pair is tried first; see ``Stamps.other``.
@@ -83,6 +85,15 @@ def unreadable(column: pl.Series, day_first: bool | None = None) -> int:
     return int(_unread(column.cast(pl.String), day_first).arg_max() or 0)
 
 
+def odd_zone(column: pl.Series, row: int) -> str | None:
+    """Return why a time does not belong to its column: it says its zone and others do not, or it does not."""
+    if column.dtype != pl.String or column[row] is None:
+        return None
+    zoned = column.str.contains(_ZONED)
+    others = column.filter(zoned != zoned[row])
+    return f"it has {'a' if zoned[row] else 'no'} zone, unlike {others[0]!r}" if len(others) else None
+
+
 def odd_time(words: pl.Series) -> int | None:
     """Return the number of the first cell that is no time in a column of words of which most are; None for others."""
     odd = _unread(words, None)
@@ -90,7 +101,13 @@ def odd_time(words: pl.Series) -> int | None:
 
 
 def _unread(words: pl.Series, day_first: bool | None) -> pl.Series:
-    """Return whether each word is no time, by the form that reads the most of them."""
+    """Return whether each word is no time, by the form that reads the most of them.
+
+    Where some have a zone and others have none, the fewer are no times.
+    """
+    zoned = words.str.contains(_ZONED).fill_null(value=False)
+    if 0 < (zones := int(zoned.sum())) < len(words):
+        return zoned == (2 * zones <= len(words))
     unread, named = _parse_words(words, _formats(day_first))[0].is_null(), by_name(words)
     return named.iso.is_null() if named is not None and named.iso.null_count() < unread.sum() else unread
 
@@ -110,10 +127,10 @@ def _typed(column: pl.Series, zone: str | None) -> Stamps:
 
 
 def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
-    if not len(column):
+    alike = _zones_alike(column) if len(column) else None
+    if alike is None:
         return None
-    if _UTC.search(column[0]):
-        column = column.str.replace(_UTC.pattern, "Z")
+    column = alike
     # a name of a month is seen in the first cell, and no numeric form is tried on all of them
     named = _WORD.search(column[0]) is not None
     if named and (found := _from_names(column, zone, typed)) is not None:
@@ -134,6 +151,16 @@ def _from_words(column: pl.Series, day_first: bool | None, zone: str | None, typ
         # a file that is written gets 2024-02-01, so that nobody has to guess the order of day and month again
         both = both[0].without_pattern(), both[1].without_pattern()
     return both[0] if day_first is not None else replace(both[0], other=both[1])
+
+
+def _zones_alike(column: pl.Series) -> pl.Series | None:
+    """Return times that write UTC in one way; None if some have a zone and others have none."""
+    if _UTC.search(column[0]):
+        column = column.str.replace(_UTC.pattern, "Z")
+    in_utc = column.str.contains(r"Z\s*$")
+    if not in_utc.any() or in_utc.all():
+        return column
+    return column.str.replace(r"Z\s*$", "+00:00") if column.str.contains(_ZONED).all() else None
 
 
 def _without_clocks(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:

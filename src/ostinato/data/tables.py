@@ -13,7 +13,7 @@ import polars as pl
 from ostinato.data import columns, records, sheets, stored
 from ostinato.data.columns import IDS, holds_numbers
 from ostinato.data.dialect import Dialect, is_number, sniff
-from ostinato.data.files import contents, ending, names_of
+from ostinato.data.files import as_utf8, contents, ending, names_of
 from ostinato.data.lines import decode, lines_of
 from ostinato.data.margins import Margins, without_margins
 from ostinato.data.numerals import Numerals
@@ -48,7 +48,7 @@ def from_files(
     Raises:
         DataError: A file is not a table, or the tables have different columns.
     """
-    raws = [contents(p) for p in paths]
+    raws = [as_utf8(contents(p)) for p in paths]
     stored.check([(raw, str(p), ending(p)) for raw, p in zip(raws, paths, strict=True)])
     pairs = zip(raws, paths, strict=True)
     tables = [parse(raw, str(p), id_col=id_col, words=words, decimal=decimal, sheet=sheet) for raw, p in pairs]

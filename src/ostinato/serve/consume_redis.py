@@ -14,7 +14,7 @@ from ostinato.data.extras import missing
 from ostinato.errors import ConfigError, OstinatoError
 from ostinato.serve.errors import BusyError
 from ostinato.serve.order import OrderError
-from ostinato.serve.store import StoreError
+from ostinato.serve.store import StoreError, check_address
 
 if TYPE_CHECKING:
     from ostinato.serve.schema import Push, Result
@@ -60,8 +60,9 @@ def check(url: str) -> None:
     """Check that events can come from a URL.
 
     Raises:
-        ConfigError: Its scheme is none of Redis.
+        ConfigError: Its scheme is none of Redis, or it cannot be taken apart.
     """
+    check_address(url)
     if urlsplit(url).scheme not in SCHEMES:
         raise ConfigError(
             f"events come from a stream of Redis, got {url}", fix="write it as --events redis://127.0.0.1:6379/0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import ipaddress
 import logging
@@ -145,7 +146,7 @@ def check_host(host: str, *, guarded: bool) -> None:
         )
 
 
-def _listening(host: str, port: int) -> list[socket.socket]:
+def listening(host: str, port: int) -> list[socket.socket]:
     """Return a socket for each address of a host, all with one port; port 0 becomes a free one.
 
     Raises:
@@ -165,15 +166,20 @@ def _listening(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for one in sockets:
             one.close()
+        free = "stop the program that has it, or name another with --port; --port 0 takes a free one"
         raise ConfigError(
             f"cannot listen on port {port} of {host}: {error.strerror or error}",
-            fix="stop the program that has it, or name another with --port; --port 0 takes a free one",
+            fix=free if error.errno == errno.EADDRINUSE else "check --host and --port",
         ) from error
     return sockets
 
 
 def serve(app: Gate, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds."""
+    """Serve until SIGTERM or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds.
+
+    Raises:
+        ConfigError: The server cannot listen on the port.
+    """
     import uvicorn
 
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
@@ -182,7 +188,7 @@ def serve(app: Gate, host: str, port: int) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)  # a batch makes thousands of objects that no cycle holds
-    sockets = _listening(host, port)
+    sockets = listening(host, port)
     port = sockets[0].getsockname()[1]
     print(f"ostinato serves http://{host if ':' not in host else f'[{host}]'}:{port}/", file=sys.stderr, flush=True)
     config = uvicorn.Config(

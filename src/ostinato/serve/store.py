@@ -142,6 +142,21 @@ STORES: dict[str, tuple[str, str]] = {
 }
 
 
+def check_address(url: str) -> None:
+    """Check that an address of Redis can be taken apart. It may hold a password, so that no error shows it.
+
+    Raises:
+        ConfigError: It cannot, because its port is no number up to 65,535, or its host is half an address of IPv6.
+    """
+    try:
+        urlsplit(url).port  # noqa: B018 - computed when it is asked for
+    except ValueError as error:
+        raise ConfigError(
+            "the address of the store or of the events has a port or a host that is none",
+            fix="write it as redis://:password@127.0.0.1:6379/0",
+        ) from error
+
+
 def open_store(url: str) -> Store:
     """Return the store of a URL: none, a folder, or an address such as redis://host:6379/0.
 
@@ -149,14 +164,16 @@ def open_store(url: str) -> Store:
         url: "none" for streams in memory alone; a folder, or "sqlite:FOLDER", for SQLite; or a URL.
 
     Raises:
-        ConfigError: The scheme is unknown, or its library is not installed.
+        ConfigError: The scheme is unknown, the address cannot be taken apart, or its library is not installed.
         StoreError: The store cannot be opened.
     """
     if url == "none":
         from ostinato.serve.store_memory import MemoryStore
 
         return MemoryStore()
-    scheme = urlsplit(url).scheme if "://" in url or url.startswith("sqlite:") else "sqlite"
+    if url.startswith(("redis", "valkey")) and "://" in url:  # PostgreSQL takes several hosts, and checks them itself
+        check_address(url)
+    scheme = url.partition(":")[0].lower() if "://" in url or url.startswith("sqlite:") else "sqlite"
     if scheme not in STORES:
         raise ConfigError(
             f"the store {scheme}:// is unknown, expected one of {', '.join(sorted(STORES))}, a folder, or none",

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 from ostinato.data.extras import missing
+from ostinato.errors import ConfigError
 from ostinato.serve.store import Change, Record, Store, StoreError
 
 #: Seconds for a connection; a statement has twice as many.
@@ -78,7 +79,13 @@ class PostgreSQLStore(Store):
             raise missing("a store in PostgreSQL", "psycopg", "postgresql") from error
         self._psycopg = psycopg
         self._connection: Any = None
-        known = psycopg.conninfo.conninfo_to_dict(url)
+        try:
+            known = psycopg.conninfo.conninfo_to_dict(url)
+        except psycopg.ProgrammingError:  # whose words may hold the password
+            raise ConfigError(
+                "the address of the store cannot be taken apart",
+                fix="write it as postgresql://user:password@host:5432/name, with %40 for an @ in the password",
+            ) from None
         there = " ".join(f"-c {name}={value}" for name, value in _THERE.items())
         self._options: dict[str, Any] = {"options": there, **_HERE, **known}
         self._where = f"postgresql://{known.get('host', '')}:{known.get('port', 5432)}/{known.get('dbname', '')}"

@@ -65,7 +65,7 @@ class RedisStore(Store):
         self._errors = redis.RedisError, OSError
         self._no_script = redis.exceptions.NoScriptError
         parts = urlsplit(url)
-        self._where = f"{parts.scheme}://{parts.hostname}:{parts.port or 6379}{parts.path}"
+        self._where = f"{parts.scheme}://{parts.hostname or 'localhost'}:{parts.port or 6379}{parts.path}"
         # a save that is sent twice would be refused the second time, and look as if another server had been first
         self._db: Any = redis.Redis.from_url(
             url.replace("valkey", "redis", 1) if parts.scheme.startswith("valkey") else url,

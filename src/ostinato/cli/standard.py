@@ -1,0 +1,130 @@
+"""Pipes in the place of files: ``-`` and other pipes that a command reads, and ``-o -``, which it writes.
+
+Data are read more than once, to find their form and to name the line of an error, and a pipe can be read once only.
+So a command keeps what came through a pipe in a temporary file while it runs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+from ostinato.cli import screen, stopping
+from ostinato.cli.overwrite import READ, WRITTEN
+from ostinato.errors import WriteError
+
+STREAM = "-"
+#: The names of standard input that lead to a file if it is redirected from one.
+_INPUTS = (STREAM, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+_FOLDER = "ostinato-pipe-"
+#: Files are found to be sound by their endings, which what comes through a pipe lacks.
+_ENDINGS = ((b"RIFF", ".wav"), (b"fLaC", ".flac"), (b"OggS", ".ogg"), (b"FORM", ".aiff"))
+
+
+@contextmanager
+def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[None]:
+    """Replace ``-`` and other pipes among the files of a command by files that it can read and write.
+
+    If standard output is one of the files to write, it holds nothing else: what the command prints beside it, such as
+    the name of the file, goes to standard error.
+
+    Args:
+        parameters: The parameters of the command by name, which are changed.
+        arguments: The names of those that are no options. They are read.
+
+    Raises:
+        WriteError: What comes through a pipe cannot be kept in a temporary file.
+    """
+    to_output = False
+    for name in WRITTEN:
+        if str(parameters.get(name)) == STREAM:
+            parameters[name] = Path("/dev/stdout")
+        to_output = to_output or _is_output(parameters.get(name))
+    folder: str | None = None
+    try:
+        for name in (*arguments, *READ):
+            value = parameters.get(name)
+            given: list[Any] = list(value) if isinstance(value, list | tuple) else [value]
+            if not any(map(_passes, given)):
+                continue
+            folder = folder or tempfile.mkdtemp(prefix=_FOLDER)
+            kept: list[Any] = [_as_given(one, Path(folder)) if _passes(one) else one for one in given]
+            parameters[name] = kept if isinstance(value, list | tuple) else kept[0]
+        if to_output:
+            with redirect_stdout(sys.stderr):
+                yield
+        else:
+            yield
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def came_through_pipe(path: str | Path) -> bool:
+    """Return whether a path is that of a temporary file with what came through a pipe."""
+    return any(part.startswith(_FOLDER) for part in Path(path).parts)
+
+
+def _is_output(path: Any) -> bool:
+    """Return whether a path leads to standard output, and not to nowhere."""
+    if path is None or str(path) == os.devnull:
+        return False
+    try:
+        return os.path.samestat(Path(path).stat(), os.fstat(1))
+    except OSError:
+        return False
+
+
+def _passes(source: Any) -> bool:
+    """Return whether a source is standard input, a pipe or a socket."""
+    if not isinstance(source, str | Path):
+        return False
+    if str(source) in _INPUTS:
+        return True
+    try:
+        mode = os.stat(source).st_mode  # noqa: PTH116 - an address of a database is no path
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _as_given(source: str | Path, folder: Path) -> str | Path:
+    """Return the path of a file with what comes through a pipe (see ``_kept``), in the type of the source."""
+    kept = _kept(str(source), folder)
+    return kept if isinstance(source, str) else Path(kept)
+
+
+def _kept(source: str, folder: Path) -> str:
+    """Return the path of a file with what comes through a pipe.
+
+    Args:
+        source: ``-`` or the path of the pipe.
+        folder: The folder of such files.
+    """
+    standard = source in _INPUTS
+    screen.doing(f"reading {'standard input' if standard else source}")
+    with open(0 if standard else source, "rb", buffering=0, closefd=not standard) as pipe:
+        chunks = stopping.arriving(pipe.fileno())
+        head = next(chunks, b"")
+        place = folder / str(len(list(folder.iterdir())))
+        ending = next((ending for magic, ending in _ENDINGS if head.startswith(magic)), "")
+        file = place / f"{'stdin' if standard else Path(source).name}{ending}"
+        try:
+            place.mkdir()
+            with file.open("wb") as kept:
+                kept.write(head)
+                kept.writelines(chunks)
+        except OSError as error:
+            raise WriteError(
+                f"cannot keep what comes through a pipe: {error.strerror or error}",
+                where=str(file),
+                fix="make room, or set TMPDIR to a folder that has some",
+            ) from error
+    return str(file)

@@ -1,0 +1,69 @@
+"""Sound whose header and whose bytes disagree: what is left out is said."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ostinato.data.read import read
+
+WAVE = (8000 * np.sin(np.arange(1000) / 5)).astype(np.int16)
+SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610")
+
+
+def sound(kind: str, subtype: str | None = None, samples: int = 1000) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, WAVE[:samples], 8000, format=kind, subtype=subtype)
+    return buffer.getvalue()
+
+
+def shortened(raw: bytes, kind: str) -> bytes:
+    """Return a file whose header counts half of its samples."""
+    if kind == "AU":
+        return raw[:8] + struct.pack(">I", 1000) + raw[12:]
+    name, order, offset = (b"SSND", ">I", 8) if kind == "AIFF" else (b"data", "<I", 0)
+    at = raw.index(name) + 4
+    return raw[:at] + struct.pack(order, 1000 + offset) + raw[at + 4 :]
+
+
+def notes(folder: Path, name: str, raw: bytes) -> tuple[int, str]:
+    (folder / name).write_bytes(raw)
+    data = read(folder / name)
+    return len(data.values), "; ".join(data.notes)
+
+
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "AIFF", "AU"])
+def test_samples_that_the_header_does_not_count_are_named(tmp_path: Path, kind: str) -> None:
+    name = f"a.{'wav' if kind == 'WAVEX' else kind.lower()}"
+    count, words = notes(tmp_path, name, shortened(sound(kind), kind))
+    assert count == 500
+    assert f"1,000 bytes behind the samples that the header of {name} counts are left out" in words
+    assert "26 bytes behind" in notes(tmp_path, name, sound(kind) + b"not a chunk of this format")[1]
+
+
+@pytest.mark.parametrize("subtype", SUBTYPES)
+@pytest.mark.parametrize("samples", [1, 2, 999, 1000])
+def test_whole_files_and_chunks_behind_samples_are_not_named(tmp_path: Path, subtype: str, samples: int) -> None:
+    raw = sound("WAV", subtype, samples)
+    for more in (b"", b"LIST" + struct.pack("<I", 4) + b"INFO", b"odd " + struct.pack("<I", 3) + b"abc\0"):
+        assert "behind" not in notes(tmp_path, "a.wav", raw + more)[1]
+
+
+@pytest.mark.parametrize("kind", ["WAVEX", "AIFF", "AU", "CAF", "W64", "RF64", "FLAC", "OGG"])
+@pytest.mark.parametrize("samples", [2, 999, 1000])
+def test_whole_files_of_other_formats_are_not_named(tmp_path: Path, kind: str, samples: int) -> None:
+    name = f"a.{'wav' if kind == 'WAVEX' else kind.lower()}"
+    assert notes(tmp_path, name, sound(kind, samples=samples))[1].count("behind") == 0
+
+
+def test_files_of_a_folder_share_one_note(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav", "c.wav"):
+        (tmp_path / name).write_bytes(shortened(sound("WAV"), "WAV"))
+    words = [note for note in read(tmp_path).notes if "behind" in note]
+    assert len(words) == 1
+    assert "a.wav counts, and those in 2 more are left out" in words[0]
