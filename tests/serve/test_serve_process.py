@@ -230,6 +230,26 @@ def test_a_body_of_ten_megabytes_is_refused(server: Server) -> None:
     assert server.ask("GET", "/healthz")[0] == 200
 
 
+@pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "with a length"])
+def test_a_client_that_sends_too_much_reads_why(server: Server, chunked: bool) -> None:
+    """A connection that was closed while the body arrived was reset, and the answer was lost with it."""
+    part = b"x" * 65_536
+    for _ in range(5):
+        head = HEAD.format(length=80 * len(part))
+        if chunked:
+            head = head.replace(f"Content-Length: {80 * len(part)}", "Transfer-Encoding: chunked")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as line:
+            line.sendall(head.encode())
+            for _ in range(80):
+                line.sendall(b"10000\r\n" + part + b"\r\n" if chunked else part)
+            if chunked:
+                line.sendall(b"0\r\n\r\n")
+            answer = b"".join(iter(lambda: line.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 413")
+        assert b"at most 100,000 bytes are read" in answer
+    assert server.ask("GET", "/healthz")[0] == 200
+
+
 @pytest.mark.skipif(not shutil.which("chromium"), reason="the page is tested in Chromium")
 def test_the_page_shows_streams_and_marks_an_alarm(model: Path, tmp_path: Path) -> None:
     browsers = pytest.importorskip("playwright.sync_api", reason="the page is tested with playwright")

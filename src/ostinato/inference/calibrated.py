@@ -47,6 +47,8 @@ _RUN = 3
 LEARNING, LOWEST, HIGHEST = 0.02, -0.5, 1.0
 #: The least chance that a value repeats the one before it, which no held-out data can show to be less.
 REPEATED = 0.02
+#: Held-out data that are to give many alarms give at most one for so many cool-downs.
+CROWDED = 4
 _KNOTS = 256
 
 
@@ -73,10 +75,16 @@ class Rarity:
     slope: float
 
     @staticmethod
-    def of(x: Array, *, whole_numbers: bool = False) -> Rarity:
-        """Return the rarity of a statistic from its values (N,) on held-out data."""
-        x = np.sort(x)
-        n = len(x)
+    def of(x: Array, *, whole_numbers: bool = False, steepest: float = np.inf) -> Rarity:
+        """Return the rarity of a statistic from its values (N,) on held-out data.
+
+        Args:
+            x: The values in the order of time.
+            whole_numbers: Whether they are the lengths of runs.
+            steepest: The most powers of ten that one more unit beyond the values may be worth.
+        """
+        order = np.argsort(x, kind="stable")
+        x, n = x[order], len(x)
         if whole_numbers:
             at = np.arange(int(x[-1]) + 1.0)
             above = n - np.searchsorted(x, at)
@@ -87,9 +95,12 @@ class Rarity:
         at = np.quantile(x, levels)
         keep = np.concatenate([at[1:] > at[:-1], [True]])
         at, tens = at[keep], -np.log10(1 - levels[keep] + 0.5 / n)
-        top = x[-max(20, n // 100) :]
+        most = max(20, n // 100)
+        top = x[-most:]
         excess = float((top - top[0]).mean()) or float(np.abs(x).mean()) or 1.0
-        return Rarity(at, tens, 1 / (excess * np.log(10)))
+        # great values come in groups; k of them give the inverse of a mean that is k / (k - 1) times too great
+        groups = max(1 + np.count_nonzero(np.diff(np.sort(order[-most:])) > COOL_DOWN), 2)
+        return Rarity(at, tens, min((1 - 1 / groups) / (excess * np.log(10)), steepest))
 
     def __call__(self, x: Array) -> Array:
         """Return the rarity of x in powers of ten."""
@@ -148,7 +159,7 @@ class CalibratedRule(AlarmRule):
     Args:
         evidence: The evidence of held-out sequences.
         rate: The share of ordinary events that may give an alarm.
-        cool_down: The events after an alarm that give none.
+        cool_down: The events after an alarm that give none, and that add to no sum of errors.
         warm: The events at the start of a stream that add to no sum, because the model does not have its past yet.
         numeric: Whether the values are numbers, whose sizes and repetitions mean something.
         weights: Which weights gave the evidence, in words.
@@ -180,8 +191,10 @@ class CalibratedRule(AlarmRule):
         self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
         self._tail = Rarity.of(seen)
         x = np.concatenate([self._statistics(one)[0] for one in evidence])
+        scores = [self._scores(*one, _before(one.values)) for one in evidence]
+        steepest = {1: _slope([one.score for one in scores]), 2: _slope([one.signed for one in scores])}
         self._rarities: tuple[Rarity, ...] = tuple(
-            Rarity.of(column, whole_numbers=k == _RUN) for k, column in enumerate(x.T)
+            Rarity.of(column, whole_numbers=k == _RUN, steepest=steepest.get(k, np.inf)) for k, column in enumerate(x.T)
         )
         self.tens: float = self._threshold(evidence)
 
@@ -249,7 +262,8 @@ class CalibratedRule(AlarmRule):
 
     def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
         """Return the memory after an event of each stream: its sums and its run."""
-        warm = np.where(held.events < self._warm, 0.0, 1.0)
+        # the errors that follow an alarm are its echo in the past of the model
+        warm = np.where((held.events < self._warm) | (held.quiet > 0), 0.0, 1.0)
         return held._replace(
             run=np.where(scores.same, held.run + 1, 0.0),
             more=np.maximum(held.more + scores.score - SLACK, 0.0) * warm,
@@ -266,8 +280,7 @@ class CalibratedRule(AlarmRule):
             one: The sequence.
             limits: What each statistic must exceed for an alarm; None gives no alarms.
         """
-        before = np.concatenate([np.full((1, one.values.shape[1]), np.nan), one.values[:-1]])
-        scores = self._scores(*one, before)
+        scores = self._scores(*one, _before(one.values))
         more = less = up = down = run = quiet = 0.0
         a, b, c, d, e = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
         move, K = self._moves(scores.error), len(self._filters)
@@ -277,7 +290,7 @@ class CalibratedRule(AlarmRule):
         for t, (s, level, signed, same) in enumerate(zip(*(part.tolist() for part in parts), strict=True)):
             more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
             up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
-            if t < self._warm:
+            if t < self._warm or quiet > 0:
                 more = less = up = down = 0.0
             run = run + 1 if same else 0.0
             out[t, 1:] = max(more, less), max(up, down), run
@@ -304,17 +317,48 @@ class CalibratedRule(AlarmRule):
         """Return the threshold at which the evidence gives alarms at the rate.
 
         If fewer than ``ENOUGH`` alarms are expected, the threshold of so many is continued: one more power of ten of
-        rarity leaves a tenth of the separate alarms (runs declustering, Leadbetter et al. 1989).
+        rarity leaves a tenth of the separate alarms (runs declustering, Leadbetter et al. 1989), for each event that
+        may give one. Data that have no room for so many, with the cool-down after each, are continued from fewer. That
+        k alarms show how the tail falls leaves it uncertain, so the chance to be further by x in powers of e is not
+        exp(-x) but its mean over what is possible, (1 + x / k)^-k.
         """
-        wanted = self.rate * self._events
-        least = max(wanted, float(ENOUGH))
+        events, wanted = self._events, self.rate * self._events
+        least = max(wanted, min(float(ENOUGH), events / (CROWDED * (self._cool + 1))))
         low, high = 0.0, 12.0
         for _ in range(20):
             middle = (low + high) / 2
             limits = [rarity.inverse(middle) for rarity in self._rarities]
             found = sum(self._statistics(one, limits)[1] for one in evidence)
             low, high = (middle, high) if found > least else (low, middle)
-        return high + float(np.log10(least / wanted))
+        free = (events - least * self._cool) / (events - wanted * self._cool)
+        further = least / wanted / free
+        if further <= 1:
+            return high
+        return high + float(least * (further ** (1 / least) - 1) / np.log(10))
+
+
+def _before(values: Array) -> Array:
+    """Return the value before each, (T, D), of which the first is unknown."""
+    return np.concatenate([np.full((1, values.shape[1]), np.nan), values[:-1]])
+
+
+def _slope(scores: Sequence[Array]) -> float:
+    """Return the powers of ten of rarity that a unit of a cumulative sum of scores is worth, far out.
+
+    A sum of steps with the mean -SLACK and the long-run variance v exceeds x with a chance that falls as
+    exp(-2 SLACK x / v) (Siegmund 1985, for normal steps). A few hundred events have only a few great sums, whose
+    largest values belong together and look as if the tail ended there; the variance comes from all events (Bartlett
+    weights).
+
+    Args:
+        scores: The scores of the events of each sequence, (T,) each.
+    """
+    count = sum(map(len, scores))
+    lags = int(np.cbrt(count))
+    total = sum(float(x @ x) for x in scores)
+    for j in range(1, lags + 1):
+        total += 2 * (1 - j / (lags + 1)) * sum(float(x[j:] @ x[:-j]) for x in scores)
+    return 2 * SLACK / (max(total / count, 0.1) * float(np.log(10)))
 
 
 def alarm_rule(

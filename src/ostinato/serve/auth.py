@@ -22,6 +22,8 @@ from ostinato.storage import atomic_write
 _LOG = logging.getLogger("ostinato.serve")
 #: The file of tokens is looked at so many seconds after the last time.
 _EACH = 1.0
+#: A burst may have the events of so many seconds.
+_BURST = 10
 
 
 class Kept(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,7 +60,7 @@ class Token:
     def __init__(self, kept: Kept, look: Callable[[], None] = lambda: None) -> None:
         self.kept, self._look, self.ended = kept, look, False
         self.name, self.rate, self.streams, self.body = kept.name, kept.rate, kept.streams, kept.body
-        self._left = 10 * (kept.rate or 0)
+        self._left = _BURST * (kept.rate or 0)
         self._at = time.monotonic()
         #: What is called once the token has ended.
         self.at_end: set[Callable[[], object]] = set()
@@ -85,6 +87,24 @@ class Token:
                 fix="delete streams, or use a token with a higher limit",
             )
 
+    def check_once(self, events: int, name: str) -> None:
+        """Check that one request for sample paths is no more than a burst, which it would block the token beyond.
+
+        Args:
+            events: The events that it counts as.
+            name: The option that makes it smaller.
+
+        Raises:
+            RefusedError: It is more.
+        """
+        if self.rate is not None and events > _BURST * self.rate:
+            raise RefusedError(
+                403,
+                f"the request counts as {counted(events, 'event')}, and the token may send "
+                f"{_BURST * self.rate:,.0f} at once",
+                fix=f"lower {name}, or use a token with a higher rate",
+            )
+
     def spend(self, events: int) -> None:
         """Count events against the rate.
 
@@ -97,10 +117,10 @@ class Token:
         if self.rate is None:
             return
         now = time.monotonic()
-        self._left = min(10 * self.rate, self._left + (now - self._at) * self.rate)
+        self._left = min(_BURST * self.rate, self._left + (now - self._at) * self.rate)
         self._at = now
-        if self._left < min(events, 10 * self.rate):
-            wait = (min(events, 10 * self.rate) - self._left) / self.rate
+        if self._left < min(events, _BURST * self.rate):
+            wait = (min(events, _BURST * self.rate) - self._left) / self.rate
             raise RefusedError(
                 429, f"the token may send {counted(self.rate, 'event')} a second", fix="send more slowly", wait=wait
             )

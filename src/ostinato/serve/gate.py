@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ _SAFE = [
         b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
 ]
+#: How many seconds the rest of a body that is too large is read and thrown away.
+_LINGER = 2.0
 _LOCAL = {"localhost", "127.0.0.1", "[::1]", "::1"}
 
 
@@ -112,7 +115,8 @@ class Gate:
                 slow = RefusedError(503, "the request took too long", fix="ask for less at a time", wait=1)
                 await _answer(slow, sent)
         except OstinatoError as error:
-            await _answer(error, sent)
+            # a client that is asked whether it should send its body does not send it
+            await _answer(error, sent, receive if b"expect" not in dict(scope["headers"]) else None)
         except Exception as error:
             if begun:
                 raise
@@ -224,20 +228,37 @@ class Gate:
         return token
 
 
-async def _answer(error: OstinatoError, send: Send) -> None:
-    """Send an error as the whole answer."""
+async def _answer(error: OstinatoError, send: Send, receive: Receive | None = None) -> None:
+    """Send an error as the whole answer.
+
+    Args:
+        error: The error.
+        send: What sends.
+        receive: What gives the rest of a body that is too large; None leaves it unread.
+    """
     status, headers = status_of(error)
     lines = [(name.encode(), value.encode()) for name, value in headers.items()]
     if status in {408, 413}:
-        lines.append((b"connection", b"close"))  # what is left of the body is not read
-    await _send(status, msgspec.json.encode({"error": problem(error)}), lines, send)
+        lines.append((b"connection", b"close"))  # what is left of the body is not kept
+    rest = receive if status == 413 else None
+    await _send(status, msgspec.json.encode({"error": problem(error)}), lines, send, rest)
 
 
-async def _send(status: int, body: bytes, lines: list[tuple[bytes, bytes]], send: Send) -> None:
-    """Send JSON as the whole answer."""
+async def _send(
+    status: int, body: bytes, lines: list[tuple[bytes, bytes]], send: Send, rest: Receive | None = None
+) -> None:
+    """Send JSON as the whole answer, and read the ``rest`` of the request, so that the client reads the answer."""
     lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *lines]
     await send({"type": "http.response.start", "status": status, "headers": lines})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": rest is not None})
+    if rest is None:
+        return
+    # a connection that is closed while bytes arrive is reset, and the client may lose the answer
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER):
+            while (message := await rest())["type"] == "http.request" and message.get("more_body"):
+                pass
+    await send({"type": "http.response.body", "body": b""})
 
 
 def fault(error: Exception) -> UnexpectedError:

@@ -21,19 +21,33 @@ from ostinato.inference.clock import Clock
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.rollout import paths
 from ostinato.inference.writing import Writing, stop_strings
+from ostinato.model import SequenceModel
 from ostinato.numbers import counted
 from ostinato.serve.schema import ForecastAsked, SampleAsked, numbers
 from ostinato.shapes import State
 
 #: The most multiplications of one forecast or sample, about ten seconds of a core: nothing can stop it once it runs.
 _MOST = 200_000_000_000
-#: The steps of sample paths, which are made many at a time, that count as one event against the rate of a token.
-_TOGETHER = 100
+#: The steps of sample paths, which are made many at a time, that count as one event against the rate of a token, for a
+#: model of so many weights and numbers of state; a larger one counts for more in proportion.
+_TOGETHER, _USUAL = 100, 20_000
 
 
-def events(paths: int, steps: int) -> int:
-    """Return how many events so many steps of so many sample paths count as."""
-    return math.ceil(paths * steps / _TOGETHER)
+def events(model: SequenceModel, state: int, paths: int, steps: int) -> int:
+    """Return how many events so many steps of so many sample paths count as.
+
+    Args:
+        model: The model.
+        state: The numbers in the state of a stream.
+        paths: The paths.
+        steps: The steps of each.
+    """
+    return math.ceil(paths * steps * max(_size(model, state), _USUAL) / (_TOGETHER * _USUAL))
+
+
+def _size(model: SequenceModel, state: int) -> int:
+    """Return the multiplications of a step; an adaptive model steps its state, which is larger than its weights."""
+    return sum(w.numel() for w in model.parameters()) + state
 
 
 @dataclass(frozen=True)
@@ -69,8 +83,7 @@ class Here:
         Raises:
             ConfigError: They take longer.
         """
-        # an adaptive model steps its state, which is larger than its weights
-        size = sum(w.numel() for w in self.rows.model.parameters()) + sum(s.numel() for s in self.state)
+        size = _size(self.rows.model, sum(s.numel() for s in self.state))
         if paths * steps * size > _MOST:
             raise ConfigError(
                 f"{counted(paths, 'path')} of {counted(steps, 'step')} take too long with this model",

@@ -24,6 +24,8 @@ from ostinato.serve.schema import Push, Pushes, Result, Results
 from ostinato.serve.whole import Reload, Whole
 
 _ENCODER = msgspec.json.Encoder()
+#: The bytes of a number of a state, most of which are of 32 bits.
+_NUMBER = 4
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Routes:
 
     def __init__(self, batcher: Batcher, reload: Reload | None = None) -> None:
         reach = Reach(batcher)
+        self._reach = reach
         self._reads, self._changes, self.whole = Reads(reach), Changes(reach, batcher.applier), Whole(batcher, reload)
 
     async def streams(self, request: Request) -> Response:
@@ -100,13 +103,13 @@ class Routes:
     async def forecast(self, request: Request) -> Response:
         """Forecast from the present state."""
         asked = decoded(schema.ForecastAsked, await request.body())
-        _spend(request, events(asked.n_paths, asked.horizon))
+        self._spend(request, asked.n_paths, asked.horizon, "n_paths")
         return json_response(await self._reads.forecast(id_of(request), asked))
 
     async def sample(self, request: Request) -> Response:
         """Draw what may follow."""
         asked = decoded(schema.SampleAsked, await request.body())
-        _spend(request, events(asked.n_samples, asked.length))
+        self._spend(request, asked.n_samples, asked.length, "n_samples")
         return json_response(await self._reads.sample(id_of(request), asked))
 
     async def fork(self, request: Request) -> Response:
@@ -141,16 +144,18 @@ class Routes:
         """Return counters."""
         return json_response(self.whole.status())
 
+    def _spend(self, request: Request, paths: int, steps: int, name: str) -> None:
+        """Count the work of sample paths against the rate of a token, which the gate has counted as one event already.
 
-def _spend(request: Request, events: int) -> None:
-    """Count the work of a request against the rate of its token, which the gate has counted as one event already.
-
-    Raises:
-        RefusedError: The rate is used up.
-    """
-    token: Token | None = request.scope.get("token")
-    if token is not None:
-        token.spend(events - 1)
+        Raises:
+            RefusedError: The rate is used up, or they are more than the token may ask for at once.
+        """
+        token: Token | None = request.scope.get("token")
+        if token is not None:
+            served = self._reach.streams.served
+            count = events(served.model, served.layout.width // _NUMBER, paths, steps)
+            token.check_once(count, name)
+            token.spend(count - 1)
 
 
 _INTEGER: dict[str, Any] = {"type": "integer", "minimum": 0}

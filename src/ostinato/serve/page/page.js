@@ -40,8 +40,10 @@ function frame(svg, low, high, ticks) {
   if (!(high > low)) { low -= 1; high += 1; }
   const y = (v) => top + (1 - (Math.max(low, Math.min(high, v)) - low) / (high - low)) * (height - top - bottom);
   const x = (i, n) => left + (i / Math.max(1, n - 1)) * (width - left - right);
-  for (let i = 0; i <= ticks; i++) {
-    const v = low + ((high - low) * i) / ticks;
+  const rough = (high - low) / ticks, ten = 10 ** Math.floor(Math.log10(rough));
+  const step = ten * [1, 2, 5, 10].find((k) => k * ten >= rough * 0.999);
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
+    const v = i * step;
     element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }, svg);
     element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: Math.abs(v) >= 1e5 ? "compact" : "standard" }).format(v));
   }
