@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.emissions.quantiles import LEVELS
@@ -244,7 +245,7 @@ def test_few_windows_hardly_narrow_an_interval() -> None:
     assert (np.abs(made) >= 0.84 * np.abs(quantiles[:1])).all()
 
 
-def _judged(better: Array) -> Windows:
+def _judged(better: NDArray[np.int64]) -> Windows:
     """Return windows (S, K) of one step in which one of two members errs by 1, and the other by 1.6."""
     S, K = better.shape
     error = np.where(better.ravel() == np.arange(2)[:, None], 1.0, 1.6)

@@ -57,8 +57,8 @@ class LadderOptions:
         max_order: The farthest lag of the autoregression, or the greatest order of the Markov chain.
         patience: The number of evaluations without an improvement after which training ends.
         evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
-        season: The number of steps of a season, for exponential smoothing and the lags of the autoregression. None takes
-            that of the frequency.
+        season: The number of steps of a season, for exponential smoothing and the lags of the autoregression. None
+            takes that of the frequency.
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
