@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from ostinato.emissions.quantiles import LEVELS
 from ostinato.local.calibrate import SHARES, calibrate
-from ostinato.local.combine import Combination, combine, compare, mix, weigh
+from ostinato.local.combine import Combination, combine, compare, mix
 from ostinato.local.held_out import Windows, cuts, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
 from ostinato.local.support import Support
+from ostinato.local.weights import weigh
 
 PROBABILITIES = np.array([0.025, 0.1, 0.3, 0.5, 0.7, 0.9, 0.975])
 
@@ -224,16 +226,51 @@ def test_intervals_that_are_too_narrow_are_widened_to_their_level() -> None:
         assert inside == pytest.approx(share, abs=0.04)
 
 
-def test_intervals_are_never_narrower_than_the_models_own() -> None:
+@pytest.mark.parametrize("wide", [1.5, 5.0])
+def test_what_windows_say_against_the_width_of_intervals_counts_half(wide: float) -> None:
     rng = np.random.default_rng(0)
-    N = 50
-    quantiles = np.broadcast_to(5 * ndtri(LEVELS), (N, 3, len(LEVELS)))
+    N = 2000
+    quantiles = np.broadcast_to(wide * ndtri(LEVELS), (N, 3, len(LEVELS)))
     y = rng.standard_normal((N, 3))
     windows = Windows(np.arange(N), np.zeros(N, np.int64), y, np.ones(N), quantiles[None])
-    factors = calibrate(windows, quantiles, N)
-    wide = factors.widen(quantiles, np.zeros((N, 3)), LEVELS)
-    own = quantiles[..., ::-1][..., : len(SHARES)] - quantiles[..., : len(SHARES)]
-    assert (wide[..., ::-1][..., : len(SHARES)] - wide[..., : len(SHARES)] >= own - 1e-9).all()
+    made = calibrate(windows, quantiles, N).widen(quantiles, np.zeros((N, 3)), LEVELS)
+    half = np.sqrt(wide) * ndtri(LEVELS)  # between the width of the model, and 1, which holds what it should
+    np.testing.assert_allclose(made[0, :, 1:4], np.broadcast_to(half[1:4], (3, 3)), rtol=0.06)
+
+
+def test_few_windows_hardly_narrow_an_interval() -> None:
+    quantiles = np.broadcast_to(5 * ndtri(LEVELS), (2, 3, len(LEVELS)))
+    windows = Windows(np.zeros(2, np.int64), np.arange(2), np.zeros((2, 3)), np.ones(2), quantiles[None])
+    made = calibrate(windows, quantiles, 1).widen(quantiles[:1], np.zeros((1, 3)), LEVELS)
+    assert (np.abs(made) >= 0.84 * np.abs(quantiles[:1])).all()
+
+
+def _judged(better: NDArray[np.int64]) -> Windows:
+    """Return windows (S, K) of one step in which one of two members errs by 1, and the other by 1.6."""
+    S, K = better.shape
+    error = np.where(better.ravel() == np.arange(2)[:, None], 1.0, 1.6)
+    quantiles = np.broadcast_to(error[:, :, None, None], (2, S * K, 1, len(LEVELS)))
+    series, age = np.divmod(np.arange(S * K), K)
+    return Windows(series, age, np.zeros((S * K, 1)), np.ones(S * K), quantiles)
+
+
+def test_a_series_counts_for_itself_as_far_as_the_series_of_its_panel_differ() -> None:
+    rng = np.random.default_rng(0)
+    differ = _judged(np.repeat(rng.integers(0, 2, (200, 1)), 4, axis=1))
+    best = differ.losses[:, differ.age == 0].argmin(axis=0)
+    own = weigh(differ, 200)[np.arange(200), best]
+    alike = _judged(rng.integers(0, 2, (200, 4)))
+    wins = np.bincount(alike.series, alike.losses.argmin(axis=0) == 0)
+    by_chance = weigh(alike, 200)[wins == 4, 0]  # of series in which one member happened to be better each time
+    assert own.min() > 0.98
+    assert by_chance.max() < 0.95
+
+
+def test_more_than_two_windows_lie_in_the_last_quarter_of_a_series_that_is_not_long() -> None:
+    assert cuts(1000, 48, 168, 5) == [48, 96, 144, 192, 240]
+    assert cuts(700, 48, 168, 5) == [48, 96, 144]
+    assert cuts(144, 18, 12, 5) == [18, 36]
+    assert cuts(50_000, 48, 336, 5) == [48, 96]
 
 
 def test_a_fit_says_what_it_stands_on() -> None:

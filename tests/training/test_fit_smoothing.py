@@ -17,6 +17,7 @@ from ostinato.layers.front import SmoothingFront
 from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.record import Rung
 from ostinato.training import evidence, ladder
+from ostinato.training.config import most_orders
 from ostinato.training.rungs import CHANNELS, SEASONAL, SHORT, names_of
 from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
 from zoo import sequential
@@ -170,6 +171,28 @@ def test_auto_tries_smoothing_on_what_is_short_or_seasonal() -> None:
         name: expected for name, (_, expected) in tried.items()
     }
     assert names_of("auto", tried["short"][0])[:3] == ("ar", "ets", "linear")
+
+
+def test_a_given_season_is_the_season_of_auto() -> None:
+    y = seasonal(120)
+    found = ostinato.fit(y, season=12, budget=ostinato.Budget(steps=1))
+    own = ostinato.fit(y, model="ets", season=12)
+    held_out = {rung.name: rung.held_out for rung in found.table if isinstance(rung, Rung)}
+    assert held_out["ets"] == {rung.name: rung.held_out for rung in own.table if isinstance(rung, Rung)}["ets"]
+    assert most_orders(ostinato.read(y), 12) == 24  # a fifth of the steps, and 32 if the season is unknown
+    assert most_orders(ostinato.read(np.zeros(500))) == 32
+    assert most_orders(ostinato.read(np.zeros(500)), 12) == 25
+    assert most_orders(monthly(500), 4) == 9
+
+
+def test_a_given_season_decides_whether_auto_tries_smoothing() -> None:
+    long = ostinato.read(np.zeros(SHORT + 1))
+    assert "ets" in names_of("auto", long, 12)
+    assert "ets" not in names_of("auto", monthly(SHORT + 1), 1)
+    assert "ets" not in names_of("auto", long, 168)
+    for data in (ostinato.read(["anna", "otto"] * 20, kind="text"), ostinato.read(1 + np.arange(9) / 9, kind="prices")):
+        with pytest.raises(ConfigError, match="has no option 'season', got 12"):
+            names_of("auto", data, 12)
 
 
 def test_auto_keeps_smoothing_where_it_is_ahead_of_the_autoregression() -> None:

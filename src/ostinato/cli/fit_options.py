@@ -77,7 +77,7 @@ def _check_ladder(request: FitRequest) -> None:
 
     only_direct = {
         "--lookback": request.lookback is not None,
-        "--season": request.season is not None and request.model not in SMOOTHED,
+        "--season": request.season is not None and request.model not in ("auto", *SMOOTHED),
         "--networks": request.networks is not None,
     }
     given = [name for name, is_given in only_direct.items() if is_given]

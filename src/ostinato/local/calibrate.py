@@ -5,7 +5,9 @@ The factors are those of split conformal prediction (Romano et al. 2019, in its 
 - The windows of one series are few, so its factor is drawn to that of its panel, as far as the windows of one series
   do not resemble each other. Intervals are judged with the scale that a series has without the window itself: else
   every window would look like what its series expects, and the factors of the panel would be too small.
-- The factor of a panel with few windows is drawn to 1, and no interval becomes narrower than the model's own.
+- The factor of a panel with few windows is drawn to 1, and what windows say against the width of an interval counts
+  half: a combination errs less than its members, so the mean of their intervals is too wide, but windows of a few dates
+  may all be calm. On the hourly series of M4, 80 % intervals that never narrow hold 92 % of the values, and these 87 %.
 - The steps of a window are not independent, so the finite-sample correction counts windows and not steps.
 - Errors grow with the horizon in another way than a model says, so each step has factors of its own as far as the
   windows tell.
@@ -45,6 +47,10 @@ _TINY = 0.1
 _RECENT = 0.5
 #: No factor is above this: a forecast that is certain and wrong has no factor.
 _MOST = 10.0
+#: The share of the logarithm of a factor that counts if the factor narrows an interval. With 1/2, the scaled quantile
+#: loss is lower than with 0 in each of six windows of M4's hourly and of its weekly series (by 4 %), and as low on M1
+#: and tourism. With 1, the few series of hourly demand that move together in a window lose as much as the others gain.
+_NARROWER = 0.5
 #: The least factor that scores can say.
 _LEAST = 0.1
 
@@ -54,8 +60,7 @@ class Factors:
     """The factors of the distances from the median to the ends of central intervals.
 
     Attributes:
-        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2). The product of both is at
-            least 1.
+        each: The factors at ``SHARES`` of the lower and of the upper ends, (2, S, H, Q // 2).
     """
 
     each: Array
@@ -116,7 +121,7 @@ def calibrate(windows: Windows, quantiles: Array, size: int) -> Factors:
         own = _conformal(score[:, :, near], seen[:, near], weight) if seen[:, near].any() else pooled
         steps[:, h] = (count * own + _STEP * pooled) / (count + _STEP)
     logs = N / (N + _PRIOR) * (np.log(scale)[:, None, None] + steps[:, None])
-    return Factors(np.exp(logs - np.minimum(logs.mean(axis=0), 0.0)))
+    return Factors(np.exp(logs - (1 - _NARROWER) * np.minimum(logs.mean(axis=0), 0.0)))
 
 
 def _conformal(score: Array, seen: NDArray[np.bool_], weight: Array) -> Array:

@@ -18,19 +18,11 @@ from numpy.typing import NDArray
 from ostinato.local.calibrate import Factors, calibrate
 from ostinato.local.held_out import Windows, hold_out
 from ostinato.local.panel import Ahead, Array, Fit, Fitted, Panel
+from ostinato.local.weights import finite_losses, in_units, relative_losses, weigh, weigh_without
 from ostinato.numbers import counted
 
 #: The greatest number of held-out windows of a series.
-_WINDOWS = 2
-#: How strongly a weight follows the relative loss of its member. It was chosen by the two windows before the answers of
-#: M1 and of the tourism competition. The tables that it was chosen from also showed the losses on the answers, so the
-#: figures of these two competitions are not those of data that the choice never saw. If the windows of each group alone
-#: choose it and ``_SERIES`` (from 0 to 40, and 1 to 100), the mean wQL is the same, .090.
-_SHARPNESS = 10.0
-#: The number of windows at which the losses of a panel count as much as equal weights.
-_PANEL = 1.0
-#: The number of its windows at which the losses of a series count as much as those of its panel.
-_SERIES = 3.0
+_WINDOWS = 5
 #: The doubt in a single window: what the standard error of a relative loss over N windows has in addition, times N.
 _DOUBT = 1.0
 
@@ -212,9 +204,9 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
         held: The weights of the members in each window, found without it, (N, M).
         names: The names of the M members.
     """
-    N, relative = len(windows), _relative(windows)
+    N, relative = len(windows), relative_losses(windows)
     best = int(relative.mean(axis=1).argmin())
-    combined = _in_units(windows.loss(mix(windows.quantiles, held)), _finite(windows).mean(axis=0))
+    combined = in_units(windows.loss(mix(windows.quantiles, held)), finite_losses(windows).mean(axis=0))
     gain = relative[best] - combined
     error = float(np.sqrt(gain.var() / N) + _DOUBT / N)
     loss = relative[best].mean()
@@ -224,64 +216,3 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
     kind = "better" if share >= 0 else "worse"
     said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (standard error {doubt:.1%}, windows: {N})"
     return (best, said) if gain.mean() < -2 * error else (None, said)
-
-
-def weigh(windows: Windows, size: int) -> Array:
-    """Return the weights of the M members for each series, (S, M).
-
-    A weight falls exponentially with the quantile loss of its member, relative to the mean of all members. The loss of
-    a series is drawn to that of its panel, and all losses to each other, the more the fewer the windows are.
-
-    Args:
-        windows: The held-out windows.
-        size: The number of series S.
-    """
-    relative = _relative(windows)
-    count = np.bincount(windows.series, minlength=size).astype(np.int64)
-    return _weights(_sums(windows.series, relative, size), count, relative)
-
-
-def weigh_without(windows: Windows) -> Array:
-    """Return the weights for each window as its series has them without that window, (N, M).
-
-    Args:
-        windows: The held-out windows.
-    """
-    if not len(windows):
-        return np.empty((0, len(windows.quantiles)))
-    relative, series = _relative(windows), windows.series
-    count = np.bincount(series).astype(np.int64)
-    own = _sums(series, relative, len(count))
-    return _weights(own[series] - relative.T, count[series] - 1, relative)
-
-
-def _sums(series: NDArray[np.int64], relative: Array, size: int) -> Array:
-    """Return the sum of the losses (M, N) over the windows of each series, (S, M)."""
-    return np.stack([np.bincount(series, row, minlength=size) for row in relative], axis=-1, dtype=np.float64)
-
-
-def _relative(windows: Windows) -> Array:
-    """Return the loss of each member in each window over the mean of all members, (M, N)."""
-    loss = _finite(windows)
-    return _in_units(loss, loss.mean(axis=0))
-
-
-def _finite(windows: Windows) -> Array:
-    """Return the loss of each member in each window, (M, N); one that is not finite counts as the worst that is."""
-    loss = windows.losses
-    worst = np.where(np.isfinite(loss), loss, 0.0).max(axis=0)
-    return np.asarray(np.where(np.isfinite(loss), loss, worst))
-
-
-def _in_units(loss: Array, mean: Array) -> Array:
-    """Return losses (..., N) over the mean loss of all members, (N,); 1 where that is 0."""
-    return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
-
-
-def _weights(own: Array, count: NDArray[np.int64], relative: Array) -> Array:
-    """Return weights (n, M) from the summed relative losses of n series (n, M) over ``count`` windows each."""
-    N = relative.shape[1]
-    mean = (own + _SERIES * relative.mean(axis=1)) / (count + _SERIES)[:, None]
-    logs = -_SHARPNESS * N / (N + _PANEL) * mean
-    weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

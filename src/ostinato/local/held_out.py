@@ -15,6 +15,12 @@ from ostinato.spread import spreads
 
 #: The least number of values that a history keeps.
 _LEAST = 4
+#: The number of windows of a series that may reach beyond the last ``_SHARE`` of it.
+_ALWAYS = 2
+#: The share of a series that more windows than that may take. Their histories are almost the whole series.
+_SHARE = 0.25
+#: The longest series with more windows: each is a fit of its own, and one of 50,000 steps takes a second or more.
+_LONGEST = 5_000
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ def cuts(length: int, horizon: int, season: int, count: int) -> list[int]:
     """Return how many steps before the end of a series each of its windows begins, the last window first.
 
     A history keeps at least half of the series and two seasons. Windows follow each other without overlap where there
-    is room. A series without room for a whole window has one shorter window, and one that is too short has none.
+    is room. A series without room for a whole window has one shorter window, and one that is too short has none. More
+    than two windows lie in the last quarter of a series of at most 5,000 steps.
 
     Args:
         length: The number of steps of the series.
@@ -66,8 +73,9 @@ def cuts(length: int, horizon: int, season: int, count: int) -> list[int]:
         count: The greatest number of windows.
     """
     room = length - max(_LEAST, 2 * season + 1 if season > 1 else 0, -(-length // 2))
-    out = [k * horizon for k in range(1, count + 1) if k * horizon <= room]
-    if len(out) < count and room > 0 and (not out or room - out[-1] >= (horizon + 1) // 2):
+    more = min(room, int(_SHARE * length)) if length <= _LONGEST else 0
+    out = [k * horizon for k in range(1, count + 1) if k * horizon <= (room if k <= _ALWAYS else more)]
+    if len(out) < min(count, _ALWAYS) and room > 0 and (not out or room - out[-1] >= (horizon + 1) // 2):
         out.append(room)
     return out
 

@@ -70,7 +70,7 @@ def closed_form(
         return Markov.fit(values[:, 0].numpy(), offsets, vocabulary, order, criterion="given"), ()
     values, offsets, _ = material.joined(limit=ENOUGH)
     z = values.double().numpy()
-    order = min(config.max_order, most_orders(material.data))
+    order = min(config.max_order, most_orders(material.data, config.season))
     fits = fit_dense_or_sparse(z, offsets, order, config.max_order)
     base = AR.from_fits(fits)
     notes = [note for fit in fits for note in fit.notes]

@@ -57,7 +57,8 @@ class LadderOptions:
         max_order: The farthest lag of the autoregression, or the greatest order of the Markov chain.
         patience: The number of evaluations without an improvement after which training ends.
         evaluate_every: The optimiser steps from an evaluation to the next. 0 chooses by the size of the data.
-        season: The number of steps of a season, for exponential smoothing. None finds it from the frequency.
+        season: The number of steps of a season, for exponential smoothing and the lags of the autoregression. None
+            takes that of the frequency.
         seed: The seed of the weights, the batches and the dropout.
         emission: The name of the distribution of a step. None chooses by the kind of data.
         components: The number of components of a mixture.
@@ -139,14 +140,19 @@ def _numbers(data: SequenceSet, limits: Budget) -> LadderOptions:
     return LadderOptions(hidden=hidden, max_order=order, batch_steps=batch, dropout=0.2, weight_decay=0.05)
 
 
-def most_orders(data: SequenceSet) -> int:
+def most_orders(data: SequenceSet, season: int | None = None) -> int:
     """Return the greatest order of an autoregression on every lag: two seasons and a step, or 32 without a season.
 
     It is at most a fifth of the longest sequence.
+
+    Args:
+        data: The sequences.
+        season: The number of steps of the season, if given.
     """
     calendar = usual_calendar(data) if data.traits.tabular else None
-    season = 1 if calendar is None else calendar.season
-    order = _LAGS.get(data.frequency or "", 2 * season + 1 if 1 < season <= 96 else 32)
+    length = season or (1 if calendar is None else calendar.season)
+    known = _LAGS.get(data.frequency or "") if season is None else None
+    order = known or (2 * length + 1 if 1 < length <= 96 else 32)
     return max(0, min(order, int(observed_lengths(data).max(initial=1)) // 5))
 
 

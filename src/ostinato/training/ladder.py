@@ -14,7 +14,7 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import Part, split
 from ostinato.device import Device, asked, in_bf16, on_device
-from ostinato.errors import ConfigError, DataError
+from ostinato.errors import DataError
 from ostinato.fits.budget import Budget
 from ostinato.fits.fields import LadderFields, with_fields
 from ostinato.fits.progress import TrainingProgress
@@ -23,7 +23,7 @@ from ostinato.fits.result import Fit
 from ostinato.forecasting.table import some_of
 from ostinato.gradients.methods import Method
 from ostinato.layers.ar import AR
-from ostinato.layers.build import BACKBONES, SMOOTHED
+from ostinato.layers.build import BACKBONES
 from ostinato.layers.markov import Markov
 from ostinato.record import LadderRecord, Rung
 from ostinato.threads import Threads, engine_limit, in_threads
@@ -95,12 +95,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
         raise DataError(
             "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
         )
-    if options.season is not None and model not in SMOOTHED:
-        raise ConfigError(
-            f"a fit of {model} has no option 'season', got {options.season}",
-            fix="remove the season, or use the model ets or theta, or direct with a horizon",
-        )
-    names = names_of(model, data)  # what cannot be fitted is refused before anything is
+    names = names_of(model, data, options.season)  # what cannot be fitted is refused before anything is
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
     material = material_of(data, cut, options.support, Within.of(limits))

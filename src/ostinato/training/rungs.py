@@ -24,33 +24,40 @@ def models() -> tuple[str, ...]:
     return "auto", *BARE, "direct", *ADAPTIVE, *BACKBONES
 
 
-def tries_smoothing(data: SequenceSet) -> bool:
+def tries_smoothing(data: SequenceSet, season: int | None = None) -> bool:
     """Return whether exponential smoothing is a rung of ``auto``: for series that are short, or seasonal and not long.
 
     Prices are modelled by their returns, which have no level that moves and no season.
 
     Args:
         data: The sequences as read.
+        season: The number of steps of the season, if given.
     """
-    if data.kind != "series" or len(data.channels) > CHANNELS:
+    if data.kind != "series" or len(data.channels) > CHANNELS or (season or 1) > LONGEST:
         return False
-    season, _ = season_length(data)
-    return int(observed_lengths(data).max(initial=0)) <= (SEASONAL if 1 < season <= LONGEST else SHORT)
+    length, _ = season_length(data, season)
+    return int(observed_lengths(data).max(initial=0)) <= (SEASONAL if 1 < length <= LONGEST else SHORT)
 
 
-def names_of(model: str, data: SequenceSet) -> tuple[str, ...]:
+def names_of(model: str, data: SequenceSet, season: int | None = None) -> tuple[str, ...]:
     """Return the models to fit, the closed form first.
 
     Args:
         model: "auto", or the name of one model.
         data: The sequences as read.
+        season: The number of steps of the season, if given.
 
     Raises:
-        ConfigError: The model is unknown, or it is not for data of this kind.
+        ConfigError: The model is unknown, it is not for data of this kind, or it has no season.
     """
     known = [name for name in models() if name != "direct"]
     if model not in known:
         raise unknown("model", model, known)
+    if season is not None and not (model in SMOOTHED or (model == "auto" and data.kind == "series")):
+        raise ConfigError(
+            f"a fit of {model} to {data.kind} has no option 'season', got {season}",
+            fix="remove the season, or use the model auto, ets or theta with series, or direct with a horizon",
+        )
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
         raise ConfigError(
@@ -64,7 +71,7 @@ def names_of(model: str, data: SequenceSet) -> tuple[str, ...]:
         raise ConfigError(f"the model {model!r} is for text, and the data are {data.kind}", fix="use --model auto")
     if model == "auto":
         names = ladder_of(data.kind)
-        if tries_smoothing(data):
+        if tries_smoothing(data, season):
             names = names[0], "ets", *names[1:]
     elif model == "mixture":
         names = ("ar", "counts", "lstm", "mixture")
