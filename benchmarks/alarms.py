@@ -26,7 +26,8 @@ from public_data import SERIES
 import ostinato
 from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.alarm_rule import AlarmRule
-from ostinato.inference.calibrated import COOL_DOWN, CalibratedRule, Evidence
+from ostinato.inference.calibrated import COOL_DOWN, CalibratedRule
+from ostinato.inference.evidence import Evidence
 from ostinato.inference.response import level_response
 from ostinato.inference.stream import Stream
 from ostinato.model import SequenceModel

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 import ostinato
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.inference.alarm_rule import FixedRule
-from ostinato.inference.calibrated import CalibratedRule, Evidence, alarm_rule
+from ostinato.inference.calibrated import CalibratedRule, alarm_rule
+from ostinato.inference.evidence import Evidence
 from ostinato.inference.monitor import Monitor
 from ostinato.inference.stream import Stream
 from zoo import fitted, made

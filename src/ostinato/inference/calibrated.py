@@ -10,7 +10,6 @@ alarms at the rate that was asked for. So the dependence between steps and betwe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, final
 
 import numpy as np
@@ -19,15 +18,12 @@ from scipy.special import ndtri
 
 from ostinato.arguments import share, whole
 from ostinato.data.sequences import SequenceSet
-from ostinato.data.split import split
 from ostinato.errors import ConfigError, DataError
-from ostinato.forecasting.inputs import as_sequences
 from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
 from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.evidence import Evidence, evidence_of
+from ostinato.inference.rarity import Rarity, sum_slope
 from ostinato.inference.response import filters_of, level_response, matched
-from ostinato.inference.score import score
-from ostinato.inference.stream import Stream
-from ostinato.model import SequenceModel
 from ostinato.model_file import Model
 from ostinato.numbers import counted
 
@@ -45,73 +41,9 @@ FARTHEST = 6.0
 _RUN = 3
 #: By how much one alarm of a stream raises its own threshold, in powers of ten of rarity, and how far it may move.
 LEARNING, LOWEST, HIGHEST = 0.02, -0.5, 1.0
-#: The least chance that a value repeats the one before it, which no held-out data can show to be less.
-REPEATED = 0.02
 #: Held-out data that are to give many alarms give at most one for so many cool-downs.
 CROWDED = 4
 _KNOTS = 256
-
-
-class Evidence(NamedTuple):
-    """What the events of one sequence say: surprisals (T,), values and expected values (T, D)."""
-
-    surprisal: Array
-    values: Array
-    expected: Array
-
-
-@dataclass(frozen=True)
-class Rarity:
-    """How rare a statistic is, -log10 P(X >= x), on held-out data; beyond them its tail falls exponentially.
-
-    Attributes:
-        at: Values of the statistic, ascending, (K,).
-        tens: Their rarity in powers of ten, (K,).
-        slope: The powers of ten that one more unit beyond the last value is worth.
-    """
-
-    at: Array
-    tens: Array
-    slope: float
-
-    @staticmethod
-    def of(x: Array, *, whole_numbers: bool = False, steepest: float = np.inf) -> Rarity:
-        """Return the rarity of a statistic from its values (N,) on held-out data.
-
-        Args:
-            x: The values in the order of time.
-            whole_numbers: Whether they are the lengths of runs.
-            steepest: The most powers of ten that one more unit beyond the values may be worth.
-        """
-        order = np.argsort(x, kind="stable")
-        x, n = x[order], len(x)
-        if whole_numbers:
-            at = np.arange(int(x[-1]) + 1.0)
-            above = n - np.searchsorted(x, at)
-            # the chance that a run goes on; a live sensor may be rounded where the held-out data are not
-            on = max((above[1:].sum() + 1) / (above.sum() + 2), REPEATED)
-            return Rarity(at, -np.log10(np.maximum(above / n, REPEATED**at)), float(-np.log10(on)))
-        levels = np.unique(np.concatenate([np.linspace(0, 0.9, 32), 1 - np.logspace(-1, np.log10(5 / n), _KNOTS)]))
-        at = np.quantile(x, levels)
-        keep = np.concatenate([at[1:] > at[:-1], [True]])
-        at, tens = at[keep], -np.log10(1 - levels[keep] + 0.5 / n)
-        most = max(20, n // 100)
-        top = x[-most:]
-        excess = float((top - top[0]).mean()) or float(np.abs(x).mean()) or 1.0
-        # great values come in groups; k of them give the inverse of a mean that is k / (k - 1) times too great
-        groups = max(1 + np.count_nonzero(np.diff(np.sort(order[-most:])) > COOL_DOWN), 2)
-        return Rarity(at, tens, min((1 - 1 / groups) / (excess * np.log(10)), steepest))
-
-    def __call__(self, x: Array) -> Array:
-        """Return the rarity of x in powers of ten."""
-        beyond = np.maximum(x - self.at[-1], 0.0)
-        return np.asarray(np.interp(x, self.at, self.tens) + self.slope * beyond)
-
-    def inverse(self, tens: float) -> float:
-        """Return the value that is as rare as this."""
-        if tens > self.tens[-1]:
-            return float(self.at[-1] + (tens - self.tens[-1]) / self.slope)
-        return float(np.interp(tens, self.tens, self.at))
 
 
 class _Scores(NamedTuple):
@@ -189,12 +121,15 @@ class CalibratedRule(AlarmRule):
         self._channels, self.width = D, 8 + D + len(self._filters)
         errors = np.concatenate([one.values - one.expected for one in evidence])
         self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
-        self._tail = Rarity.of(seen)
+        self._tail = Rarity.of(seen, apart=COOL_DOWN)
         x = np.concatenate([self._statistics(one)[0] for one in evidence])
         scores = [self._scores(*one, _before(one.values)) for one in evidence]
-        steepest = {1: _slope([one.score for one in scores]), 2: _slope([one.signed for one in scores])}
+        # the statistics that are cumulative sums, and the scores that each of them adds up
+        steepest = {1: sum_slope([one.score for one in scores], SLACK)}
+        steepest[2] = sum_slope([one.signed for one in scores], SLACK)
         self._rarities: tuple[Rarity, ...] = tuple(
-            Rarity.of(column, whole_numbers=k == _RUN, steepest=steepest.get(k, np.inf)) for k, column in enumerate(x.T)
+            Rarity.of(column, apart=COOL_DOWN, whole_numbers=k == _RUN, steepest=steepest.get(k, np.inf))
+            for k, column in enumerate(x.T)
         )
         self.tens: float = self._threshold(evidence)
 
@@ -342,25 +277,6 @@ def _before(values: Array) -> Array:
     return np.concatenate([np.full((1, values.shape[1]), np.nan), values[:-1]])
 
 
-def _slope(scores: Sequence[Array]) -> float:
-    """Return the powers of ten of rarity that a unit of a cumulative sum of scores is worth, far out.
-
-    A sum of steps with the mean -SLACK and the long-run variance v exceeds x with a chance that falls as
-    exp(-2 SLACK x / v) (Siegmund 1985, for normal steps). A few hundred events have only a few great sums, whose
-    largest values belong together and look as if the tail ended there; the variance comes from all events (Bartlett
-    weights).
-
-    Args:
-        scores: The scores of the events of each sequence, (T,) each.
-    """
-    count = sum(map(len, scores))
-    lags = int(np.cbrt(count))
-    total = sum(float(x @ x) for x in scores)
-    for j in range(1, lags + 1):
-        total += 2 * (1 - j / (lags + 1)) * sum(float(x[j:] @ x[:-j]) for x in scores)
-    return 2 * SLACK / (max(total / count, 0.1) * float(np.log(10)))
-
-
 def alarm_rule(
     model: Model,
     rate: float,
@@ -418,50 +334,3 @@ def alarm_rule(
         weights=weights,
         response=response,
     )
-
-
-def evidence_of(
-    model: SequenceModel, reference: SequenceSet | Any, held_out: float | str | None
-) -> tuple[list[Evidence], str, SequenceSet, SequenceModel]:
-    """Return the evidence of a reference, by weights that have not seen it if there are such.
-
-    The refit has seen the held-out part of the data of the fit, where the surprisal of its weights is too small.
-
-    Returns:
-        The observed events of the reference, or of its held-out part; which weights gave them, in words; the reference;
-        and the model with these weights.
-    """
-    data, record = as_sequences(model, reference), model.description.ladder_record
-    judge, weights, same = model.before_refit(data), "", record.data == data.digest
-    if judge is not model:
-        weights = "their surprisal is that of the weights before the refit, which had not seen them"
-    elif record.refit and same:
-        weights = "the weights were fitted to these values too, so the threshold may be too low"
-    elif record.refit and held_out is not None:
-        weights = "these data differ from those of the fit; values in both were seen, and the threshold may be too low"
-    if held_out is None and same:
-        held_out = record.held_out
-    whole_ones = [_followed(judge, data, b) for b in range(len(data))]
-    spans = [(b, 0, len(one.surprisal)) for b, one in enumerate(whole_ones)]
-    if held_out is not None:
-        steps = np.array([len(one.surprisal) for one in whole_ones], dtype=np.int64)
-        spans = split(data, held_out).spans("held-out", data.lengths, steps)
-    parts = [_observed(whole_ones[b], first, stop) for b, first, stop in spans]
-    return [one for one in parts if len(one.surprisal)], weights, data, judge
-
-
-def _followed(model: SequenceModel, data: SequenceSet, row: int) -> Evidence:
-    """Return the events of one sequence as a stream gives them."""
-    stream = Stream(model, data.ids[row], step=1.0 if data.step is None else float(data.step[row]))
-    if model.description.traits.numeric:
-        values = np.asarray(data[row], dtype=np.float64)
-        seen = stream.update(values)
-        return Evidence(seen.surprisal, values, seen.prediction)
-    surprisal = score(model, data.take([row])).surprisal
-    none = np.zeros((len(surprisal), 1))
-    return Evidence(surprisal, none, none)
-
-
-def _observed(one: Evidence, first: int, stop: int) -> Evidence:
-    seen = np.isfinite(one.surprisal[first:stop])
-    return Evidence(*(part[first:stop][seen] for part in one))
