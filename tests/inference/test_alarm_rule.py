@@ -12,7 +12,7 @@ import ostinato
 from ostinato.errors import ConfigError, DataError, ModelFileError
 from ostinato.inference.alarm_rule import FixedRule
 from ostinato.inference.calibrated import CalibratedRule, alarm_rule
-from ostinato.inference.evidence import Evidence
+from ostinato.inference.evidence import Evidence, evidence_of
 from ostinato.inference.monitor import Monitor
 from ostinato.inference.stream import Stream
 from zoo import fitted, made
@@ -62,6 +62,28 @@ def test_few_held_out_values_do_not_multiply_the_alarms(steps: int, heavy: bool,
     for rate, count in found.items():
         assert count < 2 * rate * 80_000
     assert found[0.01] > 0.5 * 0.01 * 80_000
+
+
+@pytest.mark.parametrize("past", [700, 0], ids=["held-out ends", "newer series"])
+@pytest.mark.parametrize("warm", [0, 60, 479])
+def test_a_long_past_of_the_model_does_not_multiply_the_alarms(past: int, warm: int) -> None:
+    """Held-out series shorter than the past that the model reads had no sums at all, and each later sum was an alarm.
+
+    Six series of 300 events gave alarms at 27 times the rate, with a model that reads 479 events.
+    """
+    parts = [_evidence(k, 300, dependent=False)._replace(past=past) for k in range(6)]
+    rule, new = CalibratedRule(parts, 0.005, warm=warm), _evidence(20, 12_000, dependent=False)
+    assert 0.3 * 60 < len(_alarms(rule, new)) < 2 * 60
+    assert ("longer held-out series" in rule.words()) == (warm == 479 and not past)
+
+
+def test_the_past_of_held_out_events_is_counted_without_the_missing_ones() -> None:
+    model, data = fitted("series", "gru"), made("series")
+    found, *_ = evidence_of(model, data, 0.25)
+    events = [int(np.isfinite(np.asarray(data[b], dtype=float)).all(1).sum()) for b in range(len(data))]
+    assert {one.past + len(one.surprisal) for one in found} <= set(events)
+    assert all(one.past > 0 for one in found)
+    assert len(found) >= 2
 
 
 def test_the_echo_of_an_alarm_gives_no_second_one() -> None:
@@ -126,7 +148,7 @@ def test_a_batch_is_its_rows() -> None:
     rule, one, two = CalibratedRule([_evidence(1, 5_000)], 0.01), _evidence(8, 300), _evidence(9, 300)
     memory, out = np.tile(rule.start(), (2, 1)), []
     for t in range(300):
-        s, y, m = (np.array([a[t], b[t]]) for a, b in zip(one, two, strict=True))
+        s, y, m = (np.array([a[t], b[t]]) for a, b in zip(one[:3], two[:3], strict=True))
         alarm, memory = rule.step(s, y, m, memory)
         out.append(alarm)
     np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 0]), _alarms(rule, one))

@@ -43,7 +43,7 @@ function frame(svg, low, high, ticks) {
   const rough = (high - low) / ticks, ten = 10 ** Math.floor(Math.log10(rough));
   const step = ten * [1, 2, 5, 10].find((k) => k * ten >= rough * 0.999);
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    const v = i * step;
+    const v = i * step || 0;  // not -0
     element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }, svg);
     element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: Math.abs(v) >= 1e5 ? "compact" : "standard" }).format(v));
   }
