@@ -20,7 +20,7 @@ from ostinato.arguments import share, whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
-from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.evidence import Evidence, evidence_of
 from ostinato.inference.rarity import Rarity, sum_slope
 from ostinato.inference.response import filters_of, level_response, matched
@@ -91,7 +91,7 @@ class CalibratedRule(AlarmRule):
     Args:
         evidence: The evidence of held-out sequences.
         rate: The share of ordinary events that may give an alarm.
-        cool_down: The events after an alarm that give none, and that add to no sum of errors.
+        cool_down: The events after an alarm that give none, and whose errors count for none later.
         warm: The events at the start of a stream that add to no sum, because the model does not have its past yet. If
             most held-out events are such, their sums count from the first one, where they are too great: fewer alarms.
         numeric: Whether the values are numbers, whose sizes and repetitions mean something.
@@ -149,7 +149,7 @@ class CalibratedRule(AlarmRule):
         out[8 : 8 + self._channels] = np.nan
         return out
 
-    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
         """Judge one event of each stream (see ``AlarmRule.step``)."""
         held, seen = _Memory.of(memory, self._channels), np.isfinite(surprisal)
         s = np.where(seen, surprisal, self._usual[_KNOTS // 2])
@@ -157,8 +157,8 @@ class CalibratedRule(AlarmRule):
         statistics = [s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run]
         if len(self._filters):
             statistics.append(matched(after.errors, self._filters))
-        tens = np.max([r(x) for r, x in zip(self._rarities, statistics, strict=True)], axis=0)
-        alarm = seen & (held.quiet <= 0) & (tens > self.tens + held.shift)
+        tens = np.array([r(x) for r, x in zip(self._rarities, statistics, strict=True)])
+        alarm = seen & (held.quiet <= 0) & (tens.max(axis=0) > self.tens + held.shift)
         learns = held.events * self.rate >= 10
         shift = held.shift + np.where(learns & seen, LEARNING * (alarm - self.rate), 0.0)
         reset = np.where(alarm, 0.0, 1.0)
@@ -176,7 +176,8 @@ class CalibratedRule(AlarmRule):
         kept = after.joined()
         # a missing value changes nothing but the cool-down
         still = held._replace(quiet=np.maximum(held.quiet - 1, 0.0)).joined()
-        return alarm, np.where(seen[:, None], kept, still)
+        which = np.where(alarm, tens.argmax(axis=0) + 1, 0).astype(np.uint8)
+        return which, np.where(seen[:, None], kept, still)
 
     def words(self) -> str:
         """Return the rule in words."""
@@ -223,15 +224,16 @@ class CalibratedRule(AlarmRule):
 
     def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
         """Return the memory after an event of each stream: its sums and its run."""
-        # the errors that follow an alarm are its echo in the past of the model
-        warm = np.where((held.events < self._warm) | (held.quiet > 0), 0.0, 1.0)
+        # the errors that follow an alarm are its echo in the past of the model, and give no alarm after the cool-down
+        calm = np.where(held.quiet > 0, 0.0, 1.0)
+        warm = np.where(held.events < self._warm, 0.0, calm)
         return held._replace(
             run=np.where(scores.same, held.run + 1, 0.0),
             more=np.maximum(held.more + scores.score - SLACK, 0.0) * warm,
             less=np.maximum(held.less - scores.score - SLACK, 0.0) * warm,
             up=np.maximum(held.up + scores.signed - SLACK, 0.0) * warm,
             down=np.maximum(held.down - scores.signed - SLACK, 0.0) * warm,
-            errors=np.column_stack([held.errors[:, 1:], scores.error]) if len(self._filters) else held.errors,
+            errors=np.column_stack([held.errors[:, 1:], scores.error * calm]) if len(self._filters) else held.errors,
         )
 
     def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
@@ -259,8 +261,9 @@ class CalibratedRule(AlarmRule):
             if quiet <= 0 and (alone or max(more, less) > b or max(up, down) > c or run > d):
                 alarms, quiet = alarms + 1, float(self._cool)
                 more = less = up = down = run = 0.0
-                # what gave this alarm gives no other one, however short the cool-down
-                ahead[t + 1 : t + K] = self._moves(scores.error[t + 1 : t + K]).tolist()
+                # what gave this alarm, and what follows within the cool-down, gives no other one
+                first = t + self._cool + 1
+                ahead[first : first + K - 1] = self._moves(scores.error[first : first + K - 1]).tolist()
             else:
                 quiet -= 1
         out[:, 0] = one.surprisal

@@ -78,4 +78,5 @@ def _followed(model: SequenceModel, data: SequenceSet, row: int) -> Evidence:
 def _observed(one: Evidence, first: int, stop: int) -> Evidence:
     known = np.isfinite(one.surprisal)
     seen, past = known[first:stop], int(known[:first].sum())
-    return Evidence(*(part[first:stop][seen] for part in (one.surprisal, one.values, one.expected)), past)
+    surprisal, values, expected = (part[first:stop][seen] for part in (one.surprisal, one.values, one.expected))
+    return Evidence(surprisal, values, expected, past)
