@@ -85,7 +85,7 @@ FAULTS: dict[str, Callable[[Array, int, float], None]] = {
 def evidence(model: SequenceModel, y: Array, first: int) -> Evidence:
     """Return what the model says of y from step ``first`` on."""
     seen = Stream(model).update(y)
-    return Evidence(seen.surprisal[first:], y[first:, None], seen.prediction[first:])
+    return Evidence(seen.surprisal[first:], y[first:, None], seen.prediction[first:], first)
 
 
 def by_rule(rule: AlarmRule, parts: list[Evidence]) -> list[Steps]:
@@ -93,7 +93,7 @@ def by_rule(rule: AlarmRule, parts: list[Evidence]) -> list[Steps]:
     memory = np.tile(rule.start(), (len(parts), 1))
     out: list[list[int]] = [[] for _ in parts]
     for t in range(len(parts[0].surprisal)):
-        s, y, m = (np.array([part[k][t] for part in parts]) for k in range(3))
+        s, y, m = (np.array([part[:3][k][t] for part in parts]) for k in range(3))
         alarm, memory = rule.step(s, y, m, memory)
         for b in np.flatnonzero(alarm):
             out[b].append(t)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 import ostinato
 from ostinato.errors import ConfigError, DataError, ModelFileError
-from ostinato.inference.alarm_rule import FixedRule
+from ostinato.inference.alarm_rule import EVIDENCE, FixedRule, evidence_name
 from ostinato.inference.calibrated import CalibratedRule, alarm_rule
-from ostinato.inference.evidence import Evidence
+from ostinato.inference.evidence import Evidence, evidence_of
 from ostinato.inference.monitor import Monitor
 from ostinato.inference.stream import Stream
+from ostinato.serve.snapshot import ALARM, SKIPPED, alarm_in, flags_of
 from zoo import fitted, made
 
 Array = NDArray[np.float64]
@@ -64,6 +65,28 @@ def test_few_held_out_values_do_not_multiply_the_alarms(steps: int, heavy: bool,
     assert found[0.01] > 0.5 * 0.01 * 80_000
 
 
+@pytest.mark.parametrize("past", [700, 0], ids=["held-out ends", "newer series"])
+@pytest.mark.parametrize("warm", [0, 60, 479])
+def test_a_long_past_of_the_model_does_not_multiply_the_alarms(past: int, warm: int) -> None:
+    """Held-out series shorter than the past that the model reads had no sums at all, and each later sum was an alarm.
+
+    Six series of 300 events gave alarms at 27 times the rate, with a model that reads 479 events.
+    """
+    parts = [_evidence(k, 300, dependent=False)._replace(past=past) for k in range(6)]
+    rule, new = CalibratedRule(parts, 0.005, warm=warm), _evidence(20, 12_000, dependent=False)
+    assert 0.3 * 60 < len(_alarms(rule, new)) < 2 * 60
+    assert ("longer held-out series" in rule.words()) == (warm == 479 and not past)
+
+
+def test_the_past_of_held_out_events_is_counted_without_the_missing_ones() -> None:
+    model, data = fitted("series", "gru"), made("series")
+    found, *_ = evidence_of(model, data, 0.25)
+    events = [int(np.isfinite(np.asarray(data[b], dtype=float)).all(1).sum()) for b in range(len(data))]
+    assert {one.past + len(one.surprisal) for one in found} <= set(events)
+    assert all(one.past > 0 for one in found)
+    assert len(found) >= 2
+
+
 def test_the_echo_of_an_alarm_gives_no_second_one() -> None:
     """The errors that follow a spike, because it is in the past of the model, fall into the cool-down."""
     rule, usual = CalibratedRule([_evidence(1, 12_000, dependent=False)], 1e-3), _evidence(5, 400, dependent=False)
@@ -72,6 +95,17 @@ def test_the_echo_of_an_alarm_gives_no_second_one() -> None:
     error[200:206] = (12.0, -9.0, 5.0, -4.0, 4.0, 3.5)
     spiked = _alarms(rule, Evidence(0.5 * error**2, error[:, None], usual.expected))
     assert set(spiked) - set(quiet) == {200}
+
+
+def test_a_spike_within_a_cool_down_leaves_no_move_of_the_level_after_it() -> None:
+    """Such an alarm begins a cool-down that hides the next spike, and that one leaves such an alarm again."""
+    response = (1.0, 0.3, 0.28, 0.26, 0.25, 0.24, 0.24, 0.23)
+    rule = CalibratedRule([_evidence(1, 12_000, dependent=False)], 1e-3, response=response)
+    error = _evidence(5, 120, dependent=False).values[:, 0].copy()
+    for at in (20, 27, *range(50, 120, 15)):  # the second one falls into the cool-down of the first
+        error[at : at + 2] = 30, -25
+    found = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((120, 1))))
+    assert found.tolist() == [20, *range(50, 120, 15)]
 
 
 def test_a_stream_of_another_spread_comes_to_the_rate_by_itself() -> None:
@@ -97,6 +131,36 @@ def test_each_fault_is_found_within_its_time(fault: str) -> None:
             error[300:] *= 2.5
     at = _alarms(rule, Evidence(0.5 * error**2, error[:, None], np.zeros((400, 1))))
     assert 300 <= at[at >= 300][0] <= {"spike": 300, "shift": 330, "stuck": 303, "noisier": 330}[fault]
+
+
+@pytest.mark.parametrize("fault", ["surprisal", "surprisals", "errors", "repeats", "move"])
+def test_an_alarm_names_its_evidence(fault: str) -> None:
+    response = (1.0, -0.6, 0.3, -0.2) if fault == "move" else ()
+    rule = CalibratedRule([_evidence(1, 12_000, dependent=False)], 1e-3, response=response)
+    error = _evidence(5, 400, dependent=False).values[:, 0].copy()
+    match fault:
+        case "surprisal":
+            error[300] = 8
+        case "surprisals":
+            error[300:] = 1.9 * (-1.0) ** np.arange(100)
+        case "errors":
+            error[300:] = 0.9 * np.abs(error[300:])
+        case "repeats":
+            error[300:] = error[299]
+        case "move":
+            error[300:304] = 3.2 * np.array(response)
+    memory, named = rule.start()[None], []
+    for t, y in enumerate(error):
+        alarm, memory = rule.step(np.array([0.5 * y**2]), np.array([[y]]), np.zeros((1, 1)), memory)
+        named += [evidence_name(int(alarm[0]))] if t >= 300 and alarm[0] else []
+    assert named[0] == fault
+
+
+def test_the_flags_of_the_history_keep_the_evidence() -> None:
+    alarms = np.arange(len(EVIDENCE) + 1, dtype=np.uint8)
+    assert [alarm_in(one) for one in flags_of(alarms)] == [(False, None), *((True, name) for name in EVIDENCE)]
+    assert alarm_in(ALARM) == (True, None)  # earlier releases did not keep it
+    assert alarm_in(SKIPPED) == (False, None)
 
 
 def test_after_an_alarm_there_is_none_for_the_cool_down() -> None:
@@ -126,7 +190,7 @@ def test_a_batch_is_its_rows() -> None:
     rule, one, two = CalibratedRule([_evidence(1, 5_000)], 0.01), _evidence(8, 300), _evidence(9, 300)
     memory, out = np.tile(rule.start(), (2, 1)), []
     for t in range(300):
-        s, y, m = (np.array([a[t], b[t]]) for a, b in zip(one, two, strict=True))
+        s, y, m = (np.array([a[t], b[t]]) for a, b in zip(one[:3], two[:3], strict=True))
         alarm, memory = rule.step(s, y, m, memory)
         out.append(alarm)
     np.testing.assert_array_equal(np.flatnonzero(np.array(out)[:, 0]), _alarms(rule, one))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 pytest.importorskip("msgspec", reason="the server needs msgspec")
 pytest.importorskip("starlette", reason="the server needs starlette")
@@ -16,7 +15,7 @@ pytest.importorskip("httpx", reason="the tests of the server need httpx")
 from serving import client, core, push, run
 
 import zoo
-from ostinato.inference.alarm_rule import AlarmRule, Array
+from ostinato.inference.alarm_rule import AlarmRule, Alarms, Array
 from ostinato.inference.live.rows import Rows
 from ostinato.inference.stream import Stream
 from ostinato.serve.changes import Changes
@@ -111,8 +110,8 @@ class Counted(AlarmRule):
     def start(self) -> Array:
         return np.zeros(1)
 
-    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
-        return np.zeros(len(surprisal), dtype=bool), memory + 1
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
+        return np.zeros(len(surprisal), dtype=np.uint8), memory + 1
 
     def words(self) -> str:
         return "none"

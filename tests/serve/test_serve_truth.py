@@ -309,11 +309,13 @@ def test_an_alarm_is_given_and_remembered() -> None:
         async with core(zoo.fitted("series", "gru"), rule=FixedRule(8.0)) as batcher:
             told = await push(batcher, "a", 50.0, 51.0, 5000.0, None, first=1)
             assert [e.alarm for e in told] == [False, False, True, False]
+            assert [e.evidence for e in told] == [None, None, "surprisal", None]
             again = await push(batcher, "a", 50.0, 51.0, 5000.0, None, first=1)
             assert [(e.status, e.alarm) for e in again] == [
                 ("repeated", alarm) for alarm in (False, False, True, False)
             ]
             assert [e.surprisal for e in again] == [e.surprisal for e in told]
+            assert [e.evidence for e in again] == [e.evidence for e in told]
             assert batcher.streams.resident["a"].alarms == 1
 
     run(main)

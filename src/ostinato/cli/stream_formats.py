@@ -131,6 +131,7 @@ class JsonLines(Format):
         out |= {"surprisal": None if math.isnan(reading.surprisal) else reading.surprisal}
         out |= {name: shown(ends) for name, ends in reading.intervals.items()}
         out |= {} if reading.alarm is None else {"alarm": reading.alarm}
+        out |= {} if reading.evidence is None else {"evidence": reading.evidence}
         return out | ({"missing_before": reading.skipped} if reading.skipped else {})
 
     def _key(self, row: dict[str, Any], number: int) -> Any:

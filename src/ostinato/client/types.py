@@ -52,6 +52,8 @@ class Told:
         alarm: Whether there is an alarm; None if the server gives none.
         skipped: The number of steps before it that its time leaves out.
         intervals: The ends of the intervals of each channel by name, such as "lo-95".
+        evidence: What gave the alarm: the "surprisal" of this event; "surprisals" that are too great, or too small,
+            for long; "errors" of one sign; "repeats" of a value; or the errors that follow a "move" of the level.
     """
 
     seq: int
@@ -61,6 +63,7 @@ class Told:
     alarm: bool | None = None
     skipped: int = 0
     intervals: dict[str, list[float | None]] | None = None
+    evidence: str | None = None
 
 
 @dataclass(frozen=True)

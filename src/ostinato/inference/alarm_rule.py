@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+#: Which evidence gave an alarm, by its place in ``EVIDENCE`` from 1, or 0 for no alarm.
+Alarms: TypeAlias = NDArray[np.uint8]
+
+#: The kinds of evidence: one surprisal, the sum of surprisals, the sum of errors of one sign, repeated values, and the
+#: errors that follow a move of the level.
+EVIDENCE = ("surprisal", "surprisals", "errors", "repeats", "move")
+
+
+def evidence_name(alarm: int) -> str | None:
+    """Return the name of the evidence that gave an alarm; None for no alarm, or if it was not kept."""
+    return EVIDENCE[alarm - 1] if alarm else None
 
 
 class AlarmRule(ABC):
@@ -25,7 +36,7 @@ class AlarmRule(ABC):
         """Return what the rule remembers of a stream before its first event, (W,)."""
 
     @abstractmethod
-    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
         """Judge one event of each of B streams.
 
         Args:
@@ -35,7 +46,7 @@ class AlarmRule(ABC):
             memory: What the rule remembers of the streams, (B, W).
 
         Returns:
-            Whether there is an alarm, (B,), and what is remembered from now on, (B, W).
+            Which evidence gave an alarm, 0 for none, (B,), and what is remembered from now on, (B, W).
         """
 
     @abstractmethod
@@ -61,9 +72,9 @@ class FixedRule(AlarmRule):
         """Return an empty row."""
         return np.zeros(0)
 
-    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
         """Judge one event of each stream (see ``AlarmRule.step``)."""
-        return surprisal > self.nats, memory
+        return (surprisal > self.nats).astype(np.uint8), memory
 
     def words(self) -> str:
         """Return the threshold in words."""

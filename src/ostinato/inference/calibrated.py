@@ -20,7 +20,7 @@ from ostinato.arguments import share, whole
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import ConfigError, DataError
 from ostinato.inference.alarm import ENOUGH, LEAST, AlarmThreshold, alarm_threshold
-from ostinato.inference.alarm_rule import AlarmRule
+from ostinato.inference.alarm_rule import AlarmRule, Alarms
 from ostinato.inference.evidence import Evidence, evidence_of
 from ostinato.inference.rarity import Rarity, sum_slope
 from ostinato.inference.response import filters_of, level_response, matched
@@ -91,8 +91,9 @@ class CalibratedRule(AlarmRule):
     Args:
         evidence: The evidence of held-out sequences.
         rate: The share of ordinary events that may give an alarm.
-        cool_down: The events after an alarm that give none, and that add to no sum of errors.
-        warm: The events at the start of a stream that add to no sum, because the model does not have its past yet.
+        cool_down: The events after an alarm that give none, and whose errors count for none later.
+        warm: The events at the start of a stream that add to no sum, because the model does not have its past yet. If
+            most held-out events are such, their sums count from the first one, where they are too great: fewer alarms.
         numeric: Whether the values are numbers, whose sizes and repetitions mean something.
         weights: Which weights gave the evidence, in words.
         response: The errors that follow a move of the level (see ``level_response``), (K,).
@@ -122,13 +123,22 @@ class CalibratedRule(AlarmRule):
         errors = np.concatenate([one.values - one.expected for one in evidence])
         self._spread = np.nan_to_num(np.nanstd(errors, axis=0)) + 1e-300
         self._tail = Rarity.of(seen, apart=COOL_DOWN)
+        settled = np.concatenate([one.past + np.arange(len(one.surprisal)) >= warm for one in evidence])
+        # sums that are always 0 would make any other one look rarer than all held-out data
+        self._held_warm = warm if 2 * np.count_nonzero(settled) >= len(settled) else 0
+        settled |= self._held_warm == 0
         x = np.concatenate([self._statistics(one)[0] for one in evidence])
-        scores = [self._scores(*one, _before(one.values)) for one in evidence]
+        scores = [self._scores_of(one) for one in evidence]
         # the statistics that are cumulative sums, and the scores that each of them adds up
         steepest = {1: sum_slope([one.score for one in scores], SLACK)}
         steepest[2] = sum_slope([one.signed for one in scores], SLACK)
         self._rarities: tuple[Rarity, ...] = tuple(
-            Rarity.of(column, apart=COOL_DOWN, whole_numbers=k == _RUN, steepest=steepest.get(k, np.inf))
+            Rarity.of(
+                column[settled] if k in steepest else column,
+                apart=COOL_DOWN,
+                whole_numbers=k == _RUN,
+                steepest=steepest.get(k, np.inf),
+            )
             for k, column in enumerate(x.T)
         )
         self.tens: float = self._threshold(evidence)
@@ -139,7 +149,7 @@ class CalibratedRule(AlarmRule):
         out[8 : 8 + self._channels] = np.nan
         return out
 
-    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def step(self, surprisal: Array, values: Array, expected: Array, memory: Array) -> tuple[Alarms, Array]:
         """Judge one event of each stream (see ``AlarmRule.step``)."""
         held, seen = _Memory.of(memory, self._channels), np.isfinite(surprisal)
         s = np.where(seen, surprisal, self._usual[_KNOTS // 2])
@@ -147,8 +157,8 @@ class CalibratedRule(AlarmRule):
         statistics = [s, np.maximum(after.more, after.less), np.maximum(after.up, after.down), after.run]
         if len(self._filters):
             statistics.append(matched(after.errors, self._filters))
-        tens = np.max([r(x) for r, x in zip(self._rarities, statistics, strict=True)], axis=0)
-        alarm = seen & (held.quiet <= 0) & (tens > self.tens + held.shift)
+        tens = np.array([r(x) for r, x in zip(self._rarities, statistics, strict=True)])
+        alarm = seen & (held.quiet <= 0) & (tens.max(axis=0) > self.tens + held.shift)
         learns = held.events * self.rate >= 10
         shift = held.shift + np.where(learns & seen, LEARNING * (alarm - self.rate), 0.0)
         reset = np.where(alarm, 0.0, 1.0)
@@ -166,7 +176,8 @@ class CalibratedRule(AlarmRule):
         kept = after.joined()
         # a missing value changes nothing but the cool-down
         still = held._replace(quiet=np.maximum(held.quiet - 1, 0.0)).joined()
-        return alarm, np.where(seen[:, None], kept, still)
+        which = np.where(alarm, tens.argmax(axis=0) + 1, 0).astype(np.uint8)
+        return which, np.where(seen[:, None], kept, still)
 
     def words(self) -> str:
         """Return the rule in words."""
@@ -176,8 +187,24 @@ class CalibratedRule(AlarmRule):
             f"the level and repeated values, each rarer than 1 in {10**self.tens:,.0f} on {self._events:,} held-out "
             f"values, with {counted(self._cool, 'event')} of cool-down; a surprisal alone is as rare as the rate from "
             f"{one.nats:.4g} nats "
-            f"(90 % interval {one.low:.4g} to {one.high:.4g})" + (f"; {self._weights}" if self._weights else "")
+            f"(90 % interval {one.low:.4g} to {one.high:.4g})"
+            + (f"; {self._weights}" if self._weights else "")
+            + self._short()
         )
+
+    def _short(self) -> str:
+        """Return in words what held-out data that are too short for the past of the model leave uncertain."""
+        if self._held_warm == self._warm:
+            return ""
+        return (
+            f"; most of these values have fewer than {self._warm:,} before them, which the model reads, so slow faults "
+            "may be found late: give longer held-out series"
+        )
+
+    def _scores_of(self, one: Evidence) -> _Scores:
+        """Return the scores of the events of a sequence, of which the value before the first is unknown."""
+        before = np.concatenate([np.full((1, one.values.shape[1]), np.nan), one.values[:-1]])
+        return self._scores(one.surprisal, one.values, one.expected, before)
 
     def _scores(self, surprisal: Array, values: Array, expected: Array, last: Array) -> _Scores:
         """Return the scores of events, (N,) each, of which the rule remembers the last values (N, D)."""
@@ -197,15 +224,16 @@ class CalibratedRule(AlarmRule):
 
     def _moved(self, scores: _Scores, held: _Memory) -> _Memory:
         """Return the memory after an event of each stream: its sums and its run."""
-        # the errors that follow an alarm are its echo in the past of the model
-        warm = np.where((held.events < self._warm) | (held.quiet > 0), 0.0, 1.0)
+        # the errors that follow an alarm are its echo in the past of the model, and give no alarm after the cool-down
+        calm = np.where(held.quiet > 0, 0.0, 1.0)
+        warm = np.where(held.events < self._warm, 0.0, calm)
         return held._replace(
             run=np.where(scores.same, held.run + 1, 0.0),
             more=np.maximum(held.more + scores.score - SLACK, 0.0) * warm,
             less=np.maximum(held.less - scores.score - SLACK, 0.0) * warm,
             up=np.maximum(held.up + scores.signed - SLACK, 0.0) * warm,
             down=np.maximum(held.down - scores.signed - SLACK, 0.0) * warm,
-            errors=np.column_stack([held.errors[:, 1:], scores.error]) if len(self._filters) else held.errors,
+            errors=np.column_stack([held.errors[:, 1:], scores.error * calm]) if len(self._filters) else held.errors,
         )
 
     def _statistics(self, one: Evidence, limits: Sequence[float] | None = None) -> tuple[Array, int]:
@@ -215,7 +243,7 @@ class CalibratedRule(AlarmRule):
             one: The sequence.
             limits: What each statistic must exceed for an alarm; None gives no alarms.
         """
-        scores = self._scores(*one, _before(one.values))
+        scores = self._scores_of(one)
         more = less = up = down = run = quiet = 0.0
         a, b, c, d, e = (np.inf,) * 5 if limits is None else (*limits, np.inf)[:5]
         move, K = self._moves(scores.error), len(self._filters)
@@ -225,7 +253,7 @@ class CalibratedRule(AlarmRule):
         for t, (s, level, signed, same) in enumerate(zip(*(part.tolist() for part in parts), strict=True)):
             more, less = max(more + level - SLACK, 0.0), max(less - level - SLACK, 0.0)
             up, down = max(up + signed - SLACK, 0.0), max(down - signed - SLACK, 0.0)
-            if t < self._warm or quiet > 0:
+            if one.past + t < self._held_warm or quiet > 0:
                 more = less = up = down = 0.0
             run = run + 1 if same else 0.0
             out[t, 1:] = max(more, less), max(up, down), run
@@ -233,8 +261,9 @@ class CalibratedRule(AlarmRule):
             if quiet <= 0 and (alone or max(more, less) > b or max(up, down) > c or run > d):
                 alarms, quiet = alarms + 1, float(self._cool)
                 more = less = up = down = run = 0.0
-                # what gave this alarm gives no other one, however short the cool-down
-                ahead[t + 1 : t + K] = self._moves(scores.error[t + 1 : t + K]).tolist()
+                # what gave this alarm, and what follows within the cool-down, gives no other one
+                first = t + self._cool + 1
+                ahead[first : first + K - 1] = self._moves(scores.error[first : first + K - 1]).tolist()
             else:
                 quiet -= 1
         out[:, 0] = one.surprisal
@@ -270,11 +299,6 @@ class CalibratedRule(AlarmRule):
         if further <= 1:
             return high
         return high + float(least * (further ** (1 / least) - 1) / np.log(10))
-
-
-def _before(values: Array) -> Array:
-    """Return the value before each, (T, D), of which the first is unknown."""
-    return np.concatenate([np.full((1, values.shape[1]), np.nan), values[:-1]])
 
 
 def alarm_rule(

@@ -18,11 +18,19 @@ Array = NDArray[np.float64]
 
 
 class Evidence(NamedTuple):
-    """What the events of one sequence say: surprisals (T,), values and expected values (T, D)."""
+    """What the events of one sequence say.
+
+    Attributes:
+        surprisal: The surprisals in nats, (T,).
+        values: The values in the units of the data, (T, D).
+        expected: The values that were expected, (T, D).
+        past: The observed events before these, which the model had seen when these came.
+    """
 
     surprisal: Array
     values: Array
     expected: Array
+    past: int = 0
 
 
 def evidence_of(
@@ -68,5 +76,7 @@ def _followed(model: SequenceModel, data: SequenceSet, row: int) -> Evidence:
 
 
 def _observed(one: Evidence, first: int, stop: int) -> Evidence:
-    seen = np.isfinite(one.surprisal[first:stop])
-    return Evidence(*(part[first:stop][seen] for part in one))
+    known = np.isfinite(one.surprisal)
+    seen, past = known[first:stop], int(known[:first].sum())
+    surprisal, values, expected = (part[first:stop][seen] for part in (one.surprisal, one.values, one.expected))
+    return Evidence(surprisal, values, expected, past)

@@ -15,6 +15,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
 from ostinato.forecasting.table import ends
 from ostinato.inference.alarm import AlarmThreshold
+from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.inference.calibrated import CalibratedRule, alarm_rule
 from ostinato.inference.clock import Clock
 from ostinato.inference.kept import Kept, load_states, save_states
@@ -34,6 +35,7 @@ class Reading:
         alarm: Whether the rule of the monitor gives an alarm; None without an alarm.
         skipped: The number of steps that were left out before it.
         intervals: The ends of the intervals by name, such as "lo-95", of each channel, (D,).
+        evidence: What gave the alarm, one of ``EVIDENCE``; None without an alarm.
     """
 
     unique_id: str
@@ -43,6 +45,7 @@ class Reading:
     alarm: bool | None
     skipped: int
     intervals: dict[str, NDArray[np.float64]]
+    evidence: str | None = None
 
 
 class Monitor:
@@ -133,7 +136,7 @@ class Monitor:
         self._series[unique_id] = series
         if time is not None:
             clock.tick(time)
-        alarms = self.judge(unique_id, seen, [row])
+        alarms = self._judged(unique_id, seen, [row])
         return Reading(
             unique_id,
             ds,
@@ -142,6 +145,7 @@ class Monitor:
             None if alarms is None else bool(alarms[0]),
             skipped,
             {name.removeprefix("-"): q for name, q in zip(self.ends, found, strict=True)},
+            None if alarms is None else evidence_name(int(alarms[0])),
         )
 
     def stream(self, unique_id: str) -> Stream:
@@ -158,15 +162,19 @@ class Monitor:
             seen: What its stream returned.
             values: The values, (T, D), None or NaN where one is missing.
         """
+        found = self._judged(unique_id, seen, values)
+        return None if found is None else found > 0
+
+    def _judged(self, unique_id: str, seen: Seen, values: Any) -> Alarms | None:
+        """Return which evidence gave an alarm at each value of a block (see ``judge``), 0 for none, (T,)."""
         if self.rule is None:
             return None
-        series, out = self._series[unique_id], np.zeros(len(seen.surprisal), dtype=bool)
+        series, out = self._series[unique_id], np.zeros(len(seen.surprisal), dtype=np.uint8)
         block = np.asarray(values, dtype=np.float64).reshape(len(out), -1)
         for t, row in enumerate(block):
-            alarm, series.memory = self.rule.step(
+            out[t : t + 1], series.memory = self.rule.step(
                 seen.surprisal[t : t + 1], row[None], seen.prediction[t : t + 1], series.memory
             )
-            out[t] = bool(alarm[0])
         return out
 
     def save(self, path: str | Path, digest: str = "") -> None:

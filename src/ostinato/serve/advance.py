@@ -7,8 +7,8 @@ from typing import TypeAlias, final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ostinato.inference.alarm_rule import Alarms
 from ostinato.serve.arena import Arena, Index
 from ostinato.serve.form import Array, Batch
 from ostinato.serve.held import Held, Work
@@ -16,8 +16,8 @@ from ostinato.serve.schema import Next, Push
 from ostinato.serve.served import Served
 from ostinato.shapes import State
 
-#: What the model found of some steps, and which of the N steps gave an alarm, (N,).
-Stepped: TypeAlias = tuple[Batch, NDArray[np.bool_]]
+#: What the model found of some steps, and the alarms of the N steps, (N,).
+Stepped: TypeAlias = tuple[Batch, Alarms]
 
 
 @final
@@ -59,10 +59,10 @@ class Advance:
         self._arena.data[idx] = self._layout.pack([*(s.numpy() for s in batch.found.state), batch.last, memory])
         return batch, alarms
 
-    def _judged(self, batch: Batch, memory: Array) -> tuple[NDArray[np.bool_], Array]:
+    def _judged(self, batch: Batch, memory: Array) -> tuple[Alarms, Array]:
         """Return the alarms of all steps (N,), and what the rule remembers, (B, W)."""
         surprisal, lengths = batch.found.surprisal, batch.lengths
-        alarms = np.zeros(len(surprisal), dtype=bool)
+        alarms = np.zeros(len(surprisal), dtype=np.uint8)
         if self._rule is None:
             return alarms, memory
         starts, memory = np.cumsum(lengths) - lengths, memory.copy()

@@ -11,6 +11,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
+from ostinato.inference.alarm_rule import Alarms
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.serve.order import Placed
 from ostinato.serve.schema import Next, Push, Told
@@ -79,7 +80,7 @@ class Form(ABC):
         raise NotImplementedError
 
     @abstractmethod
-    def told(self, one: Placed, batch: Batch, alarms: NDArray[np.bool_], at: int) -> Told:
+    def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
         """Return what the model says of an event whose steps begin at a place of the batch."""
 
     def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:

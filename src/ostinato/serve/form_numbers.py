@@ -11,6 +11,7 @@ from msgspec import UNSET
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError
+from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.numbers import counted
 from ostinato.serve.form import Array, Batch, Form, given
 from ostinato.serve.order import Placed
@@ -124,7 +125,7 @@ class NumberForm(Form):
                 out[b, 1, d] = seen[-1] if len(seen) else np.nan
         return out
 
-    def told(self, one: Placed, batch: Batch, alarms: NDArray[np.bool_], at: int) -> Told:
+    def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
         """Return what the model says of an event (see ``Form.told``)."""
         at += one.skipped
         nats = float(batch.found.surprisal[at])
@@ -135,6 +136,7 @@ class NumberForm(Form):
             numbers(batch.found.expected[at]),
             bool(alarms[at]),
             one.skipped,
+            evidence=evidence_name(int(alarms[at])),
         )
 
     def told_simply(self, batch: Batch) -> tuple[list[float], list[list[float | None]]] | None:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ostinato.data.spelling import Spelling, fixed_spelling, spelling_of
 from ostinato.errors import DataError, OstinatoError
+from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.inference.live.rows import Rows, Stepped
 from ostinato.serve.form import Array, Batch, Form, given
 from ostinato.serve.order import Placed
@@ -90,12 +90,20 @@ class TextForm(Form):
         counts = np.array([sum(len(y) for y, _, _ in some) for some in parts], dtype=np.int64)
         return Batch(values, counts, Stepped(surprisal, expected, np.zeros((0, len(values), 1)), state), last)
 
-    def told(self, one: Placed, batch: Batch, alarms: NDArray[np.bool_], at: int) -> Told:
+    def told(self, one: Placed, batch: Batch, alarms: Alarms, at: int) -> Told:
         """Return what the model says of a text (see ``Form.told``)."""
         span = slice(at, at + self.steps(one))
         points = batch.found.expected[span, 0].tolist()
         expected = "".join("\n" if point < 0 else self._spelling.text([int(point)]) for point in points)
-        return Told(one.seq, "applied", float(batch.found.surprisal[span].sum()), expected, bool(alarms[span].any()))
+        which = next((k for k in alarms[span].tolist() if k), 0)
+        return Told(
+            one.seq,
+            "applied",
+            float(batch.found.surprisal[span].sum()),
+            expected,
+            which > 0,
+            evidence=evidence_name(which),
+        )
 
     def replayed(self, values: Array, spelled: str | None) -> list[Placed]:
         """Return one event that holds the whole text."""

@@ -9,13 +9,14 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.inference.alarm_rule import Alarms
 from ostinato.serve.arena import Arena, Index
 from ostinato.serve.form import Batch
 from ostinato.serve.held import Held, Work
 from ostinato.serve.order import as_int
 from ostinato.serve.schema import Told, numbers
 from ostinato.serve.served import Served
-from ostinato.serve.snapshot import ALARM, BLOCK, SKIPPED
+from ostinato.serve.snapshot import BLOCK, SKIPPED, alarm_in, flags_of
 from ostinato.serve.watch import Watch
 
 #: No time in the history.
@@ -54,10 +55,11 @@ class Remember:
             return Told(number, "repeated")
         one = seen[at[0]]
         nats = float(one["surprisal"])
-        alarm = bool(one["flags"] & ALARM) if self._ruled else None
-        return Told(number, "repeated", None if np.isnan(nats) else nats, numbers(one["expected"]), alarm)
+        alarm, evidence = alarm_in(one["flags"]) if self._ruled else (None, None)
+        known = None if np.isnan(nats) else nats
+        return Told(number, "repeated", known, numbers(one["expected"]), alarm, evidence=evidence)
 
-    def each(self, works: list[Work], idx: Index, batch: Batch, alarms: NDArray[np.bool_], now: float) -> Index:
+    def each(self, works: list[Work], idx: Index, batch: Batch, alarms: Alarms, now: float) -> Index:
         """Add one event to each of B streams, in the rows (B,), and return the numbers of these events (B,)."""
         arena = self._arena
         seq, fill = arena.seq[idx] + 1, arena.fill[idx]
@@ -70,10 +72,10 @@ class Remember:
         arena.block[idx[full]] += 1
         arena.fill[idx], arena.seq[idx], arena.used[idx] = (fill + 1) % BLOCK, seq, now
         arena.steps[idx] += 1
-        arena.alarms[idx] += alarms
+        arena.alarms[idx] += alarms > 0
         return seq
 
-    def along(self, works: Sequence[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
+    def along(self, works: Sequence[Work], batch: Batch, alarms: Alarms, p: tuple[float, ...]) -> None:
         """Add the events that were placed in some streams, whose quantiles in the batch are those at p."""
         seen = self._numbered(works, batch, alarms)
         raw, at, size = seen.tobytes(), 0, self._event.itemsize
@@ -92,10 +94,10 @@ class Remember:
             at += n
         if alarms.any():
             starts = np.cumsum(batch.lengths) - batch.lengths
-            for work, many in zip(works, np.add.reduceat(alarms, starts, dtype=np.int64).tolist(), strict=True):
+            for work, many in zip(works, np.add.reduceat(alarms > 0, starts, dtype=np.int64).tolist(), strict=True):
                 self._arena.alarms[work.held.row] += many
 
-    def _numbered(self, works: Sequence[Work], batch: Batch, alarms: NDArray[np.bool_]) -> NDArray[Any]:
+    def _numbered(self, works: Sequence[Work], batch: Batch, alarms: Alarms) -> NDArray[Any]:
         """Return the steps of a batch as events of the history with their numbers and times, (N,)."""
         seen = self._seen(batch, alarms)
         every: list[int] = []
@@ -112,11 +114,11 @@ class Remember:
         seen["seq"] = every
         return seen
 
-    def _seen(self, batch: Batch, alarms: NDArray[np.bool_]) -> NDArray[Any]:
+    def _seen(self, batch: Batch, alarms: Alarms) -> NDArray[Any]:
         """Count the steps of a batch, and return them as events of the history without numbers and times, (N,)."""
         seen = np.zeros(len(batch.values), dtype=self._event)
         seen["y"], seen["surprisal"], seen["expected"] = batch.values, batch.found.surprisal, batch.found.expected
-        seen["flags"], seen["ds"] = alarms, NO_TIME
+        seen["flags"], seen["ds"] = flags_of(alarms), NO_TIME
         self._counts.events += len(seen)
-        self._counts.alarms += int(alarms.sum())
+        self._counts.alarms += int(np.count_nonzero(alarms))
         return seen

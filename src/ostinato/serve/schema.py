@@ -67,9 +67,11 @@ class Told(Struct, omit_defaults=True, gc=False):
         status: "applied"; "repeated" if it had been applied before; "held" if it waits for an event before it.
         surprisal: The surprisal in nats, given all events before it; null if the value is missing or not yet applied.
         expected: The value of each channel that was expected before it was observed.
-        alarm: Whether the surprisal gives an alarm; null without a rule of alarms.
+        alarm: Whether there is an alarm; null without a rule of alarms.
         skipped: The number of steps before it that its time leaves out.
         intervals: The ends of the intervals of the value before it was observed, of each channel, such as "lo-95".
+        evidence: What gave the alarm: the "surprisal" of this event; "surprisals" that are too great, or too small,
+            for long; "errors" of one sign; "repeats" of a value; or the errors that follow a "move" of the level.
     """
 
     seq: int
@@ -79,6 +81,7 @@ class Told(Struct, omit_defaults=True, gc=False):
     alarm: bool | None = None
     skipped: int = 0
     intervals: dict[str, list[float | None]] | None = None
+    evidence: str | None = None
 
 
 #: A symbol and its probability. A tuple would be exact, but its schema is one that few tools for OpenAPI read.

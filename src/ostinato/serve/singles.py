@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.serve.advance import Advance
 from ostinato.serve.arena import Arena, Index
 from ostinato.serve.form import Batch
@@ -89,9 +89,13 @@ class Singles:
         places = np.flatnonzero(good).tolist()
         return [asked[i] for i in places], [held_of[i] for i in places]
 
-    def _answer(self, taken: Sequence[Asked], seq: Index, batch: Batch, alarms: NDArray[np.bool_]) -> None:
+    def _answer(self, taken: Sequence[Asked], seq: Index, batch: Batch, alarms: Alarms) -> None:
         found = batch.found
-        flags: list[bool | None] = alarms.tolist() if self._ruled else [None] * len(taken)
+        flags: list[bool | None] = (alarms > 0).tolist() if self._ruled else [None] * len(taken)
         told = zip(taken, seq.tolist(), finite(found.surprisal), finite(found.expected), flags, strict=True)
         for one, number, nats, expected, flag in told:
             one.outcome = Result(one.unique_id, number, [Told(number, "applied", nats, expected, flag)])
+        for at in np.flatnonzero(alarms).tolist():
+            result = taken[at].outcome
+            assert isinstance(result, Result)
+            result.events[0].evidence = evidence_name(int(alarms[at]))

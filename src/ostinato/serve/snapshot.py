@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError
+from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.model import SequenceModel
 
 Bytes = NDArray[np.uint8]
@@ -34,6 +35,8 @@ NUMBERS, TEXT, UNMARKED = b"OSTN", b"OSTT", b"OST1"
 BLOCK = 16
 #: The flags of an event in the history.
 ALARM, SKIPPED = 1, 2
+#: The place of the number of the evidence among the bits of the flags; earlier releases left it 0.
+_EVIDENCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,16 @@ def model_digest(model: SequenceModel) -> bytes:
             x = tensors[name].detach().contiguous().numpy()
             sha.update(f"{name} {x.dtype} {x.shape}".encode() + x.tobytes())
     return sha.digest()
+
+
+def flags_of(alarms: Alarms) -> Alarms:
+    """Return the flags of events, (N,), from which evidence gave their alarms."""
+    return np.where(alarms > 0, ALARM | alarms << _EVIDENCE, 0).astype(np.uint8)
+
+
+def alarm_in(flags: int) -> tuple[bool, str | None]:
+    """Return whether the flags of an event hold an alarm, and the name of its evidence if that is known."""
+    return bool(flags & ALARM), evidence_name(int(flags) >> _EVIDENCE)
 
 
 def history_dtype(channels: int) -> np.dtype[Any]:

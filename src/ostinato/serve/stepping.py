@@ -6,12 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import Any, final
 
-import numpy as np
 from msgspec import UNSET
-from numpy.typing import NDArray
 
 from ostinato.errors import DataError, OstinatoError
 from ostinato.forecasting.table import ends
+from ostinato.inference.alarm_rule import Alarms, evidence_name
 from ostinato.numbers import counted
 from ostinato.serve.advance import Advance
 from ostinato.serve.arena import Arena
@@ -138,7 +137,7 @@ class Stepping:
         if levels or one.unique_id in self._watch:
             work.p = tuple(sorted({*work.p, *levels, *(BAND if one.unique_id in self._watch else ())}))
 
-    def _tell(self, works: Sequence[Work], batch: Batch, alarms: NDArray[np.bool_], p: tuple[float, ...]) -> None:
+    def _tell(self, works: Sequence[Work], batch: Batch, alarms: Alarms, p: tuple[float, ...]) -> None:
         """Answer those who pushed the events of a batch."""
         at, form = 0, self._form
         clean = form.told_simply(batch)
@@ -149,12 +148,12 @@ class Stepping:
                 if clean is None or one.skipped:
                     told, steps = form.told(one, batch, alarms, at), form.steps(one)
                     if not self._ruled:
-                        told.alarm = None
+                        told.alarm = told.evidence = None
                 else:
                     nats, expected = clean
                     told, steps = Told(one.seq, "applied", nats[at], expected[at]), 1
                     if self._ruled:
-                        told.alarm = bool(alarms[at])
+                        told.alarm, told.evidence = bool(alarms[at]), evidence_name(int(alarms[at]))
                 at += steps
                 if owner.push.level:
                     wanted = ends("", tuple(owner.push.level)).items()

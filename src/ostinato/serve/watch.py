@@ -66,16 +66,18 @@ class Watch:
 def told(one: Any, low: Any = None, high: Any = None) -> dict[str, Any]:
     """Return an event of the history for JSON."""
     from ostinato.serve.schema import numbers
-    from ostinato.serve.snapshot import ALARM, SKIPPED
+    from ostinato.serve.snapshot import SKIPPED, alarm_in
 
     nats = float(one["surprisal"])
+    alarm, evidence = alarm_in(one["flags"])
     return {
         "seq": int(one["seq"]),
         "ds": None if one["ds"] == np.iinfo(np.int64).min else int(one["ds"]),
         "y": numbers(one["y"]),
         "expected": numbers(one["expected"]),
         "surprisal": nats if np.isfinite(nats) else None,
-        "alarm": bool(one["flags"] & ALARM),
+        "alarm": alarm,
+        "evidence": evidence,
         "skipped": bool(one["flags"] & SKIPPED),
         "low": None if low is None else numbers(low),
         "high": None if high is None else numbers(high),

@@ -43,7 +43,7 @@ function frame(svg, low, high, ticks) {
   const rough = (high - low) / ticks, ten = 10 ** Math.floor(Math.log10(rough));
   const step = ten * [1, 2, 5, 10].find((k) => k * ten >= rough * 0.999);
   for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    const v = i * step;
+    const v = i * step || 0;  // not -0
     element("line", { class: "grid", x1: left, x2: width - right, y1: y(v), y2: y(v) }, svg);
     element("text", { x: left - 8, y: y(v) + 4, "text-anchor": "end" }, svg, new Intl.NumberFormat("en", { maximumSignificantDigits: 3, notation: Math.abs(v) >= 1e5 ? "compact" : "standard" }).format(v));
   }
@@ -92,13 +92,18 @@ function draw() {
   });
 }
 
+const WHY = {
+  surprisal: "a surprising value", surprisals: "too much surprise, or too little, for long", errors: "errors of one sign for long",
+  repeats: "a repeated value", move: "the level moved",
+};
+
 function describe() {
   const last = events.at(-1);
   if (!last) { put("latest", "The stream has no event yet."); return; }
   const band = last.low && last.low[0] !== null ? `, between ${number(last.low[0])} and ${number(last.high[0])} with 95 %` : "";
   put("latest", `Event ${whole.format(last.seq)}: ${last.y.map(number).join(", ")}; expected ${last.expected.map(number).join(", ")}${band}; surprisal ${number(last.surprisal)} nats.`);
   const alarms = events.filter((e) => e.alarm).slice(-5).reverse();
-  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}: ${e.y.map(number).join(", ")} instead of ${e.expected.map(number).join(", ")}, ${number(e.surprisal)} nats`);
+  const list = byId("alarm-list"), words = alarms.map((e) => `Event ${whole.format(e.seq)}: ${e.y.map(number).join(", ")} instead of ${e.expected.map(number).join(", ")}, ${number(e.surprisal)} nats${WHY[e.evidence] ? `: ${WHY[e.evidence]}` : ""}`);
   if ([...list.children].map((c) => c.textContent).join("|") !== words.join("|")) {
     list.replaceChildren(...words.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
   }
