@@ -159,7 +159,8 @@ def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> 
     """Return the options that the ladder or the direct fit takes, without those that only the other one takes."""
     if way == "direct":
         return {name: value for name, value in options.items() if name in _DIRECT_NAMES | _SHARED}
-    only_direct = _DIRECT_NAMES - _LADDER_NAMES
+    # the ladder has a season for series alone, so a caller hands it on by itself
+    only_direct = (_DIRECT_NAMES - _LADDER_NAMES) | {"season"}
     return {name: value for name, value in options.items() if name not in only_direct}
 
 

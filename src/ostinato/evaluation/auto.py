@@ -102,13 +102,13 @@ def best(
     return fitted(name, again, **sampling), [note]
 
 
-def _season(history: SequenceSet, own_season: int | None) -> dict[str, int]:
+def _season(history: SequenceSet, own_season: int | None) -> dict[str, Any]:
     """Return the season that was given as an option of the ladder; none for prices, which have no season there."""
     return {} if own_season is None or history.kind != "series" else {"season": own_season}
 
 
 def _again(
-    model: Model, history: SequenceSet, horizon: int, season: int, given: dict[str, int], options: dict[str, Any]
+    model: Model, history: SequenceSet, horizon: int, season: int, given: dict[str, Any], options: dict[str, Any]
 ) -> Model:
     """Return a model like the chosen one that is fitted to the windows of the choice, too; see ``_models``."""
     name = model.description.name
@@ -122,7 +122,7 @@ def _models(
     before: SequenceSet,
     horizon: int,
     season: int,
-    given: dict[str, int],
+    given: dict[str, Any],
     sampling: dict[str, int],
     options: dict[str, Any],
 ) -> list[Quantiles | Fitted]:
