@@ -89,8 +89,8 @@ def fit(  # noqa: PLR0913 - each argument is a choice of its own, given by name
             stay in float32, and all likelihoods are those of float32.
         on_progress: Called after every optimiser step of a network.
         on_rung: Called with the row of each model when it is fitted: a Rung, or a DirectRung for a direct model.
-        **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for a direct model
-            season, lookback, backbone, networks, ...; for "auto", "ets" and "theta" season.
+        **fields: Single fields of ``options``: hidden, depth, dropout, learning_rate, seed, ...; for series season;
+            for a direct model lookback, backbone, networks, ...
 
     Returns:
         The model that was kept, the held-out table and the notes.
@@ -159,7 +159,7 @@ def fields_for(way: Literal["ladder", "direct"], options: Mapping[str, Any]) -> 
     """Return the options that the ladder or the direct fit takes, without those that only the other one takes."""
     if way == "direct":
         return {name: value for name, value in options.items() if name in _DIRECT_NAMES | _SHARED}
-    # a rung that is fitted again by name may have no season, so the ladder finds its own by the frequency
+    # the ladder has a season for series alone, so a caller hands it on by itself
     only_direct = (_DIRECT_NAMES - _LADDER_NAMES) | {"season"}
     return {name: value for name, value in options.items() if name not in only_direct}
 

@@ -17,7 +17,7 @@ from ostinato.data.read import read
 from ostinato.data.sequences import SequenceSet
 from ostinato.emissions.quantiles import pinball
 from ostinato.errors import ConfigError, DataError
-from ostinato.evaluation import metrics
+from ostinato.evaluation import auto, metrics
 from ostinato.evaluation.backtest import Backtest, cross_validation
 from ostinato.evaluation.baselines import BASELINES
 from ostinato.evaluation.windows import LEAST, BacktestPlan
@@ -271,3 +271,23 @@ def test_exchange_rates_get_a_note_that_naive_is_not_beaten(shared_data: Callabl
     table = dict(zip(result.table["model"], result.table["wql"], strict=True))
     assert min(table.values()) > 0.9 * table["naive"]
     assert result.notes[-1].startswith("the best baseline is ")
+
+
+@pytest.mark.parametrize("season", [None, 7])
+def test_the_ladder_of_a_backtest_has_the_season_that_was_given(
+    season: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The autoregression of "auto", of its refit and of a model by name reaches the same lags."""
+    seen: list[int | None] = []
+
+    def noted(history: SequenceSet, *, model: str, **options: Any) -> Any:
+        if model == "direct":
+            raise DataError("no direct model here")
+        seen.append(options.get("season"))
+        return fit(history, model="ar", **options)  # the imported one, not this
+
+    monkeypatch.setattr(auto, "fit", noted)
+    monkeypatch.setattr(auto, "_losses", lambda candidates, *_: np.arange(len(candidates), 0.0, -1.0))
+    y = np.resize([1.0, 5.0, 2.0, 8.0, 3.0, 3.0, 9.0], 120) + 0.1 * np.random.default_rng(0).standard_normal(120)
+    cross_validation(y, ["auto", "ar"], horizon=5, season=season)
+    assert seen == [season] * 3

@@ -147,9 +147,9 @@ def test_the_prior_fades() -> None:
     torch.testing.assert_close(few.weight, torch.tensor([1.0, 0.5, 0.0, 0.0]))
     constant = torch.tensor([[0.0, 0.3, 80.0]]).repeat(4, 1)
     torch.testing.assert_close(few.within(constant)[3:], constant[3:])
-    # the tails fade more slowly: 2, 5 + 2, 10 + 2 degrees of freedom over their shares of 40
+    # the tails fade more slowly: 2, 5 + 1, 10 degrees of freedom over their shares of 40
     freedom = torch.nn.functional.softplus(few.within(constant)[:3, 2]) + LEAST_DF
-    torch.testing.assert_close(freedom, torch.tensor([LEAST_DF + 1e-3, 7 / 0.875, 12 / 0.75]))
+    torch.testing.assert_close(freedom, torch.tensor([LEAST_DF + 1e-3, 6 / 0.875, 10 / 0.75]))
     assert Few(torch.tensor([3.0]), torch.tensor([2]), torch.zeros(1)).silent  # values that never change
 
 

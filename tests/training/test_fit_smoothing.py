@@ -18,7 +18,7 @@ from ostinato.layers.smoothing import Parameters, Smoothing
 from ostinato.record import Rung
 from ostinato.training import evidence, ladder
 from ostinato.training.config import most_orders
-from ostinato.training.rungs import CHANNELS, SEASONAL, SHORT, names_of
+from ostinato.training.rungs import CHANNELS, SEASONAL, SHORT, names_of, smoothing_left_out
 from ostinato.training.smoothing import _nats, _parameters, _rows, fit_smoothing
 from zoo import sequential
 
@@ -190,9 +190,19 @@ def test_a_given_season_decides_whether_auto_tries_smoothing() -> None:
     assert "ets" in names_of("auto", long, 12)
     assert "ets" not in names_of("auto", monthly(SHORT + 1), 1)
     assert "ets" not in names_of("auto", long, 168)
+    assert names_of("gru", long, 12) == ("ar", "gru")
     for data in (ostinato.read(["anna", "otto"] * 20, kind="text"), ostinato.read(1 + np.arange(9) / 9, kind="prices")):
         with pytest.raises(ConfigError, match="has no option 'season', got 12"):
             names_of("auto", data, 12)
+
+
+def test_a_season_that_is_too_long_for_smoothing_is_said() -> None:
+    short = ostinato.read(np.zeros(SHORT))
+    assert "the season has 168 steps, and its longest has 60 steps" in smoothing_left_out(short, 168)
+    for data, season in ((short, 60), (short, None), (monthly(SEASONAL + 1), 168), (monthly(SHORT, CHANNELS + 1), 168)):
+        assert not smoothing_left_out(data, season)
+    found = ostinato.fit(seasonal(60), season=168, budget=ostinato.Budget(steps=1))
+    assert any("was not tried: the season has 168 steps" in note for note in found.notes)
 
 
 def test_auto_keeps_smoothing_where_it_is_ahead_of_the_autoregression() -> None:

@@ -72,12 +72,9 @@ def _check_direct(request: FitRequest) -> None:
 
 
 def _check_ladder(request: FitRequest) -> None:
-    """Raise ConfigError for an option that only a direct fit uses, or only exponential smoothing too."""
-    from ostinato.layers.build import SMOOTHED
-
+    """Raise ConfigError for an option that only a direct fit uses."""
     only_direct = {
         "--lookback": request.lookback is not None,
-        "--season": request.season is not None and request.model not in ("auto", *SMOOTHED),
         "--networks": request.networks is not None,
     }
     given = [name for name, is_given in only_direct.items() if is_given]

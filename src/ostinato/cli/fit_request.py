@@ -42,7 +42,7 @@ class FitRequest:
         report: The file of the report.
         model: The name of the model, "auto" or "direct".
         horizon: The number of steps that a direct model forecasts.
-        season: The steps of a season, for a direct model and exponential smoothing.
+        season: The steps of a season, for models of series.
         networks: The number of networks of a direct model.
         lookback: The number of past steps that a forecast of a direct model uses.
         truncation_window: The truncation window of a model of the ladder in steps, or "auto".

@@ -39,6 +39,7 @@ def named(
     history: SequenceSet,
     plan: BacktestPlan,
     season: int,
+    own_season: int | None,
     sampling: dict[str, int],
     options: dict[str, Any],
 ) -> tuple[Forecaster, list[str]]:
@@ -53,7 +54,7 @@ def named(
         given = {name: value for name, value in options.items() if name != "support"}  # an option of the ladder
         direct = fit(history, model=model, horizon=plan.horizon, **{"season": season, **given})
         return fitted(name, direct.model, **sampling), [f"direct: {direct.model.description.direct_record.verdict}"]
-    return fitted(name, fit(history, model=model, **options).model, **sampling), []
+    return fitted(name, fit(history, model=model, **_season(history, own_season), **options).model, **sampling), []
 
 
 def best(
@@ -81,7 +82,8 @@ def best(
     candidates: list[Baseline | Local | Quantiles | Fitted] = list(baselines(season, refit=False))
     if history.traits.tabular:
         candidates.append(Local(LOCAL, LOCAL, own_season))
-    candidates += _models(earlier.before(history), plan.horizon, season, sampling, options)
+    given = _season(history, own_season)
+    candidates += _models(earlier.before(history), plan.horizon, season, given, sampling, options)
     losses = _losses(candidates, history, earlier)
     at = int(np.argmax(losses <= losses.min() * (1 + _MARGIN)))
     best, models = candidates[at], [i for i, c in enumerate(candidates) if not isinstance(c, Baseline)]
@@ -95,29 +97,50 @@ def best(
         return Baseline(name, best.rule, season, best.keep), [note]
     if isinstance(best, Local):
         return replace(best, name=name), [f"auto: {best.name} is used: {where}, {figures}"]
-    again = _again(best.model, history, plan.horizon, season, options)
+    again = _again(best.model, history, plan.horizon, season, given, options)
     note = f"auto: {best.name} is used: {where}, {figures}; it is fitted again to every step before that cutoff"
     return fitted(name, again, **sampling), [note]
 
 
-def _again(model: Model, history: SequenceSet, horizon: int, season: int, options: dict[str, Any]) -> Model:
-    """Return a model like the chosen one that is fitted to the windows of the choice, too."""
+def _season(history: SequenceSet, own_season: int | None) -> dict[str, Any]:
+    """Return the season that was given as an option of the ladder; none for prices, which have no season there."""
+    return {} if own_season is None or history.kind != "series" else {"season": own_season}
+
+
+def _again(
+    model: Model, history: SequenceSet, horizon: int, season: int, given: dict[str, Any], options: dict[str, Any]
+) -> Model:
+    """Return a model like the chosen one that is fitted to the windows of the choice, too; see ``_models``."""
     name = model.description.name
     if model.max_horizon is not None:
         direct = {"season": season, **fields_for("direct", options)}
         return fit(history, model="direct", horizon=horizon, **direct).model
-    return fit(history, model=name, **fields_for("ladder", options)).model
+    return fit(history, model=name, **given, **fields_for("ladder", options)).model
 
 
 def _models(
-    before: SequenceSet, horizon: int, season: int, sampling: dict[str, int], options: dict[str, Any]
+    before: SequenceSet,
+    horizon: int,
+    season: int,
+    given: dict[str, Any],
+    sampling: dict[str, int],
+    options: dict[str, Any],
 ) -> list[Quantiles | Fitted]:
-    """Return a direct model, if the series are long enough for one, and the best model of the ladder."""
+    """Return a direct model, if the series are long enough for one, and the best model of the ladder.
+
+    Args:
+        before: The steps before the windows of the choice.
+        horizon: The number of steps that a direct model forecasts.
+        season: The season in steps, of a direct model.
+        given: The season of the ladder, if it was given.
+        sampling: How sample paths are drawn.
+        options: The options of ``fit``.
+    """
     out: list[Quantiles | Fitted] = []
     with suppress(DataError):
         direct = fit(before, model="direct", horizon=horizon, **{"season": season, **fields_for("direct", options)})
         out.append(fitted(f"direct ({direct.kept.name})", direct.model, **sampling))
-    ladder = fit(before, model="auto", **fields_for("ladder", options))
+    ladder = fit(before, model="auto", **given, **fields_for("ladder", options))
     return [*out, fitted(ladder.kept.name, ladder.model, **sampling)]
 
 

@@ -66,7 +66,7 @@ def forecaster(
         plan: The windows of the backtest.
         season: The season in steps.
         n_paths: The number of sample paths of a forecast.
-        own_season: The season that was given, for local methods; None to follow the calendar of each series.
+        own_season: The season that was given, for local methods and the ladder; None to follow the calendar.
         **options: The options of ``fit``.
 
     Raises:
@@ -84,4 +84,4 @@ def forecaster(
         return fitted(name, model, **sampling), []
     if model == "auto":
         return auto.best(name, history, plan, season, own_season, sampling, options)
-    return auto.named(name, model, history, plan, season, sampling, options)
+    return auto.named(name, model, history, plan, season, own_season, sampling, options)

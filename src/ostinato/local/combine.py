@@ -23,8 +23,8 @@ from ostinato.numbers import counted
 
 #: The greatest number of held-out windows of a series.
 _WINDOWS = 5
-#: The doubt in a single window: what the standard error of a relative loss over N windows has in addition, times N.
-_DOUBT = 1.0
+#: The doubt in a single window: what a relative loss of N windows may be off by beyond two standard errors, times N.
+_DOUBT = 2.0
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
     """Return the member that is better than the combination beyond doubt, or None, and what the windows say.
 
     Few windows do not outweigh the experience that combinations are better, so a member must be better by two standard
-    errors, which are wider for few windows by ``_DOUBT``.
+    errors and by ``_DOUBT`` / N. The sum is what the difference may be off by, and what the words name.
 
     Args:
         windows: The N held-out windows.
@@ -208,11 +208,11 @@ def compare(windows: Windows, held: Array, names: tuple[str, ...]) -> tuple[int 
     best = int(relative.mean(axis=1).argmin())
     combined = in_units(windows.loss(mix(windows.quantiles, held)), finite_losses(windows).mean(axis=0))
     gain = relative[best] - combined
-    error = float(np.sqrt(gain.var() / N) + _DOUBT / N)
+    off = float(2 * np.sqrt(gain.var() / N) + _DOUBT / N)
     loss = relative[best].mean()
     if loss == 0:
         return None, f"{names[best]} makes no error (windows: {N})"
-    share, doubt = gain.mean() / loss, error / loss
+    share, doubt = gain.mean() / loss, off / loss
     kind = "better" if share >= 0 else "worse"
-    said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (standard error {doubt:.1%}, windows: {N})"
-    return (best, said) if gain.mean() < -2 * error else (None, said)
+    said = f"the combination is {abs(share):.1%} {kind} than {names[best]} (give or take {doubt:.0%}, windows: {N})"
+    return (best, said) if gain.mean() < -off else (None, said)

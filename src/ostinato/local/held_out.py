@@ -19,7 +19,9 @@ _LEAST = 4
 _ALWAYS = 2
 #: The share of a series that more windows than that may take. Their histories are almost the whole series.
 _SHARE = 0.25
-#: The longest series with more windows: each is a fit of its own, and one of 50,000 steps takes a second or more.
+#: The longest series with more windows: each is a fit of its own, and one of 50,000 steps takes a second or more. Fits
+#: to the last 10,000 steps of half-hourly demand take a fifth of that, and with five such windows the mean wQL of four
+#: dates was .053, where two windows after the whole series gave .044.
 _LONGEST = 5_000
 
 

@@ -5,8 +5,8 @@ the size of the changes from one value to the next had been seen before (the sca
 Gelman et al. 2013, section 2.6), the parameters that were fitted take their degrees of freedom, and the tails are at
 least those of the Student t distribution that follows. The next value differs from its prediction also by the errors of
 the parameters: of p parameters from n innovations, these add about p / n of the variance of an innovation (the final
-prediction error; Akaike 1970). All of it fades as values are added, and ends at ``ENOUGH`` degrees of freedom, that
-of the tails at ``TAILS``, from which on the likelihood alone decides.
+prediction error; Akaike 1970). All of it fades as values are added. The prior ends at ``ENOUGH`` degrees of freedom.
+What the parameters take, and the tails, end at ``TAILS``, from which on the likelihood alone decides.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Few:
 
     @property
     def bound(self) -> Tensor:
-        """How much the tails are bound, (D,): 1 without a degree of freedom, and 0 from ``TAILS`` on."""
+        """How much the tails and the parameters count, (D,): 1 without a degree of freedom, and 0 from ``TAILS`` on."""
         return torch.where(self.change > 0, (1 - self.freedom / TAILS).clamp(min=0.0), 0.0)
 
     @property
@@ -80,8 +80,8 @@ class Few:
         large.
         """
         inner = self.count if self.inner is None else self.inner
-        wider = 1 + self.weight * self.parameters / self.count.clamp(min=1.0)
-        kept = (self.count + self.weight * (BEFORE - self.parameters)) / wider
+        wider = 1 + self.bound * self.parameters / self.count.clamp(min=1.0)
+        kept = (self.count + self.weight * BEFORE - self.bound * self.parameters) / wider
         return torch.maximum(kept - self.count, 1.0 - inner)
 
     def scale(self, squares: Tensor) -> Tensor:
@@ -97,14 +97,14 @@ class Few:
         """Return parameters of a normal or Student t (D, 2 or 3) with the scale of innovations (N, D) and prior."""
         scale = raw_scale(self.scale(torch.nan_to_num(e).square().sum(0)).clamp(min=1e-3))
         out = constant.clone()
-        out[:, 1] = torch.where(self.weight > 0, scale, constant[:, 1])
+        out[:, 1] = torch.where(self.bound > 0, scale, constant[:, 1])
         return out
 
     def within(self, constant: Tensor) -> Tensor:
         """Return parameters whose tails are at least as heavy as those that the prior leaves, (D, 2 or 3)."""
         if constant.shape[-1] < 3:
             return constant
-        most = (self.freedom + BEFORE) / self.bound
+        most = (self.freedom + self.weight * BEFORE) / self.bound
         raw = inverse_softplus((most - LEAST_DF).clamp(min=1e-3, max=1e6))
         return torch.cat([constant[:, :2], torch.minimum(constant[:, 2:], raw[:, None])], -1)
 
@@ -112,7 +112,7 @@ class Few:
         """Return minus the log prior, in nats, of parameters (D, 2 or 3), up to a constant."""
         scale = scale_of(constant[:, 1])
         nats = self.before * scale.log() + 0.5 * self.weight * BEFORE * (self.change / scale).square()
-        return torch.where(self.weight > 0, nats, 0.0).sum()
+        return torch.where(self.bound > 0, nats, 0.0).sum()
 
 
 def settled(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[int], unit: Tensor) -> Tensor:
@@ -133,7 +133,7 @@ def settled(log_sigma: Tensor, parameters: Tensor, values: Tensor, spans: list[i
         count, change, unit = count[:, None], change[:, None], unit[:, None]
     few = Few(count, parameters, change)
     scale = few.scale(count * (2 * log_sigma.double()).exp())
-    told = torch.where(few.weight > 0, scale.log().to(log_sigma.dtype), log_sigma)
+    told = torch.where(few.bound > 0, scale.log().to(log_sigma.dtype), log_sigma)
     return torch.maximum(told, (unit.to(log_sigma) / math.sqrt(12)).log())
 
 

@@ -35,7 +35,7 @@ from ostinato.training.evidence import chosen, how_few
 from ostinato.training.material import Material, material_of
 from ostinato.training.objective import BLOCK
 from ostinato.training.refit import Refit
-from ostinato.training.rungs import names_of
+from ostinato.training.rungs import names_of, smoothing_left_out
 from ostinato.training.vocabulary import in_vocabulary
 from ostinato.training.within import Within
 from ostinato.training.workers import current
@@ -137,6 +137,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
     if material.within is not None:
         said.append(material.within.note(len(data.values)))
+    if model == "auto" and (without := smoothing_left_out(data, options.season)):
+        said.append(without)
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 

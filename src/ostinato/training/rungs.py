@@ -8,6 +8,7 @@ from ostinato.data.sequences import SequenceSet
 from ostinato.data.split import observed_lengths
 from ostinato.errors import ConfigError
 from ostinato.layers.build import BACKBONES, BARE, SMOOTHED
+from ostinato.numbers import counted
 from ostinato.training.config import ADAPTIVE, FILTERED, ladder_of
 from ostinato.training.smoothing import LONGEST
 
@@ -39,6 +40,24 @@ def tries_smoothing(data: SequenceSet, season: int | None = None) -> bool:
     return int(observed_lengths(data).max(initial=0)) <= (SEASONAL if 1 < length <= LONGEST else SHORT)
 
 
+def smoothing_left_out(data: SequenceSet, season: int | None = None) -> str:
+    """Return a note if exponential smoothing is no rung of ``auto`` because of the length of the season; else "".
+
+    Args:
+        data: The sequences as read.
+        season: The number of steps of the season, if given.
+    """
+    if data.kind != "series" or len(data.channels) > CHANNELS or tries_smoothing(data, season):
+        return ""
+    length, _ = season_length(data, season)
+    if length <= LONGEST or int(observed_lengths(data).max(initial=0)) > SEASONAL:
+        return ""
+    return (
+        f"exponential smoothing was not tried: the season has {counted(length, 'step')}, and its longest has "
+        f"{counted(LONGEST, 'step')}"
+    )
+
+
 def names_of(model: str, data: SequenceSet, season: int | None = None) -> tuple[str, ...]:
     """Return the models to fit, the closed form first.
 
@@ -53,10 +72,11 @@ def names_of(model: str, data: SequenceSet, season: int | None = None) -> tuple[
     known = [name for name in models() if name != "direct"]
     if model not in known:
         raise unknown("model", model, known)
-    if season is not None and not (model in SMOOTHED or (model == "auto" and data.kind == "series")):
+    # an autoregression, on which every network stands, reaches two seasons
+    if season is not None and not (model in SMOOTHED or (data.kind == "series" and model != "filter")):
         raise ConfigError(
             f"a fit of {model} to {data.kind} has no option 'season', got {season}",
-            fix="remove the season, or use the model auto, ets or theta with series, or direct with a horizon",
+            fix="remove the season, or use the model auto with series, or direct with a horizon",
         )
     if model == "filter" and (data.count or not data.traits.numeric):
         kind = "counts" if data.count else data.kind
