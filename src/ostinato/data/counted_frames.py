@@ -4,7 +4,7 @@ from __future__ import annotations
 
 #: The length of the marker of FLAC and of the head of its first block, which describes the stream.
 _BEGIN = 8
-#: Where, behind them, eight bytes hold the rate, the channels, the bits and, in the last 36 bits, the number of samples.
+#: Where, behind them, eight bytes hold the rate, the channels, the bits, and the frames in the last 36 bits.
 _PLACE = _BEGIN + 10
 _COUNT = (1 << 36) - 1
 #: A tag of ID3 at the end of a file: its first bytes and its length.

@@ -247,9 +247,7 @@ def _decode(path: Path) -> _Recording:
     else:
         bits = _BITS[subtype]
         found = _Recording(data.astype(np.int64) >> (0 if data.dtype == np.int16 else 32 - bits), bits, rate)
-    return replace(
-        found, unfinished=unfinished or open_ended, uncounted=uncounted_bytes(raw), more=uncounted_frames
-    )
+    return replace(found, unfinished=unfinished or open_ended, uncounted=uncounted_bytes(raw), more=uncounted_frames)
 
 
 def _frames(raw: bytes) -> tuple[_Decoded, int, bool]:
