@@ -18,6 +18,8 @@ from typing import BinaryIO
 
 #: The folders in which this process has looked. At each write, that would cost a panel in thousands of files too much.
 _seen: set[Path] = set()
+#: How often a file is made anew that another process has removed, between its making and its lock.
+_TRIES = 10
 
 
 def temporary_for(target: Path) -> tuple[BinaryIO, Path]:
@@ -34,14 +36,19 @@ def temporary_for(target: Path) -> tuple[BinaryIO, Path]:
     if target.parent not in _seen:
         _seen.add(target.parent)
         remove_leftovers(target.parent)
-    while True:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=_ending())
+    ending = _ending()
+    for _ in range(_TRIES):
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=ending)
         with contextlib.suppress(OSError):  # a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX)
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.fstat(handle), Path(name).stat()):
-                return os.fdopen(handle, "wb"), Path(name)
+        if Path(name).exists():
+            break
         os.close(handle)  # another process looked before the lock was held, and removed the file
+    try:
+        return os.fdopen(handle, "wb"), Path(name)
+    except OSError:
+        Path(name).unlink()
+        raise
 
 
 def remove_leftovers(folder: Path) -> None:

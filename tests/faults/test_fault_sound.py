@@ -134,3 +134,12 @@ def test_a_count_that_is_not_of_the_last_block_is_not_followed(tmp_path: Path, c
     at = raw.index(b"fact") + 8
     (tmp_path / "a.wav").write_bytes(raw[:at] + struct.pack("<I", count) + raw[at + 4 :])
     assert len(read(tmp_path / "a.wav").values) == 1280
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_mp3_without_a_tag_is_read(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, np.stack([LONG] * channels, axis=1), 48_000, format="MP3")
+    assert not path.read_bytes().startswith(b"ID3")
+    right = np.clip(soundfile.read(path, always_2d=True)[0], -1, 1)
+    assert np.abs(read(path).values / 2.0**15 - right).max() <= 2.0**-15

@@ -34,6 +34,8 @@ _REAL_BITS = {"FLOAT": 24, "DOUBLE": 24}
 _EXACT_BITS = 24
 #: The share of samples beyond full scale above which floating point is refused: it then has another scale.
 _MOST_BEYOND = 0.01
+#: An empty tag of ID3: without one, libsndfile 1.2.0 does not recognise MP3 that has no file name.
+_TAG = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
 _FIX = f"give a file of one of the formats {formats('sound')}"
 
 
@@ -273,6 +275,8 @@ def _frames(raw: bytes) -> tuple[_Decoded, int, bool]:
 
 def _blocks(raw: bytes, kind: type[soundfile.SoundFile]) -> _Decoded:
     """Return all that libsndfile reads from a file, a block at a time."""
+    if raw[:1] == b"\xff" and raw[1:2] >= b"\xe0":
+        raw = _TAG + raw
     with kind(_Bytes(raw)) as file:
         rate, promised, subtype = int(file.samplerate), int(file.frames), str(file.subtype)
         dtype = "float64" if subtype not in _BITS else "int16" if _BITS[subtype] == 16 else "int32"
