@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import platform
 import signal
@@ -81,7 +82,8 @@ def test_files_of_other_machines_and_programs_stay(tmp_path: Path, monkeypatch: 
 
 
 def test_a_file_that_is_removed_before_its_lock_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock, removed = leftovers.fcntl.flock, []
+    lock = fcntl.flock
+    removed: list[Path] = []
 
     def late(handle: int, kind: int) -> None:
         if not removed:
@@ -89,7 +91,7 @@ def test_a_file_that_is_removed_before_its_lock_is_made_anew(tmp_path: Path, mon
             removed[0].unlink()
         lock(handle, kind)
 
-    monkeypatch.setattr(leftovers.fcntl, "flock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
     atomic_write(tmp_path / "m.ost", b"new")
     assert removed
     assert names(tmp_path) == ["m.ost"]
@@ -99,7 +101,7 @@ def test_a_file_system_without_locks_is_written_to(tmp_path: Path, monkeypatch: 
     def none(handle: int, kind: int) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(leftovers.fcntl, "flock", none)
+    monkeypatch.setattr(fcntl, "flock", none)
     (tmp_path / f".m.ost.abcdefgh{leftovers._ending()}").write_bytes(b"perhaps at work")
     atomic_write(tmp_path / "m.ost", b"new")
     assert len(names(tmp_path)) == 2

@@ -39,6 +39,7 @@ def test_comments_above_a_table_are_set_aside(
     (tmp_path / "a.csv").write_text("\n".join(lines) + "\n")
     data = ostinato.read(tmp_path / "a.csv")
     np.testing.assert_array_equal(data.values[:, 0], np.arange(1, 8) ** 2)
+    assert data.times is not None
     assert str(data.times[0])[:10] == "2024-01-01"
     assert data.channels == ("y",)
     assert any("above the table" in note for note in data.notes)

@@ -75,7 +75,7 @@ class _Bytes(io.BytesIO):
         return super().seek(min(max(0, start + offset), self.getbuffer().nbytes))
 
 
-class _Forward(soundfile.SoundFile):
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
     """A sound file that is read from its beginning to its end, without a number of samples that soundfile relies on."""
 
     def seekable(self) -> bool:
