@@ -250,6 +250,8 @@ def _short(value: Any) -> str:
     """Return a number for a message, not longer than a line."""
     if isinstance(value, float):
         return f"{value:g}" if float(f"{value:g}") == value or math.isnan(value) else repr(value)
+    if _huge(value):  # Python writes no whole number of more than 4,300 digits
+        return f"a number of about {round(value.bit_length() * math.log10(2)):,} digits"
     text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
 

@@ -7,7 +7,6 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.choices import nearest_file
 from ostinato.errors import ModelFileError, WriteError
+from ostinato.leftovers import temporary_for
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,9 +52,9 @@ def cache_folder(name: str) -> Path:
 def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
     """Write a file so that an earlier file at the path is either replaced as a whole or kept.
 
-    The content goes to a temporary file in the same folder, which is synced and renamed. A link is followed; a device
-    or a pipe cannot be replaced, so it is written to directly. So is standard output or standard error, even if it goes
-    to a file, which may hold more than this content: ``-o /dev/stdout >> all.csv``.
+    The content goes to a temporary file in the same folder, which is synced and renamed (see ``leftovers``). A link is
+    followed; a device or a pipe cannot be replaced, so it is written to directly. So is standard output or standard
+    error, even if it goes to a file, which may hold more than this content: ``-o /dev/stdout >> all.csv``.
 
     Args:
         path: The path of the file.
@@ -67,7 +67,7 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
         WriteError: The file cannot be written; the error says why.
     """
     path = Path(path)
-    temporary: str | None = None
+    temporary: Path | None = None
     parts = (content,) if isinstance(content, bytes) else content
     try:
         if path.is_dir():
@@ -77,15 +77,15 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
             with path.open("wb") if stream is None else os.fdopen(os.dup(stream), "wb") as device:
                 return sum(map(device.write, parts))
         target = path.resolve()
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-        with os.fdopen(handle, "wb") as file:
+        file, temporary = temporary_for(target)
+        with file:
             written = sum(map(file.write, parts))
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(target)
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            temporary.replace(target)
         temporary = None
         folder = os.open(target.parent, os.O_RDONLY)
         try:
@@ -103,7 +103,7 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
     finally:
         if temporary:
             with contextlib.suppress(OSError):  # the first failure is already being raised
-                Path(temporary).unlink()
+                temporary.unlink()
 
 
 def _standard_stream(path: Path) -> int | None:

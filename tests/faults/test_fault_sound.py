@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from ostinato.data.read import read
+from ostinato.errors import DataError
 
 WAVE = (8000 * np.sin(np.arange(1000) / 5)).astype(np.int16)
 SUBTYPES = ("PCM_U8", "PCM_16", "PCM_24", "PCM_32", "ULAW", "ALAW", "IMA_ADPCM", "MS_ADPCM", "GSM610")
@@ -67,3 +68,78 @@ def test_files_of_a_folder_share_one_note(tmp_path: Path) -> None:
     words = [note for note in read(tmp_path).notes if "behind" in note]
     assert len(words) == 1
     assert "a.wav counts, and those in 2 more are left out" in words[0]
+
+
+LONG = np.tile(WAVE, 20)
+
+
+def flac(count: int, channels: int = 1) -> bytes:
+    """Return a FLAC file of 20,000 frames whose header counts another number."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.stack([LONG] * channels, axis=1), 8000, format="FLAC")
+    raw = buffer.getvalue()
+    word = int.from_bytes(raw[18:26], "big") >> 36 << 36
+    return raw[:18] + (word | count).to_bytes(8, "big") + raw[26:]
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (20_000, ""),
+        (10_000, "10,000 samples beyond those that the header of a.flac counts are read"),
+        (1, "19,999 samples beyond those"),
+        (0, "the header of a.flac gives no length"),
+    ],
+)
+def test_flac_is_read_to_its_end_whatever_its_header_counts(
+    tmp_path: Path, count: int, words: str, channels: int
+) -> None:
+    for more in (b"", b"TAG" + bytes(125)):
+        (tmp_path / "a.flac").write_bytes(flac(count, channels) + more)
+        data = read(tmp_path / "a.flac")
+        np.testing.assert_array_equal(data.values[:, 0], LONG)
+        assert words in "; ".join(data.notes)
+        assert ("header" in "; ".join(data.notes)) == bool(words)
+
+
+@pytest.mark.parametrize("count", [0, 40_000])
+@pytest.mark.parametrize("lost", [1, 100, 9_000])
+def test_flac_that_is_cut_is_refused_whatever_its_header_counts(tmp_path: Path, count: int, lost: int) -> None:
+    (tmp_path / "a.flac").write_bytes(flac(count)[:-lost])
+    with pytest.raises(DataError, match=r"damaged|cut short"):
+        read(tmp_path / "a.flac")
+
+
+def test_flac_that_promises_more_than_its_blocks_hold_is_cut_short(tmp_path: Path) -> None:
+    (tmp_path / "a.flac").write_bytes(flac(40_000))
+    with pytest.raises(DataError, match="cut short"):
+        read(tmp_path / "a.flac")
+
+
+@pytest.mark.parametrize("subtype", ["GSM610", "IMA_ADPCM", "MS_ADPCM"])
+@pytest.mark.parametrize("samples", [1, 2, 319, 320, 321, 999, 1000])
+def test_the_padding_of_the_last_block_is_not_read(tmp_path: Path, subtype: str, samples: int) -> None:
+    raw = sound("WAV", subtype, samples)
+    at = raw.index(b"fact") + 8
+    # libsndfile counts the padding of IMA ADPCM, other programs do not
+    (tmp_path / "a.wav").write_bytes(raw[:at] + struct.pack("<I", samples) + raw[at + 4 :])
+    data = read(tmp_path / "a.wav")
+    assert len(data.values) == samples
+
+
+@pytest.mark.parametrize("count", [0, 10, 0xFFFFFFFF])
+def test_a_count_that_is_not_of_the_last_block_is_not_followed(tmp_path: Path, count: int) -> None:
+    raw = sound("WAV", "GSM610")
+    at = raw.index(b"fact") + 8
+    (tmp_path / "a.wav").write_bytes(raw[:at] + struct.pack("<I", count) + raw[at + 4 :])
+    assert len(read(tmp_path / "a.wav").values) == 1280
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_mp3_without_a_tag_is_read(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, np.stack([LONG] * channels, axis=1), 48_000, format="MP3")
+    assert not path.read_bytes().startswith(b"ID3")
+    right = np.clip(soundfile.read(path, always_2d=True)[0], -1, 1)
+    assert np.abs(read(path).values / 2.0**15 - right).max() <= 2.0**-15

@@ -200,6 +200,8 @@ def sound_of(form: str, subtype: str, bits: int) -> str:
             whole = (soundfile.read(path, always_2d=True)[0] * 2.0**31).astype(np.int64)
         data = ostinato.read(path)
         assert (data.kind, data.meta["bits"], data.channels) == ("sound", bits, ("left", "right"))
+        if subtype == "MS_ADPCM":  # libsndfile also reads what fills up the last block
+            whole = whole[: len(STEREO)]
         np.testing.assert_array_equal(data.values, whole >> (32 - bits))
     return f"right: {bits} bits, {len(whole)} frames"
 

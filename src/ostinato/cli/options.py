@@ -351,11 +351,16 @@ def threads(text: str) -> Threads_:
     if text == "auto":
         return "auto"
     try:
-        return arguments.thread_count(int(text))
+        count = int(text)
     except ValueError:
+        shown = repr(text) if len(text) <= 40 else f"{text[:37]!r}..."
         raise ConfigError(
-            f"threads must be auto or a whole number, got {text!r}", fix="use auto, or a number such as 4"
+            f"threads must be auto or a whole number of few digits, got {shown}"
+            if text.strip().isdecimal()
+            else f"threads must be auto or a whole number, got {shown}",
+            fix="use auto, or a number such as 4",
         ) from None
+    return arguments.thread_count(count)
 
 
 def device(text: str, *, said: bool = True) -> str:

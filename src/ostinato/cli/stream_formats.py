@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ostinato.cli import screen
+from ostinato.data.json_words import json_words
 from ostinato.data.lines import decode
 from ostinato.data.nested import flat
 from ostinato.data.number import bounded, read_number
@@ -103,6 +104,7 @@ class JsonLines(Format):
         if not line:
             return []
         row = _parsed(line, number)
+        self._refuse_objects(row, number)
         key, ds = self._key(row, number), self._take(row, self._times)
         value = self._value(row, number)
         self._say_unused(row)
@@ -143,6 +145,16 @@ class JsonLines(Format):
             shown = json.dumps(key)[:60]
             _refuse(f"the id of a series is a string or a whole number, got {shown}", number, "correct the id")
         return key
+
+    def _refuse_objects(self, row: dict[str, Any], number: int) -> None:
+        """Refuse an id or a time that is an object, whose fields have other names now and would not be used."""
+        for names, what in ((self._ids, "the id of a series"), (self._times, "a time")):
+            if any(name in row for name in names):
+                continue
+            for name in names:
+                if field := next((given for given in row if given.startswith(f"{name}.")), None):
+                    problem = f"{what} is a string or a whole number, got an object with the field {field[:60]!r}"
+                    _refuse(problem, number, f"write one word or number as {name!r}")
 
     def _take(self, row: dict[str, Any], names: list[str]) -> Any:
         found = next((name for name in names if name in row), None)
@@ -236,7 +248,7 @@ def _parsed(line: str, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line, parse_constant=not_a_number, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        what = f"the line is no JSON: {error}"
+        what = f"the line is no JSON: {json_words(error, placed=True)}"
         raise DataError(
             what, where=f"line {number} of standard input: {line[:60]!r}", fix="write one object"
         ) from error

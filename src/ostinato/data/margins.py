@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
 from ostinato.data.number import MISSING
+from ostinato.data.preambles import without_preamble
 
 #: The words that name a row of sums or means over the other rows.
 TOTAL = re.compile(
@@ -45,17 +46,18 @@ def without_margins(text: str, skipped: int = 0) -> Margins:
     Returns:
         The table.
     """
+    text, skipped, said = without_preamble(text, skipped)
     head = "\n".join(text[:100_000].split("\n", _HEAD)[:_HEAD])
     separator = separator_of(head)
     try:
         records = list(Dialect(separator).records(head))
     except csv.Error:
-        return Margins(text, skipped)
+        return Margins(text, skipped, said)
     widths = Counter(len(cells) for _, cells in records if len(cells) > 1)
     if not widths:
-        return Margins(text, skipped)
+        return Margins(text, skipped, said)
     width = widths.most_common(1)[0][0]
-    notes: list[str] = []
+    notes = list(said)
     first = _first(records, width)
     if first:
         line = records[first][0]

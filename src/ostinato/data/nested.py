@@ -8,6 +8,8 @@ from typing import Any
 def flat(item: dict[str, Any]) -> dict[str, Any]:
     """Return an object whose fields are no objects: a field of an object within it is named ``room.temperature``.
 
+    An object without fields stays as it is, so that its field is not lost.
+
     Args:
         item: The object.
 
@@ -21,7 +23,8 @@ def flat(item: dict[str, Any]) -> dict[str, Any]:
         return item
     out: dict[str, Any] = {}
     for key, value in item.items():
-        inner = {f"{key}.{name}": one for name, one in flat(value).items()} if isinstance(value, dict) else {key: value}
+        deep = isinstance(value, dict) and bool(value)
+        inner = {f"{key}.{name}": one for name, one in flat(value).items()} if deep else {key: value}
         twice = next((name for name in inner if name in out), None)
         if twice is not None:
             raise ValueError(f"two fields have the name {twice!r}")

@@ -172,6 +172,7 @@ def _read(source: Any, options: _ReadOptions) -> SequenceSet:
     form = _form(source)
     _check_forms(form, options)
     data = _READERS[form](source, options)
+    _check_text(data.kind, options)
     given = {"sheet": options.sheet, "query": options.query, "decimal": options.decimal}
     meta: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if form in ("database", "sound", "files", "rows"):
@@ -260,6 +261,14 @@ def _check_forms(form: str, options: _ReadOptions) -> None:
         # whether other files are sound or spreadsheets is seen from their content
         if given and form not in forms and (form != "files" or name == "query"):
             raise _no_use(name, options)
+
+
+def _check_text(kind: str, options: _ReadOptions) -> None:
+    """Raise DataError if an option of text is given and the source is read as another kind."""
+    for name, value, usual in (("per_line", options.per_line, None), ("alphabet", options.alphabet, "characters")):
+        if kind != "text" and value != usual:
+            what = f"the option {name} ({value!r}) is for text, and the source is read as {kind}"
+            raise DataError(what, fix=f"leave out the option {name}, or read the source as text: --kind text")
 
 
 def _no_use(name: str, options: _ReadOptions) -> DataError:

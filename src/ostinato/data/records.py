@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ostinato.data import sheets
+from ostinato.data.json_words import json_words
 from ostinato.data.layouts import layout_of
 from ostinato.data.lines import decode, lines_of, plain
 from ostinato.data.nested import flat
@@ -106,9 +107,10 @@ def _json(text: str, where: str, line: int) -> Any:
 
 
 def _not_json(error: Exception, where: str) -> DataError:
-    words = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
     return DataError(
-        f"cannot read the line as JSON: {words}", where=where, fix="write one JSON object on each line, or one array"
+        f"cannot read the line as JSON: {json_words(error)}",
+        where=where,
+        fix="write one JSON object on each line, or one array",
     )
 
 
@@ -149,7 +151,7 @@ def _of_records(records: list[tuple[int, dict[str, Any]]], where: str, notes: tu
 def _word(value: Any) -> str | None:
     """Return a JSON value as the word of a cell, without loss of digits."""
     match value:
-        case None:
+        case None | dict():  # an empty object: the others are flat
             return None
         case bool():
             return "true" if value else "false"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from typing import Any
 
 import polars as pl
@@ -38,7 +39,8 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
         names = list(book.sheet_names)
         chosen = _chosen(book, names, where, sheet)
         words, exact = _load(book, chosen, "string"), _load(book, chosen, "float")
-        words = _with_errors(book, chosen, words)
+        told = _with_errors(book, chosen, words)
+        words, unseen = (words, bool(words.width and sum(words.null_count().row(0)))) if told is None else (told, False)
     except DataError:
         raise
     except BaseException as error:
@@ -51,9 +53,12 @@ def written(raw: bytes, where: str, sheet: str | None) -> Written:
             fix="save the sheet again, as .xlsx or as CSV",
         ) from error
     notes = [f"the sheet {chosen!r} of {', '.join(names)} is read (use --sheet to choose)"] if len(names) > 1 else []
+    notes = [] if sheet else notes
+    if unseen:
+        notes.append(_UNSEEN)
     columns = [_shown(words.to_series(i), exact.to_series(i)) for i in range(words.width)]
     lines = list(range(1, len(words) + 1))
-    return Written.of(pl.DataFrame(columns), f"{where}, sheet {chosen!r}", lines, () if sheet else tuple(notes))
+    return Written.of(pl.DataFrame(columns), f"{where}, sheet {chosen!r}", lines, tuple(notes))
 
 
 def _chosen(book: Any, names: list[str], where: str, sheet: str | None) -> str:
@@ -94,13 +99,22 @@ _ERRORS = {
 }
 
 
-def _with_errors(book: Any, name: str, words: pl.DataFrame) -> pl.DataFrame:
-    """Return a sheet with the errors of formulas as words, which fastexcel leaves empty; as it is without pyarrow."""
+#: What is said of a sheet with empty cells where the errors of formulas cannot be told from them.
+_UNSEEN = (
+    "a cell with an error of a formula, such as #DIV/0!, would be read as empty without pyarrow; to have such cells "
+    "counted: pip install pyarrow"
+)
+
+
+def _with_errors(book: Any, name: str, words: pl.DataFrame) -> pl.DataFrame | None:
+    """Return a sheet with the errors of formulas as words, which fastexcel leaves empty; None without pyarrow."""
+    if find_spec("pyarrow") is None:  # fastexcel only finds that out within, with an error of its own
+        return None
     sheet = book.load_sheet(name, header_row=None, schema_sample_rows=None, dtypes="string")
     try:
         _, found = sheet.to_arrow_with_errors()
     except (ImportError, AttributeError):  # an earlier version of fastexcel does not tell the errors
-        return words
+        return None
     columns: dict[int, dict[int, str]] = {}
     for error in found.errors if found is not None else ():
         kind = re.search(r"Error\((\w+)\)", error.detail)

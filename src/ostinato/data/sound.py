@@ -12,6 +12,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ostinato.data.chunks import finished, missing_bytes, uncounted_bytes
+from ostinato.data.counted_frames import flac_without_count, padded_last_block
 from ostinato.data.files import contents, formats, names_of
 from ostinato.data.sequences import SequenceSet
 from ostinato.errors import DataError
@@ -33,6 +34,8 @@ _REAL_BITS = {"FLOAT": 24, "DOUBLE": 24}
 _EXACT_BITS = 24
 #: The share of samples beyond full scale above which floating point is refused: it then has another scale.
 _MOST_BEYOND = 0.01
+#: An empty tag of ID3: without one, libsndfile 1.2.0 does not recognise MP3 that has no file name.
+_TAG = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
 _FIX = f"give a file of one of the formats {formats('sound')}"
 
 
@@ -49,6 +52,7 @@ class _Recording:
         peak: The greatest size of a sample; 1 is full scale.
         unfinished: Whether the header does not say how many samples there are.
         uncounted: The number of bytes behind the samples that the header gives no meaning to.
+        more: The number of samples of each channel beyond those that the header counts, which are read.
     """
 
     samples: NDArray[np.int64]
@@ -59,6 +63,7 @@ class _Recording:
     peak: float = 1.0
     unfinished: bool = False
     uncounted: int = 0
+    more: int = 0
 
 
 class _Bytes(io.BytesIO):
@@ -68,6 +73,24 @@ class _Bytes(io.BytesIO):
         """Move to a place, or to the nearest one that there is, and return it."""
         start = (0, self.tell(), self.getbuffer().nbytes)[whence]
         return super().seek(min(max(0, start + offset), self.getbuffer().nbytes))
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is read from its beginning to its end, without a number of samples that soundfile relies on."""
+
+    def seekable(self) -> bool:
+        """Return False: soundfile then asks libsndfile for what is there."""
+        return False
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """What libsndfile finds in a file: the samples (T, D), their form and rate, and how many the header promises."""
+
+    data: NDArray[Any]
+    subtype: str
+    rate: int
+    promised: int
 
 
 def from_files(paths: list[Path], *, channel: int | None = None, mix: bool = False) -> SequenceSet:
@@ -167,6 +190,12 @@ def _notes(
             f"{counted(more[0][1], 'byte')} behind the samples that the header of {more[0][0].name} counts{several} "
             "are left out; if they are samples, too, repair the header"
         )
+    if longer := [(path, r.more) for path, r in zip(paths, recordings, strict=True) if r.more]:
+        several = f", as are those of {len(longer) - 1:,} more" if len(longer) > 1 else ""
+        notes.append(
+            f"{counted(longer[0][1], 'sample')} beyond those that the header of {longer[0][0].name} counts are read, "
+            f"too{several}: their blocks are whole"
+        )
     if odd:
         notes.append(f"{odd:,} of {counted(len(paths), 'file')} use{'s' * (odd == 1)} fewer bits than their format has")
     if rounded:
@@ -198,18 +227,12 @@ def _decode(path: Path) -> _Recording:
     if not raw:
         raise DataError("the file is empty", where=str(path), fix=_FIX)
     try:
-        with soundfile.SoundFile(_Bytes(raw)) as file:
-            rate, promised, subtype = int(file.samplerate), int(file.frames), str(file.subtype)
-            dtype = "float64" if subtype not in _BITS else "int16" if _BITS[subtype] == 16 else "int32"
-            # a damaged header may promise more frames than fit in memory, so the blocks are small
-            blocks: list[NDArray[Any]] = [file.read(0, dtype=dtype, always_2d=True)]
-            while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
-                blocks.append(block)
-            data = np.concatenate(blocks)
+        decoded, uncounted_frames, open_ended = _frames(raw)
     except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError, OSError) as error:
         raise DataError(
             "cannot read the file as sound: it is damaged or has another format", where=str(path), fix=_FIX
         ) from error
+    data, subtype, rate, promised = decoded.data, decoded.subtype, decoded.rate, decoded.promised
     lacking = missing_bytes(raw)
     if len(data) < promised or lacking:
         raise DataError(
@@ -221,12 +244,47 @@ def _decode(path: Path) -> _Recording:
         )
     if rate < 1:
         raise DataError(f"the sound has {counted(rate, 'sample')} a second", where=str(path), fix=_FIX)
-    if dtype == "float64":
+    if data.dtype == np.float64:
         found = _rounded(path, data, _REAL_BITS.get(subtype, 16), rate, lossy=subtype not in _REAL_BITS)
     else:
         bits = _BITS[subtype]
-        found = _Recording(data.astype(np.int64) >> (0 if dtype == "int16" else 32 - bits), bits, rate)
-    return replace(found, unfinished=unfinished, uncounted=uncounted_bytes(raw))
+        found = _Recording(data.astype(np.int64) >> (0 if data.dtype == np.int16 else 32 - bits), bits, rate)
+    return replace(found, unfinished=unfinished or open_ended, uncounted=uncounted_bytes(raw), more=uncounted_frames)
+
+
+def _frames(raw: bytes) -> tuple[_Decoded, int, bool]:
+    """Return the samples of a file, how many frames the header does not count, and whether it counts none.
+
+    Raises:
+        soundfile.LibsndfileError: The file is no sound, or is damaged.
+    """
+    if (flac := flac_without_count(raw)) is not None:
+        without, count = flac
+        try:
+            found = _blocks(without, _Forward)
+        except soundfile.LibsndfileError:
+            # what follows the samples that are counted is no sound
+            if not count:
+                raise
+        else:
+            return replace(found, promised=count), max(0, len(found.data) - count) if count else 0, not count
+    found = _blocks(raw, soundfile.SoundFile)
+    padding = padded_last_block(raw, len(found.data))
+    return replace(found, data=found.data[: len(found.data) - padding], promised=found.promised - padding), 0, False
+
+
+def _blocks(raw: bytes, kind: type[soundfile.SoundFile]) -> _Decoded:
+    """Return all that libsndfile reads from a file, a block at a time."""
+    if raw[:1] == b"\xff" and raw[1:2] >= b"\xe0":
+        raw = _TAG + raw
+    with kind(_Bytes(raw)) as file:
+        rate, promised, subtype = int(file.samplerate), int(file.frames), str(file.subtype)
+        dtype = "float64" if subtype not in _BITS else "int16" if _BITS[subtype] == 16 else "int32"
+        # a damaged header may promise more frames than fit in memory, so the blocks are small
+        blocks: list[NDArray[Any]] = [file.read(0, dtype=dtype, always_2d=True)]
+        while len(block := file.read(_BLOCK, dtype=dtype, always_2d=True)):
+            blocks.append(block)
+        return _Decoded(np.concatenate(blocks), subtype, rate, promised)
 
 
 def _rounded(path: Path, data: NDArray[np.float64], bits: int, rate: int, *, lossy: bool) -> _Recording:

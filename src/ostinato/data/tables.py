@@ -18,6 +18,7 @@ from ostinato.data.lines import decode, lines_of
 from ostinato.data.margins import Margins, without_margins
 from ostinato.data.numerals import Numerals
 from ostinato.data.origin import FileRows, Origin
+from ostinato.data.preambles import is_logger_file
 from ostinato.data.rows import numerals_of, tidied, without_odd_rows
 from ostinato.errors import DataError
 from ostinato.numbers import counted
@@ -277,6 +278,8 @@ def looks_like_table(raw: bytes) -> bool:
     if raw.startswith(sheets.MAGIC) or stored.stored_format(raw, "") or records.looks_like_json(raw):
         return True
     text = raw[:20_000].decode("utf-8-sig", errors="ignore")
+    if is_logger_file(text):
+        return True
     lines = lines_of(text)[:50]
     lines = lines[:-1] if len(lines) > 2 else lines
     if len(lines) < 2:

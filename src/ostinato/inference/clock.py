@@ -50,8 +50,8 @@ class Clock:
         """Return a time as ``read_time`` does, by the zone and the order of day and month of the model.
 
         Raises:
-            DataError: The value is no time, or names a zone where those before it do not, or the other way round. If
-                the model has a zone, a time without one is in that zone.
+            DataError: The value is no time, a number where the model was fitted to dates, or names a zone where those
+                before it do not, or the other way round. If the model has a zone, a time without one is in that zone.
         """
         if self._zone is None and isinstance(value, str):
             self._check_zone(value, _ZONE.search(value) is not None)
@@ -59,7 +59,11 @@ class Clock:
             check_whole_time(value)
             return np.int64(value)
         dated = self._calendar is not None and not isinstance(self._calendar, Steps)
-        return read_time(value, self._zone, self._day_first, "ds" if dated else "")
+        time = read_time(value, self._zone, self._day_first, "ds" if dated else "")
+        if dated and np.asarray(time).dtype.kind != "M":
+            what = f"the time {str(value)[:60]} is a number, and the model was fitted to dates"
+            raise DataError(what, fix="write times as 2024-01-31 or 2024-01-31T13:00:00")
+        return time
 
     def _check_zone(self, value: str, zoned: bool) -> None:
         if not self._seen:

@@ -149,7 +149,11 @@ class Order:
     def _in_time(self, event: Given, late: int, clock: Clock, taken: Taken) -> None:
         """Apply the events whose time has come: the next step, or later ones if the steps before are given up."""
         own = [one for one in self.waiting if one.seq is not None and one.seq <= self.seq]
-        timed = sorted([(clock.read(one.ds), one) for one in (*own, event)], key=itemgetter(0))
+        read = [(clock.read(one.ds), one) for one in (*own, event)]
+        if len({np.asarray(time).dtype.kind for time, _ in read}) > 1:
+            what = f"the time {str(event.ds)[:60]} is of another type than the times that wait"
+            raise OrderError(what, expected=self.seq, fix="write all times of a stream as dates, or all as numbers")
+        timed = sorted(read, key=itemgetter(0))
         if any(a == b for (a, _), (b, _) in pairwise(timed)):
             what, fix = f"the time {event.ds} occurs twice", "send one event for each time of a stream"
             raise OrderError(what, expected=self.seq, fix=fix)

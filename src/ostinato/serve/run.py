@@ -175,12 +175,14 @@ def listening(host: str, port: int) -> list[socket.socket]:
 
 
 def serve(app: Gate, host: str, port: int) -> None:
-    """Serve until SIGTERM or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds.
+    """Serve until SIGTERM, SIGHUP or Ctrl-C, then answer the requests that have arrived; this ends within 25 seconds.
 
     Raises:
         ConfigError: The server cannot listen on the port.
     """
     import uvicorn
+
+    from ostinato.serve.ending import Ending, ending_at_hangup
 
     torch.set_num_threads(1)  # a batch is small: a second thread costs more than it brings
     # a save that is done waits for the interpreter by turns of this length, and its answers with it
@@ -207,8 +209,10 @@ def serve(app: Gate, host: str, port: int) -> None:
     )
     # uvicorn ends in order and then raises the signal again: an end that was asked for is a success
     signal.signal(signal.SIGTERM, lambda *_: None)
-    uvicorn.Server(config).run(sockets)
-    if unfinished():  # a call of the store that hangs, or a long forecast, which Python would end in the middle of
-        logging.shutdown()
-        sys.stderr.flush()
-        os._exit(0)
+    server = Ending(config)
+    with ending_at_hangup(server):
+        server.run(sockets)
+        if unfinished():  # a call of the store that hangs, or a long forecast, which Python would end in the middle of
+            logging.shutdown()
+            sys.stderr.flush()
+            os._exit(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -173,6 +174,11 @@ def open_store(url: str) -> Store:
         return MemoryStore()
     if url.startswith(("redis", "valkey")) and "://" in url:  # PostgreSQL takes several hosts, and checks them itself
         check_address(url)
+    if url.lower().startswith("sqlite:/") and "://" in url:
+        raise ConfigError(
+            f"the store {url} is the address of a file, and the streams of a server are kept in a folder",
+            fix=f"give a folder, such as --store {PurePath(url).stem or 'streams'}",
+        )
     scheme = url.partition(":")[0].lower() if "://" in url or url.startswith("sqlite:") else "sqlite"
     if scheme not in STORES:
         raise ConfigError(

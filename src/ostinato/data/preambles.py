@@ -1,0 +1,69 @@
+"""Lines above a table that say themselves what they are: comments, and the head of a file of a Campbell logger."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+from ostinato.data.dialect import DATE, Dialect, is_number, separator_of
+
+#: The first cell of a file of a Campbell logger. Lines 2 to 4 hold the names, the units and how each value was made.
+_TOA5 = ('"TOA5",', "TOA5,")
+#: How such a logger writes a missing value: a word in quotes among numbers.
+_NAN = re.compile(r'(?m)(^|,)"NAN"(?=,|$)')
+#: The number of lines in which the end of the comments is looked for.
+_MOST = 500
+
+
+def is_logger_file(text: str) -> bool:
+    """Return whether a text begins as the file of a Campbell logger does."""
+    return text.startswith(_TOA5)
+
+
+def without_preamble(text: str, skipped: int) -> tuple[str, int, tuple[str, ...]]:
+    """Set aside the comments above a table, or what surrounds the names in the head of a logger's file.
+
+    Args:
+        text: The text of the file.
+        skipped: The number of lines before the text.
+
+    Returns:
+        The text, the number of lines before its rows, and notes.
+    """
+    lines = text[:1_000_000].split("\n", _MOST)
+    if is_logger_file(text) and len(lines) > 4:
+        _, names, units, made = lines[:4]
+        rest = text[sum(len(line) + 1 for line in lines[:4]) :]
+        shown = " | ".join(line.replace('"', "")[:60] for line in (units, made))
+        note = (
+            f"the file is of a Campbell logger (TOA5): line {2 + skipped} holds the names, and lines {1 + skipped}, "
+            f"{3 + skipped} and {4 + skipped} are set aside ({shown})"
+        )
+        return names + "\n" + _NAN.sub(r"\1", rest), skipped + 3, (note,)
+    count = _comments(lines)
+    if not count:
+        return text, skipped, ()
+    words = " | ".join(line.strip().lstrip("# ") for line in lines[:count] if line.strip("# \t"))
+    places = f"line {1 + skipped}" if count == 1 else f"lines {1 + skipped} to {count + skipped}"
+    rest = text[sum(len(line) + 1 for line in lines[:count]) :]
+    return rest, skipped + count, (f"comments above the table are set aside: {places} ({words[:80]})",)
+
+
+def _comments(lines: list[str]) -> int:
+    """Return the number of comments and blank lines above a table.
+
+    The last comment is no comment where it holds the names of the columns: a row of data follows it.
+    """
+    count = next((i for i, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")), 0)
+    if not count or count >= _MOST:
+        return 0
+    separator = separator_of("\n".join(lines[count : count + 20]))
+    try:
+        cells = [found for _, found in Dialect(separator).records("\n".join((lines[count - 1], lines[count])))]
+    except csv.Error:
+        return 0
+    named, first = cells[0], cells[-1]
+    if any(is_number(c.strip().replace(",", ".")) or DATE.fullmatch(c.strip()) for c in first if c.strip()):
+        return count - 1 if len(named) == len(first) else count
+    # a column may be called #
+    return 0 if named and named[0].strip() == "#" and len(named) == len(first) else count
