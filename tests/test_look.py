@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 import ostinato
+from ostinato.look import WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def test_a_result_is_short_in_words(results: dict[str, Any], name: str) -> None:
     shown = repr(results[name])
     assert shown.startswith(f"{type(results[name]).__name__}: ")
     assert len(shown) < 4000
+    assert max(map(len, shown.splitlines())) <= WIDTH + 2  # a table, which has WIDTH columns, is indented
     assert "array(" not in shown
 
 
