@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -11,6 +12,8 @@ import polars as pl
 import pytest
 
 import ostinato
+from ostinato.diagnosis.result import LayerFlow
+from ostinato.look import WIDTH
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +44,7 @@ def test_a_result_is_short_in_words(results: dict[str, Any], name: str) -> None:
     shown = repr(results[name])
     assert shown.startswith(f"{type(results[name]).__name__}: ")
     assert len(shown) < 4000
+    assert max(map(len, shown.splitlines())) <= WIDTH + 2  # a table, which has WIDTH columns, is indented
     assert "array(" not in shown
 
 
@@ -60,6 +64,17 @@ def test_the_table_of_a_long_result_is_cut_with_a_count(results: dict[str, Any])
 def test_a_forecast_plots_one_panel_a_series(results: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     assert len(results["forecast"].plot().axes) == 3
+
+
+def test_a_diagnosis_plots_the_gain_and_a_gradient_that_comes_back(results: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    (gain,) = results["diagnosis"].plot().axes  # an AR has no hidden state
+    assert [text.get_text() for text in gain.get_legend().get_texts()] == ["the reference gains", "the model gains"]
+    flow = LayerFlow("gru", (1.0, 0.1, 0.01, 0.0), (0.5, 0.05, 0.0, 0.0), (2.0, 0.2, 0.02, 0.0))
+    flowing = replace(results["diagnosis"], flows=(flow,))
+    above, _ = flowing.plot().axes
+    assert above.get_title(loc="left") == "The gradient by lag"
+    np.testing.assert_array_equal(above.lines[0].get_ydata(), [1.0, 0.1, 0.01, np.nan])
 
 
 def test_a_model_saves_itself(results: dict[str, Any], tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import functools
 import http.server
+import itertools
 import shutil
 import sys
 import threading
@@ -206,13 +207,14 @@ def main() -> int:
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        wrong = list(search(browser.new_page(), site, base))
-        if not told.search:
-            wrong += look(browser, site, base, told)
+        wrong = search(browser.new_page(), site, base)
+        count = 0
+        for one in wrong if told.search else itertools.chain(wrong, look(browser, site, base, told)):
+            print(one, flush=True)  # at once, since a hundred pages take minutes
+            count += 1
         browser.close()
     server.shutdown()
-    print(*wrong, sep="\n")
-    return bool(wrong)
+    return bool(count)
 
 
 if __name__ == "__main__":

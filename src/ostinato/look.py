@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from abc import ABC, abstractmethod
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 #: The rows of a table that are shown.
 ROWS = 10
+#: The columns of the text in a session, which are those that polars gives a table.
+WIDTH = 100
 
 
 class Shown(ABC):
@@ -22,8 +25,9 @@ class Shown(ABC):
 
     def __repr__(self) -> str:
         lines, table = self.look()
+        facts = [f"{type(self).__name__}: {lines[0]}", *(f"  {line}" for line in lines[1:])]
         rows = [] if table is None else str(table.head(ROWS)).splitlines()
-        return "\n".join([f"{type(self).__name__}: {lines[0]}", *(f"  {line}" for line in [*lines[1:], *rows])])
+        return "\n".join([*map(_wrapped, facts), *(f"  {row}" for row in rows)])
 
     def _repr_html_(self) -> str:
         """Return the look in a notebook."""
@@ -34,6 +38,11 @@ class Shown(ABC):
             hidden = table.height - ROWS
             page += _table(table.head(ROWS)) + (f"<p>and {hidden:,} more rows</p>" if hidden > 0 else "")
         return page + "</div>"
+
+
+def _wrapped(fact: str) -> str:
+    """Return a fact in lines of WIDTH columns; a longer word, such as a path, stays in one piece."""
+    return textwrap.fill(fact, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
 def _table(table: pl.DataFrame) -> str:

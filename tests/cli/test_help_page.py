@@ -44,6 +44,15 @@ def test_the_help_fits_sixty_lines_of_eighty_columns(verb: str, capsys: pytest.C
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("columns", [40, 51, 52, 60])
+def test_the_help_is_as_narrow_as_the_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for words in (["--help"], ["fit", "--help"], ["serve", "--help"], ["token", "--help"]):
+        assert max(map(len, _printed(words, capsys).splitlines())) <= columns
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_short_help_names_every_option_in_one_piece(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = re.split(r"[\s,]+", _printed([verb, "--help"], capsys))

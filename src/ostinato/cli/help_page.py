@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import textwrap
 from typing import Any, Final
 
@@ -13,8 +14,15 @@ FOLDED: Final = ("Reading files", "Advanced", "Cluster and threads")
 _GENERAL: Final = "General"
 _ORDER: Final = ("Data", "Model", "Budget", _GENERAL, "Output", *FOLDED)
 _NAMES: Final = 24  # columns for the names of options; a longer one has its help on the next line
+_NARROW: Final = 52  # a terminal of fewer columns has less room than the parser thinks
 #: The option that explains every option.
 EVERYTHING: Final = "--help-all"
+
+
+def width() -> int | None:
+    """Return the columns of the help on a narrow terminal, where the parser would write 50; None if it knows better."""
+    columns = shutil.get_terminal_size().columns
+    return max(columns - 2, 20) if columns < _NARROW else None
 
 
 def format_options(options: list[Any], ctx: Any, formatter: Any, *, everything: bool) -> None:
@@ -36,7 +44,8 @@ def format_options(options: list[Any], ctx: Any, formatter: Any, *, everything: 
     for group in sorted(groups, key=_place):
         if group not in folded:
             with formatter.section(typer.style(group, bold=True)):
-                formatter.write_dl([_row(option, ctx) for option in groups[group]], col_max=_NAMES)
+                rows = [_row(option, ctx) for option in groups[group]]
+                formatter.write_dl(rows, col_max=min(_NAMES, formatter.width // 3))
     if folded:
         with formatter.section(typer.style("More options", bold=True) + f", explained by {EVERYTHING}"):
             for group in folded:

@@ -26,6 +26,7 @@ from ostinato.cli import (
     export,
     fit,
     forecast,
+    help_page,
     inspect,
     report,
     sample,
@@ -36,7 +37,6 @@ from ostinato.cli import (
     token,
 )
 from ostinato.cli.groups import expanded
-from ostinato.cli.help_page import format_verbs
 from ostinato.cli.stopping import Stopped, unwinding
 from ostinato.cli.verb import Verb
 from ostinato.errors import OstinatoError
@@ -51,7 +51,7 @@ class _Verbs(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list of the commands."""
         named = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
-        format_verbs([(name, verb.help or "") for name, verb in named if verb and not verb.hidden], formatter)
+        help_page.format_verbs([(name, verb.help or "") for name, verb in named if verb and not verb.hidden], formatter)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that the first word names.
@@ -173,8 +173,12 @@ def main(arguments: list[str] | None = None) -> None:
         _encode_everything(output)
     try:
         code = app(
-            args=words, prog_name="ostinato", standalone_mode=False, obj=words
-        )  # fit stores obj in the model file
+            args=words,
+            prog_name="ostinato",
+            standalone_mode=False,
+            obj=words,  # fit stores it in the model file
+            terminal_width=help_page.width(),
+        )
     except _UsageError as error:
         if not words:  # ostinato without a command prints its help
             error.show()

@@ -83,7 +83,7 @@ def command(
     device = options.device(place.device)
     scores = score(fitted, sequences, adapt=adapt, robust=robust, threads=place.count, device=device)
     if by is not None:
-        _write_units(scores, by, output, fitted.likelihood("score"))
+        _write_units(scores, by, output, fitted.likelihood("score"), as_json=as_json)
         return
     places = scores.most_surprising(top)
     if as_json:
@@ -158,17 +158,19 @@ def _how(scores: Scores, model: SequenceModel) -> str:
     return " (adaptive: the model learned in each sequence, from its start on)" if model.filtered else ""
 
 
-def _write_units(scores: Scores, by: str, output: Path | None, model: SequenceModel) -> None:
-    """Write the surprisal of the units of a text to a file or to the screen."""
-    from ostinato.cli.render import as_table, printed
+def _write_units(scores: Scores, by: str, output: Path | None, model: SequenceModel, *, as_json: bool) -> None:
+    """Write the surprisal of the units of a text to a file or to the screen, there as CSV or as JSON."""
+    from ostinato.cli.render import answer, as_table, printed
     from ostinato.storage import atomic_write
 
     frame = scores.by(by)
     per = f"{scores.nats_per_unit:.4f} nats a character{_how(scores, model)}"
     learned = "; --frozen keeps one text from teaching it the next" if model.adaptive and scores.adapted else ""
     screen.say(f"note: {counted(len(frame), 'unit')} of {per}{learned}")
-    if output is None:
+    if as_json:
+        answer({"by": by, "units": frame})
+    elif output is None:
         printed(frame)
-    else:
+    if output:
         atomic_write(output, as_table(frame).encode())
-        print(f"surprisals: {output}")
+        screen.say(f"surprisals: {output}") if as_json else print(f"surprisals: {output}")

@@ -6,10 +6,11 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 from socket import gethostname
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ostinato.choices import unknown
 from ostinato.cli import options, screen
 from ostinato.errors import ConfigError
 
@@ -95,9 +96,10 @@ def command(
         ),
     ] = 512,
     new_model: Annotated[
-        Literal["replay", "fresh"],
+        str,
         typer.Option(
-            help="What becomes of a stream whose state belongs to another model.", rich_help_panel=options.ADVANCED
+            help="What becomes of a stream whose state belongs to another model: replay its history, or start fresh.",
+            rich_help_panel=options.ADVANCED,
         ),
     ] = "replay",
     adapt: Annotated[
@@ -136,6 +138,8 @@ def command(
     from ostinato.serve.run import Events, Options, build, check_host, serve
 
     check_host(host, guarded=tokens is not None)
+    if new_model not in ("replay", "fresh"):
+        raise unknown("value of --new-model", new_model, ("replay", "fresh"))
 
     asked = Options(
         late=late,

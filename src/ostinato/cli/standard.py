@@ -18,7 +18,7 @@ from typing import Any
 
 from ostinato.cli import screen, stopping
 from ostinato.cli.overwrite import READ, WRITTEN
-from ostinato.errors import WriteError
+from ostinato.errors import ConfigError, WriteError
 
 STREAM = "-"
 #: The names of standard input that lead to a file if it is redirected from one.
@@ -40,6 +40,7 @@ def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[No
         arguments: The names of those that are no options. They are read.
 
     Raises:
+        ConfigError: A file to write is standard output, where ``--json`` prints its document.
         WriteError: What comes through a pipe cannot be kept in a temporary file.
     """
     to_output = False
@@ -47,6 +48,11 @@ def streams(parameters: dict[str, Any], arguments: Iterable[str]) -> Iterator[No
         if str(parameters.get(name)) == STREAM:
             parameters[name] = Path("/dev/stdout")
         to_output = to_output or _is_output(parameters.get(name))
+    if to_output and screen.machine():
+        raise ConfigError(
+            "a result and the document of --json cannot both be written to standard output",
+            fix="write the result to a file, or remove --json",
+        )
     folder: str | None = None
     try:
         for name in (*arguments, *READ):

@@ -11,6 +11,7 @@ from ostinato.look import Shown
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.figure import Figure
 
 #: The least gain in nats a step for which older inputs are worth looking at.
 WORTH = 0.005
@@ -122,6 +123,16 @@ class Diagnosis(Shown):
 
         columns = {"lag": self.cuts, "score": self.scores, "reference gain": self.rewards}
         return [self.verdict, f"sampled: {self.sampled}"], pl.DataFrame(columns)
+
+    def plot(self) -> Figure:
+        """Return the picture of the gradient by lag, if any comes back, and of the gain, as a figure of matplotlib.
+
+        Raises:
+            ConfigError: matplotlib is not installed.
+        """
+        from ostinato.diagnosis.picture import figure
+
+        return figure(self)
 
     @property
     def closed_form(self) -> bool:

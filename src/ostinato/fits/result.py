@@ -35,7 +35,7 @@ class Fit(Shown):
         """Return which model was kept, with the notes, and the held-out table."""
         import polars as pl
 
-        rows = [{key: value for key, value in asdict(rung).items() if value != ""} for rung in self.table]
+        rows = [{key: value for key, value in asdict(rung).items() if value not in ("", None)} for rung in self.table]
         kept = self.kept.detail or self.kept.name
         return [f"kept {kept}", *(f"note: {note}" for note in self.notes)], pl.DataFrame(rows)
 

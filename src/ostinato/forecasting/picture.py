@@ -49,27 +49,43 @@ def figure(forecast: Forecast) -> Figure:
     Raises:
         ConfigError: matplotlib is not installed.
     """
+    data = forecast.history
+    panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
+    drawn = empty(len(panels))
+    for axes, (b, d) in zip(drawn.axes, panels, strict=True):
+        course(axes, forecast, b, d, PICTURE)
+        name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
+        title = f"{name}: the next {counted(forecast.horizon, 'step')}"
+        axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
+        tidy(axes)
+    return drawn
+
+
+def empty(panels: int) -> Figure:
+    """Return a figure of a number of axes, one below the other.
+
+    Raises:
+        ConfigError: matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError(
             "a chart needs matplotlib, which is not installed", fix="pip install 'ostinato[plot]'"
         ) from error
-    data = forecast.history
-    panels = [(b, d) for b in range(len(data)) for d in range(len(data.channels))][:MOST]
-    drawn = Figure(figsize=(9, 1.2 + 3.4 * len(panels)), dpi=150, layout="constrained")
-    for axes, (b, d) in zip(np.atleast_1d(drawn.subplots(len(panels), 1)), panels, strict=True):
-        course(axes, forecast, b, d, PICTURE)
-        name = data.ids[b] if len(data.channels) == 1 else f"{data.ids[b]}, {data.channels[d]}"
-        title = f"{name}: the next {counted(forecast.horizon, 'step')}"
-        axes.set_title(title, loc="left", color=PICTURE.ink, parse_math=False)
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=5, fontsize=8)
-        axes.margins(x=0.01)
-        axes.set_axisbelow(True)
-        axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
-        axes.spines[["top", "right", "left"]].set_visible(False)
-        axes.tick_params(length=0, colors=PICTURE.ink)
+    drawn = Figure(figsize=(9, 1.2 + 3.4 * panels), dpi=150, layout="constrained")
+    drawn.subplots(panels, 1)
     return drawn
+
+
+def tidy(axes: Any) -> None:
+    """Remove the lines of axes that a picture does not need."""
+    axes.margins(x=0.01)
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="#e4e7eb", linewidth=0.8)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0, colors=PICTURE.ink)
 
 
 def course(

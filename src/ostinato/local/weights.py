@@ -33,7 +33,7 @@ def weigh(windows: Windows, size: int) -> Array:
     """
     relative, series = relative_losses(windows), windows.series
     count = np.bincount(series, minlength=size).astype(np.int64)
-    return _weights(_sums(series, relative, size), count, relative, _strangers(series, relative))
+    return _weights(_sums(series, relative, size), count, relative, _windows_of_panel(series, relative))
 
 
 def weigh_without(windows: Windows) -> Array:
@@ -47,7 +47,7 @@ def weigh_without(windows: Windows) -> Array:
     relative, series = relative_losses(windows), windows.series
     count = np.bincount(series).astype(np.int64)
     own = _sums(series, relative, len(count))
-    return _weights(own[series] - relative.T, count[series] - 1, relative, _strangers(series, relative))
+    return _weights(own[series] - relative.T, count[series] - 1, relative, _windows_of_panel(series, relative))
 
 
 def _sums(series: NDArray[np.int64], relative: Array, size: int) -> Array:
@@ -73,23 +73,23 @@ def in_units(loss: Array, mean: Array) -> Array:
     return np.asarray(np.where(mean > 0, loss / np.where(mean > 0, mean, 1.0), 1.0))
 
 
-def _weights(own: Array, count: NDArray[np.int64], relative: Array, strangers: float) -> Array:
+def _weights(own: Array, count: NDArray[np.int64], relative: Array, panel_windows: float) -> Array:
     """Return weights (n, M) from the summed relative losses of n series (n, M) over ``count`` windows each.
 
     Args:
         own: The summed losses of the series.
         count: The numbers of their windows.
         relative: The losses of all windows, (M, N).
-        strangers: The number of its windows at which a series counts as much as its panel.
+        panel_windows: The number of its windows at which a series counts as much as its panel.
     """
     N = relative.shape[1]
-    mean = (own + strangers * relative.mean(axis=1)) / (count + strangers)[:, None]
+    mean = (own + panel_windows * relative.mean(axis=1)) / (count + panel_windows)[:, None]
     logs = -_SHARPNESS * N / (N + _PANEL) * mean
     weights = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _strangers(series: NDArray[np.int64], relative: Array) -> float:
+def _windows_of_panel(series: NDArray[np.int64], relative: Array) -> float:
     """Return the number of its windows at which the losses of a series count as much as those of its panel.
 
     It is the variance of losses within series over that between series (the shrinkage of Efron and Morris 1975). The

@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ostinato.diagnosis.picture import gain, gains_of, gradient
 from ostinato.diagnosis.result import WORTH, Diagnosis
 from ostinato.numbers import counted
 from ostinato.report.chart import BLUE, INK, MIDDLE, RED, Chart, Table, chart, plain
 
 #: The number of rows in a table of lags. They lie on a geometric grid.
 ROWS = 12
-#: The least norm that is drawn, as a share of the greatest.
-LEAST = 1e-12
 
 
 def charts(found: Diagnosis) -> list[Chart]:
@@ -82,25 +80,11 @@ def _steps(count: int) -> str:
 
 def _gradient(found: Diagnosis) -> Chart:
     """Return the chart of the norm of the gradient by lag, with a line for each layer."""
-    lags = np.array(found.lags)
-    colours, dashes = (BLUE, INK, RED), ("-", "--", ":", "-.")
+    lags = found.lags
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        for i, layer in enumerate(found.flows):
-            colour = colours[i % len(colours)]
-            band = MIDDLE if len(found.flows) == 1 else colour
-            axes.fill_between(lags, _shown(layer.lower), _shown(layer.upper), color=band, alpha=0.4, linewidth=0)
-            axes.plot(lags, _shown(layer.median), color=colour, linestyle=dashes[i % len(dashes)], label=layer.layer)
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.minorticks_off()
-        top = max(max(layer.upper) for layer in found.flows)
-        axes.set_ylim(max(axes.get_ylim()[0], top * LEAST), 3 * top)
-        if found.effective_memory is not None:
-            axes.axvline(found.effective_memory, color=RED, linewidth=1, linestyle=":", label="99 % within")
-        axes.set_xlabel("lag k, steps")
-        axes.set_ylabel("norm of dL(t) / dh(t-k)")
+        gradient(axes, found, (BLUE, INK, RED), MIDDLE)
         plain(axes)
         figure.legend(loc="outside upper left", ncols=3)
 
@@ -126,20 +110,11 @@ def _gradient(found: Diagnosis) -> Chart:
 
 def _gain(found: Diagnosis) -> Chart:
     """Return the chart of the gain of the model and of the reference by the number of past steps that are used."""
-    cuts = np.array(found.cuts)
-    gains, rewards = np.array(found.scores) - found.scores[0], np.array(found.rewards)
+    gains, rewards = gains_of(found)
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        axes.errorbar(
-            cuts, rewards, found.reward_errors, color=INK, linestyle="--", elinewidth=1, label="the reference gains"
-        )
-        axes.errorbar(cuts, gains, found.errors, color=BLUE, linewidth=2, elinewidth=1, label="the model gains")
-        axes.axvline(found.model_reach, color=BLUE, linewidth=1, linestyle=":")
-        axes.axvline(found.reach, color=INK, linewidth=1, linestyle=":")
-        axes.set_xscale("symlog", linthresh=1)
-        axes.set_xlabel("past that is used, steps")
-        axes.set_ylabel("gain, nats a step")
+        gain(axes, found, BLUE, INK)
         plain(axes)
         figure.legend(loc="outside upper left", ncols=2)
 
@@ -153,16 +128,10 @@ def _gain(found: Diagnosis) -> Chart:
     )
     rows = [
         (f"{cut:,}", *(f"{x:.4f}" for x in numbers))
-        for cut, *numbers in zip(cuts, gains, found.errors, rewards, found.reward_errors, strict=True)
+        for cut, *numbers in zip(found.cuts, gains, found.errors, rewards, found.reward_errors, strict=True)
     ]
     head = ("past, steps", "the model gains", "standard error", "the reference gains", "standard error")
     return chart("The gain from the past", words, draw, height=250, table=Table(head, tuple(rows)))
-
-
-def _shown(norms: tuple[float, ...]) -> NDArray[np.float64]:
-    """Return norms for a logarithmic axis: NaN for a norm that underflowed to 0."""
-    values = np.array(norms)
-    return np.where(values > 0, values, np.nan)
 
 
 def _spread(count: int) -> list[int]:
