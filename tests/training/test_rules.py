@@ -60,7 +60,7 @@ def test_every_constant_of_training_changes_it(copied: Path) -> None:
 
 
 def test_the_order_of_the_refit_and_a_new_or_moved_module_change_it(copied: Path) -> None:
-    refit = copied / "training" / "trainer.py"
+    refit = copied / "training" / "epochs.py"
     text = refit.read_text()
     refit.write_text(text.replace("return [new, old]", "return [old, new]"))
     assert refit.read_text() != text
@@ -69,7 +69,7 @@ def test_the_order_of_the_refit_and_a_new_or_moved_module_change_it(copied: Path
     (copied / "training" / "later.py").write_text("")
     assert digest_of(copied) != rules()
     (copied / "training" / "later.py").unlink()
-    refit.rename(copied / "layers" / "trainer.py")
+    refit.rename(copied / "layers" / "epochs.py")
     assert digest_of(copied) != rules()
 
 

@@ -18,6 +18,8 @@ from ostinato.data.zones import instants, zone_of
 _WORD = re.compile(r"[^\W\d_]{3}")
 #: The zone of a time as some programs write it.
 _UTC = re.compile(r"\s*(?:UTC|GMT)\s*$")
+#: The Z of UTC behind a clock; the one of MÄRZ is behind a letter.
+_ZULU = r"(\d)\s*Z\s*$"
 #: The end of a time that says its zone.
 _ZONED = r":\d\d(?:\.\d+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\s*$"
 #: The length of a time with six digits behind the second.
@@ -157,10 +159,10 @@ def _zones_alike(column: pl.Series) -> pl.Series | None:
     """Return times that write UTC in one way; None if some have a zone and others have none."""
     if _UTC.search(column[0]):
         column = column.str.replace(_UTC.pattern, "Z")
-    in_utc = column.str.contains(r"Z\s*$")
+    in_utc = column.str.contains(_ZULU)
     if not in_utc.any() or in_utc.all():
         return column
-    return column.str.replace(r"Z\s*$", "+00:00") if column.str.contains(_ZONED).all() else None
+    return column.str.replace(_ZULU, "${1}+00:00") if column.str.contains(_ZONED).all() else None
 
 
 def _without_clocks(column: pl.Series, day_first: bool | None, zone: str | None, typed: bool) -> Stamps | None:
