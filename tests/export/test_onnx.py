@@ -123,6 +123,20 @@ def test_the_metadata_name_the_model_and_its_numbers(tmp_path: Path) -> None:
     assert "coupled channels" in told["notes"]
 
 
+@pytest.mark.parametrize("kind", ["series", "counts", "text"])
+def test_every_node_has_a_name_of_its_own(kind: str) -> None:
+    """Before 1.22, onnxruntime names the nodes that it fuses by theirs, and refuses two of one name."""
+    import onnx
+
+    graph = StepGraph(fitted(kind, "gru"), "e", 1.0, np.array([0.1, 0.5]))
+    graphs, names = [onnx.load_from_string(graph.serialized("0")).graph], []
+    for one in graphs:
+        names += [node.name for node in one.node]
+        graphs += [a.g for node in one.node for a in node.attribute if a.type == onnx.AttributeProto.GRAPH]
+    assert "" not in names
+    assert len(set(names)) == len(names) > 20
+
+
 def test_a_wrong_graph_is_not_written(tmp_path: Path) -> None:
     """The check compares with the model, so weights that differ are found."""
     model = fitted("series", "gru")

@@ -301,7 +301,7 @@ class StepGraph:
         named = [(name, wire) for name, (wire, _) in self.outputs.items()]
         told = [info(name, wire.dtype, shape) for name, (wire, shape) in self.outputs.items()]
         for name, wire in [*named, *ends]:
-            self.graph.nodes.append(helper.make_node("Identity", [wire.name], [name]))
+            self.graph.nodes.append(helper.make_node("Identity", [wire.name], [name], name=name))
         graph = helper.make_graph(
             self.graph.nodes, "ostinato_step", inputs, told + outputs, initializer=self.graph.initializers
         )

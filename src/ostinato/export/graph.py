@@ -55,7 +55,7 @@ class Graph:
         # a node belongs to the innermost body that it reads from
         home = max((wire.graph for wire in inputs), key=lambda graph: graph.depth)
         name = f"t{next(self._numbers)}"
-        home.nodes.append(helper.make_node(kind, [wire.name for wire in inputs], [name], **attributes))
+        home.nodes.append(helper.make_node(kind, [wire.name for wire in inputs], [name], name=name, **attributes))
         return Wire(home, name, inputs[0].dtype if dtype is None else np.dtype(dtype))
 
     def repeat(
@@ -96,7 +96,9 @@ class Graph:
         results = [f"t{next(self._numbers)}" for _ in start]
         limit, true = self.constant(np.array(times, dtype=np.int64)), self.constant(np.array(True))
         self.nodes.append(
-            helper.make_node("Loop", [limit.name, true.name, *(w.name for w in start)], results, body=graph)
+            helper.make_node(
+                "Loop", [limit.name, true.name, *(w.name for w in start)], results, name=results[0], body=graph
+            )
         )
         return [Wire(self, name, wire.dtype) for name, wire in zip(results, start, strict=True)]
 
