@@ -155,7 +155,10 @@ def read(  # noqa: PLR0913 - the options of the public reader, all by name
         day_first=day_first,
         zone=zone,
     )
-    return _read(source, options)
+    data = _read(source, options)
+    if data is not source:
+        _check_text(data.kind, per_line, alphabet)
+    return data
 
 
 def _read(source: Any, options: _ReadOptions) -> SequenceSet:
@@ -172,7 +175,6 @@ def _read(source: Any, options: _ReadOptions) -> SequenceSet:
     form = _form(source)
     _check_forms(form, options)
     data = _READERS[form](source, options)
-    _check_text(data.kind, options)
     given = {"sheet": options.sheet, "query": options.query, "decimal": options.decimal}
     meta: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if form in ("database", "sound", "files", "rows"):
@@ -221,6 +223,8 @@ def read_like(source: Any, meta: dict[str, Any], given: dict[str, Any] | None = 
     data = _read(
         source, replace(options, categories=meta.get("categories") or ({} if options.covariates.all else None))
     )
+    # what the earlier data were read with is no option that is given here
+    _check_text(data.kind, given.get("per_line"), given.get("alphabet", "characters"))
     return _named_by_file(data) if by_file else data
 
 
@@ -263,9 +267,9 @@ def _check_forms(form: str, options: _ReadOptions) -> None:
             raise _no_use(name, options)
 
 
-def _check_text(kind: str, options: _ReadOptions) -> None:
+def _check_text(kind: str, per_line: bool | None, alphabet: str) -> None:
     """Raise DataError if an option of text is given and the source is read as another kind."""
-    for name, value, usual in (("per_line", options.per_line, None), ("alphabet", options.alphabet, "characters")):
+    for name, value, usual in (("per_line", per_line, None), ("alphabet", alphabet, "characters")):
         if kind != "text" and value != usual:
             what = f"the option {name} ({value!r}) is for text, and the source is read as {kind}"
             raise DataError(what, fix=f"leave out the option {name}, or read the source as text: --kind text")
