@@ -190,7 +190,9 @@ ODD: dict[str, Callable[[], str]] = {
     ),
     "a source below": lines(f"ds,y\n{BODY}\nSource: a page\n", "below the table: lines 6 to 7", "Source: a page"),
     "empty rows below": lines(f"ds,y\n{BODY},\n,\n"),
-    "a comment above": lines(f"# made by a program\nds,y\n{BODY}", "above the table: line 1"),
+    "a comment above": lines(
+        f"# made by a program\nds,y\n{BODY}", "above the table are set aside: line 1 (made by a program)"
+    ),
     "a title above": lines(f"Sales of a shop\n\nds,y\n{BODY}", "above the table: lines 1 to 2", "Sales of a shop"),
     "names and values above": lines(
         f"Station,Seoul\nds,y,z\n{BODY.replace(chr(10), ',7' + chr(10))}", "line 1", target="y"

@@ -134,7 +134,7 @@ def test_whole_numbers_are_steps() -> None:
         ("2024-02-29", "occurs twice"),
         ("2024-02-28", "out of order"),
         ("2124-02-28", "more than 10,000 steps"),
-        (7, "another type"),
+        (7, "the time 7 is a number, and the model was fitted to dates"),
         ("tomorrow", "cannot read 'tomorrow' as a time"),
         (True, "cannot read 'True' as a time"),
         ("2023-02-29", "cannot read '2023-02-29' as a time"),
