@@ -8,13 +8,17 @@ from another machine that shares the folder, so the name of the file says which 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import platform
 import tempfile
 import zlib
 from pathlib import Path
 from typing import BinaryIO
+
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows has no such locks: nothing is removed there
+    fcntl = None  # type: ignore[assignment]
 
 #: The folders in which this process has looked. At each write, that would cost a panel in thousands of files too much.
 _seen: set[Path] = set()
@@ -33,14 +37,15 @@ def temporary_for(target: Path) -> tuple[BinaryIO, Path]:
     Raises:
         OSError: The file cannot be made.
     """
-    if target.parent not in _seen:
+    if fcntl is not None and target.parent not in _seen:
         _seen.add(target.parent)
         remove_leftovers(target.parent)
     ending = _ending()
     for _ in range(_TRIES):
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.", suffix=ending)
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
         if Path(name).exists():
             break
         os.close(handle)  # another process looked before the lock was held, and removed the file

@@ -72,7 +72,7 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "the path is a folder")
-        stream = _standard_stream(path)
+        stream = standard_stream(path)
         if stream is not None or (path.exists() and not path.is_file()):
             with path.open("wb") if stream is None else os.fdopen(os.dup(stream), "wb") as device:
                 return sum(map(device.write, parts))
@@ -106,7 +106,7 @@ def atomic_write(path: str | Path, content: bytes | Iterable[bytes]) -> int:
                 temporary.unlink()
 
 
-def _standard_stream(path: Path) -> int | None:
+def standard_stream(path: Path) -> int | None:
     """Return the number of the standard stream that a path leads to: 1 for output, 2 for errors; None for another."""
     for number in (1, 2):
         with contextlib.suppress(OSError):  # there is no such file, or the stream is closed

@@ -105,3 +105,14 @@ def test_a_file_system_without_locks_is_written_to(tmp_path: Path, monkeypatch: 
     (tmp_path / f".m.ost.abcdefgh{leftovers._ending()}").write_bytes(b"perhaps at work")
     atomic_write(tmp_path / "m.ost", b"new")
     assert len(names(tmp_path)) == 2
+
+
+def test_a_system_without_these_locks_reads_and_writes(tmp_path: Path) -> None:
+    """Windows has no fcntl; there nothing is removed, because nothing shows whether a writer is at work."""
+    code = "import sys; sys.modules['fcntl'] = None\nfrom ostinato.storage import atomic_write\n"
+    left = tmp_path / f".x.12345678{leftovers._ending()}"
+    left.write_bytes(b"half")
+    target = tmp_path / "x"
+    subprocess.run([sys.executable, "-c", f"{code}atomic_write({str(target)!r}, b'whole')"], check=True)
+    assert target.read_bytes() == b"whole"
+    assert sorted(tmp_path.iterdir()) == sorted([left, target])

@@ -19,6 +19,7 @@ from typing import Any
 from ostinato.cli import screen, stopping
 from ostinato.cli.overwrite import READ, WRITTEN
 from ostinato.errors import ConfigError, WriteError
+from ostinato.storage import standard_stream
 
 STREAM = "-"
 #: The names of standard input that lead to a file if it is redirected from one.
@@ -80,12 +81,7 @@ def came_through_pipe(path: str | Path) -> bool:
 
 def _is_output(path: Any) -> bool:
     """Return whether a path leads to standard output, and not to nowhere."""
-    if path is None or str(path) == os.devnull:
-        return False
-    try:
-        return os.path.samestat(Path(path).stat(), os.fstat(1))
-    except OSError:
-        return False
+    return path is not None and str(path) != os.devnull and standard_stream(Path(path)) == 1
 
 
 def _passes(source: Any) -> bool:
