@@ -127,20 +127,7 @@ def command(
         unused.refuse_in_parts(ctx, _USED_IN_PARTS, "a backtest of a panel in parts")
         panels.check_times(clock.zone, clock.day_first)
         _check_model_of_parts(model or [])
-        with panels.running(place.to(output)) as panel:
-            from ostinato import scale
-
-            table, outcome = scale.cross_validation(
-                model[0] if model else None,
-                data,
-                panel.output,
-                on=panel.cluster,
-                on_progress=panel.show,
-                kind=clock.kind,
-                **how,
-                **columns.in_parts(),
-            )
-        panel.summarise(outcome)
+        table = _in_parts(model[0] if model else None, data, place.to(output), {**how, "kind": clock.kind}, columns)
         _show(table, f"{size} (lower is better)")
         return
     limits = options.limits(budget, steps)
@@ -176,6 +163,20 @@ def command(
     if output:
         atomic_write(output, as_bytes(result.frame, output, sequences.time_form))
         screen.say(f"forecasts: {output}") if as_json else print(f"forecasts: {output}")
+
+
+def _in_parts(
+    model: str | None, data: str, destination: panels.Destination, how: dict[str, Any], columns: options.Columns
+) -> pl.DataFrame:
+    """Backtest a panel, one part after the other, and return the table of measures."""
+    with panels.running(destination) as panel:
+        from ostinato import scale
+
+        table, outcome = scale.cross_validation(
+            model, data, panel.output, on=panel.cluster, on_progress=panel.show, **how, **columns.in_parts()
+        )
+    panel.summarise(outcome)
+    return table
 
 
 def _target(level: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from typing import Any
 
 from ostinato.cli import options
 from ostinato.numbers import counted
@@ -14,6 +15,47 @@ def command(as_json: options.Json = False) -> None:
 
     Example: OSTINATO_ISA=avx2 ostinato doctor
     """
+    if as_json:
+        from ostinato.cli.render import answer
+
+        answer(_document())
+    else:
+        _print()
+
+
+#: The cells with kernels for NVIDIA GPUs.
+_ON_CUDA = ("rnn", "gru", "lstm", "linear")
+
+
+def _document() -> dict[str, Any]:
+    """Return as one JSON document what computes on this machine."""
+    import torch
+
+    from ostinato._version import __version__
+    from ostinato.device import devices
+    from ostinato.ops.engine import extension
+    from ostinato.ops.selection import IMPLEMENTATIONS, explain
+    from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
+    from ostinato.threads import decide
+
+    cells = {cell: explain(cell) for cell in IMPLEMENTATIONS}
+    if torch.cuda.is_available():
+        cells |= {f"{cell} on cuda": explain(cell, device="cuda") for cell in _ON_CUDA}
+    return {
+        "ostinato": __version__,
+        "torch": torch.__version__,
+        "processors": os.cpu_count(),
+        "engine": None if extension.ABSENT else extension.set_in_use(),
+        "absent": extension.ABSENT or None,
+        "devices": list(devices()),
+        "threads": asdict(decide()),
+        "variables": {name: os.environ.get(name) for name in (INSTRUCTION_SET, IMPLEMENTATION, GPU_KERNELS)},
+        "cells": cells,
+    }
+
+
+def _print() -> None:
+    """Print in words what computes on this machine."""
     import torch
 
     from ostinato._version import __version__
@@ -23,26 +65,6 @@ def command(as_json: options.Json = False) -> None:
     from ostinato.ops.variables import GPU_KERNELS, IMPLEMENTATION, INSTRUCTION_SET
     from ostinato.threads import decide
 
-    if as_json:
-        from ostinato.cli.render import answer
-
-        cells = {cell: explain(cell) for cell in IMPLEMENTATIONS}
-        if torch.cuda.is_available():
-            cells |= {f"{cell} on cuda": explain(cell, device="cuda") for cell in ("rnn", "gru", "lstm", "linear")}
-        answer(
-            {
-                "ostinato": __version__,
-                "torch": torch.__version__,
-                "processors": os.cpu_count(),
-                "engine": None if extension.ABSENT else extension.set_in_use(),
-                "absent": extension.ABSENT or None,
-                "devices": list(devices()),
-                "threads": asdict(decide()),
-                "variables": {name: os.environ.get(name) for name in (INSTRUCTION_SET, IMPLEMENTATION, GPU_KERNELS)},
-                "cells": cells,
-            }
-        )
-        return
     print(f"ostinato {__version__}, torch {torch.__version__}, {os.cpu_count()} processors")
     if extension.ABSENT:
         print(f"engine: none. {extension.ABSENT}")
@@ -61,7 +83,7 @@ def command(as_json: options.Json = False) -> None:
         print(explain(cell))
     if torch.cuda.is_available():
         print(f"on {torch.cuda.get_device_name()}:")
-        for cell in ("rnn", "gru", "lstm", "linear"):
+        for cell in _ON_CUDA:
             print(f"  {explain(cell, device='cuda')}")
 
 

@@ -257,22 +257,8 @@ def command(
     """
     count = options.threads(threads)
     if each:
-        used = ("each", "season", "kind", "zone", "day_first", "resume")
-        unused.refuse_in_parts(ctx, used, "fit --each", "--each")
-        panels.check_times(clock.zone, clock.day_first)
-        with panels.running(panels.Destination(output, on, workers, count)) as panel:
-            from ostinato import scale
-
-            outcome = scale.fit_each(
-                data,
-                panel.output,
-                on=panel.cluster,
-                season=season,
-                on_progress=panel.show,
-                kind=clock.kind,
-                **columns.in_parts(),
-            )
-        panel.summarise(outcome)
+        unused.refuse_in_parts(ctx, _USED_BY_EACH, "fit --each", "--each")
+        _fit_each(data, panels.Destination(output, on, workers, count), season, clock, columns)
         return
     from ostinato.data.database import stem
 
@@ -321,3 +307,27 @@ def command(
         if file:
             options.writable(file)
     fit_dispatch.run(request, as_json=as_json)
+
+
+#: The parameters of ``command`` that ``fit --each`` uses, besides those of the columns and of the cluster.
+_USED_BY_EACH = ("each", "season", "kind", "zone", "day_first", "resume")
+
+
+def _fit_each(
+    data: str, destination: panels.Destination, season: int | None, clock: options.Clock, columns: options.Columns
+) -> None:
+    """Fit a model to each series of a panel, one part after the other."""
+    panels.check_times(clock.zone, clock.day_first)
+    with panels.running(destination) as panel:
+        from ostinato import scale
+
+        outcome = scale.fit_each(
+            data,
+            panel.output,
+            on=panel.cluster,
+            season=season,
+            on_progress=panel.show,
+            kind=clock.kind,
+            **columns.in_parts(),
+        )
+    panel.summarise(outcome)

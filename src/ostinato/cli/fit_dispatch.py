@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ostinato.data.sequences import SequenceSet
     from ostinato.fits.result import Fit
     from ostinato.fitting import FitFields
+    from ostinato.scale.cluster import Cluster
 
 
 def run(request: FitRequest, *, as_json: bool = False) -> None:
@@ -89,60 +91,58 @@ def _fit(request: FitRequest, sequences: SequenceSet, folder: Path | None, displ
         folder: The folder of the checkpoint; None for a direct fit, which has no checkpoint.
         display: The progress bar.
     """
-    from ostinato import scale
     from ostinato.fitting import fit
 
-    fields: FitFields = {**request.fields, "seed": request.seed, "refit": request.refit}
-    if folder is None:
-        return fit(
-            sequences,
-            model=request.model,
-            horizon=request.horizon,
-            budget=request.budget,
-            held_out=request.held_out,
-            threads=request.threads,
-            device=request.device,
-            precision=request.precision,
-            on_progress=display.progress,
-            on_rung=display.rung,
-            **fields,
-        )
-    if request.search:
+    if folder is not None and request.search:
         return _search(request, request.search, sequences, folder, display)
-    gradient_method = fit_options.method(request.truncation_window, request.gradient_checkpoints)
-    if request.cluster:
-        fit_options.check_on_the_cpu(request)
-        return scale.fit(
-            request.data,
-            request.output,
-            on=request.cluster,
-            reading=request.reading,
-            model=request.model,
-            horizon=request.horizon,
-            budget=request.budget,
-            held_out=request.held_out,
-            method=gradient_method,
-            checkpoint=str(folder),
-            checkpoint_every=request.checkpoint_every,
-            on_progress=display.progress,
-            on_rung=display.rung,
-            **fields,
-        )
-    return fit(
+    if folder is not None and request.cluster:
+        return _fit_on_cluster(request, request.cluster, folder, display)
+    fit_here = partial(
+        fit,
         sequences,
         model=request.model,
         horizon=request.horizon,
         budget=request.budget,
         held_out=request.held_out,
-        method=gradient_method,
-        checkpoint=folder,
-        checkpoint_every=request.checkpoint_every,
         threads=request.threads,
         device=request.device,
         precision=request.precision,
         on_progress=display.progress,
         on_rung=display.rung,
-        **fields,
+        **_fields(request),
+    )
+    if folder is None:
+        return fit_here()
+    method = fit_options.method(request.truncation_window, request.gradient_checkpoints)
+    return fit_here(method=method, checkpoint=folder, checkpoint_every=request.checkpoint_every)
+
+
+def _fields(request: FitRequest) -> FitFields:
+    """Return the options of the model and its training as keywords of ``fit``."""
+    return {**request.fields, "seed": request.seed, "refit": request.refit}
+
+
+def _fit_on_cluster(request: FitRequest, cluster: Cluster, folder: Path, display: LadderDisplay) -> Fit:
+    """Fit on the workers of a Ray cluster."""
+    from ostinato import scale
+
+    method = fit_options.method(request.truncation_window, request.gradient_checkpoints)
+    fit_options.check_on_the_cpu(request)
+    return scale.fit(
+        request.data,
+        request.output,
+        on=cluster,
+        reading=request.reading,
+        model=request.model,
+        horizon=request.horizon,
+        budget=request.budget,
+        held_out=request.held_out,
+        method=method,
+        checkpoint=str(folder),
+        checkpoint_every=request.checkpoint_every,
+        on_progress=display.progress,
+        on_rung=display.rung,
+        **_fields(request),
     )
 
 

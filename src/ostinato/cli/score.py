@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,20 +57,7 @@ def command(
     """
     if place.in_parts:
         unused.refuse_in_parts(ctx, ("model", "device"), "a score of a panel in parts")
-        with panels.running(place.to(output)) as panel:
-            from ostinato import scale
-
-            outcome = scale.score(
-                model,
-                data,
-                panel.output,
-                on=panel.cluster,
-                on_progress=panel.show,
-                **columns.in_parts(),
-            )
-        panel.summarise(outcome)
-        sums = outcome.sums
-        print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {counted(sums['scored'], 'step')}")
+        _score_in_parts(model, data, place.to(output), columns)
         return
     if output:
         options.writable(output)
@@ -87,30 +74,50 @@ def command(
         return
     places = scores.most_surprising(top)
     if as_json:
-        answer(
-            {
-                "nats_per_step": scores.nats_per_step,
-                "bits_per_step": scores.bits_per_step,
-                f"nats_per_{scores.data.traits.judged}": scores.nats_per_unit,
-                f"bits_per_{scores.data.traits.judged}": scores.bits_per_unit,
-                "log_prob": float(scores.log_prob.sum()),
-                "steps": int(scores.steps.sum()),
-                "adapted": scores.adapted,
-                "sequences": [
-                    {"unique_id": key, "log_prob": nats, "steps": count}
-                    for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True)
-                ],
-                "most_surprising": [
-                    {"unique_id": key, "step": step + 1, "value": scores.label(row, step), "surprisal": nats}
-                    for key, step, nats, row in places
-                ],
-            }
-        )
+        answer(_document(scores, places))
     else:
         _say(scores, places, fitted.likelihood("score"))
     if output:
         atomic_write(output, _rows(scores))
         print(f"surprisals: {output}") if not as_json else screen.say(f"surprisals: {output}")
+
+
+def _score_in_parts(model: Path, data: str, destination: panels.Destination, columns: options.Columns) -> None:
+    """Score a panel, one part after the other, and print the mean over all of its steps."""
+    with panels.running(destination) as panel:
+        from ostinato import scale
+
+        outcome = scale.score(model, data, panel.output, on=panel.cluster, on_progress=panel.show, **columns.in_parts())
+    panel.summarise(outcome)
+    sums = outcome.sums
+    print(f"{-sums['log_prob'] / max(sums['scored'], 1):.4f} nats a step over {counted(sums['scored'], 'step')}")
+
+
+def _document(scores: Scores, places: list[ScoredStep]) -> dict[str, Any]:
+    """Return the scores as one JSON document.
+
+    Args:
+        scores: The scores.
+        places: The steps with the greatest surprisal.
+    """
+    judged = scores.data.traits.judged
+    return {
+        "nats_per_step": scores.nats_per_step,
+        "bits_per_step": scores.bits_per_step,
+        f"nats_per_{judged}": scores.nats_per_unit,
+        f"bits_per_{judged}": scores.bits_per_unit,
+        "log_prob": float(scores.log_prob.sum()),
+        "steps": int(scores.steps.sum()),
+        "adapted": scores.adapted,
+        "sequences": [
+            {"unique_id": key, "log_prob": nats, "steps": count}
+            for key, nats, count in zip(scores.data.ids, scores.log_prob, scores.steps, strict=True)
+        ],
+        "most_surprising": [
+            {"unique_id": key, "step": step + 1, "value": scores.label(row, step), "surprisal": nats}
+            for key, step, nats, row in places
+        ],
+    }
 
 
 def _rows(scores: Scores) -> Iterator[bytes]:

@@ -129,14 +129,7 @@ def join(
     Raises:
         DataError: Two series have the same id, or a value or a time is not allowed. The error names row and series.
     """
-    names = [s.name for s in series]
-    if len(set(names)) < len(names):
-        twice = next(n for n in names if names.count(n) > 1)
-        raise DataError(f"two series have the name {twice!r}", where=origin.name, fix="give each series its own name")
-    for s in series:
-        check_values(s.values, s.rows, channels, s.name, origin)
-        if s.times is not None:
-            check_times(s.times, s.rows, s.name, origin)
+    _check_series(series, channels, origin)
     all_notes = list(notes)
     found = _find_kind(series, channels, kind, origin, all_notes)
     log_returns = TRAITS[found].log_returns
@@ -151,18 +144,7 @@ def join(
         meta = {**meta, "calendar": to_json(usual)}
     if form is not None and form.zone is not None:
         meta = {**meta, "zone": form.zone}
-    absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
-    if absent:
-        steps = f"{counted(absent, 'step')} without a row {'is' if absent == 1 else 'are'}"
-        all_notes.append(f"{steps} read as missing")
-    all_notes += [
-        f"column {name!r}: {note}"
-        for d, name in enumerate(channels)
-        if len(full) and (note := small_changes(np.concatenate([s.values[:, d] for s in full])))
-    ]
-    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
-    if constant:
-        all_notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
+    all_notes += _value_notes(series, full, channels)
     width = len(channels)
     values = np.concatenate([s.values for s in full]) if full else np.zeros((0, width))
     count = not log_returns and _counts(values)
@@ -172,7 +154,7 @@ def join(
         found,
         values,
         np.cumsum([0, *(len(s.values) for s in full)], dtype=np.int64),
-        tuple(names),
+        tuple(s.name for s in series),
         channels,
         np.concatenate([s.times for s in full if s.times is not None]) if times else None,
         usual.frequency if usual is not None else None,
@@ -183,6 +165,42 @@ def join(
         calendars=tuple(calendars),
         time_form=form,
     )
+
+
+def _check_series(series: Sequence[SeriesRows], channels: tuple[str, ...], origin: Origin) -> None:
+    """Raise DataError if two series have the same id, or a value or a time is not allowed."""
+    names = [s.name for s in series]
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise DataError(f"two series have the name {twice!r}", where=origin.name, fix="give each series its own name")
+    for s in series:
+        check_values(s.values, s.rows, channels, s.name, origin)
+        if s.times is not None:
+            check_times(s.times, s.rows, s.name, origin)
+
+
+def _value_notes(series: Sequence[SeriesRows], full: Sequence[SeriesRows], channels: tuple[str, ...]) -> list[str]:
+    """Return notes on the values of series.
+
+    Args:
+        series: The series as they were read.
+        full: The series with the steps that had no row, as missing values.
+        channels: The names of the columns of values.
+    """
+    notes = []
+    absent = sum(len(s.values) for s in full) - sum(len(s.values) for s in series)
+    if absent:
+        steps = f"{counted(absent, 'step')} without a row {'is' if absent == 1 else 'are'}"
+        notes.append(f"{steps} read as missing")
+    notes += [
+        f"column {name!r}: {note}"
+        for d, name in enumerate(channels)
+        if len(full) and (note := small_changes(np.concatenate([s.values[:, d] for s in full])))
+    ]
+    constant = [s.name for s in series if len(s.values) > 2 and _constant(s.values)]
+    if constant:
+        notes.append(f"series whose values never change: {len(constant):,} ({', '.join(constant[:3])})")
+    return notes
 
 
 def _known(meta: dict[str, Any]) -> Calendar | None:

@@ -123,10 +123,9 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
         raise ConfigError(
             f"a backtest needs numbers, got {data.kind}", fix="use score, which measures the likelihood of a model"
         )
-    level = levels(level)
+    level = sorted(levels(level))
     plan = BacktestPlan(horizon, n_windows, horizon if step_size is None else step_size)
-    models = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
-    columns, level = names(models), sorted(level)
+    models = _named(model)
     if "support" not in options and data.traits.numeric and bool((data.values < 0).any()):
         # what the values can be is a fact about their unit, as for counts, and no forecast of values after a cutoff
         options["support"] = "real"
@@ -135,30 +134,18 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     own_season = options.pop("own_season", season)
     season, why = season_length(data, season)
     notes = [*data.notes, f"season: {counted(season, 'step')}, {why}", *_left_out(plan, data)]
-    for number, (name, given) in enumerate(zip(columns, models, strict=True)):
-        if not isinstance(given, str):
-            from ostinato.evaluation.unseen import unseen  # here, because it imports torch
-
-            models[number], said = unseen(name, given, data, plan)
-            notes.append(said)
-    tallies = {name: Tally(level) for name in (*columns, *BASELINES)}
+    models, warnings = _before_windows(models, data, plan)
+    notes += warnings
+    tallies = {name: Tally(level) for name in (*models, *BASELINES)}
     history, frames = plan.before(data), []
     forecasters: list[Forecaster] = []
+    options |= {"n_paths": n_paths, "own_season": own_season}
     for window in plan.windows(data):
         if refit or not forecasters:
             forecasters = []
-            for name, given in zip(columns, models, strict=True):
+            for name, given in models.items():
                 begun = time.monotonic()
-                chosen, remarks = forecaster(
-                    name,
-                    given,
-                    window.history if refit else history,
-                    plan,
-                    season,
-                    n_paths=n_paths,
-                    own_season=own_season,
-                    **options,
-                )
+                chosen, remarks = forecaster(name, given, window.history if refit else history, plan, season, **options)
                 tallies[name].seconds += time.monotonic() - begun
                 # while the weights stay, the log_prob of a step depends on no cutoff
                 forecasters.append(chosen if refit else chosen.scored(data))
@@ -174,6 +161,26 @@ def cross_validation(  # noqa: PLR0913 - the public function has one keyword for
     return Backtest(
         pl.concat(frames) if frames else pl.DataFrame(), table, tallies, season, tuple(dict.fromkeys(notes))
     )
+
+
+def _named(model: str | Model | Sequence[str | Model]) -> dict[str, str | Model]:
+    """Return the models under the names that the table gives them."""
+    models = list(model) if isinstance(model, Sequence) and not isinstance(model, str) else [model]
+    return dict(zip(names(models), models, strict=True))
+
+
+def _before_windows(
+    models: dict[str, str | Model], data: SequenceSet, plan: BacktestPlan
+) -> tuple[dict[str, str | Model], list[str]]:
+    """Return the models, fitted ones with the weights of before their refit, and a note on what each of these saw."""
+    found, notes = dict(models), []
+    for name, given in models.items():
+        if not isinstance(given, str):
+            from ostinato.evaluation.unseen import unseen  # here, because it imports torch
+
+            found[name], note = unseen(name, given, data, plan)
+            notes.append(note)
+    return found, notes
 
 
 def _set_aside(tallies: dict[str, Tally]) -> list[str]:

@@ -91,10 +91,7 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     data = data if isinstance(data, SequenceSet) else read(data)
     limits = Budget.of(budget, Budget().seconds)
     options = with_fields(options or defaults(data, limits), fields, "a fit of the ladder")
-    if not len(data.values):
-        raise DataError(
-            "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
-        )
+    _check_not_empty(data)
     names = names_of(model, data, options.season)  # what cannot be fitted is refused before anything is
     data, spelled = in_vocabulary(data, options.vocabulary, held_out)
     cut = split(data, held_out)
@@ -112,12 +109,12 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     ladder = Ladder(material, base, begun, options, chosen_method, keep, workers, on_progress, bf16, "mixture" in names)
     climbed = list(ladder.climb(names, limits, on_rung))
     kept, best = chosen(climbed, material) if model == "auto" else climbed[-1]
-    there = "cpu" if best.on_processor else best.device if asked() == "auto" else asked()
+    refit_device = "cpu" if best.on_processor else best.device if asked() == "auto" else asked()
     best = best.cpu()
     own, refitted = best.description.ladder_record, None
     if options.refit:
         again = Refit(material, base, options, chosen_method, keep, workers, on_progress, bf16)
-        best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), there)
+        best, refitted = again(best, _left(limits, sum(rung.seconds for rung, _ in climbed)), refit_device)
         # what the fit of the known part said and the one of all data says too is said once
         ladder.noted[:] = dict.fromkeys([*ladder.noted, *again.noted])
     record = LadderRecord(
@@ -137,8 +134,8 @@ def fit_ladder(  # noqa: PLR0913, PLR0914 - each argument is one that ostinato.f
     said += [*ladder.noted, *ladder.placed, *_precision(bf16, names)]
     if material.within is not None:
         said.append(material.within.note(len(data.values)))
-    if model == "auto" and (without := smoothing_left_out(data, options.season)):
-        said.append(without)
+    if model == "auto":
+        said += filter(None, [smoothing_left_out(data, options.season)])
     said += filter(None, (own.truncation, own.moved, never_improved(record, base), how_few(material)))
     return Fit(best.eval(), kept, record.table, (*said, *refit_notes(kept.name, refitted)))
 
@@ -168,6 +165,14 @@ def never_improved(record: LadderRecord, base: AR | Markov) -> str:
         f"training did not improve {', '.join(names)}: {'it is' if one else 'each of them is'} still {start} "
         f"that it started from"
     )
+
+
+def _check_not_empty(data: SequenceSet) -> None:
+    """Raise DataError if the data have no step."""
+    if not len(data.values):
+        raise DataError(
+            "the data have 0 steps, expected at least 3", where=data.meta.get("source"), fix="give a longer sequence"
+        )
 
 
 def _check_observed(material: Material) -> None:
